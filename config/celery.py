@@ -1,0 +1,34 @@
+"""The Celery app, its queues and the ticks of beat."""
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+
+app = Celery("runledger")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+QUEUES = ("default", "sync", "backup", "restore")
+app.conf.task_queues = [Queue(name) for name in QUEUES]
+
+
+def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
+    """What beat sends: wake-ups only. A tick that waited longer than the next one is worthless."""
+    ticks = {
+        "tick backup schedules": "backups.tasks.tick_backup_schedules",
+        "relay queued runs": "operations.tasks.relay_queued_runs",
+    }
+    return {
+        name: {"task": task, "schedule": tick_seconds, "options": {"expires": tick_seconds}}
+        for name, task in ticks.items()
+    }
+
+
+@app.on_after_configure.connect
+def _set_beat_schedule(sender: Celery, **_: object) -> None:
+    from django.conf import settings
+
+    sender.conf.beat_schedule = beat_schedule(settings.TICK_SECONDS)

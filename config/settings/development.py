@@ -1,0 +1,33 @@
+"""Settings of `make run` and of `manage.py` beside it."""
+
+from config.settings.base import *
+from config.settings.base import BASE_DIR, INSTALLED_APPS, database, env
+
+env.read_env(str(BASE_DIR / ".dev" / "services.env"))
+
+if not env.str("DATABASE_URL", default=""):
+    raise SystemExit(
+        "No database: start everything with `make run` (in another terminal), "
+        "or set DATABASE_URL and REDIS_URL."
+    )
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env.str("SECRET_KEY")
+CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+DATABASES = {"default": database()}
+CELERY_BROKER_URL = env.str("REDIS_URL")
+GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
+GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
+TICK_SECONDS = env.int("TICK_SECONDS", default=10)
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+INSTALLED_APPS = ["whitenoise.runserver_nostatic", *INSTALLED_APPS]
+
+from config.logging import configure_logging  # noqa: E402
+
+configure_logging(json=False, level=env.str("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,25 @@
+"""Production: everything that differs comes from the environment, and what is missing is an error."""
+
+from config.settings.base import *
+from config.settings.base import database, env
+
+SECRET_KEY = env.str("SECRET_KEY")
+CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
+DATABASES = {"default": database()}
+CELERY_BROKER_URL = env.str("REDIS_URL")
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 60 * 60)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
+if env.int("TRUSTED_PROXIES", default=0):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = "__Host-sessionid"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_NAME = "__Host-csrftoken"
+
+from config.logging import configure_logging  # noqa: E402
+
+configure_logging(json=True, level=env.str("LOG_LEVEL", default="INFO"))

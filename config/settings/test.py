@@ -1,0 +1,28 @@
+"""Settings of the suite: real Postgres and a real broker, whose addresses the pytest plugin gives."""
+
+from config.settings.base import *
+from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, database, env
+
+SECRET_KEY = env.str("SECRET_KEY", default="only-for-tests-" + "x" * 40)
+CREDENTIAL_KEYS = env.str(
+    "CREDENTIAL_KEYS", default="v1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+)
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+DATABASES = {"default": database()}
+CELERY_BROKER_URL = env.str("REDIS_URL")
+CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
+    "socket_timeout": 2,
+    "socket_connect_timeout": 1,
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
+
+from config.logging import configure_logging  # noqa: E402
+
+configure_logging(json=False, level=env.str("LOG_LEVEL", default="WARNING"))

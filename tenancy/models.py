@@ -1,0 +1,122 @@
+"""Workspaces, their tenants, and the people who look after them."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.urls import reverse
+
+from tenancy.capabilities import Role
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+
+def validate_timezone(name: str) -> None:
+    """Accept a zone of the IANA database by its exact name, nothing that merely opens as a file."""
+    if name not in TIMEZONES:
+        raise ValidationError(f"“{name}” is not a time zone such as Europe/Berlin or UTC.")
+
+
+#: Every zone with a region, and UTC; `localtime`, `posixrules` and paths are not among them.
+TIMEZONES = frozenset(
+    name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC"
+)
+
+
+class User(AbstractUser):
+    """A person who signs in."""
+
+    class Meta(AbstractUser.Meta):
+        db_table = "users"
+
+
+class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
+    workspace_path = "id"
+
+
+class Workspace(models.Model):
+    """One organisation of operators; nothing crosses from one to another."""
+
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=60, unique=True)
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "workspaces"
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("overview", args=[self.slug])
+
+
+class TenantStatus(models.TextChoices):
+    ACTIVE = "active", "Active"
+    SUSPENDED = "suspended", "Suspended"
+
+
+class TenantQuerySet(WorkspaceScopedQuerySet["Tenant"]):
+    def active(self) -> TenantQuerySet:
+        """Those that operations may run on."""
+        return self.filter(status=TenantStatus.ACTIVE)
+
+
+class Tenant(models.Model):
+    """One Microsoft 365 tenant that a workspace looks after."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="tenants")
+    name = models.CharField(max_length=200)
+    external_id = models.UUIDField("Entra tenant id")
+    status = models.CharField(
+        max_length=20, choices=TenantStatus.choices, default=TenantStatus.ACTIVE
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tenants"
+        ordering = ("name", "id")
+        constraints = (
+            models.UniqueConstraint("workspace", "external_id", name="tenants_once_per_workspace"),
+            models.UniqueConstraint(fields=("id", "workspace"), name="tenants_id_workspace"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=TenantStatus.values), name="tenants_status_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == TenantStatus.ACTIVE
+
+
+class Membership(models.Model):
+    """A person's role in a workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "memberships"
+        ordering = ("workspace", "user")
+        constraints = (
+            models.UniqueConstraint("user", "workspace", name="memberships_one_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="memberships_role_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace}: {self.get_role_display()}"
