@@ -1,0 +1,121 @@
+"""What each type of operation is called, costs, needs and allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from operations.types import OperationRunType
+from tenancy.capabilities import Capability
+
+
+class Scope(StrEnum):
+    """What a run of the type belongs to."""
+
+    TENANT = "tenant"
+    WORKSPACE = "workspace"
+
+
+class Retry(StrEnum):
+    """Who may start lost or failed work again."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+    NEVER = "never"
+
+
+class Queue(StrEnum):
+    """Short syncs never wait behind long backups, and nothing waits behind a restore."""
+
+    DEFAULT = "default"
+    SYNC = "sync"
+    BACKUP = "backup"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogEntry:
+    """One type of operation.
+
+    `identity_group`: types that share a group exclude each other; by default a type is its own.
+    `retry_as`: the type that a retry of it has; by default its own.
+    `start_deadline`: how long it may wait for a worker before it has failed to start.
+    """
+
+    label: str
+    description: str
+    starts_with: Capability
+    scope: Scope = Scope.TENANT
+    queue: Queue = Queue.DEFAULT
+    expected: timedelta | None = None
+    time_limit: timedelta = timedelta(minutes=30)
+    start_deadline: timedelta = timedelta(hours=1)
+    retry: Retry = Retry.MANUAL
+    identity_group: str = ""
+    retry_as: OperationRunType | None = None
+
+
+_BACKUP = CatalogEntry(
+    label="Backup",
+    description="Reads every policy of the schedule's kinds and keeps what changed.",
+    starts_with=Capability.START_BACKUP,
+    queue=Queue.BACKUP,
+    expected=timedelta(minutes=2),
+    time_limit=timedelta(hours=2),
+    start_deadline=timedelta(hours=6),
+    retry=Retry.AUTOMATIC,
+    identity_group="backup_schedule",
+    retry_as=OperationRunType.BACKUP_SCHEDULE_RETRY,
+)
+
+
+def _backup(label: str, description: str) -> CatalogEntry:
+    return CatalogEntry(**{**vars(_BACKUP), "label": label, "description": description})
+
+
+_ENTRIES: dict[OperationRunType, CatalogEntry] = {
+    OperationRunType.BACKUP_SCHEDULE_SCHEDULED: _backup(
+        "Scheduled backup", "A schedule's slot came: reads every policy, keeps what changed."
+    ),
+    OperationRunType.BACKUP_SCHEDULE_RUN_NOW: _backup(
+        "Backup now", "Somebody started a schedule's backup by hand."
+    ),
+    OperationRunType.BACKUP_SCHEDULE_RETRY: _backup(
+        "Backup retry", "Repeats what an earlier backup could not read."
+    ),
+}
+
+
+class OperationCatalog:
+    """Look-ups by type."""
+
+    @staticmethod
+    def get(run_type: str) -> CatalogEntry:
+        """The entry of a type.
+
+        Raises:
+            KeyError: no such type; the system checks make sure that every type has an entry.
+        """
+        return _ENTRIES[OperationRunType(run_type)]
+
+    @staticmethod
+    def find(run_type: str) -> CatalogEntry | None:
+        """The entry, or None for a type that a newer or older version wrote."""
+        return _ENTRIES.get(run_type)  # type: ignore[call-overload, no-any-return]
+
+    @staticmethod
+    def all() -> dict[OperationRunType, CatalogEntry]:
+        """Every entry, in the order of the vocabulary."""
+        return {run_type: _ENTRIES[run_type] for run_type in OperationRunType if run_type in _ENTRIES}
+
+    @staticmethod
+    def label(run_type: str) -> str:
+        """What people call the type."""
+        entry = OperationCatalog.find(run_type)
+        return entry.label if entry else run_type
+
+    @staticmethod
+    def identity_group(run_type: str) -> str:
+        """The group of types that exclude each other."""
+        return OperationCatalog.get(run_type).identity_group or str(run_type)

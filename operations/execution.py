@@ -1,0 +1,95 @@
+"""Claim → handler → complete: what a worker does with a wake-up message."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import close_old_connections
+
+from operations.active_run import ActiveRun, CancelRequested, LeaseLost
+from operations.catalog import OperationCatalog
+from operations.handlers import handler_for
+from operations.heartbeat import Heartbeat
+from operations.models import OperationRun
+from operations.reasons import Blocked, SafeError
+from operations.services import OperationRunService, RunNoLongerActive
+from operations.states import Ending
+
+log = logging.getLogger(__name__)
+
+#: How a handler ended: its ending, and the error that brought it about.
+Ended = tuple[Ending, SafeError | None]
+
+
+def worker_name() -> str:
+    """This process, as the run page shows it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def execute(run_id: int) -> bool:
+    """Run one operation; False where there was nothing to claim.
+
+    A message that comes twice, late, or for a run that does not exist does nothing.
+    """
+    close_old_connections()
+    service = OperationRunService()
+    run = service.claim(run_id, worker_name())
+    if run is None:
+        log.info("run %s: nothing to claim", run_id)
+        return False
+    with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
+        _execute_claimed(run, service)
+    return True
+
+
+def _execute_claimed(run: OperationRun, service: OperationRunService) -> None:
+    active = ActiveRun(run, service)
+    try:
+        with Heartbeat(active):
+            ending, error = _call_handler(active)
+        active.flush()
+        ended = service.complete(run.pk, ending=ending, error=error)
+        log.info("run %s ended: %s", run.pk, ended.outcome)
+    except RunNoLongerActive:
+        log.warning("run %s had ended before its worker did", run.pk)
+        service.note_late_write(run.pk, run.worker)
+
+
+def _call_handler(active: ActiveRun) -> Ended:
+    """Call the handler and tell how it ended; anything but a safe error becomes a reference."""
+    try:
+        handler_for(active.run.type)(active)
+    except RunNoLongerActive:
+        raise
+    except CancelRequested:
+        return Ending.CANCELLED, None
+    except LeaseLost:
+        return Ending.ERROR, SafeError("lease_lost")
+    except Blocked as blocked:
+        return Ending.BLOCKED, blocked
+    except SafeError as error:
+        return Ending.ERROR, error
+    except SoftTimeLimitExceeded:
+        return Ending.ERROR, _took_too_long(active.run)
+    except (SystemExit, KeyboardInterrupt):
+        return Ending.ERROR, SafeError("worker_shutdown")
+    except Exception:
+        return Ending.ERROR, _unexpected(active.id)
+    return Ending.FINISHED, None
+
+
+def _took_too_long(run: OperationRun) -> SafeError:
+    limit = OperationCatalog.get(run.type).time_limit
+    return SafeError("time_limit_exceeded", minutes=int(limit.total_seconds() // 60))
+
+
+def _unexpected(run_id: int) -> SafeError:
+    """The traceback goes to the log under a reference; the row gets the reference alone."""
+    reference = uuid.uuid4().hex[:12]
+    log.exception("run %s: unexpected error, reference %s", run_id, reference)
+    return SafeError("unexpected_error", reference=reference)

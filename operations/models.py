@@ -1,0 +1,317 @@
+"""The canonical record of every operation, its timeline and its items.
+
+Only `OperationRunService` writes these tables. What must never happen is refused by the
+constraints here and by the triggers of migration 0002.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from operations.catalog import CatalogEntry, OperationCatalog
+from operations.counts import Counts
+from operations.reasons import get_reason
+from operations.states import ACTIVE_STATUSES, ATTENTION_OUTCOMES, ItemOutcome, RunOutcome, RunStatus
+from tenancy.models import Tenant, User, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+ACTIVE = models.Q(status__in=ACTIVE_STATUSES)
+UNACKNOWLEDGED = models.Q(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnull=True)
+
+
+class OperationRunQuerySet(WorkspaceScopedQuerySet["OperationRun"]):
+    def active(self) -> Self:
+        """Queued or running."""
+        return self.filter(ACTIVE)
+
+    def needs_attention(self) -> Self:
+        """Failed, partly failed or blocked, and nobody has acknowledged it."""
+        return self.filter(UNACKNOWLEDGED)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def with_scope(self) -> Self:
+        """With the workspace and the tenant, which every row of a list shows."""
+        return self.select_related("workspace", "tenant")
+
+
+class OperationRun(models.Model):
+    """One background operation: dispatched once, told truthfully, never lost."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="operation_runs", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="operation_runs",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="operation_runs",
+        null=True,
+        blank=True,
+    )
+    initiator_name = models.CharField(max_length=200)
+    type = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=RunStatus.choices, default=RunStatus.QUEUED)
+    outcome = models.CharField(
+        max_length=24, choices=RunOutcome.choices, default=RunOutcome.PENDING
+    )
+    run_identity_hash = models.CharField(max_length=64)
+    summary_counts = models.JSONField(default=dict, db_default={})
+    failure_summary = models.JSONField(default=list, db_default=[])
+    context = models.JSONField(default=dict, db_default={})
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    next_publish_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    publish_attempts = models.PositiveIntegerField(default=0, db_default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=200, default="", db_default="", blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="retries", null=True, blank=True
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+
+    objects = OperationRunQuerySet.as_manager()
+
+    class Meta:
+        db_table = "operation_runs"
+        verbose_name = "operation run"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(fields=("workspace", "type", "created_at", "id"), name="runs_ws_type"),
+            models.Index(fields=("workspace", "created_at", "id"), name="runs_ws"),
+            models.Index(fields=("tenant", "type", "created_at", "id"), name="runs_tenant_type"),
+            models.Index(fields=("tenant", "created_at", "id"), name="runs_tenant"),
+            models.Index(
+                fields=("workspace", "created_at", "id"), name="runs_ws_active", condition=ACTIVE
+            ),
+            models.Index(
+                fields=("tenant", "created_at", "id"), name="runs_tenant_active", condition=ACTIVE
+            ),
+            models.Index(
+                fields=("workspace", "created_at", "id"),
+                name="runs_ws_attention",
+                condition=UNACKNOWLEDGED,
+            ),
+            models.Index(
+                fields=("next_publish_at",),
+                name="runs_relay",
+                condition=models.Q(status=RunStatus.QUEUED),
+            ),
+            # The reconciler walks the running rows; heartbeat_at itself is in no index, so that
+            # heartbeats stay HOT updates.
+            models.Index(
+                fields=("id",), name="runs_running", condition=models.Q(status=RunStatus.RUNNING)
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "run_identity_hash"),
+                condition=models.Q(tenant__isnull=False) & ACTIVE,
+                name="runs_one_active_per_tenant_identity",
+            ),
+            models.UniqueConstraint(
+                fields=("workspace", "run_identity_hash"),
+                condition=models.Q(tenant__isnull=True) & ACTIVE,
+                name="runs_one_active_per_workspace_identity",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=RunStatus.values), name="runs_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=RunOutcome.values), name="runs_outcome_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status=RunStatus.COMPLETED, completed_at__isnull=False
+                )
+                & ~models.Q(outcome=RunOutcome.PENDING)
+                | ~models.Q(status=RunStatus.COMPLETED)
+                & models.Q(completed_at__isnull=True, outcome=RunOutcome.PENDING),
+                name="runs_completed_means_ended",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=RunStatus.RUNNING)
+                | models.Q(started_at__isnull=False, heartbeat_at__isnull=False),
+                name="runs_running_has_lease",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.label}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("run_detail", args=[self.pk])
+
+    @property
+    def catalog(self) -> CatalogEntry | None:
+        return OperationCatalog.find(self.type)
+
+    @property
+    def label(self) -> str:
+        return OperationCatalog.label(self.type)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE_STATUSES
+
+    @property
+    def is_queued(self) -> bool:
+        return self.status == RunStatus.QUEUED
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == RunStatus.RUNNING
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.outcome in ATTENTION_OUTCOMES and self.acknowledged_at is None
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.of(self.summary_counts)
+
+    @property
+    def phase(self) -> str:
+        """What the run is doing now, in a few words."""
+        return str(self.counts.meta.get("phase") or "")
+
+    @property
+    def expected(self) -> dt.timedelta | None:
+        """How long runs of this type usually take, as the catalogue says."""
+        return self.catalog.expected if self.catalog else None
+
+    @property
+    def queue_wait(self) -> dt.timedelta:
+        """From being asked for to being taken by a worker (or to now, or to its end)."""
+        return (self.started_at or self.completed_at or timezone.now()) - self.created_at
+
+    @property
+    def duration(self) -> dt.timedelta | None:
+        """How long it has been, or was, running; None if it never started."""
+        if self.started_at is None:
+            return None
+        return (self.completed_at or timezone.now()) - self.started_at
+
+    @property
+    def lease_expired(self) -> bool:
+        """Whether it says running although its worker has been silent for longer than the lease."""
+        lease = dt.timedelta(seconds=settings.RUN_LEASE_SECONDS)
+        return (
+            self.is_running
+            and self.heartbeat_at is not None
+            and timezone.now() - self.heartbeat_at > lease
+        )
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """The causes, most frequent first, each with the label and next step of its reason."""
+        entries = [
+            {**entry, "label": get_reason(entry["code"]).label} for entry in self.failure_summary
+        ]
+        return sorted(entries, key=lambda entry: -entry["count"])
+
+
+class EventLevel(models.TextChoices):
+    INFO = "info", "Info"
+    WARNING = "warning", "Warning"
+    ERROR = "error", "Error"
+
+
+class OperationRunEvent(models.Model):
+    """One line of a run's timeline. Append-only; the sequence has no gaps and no ties."""
+
+    run = models.ForeignKey(
+        OperationRun, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
+    sequence = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=40)
+    level = models.CharField(max_length=10, choices=EventLevel.choices, default=EventLevel.INFO)
+    message = models.TextField()
+    data = models.JSONField(default=dict, db_default={})
+    actor = models.CharField(max_length=200, default="", db_default="", blank=True)
+
+    class Meta:
+        db_table = "operation_run_events"
+        verbose_name = "run event"
+        default_permissions = ("view",)
+        ordering = ("run", "sequence")
+        constraints = (models.UniqueConstraint("run", "sequence", name="run_events_sequence"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+class OperationRunItem(models.Model):
+    """What became of one item of a run."""
+
+    run = models.ForeignKey(
+        OperationRun, on_delete=models.CASCADE, related_name="items", db_index=False
+    )
+    key = models.CharField(max_length=300)
+    label = models.CharField(max_length=300, default="", blank=True)
+    outcome = models.CharField(max_length=16, choices=ItemOutcome.choices)
+    reason_code = models.CharField(max_length=64, default="", blank=True)
+    message = models.TextField(default="", blank=True)
+    request_id = models.CharField(max_length=100, default="", blank=True)
+    link = models.CharField(max_length=300, default="", blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "operation_run_items"
+        verbose_name = "run item"
+        default_permissions = ("view",)
+        ordering = ("run", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("run", "key"), name="run_items_once"),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=ItemOutcome.values), name="run_items_outcome_known"
+            ),
+        )
+        indexes = (models.Index(fields=("run", "outcome", "id"), name="run_items_by_outcome"),)
+
+    def __str__(self) -> str:
+        return f"{self.label or self.key}: {self.outcome}"
+
+    @property
+    def reason_label(self) -> str:
+        return get_reason(self.reason_code).label if self.reason_code else ""
+
+
+__all__ = ["EventLevel", "OperationRun", "OperationRunEvent", "OperationRunItem", "Tenant", "User"]

@@ -1,0 +1,169 @@
+"""The way of a run to its worker: a wake-up message that carries the run's id.
+
+The row is the outbox. A message that gets lost, arrives twice or never leaves costs nothing: the
+relay sends again until the run is claimed, and a run can be claimed once. So publishing may fail,
+and nobody waits for it long.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as WaitedLongEnough
+from threading import BoundedSemaphore
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from operations.catalog import OperationCatalog
+from operations.events import Event, append_events
+from operations.models import EventLevel
+
+log = logging.getLogger(__name__)
+
+TASK = "operations.tasks.execute_operation_run"
+GRACE_SECONDS = 60
+MAX_WAITING = 100
+MAX_BACKOFF_SECONDS = 600
+
+Wakeup = tuple[int, str]
+
+
+class Publisher:
+    """Sends wake-ups in a thread of its own, so that a hanging broker holds nobody up."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publisher")
+        self._room = BoundedSemaphore(MAX_WAITING)
+
+    def publish(self, wakeups: Sequence[Wakeup], *, wait: float) -> bool:
+        """Send (run id, type) pairs; whether the broker took them all within `wait` seconds."""
+        if not self._room.acquire(blocking=False):
+            return False
+        future = self._thread.submit(send_all, wakeups)
+        future.add_done_callback(lambda _: self._room.release())
+        return _succeeded(future, wait)
+
+
+def _succeeded(future: Future[None], wait: float) -> bool:
+    try:
+        future.result(timeout=wait)
+    except WaitedLongEnough:
+        return False
+    except (OperationalError, OSError) as error:
+        log.warning("the broker refused a message: %s", type(error).__name__)
+        return False
+    return True
+
+
+def send_all(wakeups: Iterable[Wakeup]) -> None:
+    """Send one message per run.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker did not take a message.
+    """
+    with current_app.producer_or_acquire() as producer:
+        for run_id, run_type in wakeups:
+            entry = OperationCatalog.get(run_type)
+            limit = int(entry.time_limit.total_seconds())
+            current_app.send_task(
+                TASK,
+                args=[run_id],
+                queue=entry.queue.value,
+                soft_time_limit=limit,
+                time_limit=limit + GRACE_SECONDS,
+                producer=producer,
+                retry=False,
+                ignore_result=True,
+            )
+
+
+_publisher = Publisher()
+
+
+def _new_publisher() -> None:
+    global _publisher  # noqa: PLW0603 - a thread does not survive a fork
+    _publisher = Publisher()
+
+
+os.register_at_fork(after_in_child=_new_publisher)
+
+
+def publish(wakeups: Sequence[Wakeup]) -> bool:
+    """Hand runs to the broker and note on each how that went; False: the relay will try again."""
+    taken = _publisher.publish(wakeups, wait=settings.PUBLISH_WAIT_SECONDS)
+    run_ids = [run_id for run_id, _ in wakeups]
+    if taken:
+        _mark_published(run_ids)
+    else:
+        _note_refused(run_ids)
+    return taken
+
+
+def _mark_published(run_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET published_at = clock_timestamp(), "
+            "publish_attempts = publish_attempts + 1 WHERE id = ANY(%s)",
+            [run_ids],
+        )
+
+
+def _note_refused(run_ids: list[int]) -> None:
+    refused = Event(
+        "publish_refused",
+        "The broker did not take the message. The run is safe and will be sent again.",
+        EventLevel.WARNING,
+    )
+    append_events((run_id, refused) for run_id in run_ids)
+
+
+_TAKE_DUE = """
+UPDATE operation_runs SET
+    publish_attempts = publish_attempts + 1,
+    next_publish_at = clock_timestamp()
+        + make_interval(secs => LEAST(%s * 2 ^ LEAST(publish_attempts, 16), %s))
+        * (0.9 + 0.2 * random())
+WHERE id IN (
+    SELECT id FROM operation_runs
+    WHERE status = 'queued' AND next_publish_at <= clock_timestamp()
+    ORDER BY next_publish_at
+    LIMIT %s
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, type
+"""
+
+
+def relay_once(limit: int = 500) -> int:
+    """Send again the queued runs that nobody has claimed in time; returns how many were sent.
+
+    Any number of relays may run at once. Each run's next attempt is moved ahead, further every
+    time, before anything is sent, so that no lock is held while the broker answers.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            _TAKE_DUE, [settings.RUN_RELAY_AFTER_SECONDS, MAX_BACKOFF_SECONDS, limit]
+        )
+        due: list[Wakeup] = cursor.fetchall()
+    known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
+    return sum(_resend(wakeup) for wakeup in known)
+
+
+def _resend(wakeup: Wakeup) -> bool:
+    try:
+        send_all([wakeup])
+    except (OperationalError, OSError):
+        _note_refused([wakeup[0]])
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %s",
+            [wakeup[0]],
+        )
+    resent = Event("published_again", "No worker had taken the run; its message was sent again.")
+    append_events([(wakeup[0], resent)])
+    return True

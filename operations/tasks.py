@@ -1,0 +1,20 @@
+"""Celery's way in; nothing is decided here."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from operations import execution, liveness, publishing
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def execute_operation_run(run_id: int) -> None:
+    """Run one operation; a message delivered twice runs it once."""
+    execution.execute(run_id)
+
+
+@shared_task(ignore_result=True)
+def relay_queued_runs() -> None:
+    """Send again the runs that nobody has taken."""
+    liveness.record_tick()
+    publishing.relay_once()
