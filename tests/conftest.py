@@ -1,0 +1,69 @@
+"""Fixtures for everybody: a workspace with a tenant, and one person of each role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from tenancy.capabilities import Role
+from tenancy.models import Tenant, User, Workspace
+from tests.factories import TenantFactory, WorkspaceFactory, member
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return WorkspaceFactory(name="Contoso Services", slug="contoso")
+
+
+@pytest.fixture
+def tenant(workspace: Workspace) -> Tenant:
+    return TenantFactory(workspace=workspace, name="Fabrikam")
+
+
+@pytest.fixture
+def reader(workspace: Workspace) -> User:
+    return member(workspace, Role.READER, username="rita")
+
+
+@pytest.fixture
+def operator(workspace: Workspace) -> User:
+    return member(workspace, Role.OPERATOR, username="olga")
+
+
+@pytest.fixture
+def manager(workspace: Workspace) -> User:
+    return member(workspace, Role.MANAGER, username="marc")
+
+
+@pytest.fixture
+def owner(workspace: Workspace) -> User:
+    return member(workspace, Role.OWNER, username="owen")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """A member of another workspace."""
+    return member(WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
+    """The guards refuse TRUNCATE; the suite empties tables through the door of retention."""
+    original: Any = TransactionTestCase._fixture_teardown
+
+    def teardown(self: TransactionTestCase) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.pruning', 'on', false)")
+        try:
+            original(self)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('runledger.pruning', '', false)")
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
