@@ -10,17 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import functools
 import html
 import json
 import math
 import re
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -170,27 +169,29 @@ def register_secret(value: str) -> None:
 
 
 # --- Shapes ---------------------------------------------------------------------------------
-
-GUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+# All patterns are verbose and ignore case; every repetition is bounded or cannot overlap with
+# what follows it, so that no input takes more than linear time.
 
 # What may stand around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
-_QUOTE = r"(?:\\{0,7}[\"'`]|&(?:amp;)?(?:quot|apos|#0?3[49]|#x2[27]);|%(?:25){0,2}2[27])"
-_GAP = r"(?:\s|%(?:25){0,2}20|\+){0,8}"
-_EQUALS = rf"{_GAP}(?::=|=>|==|[:=]|%(?:25){{0,2}}3[AD]|&(?:amp;)?(?:#61|equals);){_GAP}"
-_SEPARATOR = rf"(?:{_QUOTE}?{_EQUALS}|\)\s?=\s?\()"
+_QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
+_GAP = r"(?: \s | %(?:25){0,2}20 | \+ ){0,8}"
+_EQUALS = rf"""{_GAP}
+    (?: := | => | == | [:=] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {_GAP}"""
+_SEPARATOR = rf"(?: {_QUOTE}?{_EQUALS} | \)\s?=\s?\( )"
 
 # A name whose value is secret. It is the end of the name that counts: `db_password` is one,
 # `password_policy_name`, `token_type` and `secretReferenceValueId` are not.
 _KEY = r"""(?:
     (?: pass(?:word|wd|phrase|code) | pwd | (?<![a-z])pass
-      | secret(?:[_\-. ]?(?:text|value|key(?:[_-]?base)?|access[_\-. ]?key))?
+      | client[_\-. ]?secret
+      | secret(?:[_\-. ]?(?:text|value|key(?:[_\-]?base)?|access[_\-. ]?key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)token
       | (?:api|access|account|private|encryption|signing|master|subscription|functions?|fernet
           |credential|storage|recovery|host|service|deploy|ssh|hmac|shared)[_\-. ]?key
-      | connection[_\-. ]?string | assertion | saml[_-]?response | code[_-]?verifier
-      | device[_-]?code | (?<![a-z0-9])(?:x-amz-)?sig(?:nature)? | authorization | credential
-      | cookie | estsauth[a-z]{0,20} | sessionid | otp | totp[_-]?seed
-    )s?(?:[_-]?\d{1,3})?
+      | connection[_\-. ]?string | assertion | saml[_\-]?response | code[_\-]?verifier
+      | device[_\-]?code | (?<![a-z0-9])sig(?:nature)? | authorization | credential
+      | cookie | estsauth[a-z]{0,20} | sessionid | (?<![a-z])otp
+    )s?(?:[_\-]?\d{1,3})?
 )"""
 
 # An unquoted value ends at blank space, and at punctuation only where something else begins.
@@ -198,38 +199,551 @@ _STOP = r"""(?: \s | \Z | ["'`,;)}\]&]
     | (?:amp;)?[\w.\- ]{1,40}(?:=|%3D)
     | (?:amp;)?(?:quot|apos|\#\d{1,3}|lt|gt|\#x\w{1,3});(?:\s|\Z|[,;)}\]&])
     | /?[a-z]{1,10}\s?/?> )"""
-_BARE = rf"""(?: \[redacted\] | [^\s"'`<>&,;(){{}}\[\]\\] | ["'`<>&,;(){{}}\[\]\\](?!{_STOP}) )+"""
+_BARE = rf"""(?: \[redacted\]
+    | [^\s"'`<>&,;()\[\]{{}}\\]
+    | ["'`<>&,;()\[\]{{}}\\](?!{_STOP}) )+"""
 # A long value may go on, alone, on the next lines.
-_WRAPPED = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[A-Za-z0-9+/_~.\-]{8,}={0,2}
+_WRAPPED = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""
 
 # Words that follow "password:" in plain sentences.
 _HARMLESS = re.compile(
-    rf"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
+    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
     | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
     | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
     | set | unset | blocked | failed | reset | changed | policy | policies | \*+
-    | AADSTS\d+:? | \d{{4}}-\d\d-\d\dT[\d:.]+Z? | {re.escape(MASK)} )[.:!?]?""",
+    | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?]?""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Names which are followed by their value even in a sentence: "password: letmein".
+# Names that are followed by their value even in a sentence: "password: letmein".
 _CERTAIN = re.compile(r"pass|pwd|client[_\-. ]?secret", re.IGNORECASE)
-_SECRET_LIKE = re.compile(r"(?=.*\d).{8,}", re.DOTALL)
+_SECRET_LIKE = re.compile(r"(?=.*\d).{8}", re.DOTALL)
 
 Replacement = str | Callable[[re.Match[str]], str]
 
 
 def _mask_named(found: re.Match[str]) -> str:
     """Mask the value of a sensitive name, unless it is a plain word of a sentence."""
-    value, sentence = found["value"], not found["open"] and ":" in found["sep"]
-    certain = _CERTAIN.match(found["before"][-7:] + found["key"]) or _CERTAIN.match(found["key"])
-    if _HARMLESS.fullmatch(value):
+    value = found["value"]
+    if not value or _HARMLESS.fullmatch(value):
         return found[0]
-    if sentence and not certain and not _SECRET_LIKE.match(value):
+    in_sentence = ":" in found["sep"] and not found["open"]
+    if in_sentence and not _CERTAIN.match(found["key"]) and not _SECRET_LIKE.match(value):
         return found[0]
-    return found[0].replace(value, MASK) if False else _splice(found, "value")
+    return _mask_value(found)
 
 
-def _splice(found: re.Match[str], group: str) -> str:
-    start, end = found.start(group) - found.start(), found.end(group) - found.start()
+def _mask_value(found: re.Match[str]) -> str:
+    start, end = found.start("value") - found.start(), found.end("value") - found.start()
     return found[0][:start] + MASK + found[0][end:]
+
+
+def _mask_basic(found: re.Match[str]) -> str:
+    """Mask what decodes to `name:password`; "Basic authentication" does not."""
+    value = found["value"]
+    try:
+        decoded = base64.b64decode(value[: len(value) // 4 * 4], validate=True)
+    except (binascii.Error, ValueError):
+        return found[0]
+    return _mask_value(found) if b":" in decoded or value.endswith("=") else found[0]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One shape of secret: tried where one of the `hints` (lower case) stands in the text."""
+
+    name: str
+    hints: tuple[str, ...]
+    pattern: str
+    replacement: Replacement
+    why: str
+
+    def apply(self, text: str, lowered: str) -> str:
+        if not any(hint in lowered for hint in self.hints):
+            return text
+        return _compiled(self.pattern).sub(self.replacement, text)
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL)
+
+
+_KEY_HINTS = (
+    "pass", "pwd", "secret", "token", "key", "string", "assertion", "saml", "verifier", "device",
+    "sig", "authorization", "credential", "cookie", "estsauth", "sessionid", "otp",
+)  # fmt: skip
+
+RULES = (
+    Rule(
+        "private key",
+        ("-----begin",),
+        r"""-----BEGIN (?:[ +]|%20)(?:[A-Z0-9]{1,20}(?:[ +]|%20)){0,4}PRIVATE(?:[ +]|%20)KEY
+            (?:(?:[ +]|%20)BLOCK)?-----
+            (?: .{0,16000}?-----END.{1,40}?-----
+              | (?: [A-Z0-9+/=:,\-] | \\{1,7}[rn] | \s | %0[AD] | %2[BF] | %3D )* )""",
+        MASK,
+        "PEM, also with escaped line ends, also cut off before its end",
+    ),
+    Rule(
+        "otpauth",
+        ("otpauth",),
+        r"(otpauth(?:://|%3A%2F%2F))[^\s\"'<>]+",
+        rf"\1{MASK}",
+        "the link holds the seed, and the account's name",
+    ),
+    Rule(
+        "password in URL",
+        ("://",),
+        r"""(?P<before>\b(?!https?:)[a-z][a-z0-9+.\-]{1,30}://[^\s:/@"'<>]{0,100}:)
+            (?P<value>[^\s"'<>]{1,400})(?=@[\w\[*.\-])""",
+        _mask_value,
+        "database and broker addresses; their passwords may hold @ : / #, so up to the last @",
+    ),
+    Rule(
+        "password in web address",
+        ("http",),
+        r"(?P<before>\bhttps?://[^\s:/@\"'<>?\#]{0,100}:?)(?P<value>(?<=:)[^\s/@\"'<>?\#]{1,400}"
+        r"|(?<=/)[^\s:/@\"'<>?\#]{16,400})(?=@)",
+        _mask_value,
+        "https://name:password@host and https://token@host, not https://host:443/a@b",
+    ),
+    Rule(
+        "password in encoded URL",
+        ("%2f%2f", "%252f%252f"),
+        r"""%(?:25)?3A(?:%(?:25)?2F){2}[\w.\-]{0,100}%(?:25)?3A
+            (?P<value>[^\s"'<>&]{1,400})(?=%(?:25)?40)""",
+        _mask_value,
+        "the same inside a query parameter",
+    ),
+    Rule(
+        "incoming webhook",
+        ("webhook",),
+        r"(https?://[\w.\-]{1,200}/(?:webhookb2|api/webhooks|webhook|services)/)[^\s\"'<>]+",
+        rf"\1{MASK}",
+        "whoever knows the address of a Teams or Discord webhook may post there",
+    ),
+    Rule(
+        "Slack webhook",
+        ("hooks.slack.com",),
+        r"(hooks\.slack\.com/)[^\s\"'<>]+",
+        rf"\1{MASK}",
+        "the same for Slack",
+    ),
+    Rule(
+        "named list",
+        _KEY_HINTS,
+        rf"(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<value>\[(?!redacted\])[^\[\]]{{1,1000}}\])",
+        _mask_value,
+        "passwords: ['a', 'b']",
+    ),
+    Rule(
+        "named and quoted",
+        _KEY_HINTS,
+        rf"""(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<open>[bu]?(?P<q>{_QUOTE}))
+            (?P<value>.{{0,1000}}?)(?<!\\)(?P=q)""",
+        _mask_named,
+        "JSON (nested too), repr, YAML, TOML, connection strings; keeps the quotes",
+    ),
+    Rule(
+        "cookies",
+        ("cookie",),
+        r"""(?P<before>cookie2?["']?\s{0,4}[:=]\s{0,4}["']?)
+            (?P<value>[\w.\-$!\#%*+^|~]{1,100}=[^;\s]*
+              (?:;\s{0,4}[\w.\-$!\#%*+^|~]{1,100}(?:=[^;\s]*)?)*)""",
+        _mask_value,
+        "every pair of the header, whatever its name",
+    ),
+    Rule(
+        "authorization header",
+        ("authorization",),
+        rf"""authorization{_QUOTE}?{_EQUALS}{_QUOTE}?
+            (?!Bearer\s|Basic\s|\[)[a-z][\w\-]{{1,30}}\s{{1,4}}(?=\S{{0,400}}[\d=])(?P<value>\S{{8,}})""",
+        _mask_value,
+        "any other scheme and its credentials",
+    ),
+    Rule(
+        "bearer",
+        ("bearer",),
+        r"bearer(?:\s|%(?:25)?20|\+|:|=){1,4}(?P<value>(?=[\w.~+/\-]{0,40}\d|[\w.~+/\-]{32})[\w.~+/\-]{8,}=*)"
+        + _WRAPPED,
+        _mask_value,
+        "access tokens, opaque ones too; not 'bearer token'",
+    ),
+    Rule(
+        "basic",
+        ("basic",),
+        r"basic(?:\s|%20|\+){1,4}(?P<value>[a-z0-9+/]{8,}={0,2})",
+        _mask_basic,
+        "name and password in base64; not 'Basic authentication'",
+    ),
+    Rule(
+        "named",
+        _KEY_HINTS,
+        rf"""(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<open>[bu]?{_QUOTE})?
+            (?P<value>{_BARE}{_WRAPPED})""",
+        _mask_named,
+        "form bodies, queries, DSNs, headers, log lines, unclosed quotes",
+    ),
+    Rule(
+        "named pair",
+        _KEY_HINTS,
+        rf"""(?:\(|\[|,|:)\s?[bu]?(?P<p>["']){{1}}[\w.\-]{{0,40}}?{_KEY}(?P=p)\s{{0,4}},\s{{0,4}}
+            (?:["']value["']\s{{0,4}}:\s{{0,4}})?[bu]?(?P<q>["'])(?P<value>.{{1,1000}}?)(?<!\\)(?P=q)
+            (?=\s?[)\]}}])""",
+        _mask_value,
+        "('authorization', 'x') of raw headers, {\"name\": \"password\", \"value\": \"x\"}",
+    ),
+    Rule(
+        "named part",
+        ("name=",),
+        rf"""name=\\?["'][\w.\-]{{0,40}}?{_KEY}\\?["']
+            (?: (?:\s|\\r|\\n){{1,8}} | [^<>]{{0,80}}?\bvalue=["'] )(?P<value>[^\s\\"'<>]{{3,1000}})""",
+        _mask_value,
+        "multipart bodies and HTML inputs",
+    ),
+    Rule(
+        "named element",
+        ("</", "&lt;/"),
+        rf"""(?:<|&lt;)(?:[\w\-]{{1,20}}:)?[\w.\-]{{0,40}}?{_KEY}(?:\s[^<>&]{{0,80}})?(?:>|&gt;)
+            (?P<value>[^<&]{{1,1000}})(?:<|&lt;)/""",
+        _mask_value,
+        "XML",
+    ),
+    Rule(
+        "command line",
+        ("-",),
+        rf"(?<![\w\-])--?[a-z\-]{{0,30}}?{_KEY}\s{{1,4}}[\"']?(?P<value>[^\s\-\"'][^\s\"']*)",
+        _mask_value,
+        "--password x",
+    ),
+    Rule(
+        "curl user",
+        ("-u", "--user"),
+        r"(?<![\w\-])(?:-u|--user)\s{1,4}[\"']?[^\s:\"']{1,100}:(?P<value>[^\s\"']+)",
+        _mask_value,
+        "curl -u name:password",
+    ),
+    Rule(
+        "sentence",
+        ("pass", "secret"),
+        r"""(?:password|passphrase|client\ secret)\s{1,4}
+            (?: (?:is|was)\s{1,4}["'`]?(?P<value>(?=[^\s"'`]{0,40}\d)[^\s"'`]{6,}) )""",
+        _mask_value,
+        "the password was hunter22",
+    ),
+    Rule(
+        "statement parameter",
+        ("parameter $",),
+        r"parameter\ \$\d{1,4}\ =\ '(?P<value>(?:[^']|''){1,2000})'",
+        _mask_value,
+        "PostgreSQL quotes the values of a failed statement in CONTEXT",
+    ),
+    Rule(
+        "failing row",
+        ("failing row contains",),
+        r"(Failing\ row\ contains\ )\([^\n]{1,4000}\)",
+        rf"\1{MASK}",
+        "PostgreSQL quotes the whole row in DETAIL",
+    ),
+    Rule(
+        "query code",
+        ("code=", "key="),
+        r"(?<=[?&])(?:code|key)=(?P<value>(?=[^\s&\"']{0,100}\d)[^\s&\"'<>]{20,})",
+        _mask_value,
+        "authorization codes and function keys in a query; not code=403",
+    ),
+    Rule(
+        "JSON web token",
+        ("eyj",),
+        r"(?-i:\beyJ)[\w\-]{5,}(?:[.\w=+/~\-])*" + _WRAPPED,
+        MASK,
+        "signed or encrypted, whole or cut off",
+    ),
+    Rule(
+        "Entra client secret",
+        ("q~",),
+        r"[\w.~\-]{0,3}\d(?-i:Q)~[\w.~\-]{16,}",
+        MASK,
+        "the shape since 2021: three characters, a digit, Q~, 31 to 34 more",
+    ),
+    Rule(
+        "Entra refresh token or code",
+        (".a", "m.c", "m.r"),
+        r"""(?<![\w.])(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
+              | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )""" + _WRAPPED,
+        MASK,
+        "0.A… and 1.A… of Entra, M.C… of personal accounts",
+    ),
+    Rule(
+        "tokens of other products",
+        ("gh", "glpat-", "xox", "sk", "akia", "asia", "aiza", "ya29.", "npm_", "pat", "hvs.",
+         "sg.", "gaaaa", "pypi-", "azdo", "shpat"),
+        r"""(?<![a-z0-9])(?-i:
+            gh[pousr]_[A-Za-z0-9]{16,} | github_pat_\w{20,} | glpat-[\w\-]{16,}
+          | xox[abeoprs]-[\w\-]{10,} | [rs]k_(?:live|test)_\w{10,} | sk-[\w\-]{20,}
+          | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[\w\-]{30,} | ya29\.[\w\-]{20,} | npm_\w{30,}
+          | dckr_pat_[\w\-]{20,} | hvs\.[\w\-]{20,} | SG\.[\w\-]{16,}\.[\w\-]{16,}
+          | gAAAAA[\w\-]{20,}={0,2} | pypi-[\w\-]{20,} | shpat_\w{20,} )""",
+        MASK,
+        "each has its own prefix: GitHub, GitLab, Slack, Stripe, AWS, Google, npm, Fernet, …",
+    ),
+    Rule(
+        "BitLocker recovery key",
+        ("-",),
+        r"(?<![\d\-])\d{6}(?:-\d{6}){3,7}(?![\d\-])",
+        MASK,
+        "eight groups of six digits",
+    ),
+    Rule(
+        "address",
+        ("@", "%40"),
+        r"""(?<![\w.%…])(\w)[\w.+%'\#!&*/?^{|}~\-]{0,63}(@|%40)
+            (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
+        r"\1…\2",
+        "a person's name; the domain tells which tenant it is",
+    ),
+    Rule(
+        "home directory",
+        ("/home/", "/users/"),
+        r"(?<![\w.])(?-i:(/home/|/Users/))[^/\\\s\"'<>:|,;)\[]{1,64}",
+        rf"\1{MASK}",
+        "a person's name in a path",
+    ),
+    Rule(
+        "Windows profile",
+        (":\\",),
+        r"""\b([a-z]:\\{1,8}Users\\{1,8})(?!\[redacted\])
+            (?: [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
+        lambda found: found[1] + MASK,
+        "the same on Windows, backslashes escaped or not",
+    ),
+)
+
+# --- Randomness -----------------------------------------------------------------------------
+
+_TOKEN = re.compile(r"[A-Za-z0-9+/_=~%\-]{24,}")
+_KNOWN_GOOD = re.compile(
+    r"""[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # GUIDs
+      | (?<![0-9A-Za-z])[0-9a-fA-F]{16,}(?![0-9A-Za-z])       # checksums, trace ids
+      | \d{4}-\d\d-\d\dT\d\d                                  # timestamps
+      | %(?:25)*[0-9a-fA-F]{2}                                # what URL-encoding adds""",
+    re.VERBOSE,
+)
+_RUN = re.compile(r"[A-Za-z0-9]+")
+_CLASSES = (str.islower, str.isupper, str.isdigit)
+
+
+def _mask_random(found: re.Match[str]) -> str:
+    return MASK if _looks_random(_KNOWN_GOOD.sub("-", found[0])) else found[0]
+
+
+def _looks_random(token: str) -> bool:
+    """Whether a long token changes between cases and digits as no word or path does."""
+    if len(token) < 24:
+        return False
+    longest = max(_RUN.findall(token), key=len, default="")
+    classes = sum(any(map(is_class, token)) for is_class in _CLASSES)
+    if classes == 3:
+        return len(longest) >= 12 and _change_rate(longest) >= 0.35
+    return classes == 2 and len(longest) >= 30 and _change_rate(longest) >= 0.2 and _mixed(longest)
+
+
+def _mixed(run: str) -> bool:
+    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+
+
+def _change_rate(run: str) -> float:
+    kinds = [next((i for i, is_class in enumerate(_CLASSES) if is_class(c)), 3) for c in run]
+    changes = sum(left != right for left, right in zip(kinds, kinds[1:], strict=False))
+    return changes / len(run)
+
+
+# --- Texts ----------------------------------------------------------------------------------
+
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|\x1b[@-Z\\^_]"
+)
+_NEWLINE = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+_CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = False) -> str:
+    """The text without secrets, fit to be stored, logged and shown.
+
+    At most `max_length` characters on one line (or on several, with `keep_newlines`), no control
+    characters, nothing that PostgreSQL or UTF-8 refuses. Never raises; sanitizing twice gives the
+    same as sanitizing once.
+    """
+    text = _legible(_within(text, max(WINDOW, max_length)))
+    for _ in range(ROUNDS):
+        cleaned = _capped(_laid_out(_mask(text), keep_newlines), max_length)
+        if cleaned == text:
+            return text
+        text = cleaned
+    return _capped(MASK, max_length)
+
+
+def _within(text: str, window: int) -> str:
+    """Bound the work; what may be half a secret at the cut goes too."""
+    if len(text) <= window:
+        return text
+    kept = text[: window - 1]
+    return (re.sub(r"\s\S{0,4096}\Z", "", kept) or kept) + ELLIPSIS
+
+
+def _legible(text: str) -> str:
+    text = _NEWLINE.sub("\n", _ANSI.sub("", text)).replace("\t", " ")
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+
+
+def _laid_out(text: str, keep_newlines: bool) -> str:
+    return text if keep_newlines else text.replace("\n", " ")
+
+
+def _mask(text: str) -> str:
+    text = _known.mask(text)
+    lowered = text.lower()
+    for rule in RULES:
+        text = rule.apply(text, lowered)
+    return _TOKEN.sub(_mask_random, text)
+
+
+def _capped(text: str, max_length: int) -> str:
+    if len(text) <= max_length:
+        return text
+    kept = text[: max(max_length - 1, 0)]
+    opened = kept.rfind("[")
+    if opened >= 0 and MASK.startswith(kept[opened:]):
+        kept = kept if kept.endswith(MASK) else kept[:opened]
+    return (kept + ELLIPSIS)[: max(max_length, 0)]
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+_SENSITIVE_NAME = re.compile(rf"{_KEY}\Z", re.IGNORECASE | re.VERBOSE)
+KEY_MAX_LENGTH = 200
+INTEGER_MAX_BITS = 256
+
+
+def sanitize_json(value: object, *, max_depth: int = 32, max_bytes: int = 65536) -> Any:
+    """The value as JSON without secrets: safe for a `jsonb` column and for a page.
+
+    Texts and keys pass `sanitize_text`; a text under a sensitive key ("client_secret") is masked
+    whole. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. What is deeper
+    than `max_depth` or beyond `max_bytes` (as ASCII JSON) gives way to "[truncated]". Never raises.
+    """
+    cleaner = _JsonCleaner(max_depth=max_depth, left=max_bytes - len(TRUNCATED) * 2 - 16)
+    try:
+        cleaned = cleaner.clean(value)
+        return cleaned if len(json.dumps(cleaned)) <= max_bytes else TRUNCATED
+    except Exception:  # noqa: BLE001 - objects may raise anything when looked at
+        return UNREADABLE
+
+
+@dataclass
+class _JsonCleaner:
+    max_depth: int
+    left: int
+    truncated: bool = field(default=False, init=False)
+
+    def clean(self, value: object, depth: int = 0) -> Any:
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth) if self._may_enter(depth) else TRUNCATED
+        if isinstance(value, (set, frozenset)):
+            cleaned = self._items(value, depth) if self._may_enter(depth) else TRUNCATED
+            return sorted(cleaned, key=_sort_key) if isinstance(cleaned, list) else cleaned
+        if isinstance(value, (list, tuple)):
+            return self._items(value, depth) if self._may_enter(depth) else TRUNCATED
+        return _scalar(value)
+
+    def _may_enter(self, depth: int) -> bool:
+        return depth < self.max_depth
+
+    def _items(self, values: Iterable[object], depth: int) -> list[Any]:
+        cleaned: list[Any] = []
+        for value in values:
+            item = self.clean(value, depth + 1)
+            if not self._afford(item):
+                return [*cleaned, *self._marker()]
+            cleaned.append(item)
+        return cleaned
+
+    def _mapping(self, mapping: Mapping[Any, object], depth: int) -> dict[str, Any]:
+        cleaned: dict[str, Any] = {}
+        for key, value in mapping.items():
+            name = sanitize_text(str(_scalar(key)), KEY_MAX_LENGTH)
+            item = self.clean(_without_secret(str(key), value, mapping), depth + 1)
+            if not self._afford(name) or not self._afford(item):
+                return {**cleaned, **dict.fromkeys(self._marker(), TRUNCATED)}
+            cleaned[name] = item
+        return cleaned
+
+    def _afford(self, item: object) -> bool:
+        """Pay for an item; what is inside a container has been paid for already."""
+        self.left -= 4 if isinstance(item, (dict, list)) else len(json.dumps(item)) + 2
+        return self.left >= 0 and not self.truncated
+
+    def _marker(self) -> list[str]:
+        """One marker for the whole document, where it was cut."""
+        first, self.truncated = not self.truncated, True
+        return [TRUNCATED] if first else []
+
+
+def _without_secret(key: str, value: object, mapping: Mapping[Any, object]) -> object:
+    """The value, masked where its key, or the "name" beside a "value", says that it is secret."""
+    names = [key]
+    if key.lower() == "value":
+        names += [str(mapping[name]) for name in ("name", "key") if name in mapping]
+    if not any(_SENSITIVE_NAME.search(name[-KEY_MAX_LENGTH:]) for name in names):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [MASK if isinstance(item, (str, bytes)) else item for item in value]
+    return MASK if value and isinstance(value, (str, bytes)) else value
+
+
+def _scalar(value: object) -> str | int | float | bool | None:
+    if isinstance(value, enum.Enum):
+        return _scalar(value.value)
+    if isinstance(value, str):
+        return sanitize_text(str(value), keep_newlines=True)
+    if value is None or isinstance(value, (bool, int, float)):
+        return _number(value)
+    return sanitize_text(_described(value), keep_newlines=True)
+
+
+def _number(value: bool | int | float | None) -> int | float | bool | str | None:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and value.bit_length() > INTEGER_MAX_BITS:
+        return TRUNCATED
+    return value
+
+
+def _described(value: object) -> str:
+    """A text for what JSON has no type for; never the text of an exception."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value[:WINDOW]).decode("utf-8", "replace")
+    if isinstance(value, datetime):
+        return _utc(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, BaseException):
+        return type(value).__name__
+    return str(value)
+
+
+def _utc(value: datetime) -> str:
+    """ISO text in UTC; a naive time is taken for UTC."""
+    try:
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return value.isoformat()
+
+
+def _sort_key(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
