@@ -1,0 +1,77 @@
+# Runledger's commands; `make` alone lists them. Needs Python 3.11-3.13 and make, nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first Python here that is new enough and can make virtual environments.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
+	"$$name" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	2>/dev/null && { command -v "$$name"; break; }; done)
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+BIN := .venv/bin
+PYTEST_ARGS ?= -n 2
+
+# uv would otherwise look for a Python of its own on the internet.
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
+	@exec $(BIN)/python -m devservices.runner
+
+test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The checks import the settings, which want addresses; nothing here connects to them.
+lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
+lint: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
+lint: export DJANGO_SETTINGS_MODULE := config.settings.test
+lint: .venv/.installed ## Check style, types, layers, templates, migrations and dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates --lint --quiet
+	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2 --check
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/deptry .
+
+format: .venv/.installed ## Put code and templates into shape
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2
+
+install: .venv/.installed ## Install the locked dependencies into .venv
+
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --quiet
+lock: .tools/.uv-$(UV_VERSION) ## Compile requirements/*.in again (make lock UPGRADE=--upgrade for newer versions)
+	$(COMPILE) $(UPGRADE) --output-file requirements/base.txt requirements/base.in
+	$(COMPILE) $(UPGRADE) --output-file requirements/dev.txt requirements/dev.in
+
+clean: ## Remove what install and the tools made; keeps .dev, the data of make run
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# uv is the fast way. Where it cannot be had, pip installs the same files by the same hashes.
+.tools/.uv-$(UV_VERSION):
+	@test -n "$(PYTHON)" || { echo "Runledger needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	rm -rf .tools
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo "No uv here; pip will do."
+	touch $@
+
+.venv/.installed: requirements/dev.txt | .tools/.uv-$(UV_VERSION)
+	@test -n "$(PYTHON)" || { echo "Runledger needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	if test -x $(UV); then $(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt; \
+	else $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; fi
+	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
+	touch $@
+
+.PHONY: help run test lint format install lock clean
