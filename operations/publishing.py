@@ -82,6 +82,13 @@ def send_all(wakeups: Iterable[Wakeup]) -> None:
             )
 
 
+def warm_up() -> None:
+    """Load what publishing needs, so that the first request after a start does not wait for it."""
+    current_app.finalize()
+    with current_app.connection_for_write() as broker:
+        _ = broker.transport_cls
+
+
 _publisher = Publisher()
 
 
@@ -116,7 +123,7 @@ def _mark_published(run_ids: list[int]) -> None:
 def _note_refused(run_ids: list[int]) -> None:
     refused = Event(
         "publish_refused",
-        "The broker did not take the message. The run is safe and will be sent again.",
+        "The broker has not taken the message. The run is safe and will be sent again.",
         EventLevel.WARNING,
     )
     append_events((run_id, refused) for run_id in run_ids)
