@@ -86,7 +86,7 @@ def warm_up() -> None:
     """Load what publishing needs, so that the first request after a start does not wait for it."""
     current_app.finalize()
     with current_app.connection_for_write() as broker:
-        _ = broker.transport_cls
+        broker.get_transport_cls()
 
 
 _publisher = Publisher()
