@@ -107,7 +107,9 @@ class OperationCatalog:
     @staticmethod
     def all() -> dict[OperationRunType, CatalogEntry]:
         """Every entry, in the order of the vocabulary."""
-        return {run_type: _ENTRIES[run_type] for run_type in OperationRunType if run_type in _ENTRIES}
+        return {
+            run_type: _ENTRIES[run_type] for run_type in OperationRunType if run_type in _ENTRIES
+        }
 
     @staticmethod
     def label(run_type: str) -> str:

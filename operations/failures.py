@@ -32,9 +32,7 @@ class Failure:
         return entry | ({"item": self.item} if self.item else {})
 
 
-def merge_failures(
-    stored: list[dict[str, Any]], added: Iterable[Failure]
-) -> list[dict[str, Any]]:
+def merge_failures(stored: list[dict[str, Any]], added: Iterable[Failure]) -> list[dict[str, Any]]:
     """Stored entries and new failures together: one entry a cause, at most 20 causes.
 
     A cause is a code with its message. What no longer fits is counted under `other_causes`, so

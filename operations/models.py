@@ -18,7 +18,13 @@ from django.utils import timezone
 from operations.catalog import CatalogEntry, OperationCatalog
 from operations.counts import Counts
 from operations.reasons import get_reason
-from operations.states import ACTIVE_STATUSES, ATTENTION_OUTCOMES, ItemOutcome, RunOutcome, RunStatus
+from operations.states import (
+    ACTIVE_STATUSES,
+    ATTENTION_OUTCOMES,
+    ItemOutcome,
+    RunOutcome,
+    RunStatus,
+)
 from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -157,9 +163,7 @@ class OperationRun(models.Model):
                 condition=models.Q(outcome__in=RunOutcome.values), name="runs_outcome_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(
-                    status=RunStatus.COMPLETED, completed_at__isnull=False
-                )
+                condition=models.Q(status=RunStatus.COMPLETED, completed_at__isnull=False)
                 & ~models.Q(outcome=RunOutcome.PENDING)
                 | ~models.Q(status=RunStatus.COMPLETED)
                 & models.Q(completed_at__isnull=True, outcome=RunOutcome.PENDING),

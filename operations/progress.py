@@ -72,7 +72,8 @@ def write_progress(run_id: int, progress: Progress) -> bool | None:
 def _counts_expression(progress: Progress) -> tuple[str, list[Any]]:
     """`summary_counts = …,` and its parameters; keys are checked against the known ones."""
     increments = checked_increments(progress.increments)
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for key, value in increments.items():
         parts.append(f"'{key}', COALESCE((summary_counts->>'{key}')::bigint, 0) + %s::bigint")
         values.append(value)

@@ -152,9 +152,7 @@ def relay_once(limit: int = 500) -> int:
     time, before anything is sent, so that no lock is held while the broker answers.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE_DUE, [settings.RUN_RELAY_AFTER_SECONDS, MAX_BACKOFF_SECONDS, limit]
-        )
+        cursor.execute(_TAKE_DUE, [settings.RUN_RELAY_AFTER_SECONDS, MAX_BACKOFF_SECONDS, limit])
         due: list[Wakeup] = cursor.fetchall()
     known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
     return sum(_resend(wakeup) for wakeup in known)

@@ -59,7 +59,9 @@ class SafeError(Exception):
         self.code = code
         self.request_id = sanitize_text(request_id, max_length=100)
         self.params = {
-            key: value if isinstance(value, int) else sanitize_text(str(value), max_length=MAX_PARAM)
+            key: value
+            if isinstance(value, int)
+            else sanitize_text(str(value), max_length=MAX_PARAM)
             for key, value in params.items()
         }
         super().__init__(code)

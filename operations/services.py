@@ -185,7 +185,11 @@ class OperationRunService:
         return stop_wanted
 
     def update_run(
-        self, run_id: int, *, phase: str = "", meta: Mapping[str, str | int | bool | None] | None = None
+        self,
+        run_id: int,
+        *,
+        phase: str = "",
+        meta: Mapping[str, str | int | bool | None] | None = None,
     ) -> None:
         """Say what a running run is doing; `meta` holds short facts for its page.
 
@@ -344,7 +348,7 @@ class OperationRunService:
                 " WHERE id = %s AND status = %s",
                 [outcome, json.dumps(merge_failures(list(stored), failures)), run_id, status],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
     def _add_failures(self, run_id: int, failures: Sequence[Failure]) -> None:
         """Merge failures into a run whose row this transaction holds."""

@@ -80,7 +80,14 @@ def _ended(outcome: RunOutcome, **counts: Any) -> dict[str, Any]:
 def failure(code: str, message: str, count: int = 1, **more: Any) -> dict[str, Any]:
     """An entry of `failure_summary`."""
     first_at = timezone.now().isoformat(timespec="seconds")
-    return {"code": code, "message": message, "next_step": "", "count": count, "first_at": first_at, **more}
+    return {
+        "code": code,
+        "message": message,
+        "next_step": "",
+        "count": count,
+        "first_at": first_at,
+        **more,
+    }
 
 
 class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
@@ -112,11 +119,18 @@ class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
             },
         )
         succeeded = factory.Trait(
-            **_ended(RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, unchanged=38, created=2)
+            **_ended(
+                RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, unchanged=38, created=2
+            )
         )
         partial = factory.Trait(
             **_ended(
-                RunOutcome.PARTIALLY_SUCCEEDED, total=40, processed=40, succeeded=36, failed=3, skipped=1
+                RunOutcome.PARTIALLY_SUCCEEDED,
+                total=40,
+                processed=40,
+                succeeded=36,
+                failed=3,
+                skipped=1,
             ),
             failure_summary=[failure("service_unavailable", "Microsoft Graph did not answer.", 3)],
         )
