@@ -18,7 +18,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -174,7 +174,11 @@ def register_secret(value: str) -> None:
 
 # What may stand around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
 _QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
-_GAP = r"(?: \s | %(?:25){0,2}20 | \+ ){0,8}"
+_SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD]) | \\{1,7}[rnt] )"
+_GAP = rf"{_SPACE}{{0,8}}"
+_SLASH = r"(?: / | %(?:25){0,2}2F )"
+_LESS, _MORE = r"(?: < | &lt; | %(?:25){0,2}3C )", r"(?: > | &gt; | %(?:25){0,2}3E )"
+_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )"
 _EQUALS = rf"""{_GAP}
     (?: := | => | == | [:=] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {_GAP}"""
 _SEPARATOR = rf"(?: {_QUOTE}?{_EQUALS} | \)\s?=\s?\( )"
@@ -319,14 +323,15 @@ RULES = (
     Rule(
         "incoming webhook",
         ("webhook",),
-        r"(https?://[\w.\-]{1,200}/(?:webhookb2|api/webhooks|webhook|services)/)[^\s\"'<>]+",
+        rf"""(https?(?::|%(?:25){{0,2}}3A){_SLASH}{{2}}[\w.\-]{{1,200}}{_SLASH}
+            (?:webhookb2|api{_SLASH}webhooks|webhook){_SLASH})[^\s"'<>]+""",
         rf"\1{MASK}",
         "whoever knows the address of a Teams or Discord webhook may post there",
     ),
     Rule(
         "Slack webhook",
         ("hooks.slack.com",),
-        r"(hooks\.slack\.com/)[^\s\"'<>]+",
+        rf"(hooks\.slack\.com{_SLASH})[^\s\"'<>]+",
         rf"\1{MASK}",
         "the same for Slack",
     ),
@@ -388,34 +393,37 @@ RULES = (
     Rule(
         "named pair",
         _KEY_HINTS,
-        rf"""(?:\(|\[|,|:)\s?[bu]?(?P<p>["']){{1}}[\w.\-]{{0,40}}?{_KEY}(?P=p)\s{{0,4}},\s{{0,4}}
-            (?:["']value["']\s{{0,4}}:\s{{0,4}})?[bu]?(?P<q>["'])(?P<value>.{{1,1000}}?)(?<!\\)(?P=q)
-            (?=\s?[)\]}}])""",
+        rf"""(?: [(\[,:] | %(?:25)?[23][8AC] ){_GAP}[bu]?(?P<p>{_QUOTE})[\w.\-]{{0,40}}?{_KEY}(?P=p)
+            {_GAP}(?:,|%(?:25)?2C){_GAP}(?:(?P=p)value(?P=p){_EQUALS})?
+            [bu]?(?P<q>{_QUOTE})(?P<value>.{{1,1000}}?)(?<!\\)(?P=q)
+            (?={_GAP}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
         _mask_value,
-        "('authorization', 'x') of raw headers, {\"name\": \"password\", \"value\": \"x\"}",
+        '(\'authorization\', \'x\') of raw headers, {"name": "password", "value": "x"}',
     ),
     Rule(
         "named part",
-        ("name=",),
-        rf"""name=\\?["'][\w.\-]{{0,40}}?{_KEY}\\?["']
-            (?: (?:\s|\\r|\\n){{1,8}} | [^<>]{{0,80}}?\bvalue=["'] )(?P<value>[^\s\\"'<>]{{3,1000}})""",
+        ("name=", "name%"),
+        rf"""name(?:=|%(?:25)?3D){_QUOTE}[\w.\-]{{0,40}}?{_KEY}{_QUOTE}
+            (?: {_SPACE}{{1,8}}(?!value=) | [^<>]{{0,80}}?\bvalue={_QUOTE} )
+            (?P<value>[^\s\\"'<>&]{{3,1000}})""",
         _mask_value,
         "multipart bodies and HTML inputs",
     ),
     Rule(
         "named element",
-        ("</", "&lt;/"),
-        rf"""(?:<|&lt;)(?:[\w\-]{{1,20}}:)?[\w.\-]{{0,40}}?{_KEY}(?:\s[^<>&]{{0,80}})?(?:>|&gt;)
-            (?P<value>[^<&]{{1,1000}})(?:<|&lt;)/""",
+        ("</", "&lt;/", "%2f", "%252f"),
+        rf"""{_LESS}(?:[\w\-]{{1,20}}:)?[\w.\-]{{0,40}}?{_KEY}(?:\s[^<>&]{{0,80}})?{_MORE}
+            (?P<value>.{{1,1000}}?){_LESS}{_SLASH}""",
         _mask_value,
         "XML",
     ),
     Rule(
         "command line",
         ("-",),
-        rf"(?<![\w\-])--?[a-z\-]{{0,30}}?{_KEY}\s{{1,4}}[\"']?(?P<value>[^\s\-\"'][^\s\"']*)",
-        _mask_value,
-        "--password x",
+        rf"""(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) )--?[a-z\-]{{0,30}}?(?P<key>{_KEY})(?P<sep>{_SPACE}{{1,4}})(?P<open>["'])?
+            (?P<value>[^\s\-"'][^\s"']*)""",
+        _mask_named,
+        "--password x, -ClientSecret x",
     ),
     Rule(
         "curl user",
@@ -427,36 +435,39 @@ RULES = (
     Rule(
         "sentence",
         ("pass", "secret"),
-        r"""(?:password|passphrase|client\ secret)\s{1,4}
-            (?: (?:is|was)\s{1,4}["'`]?(?P<value>(?=[^\s"'`]{0,40}\d)[^\s"'`]{6,}) )""",
+        rf"""(?:password|passphrase|client{_SPACE}secret){_SPACE}{{1,4}}(?:is|was){_SPACE}{{1,4}}
+            ["'`]?(?P<value>(?=[^\s"'`]{{0,40}}\d)[^\s"'`]{{6,}})""",
         _mask_value,
         "the password was hunter22",
     ),
     Rule(
         "statement parameter",
-        ("parameter $",),
-        r"parameter\ \$\d{1,4}\ =\ '(?P<value>(?:[^']|''){1,2000})'",
+        ("parameter",),
+        rf"""parameter{_SPACE}(?:\$|%(?:25)?24)\d{{1,4}}{_EQUALS}
+            (?P<q>{_QUOTE})(?P<value>.{{1,2000}}?)(?P=q)""",
         _mask_value,
         "PostgreSQL quotes the values of a failed statement in CONTEXT",
     ),
     Rule(
         "failing row",
-        ("failing row contains",),
-        r"(Failing\ row\ contains\ )\([^\n]{1,4000}\)",
+        ("failing",),
+        rf"""(Failing{_SPACE}row{_SPACE}contains{_SPACE})
+            (?: \([^\n]{{1,4000}}\) | %(?:25)?28[^\s&]{{1,4000}}%(?:25)?29 )""",
         rf"\1{MASK}",
         "PostgreSQL quotes the whole row in DETAIL",
     ),
     Rule(
         "query code",
-        ("code=", "key="),
-        r"(?<=[?&])(?:code|key)=(?P<value>(?=[^\s&\"']{0,100}\d)[^\s&\"'<>]{20,})",
+        ("code=", "key=", "code%", "key%"),
+        r"""(?:[?&]|%(?:25)?(?:3F|26))(?:code|key)(?:=|%(?:25)?3D)
+            (?P<value>(?=[^\s&"']{0,100}\d)[^\s&"'<>]{20,})""",
         _mask_value,
         "authorization codes and function keys in a query; not code=403",
     ),
     Rule(
         "JSON web token",
         ("eyj",),
-        r"(?-i:\beyJ)[\w\-]{5,}(?:[.\w=+/~\-])*" + _WRAPPED,
+        rf"{_START}(?-i:eyJ)[\w\-]{{5,}}[.\w=+/~\-]*" + _WRAPPED,
         MASK,
         "signed or encrypted, whole or cut off",
     ),
@@ -470,16 +481,35 @@ RULES = (
     Rule(
         "Entra refresh token or code",
         (".a", "m.c", "m.r"),
-        r"""(?<![\w.])(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
-              | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )""" + _WRAPPED,
+        _START
+        + r"""(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
+              | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )"""
+        + _WRAPPED,
         MASK,
         "0.A… and 1.A… of Entra, M.C… of personal accounts",
     ),
     Rule(
         "tokens of other products",
-        ("gh", "glpat-", "xox", "sk", "akia", "asia", "aiza", "ya29.", "npm_", "pat", "hvs.",
-         "sg.", "gaaaa", "pypi-", "azdo", "shpat"),
-        r"""(?<![a-z0-9])(?-i:
+        (
+            "gh",
+            "glpat-",
+            "xox",
+            "sk",
+            "akia",
+            "asia",
+            "aiza",
+            "ya29.",
+            "npm_",
+            "pat",
+            "hvs.",
+            "sg.",
+            "gaaaa",
+            "pypi-",
+            "azdo",
+            "shpat",
+        ),
+        _START
+        + r"""(?-i:
             gh[pousr]_[A-Za-z0-9]{16,} | github_pat_\w{20,} | glpat-[\w\-]{16,}
           | xox[abeoprs]-[\w\-]{10,} | [rs]k_(?:live|test)_\w{10,} | sk-[\w\-]{20,}
           | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[\w\-]{30,} | ya29\.[\w\-]{20,} | npm_\w{30,}
@@ -491,14 +521,14 @@ RULES = (
     Rule(
         "BitLocker recovery key",
         ("-",),
-        r"(?<![\d\-])\d{6}(?:-\d{6}){3,7}(?![\d\-])",
+        rf"{_START}\d{{6}}(?:-\d{{6}}){{3,7}}(?![\d\-])",
         MASK,
         "eight groups of six digits",
     ),
     Rule(
         "address",
-        ("@", "%40"),
-        r"""(?<![\w.%…])(\w)[\w.+%'\#!&*/?^{|}~\-]{0,63}(@|%40)
+        ("@", "%40", "%2540"),
+        r"""(?: (?<![\w.%…]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
             (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
         r"\1…\2",
         "a person's name; the domain tells which tenant it is",
@@ -565,9 +595,7 @@ _ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|\x1b[@-Z\\^_]"
 )
 _NEWLINE = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
-_CONTROL = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
-)
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -636,60 +664,70 @@ def sanitize_json(value: object, *, max_depth: int = 32, max_bytes: int = 65536)
     whole. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. What is deeper
     than `max_depth` or beyond `max_bytes` (as ASCII JSON) gives way to "[truncated]". Never raises.
     """
-    cleaner = _JsonCleaner(max_depth=max_depth, left=max_bytes - len(TRUNCATED) * 2 - 16)
     try:
-        cleaned = cleaner.clean(value)
-        return cleaned if len(json.dumps(cleaned)) <= max_bytes else TRUNCATED
+        cleaned = _JsonCleaner(max_depth, max_bytes - _MARKER_SIZE).clean(value)
+        fits = cleaned is not _UNPAID and len(json.dumps(cleaned)) <= max_bytes
+        return cleaned if fits else TRUNCATED
     except Exception:  # noqa: BLE001 - objects may raise anything when looked at
         return UNREADABLE
 
 
+_CONTAINERS = (Mapping, list, tuple, set, frozenset)
+_MARKER_SIZE = 32
+_UNPAID = object()
+
+
 @dataclass
 class _JsonCleaner:
+    """Walks a value until its bytes are spent; marks the place where it had to stop, once."""
+
     max_depth: int
     left: int
-    truncated: bool = field(default=False, init=False)
+    marked: bool = False
 
     def clean(self, value: object, depth: int = 0) -> Any:
-        if isinstance(value, Mapping):
-            return self._mapping(value, depth) if self._may_enter(depth) else TRUNCATED
-        if isinstance(value, (set, frozenset)):
-            cleaned = self._items(value, depth) if self._may_enter(depth) else TRUNCATED
-            return sorted(cleaned, key=_sort_key) if isinstance(cleaned, list) else cleaned
-        if isinstance(value, (list, tuple)):
-            return self._items(value, depth) if self._may_enter(depth) else TRUNCATED
-        return _scalar(value)
+        """The value as JSON, or `_UNPAID` if there are no bytes left for it."""
+        if isinstance(value, _CONTAINERS) and depth < self.max_depth:
+            return self._container(value, depth + 1) if self._pay(4) else _UNPAID
+        item = TRUNCATED if isinstance(value, _CONTAINERS) else _scalar(value)
+        # Reading a long text costs too, even if little of it is left.
+        work = min(len(value), WINDOW) // 20 if isinstance(value, (str, bytes)) else 0
+        return item if self._pay(max(len(json.dumps(item)) + 2, work)) else _UNPAID
 
-    def _may_enter(self, depth: int) -> bool:
-        return depth < self.max_depth
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        items = self._items(value, depth)
+        return sorted(items, key=_sort_key) if isinstance(value, (set, frozenset)) else items
 
     def _items(self, values: Iterable[object], depth: int) -> list[Any]:
         cleaned: list[Any] = []
         for value in values:
-            item = self.clean(value, depth + 1)
-            if not self._afford(item):
-                return [*cleaned, *self._marker()]
-            cleaned.append(item)
+            item = self.clean(value, depth)
+            if item is not _UNPAID:
+                cleaned.append(item)
+            if self.left < 0:
+                return cleaned + self._marker()
         return cleaned
 
     def _mapping(self, mapping: Mapping[Any, object], depth: int) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for key, value in mapping.items():
             name = sanitize_text(str(_scalar(key)), KEY_MAX_LENGTH)
-            item = self.clean(_without_secret(str(key), value, mapping), depth + 1)
-            if not self._afford(name) or not self._afford(item):
-                return {**cleaned, **dict.fromkeys(self._marker(), TRUNCATED)}
-            cleaned[name] = item
+            self._pay(len(json.dumps(name)) + 2)
+            item = self.clean(_without_secret(str(key), value, mapping), depth)
+            if item is not _UNPAID:
+                cleaned[name] = item
+            if self.left < 0:
+                return cleaned | dict.fromkeys(self._marker(), TRUNCATED)
         return cleaned
 
-    def _afford(self, item: object) -> bool:
-        """Pay for an item; what is inside a container has been paid for already."""
-        self.left -= 4 if isinstance(item, (dict, list)) else len(json.dumps(item)) + 2
-        return self.left >= 0 and not self.truncated
+    def _pay(self, size: int) -> bool:
+        self.left -= size
+        return self.left >= 0
 
     def _marker(self) -> list[str]:
-        """One marker for the whole document, where it was cut."""
-        first, self.truncated = not self.truncated, True
+        first, self.marked = not self.marked, True
         return [TRUNCATED] if first else []
 
 
