@@ -1,0 +1,413 @@
+"""A run is asked for: created, joined, refused; and handed to a broker that may be gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from operations import publishing
+from operations.catalog import CatalogEntry
+from operations.context import ContextError
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from operations.states import RunOutcome, RunStatus
+from operations.types import OperationRunType
+from tenancy.models import Tenant, User, Workspace
+from tests.factories import TenantFactory
+from tests.operations.conftest import Broker
+from tests.operations.factories import (
+    RUN_NOW,
+    a_queued_run,
+    a_request,
+    a_running_run,
+    a_slot_request,
+    an_ended_run,
+    dispatch,
+    told,
+)
+
+OnCommit = Callable[..., AbstractContextManager[list[Any]]]
+
+
+# --- created or joined ----------------------------------------------------------------------------
+
+
+def test_a_first_request_creates_a_queued_run(
+    tenant: Tenant, operator: User, service: OperationRunService
+) -> None:
+    result = service.ensure_run(a_request(tenant, 7, by=operator))
+
+    assert result.created
+    assert result.run.status == RunStatus.QUEUED
+    assert result.run.outcome == RunOutcome.PENDING
+    assert result.run.user == operator
+    assert result.run.initiator_name == "olga"
+    assert result.run.context == {
+        "backup_schedule_id": 7,
+        "idempotency": {"backup_schedule_id": 7},
+    }
+    assert result.run.next_publish_at is not None
+    assert told(result.run) == ["created"]
+
+
+def test_a_second_request_joins_the_run_already_active(tenant: Tenant, operator: User) -> None:
+    first = dispatch(tenant, by=operator)
+
+    second = dispatch(tenant, by=operator)
+
+    assert second.run == first.run
+    assert not second.created
+    joined = first.run.events.get(kind="joined")
+    assert joined.actor == "olga"
+    assert told(first.run) == ["created", "joined"]
+
+
+def test_a_request_joins_a_run_that_is_already_running(tenant: Tenant) -> None:
+    running = a_running_run(tenant)
+
+    assert dispatch(tenant).run == running
+
+
+def test_a_joined_request_does_not_touch_the_row(tenant: Tenant) -> None:
+    first = a_queued_run(tenant)
+
+    dispatch(tenant)
+
+    assert OperationRun.objects.get(pk=first.pk).updated_at == first.updated_at
+
+
+def test_after_its_end_the_same_operation_may_be_run_again(tenant: Tenant) -> None:
+    ended = an_ended_run(tenant)
+
+    again = dispatch(tenant)
+
+    assert again.created
+    assert again.run != ended
+    assert again.run.run_identity_hash == ended.run_identity_hash
+
+
+def test_types_of_one_identity_group_exclude_each_other(tenant: Tenant) -> None:
+    by_hand = a_queued_run(tenant)
+
+    by_schedule = OperationRunService().ensure_run(a_slot_request(tenant))
+
+    assert by_schedule.run == by_hand
+    assert not by_schedule.created
+
+
+def test_another_tenant_has_a_run_of_its_own(tenant: Tenant, workspace: Workspace) -> None:
+    other = TenantFactory(workspace=workspace)
+
+    assert dispatch(tenant).run != dispatch(other).run
+
+
+def test_another_workspace_has_a_run_of_its_own(tenant: Tenant) -> None:
+    elsewhere = TenantFactory(external_id=tenant.external_id)
+
+    assert dispatch(tenant).run != dispatch(elsewhere).run
+
+
+def test_other_inputs_make_another_run(tenant: Tenant) -> None:
+    assert dispatch(tenant, 1).run != dispatch(tenant, 2).run
+
+
+def test_the_context_is_no_part_of_the_identity(tenant: Tenant) -> None:
+    first = dispatch(tenant, context={"policy_id": 1})
+
+    assert dispatch(tenant, context={"policy_id": 2}).run == first.run
+
+
+def test_a_workspace_scoped_operation_is_joined_within_its_workspace_only(
+    workspace: Workspace, workspace_scoped: OperationRunType, service: OperationRunService
+) -> None:
+    elsewhere = TenantFactory().workspace
+
+    first = service.dispatch_or_fail(workspace_scoped, workspace=workspace)
+    second = service.dispatch_or_fail(workspace_scoped, workspace=workspace)
+    other = service.dispatch_or_fail(workspace_scoped, workspace=elsewhere)
+
+    assert first.run.tenant is None
+    assert second.run == first.run
+    assert other.run != first.run
+
+
+def test_a_system_request_says_so(tenant: Tenant) -> None:
+    assert dispatch(tenant).run.initiator_name == "System"
+
+
+def test_the_initiator_is_remembered_when_the_user_is_gone(tenant: Tenant, operator: User) -> None:
+    run = dispatch(tenant, by=operator).run
+
+    operator.delete()
+
+    run.refresh_from_db()
+    assert run.user is None
+    assert run.initiator_name == "olga"
+
+
+# --- refused --------------------------------------------------------------------------------------
+
+
+def test_a_tenant_of_another_workspace_is_refused_by_the_database(
+    tenant: Tenant, workspace: Workspace
+) -> None:
+    foreign = TenantFactory()
+
+    with pytest.raises(IntegrityError, match="tenant_of_workspace"), transaction.atomic():
+        dispatch(foreign, workspace=workspace)
+
+    assert not OperationRun.objects.exists()
+
+
+def test_a_tenant_operation_without_a_tenant_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(ValueError, match="is run for a tenant"):
+        OperationRunService().dispatch_or_fail(RUN_NOW, workspace=workspace)
+
+
+def test_a_workspace_operation_with_a_tenant_is_refused(
+    tenant: Tenant, workspace_scoped: OperationRunType
+) -> None:
+    with pytest.raises(ValueError, match="is run for a workspace"):
+        dispatch(tenant)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        pytest.param({"backup_schedule_id": "7"}, id="a known key of the wrong type"),
+        pytest.param({"backup_set_id": True}, id="a truth value for a number"),
+        pytest.param({"note": ["x" * 900] * 80}, id="too large"),
+    ],
+)
+def test_a_context_that_breaks_its_contract_is_refused(
+    tenant: Tenant, context: dict[str, Any]
+) -> None:
+    with pytest.raises(ContextError):
+        dispatch(tenant, context=context)
+
+    assert not OperationRun.objects.exists()
+
+
+# --- transactions ---------------------------------------------------------------------------------
+
+
+def test_a_rolled_back_request_leaves_no_run_and_no_message(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    class Changed(Exception):
+        """The caller changed its mind."""
+
+    with django_capture_on_commit_callbacks(execute=True):
+        with pytest.raises(Changed), transaction.atomic():
+            dispatch(tenant)
+            raise Changed
+
+    assert not OperationRun.objects.exists()
+    assert broker.waiting() == 0
+
+
+def test_nothing_is_sent_before_the_transaction_commits(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant)
+        sent_before = broker.waiting()
+
+    assert (sent_before, broker.waiting()) == (0, 1)
+    assert result.published
+
+
+def test_a_duplicate_inside_a_transaction_leaves_the_transaction_usable(tenant: Tenant) -> None:
+    with transaction.atomic():
+        first = dispatch(tenant)
+        second = dispatch(tenant)
+        still_usable = OperationRun.objects.count()
+
+    assert second.run == first.run
+    assert still_usable == 1
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+def test_a_batch_answers_in_the_order_of_its_requests(tenant: Tenant) -> None:
+    existing = a_queued_run(tenant, 2)
+
+    results = OperationRunService().dispatch_many([a_request(tenant, at) for at in (3, 2, 1)])
+
+    assert [result.run.context["backup_schedule_id"] for result in results] == [3, 2, 1]
+    assert [result.created for result in results] == [True, False, True]
+    assert results[1].run == existing
+
+
+def test_equal_requests_of_one_batch_share_one_run(tenant: Tenant) -> None:
+    results = OperationRunService().dispatch_many([a_request(tenant)] * 3)
+
+    assert [result.created for result in results] == [True, False, False]
+    assert len({result.run.pk for result in results}) == 1
+    assert told(results[0].run) == ["created", "joined", "joined"]
+
+
+def test_an_empty_batch_is_no_work(db: None) -> None:
+    assert OperationRunService().dispatch_many([]) == []
+
+
+@pytest.mark.parametrize("size", [1, 2_000])
+def test_a_batch_of_any_size_takes_the_same_few_statements(tenant: Tenant, size: int) -> None:
+    requests = [a_request(tenant, at) for at in range(size)]
+
+    with CaptureQueriesContext(connection) as queries:
+        created = OperationRunService().dispatch_many(requests)
+    with CaptureQueriesContext(connection) as queries_for_duplicates:
+        joined = OperationRunService().dispatch_many(requests)
+
+    assert all(result.created for result in created)
+    assert [result.run for result in joined] == [result.run for result in created]
+    # Savepoint, insert, read back, events, release; the duplicates also look for the winners.
+    assert len(queries) == 5
+    assert len(queries_for_duplicates) == 6
+
+
+# --- slots ----------------------------------------------------------------------------------------
+
+
+def test_a_slot_fires_once_for_ever(tenant: Tenant, service: OperationRunService) -> None:
+    first = service.ensure_run(a_slot_request(tenant))
+    service.claim(first.run.pk, "worker-1")
+    ended = service.complete(first.run.pk)
+
+    again = service.ensure_run(a_slot_request(tenant))
+
+    assert again.run == ended
+    assert not again.created
+
+
+def test_the_next_slot_fires_after_the_first_has_ended(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    first = service.ensure_run(a_slot_request(tenant))
+    service.claim(first.run.pk, "worker-1")
+    service.complete(first.run.pk)
+
+    assert service.ensure_run(a_slot_request(tenant, slot="2026-03-09T07:00Z")).created
+
+
+# --- the broker -----------------------------------------------------------------------------------
+
+
+def test_a_dispatched_run_waits_in_the_queue_of_its_type(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant)
+
+    result.run.refresh_from_db()
+    assert broker.waiting("backup") == 1
+    assert result.run.published_at is not None
+    assert result.run.publish_attempts == 1
+
+
+def test_a_joined_request_sends_no_second_message(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch(tenant)
+        joined = dispatch(tenant)
+
+    assert broker.waiting() == 1
+    assert joined.published is None
+
+
+def assert_it_waits_for_the_relay(run: OperationRun) -> None:
+    run.refresh_from_db()
+    assert run.status == RunStatus.QUEUED
+    assert run.next_publish_at is not None
+    assert run.published_at is None
+    assert told(run) == ["created", "publish_refused"]
+
+
+def test_a_broker_that_refuses_loses_no_run_and_raises_nothing(
+    tenant: Tenant, no_broker: None, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant)
+
+    assert result.published is False
+    assert_it_waits_for_the_relay(result.run)
+
+
+def test_a_broker_that_goes_away_after_messages_were_sent_loses_no_run(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch(tenant, 1)
+    broker.stop()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant, 2)
+
+    assert result.published is False
+    assert_it_waits_for_the_relay(result.run)
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first message", "open connection"])
+def test_a_frozen_broker_does_not_hold_up_the_request(
+    tenant: Tenant, broker: Broker, warm: bool, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    if warm:
+        with django_capture_on_commit_callbacks(execute=True):
+            dispatch(tenant, 1)
+    broker.freeze()
+    started = time.monotonic()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant, 2)
+
+    assert time.monotonic() - started < 1
+    assert result.published is False
+    assert_it_waits_for_the_relay(result.run)
+
+
+def test_a_broker_that_comes_back_is_used_again(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch(tenant, 1)
+    broker.stop()
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch(tenant, 2)
+    broker.start()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        after = dispatch(tenant, 3)
+
+    assert after.published
+
+
+def test_any_other_error_while_handing_over_ends_the_run_as_failed(
+    tenant: Tenant,
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: OnCommit,
+) -> None:
+    """A mistake of ours, which sending again would not mend."""
+
+    def broken(run_type: str) -> CatalogEntry:
+        raise KeyError(f"canary {run_type}")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant)
+        monkeypatch.setattr(publishing.OperationCatalog, "get", broken)
+
+    result.run.refresh_from_db()
+    assert result.run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in result.run.failures] == ["dispatch_failed"]
+    assert "canary" not in str(result.run.failure_summary)
+    assert told(result.run) == ["created", "ended"]
+    assert broker.waiting() == 0
