@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -175,6 +176,7 @@ def register_secret(value: str) -> None:
 # What may stand around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
 _QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
 _SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD]) | \\{1,7}[rnt] )"
+_CLOSED = r"(?<!\\)(?<!%5C)(?<!%255C)"
 _GAP = rf"{_SPACE}{{0,8}}"
 _SLASH = r"(?: / | %(?:25){0,2}2F )"
 _LESS, _MORE = r"(?: < | &lt; | %(?:25){0,2}3C )", r"(?: > | &gt; | %(?:25){0,2}3E )"
@@ -336,24 +338,9 @@ RULES = (
         "the same for Slack",
     ),
     Rule(
-        "named list",
-        _KEY_HINTS,
-        rf"(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<value>\[(?!redacted\])[^\[\]]{{1,1000}}\])",
-        _mask_value,
-        "passwords: ['a', 'b']",
-    ),
-    Rule(
-        "named and quoted",
-        _KEY_HINTS,
-        rf"""(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<open>[bu]?(?P<q>{_QUOTE}))
-            (?P<value>.{{0,1000}}?)(?<!\\)(?P=q)""",
-        _mask_named,
-        "JSON (nested too), repr, YAML, TOML, connection strings; keeps the quotes",
-    ),
-    Rule(
         "cookies",
         ("cookie",),
-        r"""(?P<before>cookie2?["']?\s{0,4}[:=]\s{0,4}["']?)
+        r"""cookie2?\s{0,4}[:=]\s{0,4}
             (?P<value>[\w.\-$!\#%*+^|~]{1,100}=[^;\s]*
               (?:;\s{0,4}[\w.\-$!\#%*+^|~]{1,100}(?:=[^;\s]*)?)*)""",
         _mask_value,
@@ -362,8 +349,8 @@ RULES = (
     Rule(
         "authorization header",
         ("authorization",),
-        rf"""authorization{_QUOTE}?{_EQUALS}{_QUOTE}?
-            (?!Bearer\s|Basic\s|\[)[a-z][\w\-]{{1,30}}\s{{1,4}}(?=\S{{0,400}}[\d=])(?P<value>\S{{8,}})""",
+        rf"""authorization{_EQUALS}(?!Bearer\s|Basic\s|\[)[a-z][\w\-]{{1,30}}\s{{1,4}}
+            (?=\S{{0,400}}[\d=])(?P<value>\S{{8,}})""",
         _mask_value,
         "any other scheme and its credentials",
     ),
@@ -385,17 +372,18 @@ RULES = (
     Rule(
         "named",
         _KEY_HINTS,
-        rf"""(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<open>[bu]?{_QUOTE})?
-            (?P<value>{_BARE}{_WRAPPED})""",
+        rf"""(?=[pcstaemfrhdo])(?P<key>{_KEY})(?P<sep>{_SEPARATOR})(?P<open>[bu]?(?P<q>{_QUOTE}))?
+            (?P<value> (?(q) .{{0,1000}}?(?={_CLOSED}(?P=q)) | \[(?!redacted\])[^\[\]]{{1,1000}}\] )
+              | {_BARE}{_WRAPPED} )""",
         _mask_named,
-        "form bodies, queries, DSNs, headers, log lines, unclosed quotes",
+        "form bodies, queries, DSNs, headers, log lines, JSON (nested too), repr, YAML, lists",
     ),
     Rule(
         "named pair",
         _KEY_HINTS,
         rf"""(?: [(\[,:] | %(?:25)?[23][8AC] ){_GAP}[bu]?(?P<p>{_QUOTE})[\w.\-]{{0,40}}?{_KEY}(?P=p)
             {_GAP}(?:,|%(?:25)?2C){_GAP}(?:(?P=p)value(?P=p){_EQUALS})?
-            [bu]?(?P<q>{_QUOTE})(?P<value>.{{1,1000}}?)(?<!\\)(?P=q)
+            [bu]?(?P<q>{_QUOTE})(?P<value>.{{1,1000}}?){_CLOSED}(?P=q)
             (?={_GAP}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
         _mask_value,
         '(\'authorization\', \'x\') of raw headers, {"name": "password", "value": "x"}',
@@ -585,7 +573,7 @@ def _mixed(run: str) -> bool:
 
 def _change_rate(run: str) -> float:
     kinds = [next((i for i, is_class in enumerate(_CLASSES) if is_class(c)), 3) for c in run]
-    changes = sum(left != right for left, right in zip(kinds, kinds[1:], strict=False))
+    changes = sum(left != right for left, right in pairwise(kinds))
     return changes / len(run)
 
 
@@ -666,10 +654,10 @@ def sanitize_json(value: object, *, max_depth: int = 32, max_bytes: int = 65536)
     """
     try:
         cleaned = _JsonCleaner(max_depth, max_bytes - _MARKER_SIZE).clean(value)
-        fits = cleaned is not _UNPAID and len(json.dumps(cleaned)) <= max_bytes
-        return cleaned if fits else TRUNCATED
     except Exception:  # noqa: BLE001 - objects may raise anything when looked at
         return UNREADABLE
+    fits = cleaned is not _UNPAID and len(json.dumps(cleaned)) <= max_bytes
+    return cleaned if fits else TRUNCATED
 
 
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)

@@ -103,8 +103,10 @@ def one(make: Callable[[Draw], str], template: str) -> Callable[[Draw], Shape]:
 def form_body(rng: Draw) -> Shape:
     secret = entra_secret(rng)
     return (
-        f"grant_type=client_credentials&client_id={guid(rng)}&client_secret={quote_plus(secret)}"
-        "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+        (
+            f"grant_type=client_credentials&client_id={guid(rng)}&client_secret={quote_plus(secret)}"
+            "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
+        ),
         secret,
     )
 
@@ -325,12 +327,16 @@ HARMLESS = [
     "",
     "Reading policies failed.",
     f"Tenant {GUID}: AADSTS7000215: Invalid client secret provided.",
-    f"AADSTS50126: Error validating credentials due to invalid username or password. Trace ID: {GUID}"
-    f" Correlation ID: {GUID} Timestamp: 2026-11-23 10:00:00Z",
+    (
+        f"AADSTS50126: Error validating credentials due to invalid username or password. Trace ID: {GUID}"
+        f" Correlation ID: {GUID} Timestamp: 2026-11-23 10:00:00Z"
+    ),
     f"AADSTS700016: Application with identifier '{GUID}' was not found in the directory 'Contoso'.",
-    f'{{"error":{{"code":"Authorization_RequestDenied","message":"Insufficient privileges.",'
-    f'"innerError":{{"date":"2026-11-23T10:00:00","request-id":"{GUID}",'
-    f'"client-request-id":"{GUID}"}}}}}}',
+    (
+        f'{{"error":{{"code":"Authorization_RequestDenied","message":"Insufficient privileges.",'
+        f'"innerError":{{"date":"2026-11-23T10:00:00","request-id":"{GUID}",'
+        f'"client-request-id":"{GUID}"}}}}}}'
+    ),
     '{"error":{"code":"UnknownError","message":"","httpStatusCode":500}}',
     '{"error":"invalid_client","error_codes":[7000215],"token_type":"Bearer","expires_in":3599}',
     "HTTP 403 Forbidden: code=InvalidAuthenticationToken status_code=401",
@@ -771,7 +777,7 @@ JSON_LIKE = st.recursive(
         st.datetimes(),
         st.uuids(),
         st.decimals(),
-    ),  # fmt: skip
+    ),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(ANY_TEXT, inner), st.tuples(inner)),
     max_leaves=10,
 )
