@@ -1,0 +1,507 @@
+"""What must never happen to a run, attacked with plain SQL and refused by the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from operations.models import OperationRun, OperationRunEvent
+from operations.services import OperationRunService
+from operations.types import OperationRunType
+from tenancy.models import Tenant
+from tests.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
+from tests.operations.factories import SCHEDULED, a_queued_run, an_ended_run
+
+Refused = AbstractContextManager[Any]
+EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
+
+
+def a_run(state: str, tenant: Tenant, **columns: Any) -> OperationRun:
+    traits = {} if state == "queued" else {state: True}
+    run: OperationRun = OperationRunFactory(tenant=tenant, **traits, **columns)
+    return run
+
+
+def sql(statement: str, *values: Any) -> int:
+    """Run a statement in a savepoint of its own; the number of rows it touched."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
+
+
+def change(run: OperationRun, assignment: str, *values: Any) -> int:
+    return sql(f"UPDATE operation_runs SET {assignment} WHERE id = %s", *values, run.pk)  # noqa: S608
+
+
+def refused(by: str) -> Refused:
+    """The block ends with the database's refusal, whose text or constraint is `by`."""
+    return pytest.raises(DatabaseError, match=by)
+
+
+RUNNING_AGAIN = (
+    "status = 'running', outcome = 'pending', completed_at = NULL, started_at = now(),"
+    " heartbeat_at = now()"
+)
+
+
+# --- lifecycle ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["running", "succeeded", "failed", "blocked", "cancelled"])
+def test_no_run_is_ever_queued_again(tenant: Tenant, state: str) -> None:
+    run = a_run(state, tenant)
+
+    with refused("never entered again"):
+        change(run, "status = 'queued'")
+    with refused("never entered again|history"):
+        change(run, "status = 'queued', outcome = 'pending', completed_at = NULL")
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "blocked", "cancelled"])
+def test_an_ended_run_never_runs_again(tenant: Tenant, state: str) -> None:
+    run = a_run(state, tenant)
+
+    with refused("never entered again"):
+        change(run, "status = 'running'")
+    with refused("never entered again|history"):
+        change(run, RUNNING_AGAIN)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        pytest.param("status = 'completed', completed_at = now()", id="no outcome"),
+        pytest.param("status = 'completed', outcome = 'failed'", id="no time of its end"),
+        pytest.param("outcome = 'succeeded'", id="an outcome before the end"),
+        pytest.param("completed_at = now()", id="a time of an end that has not come"),
+    ],
+)
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_completed_outcome_and_end_come_together(
+    tenant: Tenant, state: str, assignment: str
+) -> None:
+    run = a_run(state, tenant)
+
+    with refused("runs_completed_means_ended"):
+        change(run, assignment)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "status = 'running'",
+        "status = 'running', started_at = now()",
+        "status = 'running', heartbeat_at = now()",
+    ],
+)
+def test_no_run_is_running_without_a_lease(tenant: Tenant, assignment: str) -> None:
+    run = a_run("queued", tenant)
+
+    with refused("runs_running_has_lease"):
+        change(run, assignment)
+
+
+def test_a_running_run_keeps_its_lease(tenant: Tenant) -> None:
+    run = a_run("running", tenant)
+
+    with refused("runs_running_has_lease"):
+        change(run, "heartbeat_at = NULL")
+
+
+@pytest.mark.parametrize("status", ["paused", "", "QUEUED", "done"])
+def test_an_unknown_status_is_refused(tenant: Tenant, status: str) -> None:
+    with refused("runs_status_known|never entered again"):
+        change(a_run("queued", tenant), "status = %s", status)
+    with refused("runs_status_known"):
+        a_run("queued", tenant, status=status)
+
+
+@pytest.mark.parametrize("outcome", ["success", "", "Failed"])
+def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
+    run = a_run("running", tenant)
+
+    with refused("runs_outcome_known"):
+        change(run, "status = 'completed', completed_at = now(), outcome = %s", outcome)
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param({"total": -1}, id="negative"),
+        pytest.param({"succeeded": 1.5}, id="a fraction"),
+        pytest.param({"failed": "3"}, id="text"),
+        pytest.param({"failed": None}, id="null"),
+        pytest.param({"failed": True}, id="a truth value"),
+        pytest.param({"failed": [1]}, id="a list"),
+        pytest.param({"anything": -1}, id="negative under another key"),
+        pytest.param({"meta": []}, id="meta is no object"),
+        pytest.param({"meta": "phase"}, id="meta is text"),
+        pytest.param([], id="a list for an object"),
+        pytest.param("3", id="text for an object"),
+        pytest.param(None, id="null for an object"),
+    ],
+)
+def test_counts_are_non_negative_whole_numbers(tenant: Tenant, counts: object) -> None:
+    run = a_run("running", tenant)
+
+    with refused("runs_counts_are_counts"):
+        change(run, "summary_counts = %s::jsonb", json.dumps(counts))
+
+
+def test_counts_and_short_facts_are_accepted(tenant: Tenant) -> None:
+    run = a_run("running", tenant)
+
+    assert change(
+        run, "summary_counts = %s::jsonb", '{"total": 3, "created": 0, "meta": {"phase": "-1"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    "failures", [{}, "x", 3, None, [{}] * 21], ids=["object", "text", "number", "null", "21 causes"]
+)
+def test_failures_are_a_list_of_at_most_twenty_causes(tenant: Tenant, failures: object) -> None:
+    run = a_run("running", tenant)
+
+    with refused("runs_failures_are_grouped|cannot get array length"):
+        change(run, "failure_summary = %s::jsonb", json.dumps(failures))
+
+
+@pytest.mark.parametrize("context", [[], "x", 3])
+def test_the_context_is_an_object(tenant: Tenant, context: object) -> None:
+    with refused("runs_context_is_object"):
+        a_run("queued", tenant, context=context)
+
+
+# --- what is written once -------------------------------------------------------------------------
+
+WRITTEN_ONCE = [
+    "type = 'backup_schedule.retry'",
+    f"run_identity_hash = '{'0' * 64}'",
+    "context = '{\"policy_id\": 1}'",
+    "tenant_id = NULL",
+    "created_at = now() - interval '1 day'",
+    "initiator_name = 'Somebody else'",
+    "id = id + 1000000",
+]
+
+
+@pytest.mark.parametrize("assignment", WRITTEN_ONCE)
+@pytest.mark.parametrize("state", ["queued", "running", "failed"])
+def test_type_scope_identity_and_context_are_written_once(
+    tenant: Tenant, state: str, assignment: str
+) -> None:
+    run = a_run(state, tenant)
+
+    with refused("written once"):
+        change(run, assignment)
+
+
+def test_a_run_never_moves_to_another_tenant_of_its_workspace(tenant: Tenant) -> None:
+    run = a_run("queued", tenant)
+    sibling = TenantFactory(workspace=tenant.workspace)
+
+    with refused("written once"):
+        change(run, "tenant_id = %s", sibling.pk)
+
+
+def test_what_a_run_repeats_is_written_once(tenant: Tenant) -> None:
+    first, second = a_run("failed", tenant), a_run("failed", tenant)
+    run = a_run("queued", tenant, retry_of=first)
+
+    with refused("written once"):
+        change(run, "retry_of_id = %s", second.pk)
+
+
+def test_a_run_is_no_retry_of_itself(tenant: Tenant) -> None:
+    run_id = a_run("failed", tenant).pk + 1
+
+    with refused("runs_retry_is_another"):
+        a_run("queued", tenant, pk=run_id, retry_of_id=run_id)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "outcome = 'succeeded', summary_counts = '{}'",
+        "outcome = 'cancelled'",
+        "summary_counts = summary_counts || '{\"succeeded\": 99}'",
+        "failure_summary = '[{}]'",
+        "started_at = now() - interval '1 day'",
+        "completed_at = now() + interval '1 day'",
+        "heartbeat_at = now()",
+        "worker = 'worker-2'",
+    ],
+)
+def test_what_happened_in_an_ended_run_is_history(tenant: Tenant, assignment: str) -> None:
+    run = a_run("failed", tenant)
+
+    with refused("history"):
+        change(run, assignment)
+
+
+def test_an_ended_run_can_be_acknowledged(tenant: Tenant) -> None:
+    assert change(a_run("failed", tenant), "acknowledged_at = now()") == 1
+
+
+@pytest.mark.parametrize("hashed", ["", "abc", "A" * 64, "g" * 64, "0" * 63])
+def test_an_identity_is_a_sha256_in_lower_case(tenant: Tenant, hashed: str) -> None:
+    with refused("runs_identity_is_sha256"):
+        a_run("queued", tenant, run_identity_hash=hashed)
+
+
+# --- one active run per identity ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("second", ["queued", "running"])
+@pytest.mark.parametrize("first", ["queued", "running"])
+def test_a_second_active_run_of_a_tenants_identity_is_refused(
+    tenant: Tenant, first: str, second: str
+) -> None:
+    active = a_run(first, tenant)
+
+    with refused("runs_one_active_per_tenant_identity"):
+        a_run(second, tenant, run_identity_hash=active.run_identity_hash)
+
+
+@pytest.mark.parametrize("second", ["queued", "running"])
+def test_a_second_active_run_of_a_workspaces_identity_is_refused(
+    tenant: Tenant, second: str
+) -> None:
+    scope = {"tenant": None, "workspace": tenant.workspace}
+    active = OperationRunFactory(**scope)
+    traits = {"running": True} if second == "running" else {}
+
+    with refused("runs_one_active_per_workspace_identity"):
+        OperationRunFactory(**scope, **traits, run_identity_hash=active.run_identity_hash)
+
+
+@pytest.mark.parametrize("ended", ["succeeded", "failed", "blocked", "cancelled"])
+def test_any_number_of_ended_runs_share_an_identity(tenant: Tenant, ended: str) -> None:
+    first = a_run(ended, tenant)
+
+    a_run(ended, tenant, run_identity_hash=first.run_identity_hash)
+    a_run("queued", tenant, run_identity_hash=first.run_identity_hash)
+
+    assert OperationRun.objects.count() == 3
+
+
+# --- slots ----------------------------------------------------------------------------------------
+
+SLOT = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07:00Z"}
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "blocked", "cancelled"])
+def test_a_slot_has_one_run_for_ever(tenant: Tenant, state: str) -> None:
+    a_run(state, tenant, type=SCHEDULED, context=SLOT)
+
+    with refused("runs_slot_fires_once"):
+        a_run("succeeded", tenant, type=SCHEDULED, context=SLOT)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"backup_schedule_id": 1}, id="no time"),
+        pytest.param({"scheduled_for": SLOT["scheduled_for"]}, id="no schedule"),
+        pytest.param(SLOT | {"scheduled_for": "2026-03-08T07:00:00Z"}, id="seconds"),
+        pytest.param(SLOT | {"scheduled_for": "2026-03-08T07:00+01:00"}, id="another zone"),
+        pytest.param(SLOT | {"scheduled_for": "tomorrow"}, id="no time at all"),
+        pytest.param(SLOT | {"scheduled_for": None}, id="null"),
+        pytest.param(SLOT | {"scheduled_for": SLOT["scheduled_for"] + "\n"}, id="one line more"),
+    ],
+)
+def test_a_scheduled_run_names_its_slot_in_one_form(
+    tenant: Tenant, context: dict[str, Any]
+) -> None:
+    with refused("runs_scheduled_has_slot"):
+        a_run("queued", tenant, type=SCHEDULED, context=context)
+
+
+def test_a_retry_leaves_the_slot_to_the_first_run(tenant: Tenant) -> None:
+    first = a_run("failed", tenant, type=SCHEDULED, context=SLOT)
+
+    a_run("queued", tenant, type=OperationRunType.BACKUP_SCHEDULE_RETRY, context=SLOT, retry_of=first)
+
+    assert OperationRun.objects.count() == 2
+
+
+# --- workspaces -----------------------------------------------------------------------------------
+
+
+def test_a_tenant_of_another_workspace_is_refused(tenant: Tenant) -> None:
+    elsewhere = TenantFactory().workspace
+
+    with refused("operation_runs_tenant_of_workspace"):
+        a_run("queued", tenant, workspace=elsewhere)
+
+
+def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
+    a_run("succeeded", tenant)
+    elsewhere = TenantFactory().workspace
+
+    with refused("operation_runs_tenant_of_workspace"):
+        sql("UPDATE tenants SET workspace_id = %s WHERE id = %s", elsewhere.pk, tenant.pk)
+
+
+def test_a_tenant_with_runs_is_not_deleted(tenant: Tenant) -> None:
+    a_run("succeeded", tenant)
+
+    with refused("operation_runs_tenant_of_workspace"):
+        sql("DELETE FROM tenants WHERE id = %s", tenant.pk)
+
+
+# --- deleting -------------------------------------------------------------------------------------
+
+
+def open_the_pruning_door() -> None:
+    sql("SELECT set_config('runledger.pruning', 'on', true)")
+
+
+def delete(run: OperationRun) -> int:
+    return sql("DELETE FROM operation_runs WHERE id = %s", run.pk)
+
+
+@pytest.mark.parametrize("state", EVERY_STATE)
+def test_no_run_is_deleted_outside_of_retention(tenant: Tenant, state: str) -> None:
+    run = a_run(state, tenant)
+
+    with refused("never deleted|only retention"):
+        delete(run)
+    with refused("never deleted|only retention|append-only"):
+        run.delete()
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) -> None:
+    run = a_run(state, tenant)
+    open_the_pruning_door()
+
+    with refused("an active run is never deleted"):
+        delete(run)
+
+
+def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
+    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    open_the_pruning_door()
+
+    run.delete()
+
+    assert not OperationRun.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_door_of_retention_closes_with_its_transaction(tenant: Tenant) -> None:
+    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    with transaction.atomic():
+        open_the_pruning_door()
+
+    with refused("only retention"):
+        delete(run)
+    with refused("append-only"):
+        sql("DELETE FROM operation_run_events")
+
+
+@pytest.mark.parametrize("value", ["", "off", "true", "ON", "1"])
+def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
+    run = a_run("succeeded", tenant)
+    sql("SELECT set_config('runledger.pruning', %s, true)", value)
+
+    with refused("only retention"):
+        delete(run)
+
+
+@pytest.mark.parametrize(
+    "table", ["operation_runs", "operation_run_events", "operation_run_items"]
+)
+def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
+    with refused("append-only"):
+        sql(f"TRUNCATE {table} CASCADE")
+
+
+# --- the timeline ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE operation_run_events SET message = 'nothing happened'",
+        "UPDATE operation_run_events SET message = 'x' WHERE false",
+        "DELETE FROM operation_run_events",
+        "DELETE FROM operation_run_events WHERE false",
+        "DELETE FROM operation_run_items WHERE false",
+    ],
+)
+def test_history_is_append_only_even_where_a_statement_touches_no_row(
+    tenant: Tenant, statement: str
+) -> None:
+    a_queued_run(tenant)
+
+    with refused("append-only"):
+        sql(statement)
+
+
+def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
+    a_queued_run(tenant)
+    open_the_pruning_door()
+
+    with refused("append-only"):
+        sql("UPDATE operation_run_events SET message = 'nothing happened'")
+
+
+def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
+    run = a_queued_run(tenant)
+
+    with refused("append-only"), transaction.atomic():
+        OperationRunEvent.objects.update(message="nothing happened")
+    with refused("append-only"), transaction.atomic():
+        run.events.all().delete()
+    with refused("written once"), transaction.atomic():
+        OperationRun.objects.filter(pk=run.pk).update(type="backup_schedule.retry")
+
+
+def test_two_events_never_share_a_number(tenant: Tenant) -> None:
+    run = a_queued_run(tenant)
+
+    with refused("run_events_sequence"):
+        sql(
+            "INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message)"
+            " VALUES (%s, 1, now(), 'note', 'info', 'x')",
+            run.pk,
+        )
+
+
+@pytest.mark.parametrize("column", ["key", "outcome"])
+def test_an_item_has_one_known_outcome(tenant: Tenant, column: str) -> None:
+    item = OperationRunItemFactory(run=a_run("running", tenant))
+    another = {"key": item.key} if column == "key" else {"outcome": "perhaps"}
+
+    with refused("run_items_once|run_items_outcome_known"):
+        OperationRunItemFactory(run=item.run, **another)
+
+
+# --- what stays possible --------------------------------------------------------------------------
+
+
+def test_a_run_may_be_cancelled_before_it_starts(tenant: Tenant) -> None:
+    assert change(
+        a_run("queued", tenant), "status = 'completed', outcome = 'cancelled', completed_at = now()"
+    )
+
+
+def test_the_guards_are_the_ones_that_the_service_meets(
+    tenant: Tenant, service: OperationRunService, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    """The guards cost no statement: claiming is its savepoint, the update, the event, the row."""
+    run = a_queued_run(tenant)
+
+    with django_assert_num_queries(5):
+        assert service.claim(run.pk, "worker-1")
