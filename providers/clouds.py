@@ -1,0 +1,69 @@
+"""Microsoft's clouds: where each one signs in and where its Graph is. One table, easy to correct.
+
+Tokens of one cloud are worth nothing in another. Sources: Microsoft's pages on national clouds;
+nothing here was tried against the live clouds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import models
+
+from operations.reasons import Blocked
+
+
+class Cloud(models.TextChoices):
+    GLOBAL = "global", "Global (and GCC)"
+    GCC_HIGH = "gcc_high", "US Government L4 (GCC High)"
+    DOD = "dod", "US Government L5 (DoD)"
+    CHINA = "china", "China (21Vianet)"
+    STAND_IN = "stand_in", "Stand-in"
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Base addresses, without a slash at the end."""
+
+    login: str
+    graph: str
+
+    @property
+    def scope(self) -> str:
+        """What a token for this cloud's Graph is asked for."""
+        return f"{self.graph}/.default"
+
+
+_HOSTS: dict[str, Hosts] = {
+    Cloud.GLOBAL: Hosts("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    Cloud.GCC_HIGH: Hosts("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    Cloud.DOD: Hosts("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    # MSAL calls the older login.chinacloudapi.cn deprecated.
+    Cloud.CHINA: Hosts(
+        "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"
+    ),
+}
+
+
+def hosts_of(cloud: str) -> Hosts:
+    """The hosts of a cloud; those of the stand-in come from `GRAPH_STAND_IN_URL`.
+
+    Raises:
+        Blocked: `cloud_not_available`, no such cloud here.
+    """
+    if cloud == Cloud.STAND_IN and settings.GRAPH_STAND_IN_URL:
+        url = settings.GRAPH_STAND_IN_URL.rstrip("/")
+        return Hosts(login=url, graph=url)
+    if cloud not in _HOSTS:
+        raise Blocked("cloud_not_available", cloud=cloud)
+    return _HOSTS[cloud]
+
+
+def available_clouds() -> list[tuple[str, str]]:
+    """The choices of a form: the stand-in only where there is one."""
+    return [
+        (value, label)
+        for value, label in Cloud.choices
+        if value != Cloud.STAND_IN or settings.GRAPH_STAND_IN_URL
+    ]
