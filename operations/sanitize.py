@@ -201,7 +201,8 @@ _KEY = r"""(?:
 )"""
 
 # An unquoted value ends at blank space, and at punctuation only where something else begins.
-_STOP = r"""(?: \s | \Z | ["'`,;)}\]&]
+_STOP = r"""(?: [\\"'`,;)}\]&.:!?]{0,8}(?:\s|\Z)
+    | [\\"'`)}\]]{0,4}[,:]\\{0,7}["'{\[]
     | (?:amp;)?[\w.\- ]{1,40}(?:=|%3D)
     | (?:amp;)?(?:quot|apos|\#\d{1,3}|lt|gt|\#x\w{1,3});(?:\s|\Z|[,;)}\]&])
     | /?[a-z]{1,10}\s?/?> )"""
@@ -217,12 +218,12 @@ _HARMLESS = re.compile(
     r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
     | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
     | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
-    | set | unset | blocked | failed | reset | changed | policy | policies | \*+
+    | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}
     | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?]?""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Names that are followed by their value even in a sentence: "password: letmein".
-_CERTAIN = re.compile(r"pass|pwd|client[_\-. ]?secret", re.IGNORECASE)
+_CERTAIN = re.compile(r"pass(?:word|wd|phrase|code)|pwd|client[_\-. ]?secret", re.IGNORECASE)
 _SECRET_LIKE = re.compile(r"(?=.*\d).{8}", re.DOTALL)
 
 Replacement = str | Callable[[re.Match[str]], str]
@@ -252,6 +253,11 @@ def _mask_basic(found: re.Match[str]) -> str:
     except (binascii.Error, ValueError):
         return found[0]
     return _mask_value(found) if b":" in decoded or value.endswith("=") else found[0]
+
+
+def _mask_opaque(found: re.Match[str]) -> str:
+    """Mask what is too long or too mixed to be the heading "1.AndroidEnterprise"."""
+    return MASK if len(found[0]) >= 60 or _looks_random(found[0]) else found[0]
 
 
 @dataclass(frozen=True)
@@ -473,7 +479,7 @@ RULES = (
         + r"""(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
               | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )"""
         + _WRAPPED,
-        MASK,
+        _mask_opaque,
         "0.A… and 1.A… of Entra, M.C… of personal accounts",
     ),
     Rule(
@@ -509,14 +515,14 @@ RULES = (
     Rule(
         "BitLocker recovery key",
         ("-",),
-        rf"{_START}\d{{6}}(?:-\d{{6}}){{3,7}}(?![\d\-])",
+        rf"{_START}\d{{6}}(?:-\d{{6}}){{5,7}}(?![\d\-])",
         MASK,
         "eight groups of six digits",
     ),
     Rule(
         "address",
         ("@", "%40", "%2540"),
-        r"""(?: (?<![\w.%…]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
+        r"""(?: (?<![\w.%…]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )(?!celery@)(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
             (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
         r"\1…\2",
         "a person's name; the domain tells which tenant it is",
@@ -548,7 +554,7 @@ _KNOWN_GOOD = re.compile(
       | %(?:25)*[0-9a-fA-F]{2}                                # what URL-encoding adds""",
     re.VERBOSE,
 )
-_RUN = re.compile(r"[A-Za-z0-9]+")
+_RUN, _DIGITS = re.compile(r"[A-Za-z0-9]+"), re.compile(r"[0-9]+")
 _CLASSES = (str.islower, str.isupper, str.isdigit)
 
 
@@ -557,23 +563,22 @@ def _mask_random(found: re.Match[str]) -> str:
 
 
 def _looks_random(token: str) -> bool:
-    """Whether a long token changes between cases and digits as no word or path does."""
-    if len(token) < 24:
-        return False
+    """Whether a long token changes between cases and digits as no name, word or path does."""
     longest = max(_RUN.findall(token), key=len, default="")
+    if len(token) < 24 or len(longest) < 12:
+        return False
     classes = sum(any(map(is_class, token)) for is_class in _CLASSES)
+    digits = len(_DIGITS.findall(token))
     if classes == 3:
-        return len(longest) >= 12 and _change_rate(longest) >= 0.35
-    return classes == 2 and len(longest) >= 30 and _change_rate(longest) >= 0.2 and _mixed(longest)
-
-
-def _mixed(run: str) -> bool:
-    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+        rate = _change_rate(longest)
+        return rate >= 0.4 or (rate >= 0.22 and digits >= 2)
+    return classes == 2 and len(longest) >= 30 and digits >= 2 and _change_rate(longest) >= 0.2
 
 
 def _change_rate(run: str) -> float:
+    """Changes of kind per character; a capital before small letters is how words begin."""
     kinds = [next((i for i, is_class in enumerate(_CLASSES) if is_class(c)), 3) for c in run]
-    changes = sum(left != right for left, right in pairwise(kinds))
+    changes = sum(pair[0] != pair[1] and pair != (1, 0) for pair in pairwise(kinds))
     return changes / len(run)
 
 
@@ -727,8 +732,13 @@ def _without_secret(key: str, value: object, mapping: Mapping[Any, object]) -> o
     if not any(_SENSITIVE_NAME.search(name[-KEY_MAX_LENGTH:]) for name in names):
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [MASK if isinstance(item, (str, bytes)) else item for item in value]
-    return MASK if value and isinstance(value, (str, bytes)) else value
+        return [MASK if _is_text(item) else item for item in value]
+    return MASK if _is_text(value) else value
+
+
+def _is_text(value: object) -> bool:
+    """Whether the value becomes a text; flags, numbers, containers and nothing do not."""
+    return bool(value) and not isinstance(value, (*_CONTAINERS, int, float))
 
 
 def _scalar(value: object) -> str | int | float | bool | None:
