@@ -22,7 +22,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
-	@exec $(BIN)/python -m devservices.runner
+	@exec $(BIN)/python -m devservices.runner --die-with-parent
 
 test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

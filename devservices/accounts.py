@@ -52,7 +52,7 @@ def _namespaces_work() -> bool:
     if sys.platform != "linux":
         return False
     try:
-        subprocess.run(  # noqa: PLW1509
+        subprocess.run(
             ["true"], check=True, preexec_fn=enter_user_namespace, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):

@@ -116,7 +116,7 @@ class Postgres:
             user=self.account.user,
             group=self.account.user,
             extra_groups=None if self.account.user is None else [],
-            preexec_fn=self.account.before_exec,  # noqa: PLW1509
+            preexec_fn=self.account.before_exec,
         )
         if initdb.returncode:
             raise ServiceError(f"initdb failed: {initdb.stderr or initdb.stdout}")

@@ -54,7 +54,7 @@ def spawn(
             before_exec()
         die()  # last: a change of user or namespace would undo it
 
-    return subprocess.Popen(  # noqa: PLW1509
+    return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -70,9 +70,14 @@ def spawn(
     )
 
 
-def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """A function for the child, between fork and exec: be signalled when the parent dies."""
-    parent = os.getpid()
+def die_with_parent(
+    death_signal: signal.Signals, *, parent: int | None = None
+) -> Callable[[], None]:
+    """A function for a child, between fork and exec: be signalled when the parent dies.
+
+    The parent is the process that calls this, unless named.
+    """
+    parent = os.getpid() if parent is None else parent
 
     def arm() -> None:
         if sys.platform != "linux":
@@ -160,7 +165,7 @@ def _become(main: Callable[[], int]) -> NoReturn:
         code = main()
     except SystemExit as error:
         code = _exit_code(error)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - nothing may escape into the guardian's code
         sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(OSError):
@@ -177,10 +182,8 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _forward(child: int, caught: int) -> None:
-    # A Ctrl-C in the terminal has reached the child already.
-    if caught != signal.SIGINT or os.getpgid(child) != os.getpgrp():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, caught)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, caught)
 
 
 def _reap_until(child: int) -> int:
