@@ -271,6 +271,7 @@ class Rule:
     why: str
 
     def apply(self, text: str, lowered: str) -> str:
+        """The text without this shape; `lowered` is the text in small letters."""
         if not any(hint in lowered for hint in self.hints):
             return text
         return _compiled(self.pattern).sub(self.replacement, text)
@@ -371,7 +372,7 @@ RULES = (
     Rule(
         "basic",
         ("basic",),
-        r"basic(?:\s|%20|\+){1,4}(?P<value>[a-z0-9+/]{8,}={0,2})",
+        r"basic(?:\s|%(?:25)?20|\+){1,4}(?P<value>[a-z0-9+/]{8,}={0,2})",
         _mask_basic,
         "name and password in base64; not 'Basic authentication'",
     ),
@@ -422,7 +423,8 @@ RULES = (
     Rule(
         "curl user",
         ("-u", "--user"),
-        r"(?<![\w\-])(?:-u|--user)\s{1,4}[\"']?[^\s:\"']{1,100}:(?P<value>[^\s\"']+)",
+        rf"""(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) )(?:-u|--user){_SPACE}{{1,4}}["']?
+            [^\s:%"']{{1,100}}(?::|%(?:25)?3A)(?P<value>[^\s"']+)""",
         _mask_value,
         "curl -u name:password",
     ),
