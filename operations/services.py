@@ -250,7 +250,8 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: somebody else has closed it.
         """
-        run = OperationRun.objects.select_for_update().filter(pk=run_id).first()
+        # A plain FOR UPDATE would wait for whoever joins the run meanwhile, and he for us.
+        run = OperationRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
         if run is None or not run.is_running:
             raise RunNoLongerActive(run_id)
         told = [_failure(error)] if error else []
