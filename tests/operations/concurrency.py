@@ -1,0 +1,81 @@
+"""Real threads with real connections, started at the same moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import connection
+
+Result = TypeVar("Result")
+PATIENCE_SECONDS = 20
+
+
+class Crew:
+    """A fixed number of threads, each with its own connection, which act together."""
+
+    def __init__(self, size: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="racer")
+        self._start = threading.Barrier(size, timeout=PATIENCE_SECONDS)
+        self._size = size
+
+    def race(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Start as many jobs as there are threads at once; their results, in order."""
+        assert len(jobs) == self._size
+        futures = [self._pool.submit(self._run, job) for job in jobs]
+        return [future.result(timeout=PATIENCE_SECONDS) for future in futures]
+
+    def submit(self, job: Callable[[], Result]) -> Future[Result]:
+        """Start one job by itself."""
+        return self._pool.submit(job)
+
+    def dismiss(self) -> None:
+        """Close every thread's connection, so that the test database can be emptied."""
+        self.race([_close_own_connection] * self._size)
+        self._pool.shutdown()
+
+    def _run(self, job: Callable[[], Result]) -> Result:
+        connection.ensure_connection()
+        self._start.wait()
+        return job()
+
+
+def _close_own_connection() -> None:
+    connection.close()
+
+
+@contextmanager
+def crew(size: int) -> Any:
+    """Threads that are sent home at the end."""
+    threads = Crew(size)
+    try:
+        yield threads
+    finally:
+        threads.dismiss()
+
+
+def backend_pid() -> int:
+    """Which server process serves this thread's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def wait_until_blocked(pid: int, *, by: int) -> None:
+    """Wait until one connection waits for a lock that another one holds.
+
+    Raises:
+        AssertionError: it never did.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_blocking_pids(%s)", [pid])
+            if by in cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"connection {pid} never waited for {by}")

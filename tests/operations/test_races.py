@@ -1,0 +1,423 @@
+"""Races over real connections: whoever comes first, the ledger tells one truth."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from operations import publishing
+from operations.events import Event
+from operations.failures import Failure
+from operations.models import OperationRun
+from operations.progress import ItemResult
+from operations.reasons import SafeError
+from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
+from operations.states import ItemOutcome, RunOutcome, RunStatus
+from tenancy.models import Tenant, User
+from tests.operations.concurrency import Crew, backend_pid, crew, wait_until_blocked
+from tests.operations.conftest import Broker
+from tests.operations.factories import (
+    a_queued_run,
+    a_request,
+    a_running_run,
+    a_slot_request,
+    an_ended_run,
+    told,
+)
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+Job = Callable[[], Any]
+
+
+def ensure(tenant: Tenant, schedule: int = 1) -> tuple[int, bool]:
+    result = OperationRunService().ensure_run(a_request(tenant, schedule))
+    return result.run.pk, result.created
+
+
+def outcome_of(job: Job) -> Job:
+    """`job`, giving the name of a refusal instead of raising it."""
+
+    def attempt() -> Any:
+        try:
+            return job()
+        except (RunNoLongerActive, NotRetryable) as refused:
+            return type(refused).__name__
+
+    return attempt
+
+
+# --- dispatch -------------------------------------------------------------------------------------
+
+
+def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -> None:
+    with crew(16) as dispatchers:
+        for schedule in range(100):
+            placed = dispatchers.race([functools.partial(ensure, tenant, schedule)] * 16)
+
+            assert len({run_id for run_id, _ in placed}) == 1
+            assert sum(created for _, created in placed) == 1
+
+    assert OperationRun.objects.count() == 100
+    assert all(told(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10])
+
+
+def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tenant) -> None:
+    """Runs end while others join them: a joiner whose winner has ended makes a new run."""
+    service = OperationRunService()
+
+    def dispatch_and_end() -> int:
+        run_id, _ = ensure(tenant)
+        if service.claim(run_id, "worker"):
+            service.complete(run_id)
+            return 1
+        return 0
+
+    with crew(8) as everybody:
+        ended = sum(sum(everybody.race([dispatch_and_end] * 8)) for _ in range(40))
+
+    assert ended == OperationRun.objects.filter(status=RunStatus.COMPLETED).count()
+    assert OperationRun.objects.active().count() <= 1
+
+
+def test_the_waiter_creates_the_run_when_the_winner_rolls_back(tenant: Tenant) -> None:
+    pids: queue.Queue[int] = queue.Queue()
+
+    def wait_for_the_winner() -> tuple[int, bool]:
+        pids.put(backend_pid())
+        return ensure(tenant)
+
+    with crew(1) as others:
+        with transaction.atomic():
+            winner, created = ensure(tenant)
+            waiter = others.submit(wait_for_the_winner)
+            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+            transaction.set_rollback(True)
+        second, created_by_waiter = waiter.result(timeout=10)
+
+    assert created
+    assert created_by_waiter
+    assert second != winner
+    assert [run.pk for run in OperationRun.objects.all()] == [second]
+
+
+def test_the_waiter_joins_the_run_when_the_winner_commits(tenant: Tenant) -> None:
+    pids: queue.Queue[int] = queue.Queue()
+
+    def wait_for_the_winner() -> tuple[int, bool]:
+        pids.put(backend_pid())
+        return ensure(tenant)
+
+    with crew(1) as others:
+        with transaction.atomic():
+            winner, _ = ensure(tenant)
+            waiter = others.submit(wait_for_the_winner)
+            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+
+        assert waiter.result(timeout=10) == (winner, False)
+
+
+def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
+    service = OperationRunService()
+
+    def a_batch(requests: list[Any]) -> set[int]:
+        return {result.run.pk for result in service.ensure_runs(requests)}
+
+    with crew(2) as dispatchers:
+        for at in range(50):
+            requests = [a_request(tenant, at * 100 + schedule) for schedule in range(20)]
+            forward, backward = dispatchers.race(
+                [
+                    functools.partial(a_batch, requests),
+                    functools.partial(a_batch, requests[::-1]),
+                ]
+            )
+
+            assert forward == backward
+
+    assert OperationRun.objects.count() == 50 * 20
+
+
+def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
+    service = OperationRunService()
+    requests = [a_request(tenant, schedule) for schedule in range(20)]
+    service.ensure_runs(requests)
+    shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]  # noqa: S311
+
+    with crew(4) as dispatchers:
+        for _ in range(25):
+            dispatchers.race([functools.partial(service.ensure_runs, mine) for mine in shuffled])
+
+    run = OperationRun.objects.first()
+    assert run
+    assert told(run) == ["created"] + ["joined"] * 100
+    assert list(run.events.values_list("sequence", flat=True)) == list(range(1, 102))
+
+
+def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
+    service = OperationRunService()
+    slots = [a_slot_request(tenant, schedule) for schedule in range(50)]
+
+    def tick() -> int:
+        return sum(result.created for result in service.ensure_runs(slots))
+
+    with crew(6) as ticks:
+        assert sum(ticks.race([tick] * 6)) == 50
+
+    assert OperationRun.objects.count() == 50
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
+    service = OperationRunService()
+
+    with crew(8) as workers:
+        for schedule in range(25):
+            run = a_queued_run(tenant, schedule)
+            claims = [functools.partial(service.claim, run.pk, f"worker-{at}") for at in range(8)]
+
+            won = [claimed for claimed in workers.race(claims) if claimed]
+
+            assert len(won) == 1
+            assert OperationRun.objects.get(pk=run.pk).worker == won[0].worker
+            assert told(run) == ["created", "started"]
+
+
+def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
+    service = OperationRunService()
+    run = a_running_run(tenant)
+
+    def write() -> None:
+        for _ in range(1_000):
+            service.increment_summary_counts(run.pk, processed=1, succeeded=1)
+
+    with crew(8) as writers:
+        futures = [writers.submit(write) for _ in range(8)]
+        for future in futures:
+            future.result(timeout=120)
+
+    run.refresh_from_db()
+    assert run.summary_counts == {"processed": 8_000, "succeeded": 8_000}
+
+
+def test_concurrent_reports_of_every_kind_are_all_kept(tenant: Tenant) -> None:
+    service = OperationRunService()
+    run = a_running_run(tenant)
+    error = SafeError("unexpected_error", reference="0123456789ab")
+
+    def report(writer: int) -> None:
+        for at in range(20):
+            key = f"{writer}/{at}"
+            service.record_items(run.pk, [ItemResult(key, ItemOutcome.FAILED, error=error)])
+            service.append_failures(run.pk, [Failure(error, at="2026-03-08T07:00:00Z", item=key)])
+            service.add_event(run.pk, Event("note", key))
+
+    with crew(4) as writers:
+        writers.race([functools.partial(report, writer) for writer in range(4)])
+
+    run.refresh_from_db()
+    assert run.items.count() == 80
+    assert [cause["count"] for cause in run.failure_summary] == [80]
+    assert list(run.events.values_list("sequence", flat=True)) == list(range(1, 83))
+
+
+def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
+    service = OperationRunService()
+
+    with crew(4) as workers:
+        for schedule in range(25):
+            run = a_running_run(tenant, schedule)
+            complete = outcome_of(functools.partial(service.complete, run.pk))
+
+            results = workers.race([complete] * 4)
+
+            assert results.count("RunNoLongerActive") == 3
+            assert told(run).count("ended") == 1
+
+
+def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
+    """The joiner's event refers to the row that the worker holds: neither waits for ever."""
+    run = a_running_run(tenant)
+    pids: queue.Queue[int] = queue.Queue()
+
+    def complete() -> OperationRun:
+        pids.put(backend_pid())
+        return OperationRunService().complete(run.pk)
+
+    with crew(1) as workers:
+        with transaction.atomic():
+            ensure(tenant)
+            worker = workers.submit(complete)
+            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+        ended = worker.result(timeout=10)
+
+    assert ended.outcome == RunOutcome.SUCCEEDED
+    assert told(run) == ["created", "started", "joined", "ended"]
+
+
+def test_a_report_and_the_end_of_the_run_do_not_mix(tenant: Tenant) -> None:
+    """A batch is counted in the ended run, or refused: nothing in between."""
+    service = OperationRunService()
+
+    with crew(2) as workers:
+        for schedule in range(25):
+            run = a_running_run(tenant, schedule)
+            count = functools.partial(service.increment_summary_counts, run.pk, succeeded=1)
+            ending = functools.partial(service.complete, run.pk)
+
+            reported, _ = workers.race([outcome_of(count), ending])
+
+            run.refresh_from_db()
+            kept = run.counts.succeeded == 1
+            assert kept == (reported != "RunNoLongerActive")
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+def test_a_cancellation_and_a_claim_agree_on_what_happened(
+    tenant: Tenant, operator: User
+) -> None:
+    """Cancelled before it started, or started and then asked to stop: never both, never neither."""
+    service = OperationRunService()
+    endings = set()
+
+    with crew(2) as pair:
+        for schedule in range(40):
+            run = a_queued_run(tenant, schedule)
+            cancel = functools.partial(service.request_cancel, run, by=operator)
+            claim = functools.partial(service.claim, run.pk, "worker-1")
+
+            _, claimed = pair.race([cancel, claim])
+
+            run.refresh_from_db()
+            endings.add(run.status)
+            assert run.cancel_requested_at is not None
+            if claimed:
+                assert run.status == RunStatus.RUNNING
+                assert told(run) == ["created", "started", "cancel_requested"]
+            else:
+                assert run.outcome == RunOutcome.CANCELLED
+                assert told(run) == ["created", "cancelled"]
+
+    assert endings
+
+
+def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: User) -> None:
+    service = OperationRunService()
+
+    with crew(2) as pair:
+        for schedule in range(25):
+            run = a_running_run(tenant, schedule)
+            cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
+            complete = functools.partial(service.complete, run.pk)
+
+            cancelled, ended = pair.race([cancel, complete])
+
+            assert ended.outcome == RunOutcome.SUCCEEDED
+            assert (cancelled == "RunNoLongerActive") == ("cancel_requested" not in told(run))
+
+
+def test_two_people_who_cancel_are_told_of_as_one(tenant: Tenant, operator: User) -> None:
+    service = OperationRunService()
+
+    with crew(4) as people:
+        for schedule in range(20):
+            run = a_queued_run(tenant, schedule)
+            cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
+
+            people.race([cancel] * 4)
+
+            assert told(run) == ["created", "cancelled"]
+
+
+def test_two_people_who_retry_get_the_same_run(tenant: Tenant, operator: User) -> None:
+    service = OperationRunService()
+
+    def retry(run: OperationRun) -> tuple[int, bool]:
+        request = service.retry(run, by=operator)
+        return request.run.pk, request.created
+
+    with crew(4) as people:
+        for schedule in range(20):
+            ended = an_ended_run(tenant, schedule, total=1, processed=1, failed=1)
+
+            retried = people.race([functools.partial(retry, ended)] * 4)
+
+            assert len({run_id for run_id, _ in retried}) == 1
+            assert sum(created for _, created in retried) == 1
+            assert ended.retries.count() == 1
+
+
+# --- the relay ------------------------------------------------------------------------------------
+
+
+def make_due() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE operation_runs SET next_publish_at = now() - interval '1 second'")
+
+
+def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> None:
+    service = OperationRunService()
+    service.ensure_runs([a_request(tenant, schedule) for schedule in range(60)])
+    make_due()
+
+    with crew(4) as relays:
+        sent = relays.race([functools.partial(publishing.relay_once, 20)] * 4)
+
+    assert sum(sent) == 60
+    assert broker.waiting() == 60
+    assert set(OperationRun.objects.values_list("publish_attempts", flat=True)) == {1}
+
+
+def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker: Broker) -> None:
+    service = OperationRunService()
+    claimed, waiting = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    make_due()
+
+    with crew(1) as relays, transaction.atomic():
+        service.claim(claimed.pk, "worker-1")
+        sent = relays.submit(publishing.relay_once).result(timeout=10)
+
+    waiting.refresh_from_db()
+    assert sent == 1
+    assert waiting.publish_attempts == 1
+    assert told(claimed) == ["created", "started"]
+
+
+def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Broker) -> None:
+    service = OperationRunService()
+
+    with crew(2) as pair:
+        for schedule in range(25):
+            run = a_queued_run(tenant, schedule)
+            make_due()
+            claim = functools.partial(service.claim, run.pk, "worker-1")
+
+            claimed, _ = pair.race([claim, publishing.relay_once])
+
+            run.refresh_from_db()
+            assert claimed
+            assert run.status == RunStatus.RUNNING
+            assert run.next_publish_at is None
+            service.complete(run.pk)
+
+
+def test_the_barrier_is_real() -> None:
+    """The negative control of this file: its threads are at work at the same time."""
+    seen: list[int] = []
+    together = threading.Barrier(4, timeout=5)
+
+    with crew(4) as racers:
+        racers.race([lambda: seen.append(together.wait())] * 4)
+
+    assert sorted(seen) == [0, 1, 2, 3]
