@@ -1,0 +1,90 @@
+"""What a person does with a schedule. Pages, admin and commands are thin doors to these."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from backups import tick
+from backups.models import BackupSchedule
+from backups.requests import run_now_request
+from backups.tick import database_now
+from operations.reasons import Blocked
+from operations.services import DispatchResult, OperationRunService
+from tenancy.models import User
+
+
+def run_now(schedule: BackupSchedule, by: User) -> DispatchResult:
+    """Start the schedule's backup, or join the one that is active. A paused schedule may too.
+
+    Raises:
+        Blocked: its tenant is suspended.
+    """
+    if not schedule.tenant.is_active:
+        raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
+    return OperationRunService().dispatch_many([run_now_request(schedule, by)])[0]
+
+
+@transaction.atomic
+def save(schedule: BackupSchedule) -> BackupSchedule:
+    """Store a new or changed schedule, checked. Its first slot is the first one from now on.
+
+    Raises:
+        ValidationError: a field has a value that cannot be; nothing was stored.
+    """
+    stored = _lock(schedule) if schedule.pk else None
+    if schedule.tenant.workspace_id != schedule.workspace_id:
+        raise ValidationError({"tenant": "This tenant belongs to another workspace."})
+    schedule.full_clean()
+    if stored:
+        _keep_state(schedule, stored)
+    if not schedule.is_paused and (stored is None or _fires_at_other_times(schedule, stored)):
+        schedule.start_from(database_now())
+    schedule.save()
+    return schedule
+
+
+def _keep_state(schedule: BackupSchedule, stored: BackupSchedule) -> None:
+    """What a tick or a pause has changed since the caller read the schedule holds."""
+    for field in ("next_run_at", "spread_seconds", "paused_at", "paused_by_id", "pause_reason"):
+        setattr(schedule, field, getattr(stored, field))
+
+
+def _fires_at_other_times(schedule: BackupSchedule, stored: BackupSchedule) -> bool:
+    return (schedule.cron, schedule.timezone) != (stored.cron, stored.timezone)
+
+
+@transaction.atomic
+def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedule:
+    """Let a schedule rest; its slots are not owed. Pausing twice changes nothing."""
+    locked = _lock(schedule)
+    if not locked.is_paused:
+        locked.paused_at = database_now()
+        locked.paused_by = by
+        locked.pause_reason = reason.strip()[:300] or "No reason given"
+        locked.next_run_at = None
+        locked.save()
+    return locked
+
+
+@transaction.atomic
+def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:  # noqa: ARG001
+    """Let a schedule fire again, from its next slot on. Resuming twice changes nothing."""
+    locked = _lock(schedule)
+    if locked.is_paused:
+        locked.paused_at = locked.paused_by = None
+        locked.pause_reason = ""
+        locked.start_from(database_now())
+        locked.save()
+    return locked
+
+
+def _lock(schedule: BackupSchedule) -> BackupSchedule:
+    """The schedule as it stands, locked, with every slot up to now accounted for."""
+    rows = BackupSchedule.objects.with_scope().select_for_update(of=("self",))
+    locked = rows.get(pk=schedule.pk)
+    now = database_now()
+    if locked.next_run_at and locked.next_run_at <= now - locked.spread:
+        tick.account_for([locked], now)
+        locked.refresh_from_db()
+    return locked

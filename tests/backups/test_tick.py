@@ -1,0 +1,239 @@
+"""Every expected slot is accounted for by a run, whatever happened meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from backups import services
+from backups.models import BackupSchedule, MisfirePolicy
+from backups.tick import tick
+from operations.context import slot_text
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from operations.states import RunOutcome, RunStatus
+from operations.types import OperationRunType
+from tenancy.models import Tenant, TenantStatus, User
+from tests.backups.factories import BackupScheduleFactory, utc
+
+pytestmark = pytest.mark.django_db
+
+SLOT = utc(2026, 3, 8, 2, 30)
+SOON = SLOT + dt.timedelta(seconds=20)
+MINUTE, HOUR, DAY = (dt.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
+
+
+def runs_of(schedule: BackupSchedule) -> list[OperationRun]:
+    return list(OperationRun.objects.filter(context__backup_schedule_id=schedule.pk).order_by("id"))
+
+
+def the_run_of(schedule: BackupSchedule) -> OperationRun:
+    (run,) = runs_of(schedule)
+    return run
+
+
+def test_a_slot_fires_and_the_next_one_waits(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, name="Nightly", due=SLOT)
+
+    done = tick(SOON)
+
+    run = the_run_of(schedule)
+    assert done.fired == 1
+    assert run.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
+    assert run.status == RunStatus.QUEUED
+    assert run.initiator_name == "Schedule: Nightly"
+    assert run.tenant == tenant
+    assert run.context["scheduled_for"] == "2026-03-08T02:30Z"
+    assert run.context["target_scope"] == {
+        "tenant_name": "Fabrikam",
+        "tenant_external_id": str(tenant.external_id),
+        "kinds": ["settings_catalog", "conditional_access"],
+    }
+    schedule.refresh_from_db()
+    assert schedule.next_run_at == SLOT + DAY
+
+
+def test_a_second_tick_finds_nothing_to_do(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
+    tick(SOON)
+
+    assert tick(SOON).schedules == 0
+    assert len(runs_of(schedule)) == 1
+
+
+def test_a_slot_that_has_its_run_gets_no_other_when_the_schedule_is_set_back(
+    tenant: Tenant,
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
+    tick(SOON)
+    BackupSchedule.objects.filter(pk=schedule.pk).update(next_run_at=SLOT)
+
+    tick(SOON)
+
+    assert len(runs_of(schedule)) == 1
+
+
+def test_a_slot_before_its_time_does_not_fire(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
+
+    tick(SLOT - dt.timedelta(seconds=1))
+
+    assert runs_of(schedule) == []
+
+
+def test_the_spread_delays_the_start_and_not_the_slot(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, spread_seconds=90)
+
+    tick(SLOT + dt.timedelta(seconds=89))
+    assert runs_of(schedule) == []
+    tick(SLOT + dt.timedelta(seconds=90))
+
+    assert the_run_of(schedule).context["scheduled_for"] == slot_text(SLOT)
+
+
+def test_a_paused_schedule_does_not_fire(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, paused=True)
+
+    tick(SOON)
+
+    assert runs_of(schedule) == []
+
+
+def test_a_slot_that_meets_an_active_run_is_blocked_and_names_it(
+    tenant: Tenant, operator: User
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
+    holder = services.run_now(schedule, operator).run
+
+    done = tick(SOON)
+
+    assert (done.fired, done.blocked) == (0, 1)
+    blocked = runs_of(schedule)[1]
+    assert blocked.outcome == RunOutcome.BLOCKED
+    assert blocked.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
+    assert blocked.context["scheduled_for"] == slot_text(SLOT)
+    assert blocked.context["previous_run_id"] == holder.pk
+    assert blocked.failures[0]["code"] == "previous_run_active"
+    assert f"run {holder.pk} " in blocked.failures[0]["message"]
+
+
+def test_every_slot_of_a_long_backup_is_blocked_and_the_one_after_it_fires(
+    tenant: Tenant,
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=SLOT)
+    service = OperationRunService()
+    for minute in range(3):
+        tick(SLOT + minute * MINUTE)
+    assert service.claim(runs_of(schedule)[0].pk, "worker-1")
+    service.complete(runs_of(schedule)[0].pk)
+
+    tick(SLOT + 3 * MINUTE)
+
+    outcomes = [run.outcome for run in runs_of(schedule)]
+    assert outcomes == ["succeeded", "blocked", "blocked", "pending"]
+
+
+def test_a_suspended_tenant_is_blocked(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
+    Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.SUSPENDED)
+
+    tick(SOON)
+
+    run = the_run_of(schedule)
+    assert (run.outcome, run.failures[0]["code"]) == (RunOutcome.BLOCKED, "tenant_suspended")
+    schedule.refresh_from_db()
+    assert schedule.next_run_at == SLOT + DAY
+
+
+def test_after_an_outage_the_latest_slot_fires_and_the_others_are_one_missed_run(
+    tenant: Tenant,
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, cron="30 * * * *", due=SLOT)
+
+    tick(SLOT + 6 * HOUR + 5 * MINUTE)
+
+    missed, fired = runs_of(schedule)
+    assert fired.status == RunStatus.QUEUED
+    assert fired.context["scheduled_for"] == "2026-03-08T08:30Z"
+    assert missed.outcome == RunOutcome.BLOCKED
+    assert missed.failures[0]["code"] == "missed"
+    assert missed.failures[0]["message"].startswith(
+        "6 slots from 2026-03-08T02:30Z to 2026-03-08T07:30Z could not be fired on time"
+    )
+    assert missed.context["scheduled_for"] == "2026-03-08T07:30Z"
+    assert missed.context["missed"] == {
+        "slots": 6,
+        "or_more": False,
+        "first": "2026-03-08T02:30Z",
+        "last": "2026-03-08T07:30Z",
+    }
+
+
+def test_a_schedule_that_skips_only_records_what_it_missed(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_policy=MisfirePolicy.SKIP)
+
+    tick(SLOT + HOUR)
+
+    assert the_run_of(schedule).failures[0]["message"].startswith("The slot 2026-03-08T02:30Z ")
+    schedule.refresh_from_db()
+    assert schedule.next_run_at == SLOT + DAY
+
+
+@pytest.mark.parametrize("policy", MisfirePolicy.values)
+def test_a_tick_that_was_lost_makes_nothing_late(tenant: Tenant, policy: str) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_policy=policy)
+
+    tick(SLOT + dt.timedelta(seconds=75))
+
+    assert the_run_of(schedule).is_active
+
+
+def test_a_slot_older_than_the_grace_time_is_missed(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_grace=3 * HOUR)
+
+    tick(SLOT + 3 * HOUR + MINUTE)
+
+    assert the_run_of(schedule).failures[0]["code"] == "missed"
+
+
+def test_an_outage_of_a_year_is_one_row(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=SLOT)
+
+    tick(SLOT + 365 * DAY)
+
+    missed, fired = runs_of(schedule)
+    assert missed.context["missed"]["or_more"] is True
+    assert missed.failures[0]["message"].startswith("1000 or more slots from")
+    assert missed.context["scheduled_for"] == slot_text(SLOT + 365 * DAY - MINUTE)
+    assert fired.context["scheduled_for"] == slot_text(SLOT + 365 * DAY)
+
+
+def test_more_schedules_than_the_limit_are_done_by_the_next_tick(tenant: Tenant) -> None:
+    BackupScheduleFactory.create_batch(5, tenant=tenant, due=SLOT)
+
+    assert [tick(SOON, limit=2).fired for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_schedule_that_cannot_be_read_is_paused_and_the_others_fire(tenant: Tenant) -> None:
+    broken = BackupScheduleFactory(tenant=tenant, timezone="Atlantis/Capital", due=SLOT)
+    sound = BackupScheduleFactory(tenant=tenant, due=SLOT)
+
+    tick(SOON)
+
+    broken.refresh_from_db()
+    assert broken.is_paused
+    assert "time zone" in broken.pause_reason
+    assert len(runs_of(sound)) == 1
+
+
+def test_the_clock_of_the_database_decides(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(
+        tenant=tenant,
+        cron="* * * * *",
+        due=dt.datetime.now(dt.UTC).replace(second=0, microsecond=0),
+    )
+
+    tick()
+
+    assert the_run_of(schedule).is_active
