@@ -52,7 +52,7 @@ COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 	--no-emit-index-url --no-emit-find-links --quiet
 lock: .tools/.uv-$(UV_VERSION) ## Compile requirements/*.in again (make lock UPGRADE=--upgrade for newer versions)
 	$(COMPILE) $(UPGRADE) --output-file requirements/base.txt requirements/base.in
-	$(COMPILE) $(UPGRADE) --output-file requirements/dev.txt requirements/dev.in
+	$(COMPILE) $(UPGRADE) --constraints requirements/base.txt --output-file requirements/dev.txt requirements/dev.in
 
 clean: ## Remove what install and the tools made; keeps .dev, the data of make run
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles

@@ -145,12 +145,16 @@ def run_guarded(
     if sys.platform == "linux":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     arm = die_with_parent(signal.SIGTERM)
+    # A signal that comes in between waits until there is somebody to forward it to.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child == 0:
         arm()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         _become(main)
     for number in STOP_SIGNALS:
         signal.signal(number, lambda caught, _: _forward(child, caught))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     code = _reap_until(child)
     _end_orphans(patience)
     if afterwards:

@@ -128,8 +128,16 @@ class Runner:
                 f"Port {port}, which the stand-in Graph server has had since the first run, is "
                 f"taken. Stop what uses it, or take it out of {self.state.kept}."
             )
-        options = ["--port", str(port), "--tls-dir", folder, "--data", folder / "state.json"]
-        self.supervisor.start(Program("graph", manage("graph_sandbox", *options)))
+        command = manage(
+            "graph_sandbox",
+            "--port",
+            str(port),
+            "--tls-dir",
+            folder,
+            "--data",
+            folder / "state.json",
+        )
+        self.supervisor.start(Program("graph", command))
         self.supervisor.wait_until(
             "the stand-in Graph server", lambda: https_missing(port, folder / "ca.pem")
         )

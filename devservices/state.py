@@ -34,6 +34,11 @@ class StateFolder:
         except ServiceError:
             raise ServiceError("`make run` is already running in this checkout.") from None
 
+    def release(self) -> None:
+        """Let the next one have it."""
+        if self._lock:
+            self._lock.close()
+
     def secret_key(self) -> str:
         """Django's SECRET_KEY: sessions survive a restart."""
         return self.keep("secret_key", new_secret_key)

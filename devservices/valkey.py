@@ -108,7 +108,7 @@ def find_program() -> Path:
         raise ServiceError(
             "No Valkey: run `make install`, or set REDIS_SERVER or REDIS_URL."
         ) from None
-    return get_binary_path()
+    return Path(get_binary_path())
 
 
 def with_database(url: str, database: int) -> str:

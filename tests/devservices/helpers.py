@@ -1,0 +1,63 @@
+"""Watching processes from outside."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from devservices.processes import parent_of, running_processes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def eventually(holds: Callable[[], object], *, within: float = 15) -> None:
+    """Fail unless `holds()` becomes true in time."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """A Python of its own that runs `code`; what it prints can be read."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """The lines a process prints, up to and with the one that holds `text`."""
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError(f"it ended without saying {text!r}: {''.join(lines)}")
+
+
+def mentioning(text: str) -> list[int]:
+    """The live processes with `text` in their command line."""
+    return [pid for pid in running_processes() if text in command_of(pid)]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one."""
+    parents = {child: parent_of(child) for child in running_processes()}
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]

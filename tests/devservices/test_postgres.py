@@ -1,0 +1,144 @@
+import os
+import signal
+
+import psycopg
+import pytest
+
+from devservices.accounts import Account
+from devservices.postgres import Postgres
+from devservices.processes import ServiceError
+from tests.devservices.helpers import eventually, mentioning, read_until, start_python
+
+ACCOUNTS = [Account.NAMESPACE, Account.NOBODY] if os.geteuid() == 0 else [Account.SELF]
+
+each_account = pytest.mark.parametrize(
+    "account", ACCOUNTS, ids=lambda account: account.name.lower()
+)
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def account():
+    return ACCOUNTS[0]
+
+
+@pytest.fixture
+def server(folder, account):
+    server = Postgres(folder / "pg", durable=False, account=account)
+    yield server
+    server.stop()
+    server.remove()
+
+
+def query(server: Postgres, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(server.url("notes"), autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@each_account
+def test_a_second_start_finds_the_data_of_the_first(server):
+    server.start().create_database("notes")
+    query(server, "CREATE TABLE note AS SELECT 'kept' AS text")
+    server.stop()
+
+    server.start().create_database("notes")
+
+    assert query(server, "SELECT text FROM note") == [("kept",)]
+
+
+def test_texts_are_ordered_the_same_on_every_machine(server):
+    server.start().create_database("notes")
+
+    ordered = query(server, "SELECT x FROM unnest(ARRAY['b', 'a', 'Z', 'é']) AS x ORDER BY x")
+
+    assert ordered == [("Z",), ("a",), ("b",), ("é",)]
+
+
+def test_a_stop_does_not_wait_for_clients_to_leave(server):
+    server.start()
+
+    with psycopg.connect(server.url("postgres")):
+        server.stop(grace=10)
+
+    assert server.process.returncode == 0
+
+
+def test_a_pid_file_that_names_a_stranger_is_forgotten(server):
+    server.start()
+    server.stop()
+    (server.data / "postmaster.pid").write_text(f"{os.getppid()}\n{server.data}\n")
+
+    server.start()
+
+    assert server.process.poll() is None
+
+
+def test_a_killed_server_recovers(server):
+    server.start().create_database("notes")
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    server.stop()
+
+    server.start()
+
+    assert query(server, "SELECT 1") == [(1,)]
+
+
+def test_a_half_made_cluster_is_made_anew(folder):
+    server = Postgres(folder / "pg", durable=False)
+    (server.folder / "data.unfinished").mkdir(parents=True)
+    (server.folder / "data.unfinished" / "PG_VERSION").write_text("18\n")
+
+    server.start()
+
+    assert not (server.folder / "data.unfinished").exists()
+    server.stop()
+    server.remove()
+
+
+def test_two_owners_never_share_a_folder(folder):
+    first = Postgres(folder / "pg", durable=False).start()
+
+    with pytest.raises(ServiceError, match="in use"):
+        Postgres(folder / "pg", durable=False).start(patience=0.2)
+
+    first.stop()
+    first.remove()
+
+
+def test_the_socket_moves_when_its_path_would_be_too_long(folder):
+    deep = folder / ("a" * 60) / "with a space"
+
+    server = Postgres(deep, durable=False).start()
+
+    assert str(deep) not in server.url("postgres")
+    psycopg.connect(server.url("postgres")).close()
+    server.stop()
+    server.remove()
+
+
+@pytest.mark.chaos
+@each_account
+def test_an_owner_killed_by_force_takes_its_server_along(folder, account):
+    owner = start_python(
+        "import sys, time, pathlib\n"
+        "from devservices.accounts import Account\n"
+        "from devservices.postgres import Postgres\n"
+        "server = Postgres(pathlib.Path(sys.argv[1]), durable=False, account=Account[sys.argv[2]])\n"
+        "print(server.start().data, 'ready', flush=True)\n"
+        "time.sleep(60)",
+        folder / "pg",
+        account.name,
+    )
+    data = read_until(owner, "ready")[-1].split()[0]
+    assert mentioning(data)
+
+    owner.kill()
+    owner.communicate()
+
+    eventually(lambda: not mentioning(data))
+    again = Postgres(folder / "pg", durable=False, account=account).start()
+    again.stop()
+    again.remove()

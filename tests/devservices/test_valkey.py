@@ -1,0 +1,68 @@
+import os
+import signal
+
+import pytest
+from kombu import Connection
+
+from devservices.valkey import Valkey, with_database
+
+
+@pytest.fixture
+def server(folder):
+    server = Valkey(folder / "valkey")
+    yield server
+    server.stop()
+
+
+@pytest.mark.integration
+def test_what_was_acknowledged_survives_a_stop_and_a_start(server):
+    with server.start().client() as client:
+        client.rpush("queue", "task")
+    server.stop()
+
+    with server.start().client() as client:
+        assert client.lrange("queue", 0, -1) == [b"task"]
+
+
+@pytest.mark.integration
+@pytest.mark.chaos
+def test_a_killed_server_starts_again_over_its_old_socket(server):
+    server.start()
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    server.stop()
+
+    with server.start().client() as client:
+        assert client.ping()
+
+
+@pytest.mark.integration
+def test_a_full_queue_refuses_and_never_evicts(server):
+    with server.start().client() as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+@pytest.mark.integration
+def test_celery_takes_the_address(server):
+    with Connection(server.start().url(3)) as connection:
+        connection.SimpleQueue("letters").put("hello")
+
+    with server.client(3) as client:
+        assert client.llen("letters") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "moved"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/7"),
+        ("redis://host", "redis://host/7"),
+        (
+            "rediss://:pw@host:6379/0?ssl_cert_reqs=required",
+            "rediss://:pw@host:6379/7?ssl_cert_reqs=required",
+        ),
+        ("redis+socket:///a/b.sock?virtual_host=0", "redis+socket:///a/b.sock?virtual_host=7"),
+        ("redis+socket:///a/b.sock", "redis+socket:///a/b.sock?virtual_host=7"),
+    ],
+)
+def test_each_test_worker_gets_a_database_of_the_same_server(url, moved):
+    assert with_database(url, 7) == moved
