@@ -54,7 +54,8 @@ def canonical(value: object) -> Any:
         case Mapping():
             return {_key(key): canonical(item) for key, item in value.items()}
         case Set():
-            return sorted((canonical(item) for item in value), key=canonical_json)
+            items = {canonical_json(item): canonical(item) for item in value}
+            return [items[text] for text in sorted(items)]
         case Sequence() if not isinstance(value, bytes | bytearray):
             return [canonical(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no place in a run's identity: {value!r}")
