@@ -1,0 +1,74 @@
+"""Where a run is shown, and what it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from operations import links
+from operations.links import Link, OperationRunLinks, related_link, related_links
+from operations.models import OperationRun
+from tenancy.models import User
+from tests.factories import OperationRunFactory, UserFactory
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registries without the links of the apps."""
+    monkeypatch.setattr(links, "_BY_KEY", {})
+    monkeypatch.setattr(links, "_BY_RUN", [])
+
+
+@pytest.fixture
+def run() -> OperationRun:
+    return OperationRunFactory.build(pk=42, context={"backup_set_id": 7})
+
+
+@pytest.fixture
+def anybody() -> User:
+    return UserFactory.build()
+
+
+def test_a_run_has_one_permalink(run: OperationRun) -> None:
+    assert OperationRunLinks.view(run) == "/runs/42/"
+
+
+def test_a_context_key_leads_to_its_thing(
+    registry: None, run: OperationRun, anybody: User
+) -> None:
+    @related_link("backup_set_id")
+    def backup_set(value: int, run: OperationRun, user: User) -> Link:
+        return Link(f"Backup set {value}", f"/backup-sets/{value}/", "Backup set")
+
+    @related_link("policy_id")
+    def policy(value: int, run: OperationRun, user: User) -> Link:
+        raise AssertionError("the run names no policy")
+
+    assert OperationRunLinks.related(run, anybody) == [
+        Link("Backup set 7", "/backup-sets/7/", "Backup set")
+    ]
+
+
+def test_what_a_person_may_not_see_is_no_link(
+    registry: None, run: OperationRun, anybody: User
+) -> None:
+    @related_link("backup_set_id")
+    def hidden(value: int, run: OperationRun, user: User) -> None:
+        return None
+
+    assert OperationRunLinks.related(run, anybody) == []
+
+
+def test_links_may_come_from_the_run_itself(
+    registry: None, run: OperationRun, anybody: User
+) -> None:
+    @related_links
+    def siblings(run: OperationRun, user: User) -> Iterable[Link]:
+        yield Link("Retry", "/runs/43/", "Run")
+        yield Link("Another retry", "/runs/44/", "Run")
+
+    assert [link.url for link in OperationRunLinks.related(run, anybody)] == [
+        "/runs/43/",
+        "/runs/44/",
+    ]
