@@ -1,0 +1,108 @@
+// What HTML cannot do by itself. Every page works without this file.
+(() => {
+  "use strict";
+
+  // --- Relative times and running clocks ------------------------------------------------------
+  const ago = (seconds) => {
+    if (seconds < -5) return "in " + span(-seconds);
+    return seconds < 5 ? "just now" : span(seconds) + " ago";
+  };
+  const span = (seconds) => {
+    if (seconds < 60) return Math.floor(seconds) + " s";
+    if (seconds < 3600) return Math.floor(seconds / 60) + " min";
+    if (seconds < 86400) return Math.floor(seconds / 3600) + " h";
+    const days = Math.floor(seconds / 86400);
+    return days + (days === 1 ? " day" : " days");
+  };
+  const clock = (seconds) => {
+    const s = Math.max(0, Math.floor(seconds));
+    if (s < 60) return s + " s";
+    const rest = s % 60;
+    if (s < 3600) return Math.floor(s / 60) + " min" + (rest ? " " + rest + " s" : "");
+    const minutes = Math.floor((s % 3600) / 60);
+    return Math.floor(s / 3600) + " h" + (minutes ? " " + minutes + " min" : "");
+  };
+  // The server's clock counts: a wrong clock on the desk would make every run look lost.
+  const started = performance.now();
+  const serverStart = Date.parse(document.documentElement.dataset.now);
+  const now = () => serverStart + (performance.now() - started);
+  const tick = () => {
+    document.querySelectorAll("time[data-age]").forEach((element) => {
+      const text = ago((now() - Date.parse(element.dateTime)) / 1000);
+      if (element.textContent !== text) element.textContent = text;
+    });
+    document.querySelectorAll("time[data-clock]").forEach((element) => {
+      const text = clock((now() - Date.parse(element.dateTime)) / 1000);
+      if (element.textContent !== text) element.textContent = text;
+    });
+  };
+  if (!Number.isNaN(serverStart)) setInterval(tick, 1000);
+
+  // --- Copy buttons ---------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button || !navigator.clipboard) return;
+    navigator.clipboard.writeText(button.dataset.copy).then(() => {
+      button.classList.add("copied");
+      button.setAttribute("aria-label", "Copied");
+      setTimeout(() => {
+        button.classList.remove("copied");
+        button.setAttribute("aria-label", "Copy");
+      }, 1500);
+    });
+  });
+
+  // --- Menus close when one clicks elsewhere or presses Escape ---------------------------------
+  const closeMenus = (except) =>
+    document.querySelectorAll("details.menu[open]").forEach((menu) => {
+      if (menu !== except) menu.open = false;
+    });
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+
+  // --- Filters apply when they change ---------------------------------------------------------
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-autosubmit]");
+    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+  });
+
+  // --- Keyboard -------------------------------------------------------------------------------
+  const rows = () => Array.from(document.querySelectorAll("[data-row] a[data-row-link]"));
+  const move = (step) => {
+    const links = rows();
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + step))].focus();
+  };
+  const help = () => {
+    const dialog = document.getElementById("keyboard-help");
+    if (dialog && !dialog.open) dialog.showModal();
+  };
+  const keys = {
+    "/": () => document.querySelector("[data-filter]")?.focus(),
+    j: () => move(1),
+    k: () => move(-1),
+    "?": help,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenus(null);
+    if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  document.querySelectorAll("[data-open-help]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", help);
+  });
+
+  // --- Polling that cannot reach the server says so ---------------------------------------------
+  const offline = (shown) => {
+    const notice = document.getElementById("offline");
+    if (notice) notice.hidden = !shown;
+  };
+  document.addEventListener("htmx:sendError", () => offline(true));
+  document.addEventListener("htmx:responseError", () => offline(true));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) offline(false);
+  });
+})();
