@@ -23,6 +23,12 @@ register_reasons(
         "Nothing to do; create a schedule if the tenant is to be backed up.",
     ),
     Reason(
+        "kind_unknown",
+        "Kind no longer known",
+        "Runledger does not know how to read objects of the kind {kind}.",
+        "Take the kind out of the schedule.",
+    ),
+    Reason(
         "removed_while_running",
         "Removed while running",
         "The object was deleted in the tenant after it had been listed.",

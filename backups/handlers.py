@@ -1,0 +1,75 @@
+"""What a worker does for a backup: read everything, keep what changed, say what is missing."""
+
+from __future__ import annotations
+
+from backups import retention, sets
+from backups.models import BackupItem, BackupSchedule, BackupSet
+from backups.reading import Reader, telling_waits
+from operations.active_run import ActiveRun
+from operations.handlers import handles
+from operations.reasons import Blocked
+from operations.types import OperationRunType
+
+
+@handles(
+    OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
+    OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
+)
+def back_up(run: ActiveRun) -> None:
+    """Read every kind of the schedule into a new set, then let go of sets that are too old.
+
+    Safe to run again: each run makes a set of its own, and equal contents are stored once.
+    """
+    _read(run, _schedule_of(run), parent=None)
+
+
+@handles(OperationRunType.BACKUP_SCHEDULE_RETRY)
+def repeat_failed(run: ActiveRun) -> None:
+    """Read again what an earlier backup missed, into a new set that takes over all the rest.
+
+    Where the earlier backup left no set, it is a whole backup.
+    """
+    schedule = _schedule_of(run)
+    sets.close_abandoned(schedule)
+    _read(run, schedule, parent=_set_of_earlier(run))
+
+
+def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:
+    from providers.connections import graph_client_for
+
+    sets.close_abandoned(schedule)
+    run.phase("Connecting")
+    with (
+        graph_client_for(run.tenant, on_wait=telling_waits(run)) as client,
+        sets.building(run, schedule, parent) as backup_set,
+    ):
+        missed: list[BackupItem] = []
+        if parent:
+            sets.carry_over(backup_set, parent)
+            missed = list(parent.items.incomplete())
+        Reader(run, backup_set, client).read(missed)
+    if backup_set.is_complete:
+        retention.apply(schedule, run)
+
+
+def _schedule_of(run: ActiveRun) -> BackupSchedule:
+    """The schedule of the run, if a backup of it may run."""
+    schedule_id = run.inputs.get("backup_schedule_id")
+    schedules = BackupSchedule.objects.with_scope().filter(tenant=run.tenant)
+    schedule = schedules.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise Blocked("schedule_gone")
+    if not schedule.tenant.is_active:
+        raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
+    return schedule
+
+
+def _set_of_earlier(run: ActiveRun) -> BackupSet | None:
+    """The set of the run that this one repeats, or of the one which that repeated, and so on."""
+    earlier = run.run.retry_of
+    while earlier:
+        found = BackupSet.objects.filter(operation_run=earlier, tenant=run.tenant).first()
+        if found:
+            return found
+        earlier = earlier.retry_of
+    return None
