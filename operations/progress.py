@@ -113,7 +113,7 @@ def write_items(run_id: int, items: Sequence[ItemResult]) -> None:
     """Write a batch of items in one statement; the last word on a key holds."""
     if not items:
         return
-    last = {item.key: item for item in items}
-    rows = [{"position": at, **item.row()} for at, item in enumerate(last.values())]
+    last = {row["key"]: row for row in map(ItemResult.row, items)}
+    rows = [{"position": at, **row} for at, row in enumerate(last.values())]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_ITEMS, [run_id, json.dumps(rows)])
