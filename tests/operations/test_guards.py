@@ -423,7 +423,7 @@ def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
     "table", ["operation_runs", "operation_run_events", "operation_run_items"]
 )
 def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
-    with refused("append-only"):
+    with refused(f"TRUNCATE on {table} is refused"):
         sql(f"TRUNCATE {table} CASCADE")
 
 

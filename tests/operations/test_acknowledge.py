@@ -1,0 +1,57 @@
+"""Somebody takes a failure out of “needs attention”."""
+
+from __future__ import annotations
+
+import pytest
+
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from tenancy.models import Tenant, User
+from tests.factories import OperationRunFactory
+from tests.operations.factories import told
+
+
+@pytest.mark.parametrize("outcome", ["failed", "partial", "blocked"])
+def test_an_acknowledged_run_no_longer_needs_attention(
+    tenant: Tenant, operator: User, service: OperationRunService, outcome: str
+) -> None:
+    run = OperationRunFactory(tenant=tenant, **{outcome: True})
+    assert OperationRun.objects.needs_attention().get() == run
+
+    acknowledged = service.acknowledge(run, by=operator)
+
+    assert acknowledged.acknowledged_by == operator
+    assert not acknowledged.needs_attention
+    assert not OperationRun.objects.needs_attention().exists()
+    assert told(run) == ["acknowledged"]
+
+
+def test_acknowledging_twice_changes_nothing(
+    tenant: Tenant, operator: User, manager: User, service: OperationRunService
+) -> None:
+    run = OperationRunFactory(tenant=tenant, failed=True)
+    first = service.acknowledge(run, by=operator)
+
+    second = service.acknowledge(run, by=manager)
+
+    assert second.acknowledged_by == operator
+    assert second.acknowledged_at == first.acknowledged_at
+    assert told(run) == ["acknowledged"]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
+def test_there_is_nothing_to_acknowledge_where_nothing_went_wrong(
+    tenant: Tenant, operator: User, service: OperationRunService, state: str
+) -> None:
+    run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
+
+    assert service.acknowledge(run, by=operator).acknowledged_at is None
+    assert told(run) == []
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
+def test_only_failures_need_attention(tenant: Tenant, state: str) -> None:
+    run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
+
+    assert not run.needs_attention
+    assert not OperationRun.objects.needs_attention().exists()

@@ -1,0 +1,90 @@
+"""A run that could not start is recorded as such, with the reason and the next step."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from operations.models import OperationRun
+from operations.reasons import Blocked
+from operations.services import OperationRunService
+from operations.states import RunOutcome, RunStatus
+from tenancy.models import Tenant, User
+from tests.operations.factories import (
+    RUN_NOW,
+    SCHEDULED,
+    SLOT,
+    a_queued_run,
+    a_request,
+    a_slot_request,
+    told,
+)
+
+REASON = Blocked("tenant_suspended", tenant="Fabrikam")
+
+
+def test_a_blocked_run_ends_before_it_begins(
+    tenant: Tenant, operator: User, service: OperationRunService
+) -> None:
+    run = service.block(
+        RUN_NOW, reason=REASON, workspace=tenant.workspace, tenant=tenant, by=operator
+    )
+
+    assert run
+    assert run.status == RunStatus.COMPLETED
+    assert run.outcome == RunOutcome.BLOCKED
+    assert run.started_at is None
+    assert run.needs_attention
+    (cause,) = run.failures
+    assert cause["message"] == "The tenant Fabrikam is suspended, so nothing runs on it."
+    assert cause["next_step"] == "Set the tenant to active, then retry."
+    assert told(run) == ["blocked"]
+
+
+def test_a_block_does_not_hinder_the_run_that_is_active(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    active = a_queued_run(tenant)
+
+    (blocked,) = service.block_many([(a_request(tenant), REASON)])
+
+    assert blocked.run_identity_hash == active.run_identity_hash
+    assert OperationRun.objects.active().get() == active
+
+
+def test_a_blocked_slot_has_had_its_run(tenant: Tenant, service: OperationRunService) -> None:
+    (blocked,) = service.block_many([(a_slot_request(tenant), REASON)])
+
+    later = service.ensure_run(a_slot_request(tenant))
+
+    assert later.run == blocked
+    assert not later.created
+
+
+def test_a_slot_that_has_fired_is_not_blocked_afterwards(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    service.ensure_run(a_slot_request(tenant))
+
+    blocked = service.block(
+        SCHEDULED,
+        reason=REASON,
+        workspace=tenant.workspace,
+        tenant=tenant,
+        context={"backup_schedule_id": 1, "scheduled_for": SLOT},
+    )
+
+    assert blocked is None
+    assert OperationRun.objects.count() == 1
+
+
+def test_a_batch_is_blocked_in_a_few_statements(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    wishes = [(a_slot_request(tenant, schedule), REASON) for schedule in range(300)]
+
+    with CaptureQueriesContext(connection) as queries:
+        runs = service.block_many(wishes)
+
+    assert len(runs) == 300
+    assert len(queries) == 5

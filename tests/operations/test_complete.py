@@ -1,0 +1,119 @@
+"""A run ends, exactly once, and its outcome follows from its counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from operations.failures import Failure
+from operations.models import EventLevel, OperationRun
+from operations.reasons import Blocked, SafeError
+from operations.services import OperationRunService, RunNoLongerActive
+from operations.states import Ending, RunOutcome, RunStatus
+from tenancy.models import Tenant
+from tests.operations.factories import a_running_run, an_ended_run, told
+
+
+@pytest.fixture
+def run(tenant: Tenant) -> OperationRun:
+    return a_running_run(tenant)
+
+
+@pytest.mark.parametrize(
+    ("counts", "outcome", "level"),
+    [
+        ({"total": 2, "processed": 2, "succeeded": 2}, RunOutcome.SUCCEEDED, EventLevel.INFO),
+        (
+            {"total": 2, "processed": 2, "succeeded": 1, "failed": 1},
+            RunOutcome.PARTIALLY_SUCCEEDED,
+            EventLevel.WARNING,
+        ),
+        ({"total": 2, "processed": 2, "failed": 2}, RunOutcome.FAILED, EventLevel.ERROR),
+        ({}, RunOutcome.SUCCEEDED, EventLevel.INFO),
+    ],
+)
+def test_the_outcome_follows_from_the_counts(
+    tenant: Tenant, counts: dict[str, int], outcome: RunOutcome, level: EventLevel
+) -> None:
+    ended = an_ended_run(tenant, **counts)
+
+    assert ended.status == RunStatus.COMPLETED
+    assert ended.outcome == outcome
+    assert ended.completed_at is not None
+    assert ended.events.get(kind="ended").level == level
+
+
+def test_a_run_ends_exactly_once(run: OperationRun, service: OperationRunService) -> None:
+    first = service.complete(run.pk)
+
+    with pytest.raises(RunNoLongerActive):
+        service.complete(run.pk, ending=Ending.ERROR, error=SafeError("lease_lost"))
+
+    run.refresh_from_db()
+    assert run.completed_at == first.completed_at
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert run.failure_summary == []
+    assert told(run).count("ended") == 1
+
+
+def test_items_that_were_never_reached_are_told_as_such(
+    run: OperationRun, service: OperationRunService
+) -> None:
+    service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
+
+    ended = service.complete(run.pk)
+
+    assert ended.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert [(cause["code"], cause["count"]) for cause in ended.failures] == [("not_attempted", 3)]
+
+
+def test_a_cancelled_run_does_not_blame_itself_for_what_it_left(
+    run: OperationRun, service: OperationRunService
+) -> None:
+    service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
+
+    ended = service.complete(run.pk, ending=Ending.CANCELLED)
+
+    assert ended.outcome == RunOutcome.CANCELLED
+    assert ended.failures == []
+    assert not ended.needs_attention
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "outcome"),
+    [
+        (Ending.ERROR, SafeError("lease_lost"), RunOutcome.FAILED),
+        (Ending.BLOCKED, Blocked("tenant_suspended", tenant="Fabrikam"), RunOutcome.BLOCKED),
+    ],
+)
+def test_what_ended_a_run_is_its_failure(
+    run: OperationRun,
+    service: OperationRunService,
+    ending: Ending,
+    error: SafeError,
+    outcome: RunOutcome,
+) -> None:
+    ended = service.complete(run.pk, ending=ending, error=error)
+
+    (cause,) = ended.failures
+    assert ended.outcome == outcome
+    assert (cause["code"], cause["message"]) == (error.code, error.message)
+    assert cause["next_step"] == error.next_step
+    assert ended.needs_attention
+
+
+def test_the_failures_of_the_items_are_kept_at_the_end(
+    run: OperationRun, service: OperationRunService
+) -> None:
+    service.append_failures(run.pk, [Failure(SafeError("not_attempted"), at="now", count=2)])
+
+    ended = service.complete(run.pk, ending=Ending.ERROR, error=SafeError("lease_lost"))
+
+    assert [cause["code"] for cause in ended.failures] == ["not_attempted", "lease_lost"]
+
+
+def test_an_ended_run_no_longer_waits_for_anything(tenant: Tenant) -> None:
+    ended = an_ended_run(tenant)
+
+    assert ended.next_publish_at is None
+    assert not ended.is_active
+    assert ended.duration is not None
