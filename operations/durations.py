@@ -1,0 +1,43 @@
+"""Durations in words; `static/runledger.js` says the same when it ticks."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+def duration_text(duration: dt.timedelta) -> str:
+    """Two units at most: “45 s”, “1 min 20 s”, “2 h 5 min”, “3 days 4 h”."""
+    seconds = max(0, int(duration.total_seconds()))
+    if 0 < duration.total_seconds() < 1:
+        return "under 1 s"
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return _two(seconds // 60, "min", seconds % 60, "s")
+    if seconds < 86400:
+        return _two(seconds // 3600, "h", seconds % 3600 // 60, "min")
+    days = seconds // 86400
+    return _two(days, "day" if days == 1 else "days", seconds % 86400 // 3600, "h")
+
+
+def ago(seconds: float) -> str:
+    """One unit is enough: “just now”, “40 s ago”, “3 min ago”, “in 2 h”."""
+    if seconds < -5:
+        return f"in {_one(-seconds)}"
+    return "just now" if seconds < 5 else f"{_one(seconds)} ago"
+
+
+def _one(seconds: float) -> str:
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h"
+    days = int(seconds // 86400)
+    return f"{days} day" if days == 1 else f"{days} days"
+
+
+def _two(first: int, first_unit: str, second: int, second_unit: str) -> str:
+    text = f"{first} {first_unit}"
+    return f"{text} {second} {second_unit}" if second else text

@@ -1,0 +1,103 @@
+"""How times, durations, states and icons look on every page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zoneinfo
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from operations import narrative
+from operations.durations import ago, duration_text
+from operations.models import OperationRun
+from operations.sanitize import sanitize_json
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of the sprite; hidden from screen readers unless it has a label of its own."""
+    url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, url
+        )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', url)
+
+
+@register.simple_tag(takes_context=True)
+def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
+    """“3 min ago”, with the exact time in UTC and in the workspace's zone as its title."""
+    if moment is None:
+        return "–"
+    text = ago((timezone.now() - moment).total_seconds())
+    return format_html(
+        '<time data-age datetime="{}" title="{}">{}</time>',
+        moment.astimezone(dt.UTC).isoformat(),
+        exact_text(moment, _zone(context)),
+        text,
+    )
+
+
+@register.simple_tag
+def clock(since: dt.datetime) -> SafeString:
+    """How long something has been going on; it ticks."""
+    text = duration_text(timezone.now() - since)
+    return format_html(
+        '<time data-clock datetime="{}">{}</time>', since.astimezone(dt.UTC).isoformat(), text
+    )
+
+
+@register.simple_tag(takes_context=True)
+def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
+    """The exact time in the workspace's zone, with UTC as its title."""
+    if moment is None:
+        return "–"
+    zone = _zone(context)
+    local = moment.astimezone(zone)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.astimezone(dt.UTC).isoformat(),
+        exact_text(moment, zone),
+        local.strftime("%d %b %Y %H:%M:%S"),
+    )
+
+
+@register.filter
+def span(value: dt.timedelta | None) -> str:
+    """A duration in words: “1 min 20 s”."""
+    return duration_text(value) if value is not None else "–"
+
+
+@register.filter
+def state(run: OperationRun) -> narrative.State:
+    """The run's one word and its colour key."""
+    return narrative.state_of(run)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON for people, redacted once more on its way out."""
+    return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def exact_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """“2026-03-08 07:00:00 UTC · 08:00:00 Europe/Berlin”."""
+    in_utc = moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if str(zone) == "UTC":
+        return in_utc
+    return f"{in_utc} · {moment.astimezone(zone).strftime('%Y-%m-%d %H:%M:%S')} {zone}"
+
+
+def _zone(context: Context) -> dt.tzinfo:
+    workspace = context.get("workspace")
+    name = getattr(workspace, "timezone", None)
+    return zoneinfo.ZoneInfo(name) if name else dt.UTC
