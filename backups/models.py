@@ -99,7 +99,11 @@ class BackupSchedule(models.Model):
             models.Index(fields=("workspace", "name", "id"), name="schedules_ws_name"),
         )
         constraints = (
-            models.UniqueConstraint("tenant", "name", name="schedules_name_once_per_tenant"),
+            models.UniqueConstraint(
+                fields=("tenant", "name"),
+                name="schedules_name_once_per_tenant",
+                violation_error_message="This tenant has a schedule of that name already.",
+            ),
             models.UniqueConstraint(fields=("id", "tenant"), name="schedules_id_tenant"),
             models.CheckConstraint(
                 condition=models.Q(misfire_policy__in=MisfirePolicy.values),
@@ -133,14 +137,14 @@ class BackupSchedule(models.Model):
             self.start_from(timezone.now())
         super().save(*args, **options)
 
+    def get_absolute_url(self) -> str:
+        return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
+
     def start_from(self, now: dt.datetime) -> None:
         """Make the first slot after `now` the next one; what came before it is not owed."""
         self.next_run_at = slots.next_slot(self.cron, self.timezone, now)
         key = f"{self.tenant_id}/{self.name}"
         self.spread_seconds = slots.spread(self.cron, self.timezone, key, now).seconds
-
-    def get_absolute_url(self) -> str:
-        return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
 
     @property
     def is_paused(self) -> bool:
@@ -289,7 +293,9 @@ class PolicyVersion(models.Model):
         db_table = "policy_versions"
         default_permissions = ("view",)
         constraints = (
-            models.UniqueConstraint("workspace", "content_hash", name="versions_once_per_content"),
+            models.UniqueConstraint(
+                fields=("workspace", "content_hash"), name="versions_once_per_content"
+            ),
             models.UniqueConstraint(fields=("id", "workspace"), name="versions_id_workspace"),
         )
 

@@ -35,11 +35,12 @@ def save(schedule: BackupSchedule) -> BackupSchedule:
     stored = _lock(schedule) if schedule.pk else None
     if schedule.tenant.workspace_id != schedule.workspace_id:
         raise ValidationError({"tenant": "This tenant belongs to another workspace."})
-    schedule.full_clean()
+    schedule.clean_fields()
     if stored:
         _keep_state(schedule, stored)
     if not schedule.is_paused and (stored is None or _fires_at_other_times(schedule, stored)):
         schedule.start_from(database_now())
+    schedule.validate_constraints()
     schedule.save()
     return schedule
 

@@ -1,0 +1,128 @@
+"""Backups in Django admin: schedules to change, what they brought home to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from backups import services
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion
+from operations.admin import ReadOnly
+from operations.reasons import Blocked
+from providers.graph.kinds import KINDS
+
+
+class BackupScheduleForm(forms.ModelForm[BackupSchedule]):
+    kinds = forms.MultipleChoiceField(
+        choices=[(kind.key, kind.label_plural) for kind in KINDS.values()],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    class Meta:
+        model = BackupSchedule
+        fields = (
+            "workspace",
+            "tenant",
+            "name",
+            "cron",
+            "timezone",
+            "kinds",
+            "retention_keep_sets",
+            "retention_keep_days",
+            "misfire_policy",
+            "misfire_grace",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        tenant, workspace = cleaned.get("tenant"), cleaned.get("workspace")
+        if tenant and workspace and tenant.workspace_id != workspace.pk:
+            self.add_error("tenant", "This tenant belongs to another workspace.")
+        return cleaned
+
+
+@admin.register(BackupSchedule)
+class BackupScheduleAdmin(admin.ModelAdmin[BackupSchedule]):
+    form = BackupScheduleForm
+    list_display = ("name", "tenant", "workspace", "cron", "timezone", "next_run_at", "paused_at")
+    list_filter = (("paused_at", admin.EmptyFieldListFilter), "workspace")
+    list_select_related = ("workspace", "tenant")
+    search_fields = ("name", "tenant__name", "workspace__name")
+    autocomplete_fields = ("workspace", "tenant")
+    readonly_fields = ("next_run_at", "paused_at", "paused_by", "pause_reason", "created_at")
+    actions = ("run_now", "pause", "resume")
+
+    def save_model(
+        self, request: HttpRequest, obj: BackupSchedule, form: Any, change: bool
+    ) -> None:
+        services.save(obj)
+
+    @admin.action(description="Back up now", permissions=["change"])
+    def run_now(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
+        for schedule in chosen.select_related("workspace", "tenant"):
+            try:
+                result = services.run_now(schedule, by=_person(request))
+            except Blocked as blocked:
+                self.message_user(request, f"{schedule}: {blocked.message}", messages.WARNING)
+                continue
+            word = "started" if result.created else "is already active"
+            self.message_user(request, f"{schedule}: run {result.run.pk} {word}.")
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
+        for schedule in chosen:
+            services.pause(schedule, by=_person(request), reason="Paused by support")
+        self.message_user(request, "Paused.")
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
+        for schedule in chosen:
+            services.resume(schedule, by=_person(request))
+        self.message_user(request, "Resumed from the next slot on.")
+
+
+def _person(request: HttpRequest) -> Any:
+    return request.user
+
+
+@admin.register(BackupSet)
+class BackupSetAdmin(ReadOnly, admin.ModelAdmin[BackupSet]):
+    list_display = (
+        "id",
+        "tenant",
+        "workspace",
+        "schedule",
+        "status",
+        "item_count",
+        "incomplete_count",
+        "started_at",
+        "finished_at",
+    )
+    list_filter = ("status", "workspace")
+    list_select_related = ("workspace", "tenant", "schedule")
+    search_fields = ("=id", "tenant__name", "schedule__name")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(BackupItem)
+class BackupItemAdmin(ReadOnly, admin.ModelAdmin[BackupItem]):
+    list_display = ("id", "backup_set", "kind", "name", "complete", "reason_code", "captured_at")
+    list_filter = ("complete", "kind")
+    list_select_related = ("backup_set",)
+    search_fields = ("=backup_set__id", "=graph_id", "name")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnly, admin.ModelAdmin[PolicyVersion]):
+    list_display = ("id", "workspace", "content_hash", "size", "created_at")
+    list_select_related = ("workspace",)
+    search_fields = ("=content_hash", "=normalised_hash")
+    ordering = ("-id",)
+    show_full_result_count = False

@@ -1,0 +1,40 @@
+"""Where a run leads: its schedule, its backup set, the run that was in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from backups.models import BackupSchedule, BackupSet
+from operations.links import Link, related_link, related_links
+from operations.models import OperationRun
+from tenancy.models import User
+
+
+@related_link("backup_schedule_id")
+def schedule_link(value: Any, run: OperationRun, user: User) -> Link | None:
+    """The schedule that the backup belongs to."""
+    schedules = BackupSchedule.objects.visible_to(user).filter(workspace=run.workspace_id)
+    schedule = schedules.with_scope().filter(pk=value).first()
+    if schedule is None:
+        return None
+    return Link(f"Schedule: {schedule.name}", schedule.get_absolute_url(), "backup_schedule")
+
+
+@related_link("previous_run_id")
+def previous_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
+    """The run that was active when the slot came."""
+    runs = OperationRun.objects.visible_to(user).filter(workspace=run.workspace_id)
+    previous = runs.filter(pk=value).first()
+    if previous is None:
+        return None
+    return Link(f"Was still active: run {previous.pk}", previous.get_absolute_url(), "run")
+
+
+@related_links
+def set_links(run: OperationRun, user: User) -> Iterable[Link]:
+    """The backup set that the run made."""
+    made = BackupSet.objects.visible_to(user).with_scope().filter(operation_run=run)
+    for backup_set in made:
+        label = f"{backup_set} ({backup_set.get_status_display().lower()})"
+        yield Link(label, backup_set.get_absolute_url(), "backup_set")

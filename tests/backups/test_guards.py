@@ -1,0 +1,189 @@
+"""What must never happen to a backup is refused by the database, whoever asks."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from backups.models import BackupSet, SetStatus
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyVersionFactory,
+    finish,
+)
+from tests.factories import TenantFactory, WorkspaceFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(sql: str, *params: object) -> str:
+    """Run the statement, expect a refusal, and give its text."""
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "kinds = '{}'",
+        "misfire_policy = 'whatever'",
+        "retention_keep_sets = 0",
+        "retention_keep_days = 0",
+        "misfire_grace = '-1 second'",
+        "next_run_at = NULL",
+        "pause_reason = 'because'",
+        "paused_at = now()",
+        "paused_at = now(), next_run_at = NULL",
+    ],
+)
+def test_a_schedule_is_whole(change: str) -> None:
+    schedule = BackupScheduleFactory()
+
+    assert "schedules_" in refused(
+        f"UPDATE backup_schedules SET {change} WHERE id = %s", schedule.pk
+    )
+
+
+@pytest.mark.parametrize("table", ["backup_schedules", "backup_sets", "backup_items"])
+def test_no_tenant_of_another_workspace(table: str) -> None:
+    item = BackupItemFactory()
+    elsewhere = TenantFactory(workspace=WorkspaceFactory())
+
+    refused(f"UPDATE {table} SET tenant_id = %s", elsewhere.pk)
+
+    item.refresh_from_db()
+    assert item.tenant_id != elsewhere.pk
+
+
+def test_an_item_belongs_where_its_set_belongs() -> None:
+    item, other = BackupItemFactory(), BackupSetFactory()
+
+    message = refused("UPDATE backup_items SET set_id = %s WHERE id = %s", other.pk, item.pk)
+
+    assert "items_scope_of_set" in message
+
+
+def test_an_item_cannot_show_the_content_of_another_workspace() -> None:
+    item, foreign = BackupItemFactory(), PolicyVersionFactory(workspace=WorkspaceFactory())
+
+    message = refused("UPDATE backup_items SET version_id = %s WHERE id = %s", foreign.pk, item.pk)
+
+    assert "items_version_of_workspace" in message
+
+
+def test_a_set_belongs_to_a_schedule_of_its_tenant() -> None:
+    made, other = BackupSetFactory(), BackupScheduleFactory()
+
+    message = refused("UPDATE backup_sets SET schedule_id = %s WHERE id = %s", other.pk, made.pk)
+
+    assert "sets_schedule_of_tenant" in message
+
+
+def test_a_version_is_never_changed() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+
+    message = refused("UPDATE policy_versions SET payload = '{}' WHERE id = %s", version.pk)
+
+    assert "a version is never changed" in message
+
+
+def test_a_content_is_stored_once_in_a_workspace() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+
+    refused(
+        "INSERT INTO policy_versions (workspace_id, content_hash, normalised_hash, payload, size,"
+        " created_at) SELECT workspace_id, content_hash, normalised_hash, '{}', 1, now()"
+        " FROM policy_versions WHERE id = %s",
+        version.pk,
+    )
+    PolicyVersionFactory(workspace=WorkspaceFactory(), content_hash=version.content_hash)
+
+
+def test_an_object_stands_in_a_set_once_whatever_its_name() -> None:
+    item = BackupItemFactory(name="One")
+    BackupItemFactory(backup_set=item.backup_set, name="One")
+
+    with pytest.raises(DatabaseError, match="items_once_per_object"), transaction.atomic():
+        BackupItemFactory(backup_set=item.backup_set, graph_id=item.graph_id, name="Other")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["missing = '[\"settings\"]'", "reason_code = 'x'", "version_id = NULL", "captured_at = NULL"],
+)
+def test_a_complete_item_misses_nothing(change: str) -> None:
+    item = BackupItemFactory()
+
+    message = refused(f"UPDATE backup_items SET {change} WHERE id = %s", item.pk)
+
+    assert "items_complete_misses_nothing" in message
+
+
+def test_an_incomplete_item_says_why() -> None:
+    item = BackupItemFactory(missed=True)
+
+    message = refused("UPDATE backup_items SET reason_code = '' WHERE id = %s", item.pk)
+
+    assert "items_incomplete_says_why" in message
+
+
+def complete(made: BackupSet, **more: object) -> str:
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+        finish(made, **more)
+    return str(refusal.value)
+
+
+def test_a_set_with_an_item_missing_is_never_complete() -> None:
+    made = BackupItemFactory(missed=True).backup_set
+
+    assert "an item of it is not complete" in complete(made)
+
+
+def test_a_set_with_a_kind_not_listed_is_never_complete() -> None:
+    made = BackupSetFactory(listed_kinds=["conditional_access"])
+
+    assert "sets_complete_misses_nothing" in complete(made)
+
+
+def test_a_set_with_a_wrong_count_is_never_complete() -> None:
+    assert "sets_complete_misses_nothing" in complete(BackupSetFactory(), incomplete_count=1)
+
+
+def test_a_finished_set_says_when() -> None:
+    assert "sets_building_or_finished" in complete(BackupSetFactory(), finished_at=None)
+
+
+@pytest.mark.parametrize("status", [SetStatus.COMPLETE, SetStatus.INCOMPLETE, SetStatus.FAILED])
+def test_a_finished_set_takes_in_nothing_more(status: SetStatus) -> None:
+    item = BackupItemFactory()
+    finish(item.backup_set, status)
+
+    assert "it is finished" in refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
+    assert "it is finished" in refused(
+        "INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, complete,"
+        " reason_code) SELECT workspace_id, tenant_id, set_id, kind, 'new', name, false, 'x'"
+        " FROM backup_items WHERE id = %s",
+        item.pk,
+    )
+
+
+@pytest.mark.parametrize(
+    "change", ["status = 'building', finished_at = NULL", "item_count = 7", "started_at = now()"]
+)
+def test_a_finished_set_is_history(change: str) -> None:
+    made = finish(BackupSetFactory())
+
+    message = refused(f"UPDATE backup_sets SET {change} WHERE id = %s", made.pk)
+
+    assert "a finished set is never changed" in message
+
+
+def test_a_version_that_is_used_is_not_deleted() -> None:
+    item = BackupItemFactory()
+
+    refused("DELETE FROM policy_versions WHERE id = %s", item.version_id)
+    refused("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM policy_versions")

@@ -1,0 +1,175 @@
+"""What a person does with a schedule: create, change, pause, resume, back up now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from backups import services
+from backups.freshness import freshness_of
+from backups.models import BackupSchedule
+from operations.models import OperationRun
+from operations.reasons import Blocked
+from operations.types import OperationRunType
+from tenancy.models import Tenant, TenantStatus, User
+from tests.backups.factories import BackupScheduleFactory, BackupSetFactory, finish, utc
+from tests.factories import TenantFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def a_new_one(tenant: Tenant, **more: object) -> BackupSchedule:
+    wish = {"name": "Nightly", "cron": "* * * * *", "kinds": ["compliance"]} | more
+    return BackupSchedule(tenant=tenant, workspace=tenant.workspace, **wish)
+
+
+def test_a_new_schedule_starts_from_now(tenant: Tenant) -> None:
+    made = services.save(a_new_one(tenant))
+
+    assert made.next_run_at
+    assert dt.timedelta() < made.next_run_at - timezone.now() <= dt.timedelta(minutes=1)
+    assert made.spread < dt.timedelta(seconds=6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cron", "0 0 31 2 *"),
+        ("timezone", "Europe/Atlantis"),
+        ("kinds", []),
+        ("kinds", ["teapots"]),
+        ("kinds", ["compliance", "compliance"]),
+        ("retention_keep_sets", 0),
+        ("misfire_policy", "hope"),
+        ("name", ""),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(tenant: Tenant, field: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        services.save(a_new_one(tenant, **{field: value}))
+
+    assert not BackupSchedule.objects.exists()
+
+
+def test_a_tenant_of_another_workspace_is_refused(tenant: Tenant) -> None:
+    schedule = a_new_one(tenant)
+    schedule.tenant = TenantFactory()
+
+    with pytest.raises(ValidationError, match="another workspace"):
+        services.save(schedule)
+
+
+def test_other_times_count_from_now(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    schedule.cron = "* * * * *"
+
+    services.save(schedule)
+
+    schedule.refresh_from_db()
+    assert schedule.next_run_at
+    assert schedule.next_run_at - timezone.now() <= dt.timedelta(minutes=1)
+
+
+def test_a_slot_that_has_come_is_not_lost_when_the_schedule_is_changed(tenant: Tenant) -> None:
+    slot = timezone.now().replace(second=0, microsecond=0)
+    schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=slot)
+    schedule.cron = "0 5 * * *"
+
+    services.save(schedule)
+
+    run = OperationRun.objects.get(context__backup_schedule_id=schedule.pk)
+    assert run.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
+
+
+def test_another_name_does_not_move_the_next_slot(tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    stale = BackupSchedule.objects.get(pk=schedule.pk)
+    BackupSchedule.objects.filter(pk=schedule.pk).update(next_run_at=utc(2998, 1, 1))
+    stale.name = "Other"
+
+    services.save(stale)
+
+    schedule.refresh_from_db()
+    assert (schedule.name, schedule.next_run_at) == ("Other", utc(2998, 1, 1))
+
+
+def test_paused_time_is_not_owed(tenant: Tenant, manager: User) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    paused = services.pause(schedule, manager, "Migration")
+    assert (paused.is_paused, paused.next_run_at, paused.pause_reason) == (True, None, "Migration")
+
+    resumed = services.resume(schedule, manager)
+
+    assert not resumed.is_paused
+    assert resumed.next_run_at
+    assert resumed.next_run_at > timezone.now()
+    assert not OperationRun.objects.exists()
+
+
+def test_pausing_and_resuming_twice_changes_nothing(tenant: Tenant, manager: User) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    states = [services.pause(schedule, manager, reason) for reason in ("First", "Second")]
+    states += [services.resume(schedule, manager) for _ in range(2)]
+
+    assert [state.pause_reason for state in states] == ["First", "First", "", ""]
+    assert states[2].next_run_at == states[3].next_run_at
+
+
+def test_back_up_now_is_a_run_of_the_schedule(tenant: Tenant, operator: User) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+
+    result = services.run_now(schedule, operator)
+
+    assert result.created
+    assert result.run.type == OperationRunType.BACKUP_SCHEDULE_RUN_NOW
+    assert result.run.user == operator
+    assert result.run.context["idempotency"] == {"backup_schedule_id": schedule.pk}
+    assert "scheduled_for" not in result.run.context
+
+
+def test_a_second_back_up_now_joins_the_run_already_active(tenant: Tenant, operator: User) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    first = services.run_now(schedule, operator)
+
+    second = services.run_now(schedule, operator)
+
+    assert (second.run, second.created) == (first.run, False)
+
+
+def test_two_schedules_of_one_tenant_do_not_exclude_each_other(
+    tenant: Tenant, operator: User
+) -> None:
+    one, two = BackupScheduleFactory.create_batch(2, tenant=tenant)
+
+    assert services.run_now(one, operator).run != services.run_now(two, operator).run
+
+
+def test_a_suspended_tenant_is_not_backed_up(tenant: Tenant, operator: User) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    tenant.status = TenantStatus.SUSPENDED
+    tenant.save()
+
+    with pytest.raises(Blocked, match="suspended"):
+        services.run_now(BackupSchedule.objects.get(pk=schedule.pk), operator)
+
+
+def test_the_stalest_tenant_comes_first(tenant: Tenant, django_assert_num_queries: object) -> None:
+    never = TenantFactory(workspace=tenant.workspace, name="Never")
+    old, new = (BackupScheduleFactory(tenant=tenant) for _ in range(2))
+    fresh = BackupScheduleFactory(tenant__workspace=tenant.workspace, tenant__name="Fresh")
+    for days, schedule in ((9, old), (2, new), (0, fresh)):
+        at = timezone.now() - dt.timedelta(days=days)
+        finish(BackupSetFactory(schedule=schedule), finished_at=at)
+    finish(BackupSetFactory(schedule=old), status="failed")
+
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        rows = freshness_of(tenant.workspace)
+
+    assert [row.tenant.name for row in rows] == [never.name, tenant.name, "Fresh"]
+    assert [row.is_late for row in rows] == [True, True, False]
+    assert [row.age.days if row.age else None for row in rows] == [None, 2, None or 0]
+    assert all(a.tenant != b.tenant for a, b in pairwise(rows))
