@@ -16,7 +16,7 @@ from providers.graph.capture import (
     with_detail,
     with_settings,
 )
-from providers.graph.normalize import Noise
+from providers.graph.normalize import NO_NOISE, Noise
 from providers.graph.permissions import Permission, permission_for
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PolicyKind:
     read: Capture = as_listed
     has_scheduled_actions: bool = False
     collections: Mapping[str, str] = field(default_factory=dict)
-    noise: Noise = Noise()
+    noise: Noise = NO_NOISE
     restore: Restore = Restore.NEVER
     depends_on: tuple[str, ...] = ()
 
@@ -230,6 +230,6 @@ KIND: dict[str, PolicyKind] = {kind.key: kind for kind in _KINDS}
 _REFERENCES = frozenset({"groups", "role_definitions", "assignment_filters", "scope_tags"})
 
 #: What a backup may hold.
-POLICY_KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if k not in _REFERENCES}
+KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if k not in _REFERENCES}
 #: What is only read, to give names to ids.
 REFERENCE_KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if k in _REFERENCES}

@@ -37,6 +37,9 @@ class Noise:
     unordered_ids: bool = False
 
 
+NO_NOISE = Noise()
+
+
 def clean(value: Any) -> Any:
     """Without Graph's annotations: every `…@odata.…` key but `@odata.type`, every action link."""
     if isinstance(value, dict):
@@ -51,7 +54,7 @@ def is_annotation(key: str) -> bool:
     return ("@odata." in key and key != "@odata.type") or key.startswith("#microsoft.graph.")
 
 
-def content(payload: dict[str, Any], noise: Noise = Noise()) -> dict[str, Any]:
+def content(payload: dict[str, Any], noise: Noise = NO_NOISE) -> dict[str, Any]:
     """The part of a captured policy that somebody decided, in a stable order."""
     left = {*VOLATILE_AT_TOP, *noise.strip}
     top = {key: value for key, value in clean(payload).items() if key not in left}
@@ -68,7 +71,7 @@ def canonical_json(value: Any) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def content_hash(payload: dict[str, Any], noise: Noise = Noise()) -> str:
+def content_hash(payload: dict[str, Any], noise: Noise = NO_NOISE) -> str:
     """SHA-256 of the content, 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(content(payload, noise))).hexdigest()
 

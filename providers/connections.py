@@ -1,0 +1,79 @@
+"""From a tenant to a client that can ask its Graph."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from operations.reasons import Blocked
+from providers.clouds import Cloud, hosts_of
+from providers.crypto import CredentialUnreadable
+from providers.graph.client import GraphClient, OnWait
+from providers.graph.http import Http
+from providers.graph.pacing import pacer_for
+from providers.graph.tokens import MsalTokens, SignIn
+from providers.models import CredentialKind, ProviderConnection
+from tenancy.models import Tenant
+
+
+def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphClient:
+    """A client of the tenant's default connection; use it in a `with` block.
+
+    Nothing is asked yet. `on_wait` is called with (seconds, reason) before and during each wait,
+    and may raise to stop.
+
+    Raises:
+        Blocked: `connection_missing`, `credential_missing`, `credential_unreadable`,
+            `cloud_not_available`.
+    """
+    return graph_client(default_connection(tenant), on_wait=on_wait)
+
+
+def default_connection(tenant: Tenant) -> ProviderConnection:
+    """The connection that is used unless another is named.
+
+    Raises:
+        Blocked: `connection_missing`.
+    """
+    connections = ProviderConnection.objects.defaults().select_related("tenant")
+    found = connections.filter(tenant=tenant).first()
+    if found is None:
+        raise Blocked("connection_missing", tenant=tenant.name)
+    return found
+
+
+def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = None) -> GraphClient:
+    """A client of this connection; see `graph_client_for`."""
+    sign_in = _sign_in(connection)
+    http = Http(ca_bundle=sign_in.ca_bundle, trust_env=sign_in.trust_env)
+    return GraphClient(
+        base_url=hosts_of(connection.cloud).graph,
+        tokens=MsalTokens(sign_in),
+        http=http,
+        pacer=pacer_for(connection.pk),
+        on_wait=on_wait,
+    )
+
+
+def _sign_in(connection: ProviderConnection) -> SignIn:
+    hosts = hosts_of(connection.cloud)
+    return SignIn(
+        connection=connection.pk,
+        authority=f"{hosts.login}/{connection.tenant.external_id}",
+        client_id=str(connection.client_id),
+        scope=hosts.scope,
+        credential=_credential(connection),
+        is_certificate=connection.credential_kind == CredentialKind.CERTIFICATE,
+        ca_bundle=settings.GRAPH_CA_BUNDLE,
+        # The stand-in is on this machine, where no proxy leads.
+        trust_env=connection.cloud != Cloud.STAND_IN,
+    )
+
+
+def _credential(connection: ProviderConnection) -> str:
+    if not connection.has_credential:
+        raise Blocked("credential_missing", connection=connection.name)
+    try:
+        plaintext = connection.credential()
+    except CredentialUnreadable:
+        raise Blocked("credential_unreadable", connection=connection.name) from None
+    return plaintext

@@ -1,0 +1,191 @@
+"""`ProviderConnection`: how Runledger reaches one tenant's Microsoft Graph."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import models
+from django.urls import reverse
+
+from operations.reasons import get_reason
+from operations.sanitize import register_secret
+from providers.clouds import Cloud
+from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
+from tenancy.models import Tenant, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+
+class CredentialKind(models.TextChoices):
+    SECRET = "secret", "Client secret"
+    CERTIFICATE = "certificate", "Certificate"
+
+
+class Access(models.TextChoices):
+    READ_ONLY = "read_only", "Read-only"
+    READ_WRITE = "read_write", "Read and write"
+
+
+class ConnectionStatus(models.TextChoices):
+    """What the last check found."""
+
+    UNCHECKED = "unchecked", "Not checked yet"
+    READY = "ready", "Ready"
+    LIMITED = "limited", "Permissions missing"
+    FAILING = "failing", "Failing"
+
+
+class ProviderConnectionQuerySet(WorkspaceScopedQuerySet["ProviderConnection"]):
+    def defaults(self) -> ProviderConnectionQuerySet:
+        """The one of each tenant that is used unless another is named."""
+        return self.filter(is_default=True)
+
+
+class ProviderConnection(models.Model):
+    """An app registration that may act on a tenant.
+
+    Its credential is stored encrypted, bound to this row, and leaves only through `credential()`.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="connections")
+    # Together with the workspace: see the composite key in the migrations.
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="connections", db_constraint=False
+    )
+    name = models.CharField(max_length=200)
+    cloud = models.CharField(max_length=20, choices=Cloud.choices, default=Cloud.GLOBAL)
+    client_id = models.UUIDField("application (client) id")
+    access = models.CharField(max_length=20, choices=Access.choices, default=Access.READ_ONLY)
+    is_default = models.BooleanField(default=False)
+
+    credential_kind = models.CharField(
+        max_length=20, choices=CredentialKind.choices, default=CredentialKind.SECRET
+    )
+    encrypted_credential = models.TextField(blank=True, default="", editable=False)
+    credential_set_at = models.DateTimeField(null=True, editable=False)
+    #: Entered by the operator: Microsoft does not tell it to the app itself.
+    credential_expires_on = models.DateField(null=True, blank=True)
+
+    status = models.CharField(
+        max_length=20, choices=ConnectionStatus.choices, default=ConnectionStatus.UNCHECKED
+    )
+    checked_at = models.DateTimeField(null=True, blank=True)
+    #: A code of the catalogue of reasons; empty when the last check found nothing wrong.
+    check_reason_code = models.CharField(max_length=64, blank=True, default="")
+    #: What the last check found by capability: "granted", "missing", "not_licensed".
+    check_results = models.JSONField(default=dict, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ProviderConnectionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "provider_connections"
+        ordering = ("name", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant",),
+                condition=models.Q(is_default=True),
+                name="connections_one_default_per_tenant",
+            ),
+            models.UniqueConstraint(
+                fields=("workspace", "tenant", "name"), name="connections_name_once_per_tenant"
+            ),
+            models.UniqueConstraint(fields=("id", "workspace"), name="connections_id_workspace"),
+            models.CheckConstraint(
+                condition=models.Q(encrypted_credential="")
+                | models.Q(encrypted_credential__regex=ENVELOPE_PATTERN),
+                name="connections_credential_is_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cloud__in=Cloud.values), name="connections_cloud_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(credential_kind__in=CredentialKind.values),
+                name="connections_credential_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(access__in=Access.values), name="connections_access_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=ConnectionStatus.values),
+                name="connections_status_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("connection_detail", args=[self.workspace.slug, self.pk])
+
+    # --- Credential -------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """Where the credential belongs; the encryption is bound to it."""
+        if self.pk is None:
+            raise ValueError("Save the connection before its credential.")
+        return Place(self.workspace_id, self.pk)
+
+    def set_credential(self, plaintext: str, *, expires_on: dt.date | None = None) -> None:
+        """Encrypt and store the client secret, or the PEM of private key and certificate.
+
+        The connection must have been saved. What the last check found no longer holds.
+        """
+        register_secret(plaintext)
+        self.encrypted_credential = key_ring().encrypt(plaintext, self.place)
+        self.credential_set_at = dt.datetime.now(dt.UTC)
+        self.credential_expires_on = expires_on
+        self.status = ConnectionStatus.UNCHECKED
+        self.check_reason_code = ""
+        self.save(
+            update_fields=[
+                "encrypted_credential",
+                "credential_set_at",
+                "credential_expires_on",
+                "status",
+                "check_reason_code",
+                "updated_at",
+            ]
+        )
+
+    def credential(self) -> str:
+        """The decrypted credential, for signing in and nothing else.
+
+        Raises:
+            CredentialUnreadable: it cannot be decrypted (any more), or there is none.
+        """
+        plaintext = key_ring().decrypt(self.encrypted_credential, self.place)
+        register_secret(plaintext)
+        return plaintext
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether one is stored."""
+        return bool(self.encrypted_credential)
+
+    @property
+    def credential_key_id(self) -> str:
+        """The id of the key that it is stored with."""
+        return key_id_of(self.encrypted_credential)
+
+    @property
+    def credential_has_expired(self) -> bool:
+        """Whether the date that the operator entered has passed."""
+        expires_on = self.credential_expires_on
+        return expires_on is not None and expires_on < dt.datetime.now(dt.UTC).date()
+
+    @property
+    def credential_state(self) -> str:
+        """What may be shown of it: "set, key v1, expires 2027-01-31"."""
+        if not self.has_credential:
+            return "not set"
+        word = "expired" if self.credential_has_expired else "expires"
+        expiry = f", {word} {self.credential_expires_on}" if self.credential_expires_on else ""
+        return f"set, key {self.credential_key_id}{expiry}"
+
+    @property
+    def check_reason(self) -> str:
+        """What the last check found wrong, in words."""
+        return get_reason(self.check_reason_code).label if self.check_reason_code else ""
