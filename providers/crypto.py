@@ -123,7 +123,7 @@ def new_key() -> str:
 
 def _key(encoded: str, number: int) -> bytes:
     try:
-        key = base64.b64decode(encoded, validate=True)
+        key = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
