@@ -44,6 +44,11 @@ class Broker:
         with self._server.client() as client:
             return int(client.llen(queue))
 
+    def dump(self) -> str:
+        """Everything that the broker holds, as text."""
+        with self._server.client() as client:
+            return "".join(str(client.dump(key)) for key in client.keys("*"))
+
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 

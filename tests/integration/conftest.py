@@ -1,0 +1,105 @@
+"""Everything real: a worker and beat as processes, a broker of the test's own, Graph over HTTPS."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backups.models import BackupSchedule
+from providers.models import ProviderConnection
+from providers.sandbox.process import SandboxProcess
+from tenancy.models import Tenant, Workspace
+from tests.backups.factories import BackupScheduleFactory
+from tests.factories import TenantFactory
+from tests.integration.stack import Stack
+from tests.operations.conftest import Broker, broker, use_broker
+
+__all__ = ["broker", "use_broker"]
+
+KINDS = ["settings_catalog", "device_configuration", "compliance", "conditional_access"]
+SIZES = {
+    "settings_catalog": 4,
+    "device_configuration": 3,
+    "compliance": 2,
+    "conditional_access": 2,
+    "named_location": 1,
+    "groups": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def graph() -> Iterator[SandboxProcess]:
+    """The stand-in Graph server."""
+    with SandboxProcess() as server:
+        yield server
+
+
+@pytest.fixture
+def stack(
+    transactional_db: None, tmp_path: Path, broker: Broker, graph: SandboxProcess
+) -> Iterator[Stack]:
+    """Starts workers and beat against this test's database and broker."""
+    stack = Stack(
+        tmp_path,
+        broker.url,
+        GRAPH_STAND_IN_URL=graph.url,
+        GRAPH_CA_BUNDLE=str(graph.ca),
+        GRAPH_CONDITIONAL_ACCESS_PER_SECOND="50",
+    )
+    yield stack
+    stack.stop()
+
+
+@dataclass
+class Customer:
+    """A tenant with a connection that works, and a schedule that is far from due."""
+
+    tenant: Tenant
+    schedule: BackupSchedule
+    graph: SandboxProcess
+    secret: str
+
+    @property
+    def id(self) -> str:
+        return str(self.tenant.external_id)
+
+    def fault(self, name: str, **options: object) -> None:
+        self.graph.control.fault(self.id, name, **options)
+
+
+MakeCustomer = Callable[..., Customer]
+
+
+@pytest.fixture
+def make_customer(transactional_db: None, graph: SandboxProcess) -> MakeCustomer:
+    """Makes a customer in a workspace, known to the stand-in by the same ids and secret."""
+
+    def make(workspace: Workspace, **schedule: object) -> Customer:
+        tenant = TenantFactory(workspace=workspace, name="Fabrikam")
+        client_id, secret = uuid.uuid4(), f"canary~{uuid.uuid4().hex}"
+        graph.control.add_tenant(tenant.external_id, client_id, secret, sizes=SIZES)
+        connection = ProviderConnection(
+            workspace=workspace,
+            tenant=tenant,
+            name="Read only",
+            cloud="stand_in",
+            client_id=client_id,
+            credential_kind="secret",
+            is_default=True,
+        )
+        connection.save()
+        connection.set_credential(secret)
+        connection.save()
+        made = BackupScheduleFactory(tenant=tenant, kinds=KINDS, **schedule)
+        return Customer(tenant, made, graph, secret)
+
+    return make
+
+
+@pytest.fixture
+def customer(make_customer: MakeCustomer, workspace: Workspace) -> Customer:
+    return make_customer(workspace)
