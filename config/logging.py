@@ -1,6 +1,7 @@
 """Logging: one line per event, no secret in it; JSON in production, coloured text elsewhere."""
 
 import logging.config
+import sys
 from typing import Any
 
 import structlog
@@ -31,7 +32,9 @@ def configure_logging(*, json: bool, level: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     processors = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
