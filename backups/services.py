@@ -69,7 +69,7 @@ def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedul
 
 
 @transaction.atomic
-def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:  # noqa: ARG001
+def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
     """Let a schedule fire again, from its next slot on. Resuming twice changes nothing."""
     locked = _lock(schedule)
     if locked.is_paused:

@@ -88,6 +88,15 @@ def next_slot(cron: str, timezone: str, after: dt.datetime) -> dt.datetime:
     return slot
 
 
+def next_slots(
+    cron: str, timezone: str, first: dt.datetime | None, count: int
+) -> list[dt.datetime]:
+    """`first` and the slots after it; none for a schedule that waits for none."""
+    if first is None:
+        return []
+    return [first, *itertools.islice(slots(cron, timezone, first), count - 1)]
+
+
 def slots_between(
     cron: str, timezone: str, start: dt.datetime, end: dt.datetime, limit: int
 ) -> list[dt.datetime]:

@@ -1,0 +1,38 @@
+"""The addresses of schedules and backup sets."""
+
+from django.urls import path
+
+from backups.views import schedules, sets
+
+urlpatterns = [
+    path("w/<slug:slug>/schedules/", schedules.schedule_list, name="schedule_list"),
+    path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/",
+        schedules.schedule_detail,
+        name="schedule_detail",
+    ),
+    path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/run/",
+        schedules.schedule_run_now,
+        name="schedule_run_now",
+    ),
+    path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/pause/",
+        schedules.schedule_pause,
+        name="schedule_pause",
+    ),
+    path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/resume/",
+        schedules.schedule_resume,
+        name="schedule_resume",
+    ),
+    path("w/<slug:slug>/backup-sets/", sets.backup_set_list, name="backup_set_list"),
+    path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/", sets.backup_set_detail, name="backup_set_detail"
+    ),
+    path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/",
+        sets.backup_item_detail,
+        name="backup_item_detail",
+    ),
+]

@@ -1,0 +1,116 @@
+"""The pages of schedules, and what can be done with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from backups import services
+from backups.history import last_runs, last_slots, runs_of
+from backups.models import BackupSchedule
+from backups.slots import next_slots
+from operations.reasons import Blocked
+from operations.views.start import redirect_to_dispatch
+from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.models import Workspace
+
+PER_PAGE = 50
+STRIP = 14
+MAX_SEARCH = 100
+
+
+@page
+def schedule_list(request: Request, slug: str) -> HttpResponse:
+    """Every schedule of a workspace: when it fires, and how its last slots went."""
+    workspace = workspace_or_404(request, slug)
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+    schedules = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
+    if search:
+        schedules = schedules.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
+    ordered = schedules.with_scope().order_by("tenant__name", "name", "id")
+    shown = Paginator(ordered, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": shown, "rows": _rows(list(shown)), "search": search}
+    return render(request, "backups/schedule_list.html", _with_frame(request, workspace, context))
+
+
+@page
+def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpResponse:
+    """One schedule: its next slots, its runs, its sets."""
+    schedule = _schedule_or_404(request, slug, schedule_id)
+    fires = next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5)
+    context = {
+        "schedule": schedule,
+        "row": _rows([schedule])[0],
+        "next_slots": fires,
+        "runs": runs_of(schedule, 20),
+        "sets": schedule.sets.newest_first()[:10],
+    }
+    framed = _with_frame(request, schedule.workspace, context)
+    return render(request, "backups/schedule_detail.html", framed)
+
+
+@action
+def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpResponse:
+    """Back up now, or lead to the backup that is active already."""
+    schedule = _schedule_or_404(request, slug, schedule_id)
+    require_capability(request.user, schedule.workspace, Capability.START_BACKUP)
+    try:
+        result = services.run_now(schedule, by=request.user)
+    except Blocked as blocked:
+        messages.error(request, f"{blocked.message} {blocked.next_step}")
+        return redirect(schedule)
+    return redirect_to_dispatch(request, result)
+
+
+@action
+def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpResponse:
+    """Let the schedule rest."""
+    schedule = _schedule_or_404(request, slug, schedule_id)
+    require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
+    reason = request.POST.get("reason", "")
+    services.pause(schedule, by=request.user, reason=reason)
+    messages.success(request, f"“{schedule.name}” is paused. No slot fires until it is resumed.")
+    return redirect(schedule)
+
+
+@action
+def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpResponse:
+    """Let the schedule fire again."""
+    schedule = _schedule_or_404(request, slug, schedule_id)
+    require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
+    services.resume(schedule, by=request.user)
+    messages.success(request, f"“{schedule.name}” fires again from its next slot on.")
+    return redirect(schedule)
+
+
+def _schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
+    schedules = BackupSchedule.objects.visible_to(request.user).with_scope()
+    return get_object_or_404(schedules, workspace__slug=slug, pk=schedule_id)
+
+
+def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
+    """What the list shows of each schedule."""
+    slots, runs = last_slots(schedules, STRIP), last_runs(schedules)
+    return [
+        {"schedule": schedule, "slots": slots.get(schedule.pk, []), "last": runs.get(schedule.pk)}
+        for schedule in schedules
+    ]
+
+
+def _with_frame(
+    request: Request, workspace: Workspace, context: dict[str, Any]
+) -> dict[str, Any]:
+    """What every page of schedules needs besides: the workspace, and what the person may do."""
+    allowed = capabilities_of(request.user, workspace)
+    return context | {
+        "workspace": workspace,
+        "section": "schedules",
+        "may_start": Capability.START_BACKUP in allowed,
+        "may_manage": Capability.MANAGE_SCHEDULES in allowed,
+    }

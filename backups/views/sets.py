@@ -1,0 +1,134 @@
+"""The pages of backup sets: what was read, what is missing, and one item's content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from backups.kinds import label_of
+from backups.models import BackupItem, BackupSet, SetStatus
+from operations.reasons import get_reason
+from tenancy.http import Request, page, workspace_or_404
+
+PER_PAGE = 50
+ITEMS_PER_PAGE = 100
+VERSIONS = 20
+MAX_SEARCH = 100
+
+
+@page
+def backup_set_list(request: Request, slug: str) -> HttpResponse:
+    """The backup sets of a workspace, the newest first."""
+    workspace = workspace_or_404(request, slug)
+    found = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
+    status = _known(request.GET.get("status"), SetStatus.values)
+    tenant = _known(request.GET.get("tenant"), [str(row.pk) for row in workspace.tenants.all()])
+    found = found.filter(status=status) if status else found
+    found = found.filter(tenant_id=int(tenant)) if tenant else found
+    shown = Paginator(found.with_scope().newest_first(), PER_PAGE)
+    context = {
+        "workspace": workspace,
+        "section": "backup_sets",
+        "page": shown.get_page(request.GET.get("page")),
+        "statuses": SetStatus.choices,
+        "status": status,
+        "tenants": workspace.tenants.all(),
+        "tenant": tenant,
+    }
+    return render(request, "backups/backup_set_list.html", context)
+
+
+@page
+def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
+    """One set: whether anything is missing, and its items by kind, searched and filtered."""
+    backup_set = _set_or_404(request, slug, set_id)
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+    kind = _known(request.GET.get("kind"), backup_set.kinds)
+    only_missing = request.GET.get("missing") == "1"
+    items = _filtered(backup_set.items.all(), search, kind, only_missing=only_missing)
+    shown = Paginator(items.order_by("kind", "name", "id"), ITEMS_PER_PAGE)
+    context = {
+        "workspace": backup_set.workspace,
+        "section": "backup_sets",
+        "backup_set": backup_set,
+        "kinds": _kinds(backup_set),
+        "page": shown.get_page(request.GET.get("page")),
+        "search": search,
+        "kind": kind,
+        "only_missing": only_missing,
+    }
+    return render(request, "backups/backup_set_detail.html", context)
+
+
+@page
+def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
+    """One object as it was read, and the other versions of it that are kept."""
+    backup_set = _set_or_404(request, slug, set_id)
+    item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
+    same = BackupItem.objects.visible_to(request.user).filter(
+        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
+    )
+    context = {
+        "workspace": backup_set.workspace,
+        "section": "backup_sets",
+        "backup_set": backup_set,
+        "item": item,
+        "history": _changes(same.select_related("version").order_by("-id")[: VERSIONS * 5]),
+    }
+    return render(request, "backups/backup_item_detail.html", context)
+
+
+def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
+    sets = BackupSet.objects.visible_to(request.user).with_scope()
+    sets = sets.select_related("operation_run", "parent")
+    return get_object_or_404(sets, workspace__slug=slug, pk=set_id)
+
+
+def _filtered(
+    items: QuerySet[BackupItem], search: str, kind: str, *, only_missing: bool
+) -> QuerySet[BackupItem]:
+    if search:
+        items = items.filter(Q(name__icontains=search) | Q(graph_id=search))
+    if kind:
+        items = items.filter(kind=kind)
+    return items.filter(complete=False) if only_missing else items
+
+
+def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
+    """By kind: how many items, how many of them incomplete, and whether it was listed at all."""
+    counted = backup_set.items.order_by().values("kind")
+    rows = counted.annotate(count=Count("id"), missing=Count("id", filter=Q(complete=False)))
+    by_kind = {row["kind"]: row for row in rows}
+    return [
+        {
+            "key": kind,
+            "label": label_of(kind),
+            "count": by_kind.get(kind, {}).get("count", 0),
+            "missing": by_kind.get(kind, {}).get("missing", 0),
+            "listed": kind in backup_set.listed_kinds,
+            "reason": get_reason(code) if (code := backup_set.unlisted.get(kind)) else None,
+        }
+        for kind in backup_set.kinds
+    ]
+
+
+def _changes(items: Iterable[BackupItem]) -> list[BackupItem]:
+    """Of items of one object, newest first: those in which its content became another."""
+    changes: list[BackupItem] = []
+    for item in items:
+        content = item.version and item.version.normalised_hash
+        if changes and changes[-1].version and changes[-1].version.normalised_hash == content:
+            changes[-1] = item
+        else:
+            changes.append(item)
+    return changes[:VERSIONS]
+
+
+def _known(given: str | None, values: Iterable[str]) -> str:
+    """A filter's value if it is one of these, else none."""
+    return given if given is not None and given in values else ""

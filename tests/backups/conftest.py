@@ -1,0 +1,116 @@
+"""A stand-in Graph server for the backups, and tenants in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backups import services
+from backups.models import BackupSchedule
+from operations import execution
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from providers.clouds import Cloud
+from providers.models import ProviderConnection
+from providers.sandbox.control import SandboxControl
+from providers.sandbox.process import SandboxProcess
+from tenancy.models import Tenant, User
+from tests.backups.factories import BackupScheduleFactory
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+SECRET = "Pq8~stand-in.secret"
+SIZES = {
+    "settings_catalog": 3,
+    "device_configuration": 2,
+    "compliance": 2,
+    "conditional_access": 2,
+    "named_location": 1,
+    "groups": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture(autouse=True)
+def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection must stay open, and a heartbeat's own could not see the run."""
+    monkeypatch.setattr(execution, "Heartbeat", nullcontext)
+    monkeypatch.setattr(execution, "close_old_connections", lambda: None)
+
+
+@pytest.fixture
+def graph(stand_in: SandboxProcess, settings: SettingsWrapper) -> Iterator[SandboxControl]:
+    """The control of the stand-in."""
+    settings.GRAPH_STAND_IN_URL = stand_in.url
+    settings.GRAPH_CA_BUNDLE = str(stand_in.ca)
+    settings.GRAPH_INTERVALS = {}
+    yield stand_in.control
+    stand_in.control.clear()
+
+
+@pytest.fixture
+def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
+    """Put a tenant into the stand-in, with a connection to it."""
+
+    def add(tenant: Tenant, **options: Any) -> ProviderConnection:
+        client_id = uuid.uuid4()
+        sizes = SIZES | options.pop("sizes", {})
+        options = {"name": tenant.name, "seed": "always the same", "sizes": sizes} | options
+        graph.add_tenant(tenant.external_id, client_id, SECRET, **options)
+        connection = ProviderConnection.objects.create(
+            workspace=tenant.workspace,
+            tenant=tenant,
+            name="Stand-in",
+            cloud=Cloud.STAND_IN,
+            client_id=client_id,
+            is_default=True,
+        )
+        connection.set_credential(SECRET)
+        return connection
+
+    return add
+
+
+@pytest.fixture
+def schedule(tenant: Tenant, add_to_graph: Callable[..., ProviderConnection]) -> BackupSchedule:
+    """A schedule of three kinds of a tenant that is in the stand-in: 3 + 2 + 2 objects."""
+    add_to_graph(tenant)
+    made: BackupSchedule = BackupScheduleFactory(
+        tenant=tenant, kinds=["settings_catalog", "compliance", "conditional_access"]
+    )
+    return made
+
+
+@pytest.fixture
+def back_up(operator: User) -> Callable[[BackupSchedule], OperationRun]:
+    """Back a schedule up here and now; the run as it ended."""
+
+    def run(schedule: BackupSchedule) -> OperationRun:
+        return executed(services.run_now(schedule, operator).run)
+
+    return run
+
+
+@pytest.fixture
+def retry(operator: User) -> Callable[[OperationRun], OperationRun]:
+    """Retry a run here and now; the new run as it ended."""
+
+    def run(earlier: OperationRun) -> OperationRun:
+        return executed(OperationRunService().retry(earlier, by=operator).run)
+
+    return run
+
+
+def executed(run: OperationRun) -> OperationRun:
+    assert execution.execute(run.pk)
+    return OperationRun.objects.get(pk=run.pk)

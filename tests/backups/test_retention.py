@@ -1,0 +1,125 @@
+"""What is let go of, and what never is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from backups import retention
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from operations.models import OperationRun
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyVersionFactory,
+    finish,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def a_set(
+    schedule: BackupSchedule, days_ago: int, status: SetStatus = SetStatus.COMPLETE
+) -> BackupSet:
+    at = timezone.now() - dt.timedelta(days=days_ago)
+    item = BackupItemFactory(backup_set=BackupSetFactory(schedule=schedule, started_at=at))
+    return finish(item.backup_set, status, finished_at=at, item_count=1)
+
+
+def expired(schedule: BackupSchedule) -> list[BackupSet]:
+    return retention.expired_sets(schedule, timezone.now())
+
+
+def test_the_newest_complete_sets_are_kept_however_old() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=2, retention_keep_days=10)
+    oldest, _, _ = (a_set(schedule, days) for days in (300, 200, 100))
+
+    assert expired(schedule) == [oldest]
+
+
+def test_a_set_that_is_not_complete_counts_for_nothing() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
+    a_set(schedule, 100)
+    failed = a_set(schedule, 50, SetStatus.FAILED)
+    a_set(schedule, 5, SetStatus.INCOMPLETE)
+
+    assert expired(schedule) == [failed]
+
+
+def test_a_young_set_is_kept_however_many_there_are() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
+    for days in (9, 6, 3):
+        a_set(schedule, days)
+
+    assert expired(schedule) == []
+
+
+def test_the_last_complete_set_of_a_tenant_is_kept_whatever_the_schedule_says() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=1)
+    only = a_set(schedule, 100)
+
+    assert expired(schedule) == []
+    assert retention.delete_set(only) is False
+
+
+def test_a_set_that_is_being_built_is_kept() -> None:
+    schedule = BackupScheduleFactory(retention_keep_days=1)
+    BackupSetFactory(schedule=schedule, started_at=timezone.now() - dt.timedelta(days=9))
+
+    assert expired(schedule) == []
+
+
+def test_the_sets_of_another_schedule_are_not_touched() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=1)
+    other = BackupScheduleFactory(tenant=schedule.tenant)
+    a_set(other, 300)
+    a_set(schedule, 0)
+
+    assert expired(schedule) == []
+
+
+def test_contents_go_with_the_last_set_that_refers_to_them() -> None:
+    schedule = BackupScheduleFactory()
+    old, new = a_set(schedule, 300), a_set(schedule, 0)
+    unused = PolicyVersionFactory(workspace=schedule.workspace)
+
+    assert retention.delete_set(old)
+    deleted = retention.delete_unreferenced_versions(schedule.workspace_id)
+
+    assert deleted == 2
+    assert not PolicyVersion.objects.filter(pk=unused.pk).exists()
+    assert BackupItem.objects.get().backup_set == new
+
+
+def test_a_backup_lets_go_and_notes_it_on_its_timeline(
+    schedule: BackupSchedule, back_up: Callable[[BackupSchedule], OperationRun]
+) -> None:
+    schedule.retention_keep_sets, schedule.retention_keep_days = 1, 30
+    schedule.save()
+    old = a_set(schedule, 100)
+    old_id = old.pk
+
+    run = back_up(schedule)
+
+    notes = run.events.filter(kind="note").values_list("message", flat=True)
+    assert not BackupSet.objects.filter(pk=old_id).exists()
+    assert any(text.startswith(f"Deleted backup set {old_id} of") for text in notes)
+
+
+def test_an_incomplete_backup_lets_nothing_go(
+    schedule: BackupSchedule,
+    back_up: Callable[[BackupSchedule], OperationRun],
+    graph: object,
+) -> None:
+    schedule.retention_keep_sets, schedule.retention_keep_days = 1, 30
+    schedule.save()
+    old = [a_set(schedule, days) for days in (100, 50)]
+    graph.fault(schedule.tenant.external_id, "forbid", kind="compliance")  # type: ignore[attr-defined]
+
+    back_up(schedule)
+
+    assert BackupSet.objects.filter(pk__in=[row.pk for row in old]).count() == 2
