@@ -43,9 +43,8 @@ def stand_in() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(autouse=True)
 def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection must stay open, and a heartbeat's own could not see the run."""
+    """A heartbeat has a connection of its own, which could not see the run."""
     monkeypatch.setattr(execution, "Heartbeat", nullcontext)
-    monkeypatch.setattr(execution, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
