@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.signals import task_prerun
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
@@ -34,3 +35,11 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
     from django.conf import settings
 
     sender.conf.beat_schedule = beat_schedule(settings.TICK_SECONDS)
+
+
+@task_prerun.connect
+def _drop_broken_connections(**_: object) -> None:
+    """A worker keeps its connection between tasks; after a restart of Postgres it needs another."""
+    from django.db import close_old_connections
+
+    close_old_connections()

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from operations.counts import checked_increments
 from operations.events import Event
 from operations.failures import Failure
 from operations.models import EventLevel, OperationRun
@@ -168,7 +169,7 @@ class ActiveRun:
         self._flush_if_due()
 
     def _count(self, **increments: int) -> None:
-        for key, value in increments.items():
+        for key, value in checked_increments(increments).items():
             self._increments[key] = self._increments.get(key, 0) + value
 
     def _flush_if_due(self) -> None:

@@ -9,7 +9,6 @@ import uuid
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import close_old_connections
 
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.catalog import OperationCatalog
@@ -31,16 +30,15 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def execute(run_id: int) -> bool:
+def execute(run_id: object) -> bool:
     """Run one operation; False where there was nothing to claim.
 
-    A message that comes twice, late, or for a run that does not exist does nothing.
+    A message that comes twice, late, for a run that does not exist or for no run does nothing.
     """
-    close_old_connections()
     service = OperationRunService()
-    run = service.claim(run_id, worker_name())
+    run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
     if run is None:
-        log.info("run %s: nothing to claim", run_id)
+        log.info("run %r: nothing to claim", run_id)
         return False
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
         _execute_claimed(run, service)
@@ -52,7 +50,6 @@ def _execute_claimed(run: OperationRun, service: OperationRunService) -> None:
     try:
         with Heartbeat(active):
             ending, error = _call_handler(active)
-        active.flush()
         ended = service.complete(run.pk, ending=ending, error=error)
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
@@ -63,7 +60,7 @@ def _execute_claimed(run: OperationRun, service: OperationRunService) -> None:
 def _call_handler(active: ActiveRun) -> Ended:
     """Call the handler and tell how it ended; anything but a safe error becomes a reference."""
     try:
-        handler_for(active.run.type)(active)
+        _work(active)
     except RunNoLongerActive:
         raise
     except CancelRequested:
@@ -81,6 +78,14 @@ def _call_handler(active: ActiveRun) -> Ended:
     except Exception:
         return Ending.ERROR, _unexpected(active.id)
     return Ending.FINISHED, None
+
+
+def _work(active: ActiveRun) -> None:
+    """Call the handler; however it ends, what it has reported is written."""
+    try:
+        handler_for(active.run.type)(active)
+    finally:
+        active.flush()
 
 
 def _took_too_long(run: OperationRun) -> SafeError:

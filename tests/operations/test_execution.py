@@ -1,0 +1,475 @@
+"""From a wake-up message to an ended run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from operations import active_run, execution, tasks
+from operations.active_run import ActiveRun, LeaseLost
+from operations.models import EventLevel, OperationRun
+from operations.reasons import Blocked, SafeError
+from operations.services import OperationRunService
+from operations.states import Ending, ItemOutcome, RunOutcome, RunStatus
+from tenancy.models import Tenant, User
+from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
+
+CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
+FORBIDDEN = SafeError("unexpected_error", reference="0123456789ab")
+
+Handled = Callable[..., None]
+
+
+@pytest.fixture
+def run(tenant: Tenant) -> OperationRun:
+    return a_queued_run(tenant)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every report is written at once."""
+    monkeypatch.setattr(active_run, "FLUSH_SECONDS", 0)
+
+
+def everything_stored() -> str:
+    """All that the ledger holds about any run, as text."""
+    runs = OperationRun.objects.all()
+    rows = [
+        *runs.values(),
+        *(row for run in runs for row in run.events.values()),
+        *(row for run in runs for row in run.items.values()),
+    ]
+    return json.dumps(rows, default=str)
+
+
+# --- how a run ends -------------------------------------------------------------------------------
+
+
+def test_work_that_is_done_ends_as_succeeded(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(3)
+        active.phase("Reading")
+        active.succeeded("a", label="Policy A", link="/w/contoso/policies/1/", created=1)
+        active.succeeded("b", unchanged=1)
+        active.skipped("c", SafeError("not_attempted"))
+        active.meta(pages=2)
+        active.note("Two pages were read.")
+
+    handled(backup)
+
+    assert execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert run.summary_counts == {
+        "total": 3,
+        "processed": 3,
+        "succeeded": 2,
+        "skipped": 1,
+        "created": 1,
+        "unchanged": 1,
+        "meta": {"phase": "Reading", "pages": 2},
+    }
+    assert told(run) == ["created", "started", "note", "ended"]
+    assert list(run.items.values_list("key", "outcome", "label")) == [
+        ("a", ItemOutcome.SUCCEEDED, "Policy A"),
+        ("b", ItemOutcome.SUCCEEDED, "b"),
+        ("c", ItemOutcome.SKIPPED, "c"),
+    ]
+
+
+def test_work_that_half_failed_ends_as_partially_succeeded(
+    run: OperationRun, handled: Handled
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(2)
+        active.succeeded("a")
+        active.failed("b", FORBIDDEN, label="Policy B")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    (cause,) = run.failures
+    assert (cause["code"], cause["count"], cause["item"]) == ("unexpected_error", 1, "Policy B")
+
+
+def test_an_unmet_precondition_ends_as_blocked(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        raise Blocked("tenant_suspended", tenant=active.tenant.name)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.BLOCKED
+    assert run.failures[0]["next_step"] == "Set the tenant to active, then retry."
+
+
+def test_a_block_after_some_work_leaves_a_partial_success(
+    run: OperationRun, handled: Handled
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(2)
+        active.succeeded("a")
+        raise Blocked("tenant_suspended", tenant=active.tenant.name)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert run.counts.succeeded == 1
+
+
+def test_a_safe_error_ends_as_failed_with_its_reason(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        raise SafeError("never_started", minutes=3, queue="backup")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert run.counts.succeeded == 1
+    assert run.failures[0]["message"] == "No worker took the run within 3 minutes."
+
+
+def test_an_unexpected_error_leaves_a_reference_and_none_of_its_words(
+    run: OperationRun, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        raise RuntimeError(f"{CANARY} said the server") from ValueError(CANARY)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    (cause,) = run.failures
+    assert run.outcome == RunOutcome.FAILED
+    assert cause["code"] == "unexpected_error"
+    assert CANARY not in everything_stored()
+    assert "said the server" not in everything_stored()
+    reference = cause["message"].partition("reference ")[2][:12]
+    assert reference in caplog.text
+    assert run.counts.succeeded == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SoftTimeLimitExceeded(), "time_limit_exceeded"),
+        (SystemExit(0), "worker_shutdown"),
+        (KeyboardInterrupt(), "worker_shutdown"),
+        (MemoryError(), "unexpected_error"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, CANARY), "unexpected_error"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_whatever_ends_the_work_the_run_ends_too(
+    run: OperationRun, handled: Handled, error: BaseException, code: str
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        raise error
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in run.failures] == [code]
+
+
+def test_a_type_without_a_handler_ends_as_failed(
+    run: OperationRun, handled: Handled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled(print)
+    monkeypatch.setattr(execution, "handler_for", lambda _: {}["nobody"])
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        pytest.param(lambda active: active.succeeded("a", teleported=1), id="an unknown count"),
+        pytest.param(lambda active: active.succeeded("a", created=-1), id="a negative count"),
+        pytest.param(lambda active: active.succeeded("a", created=1.5), id="half a count"),
+        pytest.param(lambda active: active.expect(1.5), id="half an item"),
+        pytest.param(lambda active: active.note("x", level="loud"), id="an unknown level"),
+        pytest.param(lambda active: active.meta(x=object()), id="a fact that is no fact"),
+        pytest.param(lambda active: active.failed("a", SafeError("x" * 65)), id="a long code"),
+    ],
+)
+def test_a_mistake_of_the_handler_ends_its_run(
+    run: OperationRun, handled: Handled, mistake: Callable[[ActiveRun], None]
+) -> None:
+    handled(mistake)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in run.failures] == ["unexpected_error"]
+
+
+def test_items_that_were_expected_and_never_reached_are_told(
+    run: OperationRun, handled: Handled
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(5)
+        active.succeeded("a")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert [(cause["code"], cause["count"]) for cause in run.failures] == [("not_attempted", 4)]
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def test_a_message_delivered_three_times_runs_once(run: OperationRun, handled: Handled) -> None:
+    calls: list[int] = []
+    handled(lambda active: calls.append(active.id))
+
+    results = [execution.execute(run.pk) for _ in range(3)]
+
+    assert results == [True, False, False]
+    assert calls == [run.pk]
+    assert told(run) == ["created", "started", "ended"]
+
+
+@pytest.mark.parametrize("start", [a_running_run, an_ended_run])
+def test_a_message_for_a_run_that_is_taken_does_nothing(
+    tenant: Tenant, handled: Handled, start: Callable[[Tenant], OperationRun]
+) -> None:
+    handled(lambda active: pytest.fail("the handler was called"))
+
+    assert not execution.execute(start(tenant).pk)
+
+
+@pytest.mark.parametrize("run_id", [0, -1, 2**62])
+def test_a_message_for_no_run_does_nothing(db: None, run_id: int) -> None:
+    assert not execution.execute(run_id)
+
+
+@pytest.mark.parametrize(
+    "garbage", ["x", None, [], {}, 2**64, 1.5, "1; DROP TABLE operation_runs", "\x00"]
+)
+def test_a_garbled_message_does_nothing(db: None, garbage: Any) -> None:
+    tasks.execute_operation_run(garbage)
+
+
+# --- cancelling -----------------------------------------------------------------------------------
+
+
+def test_a_cancelled_run_stops_between_two_items(
+    run: OperationRun,
+    operator: User,
+    service: OperationRunService,
+    handled: Handled,
+    at_once: None,
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(10)
+        for at in range(10):
+            if at == 4:
+                service.request_cancel(active.run, by=operator)
+            active.checkpoint()
+            active.succeeded(f"policy-{at}")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.CANCELLED
+    assert (run.counts.total, run.counts.processed) == (10, 4)
+    assert run.items.count() == 4
+    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+
+
+def test_a_run_that_never_looks_up_finishes_its_work(
+    run: OperationRun, operator: User, service: OperationRunService, handled: Handled
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        service.request_cancel(active.run, by=operator)
+        active.expect(1)
+        active.succeeded("a")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.SUCCEEDED
+
+
+# --- the lease ------------------------------------------------------------------------------------
+
+
+def test_a_run_that_loses_its_lease_stops_itself(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        active.stop(LeaseLost())
+        active.checkpoint()
+        pytest.fail("the work went on")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in run.failures] == ["lease_lost"]
+    assert run.counts.succeeded == 1
+
+
+def ended_by_another(run: OperationRun) -> None:
+    OperationRunService().complete(
+        run.pk, ending=Ending.ERROR, error=SafeError("never_started", minutes=1, queue="backup")
+    )
+
+
+def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
+    run: OperationRun, handled: Handled, at_once: None
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        ended_by_another(active.run)
+        active.succeeded("b")
+        pytest.fail("the work went on")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert run.counts.processed == 1
+    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+
+
+def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
+    run: OperationRun, handled: Handled
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        ended_by_another(active.run)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert [cause["code"] for cause in run.failures] == ["never_started"]
+    assert run.counts.processed == 0
+    assert not run.items.exists()
+    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+
+
+# --- what a handler is given ----------------------------------------------------------------------
+
+
+def test_a_handler_sees_its_run(run: OperationRun, tenant: Tenant, handled: Handled) -> None:
+    seen: list[Any] = []
+
+    def backup(active: ActiveRun) -> None:
+        seen.extend([active.id, active.tenant, active.workspace, active.inputs])
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    assert seen == [run.pk, tenant, tenant.workspace, {"backup_schedule_id": 1}]
+
+
+def test_an_item_is_reported_once(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.succeeded("a")
+        active.failed("a", FORBIDDEN)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert run.counts.processed == 1
+    assert run.items.get().outcome == ItemOutcome.SUCCEEDED
+
+
+def test_more_items_may_be_found_on_the_way(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        for total in (1, 3, 2):
+            active.expect(total)
+        for key in "abc":
+            active.succeeded(key)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert (run.counts.total, run.outcome) == (3, RunOutcome.SUCCEEDED)
+
+
+def test_reports_are_written_in_batches(
+    run: OperationRun, handled: Handled, django_assert_max_num_queries: Any
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(500)
+        for at in range(500):
+            active.checkpoint()
+            active.succeeded(f"policy-{at}")
+
+    handled(backup)
+
+    with django_assert_max_num_queries(70):
+        execution.execute(run.pk)
+
+    assert run.items.count() == 500
+
+
+def test_progress_is_visible_while_the_run_works(run: OperationRun, handled: Handled) -> None:
+    seen: list[int] = []
+
+    def backup(active: ActiveRun) -> None:
+        active.expect(60)
+        for at in range(60):
+            active.succeeded(f"policy-{at}")
+        seen.append(OperationRun.objects.get(pk=active.id).counts.processed)
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    assert seen == [active_run.FLUSH_ITEMS]
+
+
+def test_a_note_has_a_level(run: OperationRun, handled: Handled) -> None:
+    handled(lambda active: active.note("Careful.", EventLevel.WARNING))
+    execution.execute(run.pk)
+
+    note = run.events.get(kind="note")
+    assert (note.level, note.message) == (EventLevel.WARNING, "Careful.")
+    assert note.actor == execution.worker_name()
+
+
+def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, handled: Handled) -> None:
+    def backup(active: ActiveRun) -> None:
+        secret = f"client_secret={CANARY}"
+        active.phase(secret)
+        active.note(secret)
+        active.meta(said=secret)
+        active.succeeded("a", label=secret)
+        active.failed("b", SafeError("tenant_suspended", tenant=secret, request_id=secret))
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
+    assert CANARY not in everything_stored()
