@@ -32,6 +32,9 @@ MAX_BACKOFF_SECONDS = 600
 
 Wakeup = tuple[int, str]
 
+#: Not reachable, not answering, or full: the relay tries again.
+REFUSALS = (OperationalError, OSError)
+
 
 class Publisher:
     """Sends wake-ups in a thread of its own, so that a hanging broker holds nobody up."""
@@ -54,7 +57,7 @@ def _succeeded(future: Future[None], wait: float) -> bool:
         future.result(timeout=wait)
     except WaitedLongEnough:
         return False
-    except (OperationalError, OSError) as error:
+    except REFUSALS as error:
         log.warning("the broker refused a message: %s", type(error).__name__)
         return False
     return True
@@ -155,14 +158,19 @@ def relay_once(limit: int = 500) -> int:
         cursor.execute(_TAKE_DUE, [settings.RUN_RELAY_AFTER_SECONDS, MAX_BACKOFF_SECONDS, limit])
         due: list[Wakeup] = cursor.fetchall()
     known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
-    return sum(_resend(wakeup) for wakeup in known)
+    for sent, wakeup in enumerate(known):
+        if not _resend(wakeup):
+            # Each of the others would wait for the same broker as long as this one did.
+            _note_refused([run_id for run_id, _ in known[sent:]])
+            return sent
+    return len(known)
 
 
 def _resend(wakeup: Wakeup) -> bool:
     try:
         send_all([wakeup])
-    except (OperationalError, OSError):
-        _note_refused([wakeup[0]])
+    except REFUSALS as error:
+        log.warning("the broker refused a message: %s", type(error).__name__)
         return False
     with connection.cursor() as cursor:
         cursor.execute(

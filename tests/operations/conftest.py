@@ -55,6 +55,11 @@ class Broker:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def fill(self) -> None:
+        """Take no more messages: the memory is full."""
+        with self._server.client() as client:
+            client.config_set("maxmemory", "1")
+
     def stop(self) -> None:
         self.thaw()
         self._server.stop()
@@ -81,11 +86,13 @@ def use_broker(
         app = Celery("test", set_as_current=False)
         app.config_from_object("django.conf:settings", namespace="CELERY")
         app.set_default()
+        app.set_current()
         monkeypatch.setattr(publishing, "_publisher", publishing.Publisher())
         publishing.warm_up()
 
     yield use
     project.app.set_default()
+    project.app.set_current()
 
 
 @pytest.fixture

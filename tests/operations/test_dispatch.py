@@ -357,6 +357,22 @@ def test_a_broker_that_goes_away_after_messages_were_sent_loses_no_run(
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first message", "open connection"])
+def test_a_broker_that_is_full_loses_no_run(
+    tenant: Tenant, broker: Broker, warm: bool, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    if warm:
+        with django_capture_on_commit_callbacks(execute=True):
+            dispatch(tenant, 1)
+    broker.fill()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        result = dispatch(tenant, 2)
+
+    assert result.published is False
+    assert_it_waits_for_the_relay(result.run)
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first message", "open connection"])
 def test_a_frozen_broker_does_not_hold_up_the_request(
     tenant: Tenant, broker: Broker, warm: bool, django_capture_on_commit_callbacks: OnCommit
 ) -> None:

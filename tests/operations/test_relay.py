@@ -1,0 +1,168 @@
+"""What the broker lost, or never got, is sent again until a worker has it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from operations import publishing
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from operations.states import RunStatus
+from tenancy.models import Tenant
+from tests.factories import OperationRunFactory
+from tests.operations.conftest import Broker
+from tests.operations.factories import a_queued_run, a_request, a_running_run, an_ended_run, told
+
+
+def make_due() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET next_publish_at = clock_timestamp() WHERE status = 'queued'"
+        )
+
+
+def seconds_until_next(run: OperationRun) -> float:
+    run.refresh_from_db()
+    assert run.next_publish_at
+    return (run.next_publish_at - timezone.now()).total_seconds()
+
+
+def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Broker) -> None:
+    run = a_queued_run(tenant)
+    make_due()
+
+    assert publishing.relay_once() == 1
+
+    run.refresh_from_db()
+    assert broker.waiting("backup") == 1
+    assert run.publish_attempts == 1
+    assert run.published_at is not None
+    assert told(run) == ["created", "published_again"]
+
+
+def test_a_run_is_not_sent_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
+    a_queued_run(tenant)
+
+    assert publishing.relay_once() == 0
+    assert broker.waiting() == 0
+
+
+def test_a_new_run_gives_its_first_message_time(tenant: Tenant) -> None:
+    wait = seconds_until_next(a_queued_run(tenant))
+
+    assert 0 < settings.RUN_RELAY_AFTER_SECONDS - wait < 5
+
+
+@pytest.mark.parametrize("start", [a_running_run, an_ended_run])
+def test_a_run_that_was_claimed_is_left_alone(
+    tenant: Tenant, broker: Broker, start: object
+) -> None:
+    start(tenant)  # type: ignore[operator]
+    make_due()
+
+    assert publishing.relay_once() == 0
+    assert broker.waiting() == 0
+
+
+def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker) -> None:
+    run = a_queued_run(tenant)
+    waits = []
+
+    for _ in range(8):
+        make_due()
+        publishing.relay_once()
+        waits.append(seconds_until_next(run))
+
+    first = settings.RUN_RELAY_AFTER_SECONDS
+    expected = [min(first * 2**attempt, publishing.MAX_BACKOFF_SECONDS) for attempt in range(8)]
+    assert all(
+        0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)
+    ), waits
+
+
+def test_after_very_many_attempts_it_is_still_sent(tenant: Tenant, broker: Broker) -> None:
+    OperationRunFactory(tenant=tenant, publish_attempts=10_000)
+    make_due()
+
+    assert publishing.relay_once() == 1
+
+
+def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> None:
+    now = timezone.now()
+    runs = [
+        OperationRunFactory(tenant=tenant, next_publish_at=now - dt.timedelta(minutes=age))
+        for age in (1, 3, 2)
+    ]
+
+    publishing.relay_once(limit=2)
+
+    sent = [run.pk for run in OperationRun.objects.filter(publish_attempts=1)]
+    assert sorted(sent) == sorted([runs[1].pk, runs[2].pk])
+
+
+def test_a_type_of_another_version_does_not_stop_the_others(
+    tenant: Tenant, broker: Broker
+) -> None:
+    OperationRunFactory(tenant=tenant, type="teleport.execute")
+    known = a_queued_run(tenant)
+    make_due()
+
+    assert publishing.relay_once() == 1
+    assert told(known) == ["created", "published_again"]
+
+
+def test_a_broker_that_refuses_moves_the_next_attempt_away(
+    tenant: Tenant, no_broker: None
+) -> None:
+    run = a_queued_run(tenant)
+    make_due()
+
+    assert publishing.relay_once() == 0
+
+    assert seconds_until_next(run) > 20
+    assert run.status == RunStatus.QUEUED
+    assert run.published_at is None
+    assert told(run) == ["created", "publish_refused"]
+
+
+def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:
+    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(3)])
+    broker.stop()
+    make_due()
+    while_away = publishing.relay_once()
+    broker.start()
+    make_due()
+
+    assert while_away == 0
+    assert publishing.relay_once() == 3
+    assert broker.waiting() == 3
+
+
+def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broker) -> None:
+    run = a_queued_run(tenant)
+    make_due()
+    broker.fill()
+
+    assert publishing.relay_once() == 0
+    assert told(run) == ["created", "publish_refused"]
+
+
+def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
+    tenant: Tenant, broker: Broker
+) -> None:
+    """One message's time-outs, whatever number of runs wait."""
+    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(50)])
+    make_due()
+    broker.freeze()
+    started = time.monotonic()
+
+    assert publishing.relay_once() == 0
+
+    assert time.monotonic() - started < 15
+    assert all(told(run) == ["created", "publish_refused"] for run in OperationRun.objects.all())
