@@ -62,6 +62,8 @@ class KeyRing:
 
     def encrypt(self, plaintext: str, place: Place) -> str:
         """The envelope of a text, under the first key; different each time."""
+        if not plaintext:
+            raise ValueError("There is nothing to encrypt.")
         nonce = os.urandom(NONCE_BYTES)
         cipher = AESGCM(self._keys[self.current])
         sealed = cipher.encrypt(nonce, plaintext.encode(), place.bind(self.current))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import ssl
 import time
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class Reply:
         if not self.body.strip():
             return {}
         try:
-            value = json.loads(self.body, parse_constant=_refuse_constant)
+            value = json.loads(self.body, parse_constant=_refuse, parse_float=_float)
         except (ValueError, RecursionError) as error:
             raise UnreadableAnswer from error
         if not isinstance(value, dict) or _too_deep(value):
@@ -134,8 +135,16 @@ def _ssl_context(ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _float(text: str) -> float:
+    """(1e400 is infinite, and no JSON when it is written again.)"""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _too_deep(value: object, depth: int = 0) -> bool:

@@ -44,7 +44,7 @@ class RetryPolicy:
         return wait if waited + wait <= self.budget else None
 
     def _backoff(self, attempt: int, chance: float) -> float:
-        ceiling = min(self.longest_wait, self.first_wait * 2 ** (attempt - 2))
+        ceiling: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 2))
         return ceiling * (0.5 + 0.5 * chance)
 
 

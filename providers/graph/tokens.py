@@ -19,6 +19,9 @@ from urllib.parse import urlencode
 
 import httpx2
 import msal
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from operations.reasons import Blocked, SafeError
 from operations.sanitize import register_secret
@@ -226,7 +229,25 @@ def _msal_credential(sign_in: SignIn) -> str | dict[str, str]:
     """The secret as it is; or the private key and the certificate found in the PEM text."""
     if not sign_in.is_certificate:
         return sign_in.credential
-    key, certificate = _KEY.search(sign_in.credential), _CERTIFICATE.search(sign_in.credential)
-    if not key or not certificate:
-        raise Blocked("credential_malformed")
-    return {"private_key": key[0], "public_certificate": certificate[0]}
+    key, certificate = read_certificate(sign_in.credential)
+    return {"private_key": key, "public_certificate": certificate}
+
+
+def read_certificate(text: str) -> tuple[str, str]:
+    """The private key and its certificate in a PEM text, in any order.
+
+    Raises:
+        Blocked: `credential_malformed`, one is missing, unreadable, or not the other's.
+    """
+    key, certificate = _KEY.search(text), _CERTIFICATE.search(text)
+    try:
+        if key and certificate and _belong_together(key[0].encode(), certificate[0].encode()):
+            return key[0], certificate[0]
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        pass
+    raise Blocked("credential_malformed")
+
+
+def _belong_together(key: bytes, certificate: bytes) -> bool:
+    ours = load_pem_private_key(key, password=None).public_key()
+    return ours == load_pem_x509_certificate(certificate).public_key()

@@ -35,27 +35,32 @@ class Graph:
         ids = _ids(request)
         tenant_id = kind = ""
         try:
-            claims = self._claims(request)
-            tenant_id = claims["tid"]
+            claims = self._sign_in.claims(request.headers.get("authorization", ""))
             resource, rest = _resource(request)
-            kind = resource.kind
-            answer = self._with_faults(request, tenant_id, claims, resource, rest)
+            tenant_id, kind = (claims or {}).get("tid", ""), resource.kind
+            roles = self._roles(claims)
+            answer = self._with_faults(request, tenant_id, roles, resource, rest)
         except Refused as refused:
             answer = refused.answer(ids)
         answer.headers = {**ids, "x-ms-ags-diagnostic": '{"ServerInfo":{}}', **answer.headers}
         return answer, tenant_id, kind
 
-    def _claims(self, request: Request) -> Json:
-        claims = self._sign_in.claims(request.headers.get("authorization", ""))
-        if claims is None:
+    def _roles(self, claims: Json | None) -> list[str]:
+        """The permissions in a token that is still good."""
+        if claims is None or not self._sign_in.is_good(claims):
             text = "Access token validation failure."
             raise Refused(401, "InvalidAuthenticationToken", text)
-        return claims
+        return list(claims["roles"])
 
     # --- Faults -----------------------------------------------------------------------------
 
     def _with_faults(
-        self, request: Request, tenant_id: str, claims: Json, resource: Resource, rest: list[str]
+        self,
+        request: Request,
+        tenant_id: str,
+        roles: list[str],
+        resource: Resource,
+        rest: list[str],
     ) -> Answer:
         def strike(name: str) -> Fault | None:
             return self._faults.strike(tenant_id, name, resource.kind, request.method)
@@ -64,7 +69,7 @@ class Graph:
             time.sleep(float(fault.options.get("ms", 500)) / 1000)
         if spoilt := _before(strike, resource, request):
             return spoilt
-        _check_permission(claims["roles"], resource, request.method)
+        _check_permission(roles, resource, request.method)
         single = len(rest) == 1 and request.method == "GET"
         if single and strike("gone"):
             raise Refused(404, "ResourceNotFound", "Resource does not exist.")

@@ -330,7 +330,7 @@ class _Seeder:
         no_template = {"settingValueTemplateReference": None}
         if shape < 0.7:
             value = f"{definition}_{self._rng.randint(0, 3)}"
-            choice = {**no_template, "value": value, "children": []}
+            choice: Json = {**no_template, "value": value, "children": []}
             return "ChoiceSettingInstance", {"choiceSettingValue": choice}
         integer = {
             "@odata.type": f"{prefix}IntegerSettingValue",

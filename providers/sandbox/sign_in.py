@@ -121,21 +121,23 @@ class SignIn:
         return f"{body}.{self._sign(body)}"
 
     def claims(self, authorization: str) -> Json | None:
-        """The claims of a bearer token that is still good."""
+        """The claims of a bearer token that we issued, still good or not."""
         scheme, _, token = authorization.partition(" ")
         body, _, signature = token.rpartition(".")
         if scheme != "Bearer" or not hmac.compare_digest(self._sign(body), signature):
             return None
         claims: Json = json.loads(_decode(body.partition(".")[2]))
+        return claims
+
+    def is_good(self, claims: Json) -> bool:
+        """Whether a token with these claims still opens anything."""
         tenant_id = claims["tid"]
         if claims["exp"] < time.time() or not self._store.has_tenant(tenant_id):
-            return None
+            return False
         if claims["generation"] != self._store.generation(tenant_id):
-            return None
+            return False
         refusing = ("revoke_credential", "expire_credential", "remove_consent", "refuse_tokens")
-        if any(self._faults.strike(tenant_id, name) for name in refusing):
-            return None
-        return claims
+        return not any(self._faults.strike(tenant_id, name) for name in refusing)
 
     def _sign(self, body: str) -> str:
         key = self._store.signing_key.encode()
@@ -182,7 +184,7 @@ def _good_assertion(assertion: str, app: Json, client_id: str, audience: str) ->
     except (ValueError, KeyError, InvalidSignature, binascii.Error):
         return False
     issued_to = claims.get("iss") == claims.get("sub") == client_id
-    return issued_to and claims.get("aud") == audience and claims.get("exp", 0) > time.time()
+    return bool(issued_to and claims.get("aud") == audience and claims.get("exp", 0) > time.time())
 
 
 def _padding(header: Json) -> Any:

@@ -114,14 +114,16 @@ def _assign(entry: Json, body: Json, resource: Resource) -> Answer:
     wanted = body.get("assignments")
     if not isinstance(wanted, list):
         raise Refused(400, "BadRequest", "The assignments are missing.")
-    entry["assignments"] = [_assignment(entry["id"], one) for one in wanted]
+    entry["assignments"] = [
+        _assignment(entry["id"], one) for one in wanted if isinstance(one, dict)
+    ]
     if resource.assign_status == 204:
         return Answer(204)
     return Answer(200, {"value": copy.deepcopy(entry["assignments"])})
 
 
 def _assignment(policy_id: str, wanted: Json) -> Json:
-    target = wanted.get("target") if isinstance(wanted, dict) else None
+    target = wanted.get("target")
     if not isinstance(target, dict) or target.get("@odata.type") not in TARGETS:
         raise Refused(400, "BadRequest", "The assignment has no known target.")
     excludes = target["@odata.type"].endswith("exclusionGroupAssignmentTarget")
@@ -138,7 +140,7 @@ def _assignment(policy_id: str, wanted: Json) -> Json:
 def _schedule_actions(entry: Json, body: Json, _: Resource) -> Answer:
     rules = body.get("deviceComplianceScheduledActionForRules")
     _check_actions(rules)
-    entry["scheduledActionsForRule"] = _with_ids(copy.deepcopy(rules))
+    entry["scheduledActionsForRule"] = _with_ids(copy.deepcopy(rules or []))
     return Answer(204)
 
 
@@ -162,7 +164,7 @@ def _check(body: Json, resource: Resource, known: Known, *, existing: bool = Fal
         _check_settings(body)
     if resource.kind == "compliance":
         _check_actions(body.get("scheduledActionsForRule"), existing=existing)
-        _with_ids(body["scheduledActionsForRule"])
+        _with_ids(body.get("scheduledActionsForRule") or [])
     if resource.kind == "conditional_access":
         _check_conditional_access(body, known)
 

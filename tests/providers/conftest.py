@@ -1,0 +1,43 @@
+"""A real stand-in Graph server for everybody, and a tenant of one's own at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from providers.graph.client import GraphClient
+from providers.sandbox.process import SandboxProcess
+from tests.providers.factories import FarTenant, ProviderConnectionFactory
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
+    tenant = FarTenant(sandbox)
+    yield tenant
+    tenant.control.clear(tenant.tenant_id)
+    tenant.control.remove_tenant(tenant.tenant_id)
+
+
+@pytest.fixture
+def client(far: FarTenant) -> Iterator[GraphClient]:
+    with far.client() as graph:
+        yield graph
+
+
+@pytest.fixture
+def connection(tenant: Any, far: FarTenant, settings: Any) -> Any:
+    """The default connection of the tenant, to its twin at the stand-in."""
+    settings.GRAPH_STAND_IN_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
+    tenant.external_id = far.tenant_id
+    tenant.save()
+    made = ProviderConnectionFactory(tenant=tenant, client_id=far.client_id)
+    made.set_credential(far.secret)
+    return made

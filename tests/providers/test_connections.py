@@ -1,0 +1,259 @@
+"""Connections: what the database refuses, who sees them, and how a tenant gets its client."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.db import connection as db
+from django.urls import reverse
+
+from operations.links import OperationRunLinks
+from operations.reasons import Blocked
+from operations.sanitize import sanitize_text
+from providers.connections import default_connection, graph_client_for
+from providers.crypto import CredentialUnreadable, new_key
+from providers.graph.errors import CredentialRejected
+from providers.models import ProviderConnection
+from providers.rotation import Rotated, rotate_credentials
+from tests.factories import OperationRunFactory, TenantFactory
+from tests.providers.factories import ProviderConnectionFactory
+
+CANARY = "canary~8Q-secret-of-the-app"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stored(tenant):
+    made = ProviderConnectionFactory(tenant=tenant, name="Contoso reader")
+    made.set_credential(CANARY, expires_on=dt.date(2027, 1, 31))
+    return made
+
+
+def refused(statement, values):
+    """(The constraints are immediate.)"""
+    with transaction.atomic(), db.cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.execute(statement, values)
+
+
+# --- Credentials ----------------------------------------------------------------------------
+
+
+def test_a_credential_is_stored_encrypted_and_read_back(stored):
+    with db.cursor() as cursor:
+        cursor.execute("SELECT to_jsonb(c)::text FROM provider_connections c")
+        (row,) = cursor.fetchone()
+
+    assert CANARY not in row
+    assert ProviderConnection.objects.get().credential() == CANARY
+    assert stored.credential_state == "set, key v1, expires 2027-01-31"
+
+
+def test_a_credential_is_never_shown(stored, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("x").info("%r %s %s", stored, stored, vars(stored))
+
+    assert CANARY not in f"{stored!r} {stored} {vars(stored)} {caplog.text}"
+    assert CANARY not in sanitize_text(f"it said {CANARY}!")
+
+
+def test_a_credential_copied_to_another_row_does_not_open(stored, tenant):
+    other = ProviderConnectionFactory(tenant=tenant, is_default=False)
+    ProviderConnection.objects.filter(pk=other.pk).update(
+        encrypted_credential=stored.encrypted_credential
+    )
+
+    other.refresh_from_db()
+    with pytest.raises(CredentialUnreadable):
+        other.credential()
+
+
+def test_a_credential_moved_to_another_workspace_does_not_open(stored):
+    stored.workspace_id += 1
+
+    with pytest.raises(CredentialUnreadable):
+        stored.credential()
+
+
+def test_a_new_credential_makes_the_last_check_worthless(stored):
+    ProviderConnection.objects.update(status="ready")
+    stored.refresh_from_db()
+
+    stored.set_credential("another-secret")
+
+    stored.refresh_from_db()
+    assert stored.status == "unchecked"
+    assert stored.credential_expires_on is None
+
+
+def test_a_connection_must_be_saved_before_its_credential(tenant):
+    made = ProviderConnection(tenant=tenant, workspace=tenant.workspace, client_id=uuid.uuid4())
+
+    with pytest.raises(ValueError, match="Save"):
+        made.set_credential(CANARY)
+
+
+@pytest.mark.parametrize("value", [CANARY, "rl1.v1.short", "rl1.v1." + "a" * 60 + " ", " "])
+def test_raw_sql_cannot_store_plaintext(stored, value):
+    refused("UPDATE provider_connections SET encrypted_credential = %s", [value])
+
+
+# --- Guards ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("column", ["cloud", "access", "status", "credential_kind"])
+def test_raw_sql_cannot_store_an_unknown_word(stored, column):
+    refused(f"UPDATE provider_connections SET {column} = %s", ["elsewhere"])
+
+
+def test_a_tenant_has_one_default(stored, tenant):
+    ProviderConnectionFactory(tenant=tenant, is_default=False)
+
+    refused("UPDATE provider_connections SET is_default = %s", [True])
+
+
+def test_a_tenant_of_another_workspace_is_refused(stored):
+    refused("UPDATE provider_connections SET tenant_id = %s", [TenantFactory().pk])
+
+
+def test_members_see_their_workspaces_connections_and_nobody_elses(stored, reader, stranger):
+    assert list(ProviderConnection.objects.visible_to(reader)) == [stored]
+    assert not ProviderConnection.objects.visible_to(stranger).exists()
+
+
+def test_a_run_links_to_its_connection_for_those_who_may_see_it(stored, tenant, reader, stranger):
+    run = OperationRunFactory(tenant=tenant, context={"provider_connection_id": stored.pk})
+    foreign = OperationRunFactory(context={"provider_connection_id": stored.pk})
+
+    assert "Contoso reader" not in [link.label for link in OperationRunLinks.related(run, stranger)]
+    assert "Contoso reader" not in [
+        link.label for link in OperationRunLinks.related(foreign, reader)
+    ]
+
+
+# --- Rotation -------------------------------------------------------------------------------
+
+
+def test_rotation_moves_every_credential_to_the_first_key_and_may_be_repeated(stored, settings):
+    settings.CREDENTIAL_KEYS = f"v2:{new_key()},{settings.CREDENTIAL_KEYS}"
+
+    assert rotate_credentials() == {Rotated.ROTATED: 1}
+    assert rotate_credentials() == {Rotated.CURRENT: 1}
+
+    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS.split(",")[0]
+    found = ProviderConnection.objects.get()
+    assert found.credential_key_id == "v2"
+    assert found.credential() == CANARY
+
+
+def test_rotation_leaves_what_it_cannot_read_and_says_so(stored, settings, capsys):
+    before = stored.encrypted_credential
+    settings.CREDENTIAL_KEYS = f"v2:{new_key()}"
+
+    with pytest.raises(CommandError, match="cannot be decrypted"):
+        call_command("rotate_credentials")
+
+    assert "unreadable: 1" in capsys.readouterr().out
+    assert ProviderConnection.objects.get().encrypted_credential == before
+
+
+# --- From a tenant to a client --------------------------------------------------------------
+
+
+def test_a_tenants_client_reads_its_tenant(connection, tenant, far):
+    with graph_client_for(tenant) as client:
+        (organization,) = client.list("/v1.0/organization")
+
+    assert organization["id"] == str(far.tenant_id)
+
+
+def test_a_wrong_secret_blocks_with_a_next_step(connection, tenant):
+    connection.set_credential("not-the-secret")
+
+    with graph_client_for(tenant) as client, pytest.raises(CredentialRejected) as caught:
+        client.get("/v1.0/groups")
+
+    assert "Create a new secret" in caught.value.next_step
+
+
+def blocked(tenant):
+    with pytest.raises(Blocked) as caught:
+        graph_client_for(tenant)
+    return caught.value
+
+
+def test_a_tenant_without_default_connection_is_blocked(tenant):
+    ProviderConnectionFactory(tenant=tenant, is_default=False)
+
+    error = blocked(tenant)
+
+    assert error.code == "connection_missing"
+    assert tenant.name in error.message
+
+
+def test_a_connection_without_credential_is_blocked(connection, tenant):
+    ProviderConnection.objects.update(encrypted_credential="")
+
+    assert blocked(tenant).code == "credential_missing"
+
+
+def test_a_credential_of_a_lost_key_blocks_and_is_no_error_of_ours(connection, tenant, settings):
+    settings.CREDENTIAL_KEYS = f"v9:{new_key()}"
+
+    error = blocked(tenant)
+
+    assert error.code == "credential_unreadable"
+    assert "CREDENTIAL_KEYS" in error.next_step
+
+
+def test_the_stand_in_is_no_cloud_where_there_is_none(connection, tenant, settings):
+    settings.GRAPH_STAND_IN_URL = ""
+
+    assert blocked(tenant).code == "cloud_not_available"
+
+
+def test_the_default_connection_is_the_tenants_own(connection, tenant):
+    ProviderConnectionFactory()
+
+    assert default_connection(tenant) == connection
+
+
+# --- Admin ----------------------------------------------------------------------------------
+
+
+def test_support_sees_the_state_of_a_credential_and_nothing_of_it(stored, admin_client):
+    url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
+    pages = [
+        admin_client.get(url),
+        admin_client.get(url.replace(f"{stored.pk}/change/", "?q=Contoso")),
+    ]
+
+    for page in pages:
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert "set, key v1, expires 2027-01-31" in text
+        assert CANARY not in text
+        assert stored.encrypted_credential not in text
+
+
+def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_client):
+    other = TenantFactory()
+    url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
+    body = {
+        "name": "Renamed", "cloud": "stand_in", "client_id": str(stored.client_id),
+        "access": "read_only", "is_default": "on", "credential_expires_on": "2027-01-31",
+        "encrypted_credential": "x", "credential": "x", "status": "ready",
+        "tenant": other.pk, "workspace": other.workspace_id,
+    }  # fmt: skip
+
+    admin_client.post(url, body)
+
+    stored.refresh_from_db()
+    assert stored.name == "Renamed"
+    assert stored.credential() == CANARY
+    assert stored.tenant_id != other.pk
+    assert stored.status == "unchecked"

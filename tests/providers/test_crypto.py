@@ -1,0 +1,147 @@
+"""A stored credential opens in its own row, with its own key, undamaged, and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.crypto import (
+    ENVELOPE_PATTERN,
+    CredentialUnreadable,
+    KeyRing,
+    Place,
+    key_id_of,
+    new_key,
+    parse_key_ring,
+)
+
+HERE = Place(workspace_id=1, connection_id=7)
+SECRET = "Q~w8-canary-secret"
+RING = KeyRing({"v2": b"2" * 32, "v1": b"1" * 32})
+
+
+def test_what_was_encrypted_can_be_read_again():
+    assert RING.decrypt(RING.encrypt(SECRET, HERE), HERE) == SECRET
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_text_survives(text):
+    assert RING.decrypt(RING.encrypt(text, HERE), HERE) == text
+
+
+def test_nothing_cannot_be_encrypted():
+    with pytest.raises(ValueError, match="nothing"):
+        RING.encrypt("", HERE)
+
+
+def test_the_same_secret_never_looks_the_same_twice():
+    assert RING.encrypt(SECRET, HERE) != RING.encrypt(SECRET, HERE)
+
+
+def test_an_envelope_is_what_the_database_accepts():
+    envelope = RING.encrypt("x", HERE)
+
+    assert re.match(ENVELOPE_PATTERN, envelope)
+    assert key_id_of(envelope) == "v2"
+
+
+def test_the_first_key_encrypts_and_every_key_decrypts():
+    old = KeyRing({"v1": b"1" * 32}).encrypt(SECRET, HERE)
+
+    assert RING.decrypt(old, HERE) == SECRET
+    assert key_id_of(RING.encrypt(SECRET, HERE)) == "v2"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place(workspace_id=2, connection_id=7),
+        Place(workspace_id=1, connection_id=8),
+        Place(workspace_id=7, connection_id=1),
+        Place(workspace_id=1, connection_id=7, field="other"),
+    ],
+)
+def test_a_credential_copied_to_another_row_does_not_open(place):
+    with pytest.raises(CredentialUnreadable, match="another row"):
+        RING.decrypt(RING.encrypt(SECRET, HERE), place)
+
+
+def test_every_flipped_bit_is_noticed():
+    envelope = RING.encrypt(SECRET, HERE)
+    head, _, body = envelope.rpartition(".")
+    raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+
+    for bit in range(len(raw) * 8):
+        bent = bytearray(raw)
+        bent[bit // 8] ^= 1 << bit % 8
+        text = base64.urlsafe_b64encode(bytes(bent)).rstrip(b"=").decode()
+        with pytest.raises(CredentialUnreadable):
+            RING.decrypt(f"{head}.{text}", HERE)
+
+
+def test_every_truncation_is_noticed():
+    envelope = RING.encrypt(SECRET, HERE)
+
+    for length in range(len(envelope)):
+        with pytest.raises(CredentialUnreadable):
+            RING.decrypt(envelope[:length], HERE)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["", SECRET, "rl1.v1", "rl1..AAAA", "rl2.v1." + "A" * 60, "rl1.v1." + "!" * 60,
+     "rl1.v1." + "A" * 41, "rl1.v1." + "A" * 60 + "\n", "rl1.v1." + "é" * 60],
+)  # fmt: skip
+def test_what_is_no_envelope_is_refused(stored):
+    with pytest.raises(CredentialUnreadable):
+        RING.decrypt(stored, HERE)
+
+
+def test_a_key_that_is_not_in_the_ring_is_named():
+    envelope = KeyRing({"v9": b"9" * 32}).encrypt(SECRET, HERE)
+
+    with pytest.raises(CredentialUnreadable, match="v9"):
+        RING.decrypt(envelope, HERE)
+
+
+def test_relabelling_the_key_does_not_help():
+    envelope = RING.encrypt(SECRET, HERE)
+    same_key_twice = KeyRing({"v1": b"2" * 32, "v2": b"2" * 32})
+
+    with pytest.raises(CredentialUnreadable):
+        same_key_twice.decrypt(envelope.replace("rl1.v2.", "rl1.v1."), HERE)
+
+
+def test_an_error_holds_nothing_of_the_credential():
+    envelope = RING.encrypt(SECRET, HERE)
+
+    with pytest.raises(CredentialUnreadable) as caught:
+        RING.decrypt(envelope, Place(2, 2))
+
+    assert SECRET not in repr(caught.value)
+    assert envelope not in repr(caught.value)
+    assert "2222" not in repr(RING)
+
+
+def test_a_ring_is_read_from_its_setting():
+    ring = parse_key_ring(f" v2:{new_key()} , v1:{new_key()},")
+
+    assert ring.current == "v2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "v1", "v1:", "v1:short", "v1:" + "!" * 44, f":{new_key()}", f"a b:{new_key()}",
+     f"v1:{new_key()},v1:{new_key()}", "v1:" + base64.b64encode(b"x" * 31).decode()],
+)  # fmt: skip
+def test_a_bad_setting_is_refused_without_showing_it(text):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        parse_key_ring(text)
+
+    shown = [part.partition(":")[2] for part in text.split(",") if len(part) > 8]
+    assert not any(value and value in str(caught.value) for value in shown)

@@ -1,0 +1,221 @@
+"""Which class and reason an answer becomes: by status first, by code second."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from operations.reasons import get_reason
+from providers.graph.errors import (
+    Conflict,
+    ConsentMissing,
+    CredentialRejected,
+    Gone,
+    InvalidRequest,
+    LicenceMissing,
+    PermissionMissing,
+    Transient,
+    UnknownWriteOutcome,
+    classify,
+    classify_sign_in,
+    read_answer,
+)
+
+REQUEST_ID = "0b5c5c5e-5a3c-4f5b-9d1e-3f2c1b0a9d8e"
+CANARY = "canary-Xy7~secret-of-the-server"
+
+
+def answer(status, code="", message=CANARY, headers=None, **inner):
+    body = {"error": {"code": code, "message": message, "innerError": inner}}
+    return read_answer(status, body, headers or {})
+
+
+def classified(status, code="", message=CANARY, *, wrote=False, **more):
+    found = answer(status, code, message, **more)
+    return classify(found, what="groups", permission="Group.Read.All", wrote=wrote)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cls", "reason"),
+    [
+        (408, "", Transient, "service_unavailable"),
+        (429, "TooManyRequests", Transient, "throttled"),
+        (429, "UnknownError", Transient, "throttled"),
+        (429, "", Transient, "throttled"),
+        (400, "activityLimitReached", Transient, "throttled"),
+        (500, "InternalServerError", Transient, "service_unavailable"),
+        (502, "", Transient, "service_unavailable"),
+        (503, "UnknownError", Transient, "service_unavailable"),
+        (504, "", Transient, "service_unavailable"),
+        (509, "", Transient, "service_unavailable"),
+        (520, "", Transient, "service_unavailable"),
+        (401, "InvalidAuthenticationToken", CredentialRejected, "token_rejected"),
+        (401, "Forbidden", PermissionMissing, "permission_missing"),
+        (403, "Authorization_RequestDenied", PermissionMissing, "permission_missing"),
+        (403, "accessDenied", PermissionMissing, "permission_missing"),
+        (403, "", PermissionMissing, "permission_missing"),
+        (404, "ResourceNotFound", Gone, "object_gone"),
+        (404, "", Gone, "object_gone"),
+        (400, "Request_ResourceNotFound", Gone, "object_gone"),
+        (410, "", Gone, "resync_required"),
+        (400, "resyncRequired", Gone, "resync_required"),
+        (409, "", Conflict, "object_conflict"),
+        (412, "", Conflict, "object_conflict"),
+        (400, "nameAlreadyExists", Conflict, "object_conflict"),
+        (400, "BadRequest", InvalidRequest, "request_refused"),
+        (405, "", InvalidRequest, "request_refused"),
+        (413, "", InvalidRequest, "request_refused"),
+        (501, "", InvalidRequest, "request_refused"),
+        (302, "", InvalidRequest, "request_refused"),
+    ],
+)
+def test_reads_are_classified(status, code, cls, reason):
+    error = classified(status, code)
+
+    assert type(error) is cls
+    assert error.code == reason
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 509])
+def test_a_write_that_ended_in_a_server_error_may_have_been_applied(status):
+    assert type(classified(status, wrote=True)) is UnknownWriteOutcome
+
+
+def test_a_throttled_write_was_not_applied():
+    assert type(classified(429, wrote=True)) is Transient
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Request not applicable to target tenant.",
+        "The tenant is not licensed for this feature.",
+        "Neither tenant is B2C or tenant doesn't have premium license",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_missing_licence_is_not_a_missing_permission(status, message):
+    assert type(classified(status, "BadRequest", message)) is LicenceMissing
+
+
+def intune(message, **more):
+    return json.dumps({"_version": 3, "Message": message, "HttpHeaders": "{}", **more})
+
+
+SCOPES = (
+    "Application is not authorized to perform this operation. Application must have one of the "
+    "following scopes: DeviceManagementConfiguration.Read.All, "
+    "DeviceManagementConfiguration.ReadWrite.All - Operation ID (for customer support): 00 - "
+    "Activity ID: 00 - Url: https://fef.msub05.manage.microsoft.com/StatelessService"
+)
+
+
+@pytest.mark.parametrize("message", [SCOPES, intune(SCOPES), intune(intune(SCOPES))])
+def test_missing_scopes_are_read_from_the_message_however_deep(message):
+    error = classified(403, "Forbidden", message)
+
+    assert error.params["permission"] == (
+        "DeviceManagementConfiguration.Read.All or DeviceManagementConfiguration.ReadWrite.All"
+    )
+    assert "manage.microsoft.com" not in f"{error}{error.next_step}"
+    assert "Grant DeviceManagementConfiguration.Read.All or" in error.next_step
+
+
+def test_without_scopes_in_the_answer_the_permission_is_the_paths_own():
+    assert classified(403).params["permission"] == "Group.Read.All"
+
+
+def test_an_intune_401_that_means_forbidden_is_a_permission():
+    nested = intune(json.dumps({"ErrorCode": "Forbidden", "Message": "no"}), ErrorCode="Forbidden")
+
+    assert type(classified(401, "Unauthorized", nested)) is PermissionMissing
+
+
+def test_codes_and_ids_are_found_in_nested_inner_errors():
+    inner = {"code": "resourceModified", "innererror": {"request-id": REQUEST_ID}}
+    found = read_answer(400, {"error": {"code": "", "innererror": inner}}, {})
+
+    assert found.codes == ("resourceModified",)
+    assert found.request_id == REQUEST_ID
+
+
+def test_the_request_id_of_the_header_wins_and_must_look_like_one():
+    assert answer(404, headers={"request-id": REQUEST_ID}).request_id == REQUEST_ID
+    assert answer(404, headers={"request-id": "<script>"}).request_id == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], "text", {}, {"error": None}, {"error": []}, {"error": "x"},
+     {"error": {"code": 7, "message": ["x"]}}, {"error": {"message": "{" * 100_001}},
+     {"error": {"message": "[" * 90_000}}, {"error": {"code": {"a": 1}}}],
+)  # fmt: skip
+def test_no_body_is_too_strange(body):
+    error = classify(read_answer(400, body, {}), what="groups", permission="X.Read")
+
+    assert type(error) is InvalidRequest
+
+
+def test_endless_nesting_ends():
+    error: dict[str, object] = {"code": "x"}
+    for _ in range(500):
+        error = {"code": "", "innerError": error}
+
+    assert read_answer(400, {"error": error}, {}).code == ""
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500])
+def test_nothing_the_server_wrote_is_repeated(status):
+    error = classified(status, CANARY, f"{CANARY} Bearer {CANARY}")
+
+    shown = f"{error} {error.next_step} {error!r} {error.params} {error.request_id}"
+    assert CANARY not in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "cls", "reason"),
+    [
+        (7000215, "invalid_client", CredentialRejected, "credential_rejected"),
+        (7000222, "invalid_client", CredentialRejected, "credential_expired"),
+        (700027, "invalid_client", CredentialRejected, "credential_rejected"),
+        (700016, "unauthorized_client", ConsentMissing, "app_not_in_tenant"),
+        (65001, "invalid_grant", ConsentMissing, "consent_missing"),
+        (53003, "access_denied", ConsentMissing, "blocked_by_conditional_access"),
+        (90002, "invalid_request", ConsentMissing, "tenant_unknown"),
+        (5000224, "invalid_request", ConsentMissing, "tenant_unknown"),
+        (1234567, "invalid_client", CredentialRejected, "credential_rejected"),
+        (0, "unauthorized_client", ConsentMissing, "app_not_in_tenant"),
+        (4711, "invalid_grant", ConsentMissing, "sign_in_failed"),
+        (0, "temporarily_unavailable", Transient, "service_unavailable"),
+    ],
+)
+def test_sign_in_errors_are_classified(number, error, cls, reason):
+    body = {
+        "error": error,
+        "error_description": f"AADSTS{number}: {CANARY}",
+        "error_codes": [number] if number else [],
+        "trace_id": REQUEST_ID,
+    }
+
+    found = classify_sign_in(400, body)
+
+    assert (type(found), found.code) == (cls, reason)
+    assert found.request_id == REQUEST_ID
+    assert found.is_blocking_whole_run == (cls is not Transient)
+    assert CANARY not in f"{found} {found.next_step}"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_sign_in_is_transient_whatever_its_body(status):
+    assert type(classify_sign_in(status, {"error": "invalid_client"})) is Transient
+
+
+@pytest.mark.parametrize("body", [{}, {"error_codes": "x"}, {"error_codes": ["x"]}, {"error": []}])
+def test_no_sign_in_answer_is_too_strange(body):
+    assert classify_sign_in(400, body).code == "sign_in_failed"
+
+
+def test_every_reason_of_a_class_is_in_the_catalogue():
+    for cls in (Transient, UnknownWriteOutcome, CredentialRejected, ConsentMissing, Gone, Conflict):
+        assert get_reason(cls.default_code).next_step

@@ -1,0 +1,66 @@
+"""How long to wait before asking again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from providers.graph.pacing import Pacer
+from providers.graph.retry import RetryPolicy, parse_retry_after
+
+NOW = dt.datetime(2026, 11, 23, 14, 0, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None), ("", None), ("7", 7), ("0", 0), ("7,7", 7), ("0.5", 0.5), (" 12 ", 12),
+        ("Mon, 23 Nov 2026 14:00:30 GMT", 30), ("Mon, 23 Nov 2026 13:59:00 GMT", 0),
+        ("Mon, 23 Nov 2026 14:00:30 -0000", 30), ("-5", None), ("soon", None), ("١٢", None),
+        ("1e9", None), ("999999999999", 86_400), ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        ("1.2.3", None), (".", None),
+    ],
+)  # fmt: skip
+def test_retry_after_is_read_in_every_form(header, seconds):
+    assert parse_retry_after(header, now=NOW) == seconds
+
+
+def test_waits_double_up_to_the_longest_and_end():
+    policy = RetryPolicy(attempts=8, first_wait=1, longest_wait=10, budget=1000)
+
+    waits = [
+        policy.wait_before(n, retry_after=None, waited=0, chance=lambda: 1) for n in range(2, 10)
+    ]
+
+    assert waits == [1, 2, 4, 8, 10, 10, 10, None]
+
+
+def test_chance_spreads_the_waits_but_never_below_half():
+    policy = RetryPolicy(first_wait=4)
+
+    assert policy.wait_before(2, retry_after=None, waited=0, chance=lambda: 0) == 2
+    assert policy.wait_before(2, retry_after=None, waited=0, chance=lambda: 1) == 4
+
+
+def test_retry_after_is_never_undercut():
+    wait = RetryPolicy().wait_before(2, retry_after=20, waited=0)
+
+    assert wait is not None
+    assert 20 <= wait <= 22
+
+
+@pytest.mark.parametrize(("retry_after", "waited"), [(181, 0), (100, 250), (None, 300)])
+def test_what_would_take_too_long_is_given_up_at_once(retry_after, waited):
+    assert RetryPolicy().wait_before(2, retry_after=retry_after, waited=waited) is None
+
+
+def test_paced_requests_stand_in_line_and_others_do_not():
+    now = [100.0]
+    pacer = Pacer({"/identity/conditionalAccess/": 1.0}, clock=lambda: now[0])
+    path = "/v1.0/identity/conditionalAccess/policies"
+
+    assert [pacer.delay(path) for _ in range(3)] == [0, 1, 2]
+    assert pacer.delay("/v1.0/groups") == 0
+    now[0] += 10
+    assert pacer.delay(path) == 0

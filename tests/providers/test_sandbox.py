@@ -1,0 +1,151 @@
+"""The stand-in: the same tenant each time, kept between two starts, controlled by token only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+from django.core.management import call_command
+
+from providers.graph.errors import ConsentMissing
+from providers.sandbox.control import SandboxControl, SandboxError
+from providers.sandbox.faults import FAULTS
+from providers.sandbox.process import ROOT, SandboxProcess
+from providers.sandbox.seed import LARGE_POLICIES, seed_tenant
+from tests.providers.factories import SIZES, FarTenant
+
+
+def test_the_same_seed_makes_the_same_tenant():
+    first, second, other = (seed_tenant("t", "Contoso", seed, SIZES) for seed in ("a", "a", "b"))
+
+    assert first == second
+    assert first["groups"] != other["groups"]
+
+
+def test_a_seeded_tenant_looks_like_one():
+    tenant = seed_tenant("t", "Contoso", "a", {})
+    groups = {group["id"] for group in tenant["groups"]}
+
+    sizes = [len(policy["settings"]) for policy in tenant["settings_catalog"]]
+    assert tuple(sizes[: len(LARGE_POLICIES)]) == LARGE_POLICIES
+    for kind, objects in tenant.items():
+        names = [entry.get("name") or entry.get("displayName") for entry in objects]
+        assert all(names)
+        assert kind == "app_protection" or len(set(names)) == len(names)
+        assert len({entry["id"] for entry in objects}) == len(objects)
+    targets = [
+        assignment["target"].get("groupId")
+        for policy in tenant["settings_catalog"]
+        for assignment in policy["assignments"]
+    ]
+    assert {target for target in targets if target} <= groups
+
+
+def test_the_number_of_objects_does_not_change_the_others():
+    few, many = (seed_tenant("t", "C", "a", {**SIZES, "compliance": n}) for n in (1, 7))
+
+    assert few["compliance"] == many["compliance"][:1]
+    assert few["settings_catalog"] == many["settings_catalog"]
+
+
+def test_an_unknown_kind_cannot_be_seeded(far):
+    with pytest.raises(SandboxError, match="no kind scripts"):
+        far.control.add_tenant(uuid.uuid4(), uuid.uuid4(), "x", sizes={"scripts": 1})
+
+
+def test_without_the_token_nothing_is_controlled(sandbox):
+    stranger = SandboxControl(sandbox.url, "wrong", sandbox.ca)
+
+    with pytest.raises(SandboxError, match="token"):
+        stranger.tenants()
+
+
+def test_only_registered_tenants_exist(far):
+    far.control.remove_tenant(far.tenant_id)
+
+    with far.client() as client, pytest.raises(ConsentMissing):
+        client.get("/v1.0/groups")
+
+
+@pytest.mark.parametrize("name", ["nonsense", ""])
+def test_an_unknown_fault_is_refused(far, name):
+    with pytest.raises(SandboxError, match="no fault"):
+        far.fault(name)
+
+
+def test_what_was_changed_is_kept_between_two_starts(tmp_path):
+    with SandboxProcess(tmp_path, keep=True) as first:
+        far = FarTenant(first, sizes={**SIZES, "groups": 5})
+        far.control.put_object(far.tenant_id, "compliance", {"id": "x", "displayName": "Mine"})
+    with SandboxProcess(tmp_path, keep=True) as second:
+        kept = {entry["id"] for entry in second.control.objects(far.tenant_id, "compliance")}
+        far.url, far.ca = second.url, str(second.ca)
+        with far.client() as client:
+            client.get("/v1.0/groups")
+
+    assert "x" in kept
+    assert far.secret not in (tmp_path / "state.json").read_text()
+    assert (tmp_path / "state.json").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "server.key").stat().st_mode & 0o077 == 0
+
+
+def test_it_ends_with_its_parent(tmp_path):
+    script = (
+        "import time; from providers.sandbox.process import SandboxProcess\n"
+        "box = SandboxProcess().start(); print(box._process.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+
+    deadline = time.monotonic() + 10
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIG_DFL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_faults_are_switched_from_the_command_line(far, sandbox, settings, capsys):
+    settings.GRAPH_STAND_IN_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
+    options = {"token": sandbox.token}
+    tenant_id = str(far.tenant_id)
+
+    call_command("graph_sandbox_fault", tenant_id, "slow", "ms=1", "times=2", **options)
+    (fault,) = [f for f in far.control.faults() if f["tenant_id"] == tenant_id]
+    call_command("graph_sandbox_fault", **options)
+    call_command("graph_sandbox_fault", tenant_id, clear=True, **options)
+
+    assert (fault["name"], fault["times"], fault["options"]) == ("slow", 2, {"ms": 1})
+    assert "throttle" in capsys.readouterr().out
+    assert not [f for f in far.control.faults() if f["tenant_id"] == tenant_id]
+
+
+def test_every_fault_has_a_description():
+    assert all(FAULTS.values())
+
+
+def test_the_product_does_not_import_the_stand_in():
+    script = (
+        "import sys, django; django.setup()\n"
+        "import providers.connections, providers.admin, providers.graph.kinds, providers.links\n"
+        "assert not [name for name in sys.modules if name.startswith('providers.sandbox')]"
+    )
+
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -1,0 +1,119 @@
+"""A change is made once, or it is said that nobody knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.graph.errors import (
+    Gone,
+    InvalidRequest,
+    PermissionMissing,
+    Transient,
+    UnknownWriteOutcome,
+)
+
+LOCATIONS = "/v1.0/identity/conditionalAccess/namedLocations"
+COMPLIANCE = "/beta/deviceManagement/deviceCompliancePolicies"
+POLICIES = "/beta/deviceManagement/configurationPolicies"
+LOCATION = {
+    "@odata.type": "#microsoft.graph.ipNamedLocation",
+    "displayName": "New office",
+    "isTrusted": True,
+    "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "192.0.2.0/24"}],
+}
+
+
+def named(far, name="New office"):
+    return [entry for entry in far.objects("named_location") if entry["displayName"] == name]
+
+
+def test_an_object_is_created_changed_and_deleted(far, client):
+    created = client.post(LOCATIONS, LOCATION)
+    assert client.patch(f"{LOCATIONS}/{created['id']}", {"displayName": "Old office"}) == {}
+    assert client.get(f"{LOCATIONS}/{created['id']}")["displayName"] == "Old office"
+    client.delete(f"{LOCATIONS}/{created['id']}")
+
+    with pytest.raises(Gone):
+        client.get(f"{LOCATIONS}/{created['id']}")
+
+
+@pytest.mark.parametrize("fault", ["drop_after_write", "error_after_write"])
+def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(far, client, fault):
+    far.fault(fault, times=1)
+
+    with pytest.raises(UnknownWriteOutcome):
+        client.post(LOCATIONS, LOCATION)
+
+    assert len(named(far)) == 1
+    assert far.asked()["POST", "named_location"] == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "server_error"])
+def test_an_answer_lost_before_the_change_is_just_as_unknown(far, client, fault):
+    far.fault(fault, times=1)
+
+    with pytest.raises(UnknownWriteOutcome):
+        client.post(LOCATIONS, LOCATION)
+
+    assert named(far) == []
+    assert far.asked()["POST", "named_location"] == 1
+
+
+def test_a_throttled_write_is_sent_again(far, client):
+    far.fault("throttle", times=2, method="POST")
+
+    client.post(LOCATIONS, LOCATION)
+
+    assert len(named(far)) == 1
+
+
+def test_a_write_that_could_not_connect_was_not_applied(far):
+    with far.client(base_url="https://localhost:1") as client, pytest.raises(Transient):
+        client.post(LOCATIONS, LOCATION)
+
+
+def test_a_write_with_an_outdated_token_is_sent_again_with_a_fresh_one(far, client):
+    client.get(LOCATIONS)
+    far.control.forget_tokens(far.tenant_id)
+
+    client.post(LOCATIONS, LOCATION)
+
+    assert len(named(far)) == 1
+
+
+def test_a_write_names_the_permission_to_write(far):
+    far.control.add_tenant(
+        far.tenant_id, far.client_id, far.secret, permissions=["Policy.Read.All"]
+    )
+
+    with far.client() as client, pytest.raises(PermissionMissing) as caught:
+        client.post(LOCATIONS, LOCATION)
+
+    assert caught.value.params["permission"] == "Policy.ReadWrite.ConditionalAccess"
+
+
+def test_what_graph_would_refuse_is_refused(client):
+    with pytest.raises(InvalidRequest) as caught:
+        client.post(LOCATIONS, {"displayName": ""})
+
+    assert caught.value.params["error"] == "BadRequest"
+    assert caught.value.request_id
+
+
+def test_assigning_replaces_the_whole_set(far, client):
+    policy = next(entry for entry in far.objects("compliance") if entry["assignments"])
+    target = {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}
+
+    client.post(f"{COMPLIANCE}/{policy['id']}/assign", {"assignments": [{"target": target}]})
+
+    found = client.get(f"{COMPLIANCE}/{policy['id']}", {"$expand": "assignments"})
+    assert [one["target"] for one in found["assignments"]] == [target]
+
+
+def test_a_settings_catalog_policy_is_replaced_with_its_settings(far, client):
+    policy = far.objects("settings_catalog")[0]
+    body = {key: policy[key] for key in ("name", "platforms", "technologies", "roleScopeTagIds")}
+
+    client.put(f"{POLICIES}/{policy['id']}", {**body, "settings": policy["settings"][:3]})
+
+    assert client.get(f"{POLICIES}/{policy['id']}")["settingCount"] == 3
