@@ -1,0 +1,198 @@
+"""The lease of a running run: renewed while it works, and given up in time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import OperationalError, connection
+
+from operations import execution, heartbeat
+from operations.active_run import ActiveRun, CancelRequested, LeaseLost
+from operations.heartbeat import Heartbeat
+from operations.models import OperationRun
+from operations.reasons import SafeError
+from operations.services import OperationRunService
+from operations.states import Ending, RunOutcome
+from tenancy.models import Tenant, User
+from tests.operations.factories import a_queued_run, a_running_run, told
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_beats(settings: SettingsWrapper) -> None:
+    settings.RUN_HEARTBEAT_SECONDS = 0.05
+
+
+@pytest.fixture
+def active(tenant: Tenant, service: OperationRunService) -> ActiveRun:
+    return ActiveRun(a_running_run(tenant), service)
+
+
+def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] | None:
+    """What the next checkpoints raise, None if nothing for so long."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            active.checkpoint()
+        except (CancelRequested, LeaseLost) as stop:
+            return type(stop)
+        time.sleep(0.01)
+    return None
+
+
+def wait_until_the_threads_are_gone() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "heartbeat":
+            thread.join(timeout=5)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
+    wait_until_the_threads_are_gone()
+
+
+def test_the_lease_is_renewed_while_the_work_is_silent(active: ActiveRun) -> None:
+    with Heartbeat(active):
+        time.sleep(0.3)
+
+    run = OperationRun.objects.get(pk=active.id)
+    assert run.heartbeat_at > active.run.heartbeat_at  # type: ignore[operator]
+    assert not run.lease_expired
+
+
+def test_a_short_run_opens_no_second_connection(
+    active: ActiveRun, settings: SettingsWrapper
+) -> None:
+    settings.RUN_HEARTBEAT_SECONDS = 60
+    with Heartbeat(active), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        (connections,) = cursor.fetchone()
+
+    assert connections == 1
+
+
+def test_the_heartbeats_connection_is_closed_at_the_end(active: ActiveRun) -> None:
+    with Heartbeat(active):
+        time.sleep(0.2)
+    wait_until_the_threads_are_gone()
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend'"
+        )
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_cancellation_reaches_silent_work(
+    active: ActiveRun, operator: User, service: OperationRunService
+) -> None:
+    with Heartbeat(active):
+        service.request_cancel(active.run, by=operator)
+
+        assert stopped_by(active) is CancelRequested
+
+
+def test_work_whose_run_was_ended_by_another_stops(
+    active: ActiveRun, service: OperationRunService
+) -> None:
+    with Heartbeat(active):
+        service.complete(active.id, ending=Ending.ERROR, error=SafeError("lease_lost"))
+
+        assert stopped_by(active) is LeaseLost
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread's way to the database is cut; the rest of the process keeps its own."""
+
+    def cut(service: OperationRunService, run_id: int) -> bool:
+        raise OperationalError("the connection was lost")
+
+    monkeypatch.setattr(OperationRunService, "heartbeat", cut)
+
+
+def test_a_worker_that_cannot_renew_stops_before_its_lease_ends(
+    active: ActiveRun, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, no_database: None
+) -> None:
+    settings.RUN_LEASE_SECONDS = 1.0
+    monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.5)
+    started = time.monotonic()
+
+    with Heartbeat(active):
+        stopped = stopped_by(active)
+
+    assert stopped is LeaseLost
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_worker_that_misses_one_beat_goes_on(
+    active: ActiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew: Callable[..., bool] = OperationRunService.heartbeat
+    beats: list[bool] = []
+
+    def hiccup(service: OperationRunService, run_id: int) -> bool:
+        beats.append(True)
+        if len(beats) == 1:
+            raise OperationalError("the connection was lost")
+        return renew(service, run_id)
+
+    monkeypatch.setattr(OperationRunService, "heartbeat", hiccup)
+
+    with Heartbeat(active):
+        assert stopped_by(active, within=0.4) is None
+
+    assert len(beats) > 1
+    assert OperationRun.objects.get(pk=active.id).heartbeat_at > active.run.heartbeat_at  # type: ignore[operator]
+
+
+def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
+    with Heartbeat(active):
+        time.sleep(0.2)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend'"
+            )
+            assert cursor.fetchone() == (1,)
+            cursor.execute("SELECT clock_timestamp()")
+            (killed_at,) = cursor.fetchone()
+        time.sleep(0.3)
+
+        assert stopped_by(active, within=0.1) is None
+
+    assert OperationRun.objects.get(pk=active.id).heartbeat_at > killed_at  # type: ignore[operator]
+
+
+def test_a_silent_handler_is_cancelled_end_to_end(
+    tenant: Tenant, operator: User, service: OperationRunService, handled: Callable[..., None]
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        active.expect(100)
+        active.succeeded("a")
+        service.request_cancel(active.run, by=operator)
+        while True:
+            active.checkpoint()
+            time.sleep(0.01)
+
+    handled(backup)
+    run = a_queued_run(tenant)
+
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.CANCELLED
+    assert (run.counts.total, run.counts.processed) == (100, 1)
+    assert told(run) == ["created", "started", "cancel_requested", "ended"]
