@@ -296,7 +296,7 @@ def test_a_wait_can_be_stopped(far):
 
 
 def test_a_long_wait_is_told_in_slices(far):
-    slept = []
+    slept: list[float] = []
     far.fault("throttle", times=1, retry_after=10)
 
     with far.client(sleep=slept.append) as client:

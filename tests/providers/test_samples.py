@@ -39,21 +39,21 @@ def objects(path):
     return next((content[name] for name in LISTS if name in content), [content])
 
 
-def annotations(value):
+def annotated(value):
     if isinstance(value, dict):
         own = [key for key in value if is_annotation(key)]
-        return own + [name for entry in value.values() for name in annotations(entry)]
+        return own + [name for entry in value.values() for name in annotated(entry)]
     if isinstance(value, list):
-        return [name for entry in value for name in annotations(entry)]
+        return [name for entry in value for name in annotated(entry)]
     return []
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="set RUNLEDGER_GRAPH_SAMPLES to use real exports")
 @pytest.mark.parametrize(("kind", "path"), files())
 def test_a_real_export_is_captured_as_it_is(far, client, kind, path):
-    for entry in objects(path):
-        key = "linux_compliance" if "settings" in entry else kind
-        entry = {"assignments": [], "id": str(uuid.uuid4()), **entry}
+    for exported in objects(path):
+        key = "linux_compliance" if "settings" in exported else kind
+        entry = {"assignments": [], "id": str(uuid.uuid4()), **exported}
         if KIND[key].has_scheduled_actions or key == "linux_compliance":
             entry.setdefault("scheduledActionsForRule", [])
         far.control.put_object(far.tenant_id, key, entry)
@@ -62,7 +62,7 @@ def test_a_real_export_is_captured_as_it_is(far, client, kind, path):
         captured = KIND[key].capture(client, listed)
 
         assert captured.missing == []
-        assert annotations(captured.payload) == []
+        assert annotated(captured.payload) == []
         assert KIND[key].content_hash(captured.payload) == KIND[key].content_hash(
             {**captured.payload, "id": "another", "lastModifiedDateTime": "2030-01-01T00:00:00Z"}
         )
