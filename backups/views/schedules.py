@@ -103,9 +103,7 @@ def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
     ]
 
 
-def _with_frame(
-    request: Request, workspace: Workspace, context: dict[str, Any]
-) -> dict[str, Any]:
+def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
     """What every page of schedules needs besides: the workspace, and what the person may do."""
     allowed = capabilities_of(request.user, workspace)
     return context | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,11 +14,13 @@ from django.shortcuts import get_object_or_404, render
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
+from operations.sanitize import sanitize_json
 from tenancy.http import Request, page, workspace_or_404
 
 PER_PAGE = 50
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
+MAX_SHOWN = 1024 * 1024
 MAX_SEARCH = 100
 
 
@@ -78,9 +81,18 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
+        "payload": _shown(item),
         "history": _changes(same.select_related("version").order_by("-id")[: VERSIONS * 5]),
     }
     return render(request, "backups/backup_item_detail.html", context)
+
+
+def _shown(item: BackupItem) -> str:
+    """The content for people, redacted once more on its way out."""
+    if item.version is None:
+        return ""
+    safe = sanitize_json(item.version.payload, max_bytes=MAX_SHOWN)
+    return json.dumps(safe, indent=2, ensure_ascii=False)
 
 
 def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:

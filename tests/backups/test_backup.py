@@ -44,9 +44,7 @@ def test_a_backup_reads_everything_and_its_set_is_complete(
     assert made.finished_at
 
 
-def test_every_setting_of_a_large_policy_is_kept(
-    schedule: BackupSchedule, back_up: BackUp
-) -> None:
+def test_every_setting_of_a_large_policy_is_kept(schedule: BackupSchedule, back_up: BackUp) -> None:
     made = the_set_of(back_up(schedule))
 
     counts = [
@@ -270,9 +268,7 @@ def test_throttling_is_waited_for_and_shown(
         "phase",
         lambda self, text: (phases.append(text), original(self, text))[1],
     )
-    graph.fault(
-        schedule.tenant.external_id, "throttle", kind="compliance", retry_after=1, times=1
-    )
+    graph.fault(schedule.tenant.external_id, "throttle", kind="compliance", retry_after=1, times=1)
 
     run = back_up(schedule)
 
@@ -281,9 +277,7 @@ def test_throttling_is_waited_for_and_shown(
     assert "Reading conditional access policies" in phases
 
 
-def test_a_tenant_suspended_meanwhile_is_blocked(
-    schedule: BackupSchedule, operator: User
-) -> None:
+def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
     from backups import services
     from tests.backups.conftest import executed
 

@@ -1,0 +1,54 @@
+"""How slots and backup sets look on a page."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django import template
+
+from backups.models import BackupSet, SetStatus
+from backups.slots import zone_of
+from operations.models import OperationRun
+from operations.narrative import State, state_of
+
+register = template.Library()
+
+_STATES = {
+    SetStatus.BUILDING: State("running", "Building", "loader-2"),
+    SetStatus.COMPLETE: State("succeeded", "Complete", "check"),
+    SetStatus.INCOMPLETE: State("partially_succeeded", "Incomplete", "alert-triangle"),
+    SetStatus.FAILED: State("failed", "Failed", "x"),
+}
+
+
+@register.filter
+def set_state(backup_set: BackupSet) -> State:
+    """The set's one word and its colour key."""
+    return _STATES[SetStatus(backup_set.status)]
+
+
+@register.filter
+def in_zone(moment: dt.datetime | None, zone: str) -> str:
+    """A slot on the clock of its zone, with the offset: “Sun 8 Mar 2026, 03:00 (UTC-04:00)”."""
+    if moment is None:
+        return ""
+    try:
+        local = moment.astimezone(zone_of(zone))
+    except ValueError:
+        local = moment.astimezone(dt.UTC)
+    offset = local.strftime("%z")
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@register.filter
+def in_utc(moment: dt.datetime | None) -> str:
+    """A slot in UTC: “2026-03-08 07:00 UTC”."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+@register.filter
+def slot_words(run: OperationRun) -> str:
+    """A slot and what became of it: “2026-03-08 07:00 UTC: Succeeded”."""
+    slot = str(run.context.get("scheduled_for", "")).replace("T", " ").replace("Z", " UTC")
+    causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
+    return f"{slot}: {state_of(run).word}{f' ({causes})' if causes else ''}"

@@ -1,0 +1,335 @@
+"""The pages of schedules and backup sets: what they show, and to whom."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from backups.models import BackupSchedule, BackupSet
+from backups.tick import tick
+from operations.models import OperationRun
+from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyVersionFactory,
+    finish,
+    utc,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def nightly(tenant: Tenant) -> BackupSchedule:
+    made: BackupSchedule = BackupScheduleFactory(
+        tenant=tenant, name="Nightly", timezone="Europe/Berlin", due=utc(2998, 7, 1, 0, 30)
+    )
+    return made
+
+
+@pytest.fixture
+def backup_set(nightly: BackupSchedule) -> BackupSet:
+    """A set with one whole item and one that was missed."""
+    made: BackupSet = BackupSetFactory(schedule=nightly)
+    version = PolicyVersionFactory(
+        workspace=made.workspace,
+        payload={"id": "1", "displayName": "Block legacy", "note": "</pre><script>x</script>"},
+    )
+    BackupItemFactory(backup_set=made, name="Block legacy", graph_id="1", version=version)
+    BackupItemFactory(backup_set=made, name="Half read", missed=True)
+    return finish(made, "incomplete", item_count=2, incomplete_count=1)
+
+
+def signed_in(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+def addresses(schedule: BackupSchedule, backup_set: BackupSet) -> list[str]:
+    base = f"/w/{schedule.workspace.slug}"
+    item = backup_set.items.order_by("name").first()
+    assert item
+    return [
+        f"{base}/schedules/",
+        f"{base}/schedules/{schedule.pk}/",
+        f"{base}/backup-sets/",
+        f"{base}/backup-sets/{backup_set.pk}/",
+        f"{base}/backup-sets/{backup_set.pk}/items/{item.pk}/",
+    ]
+
+
+def test_the_list_says_when_a_schedule_fires_in_words_and_on_both_clocks(
+    client: Client, reader: User, nightly: BackupSchedule
+) -> None:
+    html = signed_in(client, reader).get("/w/contoso/schedules/").content.decode()
+
+    assert "Nightly" in html
+    assert "Fabrikam" in html
+    assert "At 02:30" in html
+    assert "1 Jul 2998, 02:30 (UTC+02:00)" in html
+    assert "2998-07-01 00:30 UTC" in html
+
+
+def test_the_last_slots_are_told_in_words(
+    client: Client, reader: User, nightly: BackupSchedule
+) -> None:
+    slot = utc(2026, 3, 8, 2, 30)
+    BackupSchedule.objects.filter(pk=nightly.pk).update(next_run_at=slot)
+    Tenant.objects.filter(pk=nightly.tenant_id).update(status=TenantStatus.SUSPENDED)
+    tick(slot)
+
+    html = signed_in(client, reader).get("/w/contoso/schedules/").content.decode()
+
+    assert 'data-outcome="blocked"' in html
+    assert "2026-03-08 02:30 UTC: Blocked (tenant suspended)" in html
+
+
+def test_the_number_of_queries_does_not_grow_with_the_list(
+    client: Client, reader: User, tenant: Tenant, django_assert_max_num_queries: object
+) -> None:
+    slot = utc(2026, 3, 8, 2, 30)
+    BackupScheduleFactory.create_batch(20, tenant=tenant, due=slot)
+    tick(slot)
+    signed_in(client, reader)
+
+    with django_assert_max_num_queries(14):  # type: ignore[operator]
+        client.get("/w/contoso/schedules/")
+
+
+@pytest.mark.parametrize("query", ["?q=fabri", "?q=night", "?q=%00", "?page=zzz", "?page=9999"])
+def test_the_list_is_searched_by_name_and_tenant(
+    client: Client, reader: User, nightly: BackupSchedule, query: str
+) -> None:
+    answer = signed_in(client, reader).get(f"/w/contoso/schedules/{query}")
+
+    assert answer.status_code == 200
+    assert "Nightly" in answer.content.decode()
+
+
+def test_a_search_without_a_match_says_so(
+    client: Client, reader: User, nightly: BackupSchedule
+) -> None:
+    html = signed_in(client, reader).get("/w/contoso/schedules/?q=weekly").content.decode()
+
+    assert "No schedule matches." in html
+
+
+def test_every_page_is_there_for_a_reader_and_nobody_else(
+    client: Client, reader: User, stranger: User, nightly: BackupSchedule, backup_set: BackupSet
+) -> None:
+    for address in addresses(nightly, backup_set):
+        assert signed_in(client, reader).get(address).status_code == 200, address
+        missing = client.get(address.replace("contoso", "no-such-place"))
+        foreign = signed_in(client, stranger).get(address)
+        client.logout()
+        assert client.get(address).status_code == 302, address
+        assert (missing.status_code, foreign.status_code) == (404, 404), address
+
+
+def test_things_of_another_workspace_are_not_found_under_ones_own(
+    client: Client, stranger: User, nightly: BackupSchedule, backup_set: BackupSet
+) -> None:
+    signed_in(client, stranger)
+
+    for address in addresses(nightly, backup_set)[1:2] + addresses(nightly, backup_set)[3:]:
+        assert client.get(address.replace("contoso", "elsewhere")).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["0", str(2**63), "9" * 30])
+@pytest.mark.parametrize("page", ["schedules", "backup-sets"])
+def test_a_number_that_is_none_of_ours_is_not_found(
+    client: Client, reader: User, page: str, number: str
+) -> None:
+    assert signed_in(client, reader).get(f"/w/contoso/{page}/{number}/").status_code == 404
+
+
+def test_back_up_now_leads_to_the_run(
+    client: Client, operator: User, nightly: BackupSchedule
+) -> None:
+    answer = signed_in(client, operator).post(f"/w/contoso/schedules/{nightly.pk}/run/")
+
+    run = OperationRun.objects.get()
+    assert answer.headers["Location"] == f"/runs/{run.pk}/"
+    assert run.user == operator
+
+
+def test_a_second_back_up_now_leads_to_the_same_run(
+    client: Client, operator: User, nightly: BackupSchedule
+) -> None:
+    signed_in(client, operator)
+    address = f"/w/contoso/schedules/{nightly.pk}/run/"
+
+    first, second = client.post(address), client.post(address)
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert OperationRun.objects.count() == 1
+
+
+def test_back_up_now_of_a_suspended_tenant_says_why_not(
+    client: Client, operator: User, nightly: BackupSchedule
+) -> None:
+    Tenant.objects.update(status=TenantStatus.SUSPENDED)
+
+    answer = signed_in(client, operator).post(
+        f"/w/contoso/schedules/{nightly.pk}/run/", follow=True
+    )
+
+    assert "is suspended" in answer.content.decode()
+    assert not OperationRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("who", "verb", "status"),
+    [
+        ("reader", "run", 403),
+        ("reader", "pause", 403),
+        ("operator", "pause", 403),
+        ("operator", "resume", 403),
+        ("manager", "pause", 302),
+        ("owner", "resume", 302),
+        ("stranger", "run", 404),
+        ("stranger", "pause", 404),
+    ],
+)
+def test_who_may_do_what(
+    client: Client,
+    nightly: BackupSchedule,
+    request: pytest.FixtureRequest,
+    *,
+    who: str,
+    verb: str,
+    status: int,
+) -> None:
+    signed_in(client, request.getfixturevalue(who))
+
+    answer = client.post(f"/w/contoso/schedules/{nightly.pk}/{verb}/", {"reason": "Move"})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("verb", ["run", "pause", "resume"])
+def test_looking_changes_nothing(
+    client: Client, owner: User, nightly: BackupSchedule, verb: str
+) -> None:
+    address = f"/w/contoso/schedules/{nightly.pk}/{verb}/"
+
+    assert signed_in(client, owner).get(address).status_code == 405
+
+
+def test_a_schedule_is_paused_with_a_reason_and_resumed(
+    client: Client, manager: User, nightly: BackupSchedule
+) -> None:
+    signed_in(client, manager)
+    base = f"/w/contoso/schedules/{nightly.pk}/"
+
+    paused = client.post(f"{base}pause/", {"reason": "<b>Move</b>"}, follow=True).content.decode()
+    resumed = client.post(f"{base}resume/", follow=True).content.decode()
+
+    assert "&lt;b&gt;Move&lt;/b&gt;" in paused
+    assert "Paused" in paused
+    assert "fires again" in resumed
+
+
+def test_a_button_is_there_for_those_who_may_use_it(
+    client: Client, reader: User, operator: User, nightly: BackupSchedule
+) -> None:
+    pages = [
+        signed_in(client, user).get(f"/w/contoso/schedules/{nightly.pk}/").content.decode()
+        for user in (reader, operator)
+    ]
+
+    assert ["Back up now" in page for page in pages] == [False, True]
+    assert not any("Pause</button>" in page for page in pages)
+
+
+def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: BackupSet) -> None:
+    html = signed_in(client, reader).get(backup_set.get_absolute_url()).content.decode()
+
+    assert "Something is missing." in html
+    assert "Conditional access policies: 1 not read completely" in html
+    assert "Half read" in html
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("?q=legacy", ["Block legacy"]),
+        ("?q=1", ["Block legacy"]),
+        ("?missing=1", ["Half read"]),
+        ("?kind=conditional_access", ["Block legacy", "Half read"]),
+        ("?kind=settings_catalog", []),
+        ("?kind=' OR 1=1", ["Block legacy", "Half read"]),
+    ],
+)
+def test_the_items_of_a_set_are_searched_and_filtered(
+    client: Client, reader: User, backup_set: BackupSet, query: str, shown: list[str]
+) -> None:
+    html = signed_in(client, reader).get(f"{backup_set.get_absolute_url()}{query}").content.decode()
+
+    names = [name for name in ("Block legacy", "Half read") if f">{name}</a>" in html]
+    assert names == shown
+
+
+def test_an_item_shows_its_content_and_nothing_of_it_is_markup(
+    client: Client, reader: User, backup_set: BackupSet
+) -> None:
+    item = backup_set.items.get(name="Block legacy")
+
+    html = signed_in(client, reader).get(item.get_absolute_url()).content.decode()
+
+    assert "&lt;/pre&gt;&lt;script&gt;x&lt;/script&gt;" in html
+    assert "<script>x" not in html
+
+
+def test_an_item_of_another_set_is_not_found(
+    client: Client, reader: User, backup_set: BackupSet, workspace: Workspace
+) -> None:
+    other = BackupItemFactory(
+        backup_set__schedule=BackupScheduleFactory(tenant__workspace=workspace)
+    )
+
+    address = f"{backup_set.get_absolute_url()}items/{other.pk}/"
+
+    assert signed_in(client, reader).get(address).status_code == 404
+
+
+def test_the_sets_are_filtered_by_tenant_and_status(
+    client: Client, reader: User, backup_set: BackupSet
+) -> None:
+    signed_in(client, reader)
+    found = {
+        query: f"#{backup_set.pk}</a>"
+        in client.get(f"/w/contoso/backup-sets/{query}").content.decode()
+        for query in (
+            f"?tenant={backup_set.tenant_id}&status=incomplete",
+            "?status=complete",
+            "?tenant=1e9&status=nonsense",
+        )
+    }
+
+    assert list(found.values()) == [True, False, True]
+
+
+def test_the_overview_tells_how_fresh_each_tenant_is(
+    client: Client, reader: User, nightly: BackupSchedule
+) -> None:
+    finish(BackupSetFactory(schedule=nightly), finished_at=timezone.now())
+
+    html = signed_in(client, reader).get("/w/contoso/").content.decode()
+
+    assert "Last complete backup" in html
+    assert "Fabrikam" in html
+
+
+def test_no_page_has_style_or_script_of_its_own(
+    client: Client, owner: User, nightly: BackupSchedule, backup_set: BackupSet
+) -> None:
+    signed_in(client, owner)
+    for address in addresses(nightly, backup_set):
+        html = client.get(address).content.decode()
+        assert " style=" not in html, address
+        assert "<style" not in html, address
+        assert " onclick=" not in html, address
