@@ -196,19 +196,21 @@ class GraphClient:
         try:
             return self._http.send(method, url, headers=headers, content=content)
         except (httpx2.TransportError, UnreadableAnswer) as error:
-            failure = network_error(error, url)
+            name = headers["client-request-id"]
+            failure = network_error(error, url, name)
             untouched = isinstance(error, _NOT_SENT) or isinstance(failure, Untrusted)
             if method == "GET" or untouched:
                 raise failure from error
-            raise UnknownWriteOutcome from error
+            raise UnknownWriteOutcome(request_id=name) from error
 
     def _read(self, method: str, url: str, reply: Reply) -> dict[str, Any]:
         try:
             return reply.json()
         except UnreadableAnswer as error:
+            request_id = reply.headers.get("request-id", "")
             if method == "GET":
-                raise network_error(error, url) from error
-            raise UnknownWriteOutcome(request_id=reply.headers.get("request-id", "")) from error
+                raise network_error(error, url, request_id) from error
+            raise UnknownWriteOutcome(request_id=request_id) from error
 
     def _error(self, method: str, url: str, reply: Reply) -> GraphError:
         try:

@@ -267,13 +267,16 @@ def _json_object(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def network_error(error: Exception, url: str) -> GraphError:
-    """The GraphError of a connection that failed or an answer that could not be read."""
+def network_error(error: Exception, url: str, request_id: str = "") -> GraphError:
+    """The GraphError of a connection that failed or an answer that could not be read.
+
+    `request_id` is our own name of the request, as nobody else's came back.
+    """
     host = urlsplit(url).hostname or "?"
     if isinstance(error, UnreadableAnswer | httpx2.RemoteProtocolError):
-        return Transient("answer_unreadable", host=host)
+        return Transient("answer_unreadable", host=host, request_id=request_id)
     if is_certificate_failure(error):
-        return Untrusted(host=host)
+        return Untrusted(host=host, request_id=request_id)
     if isinstance(error, httpx2.TimeoutException):
-        return Transient("service_timeout", host=host)
-    return Transient("service_unreachable", host=host)
+        return Transient("service_timeout", host=host, request_id=request_id)
+    return Transient("service_unreachable", host=host, request_id=request_id)

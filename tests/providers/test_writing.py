@@ -41,9 +41,10 @@ def test_an_object_is_created_changed_and_deleted(far, client):
 def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(far, client, fault):
     far.fault(fault, times=1)
 
-    with pytest.raises(UnknownWriteOutcome):
+    with pytest.raises(UnknownWriteOutcome) as caught:
         client.post(LOCATIONS, LOCATION)
 
+    assert caught.value.request_id
     assert len(named(far)) == 1
     assert far.asked()["POST", "named_location"] == 1
 

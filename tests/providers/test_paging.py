@@ -1,0 +1,153 @@
+"""Following a list: on its own host, to its end, and not for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.graph.errors import (
+    Conflict,
+    CredentialRejected,
+    GraphError,
+    IncompleteListing,
+    InvalidRequest,
+    PermissionMissing,
+    Transient,
+)
+from providers.graph.paging import pages, same_origin
+
+BASE = "https://graph.microsoft.com"
+
+
+def read(*answers, max_pages=100):
+    """The objects and the addresses that were asked; an answer may be an error."""
+    asked: list[str] = []
+    waiting = iter(answers)
+
+    def fetch(url):
+        asked.append(url)
+        answer = next(waiting)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    found = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, what="groups", max_pages=max_pages)
+    return list(found), asked
+
+
+def page(*ids, link=None):
+    answer = {"value": [{"id": one} for one in ids]}
+    return answer if link is None else {**answer, "@odata.nextLink": link}
+
+
+def test_links_are_followed_verbatim():
+    link = f"{BASE}/v1.0/groups?$skiptoken=RFNwdAIAAQ%2B%20=&$top=2"
+
+    found, asked = read(page("a", "b", link=link), page("c"))
+
+    assert [entry["id"] for entry in found] == ["a", "b", "c"]
+    assert asked[1] == link
+
+
+def test_an_empty_page_with_a_link_is_not_the_end():
+    found, _ = read(page(link=f"{BASE}/2"), page(link=f"{BASE}/3"), page("a"))
+
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://graph.microsoft.com/v1.0/groups?$skiptoken=1",
+        "https://graph.microsoft.com:443/v1.0/groups",
+        "HTTPS://GRAPH.MICROSOFT.COM/v1.0/groups",
+    ],
+)
+def test_links_to_the_same_host_are_good(link):
+    assert same_origin(link, BASE)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://graph.microsoft.com/v1.0/groups",
+        "https://graph.microsoft.com:8443/v1.0/groups",
+        "https://graph.microsoft.com.evil.example/v1.0/groups",
+        "https://evil.example/graph.microsoft.com",
+        "https://graph.microsoft.com@evil.example/",
+        "https://evil.example\\@graph.microsoft.com/",
+        "https://user:password@graph.microsoft.com/",
+        "https://graph.microsoft.us/v1.0/groups",
+        "https://dod-graph.microsoft.com/",
+        "//graph.microsoft.com/v1.0/groups",
+        "/v1.0/groups?$skiptoken=1",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://graph.microsoft.com:port/",
+        "https://graph.microsoft.com\x00.evil.example/",
+        "https://",
+        "",
+    ],
+)
+def test_links_elsewhere_are_not_followed(link):
+    assert not same_origin(link, BASE)
+
+
+@pytest.mark.parametrize("link", ["http://169.254.169.254/", 7, ["x"], {"href": "x"}, True])
+def test_a_foreign_link_ends_the_list_as_incomplete(link):
+    with pytest.raises(IncompleteListing) as caught:
+        read(page("a", link=link))
+
+    assert caught.value.code == "foreign_link"
+
+
+def test_a_loop_ends():
+    with pytest.raises(IncompleteListing) as caught:
+        read(page("a", link=f"{BASE}/2"), page("b", link=f"{BASE}/3"), page("c", link=f"{BASE}/2"))
+
+    assert caught.value.code == "listing_loops"
+
+
+def test_a_list_without_end_ends():
+    endless = [page("a", link=f"{BASE}/{number}") for number in range(10)]
+
+    with pytest.raises(IncompleteListing) as caught:
+        read(*endless, max_pages=5)
+
+    assert caught.value.code == "listing_too_long"
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"value": None}, {"value": {}}, {"value": ["x"]}, {"id": 1}]
+)
+def test_what_is_no_list_is_incomplete(answer):
+    with pytest.raises(IncompleteListing):
+        read(answer)
+
+
+@pytest.mark.parametrize("error", [Transient(), InvalidRequest()])
+def test_breaking_off_later_is_incomplete(error):
+    with pytest.raises(IncompleteListing) as caught:
+        read(page("a", "b", link=f"{BASE}/2"), error)
+
+    assert caught.value.params["count"] == 2
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error", [Transient(), PermissionMissing(), CredentialRejected(), Conflict()]
+)
+def test_failing_at_once_keeps_its_reason(error):
+    with pytest.raises(GraphError) as caught:
+        read(error)
+
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [PermissionMissing(), CredentialRejected()])
+def test_what_blocks_the_rest_too_keeps_its_reason(error):
+    with pytest.raises(GraphError) as caught:
+        read(page("a", link=f"{BASE}/2"), error)
+
+    assert caught.value is error
