@@ -1,7 +1,9 @@
 """Every address of the site."""
 
+from importlib.util import find_spec
+
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from config import views
 
@@ -9,4 +11,13 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("livez", views.livez, name="livez"),
     path("admin/", admin.site.urls),
+    path("", include("tenancy.urls")),
+    path("", include("operations.urls")),
 ]
+if find_spec("backups.urls"):
+    urlpatterns.append(path("", include("backups.urls")))
+
+handler400 = "tenancy.errors.bad_request"
+handler403 = "tenancy.errors.forbidden"
+handler404 = "tenancy.errors.not_found"
+handler500 = "tenancy.errors.server_error"

@@ -88,8 +88,7 @@ def _running(run: OperationRun) -> Narrative:
     if state == "silent":
         return Narrative(
             f"{subject(run)} has lost touch with its worker.",
-            f"{run.worker or 'The worker'} has not reported within its lease. "
-            f"{_done_so_far(run)}",
+            f"{run.worker or 'The worker'} has not reported within its lease. {_done_so_far(run)}",
             "The run is closed as soon as the worker is known to be lost; what is done stays done.",
         )
     if state == "stopping":

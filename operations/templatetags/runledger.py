@@ -21,6 +21,8 @@ from operations.sanitize import sanitize_json
 
 register = template.Library()
 
+NOTHING = "\N{EN DASH}"
+
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
@@ -37,7 +39,7 @@ def icon(name: str, label: str = "") -> SafeString:
 def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """“3 min ago”, with the exact time in UTC and in the workspace's zone as its title."""
     if moment is None:
-        return "–"
+        return NOTHING
     text = ago((timezone.now() - moment).total_seconds())
     return format_html(
         '<time data-age datetime="{}" title="{}">{}</time>',
@@ -60,7 +62,7 @@ def clock(since: dt.datetime) -> SafeString:
 def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """The exact time in the workspace's zone, with UTC as its title."""
     if moment is None:
-        return "–"
+        return NOTHING
     zone = _zone(context)
     local = moment.astimezone(zone)
     return format_html(
@@ -74,7 +76,7 @@ def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
 @register.filter
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""
-    return duration_text(value) if value is not None else "–"
+    return duration_text(value) if value is not None else NOTHING
 
 
 @register.filter

@@ -1,0 +1,151 @@
+"""The filters of the run list; each is a parameter of its address."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from operations.catalog import OperationCatalog
+from operations.models import OperationRun
+from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
+from tenancy.models import Tenant
+
+VIEWS = (
+    ("active", "Active"),
+    ("attention", "Needs attention"),
+    ("mine", "Mine"),
+    ("failed", "Failed in 24 h"),
+)
+OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
+#: More than this in a menu helps nobody; the text filter finds the rest.
+TENANTS_IN_MENU = 200
+FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def _types() -> list[tuple[str, str]]:
+    return [(key.value, entry.label) for key, entry in OperationCatalog.all().items()]
+
+
+def _date(label: str, method: str) -> django_filters.DateFilter:
+    return django_filters.DateFilter(
+        label=label,
+        method=method,
+        input_formats=["%Y-%m-%d"],
+        validators=[_within_reason],
+        widget=forms.DateInput({"type": "date", "class": "form-control"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "A date looks like 2026-03-08."},
+    )
+
+
+def _within_reason(day: dt.date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValidationError("That date is too far away.")
+
+
+def _menu(label: str, choices: Any, empty: str) -> django_filters.ChoiceFilter:
+    widget = forms.Select({"class": "form-select"})
+    return django_filters.ChoiceFilter(
+        label=label, choices=choices, empty_label=empty, widget=widget
+    )
+
+
+class TenantField(forms.ChoiceField):
+    """A tenant by its id: one of the menu, or any other that the person may see."""
+
+    tenants: QuerySet[Tenant] = Tenant.objects.none()
+
+    def valid_value(self, value: Any) -> bool:
+        return bool(_ID.fullmatch(value)) and self.tenants.filter(pk=int(value)).exists()
+
+
+class TenantFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = TenantField
+
+
+class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """`RunFilter(request.GET, queryset=…, user=…, tenants=…, zone=…)`."""
+
+    view = django_filters.ChoiceFilter(
+        label="View", choices=VIEWS, method="by_view", widget=forms.HiddenInput
+    )
+    q = django_filters.CharFilter(
+        label="Tenant, initiator or run number",
+        method="by_text",
+        max_length=100,
+        widget=forms.TextInput(
+            {
+                "type": "search",
+                "class": "form-control",
+                "placeholder": "Tenant, initiator, run number",
+                "data-filter": "",
+            }
+        ),
+    )
+    type = _menu("Type", _types, "Any type")
+    tenant = TenantFilter(
+        label="Tenant", widget=forms.Select({"class": "form-select"})
+    )
+    status = _menu("Status", RunStatus.choices, "Any status")
+    outcome = _menu("Outcome", OUTCOMES, "Any outcome")
+    since = _date("From", "by_since")
+    until = _date("To", "by_until")
+
+    class Meta:
+        model = OperationRun
+        fields: tuple[str, ...] = ()
+
+    def __init__(
+        self, *args: Any, user: Any, tenants: QuerySet[Tenant], zone: dt.tzinfo, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.zone = zone
+        self._offer(tenants)
+
+    def _offer(self, tenants: QuerySet[Tenant]) -> None:
+        field = self.form.fields["tenant"]
+        field.tenants = tenants
+        wanted = self.data.get("tenant", "")
+        names = dict(tenants.values_list("pk", "name")[:TENANTS_IN_MENU])
+        if _ID.fullmatch(wanted) and int(wanted) not in names:
+            names |= dict(tenants.filter(pk=int(wanted)).values_list("pk", "name"))
+        field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything at all was asked for."""
+        return any(self.data.get(name) for name in self.filters)
+
+    def by_view(self, runs: QuerySet[OperationRun], _: str, view: str) -> QuerySet[OperationRun]:
+        if view == "active":
+            return runs.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
+        if view == "attention":
+            return runs.filter(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnull=True)
+        if view == "mine":
+            return runs.filter(user=self.user)
+        yesterday = timezone.now() - dt.timedelta(hours=24)
+        return runs.filter(outcome__in=ATTENTION_OUTCOMES, created_at__gte=yesterday)
+
+    def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
+        number = text.removeprefix("#")
+        found = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
+        if _ID.fullmatch(number):
+            found |= Q(pk=int(number))
+        return runs.filter(found)
+
+    def by_since(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
+        return runs.filter(created_at__gte=self._midnight(day))
+
+    def by_until(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
+        return runs.filter(created_at__lt=self._midnight(day + dt.timedelta(days=1)))
+
+    def _midnight(self, day: dt.date) -> dt.datetime:
+        return dt.datetime.combine(day, dt.time(), tzinfo=self.zone)

@@ -1,0 +1,83 @@
+"""The overview of a workspace is made of panels; apps register theirs in `overview.py`.
+
+    @overview_panel(order=10)
+    def freshness(request: Request, workspace: Workspace) -> Panel | None:
+        return "backups/_freshness.html", {"tenants": …}
+
+A panel that returns None is left out. The template gets `workspace`, `user` and its own context.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Count
+from django.db.models.functions import TruncHour
+from django.utils import timezone
+
+from operations.charts import HOURS, day_chart
+from operations.models import OperationRun, OperationRunQuerySet
+from operations.paging import capped_count
+from tenancy.http import Request
+from tenancy.models import Workspace
+
+Panel = tuple[str, dict[str, Any]]
+MakesPanel = Callable[[Request, Workspace], Panel | None]
+SHOWN = 8
+
+_PANELS: list[tuple[int, MakesPanel]] = []
+
+
+def overview_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+    """Register a panel; the one with the lowest order comes first."""
+
+    def register(make: MakesPanel) -> MakesPanel:
+        _PANELS.append((order, make))
+        _PANELS.sort(key=lambda entry: entry[0])
+        return make
+
+    return register
+
+
+def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
+    """The panels of a workspace's overview, in order."""
+    made = (make(request, workspace) for _, make in _PANELS)
+    return [panel for panel in made if panel]
+
+
+# --- the ledger's own panels ------------------------------------------------------------------------
+
+
+@overview_panel(order=20)
+def active_runs(request: Request, workspace: Workspace) -> Panel:
+    """What is going on at this moment."""
+    runs = _runs(request, workspace).active().newest_first()
+    return "operations/_panel_active.html", {
+        "runs": list(runs[:SHOWN]),
+        "count": capped_count(runs),
+    }
+
+
+@overview_panel(order=30)
+def needs_attention(request: Request, workspace: Workspace) -> Panel:
+    """What nobody has looked after yet."""
+    runs = _runs(request, workspace).needs_attention()
+    shown = list(runs.newest_first()[:SHOWN])
+    return "operations/_panel_attention.html", {"runs": shown, "count": capped_count(runs)}
+
+
+@overview_panel(order=40)
+def last_day(request: Request, workspace: Workspace) -> Panel:
+    """How the runs of the last 24 hours ended."""
+    since = timezone.now() - dt.timedelta(hours=HOURS)
+    runs = _runs(request, workspace).filter(created_at__gte=since)
+    counted = runs.annotate(hour=TruncHour("created_at")).order_by()
+    numbers = counted.values_list("hour", "outcome").annotate(Count("id"))
+    return "operations/_panel_day.html", {"chart": day_chart(numbers, timezone.now())}
+
+
+def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:
+    mine = OperationRun.objects.visible_to(request.user)
+    return mine.filter(workspace=workspace).with_scope()

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from operations.views import actions, detail, listing, overview
+
+urlpatterns = [
+    path("runs/", listing.run_list_all, name="run_list_all"),
+    path("runs/export.csv", listing.run_export_all, name="run_export_all"),
+    path("runs/<int:run_id>/", detail.run_detail, name="run_detail"),
+    path("runs/<int:run_id>/log.txt", detail.run_log, name="run_log"),
+    path("runs/<int:run_id>/cancel/", actions.run_cancel, name="run_cancel"),
+    path("runs/<int:run_id>/retry/", actions.run_retry, name="run_retry"),
+    path("runs/<int:run_id>/acknowledge/", actions.run_acknowledge, name="run_acknowledge"),
+    path("w/<slug:slug>/", overview.overview, name="overview"),
+    path("w/<slug:slug>/runs/", listing.run_list, name="run_list"),
+    path("w/<slug:slug>/runs/export.csv", listing.run_export, name="run_export"),
+]

@@ -1,0 +1,72 @@
+"""Cancel, retry, acknowledge: thin doors to the service."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from operations.models import OperationRun
+from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
+from operations.views.start import redirect_to_dispatch
+from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.http import Request, action
+
+
+@action
+def run_cancel(request: Request, run_id: int) -> HttpResponse:
+    """Ask the run to stop."""
+    run = _visible(request, run_id)
+    if not may_cancel(request, run):
+        raise PermissionDenied("Your role does not include cancelling this run.")
+    try:
+        cancelled = OperationRunService().request_cancel(run, by=request.user)
+    except RunNoLongerActive:
+        messages.info(request, "The run had ended already, so there was nothing to cancel.")
+        return redirect(run)
+    if cancelled.is_active:
+        messages.info(request, "Asked to stop. The run ends after the item it is working on.")
+    else:
+        messages.success(request, "Cancelled before it started.")
+    return redirect(run)
+
+
+@action
+def run_retry(request: Request, run_id: int) -> HttpResponse:
+    """Do again what the run did not get done."""
+    run = _visible(request, run_id)
+    require_capability(request.user, run.workspace, Capability.RETRY_RUN)
+    if run.catalog:
+        require_capability(request.user, run.workspace, run.catalog.starts_with)
+    try:
+        result = OperationRunService().retry(run, by=request.user)
+    except NotRetryable as refused:
+        messages.warning(request, str(refused))
+        return redirect(run)
+    return redirect_to_dispatch(request, result)
+
+
+@action
+def run_acknowledge(request: Request, run_id: int) -> HttpResponse:
+    """Take the run out of “needs attention”."""
+    run = _visible(request, run_id)
+    require_capability(request.user, run.workspace, Capability.ACKNOWLEDGE_RUN)
+    if run.needs_attention:
+        OperationRunService().acknowledge(run, by=request.user)
+        messages.success(request, "Acknowledged: the run no longer needs attention.")
+    else:
+        messages.info(request, "The run does not need attention.")
+    return redirect(run)
+
+
+def may_cancel(request: Request, run: OperationRun) -> bool:
+    """Any run with one capability, one's own with another."""
+    mine = capabilities_of(request.user, run.workspace)
+    own = run.user_id == request.user.pk and Capability.CANCEL_OWN_RUN in mine
+    return own or Capability.CANCEL_ANY_RUN in mine
+
+
+def _visible(request: Request, run_id: int) -> OperationRun:
+    runs = OperationRun.objects.visible_to(request.user).with_scope()
+    return get_object_or_404(runs, pk=run_id)

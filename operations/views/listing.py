@@ -1,0 +1,150 @@
+"""The list of runs: filters as its address, live rows, and the same as a CSV file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+
+from operations.filters import VIEWS, RunFilter
+from operations.models import OperationRun, OperationRunQuerySet
+from operations.paging import BadCursor, Page, capped_count, page_of
+from operations.views.export import csv_response
+from operations.views.live import asks_for, live_answer, live_section
+from operations.views.timeout import TookTooLong, statement_timeout
+from tenancy.http import Request, page, workspace_or_404
+from tenancy.models import Tenant, Workspace
+
+LIST_SECONDS = 5.0
+
+
+@page
+def run_list(request: Request, slug: str) -> HttpResponse:
+    """The runs of a workspace."""
+    return _answer(request, workspace_or_404(request, slug))
+
+
+@page
+def run_list_all(request: Request) -> HttpResponse:
+    """The runs of every workspace of the person."""
+    return _answer(request, None)
+
+
+@page
+def run_export(request: Request, slug: str) -> HttpResponseBase:
+    """What the list shows, as CSV."""
+    return _export(request, workspace_or_404(request, slug))
+
+
+@page
+def run_export_all(request: Request) -> HttpResponseBase:
+    """What the list of all workspaces shows, as CSV."""
+    return _export(request, None)
+
+
+def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
+    found = _filtered(request, workspace)
+    context = _frame(request, workspace, found)
+    if not found.is_valid():
+        return _list_page(request, context | {"errors": _errors(found)}, status=400)
+    try:
+        with statement_timeout(LIST_SECONDS):
+            shown = _page(request, found.qs)
+            context |= {"page": shown, "count": capped_count(found.qs)}
+    except BadCursor:
+        return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
+    except TookTooLong:
+        return _list_page(request, context | {"too_slow": True}, status=503)
+    rows = live_section(
+        request, "run-rows", "operations/_run_rows.html", context, seconds=_poll_seconds(shown)
+    )
+    if asks_for(request, "run-rows"):
+        return live_answer(request, rows)
+    return _list_page(request, context | {"rows": rows})
+
+
+def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
+    found = _filtered(request, workspace)
+    if not found.is_valid():
+        context = _frame(request, workspace, found) | {"errors": _errors(found)}
+        return _list_page(request, context, status=400)
+    return csv_response(found.qs.with_scope().newest_first())
+
+
+_BAD_CURSOR = "This page link is damaged. The newest runs are one click away."
+
+
+def _filtered(request: Request, workspace: Workspace | None) -> RunFilter:
+    runs = OperationRun.objects.visible_to(request.user)
+    tenants = Tenant.objects.visible_to(request.user)
+    if workspace:
+        runs, tenants = runs.filter(workspace=workspace), tenants.filter(workspace=workspace)
+    zone: dt.tzinfo = zoneinfo.ZoneInfo(workspace.timezone) if workspace else dt.UTC
+    return RunFilter(request.GET, queryset=runs, user=request.user, tenants=tenants, zone=zone)
+
+
+def _page(request: Request, runs: OperationRunQuerySet) -> Page:
+    return page_of(
+        runs.with_scope(), newer=request.GET.get("newer", ""), older=request.GET.get("older", "")
+    )
+
+
+def _frame(request: Request, workspace: Workspace | None, found: RunFilter) -> dict[str, Any]:
+    """What stands around the rows, and the empty page of an answer that has none."""
+    here = [workspace.slug] if workspace else []
+    name = "" if workspace else "_all"
+    kept = _kept_query(request.GET, found)
+    list_url = reverse(f"run_list{name}", args=here)
+    return {
+        "workspace": workspace,
+        "section": "runs",
+        "filter": found,
+        "page": Page(),
+        "list_url": list_url,
+        "export_url": f"{reverse(f'run_export{name}', args=here)}?{kept.urlencode()}",
+        "chips": _chips(list_url, kept),
+    }
+
+
+def _kept_query(given: QueryDict, found: RunFilter) -> QueryDict:
+    """The filters of the address, without cursors and whatever else somebody wrote there."""
+    kept = QueryDict(mutable=True)
+    kept.update({name: given[name] for name in found.filters if given.get(name)})
+    return kept
+
+
+def _chips(list_url: str, kept: QueryDict) -> list[dict[str, Any]]:
+    """The quick views; pressing the one that is on takes it off."""
+    chips = []
+    for view, label in VIEWS:
+        query = kept.copy()
+        on = query.get("view") == view
+        query["view"] = view
+        if on:
+            del query["view"]
+        chips.append({"label": label, "on": on, "url": f"{list_url}?{query.urlencode()}"})
+    return chips
+
+
+def _errors(found: RunFilter) -> list[str]:
+    form = found.form
+    return [
+        f"{form.fields[name].label}: {error}"
+        for name, told in form.errors.items()
+        for error in told
+    ]
+
+
+def _poll_seconds(shown: Page) -> int:
+    """The newest page always asks for news, an older one while something on it is active."""
+    if any(run.is_active for run in shown.rows):
+        return 2
+    return 10 if shown.is_first else 0
+
+
+def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    return render(request, "operations/run_list.html", context, status=status)

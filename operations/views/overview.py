@@ -1,0 +1,33 @@
+"""The overview of a workspace: the panels that the apps have registered."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from operations.overview import panels_for
+from operations.views.live import asks_for, live_answer, live_section
+from tenancy.http import Request, page, workspace_or_404
+
+POLL_SECONDS = 5
+
+
+@page
+def overview(request: Request, slug: str) -> HttpResponse:
+    """How fresh every tenant's backup is, what runs, what needs somebody, how the day went."""
+    workspace = workspace_or_404(request, slug)
+    panels = [
+        {"template": template, "context": context}
+        for template, context in panels_for(request, workspace)
+    ]
+    context = {"workspace": workspace, "panels": panels}
+    section = live_section(
+        request, "panels", "operations/_panels.html", context, seconds=POLL_SECONDS
+    )
+    if asks_for(request, "panels"):
+        return live_answer(request, section)
+    return render(
+        request,
+        "operations/overview.html",
+        {"workspace": workspace, "section": "overview", "panels": section},
+    )

@@ -1,0 +1,84 @@
+"""Why a queued run has not started, from facts: recorded, handed over, taken."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils import timezone
+
+from operations.catalog import OperationCatalog
+from operations.durations import ago, duration_text
+from operations.models import OperationRun
+from operations.states import RunStatus
+
+#: Counting further would tell nobody more.
+MANY = 100
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is known about a queued run's way to its worker."""
+
+    queue: str
+    ahead: int
+    published_at: dt.datetime | None
+    next_publish_at: dt.datetime | None
+    attempts: int
+    start_deadline: dt.timedelta | None
+
+
+def waiting_facts(run: OperationRun) -> Waiting:
+    """The facts of a queued run; one query."""
+    entry = run.catalog
+    return Waiting(
+        queue=entry.queue.value if entry else "unknown",
+        ahead=_ahead(run),
+        published_at=run.published_at,
+        next_publish_at=run.next_publish_at,
+        attempts=run.publish_attempts,
+        start_deadline=entry.start_deadline if entry else None,
+    )
+
+
+def why_waiting(facts: Waiting, now: dt.datetime | None = None) -> str:
+    """The facts in sentences for whoever waits."""
+    now = now or timezone.now()
+    if facts.published_at is None:
+        return f"{_not_handed_over(facts, now)} Nothing is lost: it is sent until it is taken."
+    since = ago((now - facts.published_at).total_seconds())
+    text = f"It was handed to the queue “{facts.queue}” {since}"
+    if facts.ahead:
+        return f"{text}; {_ahead_text(facts.ahead)} ahead of it there."
+    text = f"{text}, and no worker has taken it yet."
+    if (now - facts.published_at) > dt.timedelta(minutes=1):
+        text += f" Check that a worker listens to “{facts.queue}” and is not busy."
+    return text
+
+
+def _not_handed_over(facts: Waiting, now: dt.datetime) -> str:
+    text = "It is recorded, but the queue has not taken it yet"
+    if facts.attempts:
+        text += f" ({facts.attempts} {'try' if facts.attempts == 1 else 'tries'} so far)"
+    if facts.next_publish_at and facts.next_publish_at > now:
+        text += f"; the next try is in {duration_text(facts.next_publish_at - now)}"
+    return f"{text}."
+
+
+def _ahead_text(ahead: int) -> str:
+    if ahead > MANY:
+        return f"more than {MANY} runs are"
+    return "one run is" if ahead == 1 else f"{ahead} runs are"
+
+
+def _ahead(run: OperationRun) -> int:
+    entry = run.catalog
+    if entry is None:
+        return 0
+    shared = [
+        key.value for key, other in OperationCatalog.all().items() if other.queue == entry.queue
+    ]
+    earlier = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, pk__lt=run.pk)
+    queued = OperationRun.objects.filter(earlier, status=RunStatus.QUEUED, type__in=shared)
+    return queued.order_by()[: MANY + 1].count()

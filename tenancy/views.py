@@ -1,0 +1,66 @@
+"""Coming in, going out, and the way to one's workspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from tenancy.http import Request, action, page
+from tenancy.models import Workspace
+
+THEMES = ("light", "dark")
+A_YEAR = 365 * 24 * 60 * 60
+
+sign_in = LoginView.as_view(redirect_authenticated_user=True)
+
+
+class SignOut(LogoutView):
+    """Ends the session and says so on the sign-in page."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> TemplateResponse:
+        response = super().post(request, *args, **kwargs)
+        messages.success(request, "You have signed out.")
+        return response
+
+
+sign_out = SignOut.as_view()
+
+
+@page
+def home(request: Request) -> HttpResponse:
+    """The first workspace of the person; a page that says so when there is none."""
+    first = Workspace.objects.visible_to(request.user).first()
+    if first is None:
+        return render(request, "tenancy/no_workspace.html")
+    return redirect(first)
+
+
+@action
+@login_not_required
+def theme(request: HttpRequest) -> HttpResponse:
+    """Remember light or dark, or follow the system again; then back to where one was."""
+    response = redirect(_own_path(request, request.POST.get("next", "")))
+    wanted = request.POST.get("theme", "")
+    if wanted in THEMES:
+        response.set_cookie(
+            "theme", wanted, A_YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
+        )
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+def _own_path(request: HttpRequest, path: str) -> str:
+    """The path if it is one of this site, the start page otherwise."""
+    own = path.startswith("/") and path.isprintable()
+    if own and url_has_allowed_host_and_scheme(path, {request.get_host()}, request.is_secure()):
+        return path
+    return reverse("home")

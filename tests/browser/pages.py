@@ -1,0 +1,128 @@
+"""A workspace with something of everything in it, for looking at its pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.utils import timezone
+
+from operations.models import EventLevel, OperationRun
+from operations.states import ItemOutcome
+from tenancy.capabilities import Role
+from tenancy.models import Tenant, Workspace
+from tests.factories import (
+    MembershipFactory,
+    OperationRunEventFactory,
+    OperationRunFactory,
+    OperationRunItemFactory,
+    TenantFactory,
+    WorkspaceFactory,
+    failure,
+    member,
+)
+
+CONTEXT = {
+    "target_scope": {
+        "tenant_name": "Fabrikam",
+        "tenant_external_id": "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10",
+        "kinds": ["settings_catalog", "compliance"],
+    },
+    "idempotency": {"backup_schedule_id": 7},
+}
+HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
+
+
+def furnish() -> dict[str, OperationRun]:
+    """A run in every state; olga manages the workspace `contoso`."""
+    contoso = WorkspaceFactory(name="Contoso Services", slug="contoso", timezone="Europe/Berlin")
+    olga = member(contoso, Role.MANAGER, username="olga")
+    MembershipFactory(user=olga, workspace=WorkspaceFactory(name="Northwind", slug="northwind"))
+    fabrikam = TenantFactory(workspace=contoso, name="Fabrikam")
+    _yesterday(contoso)
+    runs = {
+        "succeeded": _run(fabrikam, succeeded=True, user=olga, initiator_name="olga"),
+        "partial": _partial(fabrikam),
+        "failed": _run(fabrikam, failed=True),
+        "blocked": _run(fabrikam, blocked=True),
+        "cancelled": _run(fabrikam, cancelled=True, cancel_requested_by=olga),
+        "queued": _run(
+            fabrikam, published_at=timezone.now() - dt.timedelta(seconds=20), minutes_ago=1
+        ),
+        "running": _run(fabrikam, running=True, minutes_ago=1),
+        "stopping": _run(
+            fabrikam,
+            running=True,
+            cancel_requested_at=timezone.now(),
+            cancel_requested_by=olga,
+        ),
+        "silent": _run(
+            fabrikam, running=True, heartbeat_at=timezone.now() - dt.timedelta(minutes=4)
+        ),
+        "hostile": _run(
+            TenantFactory(workspace=contoso, name=HOSTILE), failed=True, initiator_name=HOSTILE
+        ),
+    }
+    _items(runs["partial"])
+    _items(runs["running"])
+    return runs
+
+
+def _run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> OperationRun:
+    at = timezone.now() - dt.timedelta(minutes=minutes_ago)
+    run = OperationRunFactory(tenant=tenant, context=CONTEXT, created_at=at, **traits)
+    for sequence, (message, level) in enumerate(
+        [
+            ("Requested by Schedule: Nightly.", EventLevel.INFO),
+            ("Started by worker-1:42.", EventLevel.INFO),
+            ("Microsoft Graph asked to wait 12 seconds.", EventLevel.WARNING),
+        ],
+        start=1,
+    ):
+        OperationRunEventFactory(run=run, sequence=sequence, message=message, level=level)
+    return run
+
+
+def _partial(tenant: Tenant) -> OperationRun:
+    failures = [
+        failure(
+            "permission_missing",
+            "Reading conditional access policies needs Policy.Read.All.",
+            2,
+            next_step="Grant Policy.Read.All to the app in the tenant, then retry.",
+            item="Require MFA for admins",
+        ),
+        failure("service_unavailable", "Microsoft Graph did not answer.", 1, item="Baseline"),
+    ]
+    return _run(tenant, partial=True, failure_summary=failures)
+
+
+def _items(run: OperationRun) -> None:
+    for number in range(9):
+        OperationRunItemFactory(run=run, label=f"Windows baseline {number + 1}")
+    OperationRunItemFactory(
+        run=run,
+        label="Require MFA for admins",
+        outcome=ItemOutcome.FAILED,
+        reason_code="permission_missing",
+        message="Reading conditional access policies needs Policy.Read.All.",
+        request_id="6a3c5b7e-9f10-4d0a-9d2f-1f0b2c9e5a8e",
+    )
+
+
+def _yesterday(workspace: Workspace) -> None:
+    """Enough history for the chart and for “usually”."""
+    now = timezone.now()
+    for index, name in enumerate(("Adatum", "Litware", "Proseware", "Wingtip Toys")):
+        tenant = TenantFactory(workspace=workspace, name=name)
+        for hour in range(1 + index, 23, 2 + index):
+            at = now - dt.timedelta(hours=hour)
+            trait = "partial" if (hour + index) % 7 == 0 else "succeeded"
+            OperationRunFactory(
+                tenant=tenant,
+                **{trait: True},
+                created_at=at,
+                started_at=at,
+                completed_at=at + dt.timedelta(seconds=40 + 9 * hour),
+                acknowledged_at=now if trait == "partial" and hour > 5 else None,
+                type="backup_schedule.run_now",
+            )
