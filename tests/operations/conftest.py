@@ -20,7 +20,7 @@ from operations.services import OperationRunService
 from operations.types import OperationRunType
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from operations.handlers import Handler
 
@@ -76,9 +76,7 @@ UseBroker = Callable[[str], None]
 
 
 @pytest.fixture
-def use_broker(
-    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[UseBroker]:
+def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBroker]:
     """Send messages to another broker, from a Celery app and a publisher without a past."""
 
     def use(url: str) -> None:

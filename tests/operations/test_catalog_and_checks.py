@@ -50,7 +50,7 @@ def test_a_type_has_one_handler(monkeypatch: pytest.MonkeyPatch) -> None:
     handles(RUN_NOW)(print)
 
     with pytest.raises(ValueError, match="has a handler already"):
-        handles(RUN_NOW)(repr)
+        handles(RUN_NOW)(lambda active: None)
 
 
 def test_registering_a_handler_twice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

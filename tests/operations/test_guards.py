@@ -35,7 +35,7 @@ def sql(statement: str, *values: Any) -> int:
 
 
 def change(run: OperationRun, assignment: str, *values: Any) -> int:
-    return sql(f"UPDATE operation_runs SET {assignment} WHERE id = %s", *values, run.pk)  # noqa: S608
+    return sql(f"UPDATE operation_runs SET {assignment} WHERE id = %s", *values, run.pk)
 
 
 def refused(by: str) -> Refused:
@@ -295,7 +295,7 @@ def test_any_number_of_ended_runs_share_an_identity(tenant: Tenant, ended: str) 
 
 # --- slots ----------------------------------------------------------------------------------------
 
-SLOT = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07:00Z"}
+SLOT: dict[str, Any] = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07:00Z"}
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "blocked", "cancelled"])
@@ -329,7 +329,9 @@ def test_a_scheduled_run_names_its_slot_in_one_form(
 def test_a_retry_leaves_the_slot_to_the_first_run(tenant: Tenant) -> None:
     first = a_run("failed", tenant, type=SCHEDULED, context=SLOT)
 
-    a_run("queued", tenant, type=OperationRunType.BACKUP_SCHEDULE_RETRY, context=SLOT, retry_of=first)
+    a_run(
+        "queued", tenant, type=OperationRunType.BACKUP_SCHEDULE_RETRY, context=SLOT, retry_of=first
+    )
 
     assert OperationRun.objects.count() == 2
 
@@ -419,9 +421,7 @@ def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
         delete(run)
 
 
-@pytest.mark.parametrize(
-    "table", ["operation_runs", "operation_run_events", "operation_run_items"]
-)
+@pytest.mark.parametrize("table", ["operation_runs", "operation_run_events", "operation_run_items"])
 def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
     with refused(f"TRUNCATE on {table} is refused"):
         sql(f"TRUNCATE {table} CASCADE")

@@ -21,13 +21,13 @@ from tenancy.models import Tenant, User
 from tests.operations.factories import a_queued_run, a_running_run, told
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def quick_beats(settings: SettingsWrapper) -> None:
+def quick_beats(settings: Settings) -> None:
     settings.RUN_HEARTBEAT_SECONDS = 0.05
 
 
@@ -70,9 +70,7 @@ def test_the_lease_is_renewed_while_the_work_is_silent(active: ActiveRun) -> Non
     assert not run.lease_expired
 
 
-def test_a_short_run_opens_no_second_connection(
-    active: ActiveRun, settings: SettingsWrapper
-) -> None:
+def test_a_short_run_opens_no_second_connection(active: ActiveRun, settings: Settings) -> None:
     settings.RUN_HEARTBEAT_SECONDS = 60
     with Heartbeat(active), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
@@ -123,7 +121,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_that_cannot_renew_stops_before_its_lease_ends(
-    active: ActiveRun, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, no_database: None
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
     settings.RUN_LEASE_SECONDS = 1.0
     monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.5)
@@ -173,7 +171,7 @@ def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
 
         assert stopped_by(active, within=0.1) is None
 
-    assert OperationRun.objects.get(pk=active.id).heartbeat_at > killed_at  # type: ignore[operator]
+    assert OperationRun.objects.get(pk=active.id).heartbeat_at > killed_at
 
 
 def test_a_silent_handler_is_cancelled_end_to_end(

@@ -25,8 +25,16 @@ def identity(inputs: dict[str, object], **changes: object) -> str:
     ("inputs", "changes", "expected"),
     [
         ({}, {}, "ac2f568610b6c970daa3e8786310efcb643abbc2303f2af196f8cf5a4d0a6102"),
-        ({"backup_schedule_id": 7}, {}, "a1625f62d60d88ff4bd28279b3335de788a1cb8f4c01fd4321296c6192bc0388"),
-        ({"backup_schedule_id": 7}, {"tenant_id": None}, "33a418161079db5d0017de7a65fcb791e1ce49365775fe108afa3f7620d1e6cd"),
+        (
+            {"backup_schedule_id": 7},
+            {},
+            "a1625f62d60d88ff4bd28279b3335de788a1cb8f4c01fd4321296c6192bc0388",
+        ),
+        (
+            {"backup_schedule_id": 7},
+            {"tenant_id": None},
+            "33a418161079db5d0017de7a65fcb791e1ce49365775fe108afa3f7620d1e6cd",
+        ),
         (
             {
                 "kinds": {"compliance", "settings_catalog"},
@@ -130,9 +138,7 @@ plain = st.recursive(
 
 @given(inputs=st.dictionaries(st.text("abcdé", max_size=3), plain, max_size=5))
 def test_the_order_of_keys_and_the_form_of_unicode_never_matter(inputs: dict[str, object]) -> None:
-    turned = {
-        unicodedata.normalize("NFD", key): value for key, value in reversed(inputs.items())
-    }
+    turned = {unicodedata.normalize("NFD", key): value for key, value in reversed(inputs.items())}
 
     assert identity(turned) == identity(inputs)
 

@@ -34,9 +34,7 @@ def test_a_run_has_one_permalink(run: OperationRun) -> None:
     assert OperationRunLinks.view(run) == "/runs/42/"
 
 
-def test_a_context_key_leads_to_its_thing(
-    registry: None, run: OperationRun, anybody: User
-) -> None:
+def test_a_context_key_leads_to_its_thing(registry: None, run: OperationRun, anybody: User) -> None:
     @related_link("backup_set_id")
     def backup_set(value: int, run: OperationRun, user: User) -> Link:
         return Link(f"Backup set {value}", f"/backup-sets/{value}/", "Backup set")

@@ -11,7 +11,7 @@ from operations import liveness, tasks
 from tests.operations.conftest import Broker
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 
@@ -62,9 +62,7 @@ def test_before_the_first_tick_it_is_not_well(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize(("missed", "well"), [(2, True), (4, False)])
-def test_a_hiccup_is_no_outage(
-    broker: Broker, settings: SettingsWrapper, missed: int, well: bool
-) -> None:
+def test_a_hiccup_is_no_outage(broker: Broker, settings: Settings, missed: int, well: bool) -> None:
     liveness.record_tick()
     age_of_last_tick(missed * settings.TICK_SECONDS)
 

@@ -21,7 +21,7 @@ from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.operations.concurrency import Crew, backend_pid, crew, wait_until_blocked
+from tests.operations.concurrency import backend_pid, crew, wait_until_blocked
 from tests.operations.conftest import Broker
 from tests.operations.factories import (
     a_queued_run,
@@ -66,7 +66,9 @@ def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -
             assert sum(created for _, created in placed) == 1
 
     assert OperationRun.objects.count() == 100
-    assert all(told(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10])
+    assert all(
+        told(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10]
+    )
 
 
 def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tenant) -> None:
@@ -149,7 +151,7 @@ def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: 
     service = OperationRunService()
     requests = [a_request(tenant, schedule) for schedule in range(20)]
     service.ensure_runs(requests)
-    shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]  # noqa: S311
+    shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]
 
     with crew(4) as dispatchers:
         for _ in range(25):
@@ -166,10 +168,15 @@ def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
     slots = [a_slot_request(tenant, schedule) for schedule in range(50)]
 
     def tick() -> int:
-        return sum(result.created for result in service.ensure_runs(slots))
+        """Fire what is due and do it at once, so that only the slot itself stands in the way."""
+        created = [result.run.pk for result in service.ensure_runs(slots) if result.created]
+        for run_id in created:
+            service.claim(run_id, "worker-1")
+            service.complete(run_id)
+        return len(created)
 
     with crew(6) as ticks:
-        assert sum(ticks.race([tick] * 6)) == 50
+        assert sum(sum(ticks.race([tick] * 6)) for _ in range(3)) == 50
 
     assert OperationRun.objects.count() == 50
 
@@ -284,9 +291,7 @@ def test_a_report_and_the_end_of_the_run_do_not_mix(tenant: Tenant) -> None:
 # --- people ---------------------------------------------------------------------------------------
 
 
-def test_a_cancellation_and_a_claim_agree_on_what_happened(
-    tenant: Tenant, operator: User
-) -> None:
+def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, operator: User) -> None:
     """Cancelled before it started, or started and then asked to stop: never both, never neither."""
     service = OperationRunService()
     endings = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_control_characters_do_not_survive() -> None:
 
 
 @pytest.mark.parametrize("params", [{"tenant": None}, {"tenant": 3.5}, {"tenant": object()}])
-def test_any_parameter_can_be_told(params: dict[str, object]) -> None:
+def test_any_parameter_can_be_told(params: dict[str, Any]) -> None:
     assert SafeError("tenant_suspended", **params).message.endswith("so nothing runs on it.")
 
 

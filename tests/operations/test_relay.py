@@ -81,9 +81,9 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
 
     first = settings.RUN_RELAY_AFTER_SECONDS
     expected = [min(first * 2**attempt, publishing.MAX_BACKOFF_SECONDS) for attempt in range(8)]
-    assert all(
-        0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)
-    ), waits
+    assert all(0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)), (
+        waits
+    )
 
 
 def test_after_very_many_attempts_it_is_still_sent(tenant: Tenant, broker: Broker) -> None:
@@ -106,9 +106,7 @@ def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> No
     assert sorted(sent) == sorted([runs[1].pk, runs[2].pk])
 
 
-def test_a_type_of_another_version_does_not_stop_the_others(
-    tenant: Tenant, broker: Broker
-) -> None:
+def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, broker: Broker) -> None:
     OperationRunFactory(tenant=tenant, type="teleport.execute")
     known = a_queued_run(tenant)
     make_due()
@@ -117,9 +115,7 @@ def test_a_type_of_another_version_does_not_stop_the_others(
     assert told(known) == ["created", "published_again"]
 
 
-def test_a_broker_that_refuses_moves_the_next_attempt_away(
-    tenant: Tenant, no_broker: None
-) -> None:
+def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_broker: None) -> None:
     run = a_queued_run(tenant)
     make_due()
 

@@ -59,7 +59,7 @@ def plan_of(sql: str, parameters: Any) -> list[dict[str, Any]]:
         cursor.execute("EXPLAIN (FORMAT JSON) " + sql, parameters)
         (found,) = cursor.fetchone()
     tree = json.loads(found) if isinstance(found, str) else found
-    return [node for node in nodes(tree[0]["Plan"])]
+    return list(nodes(tree[0]["Plan"]))
 
 
 def scans_of(sql: str, parameters: Any) -> set[str]:
@@ -138,9 +138,7 @@ def test_joining_a_run_looks_it_up_by_identity(ledger: Tenant) -> None:
 
 def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:
     request = a_slot_request(ledger, 100_001)
-    active = OperationRun.objects.active().filter(
-        tenant=ledger, run_identity_hash=request.identity
-    )
+    active = OperationRun.objects.active().filter(tenant=ledger, run_identity_hash=request.identity)
 
     assert scans_of_queryset(active) == {"runs_one_active_per_tenant_identity"}
 
