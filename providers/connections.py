@@ -23,7 +23,7 @@ def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphC
 
     Raises:
         Blocked: `connection_missing`, `credential_missing`, `credential_unreadable`,
-            `cloud_not_available`.
+            `cloud_not_available`, `ca_bundle_unreadable`.
     """
     return graph_client(default_connection(tenant), on_wait=on_wait)
 
@@ -44,7 +44,10 @@ def default_connection(tenant: Tenant) -> ProviderConnection:
 def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = None) -> GraphClient:
     """A client of this connection; see `graph_client_for`."""
     sign_in = _sign_in(connection)
-    http = Http(ca_bundle=sign_in.ca_bundle, trust_env=sign_in.trust_env)
+    try:
+        http = Http(ca_bundle=sign_in.ca_bundle, trust_env=sign_in.trust_env)
+    except OSError:
+        raise Blocked("ca_bundle_unreadable") from None
     return GraphClient(
         base_url=hosts_of(connection.cloud).graph,
         tokens=MsalTokens(sign_in),

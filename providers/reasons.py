@@ -41,6 +41,12 @@ register_reasons(
         "The cloud {cloud} is not set up in this installation.",
         "Choose another cloud for the connection; the stand-in needs GRAPH_STAND_IN_URL.",
     ),
+    Reason(
+        "ca_bundle_unreadable",
+        "Certificate authorities not readable",
+        "The file of certificate authorities (GRAPH_CA_BUNDLE) cannot be read.",
+        "Correct the setting on the machine that runs the worker, then retry.",
+    ),
     # --- Signing in -------------------------------------------------------------------------
     Reason(
         "credential_rejected",

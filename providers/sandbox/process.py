@@ -17,7 +17,7 @@ from typing import Self
 from providers.sandbox.control import SandboxControl
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class SandboxProcess:

@@ -225,6 +225,18 @@ def test_the_stand_in_is_no_cloud_where_there_is_none(connection, tenant, settin
     assert blocked(tenant).code == "cloud_not_available"
 
 
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+def test_an_unreadable_file_of_authorities_is_named(
+    connection, tenant, settings, tmp_path, content
+):
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_text(content)
+    settings.GRAPH_CA_BUNDLE = str(path)
+
+    assert blocked(tenant).code == "ca_bundle_unreadable"
+
+
 def test_the_default_connection_is_the_tenants_own(connection, tenant):
     ProviderConnectionFactory()
 
