@@ -40,11 +40,11 @@ def freshness_of(workspace: Workspace) -> list[Freshness]:
     complete = BackupSet.objects.complete().filter(**here).order_by("-finished_at")
     waiting = BackupSchedule.objects.filter(**here, paused_at=None).order_by("next_run_at")
     tenants = Tenant.objects.active().filter(workspace=workspace)
-    tenants = tenants.annotate(
+    annotated = tenants.annotate(
         last_complete_at=Subquery(complete.values("finished_at")[:1]),
         next_backup_at=Subquery(waiting.values("next_run_at")[:1]),
     )
-    found = [Freshness(row, row.last_complete_at, row.next_backup_at) for row in tenants]
+    found = [Freshness(row, row.last_complete_at, row.next_backup_at) for row in annotated]
     return sorted(found, key=_stalest_first)
 
 

@@ -9,6 +9,7 @@ from operations.active_run import ActiveRun
 from operations.handlers import handles
 from operations.reasons import Blocked
 from operations.types import OperationRunType
+from providers.connections import graph_client_for
 
 
 @handles(
@@ -35,8 +36,6 @@ def repeat_failed(run: ActiveRun) -> None:
 
 
 def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:
-    from providers.connections import graph_client_for
-
     sets.close_abandoned(schedule)
     run.phase("Connecting")
     with (
@@ -54,7 +53,7 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
 
 def _schedule_of(run: ActiveRun) -> BackupSchedule:
     """The schedule of the run, if a backup of it may run."""
-    schedule_id = run.inputs.get("backup_schedule_id")
+    schedule_id = int(run.inputs["backup_schedule_id"])
     schedules = BackupSchedule.objects.with_scope().filter(tenant=run.tenant)
     schedule = schedules.filter(pk=schedule_id).first()
     if schedule is None:

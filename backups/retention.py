@@ -31,9 +31,10 @@ def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
     """The sets that the schedule no longer keeps, oldest first, at most a batch of them."""
     own = BackupSet.objects.filter(schedule=schedule)
     newest = own.complete().order_by("-finished_at", "-id")[: schedule.retention_keep_sets]
-    kept = {*newest.values_list("pk", flat=True), _last_complete_of(schedule.tenant_id)}
+    last = _last_complete_of(schedule.tenant_id)
+    kept = {*newest.values_list("pk", flat=True), *([last] if last else [])}
     old = own.filter(finished_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
-    old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=kept - {None})
+    old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=kept)
     return list(old.order_by("finished_at", "id")[:BATCH])
 
 

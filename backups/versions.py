@@ -68,13 +68,14 @@ def ensure_version(workspace_id: int, content: Content) -> int:
     The caller's transaction holds the version until it is referred to: retention, which deletes
     what nothing refers to, may take the row between the two statements, hence the loop.
     """
-    values = [workspace_id, content.content_hash, content.normalised_hash]
+    place: list[int | str] = [workspace_id, content.content_hash]
+    rest = [content.normalised_hash, json.dumps(content.payload), content.size]
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
-            cursor.execute(_INSERT, [*values, json.dumps(content.payload), content.size])
+            cursor.execute(_INSERT, [*place, *rest])
             found = cursor.fetchone()
             if found is None:
-                cursor.execute(_FIND, values[:2])
+                cursor.execute(_FIND, place)
                 found = cursor.fetchone()
             if found:
                 version_id: int = found[0]

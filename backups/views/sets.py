@@ -115,13 +115,13 @@ def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
     """By kind: how many items, how many of them incomplete, and whether it was listed at all."""
     counted = backup_set.items.order_by().values("kind")
     rows = counted.annotate(count=Count("id"), missing=Count("id", filter=Q(complete=False)))
-    by_kind = {row["kind"]: row for row in rows}
+    by_kind = {row["kind"]: (row["count"], row["missing"]) for row in rows}
     return [
         {
             "key": kind,
             "label": label_of(kind),
-            "count": by_kind.get(kind, {}).get("count", 0),
-            "missing": by_kind.get(kind, {}).get("missing", 0),
+            "count": by_kind.get(kind, (0, 0))[0],
+            "missing": by_kind.get(kind, (0, 0))[1],
             "listed": kind in backup_set.listed_kinds,
             "reason": get_reason(code) if (code := backup_set.unlisted.get(kind)) else None,
         }

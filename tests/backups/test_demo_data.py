@@ -1,0 +1,115 @@
+"""The demo: safe to run again, refused in production, and alive."""
+
+from __future__ import annotations
+
+import json
+import stat
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from backups.models import BackupSchedule
+from backups.tick import tick
+from operations.execution import execute
+from operations.models import OperationRun
+from providers.models import ProviderConnection
+from providers.sandbox.control import SandboxControl
+from providers.sandbox.process import SandboxProcess
+from tenancy.models import Membership, Tenant, User
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def demo(settings: SettingsWrapper, tmp_path: Path) -> Path:
+    settings.DEBUG = True
+    settings.BASE_DIR = tmp_path
+    settings.GRAPH_STAND_IN_URL = ""
+    return tmp_path
+
+
+def run() -> list[str]:
+    out = StringIO()
+    call_command("demo_data", stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_it_is_refused_where_debug_is_off() -> None:
+    with pytest.raises(CommandError, match="DEBUG"):
+        run()
+
+    assert not User.objects.exists()
+
+
+def test_everybody_can_sign_in_with_the_login_that_is_printed(demo: Path, client: Client) -> None:
+    logins = [line.split("  ") for line in run()[-5:]]
+
+    assert [role for role, _, _ in logins] == ["reader", "operator", "manager", "owner", "staff"]
+    for role, username, password in logins:
+        answer = client.post("/sign-in/", {"username": username, "password": password})
+        assert answer.status_code == 302, role
+        client.logout()
+
+
+def test_a_second_time_changes_nothing(demo: Path) -> None:
+    first = run()
+    models = (User, Membership, Tenant, ProviderConnection, BackupSchedule, OperationRun)
+    counts = [model.objects.count() for model in models]
+
+    second = run()
+
+    assert second[-5:] == first[-5:]
+    assert [model.objects.count() for model in models] == counts
+
+
+def test_the_passwords_are_kept_where_only_their_owner_reads_them(demo: Path) -> None:
+    run()
+
+    path = demo / ".dev" / "demo-logins.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert set(json.loads(path.read_text())) == {"rita", "olga", "marc", "owen", "sara"}
+
+
+def test_without_a_stand_in_it_says_so_and_goes_on(demo: Path) -> None:
+    lines = run()
+
+    assert lines[0].startswith("The tenants are not in a stand-in Graph server")
+    assert Tenant.objects.count() == 6
+
+
+def test_its_backups_end_as_they_should(
+    demo: Path,
+    graph: SandboxControl,
+    stand_in: SandboxProcess,
+    settings: SettingsWrapper,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.GRAPH_STAND_IN_URL = stand_in.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    run()
+    every_minute = BackupSchedule.objects.get(cron="* * * * *")
+    assert every_minute.next_run_at
+
+    tick(every_minute.next_run_at + every_minute.spread)
+
+    for queued in OperationRun.objects.active():
+        execute(queued.pk)
+    ended = {
+        ended.tenant.name: (ended.outcome, sorted({entry["code"] for entry in ended.failures}))
+        for ended in OperationRun.objects.with_scope()
+        if ended.tenant
+    }
+    assert ended == {
+        "Fabrikam Manufacturing": ("succeeded", []),
+        "Northwind Traders": ("succeeded", []),
+        "Adatum Health": ("partially_succeeded", ["permission_missing"]),
+        "Tailspin Toys": ("blocked", ["credential_expired"]),
+        "Litware Legal": ("succeeded", []),
+    }
