@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import django
@@ -65,15 +67,13 @@ def measure(tenant: Tenant, rounds: int) -> dict[str, float]:
 
     for at in range(rounds):
         ours, theirs = a_request(tenant, f"ours {at}"), a_request(tenant, f"theirs {at}")
-        timed(BASE, lambda request=ours: service.ensure_run(request))  # type: ignore[misc]
-        timed("ensure_run, duplicate", lambda request=ours: service.ensure_run(request))  # type: ignore[misc]
-        timed("get_or_create, new", lambda request=theirs: get_or_create(request))  # type: ignore[misc]
-        timed("get_or_create, duplicate", lambda request=theirs: get_or_create(request))  # type: ignore[misc]
+        for turn in ("new", "duplicate"):
+            timed(f"ensure_run, {turn}", partial(service.ensure_run, ours))
+            timed(f"get_or_create, {turn}", partial(get_or_create, theirs))
         if at % BATCH == 0:
             batch = [a_request(tenant, f"batch {at} {row}") for row in range(BATCH)]
-            name = f"in a batch of {BATCH}"
-            timed(f"{name}, new", lambda all=batch: service.ensure_runs(all), BATCH)  # type: ignore[misc]
-            timed(f"{name}, duplicate", lambda all=batch: service.ensure_runs(all), BATCH)  # type: ignore[misc]
+            for turn in ("new", "duplicate"):
+                timed(f"in a batch of {BATCH}, {turn}", partial(service.ensure_runs, batch), BATCH)
     return {name: median(taken) for name, taken in times.items()}
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     finally:
         remove(workspace)
     for name, seconds in sorted(medians.items(), key=lambda entry: entry[1]):
-        print(f"{name:32} {seconds / medians[BASE]:6.2f} x")
+        sys.stdout.write(f"{name:32} {seconds / medians[BASE]:6.2f} x\n")
 
 
 if __name__ == "__main__":
