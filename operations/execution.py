@@ -75,7 +75,7 @@ def _call_handler(active: ActiveRun) -> Ended:
         return Ending.ERROR, _took_too_long(active.run)
     except (SystemExit, KeyboardInterrupt):
         return Ending.ERROR, SafeError("worker_shutdown")
-    except Exception:
+    except Exception:  # noqa: BLE001 - a handler may raise anything
         return Ending.ERROR, _unexpected(active.id)
     return Ending.FINISHED, None
 
@@ -96,5 +96,5 @@ def _took_too_long(run: OperationRun) -> SafeError:
 def _unexpected(run_id: int) -> SafeError:
     """The traceback goes to the log under a reference; the row gets the reference alone."""
     reference = uuid.uuid4().hex[:12]
-    log.exception("run %s: unexpected error, reference %s", run_id, reference)
+    log.error("run %s: unexpected error, reference %s", run_id, reference)
     return SafeError("unexpected_error", reference=reference)
