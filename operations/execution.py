@@ -75,8 +75,11 @@ def _call_handler(active: ActiveRun) -> Ended:
         return Ending.ERROR, _took_too_long(active.run)
     except (SystemExit, KeyboardInterrupt):
         return Ending.ERROR, SafeError("worker_shutdown")
-    except Exception:  # noqa: BLE001 - a handler may raise anything
-        return Ending.ERROR, _unexpected(active.id)
+    except Exception:
+        # The traceback goes to the log under a reference; the row gets the reference alone.
+        reference = uuid.uuid4().hex[:12]
+        log.exception("run %s: unexpected error, reference %s", active.id, reference)
+        return Ending.ERROR, SafeError("unexpected_error", reference=reference)
     return Ending.FINISHED, None
 
 
@@ -91,10 +94,3 @@ def _work(active: ActiveRun) -> None:
 def _took_too_long(run: OperationRun) -> SafeError:
     limit = OperationCatalog.get(run.type).time_limit
     return SafeError("time_limit_exceeded", minutes=int(limit.total_seconds() // 60))
-
-
-def _unexpected(run_id: int) -> SafeError:
-    """The traceback goes to the log under a reference; the row gets the reference alone."""
-    reference = uuid.uuid4().hex[:12]
-    log.error("run %s: unexpected error, reference %s", run_id, reference)
-    return SafeError("unexpected_error", reference=reference)
