@@ -1,8 +1,8 @@
 """Child processes that end when they should, also when we are killed.
 
 Two mechanisms, because each alone leaves a gap. The kernel signals a direct child when its parent
-dies (Linux only), which reaches no grandchild. A guardian, the parent of the whole tree, collects
-every orphan of it, but could itself be killed together with its child.
+dies (Linux only), which reaches no grandchild and kills nothing that is deaf. A guardian, the parent
+of a tree, collects every orphan of it and kills what stays.
 """
 
 import contextlib
@@ -134,14 +134,22 @@ def free_port() -> int:
 
 
 def run_guarded(
-    main: Callable[[], int], *, patience: float = 15, afterwards: Callable[[], None] | None = None
+    main: Callable[[], int],
+    *,
+    patience: float = 6,
+    when_abandoned: float | None = None,
+    afterwards: Callable[[], None] | None = None,
 ) -> NoReturn:
     """Run `main` in a child process and leave with its exit code and no process of its tree behind.
 
     Whatever ends the child, kill -9 included: its orphans, which their own death signals have
     asked to stop, get `patience` seconds; then they are killed, whatever group or session they
-    moved to. If instead the guardian is killed, the child gets SIGTERM. `afterwards` runs last.
+    moved to. If the guardian is killed, the child gets SIGTERM. `afterwards` runs last.
+
+    A guardian that is told of its own parent's death (by its death signal) asks the child to stop;
+    with `when_abandoned` it kills it after so many seconds.
     """
+    parent = os.getppid()
     if sys.platform == "linux":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     arm = die_with_parent(signal.SIGTERM)
@@ -152,8 +160,16 @@ def run_guarded(
         arm()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         _become(main)
+
+    def forward(caught: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, caught)
+        if when_abandoned and os.getppid() != parent:
+            signal.setitimer(signal.ITIMER_REAL, when_abandoned)
+
+    signal.signal(signal.SIGALRM, lambda _caught, _frame: _kill_children())
     for number in STOP_SIGNALS:
-        signal.signal(number, lambda caught, _: _forward(child, caught))
+        signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     code = _reap_until(child)
     _end_orphans(patience)
@@ -183,11 +199,6 @@ def _exit_code(error: SystemExit) -> int:
         return error.code or 0
     sys.stderr.write(f"{error.code}\n")
     return 1
-
-
-def _forward(child: int, caught: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, caught)
 
 
 def _reap_until(child: int) -> int:

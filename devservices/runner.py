@@ -34,7 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "runledger"
 QUEUES = "default,sync,backup,restore"
 SETTINGS = "config.settings.development"
-WORKER_SOFT_SHUTDOWN_SECONDS = 5
+# Long enough for a task in hand to finish or be given back; every Ctrl-C waits for it.
+WORKER_SOFT_SHUTDOWN_SECONDS = 2
 
 
 class Runner:
@@ -75,7 +76,7 @@ class Runner:
         logins = self._run_to_end("demo", "demo_data")
         for program in self._programs():
             self.supervisor.start(program)
-        self.supervisor.wait_until("the web server", lambda: web_missing(self.port))
+        self.supervisor.wait_until("the app", lambda: web_missing(self.port), every=1)
         self._announce(logins)
 
     def _start_servers(self) -> None:

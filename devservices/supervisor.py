@@ -6,6 +6,7 @@ started it); only the copying of output has threads of its own.
 
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -58,7 +59,9 @@ class Program:
         """Start the command; its output goes to the console."""
         self.last_words.clear()
         self.started.append(time.monotonic())
-        self.process = spawn(self.command, output=subprocess.PIPE, env={**env, **self.env}, cwd=cwd)
+        self.process = spawn(
+            kept(self.command), output=subprocess.PIPE, env={**env, **self.env}, cwd=cwd
+        )
         threading.Thread(
             target=self._copy_output, args=(self.process, console), daemon=True
         ).start()
@@ -127,7 +130,10 @@ class Supervisor:
         """
         printed: list[str] = []
         process = spawn(
-            program.command, output=subprocess.PIPE, env={**self.env, **program.env}, cwd=self.cwd
+            kept(program.command),
+            output=subprocess.PIPE,
+            env={**self.env, **program.env},
+            cwd=self.cwd,
         )
         reader = threading.Thread(target=_collect, args=(process, printed.append), daemon=True)
         reader.start()
@@ -142,8 +148,17 @@ class Supervisor:
             raise ServiceError(f"{program.name} failed with code {process.returncode}:\n{words}")
         return printed
 
-    def wait_until(self, what: str, missing: Callable[[], str], *, patience: float = 60) -> None:
+    def wait_until(
+        self,
+        what: str,
+        missing: Callable[[], str],
+        *,
+        patience: float = 60,
+        every: float = TICK_SECONDS,
+    ) -> None:
         """Wait until `missing()` has nothing left to say, telling now and then what it says.
+
+        Asks again after `every` seconds.
 
         Raises:
             ServiceError: it still said something after `patience` seconds.
@@ -156,7 +171,7 @@ class Supervisor:
             if now - reminded > REMIND_SECONDS:
                 self.say(f"waiting for {what}: {reason}")
                 reminded = now
-            self.pause()
+            self.pause(every)
 
     def watch(self, changes: Callable[[], Iterable[Program]] = tuple) -> None:
         """Stay until it is time to end; restart the programs whose code `changes()` reports."""
@@ -172,16 +187,22 @@ class Supervisor:
         program.started.clear()
         self.start(program)
 
-    def pause(self) -> None:
+    def pause(self, seconds: float = TICK_SECONDS) -> None:
         """Let a moment pass.
 
         Raises:
             StopRequestedError: somebody asked everything to end.
             ServiceError: a service ended by itself; carries its exit code.
         """
+        deadline = time.monotonic() + seconds
+        self._look()
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, TICK_SECONDS))
+            self._look()
+
+    def _look(self) -> None:
         if self._stops_requested:
             raise StopRequestedError
-        time.sleep(TICK_SECONDS)
         for name, service in list(self.services.items()):
             if service.process and service.process.poll() is not None:
                 self._deal_with_end(name, service, service.process.returncode)
@@ -219,6 +240,11 @@ class ServiceEndedError(Exception):
         words = "".join(f"\n    {line}" for line in last_words)
         super().__init__(f"{name} ended with code {code}; stopping the rest." + words)
         self.exit_code = 128 - code if code < 0 else code or 1
+
+
+def kept(command: Sequence[str | Path]) -> list[str | Path]:
+    """The command, under a keeper that outlives us if need be, to end all that it started."""
+    return [sys.executable, "-m", "devservices.keeper", *command]
 
 
 def kill_group_of(program: Program) -> None:
