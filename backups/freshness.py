@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from backups.models import BackupSchedule, BackupSet
@@ -39,7 +39,7 @@ def freshness_of(workspace: Workspace) -> list[Freshness]:
     here = {"tenant": OuterRef("pk"), "workspace": OuterRef("workspace")}
     complete = BackupSet.objects.complete().filter(**here).order_by("-finished_at")
     waiting = BackupSchedule.objects.filter(**here, paused_at=None).order_by("next_run_at")
-    tenants = Tenant.objects.active().filter(workspace=workspace)
+    tenants: QuerySet[Tenant] = Tenant.objects.active().filter(workspace=workspace)
     annotated = tenants.annotate(
         last_complete_at=Subquery(complete.values("finished_at")[:1]),
         next_backup_at=Subquery(waiting.values("next_run_at")[:1]),

@@ -69,7 +69,7 @@ def ensure_version(workspace_id: int, content: Content) -> int:
     what nothing refers to, may take the row between the two statements, hence the loop.
     """
     place: list[int | str] = [workspace_id, content.content_hash]
-    rest = [content.normalised_hash, json.dumps(content.payload), content.size]
+    rest: list[int | str] = [content.normalised_hash, json.dumps(content.payload), content.size]
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
             cursor.execute(_INSERT, [*place, *rest])

@@ -22,7 +22,7 @@ from tenancy.models import Tenant, User
 from tests.backups.factories import BackupScheduleFactory
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 SECRET = "Pq8~stand-in.secret"
 SIZES = {
@@ -48,7 +48,7 @@ def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def graph(stand_in: SandboxProcess, settings: SettingsWrapper) -> Iterator[SandboxControl]:
+def graph(stand_in: SandboxProcess, settings: Settings) -> Iterator[SandboxControl]:
     """The control of the stand-in."""
     settings.GRAPH_STAND_IN_URL = stand_in.url
     settings.GRAPH_CA_BUNDLE = str(stand_in.ca)

@@ -263,11 +263,12 @@ def test_throttling_is_waited_for_and_shown(
 
     phases: list[str] = []
     original = active_run.ActiveRun.phase
-    monkeypatch.setattr(
-        active_run.ActiveRun,
-        "phase",
-        lambda self, text: (phases.append(text), original(self, text))[1],
-    )
+
+    def phase(run: active_run.ActiveRun, text: str) -> None:
+        phases.append(text)
+        original(run, text)
+
+    monkeypatch.setattr(active_run.ActiveRun, "phase", phase)
     graph.fault(schedule.tenant.external_id, "throttle", kind="compliance", retry_after=1, times=1)
 
     run = back_up(schedule)

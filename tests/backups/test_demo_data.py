@@ -22,13 +22,13 @@ from providers.sandbox.process import SandboxProcess
 from tenancy.models import Membership, Tenant, User
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def demo(settings: SettingsWrapper, tmp_path: Path) -> Path:
+def demo(settings: Settings, tmp_path: Path) -> Path:
     settings.DEBUG = True
     settings.BASE_DIR = tmp_path
     settings.GRAPH_STAND_IN_URL = ""
@@ -88,7 +88,7 @@ def test_its_backups_end_as_they_should(
     demo: Path,
     graph: SandboxControl,
     stand_in: SandboxProcess,
-    settings: SettingsWrapper,
+    settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.GRAPH_STAND_IN_URL = stand_in.url

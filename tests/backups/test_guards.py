@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -18,7 +20,7 @@ from tests.factories import TenantFactory, WorkspaceFactory
 pytestmark = pytest.mark.django_db
 
 
-def refused(sql: str, *params: object) -> str:
+def refused(sql: str, *params: int | None) -> str:
     """Run the statement, expect a refusal, and give its text."""
     with pytest.raises(DatabaseError) as refusal, transaction.atomic():
         with connection.cursor() as cursor:
@@ -131,7 +133,7 @@ def test_an_incomplete_item_says_why() -> None:
     assert "items_incomplete_says_why" in message
 
 
-def complete(made: BackupSet, **more: object) -> str:
+def complete(made: BackupSet, **more: Any) -> str:
     with pytest.raises(DatabaseError) as refusal, transaction.atomic():
         finish(made, **more)
     return str(refusal.value)

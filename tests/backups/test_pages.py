@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from backups.models import BackupSchedule, BackupSet
+from backups.models import BackupSchedule, BackupSet, SetStatus
 from backups.tick import tick
 from operations.models import OperationRun
 from tenancy.models import Tenant, TenantStatus, User, Workspace
@@ -40,7 +40,7 @@ def backup_set(nightly: BackupSchedule) -> BackupSet:
     )
     BackupItemFactory(backup_set=made, name="Block legacy", graph_id="1", version=version)
     BackupItemFactory(backup_set=made, name="Half read", missed=True)
-    return finish(made, "incomplete", item_count=2, incomplete_count=1)
+    return finish(made, SetStatus.INCOMPLETE, item_count=2, incomplete_count=1)
 
 
 def signed_in(client: Client, user: User) -> Client:

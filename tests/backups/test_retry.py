@@ -120,7 +120,8 @@ def test_the_work_of_a_worker_that_died_is_taken_over(
     retry: Repeat,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    original, stored = sets.store, []
+    original = sets.store
+    stored: list[str] = []
 
     def store_and_die(*args: object) -> str:
         if len(stored) == 4:

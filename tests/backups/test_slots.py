@@ -5,7 +5,7 @@ import time
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.slots import (
@@ -97,6 +97,7 @@ def test_two_times_that_a_gap_makes_one_fire_once() -> None:
     assert found == [utc(2026, 3, 29, 1)]
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     zone=st.sampled_from(
         [
@@ -124,14 +125,14 @@ def test_two_times_that_a_gap_makes_one_fire_once() -> None:
         ]
     ),
     start=st.datetimes(utc(2024, 1, 1).replace(tzinfo=None), utc(2028, 1, 1).replace(tzinfo=None)),
-    minutes=st.integers(0, 60 * 24 * 14),
+    minutes=st.integers(0, 60 * 24 * 8),
 )
 def test_where_one_starts_looking_does_not_matter(
     zone: str, cron: str, start: dt.datetime, minutes: int
 ) -> None:
     begin = start.replace(second=0, microsecond=0, tzinfo=dt.UTC)
     middle = begin + dt.timedelta(minutes=minutes)
-    end = begin + 15 * DAY
+    end = begin + 9 * DAY
 
     whole = slots_between(cron, zone, begin, end, 10_000)
 
@@ -172,6 +173,7 @@ def test_an_expression_that_fires_some_day_is_accepted(text: str) -> None:
     validate_cron(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789*/,-#LWAMONSU ²x", max_size=40))
 def test_any_text_is_accepted_or_refused_and_never_an_error(text: str) -> None:
     try:
