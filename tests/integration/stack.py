@@ -40,6 +40,12 @@ def eventually(
     raise AssertionError(f"{what} did not come true within {seconds} s")
 
 
+def _is_ready(worker: subprocess.Popen[bytes], log: Path) -> bool:
+    said = log.read_bytes()
+    assert worker.poll() is None, f"the worker ended at its start:\n{said.decode()[-3000:]}"
+    return b" ready." in said
+
+
 class Stack:
     """The processes of one test; all of them end with it."""
 
@@ -64,7 +70,7 @@ class Stack:
         queues = "default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
         process = self._celery(log, "worker", "-l", "INFO", *flags)
-        eventually(lambda: b" ready." in log.read_bytes(), what=f"the worker's start ({log})")
+        eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")
         return process
 
     def beat(self) -> subprocess.Popen[bytes]:
