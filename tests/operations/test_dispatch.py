@@ -319,6 +319,19 @@ def test_a_joined_request_sends_no_second_message(
     assert joined.published is None
 
 
+def test_a_batch_is_handed_over_however_large_it_is(
+    tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        results = OperationRunService().dispatch_many(
+            [a_request(tenant, at) for at in range(2_000)]
+        )
+
+    assert broker.waiting() == 2_000
+    assert all(result.published for result in results)
+    assert set(told(results[-1].run)) == {"created"}
+
+
 def assert_it_waits_for_the_relay(run: OperationRun) -> None:
     run.refresh_from_db()
     assert run.status == RunStatus.QUEUED
