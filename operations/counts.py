@@ -66,6 +66,6 @@ def checked_increments(increments: Mapping[str, int]) -> dict[str, int]:
     for key, value in increments.items():
         if key not in COUNT_KEYS:
             raise ValueError(f"“{key}” is not a count; known are {', '.join(COUNT_KEYS)}.")
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        if type(value) is not int or not 0 <= value <= MAX_COUNT:
             raise ValueError(f"The count “{key}” takes a non-negative integer, not {value!r}.")
     return dict(increments)
