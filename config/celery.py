@@ -1,10 +1,9 @@
-"""The Celery app, its queues and the ticks of beat."""
+"""The Celery app, and the ticks of beat."""
 
 import os
 
 from celery import Celery
 from celery.signals import task_prerun
-from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
@@ -13,9 +12,6 @@ app = Celery("runledger")
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-QUEUES = ("default", "sync", "backup", "restore")
-app.conf.task_queues = [Queue(name) for name in QUEUES]
 
 
 def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:

@@ -11,6 +11,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
 
 # Django's admin and generic views are typed; this lets them carry their type at run time too.
 django_stubs_ext.monkeypatch()
@@ -173,7 +174,11 @@ RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=0.2)
 
 # --- Celery ---------------------------------------------------------------------------------------
+QUEUES = ("default", "sync", "backup", "restore")
+# Each with a routing key of its own: queues that share one get a copy of every message.
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in QUEUES]
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
 CELERY_TASK_ACKS_LATE = True
 # Safe because a run is claimed at most once: a message that comes back finds nothing to claim.
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

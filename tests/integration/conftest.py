@@ -48,7 +48,6 @@ def stack(
         broker.url,
         GRAPH_STAND_IN_URL=graph.url,
         GRAPH_CA_BUNDLE=str(graph.ca),
-        GRAPH_CONDITIONAL_ACCESS_PER_SECOND="50",
     )
     yield stack
     stack.stop()

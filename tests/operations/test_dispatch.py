@@ -296,14 +296,15 @@ def test_the_next_slot_fires_after_the_first_has_ended(
 # --- the broker -----------------------------------------------------------------------------------
 
 
-def test_a_dispatched_run_waits_in_the_queue_of_its_type(
+def test_a_dispatched_run_waits_in_the_queue_of_its_type_and_in_no_other(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         result = dispatch(tenant)
 
     result.run.refresh_from_db()
-    assert broker.waiting("backup") == 1
+    queues = {queue: broker.waiting(queue) for queue in ("default", "sync", "backup", "restore")}
+    assert queues == {"default": 0, "sync": 0, "backup": 1, "restore": 0}
     assert result.run.published_at is not None
     assert result.run.publish_attempts == 1
 
