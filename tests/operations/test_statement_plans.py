@@ -41,7 +41,7 @@ def ledger(tenant: Tenant) -> Tenant:
         cursor.execute(
             FILL, {"workspace": tenant.workspace_id, "tenant": tenant.pk, "rows": ENDED_ROWS}
         )
-    OperationRunService().ensure_runs([a_request(tenant, at) for at in range(100_000, 100_500)])
+    OperationRunService().ensure_runs([a_request(tenant, at) for at in range(100_000, 100_020)])
     a_running_run(tenant, 200_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE operation_runs")
@@ -129,11 +129,21 @@ def look_up(request: RunRequest) -> set[str]:
     return scans_of(dispatch._WINNERS, [dispatch._as_json({0: request.row()})])
 
 
-def test_joining_a_run_looks_it_up_by_identity(ledger: Tenant) -> None:
+#: Small however long the history is; which of them is cheapest depends on how much is active.
+PARTIAL = {
+    "runs_one_active_per_tenant_identity",
+    "runs_one_active_per_workspace_identity",
+    "runs_slot_fires_once",
+    "runs_tenant_active",
+    "runs_ws_active",
+}
+
+
+def test_joining_a_run_never_reads_the_history(ledger: Tenant) -> None:
     scans = look_up(a_request(ledger, 100_001))
 
-    assert "the whole table" not in scans
-    assert scans >= {"runs_one_active_per_tenant_identity", "runs_slot_fires_once"}
+    assert scans <= PARTIAL
+    assert "runs_slot_fires_once" in scans
 
 
 def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:
