@@ -10,7 +10,13 @@ from django.db.models import ProtectedError
 from operations.models import OperationRun
 from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, User, Workspace
-from tests.factories import OperationRunFactory, TenantFactory, UserFactory, WorkspaceFactory, member
+from tests.factories import (
+    OperationRunFactory,
+    TenantFactory,
+    UserFactory,
+    WorkspaceFactory,
+    member,
+)
 
 
 @pytest.fixture
@@ -34,7 +40,9 @@ def test_strangers_see_none_of_it(
 
 
 @pytest.mark.parametrize("model", [Workspace, Tenant, OperationRun])
-@pytest.mark.parametrize("flags", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}])
+@pytest.mark.parametrize(
+    "flags", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}]
+)
 def test_the_inactive_and_staff_without_a_role_see_none_of_it(
     run: OperationRun, workspace: Workspace, model: type[Tenant], flags: dict[str, bool]
 ) -> None:
