@@ -90,9 +90,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         ),
     )
     type = _menu("Type", _types, "Any type")
-    tenant = TenantFilter(
-        label="Tenant", widget=forms.Select({"class": "form-select"})
-    )
+    tenant = TenantFilter(label="Tenant", widget=forms.Select({"class": "form-select"}))
     status = _menu("Status", RunStatus.choices, "Any status")
     outcome = _menu("Outcome", OUTCOMES, "Any outcome")
     since = _date("From", "by_since")

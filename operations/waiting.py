@@ -9,12 +9,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from operations.catalog import OperationCatalog
-from operations.durations import ago, duration_text
+from operations.durations import ago
 from operations.models import OperationRun
 from operations.states import RunStatus
 
 #: Counting further would tell nobody more.
 MANY = 100
+A_WHILE = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -47,22 +48,26 @@ def why_waiting(facts: Waiting, now: dt.datetime | None = None) -> str:
     now = now or timezone.now()
     if facts.published_at is None:
         return f"{_not_handed_over(facts, now)} Nothing is lost: it is sent until it is taken."
-    since = ago((now - facts.published_at).total_seconds())
-    text = f"It was handed to the queue “{facts.queue}” {since}"
+    text = f"It was handed to the queue “{facts.queue}”{_since(now - facts.published_at)}"
     if facts.ahead:
         return f"{text}; {_ahead_text(facts.ahead)} ahead of it there."
     text = f"{text}, and no worker has taken it yet."
-    if (now - facts.published_at) > dt.timedelta(minutes=1):
+    if now - facts.published_at >= A_WHILE:
         text += f" Check that a worker listens to “{facts.queue}” and is not busy."
     return text
+
+
+def _since(age: dt.timedelta) -> str:
+    """Whole minutes, and none at first: a sentence that ticks would be read out again and again."""
+    return f" {ago(age.total_seconds())}" if age >= A_WHILE else ""
 
 
 def _not_handed_over(facts: Waiting, now: dt.datetime) -> str:
     text = "It is recorded, but the queue has not taken it yet"
     if facts.attempts:
         text += f" ({facts.attempts} {'try' if facts.attempts == 1 else 'tries'} so far)"
-    if facts.next_publish_at and facts.next_publish_at > now:
-        text += f"; the next try is in {duration_text(facts.next_publish_at - now)}"
+    if facts.next_publish_at and facts.next_publish_at - now >= A_WHILE:
+        text += f"; the next try is {ago((now - facts.next_publish_at).total_seconds())}"
     return f"{text}."
 
 

@@ -13,13 +13,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from tenancy.forms import SignInForm
 from tenancy.http import Request, action, page
 from tenancy.models import Workspace
 
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 60 * 60
 
-sign_in = LoginView.as_view(redirect_authenticated_user=True)
+sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
 
 class SignOut(LogoutView):

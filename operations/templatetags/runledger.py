@@ -73,6 +73,20 @@ def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
     )
 
 
+@register.simple_tag(takes_context=True)
+def query(context: Context, **changes: Any) -> str:
+    """This page's query with some parameters changed; those without a value are left out.
+
+    What a live section adds for itself (`part`, `seen`) is never part of a link.
+    """
+    kept = context["request"].GET.copy()
+    for name, value in {"part": None, "seen": None, **changes}.items():
+        kept.pop(name, None)
+        if value not in (None, ""):
+            kept[name] = str(value)
+    return f"?{kept.urlencode()}"
+
+
 @register.filter
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""

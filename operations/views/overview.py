@@ -20,7 +20,7 @@ def overview(request: Request, slug: str) -> HttpResponse:
         {"template": template, "context": context}
         for template, context in panels_for(request, workspace)
     ]
-    context = {"workspace": workspace, "panels": panels}
+    context = {"workspace": workspace, "columns": [panels[0::2], panels[1::2]]}
     section = live_section(
         request, "panels", "operations/_panels.html", context, seconds=POLL_SECONDS
     )
