@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
-from config.celery import QUEUES
+from config.celery import app
 from operations import catalog, handlers
 from operations.catalog import OperationCatalog, Queue, Retry
 from operations.checks import every_type_is_registered
@@ -102,4 +102,4 @@ def test_the_broker_never_hands_out_running_work_again(run_type: OperationRunTyp
 
 
 def test_workers_know_every_queue_of_the_catalogue() -> None:
-    assert set(QUEUES) == {queue.value for queue in Queue}
+    assert {queue.name for queue in app.conf.task_queues} == {queue.value for queue in Queue}
