@@ -1,0 +1,131 @@
+"""Backups in Django admin: schedules can be changed, history cannot."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from backups.models import BackupSchedule
+from operations.models import OperationRun
+from tenancy.models import Tenant, User
+from tests.backups.factories import BackupItemFactory, BackupScheduleFactory
+from tests.factories import TenantFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def support(client: Client) -> User:
+    user: User = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+def form_of(tenant: Tenant, /, **more: object) -> dict[str, object]:
+    return {
+        "workspace": tenant.workspace_id,
+        "tenant": tenant.pk,
+        "name": "Nightly",
+        "cron": "30 2 * * *",
+        "timezone": "Europe/Berlin",
+        "kinds": ["compliance", "conditional_access"],
+        "retention_keep_sets": 3,
+        "retention_keep_days": 30,
+        "misfire_policy": "skip",
+        "misfire_grace": "01:00:00",
+    } | more
+
+
+def test_support_creates_a_schedule(client: Client, support: User, tenant: Tenant) -> None:
+    answer = client.post(reverse("admin:backups_backupschedule_add"), form_of(tenant))
+
+    assert answer.status_code == 302, answer.context["errors"]
+    made = BackupSchedule.objects.get()
+    assert made.kinds == ["compliance", "conditional_access"]
+    assert made.next_run_at
+
+
+def test_support_changes_a_schedule(client: Client, support: User, tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    address = reverse("admin:backups_backupschedule_change", args=[schedule.pk])
+
+    client.post(address, form_of(tenant, cron="0 5 * * *"))
+
+    schedule.refresh_from_db()
+    assert (schedule.cron, schedule.name) == ("0 5 * * *", "Nightly")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("cron", "0 0 31 2 *", "cron expression"),
+        ("timezone", "Mars/Olympus", "time zone"),
+        ("kinds", [], "required"),
+        ("retention_keep_sets", 0, "schedules_keep_something"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_reason(
+    client: Client, support: User, tenant: Tenant, *, field: str, value: object, complaint: str
+) -> None:
+    answer = client.post(
+        reverse("admin:backups_backupschedule_add"), form_of(tenant, **{field: value})
+    )
+
+    assert complaint in answer.content.decode()
+    assert not BackupSchedule.objects.exists()
+
+
+def test_a_tenant_of_another_workspace_is_refused(
+    client: Client, support: User, tenant: Tenant
+) -> None:
+    elsewhere = TenantFactory()
+
+    answer = client.post(
+        reverse("admin:backups_backupschedule_add"), form_of(tenant, tenant=elsewhere.pk)
+    )
+
+    assert "belongs to another workspace" in answer.content.decode()
+
+
+@pytest.mark.parametrize("action", ["run_now", "pause", "resume"])
+def test_the_actions_go_through_the_service(
+    client: Client, support: User, tenant: Tenant, action: str
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+
+    answer = client.post(
+        reverse("admin:backups_backupschedule_changelist"),
+        {"action": action, "_selected_action": [schedule.pk]},
+        follow=True,
+    )
+
+    schedule.refresh_from_db()
+    assert answer.status_code == 200
+    assert schedule.is_paused is (action == "pause")
+    assert OperationRun.objects.exists() is (action == "run_now")
+
+
+@pytest.mark.parametrize("model", ["backupset", "backupitem", "policyversion"])
+def test_what_was_read_is_looked_at_and_never_changed(
+    client: Client, support: User, model: str
+) -> None:
+    item = BackupItemFactory()
+    pk = {
+        "backupset": item.backup_set_id,
+        "backupitem": item.pk,
+        "policyversion": item.version_id,
+    }[model]
+
+    looked = [
+        client.get(reverse(f"admin:backups_{model}_changelist"), {"q": "x"}).status_code,
+        client.get(reverse(f"admin:backups_{model}_change", args=[pk])).status_code,
+    ]
+    touched = [
+        client.post(reverse(f"admin:backups_{model}_change", args=[pk])).status_code,
+        client.post(reverse(f"admin:backups_{model}_delete", args=[pk])).status_code,
+        client.post(reverse(f"admin:backups_{model}_add")).status_code,
+    ]
+
+    assert looked == [200, 200]
+    assert touched == [403, 403, 403]
