@@ -71,8 +71,10 @@ class Runner:
 
     def _bring_up(self) -> None:
         self._start_servers()
+        self.supervisor.say("bringing the database up to date")
         self._run_to_end("migrate", "migrate", "--no-input", "--verbosity", "1")
         self._start_graph()
+        self.supervisor.say("making the demonstration data")
         logins = self._run_to_end("demo", "demo_data")
         for program in self._programs():
             self.supervisor.start(program)

@@ -153,7 +153,7 @@ class Supervisor:
         what: str,
         missing: Callable[[], str],
         *,
-        patience: float = 60,
+        patience: float = 120,
         every: float = TICK_SECONDS,
     ) -> None:
         """Wait until `missing()` has nothing left to say, telling now and then what it says.
