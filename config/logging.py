@@ -27,6 +27,13 @@ def redact(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class NotTheHealthCheck(logging.Filter):
+    """Drops the line about an answer that whoever polls `/healthz` has read already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().endswith(": /healthz")
+
+
 def configure_logging(*, json: bool, level: str) -> None:
     """Send all logging, ours and the libraries', to standard error in one shape."""
     renderer: Any = (
@@ -53,9 +60,11 @@ def configure_logging(*, json: bool, level: str) -> None:
                     "foreign_pre_chain": SHARED,
                 }
             },
+            "filters": {"not_the_health_check": {"()": NotTheHealthCheck}},
             "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["console"], "level": level},
             "loggers": {
+                "django.request": {"filters": ["not_the_health_check"]},
                 "django.server": {"level": "WARNING"},
                 "httpx2": {"level": "WARNING"},
                 "httpcore2": {"level": "WARNING"},

@@ -7,6 +7,7 @@ and nobody waits for it long.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -87,8 +88,9 @@ def send_all(wakeups: Iterable[Wakeup]) -> None:
             )
 
 
+@functools.cache
 def warm_up() -> None:
-    """Load what publishing needs, so that the first request after a start does not wait for it."""
+    """Load what publishing needs, once in a process; that takes longer than anybody may wait."""
     current_app.finalize()
     with current_app.connection_for_write() as broker:
         broker.get_transport_cls()
@@ -107,6 +109,7 @@ os.register_at_fork(after_in_child=_new_publisher)
 
 def publish(wakeups: Sequence[Wakeup]) -> bool:
     """Hand runs to the broker and note on each how that went; False: the relay will try again."""
+    warm_up()
     wait = settings.PUBLISH_WAIT_SECONDS + len(wakeups) * SECONDS_PER_MESSAGE
     taken = _publisher.publish(wakeups, wait=wait)
     run_ids = [run_id for run_id, _ in wakeups]
