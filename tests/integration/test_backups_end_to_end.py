@@ -38,13 +38,13 @@ def codes(run: OperationRun) -> set[str]:
 
 
 def test_a_schedule_fires_by_itself_and_ends_succeeded(customer: Customer, stack: Stack) -> None:
-    due = timezone.now().replace(second=0, microsecond=0)
-    BackupSchedule.objects.filter(pk=customer.schedule.pk).update(
-        cron="* * * * *", next_run_at=due, spread_seconds=0
-    )
-
     stack.worker()
     stack.beat()
+
+    due = timezone.now().replace(second=0, microsecond=0)
+    BackupSchedule.objects.filter(pk=customer.schedule.pk).update(
+        cron="0 0 1 1 *", next_run_at=due, spread_seconds=0
+    )
 
     fired = eventually(lambda: OperationRun.objects.first(), what="the firing of the slot")
     run = ended(fired.pk)
