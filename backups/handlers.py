@@ -30,9 +30,7 @@ def repeat_failed(run: ActiveRun) -> None:
 
     Where the earlier backup left no set, it is a whole backup.
     """
-    schedule = _schedule_of(run)
-    sets.close_abandoned(schedule)
-    _read(run, schedule, parent=_set_of_earlier(run))
+    _read(run, _schedule_of(run), parent=_set_of_earlier(run))
 
 
 def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:

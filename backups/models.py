@@ -19,6 +19,7 @@ from django.utils import timezone
 from backups import kinds, slots
 from operations.models import OperationRun
 from operations.reasons import get_reason
+from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -32,8 +33,10 @@ class MisfirePolicy(models.TextChoices):
 
 class BackupScheduleQuerySet(WorkspaceScopedQuerySet["BackupSchedule"]):
     def with_scope(self) -> Self:
-        """With the workspace and the tenant, which every page of a schedule shows."""
-        return self.select_related("workspace", "tenant")
+        """With the workspace, the tenant and its default connection."""
+        defaults = ProviderConnection.objects.defaults().filter(tenant=models.OuterRef("tenant"))
+        scoped = self.select_related("workspace", "tenant")
+        return scoped.annotate(default_connection_id=models.Subquery(defaults.values("pk")[:1]))
 
 
 class BackupSchedule(models.Model):
@@ -84,6 +87,9 @@ class BackupSchedule(models.Model):
     pause_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+
+    #: The tenant's, where `with_scope` has looked it up.
+    default_connection_id: int | None = None
 
     objects = BackupScheduleQuerySet.as_manager()
 

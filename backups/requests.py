@@ -30,6 +30,8 @@ def run_now_request(schedule: BackupSchedule, by: User) -> RunRequest:
 
 
 def _common(schedule: BackupSchedule, **context: Any) -> dict[str, Any]:
+    if schedule.default_connection_id:
+        context["provider_connection_id"] = schedule.default_connection_id
     return {
         "workspace": schedule.workspace,
         "tenant": schedule.tenant,

@@ -95,7 +95,8 @@ def back_up(operator: User) -> Callable[[BackupSchedule], OperationRun]:
     """Back a schedule up here and now; the run as it ended."""
 
     def run(schedule: BackupSchedule) -> OperationRun:
-        return executed(services.run_now(schedule, operator).run)
+        scoped = BackupSchedule.objects.with_scope().get(pk=schedule.pk)
+        return executed(services.run_now(scoped, operator).run)
 
     return run
 

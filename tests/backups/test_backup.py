@@ -364,6 +364,8 @@ def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
     run = back_up(schedule)
 
     links = {link.kind: link for link in OperationRunLinks.related(run, reader)}
+    connection = schedule.tenant.connections.get()
+    assert run.context["provider_connection_id"] == connection.pk
 
     assert links["backup_schedule"].url == f"/w/contoso/schedules/{schedule.pk}/"
     assert links["backup_set"].url == f"/w/contoso/backup-sets/{the_set_of(run).pk}/"

@@ -63,8 +63,7 @@ def test_a_content_is_found_again_and_is_another_workspaces_own() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_storing_and_letting_go_at_once_loses_nothing() -> None:
     """Eight backups store the same few contents while retention deletes what nobody refers to."""
-    sets = [BackupSetFactory() for _ in range(1)]
-    backup_set, done = sets[0], threading.Event()
+    backup_set, done = BackupSetFactory(), threading.Event()
 
     def store(writer: int) -> None:
         try:
