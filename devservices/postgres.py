@@ -96,7 +96,8 @@ class Postgres:
 
     def remove(self) -> None:
         """Delete the stopped server's data."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        moved = self.account is Account.NOBODY
+        shutil.rmtree(self.folder.parent if moved else self.folder, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _init_cluster(self) -> None:
