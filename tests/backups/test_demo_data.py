@@ -84,6 +84,25 @@ def test_without_a_stand_in_it_says_so_and_goes_on(demo: Path) -> None:
     assert Tenant.objects.count() == 6
 
 
+def test_a_credential_that_cannot_be_read_is_replaced(
+    demo: Path,
+    graph: SandboxControl,
+    stand_in: SandboxProcess,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.GRAPH_STAND_IN_URL = stand_in.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    run()
+    one, other = ProviderConnection.objects.all()[:2]
+    foreign = ProviderConnection.objects.filter(pk=one.pk)
+    foreign.update(encrypted_credential=other.encrypted_credential)
+
+    run()
+
+    assert ProviderConnection.objects.get(pk=one.pk).credential() != other.credential()
+
+
 def test_its_backups_end_as_they_should(
     demo: Path,
     graph: SandboxControl,

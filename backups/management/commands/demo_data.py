@@ -18,6 +18,7 @@ from backups.demo import PEOPLE, STAFF, TENANTS, WORKSPACE, DemoTenant
 from backups.models import BackupSchedule
 from operations.reasons import Blocked
 from providers.clouds import Cloud
+from providers.crypto import CredentialUnreadable
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl, SandboxError
 from providers.sandbox.resources import READ_PERMISSIONS
@@ -169,7 +170,7 @@ def register(control: SandboxControl, wish: DemoTenant, tenant: Tenant) -> None:
     control.add_tenant(
         tenant.external_id,
         connection.client_id,
-        connection.credential(),
+        secret_of(connection),
         name=tenant.name,
         sizes=wish.sizes,
         permissions=granted,
@@ -177,3 +178,12 @@ def register(control: SandboxControl, wish: DemoTenant, tenant: Tenant) -> None:
     if wish.fault:
         control.clear(tenant.external_id)
         control.fault(tenant.external_id, wish.fault)
+
+
+def secret_of(connection: ProviderConnection) -> str:
+    """The connection's secret; a new one if it was stored with a key that is gone."""
+    try:
+        return connection.credential()
+    except CredentialUnreadable:
+        connection.set_credential(secrets.token_urlsafe(24))
+        return connection.credential()
