@@ -96,10 +96,13 @@ def capped_count(runs: QuerySet[OperationRun], cap: int = COUNT_CAP) -> str:
     return f"{cap:,}+" if counted > cap else f"{counted:,}"
 
 
+def older_than(runs: OperationRunQuerySet, place: Place) -> OperationRunQuerySet:
+    """The runs on the other side of a place."""
+    return runs.filter(LessThan(_ROW, _values(place)))
+
+
 def _page_after(runs: OperationRunQuerySet, place: Place | None, size: int) -> Page:
-    if place:
-        runs = runs.filter(LessThan(_ROW, _values(place)))
-    rows = list(runs.newest_first()[: size + 1])
+    rows = list((older_than(runs, place) if place else runs).newest_first()[: size + 1])
     shown = rows[:size]
     return Page(
         shown,

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -26,7 +25,7 @@ sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticat
 class SignOut(LogoutView):
     """Ends the session and says so on the sign-in page."""
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> TemplateResponse:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().post(request, *args, **kwargs)
         messages.success(request, "You have signed out.")
         return response

@@ -8,13 +8,14 @@ import io
 from itertools import chain
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.paging import BadCursor, Place, page_of
+from operations.paging import BadCursor, Place, capped_count, older_than, page_of
 from operations.views import listing
-from operations.views.timeout import TookTooLong
+from operations.views.timeout import TookTooLong, statement_timeout
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
 from tests.factories import MembershipFactory, OperationRunFactory, TenantFactory, WorkspaceFactory
@@ -217,6 +218,19 @@ def test_a_cursor_survives_its_way_through_an_address():
     assert Place.parse(place.cursor()) == place
 
 
+def test_a_later_page_is_found_by_the_index_and_not_by_walking(page, tenant, operator):
+    place = Place.of(OperationRunFactory(tenant=tenant))
+    runs = OperationRun.objects.visible_to(operator).filter(workspace=tenant.workspace)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = older_than(runs, place).newest_first()[:51].explain()
+
+    assert "ROW(created_at, id) < ROW(" in plan
+    assert "Index Cond" in plan
+    assert "Sort" not in plan
+
+
 def test_the_filter_stays_on_the_next_page(page, tenant):
     OperationRunFactory.create_batch(51, tenant=tenant, failed=True)
 
@@ -277,18 +291,12 @@ def test_a_list_that_takes_too_long_says_narrow_the_filter(page, tenant, monkeyp
 
 
 def test_a_statement_is_stopped_when_its_time_is_up(db):
-    from django.db import connection
-
-    from operations.views.timeout import statement_timeout
-
     with pytest.raises(TookTooLong), statement_timeout(0.05), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(5)")
 
 
 def test_a_count_of_many_is_capped(page, tenant, monkeypatch):
     OperationRunFactory.create_batch(4, tenant=tenant)
-    from operations.paging import capped_count
-
     assert capped_count(OperationRun.objects.all(), cap=3) == "3+"
     assert capped_count(OperationRun.objects.all(), cap=4) == "4"
 

@@ -1,0 +1,168 @@
+"""What moves: runs that get on while one looks, the keyboard, the colours, and no JavaScript."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from tenancy.capabilities import Role
+from tenancy.models import Tenant
+from tests.browser.conftest import Complaints, keep_picture, sign_in
+from tests.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def fabrikam() -> Tenant:
+    """A tenant of `contoso`, which olga manages."""
+    contoso = WorkspaceFactory(name="Contoso Services", slug="contoso")
+    member(contoso, Role.MANAGER, username="olga")
+    tenant: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
+    return tenant
+
+
+def test_the_bar_moves_and_the_end_is_seen_without_a_reload(
+    open_context: Any, complaints: Complaints, fabrikam: Tenant
+):
+    run = OperationRunFactory(tenant=fabrikam, running=True)
+    page = open_context().new_page()
+    complaints.watch(page)
+    sign_in(page, "olga")
+    page.goto(f"/runs/{run.pk}/")
+    bar = page.get_by_role("progressbar", name="Items done")
+    expect(bar).to_have_attribute("value", "12")
+
+    OperationRunService().increment_summary_counts(run.pk, processed=8, succeeded=8)
+    expect(bar).to_have_attribute("value", "20")
+    OperationRunService().increment_summary_counts(run.pk, processed=20, succeeded=20)
+    OperationRunService().complete(run.pk)
+    expect(page.get_by_role("heading", name="succeeded in part")).to_be_visible()
+
+    expect(page.locator("[hx-trigger]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_new_run_appears_on_the_list_by_itself(
+    open_context: Any, complaints: Complaints, fabrikam: Tenant
+):
+    OperationRunFactory(tenant=fabrikam, running=True)
+    page = open_context().new_page()
+    complaints.watch(page)
+    sign_in(page, "olga")
+    page.goto("/w/contoso/runs/")
+    rows = page.locator("tr[data-row]")
+    expect(rows).to_have_count(1)
+
+    OperationRunFactory(tenant=fabrikam, type="backup_schedule.retry")
+
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("Backup retry")
+    assert complaints == []
+
+
+def test_times_tick_by_the_servers_clock(open_context: Any, fabrikam: Tenant):
+    OperationRunFactory(
+        tenant=fabrikam, succeeded=True, created_at=timezone.now() - dt.timedelta(seconds=30)
+    )
+    page = open_context().new_page()
+    page.add_init_script("Date.now = () => 0")
+    sign_in(page, "olga")
+    page.goto("/w/contoso/runs/")
+    first = page.locator("tr[data-row] time").first.inner_text()
+
+    expect(page.locator("tr[data-row] time").first).not_to_have_text(first)
+
+    assert page.locator("tr[data-row] time").first.inner_text().endswith("s ago")
+
+
+def test_the_keyboard_reaches_filter_rows_and_help(open_context: Any, fabrikam: Tenant):
+    runs = OperationRunFactory.create_batch(3, tenant=fabrikam, succeeded=True)
+    page = open_context().new_page()
+    sign_in(page, "olga")
+    page.goto("/w/contoso/runs/")
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(f"#run-{runs[1].pk}")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Tenant, initiator or run number")).to_be_focused()
+
+
+def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
+    run = OperationRunFactory(tenant=fabrikam, running=True)
+    page = open_context().new_page()
+    sign_in(page, "olga")
+    page.goto(f"/runs/{run.pk}/")
+
+    page.get_by_role("button", name="Cancel run").click()
+
+    expect(page.get_by_role("heading", name="was asked to stop by olga")).to_be_visible()
+    expect(page.get_by_text("Stopping is not a rollback")).to_be_visible()
+
+
+def test_colours_follow_the_system_until_somebody_chooses(open_context: Any, fabrikam: Tenant):
+    page = open_context(color_scheme="dark").new_page()
+    sign_in(page, "olga")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+    page.locator(".user-menu summary").click()
+    keep_picture(page, "menu-dark")
+    page.get_by_role("button", name="Light").click()
+
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    page.goto("/runs/")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+
+
+def test_everything_works_without_javascript(open_context: Any, fabrikam: Tenant):
+    failed = OperationRunFactory(tenant=fabrikam, failed=True)
+    OperationRunFactory(tenant=fabrikam, succeeded=True)
+    page = open_context(java_script_enabled=False).new_page()
+    sign_in(page, "olga")
+
+    page.goto("/w/contoso/runs/")
+    page.get_by_label("Outcome").select_option("failed")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.get_by_role("link", name="Backup now").click()
+    page.get_by_role("button", name="Acknowledge").click()
+
+    expect(page.get_by_text("Acknowledged by olga")).to_be_visible()
+    assert OperationRun.objects.get(pk=failed.pk).acknowledged_by is not None
+
+
+def test_an_unreachable_server_is_said_to_be_unreachable(open_context: Any, fabrikam: Tenant):
+    run = OperationRunFactory(tenant=fabrikam, running=True)
+    context = open_context()
+    page = context.new_page()
+    sign_in(page, "olga")
+    page.goto(f"/runs/{run.pk}/")
+
+    context.set_offline(True)
+    expect(page.get_by_text("cannot reach Runledger")).to_be_visible()
+    context.set_offline(False)
+
+    expect(page.get_by_text("cannot reach Runledger")).to_be_hidden()
+
+
+def test_htmx_keeps_to_its_narrow_settings(open_context: Any, fabrikam: Tenant):
+    page = open_context().new_page()
+    sign_in(page, "olga")
+
+    settings = page.evaluate("htmx.config")
+
+    assert settings["allowEval"] is False
+    assert settings["selfRequestsOnly"] is True
+    assert settings["includeIndicatorStyles"] is False
+    assert settings["historyCacheSize"] == 0
