@@ -6,10 +6,17 @@ import datetime as dt
 
 from django.utils import timezone
 
+from backups.models import SetStatus
 from operations.models import EventLevel, OperationRun
-from operations.states import ItemOutcome
+from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    finish,
+)
 from tests.factories import (
     MembershipFactory,
     OperationRunEventFactory,
@@ -62,7 +69,6 @@ def furnish() -> dict[str, OperationRun]:
             TenantFactory(workspace=contoso, name=HOSTILE), failed=True, initiator_name=HOSTILE
         ),
     }
-    _items(runs["partial"])
     _items(runs["running"])
     return runs
 
@@ -93,7 +99,19 @@ def _partial(tenant: Tenant) -> OperationRun:
         ),
         failure("service_unavailable", "Microsoft Graph did not answer.", 1, item="Baseline"),
     ]
-    return _run(tenant, partial=True, failure_summary=failures)
+    run = _run(tenant, running=True, failure_summary=failures)
+    _items(run)
+    counts = {"total": 40, "processed": 40, "succeeded": 36, "failed": 3, "skipped": 1}
+    return end(run, RunOutcome.PARTIALLY_SUCCEEDED, summary_counts=counts)
+
+
+def end(run: OperationRun, outcome: RunOutcome, **columns: object) -> OperationRun:
+    """The run, ended; its items have to be there by now."""
+    OperationRun.objects.filter(pk=run.pk).update(
+        status=RunStatus.COMPLETED, outcome=outcome, completed_at=timezone.now(), **columns
+    )
+    run.refresh_from_db()
+    return run
 
 
 def _items(run: OperationRun) -> None:
@@ -126,3 +144,29 @@ def _yesterday(workspace: Workspace) -> None:
                 acknowledged_at=now if trait == "partial" and hour > 5 else None,
                 type="backup_schedule.run_now",
             )
+
+
+def furnish_backups() -> dict[str, str]:
+    """A schedule, a paused one and their sets in `contoso`; the addresses of their pages."""
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
+    now = timezone.now()
+    nightly = BackupScheduleFactory(
+        tenant=fabrikam, name="Nightly", due=now + dt.timedelta(hours=8), timezone="Europe/Berlin"
+    )
+    BackupScheduleFactory(tenant=fabrikam, name="Hourly, while the migration lasts", paused=True)
+    complete = BackupSetFactory(schedule=nightly)
+    item = BackupItemFactory(backup_set=complete, name="Require MFA for admins")
+    finish(complete, item_count=1)
+    partial = BackupSetFactory(schedule=nightly)
+    BackupItemFactory(backup_set=partial, name="Windows baseline", kind="settings_catalog")
+    BackupItemFactory(backup_set=partial, missed=True)
+    finish(partial, SetStatus.INCOMPLETE, item_count=2, incomplete_count=1)
+    return {
+        "schedules": "/w/contoso/schedules/",
+        "schedule": nightly.get_absolute_url(),
+        "sets": "/w/contoso/backup-sets/",
+        "set-complete": complete.get_absolute_url(),
+        "set-incomplete": partial.get_absolute_url(),
+        "item": item.get_absolute_url(),
+        "overview-fresh": "/w/contoso/",
+    }

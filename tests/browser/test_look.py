@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
-from tests.browser.pages import furnish
+from tests.browser.pages import furnish, furnish_backups
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -35,50 +35,64 @@ def scrolls_sideways(page: Any) -> bool:
     return bool(width > 0)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_page_looks_right(open_context: Any, complaints: Complaints, look: str):
-    runs = furnish()
-    page = open_context(**LOOKS[look]).new_page()
+class Inspection:
+    """Goes from page to page, keeps pictures, and collects what is wrong with them."""
+
+    def __init__(self, page: Any, look: str) -> None:
+        self.page = page
+        self.look = look
+        self.problems: dict[str, Any] = {}
+
+    def visit(self, name: str, address: str) -> None:
+        self.page.goto(address)
+        keep_picture(self.page, f"{name}-{self.look}")
+        if found := serious(self.page):
+            self.problems[name] = found
+        if scrolls_sideways(self.page):
+            self.problems[f"{name} scrolls sideways"] = True
+
+
+@pytest.fixture(params=LOOKS)
+def inspection(request: Any, open_context: Any, complaints: Complaints) -> Inspection:
+    page = open_context(**LOOKS[request.param]).new_page()
     complaints.watch(page)
-    problems: dict[str, Any] = {}
+    return Inspection(page, request.param)
 
-    def check(name: str, address: str) -> None:
-        page.goto(address)
-        page.wait_for_load_state("load")
-        keep_picture(page, f"{name}-{look}")
-        if found := serious(page):
-            problems[name] = found
-        if scrolls_sideways(page):
-            problems[f"{name} scrolls sideways"] = True
 
-    check("login", "/sign-in/")
-    sign_in(page, "olga")
-    check("overview", "/w/contoso/")
-    check("overview-empty", "/w/northwind/")
-    check("runs", "/w/contoso/runs/")
-    check("runs-all", "/runs/?view=attention")
-    check("runs-empty", "/w/northwind/runs/")
+def test_every_page_of_runs_looks_right(inspection: Inspection, complaints: Complaints):
+    runs = furnish()
+    inspection.visit("login", "/sign-in/")
+    sign_in(inspection.page, "olga")
+
+    inspection.visit("overview", "/w/contoso/")
+    inspection.visit("overview-empty", "/w/northwind/")
+    inspection.visit("runs", "/w/contoso/runs/")
+    inspection.visit("runs-all", "/runs/?view=attention")
+    inspection.visit("runs-empty", "/w/northwind/runs/")
     for name, run in runs.items():
-        check(f"run-{name}", f"/runs/{run.pk}/")
+        inspection.visit(f"run-{name}", f"/runs/{run.pk}/")
 
-    assert problems == {}
+    assert inspection.problems == {}
     assert complaints == []
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_what_goes_wrong_looks_right_too(open_context: Any, look: str):
+def test_every_page_of_backups_looks_right(inspection: Inspection, complaints: Complaints):
     furnish()
-    page = open_context(**LOOKS[look]).new_page()
-    sign_in(page, "olga")
-    problems = {}
-    for name, address in {
-        "not-found": "/w/nowhere/",
-        "bad-filter": "/runs/?since=2026-02-30",
-        "not-allowed": "/theme/",
-    }.items():
-        page.goto(address)
-        keep_picture(page, f"{name}-{look}")
-        if found := serious(page):
-            problems[name] = found
+    sign_in(inspection.page, "olga")
 
-    assert problems == {}
+    for name, address in furnish_backups().items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
+    assert complaints == []
+
+
+def test_what_goes_wrong_looks_right_too(inspection: Inspection):
+    furnish()
+    sign_in(inspection.page, "olga")
+
+    inspection.visit("not-found", "/w/nowhere/")
+    inspection.visit("bad-filter", "/runs/?since=2026-02-30")
+    inspection.visit("not-allowed", "/theme/")
+
+    assert inspection.problems == {}

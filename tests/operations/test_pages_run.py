@@ -189,7 +189,7 @@ def test_failures_are_told_by_cause_with_the_next_step(page, tenant):
 
 
 def test_items_are_filtered_and_paged(page, tenant):
-    run = OperationRunFactory(tenant=tenant, partial=True)
+    run = OperationRunFactory(tenant=tenant, running=True)
     for _ in range(60):
         OperationRunItemFactory(run=run)
     bad = OperationRunItemFactory(run=run, label="The bad one", outcome=ItemOutcome.FAILED)
@@ -220,7 +220,7 @@ def test_items_are_filtered_and_paged(page, tenant):
     ],
 )
 def test_nonsense_in_the_address_is_left_aside(page, tenant, query):
-    run = OperationRunFactory(tenant=tenant, partial=True)
+    run = OperationRunFactory(tenant=tenant, running=True)
     OperationRunItemFactory(run=run)
 
     assert page.get(f"{address(run)}?{query}").status_code == 200
@@ -271,7 +271,7 @@ def test_hostile_texts_stay_texts(page, tenant, operator):
     Tenant.objects.filter(pk=tenant.pk).update(name=HOSTILE)
     run = OperationRunFactory(
         tenant=tenant,
-        failed=True,
+        running=True,
         initiator_name=HOSTILE,
         context={HOSTILE[:40]: HOSTILE, "target_scope": {"tenant_name": HOSTILE}},
         failure_summary=[failure("x" * 10, HOSTILE, item=HOSTILE, next_step=HOSTILE)],
