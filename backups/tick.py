@@ -67,7 +67,8 @@ def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> Ticked:
     plans = [plan for schedule in due if (plan := _plan(schedule, now))]
     service = OperationRunService()
     blocked = service.block_many([*_missed(plans, now), *_suspended(plans)])
-    results = service.dispatch_many(wanted := [_request(plan) for plan in _able(plans)])
+    wanted = [_request(plan) for plan in _able(plans)]
+    results = service.dispatch_many(wanted, note_joins=False)
     blocked += service.block_many(_overlapping(wanted, results))
     _advance(plans)
     fired = sum(result.created for result in results)

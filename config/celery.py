@@ -1,9 +1,11 @@
 """The Celery app, and the ticks of beat."""
 
 import os
+from contextlib import suppress
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import beat_init, task_prerun
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
@@ -31,6 +33,14 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
     from django.conf import settings
 
     sender.conf.beat_schedule = beat_schedule(settings.TICK_SECONDS)
+
+
+@beat_init.connect
+def _tick_at_once(**_: object) -> None:
+    """Beat's first tick would come a whole interval after its start."""
+    with suppress(OperationalError):
+        for entry in app.conf.beat_schedule.values():
+            app.send_task(entry["task"], retry=False, **entry["options"])
 
 
 @task_prerun.connect

@@ -26,8 +26,11 @@ FLUSH_SECONDS = 1.0
 FLUSH_ITEMS = 50
 
 
-class StopRun(Exception):
-    """Work must stop between two items. Handlers let it pass; `execute` knows what it means."""
+class StopRun(BaseException):
+    """Work must stop between two items; `execute` knows what it means.
+
+    Not an `Exception`, so that a handler which forgives errors does not forgive this one.
+    """
 
 
 class CancelRequested(StopRun):

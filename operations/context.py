@@ -46,6 +46,8 @@ class RunContext(TypedDict, total=False):
     backup_set_id: int
     policy_id: int
     restore_run_id: int
+    previous_run_id: int
+    missed: dict[str, Any]
     target_scope: TargetScope
     selection: Selection
     idempotency: dict[str, Any]
@@ -67,6 +69,8 @@ KNOWN_KEYS: dict[str, ContextKey] = {
     "backup_set_id": ContextKey("Backup set", int),
     "policy_id": ContextKey("Policy", int),
     "restore_run_id": ContextKey("Restore", int),
+    "previous_run_id": ContextKey("Run that was still active", int),
+    "missed": ContextKey("Missed slots", dict),
     "target_scope": ContextKey("Target", dict),
     "selection": ContextKey("Selection", dict),
     "idempotency": ContextKey("Inputs", dict),

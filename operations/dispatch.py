@@ -102,7 +102,7 @@ FROM {_REQUESTED}
 ORDER BY run_identity_hash, position
 ON CONFLICT DO NOTHING
 RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
-"""
+"""  # noqa: S608 - assembled from constants
 
 # Three separate look-ups, because each has its own index.
 _WINNERS = f"""

@@ -21,6 +21,7 @@ from operations.states import Ending
 
 log = logging.getLogger(__name__)
 
+WORKER_SHUTDOWN = "worker_shutdown"
 #: How a handler ended: its ending, and the error that brought it about.
 Ended = tuple[Ending, SafeError | None]
 
@@ -55,6 +56,9 @@ def _execute_claimed(run: OperationRun, service: OperationRunService) -> None:
     except RunNoLongerActive:
         log.warning("run %s had ended before its worker did", run.pk)
         service.note_late_write(run.pk, run.worker)
+        return
+    if error and error.code == WORKER_SHUTDOWN:
+        raise SystemExit
 
 
 def _call_handler(active: ActiveRun) -> Ended:
@@ -74,7 +78,7 @@ def _call_handler(active: ActiveRun) -> Ended:
     except SoftTimeLimitExceeded:
         return Ending.ERROR, _took_too_long(active.run)
     except (SystemExit, KeyboardInterrupt):
-        return Ending.ERROR, SafeError("worker_shutdown")
+        return Ending.ERROR, SafeError(WORKER_SHUTDOWN)
     except Exception:
         # The traceback goes to the log under a reference; the row gets the reference alone.
         reference = uuid.uuid4().hex[:12]

@@ -13,7 +13,7 @@ from operations.counts import MAX_META_TEXT, checked_increments
 from operations.events import Event
 from operations.failures import Failure
 from operations.reasons import SafeError
-from operations.sanitize import sanitize_text
+from operations.sanitize import clean_text, sanitize_text
 from operations.states import ItemOutcome
 
 
@@ -30,7 +30,7 @@ class ItemResult:
     def row(self) -> dict[str, Any]:
         """The columns of the item."""
         return {
-            "key": sanitize_text(self.key, max_length=300),
+            "key": clean_text(self.key, max_length=300),
             "label": sanitize_text(self.label, max_length=300),
             "outcome": self.outcome,
             "reason_code": self.error.code if self.error else "",

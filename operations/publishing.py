@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedLongEnough
-from threading import BoundedSemaphore
+from queue import SimpleQueue
 
 from celery import current_app
 from django.conf import settings
@@ -40,19 +41,39 @@ REFUSALS = (OperationalError, OSError)
 
 
 class Publisher:
-    """Sends wake-ups in a thread of its own, so that a hanging broker holds nobody up."""
+    """Sends wake-ups in a thread of its own, so that a hanging broker holds nobody up.
+
+    The thread is a daemon: what it has not sent when the process ends, the relay sends.
+    """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publisher")
-        self._room = BoundedSemaphore(MAX_WAITING)
+        self._waiting: SimpleQueue[tuple[Sequence[Wakeup], Future[None]]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._send_for_ever, name="publisher", daemon=True)
+        self._starting = threading.Lock()
 
     def publish(self, wakeups: Sequence[Wakeup], *, wait: float) -> bool:
         """Send (run id, type) pairs; whether the broker took them all within `wait` seconds."""
-        if not self._room.acquire(blocking=False):
+        self._ensure_started()
+        if self._waiting.qsize() >= MAX_WAITING:
             return False
-        future = self._thread.submit(send_all, wakeups)
-        future.add_done_callback(lambda _: self._room.release())
+        future: Future[None] = Future()
+        self._waiting.put((wakeups, future))
         return _succeeded(future, wait)
+
+    def _ensure_started(self) -> None:
+        with self._starting:
+            if self._thread.ident is None:
+                self._thread.start()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            wakeups, future = self._waiting.get()
+            try:
+                send_all(wakeups)
+            except BaseException as error:  # noqa: BLE001 - it is the waiting caller's
+                future.set_exception(error)
+            else:
+                future.set_result(None)
 
 
 def _succeeded(future: Future[None], wait: float) -> bool:

@@ -610,6 +610,14 @@ def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = Fa
     return _capped(MASK, max_length)
 
 
+def clean_text(text: str, max_length: int) -> str:
+    """The text on one line, fit to be stored, with nothing masked: for keys that must stay apart.
+
+    Only for what cannot hold a secret, such as the id of an object.
+    """
+    return _capped(_laid_out(_legible(text[:WINDOW]), keep_newlines=False), max_length)
+
+
 def _within(text: str, window: int) -> str:
     """Bound the work; what may be half a secret at the cut goes too."""
     if len(text) <= window:

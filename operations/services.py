@@ -67,18 +67,27 @@ class OperationRunService:
         """The active run of the request's identity, or a new queued one.
 
         Correct under any number of racing callers, inside or outside a transaction. Nothing is
-        published at once; the relay finds the row.
+        published at once; the relay finds the row. Inside a transaction the others wait for its
+        end, so keep it short, and ask for several runs in one `ensure_runs`: two transactions
+        that ask one by one in opposite order are a deadlock, which Postgres ends.
         """
         return self.ensure_runs([request])[0]
 
     @transaction.atomic
-    def ensure_runs(self, requests: Sequence[RunRequest]) -> list[DispatchResult]:
-        """`ensure_run` for a batch, in a bounded number of statements; results in the same order."""
+    def ensure_runs(
+        self, requests: Sequence[RunRequest], *, note_joins: bool = True
+    ) -> list[DispatchResult]:
+        """`ensure_run` for a batch, in a bounded number of statements; results in the same order.
+
+        `note_joins=False` is for a caller that does something else with a request whose run is
+        active already: the timeline of that run is left alone.
+        """
         placed = ensure_rows([request.row() for request in requests])
         runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in placed])
         append_events(
             (run_id, _dispatch_event(request, created=created))
             for request, (run_id, created) in zip(requests, placed, strict=True)
+            if created or note_joins
         )
         return [DispatchResult(runs[run_id], created) for run_id, created in placed]
 
@@ -91,9 +100,11 @@ class OperationRunService:
         """
         return self.dispatch_many([RunRequest(type=run_type, **request)])[0]
 
-    def dispatch_many(self, requests: Sequence[RunRequest]) -> list[DispatchResult]:
+    def dispatch_many(
+        self, requests: Sequence[RunRequest], *, note_joins: bool = True
+    ) -> list[DispatchResult]:
         """`dispatch_or_fail` for a batch of any size, in a bounded number of statements."""
-        results = self.ensure_runs(requests)
+        results = self.ensure_runs(requests, note_joins=note_joins)
         created = [result for result in results if result.created]
         if created:
             transaction.on_commit(lambda: self._hand_over(created))

@@ -53,7 +53,8 @@ def stranger(db: None) -> User:
 @pytest.fixture(autouse=True, scope="session")
 def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
     """The guards refuse TRUNCATE; the suite empties tables through the door of retention."""
-    original: Any = TransactionTestCase._fixture_teardown
+    case: Any = TransactionTestCase
+    original = case._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
         with connection.cursor() as cursor:
@@ -64,6 +65,6 @@ def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('runledger.pruning', '', false)")
 
-    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+    case._fixture_teardown = teardown
     yield
-    TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+    case._fixture_teardown = original

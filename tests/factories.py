@@ -16,7 +16,7 @@ from operations.types import OperationRunType
 from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, User, Workspace
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of the users of the tests
+PASSWORD = "correct horse battery staple"  # of the users of the tests
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):

@@ -81,6 +81,23 @@ CREATE TRIGGER runs_retry_is_fixed BEFORE UPDATE OF retry_of_id ON operation_run
     WHEN (NEW.retry_of_id IS NOT NULL AND OLD.retry_of_id IS DISTINCT FROM NEW.retry_of_id)
     EXECUTE FUNCTION operation_runs_refuse('what it repeats is written once');
 
+CREATE TRIGGER runs_people_are_fixed
+    BEFORE UPDATE OF user_id, cancel_requested_at, cancel_requested_by_id, acknowledged_at,
+                     acknowledged_by_id
+    ON operation_runs FOR EACH ROW
+    WHEN (NEW.user_id IS NOT NULL AND OLD.user_id IS DISTINCT FROM NEW.user_id
+          OR OLD.cancel_requested_at IS NOT NULL
+             AND (OLD.cancel_requested_at IS DISTINCT FROM NEW.cancel_requested_at
+                  OR NEW.cancel_requested_by_id IS NOT NULL
+                     AND OLD.cancel_requested_by_id IS DISTINCT FROM NEW.cancel_requested_by_id)
+          OR OLD.acknowledged_at IS NOT NULL
+             AND (OLD.acknowledged_at IS DISTINCT FROM NEW.acknowledged_at
+                  OR NEW.acknowledged_by_id IS NOT NULL
+                     AND OLD.acknowledged_by_id IS DISTINCT FROM NEW.acknowledged_by_id)
+          OR OLD.status = 'completed'
+             AND OLD.cancel_requested_at IS DISTINCT FROM NEW.cancel_requested_at)
+    EXECUTE FUNCTION operation_runs_refuse('who asked and who acknowledged is written once');
+
 CREATE TRIGGER runs_active_is_kept BEFORE DELETE ON operation_runs FOR EACH ROW
     WHEN (OLD.status <> 'completed')
     EXECUTE FUNCTION operation_runs_refuse('an active run is never deleted');

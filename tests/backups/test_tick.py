@@ -116,6 +116,7 @@ def test_a_slot_that_meets_an_active_run_is_blocked_and_names_it(
     assert blocked.context["previous_run_id"] == holder.pk
     assert blocked.failures[0]["code"] == "previous_run_active"
     assert f"run {holder.pk} " in blocked.failures[0]["message"]
+    assert not holder.events.filter(kind="joined").exists()
 
 
 def test_every_slot_of_a_long_backup_is_blocked_and_the_one_after_it_fires(

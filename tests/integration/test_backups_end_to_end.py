@@ -46,7 +46,7 @@ def test_a_schedule_fires_by_itself_and_ends_succeeded(customer: Customer, stack
         cron="0 0 1 1 *", next_run_at=due, spread_seconds=0
     )
 
-    fired = eventually(lambda: OperationRun.objects.first(), what="the firing of the slot")
+    fired = eventually(OperationRun.objects.first, what="the firing of the slot")
     run = ended(fired.pk)
     assert run.outcome == RunOutcome.SUCCEEDED, (run.failure_summary, stack.logs())
     assert run.type == "backup_schedule.scheduled"
@@ -72,13 +72,13 @@ def test_a_throttled_and_partly_forbidden_tenant_ends_partially_succeeded(
     assert run.counts.succeeded == POLICIES - SIZES["conditional_access"]
     assert run.counts.failed == 1
     assert not BackupSet.objects.get(operation_run=run).is_complete
-    throttled = [entry for entry in customer.graph.control.log(customer.id) if entry["status"] == 429]
+    throttled = [
+        entry for entry in customer.graph.control.log(customer.id) if entry["status"] == 429
+    ]
     assert throttled
 
 
-def test_a_retry_repeats_only_what_failed(
-    customer: Customer, stack: Stack, operator: User
-) -> None:
+def test_a_retry_repeats_only_what_failed(customer: Customer, stack: Stack, operator: User) -> None:
     customer.fault("forbid", kind="conditional_access", permission="Policy.Read.All")
     stack.worker()
     first = ended(services.run_now(customer.schedule, operator).run.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -167,8 +168,6 @@ def test_an_unexpected_error_leaves_a_reference_and_none_of_its_words(
     ("error", "code"),
     [
         (SoftTimeLimitExceeded(), "time_limit_exceeded"),
-        (SystemExit(0), "worker_shutdown"),
-        (KeyboardInterrupt(), "worker_shutdown"),
         (MemoryError(), "unexpected_error"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, CANARY), "unexpected_error"),
     ],
@@ -186,6 +185,40 @@ def test_whatever_ends_the_work_the_run_ends_too(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert [cause["code"] for cause in run.failures] == [code]
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt()], ids=repr)
+def test_a_worker_that_is_shut_down_ends_its_run_and_then_itself(
+    run: OperationRun, handled: Handled, error: BaseException
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        raise error
+
+    handled(backup)
+    with pytest.raises(SystemExit):
+        execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in run.failures] == ["worker_shutdown"]
+
+
+def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
+    run: OperationRun, handled: Handled, operator: User
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        OperationRunService().request_cancel(active.run, by=operator)
+        active.flush()
+        with contextlib.suppress(Exception):
+            active.checkpoint()
+        active.succeeded("never")
+
+    handled(backup)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.CANCELLED
+    assert run.counts.processed == 0
 
 
 def test_a_type_without_a_handler_ends_as_failed(

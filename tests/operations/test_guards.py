@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.types import OperationRunType
-from tenancy.models import Tenant
+from tenancy.models import Tenant, User
 from tests.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
 from tests.operations.factories import SCHEDULED, a_queued_run, an_ended_run
 
@@ -505,3 +505,30 @@ def test_the_guards_are_the_ones_that_the_service_meets(
 
     with django_assert_num_queries(5):
         assert service.claim(run.pk, "worker-1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("user_id = %(a)s", "user_id = %(b)s", id="who started it"),
+        pytest.param(
+            "cancel_requested_at = now(), cancel_requested_by_id = %(a)s",
+            "cancel_requested_by_id = %(b)s",
+            id="who asked it to stop",
+        ),
+        pytest.param(
+            "acknowledged_at = now(), acknowledged_by_id = %(a)s",
+            "acknowledged_at = NULL",
+            id="that it was acknowledged",
+        ),
+    ],
+)
+def test_what_a_person_did_is_not_put_down_to_another(
+    tenant: Tenant, operator: User, manager: User, first: str, second: str
+) -> None:
+    run = a_run("running", tenant, user=operator)
+    people = {"a": operator.pk, "b": manager.pk}
+    change(run, first % people)
+
+    with refused("written once"):
+        change(run, second % people)
