@@ -11,7 +11,8 @@ if not env.str("DATABASE_URL", default=""):
         "or set DATABASE_URL and REDIS_URL."
     )
 
-DEBUG = env.bool("DEBUG", default=True)
+# Off, so that people see the pages they will get; DEBUG=1 make run shows the technical ones.
+DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]

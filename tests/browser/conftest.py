@@ -21,6 +21,16 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync API
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+#: Root needs no-sandbox; the others keep Chromium from looking for hosts of its own.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def chromium() -> str | None:
@@ -36,7 +46,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("No Chromium here: apt-get install chromium, or set CHROMIUM.")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield started
         started.close()
 

@@ -1,0 +1,76 @@
+"""A person starts a backup and watches it to its end: browser, web, broker, worker and Graph."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from operations.models import OperationRun
+from tenancy.models import User
+from tests.browser.conftest import Complaints, browser, complaints, open_context, sign_in
+from tests.integration.conftest import Customer
+from tests.integration.stack import Stack
+
+__all__ = ["browser", "complaints", "open_context"]
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
+
+
+def serious_findings(page: Page) -> list[str]:
+    """What axe finds on the page that keeps somebody out."""
+    found = Axe().run(page).response["violations"]
+    return [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_operator_starts_a_backup_and_watches_it_to_its_end(  # noqa: PLR0917
+    open_context: Any,
+    complaints: Complaints,
+    customer: Customer,
+    stack: Stack,
+    operator: User,
+    scheme: str,
+) -> None:
+    customer.fault("slow", ms=700)
+    stack.worker()
+    page = open_context(color_scheme=scheme).new_page()
+    complaints.watch(page)
+    sign_in(page, operator.username)
+
+    page.get_by_role("link", name="Schedules").first.click()
+    page.get_by_role("button", name=re.compile("Back up now")).first.click()
+
+    expect(page).to_have_url(re.compile(r"/runs/\d+/$"))
+    bar = page.get_by_role("progressbar", name="Items done")
+    expect(bar).to_have_attribute("value", re.compile(r"^[1-9]\d*$"), timeout=20_000)
+    early = bar.get_attribute("value")
+    expect(bar).not_to_have_attribute("value", str(early), timeout=20_000)
+    assert serious_findings(page) == []
+    customer.graph.control.clear(customer.id)
+    expect(page.get_by_role("heading", name="succeeded")).to_be_visible(timeout=30_000)
+    expect(page.locator("[hx-trigger]")).to_have_count(0)
+    assert serious_findings(page) == []
+    assert complaints == []
+    assert OperationRun.objects.get().outcome == "succeeded", stack.logs()
+
+
+def test_a_second_start_leads_to_the_run_already_active(
+    open_context: Any, customer: Customer, operator: User, stack: Stack
+) -> None:
+    page = open_context().new_page()
+    sign_in(page, operator.username)
+    for _ in range(2):
+        page.goto("/w/contoso/schedules/")
+        page.get_by_role("button", name=re.compile("Back up now")).first.click()
+        page.wait_for_url(re.compile(r"/runs/\d+/$"))
+
+    assert page.get_by_text("was already queued").is_visible()
+    assert OperationRun.objects.count() == 1
