@@ -33,9 +33,10 @@ def a_run(**columns: object) -> OperationRun:
 
 
 def running(**columns: object) -> OperationRun:
+    """A run whose worker is alive, however long after now it is looked at."""
     now = timezone.now()
-    lease = {"status": RunStatus.RUNNING, "started_at": now, "heartbeat_at": now, "worker": "w1"}
-    return a_run(**lease | columns)
+    lease = {"heartbeat_at": now + dt.timedelta(days=1), "worker": "w1"}
+    return a_run(**{"status": RunStatus.RUNNING, "started_at": now} | lease | columns)
 
 
 def ended(outcome: RunOutcome, *failures: dict[str, object], **counts: int) -> OperationRun:
