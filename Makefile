@@ -27,6 +27,9 @@ run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELO
 test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in one run
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.dispatch
+
 # The checks import the settings, which want addresses; nothing here connects to them.
 lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
 lint: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
@@ -74,4 +77,4 @@ clean: ## Remove what install and the tools made; keeps .dev, the data of make r
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test lint format install lock clean
+.PHONY: help run test bench lint format install lock clean

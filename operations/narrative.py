@@ -174,8 +174,9 @@ def _changes(run: OperationRun) -> str:
 def _mostly(run: OperationRun) -> str:
     if not run.failures:
         return ""
-    label = get_reason(run.failures[0]["code"]).label.lower()
-    return f"; the cause: {label}" if len(run.failures) == 1 else f"; mostly: {label}"
+    codes = [failure["code"] for failure in run.failures]
+    label = get_reason(codes[0]).label.lower()
+    return f"; the cause: {label}" if len(set(codes)) == 1 else f"; mostly: {label}"
 
 
 def _cause(run: OperationRun) -> str:

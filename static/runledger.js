@@ -95,6 +95,14 @@
     button.addEventListener("click", help);
   });
 
+  // --- A new state is said to those who listen to the page -------------------------------------
+  let said = document.querySelector("[data-announce]")?.dataset.announce;
+  document.addEventListener("htmx:afterSettle", () => {
+    const state = document.querySelector("[data-announce]")?.dataset.announce;
+    if (state && state !== said) document.getElementById("announcer").textContent = state;
+    said = state;
+  });
+
   // --- Polling that cannot reach the server says so ---------------------------------------------
   const offline = (shown) => {
     const notice = document.getElementById("offline");

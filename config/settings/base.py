@@ -214,5 +214,8 @@ TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
 GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
 
+# Users with known passwords are for development alone.
+DEMO_DATA_ALLOWED = False
+
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = None

@@ -13,6 +13,7 @@ if not env.str("DATABASE_URL", default=""):
 
 # Off, so that people see the pages they will get; DEBUG=1 make run shows the technical ones.
 DEBUG = env.bool("DEBUG", default=False)
+DEMO_DATA_ALLOWED = True
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]

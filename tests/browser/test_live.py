@@ -45,6 +45,7 @@ def test_the_bar_moves_and_the_end_is_seen_without_a_reload(
     OperationRunService().complete(run.pk)
     expect(page.get_by_role("heading", name="succeeded in part")).to_be_visible()
 
+    expect(page.locator("#announcer")).to_have_text("Partially succeeded")
     expect(page.locator("[hx-trigger]")).to_have_count(0)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
     assert complaints == []

@@ -31,9 +31,9 @@ class Command(BaseCommand):
     help = "Fill the database with a workspace to try everything in, and print its logins."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        if not settings.DEBUG:
+        if not settings.DEMO_DATA_ALLOWED:
             raise CommandError(
-                "demo_data makes users with known passwords: only where DEBUG is on."
+                "demo_data makes users with known passwords: only in development."
             )
         logins = Logins(Path(settings.BASE_DIR) / ".dev" / "demo-logins.json")
         with transaction.atomic():
