@@ -91,6 +91,9 @@ def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
         config["HOST"] = options.pop("host")
     options.setdefault("connect_timeout", 3)
     options.setdefault("application_name", f"runledger {Path(sys.argv[0]).name}")
+    # A transaction that does nothing may hold up whoever waits for its locks; it is ended.
+    idle_ms = 1000 * env.int("IDLE_IN_TRANSACTION_SECONDS", default=15)
+    options.setdefault("options", f"-c idle_in_transaction_session_timeout={idle_ms}")
     # Reconnecting for every request makes a page eight times slower (docs/architecture.md).
     config["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=600)
     config["CONN_HEALTH_CHECKS"] = True

@@ -1,5 +1,7 @@
 """Settings of the suite: real Postgres and a real broker, whose addresses the pytest plugin gives."""
 
+import os
+
 from config.settings.base import *
 from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, database, env
 
@@ -9,6 +11,7 @@ CREDENTIAL_KEYS = env.str(
 )
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+os.environ.setdefault("IDLE_IN_TRANSACTION_SECONDS", "300")  # a test is one long transaction
 DATABASES = {"default": database()}
 CELERY_BROKER_URL = env.str("REDIS_URL")
 CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
