@@ -203,10 +203,10 @@ class Runner:
 
     def _announce(self, logins: Iterable[str]) -> None:
         self.supervisor.say(f"up in {time.monotonic() - self.began:.1f} s")
-        for line in ("", f"  Runledger is at http://localhost:{self.port}/", ""):
+        for line in ("", f"Runledger is at http://localhost:{self.port}/", ""):
             self.supervisor.console.write(line)
         for line in logins:
-            self.supervisor.console.write(f"  {line}")
+            self.supervisor.console.write(line)
         self.supervisor.console.write("\n  Ctrl-C stops everything; the data stays in .dev.\n")
 
     def _stay(self) -> None:
