@@ -207,7 +207,7 @@ class Runner:
             self.supervisor.console.write(line)
         for line in logins:
             self.supervisor.console.write(line)
-        self.supervisor.console.write("\n  Ctrl-C stops everything; the data stays in .dev.\n")
+        self.supervisor.console.write("\nCtrl-C stops everything; the data stays in .dev.\n")
 
     def _stay(self) -> None:
         if not self.reload:
