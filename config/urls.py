@@ -1,7 +1,5 @@
 """Every address of the site."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
@@ -13,9 +11,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tenancy.urls")),
     path("", include("operations.urls")),
+    path("", include("backups.urls")),
 ]
-if find_spec("backups.urls"):
-    urlpatterns.append(path("", include("backups.urls")))
 
 handler400 = "tenancy.errors.bad_request"
 handler403 = "tenancy.errors.forbidden"
