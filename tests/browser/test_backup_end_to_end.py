@@ -11,11 +11,19 @@ from playwright.sync_api import Page, expect
 
 from operations.models import OperationRun
 from tenancy.models import User
-from tests.browser.conftest import Complaints, browser, complaints, open_context, sign_in
-from tests.integration.conftest import Customer
+from tests.browser.conftest import Complaints, sign_in
+from tests.integration.conftest import (
+    Customer,
+    broker,
+    customer,
+    graph,
+    make_customer,
+    stack,
+    use_broker,
+)
 from tests.integration.stack import Stack
 
-__all__ = ["browser", "complaints", "open_context"]
+__all__ = ["broker", "customer", "graph", "make_customer", "stack", "use_broker"]
 
 pytestmark = [
     pytest.mark.integration,

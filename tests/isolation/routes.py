@@ -1,0 +1,88 @@
+"""Every route, what it needs, and what it answers: the table that the walks go through.
+
+A route without a row here fails the suite. `needs` is the capability; None is for routes that any
+signed-in person may use, because they show no more than what is visible to that person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tenancy.capabilities import Capability
+
+#: Routes that answer to anybody, signed in or not.
+OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """`post`: it changes something. `ids`: the names of the ids in its address."""
+
+    name: str
+    needs: Capability | None = Capability.VIEW
+    post: bool = False
+    ids: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> int:
+        """What a permitted person gets."""
+        return 302 if self.post else 200
+
+    @property
+    def method(self) -> str:
+        return "post" if self.post else "get"
+
+
+def of_workspace(
+    name: str, *ids: str, needs: Capability = Capability.VIEW, post: bool = False
+) -> Route:
+    return Route(name, needs=needs, post=post, ids=("slug", *ids))
+
+
+def of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
+    return Route(name, needs=needs, post=post, ids=("run_id",))
+
+
+ROUTES = [
+    Route("run_list_all", needs=None),
+    Route("run_export_all", needs=None),
+    of_run("run_detail"),
+    of_run("run_log"),
+    # The run of the table was started by somebody else.
+    of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
+    of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
+    of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
+    of_workspace("overview"),
+    of_workspace("run_list"),
+    of_workspace("run_export"),
+    of_workspace("schedule_list"),
+    of_workspace("schedule_detail", "schedule_id"),
+    of_workspace("schedule_run_now", "schedule_id", needs=Capability.START_BACKUP, post=True),
+    of_workspace("schedule_pause", "schedule_id", needs=Capability.MANAGE_SCHEDULES, post=True),
+    of_workspace("schedule_resume", "schedule_id", needs=Capability.MANAGE_SCHEDULES, post=True),
+    of_workspace("backup_set_list"),
+    of_workspace("backup_set_detail", "set_id"),
+    of_workspace("backup_item_detail", "set_id", "item_id"),
+]
+
+
+def named_routes() -> set[str]:
+    """The names of all routes but those of Django's admin, which has its own guard.
+
+    Raises:
+        AssertionError: a route has no name.
+    """
+    return set(_names(get_resolver()))
+
+
+def _names(resolver: URLResolver) -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.app_name != "admin":
+                yield from _names(entry)
+        elif isinstance(entry, URLPattern):
+            assert entry.name, f"{entry.pattern} has no name"
+            yield entry.name

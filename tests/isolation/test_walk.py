@@ -1,0 +1,195 @@
+"""Every route, by every sort of person, for one's own, somebody else's and no id at all."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tenancy.capabilities import ROLE_CAPABILITIES, Capability, Role
+from tests.isolation.conftest import MISSING, SignIn, World
+from tests.isolation.routes import OPEN, ROUTES, Route, named_routes
+
+BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+PEOPLE = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
+WITH_IDS = [route for route in ROUTES if route.ids]
+
+
+def expected(route: Route, person: str) -> int:
+    """What the table promises for one's own workspace."""
+    if person in ("anonymous", "inactive"):
+        return HTTPStatus.FOUND
+    if route.needs is None:
+        return route.answers
+    if person in ("staff", "stranger"):
+        return HTTPStatus.NOT_FOUND
+    allowed = route.needs in ROLE_CAPABILITIES[person]
+    return route.answers if allowed else HTTPStatus.FORBIDDEN
+
+
+def ask(client: Client, route: Route, url: str) -> Any:
+    return getattr(client, route.method)(url)
+
+
+def test_every_route_has_its_row() -> None:
+    assert named_routes() == OPEN | {"home"} | {route.name for route in ROUTES}
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@BY_NAME
+def test_a_route_answers_each_sort_of_person_as_promised(
+    world: World, sign_in: SignIn, route: Route, person: str
+) -> None:
+    response = ask(sign_in(world.people[person]), route, world.url(route, world.own))
+
+    assert response.status_code == expected(route, person)
+    if person in ("anonymous", "inactive"):
+        assert response["Location"].startswith(reverse("sign_in"))
+
+
+@pytest.mark.parametrize("person", [*Role.values, "staff"])
+@pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
+def test_somebody_elses_and_none_are_the_same_404_to_the_byte(
+    world: World, sign_in: SignIn, route: Route, person: str
+) -> None:
+    client = sign_in(world.people[person])
+    missing = ask(client, route, world.url(route, MISSING))
+    foreign = ask(client, route, world.url(route, world.foreign))
+
+    assert (missing.status_code, foreign.status_code) == (404, 404)
+    assert foreign.content == missing.content
+    assert set(foreign.headers) == set(missing.headers)
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
+)
+def test_a_foreign_thing_is_not_found_through_ones_own_workspace(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    mixed = {**world.foreign, "slug": world.own["slug"]}
+
+    response = ask(sign_in(world.people[Role.OWNER]), route, world.url(route, mixed))
+
+    assert response.status_code == HTTPStatus.NOT_FOUND
+
+
+@BY_NAME
+def test_looking_changes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
+    client = sign_in(world.people[Role.OWNER])
+
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(world.url(route, world.own))
+
+    assert response.status_code == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
+    written = [
+        query["sql"]
+        for query in captured
+        if re.match(r"\s*(INSERT|UPDATE|DELETE|TRUNCATE|WITH)", query["sql"])
+        and "django_session" not in query["sql"]
+    ]
+    assert written == []
+
+
+HOSTILE_IDS = [
+    "0",
+    "9" * 19,
+    "9" * 30,
+    "9" * 5000,
+    "-1",
+    "1.5",
+    "\uff11\uff12",
+    "1_0",
+    "%00",
+    "abc",
+    "1%20",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_IDS, ids=lambda text: text[:12])
+@pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
+def test_a_nonsense_id_is_not_found(
+    world: World, sign_in: SignIn, route: Route, hostile: str
+) -> None:
+    address = world.url(route, {"slug": world.own["slug"]})
+    last = str(2**40) if str(2**40) in address else world.own["slug"]
+
+    response = ask(sign_in(world.people[Role.OWNER]), route, address.replace(last, hostile))
+
+    assert response.status_code == HTTPStatus.NOT_FOUND
+
+
+PARAMETERS = [
+    *("q", "view", "type", "tenant", "status", "outcome", "since", "until", "older", "newer"),
+    *("page", "kind", "missing", "items", "items_after", "level", "before", "seen", "part"),
+    *("gone", "cursor", "sort", "order", "next", "limit"),
+]
+HOSTILE_VALUES = [
+    "",
+    "\x00",
+    "%00",
+    "\ud800",
+    "\uff19" * 20,
+    "9" * 5000,
+    "-1",
+    "1e400",
+    "NaN",
+    "2026-02-30",
+    "0000-00-00",
+    "99999-01-01",
+    "../../etc/passwd",
+    "' OR 1=1 --",
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    "a" * 10_000,
+    "\u202e\ufeff\u200d",
+    "context__secret",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE_VALUES, ids=lambda text: ascii(text)[:20])
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if not route.post], ids=lambda route: route.name
+)
+def test_a_nonsense_parameter_is_refused_kindly_or_left_aside(
+    world: World, sign_in: SignIn, route: Route, value: str
+) -> None:
+    client = sign_in(world.people[Role.OWNER])
+    client.raise_request_exception = False
+    address = world.url(route, world.own)
+    text = value.encode("utf-8", "surrogatepass").decode("latin-1")
+    for query in (dict.fromkeys(PARAMETERS, text), {f"{name}[]": text for name in PARAMETERS}):
+        response = client.get(address, query)
+
+        assert response.status_code in (200, 204, 302, 400, 404)
+        if hasattr(response, "content"):
+            assert b"Traceback" not in response.content
+            assert b"<script>alert(1)" not in response.content
+
+
+def test_only_staff_come_into_the_admin(world: World, sign_in: SignIn) -> None:
+    for person, user in world.people.items():
+        response = sign_in(user).get("/admin/")
+
+        assert response.status_code == (200 if person == "staff" else 302), person
+
+
+def test_every_capability_guards_something_or_is_known_to_wait() -> None:
+    used = {route.needs for route in ROUTES}
+    waiting = {
+        Capability.START_SYNC,
+        Capability.EXPORT_POLICIES,
+        Capability.CHECK_CONNECTION,
+        Capability.CANCEL_OWN_RUN,
+        Capability.MANAGE_CONNECTIONS,
+        Capability.RESTORE,
+        Capability.MANAGE_TENANTS,
+        Capability.MANAGE_MEMBERS,
+    }
+    assert used >= set(Capability) - waiting
