@@ -32,9 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.DEMO_DATA_ALLOWED:
-            raise CommandError(
-                "demo_data makes users with known passwords: only in development."
-            )
+            raise CommandError("demo_data makes users with known passwords: only in development.")
         logins = Logins(Path(settings.BASE_DIR) / ".dev" / "demo-logins.json")
         with transaction.atomic():
             workspace = the_workspace()
