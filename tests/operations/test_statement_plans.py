@@ -189,5 +189,5 @@ def test_heartbeats_and_counts_touch_no_index(tenant: Tenant) -> None:
     while (updates := updates_of_runs())[0] < updates_before + 200 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert updates[0] - updates_before == 200
-    # A full page makes an update move once; the next ones stay on the new page.
-    assert updates[1] - hot_before >= 195
+    # Now and then a full page makes an update move; with an index in the way none would be HOT.
+    assert updates[1] - hot_before >= 180
