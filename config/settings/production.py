@@ -1,8 +1,10 @@
 """Production: everything that differs comes from the environment, and what is missing is an error."""
 
 from config.settings.base import *
-from config.settings.base import database, env
+from config.settings.base import ALLOWED_HOSTS, database, env
 
+# The container's own health check asks as localhost.
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost"]
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 DATABASES = {"default": database()}

@@ -1,0 +1,29 @@
+# One image for web, worker, beat and migrate; the command makes the difference.
+FROM python:3.13-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements/base.txt /tmp/requirements.txt
+RUN python -m venv /opt/venv \
+ && /opt/venv/bin/pip install --require-hashes -r /tmp/requirements.txt
+
+FROM python:3.13-slim-bookworm
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=config.settings.production
+RUN useradd --system --uid 10001 --home-dir /srv/runledger --shell /usr/sbin/nologin runledger
+WORKDIR /srv/runledger
+COPY --from=build /opt/venv /opt/venv
+COPY manage.py ./
+COPY config config
+COPY tenancy tenancy
+COPY operations operations
+COPY providers providers
+COPY backups backups
+COPY templates templates
+COPY static static
+# The settings want addresses and keys; collecting static files uses none of them.
+RUN DATABASE_URL=postgresql://nobody@/build REDIS_URL=redis://localhost SECRET_KEY=build \
+    CREDENTIAL_KEYS=build python manage.py collectstatic --noinput
+USER runledger
+EXPOSE 8000
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]
