@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def database_url() -> str:
     """The address of the test database, for a process that does not know it is under test."""
     config = connection.settings_dict
-    user, password = quote(config["USER"] or ""), quote(config["PASSWORD"] or "")
+    user, password = (quote(config[name] or "", safe="") for name in ("USER", "PASSWORD"))
     host = config["HOST"] or ""
     if host.startswith("/"):
         return f"postgresql://{user}@/{config['NAME']}?host={host}"
