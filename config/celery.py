@@ -21,6 +21,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
     ticks = {
         "tick backup schedules": "backups.tasks.tick_backup_schedules",
         "relay queued runs": "operations.tasks.relay_queued_runs",
+        "reconcile lost runs": "operations.tasks.reconcile_runs",
     }
     return {
         name: {"task": task, "schedule": tick_seconds, "options": {"expires": tick_seconds}}

@@ -127,6 +127,25 @@ register_reasons(
         "Retry with a smaller scope, or ask for a longer limit.",
     ),
     Reason(
+        "worker_lost",
+        "Worker lost",
+        "{worker} has not been heard from for {seconds} seconds; it was stopped, or lost the "
+        "database.",
+        "Nothing, where a retry has been started; else retry.",
+    ),
+    Reason(
+        "max_runtime_exceeded",
+        "Ran for too long",
+        "The operation was still running long after its limit of {minutes} minutes.",
+        "Retry with a smaller scope, or ask for a longer limit.",
+    ),
+    Reason(
+        "cancel_timeout",
+        "Did not stop",
+        "The run was asked to stop and did not; {worker} may still finish the item in hand.",
+        "Look at the items to see what was done.",
+    ),
+    Reason(
         "lease_lost",
         "Worker lost contact",
         "The worker could not renew its lease and stopped.",

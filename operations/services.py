@@ -273,6 +273,22 @@ class OperationRunService:
         append_events([(run_id, _ended_event(outcome, run.counts))])
         return self._fresh(run_id)
 
+    @transaction.atomic
+    def end_lost(self, run: OperationRun, *, error: SafeError) -> OperationRun:
+        """Close an active run that nothing more will come of, as failed for the reason given.
+
+        The caller has locked the row and made sure that it is lost.
+
+        Raises:
+            RunNoLongerActive: it has ended.
+        """
+        outcome = derive_outcome(run.counts, Ending.ERROR)
+        told = [_failure(error)]
+        if not self._close(run.pk, RunStatus(run.status), outcome, told, run.failure_summary):
+            raise RunNoLongerActive(run.pk)
+        append_events([(run.pk, _ended_event(outcome, run.counts))])
+        return self._fresh(run.pk)
+
     # --- what a person does -----------------------------------------------------------------------
 
     @transaction.atomic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from operations import execution, liveness, publishing
+from operations import execution, liveness, publishing, reconciler
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -18,3 +18,9 @@ def relay_queued_runs() -> None:
     """Send again the runs that nobody has taken."""
     liveness.record_tick()
     publishing.relay_once()
+
+
+@shared_task(ignore_result=True)
+def reconcile_runs() -> None:
+    """End the runs that died."""
+    reconciler.reconcile()

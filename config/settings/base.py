@@ -171,6 +171,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # A run whose worker has been silent for this long is lost; a worker that cannot renew stops before.
 RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", default=60)
 RUN_HEARTBEAT_SECONDS = env.int("RUN_HEARTBEAT_SECONDS", default=15)
+# A run that was asked to stop and has not after this long is closed.
+RUN_CANCEL_SECONDS = env.int("RUN_CANCEL_SECONDS", default=600)
 # How long a queued run waits for its first message before the relay sends another.
 RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
 # A request waits at most this long to learn whether the broker took the message.

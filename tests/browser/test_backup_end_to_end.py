@@ -18,12 +18,13 @@ from tests.integration.conftest import (
     customer,
     graph,
     make_customer,
+    make_stack,
     stack,
     use_broker,
 )
 from tests.integration.stack import Stack
 
-__all__ = ["broker", "customer", "graph", "make_customer", "stack", "use_broker"]
+__all__ = ["broker", "customer", "graph", "make_customer", "make_stack", "stack", "use_broker"]
 
 pytestmark = [
     pytest.mark.integration,

@@ -38,19 +38,30 @@ def graph() -> Iterator[SandboxProcess]:
         yield server
 
 
+MakeStack = Callable[..., Stack]
+
+
 @pytest.fixture
-def stack(
+def make_stack(
     transactional_db: None, tmp_path: Path, broker: Broker, graph: SandboxProcess
-) -> Iterator[Stack]:
-    """Starts workers and beat against this test's database and broker."""
-    stack = Stack(
-        tmp_path,
-        broker.url,
-        GRAPH_STAND_IN_URL=graph.url,
-        GRAPH_CA_BUNDLE=str(graph.ca),
-    )
-    yield stack
-    stack.stop()
+) -> Iterator[MakeStack]:
+    """Starts workers and beat against this test's database and broker, with settings of its own."""
+    made: list[Stack] = []
+
+    def make(**environment: str) -> Stack:
+        where = {"GRAPH_STAND_IN_URL": graph.url, "GRAPH_CA_BUNDLE": str(graph.ca)}
+        made.append(Stack(tmp_path, broker.url, **where, **environment))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.stop()
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack) -> Stack:
+    """Workers and beat with the usual settings."""
+    return make_stack()
 
 
 @dataclass

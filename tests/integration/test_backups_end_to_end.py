@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyVersion
+from devservices.processes import kill_group
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import KINDS, SIZES, Customer
+from tests.integration.conftest import KINDS, SIZES, Customer, MakeStack
 from tests.integration.stack import Stack, eventually
 from tests.operations.conftest import Broker
 
@@ -192,3 +193,26 @@ def test_two_workers_share_the_work_and_run_nothing_twice(
     started = OperationRunEvent.objects.filter(kind="started")
     assert started.count() == len(customers)
     assert dt.timedelta(0) <= ended(runs[0].pk).queue_wait < dt.timedelta(seconds=30)
+
+
+def test_a_worker_that_is_killed_leaves_a_run_that_ends_and_a_retry_that_finishes(
+    customer: Customer, make_stack: MakeStack, operator: User
+) -> None:
+    stack = make_stack(RUN_LEASE_SECONDS="4", RUN_HEARTBEAT_SECONDS="1")
+    customer.fault("slow", ms=300)
+    worker = stack.worker()
+    run = services.run_now(customer.schedule, operator).run
+    eventually(lambda: OperationRun.objects.get(pk=run.pk).counts.processed, what="the first item")
+
+    kill_group(worker)
+    customer.graph.control.clear(customer.id)
+    stack.worker()
+    stack.beat()
+
+    lost = ended(run.pk)
+    assert (lost.outcome, codes(lost)) == (RunOutcome.FAILED, {"worker_lost"})
+    retry = eventually(lost.retries.first, what="the retry")
+    assert ended(retry.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert BackupSet.objects.get(operation_run=retry).is_complete
+    started = OperationRunEvent.objects.filter(kind="started", run__in=[lost, retry])
+    assert started.count() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import queue
 import random
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from operations import publishing
 from operations.events import Event
@@ -18,9 +20,11 @@ from operations.failures import Failure
 from operations.models import OperationRun
 from operations.progress import ItemResult
 from operations.reasons import SafeError
+from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
+from tests.factories import OperationRunFactory
 from tests.operations.concurrency import backend_pid, crew, wait_until_blocked
 from tests.operations.conftest import Broker
 from tests.operations.factories import (
@@ -426,3 +430,18 @@ def test_the_barrier_is_real() -> None:
         racers.race([lambda: seen.append(together.wait())] * 4)
 
     assert sorted(seen) == [0, 1, 2, 3]
+
+
+def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are(
+    tenant: Tenant,
+) -> None:
+    long_ago = timezone.now() - dt.timedelta(minutes=5)
+    runs = [
+        OperationRunFactory(tenant=tenant, running=True, heartbeat_at=long_ago) for _ in range(20)
+    ]
+
+    with crew(6) as reconcilers:
+        counted = reconcilers.race([reconcile] * 6)
+
+    assert sum(count["worker_lost"] for count in counted) == len(runs)
+    assert OperationRun.objects.filter(retry_of__in=runs).count() == len(runs)
