@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import models
-from django.urls import reverse
 
 from operations.reasons import get_reason
 from operations.sanitize import register_secret
@@ -116,9 +115,6 @@ class ProviderConnection(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def get_absolute_url(self) -> str:
-        return reverse("connection_detail", args=[self.workspace.slug, self.pk])
-
     # --- Credential -------------------------------------------------------------------------
 
     @property
@@ -138,14 +134,19 @@ class ProviderConnection(models.Model):
         self.credential_set_at = dt.datetime.now(dt.UTC)
         self.credential_expires_on = expires_on
         self.status = ConnectionStatus.UNCHECKED
+        self.checked_at = None
         self.check_reason_code = ""
+        self.check_results = {}
         self.save(
             update_fields=[
                 "encrypted_credential",
                 "credential_set_at",
                 "credential_expires_on",
+                "credential_kind",
                 "status",
+                "checked_at",
                 "check_reason_code",
+                "check_results",
                 "updated_at",
             ]
         )

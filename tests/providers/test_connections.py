@@ -11,16 +11,16 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db import connection as db
 from django.urls import reverse
+from django.utils import timezone
 
-from operations.links import OperationRunLinks
 from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
 from providers.connections import default_connection, graph_client_for
 from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
-from providers.models import ProviderConnection
+from providers.models import ConnectionStatus, ProviderConnection
 from providers.rotation import Rotated, rotate_credentials
-from tests.factories import OperationRunFactory, TenantFactory
+from tests.factories import TenantFactory
 from tests.providers.factories import ProviderConnectionFactory
 
 CANARY = "canary~8Q-secret-of-the-app"
@@ -129,19 +129,16 @@ def test_members_see_their_workspaces_connections_and_nobody_elses(stored, reade
     assert not ProviderConnection.objects.visible_to(stranger).exists()
 
 
-def test_a_run_links_to_its_connection_for_those_who_may_see_it(
-    stored, tenant, reader, stranger, monkeypatch
-):
-    monkeypatch.setattr(ProviderConnection, "get_absolute_url", lambda connection: "/here/")
-    run = OperationRunFactory(tenant=tenant, context={"provider_connection_id": stored.pk})
-    foreign = OperationRunFactory(context={"provider_connection_id": stored.pk})
+def test_a_new_credential_makes_the_last_check_worthless(stored):
+    stored.check_results, stored.checked_at = {"groups": "granted"}, timezone.now()
+    stored.status = ConnectionStatus.READY
+    stored.save()
 
-    def labels(of, user):
-        return [link.label for link in OperationRunLinks.related(of, user)]
+    stored.set_credential("another secret")
 
-    assert "Contoso reader" in labels(run, reader)
-    assert "Contoso reader" not in labels(run, stranger)
-    assert "Contoso reader" not in labels(foreign, reader)
+    found = ProviderConnection.objects.get()
+    assert (found.status, found.checked_at) == (ConnectionStatus.UNCHECKED, None)
+    assert found.check_results == {}
 
 
 # --- Rotation -------------------------------------------------------------------------------
