@@ -83,17 +83,6 @@ def test_a_credential_moved_to_another_workspace_does_not_open(stored):
         stored.credential()
 
 
-def test_a_new_credential_makes_the_last_check_worthless(stored):
-    ProviderConnection.objects.update(status="ready")
-    stored.refresh_from_db()
-
-    stored.set_credential("another-secret")
-
-    stored.refresh_from_db()
-    assert stored.status == "unchecked"
-    assert stored.credential_expires_on is None
-
-
 def test_a_connection_must_be_saved_before_its_credential(tenant):
     made = ProviderConnection(tenant=tenant, workspace=tenant.workspace, client_id=uuid.uuid4())
 
