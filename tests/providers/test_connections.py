@@ -128,6 +128,7 @@ def test_a_new_credential_makes_the_last_check_worthless(stored):
     found = ProviderConnection.objects.get()
     assert (found.status, found.checked_at) == (ConnectionStatus.UNCHECKED, None)
     assert found.check_results == {}
+    assert found.credential_expires_on is None
 
 
 # --- Rotation -------------------------------------------------------------------------------

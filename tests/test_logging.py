@@ -1,0 +1,62 @@
+"""Production's log: one JSON object a line, whatever is logged, and no secret in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+# Put together here, so that no tool takes it for a real one.
+CANARY = "canary" + "~8Q~" + "x1Y2z3" * 5
+
+PROGRAM = """
+import logging, sys
+from config.logging import configure_logging
+from operations.sanitize import register_secret
+configure_logging(json=True, level="INFO")
+register_secret(sys.argv[2])
+log = logging.getLogger("operations.execution")
+try:
+    raise ValueError(sys.argv[1] + sys.argv[2])
+except ValueError:
+    log.exception("it went wrong: %s", sys.argv[1])
+"""
+
+NASTY = [
+    "plain",
+    "two\nlines",
+    "\r\nSet-Cookie: a=b",
+    "\x1b[31mred",
+    "\u2028\u0085",
+    "{}",
+    '"quoted"',
+]
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    """The lines that a process with production's logging writes about a text."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, text, CANARY],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"\x1b" not in done.stderr
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+def test_each_event_is_one_line_of_json_without_secrets(text: str) -> None:
+    lines = logged(text)
+
+    assert len(lines) == 1
+    assert lines[0]["level"] == "error"
+    assert lines[0]["logger"] == "operations.execution"
+    assert "ValueError" in lines[0]["exception"]
+    assert CANARY not in json.dumps(lines)
