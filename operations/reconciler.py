@@ -143,7 +143,7 @@ def _error(run: OperationRun, loss: Loss) -> SafeError:
     )
 
 
-def _parameters() -> dict[str, object]:
+def _parameters() -> dict[str, int | str]:
     limits = {
         run_type.value: {
             "start": entry.start_deadline.total_seconds(),
