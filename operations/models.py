@@ -25,7 +25,7 @@ from operations.states import (
     RunOutcome,
     RunStatus,
 )
-from tenancy.models import Tenant, User, Workspace
+from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 ACTIVE = models.Q(status__in=ACTIVE_STATUSES)
@@ -316,6 +316,3 @@ class OperationRunItem(models.Model):
     @property
     def reason_label(self) -> str:
         return get_reason(self.reason_code).label if self.reason_code else ""
-
-
-__all__ = ["EventLevel", "OperationRun", "OperationRunEvent", "OperationRunItem", "Tenant", "User"]
