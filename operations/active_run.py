@@ -111,6 +111,11 @@ class ActiveRun:
         self._failures.append(Failure(error, at=at, item=label or key))
         self._item(ItemResult(key, ItemOutcome.FAILED, label=label, error=error, link=link))
 
+    def tally(self, *, succeeded: int, **counts: int) -> None:
+        """Count items as done that are not worth a line each, such as those found unchanged."""
+        self._count(processed=succeeded, succeeded=succeeded, **counts)
+        self._flush_if_due()
+
     def phase(self, text: str) -> None:
         """Say in a few words what the run is doing now; shown beside its progress."""
         self.meta(phase=text)

@@ -1,6 +1,10 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class TenancyConfig(AppConfig):
     name = "tenancy"
     verbose_name = "Workspaces and tenants"
+
+    def ready(self) -> None:
+        autodiscover_modules("tenant_page")

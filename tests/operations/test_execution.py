@@ -450,6 +450,23 @@ def test_more_items_may_be_found_on_the_way(run: OperationRun, handled: Handled)
     assert (run.counts.total, run.outcome) == (3, RunOutcome.SUCCEEDED)
 
 
+def test_what_is_not_worth_a_line_each_is_counted_together(
+    run: OperationRun, handled: Handled
+) -> None:
+    def sync(active: ActiveRun) -> None:
+        active.expect(501)
+        active.tally(succeeded=500, unchanged=500)
+        active.succeeded("a", created=1)
+
+    handled(sync)
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert (run.counts.processed, run.counts.unchanged, run.counts.created) == (501, 500, 1)
+    assert run.items.count() == 1
+
+
 def test_reports_are_written_in_batches(
     run: OperationRun, handled: Handled, django_assert_max_num_queries: Any
 ) -> None:
