@@ -1,0 +1,122 @@
+"""What is shown of a tenant comes from many apps; each registers its part in `tenant_page.py`.
+
+    @tenant_panel(order=10)
+    def freshness(request: Request, tenant: Tenant) -> Panel | None:
+        return "backups/_tenant_freshness.html", {"last": …}
+
+    @tenant_fact("Last complete backup", order=10)
+    def last_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]: …
+
+    register_start(Start("Sync inventory", "inventory_sync", Capability.START_SYNC, icon="refresh"))
+
+Panels stand on a tenant's page, facts are columns of the list of tenants, starts are buttons on
+the tenant's page. A panel that returns None is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from tenancy.capabilities import Capability
+from tenancy.http import Request
+from tenancy.models import Tenant, Workspace
+
+Panel = tuple[str, dict[str, Any]]
+MakesPanel = Callable[[Request, Tenant], Panel | None]
+
+_PANELS: list[tuple[int, MakesPanel]] = []
+
+
+def tenant_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+    """Register a panel: a template and its context; the one with the lowest order comes first.
+
+    The template gets `workspace`, `tenant`, `user` and its own context.
+    """
+
+    def register(make: MakesPanel) -> MakesPanel:
+        _PANELS.append((order, make))
+        _PANELS.sort(key=lambda entry: entry[0])
+        return make
+
+    return register
+
+
+def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
+    """The panels of a tenant's page, in order."""
+    made = (make(request, tenant) for _, make in _PANELS)
+    return [panel for panel in made if panel]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One cell of the list of tenants. `state` colours it: "good", "warn", "bad" or nothing."""
+
+    text: str
+    url: str = ""
+    state: str = ""
+
+
+TellsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
+
+
+@dataclass(frozen=True)
+class FactColumn:
+    """A column of the list of tenants: one query for all rows of a page, by tenant id."""
+
+    order: int
+    label: str
+    tell: TellsFacts
+
+
+_FACTS: list[FactColumn] = []
+
+
+def tenant_fact(label: str, *, order: int) -> Callable[[TellsFacts], TellsFacts]:
+    """Register a column; a tenant that the function says nothing of has an empty cell."""
+
+    def register(tell: TellsFacts) -> TellsFacts:
+        _FACTS.append(FactColumn(order, label, tell))
+        _FACTS.sort(key=lambda column: column.order)
+        return tell
+
+    return register
+
+
+def fact_columns() -> list[FactColumn]:
+    """The columns of the list of tenants, in order."""
+    return list(_FACTS)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A button that starts an operation on a tenant.
+
+    `url_name` is a route for POST with the workspace's slug and the tenant's id.
+    """
+
+    label: str
+    url_name: str
+    needs: Capability
+    icon: str = "player-play"
+    order: int = 50
+
+    def url(self, workspace: Workspace, tenant: Tenant) -> str:
+        return reverse(self.url_name, args=[workspace.slug, tenant.pk])
+
+
+_STARTS: list[Start] = []
+
+
+def register_start(start: Start) -> None:
+    """Add a button to the page of every tenant."""
+    _STARTS.append(start)
+    _STARTS.sort(key=lambda known: known.order)
+
+
+def starts_for(allowed: frozenset[Capability]) -> list[Start]:
+    """The buttons for somebody who may do this, in order."""
+    return [start for start in _STARTS if start.needs in allowed]
