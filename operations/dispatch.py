@@ -8,6 +8,7 @@ in opposite order never wait for each other in a circle.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,9 @@ class RunRequest:
     """A wish for a run.
 
     `inputs` make the identity, together with the scope and the type's identity group; `context`
-    holds what is only shown: provenance, target, slot.
+    holds what is only shown: provenance, target, slot. `submission` is the form that asked:
+    the same form for the same operation, posted however often and however late, leads to the run
+    that it started.
     """
 
     type: OperationRunType
@@ -45,6 +48,7 @@ class RunRequest:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     retry_of: OperationRun | None = None
+    submission: uuid.UUID | None = None
 
     def __post_init__(self) -> None:
         scope = OperationCatalog.get(self.type).scope
@@ -80,6 +84,7 @@ class RunRequest:
             "run_identity_hash": self.identity,
             "context": build_context(self.context, canonical(self.inputs)),
             "retry_of_id": self.retry_of.pk if self.retry_of else None,
+            "submission_id": str(self.submission) if self.submission else None,
         }
 
 
@@ -88,38 +93,44 @@ Row = dict[str, Any]
 _REQUESTED = """
 jsonb_to_recordset(%s::jsonb) AS wanted(
     position int, workspace_id bigint, tenant_id bigint, user_id bigint, initiator_name text,
-    type text, run_identity_hash varchar, context jsonb, retry_of_id bigint)
+    type text, run_identity_hash varchar, context jsonb, retry_of_id bigint, submission_id uuid)
 """
 
 _INSERT = f"""
 INSERT INTO operation_runs (
     workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
-    context, retry_of_id, created_at, updated_at, next_publish_at)
+    context, retry_of_id, submission_id, created_at, updated_at, next_publish_at)
 SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
-       run_identity_hash, context, retry_of_id, clock_timestamp(), clock_timestamp(),
-       clock_timestamp() + make_interval(secs => %s)
+       run_identity_hash, context, retry_of_id, submission_id, clock_timestamp(),
+       clock_timestamp(), clock_timestamp() + make_interval(secs => %s)
 FROM {_REQUESTED}
 ORDER BY run_identity_hash, position
 ON CONFLICT DO NOTHING
 RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
 """  # noqa: S608 - assembled from constants
 
-# Three separate look-ups, because each has its own index.
+# Four separate look-ups, because each has its own index.
 _WINNERS = f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM {_REQUESTED})
-SELECT wanted.position, run.id FROM wanted JOIN operation_runs run
+SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
     ON run.tenant_id = wanted.tenant_id AND run.run_identity_hash = wanted.run_identity_hash
     WHERE run.tenant_id IS NOT NULL AND run.status IN ('queued', 'running')
 UNION ALL
-SELECT wanted.position, run.id FROM wanted JOIN operation_runs run
+SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
     ON run.workspace_id = wanted.workspace_id AND run.run_identity_hash = wanted.run_identity_hash
     WHERE wanted.tenant_id IS NULL AND run.tenant_id IS NULL
       AND run.status IN ('queued', 'running')
 UNION ALL
-SELECT wanted.position, run.id FROM wanted JOIN operation_runs run
+SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
     ON run.context->>'backup_schedule_id' = wanted.context->>'backup_schedule_id'
    AND run.context->>'scheduled_for' = wanted.context->>'scheduled_for'
     WHERE wanted.type = 'backup_schedule.scheduled' AND run.type = 'backup_schedule.scheduled'
+UNION ALL
+SELECT wanted.position, run.id, true FROM wanted JOIN operation_runs run
+    ON run.submission_id = wanted.submission_id
+   AND run.run_identity_hash = wanted.run_identity_hash
+    WHERE run.submission_id IS NOT NULL
+ORDER BY 3
 """  # noqa: S608 - assembled from constants
 
 
@@ -158,7 +169,8 @@ def _insert(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
 def _winners(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
     with connection.cursor() as cursor:
         cursor.execute(_WINNERS, [_as_json(waiting)])
-        return {at: (run_id, False) for at, run_id in cursor.fetchall()}
+        # The run of the form itself comes last and wins.
+        return {at: (run_id, False) for at, run_id, _ in cursor.fetchall()}
 
 
 def _key(row: Row) -> tuple[Any, ...]:

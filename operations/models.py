@@ -78,6 +78,8 @@ class OperationRun(models.Model):
         max_length=24, choices=RunOutcome.choices, default=RunOutcome.PENDING
     )
     run_identity_hash = models.CharField(max_length=64)
+    #: The form that started it, so that the same form posted again leads here.
+    submission_id = models.UUIDField(null=True, blank=True)
     summary_counts = models.JSONField(default=dict, db_default={})
     failure_summary = models.JSONField(default=list, db_default=[])
     context = models.JSONField(default=dict, db_default={})
@@ -155,6 +157,11 @@ class OperationRun(models.Model):
                 fields=("workspace", "run_identity_hash"),
                 condition=models.Q(tenant__isnull=True) & ACTIVE,
                 name="runs_one_active_per_workspace_identity",
+            ),
+            models.UniqueConstraint(
+                fields=("submission_id", "run_identity_hash"),
+                condition=models.Q(submission_id__isnull=False),
+                name="runs_submission_starts_once",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=RunStatus.values), name="runs_status_known"

@@ -316,7 +316,12 @@ class OperationRunService:
         return fresh
 
     def retry(
-        self, run: OperationRun, *, by: User | None = None, initiator_name: str = ""
+        self,
+        run: OperationRun,
+        *,
+        by: User | None = None,
+        initiator_name: str = "",
+        submission: uuid.UUID | None = None,
     ) -> DispatchResult:
         """A new run for what an ended one did not get done; the active one, if there is one.
 
@@ -340,6 +345,7 @@ class OperationRunService:
             inputs=context.pop("idempotency", {}),
             context=context,
             retry_of=run,
+            submission=submission,
         )
 
     @transaction.atomic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 import zoneinfo
 from typing import Any
 
@@ -85,6 +86,12 @@ def query(context: Context, **changes: Any) -> str:
         if value not in (None, ""):
             kept[name] = str(value)
     return f"?{kept.urlencode()}"
+
+
+@register.simple_tag
+def submission_field() -> SafeString:
+    """Marks this rendering of a form, so that posting it twice starts one run."""
+    return format_html('<input type="hidden" name="submission" value="{}" />', uuid.uuid4())
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect
 
 from operations.models import OperationRun
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
-from operations.views.start import redirect_to_dispatch
+from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
 from tenancy.http import Request, action
 
@@ -40,7 +40,9 @@ def run_retry(request: Request, run_id: int) -> HttpResponse:
     if run.catalog:
         require_capability(request.user, run.workspace, run.catalog.starts_with)
     try:
-        result = OperationRunService().retry(run, by=request.user)
+        result = OperationRunService().retry(
+            run, by=request.user, submission=submission_of(request)
+        )
     except NotRetryable as refused:
         messages.warning(request, str(refused))
         return redirect(run)

@@ -1,6 +1,9 @@
-"""After a start: to the run, saying whether it is a new one."""
+"""Starting a run from a form: which form it was, and the way to the run."""
 
 from __future__ import annotations
+
+import re
+import uuid
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
@@ -8,6 +11,17 @@ from django.http import HttpResponseRedirect
 from operations.links import OperationRunLinks
 from operations.services import DispatchResult
 from tenancy.http import Request
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def submission_of(request: Request) -> uuid.UUID | None:
+    """Which rendering of a form this is, as `{% submission_field %}` marked it; None if it did not.
+
+    Give it to the dispatch: a form that is posted twice then starts one run.
+    """
+    given = request.POST.get("submission", "")
+    return uuid.UUID(given) if _UUID.fullmatch(given) else None
 
 
 def redirect_to_dispatch(request: Request, result: DispatchResult) -> HttpResponseRedirect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from operations.dispatch import RunRequest
@@ -52,9 +53,11 @@ def a_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRu
     return run
 
 
-def an_ended_run(tenant: Tenant, schedule: int = 1, **counts: int) -> OperationRun:
+def an_ended_run(
+    tenant: Tenant, schedule: int = 1, *, submission: uuid.UUID | None = None, **counts: int
+) -> OperationRun:
     """A run that a worker has completed; its outcome follows from the counts."""
-    run = a_running_run(tenant, schedule)
+    run = a_running_run(tenant, schedule, submission=submission)
     OperationRunService().increment_summary_counts(run.pk, **counts)
     return OperationRunService().complete(run.pk)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -89,6 +90,38 @@ def test_after_its_end_the_same_operation_may_be_run_again(tenant: Tenant) -> No
     assert again.created
     assert again.run != ended
     assert again.run.run_identity_hash == ended.run_identity_hash
+
+
+def test_a_form_posted_again_leads_to_its_run_even_after_the_end(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    form = uuid.uuid4()
+    first = dispatch(tenant, submission=form)
+    service.claim(first.run.pk, "worker-1")
+    ended = service.complete(first.run.pk)
+    somebody_elses = dispatch(tenant)
+
+    again = dispatch(tenant, submission=form)
+
+    assert (again.run, again.created) == (ended, False)
+    assert somebody_elses.created
+
+
+def test_a_form_rendered_anew_starts_a_new_run(tenant: Tenant) -> None:
+    ended = an_ended_run(tenant, submission=uuid.uuid4())
+
+    again = dispatch(tenant, submission=uuid.uuid4())
+
+    assert again.created
+    assert again.run != ended
+
+
+def test_one_form_may_start_operations_on_several_things(tenant: Tenant) -> None:
+    form = uuid.uuid4()
+
+    runs = {dispatch(tenant, schedule, submission=form).run for schedule in (1, 2)}
+
+    assert len(runs) == 2
 
 
 def test_types_of_one_identity_group_exclude_each_other(tenant: Tenant) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -47,6 +48,22 @@ RUNNING_AGAIN = (
     "status = 'running', outcome = 'pending', completed_at = NULL, started_at = now(),"
     " heartbeat_at = now()"
 )
+
+
+# --- submissions ----------------------------------------------------------------------------------
+
+
+def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
+    form = uuid.uuid4()
+    first = an_ended_run(tenant, submission=form)
+    second = an_ended_run(tenant)
+
+    with refused("written once"):
+        change(second, "submission_id = %s", form)
+    with refused("runs_submission_starts_once"):
+        OperationRunFactory(
+            tenant=tenant, run_identity_hash=first.run_identity_hash, submission_id=form
+        )
 
 
 # --- lifecycle ------------------------------------------------------------------------------------

@@ -393,6 +393,32 @@ def test_a_retry_is_a_new_run_and_leads_there(page, tenant, monkeypatch):
     assert answer["Location"] == address(retry)
 
 
+def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenant):
+    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    form = {
+        "submission": re.findall(
+            rb'name="submission" value="([^"]+)"', page.get(address(ended)).content
+        )[0].decode()
+    }
+    page.post(f"/runs/{ended.pk}/retry/", form)
+    retry = ended.retries.get()
+    OperationRunService().request_cancel(retry, by=retry.user)
+
+    answer = page.post(f"/runs/{ended.pk}/retry/", form)
+
+    assert answer["Location"] == address(retry)
+    assert ended.retries.count() == 1
+
+
+@pytest.mark.parametrize("garbage", ["", "x", "1" * 5000, "urn:uuid:" + "0" * 32, "\x00"])
+def test_a_form_with_a_garbled_mark_is_a_form_without_one(page, tenant, garbage):
+    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+
+    answer = page.post(f"/runs/{ended.pk}/retry/", {"submission": garbage})
+
+    assert answer["Location"] == address(ended.retries.get())
+
+
 def test_a_retry_while_another_run_is_active_leads_to_that_one(page, tenant):
     ended = an_ended_run(tenant, total=2, processed=2, failed=2)
     active = a_queued_run(tenant)

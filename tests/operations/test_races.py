@@ -7,6 +7,7 @@ import functools
 import queue
 import random
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,24 @@ def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -
     assert all(
         told(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10]
     )
+
+
+def test_a_form_sent_many_times_while_its_run_ends_starts_one_run(tenant: Tenant) -> None:
+    service = OperationRunService()
+
+    def send_and_end(form: uuid.UUID) -> int:
+        run = service.ensure_run(a_request(tenant, submission=form)).run
+        if service.claim(run.pk, "worker"):
+            service.complete(run.pk)
+        return run.pk
+
+    with crew(8) as fingers:
+        for _ in range(40):
+            runs = fingers.race([functools.partial(send_and_end, uuid.uuid4())] * 8)
+
+            assert len(set(runs)) == 1
+
+    assert OperationRun.objects.count() == 40
 
 
 def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tenant) -> None:

@@ -134,6 +134,7 @@ PARTIAL = {
     "runs_one_active_per_tenant_identity",
     "runs_one_active_per_workspace_identity",
     "runs_slot_fires_once",
+    "runs_submission_starts_once",
     "runs_tenant_active",
     "runs_ws_active",
 }
