@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from operations.dispatch import RunRequest
@@ -54,7 +53,7 @@ def a_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRu
 
 
 def an_ended_run(
-    tenant: Tenant, schedule: int = 1, *, submission: uuid.UUID | None = None, **counts: int
+    tenant: Tenant, schedule: int = 1, *, submission: Any = None, **counts: int
 ) -> OperationRun:
     """A run that a worker has completed; its outcome follows from the counts."""
     run = a_running_run(tenant, schedule, submission=submission)

@@ -393,7 +393,7 @@ def test_a_retry_is_a_new_run_and_leads_there(page, tenant, monkeypatch):
     assert answer["Location"] == address(retry)
 
 
-def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenant):
+def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenant, operator):
     ended = an_ended_run(tenant, total=2, processed=2, failed=2)
     form = {
         "submission": re.findall(
@@ -402,7 +402,7 @@ def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenan
     }
     page.post(f"/runs/{ended.pk}/retry/", form)
     retry = ended.retries.get()
-    OperationRunService().request_cancel(retry, by=retry.user)
+    OperationRunService().request_cancel(retry, by=operator)
 
     answer = page.post(f"/runs/{ended.pk}/retry/", form)
 
