@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inventory import services, syncing
+from inventory import mirror, services
 from inventory.kinds import POLICY_KINDS
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from operations.models import EventLevel, OperationRun
@@ -202,13 +202,13 @@ def test_a_cancelled_sync_marks_nothing_as_gone(
 ) -> None:
     sync(connected)
     run = services.start_sync(POLICIES, connected, by=operator).run
-    write = syncing.upsert
+    write = mirror.upsert
 
     def cancel_then_write(*args: Any) -> Any:
         OperationRunService().request_cancel(run, by=operator)
         return write(*args)
 
-    monkeypatch.setattr(syncing, "upsert", cancel_then_write)
+    monkeypatch.setattr("inventory.syncing.upsert", cancel_then_write)
     monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
 
     ended = executed(run)
