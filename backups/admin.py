@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from backups import services
-from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyExport, PolicyVersion
 from operations.admin import ReadOnly
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
@@ -126,3 +126,14 @@ class PolicyVersionAdmin(ReadOnly, admin.ModelAdmin[PolicyVersion]):
     search_fields = ("=content_hash", "=normalised_hash")
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(PolicyExport)
+class PolicyExportAdmin(ReadOnly, admin.ModelAdmin[PolicyExport]):
+    list_display = ("file_name", "tenant", "workspace", "item_count", "size", "expires_at")
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("file_name", "tenant__name", "=sha256")
+    exclude = ("archive",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyExport]:
+        return super().get_queryset(request).defer("archive")

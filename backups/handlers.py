@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from backups import retention, sets
+from backups.adding import Adding
+from backups.exporting import export
 from backups.models import BackupItem, BackupSchedule, BackupSet
 from backups.reading import Reader
 from operations.active_run import ActiveRun
@@ -10,7 +12,7 @@ from operations.handlers import handles
 from operations.reasons import Blocked
 from operations.types import OperationRunType
 from providers.connections import graph_client_for
-from providers.handling import telling_waits
+from providers.handling import active_tenant, telling_waits
 
 
 @handles(
@@ -32,6 +34,20 @@ def repeat_failed(run: ActiveRun) -> None:
     Where the earlier backup left no set, it is a whole backup.
     """
     _read(run, _schedule_of(run), parent=_set_of_earlier(run))
+
+
+@handles(OperationRunType.BACKUP_SET_ADD_POLICIES)
+def add_policies(run: ActiveRun) -> None:
+    """Read the selected policies into the set of that name; what it holds already is skipped."""
+    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+        Adding(run, str(run.inputs["set_name"])).add(client)
+
+
+@handles(OperationRunType.POLICY_EXPORT)
+def export_policies(run: ActiveRun) -> None:
+    """Read the selected policies into an archive; each run makes one of its own."""
+    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+        export(run, client)
 
 
 def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from backups.models import BackupSchedule, BackupSet
+from django.db.models import Q
+
+from backups.models import BackupSchedule, BackupSet, PolicyExport, SetPurpose
 from operations.links import Link, related_link, related_links
 from operations.models import OperationRun
+from tenancy.capabilities import Capability, has_capability
 from tenancy.models import User
 
 
@@ -32,9 +35,23 @@ def previous_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
 
 
 @related_links
+def export_links(run: OperationRun, user: User) -> Iterable[Link]:
+    """The archive that the run made, for those who may download it."""
+    if not has_capability(user, run.workspace, Capability.EXPORT_POLICIES):
+        return
+    made = PolicyExport.objects.visible_to(user).filter(operation_run=run).defer("archive")
+    for export in made.select_related("workspace"):
+        gone = " (expired)" if export.is_expired else ""
+        yield Link(f"Download {export.file_name}{gone}", export.get_absolute_url(), "export")
+
+
+@related_links
 def set_links(run: OperationRun, user: User) -> Iterable[Link]:
-    """The backup set that the run made."""
-    made = BackupSet.objects.visible_to(user).with_scope().filter(operation_run=run)
+    """The backup set that the run made or added to."""
+    mine = Q(operation_run=run)
+    if name := run.context.get("idempotency", {}).get("set_name"):
+        mine |= Q(tenant=run.tenant_id, purpose=SetPurpose.SELECTION, name=name)
+    made = BackupSet.objects.visible_to(user).with_scope().filter(mine)
     for backup_set in made:
         label = f"{backup_set} ({backup_set.get_status_display().lower()})"
         yield Link(label, backup_set.get_absolute_url(), "backup_set")

@@ -178,10 +178,17 @@ class SetStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class SetPurpose(models.TextChoices):
+    """Why there is a set: a backup made it, or somebody collected policies in it."""
+
+    SCHEDULE = "schedule", "Schedule"
+    SELECTION = "selection", "Selection"
+
+
 class BackupSetQuerySet(WorkspaceScopedQuerySet["BackupSet"]):
     def complete(self) -> Self:
-        """Those in which nothing is missing."""
-        return self.filter(status=SetStatus.COMPLETE)
+        """Backups in which nothing is missing; a selection is not a backup of a tenant."""
+        return self.filter(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE)
 
     def newest_first(self) -> Self:
         return self.order_by("-started_at", "-id")
@@ -193,7 +200,8 @@ class BackupSetQuerySet(WorkspaceScopedQuerySet["BackupSet"]):
 class BackupSet(models.Model):
     """What one backup brought home. Complete means: every kind to its end, every item whole.
 
-    Items come in while it is building and never change afterwards.
+    Items come in while it is building and never change afterwards. A selection is a set of
+    policies that somebody collected under a name: it may be added to, by several runs.
     """
 
     workspace = models.ForeignKey(
@@ -219,6 +227,14 @@ class BackupSet(models.Model):
     parent = models.ForeignKey(
         "self", on_delete=models.SET_NULL, related_name="continued_by", null=True, blank=True
     )
+    purpose = models.CharField(
+        max_length=16,
+        choices=SetPurpose.choices,
+        default=SetPurpose.SCHEDULE,
+        db_default=SetPurpose.SCHEDULE,
+    )
+    #: Of a selection; a backup has none.
+    name = models.CharField(max_length=200, default="", db_default="", blank=True)
     status = models.CharField(max_length=16, choices=SetStatus.choices, default=SetStatus.BUILDING)
     kinds = ArrayField(models.CharField(max_length=64))
     #: Those that were listed to their end.
@@ -241,11 +257,22 @@ class BackupSet(models.Model):
             models.Index(
                 fields=("workspace", "tenant", "finished_at"),
                 name="sets_complete",
-                condition=models.Q(status=SetStatus.COMPLETE),
+                condition=models.Q(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE),
             ),
         )
         constraints = (
             models.UniqueConstraint(fields=("id", "tenant", "workspace"), name="sets_id_scope"),
+            models.CheckConstraint(
+                condition=models.Q(purpose=SetPurpose.SCHEDULE, name="")
+                | models.Q(purpose=SetPurpose.SELECTION, schedule__isnull=True)
+                & ~models.Q(name=""),
+                name="sets_selection_has_a_name",
+            ),
+            models.UniqueConstraint(
+                fields=("tenant", "name"),
+                condition=models.Q(purpose=SetPurpose.SELECTION),
+                name="sets_selection_once_per_name",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=SetStatus.values), name="sets_status_known"
             ),
@@ -262,7 +289,7 @@ class BackupSet(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Backup set {self.pk}"
+        return f"“{self.name}”" if self.name else f"Backup set {self.pk}"
 
     def get_absolute_url(self) -> str:
         return reverse("backup_set_detail", args=[self.workspace.slug, self.pk])
@@ -399,3 +426,54 @@ __all__ = [
     "PolicyVersion",
     "SetStatus",
 ]
+
+
+class PolicyExport(models.Model):
+    """An archive of policies, kept for a while to be downloaded."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    operation_run = models.OneToOneField(
+        OperationRun,
+        on_delete=models.SET_NULL,
+        related_name="policy_export",
+        null=True,
+        blank=True,
+    )
+    file_name = models.CharField(max_length=200)
+    #: The ZIP file; gone when it has expired.
+    archive = models.BinaryField(null=True)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    item_count = models.PositiveIntegerField()
+    incomplete_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+
+    objects = WorkspaceScopedQuerySet["PolicyExport"].as_manager()
+
+    class Meta:
+        db_table = "policy_exports"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(fields=("workspace", "created_at", "id"), name="exports_ws"),
+            models.Index(
+                fields=("expires_at",),
+                name="exports_expiring",
+                condition=models.Q(archive__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    def get_absolute_url(self) -> str:
+        return reverse("export_download", args=[self.workspace.slug, self.pk])
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at <= timezone.now()

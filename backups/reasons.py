@@ -40,4 +40,22 @@ register_reasons(
         "The backup ended before it read this object.",
         "Retry to read what is left.",
     ),
+    Reason(
+        "already_in_set",
+        "Already in the set",
+        "The set “{name}” holds this policy already.",
+        "Nothing to do. To keep its present state, choose a set with another name.",
+    ),
+    Reason(
+        "kind_not_backed_up",
+        "Kind not backed up",
+        "Objects of the kind {kind} only give names to ids and are not backed up.",
+        "Nothing to do.",
+    ),
+    Reason(
+        "export_too_large",
+        "Export too large",
+        "The archive would be larger than {megabytes} MB.",
+        "Select fewer policies and export them in parts.",
+    ),
 )

@@ -9,11 +9,13 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from backups.models import BackupSchedule
+from backups.models import BackupSchedule, BackupSet, SetPurpose
+from inventory.selection import Selection
 from operations.context import slot_text
 from operations.dispatch import RunRequest
 from operations.types import OperationRunType
-from tenancy.models import User
+from providers.models import ProviderConnection
+from tenancy.models import Tenant, User
 
 
 def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: Any) -> RunRequest:
@@ -54,3 +56,61 @@ def _common(schedule: BackupSchedule, **context: Any) -> dict[str, Any]:
             **context,
         },
     }
+
+
+def add_policies_request(
+    selection: Selection, tenant: Tenant, name: str, **asked: Any
+) -> RunRequest:
+    """Add what was selected of the tenant to its set of that name."""
+    held = BackupSet.objects.filter(tenant=tenant, purpose=SetPurpose.SELECTION, name=name)
+    set_id = held.values_list("pk", flat=True).first()
+    context = {"backup_set_id": set_id} if set_id else {}
+    return _selection_request(
+        OperationRunType.BACKUP_SET_ADD_POLICIES,
+        selection,
+        tenant,
+        inputs={"set_name": name, "selection": selection.hash_of(tenant)},
+        context=context,
+        **asked,
+    )
+
+
+def export_request(selection: Selection, tenant: Tenant, **asked: Any) -> RunRequest:
+    """Export what was selected of the tenant."""
+    inputs = {"selection": selection.hash_of(tenant)}
+    return _selection_request(
+        OperationRunType.POLICY_EXPORT, selection, tenant, inputs=inputs, context={}, **asked
+    )
+
+
+def _selection_request(
+    run_type: OperationRunType,
+    selection: Selection,
+    tenant: Tenant,
+    *,
+    inputs: dict[str, Any],
+    context: dict[str, Any],
+    by: User,
+    submission: uuid.UUID | None,
+) -> RunRequest:
+    connections = ProviderConnection.objects.defaults().filter(tenant=tenant)
+    if connection_id := connections.values_list("pk", flat=True).first():
+        context = {**context, "provider_connection_id": connection_id}
+    kinds = sorted({policy.kind for policy in selection.by_tenant[tenant]})
+    return RunRequest(
+        type=run_type,
+        workspace=tenant.workspace,
+        tenant=tenant,
+        by=by,
+        submission=submission,
+        inputs=inputs,
+        context={
+            **context,
+            "selection": selection.context_of(tenant),
+            "target_scope": {
+                "tenant_name": tenant.name,
+                "tenant_external_id": str(tenant.external_id),
+                "kinds": kinds,
+            },
+        },
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import unicodedata
 import uuid
 from collections.abc import Iterable
 
@@ -11,8 +12,9 @@ from django.db import transaction
 
 from backups import tick
 from backups.models import BackupSchedule
-from backups.requests import run_now_request
+from backups.requests import add_policies_request, export_request, run_now_request
 from backups.tick import database_now
+from inventory.selection import Selection
 from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from tenancy.models import Tenant, User
@@ -114,3 +116,42 @@ def _lock(schedule: BackupSchedule) -> BackupSchedule:
         tick.account_for([locked], now)
         locked.refresh_from_db()
     return locked
+
+
+def add_policies(
+    selection: Selection, name: str, *, by: User, submission: uuid.UUID | None = None
+) -> list[DispatchResult]:
+    """Add a selection to the set of that name of each tenant: one run for each.
+
+    Raises:
+        ValidationError: the name cannot be one.
+    """
+    name = clean_set_name(name)
+    requests = [
+        add_policies_request(selection, tenant, name, by=by, submission=submission)
+        for tenant in selection.by_tenant
+    ]
+    return OperationRunService().dispatch_many(requests)
+
+
+def export_policies(
+    selection: Selection, *, by: User, submission: uuid.UUID | None = None
+) -> list[DispatchResult]:
+    """Export a selection: one run, and one archive, for each tenant."""
+    requests = [
+        export_request(selection, tenant, by=by, submission=submission)
+        for tenant in selection.by_tenant
+    ]
+    return OperationRunService().dispatch_many(requests)
+
+
+def clean_set_name(text: str) -> str:
+    """The name of a selection, without spaces around it.
+
+    Raises:
+        ValidationError: it is empty, too long, or holds what cannot be shown.
+    """
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise ValidationError("Give the set a name of at most 200 characters.")
+    return name

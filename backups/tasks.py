@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from backups import tick
+from backups import exporting, tick
 
 
 @shared_task(ignore_result=True)
 def tick_backup_schedules() -> None:
-    """Give every slot that is due its run."""
+    """Give every slot that is due its run, and let go of exports that have expired."""
     tick.tick_all()
+    exporting.forget_expired()

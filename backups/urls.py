@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backups.views import schedule_forms, schedules, sets
+from backups.views import policies, schedule_forms, schedules, sets
 
 urlpatterns = [
     path("w/<slug:slug>/schedules/", schedules.schedule_list, name="schedule_list"),
@@ -31,6 +31,18 @@ urlpatterns = [
         "w/<slug:slug>/schedules/<int:schedule_id>/resume/",
         schedules.schedule_resume,
         name="schedule_resume",
+    ),
+    path(
+        "w/<slug:slug>/inventory/policies/back-up/",
+        policies.policies_back_up,
+        name="policies_back_up",
+    ),
+    path(
+        "w/<slug:slug>/inventory/policies/export/", policies.policies_export, name="policies_export"
+    ),
+    path("w/<slug:slug>/exports/", policies.export_list, name="export_list"),
+    path(
+        "w/<slug:slug>/exports/<int:export_id>/", policies.export_download, name="export_download"
     ),
     path("w/<slug:slug>/backup-sets/", sets.backup_set_list, name="backup_set_list"),
     path(

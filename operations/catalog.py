@@ -120,6 +120,24 @@ _ENTRIES: dict[OperationRunType, CatalogEntry] = {
     OperationRunType.BACKUP_SCHEDULE_RETRY: _backup(
         "Backup retry", "Repeats what an earlier backup could not read."
     ),
+    OperationRunType.BACKUP_SET_ADD_POLICIES: CatalogEntry(
+        label="Add policies to a backup set",
+        description="Reads the selected policies and keeps them in a set of that name.",
+        starts_with=Capability.START_BACKUP,
+        queue=Queue.BACKUP,
+        expected=dt.timedelta(seconds=30),
+        time_limit=dt.timedelta(hours=1),
+        retry=Retry.AUTOMATIC,
+    ),
+    OperationRunType.POLICY_EXPORT: CatalogEntry(
+        label="Policy export",
+        description="Reads the selected policies into an archive to download.",
+        starts_with=Capability.EXPORT_POLICIES,
+        queue=Queue.BACKUP,
+        expected=dt.timedelta(seconds=30),
+        time_limit=dt.timedelta(hours=1),
+        retry=Retry.AUTOMATIC,
+    ),
 }
 
 

@@ -13,3 +13,5 @@ class OperationRunType(StrEnum):
     BACKUP_SCHEDULE_SCHEDULED = "backup_schedule.scheduled"
     BACKUP_SCHEDULE_RUN_NOW = "backup_schedule.run_now"
     BACKUP_SCHEDULE_RETRY = "backup_schedule.retry"
+    BACKUP_SET_ADD_POLICIES = "backup_set.add_policies"
+    POLICY_EXPORT = "policy.export"

@@ -214,6 +214,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 # Without this the worker reconnects to Postgres for every task and a small one runs 3-5 times slower.
 CELERY_DB_REUSE_MAX = 1000
+# How large an export of policies may be, and for how long it can be downloaded.
+POLICY_EXPORT_MAX_MB = env.int("POLICY_EXPORT_MAX_MB", default=25)
+POLICY_EXPORT_KEEP_DAYS = env.int("POLICY_EXPORT_KEEP_DAYS", default=7)
+
 TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 
 # --- Providers ------------------------------------------------------------------------------------

@@ -156,6 +156,7 @@ def _framed(
         "listings": LISTINGS,
         "may_sync": Capability.START_SYNC in allowed,
         "actions": actions_for(allowed) if listing is POLICIES else [],
+        "may_export": Capability.EXPORT_POLICIES in allowed,
     }
 
 

@@ -106,6 +106,20 @@ class PolicyKind:
         """
         return self.read(self, client, listed)
 
+    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Captured:
+        """Read one object that was not just listed; `object_type` is its type in Graph, if known.
+
+        Raises:
+            Gone: it is not there any more.
+            GraphError: it could not be read; nothing is known of it.
+        """
+        listed: dict[str, Any] = {"id": graph_id}
+        if object_type:
+            listed["@odata.type"] = f"#microsoft.graph.{object_type}"
+        if self.read is as_listed:
+            listed = client.get(self.object_path(listed))
+        return self.capture(client, listed)
+
     def content(self, payload: dict[str, Any]) -> dict[str, Any]:
         """What of a captured object somebody decided: comparable, without ids and times."""
         return normalize.content(payload, self.noise)

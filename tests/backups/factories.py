@@ -9,7 +9,14 @@ from typing import Any
 import factory
 from django.utils import timezone
 
-from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from backups.models import (
+    BackupItem,
+    BackupSchedule,
+    BackupSet,
+    PolicyExport,
+    PolicyVersion,
+    SetStatus,
+)
 from tests.factories import TenantFactory
 
 FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
@@ -88,6 +95,27 @@ class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
     class Params:
         missed = factory.Trait(
             complete=False, version=None, captured_at=None, reason_code="not_attempted_in_set"
+        )
+
+
+class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
+    """An archive that can be downloaded; `expired=True` for one that cannot any more."""
+
+    tenant = factory.SubFactory(TenantFactory)
+    workspace = factory.SelfAttribute("tenant.workspace")
+    file_name = factory.Sequence(lambda n: f"Policies {n}.zip")
+    archive = b"PK"
+    size = 2
+    sha256 = hashlib.sha256(b"PK").hexdigest()
+    item_count = 1
+    expires_at = FAR
+
+    class Meta:
+        model = PolicyExport
+
+    class Params:
+        expired = factory.Trait(
+            expires_at=factory.LazyFunction(lambda: timezone.now() - dt.timedelta(days=1))
         )
 
 

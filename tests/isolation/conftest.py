@@ -12,7 +12,12 @@ from django.urls import reverse
 
 from tenancy.capabilities import Role
 from tenancy.models import User, Workspace
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+)
 from tests.factories import (
     OperationRunFactory,
     TenantFactory,
@@ -44,6 +49,7 @@ def things_of(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "export_id": PolicyExportFactory(tenant=tenant).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

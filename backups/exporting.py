@@ -1,0 +1,96 @@
+"""Exporting selected policies as an archive to download."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from backups.archive import Archive, ArchiveTooLarge, safe_name
+from backups.models import PolicyExport
+from backups.selections import captures, key_of, selected_of
+from operations.active_run import ActiveRun
+from operations.reasons import SafeError
+from providers.graph.client import GraphClient
+
+MEGABYTE = 1024 * 1024
+
+
+def export(run: ActiveRun, client: GraphClient) -> PolicyExport | None:
+    """Read what the run selected and keep it as an archive; None if nothing could be read.
+
+    Raises:
+        SafeError: `export_too_large`.
+    """
+    policies = selected_of(run)
+    run.expect(len(policies))
+    try:
+        with Archive(settings.POLICY_EXPORT_MAX_MB * MEGABYTE) as archive:
+            incomplete = _fill(archive, run, client, policies)
+            if not archive.count:
+                return None
+            return _keep(run, archive, archive.close(_about(run)), incomplete)
+    except ArchiveTooLarge:
+        raise SafeError("export_too_large", megabytes=settings.POLICY_EXPORT_MAX_MB) from None
+
+
+def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[Any]) -> int:
+    """Put every policy that can be read into the archive; how many are incomplete."""
+    incomplete = 0
+    for policy, kind, captured in captures(run, client, policies):
+        archive.add(
+            kind=kind.key,
+            name=policy.name,
+            graph_id=policy.graph_id,
+            payload=captured.payload,
+            missing=captured.missing,
+        )
+        link = policy.get_absolute_url()
+        if captured.complete:
+            run.succeeded(key_of(policy), label=policy.name, link=link)
+        else:
+            incomplete += 1
+            error = SafeError("incomplete_capture", missing=", ".join(captured.missing))
+            run.failed(key_of(policy), error, label=policy.name, link=link)
+    return incomplete
+
+
+def _about(run: ActiveRun) -> dict[str, Any]:
+    return {
+        "tenant": run.tenant.name,
+        "tenant_id": str(run.tenant.external_id),
+        "run": run.id,
+        "exported_at": timezone.now().isoformat(timespec="seconds"),
+        "by": run.run.initiator_name,
+    }
+
+
+def _keep(run: ActiveRun, archive: Archive, body: bytes, incomplete: int) -> PolicyExport:
+    now = timezone.now()
+    return PolicyExport.objects.create(
+        workspace=run.workspace,
+        tenant=run.tenant,
+        operation_run=run.run,
+        file_name=f"{safe_name(run.tenant.name)} policies {now:%Y-%m-%d %H%M}.zip",
+        archive=body,
+        size=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        item_count=archive.count,
+        incomplete_count=incomplete,
+        created_at=now,
+        expires_at=now + dt.timedelta(days=settings.POLICY_EXPORT_KEEP_DAYS),
+    )
+
+
+def forget_expired() -> int:
+    """Let go of the archives whose time has come; their rows stay. How many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE policy_exports SET archive = NULL"
+            " WHERE archive IS NOT NULL AND expires_at <= clock_timestamp()"
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,31 @@
+"""What backups offer for a selection of policies, and what they know of one policy."""
+
+from __future__ import annotations
+
+from backups.models import BackupItem
+from inventory.actions import PolicyAction, register_policy_action
+from inventory.models import Policy
+from inventory.panels import Panel, policy_panel
+from tenancy.capabilities import Capability
+from tenancy.http import Request
+
+SHOWN = 20
+
+register_policy_action(
+    PolicyAction(
+        "Add to a backup set", "policies_back_up", Capability.START_BACKUP, "archive", order=10
+    )
+)
+register_policy_action(
+    PolicyAction("Export", "policies_export", Capability.EXPORT_POLICIES, "download", order=20)
+)
+
+
+@policy_panel(order=10)
+def sets_of(request: Request, policy: Policy) -> Panel:
+    """The backup sets that hold the policy, the newest first."""
+    items = BackupItem.objects.visible_to(request.user).filter(
+        tenant=policy.tenant_id, kind=policy.kind, graph_id=policy.graph_id
+    )
+    shown = items.select_related("backup_set__workspace").order_by("-id")[:SHOWN]
+    return "backups/_policy_sets.html", {"items": shown}

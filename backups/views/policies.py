@@ -1,0 +1,130 @@
+"""What is done with a selection of policies: into a backup set, or into an archive."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from backups import services
+from backups.models import BackupSet, PolicyExport, SetPurpose
+from inventory.selection import Selection, SelectionError, selected_policies
+from operations.services import DispatchResult
+from operations.views.start import redirect_to_dispatch, submission_of
+from tenancy.capabilities import Capability, require_capability
+from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.models import Workspace
+from tenancy.paging import numbered_page
+
+log = logging.getLogger(__name__)
+NAMES = 20
+
+
+@action
+def policies_back_up(request: Request, slug: str) -> HttpResponse:
+    """Ask for the name of the set; with a name, add the selection to it."""
+    workspace = workspace_or_404(request, slug)
+    require_capability(request.user, workspace, Capability.START_BACKUP)
+    try:
+        selection = selected_policies(request, workspace)
+    except SelectionError as refused:
+        return _refused(request, workspace, refused)
+    name = request.POST.get("set_name")
+    if name is None:
+        return _ask_for_name(request, workspace, selection)
+    try:
+        results = services.add_policies(
+            selection, name, by=request.user, submission=submission_of(request)
+        )
+    except ValidationError as error:
+        return _ask_for_name(request, workspace, selection, name=name, error=error.messages[0])
+    return _to_runs(request, workspace, results)
+
+
+@action
+def policies_export(request: Request, slug: str) -> HttpResponse:
+    """Export the selection."""
+    workspace = workspace_or_404(request, slug)
+    require_capability(request.user, workspace, Capability.EXPORT_POLICIES)
+    try:
+        selection = selected_policies(request, workspace)
+    except SelectionError as refused:
+        return _refused(request, workspace, refused)
+    results = services.export_policies(
+        selection, by=request.user, submission=submission_of(request)
+    )
+    return _to_runs(request, workspace, results)
+
+
+@page
+def export_list(request: Request, slug: str) -> HttpResponse:
+    """The archives of a workspace, the newest first."""
+    workspace = workspace_or_404(request, slug)
+    require_capability(request.user, workspace, Capability.EXPORT_POLICIES)
+    exports = PolicyExport.objects.visible_to(request.user).filter(workspace=workspace)
+    shown = exports.defer("archive").select_related("workspace", "tenant", "operation_run")
+    context = {
+        "workspace": workspace,
+        "section": "inventory",
+        "page": numbered_page(shown.order_by("-created_at", "-id"), request.GET.get("page")),
+    }
+    return render(request, "backups/export_list.html", context)
+
+
+@page
+def export_download(request: Request, slug: str, export_id: int) -> HttpResponse:
+    """The archive itself; a page that says so if it has expired."""
+    exports = PolicyExport.objects.visible_to(request.user).select_related("workspace")
+    export = get_object_or_404(exports, workspace__slug=slug, pk=export_id)
+    require_capability(request.user, export.workspace, Capability.EXPORT_POLICIES)
+    if export.is_expired or export.archive is None:
+        context = {"workspace": export.workspace, "section": "inventory", "export": export}
+        return render(request, "backups/export_expired.html", context, status=410)
+    log.info("export %s downloaded by %s", export.pk, request.user.username)
+    return HttpResponse(
+        bytes(export.archive),
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{export.file_name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _ask_for_name(
+    request: Request,
+    workspace: Workspace,
+    selection: Selection,
+    *,
+    name: str = "",
+    error: str = "",
+) -> HttpResponse:
+    known = BackupSet.objects.visible_to(request.user).filter(
+        tenant__in=selection.by_tenant, purpose=SetPurpose.SELECTION
+    )
+    context = {
+        "workspace": workspace,
+        "section": "inventory",
+        "selection": selection,
+        "name": name or f"Selection of {timezone.now():%Y-%m-%d %H:%M}",
+        "names": known.newest_first().values_list("name", flat=True).distinct()[:NAMES],
+        "error": error,
+    }
+    status = 400 if error else 200
+    return render(request, "backups/policies_back_up.html", context, status=status)
+
+
+def _refused(request: Request, workspace: Workspace, refused: SelectionError) -> HttpResponse:
+    messages.error(request, str(refused))
+    return redirect("policy_list", workspace.slug)
+
+
+def _to_runs(request: Request, workspace: Workspace, results: list[DispatchResult]) -> HttpResponse:
+    if len(results) == 1:
+        return redirect_to_dispatch(request, results[0])
+    messages.success(request, f"{len(results)} runs were started, one for each tenant.")
+    return redirect("run_list", workspace.slug)

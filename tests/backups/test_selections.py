@@ -1,0 +1,342 @@
+"""Selected policies: added to a set however often one clicks, and exported as an archive."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+
+from backups import exporting, services
+from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from inventory.models import Policy
+from inventory.selection import Selection
+from inventory.services import start_sync
+from operations.links import OperationRunLinks
+from operations.models import OperationRun
+from operations.states import RunOutcome
+from operations.types import OperationRunType
+from providers.models import ProviderConnection
+from providers.sandbox.control import SandboxControl
+from tenancy.models import Tenant, User, Workspace
+from tests.backups.conftest import executed
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+    finish,
+)
+from tests.factories import TenantFactory
+from tests.inventory.factories import PolicyFactory
+
+pytestmark = pytest.mark.django_db
+
+NAME = "Before the migration"
+POLICIES = "/w/contoso/inventory/policies/"
+
+
+@pytest.fixture
+def page(client: Client, operator: User) -> Client:
+    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def policies(
+    tenant: Tenant, operator: User, add_to_graph: Callable[..., ProviderConnection]
+) -> list[Policy]:
+    """The policies of a tenant that is in the stand-in and has just been synced."""
+    add_to_graph(tenant)
+    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    kinds = ("settings_catalog", "compliance", "conditional_access")
+    return list(Policy.objects.with_scope().filter(kind__in=kinds).order_by("kind", "name"))
+
+
+def selection(policies: list[Policy]) -> Selection:
+    return Selection({policies[0].tenant: policies})
+
+
+def add(policies: list[Policy], by: User, name: str = NAME) -> OperationRun:
+    (result,) = services.add_policies(selection(policies), name, by=by)
+    return executed(result.run)
+
+
+def export(policies: list[Policy], by: User) -> OperationRun:
+    (result,) = services.export_policies(selection(policies), by=by)
+    return executed(result.run)
+
+
+# --- into a set -----------------------------------------------------------------------------------
+
+
+def test_selected_policies_are_read_into_a_set_of_that_name(
+    policies: list[Policy], operator: User
+) -> None:
+    run = add(policies, operator)
+
+    made = BackupSet.objects.get()
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert (made.purpose, made.name, made.status) == ("selection", NAME, SetStatus.COMPLETE)
+    assert made.item_count == len(policies) == run.counts.succeeded
+    assert made.items.filter(complete=True, version__isnull=False).count() == len(policies)
+    assert made.get_absolute_url() in {
+        link.url for link in OperationRunLinks.related(run, operator)
+    }
+
+
+def test_clicking_again_adds_nothing_and_says_so(policies: list[Policy], operator: User) -> None:
+    add(policies, operator)
+    before = list(BackupItem.objects.order_by("pk").values())
+
+    again = add(policies, operator)
+
+    assert again.outcome == RunOutcome.SUCCEEDED
+    assert again.counts.skipped == len(policies)
+    assert set(again.items.values_list("reason_code", flat=True)) == {"already_in_set"}
+    assert list(BackupItem.objects.order_by("pk").values()) == before
+
+
+def test_more_policies_come_into_the_same_set(policies: list[Policy], operator: User) -> None:
+    first = add(policies[:2], operator)
+    second = add(policies[1:], operator)
+
+    made = BackupSet.objects.get()
+    assert made.item_count == len(policies)
+    assert made.kinds == sorted({policy.kind for policy in policies})
+    assert second.counts.skipped == 1
+    for run in (first, second):
+        urls = {link.url for link in OperationRunLinks.related(run, operator)}
+        assert made.get_absolute_url() in urls
+    assert second.context["backup_set_id"] == made.pk
+
+
+def test_a_policy_that_may_not_be_read_leaves_the_rest_and_is_read_later(
+    policies: list[Policy], operator: User, graph: SandboxControl
+) -> None:
+    external_id = policies[0].tenant.external_id
+    graph.fault(external_id, "forbid", kind="compliance", permission="X.Read.All")
+    partial = add(policies, operator)
+    graph.clear()
+
+    whole = add(policies, operator)
+
+    assert partial.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert whole.outcome == RunOutcome.SUCCEEDED
+    made = BackupSet.objects.get()
+    assert (made.status, made.item_count) == (SetStatus.COMPLETE, len(policies))
+
+
+def test_a_policy_that_is_gone_is_skipped(
+    policies: list[Policy], operator: User, graph: SandboxControl
+) -> None:
+    gone = policies[0]
+    graph.delete_object(gone.tenant.external_id, gone.kind, gone.graph_id)
+
+    run = add(policies, operator)
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert run.items.get(outcome="skipped").reason_code == "removed_while_running"
+
+
+def test_a_selection_is_no_backup_of_the_tenant(policies: list[Policy], operator: User) -> None:
+    add(policies, operator)
+
+    assert not BackupSet.objects.complete().exists()
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\x00b", "a\nb", "a\u202eb"])
+def test_a_name_that_cannot_be_is_refused(page: Client, tenant: Tenant, name: str) -> None:
+    policy = PolicyFactory(tenant=tenant)
+
+    answer = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk], "set_name": name})
+
+    assert answer.status_code == 400
+    assert b"field-error" in answer.content
+    assert not OperationRun.objects.exists()
+
+
+def test_the_name_is_asked_for_first_and_the_same_form_starts_one_run(
+    page: Client, tenant: Tenant
+) -> None:
+    policy = PolicyFactory(tenant=tenant, name="MFA for all")
+    asked = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk]}).content.decode()
+    form = {"policy": [policy.pk], "set_name": NAME, "submission": str(uuid.uuid4())}
+
+    answers = [page.post(f"{POLICIES}back-up/", form) for _ in range(5)]
+
+    run = OperationRun.objects.get()
+    assert "MFA for all" in asked
+    assert {answer["Location"] for answer in answers} == {run.get_absolute_url()}
+    assert run.context["selection"]["ids"] == [policy.pk]
+    assert run.context["idempotency"]["set_name"] == NAME
+
+
+def test_policies_of_several_tenants_get_a_run_each(page: Client, workspace: Workspace) -> None:
+    chosen = [PolicyFactory(tenant=TenantFactory(workspace=workspace)).pk for _ in range(3)]
+
+    answer = page.post(f"{POLICIES}export/", {"policy": chosen})
+
+    assert answer["Location"] == "/w/contoso/runs/"
+    assert OperationRun.objects.count() == 3
+
+
+def test_nothing_selected_is_told(page: Client, workspace: Workspace) -> None:
+    answer = page.post(f"{POLICIES}export/", {}, follow=True)
+
+    assert b"Nothing is selected" in answer.content
+
+
+# --- the database ---------------------------------------------------------------------------------
+
+
+def refused(statement: str, *values: Any) -> str:
+    with pytest.raises(DatabaseError) as error, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+    return str(error.value)
+
+
+def test_what_was_read_is_never_changed(policies: list[Policy], operator: User) -> None:
+    add(policies, operator)
+    item = BackupItem.objects.first()
+    assert item
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE backup_sets SET status = 'building', finished_at = NULL")
+    told = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
+
+    assert "what was read is never changed" in told
+
+
+def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
+    backup = finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
+
+    told = refused(
+        "UPDATE backup_sets SET status = 'building', finished_at = NULL WHERE id = %s", backup.pk
+    )
+
+    assert "a finished set is never changed" in told
+
+
+def test_a_backup_has_no_name_and_a_selection_has_one(tenant: Tenant) -> None:
+    backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
+
+    assert "sets_selection_has_a_name" in refused(
+        "UPDATE backup_sets SET name = 'x' WHERE id = %s", backup.pk
+    )
+    assert "sets_selection_has_a_name" in refused(
+        "UPDATE backup_sets SET purpose = 'selection', schedule_id = NULL WHERE id = %s", backup.pk
+    )
+
+
+def test_a_tenant_has_one_selection_of_a_name(tenant: Tenant) -> None:
+    columns = "workspace_id, tenant_id, purpose, name, kinds, status"
+    insert = (
+        f"INSERT INTO backup_sets ({columns}) VALUES (%s, %s, 'selection', 'x', '{{}}', 'building')"
+    )
+    values = [tenant.workspace_id, tenant.pk]
+    with connection.cursor() as cursor:
+        cursor.execute(insert, values)
+
+    assert "sets_selection_once_per_name" in refused(insert, *values)
+
+
+def test_a_selection_neither_replaces_nor_outlives_the_last_complete_backup(
+    tenant: Tenant, policies: list[Policy], operator: User
+) -> None:
+    from backups.retention import delete_set
+
+    backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
+    BackupItemFactory(backup_set=backup)
+    finish(backup, item_count=1)
+    add(policies, operator)
+
+    assert not delete_set(backup)
+
+
+# --- an archive -----------------------------------------------------------------------------------
+
+
+def test_an_export_holds_every_policy_and_a_manifest(
+    policies: list[Policy], operator: User, page: Client
+) -> None:
+    run = export(policies, operator)
+
+    made = PolicyExport.objects.get(operation_run=run)
+    answer = page.get(made.get_absolute_url())
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    manifest = json.loads(archive.read("manifest.json"))
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert archive.testzip() is None
+    assert len(archive.namelist()) == len(policies) + 1
+    assert {entry["graph_id"] for entry in manifest["policies"]} == {p.graph_id for p in policies}
+    assert manifest["run"] == run.pk
+    for entry in manifest["policies"]:
+        assert json.loads(archive.read(entry["path"]))["id"] == entry["graph_id"]
+    assert answer["Content-Type"] == "application/zip"
+    assert "no-store" in answer["Cache-Control"]
+    assert made.get_absolute_url() in {
+        link.url for link in OperationRunLinks.related(run, operator)
+    }
+
+
+def test_an_export_that_would_be_too_large_says_so(
+    policies: list[Policy], operator: User, settings: Any
+) -> None:
+    settings.POLICY_EXPORT_MAX_MB = 0
+
+    run = export(policies, operator)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert run.failures[0]["code"] == "export_too_large"
+    assert not PolicyExport.objects.exists()
+
+
+def test_what_could_not_be_read_is_missing_and_told(
+    policies: list[Policy], operator: User, graph: SandboxControl
+) -> None:
+    graph.fault(policies[0].tenant.external_id, "forbid", kind="compliance", permission="X")
+
+    run = export(policies, operator)
+
+    made = PolicyExport.objects.get()
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert made.item_count == sum(policy.kind != "compliance" for policy in policies)
+
+
+def test_an_expired_export_is_not_given_out_and_its_bytes_are_removed(
+    page: Client, tenant: Tenant
+) -> None:
+    expired, kept = (
+        PolicyExportFactory(tenant=tenant, expired=True),
+        PolicyExportFactory(tenant=tenant),
+    )
+
+    answer = page.get(expired.get_absolute_url())
+    removed = exporting.forget_expired()
+
+    expired.refresh_from_db()
+    kept.refresh_from_db()
+    assert answer.status_code == 410
+    assert removed == 1
+    assert expired.archive is None
+    assert kept.archive is not None
+
+
+def test_the_exports_are_listed(page: Client, tenant: Tenant) -> None:
+    made, expired = (
+        PolicyExportFactory(tenant=tenant),
+        PolicyExportFactory(tenant=tenant, expired=True),
+    )
+
+    text = page.get("/w/contoso/exports/").content.decode()
+
+    assert made.get_absolute_url() in text
+    assert expired.get_absolute_url() not in text
+    assert expired.file_name in text
