@@ -84,6 +84,15 @@ _ENTRIES: dict[OperationRunType, CatalogEntry] = {
     OperationRunType.BACKUP_SCHEDULE_RETRY: _backup(
         "Backup retry", "Repeats what an earlier backup could not read."
     ),
+    OperationRunType.OPERATIONS_PRUNE: CatalogEntry(
+        label="Retention",
+        description="Removes the details of old runs, and later the runs, as the settings say.",
+        starts_with=Capability.PRUNE_RUNS,
+        scope=Scope.WORKSPACE,
+        expected=timedelta(minutes=1),
+        time_limit=timedelta(hours=1),
+        start_deadline=timedelta(hours=6),
+    ),
 }
 
 

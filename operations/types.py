@@ -9,3 +9,4 @@ class OperationRunType(StrEnum):
     BACKUP_SCHEDULE_SCHEDULED = "backup_schedule.scheduled"
     BACKUP_SCHEDULE_RUN_NOW = "backup_schedule.run_now"
     BACKUP_SCHEDULE_RETRY = "backup_schedule.retry"
+    OPERATIONS_PRUNE = "operations.prune"
