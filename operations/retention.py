@@ -63,7 +63,9 @@ class RetentionPolicy:
 
     def shortest(self, step: Step) -> dt.timedelta:
         """Nothing younger than this loses what the step takes."""
-        return min(getattr(self.quiet, step), getattr(self.problem, step))
+        if step is Step.ROW:
+            return min(self.quiet.row, self.problem.row)
+        return min(self.quiet.details, self.problem.details)
 
 
 class Candidate(NamedTuple):
@@ -293,7 +295,7 @@ def _mark_as_bare(run_ids: Collection[int]) -> int:
             " WHERE id = ANY(%s) AND details_removed_at IS NULL",
             [list(run_ids)],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _remove_rows(run_ids: Collection[int]) -> int:
