@@ -62,7 +62,8 @@ def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
     try:
         with statement_timeout(LIST_SECONDS):
             shown = _page(request, found.qs)
-            context |= {"page": shown, "count": capped_count(found.qs)}
+            count = capped_count(found.qs)
+            context |= {"page": shown, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -73,6 +74,11 @@ def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
     if asks_for(request, "run-rows"):
         return live_answer(request, rows)
     return _list_page(request, context | {"rows": rows})
+
+
+def _is_large(count: str) -> bool:
+    """Whether a count as it is shown is more than one bulk action takes."""
+    return int(count.replace(",", "").rstrip("+")) > MAX_BULK
 
 
 def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
