@@ -18,6 +18,7 @@ COPY config config
 COPY tenancy tenancy
 COPY operations operations
 COPY providers providers
+COPY inventory inventory
 COPY backups backups
 COPY templates templates
 COPY static static

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from backups import retention, sets
 from backups.models import BackupItem, BackupSchedule, BackupSet
-from backups.reading import Reader, telling_waits
+from backups.reading import Reader
 from operations.active_run import ActiveRun
 from operations.handlers import handles
 from operations.reasons import Blocked
 from operations.types import OperationRunType
 from providers.connections import graph_client_for
+from providers.handling import telling_waits
 
 
 @handles(

@@ -8,21 +8,15 @@ from typing import Any
 from backups import sets
 from backups.models import BackupItem, BackupSet
 from operations.active_run import ActiveRun
-from operations.reasons import Blocked, SafeError
-from providers.graph.client import GraphClient, OnWait, WaitReason
-from providers.graph.errors import Gone, GraphError, IncompleteListing
-from providers.graph.kinds import KINDS, PolicyKind
+from operations.reasons import SafeError
+from providers.graph.client import GraphClient
+from providers.graph.errors import Gone, GraphError
+from providers.graph.kinds import KINDS, PolicyKind, in_sentence
+from providers.handling import raise_if_blocking
 
-MAX_ID = 200
 Json = dict[str, Any]
 #: An object to be read: its kind, what the list said of it, its item.
 Waiting = tuple[PolicyKind, Json, BackupItem]
-
-_WAITS = {
-    WaitReason.THROTTLED: "Microsoft Graph asked to wait",
-    WaitReason.UNAVAILABLE: "Microsoft Graph does not answer",
-    WaitReason.PACING: "Waiting for a place in line at Microsoft Graph",
-}
 
 
 class Reader:
@@ -76,9 +70,9 @@ class Reader:
         try:
             for entry in kind.list_objects(self._client):
                 self._run.checkpoint()
-                found[_checked_id(kind, entry, len(found))] = entry
+                found[entry["id"]] = entry
         except GraphError as error:
-            _raise_if_blocking(error)
+            raise_if_blocking(error)
             return found, error
         return found, None
 
@@ -102,7 +96,7 @@ class Reader:
             self._run.skipped(_key(item), SafeError("removed_while_running"), label=item.name)
             return
         except GraphError as error:
-            _raise_if_blocking(error)
+            raise_if_blocking(error)
             sets.set_failed(item, error.code)
             self._fail(item, error)
             return
@@ -120,39 +114,11 @@ class Reader:
     # --- telling ----------------------------------------------------------------------------------
 
     def _say(self, kind: PolicyKind, verb: str = "Reading") -> None:
-        self._run.phase(f"{verb} {_in_sentence(kind.label_plural)}")
+        self._run.phase(f"{verb} {in_sentence(kind.label_plural)}")
 
     def _expect(self, more: int) -> None:
         self._total += more
         self._run.expect(self._total)
-
-
-def telling_waits(run: ActiveRun) -> OnWait:
-    """Show every wait for Microsoft as the run's phase, and let a cancellation end it."""
-
-    def on_wait(seconds: float, reason: WaitReason) -> None:
-        if reason != WaitReason.PACING:
-            run.phase(f"{_WAITS[reason]}: going on in {max(1, round(seconds))} s")
-        run.checkpoint()
-
-    return on_wait
-
-
-def _checked_id(kind: PolicyKind, entry: Json, count: int) -> str:
-    """The object's id. One without would be lost silently, so the list counts as broken off."""
-    graph_id = entry.get("id")
-    if not isinstance(graph_id, str) or not 0 < len(graph_id) <= MAX_ID or "\x00" in graph_id:
-        raise IncompleteListing(kind=_in_sentence(kind.label_plural), count=count)
-    return graph_id
-
-
-def _raise_if_blocking(error: GraphError) -> None:
-    if error.is_blocking_whole_run:
-        raise Blocked(error.code, request_id=error.request_id, **error.params) from error
-
-
-def _in_sentence(label: str) -> str:
-    return f"{label[:1].lower()}{label[1:]}"
 
 
 def _key(item: BackupItem) -> str:

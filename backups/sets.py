@@ -6,14 +6,12 @@ worker dies in the next moment.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
@@ -21,7 +19,7 @@ from operations.active_run import ActiveRun
 from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
 from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind
+from providers.graph.kinds import PolicyKind, last_modified
 
 #: An object that has been listed and not yet read.
 NOT_ATTEMPTED = "not_attempted_in_set"
@@ -97,7 +95,7 @@ def add_listed(backup_set: BackupSet, kind: PolicyKind, listed: Iterable[Json]) 
             graph_id=entry["id"],
             name=_name(kind, entry),
             reason_code=NOT_ATTEMPTED,
-            last_modified_at=_modified_at(entry),
+            last_modified_at=last_modified(entry),
         )
         for entry in listed
     ]
@@ -150,7 +148,7 @@ def store(item: BackupItem, kind: PolicyKind, captured: Captured) -> str:
         missing=captured.missing,
         reason_code="" if captured.complete else "incomplete_capture",
         captured_at=timezone.now(),
-        last_modified_at=_modified_at(content.payload) or item.last_modified_at,
+        last_modified_at=last_modified(content.payload) or item.last_modified_at,
     )
     if before is None:
         return "created"
@@ -176,15 +174,3 @@ def _last_hash(item: BackupItem) -> str | None:
 
 def _name(kind: PolicyKind, entry: Json) -> str:
     return sanitize_text(kind.name_of(entry), max_length=300) or str(entry.get("id", ""))[:300]
-
-
-def _modified_at(entry: Json) -> dt.datetime | None:
-    """Graph's time of the last change, where it gives a usable one."""
-    text = entry.get("lastModifiedDateTime") or entry.get("modifiedDateTime")
-    if not isinstance(text, str) or len(text) > 40:
-        return None
-    try:
-        at = parse_datetime(text)
-    except ValueError:
-        return None
-    return at if at and at.tzinfo and at.year > 1 else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from operations.counts import checked_increments
+from operations.counts import COUNT_KEYS, Counts, checked_increments
 from operations.events import Event
 from operations.failures import Failure
 from operations.models import EventLevel, OperationRun
@@ -107,14 +107,38 @@ class ActiveRun:
 
     def failed(self, key: str, error: SafeError, *, label: str = "", link: str = "") -> None:
         """Report an item as failed, and why."""
-        at = timezone.now().isoformat(timespec="seconds")
-        self._failures.append(Failure(error, at=at, item=label or key))
+        self._note_failure(error, label or key)
         self._item(ItemResult(key, ItemOutcome.FAILED, label=label, error=error, link=link))
 
     def tally(self, *, succeeded: int, **counts: int) -> None:
         """Count items as done that are not worth a line each, such as those found unchanged."""
         self._count(processed=succeeded, succeeded=succeeded, **counts)
         self._flush_if_due()
+
+    def part(
+        self,
+        key: str,
+        counts: Counts,
+        *,
+        error: SafeError | None = None,
+        label: str = "",
+        link: str = "",
+    ) -> None:
+        """Report a part that has counted for itself, such as another run, as one item.
+
+        Its counts are added to this run's, so that the outcome follows from what all parts did.
+        A part that failed without having counted a failure counts as one.
+        """
+        added = {name: getattr(counts, name) for name in COUNT_KEYS}
+        if error and not (counts.failed or counts.not_attempted):
+            for name in ("total", "processed", "failed"):
+                added[name] += 1
+        self._total += added["total"]
+        self._count(**added)
+        if error:
+            self._note_failure(error, label or key)
+        outcome = ItemOutcome.FAILED if error else ItemOutcome.SUCCEEDED
+        self._list(ItemResult(key, outcome, label=label, error=error, link=link))
 
     def phase(self, text: str) -> None:
         """Say in a few words what the run is doing now; shown beside its progress."""
@@ -169,12 +193,19 @@ class ActiveRun:
             self.stop(CancelRequested())
 
     def _item(self, item: ItemResult) -> None:
+        self._count(processed=1, **{item.outcome.value: 1})
+        self._list(item)
+
+    def _list(self, item: ItemResult) -> None:
         if item.key in self._seen:
             raise ValueError(f"The item {item.key!r} was reported twice")
         self._seen.add(item.key)
         self._items.append(replace(item, label=item.label or item.key))
-        self._count(processed=1, **{item.outcome.value: 1})
         self._flush_if_due()
+
+    def _note_failure(self, error: SafeError, item: str) -> None:
+        at = timezone.now().isoformat(timespec="seconds")
+        self._failures.append(Failure(error, at=at, item=item))
 
     def _count(self, **increments: int) -> None:
         for key, value in checked_increments(increments).items():

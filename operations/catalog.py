@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from operations.types import OperationRunType
@@ -48,9 +48,9 @@ class CatalogEntry:
     starts_with: Capability
     scope: Scope = Scope.TENANT
     queue: Queue = Queue.DEFAULT
-    expected: timedelta | None = None
-    time_limit: timedelta = timedelta(minutes=30)
-    start_deadline: timedelta = timedelta(hours=1)
+    expected: dt.timedelta | None = None
+    time_limit: dt.timedelta = dt.timedelta(minutes=30)
+    start_deadline: dt.timedelta = dt.timedelta(hours=1)
     retry: Retry = Retry.MANUAL
     identity_group: str = ""
     retry_as: OperationRunType | None = None
@@ -61,9 +61,9 @@ _BACKUP = CatalogEntry(
     description="Reads every policy of the schedule's kinds and keeps what changed.",
     starts_with=Capability.START_BACKUP,
     queue=Queue.BACKUP,
-    expected=timedelta(minutes=2),
-    time_limit=timedelta(hours=2),
-    start_deadline=timedelta(hours=6),
+    expected=dt.timedelta(minutes=2),
+    time_limit=dt.timedelta(hours=2),
+    start_deadline=dt.timedelta(hours=6),
     retry=Retry.AUTOMATIC,
     identity_group="backup_schedule",
     retry_as=OperationRunType.BACKUP_SCHEDULE_RETRY,
@@ -74,7 +74,43 @@ def _backup(label: str, description: str) -> CatalogEntry:
     return CatalogEntry(**{**vars(_BACKUP), "label": label, "description": description})
 
 
+def _sync(label: str, description: str, expected: dt.timedelta) -> CatalogEntry:
+    return CatalogEntry(
+        label=label,
+        description=description,
+        starts_with=Capability.START_SYNC,
+        queue=Queue.SYNC,
+        expected=expected,
+        time_limit=dt.timedelta(minutes=30),
+        retry=Retry.AUTOMATIC,
+    )
+
+
 _ENTRIES: dict[OperationRunType, CatalogEntry] = {
+    OperationRunType.INVENTORY_SYNC: _sync(
+        "Inventory sync",
+        "Lists the policies of every kind, and marks what is gone.",
+        dt.timedelta(seconds=30),
+    ),
+    OperationRunType.DIRECTORY_GROUPS_SYNC: _sync(
+        "Groups sync",
+        "Lists the groups of the directory, and marks what is gone.",
+        dt.timedelta(seconds=30),
+    ),
+    OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC: _sync(
+        "Role definitions sync",
+        "Lists the directory roles, built-in and custom, and marks what is gone.",
+        dt.timedelta(seconds=10),
+    ),
+    OperationRunType.WORKSPACE_INVENTORY_SYNC: CatalogEntry(
+        label="Inventory sync of all tenants",
+        description="Starts an inventory sync on every active tenant and sums up their results.",
+        starts_with=Capability.START_SYNC,
+        scope=Scope.WORKSPACE,
+        time_limit=dt.timedelta(hours=6),
+        start_deadline=dt.timedelta(hours=6),
+        retry=Retry.AUTOMATIC,
+    ),
     OperationRunType.BACKUP_SCHEDULE_SCHEDULED: _backup(
         "Scheduled backup", "A schedule's slot came: reads every policy, keeps what changed."
     ),

@@ -46,6 +46,7 @@ class RunContext(TypedDict, total=False):
     backup_set_id: int
     policy_id: int
     restore_run_id: int
+    parent_run_id: int
     previous_run_id: int
     missed: dict[str, Any]
     target_scope: TargetScope
@@ -69,6 +70,7 @@ KNOWN_KEYS: dict[str, ContextKey] = {
     "backup_set_id": ContextKey("Backup set", int),
     "policy_id": ContextKey("Policy", int),
     "restore_run_id": ContextKey("Restore", int),
+    "parent_run_id": ContextKey("Part of run", int),
     "previous_run_id": ContextKey("Run that was still active", int),
     "missed": ContextKey("Missed slots", dict),
     "target_scope": ContextKey("Target", dict),

@@ -148,6 +148,11 @@ class OperationRun(models.Model):
                 name="runs_relay",
                 condition=models.Q(status=RunStatus.QUEUED),
             ),
+            models.Index(
+                models.F("context__parent_run_id"),
+                name="runs_parts",
+                condition=models.Q(context__has_key="parent_run_id"),
+            ),
             # The reconciler walks the running rows; heartbeat_at itself is in no index, so that
             # heartbeats stay HOT updates.
             models.Index(
@@ -195,6 +200,14 @@ class OperationRun(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("run_detail", args=[self.pk])
+
+    def parts(self) -> OperationRunQuerySet:
+        """The runs that this one has started itself."""
+        return OperationRun.objects.filter(
+            workspace=self.workspace_id,
+            context__has_key="parent_run_id",
+            context__parent_run_id=self.pk,
+        )
 
     @property
     def catalog(self) -> CatalogEntry | None:

@@ -6,6 +6,7 @@ back after its run has ended changes nothing and is told so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import uuid
@@ -296,7 +297,8 @@ class OperationRunService:
         """Ask for a run to stop.
 
         A queued run ends at once. A running one is asked to: its worker stops between two
-        items and leaves honest partial counts. Asking twice changes nothing.
+        items and leaves honest partial counts. The runs that it has started itself are asked
+        too. Asking twice changes nothing.
 
         Raises:
             RunNoLongerActive: it had ended already.
@@ -313,7 +315,13 @@ class OperationRunService:
         fresh = self._fresh(run.pk)
         if status is None and not fresh.is_active:
             raise RunNoLongerActive(run.pk)
+        self._cancel_parts(fresh, by, reason)
         return fresh
+
+    def _cancel_parts(self, run: OperationRun, by: User, reason: str) -> None:
+        for part in run.parts().active().order_by("pk"):
+            with contextlib.suppress(RunNoLongerActive):
+                self.request_cancel(part, by=by, reason=reason or f"Run {run.pk} was cancelled.")
 
     def retry(
         self,

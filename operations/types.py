@@ -6,6 +6,10 @@ from enum import StrEnum
 class OperationRunType(StrEnum):
     """What a run does. Each one has a catalogue entry and a handler, or the checks fail."""
 
+    INVENTORY_SYNC = "inventory.sync"
+    DIRECTORY_GROUPS_SYNC = "directory_groups.sync"
+    DIRECTORY_ROLE_DEFINITIONS_SYNC = "directory_role_definitions.sync"
+    WORKSPACE_INVENTORY_SYNC = "workspace.inventory_sync"
     BACKUP_SCHEDULE_SCHEDULED = "backup_schedule.scheduled"
     BACKUP_SCHEDULE_RUN_NOW = "backup_schedule.run_now"
     BACKUP_SCHEDULE_RETRY = "backup_schedule.retry"

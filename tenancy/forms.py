@@ -1,11 +1,15 @@
-"""The form of the sign-in page."""
+"""The forms of signing in and of tenants."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from tenancy.models import User
+from tenancy.models import Tenant, User
 
 MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
 
@@ -21,3 +25,32 @@ class SignInForm(AuthenticationForm):
         if len(name) > MAX_USERNAME:
             raise ValidationError("No account has a name that long.")
         return name
+
+
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class GuidField(forms.UUIDField):
+    """A GUID as Microsoft writes it; Python alone would take braces, URNs and no dashes as well."""
+
+    default_error_messages = {"invalid": "A GUID looks like 1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10."}
+
+    def to_python(self, value: Any) -> Any:
+        text = str(value or "").strip().lower()
+        if text and not GUID.fullmatch(text):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(text)
+
+
+class TenantForm(forms.ModelForm[Tenant]):
+    """A tenant's name and its id in Entra."""
+
+    external_id = GuidField(
+        label="Entra tenant id",
+        help_text="In the Entra admin centre under Overview: “Tenant ID”.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    class Meta:
+        model = Tenant
+        fields = ("name", "external_id")

@@ -41,6 +41,8 @@ def methods(*allowed: str) -> Callable[[View], View]:
 
 #: To look at.
 page = methods("GET", "HEAD")
+#: To fill in: looked at first, then sent.
+form_page = methods("GET", "HEAD", "POST")
 #: To change something.
 action = methods("POST")
 

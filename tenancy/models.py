@@ -85,7 +85,12 @@ class Tenant(models.Model):
         db_table = "tenants"
         ordering = ("name", "id")
         constraints = (
-            models.UniqueConstraint("workspace", "external_id", name="tenants_once_per_workspace"),
+            models.UniqueConstraint(
+                "workspace",
+                "external_id",
+                name="tenants_once_per_workspace",
+                violation_error_message="This workspace has a tenant with that id already.",
+            ),
             models.UniqueConstraint(fields=("id", "workspace"), name="tenants_id_workspace"),
             models.CheckConstraint(
                 condition=models.Q(status__in=TenantStatus.values), name="tenants_status_known"
@@ -94,6 +99,9 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("tenant_detail", args=[self.workspace.slug, self.pk])
 
     @property
     def is_active(self) -> bool:

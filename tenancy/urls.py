@@ -1,10 +1,20 @@
+"""The addresses of coming and going, and of tenants."""
+
 from django.urls import path
 
-from tenancy import views
+from tenancy.views import coming_and_going, tenants
+
+_TENANTS = "w/<slug:slug>/tenants"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("sign-in/", views.sign_in, name="sign_in"),
-    path("sign-out/", views.sign_out, name="sign_out"),
-    path("theme/", views.theme, name="theme"),
+    path("", coming_and_going.home, name="home"),
+    path("sign-in/", coming_and_going.sign_in, name="sign_in"),
+    path("sign-out/", coming_and_going.sign_out, name="sign_out"),
+    path("theme/", coming_and_going.theme, name="theme"),
+    path(f"{_TENANTS}/", tenants.tenant_list, name="tenant_list"),
+    path(f"{_TENANTS}/new/", tenants.tenant_create, name="tenant_create"),
+    path(f"{_TENANTS}/<int:tenant_id>/", tenants.tenant_detail, name="tenant_detail"),
+    path(f"{_TENANTS}/<int:tenant_id>/edit/", tenants.tenant_edit, name="tenant_edit"),
+    path(f"{_TENANTS}/<int:tenant_id>/suspend/", tenants.tenant_suspend, name="tenant_suspend"),
+    path(f"{_TENANTS}/<int:tenant_id>/resume/", tenants.tenant_resume, name="tenant_resume"),
 ]

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "tenancy",
     "operations",
     "providers",
+    "inventory",
     "backups",
 ]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from django.utils.dateparse import parse_datetime
 
 from providers.graph import normalize
 from providers.graph.capture import (
@@ -16,11 +19,15 @@ from providers.graph.capture import (
     with_detail,
     with_settings,
 )
+from providers.graph.errors import IncompleteListing
 from providers.graph.normalize import NO_NOISE, Noise
 from providers.graph.permissions import Permission, permission_for
 
 if TYPE_CHECKING:
     from providers.graph.client import GraphClient
+
+
+MAX_ID = 200
 
 
 class Restore(StrEnum):
@@ -73,14 +80,22 @@ class PolicyKind:
         return object_path(collection, str(listed["id"]))
 
     def list_objects(self, client: GraphClient) -> Iterator[dict[str, Any]]:
-        """Every object of the kind, page by page.
+        """Every object of the kind, page by page, each with a usable `id`.
 
         Raises:
             GraphError: see `GraphClient.list`.
         """
-        for listed in client.list(self.list_path, self.list_params):
+        for count, listed in enumerate(client.list(self.list_path, self.list_params)):
             if not self.collections or listed.get("@odata.type") in self.collections:
+                self._check_id(listed, count)
                 yield listed
+
+    def _check_id(self, listed: Mapping[str, Any], count: int) -> None:
+        """An object without an id would be lost silently, so the list counts as broken off."""
+        graph_id = listed.get("id")
+        usable = isinstance(graph_id, str) and 0 < len(graph_id) <= MAX_ID
+        if not usable or any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in str(graph_id)):
+            raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
 
     def capture(self, client: GraphClient, listed: dict[str, Any]) -> Captured:
         """Read everything of one object that was listed.
@@ -98,6 +113,24 @@ class PolicyKind:
     def content_hash(self, payload: dict[str, Any]) -> str:
         """Equal for two captures of an unchanged object."""
         return normalize.content_hash(payload, self.noise)
+
+
+def in_sentence(label: str) -> str:
+    """A label within a sentence: “settings catalog policies”."""
+    return f"{label[:1].lower()}{label[1:]}"
+
+
+def last_modified(entry: Mapping[str, Any]) -> dt.datetime | None:
+    """Graph's time of the last change, where it gives a usable one."""
+    text = entry.get("lastModifiedDateTime") or entry.get("modifiedDateTime")
+    if not isinstance(text, str) or len(text) > 40:
+        return None
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        return None
+    # Years at the ends overflow when they are converted to another zone.
+    return at if at and at.tzinfo and 1 < at.year < 9999 else None
 
 
 _ASSIGNMENTS = {"$expand": "assignments"}

@@ -20,6 +20,11 @@ from tests.factories import (
     WorkspaceFactory,
     member,
 )
+from tests.inventory.factories import (
+    DirectoryGroupFactory,
+    PolicyFactory,
+    RoleDefinitionFactory,
+)
 from tests.isolation.routes import Route
 
 Ids = dict[str, Any]
@@ -39,6 +44,9 @@ def things_of(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "policy_id": PolicyFactory(tenant=tenant).pk,
+        "group_id": DirectoryGroupFactory(tenant=tenant).pk,
+        "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,
     }
 
 

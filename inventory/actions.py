@@ -1,0 +1,39 @@
+"""What can be done with a selection of policies; apps above register it.
+
+    register_policy_action(PolicyAction("Export", "policies_export", Capability.EXPORT_POLICIES))
+
+The list of policies shows a button for each; it posts the selection to the action's route.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenancy.capabilities import Capability
+
+
+@dataclass(frozen=True)
+class PolicyAction:
+    """A button under the list of policies. `url_name` is a route with the workspace's slug alone,
+    for POST; `inventory.selection.selected_policies` reads what it gets.
+    """
+
+    label: str
+    url_name: str
+    needs: Capability
+    icon: str = "player-play"
+    order: int = 50
+
+
+_ACTIONS: list[PolicyAction] = []
+
+
+def register_policy_action(action: PolicyAction) -> None:
+    """Add a button; the one with the lowest order comes first."""
+    _ACTIONS.append(action)
+    _ACTIONS.sort(key=lambda known: known.order)
+
+
+def actions_for(allowed: frozenset[Capability]) -> list[PolicyAction]:
+    """The buttons for somebody who may do this, in order."""
+    return [action for action in _ACTIONS if action.needs in allowed]

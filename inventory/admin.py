@@ -1,0 +1,35 @@
+"""The inventory in Django admin: to look at."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from inventory.models import DirectoryGroup, Policy, RoleDefinition
+from operations.admin import ReadOnly
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReadOnly, admin.ModelAdmin[Policy]):
+    list_display = ("name", "kind", "tenant", "workspace", "platform", "is_assigned", "gone_at")
+    list_filter = ("kind", ("gone_at", admin.EmptyFieldListFilter), "is_assigned")
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("name", "=graph_id", "tenant__name")
+    show_full_result_count = False
+
+
+@admin.register(DirectoryGroup)
+class DirectoryGroupAdmin(ReadOnly, admin.ModelAdmin[DirectoryGroup]):
+    list_display = ("name", "group_type", "tenant", "workspace", "is_dynamic", "gone_at")
+    list_filter = ("group_type", "is_dynamic", ("gone_at", admin.EmptyFieldListFilter))
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("name", "=graph_id", "tenant__name")
+    show_full_result_count = False
+
+
+@admin.register(RoleDefinition)
+class RoleDefinitionAdmin(ReadOnly, admin.ModelAdmin[RoleDefinition]):
+    list_display = ("name", "is_built_in", "is_enabled", "tenant", "workspace", "gone_at")
+    list_filter = ("is_built_in", "is_enabled", ("gone_at", admin.EmptyFieldListFilter))
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("name", "=graph_id", "tenant__name")
+    show_full_result_count = False

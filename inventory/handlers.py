@@ -1,0 +1,53 @@
+"""What a worker does for a sync: list, write what changed, mark what is gone."""
+
+from __future__ import annotations
+
+from inventory.fan_out import FanOut
+from inventory.kinds import POLICY_KINDS
+from inventory.mirror import GROUPS, POLICIES, ROLE_DEFINITIONS
+from inventory.rows import group_row, policy_row, role_definition_row
+from inventory.syncing import Sync
+from operations.active_run import ActiveRun
+from operations.handlers import handles
+from operations.types import OperationRunType
+from providers.connections import graph_client_for
+from providers.graph.kinds import KIND
+from providers.handling import active_tenant, telling_waits
+
+
+@handles(OperationRunType.INVENTORY_SYNC)
+def sync_policies(run: ActiveRun) -> None:
+    """Mirror the tenant's policies of every kind; safe to run again.
+
+    A kind that may not be read, or whose list breaks off, is a failure of its own: the other
+    kinds go on, and nothing of that kind is marked as gone.
+    """
+    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+        sync = Sync(run, client, POLICIES, policy_row, "policy_detail")
+        for kind in POLICY_KINDS.values():
+            sync.mirror(kind)
+
+
+@handles(OperationRunType.DIRECTORY_GROUPS_SYNC)
+def sync_groups(run: ActiveRun) -> None:
+    """Mirror the tenant's groups, however many; safe to run again."""
+    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+        Sync(run, client, GROUPS, group_row, "group_detail").mirror(KIND["groups"])
+
+
+@handles(OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC)
+def sync_role_definitions(run: ActiveRun) -> None:
+    """Mirror the tenant's directory roles, built-in and custom; safe to run again."""
+    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+        sync = Sync(run, client, ROLE_DEFINITIONS, role_definition_row, "role_definition_detail")
+        sync.mirror(KIND["role_definitions"])
+
+
+@handles(OperationRunType.WORKSPACE_INVENTORY_SYNC)
+def sync_every_tenant(run: ActiveRun) -> None:
+    """Start an inventory sync on every active tenant and sum up what became of them.
+
+    Where one is active already it is joined. Run again, it starts them again: nothing is lost and
+    nothing is done twice at a time.
+    """
+    FanOut(run).run_to_the_end()

@@ -1,0 +1,36 @@
+"""What other apps show of a policy; each registers its part.
+
+@policy_panel(order=10)
+def sets_of(request: Request, policy: Policy) -> Panel | None:
+    return "backups/_policy_sets.html", {"items": …}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from inventory.models import Policy
+from tenancy.http import Request
+
+Panel = tuple[str, dict[str, Any]]
+MakesPanel = Callable[[Request, Policy], Panel | None]
+
+_PANELS: list[tuple[int, MakesPanel]] = []
+
+
+def policy_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+    """Register a panel: a template and its context; the one with the lowest order comes first."""
+
+    def register(make: MakesPanel) -> MakesPanel:
+        _PANELS.append((order, make))
+        _PANELS.sort(key=lambda entry: entry[0])
+        return make
+
+    return register
+
+
+def policy_panels_for(request: Request, policy: Policy) -> list[Panel]:
+    """The panels of a policy's page, in order; one that returns None is left out."""
+    made = (make(request, policy) for _, make in _PANELS)
+    return [panel for panel in made if panel]

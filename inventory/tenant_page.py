@@ -1,0 +1,73 @@
+"""The inventory's part of a tenant's page and of the list of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils import timezone
+
+from inventory.last_sync import last_syncs
+from inventory.models import DirectoryGroup, Policy, RoleDefinition
+from operations.durations import ago
+from operations.states import RunOutcome
+from operations.types import OperationRunType
+from tenancy.capabilities import Capability
+from tenancy.http import Request
+from tenancy.models import Tenant
+from tenancy.tenant_page import Fact, Panel, Start, register_start, tenant_fact, tenant_panel
+
+_START = (Capability.START_SYNC, "refresh")
+register_start(Start("Sync inventory", "inventory_sync", *_START, order=10))
+register_start(Start("Sync groups", "directory_groups_sync", *_START, order=11))
+register_start(Start("Sync role definitions", "role_definitions_sync", *_START, order=12))
+
+_SHOWN: tuple[tuple[str, str, Any, OperationRunType], ...] = (
+    ("Policies", "policy_list", Policy, OperationRunType.INVENTORY_SYNC),
+    ("Groups", "group_list", DirectoryGroup, OperationRunType.DIRECTORY_GROUPS_SYNC),
+    (
+        "Role definitions",
+        "role_definition_list",
+        RoleDefinition,
+        OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC,
+    ),
+)
+
+
+@tenant_panel(order=30)
+def inventory(request: Request, tenant: Tenant) -> Panel:
+    """How much of everything there is, and when that was last looked for."""
+    rows = [
+        {
+            "label": label,
+            "url": f"{reverse(url_name, args=[tenant.workspace.slug])}?tenant={tenant.pk}",
+            "count": model.objects.visible_to(request.user).present().filter(tenant=tenant).count(),
+            "sync": last_syncs(run_type, [tenant]).get(tenant.pk),
+        }
+        for label, url_name, model, run_type in _SHOWN
+    ]
+    return "inventory/_tenant_panel.html", {"rows": rows}
+
+
+@tenant_fact("Policies", order=30)
+def policies(tenants: Sequence[Tenant]) -> dict[int, Fact]:
+    """How many policies each tenant has, and how old that number is."""
+    present = Policy.objects.present().filter(tenant__in=tenants).order_by()
+    counts = dict(present.values_list("tenant").annotate(Count("pk")))
+    syncs = last_syncs(OperationRunType.INVENTORY_SYNC, tenants)
+    return {
+        tenant.pk: _fact(tenant, counts.get(tenant.pk, 0), syncs.get(tenant.pk))
+        for tenant in tenants
+    }
+
+
+def _fact(tenant: Tenant, count: int, sync: Any) -> Fact:
+    if sync is None:
+        return Fact("Never synced", state="warn")
+    url = f"{reverse('policy_list', args=[tenant.workspace.slug])}?tenant={tenant.pk}"
+    if sync.is_active:
+        return Fact(f"{count:,}, syncing", url)
+    age = ago((timezone.now() - sync.completed_at).total_seconds())
+    return Fact(f"{count:,}, {age}", url, "" if sync.outcome == RunOutcome.SUCCEEDED else "warn")
