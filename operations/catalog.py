@@ -125,9 +125,9 @@ _ENTRIES: dict[OperationRunType, CatalogEntry] = {
         description="Removes the details of old runs, and later the runs, as the settings say.",
         starts_with=Capability.PRUNE_RUNS,
         scope=Scope.WORKSPACE,
-        expected=timedelta(minutes=1),
-        time_limit=timedelta(hours=1),
-        start_deadline=timedelta(hours=6),
+        expected=dt.timedelta(minutes=1),
+        time_limit=dt.timedelta(hours=1),
+        start_deadline=dt.timedelta(hours=6),
     ),
 }
 

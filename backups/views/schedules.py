@@ -74,7 +74,7 @@ def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpRespons
     """Let the schedule rest."""
     schedule = _schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
-    reason = sanitize_text(request.POST.get("reason", ""), max_length=200)
+    reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
     services.pause(schedule, by=request.user, reason=reason)
     messages.success(request, f"“{schedule.name}” is paused. No slot fires until it is resumed.")
     return redirect(schedule)

@@ -47,7 +47,7 @@ DROP TRIGGER runs_details_go_once ON operation_runs;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('operations', '0003_submissions'),
+        ('operations', '0004_parts'),
         ('tenancy', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
