@@ -211,7 +211,7 @@ CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than the longest time limit in the catalogue, or the broker would hand out running work again.
-VISIBILITY_TIMEOUT_SECONDS = 3 * 60 * 60
+VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     "unacked_restore_interval": 10,
