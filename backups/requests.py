@@ -6,6 +6,7 @@ Every backup of one schedule has the same inputs, so only one of them is active 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from backups.models import BackupSchedule
@@ -24,9 +25,16 @@ def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: An
     )
 
 
-def run_now_request(schedule: BackupSchedule, by: User) -> RunRequest:
+def run_now_request(
+    schedule: BackupSchedule, by: User, submission: uuid.UUID | None = None
+) -> RunRequest:
     """A backup that a person starts by hand."""
-    return RunRequest(type=OperationRunType.BACKUP_SCHEDULE_RUN_NOW, by=by, **_common(schedule))
+    return RunRequest(
+        type=OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
+        by=by,
+        submission=submission,
+        **_common(schedule),
+    )
 
 
 def _common(schedule: BackupSchedule, **context: Any) -> dict[str, Any]:

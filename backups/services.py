@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import uuid
+from collections.abc import Iterable
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -11,10 +15,12 @@ from backups.requests import run_now_request
 from backups.tick import database_now
 from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
-from tenancy.models import User
+from tenancy.models import Tenant, User
 
 
-def run_now(schedule: BackupSchedule, by: User) -> DispatchResult:
+def run_now(
+    schedule: BackupSchedule, by: User, submission: uuid.UUID | None = None
+) -> DispatchResult:
     """Start the schedule's backup, or join the one that is active. A paused schedule may too.
 
     Raises:
@@ -22,7 +28,7 @@ def run_now(schedule: BackupSchedule, by: User) -> DispatchResult:
     """
     if not schedule.tenant.is_active:
         raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
-    return OperationRunService().dispatch_many([run_now_request(schedule, by)])[0]
+    return OperationRunService().dispatch_many([run_now_request(schedule, by, submission)])[0]
 
 
 @transaction.atomic
@@ -43,6 +49,25 @@ def save(schedule: BackupSchedule) -> BackupSchedule:
     schedule.validate_constraints()
     schedule.save()
     return schedule
+
+
+@transaction.atomic
+def create_for(wish: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
+    """Store the same new schedule for each of these tenants: for all of them, or for none.
+
+    Raises:
+        ValidationError: one of them could not have it; the text names the tenant.
+    """
+    made = []
+    for tenant in tenants:
+        schedule = copy.copy(wish)
+        schedule.tenant = tenant
+        try:
+            made.append(save(schedule))
+        except ValidationError as error:
+            texts = [f"{tenant.name}: {text}" for text in error.messages]
+            raise ValidationError(texts) from None
+    return made
 
 
 def _keep_state(schedule: BackupSchedule, stored: BackupSchedule) -> None:

@@ -2,10 +2,16 @@
 
 from django.urls import path
 
-from backups.views import schedules, sets
+from backups.views import schedule_forms, schedules, sets
 
 urlpatterns = [
     path("w/<slug:slug>/schedules/", schedules.schedule_list, name="schedule_list"),
+    path("w/<slug:slug>/schedules/new/", schedule_forms.schedule_create, name="schedule_create"),
+    path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/edit/",
+        schedule_forms.schedule_edit,
+        name="schedule_edit",
+    ),
     path(
         "w/<slug:slug>/schedules/<int:schedule_id>/",
         schedules.schedule_detail,

@@ -7,7 +7,7 @@ import datetime as dt
 from django import template
 
 from backups.models import BackupSet, SetStatus
-from backups.slots import zone_of
+from backups.slots import describe, zone_of
 from operations.models import OperationRun
 from operations.narrative import State, state_of
 
@@ -38,6 +38,12 @@ def in_zone(moment: dt.datetime | None, zone: str) -> str:
         local = moment.astimezone(dt.UTC)
     offset = local.strftime("%z")
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@register.filter
+def in_words(cron: str) -> str:
+    """A cron expression in words."""
+    return describe(cron)
 
 
 @register.filter

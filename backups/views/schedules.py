@@ -16,7 +16,7 @@ from backups.models import BackupSchedule
 from backups.slots import next_slots
 from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
-from operations.views.start import redirect_to_dispatch
+from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Workspace
@@ -43,7 +43,7 @@ def schedule_list(request: Request, slug: str) -> HttpResponse:
 @page
 def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """One schedule: its next slots, its runs, its sets."""
-    schedule = _schedule_or_404(request, slug, schedule_id)
+    schedule = schedule_or_404(request, slug, schedule_id)
     fires = next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5)
     context = {
         "schedule": schedule,
@@ -59,10 +59,10 @@ def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpRespon
 @action
 def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Back up now, or lead to the backup that is active already."""
-    schedule = _schedule_or_404(request, slug, schedule_id)
+    schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.START_BACKUP)
     try:
-        result = services.run_now(schedule, by=request.user)
+        result = services.run_now(schedule, by=request.user, submission=submission_of(request))
     except Blocked as blocked:
         messages.error(request, f"{blocked.message} {blocked.next_step}")
         return redirect(schedule)
@@ -72,7 +72,7 @@ def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpRespo
 @action
 def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Let the schedule rest."""
-    schedule = _schedule_or_404(request, slug, schedule_id)
+    schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
     services.pause(schedule, by=request.user, reason=reason)
@@ -83,14 +83,15 @@ def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpRespons
 @action
 def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Let the schedule fire again."""
-    schedule = _schedule_or_404(request, slug, schedule_id)
+    schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     services.resume(schedule, by=request.user)
     messages.success(request, f"“{schedule.name}” fires again from its next slot on.")
     return redirect(schedule)
 
 
-def _schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
+def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
+    """The schedule of an address; for strangers it does not exist."""
     schedules = BackupSchedule.objects.visible_to(request.user).with_scope()
     return get_object_or_404(schedules, workspace__slug=slug, pk=schedule_id)
 

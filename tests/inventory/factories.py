@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import factory
 from django.utils import timezone
 
 from inventory.models import DirectoryGroup, GroupType, Policy, RoleDefinition
 from tests.factories import TenantFactory
 
-
-class _Params:
-    gone = factory.Trait(gone_at=factory.LazyFunction(timezone.now))
+SEEN = factory.LazyFunction(lambda: timezone.now() - dt.timedelta(hours=1))
+GONE = factory.Trait(gone_at=factory.LazyFunction(timezone.now))
 
 
 class PolicyFactory(factory.django.DjangoModelFactory[Policy]):
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
     kind = "conditional_access"
+    first_seen_at = SEEN
     graph_id = factory.Sequence(lambda n: f"policy-{n}")
     name = factory.Sequence(lambda n: f"Policy {n}")
     state = "enabled"
@@ -24,13 +26,14 @@ class PolicyFactory(factory.django.DjangoModelFactory[Policy]):
     class Meta:
         model = Policy
 
-    class Params(_Params):
-        pass
+    class Params:
+        gone = GONE
 
 
 class DirectoryGroupFactory(factory.django.DjangoModelFactory[DirectoryGroup]):
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
+    first_seen_at = SEEN
     graph_id = factory.Sequence(lambda n: f"group-{n}")
     name = factory.Sequence(lambda n: f"Group {n}")
     group_type = GroupType.SECURITY
@@ -38,13 +41,14 @@ class DirectoryGroupFactory(factory.django.DjangoModelFactory[DirectoryGroup]):
     class Meta:
         model = DirectoryGroup
 
-    class Params(_Params):
-        pass
+    class Params:
+        gone = GONE
 
 
 class RoleDefinitionFactory(factory.django.DjangoModelFactory[RoleDefinition]):
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
+    first_seen_at = SEEN
     graph_id = factory.Sequence(lambda n: f"role-{n}")
     name = factory.Sequence(lambda n: f"Role {n}")
     actions = factory.LazyFunction(lambda: ["microsoft.directory/users/standard/read"])
@@ -52,5 +56,5 @@ class RoleDefinitionFactory(factory.django.DjangoModelFactory[RoleDefinition]):
     class Meta:
         model = RoleDefinition
 
-    class Params(_Params):
-        pass
+    class Params:
+        gone = GONE

@@ -80,6 +80,8 @@ ROUTES = [
     of_workspace("directory_groups_sync", "tenant_id", needs=Capability.START_SYNC, post=True),
     of_workspace("role_definitions_sync", "tenant_id", needs=Capability.START_SYNC, post=True),
     of_workspace("schedule_list"),
+    of_workspace("schedule_create", needs=Capability.MANAGE_SCHEDULES),
+    of_workspace("schedule_edit", "schedule_id", needs=Capability.MANAGE_SCHEDULES),
     of_workspace("schedule_detail", "schedule_id"),
     of_workspace("schedule_run_now", "schedule_id", needs=Capability.START_BACKUP, post=True),
     of_workspace("schedule_pause", "schedule_id", needs=Capability.MANAGE_SCHEDULES, post=True),

@@ -61,15 +61,15 @@ def send(client: Client, address: str, body: bytes, content_type: str = FORM) ->
     return answer
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: value[:16].decode())
 @CHANGES
 def test_a_hostile_value_in_every_field_is_refused_kindly(
-    world: World, sign_in: SignIn, route: Route, value: bytes
+    world: World, sign_in: SignIn, route: Route
 ) -> None:
     client, address = owner(world, sign_in), world.url(route, world.own)
 
-    send(client, address, b"&".join(name.encode() + b"=" + value for name in FIELDS))
-    send(client, address, b"&".join(name.encode() + b"[]=" + value for name in FIELDS))
+    for value in HOSTILE:
+        send(client, address, b"&".join(name.encode() + b"=" + value for name in FIELDS))
+    send(client, address, b"&".join(name.encode() + b"[]=1" for name in FIELDS))
 
 
 @CHANGES
@@ -110,25 +110,25 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("broken", range(len(BROKEN)))
 @CHANGES
-def test_a_broken_body_is_refused_kindly(
-    world: World, sign_in: SignIn, route: Route, broken: int
-) -> None:
-    body, content_type = BROKEN[broken]
+def test_a_broken_body_is_refused_kindly(world: World, sign_in: SignIn, route: Route) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
 
-    send(owner(world, sign_in), world.url(route, world.own), body, content_type)
+    for body, content_type in BROKEN:
+        send(client, address, body, content_type)
 
 
-@pytest.mark.parametrize("method", ["FOO", "TRACE", "PUT", "PATCH", "DELETE"])
 @EVERY
 def test_a_method_that_a_route_does_not_know_is_refused_by_name(
-    world: World, sign_in: SignIn, route: Route, method: str
+    world: World, sign_in: SignIn, route: Route
 ) -> None:
-    answer = owner(world, sign_in).generic(method, world.url(route, world.own), b"")
+    client, address = owner(world, sign_in), world.url(route, world.own)
 
-    assert answer.status_code == 405
-    assert answer["Allow"]
+    for method in ("FOO", "TRACE", "PUT", "PATCH", "DELETE"):
+        answer = client.generic(method, address, b"")
+
+        assert answer.status_code == 405, method
+        assert answer["Allow"]
 
 
 @EVERY
@@ -176,23 +176,14 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("header", HEADERS)
 @EVERY
-def test_junk_in_a_header_never_crashes(
-    world: World, sign_in: SignIn, route: Route, header: str
-) -> None:
-    client = owner(world, sign_in)
-    if header == "HTTP_COOKIE":
-        client.cookies.clear()
+def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Route) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+    method = "POST" if route.post else "GET"
+    for header, junk in HEADERS.items():
+        answer = client.generic(method, address, b"", **{header: junk})
 
-    answer = client.generic(
-        "POST" if route.post else "GET",
-        world.url(route, world.own),
-        b"",
-        **{header: HEADERS[header]},
-    )
-
-    assert answer.status_code in FINE | {204, 206, 304, 416}
+        assert answer.status_code in FINE | {204, 206, 304, 416}, header
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a\x00b", "testserver:port", "[::1"])

@@ -1,0 +1,44 @@
+"""The backups' part of a tenant's page and of the list of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Max
+from django.utils import timezone
+
+from backups.models import BackupSchedule, BackupSet
+from operations.durations import ago
+from tenancy.capabilities import Capability, capabilities_of
+from tenancy.http import Request
+from tenancy.models import Tenant
+from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
+
+SCHEDULES = 20
+
+
+@tenant_panel(order=10)
+def backups(request: Request, tenant: Tenant) -> Panel:
+    """How fresh the tenant's last complete backup is, and when the next one comes."""
+    allowed = capabilities_of(request.user, tenant.workspace)
+    sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
+    schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
+    return "backups/_tenant_backups.html", {
+        "last": sets.with_scope().order_by("-finished_at", "-id").first(),
+        "schedules": schedules.with_scope()[:SCHEDULES],
+        "may_start": Capability.START_BACKUP in allowed,
+        "may_manage": Capability.MANAGE_SCHEDULES in allowed,
+    }
+
+
+@tenant_fact("Last complete backup", order=10)
+def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
+    """How old each tenant's last complete backup is."""
+    complete = BackupSet.objects.complete().filter(tenant__in=tenants).order_by()
+    newest = dict(complete.values_list("tenant").annotate(Max("finished_at")))
+    return {
+        tenant.pk: Fact(ago((timezone.now() - newest[tenant.pk]).total_seconds()), state="good")
+        if tenant.pk in newest
+        else Fact("Never", state="bad")
+        for tenant in tenants
+    }

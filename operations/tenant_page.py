@@ -1,0 +1,38 @@
+"""The ledger's part of a tenant's page and of the list of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import OuterRef, Subquery
+
+from operations.models import OperationRun
+from operations.narrative import state_of
+from operations.states import ATTENTION_OUTCOMES
+from tenancy.http import Request
+from tenancy.models import Tenant
+from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
+
+SHOWN = 10
+
+
+@tenant_panel(order=20)
+def runs(request: Request, tenant: Tenant) -> Panel:
+    """What ran on the tenant lately."""
+    visible = OperationRun.objects.visible_to(request.user).filter(tenant=tenant).with_scope()
+    return "operations/_tenant_runs.html", {"runs": visible.newest_first()[:SHOWN]}
+
+
+@tenant_fact("Last run", order=20)
+def last_run(tenants: Sequence[Tenant]) -> dict[int, Fact]:
+    """How each tenant's newest run ended; one look into the index for each."""
+    newest = OperationRun.objects.filter(tenant=OuterRef("pk")).order_by("-created_at", "-id")
+    chosen = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    ids = chosen.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list("run_id", flat=True)
+    found = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in ids if pk])
+    return {run.tenant_id: _fact(run) for run in found if run.tenant_id}
+
+
+def _fact(run: OperationRun) -> Fact:
+    state = "warn" if run.outcome in ATTENTION_OUTCOMES else ""
+    return Fact(f"{run.label}: {state_of(run).word}", run.get_absolute_url(), state)

@@ -1,0 +1,243 @@
+"""The lists of an inventory, one object of each, and the buttons that start a sync."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from inventory import selection
+from inventory.actions import PolicyAction
+from inventory.selection import SelectionError, selected_policies
+from operations.models import OperationRun
+from providers.models import ProviderConnection
+from tenancy.capabilities import Capability
+from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tests.factories import OperationRunFactory, TenantFactory
+from tests.inventory.factories import DirectoryGroupFactory, PolicyFactory, RoleDefinitionFactory
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def page(client: Client, operator: User) -> Client:
+    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def shown(page: Client, path: str) -> str:
+    answer = page.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+POLICIES = "/w/contoso/inventory/policies/"
+
+
+def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) -> None:
+    assert "There is no tenant yet" in shown(page, POLICIES)
+    TenantFactory(workspace=workspace)
+
+    assert "Nothing has been synced yet" in shown(page, POLICIES)
+    assert "Sync all tenants" in shown(page, POLICIES)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"Alpha", "Beta"}),
+        ("?q=alp", {"Alpha"}),
+        ("?q=id-b", {"Beta"}),
+        ("?kind=compliance", {"Beta"}),
+        ("?assigned=yes", {"Beta"}),
+        ("?state=gone", {"Gamma"}),
+        ("?state=all", {"Alpha", "Beta", "Gamma"}),
+        ("?kind=nonsense&state=nonsense&tenant=nonsense&assigned=x", {"Alpha", "Beta"}),
+        ("?q=%00Alpha", {"Alpha"}),
+        ("?page=99999999999999999999", {"Alpha", "Beta"}),
+    ],
+)
+def test_policies_are_filtered(page: Client, tenant: Tenant, query: str, found: set[str]) -> None:
+    PolicyFactory(tenant=tenant, name="Alpha")
+    PolicyFactory(tenant=tenant, name="Beta", kind="compliance", graph_id="id-b", is_assigned=True)
+    PolicyFactory(tenant=tenant, name="Gamma", gone=True)
+
+    text = shown(page, POLICIES + query)
+
+    assert {name for name in ("Alpha", "Beta", "Gamma") if f"<bdi>{name}</bdi>" in text} == found
+
+
+def test_the_filter_by_tenant_names_its_last_sync(page: Client, tenant: Tenant) -> None:
+    PolicyFactory(tenant=tenant, name="Alpha")
+    PolicyFactory(tenant=TenantFactory(workspace=tenant.workspace), name="Beta")
+    run = OperationRunFactory(tenant=tenant, type="inventory.sync", succeeded=True)
+
+    text = shown(page, f"{POLICIES}?tenant={tenant.pk}")
+
+    assert "Alpha" in text
+    assert "Beta" not in text
+    assert run.get_absolute_url() in text
+
+
+def test_a_hostile_name_stays_a_text(page: Client, tenant: Tenant) -> None:
+    policy = PolicyFactory(tenant=tenant, name=HOSTILE, description=HOSTILE)
+
+    for path in (POLICIES, policy.get_absolute_url()):
+        assert HOSTILE not in shown(page, path)
+
+
+def test_groups_and_roles_have_their_lists_and_pages(page: Client, tenant: Tenant) -> None:
+    group = DirectoryGroupFactory(tenant=tenant, name="Sales", membership_rule="user.x -eq 1")
+    role = RoleDefinitionFactory(tenant=tenant, name="Helpdesk")
+
+    assert "Sales" in shown(page, "/w/contoso/inventory/groups/?type=security&membership=assigned")
+    assert "user.x -eq 1" in shown(page, group.get_absolute_url())
+    assert "Helpdesk" in shown(page, "/w/contoso/inventory/roles/?source=custom")
+    assert "microsoft.directory/users/standard/read" in shown(page, role.get_absolute_url())
+
+
+# --- starting -------------------------------------------------------------------------------------
+
+
+def connect(tenant: Tenant) -> None:
+    ProviderConnection.objects.create(
+        workspace=tenant.workspace,
+        tenant=tenant,
+        name="App",
+        client_id="1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10",
+        is_default=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "run_type"),
+    [
+        ("inventory_sync", "inventory.sync"),
+        ("directory_groups_sync", "directory_groups.sync"),
+        ("role_definitions_sync", "directory_role_definitions.sync"),
+    ],
+)
+def test_a_button_starts_its_sync_once(
+    page: Client, tenant: Tenant, route: str, run_type: str
+) -> None:
+    connect(tenant)
+    url = reverse(route, args=["contoso", tenant.pk])
+
+    answers = [page.post(url) for _ in range(3)]
+
+    run = OperationRun.objects.get()
+    assert run.type == run_type
+    assert {answer["Location"] for answer in answers} == {run.get_absolute_url()}
+
+
+def test_a_tenant_that_cannot_be_synced_is_told_and_starts_nothing(
+    page: Client, tenant: Tenant
+) -> None:
+    url = reverse("inventory_sync", args=["contoso", tenant.pk])
+
+    without = page.post(url, follow=True).content.decode()
+    Tenant.objects.update(status=TenantStatus.SUSPENDED)
+    suspended = page.post(url, follow=True).content.decode()
+
+    assert "has no default connection" in without
+    assert "is suspended" in suspended
+    assert not OperationRun.objects.exists()
+
+
+def test_all_tenants_are_synced_from_one_button(page: Client, tenant: Tenant) -> None:
+    answer = page.post("/w/contoso/inventory/sync/")
+
+    run = OperationRun.objects.get()
+    assert run.type == "workspace.inventory_sync"
+    assert answer["Location"] == run.get_absolute_url()
+
+
+# --- selections -----------------------------------------------------------------------------------
+
+
+def select(rf: object, person: User, workspace: Workspace, **form: object) -> selection.Selection:
+    request = rf.post("/", form)  # type: ignore[attr-defined]
+    request.user = person
+    return selected_policies(request, workspace)
+
+
+def test_ticked_policies_are_selected_by_tenant(
+    rf: object, operator: User, tenant: Tenant, workspace: Workspace
+) -> None:
+    one, two = PolicyFactory(tenant=tenant), PolicyFactory(tenant=tenant)
+    other = PolicyFactory(tenant=TenantFactory(workspace=workspace))
+    foreign, gone = PolicyFactory(), PolicyFactory(tenant=tenant, gone=True)
+
+    chosen = select(
+        rf, operator, workspace, policy=[p.pk for p in (one, two, other, foreign, gone)]
+    )
+
+    assert {t.pk: {p.pk for p in ps} for t, ps in chosen.by_tenant.items()} == {
+        tenant.pk: {one.pk, two.pk},
+        other.tenant_id: {other.pk},
+    }
+    assert (chosen.count, chosen.gone) == (3, 2)
+    assert chosen.context_of(tenant)["ids"] == [one.pk, two.pk]
+
+
+def test_all_that_are_found_are_selected_whatever_is_ticked(
+    rf: object, operator: User, tenant: Tenant, workspace: Workspace
+) -> None:
+    compliance = PolicyFactory(tenant=tenant, kind="compliance")
+    ticked = PolicyFactory(tenant=tenant)
+
+    chosen = select(rf, operator, workspace, all="1", kind="compliance", policy=[ticked.pk])
+
+    assert chosen.policies == [compliance]
+    assert chosen.context_of(tenant)["query"] == "kind=compliance"
+
+
+def test_equal_selections_have_equal_hashes(
+    rf: object, operator: User, tenant: Tenant, workspace: Workspace
+) -> None:
+    one, two = PolicyFactory(tenant=tenant), PolicyFactory(tenant=tenant)
+
+    forward = select(rf, operator, workspace, policy=[one.pk, two.pk])
+    backward = select(rf, operator, workspace, policy=[two.pk, one.pk, one.pk])
+
+    assert forward.hash_of(tenant) == backward.hash_of(tenant)
+    assert forward.hash_of(tenant) != select(rf, operator, workspace, policy=[one.pk]).hash_of(
+        tenant
+    )
+
+
+@pytest.mark.parametrize("form", [{}, {"policy": ["abc", "", "9" * 30, "-1"]}, {"all": "1"}])
+def test_an_empty_selection_is_refused_in_words(
+    rf: object, operator: User, workspace: Workspace, form: dict[str, object]
+) -> None:
+    with pytest.raises(SelectionError, match="Nothing is selected"):
+        select(rf, operator, workspace, **form)
+
+
+def test_a_selection_has_a_limit(
+    rf: object,
+    operator: User,
+    tenant: Tenant,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selection, "MAX_SELECTED", 2)
+    for _ in range(3):
+        PolicyFactory(tenant=tenant)
+
+    with pytest.raises(SelectionError, match="Narrow the filter"):
+        select(rf, operator, workspace, all="1")
+
+
+def test_an_action_is_offered_to_those_who_may(
+    page: Client, tenant: Tenant, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = PolicyAction("Do it", "workspace_inventory_sync", Capability.EXPORT_POLICIES)
+    monkeypatch.setattr("inventory.actions._ACTIONS", [action])
+    PolicyFactory(tenant=tenant)
+
+    assert "Do it" in shown(page, POLICIES)
+    page.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    assert "Do it" not in shown(page, POLICIES)

@@ -1,0 +1,516 @@
+"""What a sync brings home, and what it never concludes from what it could not read."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory import mirror, services
+from inventory.kinds import POLICY_KINDS
+from inventory.models import DirectoryGroup, Policy, RoleDefinition
+from operations.models import EventLevel, OperationRun
+from operations.services import OperationRunService
+from operations.states import RunOutcome
+from operations.types import OperationRunType
+from providers.models import ProviderConnection
+from providers.sandbox.control import SandboxControl
+from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tests.factories import TenantFactory
+from tests.inventory.conftest import executed
+
+pytestmark = pytest.mark.django_db
+
+POLICIES = OperationRunType.INVENTORY_SYNC
+GROUPS = OperationRunType.DIRECTORY_GROUPS_SYNC
+ROLES = OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC
+SIZES = {
+    "settings_catalog": 3,
+    "device_configuration": 2,
+    "compliance": 2,
+    "linux_compliance": 1,
+    "conditional_access": 2,
+    "named_location": 1,
+    "app_protection": 2,
+    "assignment_filters": 2,
+    "scope_tags": 2,
+    "groups": 12,
+    "role_definitions": 5,
+}
+EVERYTHING = sum(count for kind, count in SIZES.items() if kind in POLICY_KINDS)
+AddToGraph = Callable[..., ProviderConnection]
+Syncs = Callable[..., OperationRun]
+
+
+@pytest.fixture
+def connected(tenant: Tenant, add_to_graph: AddToGraph) -> Tenant:
+    """A tenant that is in the stand-in."""
+    add_to_graph(tenant, sizes=SIZES)
+    return tenant
+
+
+@pytest.fixture
+def sync(operator: User) -> Syncs:
+    """Sync a tenant here and now; the run as it ended."""
+
+    def run(tenant: Tenant, run_type: OperationRunType = POLICIES) -> OperationRun:
+        return executed(services.start_sync(run_type, tenant, by=operator).run)
+
+    return run
+
+
+def numbers(run: OperationRun) -> tuple[int, int, int, int]:
+    counts = run.counts
+    return counts.created, counts.updated, counts.deleted, counts.unchanged
+
+
+# --- policies -------------------------------------------------------------------------------------
+
+
+def test_a_first_sync_finds_the_policies_of_every_kind(connected: Tenant, sync: Syncs) -> None:
+    run = sync(connected)
+
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert numbers(run) == (EVERYTHING, 0, 0, 0)
+    assert (run.counts.total, run.counts.processed) == (EVERYTHING, EVERYTHING)
+    found = Policy.objects.present().filter(tenant=connected)
+    assert set(found.values_list("kind", flat=True)) == set(POLICY_KINDS)
+    assert all(policy.name and policy.workspace == connected.workspace for policy in found)
+
+
+def test_a_second_sync_writes_nothing(connected: Tenant, sync: Syncs) -> None:
+    sync(connected)
+    before = list(Policy.objects.order_by("pk").values())
+
+    run = sync(connected)
+
+    assert numbers(run) == (0, 0, 0, EVERYTHING)
+    assert list(Policy.objects.order_by("pk").values()) == before
+    assert run.items.count() == 0
+
+
+def test_what_is_new_changed_or_gone_has_a_line_each(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    sync(connected)
+    first, second = graph.objects(connected.external_id, "conditional_access")
+    graph.put_object(
+        connected.external_id, "conditional_access", {**first, "displayName": "Renamed"}
+    )
+    graph.delete_object(connected.external_id, "conditional_access", second["id"])
+    new = {**first, "id": str(uuid.uuid4()), "displayName": "Brand new"}
+    graph.put_object(connected.external_id, "conditional_access", new)
+
+    run = sync(connected)
+
+    assert numbers(run) == (1, 1, 1, EVERYTHING - 2)
+    assert sorted(run.items.values_list("label", flat=True)) == sorted(
+        ["Changed: Renamed", "New: Brand new", f"Gone: {second['displayName']}"]
+    )
+    gone = Policy.objects.get(graph_id=second["id"])
+    assert gone.is_gone
+    assert run.items.get(label__startswith="Gone").link == gone.get_absolute_url()
+
+
+def test_what_was_gone_is_there_again_when_it_is_seen_again(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    policy = graph.objects(connected.external_id, "compliance")[0]
+    sync(connected)
+    graph.delete_object(connected.external_id, "compliance", policy["id"])
+    sync(connected)
+    graph.put_object(connected.external_id, "compliance", policy)
+
+    run = sync(connected)
+
+    held = Policy.objects.get(graph_id=policy["id"])
+    assert not held.is_gone
+    assert numbers(run) == (0, 1, 0, EVERYTHING - 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("forbid", {"permission": "Policy.Read.All"}),
+        ("truncated_page", {}),
+        ("foreign_next_link", {}),
+        ("loop_next_link", {}),
+        ("licence", {}),
+    ],
+    ids=lambda fault: fault[0],
+)
+def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
+    connected: Tenant, sync: Syncs, graph: SandboxControl, fault: tuple[str, dict[str, Any]]
+) -> None:
+    sync(connected)
+    one = graph.objects(connected.external_id, "conditional_access")[0]
+    other = graph.objects(connected.external_id, "compliance")[0]
+    for kind, entry in (("conditional_access", one), ("compliance", other)):
+        graph.delete_object(connected.external_id, kind, entry["id"])
+    graph.fault(connected.external_id, fault[0], kind="conditional_access", **fault[1])
+
+    run = sync(connected)
+
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert not Policy.objects.get(graph_id=one["id"]).is_gone
+    assert Policy.objects.get(graph_id=other["id"]).is_gone
+    assert run.items.get(outcome="failed").key == "kind:conditional_access"
+    assert run.failures[0]["next_step"]
+
+
+def test_a_list_that_comes_back_empty_is_believed_and_told(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    sync(connected)
+    for entry in graph.objects(connected.external_id, "compliance"):
+        graph.delete_object(connected.external_id, "compliance", entry["id"])
+
+    run = sync(connected)
+
+    assert Policy.objects.gone().count() == SIZES["compliance"]
+    told = run.events.get(level=EventLevel.WARNING)
+    assert "came back empty" in told.message
+
+
+@pytest.mark.parametrize("fault", ["expire_credential", "remove_consent"])
+def test_a_tenant_that_lets_nobody_in_blocks_the_run_and_nothing_is_gone(
+    connected: Tenant, sync: Syncs, graph: SandboxControl, fault: str
+) -> None:
+    sync(connected)
+    graph.fault(connected.external_id, fault)
+
+    run = sync(connected)
+
+    assert run.outcome == RunOutcome.BLOCKED
+    assert not Policy.objects.gone().exists()
+
+
+def test_a_throttled_sync_waits_and_succeeds(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    graph.fault(connected.external_id, "throttle", times=2, retry_after=0)
+
+    assert sync(connected).outcome == RunOutcome.SUCCEEDED
+
+
+def test_a_cancelled_sync_marks_nothing_as_gone(
+    connected: Tenant, sync: Syncs, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(connected)
+    run = services.start_sync(POLICIES, connected, by=operator).run
+    write = mirror.upsert
+
+    def cancel_then_write(*args: Any) -> Any:
+        OperationRunService().request_cancel(run, by=operator)
+        return write(*args)
+
+    monkeypatch.setattr("inventory.syncing.upsert", cancel_then_write)
+    monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
+
+    ended = executed(run)
+
+    assert ended.outcome == RunOutcome.CANCELLED
+    assert 0 < ended.counts.processed < EVERYTHING
+    assert not Policy.objects.gone().exists()
+
+
+def test_another_tenants_policies_are_left_alone(
+    connected: Tenant, workspace: Workspace, add_to_graph: AddToGraph, sync: Syncs
+) -> None:
+    other = TenantFactory(workspace=workspace)
+    add_to_graph(other, sizes=dict.fromkeys(SIZES, 0))
+    sync(connected)
+
+    run = sync(other)
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert run.counts.total == 0
+    assert Policy.objects.present().count() == EVERYTHING
+
+
+def test_hostile_names_are_kept_as_harmless_text(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    wild = {
+        **graph.objects(connected.external_id, "conditional_access")[0],
+        "id": "wild",
+        "displayName": "A\x00B " + "x" * 5000,
+        "description": {"not": "a text"},
+        "state": ["neither"],
+    }
+    graph.put_object(connected.external_id, "conditional_access", wild)
+
+    run = sync(connected)
+
+    held = Policy.objects.get(graph_id="wild")
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert held.name.startswith("A")
+    assert "\x00" not in held.name
+    assert len(held.name) <= 300
+    assert (held.description, held.state) == ("", "")
+
+
+def test_an_object_without_a_usable_id_counts_as_a_list_that_broke_off(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    sync(connected)
+    entry = graph.objects(connected.external_id, "named_location")[0]
+    graph.put_object(connected.external_id, "named_location", {**entry, "id": "x" * 201})
+
+    run = sync(connected)
+
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert not Policy.objects.filter(kind="named_location").gone().exists()
+
+
+# --- groups and roles -----------------------------------------------------------------------------
+
+
+def test_thousands_of_groups_are_read_page_by_page(
+    tenant: Tenant, add_to_graph: AddToGraph, sync: Syncs, graph: SandboxControl
+) -> None:
+    add_to_graph(tenant, sizes={"groups": 3200})
+    graph.clear_log()
+
+    run = sync(tenant, GROUPS)
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert DirectoryGroup.objects.present().count() == 3200
+    assert run.counts.created == 3200
+    assert graph.counts(tenant.external_id)["GET", "groups"] == 4
+
+
+def test_a_group_tells_what_it_is(connected: Tenant, sync: Syncs, graph: SandboxControl) -> None:
+    graph.put_object(
+        connected.external_id,
+        "groups",
+        {
+            "id": "team",
+            "displayName": "Sales team",
+            "groupTypes": ["Unified", "DynamicMembership"],
+            "mailEnabled": True,
+            "securityEnabled": False,
+            "membershipRule": 'user.department -eq "Sales"',
+            "onPremisesSyncEnabled": None,
+            "isAssignableToRole": True,
+        },
+    )
+
+    sync(connected, GROUPS)
+
+    team = DirectoryGroup.objects.get(graph_id="team")
+    assert (team.group_type, team.is_dynamic) == ("microsoft_365", True)
+    assert team.membership_rule == 'user.department -eq "Sales"'
+    assert (team.is_synced, team.is_assignable_to_role) == (False, True)
+
+
+def test_built_in_and_custom_roles_are_told_apart(connected: Tenant, sync: Syncs) -> None:
+    run = sync(connected, ROLES)
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    roles = RoleDefinition.objects.filter(tenant=connected)
+    assert roles.count() == SIZES["role_definitions"]
+    assert roles.filter(is_built_in=True).exists()
+    assert all(role.actions for role in roles)
+
+
+def test_a_broken_page_of_groups_marks_none_as_gone(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    sync(connected, GROUPS)
+    victim = graph.objects(connected.external_id, "groups")[0]
+    graph.delete_object(connected.external_id, "groups", victim["id"])
+    graph.fault(connected.external_id, "truncated_page", kind="groups")
+
+    run = sync(connected, GROUPS)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert not DirectoryGroup.objects.gone().exists()
+
+
+# --- starting -------------------------------------------------------------------------------------
+
+
+def test_starting_twice_leads_to_the_same_run(connected: Tenant, operator: User) -> None:
+    first = services.start_sync(POLICIES, connected, by=operator)
+    second = services.start_sync(POLICIES, connected, by=operator)
+
+    assert second.run == first.run
+    assert not second.created
+
+
+def test_the_three_syncs_of_a_tenant_do_not_exclude_each_other(
+    connected: Tenant, operator: User
+) -> None:
+    runs = {
+        services.start_sync(run_type, connected, by=operator).run
+        for run_type in (POLICIES, GROUPS, ROLES)
+    }
+
+    assert len(runs) == 3
+
+
+def test_a_tenant_suspended_meanwhile_blocks_the_run(connected: Tenant, operator: User) -> None:
+    run = services.start_sync(POLICIES, connected, by=operator).run
+    Tenant.objects.filter(pk=connected.pk).update(status=TenantStatus.SUSPENDED)
+
+    ended = executed(run)
+
+    assert ended.outcome == RunOutcome.BLOCKED
+    assert ended.failures[0]["code"] == "tenant_suspended"
+
+
+# --- real shapes ----------------------------------------------------------------------------------
+
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "graph-samples"
+FOLDERS = {
+    "app-protection": "app_protection",
+    "assignment-filters": "assignment_filters",
+    "compliance": "compliance",
+    "conditional-access": "conditional_access",
+    "named-locations": "named_location",
+}
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="no real exports here")
+def test_real_exports_are_all_taken_in(
+    tenant: Tenant, add_to_graph: AddToGraph, sync: Syncs, graph: SandboxControl
+) -> None:
+    add_to_graph(tenant, sizes=dict.fromkeys(SIZES, 0))
+    put = 0
+    for folder, kind in FOLDERS.items():
+        for path in sorted((SAMPLES / folder).rglob("*.json")):
+            entry = json.loads(path.read_text("utf-8-sig"))
+            for number, one in enumerate(entry if isinstance(entry, list) else [entry]):
+                if isinstance(one, dict):
+                    graph.put_object(
+                        tenant.external_id, kind, {**one, "id": f"{path.stem}-{number}"[:200]}
+                    )
+                    put += 1
+
+    run = sync(tenant)
+
+    assert put > 20
+    assert not run.failures, run.failures
+    assert Policy.objects.present().count() > 20
+
+
+# --- every tenant of a workspace ------------------------------------------------------------------
+
+
+@pytest.fixture
+def sync_all(workspace: Workspace, operator: User) -> Callable[[], OperationRun]:
+    def run() -> OperationRun:
+        return executed(services.start_workspace_sync(workspace, by=operator).run)
+
+    return run
+
+
+def test_all_tenants_are_synced_by_a_worker_with_one_place(
+    connected: Tenant, workspace: Workspace, add_to_graph: AddToGraph, sync_all: Any
+) -> None:
+    other = TenantFactory(workspace=workspace, name="Northwind")
+    add_to_graph(other, sizes=SIZES)
+    TenantFactory(workspace=workspace, name="Resting", status=TenantStatus.SUSPENDED)
+
+    run = sync_all()
+
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert run.counts.succeeded == run.counts.total == 2 * EVERYTHING
+    parts = run.parts()
+    assert {part.tenant for part in parts} == {connected, other}
+    assert sorted(run.items.values_list("label", flat=True)) == ["Fabrikam", "Northwind"]
+    assert {item.link for item in run.items.all()} == {part.get_absolute_url() for part in parts}
+
+
+def test_a_tenant_that_cannot_be_synced_makes_the_whole_partial(
+    connected: Tenant, workspace: Workspace, sync_all: Any
+) -> None:
+    TenantFactory(workspace=workspace, name="Without a connection")
+
+    run = sync_all()
+
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert run.counts.failed == 1
+    failed = run.items.get(outcome="failed")
+    assert failed.label == "Without a connection"
+    assert "No connection" in failed.message
+
+
+def test_only_partial_successes_are_a_partial_success(
+    connected: Tenant, graph: SandboxControl, sync_all: Any
+) -> None:
+    graph.fault(connected.external_id, "forbid", kind="compliance", permission="X.Read.All")
+
+    assert sync_all().outcome == RunOutcome.PARTIALLY_SUCCEEDED
+
+
+def test_nothing_but_failures_is_a_failure(
+    workspace: Workspace, tenant: Tenant, sync_all: Any
+) -> None:
+    assert sync_all().outcome == RunOutcome.FAILED
+
+
+def test_a_workspace_without_tenants_is_blocked_at_once(
+    workspace: Workspace, operator: User
+) -> None:
+    with pytest.raises(Exception, match="no active tenant"):
+        services.start_workspace_sync(workspace, by=operator)
+
+
+def test_a_sync_that_is_active_already_is_joined_and_not_cancelled_with_the_whole(
+    connected: Tenant, workspace: Workspace, operator: User, manager: User
+) -> None:
+    own = services.start_sync(POLICIES, connected, by=operator).run
+    whole = services.start_workspace_sync(workspace, by=operator).run
+
+    ended = executed(whole)
+
+    own.refresh_from_db()
+    assert own.outcome == RunOutcome.SUCCEEDED
+    assert ended.outcome == RunOutcome.SUCCEEDED
+    assert not ended.parts().exists()
+    assert ended.items.get().link == own.get_absolute_url()
+
+
+def test_cancelling_the_whole_asks_its_parts_too(
+    connected: Tenant, workspace: Workspace, operator: User
+) -> None:
+    whole = services.start_workspace_sync(workspace, by=operator).run
+    OperationRunService().claim(whole.pk, "worker-1")
+    request = services.sync_request(POLICIES, connected, by=operator, parent_run_id=whole.pk)
+    part = OperationRunService().ensure_run(request).run
+
+    OperationRunService().request_cancel(whole, by=operator)
+
+    part.refresh_from_db()
+    assert part.outcome == RunOutcome.CANCELLED
+    assert part.context["parent_run_id"] == whole.pk
+
+
+def test_it_waits_for_a_part_in_other_hands(
+    connected: Tenant, workspace: Workspace, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = services.start_sync(POLICIES, connected, by=operator).run
+    OperationRunService().claim(elsewhere.pk, "worker-2")
+    waits: list[float] = []
+
+    def finish_it(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            OperationRunService().increment_summary_counts(
+                elsewhere.pk, total=1, processed=1, failed=1
+            )
+            OperationRunService().complete(elsewhere.pk)
+
+    monkeypatch.setattr("inventory.fan_out.time.sleep", finish_it)
+
+    whole = executed(services.start_workspace_sync(workspace, by=operator).run)
+
+    assert len(waits) == 2
+    assert whole.outcome == RunOutcome.FAILED
+    assert (whole.counts.total, whole.counts.failed) == (1, 1)

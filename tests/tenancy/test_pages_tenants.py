@@ -1,0 +1,144 @@
+"""Tenants: listed, looked at, added, changed and suspended."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tests.factories import TenantFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/w/contoso/tenants/"
+GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
+
+
+@pytest.fixture
+def page(client: Client, owner: User) -> Client:
+    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def text_of(page: Client, path: str) -> str:
+    answer = page.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_empty_list_says_what_to_do(page: Client, workspace: Workspace) -> None:
+    assert "Add a tenant" in text_of(page, LIST)
+
+
+def test_every_tenant_is_listed_with_what_the_apps_tell(page: Client, tenant: Tenant) -> None:
+    text = text_of(page, LIST)
+
+    assert tenant.get_absolute_url() in text
+    assert "Never synced" in text
+
+
+def test_the_list_asks_as_much_for_many_tenants_as_for_few(
+    page: Client, workspace: Workspace, django_assert_max_num_queries: object
+) -> None:
+    for _ in range(30):
+        TenantFactory(workspace=workspace)
+
+    with django_assert_max_num_queries(25):  # type: ignore[operator]
+        page.get(LIST)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("?q=fabri", 1),
+        (f"?q={GUID.upper()}", 1),
+        ("?q=nobody", 0),
+        ("?status=suspended", 1),
+        ("?status=nonsense", 2),
+        ("?q=%00fabri", 1),
+    ],
+)
+def test_the_list_is_searched_and_filtered(
+    page: Client, workspace: Workspace, query: str, count: int
+) -> None:
+    TenantFactory(workspace=workspace, name="Fabrikam", external_id=GUID)
+    TenantFactory(workspace=workspace, name="Northwind", status=TenantStatus.SUSPENDED)
+
+    assert text_of(page, LIST + query).count("data-row-link") == count
+
+
+def test_a_tenants_page_shows_its_parts_and_what_can_be_started(
+    page: Client, tenant: Tenant
+) -> None:
+    text = text_of(page, tenant.get_absolute_url())
+
+    assert "Sync inventory" in text
+    assert "Inventory" in text
+    assert str(tenant.external_id) in text
+
+
+def test_an_owner_adds_a_tenant(page: Client, workspace: Workspace) -> None:
+    answer = page.post(f"{LIST}new/", {"name": "Adatum", "external_id": GUID.upper()})
+
+    made = Tenant.objects.get()
+    assert answer["Location"] == made.get_absolute_url()
+    assert (made.name, str(made.external_id), made.workspace) == ("Adatum", GUID, workspace)
+
+
+@pytest.mark.parametrize(
+    ("name", "external_id"),
+    [
+        ("", GUID),
+        ("Adatum", ""),
+        ("Adatum", f"urn:uuid:{GUID}"),
+        ("Adatum", f"{{{GUID}}}"),
+        ("Adatum", GUID.replace("-", "")),
+        ("Adatum", "9" * 5000),
+        ("x" * 201, GUID),
+        ("A\x00B", GUID),
+        ("Adatum", "\x00"),
+    ],
+)
+def test_what_cannot_be_a_tenant_is_told_at_its_field(
+    page: Client, workspace: Workspace, name: str, external_id: str
+) -> None:
+    answer = page.post(f"{LIST}new/", {"name": name, "external_id": external_id})
+
+    assert answer.status_code == 400
+    assert b"field-error" in answer.content
+    assert not Tenant.objects.exists()
+
+
+def test_a_tenant_is_in_a_workspace_once(page: Client, workspace: Workspace) -> None:
+    TenantFactory(workspace=workspace, external_id=GUID)
+
+    answer = page.post(f"{LIST}new/", {"name": "Again", "external_id": GUID})
+
+    assert answer.status_code == 400
+    assert b"has a tenant with that id already" in answer.content
+
+
+def test_another_workspace_may_have_the_same_tenant(page: Client, workspace: Workspace) -> None:
+    TenantFactory(external_id=GUID)
+
+    assert page.post(f"{LIST}new/", {"name": "Mine", "external_id": GUID}).status_code == 302
+
+
+def test_a_tenant_is_renamed(page: Client, tenant: Tenant) -> None:
+    form = {"name": "Fabrikam Inc.", "external_id": str(tenant.external_id)}
+
+    page.post(f"{tenant.get_absolute_url()}edit/", form)
+
+    tenant.refresh_from_db()
+    assert tenant.name == "Fabrikam Inc."
+
+
+def test_a_tenant_is_suspended_and_set_to_active_again(page: Client, tenant: Tenant) -> None:
+    page.post(f"{tenant.get_absolute_url()}suspend/")
+    tenant.refresh_from_db()
+    assert not tenant.is_active
+    assert "This tenant is suspended" in text_of(page, tenant.get_absolute_url())
+
+    page.post(f"{tenant.get_absolute_url()}resume/")
+    tenant.refresh_from_db()
+    assert tenant.is_active
