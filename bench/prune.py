@@ -48,6 +48,7 @@ def one_by_one(runs: list[Candidate]) -> None:
         with transaction.atomic():
             retention.open_the_door()
             found = OperationRun.objects.get(pk=run.id)
+            assert found.completed_at
             OperationRunTombstone.objects.create(
                 id=found.pk, workspace_id=found.workspace_id, tenant_id=found.tenant_id,
                 type=found.type, outcome=found.outcome, created_at=found.created_at,

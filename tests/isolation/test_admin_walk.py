@@ -162,5 +162,6 @@ def test_every_action_says_who_may(model: type[Model]) -> None:
     request = RequestFactory().get("/admin/")
     request.user = staff(superuser=True)
 
-    for function, name, _ in admin.site._registry[model].get_actions(request).values():
+    actions: dict[str, Any] = admin.site._registry[model].get_actions(request)
+    for function, name, _ in actions.values():
         assert getattr(function, "allowed_permissions", ()), f"{name} is open to whoever may look"

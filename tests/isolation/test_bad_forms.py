@@ -181,7 +181,8 @@ def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Ro
     client, address = owner(world, sign_in), world.url(route, world.own)
     method = "POST" if route.post else "GET"
     for header, junk in HEADERS.items():
-        answer = client.generic(method, address, b"", **{header: junk})
+        extra: dict[str, Any] = {header: junk}
+        answer = client.generic(method, address, b"", **extra)
 
         assert answer.status_code in FINE | {204, 206, 304, 416}, header
 
