@@ -15,17 +15,21 @@ app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+#: Retention runs once a day; this is how soon after its turn, or after an outage, it starts.
+PRUNE_TICK_SECONDS = 900
+
 
 def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
     """What beat sends: wake-ups only. A tick that waited longer than the next one is worthless."""
     ticks = {
-        "tick backup schedules": "backups.tasks.tick_backup_schedules",
-        "relay queued runs": "operations.tasks.relay_queued_runs",
-        "reconcile lost runs": "operations.tasks.reconcile_runs",
+        "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
+        "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
+        "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
+        "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
     }
     return {
-        name: {"task": task, "schedule": tick_seconds, "options": {"expires": tick_seconds}}
-        for name, task in ticks.items()
+        name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+        for name, (task, seconds) in ticks.items()
     }
 
 

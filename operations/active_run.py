@@ -193,13 +193,20 @@ class ActiveRun:
             self.stop(CancelRequested())
 
     def _item(self, item: ItemResult) -> None:
+        self._once(item.key)
         self._count(processed=1, **{item.outcome.value: 1})
-        self._list(item)
+        self._append(item)
 
     def _list(self, item: ItemResult) -> None:
-        if item.key in self._seen:
-            raise ValueError(f"The item {item.key!r} was reported twice")
-        self._seen.add(item.key)
+        self._once(item.key)
+        self._append(item)
+
+    def _once(self, key: str) -> None:
+        if key in self._seen:
+            raise ValueError(f"The item {key!r} was reported twice")
+        self._seen.add(key)
+
+    def _append(self, item: ItemResult) -> None:
         self._items.append(replace(item, label=item.label or item.key))
         self._flush_if_due()
 

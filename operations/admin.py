@@ -9,7 +9,12 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from operations.catalog import OperationCatalog
-from operations.models import OperationRun, OperationRunEvent, OperationRunItem
+from operations.models import (
+    OperationRun,
+    OperationRunEvent,
+    OperationRunItem,
+    OperationRunTombstone,
+)
 
 
 class ReadOnly:
@@ -62,5 +67,15 @@ class OperationRunItemAdmin(ReadOnly, admin.ModelAdmin[OperationRunItem]):
     list_display = ("id", "run_id", "label", "outcome", "reason_code", "request_id", "at")
     list_filter = ("outcome",)
     search_fields = ("=run__id", "=key", "=reason_code")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(OperationRunTombstone)
+class OperationRunTombstoneAdmin(ReadOnly, admin.ModelAdmin[OperationRunTombstone]):
+    list_display = ("id", "type", "workspace", "tenant", "outcome", "created_at", "pruned_at")
+    list_filter = ("outcome",)
+    list_select_related = ("workspace", "tenant")
+    search_fields = ("=id", "tenant__name", "=type")
     ordering = ("-id",)
     show_full_result_count = False

@@ -138,6 +138,15 @@ _ENTRIES: dict[OperationRunType, CatalogEntry] = {
         time_limit=dt.timedelta(hours=1),
         retry=Retry.AUTOMATIC,
     ),
+    OperationRunType.OPERATIONS_PRUNE: CatalogEntry(
+        label="Retention",
+        description="Removes the details of old runs, and later the runs, as the settings say.",
+        starts_with=Capability.PRUNE_RUNS,
+        scope=Scope.WORKSPACE,
+        expected=dt.timedelta(minutes=1),
+        time_limit=dt.timedelta(hours=1),
+        start_deadline=dt.timedelta(hours=6),
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """The canonical record of every operation, its timeline and its items.
 
-Only `OperationRunService` writes these tables. What must never happen is refused by the
+Only `OperationRunService` writes these tables, and only `operations.retention` deletes. What must never happen is refused by the
 constraints here and by the triggers of migration 0002.
 """
 
@@ -89,6 +89,8 @@ class OperationRun(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     next_publish_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    #: When retention removed the timeline and the items.
+    details_removed_at = models.DateTimeField(null=True, blank=True)
     publish_attempts = models.PositiveIntegerField(default=0, db_default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=200, default="", db_default="", blank=True)
@@ -135,6 +137,11 @@ class OperationRun(models.Model):
                 fields=("workspace", "created_at", "id"),
                 name="runs_ws_attention",
                 condition=UNACKNOWLEDGED,
+            ),
+            models.Index(
+                fields=("workspace", "created_at", "id"),
+                name="runs_ws_details",
+                condition=models.Q(status=RunStatus.COMPLETED, details_removed_at__isnull=True),
             ),
             models.Index(
                 fields=("next_publish_at",),
@@ -336,3 +343,47 @@ class OperationRunItem(models.Model):
     @property
     def reason_label(self) -> str:
         return get_reason(self.reason_code).label if self.reason_code else ""
+
+
+class OperationRunTombstone(models.Model):
+    """What is left of a run that retention has removed: that it was, and how it ended."""
+
+    #: The id that the run had.
+    id = models.BigIntegerField(primary_key=True)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+    )
+    type = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=24, choices=RunOutcome.choices)
+    counts = models.JSONField(default=dict, db_default={})
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField()
+    pruned_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkspaceScopedQuerySet["OperationRunTombstone"].as_manager()
+
+    class Meta:
+        db_table = "operation_run_tombstones"
+        verbose_name = "run tombstone"
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("workspace", "pruned_at"), name="tombstones_ws"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.label}, removed"
+
+    @property
+    def label(self) -> str:
+        return OperationCatalog.label(self.type)
+
+    @property
+    def told(self) -> Counts:
+        """The counts of the run as numbers."""
+        return Counts.of(self.counts)

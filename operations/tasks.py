@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
-from operations import execution, liveness, publishing, reconciler
+from operations import execution, liveness, prune, publishing, reconciler
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -24,3 +25,9 @@ def relay_queued_runs() -> None:
 def reconcile_runs() -> None:
     """End the runs that died."""
     reconciler.reconcile()
+
+
+@shared_task(ignore_result=True)
+def prune_old_runs() -> None:
+    """Start today's retention where it is due."""
+    prune.dispatch_due(timezone.now())

@@ -15,3 +15,4 @@ class OperationRunType(StrEnum):
     BACKUP_SCHEDULE_RETRY = "backup_schedule.retry"
     BACKUP_SET_ADD_POLICIES = "backup_set.add_policies"
     POLICY_EXPORT = "policy.export"
+    OPERATIONS_PRUNE = "operations.prune"

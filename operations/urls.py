@@ -1,6 +1,6 @@
 from django.urls import path
 
-from operations.views import actions, detail, listing, overview
+from operations.views import actions, bulk, detail, listing, overview, retention
 
 urlpatterns = [
     path("runs/", listing.run_list_all, name="run_list_all"),
@@ -13,4 +13,9 @@ urlpatterns = [
     path("w/<slug:slug>/", overview.overview, name="overview"),
     path("w/<slug:slug>/runs/", listing.run_list, name="run_list"),
     path("w/<slug:slug>/runs/export.csv", listing.run_export, name="run_export"),
+    path("w/<slug:slug>/runs/cancel/", bulk.run_cancel_many, name="run_cancel_many"),
+    path("w/<slug:slug>/runs/retry/", bulk.run_retry_many, name="run_retry_many"),
+    path("w/<slug:slug>/runs/acknowledge/", bulk.run_acknowledge_many, name="run_acknowledge_many"),
+    path("w/<slug:slug>/retention/", retention.retention_policy, name="retention_policy"),
+    path("w/<slug:slug>/retention/prune/", retention.retention_prune, name="retention_prune"),
 ]

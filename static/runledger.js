@@ -65,6 +65,15 @@
     if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
   });
 
+  // --- Rows that are ticked stay where they are ---------------------------------------------------
+  const ticked = (section) => section.querySelector?.("input[data-pick]:checked");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (ticked(event.target)) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (ticked(event.detail.target)) event.detail.shouldSwap = false;
+  });
+
   // --- Keyboard -------------------------------------------------------------------------------
   const rows = () => Array.from(document.querySelectorAll("[data-row] a[data-row-link]"));
   const move = (step) => {

@@ -38,6 +38,7 @@ class Capability(StrEnum):
     MANAGE_SCHEDULES = "manage_schedules"
     MANAGE_CONNECTIONS = "manage_connections"
     RESTORE = "restore"
+    PRUNE_RUNS = "prune_runs"
     MANAGE_TENANTS = "manage_tenants"
     MANAGE_MEMBERS = "manage_members"
 
@@ -57,6 +58,7 @@ _MANAGER = _OPERATOR | {
     Capability.MANAGE_SCHEDULES,
     Capability.MANAGE_CONNECTIONS,
     Capability.RESTORE,
+    Capability.PRUNE_RUNS,
 }
 _OWNER = _MANAGER | {Capability.MANAGE_TENANTS, Capability.MANAGE_MEMBERS}
 

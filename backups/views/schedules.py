@@ -15,6 +15,7 @@ from backups.history import last_runs, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
 from operations.reasons import Blocked
+from operations.sanitize import sanitize_text
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
 from tenancy.http import Request, action, page, workspace_or_404
@@ -73,7 +74,7 @@ def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpRespons
     """Let the schedule rest."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
-    reason = request.POST.get("reason", "")
+    reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
     services.pause(schedule, by=request.user, reason=reason)
     messages.success(request, f"“{schedule.name}” is paused. No slot fires until it is resumed.")
     return redirect(schedule)

@@ -179,6 +179,17 @@ RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
 # A request waits at most this long to learn whether the broker took the message.
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=0.2)
 
+# How long an ended run keeps its timeline and items, and then its row. Problems (failed, partially
+# succeeded, blocked) are looked into for longer.
+RUN_KEEP_DETAILS_DAYS = env.int("RUN_KEEP_DETAILS_DAYS", default=30)
+RUN_KEEP_DAYS = env.int("RUN_KEEP_DAYS", default=365)
+RUN_KEEP_PROBLEM_DETAILS_DAYS = env.int("RUN_KEEP_PROBLEM_DETAILS_DAYS", default=180)
+RUN_KEEP_PROBLEM_DAYS = env.int("RUN_KEEP_PROBLEM_DAYS", default=730)
+# Of each tenant and type, the newest so many are kept whole, however old they are.
+RUN_KEEP_LAST = env.int("RUN_KEEP_LAST", default=20)
+# How long the address of a removed run still says what it was.
+RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
+
 # --- Celery ---------------------------------------------------------------------------------------
 QUEUES = ("default", "sync", "backup", "restore")
 # Each with a routing key of its own: queues that share one get a copy of every message.
@@ -200,7 +211,7 @@ CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than the longest time limit in the catalogue, or the broker would hand out running work again.
-VISIBILITY_TIMEOUT_SECONDS = 3 * 60 * 60
+VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     "unacked_restore_interval": 10,

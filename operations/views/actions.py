@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from operations.models import OperationRun
+from operations.permissions import may_cancel, may_retry
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
@@ -18,7 +19,7 @@ from tenancy.http import Request, action
 def run_cancel(request: Request, run_id: int) -> HttpResponse:
     """Ask the run to stop."""
     run = _visible(request, run_id)
-    if not may_cancel(request, run):
+    if not may_cancel(run, request.user, capabilities_of(request.user, run.workspace)):
         raise PermissionDenied("Your role does not include cancelling this run.")
     try:
         cancelled = OperationRunService().request_cancel(run, by=request.user)
@@ -36,9 +37,8 @@ def run_cancel(request: Request, run_id: int) -> HttpResponse:
 def run_retry(request: Request, run_id: int) -> HttpResponse:
     """Do again what the run did not get done."""
     run = _visible(request, run_id)
-    require_capability(request.user, run.workspace, Capability.RETRY_RUN)
-    if run.catalog:
-        require_capability(request.user, run.workspace, run.catalog.starts_with)
+    if not may_retry(run, request.user, capabilities_of(request.user, run.workspace)):
+        raise PermissionDenied("Your role does not include repeating this run.")
     try:
         result = OperationRunService().retry(
             run, by=request.user, submission=submission_of(request)
@@ -60,13 +60,6 @@ def run_acknowledge(request: Request, run_id: int) -> HttpResponse:
     else:
         messages.info(request, "The run does not need attention.")
     return redirect(run)
-
-
-def may_cancel(request: Request, run: OperationRun) -> bool:
-    """Any run with one capability, one's own with another."""
-    mine = capabilities_of(request.user, run.workspace)
-    own = run.user_id == request.user.pk and Capability.CANCEL_OWN_RUN in mine
-    return own or Capability.CANCEL_ANY_RUN in mine
 
 
 def _visible(request: Request, run_id: int) -> OperationRun:

@@ -8,20 +8,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
 from operations import narrative
 from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.counts import Counts
 from operations.links import OperationRunLinks
-from operations.models import EventLevel, OperationRun, OperationRunEvent, OperationRunItem
+from operations.models import (
+    EventLevel,
+    OperationRun,
+    OperationRunEvent,
+    OperationRunItem,
+    OperationRunQuerySet,
+)
+from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.sanitize import sanitize_json
 from operations.states import ItemOutcome, RunOutcome
 from operations.timing import expectation
 from operations.views.live import asks_for, live_answer, live_section
+from operations.views.retention import removed_run
 from operations.waiting import waiting_facts, why_waiting
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
 
 ITEMS_ON_PAGE = 50
@@ -31,8 +39,13 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 @page
 def run_detail(request: Request, run_id: int) -> HttpResponse:
-    """The run's page; its two sections ask for themselves again while the run is active."""
-    run = _visible(request, run_id)
+    """The run's page; its two sections ask for themselves again while the run is active.
+
+    A run that retention has removed is told of, with 410, to whoever could see it.
+    """
+    run = _visible(request).filter(pk=run_id).first()
+    if run is None:
+        return removed_run(request, run_id)
     seconds = 2 if run.is_active else 0
     parts = {"run-live": _now, "run-log": _log}
     templates = {"run-live": "operations/_run_live.html", "run-log": "operations/_run_log.html"}
@@ -52,16 +65,17 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
 @page
 def run_log(request: Request, run_id: int) -> HttpResponseBase:
     """The whole timeline as a text file."""
-    run = _visible(request, run_id)
+    run = _visible(request).filter(pk=run_id).first()
+    if run is None:
+        return removed_run(request, run_id)
     response = StreamingHttpResponse(_log_lines(run), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.txt"'
     return response
 
 
-def _visible(request: Request, run_id: int) -> OperationRun:
+def _visible(request: Request) -> OperationRunQuerySet:
     runs = OperationRun.objects.visible_to(request.user).with_scope()
-    runs = runs.select_related("user", "cancel_requested_by", "acknowledged_by", "retry_of")
-    return get_object_or_404(runs, pk=run_id)
+    return runs.select_related("user", "cancel_requested_by", "acknowledged_by", "retry_of")
 
 
 # --- what changes while it runs ---------------------------------------------------------------------
@@ -82,21 +96,18 @@ def _now(request: Request, run: OperationRun) -> dict[str, Any]:
 
 
 def _may(request: Request, run: OperationRun) -> dict[str, bool]:
-    mine = capabilities_of(request.user, run.workspace)
-    entry = run.catalog
-    own = run.user_id == request.user.pk and Capability.CANCEL_OWN_RUN in mine
+    user, mine = request.user, capabilities_of(request.user, run.workspace)
+    stoppable = run.is_active and run.cancel_requested_at is None
     repeatable = (
-        entry is not None
-        and entry.retry is not Retry.NEVER
+        run.catalog is not None
+        and run.catalog.retry is not Retry.NEVER
         and not run.is_active
         and run.outcome != RunOutcome.SUCCEEDED
     )
     return {
-        "cancel": run.is_active
-        and run.cancel_requested_at is None
-        and (own or Capability.CANCEL_ANY_RUN in mine),
-        "retry": bool(entry and repeatable and {Capability.RETRY_RUN, entry.starts_with} <= mine),
-        "acknowledge": run.needs_attention and Capability.ACKNOWLEDGE_RUN in mine,
+        "cancel": stoppable and may_cancel(run, user, mine),
+        "retry": repeatable and may_retry(run, user, mine),
+        "acknowledge": run.needs_attention and may_acknowledge(run, user, mine),
     }
 
 
@@ -158,6 +169,9 @@ def _events(request: Request, run: OperationRun) -> dict[str, Any]:
 
 def _log_lines(run: OperationRun) -> Iterator[str]:
     yield f"Run {run.pk}: {narrative.subject(run)}\n"
+    if run.details_removed_at:
+        gone = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
+        yield f"The timeline was removed by retention at {gone}.\n"
     for event in run.events.order_by("sequence").iterator(chunk_size=500):
         at = event.at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
         yield f"{event.sequence}\t{at}\t{event.level}\t{event.kind}\t{event.message}\n"

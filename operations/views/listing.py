@@ -16,10 +16,18 @@ from operations.paging import BadCursor, Page, capped_count, page_of
 from operations.views.export import csv_response
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.timeout import TookTooLong, statement_timeout
+from tenancy.capabilities import Capability, capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 
 LIST_SECONDS = 5.0
+MAX_BULK = 500
+#: What a button of the bulk bar does, its words, its icon, and the capability that shows it.
+BULK_BUTTONS = (
+    ("run_acknowledge_many", "Acknowledge", "eye-check", Capability.ACKNOWLEDGE_RUN),
+    ("run_retry_many", "Retry", "refresh", Capability.RETRY_RUN),
+    ("run_cancel_many", "Cancel", "player-stop", Capability.CANCEL_OWN_RUN),
+)
 
 
 @page
@@ -47,14 +55,15 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
-    found = _filtered(request, workspace)
+    found = filtered(request, request.GET, workspace)
     context = _frame(request, workspace, found)
     if not found.is_valid():
         return _list_page(request, context | {"errors": _errors(found)}, status=400)
     try:
         with statement_timeout(LIST_SECONDS):
             shown = _page(request, found.qs)
-            context |= {"page": shown, "count": capped_count(found.qs)}
+            count = capped_count(found.qs)
+            context |= {"page": shown, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -67,8 +76,13 @@ def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
     return _list_page(request, context | {"rows": rows})
 
 
+def _is_large(count: str) -> bool:
+    """Whether a count as it is shown is more than one bulk action takes."""
+    return int(count.replace(",", "").rstrip("+")) > MAX_BULK
+
+
 def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
-    found = _filtered(request, workspace)
+    found = filtered(request, request.GET, workspace)
     if not found.is_valid():
         context = _frame(request, workspace, found) | {"errors": _errors(found)}
         return _list_page(request, context, status=400)
@@ -78,13 +92,14 @@ def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
 _BAD_CURSOR = "This page link is damaged. The newest runs are one click away."
 
 
-def _filtered(request: Request, workspace: Workspace | None) -> RunFilter:
+def filtered(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
+    """The runs of a workspace, or of all of the person's, that a query matches."""
     runs = OperationRun.objects.visible_to(request.user)
     tenants = Tenant.objects.visible_to(request.user)
     if scope := workspace or _only_workspace(request):
         runs, tenants = runs.filter(workspace=scope), tenants.filter(workspace=scope)
     zone: dt.tzinfo = zoneinfo.ZoneInfo(workspace.timezone) if workspace else dt.UTC
-    return RunFilter(request.GET, queryset=runs, user=request.user, tenants=tenants, zone=zone)
+    return RunFilter(query, queryset=runs, user=request.user, tenants=tenants, zone=zone)
 
 
 def _only_workspace(request: Request) -> Workspace | None:
@@ -103,7 +118,7 @@ def _frame(request: Request, workspace: Workspace | None, found: RunFilter) -> d
     """What stands around the rows, and the empty page of an answer that has none."""
     here = [workspace.slug] if workspace else []
     name = "" if workspace else "_all"
-    kept = _kept_query(request.GET, found)
+    kept = kept_query(request.GET)
     list_url = reverse(f"run_list{name}", args=here)
     return {
         "workspace": workspace,
@@ -113,14 +128,29 @@ def _frame(request: Request, workspace: Workspace | None, found: RunFilter) -> d
         "list_url": list_url,
         "export_url": f"{reverse(f'run_export{name}', args=here)}?{kept.urlencode()}",
         "chips": _chips(list_url, kept),
+        "kept_filter": kept.urlencode(),
+        "max_bulk": MAX_BULK,
+        "bulk": _bulk_buttons(request, workspace),
     }
 
 
-def _kept_query(given: QueryDict, found: RunFilter) -> QueryDict:
-    """The filters of the address, without cursors and whatever else somebody wrote there."""
+def kept_query(given: QueryDict) -> QueryDict:
+    """The filters of an address, without cursors and whatever else somebody wrote there."""
     kept = QueryDict(mutable=True)
-    kept.update({name: given[name] for name in found.filters if given.get(name)})
+    kept.update({name: given[name] for name in RunFilter.base_filters if given.get(name)})
     return kept
+
+
+def _bulk_buttons(request: Request, workspace: Workspace | None) -> list[dict[str, str]]:
+    """The buttons that this person gets for many runs at once; none across workspaces."""
+    if workspace is None:
+        return []
+    mine = capabilities_of(request.user, workspace)
+    return [
+        {"url": reverse(name, args=[workspace.slug]), "label": label, "icon": icon}
+        for name, label, icon, needs in BULK_BUTTONS
+        if needs in mine
+    ]
 
 
 def _chips(list_url: str, kept: QueryDict) -> list[dict[str, Any]]:

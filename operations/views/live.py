@@ -17,7 +17,7 @@ from django.template.loader import render_to_string
 
 from tenancy.http import Request
 
-_TICKING = re.compile(r">[^<]*</time>|name=\"csrfmiddlewaretoken\" value=\"[^\"]*\"")
+_TICKING = re.compile(r">[^<]*</time>|name=\"(?:csrfmiddlewaretoken|submission)\" value=\"[^\"]*\"")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.test import override_settings
 from django.utils import timezone
 
 from backups.models import SetStatus
@@ -27,6 +28,7 @@ from tests.factories import (
     failure,
     member,
 )
+from tests.operations.test_prune import a_run, prune
 
 CONTEXT = {
     "target_scope": {
@@ -144,6 +146,20 @@ def _yesterday(workspace: Workspace) -> None:
                 acknowledged_at=now if trait == "partial" and hour > 5 else None,
                 type="backup_schedule.run_now",
             )
+
+
+def furnish_retention() -> dict[str, str]:
+    """What retention has left of old runs in `contoso`; the addresses of their pages."""
+    workspace = Workspace.objects.get(slug="contoso")
+    tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
+    with override_settings(RUN_KEEP_LAST=1):
+        old, bare, _ = (a_run(tenant, days) for days in (900, 40, 1))
+        prune(workspace)
+    return {
+        "retention": "/w/contoso/retention/",
+        "run-removed": old.get_absolute_url(),
+        "run-without-details": bare.get_absolute_url(),
+    }
 
 
 def furnish_backups() -> dict[str, str]:

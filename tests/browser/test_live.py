@@ -167,3 +167,49 @@ def test_htmx_keeps_to_its_narrow_settings(open_context: Any, fabrikam: Tenant):
     assert settings["selfRequestsOnly"] is True
     assert settings["includeIndicatorStyles"] is False
     assert settings["historyCacheSize"] == 0
+
+
+def test_what_is_ticked_stays_ticked_while_runs_come_and_go(
+    open_context: Any, complaints: Complaints, fabrikam: Tenant
+):
+    failed = OperationRunFactory(tenant=fabrikam, failed=True)
+    OperationRunFactory(tenant=fabrikam, running=True)
+    page = open_context().new_page()
+    complaints.watch(page)
+    sign_in(page, "olga")
+    page.goto("/w/contoso/runs/")
+    rows = page.locator("tr[data-row]")
+    box = page.get_by_label(f"Select run {failed.pk}")
+    box.check()
+
+    OperationRunFactory(tenant=fabrikam, type="backup_schedule.retry")
+    page.wait_for_timeout(5_000)
+    expect(box).to_be_checked()
+    expect(rows).to_have_count(2)
+    keep_picture(page, "runs-ticked")
+    box.uncheck()
+    expect(rows).to_have_count(3)
+    box.check()
+    page.get_by_role("button", name="Acknowledge").click()
+
+    expect(page.get_by_text("1 acknowledged.")).to_be_visible()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_many_runs_are_acknowledged_without_javascript(
+    open_context: Any, fabrikam: Tenant, width: int
+):
+    for _ in range(3):
+        OperationRunFactory(tenant=fabrikam, failed=True)
+    viewport = {"width": width, "height": 844}
+    page = open_context(java_script_enabled=False, viewport=viewport).new_page()
+    sign_in(page, "olga")
+    page.goto("/w/contoso/runs/?view=attention")
+    keep_picture(page, f"runs-attention-{width}")
+
+    page.get_by_label("All 3 that match the filter").check()
+    page.get_by_role("button", name="Acknowledge").click()
+
+    expect(page.get_by_text("3 acknowledged.")).to_be_visible()
+    expect(page.get_by_text("No run matches the filter.")).to_be_visible()

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
-from tests.browser.pages import furnish, furnish_backups
+from tests.browser.pages import furnish, furnish_backups, furnish_retention
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -85,6 +85,17 @@ def test_every_page_of_backups_looks_right(inspection: Inspection, complaints: C
 
     assert inspection.problems == {}
     assert complaints == []
+
+
+def test_every_page_of_retention_looks_right(inspection: Inspection):
+    furnish()
+    sign_in(inspection.page, "olga")
+    inspection.visit("retention-empty", "/w/contoso/retention/")
+
+    for name, address in furnish_retention().items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
 
 
 def test_what_goes_wrong_looks_right_too(inspection: Inspection):

@@ -33,6 +33,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.MANAGE_SCHEDULES: {M, W},
     Capability.MANAGE_CONNECTIONS: {M, W},
     Capability.RESTORE: {M, W},
+    Capability.PRUNE_RUNS: {M, W},
     Capability.MANAGE_TENANTS: {W},
     Capability.MANAGE_MEMBERS: {W},
 }

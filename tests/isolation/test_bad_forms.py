@@ -1,0 +1,194 @@
+"""Every route against bodies and methods that no page of ours would send: refused, never a crash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tenancy.capabilities import Role
+from tests.isolation.conftest import SignIn, World
+from tests.isolation.routes import OPEN, ROUTES, Route
+
+pytestmark = pytest.mark.django_db
+
+CHANGES = pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.post], ids=lambda route: route.name
+)
+EVERY = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+FIELDS = [
+    *("run", "all", "filter", "submission", "reason", "name", "next", "theme", "kind", "kinds"),
+    *("policy", "tenant", "q", "state", "cron", "timezone", "misfire", "client_id", "cloud"),
+    *("credential", "secret", "workspace", "is_default", "id", "pk", "user", "status", "outcome"),
+    *("username", "password", "policy_id", "_connector", "workspace__slug", "context__secret"),
+]
+HOSTILE = [
+    b"",
+    b"%00",
+    b"%ff%fe",
+    b"%ed%a0%80",
+    b"9" * 5000,
+    b"-1",
+    b"1e400",
+    b"NaN",
+    b"2026-02-30",
+    b"no-such-choice",
+    b"%3Cscript%3Ealert(1)%3C/script%3E",
+    b"..%2f..%2fetc%2fpasswd",
+    b"a" * 100_000,
+    b"%e2%80%ae%ef%bb%bf",
+    b"%7B%22a%22:" * 200,
+    b"00000000-0000-0000-0000-000000000000",
+]
+FORM = "application/x-www-form-urlencoded"
+#: What a refusal or a kind answer looks like; 409 and 413 are refusals with a name of their own.
+FINE = {200, 302, 400, 403, 404, 405, 409, 413}
+
+
+def owner(world: World, sign_in: SignIn) -> Client:
+    client = sign_in(world.people[Role.OWNER])
+    client.raise_request_exception = False
+    return client
+
+
+def send(client: Client, address: str, body: bytes, content_type: str = FORM) -> Any:
+    answer = client.generic("POST", address, body, content_type)
+    assert answer.status_code in FINE, (answer.status_code, body[:60])
+    assert b"Traceback" not in answer.content
+    assert b"<script>alert(1)" not in answer.content
+    return answer
+
+
+@CHANGES
+def test_a_hostile_value_in_every_field_is_refused_kindly(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+
+    for value in HOSTILE:
+        send(client, address, b"&".join(name.encode() + b"=" + value for name in FIELDS))
+    send(client, address, b"&".join(name.encode() + b"[]=1" for name in FIELDS))
+
+
+@CHANGES
+def test_fields_that_come_twice_do_no_harm(world: World, sign_in: SignIn, route: Route) -> None:
+    twice = b"&".join(name.encode() + b"=1&" + name.encode() + b"=2" for name in FIELDS)
+
+    send(owner(world, sign_in), world.url(route, world.own), twice)
+
+
+@CHANGES
+def test_too_many_fields_and_too_large_a_body_are_refused(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+
+    many = send(client, address, b"&".join(b"f%d=1" % number for number in range(1001)))
+    large = send(client, address, b"name=" + b"x" * 3_000_000)
+
+    assert many.status_code in (302, 400, 413)
+    assert large.status_code in (302, 400, 413)
+
+
+BROKEN = [
+    (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
+    (b"--x", "multipart/form-data; boundary=x"),
+    (b"name=1", "multipart/form-data"),
+    (b"name=1", "multipart/form-data; boundary=" + "y" * 5000),
+    (
+        b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\x00',
+        "multipart/form-data; boundary=x",
+    ),
+    (b'{"name": "\\u0000\\ud800"}', "application/json"),
+    (b"[" * 100_000, "application/json"),
+    (b"\xff\xfe\x00", FORM + "; charset=utf-16"),
+    (b"name=1", FORM + "; charset=no-such-charset"),
+    (b"\x00" * 100, "text/plain"),
+    (b"name=1", ""),
+]
+
+
+@CHANGES
+def test_a_broken_body_is_refused_kindly(world: World, sign_in: SignIn, route: Route) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+
+    for body, content_type in BROKEN:
+        send(client, address, body, content_type)
+
+
+@EVERY
+def test_a_method_that_a_route_does_not_know_is_refused_by_name(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+
+    for method in ("FOO", "TRACE", "PUT", "PATCH", "DELETE"):
+        answer = client.generic(method, address, b"")
+
+        assert answer.status_code == 405, method
+        assert answer["Allow"]
+
+
+@EVERY
+def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Route) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+
+    headed, options = client.head(address), client.options(address)
+
+    assert headed.status_code == (405 if route.post else 200)
+    assert headed.content == b"" if not headed.streaming else True
+    assert options.status_code in (200, 405)
+
+
+@pytest.mark.parametrize("name", sorted(OPEN))
+@pytest.mark.parametrize("method", ["FOO", "TRACE", "PUT", "DELETE"])
+def test_the_open_routes_refuse_them_too(client: Client, name: str, method: str) -> None:
+    client.raise_request_exception = False
+
+    answer = client.generic(method, reverse(name), b"")
+
+    # Who is not signed in learns nothing of signing out; Django's sign-in takes a PUT for a POST.
+    kind = {("sign_in", "PUT"): 200, ("sign_out", method): 302}
+    assert answer.status_code == kind.get((name, method), 405)
+
+
+@pytest.mark.parametrize("name", ["sign_in", "theme", "sign_out"])
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: value[:16].decode())
+def test_the_open_forms_take_anything(client: Client, name: str, value: bytes) -> None:
+    client.raise_request_exception = False
+
+    send(client, reverse(name), b"&".join(field.encode() + b"=" + value for field in FIELDS))
+
+
+HEADERS = {
+    "HTTP_HX_REQUEST": "junk\x00",
+    "HTTP_HX_CURRENT_URL": "javascript:alert(1)",
+    "HTTP_HX_TARGET": "<script>",
+    "HTTP_ACCEPT": "\xff/\x00;q=nan",
+    "HTTP_RANGE": "bytes=-9999999999999999999",
+    "HTTP_IF_MODIFIED_SINCE": "yesterday",
+    "HTTP_IF_NONE_MATCH": "\x00" * 50,
+    "HTTP_COOKIE": "sessionid=" + "x" * 8000 + "; csrftoken=\x00; sessionid=y; theme=<script>",
+    "HTTP_REFERER": "http://evil.example/\r\nX: y",
+    "HTTP_USER_AGENT": "\x1b[31m\r\n",
+}
+
+
+@EVERY
+def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Route) -> None:
+    client, address = owner(world, sign_in), world.url(route, world.own)
+    method = "POST" if route.post else "GET"
+    for header, junk in HEADERS.items():
+        extra: dict[str, Any] = {header: junk}
+        answer = client.generic(method, address, b"", **extra)
+
+        assert answer.status_code in FINE | {204, 206, 304, 416}, header
+
+
+@pytest.mark.parametrize("host", ["evil.example", "a\x00b", "testserver:port", "[::1"])
+def test_a_foreign_host_is_refused(client: Client, host: str) -> None:
+    client.raise_request_exception = False
+
+    assert client.get(reverse("sign_in"), HTTP_HOST=host).status_code == 400
