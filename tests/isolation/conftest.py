@@ -26,6 +26,7 @@ from tests.inventory.factories import (
     RoleDefinitionFactory,
 )
 from tests.isolation.routes import Route
+from tests.providers.factories import ProviderConnectionFactory
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
@@ -44,6 +45,7 @@ def things_of(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,
