@@ -9,6 +9,7 @@ from django.utils import timezone
 from backups.models import SetStatus
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
+from providers.probes import PROBES
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
 from tests.backups.factories import (
@@ -27,6 +28,7 @@ from tests.factories import (
     failure,
     member,
 )
+from tests.providers.factories import ProviderConnectionFactory
 
 CONTEXT = {
     "target_scope": {
@@ -169,4 +171,19 @@ def furnish_backups() -> dict[str, str]:
         "set-incomplete": partial.get_absolute_url(),
         "item": item.get_absolute_url(),
         "overview-fresh": "/w/contoso/",
+        **_connections(nightly.tenant),
+    }
+
+
+def _connections(tenant: Tenant) -> dict[str, str]:
+    found = dict.fromkeys(PROBES, "granted") | {"groups": "missing", "app_protection": "unknown"}
+    connection = ProviderConnectionFactory(
+        tenant=tenant, status="limited", check_results=found, check_reason_code="permission_missing"
+    )
+    url = connection.get_absolute_url()
+    return {
+        "connections": "/w/contoso/connections/",
+        "connection": url,
+        "connection-new": "/w/contoso/connections/new/",
+        "connection-credential": f"{url}credential/",
     }

@@ -125,7 +125,7 @@ def test_only_the_first_connection_is_in_use_by_itself(
 def test_bad_input_is_an_error_of_the_form(
     page: Client, tenant: Tenant, field: str, value: str
 ) -> None:
-    answer = page.post(f"{LIST}new/", new_of(tenant, **{field: value}))
+    answer = page.post(f"{LIST}new/", new_of(tenant) | {field: value})
 
     assert answer.status_code == 400
     assert not ProviderConnection.objects.exists()
