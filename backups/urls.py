@@ -37,6 +37,16 @@ urlpatterns = [
         "w/<slug:slug>/backup-sets/<int:set_id>/", sets.backup_set_detail, name="backup_set_detail"
     ),
     path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/changes/",
+        sets.backup_set_changes,
+        name="backup_set_changes",
+    ),
+    path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/changes/",
+        sets.backup_item_changes,
+        name="backup_item_changes",
+    ),
+    path(
         "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/",
         sets.backup_item_detail,
         name="backup_item_detail",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,10 +12,13 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from backups.changes import changes_of
+from backups.diff import FieldChange, field_changes
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
 from operations.sanitize import sanitize_json
+from providers.graph.kinds import KINDS
 from tenancy.http import Request, page, workspace_or_404
 
 PER_PAGE = 50
@@ -22,6 +26,7 @@ ITEMS_PER_PAGE = 100
 VERSIONS = 20
 MAX_SHOWN = 1024 * 1024
 MAX_SEARCH = 100
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -85,6 +90,59 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "history": _changes(same.select_related("version").order_by("-id")[: VERSIONS * 5]),
     }
     return render(request, "backups/backup_item_detail.html", context)
+
+
+@page
+def backup_set_changes(request: Request, slug: str, set_id: int) -> HttpResponse:
+    """What changed since the last complete set of the same schedule."""
+    backup_set = _set_or_404(request, slug, set_id)
+    context = {
+        "workspace": backup_set.workspace,
+        "section": "backup_sets",
+        "backup_set": backup_set,
+        "changes": changes_of(backup_set),
+    }
+    return render(request, "backups/backup_set_changes.html", context)
+
+
+@page
+def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
+    """One object beside an earlier version of it: the one of `with`, or the one before."""
+    backup_set = _set_or_404(request, slug, set_id)
+    item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
+    earlier = _earlier_of(request, item)
+    context = {
+        "workspace": backup_set.workspace,
+        "section": "backup_sets",
+        "backup_set": backup_set,
+        "item": item,
+        "earlier": earlier,
+        "changes": _field_changes(earlier, item),
+    }
+    return render(request, "backups/backup_item_changes.html", context)
+
+
+def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
+    """The item to compare with: of the same object, read completely, and visible."""
+    same = BackupItem.objects.visible_to(request.user).filter(
+        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
+    )
+    same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
+    wanted = request.GET.get("with", "")
+    if _ID.fullmatch(wanted):
+        return same.filter(pk=int(wanted)).first()
+    return same.filter(pk__lt=item.pk).order_by("-pk").first()
+
+
+def _field_changes(earlier: BackupItem | None, item: BackupItem) -> list[FieldChange]:
+    kind = KINDS.get(item.kind)
+    if not (kind and earlier and earlier.version and item.version):
+        return []
+    before, after = (
+        sanitize_json(version.payload, max_bytes=MAX_SHOWN)
+        for version in (earlier.version, item.version)
+    )
+    return field_changes(kind, before, after)
 
 
 def _shown(item: BackupItem) -> str:

@@ -96,6 +96,8 @@ ROUTES = [
     of_workspace("backup_set_list"),
     of_workspace("backup_set_detail", "set_id"),
     of_workspace("backup_item_detail", "set_id", "item_id"),
+    of_workspace("backup_set_changes", "set_id"),
+    of_workspace("backup_item_changes", "set_id", "item_id"),
 ]
 
 

@@ -1,0 +1,125 @@
+"""What changed from one set of a schedule to the next."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from backups.changes import changes_of
+from backups.models import BackupSchedule, BackupSet, SetStatus
+from tenancy.models import Tenant, User
+from tests.backups.factories import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyVersionFactory,
+    finish,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def schedule(tenant: Tenant) -> BackupSchedule:
+    made: BackupSchedule = BackupScheduleFactory(tenant=tenant)
+    return made
+
+
+def a_set(schedule: BackupSchedule, hours_ago: int, **states: str | None) -> BackupSet:
+    """A set whose items have these states; None for one that was not read."""
+    at = timezone.now() - dt.timedelta(hours=hours_ago)
+    made = BackupSetFactory(schedule=schedule, started_at=at)
+    for name, state in states.items():
+        if state is None:
+            BackupItemFactory(backup_set=made, name=name, graph_id=name, missed=True)
+            continue
+        payload = {"id": name, "displayName": name, "state": state}
+        BackupItemFactory(
+            backup_set=made,
+            name=name,
+            graph_id=name,
+            version=PolicyVersionFactory(workspace=made.workspace, payload=payload),
+        )
+    return finish(made, SetStatus.INCOMPLETE if None in states.values() else SetStatus.COMPLETE)
+
+
+def test_what_is_new_changed_and_gone_is_told_apart(schedule: BackupSchedule) -> None:
+    before = a_set(schedule, 2, same="on", other="on", left="on")
+    now = a_set(schedule, 1, other="off", came="on")
+
+    found = changes_of(now)
+
+    assert found
+    assert found.previous == before
+    assert [item.name for item in found.added] == ["came"]
+    assert [(b.name, n.name) for b, n in found.changed] == [("other", "other")]
+    assert {item.name for item in found.gone} == {"left", "same"}
+
+
+def test_a_first_set_has_nothing_to_be_compared_with(schedule: BackupSchedule) -> None:
+    assert changes_of(a_set(schedule, 1, a="on")) is None
+
+
+def test_an_incomplete_set_is_not_compared_with(schedule: BackupSchedule) -> None:
+    first = a_set(schedule, 3, a="on")
+    a_set(schedule, 2, a=None)
+
+    found = changes_of(a_set(schedule, 1, a="off"))
+
+    assert found
+    assert found.previous == first
+
+
+def test_what_was_not_read_is_neither_changed_nor_gone(schedule: BackupSchedule) -> None:
+    a_set(schedule, 2, a="on", b="on")
+    now = a_set(schedule, 1, a=None)
+
+    found = changes_of(now)
+
+    assert found
+    assert not found.changed
+    assert [item.name for item in found.gone] == ["b"]
+
+
+def test_a_kind_that_was_not_listed_has_nothing_gone(schedule: BackupSchedule) -> None:
+    a_set(schedule, 2, a="on", b="on")
+    now = BackupSetFactory(schedule=schedule, listed_kinds=[])
+    finish(now, SetStatus.FAILED)
+
+    found = changes_of(now)
+
+    assert found
+    assert found.is_empty
+
+
+def test_the_pages_show_it_field_by_field(
+    client: Client, reader: User, schedule: BackupSchedule
+) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    before = a_set(schedule, 2, policy="enabled", left="on")
+    now = a_set(schedule, 1, policy="disabled", came="on")
+    item, earlier = now.items.get(name="policy"), before.items.get(name="policy")
+
+    whole = client.get(f"{now.get_absolute_url()}changes/").content.decode()
+    one = client.get(f"{item.get_absolute_url()}changes/?with={earlier.pk}").content.decode()
+
+    assert "1 new, 1 changed, 1 gone, 0 unchanged" in whole
+    assert "<code>state</code>" in one
+    assert "<del>enabled</del>" in one
+    assert "<ins>disabled</ins>" in one
+
+
+@pytest.mark.parametrize("wanted", ["0", "9" * 30, "abc", "%00", ""])
+def test_a_version_that_is_not_there_is_no_version(
+    client: Client, reader: User, schedule: BackupSchedule, wanted: str
+) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    item = a_set(schedule, 1, policy="enabled").items.get()
+
+    answer = client.get(f"{item.get_absolute_url()}changes/?with={wanted}")
+
+    assert answer.status_code == 200
+    assert b"no earlier version" in answer.content

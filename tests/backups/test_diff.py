@@ -1,0 +1,170 @@
+"""What is different between two contents of a policy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backups.diff import Difference, FieldChange, field_changes
+from providers.graph.kinds import KINDS
+
+CATALOG, ACCESS = KINDS["settings_catalog"], KINDS["conditional_access"]
+
+
+def setting(name: str, value: Any, ordinal: str = "0") -> dict[str, Any]:
+    return {
+        "id": ordinal,
+        "settingInstance": {"settingDefinitionId": name, "simpleSettingValue": {"value": value}},
+    }
+
+
+def assignment(group: str, kind: str = "groupAssignmentTarget") -> dict[str, Any]:
+    return {
+        "id": f"policy_{group}",
+        "target": {"@odata.type": f"#microsoft.graph.{kind}", "groupId": group},
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"displayName": "A"}, {"displayName": "A"}, []),
+        (
+            {"displayName": "A"},
+            {"displayName": "B"},
+            [FieldChange("displayName", Difference.CHANGED, "A", "B")],
+        ),
+        ({}, {"state": "on"}, [FieldChange("state", Difference.ADDED, after="on")]),
+        ({"state": "on"}, {}, [FieldChange("state", Difference.REMOVED, before="on")]),
+        (
+            {"state": None},
+            {"state": "on"},
+            [FieldChange("state", Difference.CHANGED, "null", "on")],
+        ),
+        ({"n": 1}, {"n": True}, [FieldChange("n", Difference.CHANGED, "1", "true")]),
+        ({"id": "1", "createdDateTime": "x"}, {"id": "2", "createdDateTime": "y"}, []),
+        ({"@odata.context": "x"}, {}, []),
+        (
+            {"a": {"b": {"c": 1}}},
+            {"a": {"b": {"c": 2}}},
+            [FieldChange("a.b.c", Difference.CHANGED, "1", "2")],
+        ),
+    ],
+)
+def test_fields_are_compared(
+    before: dict[str, Any], after: dict[str, Any], expected: list[FieldChange]
+) -> None:
+    assert field_changes(ACCESS, before, after) == expected
+
+
+def test_settings_are_matched_by_their_definition_whatever_their_place() -> None:
+    before = {"settings": [setting("firewall", "on", "0"), setting("bitlocker", "on", "1")]}
+    after = {"settings": [setting("bitlocker", "off", "0"), setting("firewall", "on", "1")]}
+
+    (change,) = field_changes(CATALOG, before, after)
+
+    assert change.path == "settings[bitlocker].settingInstance.simpleSettingValue.value"
+    assert (change.before, change.after) == ("on", "off")
+
+
+def test_a_setting_that_came_and_one_that_went_are_told() -> None:
+    before, after = {"settings": [setting("a", 1)]}, {"settings": [setting("b", 1)]}
+
+    told = {(change.path, change.difference) for change in field_changes(CATALOG, before, after)}
+
+    assert told == {("settings[a]", Difference.REMOVED), ("settings[b]", Difference.ADDED)}
+
+
+def test_the_order_of_groups_says_nothing_but_one_more_is_told() -> None:
+    before = {"conditions": {"users": {"excludeGroups": ["a", "b"]}}}
+    same = {"conditions": {"users": {"excludeGroups": ["b", "a"]}}}
+    more = {"conditions": {"users": {"excludeGroups": ["b", "c", "a"]}}}
+
+    assert field_changes(ACCESS, before, same) == []
+    assert field_changes(ACCESS, before, more) == [
+        FieldChange("conditions.users.excludeGroups[]", Difference.ADDED, after="c")
+    ]
+
+
+def test_a_removed_exclusion_is_told() -> None:
+    before = {"assignments": [assignment("a"), assignment("b", "exclusionGroupAssignmentTarget")]}
+    after = {"assignments": [assignment("a")]}
+
+    (change,) = field_changes(CATALOG, before, after)
+
+    assert change.path == "assignments[exclusionGroupAssignmentTarget b]"
+    assert change.difference == Difference.REMOVED
+
+
+def test_an_order_that_means_something_is_told() -> None:
+    compliance = KINDS["device_configuration"]
+
+    (change,) = field_changes(compliance, {"steps": ["a", "b"]}, {"steps": ["b", "a"]})
+
+    assert change.difference == Difference.CHANGED
+
+
+def test_a_content_without_end_is_compared_all_the_same() -> None:
+    deep_before: Any = 1
+    deep_after: Any = 2
+    for _ in range(200):
+        deep_before, deep_after = {"x": deep_before}, {"x": deep_after}
+
+    assert len(field_changes(ACCESS, {"x": deep_before}, {"x": deep_after})) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+PAYLOADS = st.dictionaries(st.text(max_size=6), JSON, max_size=5)
+
+
+@given(PAYLOADS)
+def test_a_content_is_no_different_from_itself(payload: dict[str, Any]) -> None:
+    assert field_changes(ACCESS, payload, json.loads(json.dumps(payload))) == []
+
+
+@given(PAYLOADS, PAYLOADS)
+def test_a_difference_is_found_exactly_where_the_hashes_differ(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    differ = ACCESS.content_hash(before) != ACCESS.content_hash(after)
+
+    assert bool(field_changes(ACCESS, before, after)) == differ
+
+
+@given(PAYLOADS, PAYLOADS)
+def test_the_way_back_tells_the_same_places(before: dict[str, Any], after: dict[str, Any]) -> None:
+    there = field_changes(ACCESS, before, after)
+    back = field_changes(ACCESS, after, before)
+
+    turned = {Difference.ADDED: Difference.REMOVED, Difference.REMOVED: Difference.ADDED}
+    assert sorted((c.path, c.before, c.after) for c in there) == sorted(
+        (c.path, c.after, c.before) for c in back
+    )
+    assert sorted(turned.get(c.difference, c.difference) for c in there) == sorted(
+        c.difference for c in back
+    )
+
+
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "graph-samples" / "conditional-access"
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="no real exports here")
+def test_real_policies_are_told_apart_from_each_other_only() -> None:
+    payloads = [json.loads(path.read_text("utf-8-sig")) for path in sorted(SAMPLES.glob("*.json"))]
+
+    assert payloads
+    for payload in payloads:
+        assert field_changes(ACCESS, payload, payload) == []
+        changed = {**payload, "state": "somethingElse"}
+        assert [change.path for change in field_changes(ACCESS, payload, changed)] == ["state"]
