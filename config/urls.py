@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tenancy.urls")),
     path("", include("operations.urls")),
+    path("", include("providers.urls")),
     path("", include("inventory.urls")),
     path("", include("backups.urls")),
 ]

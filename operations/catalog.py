@@ -87,6 +87,13 @@ def _sync(label: str, description: str, expected: dt.timedelta) -> CatalogEntry:
 
 
 _ENTRIES: dict[OperationRunType, CatalogEntry] = {
+    OperationRunType.PROVIDER_CONNECTION_CHECK: CatalogEntry(
+        label="Connection check",
+        description="Signs in, compares the tenant, and tries every permission once.",
+        starts_with=Capability.CHECK_CONNECTION,
+        expected=dt.timedelta(seconds=10),
+        time_limit=dt.timedelta(minutes=10),
+    ),
     OperationRunType.INVENTORY_SYNC: _sync(
         "Inventory sync",
         "Lists the policies of every kind, and marks what is gone.",

@@ -6,6 +6,7 @@ from enum import StrEnum
 class OperationRunType(StrEnum):
     """What a run does. Each one has a catalogue entry and a handler, or the checks fail."""
 
+    PROVIDER_CONNECTION_CHECK = "provider_connection.check"
     INVENTORY_SYNC = "inventory.sync"
     DIRECTORY_GROUPS_SYNC = "directory_groups.sync"
     DIRECTORY_ROLE_DEFINITIONS_SYNC = "directory_role_definitions.sync"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from providers import services
 from providers.models import ProviderConnection
 
 
@@ -28,6 +30,7 @@ class ProviderConnectionAdmin(admin.ModelAdmin[ProviderConnection]):
     search_fields = ("name", "client_id", "tenant__name", "tenant__external_id")
     autocomplete_fields = ("workspace", "tenant")
     readonly_fields = (
+        "is_default",
         "credential_kind",
         "credential_state",
         "credential_set_at",
@@ -45,10 +48,27 @@ class ProviderConnectionAdmin(admin.ModelAdmin[ProviderConnection]):
         "cloud",
         "client_id",
         "access",
-        "is_default",
         "credential_expires_on",
         *readonly_fields,
     )
+
+    actions = ("use_for_the_tenant",)
+
+    @admin.action(description="Use for the tenant", permissions=["change"])
+    def use_for_the_tenant(
+        self, request: HttpRequest, queryset: QuerySet[ProviderConnection]
+    ) -> None:
+        """Make each one the default; of several of one tenant, the last one."""
+        for connection in queryset:
+            services.make_default(connection)
+
+    def save_model(
+        self, request: HttpRequest, obj: ProviderConnection, form: Any, change: bool
+    ) -> None:
+        """Save by the same rules as the pages."""
+        services.save_connection(obj)
+        if "credential_expires_on" in form.changed_data:
+            obj.save(update_fields=["credential_expires_on", "updated_at"])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A connection without a credential is worth nothing, and none is entered here."""

@@ -60,6 +60,13 @@ def hosts_of(cloud: str) -> Hosts:
     return _HOSTS[cloud]
 
 
+def admin_consent_url(cloud: str, tenant_id: object, client_id: object) -> str:
+    """Where an administrator of the tenant consents to the app; empty for the stand-in."""
+    if cloud not in _HOSTS:
+        return ""
+    return f"{_HOSTS[cloud].login}/{tenant_id}/adminconsent?client_id={client_id}"
+
+
 def available_clouds() -> list[tuple[str, str]]:
     """The choices of a form: the stand-in only where there is one."""
     return [

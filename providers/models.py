@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import models
+from django.urls import reverse
 
 from operations.reasons import get_reason
 from operations.sanitize import register_secret
@@ -12,6 +13,9 @@ from providers.clouds import Cloud
 from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
+
+#: From here on a credential that expires is worth a warning.
+EXPIRES_SOON_DAYS = 30
 
 
 class CredentialKind(models.TextChoices):
@@ -70,7 +74,7 @@ class ProviderConnection(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     #: A code of the catalogue of reasons; empty when the last check found nothing wrong.
     check_reason_code = models.CharField(max_length=64, blank=True, default="")
-    #: What the last check found by capability: "granted", "missing", "not_licensed".
+    #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown".
     check_results = models.JSONField(default=dict, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
@@ -115,6 +119,9 @@ class ProviderConnection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("connection_detail", args=[self.workspace.slug, self.pk])
+
     # --- Credential -------------------------------------------------------------------------
 
     @property
@@ -133,10 +140,7 @@ class ProviderConnection(models.Model):
         self.encrypted_credential = key_ring().encrypt(plaintext, self.place)
         self.credential_set_at = dt.datetime.now(dt.UTC)
         self.credential_expires_on = expires_on
-        self.status = ConnectionStatus.UNCHECKED
-        self.checked_at = None
-        self.check_reason_code = ""
-        self.check_results = {}
+        self.forget_check()
         self.save(
             update_fields=[
                 "encrypted_credential",
@@ -150,6 +154,13 @@ class ProviderConnection(models.Model):
                 "updated_at",
             ]
         )
+
+    def forget_check(self) -> None:
+        """What the last check found no longer holds; nothing is saved."""
+        self.status = ConnectionStatus.UNCHECKED
+        self.checked_at = None
+        self.check_reason_code = ""
+        self.check_results = {}
 
     def credential(self) -> str:
         """The decrypted credential, for signing in and nothing else.
@@ -176,6 +187,14 @@ class ProviderConnection(models.Model):
         """Whether the date that the operator entered has passed."""
         expires_on = self.credential_expires_on
         return expires_on is not None and expires_on < dt.datetime.now(dt.UTC).date()
+
+    @property
+    def credential_expires_soon(self) -> bool:
+        """Whether it expires within thirty days."""
+        expires_on = self.credential_expires_on
+        if expires_on is None or self.credential_has_expired:
+            return False
+        return expires_on <= dt.datetime.now(dt.UTC).date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
 
     @property
     def credential_state(self) -> str:

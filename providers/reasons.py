@@ -11,6 +11,18 @@ register_reasons(
         "Add a connection for the tenant and make it the default, then retry.",
     ),
     Reason(
+        "connection_gone",
+        "Connection gone",
+        "The connection of the run does not exist any more.",
+        "Check the tenant's present connection instead.",
+    ),
+    Reason(
+        "wrong_tenant",
+        "Wrong tenant",
+        "The connection leads to the tenant {found}, but the tenant's id here is {expected}.",
+        "Correct the tenant's Entra id, or use an app registration of the right tenant.",
+    ),
+    Reason(
         "connection_read_only",
         "Connection is read-only",
         "The connection may read, but this needs to write.",

@@ -89,3 +89,25 @@ def permission_for(path: str) -> Permission:
     for version in ("/beta", "/v1.0"):
         path = path.removeprefix(version)
     return next((entry for entry in PERMISSIONS if path.startswith(entry.path)), _UNKNOWN)
+
+
+#: Needed beside the permissions of what is restored.
+_BESIDE_RESTORE = {"Application.Read.All": ["the applications that conditional access names"]}
+_NOT_RESTORED = frozenset({"/roleManagement/directory/roleDefinitions"})
+
+
+def read_permissions() -> dict[str, list[str]]:
+    """What to grant for inventory and backup: each permission with what it is for."""
+    grouped: dict[str, list[str]] = {}
+    for entry in PERMISSIONS:
+        grouped.setdefault(entry.read, []).append(entry.what)
+    return grouped
+
+
+def restore_permissions() -> dict[str, list[str]]:
+    """What to grant besides where policies are to be restored."""
+    grouped: dict[str, list[str]] = {}
+    for entry in PERMISSIONS:
+        if entry.write and entry.path not in _NOT_RESTORED:
+            grouped.setdefault(entry.write, []).append(entry.what)
+    return grouped | _BESIDE_RESTORE

@@ -10,6 +10,7 @@ from django.utils import timezone
 from backups.models import SetStatus
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
+from providers.probes import PROBES
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
 from tests.backups.factories import (
@@ -29,6 +30,7 @@ from tests.factories import (
     member,
 )
 from tests.operations.test_prune import a_run, prune
+from tests.providers.factories import ProviderConnectionFactory
 
 CONTEXT = {
     "target_scope": {
@@ -185,4 +187,19 @@ def furnish_backups() -> dict[str, str]:
         "set-incomplete": partial.get_absolute_url(),
         "item": item.get_absolute_url(),
         "overview-fresh": "/w/contoso/",
+        **_connections(nightly.tenant),
+    }
+
+
+def _connections(tenant: Tenant) -> dict[str, str]:
+    found = dict.fromkeys(PROBES, "granted") | {"groups": "missing", "app_protection": "unknown"}
+    connection = ProviderConnectionFactory(
+        tenant=tenant, status="limited", check_results=found, check_reason_code="permission_missing"
+    )
+    url = connection.get_absolute_url()
+    return {
+        "connections": "/w/contoso/connections/",
+        "connection": url,
+        "connection-new": "/w/contoso/connections/new/",
+        "connection-credential": f"{url}credential/",
     }

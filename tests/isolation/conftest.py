@@ -31,6 +31,7 @@ from tests.inventory.factories import (
     RoleDefinitionFactory,
 )
 from tests.isolation.routes import Route
+from tests.providers.factories import ProviderConnectionFactory
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
@@ -50,6 +51,7 @@ def things_of(workspace: Workspace) -> Ids:
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,
+        "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

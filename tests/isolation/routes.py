@@ -69,6 +69,18 @@ ROUTES = [
     of_workspace("tenant_edit", "tenant_id", needs=Capability.MANAGE_TENANTS),
     of_workspace("tenant_suspend", "tenant_id", needs=Capability.MANAGE_TENANTS, post=True),
     of_workspace("tenant_resume", "tenant_id", needs=Capability.MANAGE_TENANTS, post=True),
+    of_workspace("connection_list"),
+    of_workspace("connection_create", needs=Capability.MANAGE_CONNECTIONS),
+    of_workspace("connection_detail", "connection_id"),
+    of_workspace("connection_edit", "connection_id", needs=Capability.MANAGE_CONNECTIONS),
+    of_workspace("connection_credential", "connection_id", needs=Capability.MANAGE_CONNECTIONS),
+    of_workspace(
+        "connection_default", "connection_id", needs=Capability.MANAGE_CONNECTIONS, post=True
+    ),
+    of_workspace("connection_check", "connection_id", needs=Capability.CHECK_CONNECTION, post=True),
+    of_workspace(
+        "connection_check_tenant", "tenant_id", needs=Capability.CHECK_CONNECTION, post=True
+    ),
     of_workspace("policy_list"),
     of_workspace("policy_detail", "policy_id"),
     of_workspace("group_list"),

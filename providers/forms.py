@@ -1,0 +1,128 @@
+"""The forms of connections. A credential goes in and never comes back out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from providers.clouds import available_clouds
+from providers.models import CredentialKind, ProviderConnection
+from providers.pem import NotUsable, require_key_and_certificate
+from tenancy.forms import GuidField
+from tenancy.models import Tenant, Workspace
+
+LAST_YEAR = 2199
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """Shows nothing of what was entered, not even after an error."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class ConnectionForm(forms.ModelForm[ProviderConnection]):
+    """What is known of an app registration, but its credential."""
+
+    client_id = GuidField(
+        label="Application (client) id",
+        help_text="In the Entra admin centre, on the app registration's overview.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    class Meta:
+        model = ProviderConnection
+        fields = ("name", "cloud", "client_id", "access")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["cloud"] = forms.ChoiceField(label="Cloud", choices=available_clouds())
+
+
+class TenantField(forms.CharField):
+    """The tenant of a new connection, by its strict id."""
+
+    tenants = Tenant.objects.none()
+
+    def clean(self, value: Any) -> Any:
+        text = str(super().clean(value))
+        usable = text.isascii() and text.isdigit() and len(text) < 19
+        found = self.tenants.filter(pk=int(text)).first() if usable else None
+        if found is None:
+            raise ValidationError("Choose one of the tenants.")
+        return found
+
+
+class NewConnectionForm(ConnectionForm):
+    """A connection of one of the workspace's tenants."""
+
+    tenant = TenantField(label="Tenant")
+    field_order = ("tenant", "name", "cloud", "client_id", "access")
+
+    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tenants = Tenant.objects.filter(workspace=workspace)
+        field = self.fields["tenant"]
+        field.tenants = tenants  # type: ignore[attr-defined]
+        choices = [("", "Choose a tenant"), *tenants.values_list("pk", "name")]
+        field.widget = forms.Select({"class": "form-select"}, choices=choices)
+
+
+class CredentialForm(forms.Form):
+    """A new client secret, or the PEM of a private key and its certificate."""
+
+    kind = forms.ChoiceField(label="Kind", choices=CredentialKind.choices)
+    secret = forms.CharField(
+        label="Client secret",
+        required=False,
+        max_length=1000,
+        help_text="Its value, not its id. It is stored encrypted and never shown again.",
+        widget=forms.PasswordInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+    pem = forms.CharField(
+        label="Private key and certificate (PEM)",
+        required=False,
+        max_length=40_000,
+        help_text="Both in one text, the key without a passphrase.",
+        widget=WriteOnlyTextarea({"autocomplete": "off", "spellcheck": "false", "rows": "6"}),
+    )
+    expires_on = forms.DateField(
+        label="Expires on",
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        help_text="Optional; you are warned thirty days before.",
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "A date looks like 2027-03-08."},
+    )
+
+    def clean_expires_on(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["expires_on"]
+        if day and not dt.datetime.now(dt.UTC).date() <= day <= dt.date(LAST_YEAR, 12, 31):
+            raise ValidationError("The date is in the past, or too far away.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        wanted = "pem" if data.get("kind") == CredentialKind.CERTIFICATE else "secret"
+        if wanted in self.errors:
+            return data
+        if not data.get(wanted):
+            self.add_error(wanted, "Enter the new credential.")
+        elif wanted == "pem":
+            self._check_pem(data["pem"])
+        return data
+
+    @property
+    def plaintext(self) -> str:
+        """The credential that was entered."""
+        certificate = self.cleaned_data["kind"] == CredentialKind.CERTIFICATE
+        return str(self.cleaned_data["pem" if certificate else "secret"])
+
+    def _check_pem(self, pem: str) -> None:
+        try:
+            require_key_and_certificate(pem)
+        except NotUsable as error:
+            self.add_error("pem", str(error))

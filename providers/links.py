@@ -1,0 +1,20 @@
+"""Where a run leads: the connection that it used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operations.links import Link, related_link
+from operations.models import OperationRun
+from providers.models import ProviderConnection
+from tenancy.models import User
+
+
+@related_link("provider_connection_id")
+def connection_link(value: Any, run: OperationRun, user: User) -> Link | None:
+    """The connection of the run."""
+    connections = ProviderConnection.objects.visible_to(user).select_related("workspace")
+    found = connections.filter(workspace=run.workspace_id, pk=value).first()
+    if found is None:
+        return None
+    return Link(f"Connection: {found.name}", found.get_absolute_url(), "provider_connection")

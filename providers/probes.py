@@ -1,0 +1,108 @@
+"""Trying what a connection may do: one small read of each kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from operations.active_run import ActiveRun
+from operations.reasons import Blocked
+from providers.graph.client import GraphClient
+from providers.graph.errors import GraphError, LicenceMissing, PermissionMissing
+from providers.graph.kinds import KIND
+from providers.handling import raise_if_blocking
+from providers.models import ConnectionStatus, ProviderConnection
+from providers.services import Finding
+
+ORGANIZATION = "organization"
+_ORGANIZATION_PATH = "/v1.0/organization"
+_SELECT = {"$select": "id,displayName,verifiedDomains"}
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Found(StrEnum):
+    """What one probe found."""
+
+    GRANTED = "granted"
+    MISSING = "missing"
+    NOT_LICENSED = "not_licensed"
+    UNKNOWN = "unknown"
+
+
+#: Every probe in order: its key, what people call it, its path.
+PROBES: dict[str, tuple[str, str]] = {
+    ORGANIZATION: ("Organisation", _ORGANIZATION_PATH),
+    **{kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values()},
+}
+
+
+class Prober:
+    """Probes one connection and reports each probe as an item of the run."""
+
+    def __init__(self, run: ActiveRun, client: GraphClient, connection: ProviderConnection) -> None:
+        self._run = run
+        self._client = client
+        self._connection = connection
+        self._unknown_code = ""
+
+    def probe_all(self) -> Finding:
+        """Try everything once.
+
+        Raises:
+            Blocked: nothing of the connection is let in, or it leads to another tenant.
+        """
+        self._run.expect(len(PROBES))
+        results = dict(self._probes())
+        return derive_finding(results, self._unknown_code)
+
+    def _probes(self) -> Iterator[tuple[str, str]]:
+        for key, (label, path) in PROBES.items():
+            self._run.checkpoint()
+            self._run.phase(f"Trying: {label}")
+            yield key, self._probe(key, label, path).value
+
+    def _probe(self, key: str, label: str, path: str) -> Found:
+        try:
+            answer = self._client.get(path, _SELECT if key == ORGANIZATION else {"$top": "1"})
+        except GraphError as error:
+            raise_if_blocking(error)
+            return self._report(key, label, error)
+        if key == ORGANIZATION:
+            require_tenant(answer, str(self._connection.tenant.external_id))
+        self._run.succeeded(key, label=label)
+        return Found.GRANTED
+
+    def _report(self, key: str, label: str, error: GraphError) -> Found:
+        if isinstance(error, LicenceMissing):
+            self._run.skipped(key, error, label=label)
+            return Found.NOT_LICENSED
+        self._run.failed(key, error, label=label)
+        if isinstance(error, PermissionMissing):
+            return Found.MISSING
+        self._unknown_code = error.code
+        return Found.UNKNOWN
+
+
+def derive_finding(results: dict[str, str], unknown_code: str = "") -> Finding:
+    """Limited where a permission is missing; failing where not everything could be told."""
+    found: Iterable[str] = results.values()
+    if Found.MISSING in found:
+        return Finding(ConnectionStatus.LIMITED, results, "permission_missing")
+    if Found.UNKNOWN in found:
+        return Finding(ConnectionStatus.FAILING, results, unknown_code)
+    return Finding(ConnectionStatus.READY, results)
+
+
+def require_tenant(answer: dict[str, object], expected: str) -> None:
+    """Let the organisation pass that the connection is meant for.
+
+    Raises:
+        Blocked: `wrong_tenant`; of the other one only its id is told.
+    """
+    listed = answer.get("value")
+    first = listed[0] if isinstance(listed, list) and listed else {}
+    found = str(first.get("id", "")).lower() if isinstance(first, dict) else ""
+    if found != expected.lower():
+        shown = found if _GUID.fullmatch(found) else "without an id"
+        raise Blocked("wrong_tenant", found=shown, expected=expected)

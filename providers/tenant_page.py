@@ -1,0 +1,51 @@
+"""The connections' part of a tenant's page and of the list of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from providers.models import ConnectionStatus, ProviderConnection
+from tenancy.capabilities import Capability, has_capability
+from tenancy.http import Request
+from tenancy.models import Tenant
+from tenancy.tenant_page import Fact, Panel, Start, register_start, tenant_fact, tenant_panel
+
+register_start(
+    Start(
+        "Check connection",
+        "connection_check_tenant",
+        Capability.CHECK_CONNECTION,
+        icon="shield-check",
+        order=40,
+    )
+)
+
+_STATES = {ConnectionStatus.READY: "good", ConnectionStatus.FAILING: "bad"}
+
+
+@tenant_panel(order=20)
+def connections(request: Request, tenant: Tenant) -> Panel:
+    """How the tenant is reached, and what to do where it is not."""
+    visible = ProviderConnection.objects.visible_to(request.user).filter(tenant=tenant)
+    context = {
+        "connections": list(visible.select_related("workspace").order_by("-is_default", "name")),
+        "may_manage": has_capability(request.user, tenant.workspace, Capability.MANAGE_CONNECTIONS),
+    }
+    return "providers/_tenant_panel.html", context
+
+
+@tenant_fact("Connection", order=20)
+def connection(tenants: Sequence[Tenant]) -> dict[int, Fact]:
+    """The state of the connection that each tenant uses."""
+    used = ProviderConnection.objects.defaults().filter(tenant__in=tenants)
+    told = {one.tenant_id: _fact(one) for one in used.select_related("workspace")}
+    return {tenant.pk: told.get(tenant.pk, Fact("None", state="warn")) for tenant in tenants}
+
+
+def _fact(used: ProviderConnection) -> Fact:
+    url = used.get_absolute_url()
+    if used.credential_has_expired:
+        return Fact("Credential expired", url, "bad")
+    if used.credential_expires_soon:
+        return Fact("Credential expires soon", url, "warn")
+    return Fact(used.get_status_display(), url, _STATES.get(ConnectionStatus(used.status), "warn"))

@@ -1,0 +1,132 @@
+"""The check of a connection, against the real stand-in."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from operations import execution
+from operations.models import OperationRun, OperationRunEvent
+from operations.states import RunOutcome
+from providers import services
+from providers.models import ConnectionStatus, ProviderConnection
+from providers.probes import PROBES
+from tenancy.models import User
+from tests.providers.factories import FarTenant
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "Heartbeat", nullcontext)
+
+
+@pytest.fixture
+def checked(connection: ProviderConnection, operator: User, settings: Any) -> Any:
+    """Check the connection here and now; the run and the connection as they are then."""
+    settings.GRAPH_INTERVALS = {}
+
+    def check() -> tuple[OperationRun, ProviderConnection]:
+        run = services.start_check(connection, by=operator).run
+        assert execution.execute(run.pk)
+        fresh = ProviderConnection.objects.get(pk=connection.pk)
+        return OperationRun.objects.get(pk=run.pk), fresh
+
+    return check
+
+
+def test_a_connection_that_may_read_everything_is_ready(checked: Any) -> None:
+    run, connection = checked()
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert connection.status == ConnectionStatus.READY
+    assert connection.check_results == dict.fromkeys(PROBES, "granted")
+    assert connection.checked_at
+
+
+def test_a_missing_permission_is_a_failed_item_that_names_it(checked: Any, far: FarTenant) -> None:
+    far.fault("forbid", kind="groups", permission="GroupMember.Read.All")
+
+    run, connection = checked()
+
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert connection.status == ConnectionStatus.LIMITED
+    assert connection.check_results["groups"] == "missing"
+    assert "GroupMember.Read.All" in run.items.get(key="groups").message
+
+
+def test_a_missing_licence_is_left_out_and_not_a_failure(checked: Any, far: FarTenant) -> None:
+    far.fault("licence", kind="conditional_access")
+
+    run, connection = checked()
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert connection.status == ConnectionStatus.READY
+    assert connection.check_results["conditional_access"] == "not_licensed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("expire_credential", "credential_expired"), ("remove_consent", "app_not_in_tenant")],
+)
+def test_a_refused_sign_in_blocks_the_check(
+    checked: Any, far: FarTenant, fault: str, code: str
+) -> None:
+    far.fault(fault)
+
+    run, connection = checked()
+
+    assert run.outcome == RunOutcome.BLOCKED
+    assert (connection.status, connection.check_reason_code) == (ConnectionStatus.FAILING, code)
+
+
+def test_another_tenant_blocks_the_check_and_only_its_id_is_told(
+    checked: Any, far: FarTenant
+) -> None:
+    (organization,) = far.objects("organization")
+    foreign = str(uuid.uuid4())
+    far.control.delete_object(far.tenant_id, "organization", organization["id"])
+    other = organization | {"id": foreign, "displayName": "Somebody else"}
+    far.control.put_object(far.tenant_id, "organization", other)
+
+    run, connection = checked()
+
+    assert run.outcome == RunOutcome.BLOCKED
+    assert connection.check_reason_code == "wrong_tenant"
+    assert foreign in str(run.failure_summary)
+    assert "Somebody else" not in str(run.failure_summary)
+
+
+def test_what_could_not_be_told_is_not_called_missing(checked: Any, far: FarTenant) -> None:
+    far.fault("garbage", kind="groups")
+
+    _, connection = checked()
+
+    assert connection.check_results["groups"] == "unknown"
+    assert connection.status == ConnectionStatus.FAILING
+
+
+def test_what_was_found_of_an_older_credential_is_discarded(
+    connection: ProviderConnection, far: FarTenant
+) -> None:
+    before = ProviderConnection.objects.select_related("tenant").get(pk=connection.pk)
+    connection.set_credential(far.secret)
+
+    kept = services.record_check(before, services.Finding(ConnectionStatus.READY, {}))
+
+    connection.refresh_from_db()
+    assert not kept
+    assert connection.status == ConnectionStatus.UNCHECKED
+
+
+def test_the_credential_is_in_no_row_of_the_run(checked: Any, far: FarTenant) -> None:
+    far.fault("expire_credential")
+
+    run, _ = checked()
+
+    rows = [vars(run), *OperationRunEvent.objects.values(), *run.items.values()]
+    assert far.secret not in str(rows)
