@@ -16,7 +16,10 @@ from django.db import transaction
 from backups import services
 from backups.demo import PEOPLE, STAFF, TENANTS, WORKSPACE, DemoTenant
 from backups.models import BackupSchedule
+from inventory.services import start_sync, start_workspace_sync
+from operations.models import OperationRun
 from operations.reasons import Blocked
+from operations.types import OperationRunType
 from providers.clouds import Cloud
 from providers.crypto import CredentialUnreadable
 from providers.models import ProviderConnection
@@ -24,6 +27,11 @@ from providers.sandbox.control import SandboxControl, SandboxError
 from providers.sandbox.resources import READ_PERMISSIONS
 from tenancy.models import Membership, Tenant, User, Workspace
 
+WHOLE_INVENTORY = OperationRunType.WORKSPACE_INVENTORY_SYNC
+DIRECTORY = (
+    OperationRunType.DIRECTORY_GROUPS_SYNC,
+    OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC,
+)
 NAMESPACE = uuid.UUID("9c1d8a52-6f0e-4f1c-9a53-5a4bb1f5d0aa")
 
 
@@ -41,9 +49,19 @@ class Command(BaseCommand):
         logins.save()
         for line in in_the_stand_in(made):
             self.stdout.write(line)
+        self.first_syncs(workspace, roles["operator"])
         self.first_backups(roles["operator"])
         for role, user in roles.items():
             self.stdout.write(f"{role}  {user.username}  {logins.password(user.username)}")
+
+    def first_syncs(self, workspace: Workspace, by: User) -> None:
+        """One inventory of everything, if there is none, so that there is something to look at."""
+        if OperationRun.objects.filter(workspace=workspace, type=WHOLE_INVENTORY).exists():
+            return
+        start_workspace_sync(workspace, by=by)
+        for tenant in workspace.tenants.active():
+            for run_type in DIRECTORY:
+                start_sync(run_type, tenant, by=by)
 
     def first_backups(self, by: User) -> None:
         """One backup of everything that has never run, so that there is something to see."""
@@ -146,7 +164,7 @@ def a_schedule(tenant: Tenant, wish: DemoTenant, *, by: User) -> None:
 
 def has_run(schedule: BackupSchedule) -> bool:
     """Whether the tenant has any run of a backup."""
-    return bool(schedule.tenant.operation_runs.exists())
+    return bool(schedule.tenant.operation_runs.filter(type__startswith="backup_schedule.").exists())
 
 
 def in_the_stand_in(made: list[tuple[DemoTenant, Tenant]]) -> list[str]:
