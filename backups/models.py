@@ -23,6 +23,8 @@ from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 
+NAME_TAKEN = "This tenant has a schedule of that name already."
+
 
 class MisfirePolicy(models.TextChoices):
     """What happens to a slot that could not fire on time."""
@@ -108,7 +110,7 @@ class BackupSchedule(models.Model):
             models.UniqueConstraint(
                 fields=("tenant", "name"),
                 name="schedules_name_once_per_tenant",
-                violation_error_message="This tenant has a schedule of that name already.",
+                violation_error_message=NAME_TAKEN,
             ),
             models.UniqueConstraint(fields=("id", "tenant"), name="schedules_id_tenant"),
             models.CheckConstraint(
@@ -416,16 +418,6 @@ class BackupItem(models.Model):
     @property
     def reason_label(self) -> str:
         return get_reason(self.reason_code).label if self.reason_code else ""
-
-
-__all__ = [
-    "BackupItem",
-    "BackupSchedule",
-    "BackupSet",
-    "MisfirePolicy",
-    "PolicyVersion",
-    "SetStatus",
-]
 
 
 class PolicyExport(models.Model):

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from backups import tick
-from backups.models import BackupSchedule
+from backups.models import NAME_TAKEN, BackupSchedule
 from backups.requests import add_policies_request, export_request, run_now_request
 from backups.tick import database_now
 from inventory.selection import Selection
@@ -49,8 +49,18 @@ def save(schedule: BackupSchedule) -> BackupSchedule:
     if not schedule.is_paused and (stored is None or _fires_at_other_times(schedule, stored)):
         schedule.start_from(database_now())
     schedule.validate_constraints()
-    schedule.save()
+    _write(schedule)
     return schedule
+
+
+def _write(schedule: BackupSchedule) -> None:
+    """Save it; a form that was sent twice at once finds the name taken like one sent later."""
+    try:
+        schedule.save()
+    except IntegrityError as error:
+        if "schedules_name_once_per_tenant" not in str(error):
+            raise
+        raise ValidationError(NAME_TAKEN) from None
 
 
 @transaction.atomic

@@ -1,0 +1,35 @@
+"""The same new schedule, sent several times at the same moment."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from backups import services
+from backups.models import BackupSchedule
+from tests.factories import TenantFactory
+from tests.operations.concurrency import crew
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
+    tenants = [TenantFactory()]
+    tenants.append(TenantFactory(workspace=tenants[0].workspace))
+
+    def create() -> list[str]:
+        wish = BackupSchedule(
+            workspace=tenants[0].workspace, name="Nightly", cron="0 2 * * *", kinds=["compliance"]
+        )
+        try:
+            services.create_for(wish, tenants)
+        except ValidationError as error:
+            return error.messages
+        return []
+
+    with crew(6) as threads:
+        told = threads.race([create] * 6)
+
+    refused = [f"{tenants[0].name}: This tenant has a schedule of that name already."]
+    assert sorted(told) == [[], *[refused] * 5]
+    assert BackupSchedule.objects.count() == 2
