@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
 
 Key = tuple[str, str]
@@ -12,17 +13,32 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class SetChanges:
-    """A set beside the one before it. Pairs are (before, now)."""
+    """A set beside the one before it. Pairs are (before, now).
+
+    `unread` counts objects of which this set holds only a part or nothing; `uncompared` names the
+    kinds that one of the two sets did not list to their end. Nothing is said of either.
+    """
 
     previous: BackupSet
     added: list[BackupItem] = field(default_factory=list)
     changed: list[tuple[BackupItem, BackupItem]] = field(default_factory=list)
     gone: list[BackupItem] = field(default_factory=list)
     unchanged: int = 0
+    unread: int = 0
+    uncompared: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         return not (self.added or self.changed or self.gone)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything could be compared."""
+        return not (self.unread or self.uncompared)
+
+    @property
+    def uncompared_labels(self) -> list[str]:
+        return [label_of(kind) for kind in self.uncompared]
 
 
 def previous_of(backup_set: BackupSet) -> BackupSet | None:
@@ -38,31 +54,36 @@ def previous_of(backup_set: BackupSet) -> BackupSet | None:
 def changes_of(backup_set: BackupSet) -> SetChanges | None:
     """What changed since the last complete set of the schedule; None where there is none.
 
-    Only what was read is compared: what is missing from an incomplete set is not called gone
-    unless its kind was listed to its end.
+    Only what both sets read completely is compared. A kind that this set did not list to its end
+    has nothing gone, and one that the earlier set did not read has nothing new.
     """
     previous = previous_of(backup_set)
     if previous is None:
         return None
     before, now = _items(previous), _items(backup_set)
-    found = SetChanges(
-        previous,
-        added=[item for key, item in now.items() if key not in before and item.version_id],
-        gone=[
-            item
-            for key, item in before.items()
-            if key not in now and item.kind in backup_set.listed_kinds
-        ],
-        changed=[
-            (before[key], item)
-            for key, item in now.items()
-            if key in before and _differ(before[key], item)
-        ],
-    )
-    compared = sum(1 for key, item in now.items() if key in before and item.version_id)
+    both = [(before[key], item) for key, item in now.items() if key in before and item.complete]
+    changed = [pair for pair in both if _differ(*pair)]
     return SetChanges(
-        previous, found.added, found.changed, found.gone, compared - len(found.changed)
+        previous,
+        added=_without(now, before, previous.listed_kinds),
+        changed=changed,
+        gone=_without(before, now, backup_set.listed_kinds),
+        unchanged=len(both) - len(changed),
+        unread=sum(not item.complete for item in now.values()),
+        uncompared=_uncompared(previous, backup_set),
     )
+
+
+def _without(
+    items: dict[Key, BackupItem], others: dict[Key, BackupItem], listed: list[str]
+) -> list[BackupItem]:
+    """The items that the other set does not have, of the kinds that it listed to their end."""
+    return [item for key, item in items.items() if key not in others and item.kind in listed]
+
+
+def _uncompared(previous: BackupSet, backup_set: BackupSet) -> list[str]:
+    listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
+    return [kind for kind in backup_set.kinds if kind not in listed]
 
 
 def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:

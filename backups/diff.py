@@ -8,11 +8,12 @@ assignment by its target, a plain value by itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from operations.sanitize import sanitize_text
 from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
 
@@ -24,6 +25,8 @@ class Difference(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
+    #: Different in what is masked or too long to be shown.
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,26 @@ def field_changes(kind: PolicyKind, before: Json, after: Json) -> list[FieldChan
     return sorted(
         _changes("", kind.content(before), kind.content(after), 0), key=lambda change: change.path
     )
+
+
+def shown_changes(
+    kind: PolicyKind, before: Json, after: Json, redacted: Callable[[Json], Any]
+) -> list[FieldChange]:
+    """The differences fit to be shown: values as `redacted` leaves them.
+
+    A difference that is not to be seen any more is still told, without its values: two contents
+    that differ never look the same.
+    """
+    safe_before, safe_after = redacted(before), redacted(after)
+    told = []
+    if isinstance(safe_before, dict) and isinstance(safe_after, dict):
+        told = field_changes(kind, safe_before, safe_after)
+    paths = {change.path for change in told}
+    for change in field_changes(kind, before, after):
+        if (path := sanitize_text(change.path)) not in paths:
+            paths.add(path)
+            told.append(FieldChange(path, Difference.HIDDEN))
+    return sorted(told, key=lambda change: change.path)
 
 
 def _changes(path: str, before: Any, after: Any, depth: int) -> Iterator[FieldChange]:

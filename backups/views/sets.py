@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from backups.changes import changes_of
-from backups.diff import FieldChange, field_changes
+from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
@@ -125,7 +125,7 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
 def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     """The item to compare with: of the same object, read completely, and visible."""
     same = BackupItem.objects.visible_to(request.user).filter(
-        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
+        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
     )
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     wanted = request.GET.get("with", "")
@@ -138,11 +138,11 @@ def _field_changes(earlier: BackupItem | None, item: BackupItem) -> list[FieldCh
     kind = KINDS.get(item.kind)
     if not (kind and earlier and earlier.version and item.version):
         return []
-    before, after = (
-        sanitize_json(version.payload, max_bytes=MAX_SHOWN)
-        for version in (earlier.version, item.version)
-    )
-    return field_changes(kind, before, after)
+    return shown_changes(kind, earlier.version.payload, item.version.payload, _redacted)
+
+
+def _redacted(payload: dict[str, Any]) -> Any:
+    return sanitize_json(payload, max_bytes=MAX_SHOWN)
 
 
 def _shown(item: BackupItem) -> str:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.changes import changes_of
-from backups.models import BackupSchedule, BackupSet, SetStatus
+from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from tenancy.models import Tenant, User
 from tests.backups.factories import (
     BackupItemFactory,
@@ -93,6 +93,109 @@ def test_a_kind_that_was_not_listed_has_nothing_gone(schedule: BackupSchedule) -
 
     assert found
     assert found.is_empty
+
+
+def test_what_was_read_in_part_is_not_called_changed(schedule: BackupSchedule) -> None:
+    a_set(schedule, 2, a="on", b="on")
+    now = BackupSetFactory(schedule=schedule)
+    for name in "ab":
+        BackupItemFactory(
+            backup_set=now,
+            graph_id=name,
+            complete=False,
+            missing=["settings (25 of 118)"],
+            reason_code="incomplete_capture",
+        )
+    finish(now, SetStatus.INCOMPLETE)
+
+    found = changes_of(now)
+
+    assert found
+    assert (found.changed, found.unchanged, found.unread) == ([], 0, 2)
+    assert not found.is_whole
+
+
+def test_a_kind_that_the_earlier_set_did_not_read_has_nothing_new(
+    schedule: BackupSchedule,
+) -> None:
+    finish(BackupSetFactory(schedule=schedule, kinds=["settings_catalog"]))
+    now = BackupSetFactory(schedule=schedule, kinds=["settings_catalog", "conditional_access"])
+    BackupItemFactory(backup_set=now, kind="conditional_access")
+    finish(now)
+
+    found = changes_of(now)
+
+    assert found
+    assert (found.added, found.uncompared) == ([], ["conditional_access"])
+
+
+def test_a_set_that_read_nothing_does_not_say_that_nothing_changed(
+    client: Client, reader: User, schedule: BackupSchedule
+) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    a_set(schedule, 2, a="on")
+    now = finish(BackupSetFactory(schedule=schedule, listed_kinds=[]), SetStatus.FAILED)
+
+    text = client.get(f"{now.get_absolute_url()}changes/").content.decode()
+
+    assert "Nothing changed." not in text
+    assert "Not compared, because one of the two sets" in text
+
+
+def two_versions(schedule: BackupSchedule, **values: tuple[str, str]) -> BackupItem:
+    """The later of two items of one object, which differ in these values."""
+    for hours_ago, turn in ((2, 0), (1, 1)):
+        at = timezone.now() - dt.timedelta(hours=hours_ago)
+        made = BackupSetFactory(schedule=schedule, started_at=at)
+        payload = {"id": "a"} | {name: pair[turn] for name, pair in values.items()}
+        version = PolicyVersionFactory(workspace=made.workspace, payload=payload)
+        item = BackupItemFactory(backup_set=made, graph_id="a", version=version)
+        finish(made)
+    found: BackupItem = item
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("clientSecret", ("hunter2-before", "hunter2-after")),
+        ("script", ("x" * 5000 + "1", "x" * 5000 + "2")),
+    ],
+)
+def test_a_difference_that_may_not_be_shown_is_told_all_the_same(
+    client: Client, reader: User, schedule: BackupSchedule, name: str, values: tuple[str, str]
+) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    item = two_versions(schedule, **{name: values})
+
+    text = client.get(f"{item.get_absolute_url()}changes/").content.decode()
+
+    assert f"<code>{name}</code>" in text
+    assert "Different in what is masked or too long to be shown." in text
+    assert "hunter2" not in text
+
+
+def test_a_version_that_was_read_in_part_says_so_and_is_not_compared_with(
+    client: Client, reader: User, schedule: BackupSchedule
+) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    first = a_set(schedule, 2, policy="enabled")
+    part = BackupSetFactory(schedule=schedule)
+    item = BackupItemFactory(
+        backup_set=part,
+        graph_id="policy",
+        complete=False,
+        missing=["settings (25 of 118)"],
+        reason_code="incomplete_capture",
+    )
+    finish(part, SetStatus.INCOMPLETE)
+
+    later = client.get(f"{item.get_absolute_url()}changes/").content.decode()
+    earlier = first.items.get()
+    back = client.get(f"{earlier.get_absolute_url()}changes/?with={item.pk}").content.decode()
+
+    assert "what looks removed may still be there: settings (25 of 118)" in later
+    assert "no earlier version" in back
 
 
 def test_the_pages_show_it_field_by_field(
