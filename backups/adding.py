@@ -56,7 +56,7 @@ class Adding:
         self._run.skipped(key_of(policy), reason, label=policy.name, link=link)
 
     def _keep(self, policy: Policy, kind: PolicyKind, captured: Captured) -> None:
-        item, change = self._store(kind, captured)
+        item, change = self._store(kind, policy.graph_id, captured)
         link = item.get_absolute_url()
         if change is None:
             self._skip(policy, SafeError("already_in_set", name=self._name))
@@ -67,16 +67,21 @@ class Adding:
             self._run.failed(key_of(policy), error, label=policy.name, link=link)
 
     @transaction.atomic
-    def _store(self, kind: PolicyKind, captured: Captured) -> tuple[BackupItem, str | None]:
-        """The item, and what is different about it; None where another run was faster."""
+    def _store(
+        self, kind: PolicyKind, graph_id: str, captured: Captured
+    ) -> tuple[BackupItem, str | None]:
+        """The item, and what is different about it; None where another run was faster.
+
+        It is the object that was asked for, whatever id the answer has.
+        """
         backup_set = self._opened(kind)
-        held = backup_set.items.filter(kind=kind.key, graph_id=captured.payload["id"]).first()
+        held = backup_set.items.filter(kind=kind.key, graph_id=graph_id).first()
         if held and held.complete:
             change = None
         else:
             if held is None:
-                sets.add_listed(backup_set, kind, [captured.payload])
-            held = backup_set.items.get(kind=kind.key, graph_id=captured.payload["id"])
+                sets.add_listed(backup_set, kind, [{**captured.payload, "id": graph_id}])
+            held = backup_set.items.get(kind=kind.key, graph_id=graph_id)
             change = sets.store(held, kind, captured)
         sets.finish(backup_set)
         return held, change

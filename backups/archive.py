@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import re
 import unicodedata
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -91,13 +93,19 @@ class Archive:
 
     def _path(self, kind: str, name: str, graph_id: str) -> str:
         """A path that every system can unpack, and that no other policy has."""
-        stem = safe_name(name)
         short = hashlib.sha256(graph_id.encode("utf-8", "replace")).hexdigest()[:8]
-        path = f"{safe_name(kind)}/{stem}.json"
-        if path.lower() in self._names:
-            path = f"{safe_name(kind)}/{stem} {short}.json"
+        stem = f"{safe_name(kind)}/{safe_name(name)}"
+        path = next(p for p in _paths(stem, short) if p.lower() not in self._names)
         self._names.add(path.lower())
         return path
+
+
+def _paths(stem: str, short: str) -> Iterator[str]:
+    """Paths to try, the plainest first; one of them is free."""
+    yield f"{stem}.json"
+    yield f"{stem} {short}.json"
+    for number in itertools.count(2):
+        yield f"{stem} {short} {number}.json"
 
 
 def safe_name(text: str) -> str:

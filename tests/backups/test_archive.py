@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -76,6 +77,14 @@ def test_every_policy_has_a_file_of_its_own(names: list[str]) -> None:
     assert [entry["name"] for entry in manifest["policies"]] == [
         name.encode("utf-8", "replace").decode() for name in names
     ]
+
+
+def test_a_name_that_looks_like_the_way_out_of_a_clash_is_no_clash() -> None:
+    short = hashlib.sha256(b"2").hexdigest()[:8]
+
+    paths = an_archive("A", f"A {short}", "A").namelist()
+
+    assert len(set(paths)) == 4
 
 
 def test_an_archive_never_grows_beyond_its_limit() -> None:

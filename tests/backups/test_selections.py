@@ -22,6 +22,8 @@ from operations.links import OperationRunLinks
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.types import OperationRunType
+from providers.graph.capture import Captured
+from providers.graph.kinds import PolicyKind
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User, Workspace
@@ -143,6 +145,32 @@ def test_a_policy_that_is_gone_is_skipped(
 
     assert run.outcome == RunOutcome.SUCCEEDED
     assert run.items.get(outcome="skipped").reason_code == "removed_while_running"
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": "other"}, {"id": "x\x00"}, {"id": None}])
+def test_an_answer_about_another_object_is_kept_as_a_part_of_the_one_asked_for(
+    tenant: Tenant,
+    operator: User,
+    add_to_graph: Callable[..., ProviderConnection],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, Any],
+) -> None:
+    add_to_graph(tenant)
+    chosen: list[Policy] = [
+        PolicyFactory(tenant=tenant, kind="compliance", graph_id=name)  # type: ignore[misc]
+        for name in "ab"
+    ]
+
+    def answered(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Captured:
+        if graph_id == "a":
+            return Captured({"displayName": "x"} | answer, ["the object asked for"])
+        return Captured({"displayName": "x", "id": graph_id})
+
+    monkeypatch.setattr(PolicyKind, "capture_one", answered)
+    run = add(chosen, operator)
+
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert dict(BackupItem.objects.values_list("graph_id", "complete")) == {"a": False, "b": True}
 
 
 def test_a_selection_is_no_backup_of_the_tenant(policies: list[Policy], operator: User) -> None:

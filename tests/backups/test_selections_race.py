@@ -1,0 +1,43 @@
+"""Several runs that add to one set at the same moment, each on a connection of its own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backups.adding import Adding
+from backups.models import BackupItem, BackupSet, PolicyVersion
+from providers.graph.capture import Captured
+from providers.graph.kinds import KINDS
+from tests.factories import TenantFactory
+from tests.operations.concurrency import crew
+from tests.operations.factories import dispatch
+
+RUNS, POLICIES, NAME = 4, 12, "Before the migration"
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_racing_runs_make_one_set_with_each_policy_once() -> None:
+    tenant = TenantFactory()
+    kind = KINDS["compliance"]
+    runs = [dispatch(tenant, number).run for number in range(RUNS)]
+
+    def add(run: Any) -> list[str | None]:
+        here = SimpleNamespace(workspace=tenant.workspace, tenant=tenant, run=run)
+        adding = Adding(here, NAME)  # type: ignore[arg-type]
+        return [
+            adding._store(kind, str(n), Captured({"id": str(n), "displayName": f"Policy {n}"}))[1]
+            for n in range(POLICIES)
+        ]
+
+    with crew(RUNS) as threads:
+        told = threads.race([lambda run=run: add(run) for run in runs])
+
+    made = BackupSet.objects.get()
+    assert (made.name, made.status, made.item_count) == (NAME, "complete", POLICIES)
+    assert BackupItem.objects.count() == PolicyVersion.objects.count() == POLICIES
+    for changes in zip(*told, strict=True):
+        assert sorted(changes, key=str) == [None] * (RUNS - 1) + ["created"]
