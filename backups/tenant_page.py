@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from django.db.models import Max
 from django.utils import timezone
 
+from backups.freshness import LATE_AFTER
 from backups.models import BackupSchedule, BackupSet
 from operations.durations import ago
 from tenancy.capabilities import Capability, capabilities_of
@@ -33,12 +35,14 @@ def backups(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Last complete backup", order=10)
 def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """How old each tenant's last complete backup is."""
+    """How old each tenant's last complete backup is, and whether that is too old."""
     complete = BackupSet.objects.complete().filter(tenant__in=tenants).order_by()
     newest = dict(complete.values_list("tenant").annotate(Max("finished_at")))
-    return {
-        tenant.pk: Fact(ago((timezone.now() - newest[tenant.pk]).total_seconds()), state="good")
-        if tenant.pk in newest
-        else Fact("Never", state="bad")
-        for tenant in tenants
-    }
+    return {tenant.pk: _fact(newest.get(tenant.pk)) for tenant in tenants}
+
+
+def _fact(at: dt.datetime | None) -> Fact:
+    if at is None:
+        return Fact("Never", state="bad")
+    age = timezone.now() - at
+    return Fact(ago(age.total_seconds()), state="warn" if age > LATE_AFTER else "good")
