@@ -240,6 +240,7 @@ def furnish_inventory() -> dict[str, str]:
     PolicyExportFactory(tenant=fabrikam)
     PolicyExportFactory(tenant=fabrikam, expired=True)
     changed, item = _two_sets(fabrikam)
+    assert changed.schedule
     return {
         "tenants": "/w/contoso/tenants/",
         "tenants-empty": "/w/contoso/tenants/?q=nobody",
