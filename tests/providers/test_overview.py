@@ -17,7 +17,8 @@ TITLE = "Connections to look after"
 
 
 @pytest.fixture
-def overview(client: Client, reader: User) -> str:
+def overview(reader: User) -> str:
+    client = Client()
     client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
     return client.get("/w/contoso/").content.decode()
 
@@ -32,22 +33,24 @@ def well(workspace: Workspace) -> None:
 
 @pytest.fixture
 def ill(well: None, workspace: Workspace) -> None:
-    today = timezone.now().date()
-    for name, more in {
-        "Failing": {"status": "failing"},
-        "Limited": {"status": "limited"},
-        "Expired": {"status": "ready", "credential_expires_on": today - dt.timedelta(days=1)},
-        "Expiring": {"status": "ready", "credential_expires_on": today + dt.timedelta(days=9)},
-    }.items():
-        ProviderConnectionFactory(tenant=TenantFactory(workspace=workspace, name=name), **more)
+    def used(name: str, status: str, days: int | None = None) -> None:
+        expires = timezone.now().date() + dt.timedelta(days=days) if days else None
+        tenant = TenantFactory(workspace=workspace, name=name)
+        ProviderConnectionFactory(tenant=tenant, status=status, credential_expires_on=expires)
+
+    used("Failing", "failing")
+    used("Limited", "limited")
+    used("Expired", "ready", days=-1)
+    used("Expiring", "ready", days=9)
     TenantFactory(workspace=workspace, name="Unconnected")
 
 
-def test_nothing_is_said_where_all_is_well(well: None, overview: str) -> None:
-    assert TITLE not in overview
+def test_nothing_is_said_where_all_is_well(well: None, request: pytest.FixtureRequest) -> None:
+    assert TITLE not in request.getfixturevalue("overview")
 
 
-def test_each_trouble_is_named(ill: None, overview: str) -> None:
+def test_each_trouble_is_named(ill: None, request: pytest.FixtureRequest) -> None:
+    overview = request.getfixturevalue("overview")
     panel = overview[overview.index(TITLE) :]
     panel = panel[: panel.index("</section>")]
 
