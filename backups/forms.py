@@ -72,7 +72,7 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial.setdefault("kinds", list(KINDS))
+        self.initial["kinds"] = self.initial.get("kinds") or list(KINDS)
         self.initial["grace_hours"] = int(self.instance.misfire_grace / dt.timedelta(hours=1))
 
     def clean_kinds(self) -> list[str]:

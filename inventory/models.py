@@ -70,6 +70,14 @@ class Mirrored(models.Model):
         return self.gone_at is not None
 
 
+#: What Graph calls the states of a conditional access policy, and how people call them.
+STATES = {
+    "enabled": "On",
+    "disabled": "Off",
+    "enabledForReportingButNotEnforced": "Report-only",
+}
+
+
 class Policy(Mirrored):
     """A policy, or a named location, which policies refer to."""
 
@@ -101,6 +109,11 @@ class Policy(Mirrored):
 
     def get_absolute_url(self) -> str:
         return reverse("policy_detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def state_label(self) -> str:
+        """Its state as Microsoft's own pages call it."""
+        return STATES.get(self.state, self.state)
 
     @property
     def kind_label(self) -> str:

@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
 
 from tenancy.models import Membership, Tenant, User, Workspace
 
@@ -30,6 +31,12 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
     list_select_related = ("workspace",)
     search_fields = ("name", "external_id")
     autocomplete_fields = ("workspace",)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Tenant | None = None
+    ) -> tuple[str, ...]:
+        """Which tenant it is, is written once."""
+        return ("workspace", "external_id", "created_at") if obj else ()
 
 
 @admin.register(Membership)

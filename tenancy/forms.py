@@ -54,3 +54,12 @@ class TenantForm(forms.ModelForm[Tenant]):
     class Meta:
         model = Tenant
         fields = ("name", "external_id")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["external_id"].disabled = True
+            self.fields["external_id"].help_text = (
+                "Fixed: what was read of one tenant must never be taken for another's. "
+                "If it is wrong, suspend this tenant and add the right one."
+            )

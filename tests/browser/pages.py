@@ -7,7 +7,7 @@ import datetime as dt
 from django.test import override_settings
 from django.utils import timezone
 
-from backups.models import SetStatus
+from backups.models import BackupItem, BackupSet, SetStatus
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES
@@ -17,6 +17,8 @@ from tests.backups.factories import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
+    PolicyExportFactory,
+    PolicyVersionFactory,
     finish,
 )
 from tests.factories import (
@@ -28,6 +30,11 @@ from tests.factories import (
     WorkspaceFactory,
     failure,
     member,
+)
+from tests.inventory.factories import (
+    DirectoryGroupFactory,
+    PolicyFactory,
+    RoleDefinitionFactory,
 )
 from tests.operations.test_prune import a_run, prune
 from tests.providers.factories import ProviderConnectionFactory
@@ -203,3 +210,72 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "connection-new": "/w/contoso/connections/new/",
         "connection-credential": f"{url}credential/",
     }
+
+
+def furnish_inventory() -> dict[str, str]:
+    """Policies, groups, roles, exports and what changed in `contoso`; owen owns it."""
+    contoso = Workspace.objects.get(slug="contoso")
+    member(contoso, Role.OWNER, username="owen")
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
+    policies = [
+        PolicyFactory(
+            tenant=fabrikam,
+            name=name,
+            kind=kind,
+            is_assigned=assigned,
+            last_modified_at=timezone.now(),
+        )
+        for name, kind, assigned in (
+            ("Require MFA for admins", "conditional_access", None),
+            ("Windows baseline", "settings_catalog", True),
+            (HOSTILE, "compliance", False),
+        )
+    ]
+    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", gone=True)
+    group = DirectoryGroupFactory(
+        tenant=fabrikam, name="Sales", is_dynamic=True, membership_rule='user.city -eq "Graz"'
+    )
+    role = RoleDefinitionFactory(tenant=fabrikam, name="Helpdesk", is_built_in=True)
+    OperationRunFactory(tenant=fabrikam, type="inventory.sync", partial=True)
+    PolicyExportFactory(tenant=fabrikam)
+    PolicyExportFactory(tenant=fabrikam, expired=True)
+    changed, item = _two_sets(fabrikam)
+    assert changed.schedule
+    return {
+        "tenants": "/w/contoso/tenants/",
+        "tenants-empty": "/w/contoso/tenants/?q=nobody",
+        "tenant": fabrikam.get_absolute_url(),
+        "tenant-new": "/w/contoso/tenants/new/",
+        "policies": "/w/contoso/inventory/policies/?state=all",
+        "policies-of-tenant": f"/w/contoso/inventory/policies/?tenant={fabrikam.pk}",
+        "policy": policies[0].get_absolute_url(),
+        "policy-hostile": policies[2].get_absolute_url(),
+        "groups": "/w/contoso/inventory/groups/",
+        "group": group.get_absolute_url(),
+        "roles": "/w/contoso/inventory/roles/",
+        "role": role.get_absolute_url(),
+        "exports": "/w/contoso/exports/",
+        "schedule-new": "/w/contoso/schedules/new/",
+        "schedule-edit": f"{changed.schedule.get_absolute_url()}edit/",
+        "set-changes": f"{changed.get_absolute_url()}changes/",
+        "item-changes": f"{item.get_absolute_url()}changes/",
+    }
+
+
+def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
+    """A set in which a policy is different from what it was in the one before."""
+    schedule = BackupScheduleFactory(tenant=tenant, name="Weekly")
+    for number, state in enumerate(("enabledForReportingButNotEnforced", "enabled")):
+        at = timezone.now() - dt.timedelta(days=2 - number)
+        made = BackupSetFactory(schedule=schedule, started_at=at)
+        users = {"includeUsers": ["All"], "excludeGroups": ["break-glass"][number:]}
+        payload = {
+            "id": "mfa",
+            "displayName": "MFA",
+            "state": state,
+            "conditions": {"users": users},
+        }
+        version = PolicyVersionFactory(workspace=made.workspace, payload=payload)
+        item = BackupItemFactory(backup_set=made, graph_id="mfa", name="MFA", version=version)
+        finish(made, item_count=1)
+    return made, item

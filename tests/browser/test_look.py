@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
-from tests.browser.pages import furnish, furnish_backups, furnish_retention
+from tests.browser.pages import furnish, furnish_backups, furnish_inventory, furnish_retention
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -81,6 +81,20 @@ def test_every_page_of_backups_looks_right(inspection: Inspection, complaints: C
     sign_in(inspection.page, "olga")
 
     for name, address in furnish_backups().items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
+    assert complaints == []
+
+
+def test_every_page_of_tenants_and_their_inventory_looks_right(
+    inspection: Inspection, complaints: Complaints
+):
+    furnish()
+    addresses = furnish_inventory()
+    sign_in(inspection.page, "owen")
+
+    for name, address in addresses.items():
         inspection.visit(name, address)
 
     assert inspection.problems == {}

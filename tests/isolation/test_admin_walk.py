@@ -12,11 +12,11 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from providers.models import ProviderConnection
 from tenancy.models import User
 from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.isolation.conftest import SignIn, World
 from tests.operations.test_prune import a_run, prune
-from tests.providers.factories import ProviderConnectionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +34,10 @@ HISTORY = {
     "backups.BackupSet",
     "backups.BackupItem",
     "backups.PolicyVersion",
+    "backups.PolicyExport",
+    "inventory.Policy",
+    "inventory.DirectoryGroup",
+    "inventory.RoleDefinition",
 }
 
 
@@ -43,8 +47,7 @@ def furnished(world: World, settings: Any) -> World:
     from tenancy.models import Tenant
 
     tenant = Tenant.objects.get(pk=world.own["tenant_id"])
-    connection = ProviderConnectionFactory(tenant=tenant)
-    connection.set_credential(CANARY)
+    ProviderConnection.objects.get(pk=world.own["connection_id"]).set_credential(CANARY)
     settings.RUN_KEEP_LAST = 1
     run, _ = a_run(tenant, 900), a_run(tenant, 1)
     prune(tenant.workspace)

@@ -9,6 +9,8 @@ import pytest
 
 from providers.graph.client import GraphClient
 from providers.sandbox.process import SandboxProcess
+from tenancy.models import Tenant, Workspace
+from tests.factories import TenantFactory
 from tests.providers.factories import FarTenant, ProviderConnectionFactory
 
 
@@ -27,6 +29,13 @@ def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
 
 
 @pytest.fixture
+def tenant(workspace: Workspace, far: FarTenant) -> Tenant:
+    """The tenant here whose twin is at the stand-in."""
+    made: Tenant = TenantFactory(workspace=workspace, name="Fabrikam", external_id=far.tenant_id)
+    return made
+
+
+@pytest.fixture
 def client(far: FarTenant) -> Iterator[GraphClient]:
     with far.client() as graph:
         yield graph
@@ -36,8 +45,6 @@ def client(far: FarTenant) -> Iterator[GraphClient]:
 def connection(tenant: Any, far: FarTenant, settings: Any) -> Any:
     """The default connection of the tenant, to its twin at the stand-in."""
     settings.GRAPH_STAND_IN_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
-    tenant.external_id = far.tenant_id
-    tenant.save()
     made = ProviderConnectionFactory(tenant=tenant, client_id=far.client_id)
     made.set_credential(far.secret)
     return made

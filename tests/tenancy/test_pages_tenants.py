@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.test import Client
 
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import TenantFactory
+from tests.factories import TenantFactory, WorkspaceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +143,15 @@ def test_a_tenant_is_suspended_and_set_to_active_again(page: Client, tenant: Ten
     page.post(f"{tenant.get_absolute_url()}resume/")
     tenant.refresh_from_db()
     assert tenant.is_active
+
+
+def test_a_tenant_stays_the_tenant_it_is(page: Client, tenant: Tenant) -> None:
+    before = tenant.external_id
+
+    page.post(f"{tenant.get_absolute_url()}edit/", {"name": "Same", "external_id": GUID})
+
+    tenant.refresh_from_db()
+    assert (tenant.name, tenant.external_id) == ("Same", before)
+    for assignment, value in (("external_id", GUID), ("workspace_id", WorkspaceFactory().pk)):
+        with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
+            Tenant.objects.filter(pk=tenant.pk).update(**{assignment: value})

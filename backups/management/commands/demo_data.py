@@ -21,10 +21,12 @@ from operations.models import OperationRun
 from operations.reasons import Blocked
 from operations.types import OperationRunType
 from providers.clouds import Cloud
+from providers.connections import default_connection
 from providers.crypto import CredentialUnreadable
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl, SandboxError
 from providers.sandbox.resources import READ_PERMISSIONS
+from providers.services import start_check
 from tenancy.models import Membership, Tenant, User, Workspace
 
 WHOLE_INVENTORY = OperationRunType.WORKSPACE_INVENTORY_SYNC
@@ -60,6 +62,7 @@ class Command(BaseCommand):
             return
         start_workspace_sync(workspace, by=by)
         for tenant in workspace.tenants.active():
+            start_check(default_connection(tenant), by=by)
             for run_type in DIRECTORY:
                 start_sync(run_type, tenant, by=by)
 

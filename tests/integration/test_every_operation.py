@@ -1,0 +1,76 @@
+"""Every operation of a tenant, started as a person starts it, done by a real worker with one place."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from backups.models import BackupSet, PolicyExport
+from inventory.models import DirectoryGroup, Policy, RoleDefinition
+from operations.catalog import OperationCatalog
+from operations.models import OperationRun
+from operations.states import RunOutcome, RunStatus
+from providers.models import ProviderConnection
+from tenancy.models import User
+from tests.integration.conftest import Customer
+from tests.integration.stack import Stack, eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def page(manager: User) -> Client:
+    client = Client()
+    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def start(page: Client, route: str, *ids: object, **form: object) -> OperationRun:
+    """Press the button of a route; the run that it led to, once that has ended."""
+    answer = page.post(reverse(route, args=["contoso", *ids]), form)
+    assert answer.status_code == 302, answer.content
+    run_id = int(answer["Location"].strip("/").split("/")[-1])
+
+    def look() -> OperationRun | None:
+        return OperationRun.objects.filter(pk=run_id, status=RunStatus.COMPLETED).first()
+
+    run: OperationRun = eventually(look, seconds=40, what=f"the end of run {run_id}")
+    return run
+
+
+def test_every_operation_is_started_from_its_button_and_succeeds(
+    customer: Customer, stack: Stack, page: Client
+) -> None:
+    stack.worker(concurrency=1)
+    tenant = customer.tenant
+    connection = ProviderConnection.objects.get(tenant=tenant)
+
+    runs = [
+        start(page, "connection_check", connection.pk),
+        start(page, "workspace_inventory_sync"),
+        start(page, "inventory_sync", tenant.pk),
+        start(page, "directory_groups_sync", tenant.pk),
+        start(page, "role_definitions_sync", tenant.pk),
+        start(page, "schedule_run_now", customer.schedule.pk),
+    ]
+    chosen = list(Policy.objects.filter(kind="compliance").values_list("pk", flat=True))
+    runs += [
+        start(page, "policies_back_up", policy=chosen, set_name="Before the change"),
+        start(page, "policies_export", policy=chosen),
+        start(page, "retention_prune"),
+    ]
+
+    told = {run.type: (run.outcome, run.failure_summary) for run in runs}
+    assert {kind: outcome for kind, (outcome, _) in told.items()} == {
+        run.type: RunOutcome.SUCCEEDED for run in runs
+    }, (told, stack.logs())
+    assert Policy.objects.present().exists()
+    assert DirectoryGroup.objects.present().count() == 5
+    assert RoleDefinition.objects.filter(is_built_in=True).exists()
+    assert BackupSet.objects.get(name="Before the change").item_count == len(chosen)
+    assert PolicyExport.objects.get().item_count == len(chosen)
+    connection.refresh_from_db()
+    assert connection.status == "ready"
+    started_otherwise = {"backup_schedule.scheduled", "backup_schedule.retry"}
+    assert {run.type for run in runs} | started_otherwise == set(OperationCatalog.all())

@@ -1,0 +1,66 @@
+"""The overview names the connections that somebody has to look after, and only those."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tenancy.models import TenantStatus, User, Workspace
+from tests.factories import TenantFactory
+from tests.providers.factories import ProviderConnectionFactory
+
+pytestmark = pytest.mark.django_db
+TITLE = "Connections to look after"
+
+
+@pytest.fixture
+def overview(reader: User) -> str:
+    client = Client()
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    return client.get("/w/contoso/").content.decode()
+
+
+@pytest.fixture
+def well(workspace: Workspace) -> None:
+    """A connection that is as it should be, and a suspended tenant without one."""
+    fine = TenantFactory(workspace=workspace, name="Fine")
+    ProviderConnectionFactory(tenant=fine, status="ready")
+    TenantFactory(workspace=workspace, name="Resting", status=TenantStatus.SUSPENDED)
+
+
+@pytest.fixture
+def ill(well: None, workspace: Workspace) -> None:
+    def used(name: str, status: str, days: int | None = None) -> None:
+        expires = timezone.now().date() + dt.timedelta(days=days) if days else None
+        tenant = TenantFactory(workspace=workspace, name=name)
+        ProviderConnectionFactory(tenant=tenant, status=status, credential_expires_on=expires)
+
+    used("Failing", "failing")
+    used("Limited", "limited")
+    used("Expired", "ready", days=-1)
+    used("Expiring", "ready", days=9)
+    TenantFactory(workspace=workspace, name="Unconnected")
+
+
+def test_nothing_is_said_where_all_is_well(well: None, request: pytest.FixtureRequest) -> None:
+    assert TITLE not in request.getfixturevalue("overview")
+
+
+def test_each_trouble_is_named(ill: None, request: pytest.FixtureRequest) -> None:
+    overview = request.getfixturevalue("overview")
+    panel = overview[overview.index(TITLE) :]
+    panel = panel[: panel.index("</section>")]
+
+    for said in (
+        "Failing",
+        "Permissions missing",
+        "Credential expired",
+        "Credential expires",
+        "No connection",
+    ):
+        assert said in panel
+    assert "Fine" not in panel
+    assert "Resting" not in panel
