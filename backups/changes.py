@@ -15,8 +15,9 @@ Key = tuple[str, str]
 class SetChanges:
     """A set beside the one before it. Pairs are (before, now).
 
-    `unread` counts objects of which this set holds only a part or nothing; `uncompared` names the
-    kinds that one of the two sets did not list to their end. Nothing is said of either.
+    `unread` counts objects of which this set holds only a part or nothing: they may be new, but
+    are never called changed. `uncompared` names the kinds that one of the two sets did not list to
+    their end.
     """
 
     previous: BackupSet

@@ -263,7 +263,7 @@ def furnish_inventory() -> dict[str, str]:
 
 
 def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
-    """A set in which a policy is different from what it was in the one before."""
+    """A set with a policy that is different from what it was before, and one that was not read."""
     schedule = BackupScheduleFactory(tenant=tenant, name="Weekly")
     for number, state in enumerate(("enabledForReportingButNotEnforced", "enabled")):
         at = timezone.now() - dt.timedelta(days=2 - number)
@@ -274,8 +274,11 @@ def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
             "displayName": "MFA",
             "state": state,
             "conditions": {"users": users},
+            "clientSecret": f"hunter-{number}",
         }
         version = PolicyVersionFactory(workspace=made.workspace, payload=payload)
         item = BackupItemFactory(backup_set=made, graph_id="mfa", name="MFA", version=version)
-        finish(made, item_count=1)
+        if number:
+            BackupItemFactory(backup_set=made, name="Legacy VPN", missed=True)
+        finish(made, SetStatus.INCOMPLETE if number else SetStatus.COMPLETE, item_count=1 + number)
     return made, item
