@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backups.diff import Difference, FieldChange, field_changes
-from providers.graph.kinds import KINDS
+from providers.graph.kinds import KIND, KINDS
+from tests import samples
 
 CATALOG, ACCESS = KINDS["settings_catalog"], KINDS["conditional_access"]
 
@@ -156,15 +156,13 @@ def test_the_way_back_tells_the_same_places(before: dict[str, Any], after: dict[
     )
 
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "graph-samples" / "conditional-access"
-
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="no real exports here")
+@samples.NEEDED
 def test_real_policies_are_told_apart_from_each_other_only() -> None:
-    payloads = [json.loads(path.read_text("utf-8-sig")) for path in sorted(SAMPLES.glob("*.json"))]
+    for key, payload in (
+        each for kind, path in samples.files() for each in samples.entries(kind, path)
+    ):
+        kind = KIND[key]
+        changed = {**payload, "somethingNew": "x"}
 
-    assert payloads
-    for payload in payloads:
-        assert field_changes(ACCESS, payload, payload) == []
-        changed = {**payload, "state": "somethingElse"}
-        assert [change.path for change in field_changes(ACCESS, payload, changed)] == ["state"]
+        assert field_changes(kind, payload, payload) == []
+        assert [change.path for change in field_changes(kind, payload, changed)] == ["somethingNew"]

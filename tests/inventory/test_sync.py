@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Count
 
 from inventory import mirror, services
 from inventory.kinds import POLICY_KINDS
@@ -20,6 +19,7 @@ from operations.types import OperationRunType
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tests import samples
 from tests.factories import TenantFactory
 from tests.inventory.conftest import executed
 
@@ -366,37 +366,20 @@ def test_a_tenant_suspended_meanwhile_blocks_the_run(connected: Tenant, operator
 
 # --- real shapes ----------------------------------------------------------------------------------
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "graph-samples"
-FOLDERS = {
-    "app-protection": "app_protection",
-    "assignment-filters": "assignment_filters",
-    "compliance": "compliance",
-    "conditional-access": "conditional_access",
-    "named-locations": "named_location",
-}
 
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="no real exports here")
+@samples.NEEDED
 def test_real_exports_are_all_taken_in(
     tenant: Tenant, add_to_graph: AddToGraph, sync: Syncs, graph: SandboxControl
 ) -> None:
     add_to_graph(tenant, sizes=dict.fromkeys(SIZES, 0))
-    put = 0
-    for folder, kind in FOLDERS.items():
-        for path in sorted((SAMPLES / folder).rglob("*.json")):
-            entry = json.loads(path.read_text("utf-8-sig"))
-            for number, one in enumerate(entry if isinstance(entry, list) else [entry]):
-                if isinstance(one, dict):
-                    graph.put_object(
-                        tenant.external_id, kind, {**one, "id": f"{path.stem}-{number}"[:200]}
-                    )
-                    put += 1
+    put = samples.put_all(graph, tenant.external_id)
 
-    run = sync(tenant)
+    policies, groups = sync(tenant), sync(tenant, GROUPS)
 
-    assert put > 20
-    assert not run.failures, run.failures
-    assert Policy.objects.present().count() > 20
+    assert not policies.failures + groups.failures
+    held = Policy.objects.present().order_by().values_list("kind").annotate(Count("pk"))
+    assert dict(held) == {kind: count for kind, count in put.items() if kind != "groups"}
+    assert DirectoryGroup.objects.present().count() == put["groups"]
 
 
 # --- every tenant of a workspace ------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Real exports: each is backed up completely, unchanged the second time, and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from backups import services
+from backups.models import BackupSchedule, BackupSet, PolicyExport
+from inventory.models import Policy
+from inventory.selection import Selection
+from inventory.services import start_sync
+from operations.models import OperationRun
+from operations.states import RunOutcome
+from operations.types import OperationRunType
+from providers.graph.kinds import KINDS
+from providers.models import ProviderConnection
+from providers.sandbox.control import SandboxControl
+from tenancy.models import Tenant, User
+from tests import samples
+from tests.backups.conftest import SIZES, executed
+from tests.backups.factories import BackupScheduleFactory
+
+pytestmark = [pytest.mark.django_db, samples.NEEDED]
+
+
+@pytest.fixture
+def put(
+    tenant: Tenant, graph: SandboxControl, add_to_graph: Callable[..., ProviderConnection]
+) -> dict[str, int]:
+    """A tenant with nothing but the real policies; how many there are of each kind."""
+    add_to_graph(tenant, sizes=dict.fromkeys((*SIZES, *KINDS), 0))
+    return samples.put_all(graph, tenant.external_id)
+
+
+def test_every_real_policy_is_backed_up_and_stays_unchanged(
+    tenant: Tenant, put: dict[str, int], back_up: Callable[[BackupSchedule], OperationRun]
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, kinds=list(KINDS))
+    expected = sum(count for kind, count in put.items() if kind in KINDS)
+
+    first, second = back_up(schedule), back_up(schedule)
+
+    assert not first.failures + second.failures
+    assert (first.counts.created, second.counts.unchanged) == (expected, expected)
+    assert BackupSet.objects.complete().count() == 2
+
+
+def test_every_real_policy_is_exported(tenant: Tenant, put: dict[str, int], operator: User) -> None:
+    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    policies = list(Policy.objects.with_scope())
+
+    (result,) = services.export_policies(Selection({tenant: policies}), by=operator)
+    run = executed(result.run)
+
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert PolicyExport.objects.get().item_count == len(policies) > 20
