@@ -157,8 +157,7 @@ def test_an_answer_about_another_object_is_kept_as_a_part_of_the_one_asked_for(
 ) -> None:
     add_to_graph(tenant)
     chosen: list[Policy] = [
-        PolicyFactory(tenant=tenant, kind="compliance", graph_id=name)
-        for name in "ab"
+        PolicyFactory(tenant=tenant, kind="compliance", graph_id=name) for name in "ab"
     ]
 
     def answered(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Captured:
