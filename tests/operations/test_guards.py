@@ -367,7 +367,7 @@ def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
     a_run("succeeded", tenant)
     elsewhere = TenantFactory().workspace
 
-    with refused("operation_runs_tenant_of_workspace"):
+    with refused("written once"):
         sql("UPDATE tenants SET workspace_id = %s WHERE id = %s", elsewhere.pk, tenant.pk)
 
 
