@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import Max
-from django.utils import timezone
-
-from backups.freshness import LATE_AFTER
+from backups.freshness import Freshness, freshness_of_tenants
 from backups.models import BackupSchedule, BackupSet
 from operations.durations import ago
 from tenancy.capabilities import Capability, capabilities_of
@@ -36,13 +32,11 @@ def backups(request: Request, tenant: Tenant) -> Panel:
 @tenant_fact("Last complete backup", order=10)
 def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
     """How old each tenant's last complete backup is, and whether that is too old."""
-    complete = BackupSet.objects.complete().filter(tenant__in=tenants).order_by()
-    newest = dict(complete.values_list("tenant").annotate(Max("finished_at")))
-    return {tenant.pk: _fact(newest.get(tenant.pk)) for tenant in tenants}
+    chosen = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    return {row.tenant.pk: _fact(row) for row in freshness_of_tenants(chosen)}
 
 
-def _fact(at: dt.datetime | None) -> Fact:
-    if at is None:
+def _fact(row: Freshness) -> Fact:
+    if row.age is None:
         return Fact("Never", state="bad")
-    age = timezone.now() - at
-    return Fact(ago(age.total_seconds()), state="warn" if age > LATE_AFTER else "good")
+    return Fact(ago(row.age.total_seconds()), state="warn" if row.is_late else "good")

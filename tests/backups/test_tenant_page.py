@@ -24,3 +24,24 @@ def test_an_old_backup_is_not_called_good(tenant: Tenant, age: int, state: str) 
 
 def test_a_tenant_without_a_backup_stands_out(tenant: Tenant) -> None:
     assert last_complete_backup([tenant])[tenant.pk].state == "bad"
+
+
+@pytest.mark.parametrize(("weeks", "state"), [(0.5, "good"), (1.5, "warn")])
+def test_a_weekly_backup_is_late_after_its_slot_only(
+    tenant: Tenant, weeks: float, state: str
+) -> None:
+    at = timezone.now() - dt.timedelta(weeks=weeks)
+    # The slot of the week comes round just after the time of that backup.
+    slot = at - dt.timedelta(hours=1)
+    cron = f"{slot.minute} {slot.hour} * * {slot.isoweekday() % 7}"
+    backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, cron=cron))
+    finish(backup, finished_at=at)
+
+    assert last_complete_backup([tenant])[tenant.pk].state == state
+
+
+def test_where_nothing_is_scheduled_a_day_is_too_old(tenant: Tenant) -> None:
+    backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True))
+    finish(backup, finished_at=timezone.now() - dt.timedelta(days=2))
+
+    assert last_complete_backup([tenant])[tenant.pk].state == "warn"
