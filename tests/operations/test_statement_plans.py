@@ -77,16 +77,19 @@ def scans_of_queryset(queryset: QuerySet[OperationRun]) -> set[str]:
     return scans_of(*queryset.query.sql_with_params())
 
 
-def test_what_is_active_in_a_workspace_is_found_by_its_own_index(ledger: Tenant) -> None:
-    page = OperationRun.objects.filter(workspace=ledger.workspace).active().newest_first()[:51]
-
-    assert scans_of_queryset(page) == {"runs_ws_active"}
+#: Each holds the active runs alone; which of the two is cheaper depends on how few there are.
+ACTIVE = {"runs_tenant_active", "runs_ws_active"}
 
 
-def test_what_is_active_in_a_tenant_is_found_by_its_own_index(ledger: Tenant) -> None:
-    page = OperationRun.objects.filter(tenant=ledger).active().newest_first()[:51]
+@pytest.mark.parametrize("scope", ["workspace", "tenant"])
+def test_what_is_active_is_found_without_the_history(ledger: Tenant, scope: str) -> None:
+    where = {"workspace": ledger.workspace, "tenant": ledger}[scope]
+    page = OperationRun.objects.filter(**{scope: where}).active().newest_first()[:51]
 
-    assert scans_of_queryset(page) <= {"runs_tenant_active", "runs_ws_active"}
+    scans = scans_of_queryset(page)
+
+    assert scans
+    assert scans <= ACTIVE
 
 
 def test_what_needs_attention_is_found_by_its_own_index(ledger: Tenant) -> None:
@@ -119,10 +122,13 @@ def test_the_relay_finds_what_is_due_by_its_own_index(ledger: Tenant) -> None:
     assert "the whole table" not in scans
 
 
-def test_the_reconciler_finds_what_is_running_by_its_own_index(ledger: Tenant) -> None:
+def test_the_reconciler_finds_what_is_running_without_the_history(ledger: Tenant) -> None:
     lost = "SELECT id FROM operation_runs WHERE status = 'running' AND heartbeat_at < now()"
 
-    assert scans_of(lost, []) == {"runs_running"}
+    scans = scans_of(lost, [])
+
+    assert scans
+    assert scans <= {"runs_running", *ACTIVE}
 
 
 def look_up(request: RunRequest) -> set[str]:
@@ -151,7 +157,10 @@ def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:
     request = a_slot_request(ledger, 100_001)
     active = OperationRun.objects.active().filter(tenant=ledger, run_identity_hash=request.identity)
 
-    assert scans_of_queryset(active) == {"runs_one_active_per_tenant_identity"}
+    scans = scans_of_queryset(active)
+
+    assert scans
+    assert scans <= PARTIAL
 
 
 def test_no_index_covers_what_a_heartbeat_writes(db: None) -> None:
