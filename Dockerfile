@@ -20,6 +20,7 @@ COPY operations operations
 COPY providers providers
 COPY inventory inventory
 COPY backups backups
+COPY legacy_runs legacy_runs
 COPY templates templates
 COPY static static
 # The settings want addresses and keys; collecting static files uses none of them.

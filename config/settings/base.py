@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "providers",
     "inventory",
     "backups",
+    "legacy_runs",
 ]
 
 MIDDLEWARE = [

@@ -36,6 +36,7 @@ from tests.inventory.factories import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
+from tests.legacy_runs.factories import a_row
 from tests.operations.test_prune import a_run, prune
 from tests.providers.factories import ProviderConnectionFactory
 
@@ -209,6 +210,30 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "connection": url,
         "connection-new": "/w/contoso/connections/new/",
         "connection-credential": f"{url}credential/",
+    }
+
+
+def furnish_history() -> dict[str, str]:
+    """Runs of an older installation in `contoso`; the addresses of their pages."""
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
+    run = OperationRun.objects.filter(tenant=fabrikam).earliest("pk")
+    a_row(fabrikam, operation_run_id=run.pk, status="success")
+    sync = a_row(fabrikam, status="partial", selection_payload='{"policy_types": ["compliance"]}')
+    failed = a_row(
+        fabrikam,
+        "backup_schedule_run",
+        error_code="GRAPH_THROTTLED",
+        error_message=f"Too many requests for {HOSTILE}",
+        summary='{"policies_total": 40, "policies_backed_up": 12}',
+    )
+    return {
+        "history": "/w/contoso/history/",
+        "history-nothing-matches": "/w/contoso/history/?status=skipped",
+        "history-bad-date": "/w/contoso/history/?since=2026-02-30",
+        "history-sync": sync.get_absolute_url(),
+        "history-schedule-run": failed.get_absolute_url(),
+        "timeline": f"/w/contoso/tenants/{fabrikam.pk}/history/",
+        "tenant-with-history": fabrikam.get_absolute_url(),
     }
 
 

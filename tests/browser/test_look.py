@@ -8,7 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
-from tests.browser.pages import furnish, furnish_backups, furnish_inventory, furnish_retention
+from tests.browser.pages import (
+    furnish,
+    furnish_backups,
+    furnish_history,
+    furnish_inventory,
+    furnish_retention,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -107,6 +113,17 @@ def test_every_page_of_retention_looks_right(inspection: Inspection):
     inspection.visit("retention-empty", "/w/contoso/retention/")
 
     for name, address in furnish_retention().items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
+
+
+def test_every_page_of_history_looks_right(inspection: Inspection):
+    furnish()
+    sign_in(inspection.page, "olga")
+    inspection.visit("history-empty", "/w/contoso/history/")
+
+    for name, address in furnish_history().items():
         inspection.visit(name, address)
 
     assert inspection.problems == {}

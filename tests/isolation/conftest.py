@@ -31,6 +31,7 @@ from tests.inventory.factories import (
     RoleDefinitionFactory,
 )
 from tests.isolation.routes import Route
+from tests.legacy_runs.factories import a_row_of_every_kind
 from tests.providers.factories import ProviderConnectionFactory
 
 Ids = dict[str, Any]
@@ -52,6 +53,7 @@ def things_of(workspace: Workspace) -> Ids:
         "tenant_id": tenant.pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,
         "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
+        "legacy_id": a_row_of_every_kind(tenant),
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from legacy_runs.addresses import OLDER
 from tenancy.capabilities import Capability
 
 #: Routes that answer to anybody, signed in or not.
@@ -63,6 +64,12 @@ ROUTES = [
     of_workspace("overview"),
     of_workspace("run_list"),
     of_workspace("run_export"),
+    Route("legacy_inventory_sync_run", ids=("legacy_id",)),
+    Route("legacy_entra_group_sync_run", ids=("legacy_id",)),
+    Route("legacy_backup_schedule_run", ids=("legacy_id",)),
+    *(Route(name, ids=("legacy_id",)) for name, _, _ in OLDER),
+    of_workspace("history_list"),
+    of_workspace("tenant_history", "tenant_id"),
     of_workspace("tenant_list"),
     of_workspace("tenant_create", needs=Capability.MANAGE_TENANTS),
     of_workspace("tenant_detail", "tenant_id"),

@@ -38,6 +38,9 @@ HISTORY = {
     "inventory.Policy",
     "inventory.DirectoryGroup",
     "inventory.RoleDefinition",
+    "legacy_runs.InventorySyncRun",
+    "legacy_runs.EntraGroupSyncRun",
+    "legacy_runs.BackupScheduleRun",
 }
 
 

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LegacyRunsConfig(AppConfig):
+    name = "legacy_runs"
+    verbose_name = "History"

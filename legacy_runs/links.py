@@ -1,0 +1,20 @@
+"""From a run to the row of history that it goes back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from legacy_runs.models import BackupScheduleRun
+from operations.links import Link, related_link
+from operations.models import OperationRun
+from tenancy.models import User
+
+
+@related_link("backup_schedule_run_id")
+def schedule_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
+    """The older system's schedule run, where it was imported."""
+    rows = BackupScheduleRun.objects.visible_to(user).filter(
+        workspace=run.workspace_id, tenant=run.tenant_id, pk=value
+    )
+    row = rows.exclude(operation_run=run).first()
+    return Link(f"History: {row}", row.get_absolute_url(), row.KIND) if row else None

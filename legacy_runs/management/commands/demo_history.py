@@ -1,0 +1,68 @@
+"""`manage.py demo_history`: some history for the demo's tenants. Safe to run again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from legacy_runs.importing import Import, Numbered
+from legacy_runs.models import TABLES
+from operations.models import OperationRun
+from tenancy.models import Tenant, Workspace
+
+ROWS_OF_A_TENANT = 25
+DEMO = "alpine"
+
+
+class Command(BaseCommand):
+    help = "Give the demo's tenants a history, as if they had been moved here."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if not settings.DEMO_DATA_ALLOWED:
+            raise CommandError("demo_history makes up history: only in development.")
+        workspace = Workspace.objects.filter(slug=DEMO).first()
+        if workspace is None:
+            raise CommandError("There is no demo workspace; run demo_data first.")
+        for number, kind in enumerate(TABLES):
+            report = Import(kind, workspace=DEMO).run(_rows(workspace, kind, number))
+            self.stdout.write(f"{TABLES[kind].LABEL}: {report.counts['imported']} new rows")
+
+
+def _rows(workspace: Workspace, kind: str, number: int) -> Iterator[Numbered]:
+    """The same rows every time, apart from their runs; one in ten is mapped to a run here."""
+    tenants = list(workspace.tenants.order_by("pk"))
+    chance = random.Random(f"{DEMO}/{kind}")  # noqa: S311 - invented data
+    first = (number + 1) * 10_000
+    for place in range(len(tenants) * ROWS_OF_A_TENANT):
+        yield place, _row(tenants[place % len(tenants)], kind, first + place, chance)
+
+
+def _row(tenant: Tenant, kind: str, row_id: int, chance: random.Random) -> dict[str, Any]:
+    at = dt.datetime(2025, 1, 6, 2, 30, tzinfo=dt.UTC) + dt.timedelta(hours=6 * (row_id % 10_000))
+    statuses = [status for status in TABLES[kind].STATUSES if status not in ("pending", "running")]
+    seen = chance.randrange(20, 90)
+    mapped = OperationRun.objects.filter(tenant=tenant).order_by("pk").first()
+    return {
+        "id": row_id,
+        "tenant_external_id": str(tenant.external_id),
+        "operation_run_id": mapped.pk if mapped and row_id % 10 == 0 else None,
+        "status": chance.choices(statuses, weights=[8, *[1] * (len(statuses) - 1)])[0],
+        "created_at": min(at, timezone.now()),
+        "started_at": at + dt.timedelta(seconds=2),
+        "finished_at": at + dt.timedelta(seconds=chance.randrange(20, 300)),
+        "selection_hash": f"{row_id:064x}",
+        "selection_payload": {"policy_types": ["settingsCatalogPolicy", "deviceCompliancePolicy"]},
+        "selection_key": "all-groups",
+        "slot_key": at.strftime("%Y%m%d%H%M"),
+        "items_observed_count": seen,
+        "items_upserted_count": chance.randrange(0, seen),
+        "backup_schedule_id": 1,
+        "scheduled_for": at,
+        "summary": {"policies_total": seen, "policies_backed_up": seen},
+    }

@@ -1,0 +1,275 @@
+"""Runs of an older installation: history, which nothing writes but the importer.
+
+The database refuses every other write (migration 0001); what is here says the same politely. A row
+keeps the id that it had, so that old links stay true. `operation_run` is the canonical run that it
+was mapped to; when retention takes that run away it becomes empty, and `was_operation_run_id` still
+tells that there was one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Never, Self, TypeVar
+
+from django.db import models
+from django.urls import reverse
+
+from operations.models import OperationRun
+from tenancy.models import Tenant, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+M = TypeVar("M", bound=models.Model)
+
+
+class HistoryIsReadOnly(TypeError):
+    """Somebody tried to write history; only `manage.py import_legacy_runs` does."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__("Legacy runs are history. Only manage.py import_legacy_runs writes them.")
+
+
+def _refuse(*_args: object, **_options: object) -> Never:
+    raise HistoryIsReadOnly
+
+
+class HistoryQuerySet(WorkspaceScopedQuerySet[M]):
+    """To look at."""
+
+    create = bulk_create = bulk_update = update = delete = _refuse
+    get_or_create = update_or_create = _refuse
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def with_scope(self) -> Self:
+        return self.select_related("workspace", "tenant")
+
+
+class LegacyRun(models.Model):
+    """What the three tables have in common."""
+
+    #: The name of its kind in addresses and filters, its label, and what its statuses are called.
+    KIND: ClassVar[str]
+    LABEL: ClassVar[str]
+    STATUSES: ClassVar[dict[str, str]]
+
+    id = models.BigIntegerField(primary_key=True)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    # The key and what happens when the run goes are the migration's.
+    operation_run = models.ForeignKey(
+        OperationRun,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        null=True,
+        blank=True,
+    )
+    operation_run_id: int | None
+    was_operation_run_id = models.BigIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        default_permissions = ("view",)
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.LABEL} {self.pk}"
+
+    def save(self, *_args: Any, **_options: Any) -> None:
+        raise HistoryIsReadOnly
+
+    def get_absolute_url(self) -> str:
+        return reverse(f"legacy_{self.KIND}", args=[self.pk])
+
+    def delete(self, *_args: Any, **_options: Any) -> Never:
+        raise HistoryIsReadOnly
+
+    @property
+    def status_label(self) -> str:
+        """Its status as people call it; verbatim where the old system had one of its own."""
+        return self.STATUSES.get(self.status, self.status)
+
+    @property
+    def was_pruned(self) -> bool:
+        """Whether it had a canonical run that retention has removed since."""
+        return self.operation_run_id is None and self.was_operation_run_id is not None
+
+
+class InventorySyncRun(LegacyRun):
+    """A sync of a tenant's inventory."""
+
+    KIND = "inventory_sync_run"
+    LABEL = "Inventory sync"
+    STATUSES = {
+        "pending": "Pending",
+        "running": "Running",
+        "success": "Success",
+        "partial": "Partial",
+        "failed": "Failed",
+        "skipped": "Skipped",
+    }
+
+    selection_hash = models.CharField(max_length=64)
+    selection_payload = models.JSONField(null=True, blank=True)
+    items_observed_count = models.PositiveBigIntegerField(default=0)
+    items_upserted_count = models.PositiveBigIntegerField(default=0)
+    errors_count = models.PositiveBigIntegerField(default=0)
+
+    objects = HistoryQuerySet["InventorySyncRun"].as_manager()
+
+    class Meta(LegacyRun.Meta):
+        db_table = "inventory_sync_runs"
+        indexes = (
+            models.Index(fields=("workspace", "created_at", "id"), name="legacy_inv_ws"),
+            models.Index(fields=("tenant", "created_at", "id"), name="legacy_inv_tenant"),
+        )
+
+
+class EntraGroupSyncRun(LegacyRun):
+    """A sync of a tenant's groups."""
+
+    KIND = "entra_group_sync_run"
+    LABEL = "Group sync"
+    STATUSES = {
+        "pending": "Pending",
+        "running": "Running",
+        "succeeded": "Succeeded",
+        "failed": "Failed",
+        "partial": "Partial",
+    }
+
+    selection_key = models.CharField(max_length=200)
+    slot_key = models.CharField(max_length=200, default="", blank=True)
+    error_code = models.CharField(max_length=200, default="", blank=True)
+    error_category = models.CharField(max_length=200, default="", blank=True)
+    error_summary = models.CharField(max_length=2000, default="", blank=True)
+    pages_fetched = models.PositiveBigIntegerField(default=0)
+    items_observed_count = models.PositiveBigIntegerField(default=0)
+    items_upserted_count = models.PositiveBigIntegerField(default=0)
+    error_count = models.PositiveBigIntegerField(default=0)
+
+    objects = HistoryQuerySet["EntraGroupSyncRun"].as_manager()
+
+    class Meta(LegacyRun.Meta):
+        db_table = "entra_group_sync_runs"
+        indexes = (
+            models.Index(fields=("workspace", "created_at", "id"), name="legacy_grp_ws"),
+            models.Index(fields=("tenant", "created_at", "id"), name="legacy_grp_tenant"),
+        )
+
+
+class BackupScheduleRun(LegacyRun):
+    """One execution of a backup schedule; the schedule and the set are the older system's."""
+
+    KIND = "backup_schedule_run"
+    LABEL = "Schedule run"
+    STATUSES = {
+        "pending": "Pending",
+        "running": "Running",
+        "success": "Success",
+        "partial": "Completed with errors",
+        "failed": "Failed",
+        "canceled": "Cancelled",
+        "skipped": "Skipped",
+    }
+
+    backup_schedule_id = models.BigIntegerField()
+    scheduled_for = models.DateTimeField()
+    summary = models.JSONField(null=True, blank=True)
+    error_code = models.CharField(max_length=200, default="", blank=True)
+    error_message = models.CharField(max_length=2000, default="", blank=True)
+    backup_set_id = models.BigIntegerField(null=True, blank=True)
+
+    objects = HistoryQuerySet["BackupScheduleRun"].as_manager()
+
+    class Meta(LegacyRun.Meta):
+        db_table = "backup_schedule_runs"
+        indexes = (
+            models.Index(fields=("workspace", "created_at", "id"), name="legacy_bsr_ws"),
+            models.Index(fields=("tenant", "created_at", "id"), name="legacy_bsr_tenant"),
+        )
+
+
+#: The three, by their kind.
+TABLES: dict[str, type[LegacyRun]] = {
+    model.KIND: model for model in (InventorySyncRun, EntraGroupSyncRun, BackupScheduleRun)
+}
+
+
+class Entry(models.Model):
+    """One line of a list that mixes tables: a view of the database, so that it is paged as one.
+
+    `id` is the row's own times four plus a digit for its table: unique, and in order within one.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=32)
+    own_id = models.BigIntegerField()
+    workspace = models.ForeignKey(Workspace, on_delete=models.DO_NOTHING, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+", null=True)
+    type = models.CharField(max_length=64)
+    status = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=24)
+    operation_run_id = models.BigIntegerField(null=True)
+    was_operation_run_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.own_id}"
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.kind in TABLES
+
+    @property
+    def url(self) -> str:
+        """Its page, which leads on to the canonical run where there is one."""
+        name = f"legacy_{self.kind}" if self.is_legacy else "run_detail"
+        return reverse(name, args=[self.own_id])
+
+    @property
+    def label(self) -> str:
+        if self.is_legacy:
+            return TABLES[self.kind].LABEL
+        return OperationRun(type=self.type).label
+
+    @property
+    def status_label(self) -> str:
+        if self.is_legacy:
+            return TABLES[self.kind].STATUSES.get(self.status, self.status)
+        run = OperationRun(status=self.status, outcome=self.outcome)
+        return str(
+            run.get_outcome_display() if self.status == "completed" else run.get_status_display()
+        )
+
+
+class HistoryEntry(Entry):
+    """A row of one of the three tables."""
+
+    objects = HistoryQuerySet["HistoryEntry"].as_manager()
+
+    class Meta(Entry.Meta):
+        db_table = "legacy_history"
+
+
+class TimelineEntry(Entry):
+    """A run, or a row of one of the three tables that has no run here."""
+
+    objects = HistoryQuerySet["TimelineEntry"].as_manager()
+
+    class Meta(Entry.Meta):
+        db_table = "run_timeline"

@@ -1,0 +1,68 @@
+"""History for tests, through the importer's door as everywhere."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from django.db import connection, transaction
+
+from legacy_runs.importing import Import
+from legacy_runs.models import TABLES
+from tenancy.models import Tenant
+
+_IDS = itertools.count(1000)
+GUIDE = {
+    "status": "failed",
+    "created_at": "2024-03-08T07:00:00Z",
+    "started_at": "2024-03-08T07:00:05Z",
+    "finished_at": "2024-03-08T07:01:00Z",
+    "selection_hash": "f" * 64,
+    "selection_key": "all",
+    "backup_schedule_id": "7",
+    "scheduled_for": "2024-03-08T07:00:00Z",
+}
+
+
+def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
+    """A row of any kind as an older installation has it."""
+    given = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
+    return GUIDE | given | {"workspace": tenant.workspace.slug} | columns
+
+
+def a_row(tenant: Tenant, kind: str = "inventory_sync_run", **columns: Any) -> Any:
+    """An imported row."""
+    wanted = raw(tenant, **columns)
+    report = _import(kind, wanted)
+    assert report.counts["imported"] == 1, report.reasons
+    model: Any = TABLES[kind]
+    return model.objects.get(pk=wanted["id"])
+
+
+def a_row_of_every_kind(tenant: Tenant) -> int:
+    """One row of each table, all with the same id, which is given back."""
+    row_id = next(_IDS)
+    for kind in TABLES:
+        a_row(tenant, kind, id=row_id)
+    return row_id
+
+
+def _import(kind: str, *rows: dict[str, Any]) -> Any:
+    """Import inside the transaction of a test, and close the door again."""
+    one = Import(kind, door=_door)
+    return one.run(enumerate(rows, start=2))
+
+
+class _door:  # noqa: N801 - it stands in for a function
+    """The importer's door within a transaction that does not end here."""
+
+    def __enter__(self) -> None:
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.legacy_import', 'on', true)")
+
+    def __exit__(self, *error: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.legacy_import', '', true)")
+        self._atomic.__exit__(*error)

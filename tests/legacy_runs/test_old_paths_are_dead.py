@@ -1,0 +1,120 @@
+"""Nothing but the importer writes history: neither by its source, nor when everything has run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from backups.models import BackupSchedule
+from backups.tick import tick
+from inventory import services as inventory
+from legacy_runs.models import TABLES
+from operations.models import OperationRun
+from operations.states import RunOutcome
+from operations.types import OperationRunType
+from providers.sandbox.control import SandboxControl
+from tenancy.models import User
+from tests.backups.conftest import (  # noqa: F401
+    _executed_in_the_transaction_of_the_test,
+    add_to_graph,
+    back_up,
+    executed,
+    graph,
+    retry,
+    schedule,
+    stand_in,
+)
+from tests.legacy_runs.factories import a_row_of_every_kind
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")
+#: The names by which code could get at history.
+WORDS = re.compile(
+    "|".join(
+        [
+            r"legacy_import\b",
+            r"legacy_runs\.(door|importing|models)",
+            *(model._meta.db_table for model in TABLES.values()),
+            *(rf"\b{model.__name__}\b" for model in TABLES.values()),
+        ]
+    )
+)
+#: What may name the door: the door, what it lets in, and the migration that hung it.
+AT_THE_DOOR = {
+    "door.py",
+    "importing.py",
+    "migrations/0001_initial.py",
+}
+
+
+def sources(folder: str) -> list[Path]:
+    return [path for path in (ROOT / folder).rglob("*.py") if path.is_file()]
+
+
+def test_no_app_below_knows_history() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for app in APPS
+        for path in sources(app)
+        if (match := WORDS.search(path.read_text()))
+    ]
+
+    assert found == []
+
+
+def test_only_the_importer_opens_the_door() -> None:
+    app = ROOT / "legacy_runs"
+    openers = {
+        str(path.relative_to(app))
+        for path in sources("legacy_runs")
+        if re.search(r"runledger\.legacy_import|import importing\b|importing\(\)", path.read_text())
+    }
+
+    assert openers == AT_THE_DOOR
+
+
+def writes() -> list[tuple[str, int]]:
+    """How often this session has written to each of the three tables, as Postgres counts it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
+            " WHERE relname = ANY(%s) ORDER BY relname",
+            [[model._meta.db_table for model in TABLES.values()]],
+        )
+        found: list[tuple[str, int]] = cursor.fetchall()
+    return found
+
+
+@pytest.mark.django_db
+def test_every_way_to_a_run_leaves_history_alone(
+    schedule: BackupSchedule,  # noqa: F811
+    back_up: Callable[[BackupSchedule], OperationRun],  # noqa: F811
+    retry: Callable[[OperationRun], OperationRun],  # noqa: F811
+    graph: SandboxControl,  # noqa: F811
+    operator: User,
+) -> None:
+    tenant = schedule.tenant
+    a_row_of_every_kind(tenant)
+    before = writes()
+    assert [count > 0 for _, count in before] == [True] * 3, "the counter counts"
+
+    graph.fault(tenant.external_id, "forbid", kind="conditional_access")
+    manual = back_up(schedule)
+    graph.clear()
+    repeated = retry(manual)
+    assert schedule.next_run_at is not None
+    tick(schedule.next_run_at)
+    scheduled = executed(OperationRun.objects.get(type="backup_schedule.scheduled"))
+    synced = [
+        executed(inventory.start_sync(each, tenant, by=operator).run)
+        for each in (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
+    ]
+
+    assert manual.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    for run in (repeated, scheduled, *synced):
+        assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert writes() == before
