@@ -30,6 +30,7 @@ test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
 bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in one run
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.dispatch
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.prune
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.importing
 
 # The checks import the settings, which want addresses; nothing here connects to them.
 lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
