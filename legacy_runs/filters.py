@@ -9,11 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from legacy_runs.models import TABLES
+from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, Workspace
 
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
+_OF_RUNS: dict[str, str] = {
+    str(value): str(label)
+    for value, label in (*RunStatus.choices, *RunOutcome.choices)
+    if value not in (RunStatus.COMPLETED, RunOutcome.PENDING)
+}
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -53,10 +61,11 @@ class HistoryFilters:
 
     @property
     def statuses(self) -> dict[str, str]:
-        """The statuses of the older system, with their labels."""
-        return {
+        """The statuses of the older system and, where there are runs, how those stand or ended."""
+        older = {
             status: label for model in TABLES.values() for status, label in model.STATUSES.items()
         }
+        return older | (_OF_RUNS if self.is_timeline else {})
 
     @property
     def tenants(self) -> list[Tenant]:
@@ -72,7 +81,7 @@ class HistoryFilters:
         if self.kind:
             rows = rows.filter(kind=self.kind)
         if self.status:
-            rows = rows.filter(status=self.status)
+            rows = rows.filter(Q(status=self.status) | Q(outcome=self.status))
         if self.tenant:
             rows = rows.filter(tenant=self.tenant)
         if self.since:

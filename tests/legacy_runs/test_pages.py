@@ -235,6 +235,17 @@ def test_runs_and_history_stand_in_one_list_and_none_twice(tenant: Tenant, page:
     assert shown(page, timeline(tenant), kind="run") == [run.get_absolute_url()]
 
 
+def test_one_status_finds_runs_and_history(tenant: Tenant, page: Client) -> None:
+    run = OperationRunFactory(tenant=tenant, failed=True)
+    OperationRunFactory(tenant=tenant, succeeded=True)
+    row = a_row(tenant, status="failed")
+    a_row(tenant, status="success")
+
+    expected = [run.get_absolute_url(), row.get_absolute_url()]
+    assert shown(page, timeline(tenant), status="failed") == expected
+    assert len(shown(page, timeline(tenant), status="completed")) == 4, "no such choice"
+
+
 def test_a_row_whose_run_was_removed_comes_back_into_the_timeline(
     tenant: Tenant, page: Client
 ) -> None:
