@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from celery import Celery
-from celery.signals import beat_init, task_prerun
+from celery.signals import beat_init, task_prerun, worker_init
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
@@ -17,6 +17,7 @@ app.autodiscover_tasks()
 
 #: Retention runs once a day; this is how soon after its turn, or after an outage, it starts.
 PRUNE_TICK_SECONDS = 900
+INTEGRITY_TICK_SECONDS = 3600
 
 
 def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
@@ -25,6 +26,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
+        "check the ledger": ("operations.tasks.check_ledger", INTEGRITY_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
     }
     return {
@@ -38,6 +40,14 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
     from django.conf import settings
 
     sender.conf.beat_schedule = beat_schedule(settings.TICK_SECONDS)
+
+
+@worker_init.connect
+@beat_init.connect
+def _look_before_the_start(**_: object) -> None:
+    from operations.startup import refuse_to_start
+
+    refuse_to_start()
 
 
 @beat_init.connect

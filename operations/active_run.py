@@ -56,6 +56,8 @@ class ActiveRun:
         self._total = 0
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
+        #: When, by this process' monotonic clock, a renewal of the lease that arrived was sent.
+        self.renewed_at = time.monotonic()
 
     @property
     def id(self) -> int:
@@ -173,6 +175,10 @@ class ActiveRun:
         """Make the next checkpoint raise `reason`; safe to call from another thread."""
         self._stop = reason
 
+    def renewed(self, asked_at: float) -> None:
+        """Note that the lease was renewed at the earliest at this moment."""
+        self.renewed_at = max(self.renewed_at, asked_at)
+
     def flush(self) -> None:
         """Write all that is buffered.
 
@@ -188,9 +194,10 @@ class ActiveRun:
         )
         self._increments, self._meta = {}, {}
         self._items, self._failures, self._events = [], [], []
-        self._last_flush = time.monotonic()
+        self._last_flush = asked_at = time.monotonic()
         if self._service.record_progress(self.id, progress):
             self.stop(CancelRequested())
+        self.renewed(asked_at)
 
     def _item(self, item: ItemResult) -> None:
         self._once(item.key)

@@ -9,4 +9,4 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         from operations import checks, prune  # noqa: F401
 
-        autodiscover_modules("reasons", "handlers", "links", "overview")
+        autodiscover_modules("reasons", "handlers", "links", "overview", "integrity")

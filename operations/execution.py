@@ -12,8 +12,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.catalog import OperationCatalog
+from operations.conflicts import is_conflict
 from operations.handlers import handler_for
-from operations.heartbeat import Heartbeat
+from operations.heartbeat import HardStop, Heartbeat
 from operations.models import OperationRun
 from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
@@ -31,10 +32,11 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def execute(run_id: object) -> bool:
+def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     """Run one operation; False where there was nothing to claim.
 
     A message that comes twice, late, for a run that does not exist or for no run does nothing.
+    `hard_stop` ends the process of work that hangs when its lease cannot be renewed.
     """
     service = OperationRunService()
     run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
@@ -42,14 +44,16 @@ def execute(run_id: object) -> bool:
         log.info("run %r: nothing to claim", run_id)
         return False
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
-        _execute_claimed(run, service)
+        _execute_claimed(run, service, hard_stop)
     return True
 
 
-def _execute_claimed(run: OperationRun, service: OperationRunService) -> None:
+def _execute_claimed(
+    run: OperationRun, service: OperationRunService, hard_stop: HardStop | None
+) -> None:
     active = ActiveRun(run, service)
     try:
-        with Heartbeat(active):
+        with Heartbeat(active, hard_stop=hard_stop):
             ending, error = _call_handler(active)
         ended = service.complete(run.pk, ending=ending, error=error)
         log.info("run %s ended: %s", run.pk, ended.outcome)
@@ -79,7 +83,9 @@ def _call_handler(active: ActiveRun) -> Ended:
         return Ending.ERROR, _took_too_long(active.run)
     except (SystemExit, KeyboardInterrupt):
         return Ending.ERROR, SafeError(WORKER_SHUTDOWN)
-    except Exception:
+    except Exception as error:
+        if is_conflict(error):
+            return Ending.ERROR, SafeError("database_conflict")
         # The traceback goes to the log under a reference; the row gets the reference alone.
         reference = uuid.uuid4().hex[:12]
         log.exception("run %s: unexpected error, reference %s", active.id, reference)

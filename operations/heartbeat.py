@@ -1,10 +1,15 @@
-"""The lease of a running run, renewed by a thread with a database connection of its own."""
+"""The lease of a running run: renewed by one thread, and given up in time by another.
+
+Two threads, because the one that renews may hang in a database that does not answer.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from django.conf import settings
@@ -15,24 +20,40 @@ from operations.services import OperationRunService, RunNoLongerActive
 
 log = logging.getLogger(__name__)
 
-#: A worker gives up this long before others may think it dead.
+#: The work is told to stop this long before others may think the worker dead, …
 SAFETY_SECONDS = 5.0
+#: … and where it does not listen, because a call hangs, its process ends this long before.
+HARD_SAFETY_SECONDS = 2.0
+LEASE_LOST_EXIT = 75
+
+HardStop = Callable[[], None]
+
+
+def end_process() -> None:
+    """End this process at once. Its run is `running` until the reconciler finds it lost."""
+    log.error("the lease could not be renewed and the work did not stop; this process ends")
+    os._exit(LEASE_LOST_EXIT)
 
 
 class Heartbeat:
     """While the block runs, the lease is renewed; when that fails for too long, the work is told.
 
-    A short run never needs it: the connection is opened at the first beat.
+    Work that has not stopped `HARD_SAFETY_SECONDS` before its lease ends meets `hard_stop`. A short
+    run never needs any of this: the connection is opened at the first beat.
     """
 
-    def __init__(self, active: ActiveRun) -> None:
+    def __init__(self, active: ActiveRun, *, hard_stop: HardStop | None = None) -> None:
         self._active = active
+        self._hard_stop = hard_stop
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat_until_over, name="heartbeat", daemon=True)
-        self._renewed = time.monotonic()
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in ((self._renew, "heartbeat"), (self._guard, "lease guard"))
+        ]
 
     def __enter__(self) -> Heartbeat:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -43,7 +64,7 @@ class Heartbeat:
     ) -> None:
         self._over.set()
 
-    def _beat_until_over(self) -> None:
+    def _renew(self) -> None:
         try:
             while not self._over.wait(settings.RUN_HEARTBEAT_SECONDS):
                 if not self._beat():
@@ -63,13 +84,25 @@ class Heartbeat:
         except Error as error:
             log.warning("run %s: heartbeat failed: %s", self._active.id, type(error).__name__)
             connection.close()
-            return self._still_within_lease()
-        self._renewed = asked_at
+            return True
+        self._active.renewed(asked_at)
         return True
 
-    def _still_within_lease(self) -> bool:
-        silent = time.monotonic() - self._renewed
-        if silent + settings.RUN_HEARTBEAT_SECONDS < settings.RUN_LEASE_SECONDS - SAFETY_SECONDS:
-            return True
+    def _guard(self) -> None:
+        if self._let_pass(SAFETY_SECONDS):
+            return
         self._active.stop(LeaseLost())
-        return False
+        if self._hard_stop and not self._let_pass(HARD_SAFETY_SECONDS):
+            self._hard_stop()
+
+    def _let_pass(self, safety: float) -> bool:
+        """Wait for the end of the block; False when the lease has only `safety` seconds left."""
+        while (left := self._left() - safety) > 0:
+            if self._over.wait(left):
+                return True
+        return self._over.is_set()
+
+    def _left(self) -> float:
+        """Seconds until others may think this worker dead, by when it last proved that it lives."""
+        silent = time.monotonic() - self._active.renewed_at
+        return float(settings.RUN_LEASE_SECONDS) - silent

@@ -387,3 +387,33 @@ class OperationRunTombstone(models.Model):
     def told(self) -> Counts:
         """The counts of the run as numbers."""
         return Counts.of(self.counts)
+
+
+class InvariantResult(models.Model):
+    """What the last check of the ledger found about one invariant (`operations/integrity.py`)."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    checked_at = models.DateTimeField()
+    #: How many break it, up to a cap; the first of them by id.
+    count = models.PositiveIntegerField(default=0)
+    offenders = models.JSONField(default=list)
+    #: Why it could not be checked.
+    error = models.CharField(max_length=300, default="", blank=True)
+
+    class Meta:
+        db_table = "operation_invariants"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.told}"
+
+    @property
+    def is_kept(self) -> bool:
+        return not self.count and not self.error
+
+    @property
+    def told(self) -> str:
+        """The result in words."""
+        if self.error:
+            return self.error
+        return f"broken {self.count:,} times" if self.count else "kept"

@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedLongEnough
@@ -36,6 +37,7 @@ MAX_BACKOFF_SECONDS = 600
 
 Wakeup = tuple[int, str]
 
+SILENT = "it did not answer in time"
 #: Not reachable, not answering, or full: the relay tries again.
 REFUSALS = (OperationalError, OSError)
 
@@ -50,15 +52,24 @@ class Publisher:
         self._waiting: SimpleQueue[tuple[Sequence[Wakeup], Future[None]]] = SimpleQueue()
         self._thread = threading.Thread(target=self._send_for_ever, name="publisher", daemon=True)
         self._starting = threading.Lock()
+        self._sending_since: float | None = None
 
-    def publish(self, wakeups: Sequence[Wakeup], *, wait: float) -> bool:
-        """Send (run id, type) pairs; whether the broker took them all within `wait` seconds."""
+    def publish(self, wakeups: Sequence[Wakeup], *, wait: float) -> str:
+        """Send (run id, type) pairs; why the broker has not taken them all, "" if it has.
+
+        Nobody waits longer than `wait` seconds, and nobody at all behind a message with which the
+        broker has been silent for that long already.
+        """
         self._ensure_started()
         if self._waiting.qsize() >= MAX_WAITING:
-            return False
+            return SILENT
         future: Future[None] = Future()
         self._waiting.put((wakeups, future))
-        return _succeeded(future, wait)
+        return _refusal(future, 0 if self._hangs(wait) else wait)
+
+    def _hangs(self, wait: float) -> bool:
+        since = self._sending_since
+        return since is not None and time.monotonic() - since > wait
 
     def _ensure_started(self) -> None:
         with self._starting:
@@ -68,23 +79,33 @@ class Publisher:
     def _send_for_ever(self) -> None:
         while True:
             wakeups, future = self._waiting.get()
+            self._sending_since = time.monotonic()
             try:
                 send_all(wakeups)
             except BaseException as error:  # noqa: BLE001 - it is the waiting caller's
                 future.set_exception(error)
             else:
                 future.set_result(None)
+            self._sending_since = None
 
 
-def _succeeded(future: Future[None], wait: float) -> bool:
+def _refusal(future: Future[None], wait: float) -> str:
     try:
         future.result(timeout=wait)
     except WaitedLongEnough:
-        return False
+        return SILENT
     except REFUSALS as error:
-        log.warning("the broker refused a message: %s", type(error).__name__)
-        return False
-    return True
+        return why_refused(error)
+    return ""
+
+
+def why_refused(error: Exception) -> str:
+    """A refusal of the broker in words of ours; what its client said goes to the log."""
+    log.warning("the broker refused a message: %s", type(error).__name__)
+    if "OOM" in str(error) or "maxmemory" in str(error):
+        return "its memory is full"
+    timed_out = isinstance(error, TimeoutError) or "imeout" in str(error) + type(error).__name__
+    return SILENT if timed_out else "it cannot be reached"
 
 
 def send_all(wakeups: Iterable[Wakeup]) -> None:
@@ -132,13 +153,13 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
     """Hand runs to the broker and note on each how that went; False: the relay will try again."""
     warm_up()
     wait = settings.PUBLISH_WAIT_SECONDS + len(wakeups) * SECONDS_PER_MESSAGE
-    taken = _publisher.publish(wakeups, wait=wait)
+    refusal = _publisher.publish(wakeups, wait=wait)
     run_ids = [run_id for run_id, _ in wakeups]
-    if taken:
-        _mark_published(run_ids)
+    if refusal:
+        _note_refused(run_ids, refusal)
     else:
-        _note_refused(run_ids)
-    return taken
+        _mark_published(run_ids)
+    return not refusal
 
 
 def _mark_published(run_ids: list[int]) -> None:
@@ -150,11 +171,12 @@ def _mark_published(run_ids: list[int]) -> None:
         )
 
 
-def _note_refused(run_ids: list[int]) -> None:
+def _note_refused(run_ids: list[int], why: str) -> None:
     refused = Event(
         "publish_refused",
-        "The broker has not taken the message. The run is safe and will be sent again.",
+        f"The broker has not taken the message: {why}. The run is safe and will be sent again.",
         EventLevel.WARNING,
+        data={"why": why},
     )
     append_events((run_id, refused) for run_id in run_ids)
 
@@ -186,19 +208,19 @@ def relay_once(limit: int = 500) -> int:
         due: list[Wakeup] = cursor.fetchall()
     known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
     for sent, wakeup in enumerate(known):
-        if not _resend(wakeup):
+        if refusal := _resend(wakeup):
             # Each of the others would wait for the same broker as long as this one did.
-            _note_refused([run_id for run_id, _ in known[sent:]])
+            _note_refused([run_id for run_id, _ in known[sent:]], refusal)
             return sent
     return len(known)
 
 
-def _resend(wakeup: Wakeup) -> bool:
+def _resend(wakeup: Wakeup) -> str:
+    """Send once more; why the broker has not taken it, "" if it has."""
     try:
         send_all([wakeup])
     except REFUSALS as error:
-        log.warning("the broker refused a message: %s", type(error).__name__)
-        return False
+        return why_refused(error)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %s",
@@ -206,4 +228,4 @@ def _resend(wakeup: Wakeup) -> bool:
         )
     resent = Event("published_again", "No worker had taken the run; its message was sent again.")
     append_events([(wakeup[0], resent)])
-    return True
+    return ""

@@ -146,6 +146,12 @@ register_reasons(
         "Look at the items to see what was done.",
     ),
     Reason(
+        "database_conflict",
+        "Database conflict",
+        "Postgres undid a report for the sake of another transaction, again and again.",
+        "Retry; if it happens again, look for long transactions in pg_stat_activity.",
+    ),
+    Reason(
         "lease_lost",
         "Worker lost contact",
         "The worker could not renew its lease and stopped.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from operations import execution, liveness, prune, publishing, reconciler
+from operations import execution, integrity, liveness, prune, publishing, reconciler
+from operations.heartbeat import end_process
 
 
 @shared_task(acks_late=True, ignore_result=True)
 def execute_operation_run(run_id: int) -> None:
     """Run one operation; a message delivered twice runs it once."""
-    execution.execute(run_id)
+    execution.execute(run_id, hard_stop=end_process)
 
 
 @shared_task(ignore_result=True)
@@ -25,6 +26,12 @@ def relay_queued_runs() -> None:
 def reconcile_runs() -> None:
     """End the runs that died."""
     reconciler.reconcile()
+
+
+@shared_task(ignore_result=True)
+def check_ledger() -> None:
+    """Ask the database whether the invariants hold."""
+    integrity.check_ledger()
 
 
 @shared_task(ignore_result=True)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from operations.views import actions, bulk, detail, listing, overview, retention
+from operations.views import actions, bulk, detail, integrity, listing, overview, retention
 
 urlpatterns = [
     path("runs/", listing.run_list_all, name="run_list_all"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("runs/<int:run_id>/cancel/", actions.run_cancel, name="run_cancel"),
     path("runs/<int:run_id>/retry/", actions.run_retry, name="run_retry"),
     path("runs/<int:run_id>/acknowledge/", actions.run_acknowledge, name="run_acknowledge"),
+    path("integrity/", integrity.ledger_integrity, name="ledger_integrity"),
+    path("integrity/check/", integrity.ledger_check, name="ledger_check"),
     path("w/<slug:slug>/", overview.overview, name="overview"),
     path("w/<slug:slug>/runs/", listing.run_list, name="run_list"),
     path("w/<slug:slug>/runs/export.csv", listing.run_export, name="run_export"),

@@ -28,10 +28,11 @@ class Waiting:
     next_publish_at: dt.datetime | None
     attempts: int
     start_deadline: dt.timedelta | None
+    refusal: str = ""
 
 
 def waiting_facts(run: OperationRun) -> Waiting:
-    """The facts of a queued run; one query."""
+    """The facts of a queued run; two queries."""
     entry = run.catalog
     return Waiting(
         queue=entry.queue.value if entry else "unknown",
@@ -40,6 +41,7 @@ def waiting_facts(run: OperationRun) -> Waiting:
         next_publish_at=run.next_publish_at,
         attempts=run.publish_attempts,
         start_deadline=entry.start_deadline if entry else None,
+        refusal=_refusal(run) if run.published_at is None else "",
     )
 
 
@@ -64,11 +66,19 @@ def _since(age: dt.timedelta) -> str:
 
 def _not_handed_over(facts: Waiting, now: dt.datetime) -> str:
     text = "It is recorded, but the queue has not taken it yet"
+    if facts.refusal:
+        text += f": {facts.refusal}"
     if facts.attempts:
         text += f" ({facts.attempts} {'try' if facts.attempts == 1 else 'tries'} so far)"
     if facts.next_publish_at and facts.next_publish_at - now >= A_WHILE:
         text += f"; the next try is {ago((now - facts.next_publish_at).total_seconds())}"
     return f"{text}."
+
+
+def _refusal(run: OperationRun) -> str:
+    """What the broker's last refusal was."""
+    refused = run.events.filter(kind="publish_refused").order_by("-sequence").first()
+    return str(refused.data.get("why", "")) if refused else ""
 
 
 def _ahead_text(ahead: int) -> str:

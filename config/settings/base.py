@@ -177,6 +177,10 @@ RUN_HEARTBEAT_SECONDS = env.int("RUN_HEARTBEAT_SECONDS", default=15)
 RUN_CANCEL_SECONDS = env.int("RUN_CANCEL_SECONDS", default=600)
 # How long a queued run waits for its first message before the relay sends another.
 RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
+# Whether to refuse a database role that could disable the guards, and the role that cannot.
+REQUIRE_APP_ROLE = False
+APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
+APP_DATABASE_PASSWORD = env.str("APP_DATABASE_PASSWORD", default="")
 # A request waits at most this long to learn whether the broker took the message.
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=0.2)
 

@@ -10,6 +10,8 @@ CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 DATABASES = {"default": database()}
 CELERY_BROKER_URL = env.str("REDIS_URL")
 
+REQUIRE_APP_ROLE = env.bool("REQUIRE_APP_ROLE", default=True)
+
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 60 * 60)

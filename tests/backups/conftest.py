@@ -44,7 +44,7 @@ def stand_in() -> Iterator[SandboxProcess]:
 @pytest.fixture(autouse=True)
 def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """A heartbeat has a connection of its own, which could not see the run."""
-    monkeypatch.setattr(execution, "Heartbeat", nullcontext)
+    monkeypatch.setattr(execution, "Heartbeat", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ def test_every_variable_is_read_by_the_settings(name: str) -> None:
 
 
 def test_no_secret_stands_in_the_file_and_a_missing_one_is_an_error() -> None:
-    for name in ("SECRET_KEY", "CREDENTIAL_KEYS", "POSTGRES_PASSWORD", "REDIS_PASSWORD"):
+    secrets = ("POSTGRES_PASSWORD", "APP_DATABASE_PASSWORD", "REDIS_PASSWORD")
+    for name in ("SECRET_KEY", "CREDENTIAL_KEYS", *secrets):
         used = [
             value
             for service in SERVICES.values()

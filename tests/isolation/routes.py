@@ -20,12 +20,16 @@ OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
 
 @dataclass(frozen=True)
 class Route:
-    """`post`: it changes something. `ids`: the names of the ids in its address."""
+    """`post`: it changes something. `ids`: the names of the ids in its address.
+
+    `staff`: for staff alone, whatever their workspaces.
+    """
 
     name: str
     needs: Capability | None = Capability.VIEW
     post: bool = False
     ids: tuple[str, ...] = ()
+    staff: bool = False
 
     @property
     def answers(self) -> int:
@@ -59,6 +63,8 @@ ROUTES = [
     of_workspace("run_cancel_many", needs=Capability.CANCEL_OWN_RUN, post=True),
     of_workspace("run_retry_many", needs=Capability.RETRY_RUN, post=True),
     of_workspace("run_acknowledge_many", needs=Capability.ACKNOWLEDGE_RUN, post=True),
+    Route("ledger_integrity", staff=True),
+    Route("ledger_check", staff=True, post=True),
     of_workspace("retention_policy"),
     of_workspace("retention_prune", needs=Capability.PRUNE_RUNS, post=True),
     of_workspace("overview"),

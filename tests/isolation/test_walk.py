@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenancy.capabilities import ROLE_CAPABILITIES, Capability, Role
+from tenancy.models import User
 from tests.isolation.conftest import MISSING, SignIn, World
 from tests.isolation.routes import OPEN, ROUTES, Route, named_routes
 
@@ -25,12 +26,19 @@ def expected(route: Route, person: str) -> int:
     """What the table promises for one's own workspace."""
     if person in ("anonymous", "inactive"):
         return HTTPStatus.FOUND
+    if route.staff:
+        return route.answers if person == "staff" else HTTPStatus.FORBIDDEN
     if route.needs is None:
         return route.answers
     if person in ("staff", "stranger"):
         return HTTPStatus.NOT_FOUND
     allowed = route.needs in ROLE_CAPABILITIES[person]
     return route.answers if allowed else HTTPStatus.FORBIDDEN
+
+
+def may(world: World, route: Route) -> User | None:
+    """Somebody who may do it."""
+    return world.people["staff" if route.staff else Role.OWNER]
 
 
 def ask(client: Client, route: Route, url: str) -> Any:
@@ -82,7 +90,7 @@ def test_a_foreign_thing_is_not_found_through_ones_own_workspace(
 
 @BY_NAME
 def test_looking_changes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
-    client = sign_in(world.people[Role.OWNER])
+    client = sign_in(may(world, route))
 
     with CaptureQueriesContext(connection) as captured:
         response = client.get(world.url(route, world.own))
@@ -160,7 +168,7 @@ HOSTILE_VALUES = [
 def test_a_nonsense_parameter_is_refused_kindly_or_left_aside(
     world: World, sign_in: SignIn, route: Route, value: str
 ) -> None:
-    client = sign_in(world.people[Role.OWNER])
+    client = sign_in(may(world, route))
     client.raise_request_exception = False
     address = world.url(route, world.own)
     text = value.encode("utf-8", "surrogatepass").decode("latin-1")

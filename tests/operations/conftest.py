@@ -60,6 +60,11 @@ class Broker:
         with self._server.client() as client:
             client.config_set("maxmemory", "1")
 
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the running server."""
+        with self._server.client() as client:
+            client.config_set(name, value)
+
     def stop(self) -> None:
         self.thaw()
         self._server.stop()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from operations import execution, heartbeat
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
@@ -18,6 +21,7 @@ from operations.reasons import SafeError
 from operations.services import OperationRunService
 from operations.states import Ending, RunOutcome
 from tenancy.models import Tenant, User
+from tests.integration.stack import ROOT, database_url
 from tests.operations.factories import a_queued_run, a_running_run, told
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] |
 
 def wait_until_the_threads_are_gone() -> None:
     for thread in threading.enumerate():
-        if thread.name == "heartbeat":
+        if thread.name in ("heartbeat", "lease guard"):
             thread.join(timeout=5)
             assert not thread.is_alive()
 
@@ -201,3 +205,140 @@ def test_a_silent_handler_is_cancelled_end_to_end(
     assert run.outcome == RunOutcome.CANCELLED
     assert (run.counts.total, run.counts.processed) == (100, 1)
     assert told(run) == ["created", "started", "cancel_requested", "ended"]
+
+
+# --- a worker that cannot be reached by its own threads ---------------------------------------------
+
+
+def test_a_hanging_database_does_not_keep_the_lease_alive(
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The renewal waits for a lock for ever: no error ever comes, and the work is told all the same."""
+    settings.RUN_LEASE_SECONDS = 1.0
+    monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.5)
+    held = threading.Event()
+    done = threading.Event()
+
+    def hold_the_row() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT FROM operation_runs WHERE id = %s FOR UPDATE", [active.id])
+            held.set()
+            done.wait(10)
+        connection.close()
+
+    holder = threading.Thread(target=hold_the_row)
+    holder.start()
+    held.wait(5)
+    try:
+        with Heartbeat(active):
+            assert stopped_by(active, within=3) is LeaseLost
+    finally:
+        done.set()
+        holder.join()
+
+
+def test_work_that_does_not_listen_meets_the_hard_stop_before_its_lease_ends(
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
+) -> None:
+    settings.RUN_LEASE_SECONDS = 1.0
+    monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.6)
+    monkeypatch.setattr(heartbeat, "HARD_SAFETY_SECONDS", 0.3)
+    stopped_at: list[float] = []
+    started = time.monotonic()
+
+    with Heartbeat(active, hard_stop=lambda: stopped_at.append(time.monotonic() - started)):
+        time.sleep(1.2)
+
+    assert len(stopped_at) == 1
+    assert 0.5 < stopped_at[0] < 1.0
+
+
+def test_work_that_ends_in_time_meets_no_hard_stop(
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
+) -> None:
+    settings.RUN_LEASE_SECONDS = 0.6
+    monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.4)
+    monkeypatch.setattr(heartbeat, "HARD_SAFETY_SECONDS", 0.1)
+    stopped: list[bool] = []
+
+    with Heartbeat(active, hard_stop=lambda: stopped.append(True)):
+        assert stopped_by(active) is LeaseLost
+    wait_until_the_threads_are_gone()
+    time.sleep(0.5)
+
+    assert stopped == []
+
+
+def test_a_worker_that_reports_needs_no_heartbeat(
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
+) -> None:
+    """Each report renews the lease; only the thread's own way to the database is cut."""
+    settings.RUN_LEASE_SECONDS = 0.6
+    monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.2)
+
+    with Heartbeat(active):
+        for _ in range(12):
+            active.flush()
+            time.sleep(0.1)
+        active.checkpoint()
+
+
+FROZEN = """
+import os, sys, time
+import django; django.setup()
+from operations import execution, handlers, heartbeat
+from operations.types import OperationRunType as T
+
+def hang(active):
+    active.succeeded("first")
+    active.flush()
+    print("working", flush=True)
+    time.sleep(600)
+
+handlers._HANDLERS[T.BACKUP_SCHEDULE_RUN_NOW] = hang
+execution.execute(int(sys.argv[1]), hard_stop=heartbeat.end_process)
+"""
+
+
+def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dead(
+    tenant: Tenant,
+) -> None:
+    """A real process; its connections are cut and no new ones are let in, while its work hangs."""
+    run = a_queued_run(tenant)
+    environment = os.environ | {
+        "DATABASE_URL": database_url(),
+        "RUN_LEASE_SECONDS": "8",
+        "RUN_HEARTBEAT_SECONDS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", FROZEN, str(run.pk)],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline() == "working\n"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER DATABASE %s ALLOW_CONNECTIONS false" % connection.settings_dict["NAME"]
+        )
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database() AND backend_type = 'client backend'"
+        )
+    try:
+        code = process.wait(timeout=30)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT status, clock_timestamp() - heartbeat_at < interval '8 seconds'"
+                " FROM operation_runs WHERE id = %s",
+                [run.pk],
+            )
+            found = cursor.fetchone()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER DATABASE %s ALLOW_CONNECTIONS true" % connection.settings_dict["NAME"]
+            )
+        process.kill()
+
+    assert code == heartbeat.LEASE_LOST_EXIT
+    assert found == ("running", True), "it ended itself while its lease still held"

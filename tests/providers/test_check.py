@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "Heartbeat", nullcontext)
+    monkeypatch.setattr(execution, "Heartbeat", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture

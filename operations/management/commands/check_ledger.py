@@ -1,0 +1,47 @@
+"""`manage.py check_ledger`: do the invariants of the ledger hold? For people and for cron."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+
+from operations.integrity import check_ledger, invariants
+from operations.models import InvariantResult
+
+BROKEN, UNKNOWN = 1, 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks the database whether the invariants of the ledger hold. Ends with 0 if they do, with "
+        "1 if one is broken, with 2 if one could not be checked."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--quiet", action="store_true", help="say only what is wrong")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            results = check_ledger()
+        except Error as error:
+            text = f"The ledger cannot be checked: {type(error).__name__}."
+            raise CommandError(text, returncode=UNKNOWN) from None
+        promises = {invariant.name: invariant.promise for invariant in invariants()}
+        for result in results:
+            if not (options["quiet"] and result.is_kept):
+                self.stdout.write(_line(result, promises[result.name]))
+        if any(result.count for result in results):
+            sys.exit(BROKEN)
+        if any(result.error for result in results):
+            sys.exit(UNKNOWN)
+
+
+def _line(result: InvariantResult, promise: str) -> str:
+    if result.is_kept:
+        return f"ok      {promise}"
+    ids = ", ".join(str(offender) for offender in result.offenders)
+    state = "unknown" if result.error else "BROKEN "
+    return f"{state} {promise} {result.told}{f': {ids}' if ids else ''}"

@@ -1,0 +1,163 @@
+"""What Postgres undoes for another's sake is done again; and if that goes on, it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected, SerializationFailure
+
+from operations import conflicts, execution
+from operations.active_run import ActiveRun
+from operations.conflicts import again_after_conflict, is_conflict
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from operations.states import RunOutcome
+from tenancy.models import Tenant
+from tests.operations.factories import a_queued_run, a_running_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conflicts, "PAUSES", (0.01, 0.01, 0.01))
+
+
+def lost_to(kind: type[Exception]) -> OperationalError:
+    error = OperationalError("undone")
+    error.__cause__ = kind("undone")
+    return error
+
+
+@pytest.mark.parametrize("kind", [DeadlockDetected, SerializationFailure])
+@pytest.mark.parametrize(("fails", "calls"), [(0, 1), (1, 2), (3, 4)])
+def test_a_conflict_is_tried_again_three_times(
+    kind: type[Exception], fails: int, calls: int
+) -> None:
+    made: list[int] = []
+
+    @again_after_conflict
+    def write() -> str:
+        made.append(1)
+        if len(made) <= fails:
+            raise lost_to(kind)
+        return "written"
+
+    assert write() == "written"
+    assert len(made) == calls
+
+
+def test_after_three_times_the_conflict_is_the_callers() -> None:
+    made: list[int] = []
+
+    @again_after_conflict
+    def write() -> None:
+        made.append(1)
+        raise lost_to(DeadlockDetected)
+
+    with pytest.raises(OperationalError) as caught:
+        write()
+
+    assert is_conflict(caught.value)
+    assert len(made) == 4
+
+
+def test_another_error_is_not_tried_again() -> None:
+    made: list[int] = []
+
+    @again_after_conflict
+    def write() -> None:
+        made.append(1)
+        raise OperationalError("the server has gone away")
+
+    with pytest.raises(OperationalError):
+        write()
+    assert len(made) == 1
+
+
+def test_inside_a_transaction_nothing_is_tried_again() -> None:
+    made: list[int] = []
+
+    @again_after_conflict
+    def write() -> None:
+        made.append(1)
+        raise lost_to(DeadlockDetected)
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        write()
+    assert len(made) == 1
+
+
+def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    """Two sessions take two rows in opposite order; Postgres ends one of them, twice over."""
+    first, second = a_running_run(tenant, 1), a_running_run(tenant, 2)
+    stop = threading.Event()
+    ended: list[str] = []
+
+    def cross() -> None:
+        while not stop.is_set():
+            try:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    for run in (second, first):
+                        cursor.execute(
+                            "UPDATE operation_runs SET updated_at = now() WHERE id = %s", [run.pk]
+                        )
+                        cursor.execute("SELECT pg_sleep(0.02)")
+            except OperationalError as error:
+                ended.append(type(error.__cause__).__name__)
+        connection.close()
+
+    @again_after_conflict
+    @transaction.atomic
+    def report() -> None:
+        service.increment_summary_counts(first.pk, processed=1, succeeded=1)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.02)")
+        service.increment_summary_counts(second.pk, processed=1, succeeded=1)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '10ms'")
+    crossing = threading.Thread(target=cross)
+    crossing.start()
+    met = 0
+    try:
+        for _ in range(10):
+            before = _deadlocks()
+            report()
+            met += _deadlocks() - before
+    finally:
+        stop.set()
+        crossing.join()
+
+    counts = [OperationRun.objects.get(pk=run.pk).counts.succeeded for run in (first, second)]
+    assert counts == [10, 10], "nothing lost, nothing twice"
+    assert met + len(ended) > 0, "no deadlock came about, so nothing was shown"
+
+
+def _deadlocks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        found: int = cursor.fetchone()[0]
+    return found
+
+
+def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
+    tenant: Tenant, handled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        raise lost_to(DeadlockDetected)
+
+    handled(backup)
+    run = a_queued_run(tenant)
+
+    execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.FAILED
+    assert [cause["code"] for cause in run.failures] == ["database_conflict"]
+    assert "undone" not in str(run.failure_summary)

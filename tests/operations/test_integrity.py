@@ -1,0 +1,279 @@
+"""The check of the ledger goes red for whatever is broken, and only for that."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from backups import tick
+from operations import integrity
+from operations.integrity import Invariant, check_ledger, invariants, register_invariant
+from operations.models import InvariantResult, OperationRun
+from operations.services import OperationRunService
+from tenancy.models import Tenant, User
+from tests.backups.factories import BackupScheduleFactory
+from tests.factories import UserFactory
+from tests.operations.factories import a_queued_run, a_running_run
+
+pytestmark = pytest.mark.django_db
+
+NAMES = [invariant.name for invariant in invariants()]
+
+
+def broken() -> dict[str, int]:
+    """The invariants that the check finds broken, and how many break each."""
+    return {result.name: result.count for result in check_ledger() if not result.is_kept}
+
+
+@pytest.fixture
+def unguarded(db: None) -> Iterator[Callable[..., None]]:
+    """Runs SQL as somebody who has switched the guards off."""
+
+    def run(statement: str, *values: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+
+    with transaction.atomic():
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+        run("SET LOCAL session_replication_role = replica")
+        yield run
+        run("SET LOCAL session_replication_role = DEFAULT")
+
+
+def a_whole_run(tenant: Tenant) -> OperationRun:
+    """A run that was dispatched, claimed, worked on and ended as it should."""
+    service = OperationRunService()
+    run = a_running_run(tenant)
+    service.increment_summary_counts(run.pk, total=2, processed=2, succeeded=2)
+    return service.complete(run.pk)
+
+
+def test_a_ledger_that_nobody_has_touched_is_whole(tenant: Tenant) -> None:
+    a_whole_run(tenant)
+    a_queued_run(tenant, 2)
+    a_running_run(tenant, 3)
+
+    assert broken() == {}
+    assert set(InvariantResult.objects.values_list("name", flat=True)) == set(NAMES)
+
+
+BREAKAGES = {
+    "one_active_per_identity": [
+        "DROP INDEX runs_one_active_per_tenant_identity",
+        (
+            "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status,"
+            " outcome, run_identity_hash, next_publish_at, created_at)"
+            " SELECT workspace_id, tenant_id, initiator_name, type, status, outcome,"
+            " run_identity_hash, next_publish_at, created_at FROM operation_runs"
+            " WHERE status = 'queued'"
+        ),
+        (
+            "INSERT INTO operation_run_events (run_id, sequence, kind, level, message)"
+            " SELECT max(id), 1, 'created', 'info', 'x' FROM operation_runs"
+        ),
+    ],
+    "ended_is_ended": [
+        "UPDATE operation_runs SET completed_at = NULL WHERE status = 'completed'",
+    ],
+    "counts_add_up": [
+        (
+            "UPDATE operation_runs SET summary_counts = summary_counts || '{\"failed\": 1}'"
+            " WHERE status = 'completed'"
+        ),
+    ],
+    "lease_is_kept": [
+        (
+            "UPDATE operation_runs SET heartbeat_at = now() - interval '10 minutes'"
+            " WHERE status = 'running'"
+        ),
+    ],
+    "nothing_runs_for_ever": [
+        "UPDATE operation_runs SET created_at = now() - interval '9 days' WHERE status = 'queued'",
+    ],
+    "queued_is_on_its_way": [
+        "UPDATE operation_runs SET next_publish_at = NULL WHERE status = 'queued'",
+    ],
+    "every_change_is_told": [
+        "DELETE FROM operation_run_events WHERE kind = 'ended'",
+    ],
+    "nothing_after_the_end": [
+        (
+            "INSERT INTO operation_run_items (run_id, key, label, outcome, reason_code, message,"
+            " request_id, link, at) SELECT id, 'late', '', 'succeeded', '', '', '', '',"
+            " completed_at + interval '1 second' FROM operation_runs WHERE status = 'completed'"
+        ),
+    ],
+    "attempts_are_capped": [
+        "UPDATE operation_runs SET initiator_name = 'Reconciler'",
+        (
+            "UPDATE operation_runs SET retry_of_id = (SELECT max(id) FROM operation_runs earlier"
+            " WHERE earlier.id < operation_runs.id)"
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_what_is_broken_by_hand_is_found(
+    name: str, tenant: Tenant, unguarded: Callable[..., None]
+) -> None:
+    a_whole_run(tenant)
+    a_queued_run(tenant, 2)
+    a_running_run(tenant, 3)
+    unguarded("SET CONSTRAINTS ALL IMMEDIATE")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(format('DROP CONSTRAINT %I', conname), ', ') FROM pg_constraint"
+            " WHERE conrelid = 'operation_runs'::regclass AND contype = 'c'"
+        )
+        (drops,) = cursor.fetchone()
+    unguarded(f"ALTER TABLE operation_runs {drops}")
+    assert broken() == {}
+
+    for statement in BREAKAGES[name]:
+        unguarded(statement)
+
+    assert list(broken()) == [name]
+
+
+def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..., None]) -> None:
+    schedule = BackupScheduleFactory(
+        tenant=tenant, due=tick.database_now().replace(second=0, microsecond=0)
+    )
+    tick.tick(schedule.next_run_at)
+    unguarded("DROP INDEX runs_slot_fires_once")
+    unguarded(
+        "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,"
+        " run_identity_hash, context, created_at, completed_at) SELECT workspace_id, tenant_id,"
+        " initiator_name, type, 'completed', 'cancelled', run_identity_hash, context, created_at,"
+        " now() FROM operation_runs"
+    )
+
+    assert "slot_fired_once" in broken()
+
+
+def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
+    """Somebody moves a schedule on without firing; another is never ticked at all."""
+    now = tick.database_now().replace(second=0, microsecond=0)
+    day = dt.timedelta(days=1)
+    kept = BackupScheduleFactory(tenant=tenant, name="Kept", cron="*/5 * * * *", due=now)
+    tick.tick(now + dt.timedelta(minutes=12))
+    moved = BackupScheduleFactory(tenant=tenant, name="Moved", cron="*/5 * * * *", due=now)
+    late = BackupScheduleFactory(tenant=tenant, name="Late", due=now - day)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE backup_schedules SET updated_at = now() - interval '1 hour'")
+        cursor.execute(
+            "UPDATE backup_schedules SET next_run_at = %s WHERE id = %s", [now + day, moved.pk]
+        )
+        cursor.execute("UPDATE backup_schedules SET updated_at = %s WHERE id = %s", [now, kept.pk])
+
+    assert broken() == {"every_slot_is_explained": 2}
+    found = InvariantResult.objects.get(name="every_slot_is_explained")
+    assert found.offenders == [moved.pk, late.pk]
+
+
+def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(integrity, "_INVARIANTS", dict(integrity._INVARIANTS))
+    monkeypatch.setattr(integrity, "SECONDS", 0.2)
+    register_invariant(Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"))
+    register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
+
+    told = {result.name: result.told for result in check_ledger()}
+
+    assert "longer than" in told["slow"]
+    assert "refused the question" in told["wrong"]
+    assert told["lease_is_kept"] == "kept"
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="registered already"):
+        register_invariant(invariants()[0])
+
+
+# --- the command and the page ------------------------------------------------------------------------
+
+
+def command(**options: Any) -> tuple[int, str]:
+    out = io.StringIO()
+    try:
+        call_command("check_ledger", stdout=out, **options)
+    except SystemExit as ended:
+        return int(ended.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_the_command_is_fit_for_cron(tenant: Tenant, unguarded: Callable[..., None]) -> None:
+    whole = command()
+    quiet = command(quiet=True)
+    run = a_queued_run(tenant)
+    unguarded("UPDATE operation_runs SET next_publish_at = NULL")
+
+    code, text = command(quiet=True)
+
+    assert whole[0] == 0
+    assert whole[1].count("ok ") == len(NAMES)
+    assert quiet == (0, "")
+    assert code == 1
+    assert text.startswith("BROKEN")
+    assert str(run.pk) in text
+
+
+def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "_INVARIANTS", {})
+    register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
+
+    assert command()[0] == 2
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    person: User = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_the_page_shows_every_promise_before_and_after_a_check(
+    staff: Client, tenant: Tenant, unguarded: Callable[..., None]
+) -> None:
+    before = staff.get(reverse("ledger_integrity")).content.decode()
+    run = a_queued_run(tenant)
+    unguarded("UPDATE operation_runs SET next_publish_at = NULL")
+
+    answer = staff.post(reverse("ledger_check"), follow=True)
+
+    text = answer.content.decode()
+    assert before.count("not checked yet") == len(NAMES)
+    assert "broken 1 times" in text
+    assert reverse("admin:operations_operationrun_change", args=[run.pk]) in text
+    assert text.count(">kept<") + text.count("</svg>kept") >= len(NAMES) - 1
+
+
+def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader: User) -> None:
+    address = reverse("ledger_integrity")
+    theirs = staff.get(address).content.decode()
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    others = client.get("/runs/").content.decode()
+
+    assert f'href="{address}"' in theirs
+    assert address not in others
+
+
+def test_beat_has_it_checked() -> None:
+    from config.celery import beat_schedule
+    from operations import tasks
+
+    assert "operations.tasks.check_ledger" in {
+        str(entry["task"]) for entry in beat_schedule(30).values()
+    }
+    tasks.check_ledger()
+    assert InvariantResult.objects.count() == len(NAMES)

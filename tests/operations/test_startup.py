@@ -1,0 +1,191 @@
+"""Nothing starts that would lose messages, or could switch the guards off."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from operations import startup
+from operations.startup import findings, refuse_to_start
+from tests.integration.stack import ROOT, database_url
+from tests.operations.conftest import Broker
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
+
+
+def told() -> dict[str, str]:
+    return {str(message.id): f"{message.msg} {message.hint}" for message in findings()}
+
+
+def test_a_sound_installation_starts(broker: Broker) -> None:
+    refuse_to_start()
+
+    assert told() == {}
+    call_command("check_start")
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])
+def test_a_broker_that_evicts_is_refused(broker: Broker, policy: str) -> None:
+    broker.configure("maxmemory-policy", policy)
+
+    with pytest.raises(SystemExit, match=f"is {policy}.*maxmemory-policy noeviction"):
+        refuse_to_start()
+    with pytest.raises(CommandError, match="would not start"):
+        call_command("check_start")
+
+
+def test_a_broker_that_is_not_there_yet_is_no_reason(broker: Broker) -> None:
+    broker.stop()
+    try:
+        refuse_to_start()
+        assert list(told()) == ["operations.W010"]
+    finally:
+        broker.start()
+
+
+def test_a_visibility_timeout_shorter_than_the_longest_operation_is_refused(
+    broker: Broker, settings: Settings
+) -> None:
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+
+    with pytest.raises(SystemExit, match=r"visibility timeout \(600 s\)"):
+        refuse_to_start()
+
+
+def test_a_role_that_owns_the_tables_is_refused_in_production(
+    broker: Broker, settings: Settings
+) -> None:
+    settings.REQUIRE_APP_ROLE = True
+
+    with pytest.raises(SystemExit, match=r"could disable the guards.*grant_app_role"):
+        refuse_to_start()
+
+
+# --- the role that may start ------------------------------------------------------------------------
+
+Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
+
+
+@pytest.fixture
+def app_role(settings: Settings) -> Iterator[str]:
+    """A role made by the command; the address of the database for it."""
+    name, password = f"app_{uuid.uuid4().hex[:8]}", "p'w $x"
+    settings.APP_DATABASE_ROLE, settings.APP_DATABASE_PASSWORD = name, password
+    call_command("grant_app_role")
+    owner = database_url()
+    head, tail = owner.split("@", 1)
+    yield f"{head.split('//')[0]}//{name}:{quote(password, safe='')}@{tail}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP OWNED BY {name}")
+        cursor.execute(f"DROP ROLE {name}")
+
+
+def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
+    forbidden = [
+        "SET session_replication_role = replica",
+        *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in GUARD_TABLES),
+        *(f"DROP TABLE {table}" for table in GUARD_TABLES),
+        *(f"TRUNCATE {table}" for table in GUARD_TABLES),
+        "DROP INDEX runs_slot_fires_once",
+        (
+            "CREATE OR REPLACE FUNCTION operation_runs_refuse() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN NEW; END $$"
+        ),
+        "UPDATE operation_run_events SET message = ''",
+    ]
+    with psycopg.connect(app_role, autocommit=True) as app:
+        for statement in forbidden:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                app.execute(statement)
+        app.execute("SELECT FROM operation_runs, legacy_history, run_timeline")
+
+
+WORK = """
+import django; django.setup()
+from operations import startup
+startup.refuse_to_start()
+from operations.integrity import check_ledger
+from tenancy.models import Tenant, Workspace
+import uuid
+workspace = Workspace.objects.create(name="W", slug="w")
+tenant = Tenant.objects.create(workspace=workspace, name="T", external_id=uuid.uuid4())
+from operations.dispatch import RunRequest
+from operations.services import OperationRunService
+from operations.types import OperationRunType
+service = OperationRunService()
+run = service.ensure_run(RunRequest(type=OperationRunType.DIRECTORY_GROUPS_SYNC, tenant=tenant,
+    workspace=workspace, initiator_name="role")).run
+service.claim(run.pk, "w:1"); service.increment_summary_counts(run.pk, total=1, processed=1, succeeded=1)
+print(service.complete(run.pk).outcome, [r.told for r in check_ledger() if not r.is_kept])
+"""
+
+
+def test_everything_that_a_run_needs_works_as_that_role(app_role: str, broker: Broker) -> None:
+    environment = os.environ | {
+        "DATABASE_URL": app_role,
+        "REDIS_URL": broker.url,
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "ALLOWED_HOSTS": "x",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WORK],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.stdout.strip() == "succeeded []", done.stderr
+
+
+def test_granting_twice_changes_the_password_and_nothing_else(
+    app_role: str, settings: Settings
+) -> None:
+    settings.APP_DATABASE_PASSWORD = "another"
+    call_command("grant_app_role")
+
+    with psycopg.connect(app_role.replace(quote("p'w $x", safe=""), "another")) as app:
+        assert app.execute("SELECT count(*) FROM operation_runs").fetchone() == (0,)
+
+
+def test_a_role_without_a_password_is_not_made(settings: Settings) -> None:
+    settings.APP_DATABASE_PASSWORD = ""
+
+    with pytest.raises(CommandError, match="APP_DATABASE_PASSWORD"):
+        call_command("grant_app_role")
+
+
+@pytest.mark.parametrize("program", ["worker", "beat"])
+def test_a_process_that_must_not_start_ends_and_says_why(
+    program: str, broker: Broker, tmp_path: object
+) -> None:
+    broker.configure("maxmemory-policy", "allkeys-lru")
+    extra = ["--pool", "solo"] if program == "worker" else ["--schedule", f"{tmp_path}/beat"]
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "config", program, *extra],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": broker.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert "noeviction" in done.stderr
+
+
+def test_every_look_has_its_test() -> None:
+    assert len(startup.LOOKS) == 3
