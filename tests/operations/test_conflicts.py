@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -19,10 +20,11 @@ from tenancy.models import Tenant
 from tests.operations.factories import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
+QUICKLY = pytest.mark.usefixtures("short_pauses")
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conflicts, "PAUSES", (0.01, 0.01, 0.01))
 
 
@@ -32,6 +34,7 @@ def lost_to(kind: type[Exception]) -> OperationalError:
     return error
 
 
+@QUICKLY
 @pytest.mark.parametrize("kind", [DeadlockDetected, SerializationFailure])
 @pytest.mark.parametrize(("fails", "calls"), [(0, 1), (1, 2), (3, 4)])
 def test_a_conflict_is_tried_again_three_times(
@@ -50,6 +53,7 @@ def test_a_conflict_is_tried_again_three_times(
     assert len(made) == calls
 
 
+@QUICKLY
 def test_after_three_times_the_conflict_is_the_callers() -> None:
     made: list[int] = []
 
@@ -65,6 +69,7 @@ def test_after_three_times_the_conflict_is_the_callers() -> None:
     assert len(made) == 4
 
 
+@QUICKLY
 def test_another_error_is_not_tried_again() -> None:
     made: list[int] = []
 
@@ -78,6 +83,7 @@ def test_another_error_is_not_tried_again() -> None:
     assert len(made) == 1
 
 
+@QUICKLY
 def test_inside_a_transaction_nothing_is_tried_again() -> None:
     made: list[int] = []
 
@@ -108,6 +114,7 @@ def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
                             "UPDATE operation_runs SET updated_at = now() WHERE id = %s", [run.pk]
                         )
                         cursor.execute("SELECT pg_sleep(0.02)")
+                time.sleep(0.05)
             except OperationalError as error:
                 ended.append(type(error.__cause__).__name__)
         connection.close()

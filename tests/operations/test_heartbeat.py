@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
+from psycopg import sql
 
 from operations import execution, heartbeat
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
@@ -300,6 +302,18 @@ execution.execute(int(sys.argv[1]), hard_stop=heartbeat.end_process)
 """
 
 
+def let_in(*, connections: bool) -> None:
+    """Let the test's database take new connections, or not."""
+    name = connection.settings_dict["NAME"]
+    elsewhere = database_url().replace(f"/{name}", "/postgres")
+    with psycopg.connect(elsewhere, autocommit=True) as other:
+        other.execute(
+            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+                sql.Identifier(name), sql.Literal(connections)
+            )
+        )
+
+
 def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dead(
     tenant: Tenant,
 ) -> None:
@@ -316,10 +330,8 @@ def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dea
     )  # fmt: skip
     assert process.stdout
     assert process.stdout.readline() == "working\n"
+    let_in(connections=False)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "ALTER DATABASE %s ALLOW_CONNECTIONS false" % connection.settings_dict["NAME"]
-        )
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database() AND backend_type = 'client backend'"
@@ -334,11 +346,9 @@ def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dea
             )
             found = cursor.fetchone()
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "ALTER DATABASE %s ALLOW_CONNECTIONS true" % connection.settings_dict["NAME"]
-            )
+        let_in(connections=True)
         process.kill()
+        process.communicate()
 
     assert code == heartbeat.LEASE_LOST_EXIT
     assert found == ("running", True), "it ended itself while its lease still held"
