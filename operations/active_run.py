@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from operations.counts import COUNT_KEYS, Counts, checked_increments
 from operations.events import Event
+from operations.failpoints import reach
 from operations.failures import Failure
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress
@@ -195,8 +196,10 @@ class ActiveRun:
         self._increments, self._meta = {}, {}
         self._items, self._failures, self._events = [], [], []
         self._last_flush = asked_at = time.monotonic()
+        reach("before a report")
         if self._service.record_progress(self.id, progress):
             self.stop(CancelRequested())
+        reach("after a report")
         self.renewed(asked_at)
 
     def _item(self, item: ItemResult) -> None:

@@ -13,6 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.catalog import OperationCatalog
 from operations.conflicts import is_conflict
+from operations.failpoints import reach
 from operations.handlers import handler_for
 from operations.heartbeat import HardStop, Heartbeat
 from operations.models import OperationRun
@@ -39,10 +40,12 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     `hard_stop` ends the process of work that hangs when its lease cannot be renewed.
     """
     service = OperationRunService()
+    reach("before claim")
     run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
     if run is None:
         log.info("run %r: nothing to claim", run_id)
         return False
+    reach("after claim")
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
         _execute_claimed(run, service, hard_stop)
     return True
@@ -55,7 +58,9 @@ def _execute_claimed(
     try:
         with Heartbeat(active, hard_stop=hard_stop):
             ending, error = _call_handler(active)
+            reach("before the end")
         ended = service.complete(run.pk, ending=ending, error=error)
+        reach("after the end")
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
         log.warning("run %s had ended before its worker did", run.pk)

@@ -16,14 +16,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedLongEnough
 from queue import SimpleQueue
+from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from operations.catalog import OperationCatalog
+from operations.catalog import OperationCatalog, Queue
 from operations.events import Event, append_events
+from operations.failpoints import reach
 from operations.models import EventLevel
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ GRACE_SECONDS = 60
 MAX_WAITING = 100
 #: A batch is given more time than a request: a healthy broker takes a message in 1 to 2 ms.
 SECONDS_PER_MESSAGE = 0.005
-MAX_BACKOFF_SECONDS = 600
+#: The longest wait between two messages for one run, in first waits: four minutes by default.
+MAX_BACKOFF = 8
 
 Wakeup = tuple[int, str]
 
@@ -151,9 +154,11 @@ os.register_at_fork(after_in_child=_new_publisher)
 
 def publish(wakeups: Sequence[Wakeup]) -> bool:
     """Hand runs to the broker and note on each how that went; False: the relay will try again."""
+    reach("before a message")
     warm_up()
     wait = settings.PUBLISH_WAIT_SECONDS + len(wakeups) * SECONDS_PER_MESSAGE
     refusal = _publisher.publish(wakeups, wait=wait)
+    reach("after a message")
     run_ids = [run_id for run_id, _ in wakeups]
     if refusal:
         _note_refused(run_ids, refusal)
@@ -185,13 +190,16 @@ _TAKE_DUE = """
 UPDATE operation_runs SET
     publish_attempts = publish_attempts + 1,
     next_publish_at = clock_timestamp()
-        + make_interval(secs => LEAST(%s * 2 ^ LEAST(publish_attempts, 16), %s))
+        + make_interval(secs => LEAST(%(after)s * 2 ^ LEAST(publish_attempts, 16), %(most)s))
         * (0.9 + 0.2 * random())
 WHERE id IN (
     SELECT id FROM operation_runs
-    WHERE status = 'queued' AND next_publish_at <= clock_timestamp()
+    WHERE status = 'queued' AND (next_publish_at <= clock_timestamp()
+        OR type = ANY(%(lost)s)
+           AND COALESCE(published_at, created_at)
+               <= clock_timestamp() - make_interval(secs => %(after)s))
     ORDER BY next_publish_at
-    LIMIT %s
+    LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED)
 RETURNING id, type
 """
@@ -201,11 +209,19 @@ def relay_once(limit: int = 500) -> int:
     """Send again the queued runs that nobody has claimed in time; returns how many were sent.
 
     Any number of relays may run at once. Each run's next attempt is moved ahead, further every
-    time, before anything is sent, so that no lock is held while the broker answers.
+    time, before anything is sent, so that no lock is held while the broker answers. Behind a queue
+    that is empty nobody waits so long: messages that are not there any more are lost.
     """
+    values = {
+        "after": settings.RUN_RELAY_AFTER_SECONDS,
+        "most": settings.RUN_RELAY_AFTER_SECONDS * MAX_BACKOFF,
+        "lost": _types_of_empty_queues(),
+        "limit": limit,
+    }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_TAKE_DUE, [settings.RUN_RELAY_AFTER_SECONDS, MAX_BACKOFF_SECONDS, limit])
+        cursor.execute(_TAKE_DUE, values)
         due: list[Wakeup] = cursor.fetchall()
+    reach("relay, before its messages")
     known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
     for sent, wakeup in enumerate(known):
         if refusal := _resend(wakeup):
@@ -213,6 +229,25 @@ def relay_once(limit: int = 500) -> int:
             _note_refused([run_id for run_id, _ in known[sent:]], refusal)
             return sent
     return len(known)
+
+
+def _types_of_empty_queues() -> list[str]:
+    """The types whose queue holds no message; none where the broker cannot be asked."""
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=0, timeout=1)
+            channel: Any = broker.default_channel
+            waiting = {
+                queue: channel.queue_declare(queue=queue.value).message_count for queue in Queue
+            }
+    except Exception as error:  # noqa: BLE001 - each transport has errors of its own
+        log.warning("the broker cannot be asked for its queues: %s", type(error).__name__)
+        return []
+    return [
+        run_type.value
+        for run_type, entry in OperationCatalog.all().items()
+        if not waiting[entry.queue]
+    ]
 
 
 def _resend(wakeup: Wakeup) -> str:

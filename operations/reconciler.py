@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from operations.catalog import OperationCatalog, Retry
 from operations.events import Event, append_events
+from operations.failpoints import reach
 from operations.models import EventLevel, OperationRun
 from operations.publishing import GRACE_SECONDS
 from operations.reasons import SafeError
@@ -107,8 +108,10 @@ def _end(run_id: int, loss: Loss) -> bool:
             return False
     run = OperationRun.objects.with_scope().get(pk=run_id)
     ended = OperationRunService().end_lost(run, error=_error(run, loss))
+    reach("reconciler, before the retry")
     if loss.is_retried:
         _retry(ended)
+    reach("reconciler, before the commit")
     return True
 
 

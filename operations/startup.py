@@ -7,6 +7,7 @@ harm quietly and much later. A server that does not answer yet is no reason to r
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.core.checks import Warning as Doubt
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from operations import failpoints
 from operations.catalog import OperationCatalog
 from operations.publishing import GRACE_SECONDS
 
@@ -121,6 +123,16 @@ def role_cannot_disable_the_guards() -> Iterator[CheckMessage]:
         )
 
 
+def nothing_is_told_to_die() -> Iterator[CheckMessage]:
+    """Failpoints are for tests."""
+    if settings.REQUIRE_APP_ROLE and os.environ.get(failpoints.VARIABLE):
+        yield Error(
+            f"{failpoints.VARIABLE} is set: processes would die at random.",
+            hint="Unset it; it is for tests.",
+            id="operations.E013",
+        )
+
+
 _ROLE = """
 SELECT role.rolsuper, pg_has_role(current_user, ledger.relowner, 'MEMBER'),
        has_parameter_privilege(current_user, 'session_replication_role', 'SET')
@@ -140,4 +152,5 @@ LOOKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     broker_keeps_what_it_is_given,
     messages_stay_hidden_while_they_are_worked_on,
     role_cannot_disable_the_guards,
+    nothing_is_told_to_die,
 )

@@ -70,6 +70,38 @@ def test_a_run_that_was_claimed_is_left_alone(
     assert broker.waiting() == 0
 
 
+def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Broker) -> None:
+    """However long the next attempt is away: after a broker that forgot everything nobody waits."""
+    run = a_queued_run(tenant)
+    publishing.relay_once()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET publish_attempts = 9, published_at = now() - interval"
+            " '1 minute', next_publish_at = now() + interval '10 minutes' WHERE id = %s",
+            [run.pk],
+        )
+
+    sent = publishing.relay_once()
+    again = publishing.relay_once()
+
+    assert (sent, again) == (1, 0)
+    assert broker.waiting() == 1
+
+
+def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, broker: Broker) -> None:
+    first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    publishing.send_all([(first.pk, first.type)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET published_at = now() - interval '1 minute',"
+            " next_publish_at = now() + interval '10 minutes'"
+        )
+
+    assert publishing.relay_once() == 0
+    assert broker.waiting() == 1
+    assert second.is_queued
+
+
 def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker) -> None:
     run = a_queued_run(tenant)
     waits = []
@@ -80,7 +112,7 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
         waits.append(seconds_until_next(run))
 
     first = settings.RUN_RELAY_AFTER_SECONDS
-    expected = [min(first * 2**attempt, publishing.MAX_BACKOFF_SECONDS) for attempt in range(8)]
+    expected = [min(first * 2**attempt, first * publishing.MAX_BACKOFF) for attempt in range(8)]
     assert all(0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)), (
         waits
     )

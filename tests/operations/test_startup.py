@@ -187,5 +187,16 @@ def test_a_process_that_must_not_start_ends_and_says_why(
     assert "noeviction" in done.stderr
 
 
+def test_failpoints_are_refused_in_production(
+    broker: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNLEDGER_FAILPOINTS", "0.5")
+    refuse_to_start()
+    settings.REQUIRE_APP_ROLE = True
+
+    with pytest.raises(SystemExit, match="would die at random"):
+        refuse_to_start()
+
+
 def test_every_look_has_its_test() -> None:
-    assert len(startup.LOOKS) == 3
+    assert len(startup.LOOKS) == 4

@@ -116,7 +116,9 @@ def test_a_page_of_the_list_walks_its_index(
 
 
 def test_the_relay_finds_what_is_due_by_its_own_index(ledger: Tenant) -> None:
-    scans = scans_of(publishing._TAKE_DUE, [30, 600, 500])
+    scans = scans_of(
+        publishing._TAKE_DUE, {"after": 30, "most": 600, "lost": ["inventory.sync"], "limit": 500}
+    )
 
     assert "runs_relay" in scans
     assert "the whole table" not in scans

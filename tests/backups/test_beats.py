@@ -1,0 +1,120 @@
+"""Five ticking processes with clocks that disagree, killed at random: one run a slot, none left."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from backups import tick
+from backups.integrity import unexplained
+from backups.models import BackupSchedule
+from operations.models import OperationRun
+from tenancy.models import Tenant
+from tests.backups.factories import BackupScheduleFactory
+from tests.integration.stack import ROOT, database_url
+from tests.operations.conftest import Broker, broker, use_broker
+
+__all__ = ["broker", "use_broker"]
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+CLOCKS = (-300, -150, 0, 150, 300)
+SCHEDULES = 150
+SLOTS_BEHIND = 4
+TICKING = """
+import datetime as dt, sys, time
+import time_machine
+offset = dt.timedelta(seconds=float(sys.argv[1]))
+with time_machine.travel(dt.datetime.now(dt.UTC) + offset, tick=True):
+    import django; django.setup()
+    from backups import tick
+    print("ticking", flush=True)
+    while True:
+        tick.tick(limit=7)
+"""
+
+
+class Ticker:
+    """A process that ticks until it is killed, and is then started again."""
+
+    def __init__(self, offset: int, environment: dict[str, str]) -> None:
+        self._offset, self._environment = offset, environment
+        self.kills = -1
+        self.start()
+
+    def start(self) -> None:
+        self.kills += 1
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TICKING, str(self._offset)],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def tickers(broker: Broker) -> Iterator[list[Ticker]]:
+    environment = os.environ | {
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": broker.url,
+        "RUNLEDGER_FAILPOINTS": "tick, before the next slots:0.05;tick, before the commit:0.05",
+    }
+    started = [Ticker(offset, environment) for offset in CLOCKS]
+    yield started
+    for ticker in started:
+        ticker.kill()
+
+
+def still_due() -> int:
+    return BackupSchedule.objects.filter(next_run_at__lte=tick.database_now()).count()
+
+
+def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[Ticker]) -> None:
+    chance = random.Random(5)
+    now = tick.database_now().replace(second=0, microsecond=0)
+    for number in range(SCHEDULES):
+        BackupScheduleFactory(
+            tenant=tenant,
+            name=f"Schedule {number}",
+            cron="* * * * *",
+            due=now - SLOTS_BEHIND * dt.timedelta(minutes=1),
+            misfire_grace=dt.timedelta(hours=1),
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE backup_schedules SET updated_at = %s", [now - dt.timedelta(minutes=5)]
+        )
+
+    deadline = time.monotonic() + 60
+    while (still_due() or sum(each.kills for each in tickers) < 5) and time.monotonic() < deadline:
+        time.sleep(chance.uniform(0.05, 0.3))
+        ticker = chance.choice(tickers)
+        if ticker.process.poll() is not None or chance.random() < 0.3:
+            ticker.kill()
+            ticker.start()
+
+    runs = OperationRun.objects.filter(type="backup_schedule.scheduled")
+    slots = Counter(
+        (run.context["backup_schedule_id"], run.context["scheduled_for"]) for run in runs
+    )
+    assert still_due() == 0
+    assert max(slots.values()) == 1
+    assert len({schedule for schedule, _ in slots}) == SCHEDULES
+    assert unexplained() == []
+    assert all("Z" in run.context["scheduled_for"] for run in runs)
+    latest = max(slot for _, slot in slots)
+    assert latest <= f"{tick.database_now():%Y-%m-%dT%H:%MZ}", "no clock but the database's counts"

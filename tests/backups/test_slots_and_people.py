@@ -1,0 +1,83 @@
+"""A schedule that is paused, edited or moved to another zone around a slot owes what it should."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from backups import services, tick
+from backups.integrity import unexplained
+from backups.models import BackupSchedule
+from operations.models import OperationRun
+from tenancy.models import Tenant, User
+from tests.backups.factories import BackupScheduleFactory
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.fixture
+def due(tenant: Tenant) -> BackupSchedule:
+    """A schedule of every hour whose slot has just come, and has not been ticked."""
+    now = tick.database_now().replace(second=0, microsecond=0)
+    made: BackupSchedule = BackupScheduleFactory(
+        tenant=tenant, cron=f"{now.minute} * * * *", due=now, misfire_grace=dt.timedelta(hours=1)
+    )
+    return made
+
+
+def slots_of(schedule: BackupSchedule) -> list[str]:
+    runs = OperationRun.objects.filter(context__backup_schedule_id=schedule.pk).order_by("pk")
+    return [run.context["scheduled_for"] for run in runs if run.type == "backup_schedule.scheduled"]
+
+
+def test_pausing_after_a_slot_has_come_does_not_swallow_it(
+    due: BackupSchedule, manager: User
+) -> None:
+    services.pause(due, by=manager)
+
+    assert len(slots_of(due)) == 1
+    assert BackupSchedule.objects.get(pk=due.pk).next_run_at is None
+
+
+def test_what_would_have_come_while_it_was_paused_is_not_owed(
+    due: BackupSchedule, manager: User
+) -> None:
+    services.pause(due, by=manager)
+    tick.tick(tick.database_now() + dt.timedelta(hours=5))
+
+    resumed = services.resume(due, by=manager)
+
+    assert len(slots_of(due)) == 1
+    assert resumed.next_run_at
+    assert resumed.next_run_at > tick.database_now()
+
+
+@pytest.mark.parametrize(
+    "change", [{"cron": "30 4 * * 1"}, {"timezone": "Pacific/Apia"}, {"cron": "*/7 * * * *"}]
+)
+def test_a_change_of_its_times_settles_the_slot_that_had_come(
+    due: BackupSchedule, change: dict[str, str]
+) -> None:
+    slot = due.next_run_at
+    for name, value in change.items():
+        setattr(due, name, value)
+
+    services.save(due)
+
+    changed = BackupSchedule.objects.get(pk=due.pk)
+    assert slots_of(due) == [f"{slot:%Y-%m-%dT%H:%MZ}"]
+    assert changed.next_run_at
+    assert changed.next_run_at > tick.database_now()
+    assert unexplained() == []
+
+
+def test_ticking_again_after_a_change_fires_nothing_twice(due: BackupSchedule) -> None:
+    due.cron = "*/5 * * * *"
+    services.save(due)
+    for _ in range(3):
+        tick.tick_all()
+
+    assert len(slots_of(due)) == len(set(slots_of(due))) == 1

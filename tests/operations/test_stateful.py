@@ -1,0 +1,275 @@
+"""Whatever people, workers and reconcilers do in whatever order, the ledger agrees with a plain model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from operations import reconciler
+from operations.models import OperationRun
+from operations.reasons import SafeError
+from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
+from operations.states import Ending
+from tenancy.models import Tenant, User
+from tests.factories import TenantFactory, UserFactory
+from tests.operations.factories import RETRY, a_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROBLEMS = ("failed", "partially_succeeded", "blocked")
+
+
+@dataclass
+class Model:
+    """What should be known about one run."""
+
+    tenant: int
+    schedule: int
+    status: str = "queued"
+    outcome: str = "pending"
+    succeeded: int = 0
+    failed: int = 0
+    was_claimed: bool = False
+    cancel_asked: bool = False
+    attempts: int = 1
+    is_lost: bool = False
+    told: Counter[str] = field(default_factory=lambda: Counter(created=1))
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.tenant, self.schedule
+
+    @property
+    def is_active(self) -> bool:
+        return self.status != "completed"
+
+    def end(self, outcome: str, kind: str = "ended") -> None:
+        self.status, self.outcome = "completed", outcome
+        self.told[kind] += 1
+
+
+def outcome_of(model: Model, ending: Ending) -> str:
+    """The rule in the words of the documentation, not of the code."""
+    if ending == Ending.CANCELLED:
+        return "cancelled"
+    if ending == Ending.ERROR:
+        return "failed"
+    if ending == Ending.BLOCKED:
+        return "partially_succeeded" if model.succeeded else "blocked"
+    if not model.failed:
+        return "succeeded"
+    return "partially_succeeded" if model.succeeded else "failed"
+
+
+class Ledger(RuleBasedStateMachine):
+    """Two tenants, two schedules each; every rule is one thing that somebody may do."""
+
+    tenants: tuple[Tenant, Tenant]
+    person: User
+    runs = Bundle("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.service = OperationRunService()
+        self.models: dict[int, Model] = {}
+
+    # --- people -----------------------------------------------------------------------------------
+
+    @rule(target=runs, tenant=st.integers(0, 1), schedule=st.integers(1, 2))
+    def dispatch(self, tenant: int, schedule: int) -> Any:
+        result = self.service.ensure_run(a_request(self.tenants[tenant], schedule))
+        active = self._active((tenant, schedule))
+        if active is None:
+            assert result.created
+            self.models[result.run.pk] = Model(tenant, schedule)
+            return result.run.pk
+        assert (result.run.pk, result.created) == (active, False)
+        self.models[active].told["joined"] += 1
+        return multiple()
+
+    @rule(run_id=runs)
+    def cancel(self, run_id: int) -> None:
+        model, run = self.models[run_id], OperationRun.objects.get(pk=run_id)
+        if not model.is_active:
+            with pytest.raises(RunNoLongerActive):
+                self.service.request_cancel(run, by=self.person)
+            return
+        self.service.request_cancel(run, by=self.person)
+        if model.status == "queued":
+            model.end("cancelled", "cancelled")
+        elif not model.cancel_asked:
+            model.cancel_asked = True
+            model.told["cancel_requested"] += 1
+
+    @rule(target=runs, run_id=runs)
+    def retry(self, run_id: int) -> Any:
+        model, run = self.models[run_id], OperationRun.objects.get(pk=run_id)
+        if model.is_active or model.outcome == "succeeded":
+            with pytest.raises(NotRetryable):
+                self.service.retry(run, by=self.person)
+            return multiple()
+        active = self._active(model.identity)
+        result = self.service.retry(run, by=self.person)
+        if active is not None:
+            assert (result.run.pk, result.created) == (active, False)
+            self.models[active].told["joined"] += 1
+            return multiple()
+        assert result.created
+        assert (result.run.retry_of_id, result.run.type) == (run_id, RETRY)
+        self.models[result.run.pk] = Model(*model.identity, attempts=model.attempts + 1)
+        return result.run.pk
+
+    @rule(run_id=runs)
+    def acknowledge(self, run_id: int) -> None:
+        run = OperationRun.objects.get(pk=run_id)
+        was = run.acknowledged_at
+        done = self.service.acknowledge(run, by=self.person)
+        expected = self.models[run_id].outcome in PROBLEMS
+        assert (done.acknowledged_at is not None) == expected
+        if expected and was is None:
+            self.models[run_id].told["acknowledged"] += 1
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    @rule(run_id=runs)
+    def claim(self, run_id: int) -> None:
+        model = self.models[run_id]
+        claimed = self.service.claim(run_id, "worker")
+        assert (claimed is not None) == (model.status == "queued")
+        if claimed:
+            assert not model.was_claimed
+            model.status, model.was_claimed = "running", True
+            model.told["started"] += 1
+
+    @rule(run_id=runs)
+    def heartbeat(self, run_id: int) -> None:
+        model = self.models[run_id]
+        if model.status != "running":
+            with pytest.raises(RunNoLongerActive):
+                self.service.heartbeat(run_id)
+            return
+        assert self.service.heartbeat(run_id) == model.cancel_asked
+        model.is_lost = False
+
+    @rule(run_id=runs, well=st.booleans())
+    def report(self, run_id: int, well: bool) -> None:
+        model = self.models[run_id]
+        counts = {"total": 1, "processed": 1, "succeeded" if well else "failed": 1}
+        if model.status != "running":
+            with pytest.raises(RunNoLongerActive):
+                self.service.increment_summary_counts(run_id, **counts)
+            return
+        self.service.increment_summary_counts(run_id, **counts)
+        model.is_lost = False
+        model.succeeded += well
+        model.failed += not well
+
+    @rule(run_id=runs, ending=st.sampled_from(list(Ending)))
+    def finish(self, run_id: int, ending: Ending) -> None:
+        """By its worker, in time or long after its run was ended by another."""
+        model = self.models[run_id]
+        error = SafeError("lease_lost") if ending in (Ending.ERROR, Ending.BLOCKED) else None
+        if model.status != "running":
+            with pytest.raises(RunNoLongerActive):
+                self.service.complete(run_id, ending=ending, error=error)
+            return
+        self.service.complete(run_id, ending=ending, error=error)
+        model.end(outcome_of(model, ending))
+
+    # --- time -------------------------------------------------------------------------------------
+
+    @precondition(lambda self: any(model.status == "running" for model in self.models.values()))
+    @rule(run_id=runs)
+    def fall_silent(self, run_id: int) -> None:
+        if self.models[run_id].status == "running":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'"
+                    " WHERE id = %s",
+                    [run_id],
+                )
+            self.models[run_id].is_lost = True
+
+    @rule(target=runs)
+    def reconcile(self) -> Any:
+        lost = [
+            run_id for run_id, model in self.models.items() if model.is_lost and model.is_active
+        ]
+        ended = reconciler.reconcile()
+        assert ended.total() == len(lost)
+        made = []
+        for run_id in lost:
+            model = self.models[run_id]
+            model.end("failed")
+            if model.attempts >= reconciler.MAX_ATTEMPTS:
+                model.told["retry_given_up"] += 1
+                continue
+            retry = OperationRun.objects.get(retry_of=run_id)
+            self.models[retry.pk] = Model(*model.identity, attempts=model.attempts + 1)
+            made.append(retry.pk)
+        return multiple(*made)
+
+    # --- what always holds ------------------------------------------------------------------------
+
+    @invariant()
+    def one_active_of_an_identity(self) -> None:
+        active = Counter(
+            OperationRun.objects.active().values_list("tenant_id", "run_identity_hash")
+        )
+        assert not active or max(active.values()) == 1
+
+    @invariant()
+    def the_ledger_agrees_with_the_model(self) -> None:
+        rows = {run.pk: run for run in OperationRun.objects.all()}
+        assert rows.keys() == self.models.keys()
+        for run_id, model in self.models.items():
+            run = rows[run_id]
+            assert (run.status, run.outcome) == (model.status, model.outcome)
+            assert (run.completed_at is not None) == (not model.is_active)
+            assert (run.counts.succeeded, run.counts.failed) == (model.succeeded, model.failed)
+            assert Counter(run.events.values_list("kind", flat=True)) == model.told
+
+    def _active(self, identity: tuple[int, int]) -> int | None:
+        found = [
+            run_id
+            for run_id, model in self.models.items()
+            if model.identity == identity and model.is_active
+        ]
+        return found[0] if found else None
+
+    def teardown(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.pruning', 'on', false)")
+            cursor.execute("TRUNCATE operation_runs CASCADE")
+            cursor.execute("SELECT set_config('runledger.pruning', '', false)")
+
+
+def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
+    Ledger.tenants = (tenant, TenantFactory(workspace=tenant.workspace))
+    Ledger.person = UserFactory()
+
+    run_state_machine_as_test(
+        Ledger,
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
