@@ -19,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
 	@exec $(BIN)/python -m devservices.runner --die-with-parent
@@ -31,6 +31,14 @@ bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.dispatch
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.prune
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.importing
+
+chaos: .venv/.installed ## Break everything for five minutes, then ask what was kept (DURATION=300 SEED=1)
+	$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
+
+chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign must notice
+	for control in fence identity relay slot; do \
+		$(BIN)/python -m chaos --duration $(or $(DURATION),25) --seed $(or $(SEED),3) --control $$control; \
+	done
 
 # The checks import the settings, which want addresses; nothing here connects to them.
 lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
@@ -79,4 +87,4 @@ clean: ## Remove what install and the tools made; keeps .dev, the data of make r
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test bench lint format install lock clean
+.PHONY: help run test bench chaos chaos-controls lint format install lock clean

@@ -1,0 +1,204 @@
+"""What is done to the parts: each fault by name, chosen by a seeded chance."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from celery import current_app
+from django.db import Error, connection
+
+from chaos.load import World
+from chaos.parts import LEASE, Parts, children_of
+from operations.publishing import send_all
+
+GARBAGE = (
+    b"not json",
+    b"{}",
+    b'{"body": "W10=", "headers": {"task": "no.such.task"}}',
+    b"\x00\xff",
+)
+
+
+class Faults:
+    """Does one fault after another; `counts` tells how many of each."""
+
+    def __init__(self, parts: Parts, world: World, seed: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self._parts = parts
+        self._world = world
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._asleep: list[tuple[float, Callable[[], None]]] = []
+
+    def strike(self) -> str:
+        """Do one fault; its name."""
+        names, weights = zip(*((name, weight) for name, weight, _ in self._all()), strict=True)
+        name: str = self._chance.choices(names, weights)[0]
+        done = next(do for each, _, do in self._all() if each == name)
+        with contextlib.suppress(ProcessLookupError, OSError, Error, psycopg.Error):
+            done()
+            self.counts[name] += 1
+        return name
+
+    def wake_due(self, *, everything: bool = False) -> None:
+        """Let go on what was stopped for long enough."""
+        now = time.monotonic()
+        due = [entry for entry in self._asleep if everything or entry[0] <= now]
+        self._asleep = [entry for entry in self._asleep if entry not in due]
+        for _, wake in due:
+            with contextlib.suppress(ProcessLookupError):
+                wake()
+
+    def _all(self) -> list[tuple[str, float, Callable[[], None]]]:
+        return [
+            ("worker killed", 8, self._kill_worker),
+            ("worker's child killed", 24, self._kill_child),
+            ("worker stopped for longer than its lease", 5, lambda: self._freeze_worker(LEASE + 3)),
+            ("worker stopped for a moment", 6, lambda: self._freeze_worker(2)),
+            ("worker asked to stop", 3, self._ask_worker),
+            ("beat killed", 5, self._kill_beat),
+            ("broker killed, all lost", 3, self._kill_broker),
+            ("broker frozen", 3, self._freeze_broker),
+            ("broker's connections cut", 8, self._cut_broker),
+            ("database sessions ended", 8, self._end_sessions),
+            ("database crashed", 2, self._crash_database),
+            ("database frozen", 2, self._freeze_database),
+            ("messages doubled", 14, self._double_messages),
+            ("message for an ended run", 10, self._message_for_an_ended_run),
+            ("garbage in a queue", 8, self._garbage),
+            ("schedules set back", 40 if self._parts.control == "slot" else 4, self._set_back),
+            ("Graph throttles", 5, lambda: self._graph("throttle", retry_after=1, times=3)),
+            ("Graph drops connections", 5, lambda: self._graph("drop", method="GET", times=3)),
+            ("Graph is down for a moment", 4, lambda: self._graph("server_error", times=3)),
+        ]
+
+    # --- workers and beats ------------------------------------------------------------------------
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        return self._chance.choice(self._parts.workers)
+
+    def _kill_worker(self) -> None:
+        self._worker().kill()
+
+    def _kill_child(self) -> None:
+        if children := children_of(self._worker().pid):
+            _signal([self._chance.choice(children)], signal.SIGKILL)
+
+    def _ask_worker(self) -> None:
+        self._worker().terminate()
+
+    def _freeze_worker(self, seconds: float) -> None:
+        tree = self._parts.tree(self._worker())
+        _signal(tree, signal.SIGSTOP)
+        self._sleep(seconds, tree)
+
+    def _kill_beat(self) -> None:
+        self._chance.choice(self._parts.beats).kill()
+
+    def _sleep(self, seconds: float, tree: list[int]) -> None:
+        self._asleep.append((time.monotonic() + seconds, lambda: _signal(tree, signal.SIGCONT)))
+
+    # --- servers ----------------------------------------------------------------------------------
+
+    def _kill_broker(self) -> None:
+        server = self._parts.valkey
+        assert server.process
+        server.process.kill()
+        server.process.wait()
+        server.stop()
+        server.start()
+
+    def _freeze_broker(self) -> None:
+        assert self._parts.valkey.process
+        _freeze([self._parts.valkey.process.pid], self._chance.uniform(1, 4))
+
+    def _cut_broker(self) -> None:
+        with self._parts.valkey.client() as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    def _end_sessions(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " ORDER BY random() LIMIT 4) some"
+            )
+
+    def _crash_database(self) -> None:
+        """Kill one backend: Postgres then drops every session and recovers from its log."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend' LIMIT 1"
+            )
+            (pid,) = cursor.fetchone() or (0,)
+        assert self._parts.postgres.process
+        if pid in children_of(self._parts.postgres.process.pid):
+            _signal([pid], signal.SIGKILL)
+
+    def _freeze_database(self) -> None:
+        assert self._parts.postgres.process
+        main = self._parts.postgres.process.pid
+        _freeze([main, *children_of(main)], self._chance.uniform(1, 4))
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def _double_messages(self) -> None:
+        self._send("status IN ('queued', 'running')", times=3)
+
+    def _message_for_an_ended_run(self) -> None:
+        self._send("status = 'completed' AND started_at IS NOT NULL", times=2)
+
+    def _send(self, which: str, *, times: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, type FROM operation_runs WHERE {which} ORDER BY id DESC LIMIT 4"  # noqa: S608
+            )
+            send_all(cursor.fetchall() * times)
+
+    def _garbage(self) -> None:
+        queue = self._chance.choice(("default", "sync", "backup"))
+        if self._chance.random() < 0.5:
+            odd: Any = self._chance.choice((10**15, "abc", None, [1], {"a": 1}, -1))
+            current_app.send_task(
+                "operations.tasks.execute_operation_run", args=[odd], queue=queue, retry=False
+            )
+        else:
+            current_app.send_task("no.such.task", queue=queue, retry=False)
+
+    def _set_back(self) -> None:
+        """As after a clock that was wrong: slots that have fired are due once more."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 minute'"
+                " WHERE next_run_at > created_at + interval '1 minute'"
+            )
+
+    # --- Microsoft --------------------------------------------------------------------------------
+
+    def _graph(self, name: str, **options: object) -> None:
+        tenant = self._chance.choice(self._world.tenants)
+        self._parts.graph.control.fault(tenant.external_id, name, **options)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to processes; never to a group or to everybody, which 0 and -1 would mean."""
+    for pid in (pid for pid in pids if pid > 1):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _freeze(pids: list[int], seconds: float) -> None:
+    _signal(pids, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        _signal(pids, signal.SIGCONT)

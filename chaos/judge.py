@@ -1,0 +1,173 @@
+"""Were the promises kept? Asked of the tables and of the stand-in, from outside the product."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import Error, connection
+
+from chaos.load import World
+from chaos.parts import LEASE
+from providers.sandbox.control import SandboxControl
+
+#: What may still be said about a run after its end.
+AFTERWORDS = (
+    *("late_write_refused", "retry_given_up", "joined", "published_again", "publish_refused"),
+    *("ended", "cancelled", "blocked", "acknowledged"),
+)
+_EFFECT = re.compile(r"run [0-9]+ effect [0-9]+")
+#: Seconds after the last fault within which everything must have ended.
+SETTLED = 2 * LEASE + 15
+
+
+@dataclass
+class Verdict:
+    """By checker, what breaks its promise; empty where it is kept."""
+
+    broken: dict[str, list[str]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused_late: int = 0
+
+    @property
+    def is_kept(self) -> bool:
+        return not any(self.broken.values())
+
+    def count(self, checker: str) -> int:
+        return len(self.broken[checker])
+
+
+class ActiveTwice:
+    """Looks again and again whether two runs of one identity are active; keeps what it has seen."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.looks = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.2):
+            try:
+                self.seen.update(_ids(_ACTIVE_TWICE))
+                self.looks += 1
+            except Error:
+                connection.close()
+        connection.close()
+
+
+_ACTIVE_TWICE = """
+SELECT string_agg(id::text, ' and ' ORDER BY id) FROM operation_runs
+WHERE status IN ('queued', 'running')
+GROUP BY tenant_id, workspace_id, run_identity_hash HAVING count(*) > 1
+"""
+_NOT_ENDED = "SELECT id || ' ' || status FROM operation_runs WHERE status <> 'completed'"
+_SLOT_TWICE = """
+SELECT string_agg(id::text, ' and ') FROM operation_runs WHERE type = 'backup_schedule.scheduled'
+GROUP BY context->>'backup_schedule_id', context->>'scheduled_for' HAVING count(*) > 1
+"""
+_LATE_ITEMS = """
+SELECT run.id || ' item ' || item.key FROM operation_runs run
+JOIN operation_run_items item ON item.run_id = run.id WHERE item.at > run.completed_at
+"""
+_LATE_EVENTS = """
+SELECT run.id || ' ' || event.kind FROM operation_runs run
+JOIN operation_run_events event ON event.run_id = run.id
+WHERE event.at > run.completed_at AND event.kind <> ALL(%s)
+"""
+_COUNTS = """
+SELECT id::text FROM operation_runs WHERE COALESCE((summary_counts->>'processed')::int, 0) <>
+    COALESCE((summary_counts->>'succeeded')::int, 0) + COALESCE((summary_counts->>'failed')::int, 0)
+    + COALESCE((summary_counts->>'skipped')::int, 0)
+"""
+_UNTOLD = """
+SELECT run.id::text FROM operation_runs run LEFT JOIN operation_run_events event
+    ON event.run_id = run.id AND event.kind IN ('ended', 'cancelled', 'blocked')
+WHERE run.status = 'completed' GROUP BY run.id HAVING count(event.id) <> 1
+"""
+_UNEXPLAINED = """
+WITH told AS (
+    SELECT (context->>'backup_schedule_id')::bigint AS schedule,
+           (COALESCE(context #>> '{missed,first}', context->>'scheduled_for'))::timestamptz AS first,
+           (context->>'scheduled_for')::timestamptz AS last
+    FROM operation_runs WHERE type = 'backup_schedule.scheduled')
+SELECT schedule.id || ' ' || slot FROM backup_schedules schedule,
+    generate_series(date_trunc('minute', schedule.created_at) + interval '1 minute',
+                    schedule.next_run_at - interval '1 minute', interval '1 minute') slot
+WHERE NOT EXISTS (SELECT FROM told WHERE told.schedule = schedule.id
+                  AND slot BETWEEN told.first AND told.last)
+"""
+
+
+def is_quiet() -> bool:
+    """Whether every run has ended."""
+    return not _ids(_NOT_ENDED)
+
+
+def judge(world: World, graph: SandboxControl, promised: set[int], watch: ActiveTwice) -> Verdict:
+    """Ask every checker."""
+    checkers: dict[str, Callable[[], list[str]]] = {
+        "nothing is lost": lambda: _ids(_NOT_ENDED) + _vanished(promised),
+        "one active run per identity": lambda: sorted(watch.seen),
+        "a slot fires once": lambda: _ids(_SLOT_TWICE),
+        "every slot is explained": lambda: _ids(_UNEXPLAINED),
+        "effects happen once": lambda: _doubled_effects(world, graph),
+        "no late write is accepted": lambda: (
+            _ids(_LATE_ITEMS) + _ids(_LATE_EVENTS, list(AFTERWORDS))
+        ),
+        "counts add up": lambda: _ids(_COUNTS),
+        "every end is told once": lambda: _ids(_UNTOLD),
+    }
+    verdict = Verdict({name: check() for name, check in checkers.items()})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT outcome, count(*) FROM operation_runs GROUP BY outcome")
+        verdict.outcomes = Counter(dict(cursor.fetchall()))
+        cursor.execute(
+            "SELECT extract(epoch FROM completed_at - created_at)::float FROM operation_runs"
+            " WHERE status = 'completed' ORDER BY 1"
+        )
+        verdict.seconds = [seconds for (seconds,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT count(*) FROM operation_run_events WHERE kind = 'late_write_refused'"
+        )
+        (verdict.refused_late,) = cursor.fetchone()
+    return verdict
+
+
+def _ids(sql: str, *values: Any) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(values) or None)
+        return [found for (found,) in cursor.fetchall()]
+
+
+def _vanished(promised: set[int]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT wanted FROM unnest(%s::bigint[]) wanted"
+            " WHERE NOT EXISTS (SELECT FROM operation_runs WHERE id = wanted)",
+            [sorted(promised)],
+        )
+        return [f"{run_id} has no row" for (run_id,) in cursor.fetchall()]
+
+
+def _doubled_effects(world: World, graph: SandboxControl) -> list[str]:
+    doubled = []
+    for tenant in world.tenants:
+        names = Counter(
+            str(entry.get("displayName"))
+            for entry in graph.objects(tenant.external_id, "named_location")
+        )
+        doubled += [name for name, count in names.items() if count > 1 and _EFFECT.fullmatch(name)]
+    return doubled

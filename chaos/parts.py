@@ -1,0 +1,166 @@
+"""The parts of a campaign as processes: servers, workers, beats; kept alive while it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from devservices.keys import new_credential_keys, new_secret_key
+from devservices.postgres import Postgres
+from devservices.processes import parent_of, running_processes, spawn, stop
+from devservices.valkey import Valkey
+from providers.sandbox.process import SandboxProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "chaos"
+QUEUES = "default,sync,backup,restore"
+#: How wrong the clock of each beat is, in seconds.
+CLOCKS = (0, -300, 300, -120, 60)
+LEASE = 8
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent is this one."""
+    return [each for each in running_processes() if parent_of(each) == pid]
+
+
+class Parts:
+    """Everything that a campaign runs against; ends with the `with` block, whatever happens."""
+
+    def __init__(self, *, workers: int, failpoints: str, control: str) -> None:
+        self._stack = contextlib.ExitStack()
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        # Durable: a server that forgets what it has committed keeps nobody's promises.
+        self.postgres = Postgres(self._folder / "postgres", durable=True, max_connections=150)
+        self.valkey = Valkey(self._folder / "valkey", durable=False)
+        self.graph = SandboxProcess(self._folder / "graph")
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.beats: list[subprocess.Popen[bytes]] = []
+        self._worker_count = workers
+        self._failpoints = failpoints
+        self.control = control
+        self._tending = threading.Event()
+        self._tender = threading.Thread(target=self._tend, daemon=True)
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_servers()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop_programs()
+        self.graph.stop()
+        for server in (self.valkey, self.postgres):
+            self.wake(server.process)
+            with contextlib.suppress(Exception):
+                server.stop()
+        self.postgres.remove()
+        self.valkey.remove()
+        self._stack.close()
+
+    def _start_servers(self) -> None:
+        self.postgres.start()
+        self.postgres.create_database(DATABASE)
+        self.valkey.start()
+        folder = self._folder / "graph"
+        folder.mkdir()
+        self.graph.start()
+        self.environment = {
+            "DJANGO_SETTINGS_MODULE": "chaos.settings",
+            "DATABASE_URL": self.postgres.url(DATABASE),
+            "REDIS_URL": self.valkey.url(),
+            "SECRET_KEY": new_secret_key(),
+            "CREDENTIAL_KEYS": new_credential_keys(),
+            "GRAPH_STAND_IN_URL": self.graph.url,
+            "GRAPH_CA_BUNDLE": str(self.graph.ca),
+            "TICK_SECONDS": "1",
+            "RUN_LEASE_SECONDS": str(LEASE),
+            "RUN_HEARTBEAT_SECONDS": "1",
+            "RUN_RELAY_AFTER_SECONDS": "2",
+            "WORKER_SOFT_SHUTDOWN_SECONDS": "2",
+            "CHAOS_CONTROL": self.control,
+        }
+
+    def start_programs(self, *, failpoints_until: float) -> None:
+        """Workers and beats; those that end are started again until `stop_programs`."""
+        self.environment["RUNLEDGER_FAILPOINTS_UNTIL"] = str(failpoints_until)
+        self.workers = [self._worker(number) for number in range(self._worker_count)]
+        self.beats = [self._beat(number) for number in range(len(CLOCKS))]
+        self._tender.start()
+
+    def stop_programs(self) -> None:
+        self._tending.set()
+        if self._tender.is_alive():
+            self._tender.join()
+        for program in [*self.beats, *self.workers]:
+            self.wake(program)
+            stop(program, signal.SIGKILL, grace=5)
+        self.beats, self.workers = [], []
+
+    def failpoints_hit(self) -> int:
+        """How many processes have died at a failpoint."""
+        return sum(log.read_bytes().count(b"failpoint: ") for log in self._folder.glob("*.log"))
+
+    def logs(self, size: int = 3000) -> str:
+        """The ends of what workers and beats have said."""
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-size:]}"
+            for log in sorted(self._folder.glob("*.log"))
+        )
+
+    def tree(self, program: subprocess.Popen[bytes]) -> list[int]:
+        """A program and its children; the children alone would leave it awake."""
+        return [program.pid, *children_of(program.pid)]
+
+    def wake(self, program: subprocess.Popen[bytes] | None) -> None:
+        """Let a program go on that may have been stopped, with its children."""
+        if program and program.poll() is None:
+            for pid in self.tree(program):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _tend(self) -> None:
+        while not self._tending.wait(0.2):
+            for number, worker in enumerate(self.workers):
+                if worker.poll() is not None:
+                    self.workers[number] = self._worker(number)
+            for number, beat in enumerate(self.beats):
+                if beat.poll() is not None:
+                    self.beats[number] = self._beat(number)
+
+    def _worker(self, number: int) -> subprocess.Popen[bytes]:
+        flags = ["-c", "2", "-Q", QUEUES, "--without-gossip", "--without-mingle", "-l", "WARNING"]
+        command = [sys.executable, "-m", "celery", "-A", "config", "worker", *flags]
+        return self._spawn(
+            f"worker-{number}", [*command, "-n", f"w{number}-{time.time_ns()}@chaos"]
+        )
+
+    def _beat(self, number: int) -> subprocess.Popen[bytes]:
+        schedule = str(self._folder / f"beat-{number}")
+        command = [sys.executable, "-m", "chaos.beat", str(CLOCKS[number]), "-s", schedule]
+        return self._spawn(f"beat-{number}", [*command, "-l", "WARNING"])
+
+    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self.environment}
+        if self._failpoints and name.startswith("worker"):
+            environment["RUNLEDGER_FAILPOINTS"] = self._failpoints
+        with (self._folder / f"{name}.log").open("ab") as log:
+            return spawn(command, output=log.fileno(), cwd=ROOT, env=environment)

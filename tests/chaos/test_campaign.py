@@ -1,0 +1,49 @@
+"""A short campaign of faults on the real parts keeps every promise, and notices one that is missing.
+
+`make chaos` is the long one, `make chaos-controls` takes every promise away in turn.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.stack import ROOT
+
+pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "chaos", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=220,
+    )
+
+
+def test_a_short_campaign_keeps_every_promise() -> None:
+    """But for the time in which all has ended: that depends on what else the machine does."""
+    done = campaign("--duration", "15", "--seed", "7")
+
+    broken = set(re.findall(r"^  BROKEN ([a-z ]+)", done.stdout, re.MULTILINE))
+    assert broken <= {"everything ends in time"}, done.stdout[-6000:] + done.stderr[-3000:]
+    faults = re.search(r"^faults: (\d+)", done.stdout, re.MULTILINE)
+    runs = re.search(r"^runs: (\d+)", done.stdout, re.MULTILINE)
+    assert faults
+    assert runs
+    assert int(faults[1]) >= 5, done.stdout
+    assert int(runs[1]) >= 30, done.stdout
+    assert "lost: 0, duplicated: 0, late writes accepted: 0" in done.stdout
+
+
+def test_a_campaign_without_the_fence_is_noticed() -> None:
+    done = campaign("--duration", "12", "--seed", "3", "--control", "fence")
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    assert "without fence: effects happen once" in done.stdout
