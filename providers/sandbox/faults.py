@@ -18,6 +18,7 @@ FAULTS = {
     "drop_after_write": "the write is applied, then the connection closes",
     "drop_mid_body": "the connection closes in the middle of the answer",
     "slow": "the answer takes its time (ms)",
+    "slow_replication": "what was created is not seen for a moment (ms)",
     "truncated_page": "the JSON of a 200 is cut off",
     "garbage": "200 with HTML instead of JSON",
     "foreign_next_link": "nextLink leads to another host (url)",

@@ -90,7 +90,8 @@ class Graph:
         objects = self._store.objects(tenant_id, resource.kind)
         if request.method == "GET":
             odata.check_query(request.query)
-            return Answer(200, self._read(request, resource, objects, rest))
+            seen = self._replicated(tenant_id, resource, objects)
+            return Answer(200, self._read(request, resource, seen, rest))
         if not resource.writable:
             raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed.")
         groups = self._store.objects(tenant_id, "groups")
@@ -100,6 +101,21 @@ class Graph:
         )
         self._store.touch()
         return answer
+
+    def _replicated(
+        self, tenant_id: str, resource: Resource, objects: dict[str, Json]
+    ) -> dict[str, Json]:
+        """The objects that have arrived where they are read from."""
+        fault = self._faults.strike(tenant_id, "slow_replication", resource.kind, "GET")
+        if fault is None:
+            return objects
+        delay = dt.timedelta(milliseconds=float(fault.options.get("ms", 500)))
+        arrived = f"{dt.datetime.now(dt.UTC) - delay:%Y-%m-%dT%H:%M:%S.%f0Z}"
+        return {
+            object_id: entry
+            for object_id, entry in objects.items()
+            if str(entry.get("createdDateTime") or "") <= arrived
+        }
 
     def _read(
         self, request: Request, resource: Resource, objects: dict[str, Json], rest: list[str]

@@ -18,6 +18,14 @@ TARGETS = (
     "#microsoft.graph.allDevicesAssignmentTarget",
     "#microsoft.graph.allLicensedUsersAssignmentTarget",
 )
+#: What Graph sets itself and refuses to be given.
+READ_ONLY = frozenset(
+    {
+        *("id", "createdDateTime", "lastModifiedDateTime", "modifiedDateTime", "deletedDateTime"),
+        *("version", "isAssigned", "supportsScopeTags", "settingCount", "creationSource"),
+        *("createdByAppId", "templateId"),
+    }
+)
 STATES = ("enabled", "disabled", "enabledForReportingButNotEnforced")
 
 
@@ -51,6 +59,7 @@ def apply(
 
 
 def _create(body: Json, resource: Resource, objects: dict[str, Json], known: Known) -> Answer:
+    _refuse_read_only(body)
     _check(body, resource, known)
     now = _now()
     created = copy.deepcopy(body)
@@ -69,6 +78,7 @@ def _change(request: Request, entry: Json, resource: Resource, known: Known) -> 
     body = request.json()
     if "scheduledActionsForRule" in body and request.method == "PATCH":
         raise Refused(400, "BadRequest", "scheduledActionsForRule cannot be changed by PATCH.")
+    _refuse_read_only(body)
     changed = {**entry, **body} if request.method == "PATCH" else _replaced(entry, body, resource)
     changed |= {"id": entry["id"], "createdDateTime": entry.get("createdDateTime")}
     _check(changed, resource, known, existing=True)
@@ -167,6 +177,13 @@ def _check(body: Json, resource: Resource, known: Known, *, existing: bool = Fal
         _with_ids(body.get("scheduledActionsForRule") or [])
     if resource.kind == "conditional_access":
         _check_conditional_access(body, known)
+
+
+def _refuse_read_only(body: Json) -> None:
+    """Refuse what an export has and a write may not have."""
+    annotations = {key for key in body if "@odata." in key and key != "@odata.type"}
+    if refused := sorted(READ_ONLY & body.keys() | annotations):
+        raise Refused(400, "BadRequest", f"Property '{refused[0]}' is read-only.")
 
 
 def _check_settings(body: Json) -> None:

@@ -118,3 +118,21 @@ def test_a_settings_catalog_policy_is_replaced_with_its_settings(far, client):
     client.put(f"{POLICIES}/{policy['id']}", {**body, "settings": policy["settings"][:3]})
 
     assert client.get(f"{POLICIES}/{policy['id']}")["settingCount"] == 3
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"id": "x"},
+        {"createdDateTime": "2024-01-01T00:00:00Z"},
+        {"version": 3},
+        {"isAssigned": True},
+        {"@odata.context": "https://graph.example.net/$metadata"},
+    ],
+    ids=lambda extra: next(iter(extra)),
+)
+def test_what_graph_sets_itself_is_refused(far, client, extra):
+    with pytest.raises(InvalidRequest):
+        client.post(LOCATIONS, LOCATION | extra)
+
+    assert named(far) == []
