@@ -20,6 +20,7 @@ COPY operations operations
 COPY providers providers
 COPY inventory inventory
 COPY backups backups
+COPY restores restores
 COPY legacy_runs legacy_runs
 COPY templates templates
 COPY static static

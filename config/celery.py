@@ -24,6 +24,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
     """What beat sends: wake-ups only. A tick that waited longer than the next one is worthless."""
     ticks = {
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
+        "settle restores": ("restores.tasks.settle_restores", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
         "check the ledger": ("operations.tasks.check_ledger", INTEGRITY_TICK_SECONDS),

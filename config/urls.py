@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("providers.urls")),
     path("", include("inventory.urls")),
     path("", include("backups.urls")),
+    path("", include("restores.urls")),
     path("", include("legacy_runs.urls")),
 ]
 

@@ -16,4 +16,6 @@ class OperationRunType(StrEnum):
     BACKUP_SCHEDULE_RETRY = "backup_schedule.retry"
     BACKUP_SET_ADD_POLICIES = "backup_set.add_policies"
     POLICY_EXPORT = "policy.export"
+    RESTORE_PREVIEW = "restore.preview"
+    RESTORE_EXECUTE = "restore.execute"
     OPERATIONS_PRUNE = "operations.prune"

@@ -19,6 +19,7 @@ from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
 from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
+from tenancy.capabilities import Capability, has_capability
 from tenancy.http import Request, page, workspace_or_404
 
 PER_PAGE = 50
@@ -65,6 +66,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "section": "backup_sets",
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
+        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "page": shown.get_page(request.GET.get("page")),
         "search": search,
         "kind": kind,
@@ -87,6 +89,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "backup_set": backup_set,
         "item": item,
         "payload": _shown(item),
+        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "history": _changes(same.select_related("version").order_by("-id")[: VERSIONS * 5]),
     }
     return render(request, "backups/backup_item_detail.html", context)

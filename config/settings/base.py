@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "providers",
     "inventory",
     "backups",
+    "restores",
     "legacy_runs",
 ]
 

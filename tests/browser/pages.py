@@ -39,6 +39,7 @@ from tests.inventory.factories import (
 from tests.legacy_runs.factories import a_row
 from tests.operations.test_prune import a_run, prune
 from tests.providers.factories import ProviderConnectionFactory
+from tests.restores.factories import DIFFERENCE, RestoreItemFactory, a_restore
 
 CONTEXT = {
     "target_scope": {
@@ -210,6 +211,40 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "connection": url,
         "connection-new": "/w/contoso/connections/new/",
         "connection-credential": f"{url}credential/",
+    }
+
+
+def furnish_restores() -> dict[str, str]:
+    """Restores in every state in `contoso`; the addresses of their pages."""
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
+    previewed = a_restore(fabrikam)
+    assert previewed.backup_set
+    for number, action in enumerate(("conflict", "create", "unchanged", "blocked")):
+        item = BackupItemFactory(backup_set=previewed.backup_set, name=f"{action} {HOSTILE}")
+        is_blocked = action == "blocked"
+        RestoreItemFactory(
+            restore=previewed,
+            backup_item=item,
+            action=action,
+            reason_code="restore_encrypted" if is_blocked else "",
+            message="It holds 2 values that are not in the backup." if is_blocked else "",
+            changes=[] if number > 1 else [dict(DIFFERENCE, after="x" * 300)],
+        )
+    executing = a_restore(fabrikam, executing=True)
+    ended = a_restore(TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True)
+    one = ended.items.get()
+    for state in ("intent", "unknown"):
+        one.state, one.outcome_code = state, "restore_unknown" if state == "unknown" else ""
+        one.outcome_message = "The answer was lost."
+        one.save()
+    ended.status, ended.ended_at = "ended", timezone.now()
+    ended.save()
+    return {
+        "restores": "/w/contoso/restores/",
+        "restore-choose": f"/w/contoso/backup-sets/{previewed.backup_set.pk}/restore/",
+        "restore-previewed": previewed.get_absolute_url(),
+        "restore-executing": executing.get_absolute_url(),
+        "restore-ended": ended.get_absolute_url(),
     }
 
 

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from operations.integrity import check_ledger
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
 from tests.browser.pages import (
     furnish,
     furnish_backups,
     furnish_history,
     furnish_inventory,
+    furnish_restores,
     furnish_retention,
 )
+from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -125,6 +128,30 @@ def test_every_page_of_history_looks_right(inspection: Inspection):
 
     for name, address in furnish_history().items():
         inspection.visit(name, address)
+
+    assert inspection.problems == {}
+
+
+def test_every_page_of_restores_looks_right(inspection: Inspection, complaints: Complaints):
+    furnish()
+    sign_in(inspection.page, "olga")
+    inspection.visit("restores-empty", "/w/contoso/restores/")
+
+    for name, address in furnish_restores().items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
+    assert complaints == []
+
+
+def test_the_page_of_integrity_looks_right(inspection: Inspection):
+    furnish()
+    UserFactory(username="sara", is_staff=True)
+    sign_in(inspection.page, "sara")
+    inspection.visit("integrity-unchecked", "/integrity/")
+    check_ledger()
+
+    inspection.visit("integrity", "/integrity/")
 
     assert inspection.problems == {}
 

@@ -73,4 +73,6 @@ def test_every_operation_is_started_from_its_button_and_succeeds(
     connection.refresh_from_db()
     assert connection.status == "ready"
     started_otherwise = {"backup_schedule.scheduled", "backup_schedule.retry"}
+    # tests/integration/test_restore_end_to_end.py
+    started_otherwise |= {"restore.preview", "restore.execute"}
     assert {run.type for run in runs} | started_otherwise == set(OperationCatalog.all())

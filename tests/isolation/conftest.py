@@ -33,6 +33,7 @@ from tests.inventory.factories import (
 from tests.isolation.routes import Route
 from tests.legacy_runs.factories import a_row_of_every_kind
 from tests.providers.factories import ProviderConnectionFactory
+from tests.restores.factories import a_restore
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
@@ -54,6 +55,7 @@ def things_of(workspace: Workspace) -> Ids:
         "export_id": PolicyExportFactory(tenant=tenant).pk,
         "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
         "legacy_id": a_row_of_every_kind(tenant),
+        "restore_id": a_restore(tenant).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

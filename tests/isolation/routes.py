@@ -120,6 +120,14 @@ ROUTES = [
     of_workspace("backup_item_detail", "set_id", "item_id"),
     of_workspace("backup_set_changes", "set_id"),
     of_workspace("backup_item_changes", "set_id", "item_id"),
+    of_workspace("restore_list"),
+    of_workspace("restore_create", "set_id", needs=Capability.RESTORE),
+    of_workspace("restore_detail", "restore_id"),
+    of_workspace("restore_choose", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_approve", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_execute", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_abandon", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_retry", "restore_id", needs=Capability.RESTORE, post=True),
 ]
 
 

@@ -38,6 +38,8 @@ HISTORY = {
     "inventory.Policy",
     "inventory.DirectoryGroup",
     "inventory.RoleDefinition",
+    "restores.RestoreRun",
+    "restores.RestoreItem",
     "legacy_runs.InventorySyncRun",
     "legacy_runs.EntraGroupSyncRun",
     "legacy_runs.BackupScheduleRun",

@@ -136,7 +136,7 @@ def test_a_nonsense_id_is_not_found(
 PARAMETERS = [
     *("q", "view", "type", "tenant", "status", "outcome", "since", "until", "older", "newer"),
     *("page", "kind", "missing", "items", "items_after", "level", "before", "seen", "part"),
-    *("gone", "cursor", "sort", "order", "next", "limit"),
+    *("gone", "cursor", "sort", "order", "next", "limit", "item"),
 ]
 HOSTILE_VALUES = [
     "",
@@ -196,7 +196,6 @@ def test_every_capability_guards_something_or_is_known_to_wait() -> None:
         Capability.CHECK_CONNECTION,
         Capability.CANCEL_OWN_RUN,
         Capability.MANAGE_CONNECTIONS,
-        Capability.RESTORE,
         Capability.MANAGE_TENANTS,
         Capability.MANAGE_MEMBERS,
     }

@@ -1,0 +1,32 @@
+"""Restores in Django admin: to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+
+from operations.admin import ReadOnly
+from restores.models import RestoreItem, RestoreRun
+
+
+@admin.register(RestoreRun)
+class RestoreRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
+    list_display = ("id", "tenant", "workspace", "status", "requested_by_name", "created_at")
+    list_filter = ("status", "workspace")
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("=id", "tenant__name")
+    ordering = ("-created_at", "-id")
+    show_full_result_count = False
+    actions = None
+
+
+@admin.register(RestoreItem)
+class RestoreItemAdmin(ReadOnly, admin.ModelAdmin[Any]):
+    list_display = ("name", "kind", "action", "state", "restore")
+    list_filter = ("action", "state", "kind")
+    list_select_related = ("restore",)
+    search_fields = ("=graph_id", "name")
+    exclude = ("changes",)
+    show_full_result_count = False
+    actions = None

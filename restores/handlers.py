@@ -1,0 +1,38 @@
+"""What a worker does for a restore: compare, and on another day, when somebody has agreed, write."""
+
+from __future__ import annotations
+
+from operations.active_run import ActiveRun
+from operations.handlers import handles
+from operations.reasons import Blocked
+from operations.types import OperationRunType
+from providers.connections import default_connection, graph_client
+from providers.handling import active_tenant, telling_waits
+from providers.models import Access
+from restores.executing import Execution
+from restores.models import RestoreStatus
+from restores.previewing import Preview, restore_of
+from restores.settling import settle
+
+
+@handles(OperationRunType.RESTORE_PREVIEW)
+def preview(run: ActiveRun) -> None:
+    """Say of each object what would change; nothing is written there."""
+    restore = restore_of(run, RestoreStatus.PREVIEWING)
+    connection = default_connection(active_tenant(run))
+    with graph_client(connection, on_wait=telling_waits(run)) as client:
+        Preview(run, restore, client).make()
+
+
+@handles(OperationRunType.RESTORE_EXECUTE)
+def execute(run: ActiveRun) -> None:
+    """Write exactly what was previewed; however it ends, what is known of each object is kept."""
+    restore = restore_of(run, RestoreStatus.EXECUTING)
+    try:
+        connection = default_connection(active_tenant(run))
+        if connection.access != Access.READ_WRITE:
+            raise Blocked("connection_read_only")
+        with graph_client(connection, on_wait=telling_waits(run)) as client:
+            Execution(run, restore, client).make()
+    finally:
+        settle(restore.pk)

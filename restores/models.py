@@ -1,0 +1,296 @@
+"""Restores: what was asked for, what the preview said, and what became of each object.
+
+The triggers of migration 0002 keep the order of things: nothing is written before it was previewed,
+what was previewed does not change while it is written, and what became of an object is history.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from backups.models import BackupItem, BackupSet, PolicyVersion
+from operations.models import OperationRun
+from operations.reasons import Reason, get_reason
+from providers.graph.kinds import KIND
+from tenancy.models import Tenant, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+
+class RestoreStatus(models.TextChoices):
+    """Where a restore is. It only ever moves on."""
+
+    PREVIEWING = "previewing", "Previewing"
+    PREVIEWED = "previewed", "Previewed"
+    EXECUTING = "executing", "Executing"
+    ENDED = "ended", "Ended"
+
+
+class Assignments(models.TextChoices):
+    """What is done about assignments."""
+
+    KEEP = "keep", "Keep the present ones"
+    BACKUP = "backup", "Those of the backup"
+    NONE = "none", "None at all"
+
+
+class AccessState(models.TextChoices):
+    """The state in which an enabled conditional access policy comes back."""
+
+    REPORT_ONLY = "report_only", "Report-only"
+    AS_BACKED_UP = "as_backed_up", "As it was backed up"
+
+
+class Action(models.TextChoices):
+    """What a restore would do about one object."""
+
+    UNKNOWN = "", "Not previewed yet"
+    CREATE = "create", "Create"
+    UPDATE = "update", "Update"
+    UNCHANGED = "unchanged", "Unchanged"
+    CONFLICT = "conflict", "Conflict"
+    BLOCKED = "blocked", "Blocked"
+
+
+class Choice(models.TextChoices):
+    """Who wins a conflict; the operator says so."""
+
+    OPEN = "", "Not decided"
+    KEEP = "keep", "Keep what is there"
+    TAKE = "take", "Take the backup"
+
+
+class ItemState(models.TextChoices):
+    """How far the writing of one object came."""
+
+    PLANNED = "planned", "Planned"
+    INTENT = "intent", "About to be written"
+    APPLIED = "applied", "Written"
+    VERIFIED = "verified", "Written and verified"
+    DIFFERS = "differs", "Written, but differs"
+    UNKNOWN = "unknown", "Nobody knows: review"
+    FAILED = "failed", "Not written"
+    SKIPPED = "skipped", "Left alone"
+
+
+class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
+    def with_scope(self) -> Self:
+        return self.select_related(
+            "workspace", "tenant", "backup_set", "preview_run", "execute_run"
+        )
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+
+class RestoreRun(models.Model):
+    """One restore, from the choice of its items to its end."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="restores", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="restores", db_constraint=False
+    )
+    backup_set = models.ForeignKey(
+        BackupSet, on_delete=models.SET_NULL, related_name="restores", null=True
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="retries", null=True, blank=True
+    )
+    status = models.CharField(
+        max_length=16, choices=RestoreStatus.choices, default=RestoreStatus.PREVIEWING
+    )
+    assignments = models.CharField(
+        max_length=8, choices=Assignments.choices, default=Assignments.KEEP
+    )
+    access_state = models.CharField(
+        max_length=16, choices=AccessState.choices, default=AccessState.REPORT_ONLY
+    )
+    #: True until somebody has confirmed it: a preview alone changes nothing.
+    is_dry_run = models.BooleanField(default=True)
+    #: SHA-256 over what the preview says; what is executed is exactly that.
+    preview_digest = models.CharField(max_length=64, default="", blank=True)
+    preview_run = models.ForeignKey(
+        OperationRun, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    execute_run = models.ForeignKey(
+        OperationRun, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    #: What the targets were before anything was written.
+    before_set = models.ForeignKey(
+        BackupSet, on_delete=models.SET_NULL, related_name="taken_before", null=True, blank=True
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    requested_by_name = models.CharField(max_length=200)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    previewed_at = models.DateTimeField(null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    executed_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RestoreQuerySet.as_manager()
+
+    class Meta:
+        db_table = "restore_runs"
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("workspace", "created_at", "id"), name="restores_ws"),)
+        constraints = (
+            models.UniqueConstraint(fields=("id", "tenant", "workspace"), name="restores_id_scope"),
+            models.UniqueConstraint(
+                fields=("tenant",),
+                condition=models.Q(status=RestoreStatus.EXECUTING),
+                name="restores_one_active_per_tenant",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=RestoreStatus.values), name="restores_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(assignments__in=Assignments.values)
+                & models.Q(access_state__in=AccessState.values),
+                name="restores_options_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=RestoreStatus.ENDED, ended_at__isnull=False)
+                | ~models.Q(status=RestoreStatus.ENDED) & models.Q(ended_at__isnull=True),
+                name="restores_ended_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=RestoreStatus.EXECUTING)
+                | models.Q(executed_at__isnull=False, is_dry_run=False)
+                & ~models.Q(preview_digest=""),
+                name="restores_executed_as_previewed",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Restore {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("restore_detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def is_previewed(self) -> bool:
+        return self.status == RestoreStatus.PREVIEWED
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in (RestoreStatus.PREVIEWING, RestoreStatus.EXECUTING)
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a second person must agree, and none has."""
+        return self.workspace.restores_need_approval and self.approved_at is None
+
+    @property
+    def run(self) -> OperationRun | None:
+        """The canonical run to look at: of the execution, else of the preview."""
+        return self.execute_run or self.preview_run
+
+
+class RestoreItem(models.Model):
+    """One object of a restore: what would be done about it, and what was."""
+
+    restore = models.ForeignKey(RestoreRun, on_delete=models.CASCADE, related_name="items")
+    backup_item = models.ForeignKey(
+        BackupItem, on_delete=models.SET_NULL, related_name="+", null=True, db_constraint=False
+    )
+    version = models.ForeignKey(
+        PolicyVersion, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False
+    )
+    kind = models.CharField(max_length=64)
+    graph_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=300)
+
+    # What the preview says.
+    action = models.CharField(max_length=16, choices=Action.choices, default="", blank=True)
+    reason_code = models.CharField(max_length=64, default="", blank=True)
+    message = models.TextField(default="", blank=True)
+    #: Differences fit to be shown: {path, difference, before, after}.
+    changes = models.JSONField(default=list)
+    target_id = models.CharField(max_length=200, default="", blank=True)
+    live_hash = models.CharField(max_length=64, default="", blank=True)
+    wanted_hash = models.CharField(max_length=64, default="", blank=True)
+    choice = models.CharField(max_length=8, choices=Choice.choices, default="", blank=True)
+
+    # What became of it.
+    state = models.CharField(max_length=16, choices=ItemState.choices, default=ItemState.PLANNED)
+    outcome_code = models.CharField(max_length=64, default="", blank=True)
+    outcome_message = models.TextField(default="", blank=True)
+    before_hash = models.CharField(max_length=64, default="", blank=True)
+    after_hash = models.CharField(max_length=64, default="", blank=True)
+    result_id = models.CharField(max_length=200, default="", blank=True)
+    intent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "restore_items"
+        default_permissions = ("view",)
+        ordering = ("restore", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("restore", "kind", "graph_id"), name="restore_items_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(action__in=Action.values) & models.Q(choice__in=Choice.values),
+                name="restore_items_action_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ItemState.values), name="restore_items_state_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def kind_label(self) -> str:
+        kind = KIND.get(self.kind)
+        return kind.label if kind else self.kind
+
+    @property
+    def reason(self) -> Reason | None:
+        return get_reason(self.reason_code) if self.reason_code else None
+
+    @property
+    def outcome_reason(self) -> Reason | None:
+        return get_reason(self.outcome_code) if self.outcome_code else None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the tenant's object is, or may be, another one than before."""
+        return self.state in (
+            ItemState.INTENT,
+            ItemState.APPLIED,
+            ItemState.VERIFIED,
+            ItemState.DIFFERS,
+            ItemState.UNKNOWN,
+        )
+
+    @property
+    def will_be_written(self) -> bool:
+        """Whether an execution would write it, as things were decided."""
+        decided = self.action == Action.CONFLICT and self.choice == Choice.TAKE
+        return self.action in (Action.CREATE, Action.UPDATE) or decided
+
+    def summary(self) -> dict[str, Any]:
+        """What the digest of a preview is made of."""
+        return {
+            "kind": self.kind,
+            "graph_id": self.graph_id,
+            "version": self.version_id,
+            "action": self.action,
+            "reason": self.reason_code,
+            "target": self.target_id,
+            "live": self.live_hash,
+            "wanted": self.wanted_hash,
+        }

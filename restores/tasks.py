@@ -1,0 +1,13 @@
+"""Celery's way in; nothing is decided here."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from restores import settling
+
+
+@shared_task(ignore_result=True)
+def settle_restores() -> None:
+    """Close the restores whose run is over."""
+    settling.settle_abandoned()

@@ -1,0 +1,63 @@
+"""A restore from its buttons to its end, by a real worker with a real stand-in."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from backups.models import BackupSet
+from operations.models import OperationRun
+from operations.states import RunOutcome, RunStatus
+from providers.models import Access, ProviderConnection
+from restores.models import Action, RestoreRun, RestoreStatus
+from tenancy.models import User
+from tests.integration.conftest import Customer
+from tests.integration.stack import Stack, eventually
+from tests.integration.test_every_operation import start
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+def ended(run: OperationRun | None) -> OperationRun:
+    assert run is not None
+
+    def look() -> OperationRun | None:
+        return OperationRun.objects.filter(pk=run.pk, status=RunStatus.COMPLETED).first()
+
+    found: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
+    return found
+
+
+def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: User) -> None:
+    stack.worker(concurrency=1)
+    page = Client()
+    page.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    ProviderConnection.objects.update(access=Access.READ_WRITE)
+    start(page, "schedule_run_now", customer.schedule.pk)
+    backup_set = BackupSet.objects.get()
+    item = backup_set.items.filter(kind="compliance").first()
+    assert item
+    customer.graph.control.delete_object(customer.id, "compliance", item.graph_id)
+
+    choose = reverse("restore_create", args=["contoso", backup_set.pk])
+    page.post(choose, {"item": item.pk, "assignments": "backup", "access_state": "report_only"})
+    restore = RestoreRun.objects.with_scope().get()
+    preview = ended(restore.preview_run)
+    restore.refresh_from_db()
+    assert (preview.outcome, restore.status) == (RunOutcome.SUCCEEDED, RestoreStatus.PREVIEWED)
+    assert restore.items.get().action == Action.CREATE
+    page.post(
+        reverse("restore_execute", args=["contoso", restore.pk]),
+        {"digest": restore.preview_digest, "tenant_name": "Fabrikam"},
+    )
+    restore = RestoreRun.objects.with_scope().get()
+    written = ended(restore.execute_run)
+
+    restore.refresh_from_db()
+    assert written.outcome == RunOutcome.SUCCEEDED, (written.failures, stack.logs())
+    assert restore.status == RestoreStatus.ENDED
+    names = [
+        each["displayName"] for each in customer.graph.control.objects(customer.id, "compliance")
+    ]
+    assert item.name in names

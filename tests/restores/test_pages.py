@@ -1,0 +1,147 @@
+"""The way of a restore through its pages."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from restores.models import Choice, RestoreRun, RestoreStatus
+from tenancy.models import User
+from tests.restores.conftest import Place, executed, only
+from tests.restores.factories import a_restore
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page(client: Client, manager: User) -> Client:
+    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def address(name: str, *ids: int) -> str:
+    return reverse(name, args=["contoso", *ids])
+
+
+def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) -> None:
+    item = place.items("compliance")[0]
+    place.change(item, description="changed")
+    choose = address("restore_create", place.backup_set.pk)
+    assert choose in page.get(place.backup_set.get_absolute_url()).content.decode()
+    assert item.name in page.get(choose, {"kind": "compliance"}).content.decode()
+
+    options = {"item": item.pk, "assignments": "keep", "access_state": "report_only"}
+    begun = page.post(choose, options)
+    restore = RestoreRun.objects.with_scope().get()
+    waiting = page.get(begun["Location"]).content.decode()
+    assert restore.preview_run is not None
+    executed(restore.preview_run)
+    previewed = page.get(restore.get_absolute_url()).content.decode()
+    page.post(address("restore_choose", restore.pk), {f"choice-{only(restore).pk}": "take"})
+    restore.refresh_from_db()
+    page.post(
+        address("restore_execute", restore.pk),
+        {"digest": restore.preview_digest, "tenant_name": place.tenant.name},
+    )
+    restore = RestoreRun.objects.with_scope().get()
+    assert restore.execute_run is not None
+    executed(restore.execute_run)
+    result = page.get(restore.get_absolute_url()).content.decode()
+
+    assert "Comparing the backup" in waiting
+    assert "1 conflict" in previewed
+    assert "<del>changed</del>" in previewed
+    assert "Everything that was to be written was written" in result
+    assert f"Before restore {restore.pk}" in result
+    assert restore.execute_run.get_absolute_url() in result
+
+
+def test_all_of_a_kind_are_chosen_at_once(place: Place, page: Client) -> None:
+    page.post(
+        address("restore_create", place.backup_set.pk),
+        {"all_of": "settings_catalog", "assignments": "keep", "access_state": "report_only"},
+    )
+
+    assert RestoreRun.objects.get().items.count() == len(place.items("settings_catalog")) > 1
+
+
+def test_nothing_ticked_is_told(place: Place, page: Client) -> None:
+    answer = page.post(
+        address("restore_create", place.backup_set.pk),
+        {"assignments": "keep", "access_state": "report_only"},
+    )
+
+    assert answer.status_code == 400
+    assert b"Tick at least one object" in answer.content
+
+
+def test_a_wrong_name_writes_nothing_and_says_so(place: Place, page: Client) -> None:
+    place.change(place.items("compliance")[0], description="changed")
+    restore = place.preview(place.items("compliance")[:1])
+    place.take_all(restore)
+
+    answer = page.post(
+        address("restore_execute", restore.pk),
+        {"digest": restore.preview_digest, "tenant_name": "Contoso"},
+        follow=True,
+    )
+
+    assert "exactly as it stands" in answer.content.decode()
+    assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
+
+
+def test_letting_go_changes_nothing(place: Place, page: Client) -> None:
+    restore = place.preview(place.items("compliance"))
+
+    page.post(address("restore_abandon", restore.pk))
+
+    assert RestoreRun.objects.get().status == RestoreStatus.ENDED
+    assert "without changing anything" in page.get(restore.get_absolute_url()).content.decode()
+
+
+def test_a_foreign_choice_is_left_aside(place: Place, page: Client) -> None:
+    place.change(place.items("compliance")[0], description="changed")
+    restore, other = (place.preview(place.items("compliance")[:1]) for _ in range(2))
+
+    page.post(
+        address("restore_choose", restore.pk),
+        {f"choice-{only(other).pk}": "take", f"choice-{only(restore).pk}": "nonsense"},
+    )
+
+    assert only(other).choice == only(restore).choice == Choice.OPEN
+
+
+def test_a_form_that_is_posted_twice_begins_one_restore(place: Place, page: Client) -> None:
+    form = {
+        "item": place.items("compliance")[0].pk,
+        "assignments": "keep",
+        "access_state": "report_only",
+        "submission": "0b1d5c3e-8a44-4f0e-9d7e-2f6a1c9b7e01",
+    }
+    answers = [page.post(address("restore_create", place.backup_set.pk), form) for _ in range(3)]
+
+    assert len({answer["Location"] for answer in answers}) == 1
+    assert RestoreRun.objects.count() == 1
+
+
+def test_a_reader_sees_a_restore_and_no_button(place: Place, client: Client, reader: User) -> None:
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    restore = a_restore(place.tenant)
+
+    text = client.get(restore.get_absolute_url()).content.decode()
+    sets = client.get(place.backup_set.get_absolute_url()).content.decode()
+
+    assert "Type the tenant" not in text
+    assert "Restore…" not in sets
+    assert client.get(address("restore_create", place.backup_set.pk)).status_code == 403
+
+
+def test_an_empty_list_leads_to_the_backup_sets(page: Client, place: Place) -> None:
+    assert "Choose a backup set" in page.get(address("restore_list")).content.decode()
+    restore = a_restore(place.tenant)
+    listed = page.get(address("restore_list")).content.decode()
+    tenant = page.get(place.tenant.get_absolute_url()).content.decode()
+
+    assert restore.get_absolute_url() in listed
+    assert restore.get_absolute_url() in tenant
