@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 #: The work is told to stop this long before others may think the worker dead, …
 SAFETY_SECONDS = 5.0
-#: … and where it does not listen, because a call hangs, its process ends this long before.
+#: … and where it does not listen, because a call hangs, its process ends this long before. A short
+#: lease keeps a quarter and an eighth of itself instead.
 HARD_SAFETY_SECONDS = 2.0
 LEASE_LOST_EXIT = 75
 
@@ -89,10 +90,11 @@ class Heartbeat:
         return True
 
     def _guard(self) -> None:
-        if self._let_pass(SAFETY_SECONDS):
+        lease = float(settings.RUN_LEASE_SECONDS)
+        if self._let_pass(min(SAFETY_SECONDS, lease / 4)):
             return
         self._active.stop(LeaseLost())
-        if self._hard_stop and not self._let_pass(HARD_SAFETY_SECONDS):
+        if self._hard_stop and not self._let_pass(min(HARD_SAFETY_SECONDS, lease / 8)):
             self._hard_stop()
 
     def _let_pass(self, safety: float) -> bool:

@@ -239,6 +239,18 @@ def test_a_hanging_database_does_not_keep_the_lease_alive(
         holder.join()
 
 
+def test_a_short_lease_leaves_time_to_work(
+    active: ActiveRun, settings: Settings, no_database: None
+) -> None:
+    settings.RUN_LEASE_SECONDS = 2
+
+    with Heartbeat(active):
+        time.sleep(1.0)
+        assert active._stop is None
+        time.sleep(0.9)
+        assert isinstance(active._stop, LeaseLost)
+
+
 def test_work_that_does_not_listen_meets_the_hard_stop_before_its_lease_ends(
     active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
