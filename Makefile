@@ -37,7 +37,7 @@ chaos: .venv/.installed ## Break everything for five minutes, then ask what was 
 
 chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign must notice
 	for control in fence identity relay slot; do \
-		$(BIN)/python -m chaos --duration $(or $(DURATION),25) --seed $(or $(SEED),3) --control $$control; \
+		$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
 	done
 
 # The checks import the settings, which want addresses; nothing here connects to them.

@@ -5,25 +5,45 @@ A checker that has never been seen red proves nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import connection
 
 from operations import publishing
 from operations.services import OperationRunService
 
-#: What is taken away from the database of the campaign.
-SQL = {
-    "fence": "DROP TRIGGER runs_move_forward ON operation_runs;"
-    " DROP TRIGGER runs_ended_is_history ON operation_runs",
-    "identity": "DROP INDEX runs_one_active_per_tenant_identity",
-    "relay": "SELECT 1",
-    "slot": "DROP INDEX runs_slot_fires_once",
-}
-#: The checkers of which at least one must go red.
-CAUGHT_BY = {
-    "fence": {"effects happen once"},
-    "identity": {"one active run per identity"},
-    "relay": {"nothing is lost"},
-    "slot": {"a slot fires once"},
+
+@dataclass(frozen=True)
+class Control:
+    """A promise that is taken away: in the database by `sql`, in the code below.
+
+    `faults` are those that make it matter; only these are done, so that chance has no say in
+    whether the checker named in `caught_by` gets to see anything.
+    """
+
+    caught_by: str
+    faults: frozenset[str] = frozenset()
+    sql: str = "SELECT 1"
+
+
+CONTROLS = {
+    "fence": Control(
+        caught_by="effects happen once",
+        faults=frozenset({"messages doubled", "message for an ended run"}),
+        sql="DROP TRIGGER runs_move_forward ON operation_runs;"
+        " DROP TRIGGER runs_ended_is_history ON operation_runs",
+    ),
+    "identity": Control(
+        caught_by="one active run per identity",
+        faults=frozenset({"worker's child killed"}),
+        sql="DROP INDEX runs_one_active_per_tenant_identity",
+    ),
+    "relay": Control(caught_by="nothing is lost", faults=frozenset({"broker killed, all lost"})),
+    "slot": Control(
+        caught_by="a slot fires once",
+        faults=frozenset({"schedules set back"}),
+        sql="DROP INDEX runs_slot_fires_once",
+    ),
 }
 
 _CLAIM_ANYTHING = """
@@ -37,7 +57,7 @@ def break_in_the_database(control: str) -> None:
     """Take away what the control takes away from the tables."""
     if control:
         with connection.cursor() as cursor:
-            cursor.execute(SQL[control])
+            cursor.execute(CONTROLS[control].sql)
 
 
 def break_in_this_process(control: str) -> None:

@@ -31,18 +31,21 @@ GARBAGE = (
 class Faults:
     """Does one fault after another; `counts` tells how many of each."""
 
-    def __init__(self, parts: Parts, world: World, seed: int) -> None:
+    def __init__(
+        self, parts: Parts, world: World, seed: int, only: frozenset[str] = frozenset()
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._parts = parts
         self._world = world
+        self._only = only
         self._chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._asleep: list[tuple[float, Callable[[], None]]] = []
 
     def strike(self) -> str:
         """Do one fault; its name."""
-        names, weights = zip(*((name, weight) for name, weight, _ in self._all()), strict=True)
-        name: str = self._chance.choices(names, weights)[0]
-        done = next(do for each, _, do in self._all() if each == name)
+        faults = [fault for fault in self._all() if not self._only or fault[0] in self._only]
+        weights = [weight for _, weight, _ in faults]
+        (name, _, done), *_ = self._chance.choices(faults, weights)
         with contextlib.suppress(ProcessLookupError, OSError, Error, psycopg.Error):
             done()
             self.counts[name] += 1
@@ -74,7 +77,7 @@ class Faults:
             ("messages doubled", 14, self._double_messages),
             ("message for an ended run", 10, self._message_for_an_ended_run),
             ("garbage in a queue", 8, self._garbage),
-            ("schedules set back", 40 if self._parts.control == "slot" else 4, self._set_back),
+            ("schedules set back", 4, self._set_back),
             ("Graph throttles", 5, lambda: self._graph("throttle", retry_after=1, times=3)),
             ("Graph drops connections", 5, lambda: self._graph("drop", method="GET", times=3)),
             ("Graph is down for a moment", 4, lambda: self._graph("server_error", times=3)),

@@ -116,34 +116,45 @@ def is_quiet() -> bool:
     return not _ids(_NOT_ENDED)
 
 
-def judge(world: World, graph: SandboxControl, promised: set[int], watch: ActiveTwice) -> Verdict:
-    """Ask every checker."""
-    checkers: dict[str, Callable[[], list[str]]] = {
-        "nothing is lost": lambda: _ids(_NOT_ENDED) + _vanished(promised),
-        "one active run per identity": lambda: sorted(watch.seen),
-        "a slot fires once": lambda: _ids(_SLOT_TWICE),
-        "every slot is explained": lambda: _ids(_UNEXPLAINED),
-        "effects happen once": lambda: _doubled_effects(world, graph),
-        "no late write is accepted": lambda: (
-            _ids(_LATE_ITEMS) + _ids(_LATE_EVENTS, list(AFTERWORDS))
-        ),
-        "counts add up": lambda: _ids(_COUNTS),
-        "every end is told once": lambda: _ids(_UNTOLD),
-    }
-    verdict = Verdict({name: check() for name, check in checkers.items()})
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT outcome, count(*) FROM operation_runs GROUP BY outcome")
-        verdict.outcomes = Counter(dict(cursor.fetchall()))
-        cursor.execute(
-            "SELECT extract(epoch FROM completed_at - created_at)::float FROM operation_runs"
-            " WHERE status = 'completed' ORDER BY 1"
-        )
-        verdict.seconds = [seconds for (seconds,) in cursor.fetchall()]
-        cursor.execute(
-            "SELECT count(*) FROM operation_run_events WHERE kind = 'late_write_refused'"
-        )
-        (verdict.refused_late,) = cursor.fetchone()
-    return verdict
+class Judge:
+    """Asks the checkers, all of them or one."""
+
+    def __init__(
+        self, world: World, graph: SandboxControl, promised: set[int], watch: ActiveTwice
+    ) -> None:
+        self._checkers: dict[str, Callable[[], list[str]]] = {
+            "nothing is lost": lambda: _ids(_NOT_ENDED) + _vanished(promised),
+            "one active run per identity": lambda: sorted(watch.seen),
+            "a slot fires once": lambda: _ids(_SLOT_TWICE),
+            "every slot is explained": lambda: _ids(_UNEXPLAINED),
+            "effects happen once": lambda: _doubled_effects(world, graph),
+            "no late write is accepted": lambda: (
+                _ids(_LATE_ITEMS) + _ids(_LATE_EVENTS, list(AFTERWORDS))
+            ),
+            "counts add up": lambda: _ids(_COUNTS),
+            "every end is told once": lambda: _ids(_UNTOLD),
+        }
+
+    def one(self, checker: str) -> list[str]:
+        """What breaks one promise right now."""
+        return self._checkers[checker]()
+
+    def all(self) -> Verdict:
+        """What every checker finds; asked when all is over."""
+        verdict = Verdict({name: check() for name, check in self._checkers.items()})
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT outcome, count(*) FROM operation_runs GROUP BY outcome")
+            verdict.outcomes = Counter(dict(cursor.fetchall()))
+            cursor.execute(
+                "SELECT extract(epoch FROM completed_at - created_at)::float FROM operation_runs"
+                " WHERE status = 'completed' ORDER BY 1"
+            )
+            verdict.seconds = [seconds for (seconds,) in cursor.fetchall()]
+            cursor.execute(
+                "SELECT count(*) FROM operation_run_events WHERE kind = 'late_write_refused'"
+            )
+            (verdict.refused_late,) = cursor.fetchone()
+        return verdict
 
 
 def _ids(sql: str, *values: Any) -> list[str]:

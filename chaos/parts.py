@@ -47,7 +47,7 @@ class Parts:
         self.beats: list[subprocess.Popen[bytes]] = []
         self._worker_count = workers
         self._failpoints = failpoints
-        self.control = control
+        self._control = control
         self._tending = threading.Event()
         self._tender = threading.Thread(target=self._tend, daemon=True)
         self.environment: dict[str, str] = {}
@@ -96,7 +96,7 @@ class Parts:
             "RUN_HEARTBEAT_SECONDS": "1",
             "RUN_RELAY_AFTER_SECONDS": "2",
             "WORKER_SOFT_SHUTDOWN_SECONDS": "2",
-            "CHAOS_CONTROL": self.control,
+            "CHAOS_CONTROL": self._control,
         }
 
     def start_programs(self, *, failpoints_until: float) -> None:

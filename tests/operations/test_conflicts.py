@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -17,6 +17,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from tenancy.models import Tenant
+from tests.operations.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
 from tests.operations.factories import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,57 +101,44 @@ def test_inside_a_transaction_nothing_is_tried_again() -> None:
 def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    """Two sessions take two rows in opposite order; Postgres ends one of them, twice over."""
+    """Two sessions take two rows in opposite order; Postgres ends the one that waits less long."""
     first, second = a_running_run(tenant, 1), a_running_run(tenant, 2)
-    stop = threading.Event()
-    ended: list[str] = []
+    tries: list[int] = []
+    holds_first = threading.Event()
+    crossing_pid: Future[int] = Future()
 
     def cross() -> None:
-        while not stop.is_set():
-            try:
-                with transaction.atomic(), connection.cursor() as cursor:
-                    for run in (second, first):
-                        cursor.execute(
-                            "UPDATE operation_runs SET updated_at = now() WHERE id = %s", [run.pk]
-                        )
-                        cursor.execute("SELECT pg_sleep(0.02)")
-                time.sleep(0.05)
-            except OperationalError as error:
-                ended.append(type(error.__cause__).__name__)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+            _touch(second)
+            crossing_pid.set_result(backend_pid())
+            assert holds_first.wait(PATIENCE_SECONDS)
+            _touch(first)
         connection.close()
 
     @again_after_conflict
     @transaction.atomic
     def report() -> None:
+        tries.append(1)
         service.increment_summary_counts(first.pk, processed=1, succeeded=1)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.02)")
+        if len(tries) == 1:
+            holds_first.set()
+            wait_until_blocked(crossing_pid.result(PATIENCE_SECONDS), by=backend_pid())
         service.increment_summary_counts(second.pk, processed=1, succeeded=1)
 
-    with connection.cursor() as cursor:
-        cursor.execute("SET deadlock_timeout = '10ms'")
     crossing = threading.Thread(target=cross)
     crossing.start()
-    met = 0
-    try:
-        for _ in range(10):
-            before = _deadlocks()
-            report()
-            met += _deadlocks() - before
-    finally:
-        stop.set()
-        crossing.join()
+    report()
+    crossing.join()
 
+    assert len(tries) == 2, "no deadlock came about, so nothing was shown"
     counts = [OperationRun.objects.get(pk=run.pk).counts.succeeded for run in (first, second)]
-    assert counts == [10, 10], "nothing lost, nothing twice"
-    assert met + len(ended) > 0, "no deadlock came about, so nothing was shown"
+    assert counts == [1, 1], "nothing lost, nothing twice"
 
 
-def _deadlocks() -> int:
+def _touch(run: OperationRun) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        found: int = cursor.fetchone()[0]
-    return found
+        cursor.execute("UPDATE operation_runs SET updated_at = now() WHERE id = %s", [run.pk])
 
 
 def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
