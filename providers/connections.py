@@ -11,7 +11,7 @@ from providers.graph.client import GraphClient, OnWait
 from providers.graph.http import Http
 from providers.graph.pacing import pacer_for
 from providers.graph.tokens import MsalTokens, SignIn
-from providers.models import CredentialKind, ProviderConnection
+from providers.models import Access, CredentialKind, ProviderConnection
 from tenancy.models import Tenant
 
 
@@ -39,6 +39,18 @@ def default_connection(tenant: Tenant) -> ProviderConnection:
     if found is None:
         raise Blocked("connection_missing", tenant=tenant.name)
     return found
+
+
+def writable_connection(tenant: Tenant) -> ProviderConnection:
+    """The default connection, if somebody has allowed it to write.
+
+    Raises:
+        Blocked: `connection_missing`, `connection_read_only`.
+    """
+    connection = default_connection(tenant)
+    if connection.access != Access.READ_WRITE:
+        raise Blocked("connection_read_only")
+    return connection
 
 
 def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = None) -> GraphClient:

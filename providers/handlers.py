@@ -21,7 +21,8 @@ def check_connection(run: ActiveRun) -> None:
     A missing permission is a failed item that names the permission, so a run that found some
     missing is partially succeeded; a missing licence is skipped; everything granted is succeeded.
     A refused sign-in or another tenant blocks the run. The connection keeps what was found unless
-    it was changed meanwhile. Permissions to write cannot be tried without writing, and are not.
+    it was changed meanwhile. Writing is not tried; whether it is permitted is read from the token,
+    on a connection that may write.
     """
     connection = _connection_of(run)
     try:

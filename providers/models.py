@@ -74,7 +74,8 @@ class ProviderConnection(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     #: A code of the catalogue of reasons; empty when the last check found nothing wrong.
     check_reason_code = models.CharField(max_length=64, blank=True, default="")
-    #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown".
+    #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown"; and
+    #: of writing, where the connection may, under "write/<kind>": "granted", "missing", "untold".
     check_results = models.JSONField(default=dict, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)

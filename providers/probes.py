@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from operations.active_run import ActiveRun
-from operations.reasons import Blocked
+from operations.reasons import Blocked, SafeError
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, LicenceMissing, PermissionMissing
-from providers.graph.kinds import KIND
+from providers.graph.kinds import KIND, PolicyKind, Restore, in_sentence
 from providers.handling import raise_if_blocking
-from providers.models import ConnectionStatus, ProviderConnection
+from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.services import Finding
 
 ORGANIZATION = "organization"
@@ -28,12 +28,19 @@ class Found(StrEnum):
     MISSING = "missing"
     NOT_LICENSED = "not_licensed"
     UNKNOWN = "unknown"
+    #: Of writing: the token does not say.
+    UNTOLD = "untold"
 
 
 #: Every probe in order: its key, what people call it, its path.
 PROBES: dict[str, tuple[str, str]] = {
     ORGANIZATION: ("Organisation", _ORGANIZATION_PATH),
     **{kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values()},
+}
+
+#: The kinds that a restore writes, by the key of what is found about writing them.
+WRITES: dict[str, PolicyKind] = {
+    f"write/{kind.key}": kind for kind in KIND.values() if kind.restore is Restore.FULL
 }
 
 
@@ -52,8 +59,11 @@ class Prober:
         Raises:
             Blocked: nothing of the connection is let in, or it leads to another tenant.
         """
-        self._run.expect(len(PROBES))
+        writes = WRITES if self._connection.access == Access.READ_WRITE else {}
+        self._run.expect(len(PROBES) + len(writes))
         results = dict(self._probes())
+        for key, kind in writes.items():
+            results[key] = self._look_for_write(key, kind).value
         return derive_finding(results, self._unknown_code)
 
     def _probes(self) -> Iterator[tuple[str, str]]:
@@ -72,6 +82,21 @@ class Prober:
             require_tenant(answer, str(self._connection.tenant.external_id))
         self._run.succeeded(key, label=label)
         return Found.GRANTED
+
+    def _look_for_write(self, key: str, kind: PolicyKind) -> Found:
+        """Writing is not tried: the token names what was consented to."""
+        permission, label = kind.permission.write, f"Writing {in_sentence(kind.label_plural)}"
+        named = self._client.names(permission)
+        if named is False:
+            error = SafeError(
+                "write_permission_missing",
+                kind=in_sentence(kind.label_plural),
+                permission=permission,
+            )
+            self._run.failed(key, error, label=label)
+            return Found.MISSING
+        self._run.succeeded(key, label=label)
+        return Found.GRANTED if named else Found.UNTOLD
 
     def _report(self, key: str, label: str, error: GraphError) -> Found:
         if isinstance(error, LicenceMissing):

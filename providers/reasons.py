@@ -116,6 +116,12 @@ register_reasons(
         "Grant {permission} to the app registration and give admin consent again, then retry.",
     ),
     Reason(
+        "write_permission_missing",
+        "Permission to write missing",
+        "The connection may not write {kind}: {permission} is missing.",
+        "Grant {permission} to the app registration and give admin consent again.",
+    ),
+    Reason(
         "licence_missing",
         "Licence missing",
         "The tenant has no licence for {kind}.",

@@ -19,9 +19,10 @@ from providers import services
 from providers.clouds import admin_consent_url
 from providers.connections import default_connection
 from providers.forms import ConnectionForm, CredentialForm, NewConnectionForm
+from providers.graph.kinds import in_sentence
 from providers.graph.permissions import permission_for, read_permissions, restore_permissions
 from providers.models import CredentialKind, ProviderConnection
-from providers.probes import PROBES
+from providers.probes import PROBES, WRITES
 from tenancy.capabilities import Capability, capabilities_of, require_capability
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
@@ -32,6 +33,7 @@ _WORDS = {
     "granted": ("Granted", "check", "succeeded"),
     "missing": ("Missing", "x", "failed"),
     "not_licensed": ("Not licensed", "circle-minus", "cancelled"),
+    "untold": ("Shown by the first restore", "circle-minus", "cancelled"),
     "unknown": ("Could not be told", "alert-triangle", "partially_succeeded"),
 }
 
@@ -193,11 +195,16 @@ def _form(
 
 
 def _matrix(connection: ProviderConnection) -> list[dict[str, Any]]:
-    """What the last check found of each kind, in the order of the probes."""
+    """What the last check found of reading and of writing, in the order of the probes."""
+    probed = [(key, label, permission_for(path).read) for key, (label, path) in PROBES.items()]
+    probed += [
+        (key, f"Writing {in_sentence(kind.label_plural)}", kind.permission.write)
+        for key, kind in WRITES.items()
+    ]
     return [
-        {"label": label, "permission": permission_for(path).read, **_found(results)}
-        for key, (label, path) in PROBES.items()
-        if (results := connection.check_results.get(key))
+        {"label": label, "permission": permission, **_found(result)}
+        for key, label, permission in probed
+        if (result := connection.check_results.get(key))
     ]
 
 

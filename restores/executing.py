@@ -352,6 +352,7 @@ class Execution:
         item.state, item.settled_at = state, timezone.now()
         item.outcome_code = error.code if error else ""
         item.outcome_message = error.message if error else ""
+        item.outcome_next_step = error.next_step if error else ""
         for name, value in columns.items():
             setattr(item, name, value)
         item.save()

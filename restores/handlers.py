@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from operations.active_run import ActiveRun
 from operations.handlers import handles
-from operations.reasons import Blocked
 from operations.types import OperationRunType
-from providers.connections import default_connection, graph_client
+from providers.connections import default_connection, graph_client, writable_connection
 from providers.handling import active_tenant, telling_waits
-from providers.models import Access
 from restores.executing import Execution
 from restores.models import RestoreStatus
 from restores.previewing import Preview, restore_of
@@ -29,9 +27,7 @@ def execute(run: ActiveRun) -> None:
     """Write exactly what was previewed; however it ends, what is known of each object is kept."""
     restore = restore_of(run, RestoreStatus.EXECUTING)
     try:
-        connection = default_connection(active_tenant(run))
-        if connection.access != Access.READ_WRITE:
-            raise Blocked("connection_read_only")
+        connection = writable_connection(active_tenant(run))
         with graph_client(connection, on_wait=telling_waits(run)) as client:
             Execution(run, restore, client).make()
     finally:

@@ -15,7 +15,6 @@ from django.urls import reverse
 
 from backups.models import BackupItem, BackupSet, PolicyVersion
 from operations.models import OperationRun
-from operations.reasons import Reason, get_reason
 from providers.graph.kinds import KIND
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
@@ -215,6 +214,7 @@ class RestoreItem(models.Model):
     action = models.CharField(max_length=16, choices=Action.choices, default="", blank=True)
     reason_code = models.CharField(max_length=64, default="", blank=True)
     message = models.TextField(default="", blank=True)
+    next_step = models.TextField(default="", blank=True)
     #: Differences fit to be shown: {path, difference, before, after}.
     changes = models.JSONField(default=list)
     target_id = models.CharField(max_length=200, default="", blank=True)
@@ -226,6 +226,7 @@ class RestoreItem(models.Model):
     state = models.CharField(max_length=16, choices=ItemState.choices, default=ItemState.PLANNED)
     outcome_code = models.CharField(max_length=64, default="", blank=True)
     outcome_message = models.TextField(default="", blank=True)
+    outcome_next_step = models.TextField(default="", blank=True)
     before_hash = models.CharField(max_length=64, default="", blank=True)
     after_hash = models.CharField(max_length=64, default="", blank=True)
     result_id = models.CharField(max_length=200, default="", blank=True)
@@ -256,14 +257,6 @@ class RestoreItem(models.Model):
     def kind_label(self) -> str:
         kind = KIND.get(self.kind)
         return kind.label if kind else self.kind
-
-    @property
-    def reason(self) -> Reason | None:
-        return get_reason(self.reason_code) if self.reason_code else None
-
-    @property
-    def outcome_reason(self) -> Reason | None:
-        return get_reason(self.outcome_code) if self.outcome_code else None
 
     @property
     def is_written(self) -> bool:

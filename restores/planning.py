@@ -11,7 +11,7 @@ from backups.diff import FieldChange, shown_changes
 from operations.reasons import SafeError
 from operations.sanitize import sanitize_json
 from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind, Restore
+from providers.graph.kinds import PolicyKind, Restore, in_sentence
 from providers.graph.normalize import canonical_json
 from restores import bodies
 from restores.bodies import Json, Options
@@ -71,8 +71,12 @@ def plan(
     live: Live,
     references: References,
     options: Options,
+    may_write: bool = True,
 ) -> Plan:
-    """What would be done about one backed-up object."""
+    """What would be done about one backed-up object.
+
+    `may_write` is False where it is known that the connection has no permission to write the kind.
+    """
     if payload is None:
         return Plan(Action.BLOCKED, SafeError("restore_backup_gone"))
     state = bodies.wanted(kind, payload, options)
@@ -90,6 +94,8 @@ def plan(
     backup = Backup(payload, is_complete)
     if reason := _refusal(kind, backup, live) or _missing(kind, state, references):
         return _said(told, Action.BLOCKED, reason)
+    if not may_write:
+        return _said(told, Action.BLOCKED, _unpermitted(kind))
     if found is None:
         return _said(told, Action.CREATE)
     if live.is_other:
@@ -141,6 +147,14 @@ def _missing(kind: PolicyKind, state: Json, references: References) -> SafeError
     return None
 
 
+def _unpermitted(kind: PolicyKind) -> SafeError:
+    return SafeError(
+        "write_permission_missing",
+        kind=in_sentence(kind.label_plural),
+        permission=kind.permission.write,
+    )
+
+
 def _some(ids: Collection[str]) -> str:
     shown = sorted(ids)[:3]
     more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
@@ -173,6 +187,7 @@ def as_columns(told: Plan) -> Mapping[str, Any]:
         "action": told.action,
         "reason_code": told.reason.code if told.reason else "",
         "message": told.reason.message if told.reason else "",
+        "next_step": told.reason.next_step if told.reason else "",
         "changes": told.changes,
         "target_id": told.target_id,
         "live_hash": told.live_hash,

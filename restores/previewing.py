@@ -9,7 +9,7 @@ from operations.active_run import ActiveRun
 from operations.reasons import Blocked
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError
-from providers.graph.kinds import KIND, KINDS, in_sentence
+from providers.graph.kinds import KIND, KINDS, PolicyKind, Restore, in_sentence
 from providers.handling import raise_if_blocking
 from restores import planning
 from restores.bodies import Options
@@ -51,6 +51,7 @@ class Preview:
     def __init__(self, run: ActiveRun, restore: RestoreRun, client: GraphClient) -> None:
         self._run = run
         self._restore = restore
+        self._client = client
         self._live = LiveTenant(client, restore.tenant_id)
         self._options = options_of(restore)
 
@@ -87,7 +88,14 @@ class Preview:
             live=live,
             references=self._references(),
             options=self._options,
+            may_write=self._may_write(kind),
         )
+
+    def _may_write(self, kind: PolicyKind) -> bool:
+        """False where the token says that it may not; what it does not say, the write will show."""
+        if kind.restore is not Restore.FULL:
+            return True
+        return self._client.names(kind.permission.write) is not False
 
     def _references(self) -> References:
         """What is there, and the locations that this very restore puts back."""

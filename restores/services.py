@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from backups.models import BackupItem, BackupSet
 from operations.dispatch import RunRequest
+from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
+from providers.connections import writable_connection
 from restores.bodies import Options
 from restores.models import (
     Action,
@@ -187,10 +189,21 @@ def why_not(restore: RestoreRun, digest: str, tenant_name: str) -> str:
         return "Say for every conflict who wins."
     if not any(item.will_be_written for item in items):
         return "There is nothing to write."
+    if reason := read_only_reason(restore):
+        return reason
     if restore.needs_approval:
         return "A second person has to approve it first."
     if tenant_name.strip() != restore.tenant.name.strip():
         return "Type the tenant's name exactly as it stands above."
+    return ""
+
+
+def read_only_reason(restore: RestoreRun) -> str:
+    """Why nothing can be written to the tenant, as far as is known here; empty if nothing is."""
+    try:
+        writable_connection(restore.tenant)
+    except Blocked as blocked:
+        return f"{blocked.message} {blocked.next_step}"
     return ""
 
 

@@ -29,6 +29,7 @@ def settle(restore_id: int) -> None:
             settled_at=now,
             outcome_code=error.code,
             outcome_message=error.message,
+            outcome_next_step=error.next_step,
         )
     RestoreRun.objects.filter(pk=restore_id).update(status=RestoreStatus.ENDED, ended_at=now)
 

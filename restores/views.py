@@ -241,6 +241,7 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
             if item.state in UNDONE or item.outcome_code == "restore_not_reached"
         ),
         "may_restore": may,
+        "read_only": services.read_only_reason(restore) if restore.is_previewed else "",
         "may_approve": may and not is_own,
         "was_executed": restore.executed_at is not None,
     }

@@ -28,7 +28,7 @@ from providers.graph.http import Http, Reply, UnreadableAnswer
 from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
 from providers.graph.retry import RetryPolicy, parse_retry_after
-from providers.graph.tokens import TokenSource
+from providers.graph.tokens import TokenSource, permissions_in
 
 
 class WaitReason(StrEnum):
@@ -81,6 +81,7 @@ class GraphClient:
         self._on_wait = on_wait
         self._sleep = sleep
         self._patient = True
+        self._has_new_token = False
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +100,21 @@ class GraphClient:
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
+
+    def names(self, permission: str) -> bool | None:
+        """Whether the token names a permission; None where a token does not tell.
+
+        A token without it may be older than the consent, so a new one is fetched, once.
+
+        Raises:
+            GraphError, Blocked: there is no token.
+        """
+        named = permissions_in(self._tokens.token())
+        if named is not None and permission not in named and not self._has_new_token:
+            self._has_new_token = True
+            self._tokens.forget()
+            return self.names(permission)
+        return None if named is None else permission in named
 
     # --- Reading ----------------------------------------------------------------------------
 

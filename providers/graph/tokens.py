@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import httpx2
+import jwt
 import msal
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -139,6 +140,18 @@ class _Slot:
             register_secret(token)
             self._last = token
         return token
+
+
+def permissions_in(token: str) -> frozenset[str] | None:
+    """The application permissions that a token names; None where it names none that we can read.
+
+    Good for a forecast only. What a token looks like is between Entra and Graph, and Graph decides.
+    """
+    try:
+        roles = jwt.decode(token, options={"verify_signature": False}).get("roles")
+    except jwt.InvalidTokenError:
+        return None
+    return frozenset(map(str, roles)) if isinstance(roles, list) else None
 
 
 _SLOTS: OrderedDict[object, _Slot] = OrderedDict()

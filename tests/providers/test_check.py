@@ -12,8 +12,10 @@ from operations import execution
 from operations.models import OperationRun, OperationRunEvent
 from operations.states import RunOutcome
 from providers import services
-from providers.models import ConnectionStatus, ProviderConnection
-from providers.probes import PROBES
+from providers.graph.tokens import forget_all_tokens
+from providers.models import Access, ConnectionStatus, ProviderConnection
+from providers.probes import PROBES, WRITES
+from providers.sandbox.resources import READ_PERMISSIONS
 from tenancy.models import User
 from tests.providers.factories import FarTenant
 
@@ -57,6 +59,27 @@ def test_a_missing_permission_is_a_failed_item_that_names_it(checked: Any, far: 
     assert connection.status == ConnectionStatus.LIMITED
     assert connection.check_results["groups"] == "missing"
     assert "GroupMember.Read.All" in run.items.get(key="groups").message
+
+
+def test_writing_is_looked_for_only_where_the_connection_may(
+    checked: Any, connection: ProviderConnection, far: FarTenant
+) -> None:
+    ProviderConnection.objects.update(access=Access.READ_WRITE)
+    _, may = checked()
+    permissions = [*READ_PERMISSIONS, "Policy.ReadWrite.ConditionalAccess"]
+    far.control.add_tenant(far.tenant_id, far.client_id, far.secret, permissions=permissions)
+    forget_all_tokens()
+
+    run, may_not_all = checked()
+
+    assert may.status == ConnectionStatus.READY
+    assert may.check_results == dict.fromkeys([*PROBES, *WRITES], "granted")
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert may_not_all.status == ConnectionStatus.LIMITED
+    assert may_not_all.check_results["write/named_location"] == "granted"
+    assert may_not_all.check_results["write/compliance"] == "missing"
+    message = run.items.get(key="write/compliance").message
+    assert "DeviceManagementConfiguration.ReadWrite.All" in message
 
 
 def test_a_missing_licence_is_left_out_and_not_a_failure(checked: Any, far: FarTenant) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 import uuid
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -45,6 +46,25 @@ def test_a_token_is_fetched_once_for_the_whole_process(far):
             client.get(PATH)
 
     assert far.asked()["POST", "sign_in"] == 1
+
+
+def test_a_permission_that_was_granted_meanwhile_is_seen_at_once(far):
+    with far.client() as client:
+        assert client.names("Groups.Are.Cool") is False
+        assert client.names("Policy.Read.All") is True
+    assert far.asked()["POST", "sign_in"] == 2, "asked again once, not for every permission"
+
+
+@pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "eyJhbGciOiJub25lIn0.W10.", None])
+def test_a_token_that_does_not_tell_is_no_refusal(far, token):
+    class Opaque:
+        def token(self) -> str:
+            return token or jwt.encode({"appid": "x"}, "k" * 32)
+
+        def forget(self) -> None: ...
+
+    with far.client(tokens=Opaque()) as client:
+        assert client.names("Policy.Read.All") is None
 
 
 def test_another_secret_is_another_token(far):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from providers.models import Access, ProviderConnection
 from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only
@@ -89,6 +92,22 @@ def test_a_wrong_name_writes_nothing_and_says_so(place: Place, page: Client) -> 
 
     assert "exactly as it stands" in answer.content.decode()
     assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
+
+
+def test_a_connection_that_may_only_read_is_told_before_anybody_confirms(
+    place: Place, page: Client
+) -> None:
+    place.delete(place.items("compliance")[0])
+    restore = place.preview(place.items("compliance")[:1])
+    ready = page.get(restore.get_absolute_url()).content.decode()
+    ProviderConnection.objects.update(access=Access.READ_ONLY)
+
+    text = page.get(restore.get_absolute_url()).content.decode()
+
+    assert "Allow writing on the connection" in text
+    assert "Allow writing" not in ready
+    assert re.search(r"btn-danger\"\s+disabled", text)
+    assert not re.search(r"btn-danger\"\s+disabled", ready)
 
 
 def test_letting_go_changes_nothing(place: Place, page: Client) -> None:

@@ -14,10 +14,13 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome
 from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
+from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
+from providers.sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from restores import services, settling
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
+from tests.backups.conftest import SECRET
 from tests.restores.conftest import KINDS, Place, executed, only, state_of
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +139,42 @@ def test_encrypted_values_block_before_anything_starts(place: Place) -> None:
     found = only(place.preview([item]))
 
     assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_encrypted")
+
+
+def test_a_permission_to_write_that_is_missing_blocks_before_anything_starts(place: Place) -> None:
+    connection = ProviderConnection.objects.get()
+    found = [place.items("compliance")[0], place.items("named_location")[0]]
+    for item in found:
+        place.delete(item)
+
+    def granted(permissions: list[str]) -> None:
+        place.graph.add_tenant(
+            place.tenant.external_id, connection.client_id, SECRET, permissions=permissions
+        )
+
+    granted([*READ_PERMISSIONS, "Policy.ReadWrite.ConditionalAccess"])
+    forget_all_tokens()
+    restore = place.preview(found)
+    policy, location = restore.items.order_by("kind")
+    # The token is an hour's; what was granted meanwhile is seen all the same.
+    granted(list(ALL_PERMISSIONS))
+    again = place.preview(found)
+
+    assert (policy.action, location.action) == (Action.BLOCKED, Action.CREATE)
+    assert "DeviceManagementConfiguration.ReadWrite.All is missing" in policy.message
+    assert "Grant DeviceManagementConfiguration.ReadWrite.All" in policy.next_step
+    assert set(again.items.values_list("action", flat=True)) == {Action.CREATE}
+
+
+def test_a_next_step_says_what_to_grant(place: Place) -> None:
+    place.graph.fault(
+        place.tenant.external_id, "forbid", kind="compliance", permission="Some.Permission"
+    )
+    restore = place.preview([place.items("compliance")[0], place.items("named_location")[0]])
+    blocked = restore.items.get(kind="compliance")
+
+    assert blocked.action == Action.BLOCKED
+    assert "Grant Some.Permission" in blocked.next_step
 
 
 def test_app_protection_is_previewed_and_never_written(place: Place) -> None:
@@ -294,7 +333,14 @@ def test_a_connection_that_may_only_read_writes_nothing(place: Place) -> None:
     place.take_all(restore)
     ProviderConnection.objects.update(access=Access.READ_ONLY)
 
-    run = place.execute(restore)
+    with pytest.raises(ValidationError, match="Allow writing on the connection"):
+        place.start(restore)
+
+    ProviderConnection.objects.update(access=Access.READ_WRITE)
+    begun = place.start(restore)
+    ProviderConnection.objects.update(access=Access.READ_ONLY)
+
+    run = executed(begun)
 
     assert run.outcome == RunOutcome.BLOCKED
     assert state_of(restore) == {only(restore).name: ItemState.SKIPPED}
