@@ -266,7 +266,7 @@ def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> 
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=20,
+            max_examples=60,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
