@@ -29,7 +29,7 @@ SMALL = {"settings_catalog": 6, "device_configuration": 4, "compliance": 3, "gro
 
 @dataclass(frozen=True, kw_only=True)
 class DemoTenant:
-    """A tenant, its one schedule, and what is wrong with its connection."""
+    """A tenant, its one schedule, what its connection may do, and what happens there."""
 
     name: str
     schedule: str
@@ -37,7 +37,9 @@ class DemoTenant:
     kinds: tuple[str, ...] = INTUNE + ACCESS
     sizes: Mapping[str, int] = field(default_factory=lambda: {"groups": 40})
     without_permission: str = ""
-    fault: str = ""
+    may_write: bool = False
+    #: By name, with their options; see `providers.sandbox.faults`.
+    faults: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     paused: str = ""
     keep_sets: int = 30
     keep_days: int = 90
@@ -52,6 +54,12 @@ TENANTS = (
         sizes=SMALL,
         keep_sets=10,
         keep_days=1,
+        may_write=True,
+        # Something to see under “What changed”, and something to restore.
+        faults={
+            "edited": {"kind": "settings_catalog", "every": 3},
+            "removed": {"kind": "compliance", "every": 4, "times": 1},
+        },
     ),
     DemoTenant(name="Northwind Traders", schedule="Nightly", cron="30 2 * * *"),
     DemoTenant(
@@ -65,7 +73,7 @@ TENANTS = (
         schedule="Weekdays",
         cron="0 3 * * 1-5",
         sizes=SMALL,
-        fault="expire_credential",
+        faults={"expire_credential": {}},
     ),
     DemoTenant(
         name="Litware Legal",

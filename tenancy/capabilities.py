@@ -41,6 +41,7 @@ class Capability(StrEnum):
     PRUNE_RUNS = "prune_runs"
     MANAGE_TENANTS = "manage_tenants"
     MANAGE_MEMBERS = "manage_members"
+    MANAGE_WORKSPACE = "manage_workspace"
 
 
 _READER = frozenset({Capability.VIEW})
@@ -60,7 +61,11 @@ _MANAGER = _OPERATOR | {
     Capability.RESTORE,
     Capability.PRUNE_RUNS,
 }
-_OWNER = _MANAGER | {Capability.MANAGE_TENANTS, Capability.MANAGE_MEMBERS}
+_OWNER = _MANAGER | {
+    Capability.MANAGE_TENANTS,
+    Capability.MANAGE_MEMBERS,
+    Capability.MANAGE_WORKSPACE,
+}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.READER: _READER,

@@ -1,4 +1,4 @@
-"""The forms of signing in and of tenants."""
+"""The forms of signing in, of tenants, and of a workspace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from tenancy.models import Tenant, User
+from tenancy.capabilities import Role
+from tenancy.models import TIMEZONES, Tenant, User, Workspace
 
 MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
 
@@ -63,3 +64,35 @@ class TenantForm(forms.ModelForm[Tenant]):
                 "Fixed: what was read of one tenant must never be taken for another's. "
                 "If it is wrong, suspend this tenant and add the right one."
             )
+
+
+class WorkspaceForm(forms.ModelForm[Workspace]):
+    """What an owner may change of a workspace."""
+
+    timezone = forms.ChoiceField(
+        choices=[(name, name) for name in sorted(TIMEZONES)],
+        label="Time zone",
+        help_text="In which new schedules are planned, unless they say otherwise.",
+    )
+
+    class Meta:
+        model = Workspace
+        fields = ("name", "timezone", "restores_need_approval")
+        labels = {"restores_need_approval": "A restore needs the approval of a second person"}
+
+
+class RoleForm(forms.Form):
+    """What a member is to be."""
+
+    role = forms.ChoiceField(choices=Role.choices, label="Role", initial=Role.READER)
+
+
+class MemberForm(RoleForm):
+    """Who is to become a member, and as what."""
+
+    field_order = ("login", "role")
+    login = forms.CharField(
+        label="Username or email",
+        max_length=254,
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )

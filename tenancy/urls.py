@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from tenancy.views import coming_and_going, tenants
+from tenancy.views import coming_and_going, tenants, workspace
 
 _TENANTS = "w/<slug:slug>/tenants"
+_MEMBERS = "w/<slug:slug>/members"
 
 urlpatterns = [
     path("", coming_and_going.home, name="home"),
@@ -17,4 +18,9 @@ urlpatterns = [
     path(f"{_TENANTS}/<int:tenant_id>/edit/", tenants.tenant_edit, name="tenant_edit"),
     path(f"{_TENANTS}/<int:tenant_id>/suspend/", tenants.tenant_suspend, name="tenant_suspend"),
     path(f"{_TENANTS}/<int:tenant_id>/resume/", tenants.tenant_resume, name="tenant_resume"),
+    path("w/<slug:slug>/settings/", workspace.workspace_edit, name="workspace_edit"),
+    path(f"{_MEMBERS}/", workspace.member_list, name="member_list"),
+    path(f"{_MEMBERS}/new/", workspace.member_add, name="member_add"),
+    path(f"{_MEMBERS}/<int:membership_id>/role/", workspace.member_role, name="member_role"),
+    path(f"{_MEMBERS}/<int:membership_id>/remove/", workspace.member_remove, name="member_remove"),
 ]

@@ -27,6 +27,8 @@ FAULTS = {
     "short_settings": "a policy's settings end early, without a nextLink",
     "no_assignments": "assignments are left out although expanded",
     "redirect": "302 to another host (url)",
+    "edited": "an administrator edits one of the objects just before they are listed",
+    "removed": "an administrator removes one of the objects just before they are listed",
     "gone": "404 for single objects, as if removed since the list",
     "revoke_credential": "the credential is refused and tokens are worth nothing",
     "expire_credential": "the credential has expired and tokens are worth nothing",

@@ -52,6 +52,7 @@ def things_of(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "membership_id": member(workspace, Role.READER).memberships.get().pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,
         "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
         "legacy_id": a_row_of_every_kind(tenant),

@@ -53,6 +53,20 @@ def test_the_number_of_objects_does_not_change_the_others():
     assert few["settings_catalog"] == many["settings_catalog"]
 
 
+def test_an_administrator_edits_and_removes_objects_between_two_lists(far):
+    path = "/beta/deviceManagement/deviceCompliancePolicies"
+    far.fault("edited", kind="compliance", every=2)
+    far.fault("removed", kind="compliance", every=3, times=1)
+    with far.client() as client:
+        lists = [list(client.list(path)) for _ in range(4)]
+
+    assert [len(each) for each in lists] == [SIZES["compliance"]] * 2 + [
+        SIZES["compliance"] - 1
+    ] * 2
+    assert lists[0] != lists[1]
+    assert far.objects("compliance") != lists[0]
+
+
 def test_an_unknown_kind_cannot_be_seeded(far):
     with pytest.raises(SandboxError, match="no kind scripts"):
         far.control.add_tenant(uuid.uuid4(), uuid.uuid4(), "x", sizes={"scripts": 1})

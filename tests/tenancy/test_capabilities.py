@@ -36,6 +36,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.PRUNE_RUNS: {M, W},
     Capability.MANAGE_TENANTS: {W},
     Capability.MANAGE_MEMBERS: {W},
+    Capability.MANAGE_WORKSPACE: {W},
 }
 
 

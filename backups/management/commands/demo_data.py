@@ -23,9 +23,9 @@ from operations.types import OperationRunType
 from providers.clouds import Cloud
 from providers.connections import default_connection
 from providers.crypto import CredentialUnreadable
-from providers.models import ProviderConnection
+from providers.models import Access, ProviderConnection
 from providers.sandbox.control import SandboxControl, SandboxError
-from providers.sandbox.resources import READ_PERMISSIONS
+from providers.sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from providers.services import start_check
 from tenancy.models import Membership, Tenant, User, Workspace
 
@@ -139,7 +139,12 @@ def a_tenant(workspace: Workspace, wish: DemoTenant, *, by: User) -> tuple[DemoT
         workspace=workspace,
         tenant=tenant,
         name="Stand-in",
-        defaults={"cloud": Cloud.STAND_IN, "client_id": uuid.uuid4(), "is_default": True},
+        defaults={
+            "cloud": Cloud.STAND_IN,
+            "client_id": uuid.uuid4(),
+            "is_default": True,
+            "access": Access.READ_WRITE if wish.may_write else Access.READ_ONLY,
+        },
     )
     if made:
         connection.set_credential(secrets.token_urlsafe(24))
@@ -185,7 +190,8 @@ def in_the_stand_in(made: list[tuple[DemoTenant, Tenant]]) -> list[str]:
 def register(control: SandboxControl, wish: DemoTenant, tenant: Tenant) -> None:
     """One tenant, its objects, its app and what goes wrong with it."""
     connection = ProviderConnection.objects.get(tenant=tenant, name="Stand-in")
-    granted = [name for name in READ_PERMISSIONS if name != wish.without_permission]
+    permissions = ALL_PERMISSIONS if wish.may_write else READ_PERMISSIONS
+    granted = [name for name in permissions if name != wish.without_permission]
     control.add_tenant(
         tenant.external_id,
         connection.client_id,
@@ -194,9 +200,9 @@ def register(control: SandboxControl, wish: DemoTenant, tenant: Tenant) -> None:
         sizes=wish.sizes,
         permissions=granted,
     )
-    if wish.fault:
-        control.clear(tenant.external_id)
-        control.fault(tenant.external_id, wish.fault)
+    control.clear(tenant.external_id)
+    for name, options in wish.faults.items():
+        control.fault(tenant.external_id, name, **options)
 
 
 def secret_of(connection: ProviderConnection) -> str:

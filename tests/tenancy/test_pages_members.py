@@ -1,0 +1,159 @@
+"""Who may do what in a workspace is an owner's to say, and one owner stays."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from tenancy import services
+from tenancy.capabilities import Role
+from tenancy.models import Membership, User, Workspace
+from tests.factories import UserFactory, member
+from tests.operations.concurrency import crew
+
+pytestmark = pytest.mark.django_db
+
+MEMBERS = "/w/contoso/members/"
+SETTINGS = "/w/contoso/settings/"
+
+
+@pytest.fixture
+def page(client: Client, owner: User) -> Client:
+    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def of(user: User, workspace: Workspace) -> Membership:
+    return Membership.objects.get(user=user, workspace=workspace)
+
+
+def test_everybody_is_listed_and_a_reader_sees_no_button(
+    client: Client, page: Client, workspace: Workspace, reader: User
+) -> None:
+    as_owner = page.get(MEMBERS).content.decode()
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    as_reader = client.get(MEMBERS).content.decode()
+
+    assert reader.username in as_owner
+    assert "Add a member" in as_owner
+    assert reader.username in as_reader
+    assert "<form" not in as_reader.split("<main")[1].split("</main>")[0]
+
+
+@pytest.mark.parametrize("login", ["nadia", "NADIA@example.com"])
+def test_an_account_becomes_a_member(page: Client, workspace: Workspace, login: str) -> None:
+    nadia = UserFactory(username="nadia", email="nadia@example.com")
+
+    page.post(f"{MEMBERS}new/", {"login": login, "role": "operator"})
+
+    assert of(nadia, workspace).role == Role.OPERATOR
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"login": "nobody", "role": "reader"}, "No active account"),
+        ({"login": "closed", "role": "reader"}, "No active account"),
+        ({"login": "shared@example.com", "role": "reader"}, "Several accounts"),
+        ({"login": "rita", "role": "owner"}, "a member already"),
+        ({"login": "nadia", "role": "emperor"}, "not one of the available choices"),
+        ({"login": "nadia\x00", "role": "reader"}, "Null characters"),
+        ({"login": "", "role": "reader"}, "required"),
+    ],
+)
+def test_what_cannot_be_is_told_beside_the_field(
+    page: Client, workspace: Workspace, form: dict[str, str], says: str
+) -> None:
+    member(workspace, Role.READER, username="rita")
+    UserFactory(username="nadia")
+    UserFactory(username="closed", is_active=False)
+    for _ in range(2):
+        UserFactory(email="shared@example.com")
+    before = Membership.objects.count()
+
+    answer = page.post(f"{MEMBERS}new/", form)
+
+    assert answer.status_code == 400
+    assert says in answer.content.decode()
+    assert Membership.objects.count() == before
+
+
+def test_a_role_is_changed_and_a_member_removed(
+    page: Client, workspace: Workspace, reader: User
+) -> None:
+    pk = of(reader, workspace).pk
+    page.post(f"{MEMBERS}{pk}/role/", {"role": "manager"})
+    changed = of(reader, workspace).role
+    page.post(f"{MEMBERS}{pk}/role/", {"role": "emperor"})
+    unchanged = of(reader, workspace).role
+    page.post(f"{MEMBERS}{pk}/remove/")
+
+    assert changed == unchanged == Role.MANAGER
+    assert not Membership.objects.filter(pk=pk).exists()
+
+
+def test_the_last_owner_stays(page: Client, workspace: Workspace, owner: User) -> None:
+    pk = of(owner, workspace).pk
+    member(workspace, Role.OWNER, is_active=False)
+
+    demoted = page.post(f"{MEMBERS}{pk}/role/", {"role": "reader"}, follow=True)
+    removed = page.post(f"{MEMBERS}{pk}/remove/", follow=True)
+
+    assert "keeps at least one owner" in demoted.content.decode()
+    assert "keeps at least one owner" in removed.content.decode()
+    assert of(owner, workspace).role == Role.OWNER
+
+
+def test_whoever_leaves_is_led_home(page: Client, workspace: Workspace, owner: User) -> None:
+    member(workspace, Role.OWNER)
+
+    answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/")
+
+    assert answer["Location"] == "/"
+    assert page.get(MEMBERS).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_who_remove_each_other_leave_one(workspace: Workspace) -> None:
+    owners = [member(workspace, Role.OWNER) for _ in range(2)]
+
+    def remove(each: User, by: User) -> str:
+        try:
+            services.remove_member(of(each, workspace), by=by)
+        except ValidationError as error:
+            return error.messages[0]
+        return ""
+
+    with crew(2) as threads:
+        said = threads.race(
+            [lambda: remove(owners[0], owners[1]), lambda: remove(owners[1], owners[0])]
+        )
+
+    assert Membership.objects.filter(workspace=workspace, role=Role.OWNER).count() == 1
+    assert sorted(map(bool, said)) == [False, True]
+
+
+def test_an_owner_changes_the_settings(page: Client, workspace: Workspace) -> None:
+    form = {"name": "Contoso Europe", "timezone": "Europe/Paris", "restores_need_approval": "on"}
+
+    page.post(SETTINGS, form)
+
+    workspace.refresh_from_db()
+    assert (workspace.name, workspace.timezone) == ("Contoso Europe", "Europe/Paris")
+    assert workspace.restores_need_approval
+    assert "checked" in page.get(SETTINGS).content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"name": "x" * 201}, {"timezone": "Mars/Olympus"}, {"timezone": ""}]
+)
+def test_settings_that_cannot_be_are_told_and_nothing_is_stored(
+    page: Client, workspace: Workspace, wrong: dict[str, str]
+) -> None:
+    before = Workspace.objects.filter(pk=workspace.pk).values().get()
+
+    answer = page.post(SETTINGS, {"name": "Other", "timezone": "UTC", **wrong})
+
+    assert answer.status_code == 400
+    assert Workspace.objects.filter(pk=workspace.pk).values().get() == before
