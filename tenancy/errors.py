@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from psycopg.errors import ReadOnlySqlTransaction
 
 from tenancy.http import render_error
+
+RETRY_AFTER_SECONDS = 10
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -27,5 +33,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, with a reference that the log has too."""
-    return render_error("500.html", 500, reference=getattr(request, "reference", ""))
+    """500, with a reference that the log has too; 503 where the database is the reason."""
+    reference = getattr(request, "reference", "")
+    if not is_database_away(sys.exc_info()[1]):
+        return render_error("500.html", 500, reference=reference)
+    answer = render_error("503.html", 503, reference=reference)
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether the database is down, full, out of connections, too slow, or takes no writes."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)

@@ -1,0 +1,79 @@
+"""A database that is gone, or takes no writes, is told as that: never a trace, never half a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import DataError, InternalError, OperationalError, connection
+from django.test import Client
+
+from operations.models import OperationRun
+from tenancy.errors import is_database_away
+from tenancy.models import Tenant, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SYNC = "/w/contoso/inventory/sync/"
+
+
+@pytest.fixture
+def page(operator: User, tenant: Tenant) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def read_only(page: Client) -> Iterator[None]:
+    """As after a failover to a standby."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = off")
+
+
+def end_the_session_of_the_web() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    settings = connection.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    given = {name: settings[name] for name in names if settings.get(name)}
+    with psycopg.connect(**given, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+@pytest.mark.usefixtures("read_only")
+def test_where_nothing_can_be_written_pages_are_read_and_changes_are_refused(page: Client) -> None:
+    looked = page.get("/w/contoso/runs/")
+    sent = page.post(SYNC)
+
+    assert looked.status_code == 200
+    assert sent.status_code == 503
+    assert sent["Retry-After"] == "10"
+    assert "The database does not answer" in sent.content.decode()
+    assert "psycopg" not in sent.content.decode()
+    assert OperationRun.objects.count() == 0
+
+
+def test_a_session_that_was_ended_is_told_and_the_next_request_has_a_new_one(page: Client) -> None:
+    end_the_session_of_the_web()
+
+    lost = page.get("/w/contoso/runs/")
+    connection.close_if_unusable_or_obsolete()
+    again = page.get("/w/contoso/runs/")
+
+    assert lost.status_code == 503
+    assert "Traceback" not in lost.content.decode()
+    assert again.status_code == 200
+
+
+def test_another_error_is_no_excuse() -> None:
+    assert is_database_away(OperationalError())
+    assert not is_database_away(InternalError())
+    assert not is_database_away(DataError())
+    assert not is_database_away(ValueError())
+    assert not is_database_away(None)
