@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -72,10 +71,10 @@ class Execution:
         for item in items:
             if item not in wanted:
                 self._leave(item)
-        present = self._back_up(wanted)
+        kept = self._back_up(wanted)
         for item in wanted:
             self._run.checkpoint()
-            self._write(item, present.get(item.pk))
+            self._write(item, is_kept=item.pk in kept)
 
     # --- before -----------------------------------------------------------------------------------
 
@@ -91,28 +90,34 @@ class Execution:
         if code:
             self._run.note(f"{item.name}: {item.message}")
 
-    def _back_up(self, items: list[RestoreItem]) -> dict[int, Captured]:
-        """Keep what the targets are now in a set of its own; by item, what was read."""
+    def _back_up(self, items: list[RestoreItem]) -> set[int]:
+        """Keep what the targets are now in a set of its own; the items of which it was read."""
         self._run.phase("Backing up what is there")
         read: dict[int, Captured] = {}
         for item in items:
             self._run.checkpoint()
-            if item.target_id:
-                captured = self._read(item)
-                if captured:
-                    read[item.pk] = captured
+            try:
+                captured = self._present(KIND[item.kind], item)
+            except GraphError as error:
+                raise_if_blocking(error)
+                continue
+            if captured:
+                read[item.pk] = captured
         if read:
             self._keep(items, read)
-        return read
+        return set(read)
 
-    def _read(self, item: RestoreItem) -> Captured | None:
-        kind = KIND[item.kind]
+    def _present(self, kind: PolicyKind, item: RestoreItem) -> Captured | None:
+        """The object as it is now; None if there is none to be read, or not any more.
+
+        Raises:
+            GraphError: it could not be read.
+        """
+        if not item.target_id:
+            return None
         try:
             return self._live.read(kind, item.target_id, self._type(item))
         except Gone:
-            return None
-        except GraphError as error:
-            raise_if_blocking(error)
             return None
 
     @transaction.atomic
@@ -139,10 +144,15 @@ class Execution:
 
     # --- one object -------------------------------------------------------------------------------
 
-    def _write(self, item: RestoreItem, present: Captured | None) -> None:
+    def _write(self, item: RestoreItem, *, is_kept: bool) -> None:
+        """Write one object, if it is still as the preview saw it: looked at just before."""
         kind = KIND[item.kind]
         self._run.phase(f"Writing {in_sentence(kind.label_plural)}")
         try:
+            present = self._present(kind, item)
+            if present and not is_kept:
+                self._failed(item, SafeError("restore_live_unreadable"))
+                return
             if self._has_moved(kind, item, present):
                 self._failed(item, SafeError("restore_moved_since_preview"))
                 return
@@ -151,14 +161,11 @@ class Execution:
             raise_if_blocking(error)
             self._failed(item, error)
             return
-        before = (
-            {name["id"] for name in self._same_name(kind, item)} if not item.target_id else set()
-        )
         self._intend(item)
         try:
             result_id = self._send(kind, item, state, present)
         except UnknownWriteOutcome as error:
-            self._read_back(kind, item, state, before, error)
+            self._read_back(kind, item, state, error)
         except GraphError as error:
             self._failed(item, error)
             raise_if_blocking(error)
@@ -190,7 +197,6 @@ class Execution:
         else:
             result_id = item.target_id
             self._change(kind, item, state, present)
-            self._applied(item, result_id)
         self._assign(kind, item, state, result_id, present)
         return result_id
 
@@ -203,6 +209,7 @@ class Execution:
         else:
             had = bodies.comparable(kind, present.payload, self._options) if present else {}
             self._client.patch(path, bodies.body_to_change(state, had))
+        self._applied(item, item.target_id)
         if rules := state.get("scheduledActionsForRule"):
             self._client.post(
                 f"{path}/scheduleActionsForRules",
@@ -262,7 +269,6 @@ class Execution:
         kind: PolicyKind,
         item: RestoreItem,
         state: Json,
-        before: set[Any],
         error: UnknownWriteOutcome,
     ) -> None:
         """The answer was lost: let what is there decide, and write nothing twice."""
@@ -273,7 +279,7 @@ class Execution:
             result_id = item.target_id or self._new_ids[item.graph_id]
             self._settle_by(kind, item, state, result_id, self._seen(kind, item, result_id))
             return
-        made = self._made_meanwhile(kind, item, before)
+        made = self._made_meanwhile(kind, item)
         if len(made) != 1:
             self._unknown(item)
             return
@@ -301,16 +307,16 @@ class Execution:
         else:
             self._unknown(item)
 
-    def _made_meanwhile(self, kind: PolicyKind, item: RestoreItem, before: set[Any]) -> list[str]:
-        """The objects of the item's kind and name that were not there before the write."""
+    def _made_meanwhile(self, kind: PolicyKind, item: RestoreItem) -> list[str]:
+        """The objects of the item's kind and name; just before the write there was none."""
         for pause in LOOKS:
             self._sleep(pause)
             try:
                 found = [str(each["id"]) for each in self._same_name(kind, item)]
             except GraphError:
                 continue
-            if made := [each for each in found if each not in before]:
-                return made
+            if found:
+                return found
         return []
 
     # --- the item's own ledger --------------------------------------------------------------------

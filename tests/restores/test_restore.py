@@ -18,6 +18,7 @@ from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
 from providers.sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from restores import services, settling
+from restores.executing import Execution
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.backups.conftest import SECRET
@@ -315,6 +316,57 @@ def test_an_object_that_moved_since_the_preview_is_left_alone(place: Place) -> N
     assert place.objects("compliance")[item.graph_id]["description"] == "changed once more"
 
 
+def test_an_object_that_changes_while_others_are_backed_up_is_left_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = changed(place)
+    restore = place.preview([item])
+    place.take_all(restore)
+    keep = Execution._keep
+
+    def keep_and_somebody_edits(execution: Execution, *given: Any) -> None:
+        keep(execution, *given)
+        place.change(item, description="Edited after it was backed up")
+
+    monkeypatch.setattr(Execution, "_keep", keep_and_somebody_edits)
+
+    run = place.execute(restore)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert only(restore).outcome_code == "restore_moved_since_preview"
+    assert place.objects("compliance")[item.graph_id]["description"].startswith("Edited after")
+
+
+def test_an_object_that_could_not_be_backed_up_is_not_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = changed(place)
+    restore = place.preview([item])
+    place.take_all(restore)
+    monkeypatch.setattr(Execution, "_back_up", lambda *_: set())
+
+    run = place.execute(restore)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert only(restore).outcome_code == "restore_live_unreadable"
+
+
+def test_a_change_that_was_made_in_part_is_not_told_as_nothing_written(place: Place) -> None:
+    """The policy is changed, then Graph refuses its actions for noncompliance."""
+    item = changed(place)
+    restore = place.preview([item])
+    place.take_all(restore)
+    place.graph.fault(
+        place.tenant.external_id, "server_error", kind="compliance", method="POST", status=400
+    )
+
+    run = place.execute(restore)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert only(restore).state == ItemState.DIFFERS
+    assert only(restore).is_written
+
+
 def test_an_object_that_came_since_the_preview_is_not_doubled(place: Place) -> None:
     item = place.items("compliance")[0]
     entry = dict(place.objects("compliance")[item.graph_id])
@@ -489,12 +541,10 @@ def test_a_cancelled_restore_says_what_was_written_and_is_no_rollback(place: Pla
     restore = place.preview(items)
     place.take_all(restore)
     run = place.start(restore)
-    from restores.executing import Execution
-
     original = Execution._write
 
-    def write_and_cancel(self: Any, item: Any, present: Any) -> None:
-        original(self, item, present)
+    def write_and_cancel(self: Any, item: Any, **given: Any) -> None:
+        original(self, item, **given)
         OperationRunService().request_cancel(run, by=place.person)
         self._run.flush()
 

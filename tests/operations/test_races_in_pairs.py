@@ -1,0 +1,133 @@
+"""Any two things that happen to one run at the same moment: each is done, refused, or told as done.
+
+`test_races.py` looks closely at single races; here every pair of operations has its turn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from backups.models import BackupSchedule
+from backups.tick import tick
+from operations.integrity import check_ledger
+from operations.models import OperationRun
+from operations.reconciler import reconcile
+from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
+from operations.states import Ending
+from tenancy.models import Tenant, User
+from tests.backups.factories import BackupScheduleFactory
+from tests.operations.concurrency import Crew, crew
+from tests.operations.factories import a_queued_run, a_request, a_running_run
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+ROUNDS = 4
+OPERATIONS = (
+    *("dispatch", "claim", "heartbeat", "report", "finish"),
+    *("expire", "cancel", "retry", "tick"),
+)
+PAIRS = list(itertools.combinations_with_replacement(OPERATIONS, 2))
+
+
+@pytest.fixture
+def racers() -> Iterator[Crew]:
+    with crew(2) as both:
+        yield both
+
+
+def do(operation: str, run: OperationRun, schedule: BackupSchedule, person: User) -> Any:
+    """One operation on a run; what came of it, "refused" where that is the answer."""
+    service = OperationRunService()
+    doing: dict[str, Callable[[], Any]] = {
+        "dispatch": lambda: service.ensure_run(a_request(run.tenant, schedule.pk)),
+        "claim": lambda: service.claim(run.pk, "worker-2"),
+        "heartbeat": lambda: service.heartbeat(run.pk),
+        "report": lambda: service.increment_summary_counts(
+            run.pk, total=1, processed=1, succeeded=1
+        ),
+        "finish": lambda: service.complete(run.pk, ending=Ending.FINISHED),
+        "expire": reconcile,
+        "cancel": lambda: service.request_cancel(run, by=person),
+        "retry": lambda: service.retry(run, by=person),
+        "tick": tick,
+    }
+    try:
+        return doing[operation]()
+    except (RunNoLongerActive, NotRetryable):
+        return "refused"
+
+
+def a_run_to_fight_over(pair: tuple[str, str], tenant: Tenant, schedule: int) -> OperationRun:
+    """In the state in which both operations have something to do, as far as there is one."""
+    if "claim" in pair:
+        return a_queued_run(tenant, schedule)
+    run = a_running_run(tenant, schedule)
+    if "retry" in pair and "expire" not in pair:
+        return OperationRunService().complete(run.pk, ending=Ending.CANCELLED)
+    if "expire" in pair:
+        hour_ago = timezone.now() - dt.timedelta(hours=1)
+        OperationRun.objects.filter(pk=run.pk).update(heartbeat_at=hour_ago)
+    return run
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
+def test_any_two_at_once_leave_the_ledger_whole(
+    pair: tuple[str, str], tenant: Tenant, operator: User, racers: Crew
+) -> None:
+    for number in range(ROUNDS):
+        schedule = a_due_schedule(tenant, f"Round {number}")
+        run = a_run_to_fight_over(pair, tenant, schedule.pk)
+
+        first, second = (partial(do, name, run, schedule, operator) for name in pair)
+        said = racers.race([first, second])
+
+        check(run, list(zip(pair, said, strict=True)))
+        let_go(run, schedule, operator)
+
+
+def a_due_schedule(tenant: Tenant, name: str) -> BackupSchedule:
+    """A schedule whose slot has just come."""
+    due = timezone.now().replace(second=0, microsecond=0)
+    made: BackupSchedule = BackupScheduleFactory(
+        tenant=tenant, name=name, cron=f"{due.minute} {due.hour} * * *", due=due
+    )
+    return made
+
+
+def check(run: OperationRun, said: list[tuple[str, Any]]) -> None:
+    """What was answered is what has happened, and every invariant is kept."""
+    done = [name for name, answer in said if answer != "refused"]
+    claimed = [name for name, answer in said if name == "claim" and answer]
+    was_running = "claim" not in dict(said)
+    run.refresh_from_db()
+    kinds = list(run.events.values_list("kind", flat=True))
+    same = OperationRun.objects.filter(run_identity_hash=run.run_identity_hash)
+
+    assert sum(kind in ("ended", "cancelled") for kind in kinds) == (not run.is_active)
+    assert kinds.count("started") == was_running + len(claimed)
+    assert len(claimed) <= 1
+    assert run.counts.succeeded == done.count("report")
+    assert done.count("finish") <= 1
+    assert OperationRun.objects.filter(retry_of=run).count() <= 1
+    assert same.active().count() <= 1
+    # What one sweep has passed over, because somebody held its row, is the next one's.
+    reconcile()
+    assert [result.name for result in check_ledger() if not result.is_kept] == []
+
+
+def let_go(run: OperationRun, schedule: BackupSchedule, person: User) -> None:
+    """Leave nothing to the next round."""
+    BackupSchedule.objects.filter(pk=schedule.pk).update(
+        paused_at=timezone.now(), pause_reason="Its round is over", next_run_at=None
+    )
+    for left in OperationRun.objects.filter(run_identity_hash=run.run_identity_hash).active():
+        ended = OperationRunService().request_cancel(left, by=person)
+        if ended.is_running:
+            OperationRunService().complete(left.pk, ending=Ending.CANCELLED)
