@@ -10,7 +10,7 @@ from django.utils import timezone
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
-from providers.probes import PROBES
+from providers.probes import PROBES, WRITES
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
 from tests.backups.factories import (
@@ -201,9 +201,18 @@ def furnish_backups() -> dict[str, str]:
 
 
 def _connections(tenant: Tenant) -> dict[str, str]:
-    found = dict.fromkeys(PROBES, "granted") | {"groups": "missing", "app_protection": "unknown"}
+    found = dict.fromkeys([*PROBES, *WRITES], "granted") | {
+        "groups": "missing",
+        "app_protection": "unknown",
+        "write/compliance": "missing",
+        "write/named_location": "untold",
+    }
     connection = ProviderConnectionFactory(
-        tenant=tenant, status="limited", check_results=found, check_reason_code="permission_missing"
+        tenant=tenant,
+        access="read_write",
+        status="limited",
+        check_results=found,
+        check_reason_code="permission_missing",
     )
     url = connection.get_absolute_url()
     return {
@@ -302,6 +311,8 @@ def furnish_inventory() -> dict[str, str]:
     changed, item = _two_sets(fabrikam)
     assert changed.schedule
     return {
+        "members": "/w/contoso/members/",
+        "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",
         "tenants-empty": "/w/contoso/tenants/?q=nobody",
         "tenant": fabrikam.get_absolute_url(),
