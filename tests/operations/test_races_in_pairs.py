@@ -45,8 +45,10 @@ def racers() -> Iterator[Crew]:
 def do(operation: str, run: OperationRun, schedule: BackupSchedule, person: User) -> Any:
     """One operation on a run; what came of it, "refused" where that is the answer."""
     service = OperationRunService()
+    tenant = run.tenant
+    assert tenant
     doing: dict[str, Callable[[], Any]] = {
-        "dispatch": lambda: service.ensure_run(a_request(run.tenant, schedule.pk)),
+        "dispatch": lambda: service.ensure_run(a_request(tenant, schedule.pk)),
         "claim": lambda: service.claim(run.pk, "worker-2"),
         "heartbeat": lambda: service.heartbeat(run.pk),
         "report": lambda: service.increment_summary_counts(
