@@ -18,6 +18,8 @@ from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
 
 MAX_DEPTH = 40
+#: Texts that are longer are shown from a little before the place where they begin to differ.
+MAX_TEXT, MARGIN, EXCERPT = 1500, 80, 800
 Json = dict[str, Any]
 
 
@@ -57,7 +59,7 @@ def shown_changes(
     A difference that is not to be seen any more is still told, without its values: two contents
     that differ never look the same.
     """
-    safe_before, safe_after = redacted(before), redacted(after)
+    safe_before, safe_after = (redacted(side) for side in _excerpts(before, after))
     told = []
     if isinstance(safe_before, dict) and isinstance(safe_after, dict):
         told = field_changes(kind, safe_before, safe_after)
@@ -67,6 +69,36 @@ def shown_changes(
             paths.add(path)
             told.append(FieldChange(path, Difference.HIDDEN))
     return sorted(told, key=lambda change: change.path)
+
+
+def _excerpts(before: Any, after: Any) -> tuple[Any, Any]:
+    """Both values, with long texts that differ cut to the place where they begin to."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = {key: _excerpts(before[key], after[key]) for key in before.keys() & after.keys()}
+        return (
+            before | {key: pair[0] for key, pair in pairs.items()},
+            after | {key: pair[1] for key, pair in pairs.items()},
+        )
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        entries = [_excerpts(*pair) for pair in zip(before, after, strict=True)]
+        return [entry[0] for entry in entries], [entry[1] for entry in entries]
+    if isinstance(before, str) and isinstance(after, str) and before != after:
+        return _around_the_difference(before, after)
+    return before, after
+
+
+def _around_the_difference(before: str, after: str) -> tuple[str, str]:
+    if max(len(before), len(after)) <= MAX_TEXT:
+        return before, after
+    shorter = min(len(before), len(after))
+    same = next((at for at in range(shorter) if before[at] != after[at]), shorter)
+    begin = max(0, same - MARGIN)
+
+    def excerpt(text: str) -> str:
+        cut = text[begin : begin + EXCERPT]
+        return f"{'… ' if begin else ''}{cut}{' …' if len(text) > begin + EXCERPT else ''}"
+
+    return excerpt(before), excerpt(after)
 
 
 def _changes(path: str, before: Any, after: Any, depth: int) -> Iterator[FieldChange]:

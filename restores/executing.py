@@ -6,15 +6,17 @@ is lost on the wire is never met with the same write again: reading back decides
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from backups import sets
 from backups.models import BackupSet, SetPurpose
-from operations.active_run import ActiveRun
+from operations.active_run import ActiveRun, CancelRequested
 from operations.reasons import Blocked, SafeError
 from providers.graph.capture import Captured
 from providers.graph.client import GraphClient
@@ -30,11 +32,13 @@ from restores.models import (
     RestoreItem,
     RestoreRun,
 )
-from restores.previewing import in_order, options_of
-from restores.reading import LiveTenant, type_of
+from restores.previewing import in_order, options_of, put_back, there
+from restores.reading import LOCATIONS, LiveTenant, type_of
 
-#: A new object may take a moment to be seen: seconds before each look.
+#: What was written may take a moment to be seen: seconds before each look.
 LOOKS = (0.0, 0.5, 1.0, 2.0, 4.0)
+#: How far Microsoft's clock and ours may be apart.
+CLOCKS_APART = dt.timedelta(minutes=5)
 
 
 class Execution:
@@ -54,7 +58,10 @@ class Execution:
         self._live = LiveTenant(client, restore.tenant_id)
         self._options = options_of(restore)
         self._sleep = sleep
+        #: The ids that locations of this restore have now, where they have other ones.
         self._new_ids: dict[str, str] = {}
+        #: Those of them that the preview has known.
+        self._known_ids: dict[str, str] = {}
 
     def make(self) -> None:
         """Back up the targets, then write each object that is to be written.
@@ -68,6 +75,7 @@ class Execution:
             raise Blocked("restore_not_as_previewed")
         self._run.expect(len(items))
         wanted = [item for item in items if item.will_be_written]
+        self._know_locations(items)
         for item in items:
             if item not in wanted:
                 self._leave(item)
@@ -77,6 +85,17 @@ class Execution:
             self._write(item, is_kept=item.pk in kept)
 
     # --- before -----------------------------------------------------------------------------------
+
+    def _know_locations(self, items: list[RestoreItem]) -> None:
+        """The locations that are there as the backup has them, under other ids."""
+        self._known_ids = {
+            item.graph_id: item.target_id
+            for item in items
+            if item.kind == LOCATIONS
+            and item.action == Action.UNCHANGED
+            and item.target_id != item.graph_id
+        }
+        self._new_ids = dict(self._known_ids)
 
     def _leave(self, item: RestoreItem) -> None:
         why = {
@@ -150,110 +169,149 @@ class Execution:
         self._run.phase(f"Writing {in_sentence(kind.label_plural)}")
         try:
             present = self._present(kind, item)
-            if present and not is_kept:
-                self._failed(item, SafeError("restore_live_unreadable"))
-                return
-            if self._has_moved(kind, item, present):
-                self._failed(item, SafeError("restore_moved_since_preview"))
-                return
-            state = bodies.with_ids(self._wanted(kind, item), self._new_ids)
+            state = self._state(kind, item)
+            refusal = self._refusal(kind, item, state, present, is_kept=is_kept)
         except GraphError as error:
             raise_if_blocking(error)
-            self._failed(item, error)
+            refusal = error
+        if refusal:
+            self._failed(item, refusal)
             return
         self._intend(item)
         try:
-            result_id = self._send(kind, item, state, present)
-        except UnknownWriteOutcome as error:
-            self._read_back(kind, item, state, error)
-        except GraphError as error:
-            self._failed(item, error)
-            raise_if_blocking(error)
-        else:
-            self._verify(kind, item, state, result_id)
+            self._send_and_verify(kind, item, state, present)
+        except CancelRequested:
+            self._stopped(item)
+            raise
+
+    def _state(self, kind: PolicyKind, item: RestoreItem) -> Json:
+        """What the object shall be, as the preview has said it.
+
+        Raises:
+            GraphError: the locations that it refers to could not be read.
+        """
+        state = bodies.wanted(kind, self._payload(item), self._options)
+        put = put_back(self._live, bodies.references(state))
+        return bodies.with_ids(state, self._known_ids | put)
+
+    def _refusal(
+        self,
+        kind: PolicyKind,
+        item: RestoreItem,
+        state: Json,
+        present: Captured | None,
+        *,
+        is_kept: bool,
+    ) -> SafeError | None:
+        """Why the object must not be written any more, if so.
+
+        Raises:
+            GraphError: something that has to be known could not be read.
+        """
+        if present and not is_kept:
+            return SafeError("restore_live_unreadable")
+        if self._has_moved(kind, item, present):
+            return SafeError("restore_moved_since_preview")
+        if bodies.state_hash(state) != item.wanted_hash:
+            return SafeError("restore_not_as_previewed")
+        return self._missing(bodies.with_ids(state, self._new_ids))
 
     def _has_moved(self, kind: PolicyKind, item: RestoreItem, present: Captured | None) -> bool:
         """Whether the object is another than the preview saw, or is there although it was not."""
         if not item.target_id:
-            return bool(self._same_name(kind, item))
+            return self._is_there(kind, item)
         if present is None or not present.complete:
             return True
-        seen = bodies.comparable(kind, present.payload, self._options)
-        return bodies.state_hash(seen) != item.live_hash
+        return bodies.state_hash(self._comparable(kind, item, present)) != item.live_hash
+
+    def _is_there(self, kind: PolicyKind, item: RestoreItem) -> bool:
+        """Whether an object that was gone is there: under an id it has had, or by its name."""
+        same = self._same_name(kind, item)
+        return bool(same) or not self._live.ids(kind.key).isdisjoint(
+            self._live.ids_of(kind.key, item.graph_id)
+        )
 
     def _same_name(self, kind: PolicyKind, item: RestoreItem) -> list[Json]:
         name = kind.name_of(self._payload(item))
         return self._live.named(kind, name, self._type(item), afresh=True)
 
+    def _missing(self, state: Json) -> SafeError | None:
+        """What the object refers to and the tenant does not have now."""
+        found = bodies.references(state)
+        coming = frozenset(self._new_ids.values())
+        return planning.missing_reference(found, there(self._live, found, coming))
+
+    def _send_and_verify(
+        self, kind: PolicyKind, item: RestoreItem, state: Json, present: Captured | None
+    ) -> None:
+        state = bodies.with_ids(state, self._new_ids)
+        try:
+            self._send(kind, item, state, present)
+        except UnknownWriteOutcome as error:
+            self._note_lost(item, error)
+            self._read_back(kind, item, state)
+        except GraphError as error:
+            self._refused(item, error)
+            raise_if_blocking(error)
+        else:
+            self._verify(kind, item, state)
+
     def _send(
         self, kind: PolicyKind, item: RestoreItem, state: Json, present: Captured | None
-    ) -> str:
-        """Write the object with everything that belongs to it; its id."""
-        if not item.target_id:
-            made = self._client.post(kind.list_path, bodies.body_to_create(state))
-            result_id = str(made["id"])
-            self._new_ids[item.graph_id] = result_id
-            self._applied(item, result_id)
-        else:
-            result_id = item.target_id
-            self._change(kind, item, state, present)
-        self._assign(kind, item, state, result_id, present)
-        return result_id
-
-    def _change(
-        self, kind: PolicyKind, item: RestoreItem, state: Json, present: Captured | None
     ) -> None:
+        """Write the object with everything that belongs to it."""
+        had = self._comparable(kind, item, present) if present else {}
+        if item.target_id:
+            self._change(kind, item, state, had)
+        else:
+            made = self._client.post(kind.list_path, bodies.body_to_create(kind, state))
+            self._applied(item, str(made["id"]))
+        self._complete(kind, item, state, had)
+
+    def _change(self, kind: PolicyKind, item: RestoreItem, state: Json, had: Json) -> None:
         path = self._path(kind, item, item.target_id)
         if kind.key == "settings_catalog":
-            self._client.put(path, bodies.body_to_create(state))
-        else:
-            had = bodies.comparable(kind, present.payload, self._options) if present else {}
-            self._client.patch(path, bodies.body_to_change(state, had))
+            self._client.put(path, bodies.body_to_create(kind, state))
+        elif (body := bodies.body_to_change(kind, state, had)).keys() - {"@odata.type"}:
+            self._client.patch(path, body)
         self._applied(item, item.target_id)
-        if rules := state.get("scheduledActionsForRule"):
-            self._client.post(
-                f"{path}/scheduleActionsForRules",
-                {"deviceComplianceScheduledActionForRules": rules},
-            )
 
-    def _assign(
-        self,
-        kind: PolicyKind,
-        item: RestoreItem,
-        state: Json,
-        result_id: str,
-        present: Captured | None,
-    ) -> None:
-        """Replace the assignments where the restore is about them and they are other ones."""
+    def _complete(self, kind: PolicyKind, item: RestoreItem, state: Json, had: Json) -> None:
+        """Write what belongs to an object and has an action of its own.
+
+        Assignments are replaced as a whole, and only where the restore is about them and they are
+        other ones; `had` is what was read of them just before.
+        """
+        path = self._path(kind, item, item.result_id)
+        for action, body in bodies.actions(kind, state, had, is_new=not item.target_id):
+            self._client.post(f"{path}/{action}", body)
         if self._options.assignments == Assignments.KEEP or "assignments" not in state:
             return
-        wanted = state["assignments"]
-        had = bodies.targets(present.payload.get("assignments")) if present else []
-        if had != wanted:
-            path = f"{self._path(kind, item, result_id)}/assign"
-            self._client.post(path, {"assignments": wanted})
+        if not bodies.same(had.get("assignments") or [], state["assignments"]):
+            self._client.post(f"{path}/assign", {"assignments": state["assignments"]})
 
     # --- after ------------------------------------------------------------------------------------
 
-    def _verify(self, kind: PolicyKind, item: RestoreItem, state: Json, result_id: str) -> None:
+    def _verify(self, kind: PolicyKind, item: RestoreItem, state: Json) -> None:
         """Read the object again and say whether it is what was written."""
-        found = self._seen(kind, item, result_id)
+        try:
+            found = self._seen(kind, item, item.result_id, until=state)
+        except CancelRequested:
+            self._unknown(item, "restore_not_read_back")
+            raise
         if found is None:
-            self._unknown(item)
-            return
-        is_same = bodies.state_hash(found) == bodies.state_hash(state)
-        after = bodies.state_hash(found)
-        if is_same:
-            self._settle(item, ItemState.VERIFIED, result_id=result_id, after_hash=after)
-            updated = int(bool(item.target_id))
-            self._run.succeeded(_key(item), label=item.name, updated=updated, created=1 - updated)
+            self._unknown(item, "restore_not_read_back")
+        elif bodies.same(found, state):
+            self._verified(item, found)
         else:
-            error = SafeError("restore_differs")
-            self._settle(item, ItemState.DIFFERS, error, result_id=result_id, after_hash=after)
-            self._run.failed(_key(item), error, label=item.name)
+            self._differs(item, SafeError("restore_differs"), found)
 
-    def _seen(self, kind: PolicyKind, item: RestoreItem, graph_id: str) -> Json | None:
-        """The present state of an object that was just written; None if it cannot be seen."""
+    def _seen(
+        self, kind: PolicyKind, item: RestoreItem, graph_id: str, *, until: Json
+    ) -> Json | None:
+        """The state of an object that was just written: looked at until it is the wanted one, else
+        as it was seen last. None if it cannot be seen."""
+        state = None
         for pause in LOOKS:
             self._sleep(pause)
             try:
@@ -261,107 +319,149 @@ class Execution:
             except GraphError:
                 continue
             if found.complete:
-                return bodies.comparable(kind, found.payload, self._options)
-        return None
+                state = self._comparable(kind, item, found)
+            if bodies.same(state, until):
+                break
+        return state
 
-    def _read_back(
-        self,
-        kind: PolicyKind,
-        item: RestoreItem,
-        state: Json,
-        error: UnknownWriteOutcome,
-    ) -> None:
+    def _note_lost(self, item: RestoreItem, error: GraphError) -> None:
+        asked = error.request_id or "unknown"
+        self._run.note(f"{item.name}: the answer was lost (request {asked}).")
+
+    def _read_back(self, kind: PolicyKind, item: RestoreItem, state: Json) -> None:
         """The answer was lost: let what is there decide, and write nothing twice."""
-        self._run.note(
-            f"{item.name}: the answer was lost (request {error.request_id or 'unknown'})."
-        )
-        if item.target_id or item.graph_id in self._new_ids:
-            result_id = item.target_id or self._new_ids[item.graph_id]
-            self._settle_by(kind, item, state, result_id, self._seen(kind, item, result_id))
-            return
-        made = self._made_meanwhile(kind, item)
-        if len(made) != 1:
-            self._unknown(item)
-            return
-        result_id = made[0]
-        self._new_ids[item.graph_id] = result_id
-        self._applied(item, result_id)
         try:
-            self._assign(kind, item, state, result_id, None)
-        except GraphError as later:
-            self._failed_after_write(item, later)
-        else:
-            self._verify(kind, item, state, result_id)
+            if item.target_id or item.state == ItemState.APPLIED:
+                self._read_back_change(kind, item, state)
+            else:
+                self._read_back_creation(kind, item, state)
+        except CancelRequested:
+            if item.settled_at is None:
+                self._unknown(item, "restore_unknown")
+            raise
 
-    def _settle_by(
-        self, kind: PolicyKind, item: RestoreItem, state: Json, result_id: str, found: Json | None
-    ) -> None:
+    def _read_back_change(self, kind: PolicyKind, item: RestoreItem, state: Json) -> None:
         """A change is decided by what the object is now: as wanted, as before, or neither."""
-        now = bodies.state_hash(found) if found is not None else ""
-        if now and now == bodies.state_hash(state):
+        graph_id = item.result_id or item.target_id
+        found = self._seen(kind, item, graph_id, until=state)
+        if found is not None and bodies.same(found, state):
             if item.state == ItemState.INTENT:
-                self._applied(item, result_id)
-            self._verify(kind, item, state, result_id)
-        elif now and now == item.before_hash:
-            self._failed(item, SafeError("restore_not_applied"))
+                self._applied(item, graph_id)
+            self._verified(item, found)
+        elif found is not None and bodies.state_hash(found) == item.before_hash:
+            self._unknown(item, "restore_not_seen")
         else:
-            self._unknown(item)
+            self._unknown(item, "restore_unknown", found)
 
-    def _made_meanwhile(self, kind: PolicyKind, item: RestoreItem) -> list[str]:
-        """The objects of the item's kind and name; just before the write there was none."""
+    def _read_back_creation(self, kind: PolicyKind, item: RestoreItem, state: Json) -> None:
+        """A creation is decided by what came since: one object of the name, made after the intent,
+        with the content that was sent. Anything else may be somebody else's."""
+        made = self._made_meanwhile(kind, item, state)
+        if made is None:
+            self._unknown(item, "restore_unknown")
+            return
+        self._applied(item, str(made.payload["id"]))
+        try:
+            self._complete(kind, item, state, self._comparable(kind, item, made))
+        except UnknownWriteOutcome as error:
+            self._note_lost(item, error)
+            self._read_back_change(kind, item, state)
+        except GraphError as error:
+            self._refused(item, error)
+            raise_if_blocking(error)
+        else:
+            self._verify(kind, item, state)
+
+    def _made_meanwhile(self, kind: PolicyKind, item: RestoreItem, state: Json) -> Captured | None:
+        """The object that was created by the lost request, if that can be told."""
+        sent = bodies.body_to_create(kind, state)
         for pause in LOOKS:
             self._sleep(pause)
             try:
-                found = [str(each["id"]) for each in self._same_name(kind, item)]
+                same = self._same_name(kind, item)
+                found = (
+                    self._live.read(kind, str(same[0]["id"]), self._type(item)) if same else None
+                )
             except GraphError:
                 continue
-            if found:
+            if found is None or not found.complete:
+                continue
+            is_ours = len(same) == 1 and _made_after(found.payload, item.intent_at)
+            content = bodies.body_to_create(kind, self._comparable(kind, item, found))
+            if is_ours and bodies.same(content, sent):
                 return found
-        return []
+        return None
+
+    def _stopped(self, item: RestoreItem) -> None:
+        """Say what is known of an object within which the run was cancelled.
+
+        A cancellation is seen while the client waits before a request, so nothing of that request
+        was sent; reading back would wait again.
+        """
+        if item.state == ItemState.INTENT:
+            self._failed(item, SafeError("restore_stopped_before"))
+        elif item.state == ItemState.APPLIED:
+            self._differs(item, SafeError("restore_stopped_within"))
 
     # --- the item's own ledger --------------------------------------------------------------------
 
     def _intend(self, item: RestoreItem) -> None:
-        item.state, item.before_hash, item.intent_at = (
-            ItemState.INTENT,
-            item.live_hash,
-            timezone.now(),
-        )
+        item.state, item.before_hash = ItemState.INTENT, item.live_hash
+        item.intent_at = timezone.now()
         item.save(update_fields=["state", "before_hash", "intent_at"])
+        self._run.note(f"{item.name}: about to be written ({_content(item)}).")
         # A worker that dies now leaves the intent: whoever looks knows that nobody knows.
         self._run.flush()
 
     def _applied(self, item: RestoreItem, result_id: str) -> None:
         item.state, item.result_id = ItemState.APPLIED, result_id
         item.save(update_fields=["state", "result_id"])
+        if item.kind == LOCATIONS and result_id != item.graph_id:
+            self._new_ids[item.graph_id] = result_id
+
+    def _verified(self, item: RestoreItem, found: Json) -> None:
+        self._settle(item, ItemState.VERIFIED, found=found)
+        updated = int(bool(item.target_id))
+        self._run.succeeded(_key(item), label=item.name, updated=updated, created=1 - updated)
+
+    def _refused(self, item: RestoreItem, error: GraphError) -> None:
+        """Microsoft refused the object, or something that belongs to it when it was written."""
+        if item.state == ItemState.APPLIED:
+            self._differs(item, error)
+        else:
+            self._failed(item, error)
 
     def _failed(self, item: RestoreItem, error: SafeError) -> None:
-        if item.state == ItemState.APPLIED:
-            self._failed_after_write(item, error)
-            return
         self._settle(item, ItemState.FAILED, error)
         self._run.failed(_key(item), error, label=item.name)
 
-    def _failed_after_write(self, item: RestoreItem, error: SafeError) -> None:
-        """The object was written, and something that belongs to it was not: that is a difference."""
-        self._settle(item, ItemState.DIFFERS, error)
+    def _differs(self, item: RestoreItem, error: SafeError, found: Json | None = None) -> None:
+        self._settle(item, ItemState.DIFFERS, error, found)
         self._run.failed(_key(item), error, label=item.name)
 
-    def _unknown(self, item: RestoreItem) -> None:
-        error = SafeError("restore_unknown")
-        self._settle(item, ItemState.UNKNOWN, error)
+    def _unknown(self, item: RestoreItem, code: str, found: Json | None = None) -> None:
+        error = SafeError(code)
+        self._settle(item, ItemState.UNKNOWN, error, found)
         self._run.failed(_key(item), error, label=item.name)
 
     def _settle(
-        self, item: RestoreItem, state: ItemState, error: SafeError | None = None, **columns: str
+        self,
+        item: RestoreItem,
+        state: ItemState,
+        error: SafeError | None = None,
+        found: Json | None = None,
     ) -> None:
+        """Say what became of an item, for ever; what was or may be written stands on the timeline
+        of the run too."""
         item.state, item.settled_at = state, timezone.now()
         item.outcome_code = error.code if error else ""
         item.outcome_message = error.message if error else ""
         item.outcome_next_step = error.next_step if error else ""
-        for name, value in columns.items():
-            setattr(item, name, value)
+        item.after_hash = bodies.state_hash(found) if found is not None else ""
         item.save()
+        if item.is_written:
+            label = item.get_state_display().lower()
+            self._run.note(f"{item.name}: {label} ({_content(item)}).")
 
     # --- of an item -------------------------------------------------------------------------------
 
@@ -372,8 +472,9 @@ class Execution:
     def _type(self, item: RestoreItem) -> str:
         return type_of(self._payload(item))
 
-    def _wanted(self, kind: PolicyKind, item: RestoreItem) -> Json:
-        return bodies.wanted(kind, self._payload(item), self._options)
+    def _comparable(self, kind: PolicyKind, item: RestoreItem, found: Captured) -> Json:
+        """What of the object's present state this restore is about."""
+        return bodies.present(kind, found.payload, self._payload(item), self._options)
 
     def _path(self, kind: PolicyKind, item: RestoreItem, graph_id: str) -> str:
         return kind.object_path(
@@ -383,3 +484,22 @@ class Execution:
 
 def _key(item: RestoreItem) -> str:
     return f"{item.kind}/{item.graph_id}"
+
+
+def _content(item: RestoreItem) -> str:
+    """Which object, and from which content to which: enough to find both again."""
+    graph_id = item.result_id or item.target_id
+    before, after = item.before_hash[:12] or "new", item.after_hash[:12] or "?"
+    return f"{graph_id}, {before} → {after}" if graph_id else f"{before} → {after}"
+
+
+def _made_after(payload: Json, intent_at: dt.datetime | None) -> bool:
+    """Whether an object was created after the intent to, as far as its time tells."""
+    told = payload.get("createdDateTime")
+    try:
+        created = parse_datetime(told) if isinstance(told, str) else None
+    except ValueError:
+        created = None
+    if created is None or created.tzinfo is None or intent_at is None:
+        return True
+    return created >= intent_at - CLOCKS_APART

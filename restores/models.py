@@ -82,6 +82,11 @@ class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
             "workspace", "tenant", "backup_set", "preview_run", "execute_run"
         )
 
+    def with_unknown(self) -> Self:
+        """Each with `unknown`: of how many objects nobody knows what became."""
+        unknown = models.Q(items__state=ItemState.UNKNOWN)
+        return self.annotate(unknown=models.Count("items", filter=unknown))
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -215,6 +220,8 @@ class RestoreItem(models.Model):
     reason_code = models.CharField(max_length=64, default="", blank=True)
     message = models.TextField(default="", blank=True)
     next_step = models.TextField(default="", blank=True)
+    #: What somebody may not expect of the write, although nothing stands in its way.
+    warning = models.TextField(default="", blank=True)
     #: Differences fit to be shown: {path, difference, before, after}.
     changes = models.JSONField(default=list)
     target_id = models.CharField(max_length=200, default="", blank=True)

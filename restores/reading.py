@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import datetime as dt
+from collections.abc import Iterable
 from typing import Any
+
+from django.utils import timezone
 
 from backups.models import BackupItem
 from providers.graph.capture import Captured
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone
+from providers.graph.errors import Gone, GraphError
 from providers.graph.kinds import KIND, PolicyKind
 from restores.bodies import Json
-from restores.models import RestoreItem
+from restores.models import ItemState, RestoreItem
 from restores.planning import Live
 
 LOCATIONS = "named_location"
+#: Microsoft shows what was created within minutes; after this long, what is not seen is not there.
+SETTLED_AFTER = dt.timedelta(hours=1)
 
 
 class LiveTenant:
@@ -23,27 +28,35 @@ class LiveTenant:
     def __init__(self, client: GraphClient, tenant_id: int) -> None:
         self._client = client
         self._tenant_id = tenant_id
-        self._listed: dict[str, list[Json]] = {}
+        self._listed: dict[str, list[Json] | GraphError] = {}
+        self._successors: dict[str, dict[str, str]] = {}
 
-    @cached_property
-    def groups(self) -> frozenset[str]:
-        """The ids of the tenant's groups."""
-        return frozenset(str(each["id"]) for each in self.listed("groups"))
+    def ids(self, kind_key: str) -> frozenset[str]:
+        """The ids of every object of a kind.
 
-    @cached_property
-    def locations(self) -> frozenset[str]:
-        """The ids of the tenant's named locations."""
-        return frozenset(str(each["id"]) for each in self.listed(LOCATIONS))
+        Raises:
+            GraphError: see `listed`.
+        """
+        return frozenset(str(each["id"]) for each in self.listed(kind_key))
 
     def listed(self, kind_key: str, *, afresh: bool = False) -> list[Json]:
-        """Every object of a kind as its list has it.
+        """Every object of a kind as its list has it. What could not be read is not asked for again.
 
         Raises:
             GraphError: it could not be read to its end; nothing may be concluded.
         """
         if afresh or kind_key not in self._listed:
-            self._listed[kind_key] = list(KIND[kind_key].list_objects(self._client))
-        return self._listed[kind_key]
+            self._listed[kind_key] = self._list(kind_key)
+        found = self._listed[kind_key]
+        if isinstance(found, GraphError):
+            raise found
+        return found
+
+    def _list(self, kind_key: str) -> list[Json] | GraphError:
+        try:
+            return list(KIND[kind_key].list_objects(self._client))
+        except GraphError as error:
+            return error
 
     def named(
         self, kind: PolicyKind, name: str, object_type: str, *, afresh: bool = False
@@ -58,19 +71,47 @@ class LiveTenant:
     def find(self, kind: PolicyKind, item: RestoreItem, payload: Json) -> Live:
         """The object that a backed-up one is, or has become.
 
+        An id that it has had decides, the latest first; then its name.
+
         Raises:
-            GraphError: it could not be read.
+            GraphError: it could not be read, or is listed and could not be.
         """
-        known = known_hashes(self._tenant_id, item)
         object_type = type_of(payload)
-        try:
-            return Live(self.read(kind, item.graph_id, object_type), known_hashes=known)
-        except Gone:
-            same = self.named(kind, kind.name_of(payload), object_type)
+        ids = self.ids_of(kind.key, item.graph_id)
+        known = known_hashes(self._tenant_id, kind.key, ids)
+        for graph_id in reversed(ids):
+            if captured := self._present(kind, graph_id, object_type):
+                return Live(captured, known_hashes=known)
+        same = self.named(kind, kind.name_of(payload), object_type)
         if len(same) != 1:
-            return Live(same_name=len(same), known_hashes=known)
+            may_be_made = not same and _may_be_made(self._tenant_id, item)
+            return Live(same_name=len(same), known_hashes=known, may_be_made=may_be_made)
         other = self.read(kind, str(same[0]["id"]), object_type)
         return Live(other, is_other=True, known_hashes=known)
+
+    def ids_of(self, kind_key: str, graph_id: str) -> list[str]:
+        """The ids that an object has had: the given one, then those under which earlier restores
+        have put it back."""
+        if kind_key not in self._successors:
+            self._successors[kind_key] = successors(self._tenant_id, kind_key)
+        ids = [graph_id]
+        while (later := self._successors[kind_key].get(ids[-1])) and later not in ids:
+            ids.append(later)
+        return ids
+
+    def _present(self, kind: PolicyKind, graph_id: str, object_type: str) -> Captured | None:
+        """The object, if it is there. It is gone when it is not listed either: one answer that it
+        is not there is no proof, and a second object would be the price.
+
+        Raises:
+            GraphError: it could not be read, or is listed and could not be.
+        """
+        try:
+            return self.read(kind, graph_id, object_type)
+        except Gone:
+            if graph_id not in self.ids(kind.key):
+                return None
+        return self.read(kind, graph_id, object_type)
 
     def read(self, kind: PolicyKind, graph_id: str, object_type: str) -> Captured:
         """One object, everything of it.
@@ -92,9 +133,29 @@ def _is_of(listed: Json, object_type: str) -> bool:
     return not own or not object_type or own == object_type
 
 
-def known_hashes(tenant_id: int, item: RestoreItem) -> frozenset[str]:
-    """The contents of an object that were ever backed up."""
+def known_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> frozenset[str]:
+    """The contents of an object that were ever backed up, under any of its ids."""
     held: Any = BackupItem.objects.filter(
-        tenant_id=tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
+        tenant_id=tenant_id, kind=kind_key, graph_id__in=list(graph_ids), complete=True
     )
     return frozenset(held.values_list("version__normalised_hash", flat=True).distinct())
+
+
+def successors(tenant_id: int, kind_key: str) -> dict[str, str]:
+    """Under which ids earlier restores have put objects back: {id in the backup: id then}."""
+    made = RestoreItem.objects.filter(
+        restore__tenant=tenant_id, kind=kind_key, target_id="", settled_at__isnull=False
+    ).exclude(result_id="")
+    return dict(made.order_by("settled_at", "pk").values_list("graph_id", "result_id"))
+
+
+def _may_be_made(tenant_id: int, item: RestoreItem) -> bool:
+    """Whether an earlier restore may have created it so lately that it need not be seen yet."""
+    return RestoreItem.objects.filter(
+        restore__tenant=tenant_id,
+        kind=item.kind,
+        graph_id=item.graph_id,
+        target_id="",
+        state=ItemState.UNKNOWN,
+        settled_at__gt=timezone.now() - SETTLED_AFTER,
+    ).exists()

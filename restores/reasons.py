@@ -59,6 +59,32 @@ register_reasons(
         "Say who wins: what is there, or the backup, which would then be written to it.",
     ),
     Reason(
+        "restore_may_be_made",
+        "May be there already",
+        "An earlier restore tried to create it a moment ago, and nobody knows whether it did. It is "
+        "not seen yet; to create it now may make a second one.",
+        "Wait some minutes and preview again, or say that the backup wins if you know that it is not "
+        "there.",
+    ),
+    Reason(
+        "restore_stops_enforcing",
+        "Stops enforcing",
+        "The policy is enforced now and would only report afterwards.",
+        "Choose “As it was backed up” to keep it enforced.",
+    ),
+    Reason(
+        "restore_no_way_back_in",
+        "Excludes nobody",
+        "The policy would be enforced and excludes nobody: it can lock out every administrator.",
+        "Exclude an emergency access account in the admin center, or restore it report-only.",
+    ),
+    Reason(
+        "restore_comes_unassigned",
+        "Comes back unassigned",
+        "The object comes back without its assignments.",
+        "Choose “Those of the backup” to bring them back too.",
+    ),
+    Reason(
         "restore_live_unreadable",
         "Present state not readable",
         "The present state of the object could not be read completely.",
@@ -95,10 +121,37 @@ register_reasons(
         "Look at the object in the admin center, then preview again: the preview says what is there.",
     ),
     Reason(
-        "restore_not_applied",
-        "Not applied",
-        "The answer was lost; reading back showed that nothing was written.",
-        "Retry: it was not written.",
+        "restore_not_seen",
+        "Probably not written",
+        "The answer was lost, and reading back for a while showed the object as it was before. A "
+        "write may still arrive late.",
+        "Preview again in some minutes: the preview says what is there then.",
+    ),
+    Reason(
+        "restore_not_read_back",
+        "Written, not read back",
+        "Microsoft accepted the object, but it could not be read again afterwards.",
+        "Preview again: the preview says whether it is as the backup has it.",
+    ),
+    Reason(
+        "restore_cut_off",
+        "Cut off",
+        "The worker ended while the object was being written: it may be written, in part or not at "
+        "all.",
+        "Preview again: the preview says what is there.",
+    ),
+    Reason(
+        "restore_stopped_before",
+        "Stopped before it was written",
+        "The run was cancelled while Microsoft asked to wait: nothing of this object was written.",
+        "Retry to do the rest.",
+    ),
+    Reason(
+        "restore_stopped_within",
+        "Stopped within the object",
+        "The run was cancelled when the object was written and what belongs to it, such as its "
+        "assignments, was not.",
+        "Preview again: the preview says what is missing.",
     ),
     Reason(
         "restore_not_reached",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
 from providers.connections import writable_connection
+from restores import planning
 from restores.bodies import Options
 from restores.models import (
     Action,
@@ -108,28 +110,37 @@ def choose(restore: RestoreRun, choices: dict[int, str]) -> None:
     """Say who wins which conflicts: item ids to `keep` or `take`. Nothing else can be chosen.
 
     Raises:
-        ValidationError: the restore is not at its preview any more.
+        ValidationError: the restore is not at its preview any more, or was approved as it is.
     """
     locked = _locked(restore)
     if not locked.is_previewed:
         raise ValidationError("The restore has gone on; nothing can be chosen any more.")
+    if locked.approved_at:
+        raise ValidationError(
+            "It was approved as it is. To decide otherwise, let go of it and preview again."
+        )
     for item in locked.items.filter(action=Action.CONFLICT, pk__in=choices):
         item.choice = Choice(choices[item.pk])
         item.save(update_fields=["choice"])
 
 
 @transaction.atomic
-def approve(restore: RestoreRun, *, by: User) -> RestoreRun:
-    """Agree to a restore as the second person. Agreeing twice changes nothing.
+def approve(restore: RestoreRun, *, by: User, decided: str) -> RestoreRun:
+    """Agree to a restore as the second person; from then on nothing about it can be changed.
+
+    `decided` says what the person has seen (`decided_of`). Agreeing twice changes nothing.
 
     Raises:
-        ValidationError: it is not at its preview, or it is one's own.
+        ValidationError: it is not at its preview, it is one's own, something is open, or it is not
+            what the person has seen.
     """
     locked = _locked(restore)
     if not locked.is_previewed:
         raise ValidationError("Only a restore that was previewed can be approved.")
     if locked.requested_by_id == by.pk:
         raise ValidationError("Somebody else has to approve it: it is your own.")
+    if reason := _undecided(locked, list(locked.items.all()), decided):
+        raise ValidationError(reason)
     if locked.approved_at is None:
         locked.approved_by, locked.approved_at = by, timezone.now()
         locked.save(update_fields=["approved_by", "approved_at"])
@@ -140,20 +151,20 @@ def execute(
     restore: RestoreRun,
     *,
     by: User,
-    digest: str,
+    decided: str,
     tenant_name: str,
     submission: uuid.UUID | None = None,
 ) -> DispatchResult:
-    """Write what was previewed: the digest says which preview the person has seen.
+    """Write what was previewed: `decided` says what the person has seen (`decided_of`).
 
     Raises:
-        ValidationError: the name is not the tenant's, the preview is another one, a conflict is
-            open, an approval is missing, or another restore of the tenant is executing.
+        ValidationError: the name is not the tenant's, the preview or a decision is another one, a
+            conflict is open, an approval is missing, or another restore of the tenant is executing.
     """
     settle_abandoned()
     try:
         with transaction.atomic():
-            return _execute(restore, by, digest, tenant_name, submission)
+            return _execute(restore, by, decided, tenant_name, submission)
     except IntegrityError as error:
         if "restores_one_active_per_tenant" not in str(error):
             raise
@@ -161,12 +172,12 @@ def execute(
 
 
 def _execute(
-    restore: RestoreRun, by: User, digest: str, tenant_name: str, submission: uuid.UUID | None
+    restore: RestoreRun, by: User, decided: str, tenant_name: str, submission: uuid.UUID | None
 ) -> DispatchResult:
     locked = _locked(restore)
     if submission and locked.execute_run and locked.execute_run.submission_id == submission:
         return DispatchResult(locked.execute_run, created=False)
-    if reason := why_not(locked, digest, tenant_name):
+    if reason := why_not(locked, decided, tenant_name):
         raise ValidationError(reason)
     locked.status, locked.is_dry_run = RestoreStatus.EXECUTING, False
     locked.executed_at = timezone.now()
@@ -178,15 +189,27 @@ def _execute(
     return result
 
 
-def why_not(restore: RestoreRun, digest: str, tenant_name: str) -> str:
+def decided_of(restore: RestoreRun) -> str:
+    """What a restore would do, in one value: its preview, and every decision about it."""
+    return planning.decided(restore.preview_digest, restore.items.all())
+
+
+def _undecided(restore: RestoreRun, items: Sequence[RestoreItem], decided: str) -> str:
+    """Why nobody can agree to it yet; empty if one can."""
+    if any(item.action == Action.CONFLICT and not item.choice for item in items):
+        return "Say for every conflict who wins."
+    if not secrets.compare_digest(decided, planning.decided(restore.preview_digest, items)):
+        return "What you have seen is not what would be executed any more: look again."
+    return ""
+
+
+def why_not(restore: RestoreRun, decided: str, tenant_name: str) -> str:
     """Why the restore may not be executed; empty if it may."""
     items = list(restore.items.all())
     if not restore.is_previewed:
         return "The restore is not at its preview any more."
-    if digest != restore.preview_digest:
-        return "The preview that you have seen is not the one that would be executed: look again."
-    if any(item.action == Action.CONFLICT and not item.choice for item in items):
-        return "Say for every conflict who wins."
+    if reason := _undecided(restore, items, decided):
+        return reason
     if not any(item.will_be_written for item in items):
         return "There is nothing to write."
     if reason := read_only_reason(restore):

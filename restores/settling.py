@@ -18,13 +18,14 @@ def settle(restore_id: int) -> None:
     restore = RestoreRun.objects.select_for_update().filter(pk=restore_id).first()
     if restore is None or restore.status != RestoreStatus.EXECUTING:
         return
-    unknown, unreached = SafeError("restore_unknown"), SafeError("restore_not_reached")
     now = timezone.now()
-    for states, state, error in (
-        ((ItemState.INTENT, ItemState.APPLIED), ItemState.UNKNOWN, unknown),
-        ((ItemState.PLANNED,), ItemState.SKIPPED, unreached),
+    for before, state, code in (
+        (ItemState.INTENT, ItemState.UNKNOWN, "restore_cut_off"),
+        (ItemState.APPLIED, ItemState.UNKNOWN, "restore_not_read_back"),
+        (ItemState.PLANNED, ItemState.SKIPPED, "restore_not_reached"),
     ):
-        restore.items.filter(state__in=states).update(
+        error = SafeError(code)
+        restore.items.filter(state=before).update(
             state=state,
             settled_at=now,
             outcome_code=error.code,

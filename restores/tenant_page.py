@@ -14,5 +14,5 @@ SHOWN = 5
 def restores(request: Request, tenant: Tenant) -> Panel | None:
     """The last restores of the tenant; nothing where there was none."""
     mine = RestoreRun.objects.visible_to(request.user).filter(tenant=tenant)
-    shown = list(mine.with_scope().newest_first()[:SHOWN])
+    shown = list(mine.with_scope().with_unknown().newest_first()[:SHOWN])
     return ("restores/_tenant_restores.html", {"restores": shown}) if shown else None

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Q
-from django.http import HttpResponse
+from django.db.models import Count, Q
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups.kinds import label_of
@@ -17,10 +17,10 @@ from backups.models import BackupItem, BackupSet
 from operations.sanitize import sanitize_json
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.start import submission_of
-from restores import services
+from restores import planning, services
 from restores.bodies import Options
 from restores.forms import OptionsForm
-from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
+from restores.models import Action, Choice, ItemState, RestoreItem, RestoreRun, RestoreStatus
 from restores.services import MAX_ITEMS, UNDONE
 from tenancy.capabilities import Capability, has_capability, require_capability
 from tenancy.http import Request, action, form_page, page, workspace_or_404
@@ -44,7 +44,9 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
     context = {
         "workspace": workspace,
         "section": "restores",
-        "page": numbered_page(mine.with_scope().newest_first(), request.GET.get("page")),
+        "page": numbered_page(
+            mine.with_scope().with_unknown().newest_first(), request.GET.get("page")
+        ),
         "statuses": RestoreStatus.choices,
         "status": status,
     }
@@ -56,8 +58,9 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
     """Choose what of a backup set to put back, and how; posting it starts the preview."""
     backup_set = _set_or_404(request, slug, set_id)
     require_capability(request.user, backup_set.workspace, Capability.RESTORE)
+    is_filter = "filter" in request.POST
     form = OptionsForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and not is_filter and form.is_valid():
         options = Options(form.cleaned_data["assignments"], form.cleaned_data["access_state"])
         try:
             restore, _ = services.start_preview(
@@ -79,7 +82,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
         "most": MAX_ITEMS,
         **_choosable(request, backup_set),
     }
-    status = 400 if form.errors else 200
+    status = 400 if form.errors and not is_filter else 200
     return render(request, "restores/restore_create.html", context, status=status)
 
 
@@ -111,7 +114,13 @@ def restore_choose(request: Request, slug: str, restore_id: int) -> HttpResponse
 def restore_approve(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Agree to a restore as the second person."""
     restore = _mine_to_change(request, slug, restore_id)
-    return _done(request, restore, lambda: services.approve(restore, by=request.user), "Approved.")
+    decided = request.POST.get("decided", "")
+    return _done(
+        request,
+        restore,
+        lambda: services.approve(restore, by=request.user, decided=decided),
+        "Approved.",
+    )
 
 
 @action
@@ -123,7 +132,7 @@ def restore_execute(request: Request, slug: str, restore_id: int) -> HttpRespons
         return services.execute(
             restore,
             by=request.user,
-            digest=request.POST.get("digest", ""),
+            decided=request.POST.get("decided", ""),
             tenant_name=request.POST.get("tenant_name", "").replace("\x00", ""),
             submission=submission_of(request),
         )
@@ -180,28 +189,43 @@ def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
 
 def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     """The items of a set to choose from, searched and filtered; what was ticked stays ticked."""
-    given = request.GET
-    search = given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    kind = given.get("kind", "")
+    given = request.POST if request.method == "POST" else request.GET
+    shows_all = given.get("filter") == "all"
+    search = "" if shows_all else given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+    kind = "" if shows_all else given.get("kind", "")
     kind = kind if kind in backup_set.kinds else ""
-    items = backup_set.items.filter(version__isnull=False)
+    readable = backup_set.items.filter(version__isnull=False)
+    matching = readable
     if search:
-        items = items.filter(Q(name__icontains=search) | Q(graph_id=search))
-    items = items.filter(kind=kind) if kind else items
-    ticked = set(_ids(request.POST.getlist("item")) or _ids(given.getlist("item")))
+        matching = matching.filter(Q(name__icontains=search) | Q(graph_id=search))
+    matching = matching.filter(kind=kind) if kind else matching
+    items = list(matching.order_by("kind", "name", "id")[:MAX_ITEMS])
+    ticked = set(_ids(given.getlist("item")))
+    counts = dict(readable.order_by().values_list("kind").annotate(Count("pk")))
     return {
-        "items": list(items.order_by("kind", "name", "id")[:MAX_ITEMS]),
-        "kinds": [(key, label_of(key)) for key in backup_set.kinds],
+        "items": items,
+        "found": matching.count(),
+        "kinds": [
+            {"key": key, "label": label_of(key), "count": counts[key]}
+            for key in backup_set.kinds
+            if key in counts
+        ],
         "kind": kind,
         "search": search,
         "ticked": ticked,
+        "ticked_elsewhere": sorted(ticked - {item.pk for item in items})[:MAX_ITEMS],
+        "whole": _whole(given, backup_set),
     }
+
+
+def _whole(given: QueryDict, backup_set: BackupSet) -> list[str]:
+    return [kind for kind in given.getlist("all_of") if kind in backup_set.kinds]
 
 
 def _ticked(request: Request, backup_set: BackupSet) -> list[BackupItem]:
     """The ticked items, and all of the kinds that were ticked as a whole."""
     ids = _ids(request.POST.getlist("item"))[: MAX_ITEMS + 1]
-    whole = [kind for kind in request.POST.getlist("all_of") if kind in backup_set.kinds]
+    whole = _whole(request.POST, backup_set)
     wanted = backup_set.items.filter(version__isnull=False)
     wanted = wanted.filter(Q(pk__in=ids) | Q(kind__in=whole))
     return list(wanted.order_by("pk")[: MAX_ITEMS + 1])
@@ -212,12 +236,10 @@ def _ids(given: list[str]) -> list[int]:
 
 
 def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
-    items = list(restore.items.order_by("kind", "name", "pk"))
+    items = _items(restore)
     counted = Counter(item.action for item in items)
     may = has_capability(request.user, restore.workspace, Capability.RESTORE)
     is_own = restore.requested_by_id == request.user.pk
-    for item in items:
-        item.changes = sanitize_json(item.changes, max_bytes=1024 * 1024)
     return {
         "workspace": restore.workspace,
         "section": "restores",
@@ -229,6 +251,8 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
             if counted[group]
         ],
         "items": items,
+        "decided": planning.decided(restore.preview_digest, items),
+        "blocked": counted[Action.BLOCKED],
         "open_conflicts": sum(
             1 for item in items if item.action == Action.CONFLICT and not item.choice
         ),
@@ -245,3 +269,14 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "may_approve": may and not is_own,
         "was_executed": restore.executed_at is not None,
     }
+
+
+def _items(restore: RestoreRun) -> list[RestoreItem]:
+    """Its items; while it works, without the differences: its page asks again and again."""
+    items = restore.items.order_by("kind", "name", "pk")
+    if restore.is_active:
+        return list(items.defer("changes"))
+    found = list(items)
+    for item in found:
+        item.changes = sanitize_json(item.changes, max_bytes=1024 * 1024)
+    return found

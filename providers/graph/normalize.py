@@ -22,7 +22,14 @@ VOLATILE_AT_TOP = frozenset({"version", "supportsScopeTags", "isAssigned"})
 #: Below these an id is a choice, not an identity: kept, and nothing else is.
 REFERENCES = frozenset({"authenticationStrength"})
 #: Lists of a policy that have no order.
-UNORDERED = frozenset({"assignments", "settings", "roleScopeTagIds", "apps"})
+UNORDERED = frozenset(
+    {
+        *("assignments", "settings", "roleScopeTagIds", "apps"),
+        *("omaSettings", "ipRanges", "scheduledActionsForRule"),
+    }
+)
+#: The same, deeper down.
+UNORDERED_WITHIN = frozenset({"scheduledActionConfigurations"})
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,8 @@ def _decided(value: Any, noise: Noise) -> Any:
 def _entry(key: str, value: Any, noise: Noise) -> Any:
     if key in REFERENCES and isinstance(value, dict):
         return {"id": value.get("id")}
-    return _decided(value, noise)
+    decided = _decided(value, noise)
+    return _sorted(decided) if key in UNORDERED_WITHIN and isinstance(decided, list) else decided
 
 
 def _kept(key: str, noise: Noise) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 import json
 import re
+import threading
 import time
 import uuid
 from email.utils import format_datetime
@@ -29,6 +31,8 @@ class Graph:
         self._store = store
         self._faults = faults
         self._sign_in = sign_in
+        #: What changed objects were before, and since when they are not: for slow replication.
+        self._earlier: dict[tuple[str, str], tuple[float, Json]] = {}
 
     def answer(self, request: Request) -> tuple[Answer, str, str]:
         """The answer, with the tenant and the kind it was about."""
@@ -96,13 +100,34 @@ class Graph:
             return Answer(200, self._read(request, resource, seen, rest))
         if not resource.writable:
             raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed.")
-        groups = self._store.objects(tenant_id, "groups")
-        locations = self._store.objects(tenant_id, "named_location")
-        answer = writes.apply(
-            request, resource, objects, rest, writes.Known(set(groups), set(locations))
+        if fault := self._faults.strike(tenant_id, "late_write", resource.kind, request.method):
+            later = float(fault.options.get("ms", 200)) / 1000
+            given = (request, tenant_id, resource, rest)
+            threading.Timer(later, self._write_late, given).start()
+            raise Refused(504, "GatewayTimeout", "")
+        return self._write(request, tenant_id, resource, rest)
+
+    def _write(
+        self, request: Request, tenant_id: str, resource: Resource, rest: list[str]
+    ) -> Answer:
+        objects = self._store.objects(tenant_id, resource.kind)
+        known = writes.Known(
+            *(
+                set(self._store.objects(tenant_id, kind))
+                for kind in ("groups", "named_location", "assignment_filters")
+            )
         )
+        before = copy.deepcopy(objects.get(rest[0])) if rest else None
+        answer = writes.apply(request, resource, objects, rest, known)
+        if before and rest[0] in objects:
+            self._earlier[tenant_id, rest[0]] = (time.monotonic(), before)
         self._store.touch()
         return answer
+
+    def _write_late(self, *given: Any) -> None:
+        """A write whose answer was given up, and that arrives all the same."""
+        with self._store.lock, contextlib.suppress(Refused):
+            self._write(*given)
 
     def _administer(self, tenant_id: str, resource: Resource, objects: dict[str, Json]) -> None:
         """What an administrator of the tenant does meanwhile; the last object is never removed."""
@@ -118,17 +143,23 @@ class Graph:
     def _replicated(
         self, tenant_id: str, resource: Resource, objects: dict[str, Json]
     ) -> dict[str, Json]:
-        """The objects that have arrived where they are read from."""
+        """The objects that have arrived where they are read from, as they have arrived."""
         fault = self._faults.strike(tenant_id, "slow_replication", resource.kind, "GET")
         if fault is None:
             return objects
-        delay = dt.timedelta(milliseconds=float(fault.options.get("ms", 500)))
+        seconds = float(fault.options.get("ms", 500)) / 1000
+        delay = dt.timedelta(seconds=seconds)
         arrived = f"{dt.datetime.now(dt.UTC) - delay:%Y-%m-%dT%H:%M:%S.%f0Z}"
         return {
-            object_id: entry
+            object_id: self._as_arrived(tenant_id, object_id, entry, seconds)
             for object_id, entry in objects.items()
             if str(entry.get("createdDateTime") or "") <= arrived
         }
+
+    def _as_arrived(self, tenant_id: str, object_id: str, entry: Json, seconds: float) -> Json:
+        """An object as it was before its last change, until that has arrived."""
+        at, earlier = self._earlier.get((tenant_id, object_id), (0.0, entry))
+        return earlier if time.monotonic() - at < seconds else entry
 
     def _read(
         self, request: Request, resource: Resource, objects: dict[str, Json], rest: list[str]

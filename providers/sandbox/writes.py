@@ -35,6 +35,7 @@ class Known:
 
     groups: set[str]
     locations: set[str]
+    filters: set[str]
 
 
 def apply(
@@ -46,7 +47,7 @@ def apply(
         Refused: Graph would not accept it.
     """
     if len(rest) == 2 and request.method == "POST":
-        return _act(rest[1], _found(objects, rest[0]), request.json(), resource)
+        return _act(rest[1], _found(objects, rest[0]), request.json(), resource, known)
     if request.method not in resource.writable or len(rest) != (request.method != "POST"):
         raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed.")
     if request.method == "POST":
@@ -60,6 +61,7 @@ def apply(
 
 def _create(body: Json, resource: Resource, objects: dict[str, Json], known: Known) -> Answer:
     _refuse_read_only(body)
+    _refuse_ids(body.get("scheduledActionsForRule") or [])
     _check(body, resource, known)
     now = _now()
     created = copy.deepcopy(body)
@@ -108,36 +110,42 @@ def _modified(resource: Resource, now: str) -> Json:
 # --- Actions --------------------------------------------------------------------------------
 
 
-def _act(action: str, entry: Json, body: Json, resource: Resource) -> Answer:
-    actions: dict[str, Callable[[Json, Json, Resource], Answer]] = {
+def _act(action: str, entry: Json, body: Json, resource: Resource, known: Known) -> Answer:
+    actions: dict[str, Callable[[Json, Json, Resource, Known], Answer]] = {
         "assign": _assign,
         "scheduleActionsForRules": _schedule_actions,
+        "windowsPrivacyAccessControls": _control_privacy,
         "targetApps": _target_apps,
     }
     if action not in actions or "assignments" not in resource.hidden:
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{action}'.")
-    return actions[action](entry, body, resource)
+    return actions[action](entry, body, resource, known)
 
 
-def _assign(entry: Json, body: Json, resource: Resource) -> Answer:
+def _assign(entry: Json, body: Json, resource: Resource, known: Known) -> Answer:
     """Replaces the whole set, as Graph does."""
     wanted = body.get("assignments")
     if not isinstance(wanted, list):
         raise Refused(400, "BadRequest", "The assignments are missing.")
     entry["assignments"] = [
-        _assignment(entry["id"], one) for one in wanted if isinstance(one, dict)
+        _assignment(entry["id"], one, known) for one in wanted if isinstance(one, dict)
     ]
     if resource.assign_status == 204:
         return Answer(204)
     return Answer(200, {"value": copy.deepcopy(entry["assignments"])})
 
 
-def _assignment(policy_id: str, wanted: Json) -> Json:
+def _assignment(policy_id: str, wanted: Json, known: Known) -> Json:
     target = wanted.get("target")
     if not isinstance(target, dict) or target.get("@odata.type") not in TARGETS:
         raise Refused(400, "BadRequest", "The assignment has no known target.")
+    group, used = target.get("groupId"), target.get("deviceAndAppManagementAssignmentFilterId")
+    if group and group not in known.groups:
+        raise Refused(400, "BadRequest", f"The group {group} does not exist.")
+    if used and used not in known.filters:
+        raise Refused(400, "BadRequest", f"The assignment filter {used} does not exist.")
     excludes = target["@odata.type"].endswith("exclusionGroupAssignmentTarget")
-    if excludes and target.get("deviceAndAppManagementAssignmentFilterId"):
+    if excludes and used:
         raise Refused(400, "BadRequest", "Filters are not allowed on exclusion targets.")
     return {
         "id": f"{policy_id}_{target.get('groupId') or target['@odata.type'].rpartition('.')[2]}",
@@ -147,14 +155,23 @@ def _assignment(policy_id: str, wanted: Json) -> Json:
     }
 
 
-def _schedule_actions(entry: Json, body: Json, _: Resource) -> Answer:
+def _control_privacy(entry: Json, body: Json, *_: Any) -> Answer:
+    controls = body.get("windowsPrivacyAccessControls")
+    if not isinstance(controls, list):
+        raise Refused(400, "BadRequest", "The privacy access controls are missing.")
+    entry["privacyAccessControls"] = copy.deepcopy(controls)
+    return Answer(204)
+
+
+def _schedule_actions(entry: Json, body: Json, *_: Any) -> Answer:
     rules = body.get("deviceComplianceScheduledActionForRules")
+    _refuse_ids(rules or [])
     _check_actions(rules)
     entry["scheduledActionsForRule"] = _with_ids(copy.deepcopy(rules or []))
     return Answer(204)
 
 
-def _target_apps(entry: Json, body: Json, _: Resource) -> Answer:
+def _target_apps(entry: Json, body: Json, *_: Any) -> Answer:
     entry["apps"] = [{"id": str(uuid.uuid4()), **app} for app in body.get("apps", [])]
     entry["appGroupType"] = body.get("appGroupType", "selectedPublicApps")
     entry["deployedAppCount"] = len(entry["apps"])
@@ -182,8 +199,16 @@ def _check(body: Json, resource: Resource, known: Known, *, existing: bool = Fal
 def _refuse_read_only(body: Json) -> None:
     """Refuse what an export has and a write may not have."""
     annotations = {key for key in body if "@odata." in key and key != "@odata.type"}
-    if refused := sorted(READ_ONLY & body.keys() | annotations):
+    apart = {"assignments", "privacyAccessControls"} & body.keys()
+    if refused := sorted(READ_ONLY & body.keys() | annotations | apart):
         raise Refused(400, "BadRequest", f"Property '{refused[0]}' is read-only.")
+
+
+def _refuse_ids(rules: list[Json]) -> None:
+    """Rules and their actions get their ids from Graph."""
+    actions = [one for rule in rules for one in rule.get("scheduledActionConfigurations") or []]
+    if any("id" in entry for entry in [*rules, *actions]):
+        raise Refused(400, "BadRequest", "Property 'id' of a scheduled action is read-only.")
 
 
 def _check_settings(body: Json) -> None:
@@ -223,6 +248,8 @@ def _check_conditional_access(body: Json, known: Known) -> None:
     conditions = body.get("conditions")
     if not isinstance(conditions, dict) or not conditions.get("applications"):
         raise Refused(400, "BadRequest", "1007: conditions are incomplete.")
+    if conditions.get("deviceStates"):
+        raise Refused(400, "BadRequest", "1032: deviceStates is deprecated.")
     users = conditions.get("users") or {}
     _check_known(users, ("includeGroups", "excludeGroups"), known.groups, "group")
     locations = conditions.get("locations") or {}

@@ -39,7 +39,7 @@ from tests.inventory.factories import (
 from tests.legacy_runs.factories import a_row
 from tests.operations.test_prune import a_run, prune
 from tests.providers.factories import ProviderConnectionFactory
-from tests.restores.factories import DIFFERENCE, RestoreItemFactory, a_restore
+from tests.restores.factories import DIFFERENCE, a_restore
 
 CONTEXT = {
     "target_scope": {
@@ -226,19 +226,17 @@ def _connections(tenant: Tenant) -> dict[str, str]:
 def furnish_restores() -> dict[str, str]:
     """Restores in every state in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
-    previewed = a_restore(fabrikam)
+    warning = "The policy is enforced now and would only report afterwards."
+    blocked = "It holds 2 values that are not in the backup."
+    previewed = a_restore(
+        fabrikam,
+        {"warning": warning},
+        {"action": "conflict", "changes": [dict(DIFFERENCE, after="x" * 300)]},
+        {"action": "create", "target_id": "", "changes": [dict(DIFFERENCE, after="x" * 300)]},
+        {"action": "unchanged", "changes": [], "name": f"unchanged {HOSTILE}"},
+        {"action": "blocked", "reason_code": "restore_encrypted", "message": blocked},
+    )
     assert previewed.backup_set
-    for number, action in enumerate(("conflict", "create", "unchanged", "blocked")):
-        item = BackupItemFactory(backup_set=previewed.backup_set, name=f"{action} {HOSTILE}")
-        is_blocked = action == "blocked"
-        RestoreItemFactory(
-            restore=previewed,
-            backup_item=item,
-            action=action,
-            reason_code="restore_encrypted" if is_blocked else "",
-            message="It holds 2 values that are not in the backup." if is_blocked else "",
-            changes=[] if number > 1 else [dict(DIFFERENCE, after="x" * 300)],
-        )
     executing = a_restore(fabrikam, executing=True)
     ended = a_restore(TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True)
     one = ended.items.get()

@@ -67,6 +67,11 @@ class Place:
     def delete(self, item: BackupItem) -> None:
         self.graph.delete_object(self.tenant.external_id, item.kind, item.graph_id)
 
+    def back_up_again(self, item: BackupItem) -> BackupItem:
+        """Back everything up once more; the object's item in the new set."""
+        self.backup_set = self.back_up(self.schedule).backup_set
+        return self.backup_set.items.get(kind=item.kind, graph_id=item.graph_id)
+
     def preview(self, items: list[BackupItem], **options: str) -> RestoreRun:
         restore, result = services.start_preview(
             self.backup_set, items, Options(**options), by=self.person
@@ -84,7 +89,7 @@ class Place:
         return services.execute(
             fresh,
             by=self.person,
-            digest=fresh.preview_digest,
+            decided=services.decided_of(fresh),
             tenant_name=self.tenant.name,
         ).run
 

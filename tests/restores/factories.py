@@ -15,25 +15,15 @@ DIFFERENCE = {"path": "description", "difference": "changed", "before": "there",
 
 
 class RestoreRunFactory(factory.django.DjangoModelFactory[RestoreRun]):
-    """A restore that was previewed; `executing=True` for one that is being written."""
+    """A restore that is being previewed."""
 
     backup_set = factory.SubFactory(BackupSetFactory)
     tenant = factory.SelfAttribute("backup_set.tenant")
     workspace = factory.SelfAttribute("backup_set.workspace")
     requested_by_name = "Marc"
-    status = RestoreStatus.PREVIEWED
-    preview_digest = "d" * 64
-    previewed_at = factory.LazyFunction(timezone.now)
 
     class Meta:
         model = RestoreRun
-
-    class Params:
-        executing = factory.Trait(
-            status=RestoreStatus.EXECUTING,
-            is_dry_run=False,
-            executed_at=factory.LazyFunction(timezone.now),
-        )
 
 
 class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
@@ -57,11 +47,25 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
         model = RestoreItem
 
 
-def a_restore(tenant: Any, **more: Any) -> RestoreRun:
-    """A previewed restore of one item of a tenant."""
+def a_restore(
+    tenant: Any, *items: dict[str, Any], executing: bool = False, **more: Any
+) -> RestoreRun:
+    """A restore that was previewed, or is being executed: of one item, or of those given."""
     backup_set = BackupSetFactory(
         schedule__tenant=tenant, started_at=timezone.now() - dt.timedelta(days=1)
     )
     made: RestoreRun = RestoreRunFactory(backup_set=backup_set, **more)
-    RestoreItemFactory(restore=made)
+    for item in items or ({},):
+        RestoreItemFactory(restore=made, **item)
+    # What is asked for is complete before anything is said about it; so it goes its way in order.
+    made.status, made.preview_digest = RestoreStatus.PREVIEWED, "d" * 64
+    made.previewed_at = timezone.now()
+    made.save()
+    if executing:
+        made.status, made.is_dry_run, made.executed_at = (
+            RestoreStatus.EXECUTING,
+            False,
+            timezone.now(),
+        )
+        made.save()
     return made

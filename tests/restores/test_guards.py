@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from restores.models import RestoreItem, RestoreRun
 from tenancy.models import Tenant
 from tests.factories import TenantFactory, UserFactory
-from tests.restores.factories import a_restore
+from tests.restores.factories import RestoreItemFactory, a_restore
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_what_is_executed_does_not_go_back_to_its_preview(executing: RestoreRun)
     with pytest.raises(DatabaseError, match="never entered again"):
         change(executing, "status = 'previewed'")
     change(executing, "status = 'ended', ended_at = now()")
-    with pytest.raises(DatabaseError, match="never entered again"):
+    with pytest.raises(DatabaseError, match=r"is history|never entered again"):
         change(executing, "status = 'executing', ended_at = NULL")
 
 
@@ -81,6 +81,34 @@ def test_nobody_approves_their_own(restore: RestoreRun) -> None:
 
     with pytest.raises(DatabaseError, match="a second person"):
         change(restore, "approved_by_id = %s, approved_at = now()", person.pk)
+
+
+def test_what_was_approved_is_not_decided_otherwise(restore: RestoreRun) -> None:
+    change(restore, "approved_by_id = %s, approved_at = now()", UserFactory().pk)
+
+    with pytest.raises(DatabaseError, match="approved as it is"):
+        change(restore.items.get(), "choice = 'take'")
+
+
+def test_nothing_is_approved_any_more_while_it_is_executed(executing: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="only what was previewed"):
+        change(executing, "approved_at = now()")
+
+
+def test_nothing_comes_to_a_restore_after_its_preview(restore: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="what was asked for"):
+        RestoreItemFactory(restore=restore)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["executed_at = NULL", "is_dry_run = true", "ended_at = now()", "previewed_at = NULL"],
+)
+def test_what_has_ended_is_history(executing: RestoreRun, assignment: str) -> None:
+    change(executing, "status = 'ended', ended_at = now() - interval '1 hour'")
+
+    with pytest.raises(DatabaseError, match="is history"):
+        change(executing, assignment)
 
 
 def test_no_restore_is_of_a_tenant_of_another_workspace(restore: RestoreRun) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from providers.models import Access, ProviderConnection
+from restores import services
 from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only
@@ -45,7 +46,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     restore.refresh_from_db()
     page.post(
         address("restore_execute", restore.pk),
-        {"digest": restore.preview_digest, "tenant_name": place.tenant.name},
+        {"decided": services.decided_of(restore), "tenant_name": place.tenant.name},
     )
     restore = RestoreRun.objects.with_scope().get()
     assert restore.execute_run is not None
@@ -86,7 +87,7 @@ def test_a_wrong_name_writes_nothing_and_says_so(place: Place, page: Client) -> 
 
     answer = page.post(
         address("restore_execute", restore.pk),
-        {"digest": restore.preview_digest, "tenant_name": "Contoso"},
+        {"decided": services.decided_of(restore), "tenant_name": "Contoso"},
         follow=True,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -10,9 +9,12 @@ import pytest
 from backups.models import BackupSchedule, BackupSet
 from operations.models import OperationRun
 from providers.graph.kinds import KINDS, Restore
+from providers.graph.normalize import canonical_json
 from providers.models import Access, ProviderConnection
 from providers.sandbox.control import SandboxControl
-from restores.models import Action, ItemState
+from restores import bodies
+from restores.bodies import Options
+from restores.models import AccessState, Action, Assignments, ItemState
 from tenancy.models import Tenant, User
 from tests import samples
 from tests.backups.conftest import SIZES
@@ -21,19 +23,18 @@ from tests.restores.conftest import Place
 
 pytestmark = [pytest.mark.django_db, samples.NEEDED]
 
+EVERYTHING = Options(Assignments.BACKUP, AccessState.AS_BACKED_UP)
 RESTORED = [key for key, kind in KINDS.items() if kind.restore is Restore.FULL]
 
 
-def contents(backup_set: BackupSet) -> Counter[str]:
-    """The contents of what may be restored, without what is null."""
+def contents(backup_set: BackupSet, new_ids: dict[str, str]) -> dict[str, bytes]:
+    """Everything that a restore is about, by name; locations by the ids that they have now."""
     found = backup_set.items.filter(kind__in=RESTORED).select_related("version")
-    told = Counter[str]()
+    told = {}
     for item in found:
         assert item.version
-        content = KINDS[item.kind].content(item.version.payload)
-        for name in ("assignments", "state", "conditions"):
-            content.pop(name, None)
-        told[str({name: value for name, value in content.items() if value is not None})] += 1
+        state = bodies.comparable(KINDS[item.kind], item.version.payload, EVERYTHING)
+        told[f"{item.kind} {item.name}"] = canonical_json(bodies.with_ids(state, new_ids))
     return told
 
 
@@ -55,10 +56,13 @@ def test_every_real_policy_comes_back_as_it_was(
     for item in wanted:
         place.delete(item)
 
-    restore, run = place.restore(wanted, access_state="as_backed_up")
+    restore, run = place.restore(
+        wanted, assignments=EVERYTHING.assignments, access_state=EVERYTHING.access_state
+    )
     second = back_up(schedule).backup_set
 
     items = list(restore.items.all())
+    new_ids = dict(restore.items.exclude(result_id="").values_list("graph_id", "result_id"))
     written = [item for item in items if item.action == Action.CREATE]
     blocked = [item for item in items if item.action == Action.BLOCKED]
     assert {item.state for item in written} <= {ItemState.VERIFIED}, [
@@ -66,7 +70,9 @@ def test_every_real_policy_comes_back_as_it_was(
     ]
     assert len(written) > 20
     assert all(item.reason_code.startswith("restore_") for item in blocked), run.failures
-    gone = {item.name for item in blocked}
-    before = contents(first)
-    assert sum((before - contents(second)).values()) <= len(gone)
-    assert contents(second) - before == Counter()
+    not_restored = {f"{item.kind} {item.name}" for item in blocked}
+    before = contents(first, new_ids)
+    assert len(before) == len(wanted)
+    assert contents(second, new_ids) == {
+        name: state for name, state in before.items() if name not in not_restored
+    }
