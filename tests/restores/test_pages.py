@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from providers.models import Access, ProviderConnection
-from restores import services
+from restores import services, views
 from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only
@@ -165,3 +165,84 @@ def test_an_empty_list_leads_to_the_backup_sets(page: Client, place: Place) -> N
 
     assert restore.get_absolute_url() in listed
     assert restore.get_absolute_url() in tenant
+
+
+def test_what_is_ticked_stays_ticked_while_one_filters(place: Place, page: Client) -> None:
+    choose = address("restore_create", place.backup_set.pk)
+    ticked, other = place.items("compliance")[0], place.items("settings_catalog")[0]
+
+    filtered = page.post(
+        choose,
+        {
+            "item": ticked.pk,
+            "all_of": "named_location",
+            "filter": "1",
+            "q": other.name,
+            "assignments": "backup",
+            "access_state": "report_only",
+        },
+    )
+
+    text = filtered.content.decode()
+    assert filtered.status_code == 200
+    assert not RestoreRun.objects.exists()
+    assert f'type="hidden" name="item" value="{ticked.pk}"' in text
+    assert other.get_absolute_url() in text
+    assert ticked.get_absolute_url() not in text
+    assert re.search(r'name="all_of" value="named_location" checked', text)
+    assert re.search(r'value="backup" selected', text)
+
+
+def test_a_set_that_is_larger_than_the_page_says_so(
+    place: Place, page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_ITEMS", 2)
+
+    text = page.get(address("restore_create", place.backup_set.pk)).content.decode()
+
+    assert f"The first 2 of {len(place.items())} objects" in text
+
+
+def test_what_was_blocked_is_named_beside_what_succeeded(place: Place, page: Client) -> None:
+    item = place.items("device_configuration")[0]
+    secret = {"omaUri": "./x", "displayName": "x", "isEncrypted": True, "value": "****"}
+    place.change(item, omaSettings=[secret])
+    blocked = place.back_up_again(item)
+    good = place.items("compliance")[0]
+    place.change(good, description="changed")
+
+    restore, run = place.restore([blocked, good])
+
+    text = page.get(restore.get_absolute_url()).content.decode()
+    assert run.outcome == "succeeded"
+    assert "1 blocked object was left alone" in text
+    assert "only encrypted" in text
+
+
+def test_the_evidence_of_each_write_stands_on_both_pages(place: Place, page: Client) -> None:
+    item = place.items("compliance")[0]
+    place.change(item, description="changed")
+
+    restore, run = place.restore([item])
+
+    told = only(restore)
+    text = page.get(restore.get_absolute_url()).content.decode()
+    timeline = page.get(run.get_absolute_url()).content.decode()
+    assert {told.before_hash, told.after_hash} <= set(re.findall(r"[0-9a-f]{64}", text))
+    assert told.after_hash == told.wanted_hash != told.before_hash
+    assert "<del>changed</del>" in text
+    assert f"{told.before_hash[:12]} → {told.after_hash[:12]}" in timeline
+    assert "Executed by" in text
+
+
+def test_the_list_says_how_a_restore_ended(place: Place, page: Client) -> None:
+    item = place.items("compliance")[0]
+    place.delete(item)
+    restore = place.preview([item])
+    place.graph.fault(place.tenant.external_id, "drop", kind="compliance", method="POST", times=1)
+    place.execute(restore)
+
+    text = page.get(address("restore_list")).content.decode()
+
+    assert 'data-outcome="failed"' in text
+    assert "1 to review" in text
