@@ -10,6 +10,7 @@ from backups.models import BackupSet
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from providers.models import Access, ProviderConnection
+from restores import services
 from restores.models import Action, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.integration.conftest import Customer
@@ -49,7 +50,7 @@ def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: 
     assert restore.items.get().action == Action.CREATE
     page.post(
         reverse("restore_execute", args=["contoso", restore.pk]),
-        {"digest": restore.preview_digest, "tenant_name": "Fabrikam"},
+        {"decided": services.decided_of(restore), "tenant_name": "Fabrikam"},
     )
     restore = RestoreRun.objects.with_scope().get()
     written = ended(restore.execute_run)
