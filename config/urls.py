@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import views
+from legacy_runs.addresses import OLDER, under_admin
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("livez", views.livez, name="livez"),
+    *under_admin(OLDER),
     path("admin/", admin.site.urls),
     path("", include("tenancy.urls")),
     path("", include("operations.urls")),

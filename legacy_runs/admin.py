@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
 
 from legacy_runs.models import BackupScheduleRun, EntraGroupSyncRun, InventorySyncRun
 from operations.admin import ReadOnly
 
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-@admin.register(InventorySyncRun, EntraGroupSyncRun, BackupScheduleRun)
+
+class StatusFilter(admin.SimpleListFilter):
+    """The statuses that the older system had: looking for them in the table would read all of it."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(model_admin.model.STATUSES.items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
 class LegacyRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
     list_display = ("id", "tenant", "workspace", "status", "created_at", "operation_run_id")
-    list_filter = ("status", "workspace")
+    list_filter = (StatusFilter, "workspace")
     list_select_related = ("tenant", "workspace")
-    search_fields = ("=id", "tenant__name", "=operation_run__id")
-    ordering = ("-created_at", "-id")
+    # In the order of the primary key, which is an index; that of `created_at` begins otherwise.
+    ordering = ("-id",)
     show_full_result_count = False
     actions = None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """By the number of a row or of its run, which the indexes know; else by a text."""
+        number = search_term.strip().removeprefix("#")
+        if _NUMBER.fullmatch(number):
+            return queryset.filter(Q(pk=int(number)) | Q(operation_run=int(number))), False
+        return super().get_search_results(request, queryset, search_term)
+
+
+@admin.register(InventorySyncRun)
+class InventorySyncRunAdmin(LegacyRunAdmin):
+    search_fields = ("tenant__name", "=selection_hash")
+
+
+@admin.register(EntraGroupSyncRun)
+class EntraGroupSyncRunAdmin(LegacyRunAdmin):
+    search_fields = ("tenant__name", "=selection_key", "=slot_key", "=error_code")
+
+
+@admin.register(BackupScheduleRun)
+class BackupScheduleRunAdmin(LegacyRunAdmin):
+    search_fields = ("tenant__name", "=error_code")

@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class LegacyRunsConfig(AppConfig):
     name = "legacy_runs"
     verbose_name = "History"
+
+    def ready(self) -> None:
+        from legacy_runs import checks  # noqa: F401

@@ -1,111 +1,113 @@
-"""The filters of the lists of history; each is a parameter of its address."""
+"""The filters of the lists of history: those of the run list, over what history knows."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-import zoneinfo
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
 
-from legacy_runs.models import TABLES
-from operations.states import RunOutcome, RunStatus
-from tenancy.models import Tenant, Workspace
+from legacy_runs.models import TABLES, HistoryEntry
+from legacy_runs.statuses import ACTIVE, ENDED, SKIPPED
+from operations.filters import OUTCOMES, RunFilter
+from operations.filters import VIEWS as VIEWS_OF_RUNS
+from operations.states import ATTENTION_OUTCOMES, RunStatus
+from tenancy.models import Tenant
 
-TENANTS_IN_MENU = 200
-FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
-_OF_RUNS: dict[str, str] = {
-    str(value): str(label)
-    for value, label in (*RunStatus.choices, *RunOutcome.choices)
-    if value not in (RunStatus.COMPLETED, RunOutcome.PENDING)
-}
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-
-
-@dataclass
-class HistoryFilters:
-    """What an address asks for. A value that means nothing is left out; a bad date is told."""
-
-    workspace: Workspace
-    is_timeline: bool = False
-    kind: str = ""
-    status: str = ""
-    tenant: Tenant | None = None
-    since: str = ""
-    until: str = ""
-    errors: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(
-        cls, given: Mapping[str, Any], workspace: Workspace, *, is_timeline: bool
-    ) -> HistoryFilters:
-        made = cls(workspace, is_timeline)
-        made.kind = _one_of(given.get("kind"), made.kinds)
-        made.status = _one_of(given.get("status"), made.statuses)
-        tenant_id = str(given.get("tenant") or "")
-        if _ID.fullmatch(tenant_id):
-            made.tenant = workspace.tenants.filter(pk=int(tenant_id)).first()
-        for name in ("since", "until"):
-            made._read_day(name, str(given.get(name) or ""))
-        return made
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """The kinds to choose from, with their labels."""
-        runs = {"run": "Run"} if self.is_timeline else {}
-        return runs | {kind: model.LABEL for kind, model in TABLES.items()}
-
-    @property
-    def statuses(self) -> dict[str, str]:
-        """The statuses of the older system and, where there are runs, how those stand or ended."""
-        older = {
-            status: label for model in TABLES.values() for status, label in model.STATUSES.items()
-        }
-        return older | (_OF_RUNS if self.is_timeline else {})
-
-    @property
-    def tenants(self) -> list[Tenant]:
-        """The tenants of the menu; the timeline is of one tenant and has none."""
-        return [] if self.is_timeline else list(self.workspace.tenants.all()[:TENANTS_IN_MENU])
-
-    @property
-    def is_set(self) -> bool:
-        return bool(self.kind or self.status or self.tenant or self.since or self.until)
-
-    def apply(self, rows: Any) -> Any:
-        """The rows that match."""
-        if self.kind:
-            rows = rows.filter(kind=self.kind)
-        if self.status:
-            rows = rows.filter(Q(status=self.status) | Q(outcome=self.status))
-        if self.tenant:
-            rows = rows.filter(tenant=self.tenant)
-        if self.since:
-            rows = rows.filter(created_at__gte=self._midnight(self.since))
-        if self.until:
-            rows = rows.filter(created_at__lt=self._midnight(self.until) + dt.timedelta(days=1))
-        return rows
-
-    def _read_day(self, name: str, text: str) -> None:
-        if not text:
-            return
-        try:
-            day = dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
-        except ValueError:
-            day = None
-        if day is None or not FIRST_DAY <= day <= LAST_DAY:
-            self.errors.append("A date looks like 2024-03-08, and lies between 2000 and 2199.")
-            return
-        setattr(self, name, text)
-
-    def _midnight(self, day: str) -> dt.datetime:
-        zone = zoneinfo.ZoneInfo(self.workspace.timezone)
-        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), tzinfo=zone)
+VIEWS = (
+    ("problems", "Problems"),
+    ("mapped", "With a run here"),
+    ("unmapped", "Without a run"),
+)
+KINDS = tuple((kind, model.LABEL) for kind, model in TABLES.items())
+_PROBLEMS = [status for outcome in ATTENTION_OUTCOMES for status in ENDED.get(outcome, ())]
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_ORDER = ("view", "q", "kind", "tenant", "status", "outcome", "since", "until")
 
 
-def _one_of(given: Any, values: Mapping[str, str]) -> str:
-    return given if isinstance(given, str) and given in values else ""
+def _menu(label: str, choices: Any, empty: str, method: str) -> django_filters.ChoiceFilter:
+    widget = forms.Select({"class": "form-select"})
+    return django_filters.ChoiceFilter(
+        label=label, choices=choices, empty_label=empty, method=method, widget=widget
+    )
+
+
+def _views(choices: Any) -> django_filters.ChoiceFilter:
+    return django_filters.ChoiceFilter(
+        label="View", choices=choices, method="by_view", widget=forms.HiddenInput
+    )
+
+
+def _search(label: str) -> django_filters.CharFilter:
+    hints = {"type": "search", "class": "form-control", "placeholder": label, "data-filter": ""}
+    return django_filters.CharFilter(
+        label=label, method="by_text", max_length=100, widget=forms.TextInput(hints)
+    )
+
+
+class HistoryFilter(RunFilter):
+    """The filters of a workspace's history. A status of the older system counts as the status and
+    the outcome that it means, whatever its word was.
+    """
+
+    view = _views(VIEWS)
+    q = _search("Tenant or number")
+    type = None
+    kind = _menu("Kind", KINDS, "Any kind", "by_kind")
+    status = _menu("Status", RunStatus.choices, "Any status", "by_status")
+    outcome = _menu("Outcome", (*OUTCOMES, (SKIPPED, "Skipped")), "Any outcome", "by_outcome")
+
+    class Meta:
+        model = HistoryEntry
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.form.order_fields(_ORDER)
+
+    def by_view(self, rows: QuerySet[Any], _: str, view: str) -> QuerySet[Any]:
+        if view == "problems":
+            return rows.filter(status__in=_PROBLEMS)
+        return rows.filter(operation_run_id__isnull=view == "unmapped")
+
+    def by_text(self, rows: QuerySet[Any], _: str, text: str) -> QuerySet[Any]:
+        return rows.filter(self.means(text))
+
+    def means(self, text: str) -> Q:
+        """A part of a tenant's name, or the number of a row or of its run."""
+        found = Q(tenant__name__icontains=text)
+        if _NUMBER.fullmatch(number := text.removeprefix("#")):
+            found |= Q(own_id=int(number)) | Q(was_operation_run_id=int(number))
+        return found
+
+    def by_kind(self, rows: QuerySet[Any], _: str, kind: str) -> QuerySet[Any]:
+        return rows.filter(kind=kind)
+
+    def by_status(self, rows: QuerySet[Any], _: str, status: str) -> QuerySet[Any]:
+        if status in ACTIVE:
+            return rows.filter(status__in=ACTIVE[status])
+        return rows.exclude(status__in=[each for some in ACTIVE.values() for each in some])
+
+    def by_outcome(self, rows: QuerySet[Any], _: str, outcome: str) -> QuerySet[Any]:
+        return rows.filter(Q(outcome=outcome) | Q(status__in=ENDED.get(outcome, ())))
+
+
+class TimelineFilter(HistoryFilter):
+    """The filters of a tenant's runs and history; its quick views are those of the run list."""
+
+    view = _views(VIEWS_OF_RUNS)
+    q = _search("Initiator or number")
+    kind = _menu("Kind", (("run", "Run"), *KINDS), "Any kind", "by_kind")
+    tenant = None  # type: ignore[assignment]  # takes the inherited filter away
+
+    def by_view(self, rows: QuerySet[Any], name: str, view: str) -> QuerySet[Any]:
+        """Nothing in history is active, waits for somebody, or happened yesterday."""
+        return RunFilter.by_view(self, rows.filter(kind="run"), name, view)
+
+    def means(self, text: str) -> Q:
+        return super().means(text) | Q(initiator_name__icontains=text)
+
+    def _offer(self, _: QuerySet[Tenant]) -> None:
+        """The list is of one tenant."""

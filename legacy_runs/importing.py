@@ -6,57 +6,58 @@ simply started again.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import psycopg
 from django.db import connection, transaction
-from psycopg.rows import dict_row
 
-from legacy_runs.columns import COLUMNS, Malformed, Raw, Row, model_of, parse, stored
+from legacy_runs.columns import COLUMNS, Malformed, Raw, Row, model_of, parse, stored, table_of
 from legacy_runs.door import importing
 
 BATCH = 1000
-#: A field of a CSV file is at most this long.
-MAX_FIELD = 10 * 1024 * 1024
 IMPORTED, THERE, SKIPPED = "imported", "already there", "skipped"
+TAKEN = "id: taken by a row that says something else"
+_HELD = "held"
+
+Numbered = tuple[int, Raw]
+Door = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that was not taken: where it stood, its id if it had one, and why."""
+    """A row that was not taken: where it stood, what it was, and why."""
 
     kind: str
     line: int
-    id: str
     reason: str
+    raw: Raw
 
 
 @dataclass
 class Report:
-    """What became of the rows so far."""
+    """What became of the rows so far: of the imported ones also whose they are, and how many lead
+    to a run.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    tenants: Counter[int] = field(default_factory=Counter)
+    mapped: int = 0
 
     @property
     def rows(self) -> int:
         return sum(self.counts.values())
 
 
-Numbered = tuple[int, Raw]
-
-
 class Import:
-    """An import of one kind. `told` is called with the report after each batch, `reject` with
-    each row that is not taken; with `dry_run` nothing stays.
+    """An import of one kind. `workspace` is the slug for rows that do not say whose they are,
+    `workspaces` the slugs by the older installation's numbers. `reject` is called
+    with each row that is not taken, `told` with the report after each batch; with `dry_run` nothing
+    stays.
     """
 
     def __init__(
@@ -64,145 +65,163 @@ class Import:
         kind: str,
         *,
         workspace: str = "",
+        workspaces: Mapping[str, str] | None = None,
         dry_run: bool = False,
-        told: Callable[[Report], None] = lambda _: None,
         reject: Callable[[Reject], None] = lambda _: None,
-        door: Callable[[], AbstractContextManager[None]] = importing,
+        door: Door = importing,
     ) -> None:
         self.report = Report()
-        self._kind = kind
+        self.kind = kind
         self._workspace = workspace
-        self._dry_run = dry_run
-        self._told = told
+        self._workspaces = workspaces or {}
+        self.dry_run = dry_run
+        self.told: Callable[[Report], None] = lambda _: None
         self._reject = reject
         self._door = door
-        self._sql = _insert_sql(kind)
+        self._insert = _insert_sql(kind)
+        self._compare = _compare_sql(kind)
 
     def run(self, rows: Iterable[Numbered]) -> Report:
         """Take every row that can be taken; memory holds one batch."""
-        numbered = iter(rows)
-        while batch := list(itertools.islice(numbered, BATCH)):
-            self._take(batch)
-            self._told(self.report)
+        if not self.dry_run:
+            return self._run(rows, self._door)
+        with self._door():
+            _allow_a_long_look()
+            self._run(rows, nullcontext)
+            transaction.set_rollback(True)
         return self.report
 
-    def _take(self, batch: list[Numbered]) -> None:
-        parsed = [each for line, raw in batch if (each := self._parsed(line, raw))]
-        with self._door(), connection.cursor() as cursor:
-            body = json.dumps([row for _, row in parsed])
-            cursor.execute(self._sql, [body, body])
-            ends = dict(cursor.fetchall())
-            if self._dry_run:
-                transaction.set_rollback(True)
-        for line, row in parsed:
-            self._count(line, row, ends[row["position"]])
+    def _run(self, rows: Iterable[Numbered], door: Door) -> Report:
+        numbered = iter(rows)
+        for first in numbered:
+            batch = itertools.chain([first], itertools.islice(numbered, BATCH - 1))
+            self._take([each for one in batch if (each := self._parsed(*one))], door)
+            self.told(self.report)
+        return self.report
 
-    def _parsed(self, line: int, raw: Raw) -> tuple[int, Row] | None:
+    def _take(self, batch: list[tuple[Raw, Row]], door: Door) -> None:
+        rows = [row for _, row in batch]
+        with door():
+            ends = _ask(self._insert, rows)
+            held = [row for row in rows if ends[row["position"]][0] == _HELD]
+            # A statement of its own: it sees what another import has added since the first began.
+            ends |= _ask(self._compare, held) if held else {}
+        for raw, row in batch:
+            self._count(raw, row, *ends[row["position"]])
+
+    def _parsed(self, line: int, raw: Raw) -> tuple[Raw, Row] | None:
         try:
-            row = parse(self._kind, raw)
+            row = parse(self.kind, raw)
         except Malformed as error:
-            self._refuse(line, str(raw.get("id", ""))[:40], str(error))
+            self._refuse(line, raw, str(error))
             return None
-        return line, {**row, "workspace": row["workspace"] or self._workspace, "position": line}
+        return raw, {**row, "workspace": self._slug_of(row), "position": line}
 
-    def _count(self, line: int, row: Row, end: str) -> None:
-        if end in (IMPORTED, THERE):
-            self.report.counts[end] += 1
-        else:
-            self._refuse(line, str(row["id"]), end)
+    def _slug_of(self, row: Row) -> str:
+        number = row["workspace_id"]
+        by_number = self._workspaces.get(number, "") if number else ""
+        return str(by_number or row["workspace"] or self._workspace)
 
-    def _refuse(self, line: int, row_id: str, reason: str) -> None:
+    def _count(self, raw: Raw, row: Row, end: str, tenant_id: int, is_mapped: bool) -> None:
+        if end not in (IMPORTED, THERE):
+            self._refuse(row["position"], raw, end)
+            return
+        self.report.counts[end] += 1
+        if end == IMPORTED:
+            self.report.tenants[tenant_id] += 1
+            self.report.mapped += is_mapped
+
+    def _refuse(self, line: int, raw: Raw, reason: str) -> None:
         self.report.counts[SKIPPED] += 1
         self.report.reasons[reason] += 1
-        self._reject(Reject(self._kind, line, row_id, reason))
+        self._reject(Reject(self.kind, line, reason, raw))
+
+
+def _allow_a_long_look() -> None:
+    """A dry run is one transaction, which waits for its source, and is to meet every refusal."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def _ask(statement: str, rows: list[Row]) -> dict[int, tuple[str, int, bool]]:
+    """What became of each row, by its position: the end, its tenant, whether it has a run."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [json.dumps(rows)])
+        return {position: tuple(told) for position, *told in cursor.fetchall()}
+
+
+def _given(kind: str) -> str:
+    columns = [column for column in COLUMNS[kind] if column.name != "workspace_id"]
+    types = ", ".join(f"{column.name} {column.sql}" for column in columns)
+    return f"jsonb_to_recordset(%s::jsonb) AS given({types}, position bigint)"
+
+
+def _run_of_row(table: str, kind: str) -> str:
+    """A run is the row's own if it did the same for the same tenant at about the same time: the
+    older installation numbered its own runs, so that the number may be that of any run here.
+    """
+    types = ", ".join(f"'{each}'" for each in model_of(kind).RUN_TYPES)
+    return f"""
+        LEFT JOIN {table} ON {table}.id = wanted.operation_run_id
+            AND {table}.workspace_id = wanted.workspace_id AND {table}.tenant_id = wanted.tenant_id
+            AND {table}.type IN ({types})
+            AND {table}.created_at BETWEEN wanted.created_at - interval '1 day'
+                AND wanted.created_at + interval '1 day'"""
 
 
 def _insert_sql(kind: str) -> str:
-    """Insert a batch and tell of each row, by its position, what became of it."""
-    table = model_of(kind)._meta.db_table  # noqa: SLF001 - Django's own API
+    """Insert a batch and tell of each row what became of it; `held` where its id is there."""
     own = [column.name for column in stored(kind)]
-    types = ", ".join(f"{column.name} {column.sql}" for column in COLUMNS[kind])
-    columns = ", ".join(own)
     wanted = ", ".join(f"wanted.{name}" for name in own)
-    held = ", ".join(f"held.{name}" for name in own)
     return f"""
     WITH wanted AS MATERIALIZED (
-        SELECT DISTINCT ON (given.id) given.*, found.tenant_id, found.workspace_id, found.tenants
-        FROM jsonb_to_recordset(%s::jsonb) AS given({types}, position bigint)
+        SELECT given.*, found.tenant_id, found.workspace_id, found.tenants,
+               row_number() OVER (PARTITION BY given.id, found.tenants = 1
+                                  ORDER BY given.position) AS place
+        FROM {_given(kind)}
         CROSS JOIN LATERAL (
             SELECT min(tenant.id) AS tenant_id, min(tenant.workspace_id) AS workspace_id,
                    count(*) AS tenants
             FROM tenants tenant JOIN workspaces workspace ON workspace.id = tenant.workspace_id
             WHERE tenant.external_id = given.tenant_external_id
             AND given.workspace IN ('', workspace.slug)) found
-        ORDER BY given.id, given.position
     ), added AS (
-        INSERT INTO {table} ({columns}, workspace_id, tenant_id, operation_run_id,
-                             was_operation_run_id)
-        SELECT {wanted}, wanted.workspace_id, wanted.tenant_id, run.id, run.id
-        FROM wanted LEFT JOIN operation_runs run
-            ON run.id = wanted.operation_run_id AND run.workspace_id = wanted.workspace_id
-            AND run.tenant_id = wanted.tenant_id
-        WHERE wanted.tenants = 1
+        INSERT INTO {table_of(kind)} ({", ".join(own)}, workspace_id, tenant_id,
+                                      operation_run_id, was_operation_run_id)
+        SELECT {wanted}, wanted.workspace_id, wanted.tenant_id,
+               operation_runs.id, coalesce(operation_runs.id, operation_run_tombstones.id)
+        FROM wanted {_run_of_row("operation_runs", kind)}
+        {_run_of_row("operation_run_tombstones", kind)}
+        WHERE wanted.tenants = 1 AND wanted.place = 1
+        ORDER BY wanted.id
         ON CONFLICT (id) DO NOTHING
-        RETURNING id
+        RETURNING id, operation_run_id
     )
-    SELECT given.position, CASE
-        WHEN wanted.position IS NULL THEN 'the same id stands in this file before'
+    SELECT wanted.position, CASE
         WHEN wanted.tenants = 0 THEN 'tenant: not known here'
         WHEN wanted.tenants > 1 THEN 'tenant: in several workspaces; name one with --workspace'
-        WHEN added.id IS NOT NULL THEN '{IMPORTED}'
-        WHEN (held.tenant_id, {held}) IS NOT DISTINCT FROM (wanted.tenant_id, {wanted})
-            THEN '{THERE}'
-        ELSE 'id: taken by a row that says something else' END
-    FROM jsonb_to_recordset(%s::jsonb) AS given(position bigint)
-    LEFT JOIN wanted ON wanted.position = given.position
-    LEFT JOIN added ON added.id = wanted.id
-    LEFT JOIN {table} held ON held.id = wanted.id AND added.id IS NULL
+        WHEN added.id IS NULL OR wanted.place > 1 THEN '{_HELD}'
+        ELSE '{IMPORTED}' END, wanted.tenant_id, added.operation_run_id IS NOT NULL
+    FROM wanted LEFT JOIN added ON added.id = wanted.id
     """  # noqa: S608 - assembled from the columns above
 
 
-# --- where the rows come from ------------------------------------------------------------------------
+def _compare_sql(kind: str) -> str:
+    """Whether each row says the same as the one that has its id.
 
-
-def from_csv(path: Path) -> Iterator[Numbered]:
-    """The rows of a CSV file with a header, by the line on which each begins.
-
-    Raises:
-        OSError: it cannot be read.
-        csv.Error, UnicodeDecodeError: it is not a CSV file in UTF-8.
+    `updated_at` is not asked: rows that were imported before it was kept have none.
     """
-    csv.field_size_limit(MAX_FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        for raw in reader:
-            yield reader.line_num, {str(name).strip(): value for name, value in raw.items()}
-
-
-def from_database(kind: str, source: str) -> Iterator[Numbered]:
-    """The rows of an older installation's table, streamed, by their number.
-
-    The older system has the same tables, and `tenants` with an `external_id`.
-
-    Raises:
-        psycopg.Error: it cannot be reached, or is another kind of database.
-    """
-    table = model_of(kind)._meta.db_table  # noqa: SLF001 - Django's own API
-    query = (
-        f"SELECT legacy.*, tenant.external_id AS tenant_external_id FROM {table} legacy"  # noqa: S608
-        " JOIN tenants tenant ON tenant.id = legacy.tenant_id ORDER BY legacy.id"
-    )
-    with (
-        psycopg.connect(source, connect_timeout=10) as older,
-        older.cursor("legacy", row_factory=dict_row) as cursor,
-    ):
-        older.read_only = True
-        cursor.itersize = BATCH
-        cursor.execute(query)
-        for number, row in enumerate(cursor, start=1):
-            row.pop("workspace", None)
-            yield number, _known(kind, row)
-
-
-def _known(kind: str, row: dict[str, Any]) -> Raw:
-    return {column.name: row.get(column.name) for column in COLUMNS[kind]}
+    own = [column.name for column in stored(kind) if column.name != "updated_at"]
+    held, given = (", ".join(f"{side}.{name}" for name in own) for side in ("held", "given"))
+    return f"""
+    SELECT given.position,
+           CASE WHEN ({held}) IS NOT DISTINCT FROM ({given})
+                AND tenant.external_id = given.tenant_external_id
+                AND given.workspace IN ('', workspace.slug) THEN '{THERE}' ELSE '{TAKEN}' END,
+           held.tenant_id, held.operation_run_id IS NOT NULL
+    FROM {_given(kind)}
+    JOIN {table_of(kind)} held ON held.id = given.id
+    JOIN tenants tenant ON tenant.id = held.tenant_id
+    JOIN workspaces workspace ON workspace.id = held.workspace_id
+    """  # noqa: S608 - assembled from the columns above

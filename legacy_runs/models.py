@@ -8,16 +8,27 @@ tells that there was one.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, ClassVar, Never, Self, TypeVar
 
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
+from legacy_runs.statuses import state_of
 from operations.models import OperationRun
-from tenancy.models import Tenant, Workspace
+from operations.narrative import State
+from operations.types import OperationRunType
+from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 M = TypeVar("M", bound=models.Model)
+
+#: A list that mixes tables numbers its lines by the row's id times four and a digit: that is a bigint.
+MAX_ID = 2**61 - 1
+#: From here to there (the second excluded) the times of history lie.
+FIRST_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LAST_TIME = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 
 
 class HistoryIsReadOnly(TypeError):
@@ -43,6 +54,10 @@ class HistoryQuerySet(WorkspaceScopedQuerySet[M]):
     def with_scope(self) -> Self:
         return self.select_related("workspace", "tenant")
 
+    def without_a_run(self) -> Self:
+        """Those that no canonical run tells already."""
+        return self.filter(operation_run_id=None)
+
 
 class LegacyRun(models.Model):
     """What the three tables have in common."""
@@ -51,6 +66,10 @@ class LegacyRun(models.Model):
     KIND: ClassVar[str]
     LABEL: ClassVar[str]
     STATUSES: ClassVar[dict[str, str]]
+    #: What a canonical run of such a row does; a run of any other type belongs to something else.
+    RUN_TYPES: ClassVar[tuple[OperationRunType, ...]]
+    #: The rows of a list may be runs, too.
+    is_history = True
 
     id = models.BigIntegerField(primary_key=True)
     workspace = models.ForeignKey(
@@ -74,11 +93,21 @@ class LegacyRun(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
         default_permissions = ("view",)
         ordering = ("-created_at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(id__gte=0, id__lte=MAX_ID), name="%(class)s_id_fits_the_lists"
+            ),
+            models.CheckConstraint(
+                condition=Q(created_at__gte=FIRST_TIME, created_at__lt=LAST_TIME),
+                name="%(class)s_created_within_reason",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.LABEL} {self.pk}"
@@ -98,6 +127,18 @@ class LegacyRun(models.Model):
         return self.STATUSES.get(self.status, self.status)
 
     @property
+    def state(self) -> State:
+        """Its status as a badge."""
+        return state_of(self.status, self.status_label)
+
+    @property
+    def duration(self) -> dt.timedelta | None:
+        """How long it took; None where the older system did not say."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+    @property
     def was_pruned(self) -> bool:
         """Whether it had a canonical run that retention has removed since."""
         return self.operation_run_id is None and self.was_operation_run_id is not None
@@ -108,6 +149,7 @@ class InventorySyncRun(LegacyRun):
 
     KIND = "inventory_sync_run"
     LABEL = "Inventory sync"
+    RUN_TYPES = (OperationRunType.INVENTORY_SYNC,)
     STATUSES = {
         "pending": "Pending",
         "running": "Running",
@@ -138,6 +180,7 @@ class EntraGroupSyncRun(LegacyRun):
 
     KIND = "entra_group_sync_run"
     LABEL = "Group sync"
+    RUN_TYPES = (OperationRunType.DIRECTORY_GROUPS_SYNC,)
     STATUSES = {
         "pending": "Pending",
         "running": "Running",
@@ -171,6 +214,11 @@ class BackupScheduleRun(LegacyRun):
 
     KIND = "backup_schedule_run"
     LABEL = "Schedule run"
+    RUN_TYPES = (
+        OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
+        OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
+        OperationRunType.BACKUP_SCHEDULE_RETRY,
+    )
     STATUSES = {
         "pending": "Pending",
         "running": "Running",
@@ -229,7 +277,7 @@ class Entry(models.Model):
         managed = False
 
     def __str__(self) -> str:
-        return f"{self.label} {self.own_id}"
+        return f"{self.kind} {self.own_id}"
 
     @property
     def is_legacy(self) -> bool:
@@ -240,21 +288,6 @@ class Entry(models.Model):
         """Its page, which leads on to the canonical run where there is one."""
         name = f"legacy_{self.kind}" if self.is_legacy else "run_detail"
         return reverse(name, args=[self.own_id])
-
-    @property
-    def label(self) -> str:
-        if self.is_legacy:
-            return TABLES[self.kind].LABEL
-        return OperationRun(type=self.type).label
-
-    @property
-    def status_label(self) -> str:
-        if self.is_legacy:
-            return TABLES[self.kind].STATUSES.get(self.status, self.status)
-        run = OperationRun(status=self.status, outcome=self.outcome)
-        return str(
-            run.get_outcome_display() if self.status == "completed" else run.get_status_display()
-        )
 
 
 class HistoryEntry(Entry):
@@ -267,7 +300,11 @@ class HistoryEntry(Entry):
 
 
 class TimelineEntry(Entry):
-    """A run, or a row of one of the three tables that has no run here."""
+    """A run, or a row of one of the three tables; what only runs have is empty for those."""
+
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+", null=True)
+    initiator_name = models.CharField(max_length=200)
+    acknowledged_at = models.DateTimeField(null=True)
 
     objects = HistoryQuerySet["TimelineEntry"].as_manager()
 

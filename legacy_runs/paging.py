@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from legacy_runs.models import TABLES
+from operations.models import OperationRun
 from operations.paging import Page, Place, page_of
 
 
@@ -19,3 +22,21 @@ def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page:
     elif older:
         rows = rows.filter(created_at__lte=Place.parse(older).at)
     return page_of(rows, newer=newer, older=older)
+
+
+def in_full(entries: Iterable[Any]) -> list[Any]:
+    """The runs and legacy runs that stand behind the entries, in their order; one query a table.
+
+    What was removed in between is left out.
+    """
+    entries = list(entries)
+    wanted: dict[str, list[int]] = {}
+    for entry in entries:
+        wanted.setdefault(entry.kind, []).append(entry.own_id)
+    found = {kind: _rows(kind).in_bulk(ids) for kind, ids in wanted.items()}
+    return [row for entry in entries if (row := found[entry.kind].get(entry.own_id))]
+
+
+def _rows(kind: str) -> Any:
+    model: Any = TABLES.get(kind, OperationRun)
+    return model.objects.with_scope()

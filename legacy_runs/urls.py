@@ -3,7 +3,7 @@
 from django.urls import path
 
 from legacy_runs import views
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import OLDER, elsewhere
 from legacy_runs.models import TABLES
 
 urlpatterns = [
@@ -16,11 +16,11 @@ urlpatterns = [
         )
         for kind in TABLES
     ),
-    *(path(shape, views.legacy_run, {"kind": kind}, name=name) for name, shape, kind in OLDER),
     path("w/<slug:slug>/history/", views.history_list, name="history_list"),
     path(
         "w/<slug:slug>/tenants/<int:tenant_id>/history/",
         views.tenant_history,
         name="tenant_history",
     ),
+    *elsewhere(OLDER),
 ]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import TransactionTestCase
 
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
 from tests.factories import TenantFactory, WorkspaceFactory, member
+from tests.guards import guards_put_aside
 
 
 @pytest.fixture
@@ -52,18 +52,15 @@ def stranger(db: None) -> User:
 
 @pytest.fixture(autouse=True, scope="session")
 def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
-    """The guards refuse TRUNCATE; the suite empties tables through the door of retention."""
+    """The guards refuse TRUNCATE; the suite empties tables through the door of retention, and those
+    of history, which have no such door, as their owner.
+    """
     case: Any = TransactionTestCase
     original = case._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('runledger.pruning', 'on', false)")
-        try:
+        with guards_put_aside():
             original(self)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('runledger.pruning', '', false)")
 
     case._fixture_teardown = teardown
     yield

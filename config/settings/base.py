@@ -241,6 +241,22 @@ TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
 GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
 
+# --- History --------------------------------------------------------------------------------------
+# The addresses that an older installation had for its runs, as kind=path; they lead to the run, or to
+# the page of the row. <int:legacy_id> is the row's id; other segments, such as <slug:tenant>, may say
+# what they like.
+LEGACY_ADDRESSES = env.list(
+    "LEGACY_ADDRESSES",
+    default=[
+        "inventory_sync_run=inventory/runs/<int:legacy_id>/",
+        "inventory_sync_run=inventory-sync-runs/<int:legacy_id>/",
+        "entra_group_sync_run=entra-groups/runs/<int:legacy_id>/",
+        "entra_group_sync_run=entra-group-sync-runs/<int:legacy_id>/",
+        "backup_schedule_run=backup-schedules/runs/<int:legacy_id>/",
+        "backup_schedule_run=backup-schedule-runs/<int:legacy_id>/",
+    ],
+)
+
 # Users with known passwords are for development alone.
 DEMO_DATA_ALLOWED = False
 

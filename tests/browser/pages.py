@@ -36,7 +36,7 @@ from tests.inventory.factories import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.legacy_runs.factories import a_row
+from tests.legacy_runs.factories import a_row, a_run_of
 from tests.operations.test_prune import a_run, prune
 from tests.providers.factories import ProviderConnectionFactory
 from tests.restores.factories import DIFFERENCE, a_restore
@@ -258,8 +258,7 @@ def furnish_restores() -> dict[str, str]:
 def furnish_history() -> dict[str, str]:
     """Runs of an older installation in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
-    run = OperationRun.objects.filter(tenant=fabrikam).earliest("pk")
-    a_row(fabrikam, operation_run_id=run.pk, status="success")
+    a_row(fabrikam, run=a_run_of(fabrikam), status="success")
     sync = a_row(fabrikam, status="partial", selection_payload='{"policy_types": ["compliance"]}')
     failed = a_row(
         fabrikam,
@@ -270,7 +269,8 @@ def furnish_history() -> dict[str, str]:
     )
     return {
         "history": "/w/contoso/history/",
-        "history-nothing-matches": "/w/contoso/history/?status=skipped",
+        "history-filtered": "/w/contoso/history/?view=problems&q=fabrikam",
+        "history-nothing-matches": "/w/contoso/history/?outcome=skipped",
         "history-bad-date": "/w/contoso/history/?since=2026-02-30",
         "history-sync": sync.get_absolute_url(),
         "history-schedule-run": failed.get_absolute_url(),

@@ -9,7 +9,9 @@ from django.db import connection, transaction
 
 from legacy_runs.importing import Import
 from legacy_runs.models import TABLES
+from operations.models import OperationRun
 from tenancy.models import Tenant
+from tests.factories import OperationRunFactory
 
 _IDS = itertools.count(1000)
 GUIDE = {
@@ -30,9 +32,27 @@ def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
     return GUIDE | given | {"workspace": tenant.workspace.slug} | columns
 
 
-def a_row(tenant: Tenant, kind: str = "inventory_sync_run", **columns: Any) -> Any:
-    """An imported row."""
-    wanted = raw(tenant, **columns)
+def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) -> OperationRun:
+    """A run that a row of this kind can lead to."""
+    run: OperationRun = OperationRunFactory(
+        tenant=tenant, **{"type": TABLES[kind].RUN_TYPES[0].value, "succeeded": True} | traits
+    )
+    return run
+
+
+def of_run(run: OperationRun) -> dict[str, Any]:
+    """The columns of a row whose canonical run this is."""
+    return {"operation_run_id": run.pk, "created_at": run.created_at.isoformat()}
+
+
+def a_row(
+    tenant: Tenant,
+    kind: str = "inventory_sync_run",
+    run: OperationRun | None = None,
+    **columns: Any,
+) -> Any:
+    """An imported row; with its canonical run, if there is one."""
+    wanted = raw(tenant, **(of_run(run) if run else {}), **columns)
     report = _import(kind, wanted)
     assert report.counts["imported"] == 1, report.reasons
     model: Any = TABLES[kind]

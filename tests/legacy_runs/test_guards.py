@@ -18,7 +18,7 @@ from operations import retention
 from operations.models import OperationRun
 from tenancy.models import Tenant
 from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row
+from tests.legacy_runs.factories import a_row, a_run_of
 
 pytestmark = pytest.mark.django_db
 
@@ -150,8 +150,8 @@ def test_a_fixture_is_refused(kind: str, tenant: Tenant, tmp_path: Any) -> None:
 @EVERY_KIND
 def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) -> None:
     """Even a trigger that writes, which the first guard lets through, may not unmap a row."""
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, kind, operation_run_id=run.pk)
+    run = a_run_of(tenant, kind)
+    row = a_row(tenant, kind, run)
     sql("CREATE TABLE poke (id int)")
     sql(
         "CREATE FUNCTION poke() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -175,8 +175,8 @@ def remove(run: OperationRun) -> None:
 
 @EVERY_KIND
 def test_a_run_that_is_pruned_leaves_the_row_and_its_number(kind: str, tenant: Tenant) -> None:
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, kind, operation_run_id=run.pk)
+    run = a_run_of(tenant, kind)
+    row = a_row(tenant, kind, run)
     before = as_it_is(row)
 
     remove(run)
@@ -214,6 +214,47 @@ def test_no_row_is_mapped_to_a_run_of_somebody_else(kind: str, whose: str, tenan
 
     with pytest.raises(DatabaseError, match="belongs to another tenant"):
         copied(row, id=row.pk + 1, operation_run_id=run_id)
+
+
+@EVERY_KIND
+def test_no_row_is_mapped_to_a_run_that_did_something_else(kind: str, tenant: Tenant) -> None:
+    row = a_row(tenant, kind)
+    run = OperationRunFactory(tenant=tenant, type="restore.execute", succeeded=True)
+
+    with pytest.raises(DatabaseError, match="of another type"):
+        copied(row, id=row.pk + 1, operation_run_id=run.pk)
+
+
+@EVERY_KIND
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"id": 2**61}, "id_fits_the_lists"),
+        ({"id": -1}, "id_fits_the_lists"),
+        ({"created_at": "1969-12-31T23:59:59Z"}, "created_within_reason"),
+        ({"created_at": "2200-01-01T00:00:00Z"}, "created_within_reason"),
+        ({"created_at": "infinity"}, "created_within_reason"),
+    ],
+)
+def test_no_row_is_one_that_the_lists_cannot_show(
+    kind: str, columns: dict[str, Any], named: str, tenant: Tenant
+) -> None:
+    row = a_row(tenant, kind)
+
+    with pytest.raises(IntegrityError, match=named):
+        copied(row, **{"id": row.pk + 1} | columns)
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("door", ["runledger.pruning", "runledger.legacy_import"])
+def test_no_door_lets_a_table_be_emptied(kind: str, door: str, tenant: Tenant) -> None:
+    row = a_row(tenant, kind)
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    sql("SELECT set_config(%s, 'on', true)", door)
+
+    for statement in (f"TRUNCATE {row._meta.db_table}", "TRUNCATE operation_runs CASCADE"):
+        with pytest.raises(DatabaseError, match=r"TRUNCATE on \w+ is refused"):
+            sql(statement)
 
 
 @EVERY_KIND

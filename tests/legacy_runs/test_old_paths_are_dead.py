@@ -48,6 +48,7 @@ AT_THE_DOOR = {
     "door.py",
     "importing.py",
     "migrations/0001_initial.py",
+    "migrations/0002_true_to_the_older_system.py",
 }
 
 

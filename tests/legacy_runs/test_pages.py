@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from legacy_runs.addresses import OLDER
-from legacy_runs.models import TABLES, HistoryEntry
+from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
+from legacy_runs.statuses import ENDED
+from operations.paging import Place
+from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
+from tests.backups.conftest import add_to_graph, graph, stand_in  # noqa: F401
 from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row
+from tests.legacy_runs.factories import a_row, a_run_of
 from tests.legacy_runs.test_guards import remove
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +62,8 @@ def shown(client: Client, address: str, **query: Any) -> list[str]:
 def test_a_row_with_a_run_leads_to_the_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, kind, operation_run_id=run.pk)
+    run = a_run_of(tenant, kind)
+    row = a_row(tenant, kind, run)
 
     answer = page.get(reverse(name, args=[row.pk]), {"next": "https://evil.example/"})
 
@@ -81,8 +89,8 @@ def test_a_row_without_a_run_is_a_page_marked_as_history(
 
 @EVERY_KIND
 def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Client) -> None:
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, kind, operation_run_id=run.pk)
+    run = a_run_of(tenant, kind)
+    row = a_row(tenant, kind, run)
     remove(run)
 
     text = page.get(row.get_absolute_url()).content.decode()
@@ -93,9 +101,8 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 @EVERY_KIND
 def test_missing_and_foreign_are_the_same_to_the_byte(kind: str, page: Client) -> None:
     row = a_row(TenantFactory(), kind)
-    mapped = a_row(
-        (run := OperationRunFactory(succeeded=True)).tenant, kind, operation_run_id=run.pk
-    )
+    neighbour = TenantFactory()
+    mapped = a_row(neighbour, kind, a_run_of(neighbour, kind))
 
     answers = [
         page.get(reverse(f"legacy_{kind}", args=[legacy_id]))
@@ -123,6 +130,46 @@ def test_a_row_shows_what_was_recorded(tenant: Tenant, page: Client) -> None:
     assert "policies_total" in text
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(
+    "payload", ['{"keys": 0, "tzinfo": 1}', '["keys", {"tzinfo": "x"}]', "17", '"text"']
+)
+def test_whatever_was_selected_is_shown_as_json(payload: str, tenant: Tenant, page: Client) -> None:
+    row = a_row(tenant, selection_payload=payload)
+
+    answer = page.get(row.get_absolute_url())
+
+    assert answer.status_code == 200
+    text = re.sub(r"\s+", "", unescape(answer.content.decode()))
+    assert payload.replace(" ", "").strip('"') in text
+    assert "{'" not in text
+
+
+def test_a_hash_is_shown_to_the_letter(tenant: Tenant, page: Client) -> None:
+    row = a_row(tenant, selection_hash="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
+
+    assert row.selection_hash in page.get(row.get_absolute_url()).content.decode()
+
+
+@EVERY_KIND
+def test_no_page_of_history_asks_a_provider(
+    kind: str,
+    tenant: Tenant,
+    page: Client,
+    graph: SandboxControl,  # noqa: F811
+    add_to_graph: Callable[[Tenant], Any],  # noqa: F811
+) -> None:
+    """The tenant can be reached, and is not."""
+    add_to_graph(tenant)
+    mapped, unmapped = a_row(tenant, kind, a_run_of(tenant, kind)), a_row(tenant, kind)
+    before = graph.log()
+
+    addresses = (mapped.get_absolute_url(), unmapped.get_absolute_url(), LIST, timeline(tenant))
+    statuses = [page.get(address).status_code for address in addresses]
+
+    assert statuses == [302, 200, 200, 200]
+    assert graph.log() == before
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
@@ -162,19 +209,156 @@ def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> No
         return [row.get_absolute_url() for row in rows]
 
     assert shown(page, LIST, kind="entra_group_sync_run") == urls(failed)
-    assert shown(page, LIST, status="success") == urls(old)
+    assert shown(page, LIST, outcome="succeeded") == urls(old)
+    assert shown(page, LIST, status="completed") == urls(theirs, failed, old)
+    assert shown(page, LIST, status="running") == []
     assert shown(page, LIST, tenant=other.pk) == urls(theirs)
     assert shown(page, LIST, since="2024-01-01") == urls(theirs, failed)
     assert shown(page, LIST, until="2024-01-01") == urls(failed, old)
     assert shown(page, LIST, since="2024-01-01", until="2024-01-01") == urls(failed)
-    assert shown(page, LIST, kind="nonsense", status="\x00", tenant="1e9") == urls(
-        theirs, failed, old
-    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"kind": "nonsense"},
+        {"status": "\x00"},
+        {"outcome": "success"},
+        {"view": "active"},
+        {"tenant": "1e9"},
+        {"tenant": "99999999"},
+        {"tenant": "9" * 40},
+        {"q": "\x00"},
+        {"q": "x" * 101},
+    ],
+)
+def test_a_filter_that_means_nothing_is_told(
+    query: dict[str, str], tenant: Tenant, page: Client
+) -> None:
+    a_row(tenant)
+
+    answer = page.get(LIST, query)
+
+    assert answer.status_code == 400
+    assert b"The filter could not be used." in answer.content
+    assert b"data-row" not in answer.content
+
+
+def test_a_tenant_of_another_workspace_is_no_filter(tenant: Tenant, page: Client) -> None:
+    other = TenantFactory()
+    a_row(other)
+
+    assert page.get(LIST, {"tenant": other.pk}).status_code == 400
+
+
+def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Client) -> None:
+    other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
+    theirs, mine = a_row(other, SCHEDULE_RUN), a_row(tenant, run=a_run_of(tenant))
+
+    assert shown(page, LIST, q="woodGROVE") == [theirs.get_absolute_url()]
+    assert shown(page, LIST, q=f"#{theirs.pk}") == [theirs.get_absolute_url()]
+    assert shown(page, LIST, q=str(mine.operation_run_id)) == [mine.get_absolute_url()]
+    assert shown(page, LIST, q="9" * 40) == []
+
+
+def test_quick_views_narrow_the_list_and_are_taken_off_again(tenant: Tenant, page: Client) -> None:
+    mapped = a_row(tenant, run=a_run_of(tenant), status="success")
+    partial = a_row(tenant, status="partial")
+    chips = {chip["label"]: chip["url"] for chip in page.get(LIST).context["chips"]}
+
+    assert shown(page, chips["With a run here"]) == [mapped.get_absolute_url()]
+    assert shown(page, chips["Without a run"]) == [partial.get_absolute_url()]
+    assert shown(page, chips["Problems"]) == [partial.get_absolute_url()]
+    on = page.get(LIST, {"view": "problems", "q": "fabrikam"}).context["chips"][0]
+    assert (on["on"], on["url"]) == (True, f"{LIST}?q=fabrikam")
+
+
+@pytest.mark.parametrize("outcome", ENDED)
+def test_an_outcome_finds_every_word_that_means_it(
+    outcome: str, tenant: Tenant, page: Client
+) -> None:
+    rows = [
+        a_row(tenant, kind, status=status)
+        for kind, model in TABLES.items()
+        for status in model.STATUSES
+    ]
+    wanted = {row.get_absolute_url() for row in rows if row.status in ENDED[outcome]}
+
+    assert wanted
+    assert set(shown(page, LIST, outcome=outcome)) == wanted
+    assert set(shown(page, timeline(tenant), outcome=outcome)) == wanted
+
+
+@pytest.mark.parametrize("name", ["status", "outcome", "kind", "tenant"])
+@pytest.mark.parametrize("where", ["history", "timeline"])
+def test_no_menu_offers_the_same_word_twice(
+    where: str, name: str, tenant: Tenant, page: Client
+) -> None:
+    form = page.get(LIST if where == "history" else timeline(tenant)).context["filter"].form
+    labels = [label for _, label in form.fields[name].choices] if name in form.fields else []
+
+    assert len(labels) == len(set(labels))
+
+
+def test_a_tenant_beyond_the_menu_stays_chosen(tenant: Tenant, page: Client) -> None:
+    for number in range(201):
+        TenantFactory(workspace=tenant.workspace, name=f"A{number:03}")
+    last = TenantFactory(workspace=tenant.workspace, name="Zzz")
+    row = a_row(last)
+    a_row(tenant)
+
+    answer = page.get(LIST, {"tenant": last.pk})
+
+    assert [each.url for each in answer.context["page"].rows] == [row.get_absolute_url()]
+    assert f'<option value="{last.pk}" selected>Zzz</option>' in answer.content.decode()
+
+
+def test_a_page_beyond_the_end_says_that_there_is_nothing_more(
+    tenant: Tenant, page: Client
+) -> None:
+    a_row(tenant)
+    beyond = Place(dt.datetime(2001, 1, 1, tzinfo=dt.UTC), 1).cursor()
+
+    text = page.get(LIST, {"older": beyond}).content.decode()
+
+    assert "There is nothing more here." in text
+    assert "Nothing was imported" not in text
+
+
+def test_a_row_shows_its_state_how_long_it_took_and_how_many_there_are(
+    tenant: Tenant, page: Client
+) -> None:
+    a_row(tenant, status="partial")
+    a_row(tenant, SCHEDULE_RUN, status="half_done", finished_at="")
+
+    text = page.get(LIST).content.decode()
+
+    assert 'data-outcome="partially_succeeded"' in text
+    assert "half_done" in text
+    assert "55 s" in text
+    assert "2 rows" in text
+
+
+def test_the_oldest_and_the_newest_row_there_can_be_are_listed(
+    tenant: Tenant, page: Client
+) -> None:
+    """Over several pages, and with the largest number."""
+    for number in range(MAX_ID - 54, MAX_ID + 1):
+        a_row(tenant, SCHEDULE_RUN, id=number, created_at="1970-01-01T00:00:00Z")
+    a_row(tenant, SCHEDULE_RUN, id=0, created_at="2199-12-31T23:59:59.999999Z")
+
+    for address in (LIST, timeline(tenant)):
+        first = page.get(address)
+        older = page.get(address, {"older": first.context["page"].older})
+        newer = page.get(address, {"newer": older.context["page"].newer})
+        assert [answer.status_code for answer in (first, older, newer)] == [200] * 3
+        assert len(first.context["rows"]) + len(older.context["rows"]) == 56
+    assert page.get(f"/legacy/backup-schedule-runs/{MAX_ID}/").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["since", "until"])
 @pytest.mark.parametrize(
-    "day", ["2026-02-30", "yesterday", "0000-00-00", "99999-01-01", "2024-1-1", "\x00", "9" * 5000]
+    "day", ["2026-02-30", "yesterday", "0000-00-00", "99999-01-01", "\x00", "9" * 5000]
 )
 def test_a_date_that_is_none_is_told(name: str, day: str, tenant: Tenant, page: Client) -> None:
     a_row(tenant)
@@ -226,8 +410,8 @@ def test_a_list_costs_the_same_however_long_it_is(
 
 
 def test_runs_and_history_stand_in_one_list_and_none_twice(tenant: Tenant, page: Client) -> None:
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    a_row(tenant, operation_run_id=run.pk)
+    run = a_run_of(tenant)
+    a_row(tenant, run=run)
     unmapped = a_row(tenant, SCHEDULE_RUN)
     OperationRunFactory(tenant=TenantFactory(workspace=tenant.workspace), succeeded=True)
 
@@ -242,15 +426,72 @@ def test_one_status_finds_runs_and_history(tenant: Tenant, page: Client) -> None
     a_row(tenant, status="success")
 
     expected = [run.get_absolute_url(), row.get_absolute_url()]
-    assert shown(page, timeline(tenant), status="failed") == expected
-    assert len(shown(page, timeline(tenant), status="completed")) == 4, "no such choice"
+    assert shown(page, timeline(tenant), outcome="failed") == expected
+    assert len(shown(page, timeline(tenant), status="completed")) == 4
+
+
+def test_the_timeline_has_the_quick_views_of_the_run_list(
+    tenant: Tenant, page: Client, reader: User
+) -> None:
+    a_row(tenant, status="running")
+    a_row(tenant, status="failed", created_at=timezone.now().isoformat())
+    runs = {
+        "active": OperationRunFactory(tenant=tenant, running=True),
+        "attention": OperationRunFactory(tenant=tenant, failed=True),
+        "mine": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
+    }
+
+    for view, run in {**runs, "failed": runs["attention"]}.items():
+        assert shown(page, timeline(tenant), view=view) == [run.get_absolute_url()]
+
+
+def test_the_timeline_is_searched_by_initiator_and_by_number(tenant: Tenant, page: Client) -> None:
+    run = OperationRunFactory(tenant=tenant, succeeded=True, initiator_name="Olga")
+    row = a_row(tenant, id=10**9)
+
+    assert shown(page, timeline(tenant), q="olga") == [run.get_absolute_url()]
+    assert shown(page, timeline(tenant), q="1000000000") == [row.get_absolute_url()]
+    assert shown(page, timeline(tenant), q=str(run.pk)) == [run.get_absolute_url()]
+
+
+def test_a_run_looks_in_the_timeline_as_it_does_in_the_run_list(
+    tenant: Tenant, page: Client
+) -> None:
+    OperationRunFactory(tenant=tenant, running=True, initiator_name="Olga")
+    a_row(tenant)
+
+    def row_of(address: str) -> str:
+        text = page.get(address).content.decode()
+        return text.split("<tr data-row>")[1].split("</tr>")[0]
+
+    for part in ("Running", "Olga", "12", "of 40", "#"):
+        assert part in row_of(timeline(tenant))
+        assert part in row_of("/w/contoso/runs/")
+
+
+def test_the_timeline_reads_no_more_history_than_it_shows(tenant: Tenant, reader: User) -> None:
+    for number in range(60):
+        a_row(tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z")
+    OperationRunFactory(tenant=tenant, succeeded=True)
+    rows = TimelineEntry.objects.visible_to(reader).filter(
+        workspace=tenant.workspace, tenant=tenant
+    )
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+    plan = rows.without_a_run().newest_first()[:51].explain()
+
+    assert "Merge Append" in plan
+    for index in ("legacy_inv_tenant", "legacy_grp_tenant", "legacy_bsr_tenant"):
+        assert re.search(rf"Index .*Scan.* using {index}", plan), plan
 
 
 def test_a_row_whose_run_was_removed_comes_back_into_the_timeline(
     tenant: Tenant, page: Client
 ) -> None:
-    run = OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, operation_run_id=run.pk)
+    run = a_run_of(tenant)
+    row = a_row(tenant, run=run)
     remove(run)
 
     assert shown(page, timeline(tenant)) == [row.get_absolute_url()]
@@ -301,16 +542,22 @@ def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
 
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))
-    OperationRunFactory(
-        tenant=tenant, succeeded=True, created_at=timezone.now() - dt.timedelta(days=2)
-    )
+    OperationRunFactory(tenant=tenant, type="provider_connection.check", succeeded=True)
+    runs = {
+        kind: a_run_of(tenant, kind, created_at=timezone.now() - dt.timedelta(days=2))
+        for kind in TABLES
+    }
 
     call_command("demo_history", verbosity=0)
     first = HistoryEntry.objects.count()
     call_command("demo_history", verbosity=0)
 
     assert first == HistoryEntry.objects.count() == 75
-    assert 0 < HistoryEntry.objects.exclude(operation_run_id=None).count() < first / 2
+    mapped = HistoryEntry.objects.exclude(operation_run_id=None)
+    assert {row.kind: row.operation_run_id for row in mapped} == {
+        kind: run.pk for kind, run in runs.items()
+    }
+    assert {row.created_at for row in mapped} == {run.created_at for run in runs.values()}
 
 
 def test_the_demo_s_history_is_not_made_in_production(settings: Any) -> None:

@@ -27,6 +27,7 @@ from operations.services import NotRetryable, OperationRunService, RunNoLongerAc
 from operations.states import Ending
 from tenancy.models import Tenant, User
 from tests.factories import TenantFactory, UserFactory
+from tests.guards import guards_put_aside
 from tests.operations.factories import RETRY, a_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -253,10 +254,8 @@ class Ledger(RuleBasedStateMachine):
         return found[0] if found else None
 
     def teardown(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('runledger.pruning', 'on', false)")
+        with guards_put_aside(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE operation_runs CASCADE")
-            cursor.execute("SELECT set_config('runledger.pruning', '', false)")
 
 
 def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:

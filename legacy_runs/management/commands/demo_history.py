@@ -35,25 +35,35 @@ class Command(BaseCommand):
 
 
 def _rows(workspace: Workspace, kind: str, number: int) -> Iterator[Numbered]:
-    """The same rows every time, apart from their runs; one in ten is mapped to a run here."""
+    """The same rows every time, apart from their runs; one in ten has a run here, if there is one."""
     tenants = list(workspace.tenants.order_by("pk"))
+    runs = {tenant.pk: _runs(tenant, kind) for tenant in tenants}
     chance = random.Random(f"{DEMO}/{kind}")  # noqa: S311 - invented data
     first = (number + 1) * 10_000
     for place in range(len(tenants) * ROWS_OF_A_TENANT):
-        yield place, _row(tenants[place % len(tenants)], kind, first + place, chance)
+        tenant = tenants[place % len(tenants)]
+        run = next(runs[tenant.pk], None) if place // len(tenants) % 10 == 0 else None
+        yield place, _row(tenant, kind, first + place, run, chance)
 
 
-def _row(tenant: Tenant, kind: str, row_id: int, chance: random.Random) -> dict[str, Any]:
-    at = dt.datetime(2025, 1, 6, 2, 30, tzinfo=dt.UTC) + dt.timedelta(hours=6 * (row_id % 10_000))
+def _runs(tenant: Tenant, kind: str) -> Iterator[OperationRun]:
+    """The runs that a row of this kind may have had, oldest first."""
+    types = TABLES[kind].RUN_TYPES
+    return iter(OperationRun.objects.filter(tenant=tenant, type__in=types).order_by("pk")[:3])
+
+
+def _row(
+    tenant: Tenant, kind: str, row_id: int, run: OperationRun | None, chance: random.Random
+) -> dict[str, Any]:
+    at = _moment(row_id, run)
     statuses = [status for status in TABLES[kind].STATUSES if status not in ("pending", "running")]
     seen = chance.randrange(20, 90)
-    mapped = OperationRun.objects.filter(tenant=tenant).order_by("pk").first()
     return {
         "id": row_id,
         "tenant_external_id": str(tenant.external_id),
-        "operation_run_id": mapped.pk if mapped and row_id % 10 == 0 else None,
+        "operation_run_id": run.pk if run else None,
         "status": chance.choices(statuses, weights=[8, *[1] * (len(statuses) - 1)])[0],
-        "created_at": min(at, timezone.now()),
+        "created_at": at,
         "started_at": at + dt.timedelta(seconds=2),
         "finished_at": at + dt.timedelta(seconds=chance.randrange(20, 300)),
         "selection_hash": f"{row_id:064x}",
@@ -66,3 +76,11 @@ def _row(tenant: Tenant, kind: str, row_id: int, chance: random.Random) -> dict[
         "scheduled_for": at,
         "summary": {"policies_total": seen, "policies_backed_up": seen},
     }
+
+
+def _moment(row_id: int, run: OperationRun | None) -> dt.datetime:
+    """Every six hours from a Monday on; with its run, where there is one."""
+    if run:
+        return run.created_at
+    at = dt.datetime(2025, 1, 6, 2, 30, tzinfo=dt.UTC) + dt.timedelta(hours=6 * (row_id % 10_000))
+    return min(at, timezone.now())

@@ -1,0 +1,145 @@
+"""The addresses of an older installation are a setting, and lead where the row's own address leads."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+
+from config.urls import urlpatterns
+from legacy_runs import checks
+from legacy_runs.addresses import elsewhere, older_addresses, under_admin
+from legacy_runs.checks import leads_to_history, older_addresses_lead_to_history
+from legacy_runs.models import TABLES
+from tenancy.models import Tenant, User
+from tests.factories import TenantFactory
+from tests.legacy_runs.factories import a_row, a_run_of
+
+pytestmark = pytest.mark.django_db
+
+#: Shapes that an older installation may have had, and an address of each.
+SHAPES = [
+    ("t/<slug:tenant>/inventory-sync-runs/<int:legacy_id>", "/t/fabrikam/inventory-sync-runs/{}"),
+    (
+        "workspaces/<int:workspace>/t/<uuid:tenant>/r/<int:legacy_id>/",
+        f"/workspaces/7/t/{'0' * 8}-0000-0000-0000-{'0' * 12}/r/{{}}/",
+    ),
+    ("admin/t/<str:tenant>/sync-runs/<int:legacy_id>/", "/admin/t/a b/sync-runs/{}/"),
+    ("admin/inventory-sync-runs/<int:legacy_id>/edit/", "/admin/inventory-sync-runs/{}/edit/"),
+]
+
+
+@pytest.fixture
+def page(client: Client, reader: User, settings: Any) -> Client:
+    """Signed in at an installation whose table has these shapes for every kind."""
+    table = [f"{kind}={kind}/{shape}" for kind in TABLES for shape, _ in SHAPES]
+    table += [f"inventory_sync_run={shape}" for shape, _ in SHAPES]
+    older = older_addresses(table)
+    settings.ROOT_URLCONF = moved(older)
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def moved(older: Any) -> Any:
+    """The routes of an installation with these older addresses."""
+    module: Any = ModuleType("moved")
+    module.urlpatterns = [*under_admin(older), *urlpatterns, *elsewhere(older)]
+    module.handler404 = "tenancy.errors.not_found"
+    return module
+
+
+@pytest.mark.parametrize("address", [address for _, address in SHAPES])
+def test_an_older_address_leads_to_the_run_whatever_else_it_says(
+    address: str, tenant: Tenant, page: Client
+) -> None:
+    run = a_run_of(tenant)
+    mapped, unmapped = a_row(tenant, run=run), a_row(tenant)
+
+    assert page.get(address.format(mapped.pk))["Location"] == run.get_absolute_url()
+    assert b"This is history." in page.get(address.format(unmapped.pk)).content
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_an_older_address_finds_the_row_of_its_kind(
+    kind: str, tenant: Tenant, page: Client
+) -> None:
+    row = a_row(tenant, kind)
+
+    text = page.get(f"/{kind}/t/x/inventory-sync-runs/{row.pk}").content.decode()
+
+    assert f"{row.LABEL} <small>#{row.pk}" in text
+
+
+@pytest.mark.parametrize("address", [address for _, address in SHAPES])
+def test_an_older_address_shows_nothing_of_somebody_else(address: str, page: Client) -> None:
+    foreign = a_row(TenantFactory())
+
+    answers = [page.get(address.format(each)) for each in (foreign.pk, 2**40)]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize("address", [address for _, address in SHAPES])
+def test_an_older_address_wants_somebody_signed_in(
+    address: str, page: Client, tenant: Tenant
+) -> None:
+    page.logout()
+
+    answer = page.get(address.format(a_row(tenant).pk))
+
+    assert answer.status_code == 302
+    assert "sign-in" in answer["Location"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "inventory_sync_run",
+        "inventory_sync_run=",
+        "nonsense=runs/<int:legacy_id>/",
+        "inventory_sync_run=runs/<int:id>/",
+        "inventory_sync_run=/runs/<int:legacy_id>/",
+        "inventory_sync_run=a/<int:legacy_id>/<int:legacy_id>/",
+    ],
+)
+def test_a_line_that_is_no_address_is_refused_at_the_start(line: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="LEGACY_ADDRESSES"):
+        older_addresses([line])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "runs/<int:legacy_id>/",
+        "w/<slug:slug>/tenants/<int:legacy_id>/",
+        "legacy/inventory-sync-runs/<int:legacy_id>/",
+    ],
+)
+def test_no_older_address_takes_a_page_away(shape: str, settings: Any) -> None:
+    older = older_addresses([f"inventory_sync_run={shape}"])
+    settings.ROOT_URLCONF = moved(older)
+
+    assert not leads_to_history(older[0])
+
+
+def test_an_address_that_is_taken_fails_the_checks(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert older_addresses_lead_to_history() == []
+    older = older_addresses(["inventory_sync_run=runs/<int:legacy_id>/"])
+    settings.ROOT_URLCONF = moved(older)
+    monkeypatch.setattr(checks, "OLDER", older)
+
+    (problem,) = older_addresses_lead_to_history()
+
+    assert problem.id == "legacy_runs.E001"
+    assert "runs/<int:legacy_id>/" in problem.msg
+
+
+def test_django_admin_stays_where_it_is(page: Client, owner: User) -> None:
+    assert page.get("/admin/")["Location"].startswith("/admin/login/")

@@ -1,0 +1,85 @@
+"""History in Django admin: found by number or text, and never by reading the whole table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from legacy_runs.models import TABLES
+from tenancy.models import Tenant
+from tests.factories import UserFactory
+from tests.legacy_runs.factories import a_row, a_run_of
+
+pytestmark = pytest.mark.django_db
+
+EVERY_KIND = pytest.mark.parametrize("kind", TABLES)
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(
+        UserFactory(is_staff=True, is_superuser=True),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    return client
+
+
+def list_of(kind: str) -> str:
+    return reverse(f"admin:legacy_runs_{TABLES[kind]._meta.model_name}_changelist")
+
+
+def found(staff: Client, kind: str, **query: Any) -> list[int]:
+    answer = staff.get(list_of(kind), query)
+    assert answer.status_code == 200, answer
+    return [row.pk for row in answer.context["cl"].result_list]
+
+
+@EVERY_KIND
+def test_the_list_is_in_the_order_of_the_key_and_its_menus_ask_no_table(
+    kind: str, tenant: Tenant, staff: Client
+) -> None:
+    rows = [a_row(tenant, kind, created_at=f"2024-03-0{9 - day}T07:00:00Z") for day in (1, 2, 3)]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert found(staff, kind) == [row.pk for row in reversed(rows)]
+
+    asked = [query["sql"] for query in queries if TABLES[kind]._meta.db_table in query["sql"]]
+    assert asked
+    assert not [statement for statement in asked if "DISTINCT" in statement]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        page = next(statement for statement in asked if "ORDER BY" in statement)
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert f"Index Scan Backward using {TABLES[kind]._meta.db_table}_pkey" in plan, plan
+    assert "Sort" not in plan
+
+
+@EVERY_KIND
+def test_a_row_is_found_by_its_number_its_run_and_its_tenant(
+    kind: str, tenant: Tenant, staff: Client
+) -> None:
+    run = a_run_of(tenant, kind)
+    mapped, other = a_row(tenant, kind, run, id=10**9), a_row(tenant, kind, id=10**9 + 1)
+
+    assert found(staff, kind, q=str(other.pk)) == [other.pk]
+    assert found(staff, kind, q=f"#{run.pk}") == [mapped.pk]
+    assert found(staff, kind, q="fabrikam") == [other.pk, mapped.pk]
+    assert found(staff, kind, q="9" * 40) == []
+
+
+@EVERY_KIND
+def test_rows_are_narrowed_by_the_statuses_of_the_older_system(
+    kind: str, tenant: Tenant, staff: Client
+) -> None:
+    a_row(tenant, kind, status="failed")
+    partial = a_row(tenant, kind, status="partial")
+
+    assert found(staff, kind, status="partial") == [partial.pk]
+    assert found(staff, kind, status="nonsense") == []

@@ -1,0 +1,187 @@
+"""The command by which history comes: what it says, what it writes down, and how it stops."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from legacy_runs.importing import BATCH, Import
+from legacy_runs.models import TABLES, InventorySyncRun
+from legacy_runs.progress import bar
+from legacy_runs.sources import CsvFile
+from tenancy.models import Tenant
+from tests.integration.stack import database_url
+from tests.legacy_runs.factories import raw
+from tests.legacy_runs.test_importing import command
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INVENTORY, GROUPS, _ = TABLES
+WriteCsv = Callable[..., str]
+
+
+def rejected(folder: Path, kind: str = INVENTORY) -> list[dict[str, str]]:
+    with (folder / f"{kind}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_not_taken_is_written_down_with_its_line_and_the_reason(
+    tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    argument = write_csv(
+        raw(tenant, id=1), raw(tenant, id="=cmd|1"), raw(tenant, id=3, created_at="never")
+    )
+
+    out, _ = command(csv=[argument], rejects=str(tmp_path / "rejects"))
+
+    assert "1 imported, 2 skipped" in out
+    assert "created_at: not a time" in out
+    rows = rejected(tmp_path / "rejects")
+    assert [(row["line"], row["id"]) for row in rows] == [("3", "'=cmd|1"), ("4", "3")]
+    assert rows[1]["reason"].startswith("created_at: not a time")
+
+
+def test_what_is_not_taken_can_be_corrected_and_imported(
+    tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    payload = '{"policy_types": ["compliance"], "client_secret": "hunter2-hunter2"}'
+    argument = write_csv(raw(tenant, id=3, status="", selection_payload=payload))
+    command(csv=[argument], rejects=str(tmp_path / "rejects"))
+    file = tmp_path / "rejects" / f"{INVENTORY}.csv"
+    assert "hunter2" not in file.read_text()
+
+    row = rejected(tmp_path / "rejects")[0] | {"status": "success"}
+    out, _ = command(csv=[write_csv(row, name="corrected.csv")])
+
+    assert "1 imported" in out
+    found = InventorySyncRun.objects.get(pk=3)
+    assert found.tenant == tenant
+    assert found.selection_payload == {
+        "policy_types": ["compliance"],
+        "client_secret": "[redacted]",
+    }
+    assert (found.selection_hash, found.status) == ("f" * 64, "success")
+
+
+def test_each_kind_has_a_file_of_its_own(
+    tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    arguments = [
+        write_csv(raw(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
+    ]
+
+    command(csv=arguments, rejects=str(tmp_path / "rejects"))
+
+    assert [rejected(tmp_path / "rejects", kind)[0]["line"] for kind in TABLES] == ["2"] * 3
+
+
+def test_nothing_that_is_there_is_overwritten(
+    tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    argument = write_csv(raw(tenant, id=1))
+    path = tmp_path / "rows.csv"
+    before = path.read_text()
+
+    for place in (path, tmp_path):
+        with pytest.raises(CommandError, match="--rejects cannot be written"):
+            command(csv=[argument], rejects=str(place))
+
+    assert path.read_text() == before
+    assert not InventorySyncRun.objects.exists()
+
+
+def test_a_line_is_counted_as_an_editor_counts_it(tenant: Tenant, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('id,payload\n1,"a\nb\nc"\n\n2,\n3,"d\ne"\n4,\n')
+
+    assert [(line, row["id"]) for line, row in CsvFile(path)] == [
+        (2, "1"),
+        (6, "2"),
+        (7, "3"),
+        (9, "4"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["nonsense=/x.csv", f"{INVENTORY}=/nowhere.csv"])
+def test_a_wrong_file_is_told_before_the_first_row_of_another(
+    wrong: str, tenant: Tenant, write_csv: WriteCsv
+) -> None:
+    with pytest.raises(CommandError):
+        command(csv=[write_csv(raw(tenant, id=1)), wrong])
+
+    assert not InventorySyncRun.objects.exists()
+
+
+@pytest.mark.parametrize(("dry_run", "stays"), [(False, BATCH), (True, 0)])
+def test_a_database_that_goes_away_is_told_in_words(
+    dry_run: bool, stays: int, tenant: Tenant, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = Import._take
+
+    def cut(self: Import, batch: Any, door: Any) -> None:
+        if self.report.rows:
+            with psycopg.connect(database_url(), autocommit=True) as other:
+                assert connection.connection is not None
+                pid = connection.connection.info.backend_pid
+                other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        taken(self, batch, door)
+
+    monkeypatch.setattr(Import, "_take", cut)
+    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 2 * BATCH)))
+
+    says = "nothing is kept" if dry_run else "those before stay"
+    with pytest.raises(CommandError, match=f"stopped after 1,000 rows, {says}"):
+        command(csv=[argument], dry_run=dry_run)
+
+    connection.close()
+    assert InventorySyncRun.objects.count() == stays
+
+
+# --- progress ----------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_how_far_it_is(tenant: Tenant, write_csv: WriteCsv) -> None:
+    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
+    err = Terminal()
+
+    call_command("import_legacy_runs", csv=[argument], stdout=io.StringIO(), stderr=err)
+
+    shown = err.getvalue().split("\r")[1:]
+    assert len(shown) == 4
+    shares = [int(line.split("]")[1].split("%")[0]) for line in shown]
+    assert shares == sorted(shares)
+    assert 20 <= shares[0] <= 30
+    assert "2,000 so far" in shown[1]
+    assert "rows a second" in shown[1]
+
+
+def test_a_log_is_not_filled_with_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
+    out, err = command(csv=[write_csv(raw(tenant, id=1))])
+
+    assert err == ""
+    assert "rows a second" in out
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"),
+    [
+        (0.0, "[..............................]   0 %"),
+        (0.5, "[###############...............]  50 %"),
+        (1.0, "[##############################] 100 %"),
+    ],
+)
+def test_the_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
+    assert bar(share) == drawn
