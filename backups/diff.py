@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from operations.sanitize import sanitize_text
+from operations.sanitize import WINDOW, sanitize_text
 from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
 
@@ -63,11 +63,10 @@ def shown_changes(
     told = []
     if isinstance(safe_before, dict) and isinstance(safe_after, dict):
         told = field_changes(kind, safe_before, safe_after)
-    paths = {change.path for change in told}
-    for change in field_changes(kind, before, after):
-        if (path := sanitize_text(change.path)) not in paths:
-            paths.add(path)
-            told.append(FieldChange(path, Difference.HIDDEN))
+    real = {sanitize_text(change.path) for change in field_changes(kind, before, after)}
+    told = [change for change in told if change.path in real]
+    hidden = real - {change.path for change in told}
+    told += [FieldChange(path, Difference.HIDDEN) for path in hidden]
     return sorted(told, key=lambda change: change.path)
 
 
@@ -79,17 +78,29 @@ def _excerpts(before: Any, after: Any) -> tuple[Any, Any]:
             before | {key: pair[0] for key, pair in pairs.items()},
             after | {key: pair[1] for key, pair in pairs.items()},
         )
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        entries = [_excerpts(*pair) for pair in zip(before, after, strict=True)]
-        return [entry[0] for entry in entries], [entry[1] for entry in entries]
+    if isinstance(before, list) and isinstance(after, list):
+        return _excerpts_of_lists(before, after)
     if isinstance(before, str) and isinstance(after, str) and before != after:
         return _around_the_difference(before, after)
     return before, after
 
 
+def _excerpts_of_lists(before: list[Any], after: list[Any]) -> tuple[list[Any], list[Any]]:
+    named_before, named_after = _by_name(before), _by_name(after)
+    if named_before is not None and named_after is not None:
+        named = _excerpts(named_before, named_after)
+        return list(named[0].values()), list(named[1].values())
+    if len(before) != len(after):
+        return before, after
+    entries = [_excerpts(*pair) for pair in zip(before, after, strict=True)]
+    return [entry[0] for entry in entries], [entry[1] for entry in entries]
+
+
 def _around_the_difference(before: str, after: str) -> tuple[str, str]:
+    """Redacted before it is cut: half a secret is not recognised any more."""
     if max(len(before), len(after)) <= MAX_TEXT:
         return before, after
+    before, after = (sanitize_text(side, WINDOW, keep_newlines=True) for side in (before, after))
     shorter = min(len(before), len(after))
     same = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     begin = max(0, same - MARGIN)

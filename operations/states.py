@@ -52,7 +52,7 @@ def derive_outcome(counts: Counts, ending: Ending) -> RunOutcome:
 
     Nothing failed or left out: succeeded. Some of it: partially succeeded. All of it: failed.
     An item that was never attempted counts as not done. A precondition that failed after some
-    items were done leaves a partial success, not a block.
+    items were tried leaves what became of them, not a block.
     """
     if ending == Ending.CANCELLED:
         return RunOutcome.CANCELLED
@@ -60,7 +60,8 @@ def derive_outcome(counts: Counts, ending: Ending) -> RunOutcome:
         return RunOutcome.FAILED
     done = counts.succeeded + counts.skipped
     if ending == Ending.BLOCKED:
-        return RunOutcome.PARTIALLY_SUCCEEDED if counts.succeeded else RunOutcome.BLOCKED
+        tried = RunOutcome.FAILED if counts.failed else RunOutcome.BLOCKED
+        return RunOutcome.PARTIALLY_SUCCEEDED if counts.succeeded else tried
     if not (counts.failed or counts.not_attempted):
         return RunOutcome.SUCCEEDED
     return RunOutcome.PARTIALLY_SUCCEEDED if done else RunOutcome.FAILED

@@ -70,6 +70,12 @@ def present(kind: PolicyKind, live: Json, backup: Json, options: Options) -> Jso
     return {name: value for name, value in state.items() if name in backup}
 
 
+def untold(kind: PolicyKind, live: Json, backup: Json, options: Options) -> Json:
+    """What the object has and the backup does not speak of: a restore must leave it as it is."""
+    state = comparable(kind, live, options)
+    return {name: value for name, value in state.items() if name not in backup}
+
+
 def comparable(kind: PolicyKind, payload: Json, options: Options) -> Json:
     """What of a captured object a restore with these options is about."""
     content = kind.content(payload)
@@ -79,12 +85,17 @@ def comparable(kind: PolicyKind, payload: Json, options: Options) -> Json:
         content["assignments"] = targets(content["assignments"])
     if kind.key == "conditional_access":
         content = _without_defaults(content)
-    # Graph gives null for what is not set, or leaves it out.
-    return {
-        name: value
-        for name, value in content.items()
-        if value is not None and name not in READ_ONLY
-    }
+    set_ = _without_nulls(content)
+    return {name: value for name, value in set_.items() if name not in READ_ONLY}
+
+
+def _without_nulls(value: Any) -> Any:
+    """Graph gives null for what is not set, or leaves it out."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
+    if isinstance(value, list):
+        return [_without_nulls(entry) for entry in value]
+    return value
 
 
 def _without_defaults(content: Json) -> Json:
@@ -93,18 +104,13 @@ def _without_defaults(content: Json) -> Json:
     Resilience defaults that are not disabled are the same as none set. Conditions on device states
     are deprecated; empty ones say nothing.
     """
-    left = dict(content)
-    controls = {
-        name: value
-        for name, value in _part(content, "sessionControls").items()
-        if value is not None and (name, value) != ("disableResilienceDefaults", False)
-    }
-    left["sessionControls"] = controls or None
+    controls = _without_nulls(_part(content, "sessionControls"))
+    if controls.get("disableResilienceDefaults") is False:
+        del controls["disableResilienceDefaults"]
     conditions = dict(_part(content, "conditions"))
     if not any((conditions.get("deviceStates") or {}).values()):
         conditions.pop("deviceStates", None)
-    left["conditions"] = conditions or None
-    return left
+    return {**content, "sessionControls": controls or None, "conditions": conditions or None}
 
 
 def state_hash(state: Json) -> str:
@@ -148,12 +154,23 @@ def body_to_change(kind: PolicyKind, state: Json, present: Json) -> Json:
     Only what is different, so that nothing else can be touched; the type always, Graph demands it.
     """
     left_out = {"assignments", *APART.get(kind.key, {})}
-    unset = dict.fromkeys(name for name in present if name not in state)
-    whole = unset | body_to_create(kind, state)
+    whole = _with_nulls(body_to_create(kind, state), present)
     return {
         name: value
         for name, value in whole.items()
         if name not in left_out and (name == "@odata.type" or not same(value, present.get(name)))
+    }
+
+
+def _with_nulls(state: Json, present: Json) -> Json:
+    """A state with null for what is there and shall not be, at every depth: Graph may keep what is
+    not spoken of."""
+    unset = dict.fromkeys(name for name in present if name not in state)
+    return unset | {
+        name: _with_nulls(value, present[name])
+        if isinstance(value, dict) and isinstance(present.get(name), dict)
+        else value
+        for name, value in state.items()
     }
 
 
@@ -254,7 +271,10 @@ def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {name: _replaced(entry, ids) for name, entry in value.items()}
     if isinstance(value, list):
-        return [_replaced(entry, ids) for entry in value]
+        entries = [_replaced(entry, ids) for entry in value]
+        # References have no order, and are compared in that of the ids that they have now.
+        is_moved = entries != value and all(isinstance(entry, str) for entry in entries)
+        return sorted(entries, key=canonical_json) if is_moved else entries
     return ids.get(value, value) if isinstance(value, str) else value
 
 

@@ -33,8 +33,10 @@ from restores.models import (
     RestoreRun,
 )
 from restores.previewing import in_order, options_of, put_back, there
-from restores.reading import LOCATIONS, LiveTenant, type_of
+from restores.reading import FRESH_SECONDS, LOCATIONS, LiveTenant, may_be_made, type_of
 
+#: Kinds whose objects are changed by putting a whole one in their place.
+REPLACED = frozenset({"settings_catalog"})
 #: What was written may take a moment to be seen: seconds before each look.
 LOOKS = (0.0, 0.5, 1.0, 2.0, 4.0)
 #: How far Microsoft's clock and ours may be apart.
@@ -62,6 +64,8 @@ class Execution:
         self._new_ids: dict[str, str] = {}
         #: Those of them that the preview has known.
         self._known_ids: dict[str, str] = {}
+        #: What replaced objects had, by item, that their backup does not speak of.
+        self._untold: dict[int, Json] = {}
 
     def make(self) -> None:
         """Back up the targets, then write each object that is to be written.
@@ -87,7 +91,9 @@ class Execution:
     # --- before -----------------------------------------------------------------------------------
 
     def _know_locations(self, items: list[RestoreItem]) -> None:
-        """The locations that are there as the backup has them, under other ids."""
+        """The locations that are there as the backup has them, under other ids; and, before anything
+        is written, those that earlier restores have put back."""
+        self._live.ids_of(LOCATIONS, "")
         self._known_ids = {
             item.graph_id: item.target_id
             for item in items
@@ -103,10 +109,10 @@ class Execution:
             Action.BLOCKED: "it is blocked",
             Action.CONFLICT: "what is there was to be kept",
         }.get(Action(item.action), "it was not previewed")
-        code = item.reason_code if item.action == Action.BLOCKED else ""
-        self._settle(item, ItemState.SKIPPED, SafeError("restore_kept", why=why))
-        self._run.skipped(_key(item), SafeError("restore_kept", why=why), label=item.name)
-        if code:
+        kept = SafeError("restore_kept", why=why)
+        self._settle(item, ItemState.SKIPPED, kept)
+        self._run.skipped(_key(item), kept, label=item.name)
+        if item.action == Action.BLOCKED:
             self._run.note(f"{item.name}: {item.message}")
 
     def _back_up(self, items: list[RestoreItem]) -> set[int]:
@@ -214,6 +220,9 @@ class Execution:
             return SafeError("restore_moved_since_preview")
         if bodies.state_hash(state) != item.wanted_hash:
             return SafeError("restore_not_as_previewed")
+        since = self._restore.previewed_at if item.choice else None
+        if not item.target_id and may_be_made(self._restore.tenant_id, item, since=since):
+            return SafeError("restore_may_be_made")
         return self._missing(bodies.with_ids(state, self._new_ids))
 
     def _has_moved(self, kind: PolicyKind, item: RestoreItem, present: Captured | None) -> bool:
@@ -226,19 +235,19 @@ class Execution:
 
     def _is_there(self, kind: PolicyKind, item: RestoreItem) -> bool:
         """Whether an object that was gone is there: under an id it has had, or by its name."""
-        same = self._same_name(kind, item)
+        same = self._same_name(kind, item, fresh=FRESH_SECONDS)
         return bool(same) or not self._live.ids(kind.key).isdisjoint(
             self._live.ids_of(kind.key, item.graph_id)
         )
 
-    def _same_name(self, kind: PolicyKind, item: RestoreItem) -> list[Json]:
+    def _same_name(self, kind: PolicyKind, item: RestoreItem, *, fresh: float) -> list[Json]:
         name = kind.name_of(self._payload(item))
-        return self._live.named(kind, name, self._type(item), afresh=True)
+        return self._live.named(kind, name, self._type(item), fresh=fresh)
 
     def _missing(self, state: Json) -> SafeError | None:
         """What the object refers to and the tenant does not have now."""
         found = bodies.references(state)
-        coming = frozenset(self._new_ids.values())
+        coming = frozenset(self._new_ids.values()) - frozenset(self._known_ids.values())
         return planning.missing_reference(found, there(self._live, found, coming))
 
     def _send_and_verify(
@@ -261,19 +270,25 @@ class Execution:
     ) -> None:
         """Write the object with everything that belongs to it."""
         had = self._comparable(kind, item, present) if present else {}
+        if present and kind.key in REPLACED:
+            payload = self._payload(item)
+            self._untold[item.pk] = bodies.untold(kind, present.payload, payload, self._options)
         if item.target_id:
             self._change(kind, item, state, had)
         else:
             made = self._client.post(kind.list_path, bodies.body_to_create(kind, state))
             self._applied(item, str(made["id"]))
+            self._live.add(kind.key, made)
         self._complete(kind, item, state, had)
 
     def _change(self, kind: PolicyKind, item: RestoreItem, state: Json, had: Json) -> None:
         path = self._path(kind, item, item.target_id)
-        if kind.key == "settings_catalog":
+        if kind.key in REPLACED:
             self._client.put(path, bodies.body_to_create(kind, state))
         elif (body := bodies.body_to_change(kind, state, had)).keys() - {"@odata.type"}:
             self._client.patch(path, body)
+        else:
+            return
         self._applied(item, item.target_id)
 
     def _complete(self, kind: PolicyKind, item: RestoreItem, state: Json, had: Json) -> None:
@@ -282,13 +297,19 @@ class Execution:
         Assignments are replaced as a whole, and only where the restore is about them and they are
         other ones; `had` is what was read of them just before.
         """
-        path = self._path(kind, item, item.result_id)
-        for action, body in bodies.actions(kind, state, had, is_new=not item.target_id):
+        graph_id = item.result_id or item.target_id
+        path = self._path(kind, item, graph_id)
+        actions = bodies.actions(kind, state, had, is_new=not item.target_id)
+        for action, body in actions + self._assign(state, had):
             self._client.post(f"{path}/{action}", body)
+            self._applied(item, graph_id)
+
+    def _assign(self, state: Json, had: Json) -> list[tuple[str, Json]]:
         if self._options.assignments == Assignments.KEEP or "assignments" not in state:
-            return
-        if not bodies.same(had.get("assignments") or [], state["assignments"]):
-            self._client.post(f"{path}/assign", {"assignments": state["assignments"]})
+            return []
+        if bodies.same(had.get("assignments") or [], state["assignments"]):
+            return []
+        return [("assign", {"assignments": state["assignments"]})]
 
     # --- after ------------------------------------------------------------------------------------
 
@@ -301,28 +322,37 @@ class Execution:
             raise
         if found is None:
             self._unknown(item, "restore_not_read_back")
-        elif bodies.same(found, state):
-            self._verified(item, found)
+        elif self._is(kind, item, found, state):
+            self._verified(kind, item, found)
         else:
-            self._differs(item, SafeError("restore_differs"), found)
+            after = self._comparable(kind, item, found)
+            self._differs(item, SafeError("restore_differs"), after)
+
+    def _is(self, kind: PolicyKind, item: RestoreItem, found: Captured, state: Json) -> bool:
+        """Whether an object is as it was wanted, and has lost nothing that the backup does not
+        speak of."""
+        if not bodies.same(self._comparable(kind, item, found), state):
+            return False
+        left = bodies.untold(kind, found.payload, self._payload(item), self._options)
+        had = self._untold.get(item.pk, {})
+        return all(bodies.same(left.get(name), value) for name, value in had.items())
 
     def _seen(
         self, kind: PolicyKind, item: RestoreItem, graph_id: str, *, until: Json
-    ) -> Json | None:
-        """The state of an object that was just written: looked at until it is the wanted one, else
-        as it was seen last. None if it cannot be seen."""
-        state = None
+    ) -> Captured | None:
+        """An object that was just written: looked at until it is as wanted, else as it was seen
+        last. None if it cannot be seen."""
+        last = None
         for pause in LOOKS:
             self._sleep(pause)
             try:
                 found = self._live.read(kind, graph_id, self._type(item))
             except GraphError:
                 continue
-            if found.complete:
-                state = self._comparable(kind, item, found)
-            if bodies.same(state, until):
+            last = found if found.complete else last
+            if last and self._is(kind, item, last, until):
                 break
-        return state
+        return last
 
     def _note_lost(self, item: RestoreItem, error: GraphError) -> None:
         asked = error.request_id or "unknown"
@@ -344,14 +374,14 @@ class Execution:
         """A change is decided by what the object is now: as wanted, as before, or neither."""
         graph_id = item.result_id or item.target_id
         found = self._seen(kind, item, graph_id, until=state)
-        if found is not None and bodies.same(found, state):
-            if item.state == ItemState.INTENT:
-                self._applied(item, graph_id)
-            self._verified(item, found)
-        elif found is not None and bodies.state_hash(found) == item.before_hash:
+        after = self._comparable(kind, item, found) if found else None
+        if found and self._is(kind, item, found, state):
+            self._applied(item, graph_id)
+            self._verified(kind, item, found)
+        elif after is not None and bodies.state_hash(after) == item.before_hash:
             self._unknown(item, "restore_not_seen")
         else:
-            self._unknown(item, "restore_unknown", found)
+            self._unknown(item, "restore_unknown", after)
 
     def _read_back_creation(self, kind: PolicyKind, item: RestoreItem, state: Json) -> None:
         """A creation is decided by what came since: one object of the name, made after the intent,
@@ -378,7 +408,7 @@ class Execution:
         for pause in LOOKS:
             self._sleep(pause)
             try:
-                same = self._same_name(kind, item)
+                same = self._same_name(kind, item, fresh=0)
                 found = (
                     self._live.read(kind, str(same[0]["id"]), self._type(item)) if same else None
                 )
@@ -414,13 +444,16 @@ class Execution:
         self._run.flush()
 
     def _applied(self, item: RestoreItem, result_id: str) -> None:
+        """Note that Microsoft has accepted a first write of the object."""
+        if item.state == ItemState.APPLIED:
+            return
         item.state, item.result_id = ItemState.APPLIED, result_id
         item.save(update_fields=["state", "result_id"])
         if item.kind == LOCATIONS and result_id != item.graph_id:
             self._new_ids[item.graph_id] = result_id
 
-    def _verified(self, item: RestoreItem, found: Json) -> None:
-        self._settle(item, ItemState.VERIFIED, found=found)
+    def _verified(self, kind: PolicyKind, item: RestoreItem, found: Captured) -> None:
+        self._settle(item, ItemState.VERIFIED, found=self._comparable(kind, item, found))
         updated = int(bool(item.target_id))
         self._run.succeeded(_key(item), label=item.name, updated=updated, created=1 - updated)
 
@@ -458,7 +491,8 @@ class Execution:
         item.outcome_message = error.message if error else ""
         item.outcome_next_step = error.next_step if error else ""
         item.after_hash = bodies.state_hash(found) if found is not None else ""
-        item.save()
+        # Only these: retention may let go of the backup set in the same moment.
+        item.save(update_fields=_OUTCOME)
         if item.is_written:
             label = item.get_state_display().lower()
             self._run.note(f"{item.name}: {label} ({_content(item)}).")
@@ -480,6 +514,13 @@ class Execution:
         return kind.object_path(
             {"id": graph_id, "@odata.type": self._payload(item).get("@odata.type")}
         )
+
+
+#: What `_settle` writes.
+_OUTCOME = (
+    *("state", "settled_at", "after_hash"),
+    *("outcome_code", "outcome_message", "outcome_next_step"),
+)
 
 
 def _key(item: RestoreItem) -> str:

@@ -149,8 +149,9 @@ def _warning(
     kind: PolicyKind, payload: Json, present: Json | None, state: Json, options: Options
 ) -> SafeError | None:
     """What somebody may not expect of this write; `present` is None for a new object."""
-    if bodies.is_enforced(present or {}) and state.get("state") == bodies.REPORT_ONLY:
-        return SafeError("restore_stops_enforcing")
+    if bodies.is_enforced(present or {}) and state.get("state") != bodies.ENABLED:
+        by_choice = payload.get("state") == bodies.ENABLED
+        return SafeError("restore_stops_enforcing" if by_choice else "restore_was_not_enforced")
     if bodies.is_enforced(state) and not bodies.excludes_somebody(state):
         return SafeError("restore_no_way_back_in")
     was_assigned = kind.key in bodies.ASSIGNED and bool(payload.get("assignments"))

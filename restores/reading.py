@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import time
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from backups.models import BackupItem
@@ -20,6 +23,10 @@ from restores.planning import Live
 LOCATIONS = "named_location"
 #: Microsoft shows what was created within minutes; after this long, what is not seen is not there.
 SETTLED_AFTER = dt.timedelta(hours=1)
+SOME_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+#: How old a list may be that says that a name is free, in seconds: a list for each new object would
+#: read everything once for each.
+FRESH_SECONDS = 60.0
 
 
 class LiveTenant:
@@ -29,6 +36,7 @@ class LiveTenant:
         self._client = client
         self._tenant_id = tenant_id
         self._listed: dict[str, list[Json] | GraphError] = {}
+        self._listed_at: dict[str, float] = {}
         self._successors: dict[str, dict[str, str]] = {}
 
     def ids(self, kind_key: str) -> frozenset[str]:
@@ -39,14 +47,18 @@ class LiveTenant:
         """
         return frozenset(str(each["id"]) for each in self.listed(kind_key))
 
-    def listed(self, kind_key: str, *, afresh: bool = False) -> list[Json]:
-        """Every object of a kind as its list has it. What could not be read is not asked for again.
+    def listed(self, kind_key: str, *, fresh: float | None = None) -> list[Json]:
+        """Every object of a kind as its list has it, at most `fresh` seconds old if that is given.
+
+        What could not be read is not asked for again, unless it has to be fresh.
 
         Raises:
             GraphError: it could not be read to its end; nothing may be concluded.
         """
-        if afresh or kind_key not in self._listed:
+        age = time.monotonic() - self._listed_at.get(kind_key, -math.inf)
+        if kind_key not in self._listed or (fresh is not None and age >= fresh):
             self._listed[kind_key] = self._list(kind_key)
+            self._listed_at[kind_key] = time.monotonic()
         found = self._listed[kind_key]
         if isinstance(found, GraphError):
             raise found
@@ -58,13 +70,19 @@ class LiveTenant:
         except GraphError as error:
             return error
 
+    def add(self, kind_key: str, entry: Json) -> None:
+        """Note an object that was just created, which no list has yet."""
+        known = self._listed.get(kind_key)
+        if isinstance(known, list):
+            known.append(entry)
+
     def named(
-        self, kind: PolicyKind, name: str, object_type: str, *, afresh: bool = False
+        self, kind: PolicyKind, name: str, object_type: str, *, fresh: float | None = None
     ) -> list[Json]:
         """The objects of a kind with exactly this name and, where lists mix types, this type."""
         return [
             listed
-            for listed in self.listed(kind.key, afresh=afresh)
+            for listed in self.listed(kind.key, fresh=fresh)
             if kind.name_of(listed) == name and _is_of(listed, object_type)
         ]
 
@@ -84,8 +102,8 @@ class LiveTenant:
                 return Live(captured, known_hashes=known)
         same = self.named(kind, kind.name_of(payload), object_type)
         if len(same) != 1:
-            may_be_made = not same and _may_be_made(self._tenant_id, item)
-            return Live(same_name=len(same), known_hashes=known, may_be_made=may_be_made)
+            may_be = not same and may_be_made(self._tenant_id, item)
+            return Live(same_name=len(same), known_hashes=known, may_be_made=may_be)
         other = self.read(kind, str(same[0]["id"]), object_type)
         return Live(other, is_other=True, known_hashes=known)
 
@@ -144,18 +162,20 @@ def known_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> fro
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:
     """Under which ids earlier restores have put objects back: {id in the backup: id then}."""
     made = RestoreItem.objects.filter(
-        restore__tenant=tenant_id, kind=kind_key, target_id="", settled_at__isnull=False
-    ).exclude(result_id="")
+        restore__tenant=tenant_id, kind=kind_key, settled_at__isnull=False
+    ).exclude(result_id__in=("", F("graph_id")))
     return dict(made.order_by("settled_at", "pk").values_list("graph_id", "result_id"))
 
 
-def _may_be_made(tenant_id: int, item: RestoreItem) -> bool:
-    """Whether an earlier restore may have created it so lately that it need not be seen yet."""
-    return RestoreItem.objects.filter(
+def may_be_made(tenant_id: int, item: RestoreItem, *, since: dt.datetime | None = None) -> bool:
+    """Whether another restore may have created it so lately that it need not be seen yet; `since`
+    leaves out what somebody has decided about."""
+    unsettled = RestoreItem.objects.filter(
         restore__tenant=tenant_id,
         kind=item.kind,
         graph_id=item.graph_id,
         target_id="",
         state=ItemState.UNKNOWN,
-        settled_at__gt=timezone.now() - SETTLED_AFTER,
-    ).exists()
+        settled_at__gt=max(since or SOME_TIME, timezone.now() - SETTLED_AFTER),
+    )
+    return unsettled.exists()

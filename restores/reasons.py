@@ -73,6 +73,12 @@ register_reasons(
         "Choose “As it was backed up” to keep it enforced.",
     ),
     Reason(
+        "restore_was_not_enforced",
+        "Stops enforcing",
+        "The policy is enforced now; in the backup it is not, and would not be afterwards.",
+        "Leave it out if it is to stay enforced.",
+    ),
+    Reason(
         "restore_no_way_back_in",
         "Excludes nobody",
         "The policy would be enforced and excludes nobody: it can lock out every administrator.",

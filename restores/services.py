@@ -177,7 +177,7 @@ def _execute(
     locked = _locked(restore)
     if submission and locked.execute_run and locked.execute_run.submission_id == submission:
         return DispatchResult(locked.execute_run, created=False)
-    if reason := why_not(locked, decided, tenant_name):
+    if reason := why_not(locked, by, decided, tenant_name):
         raise ValidationError(reason)
     locked.status, locked.is_dry_run = RestoreStatus.EXECUTING, False
     locked.executed_at = timezone.now()
@@ -203,7 +203,7 @@ def _undecided(restore: RestoreRun, items: Sequence[RestoreItem], decided: str) 
     return ""
 
 
-def why_not(restore: RestoreRun, decided: str, tenant_name: str) -> str:
+def why_not(restore: RestoreRun, by: User, decided: str, tenant_name: str) -> str:
     """Why the restore may not be executed; empty if it may."""
     items = list(restore.items.all())
     if not restore.is_previewed:
@@ -216,6 +216,8 @@ def why_not(restore: RestoreRun, decided: str, tenant_name: str) -> str:
         return reason
     if restore.needs_approval:
         return "A second person has to approve it first."
+    if restore.approved_by_id == by.pk:
+        return "You have approved it; somebody else has to execute it."
     if tenant_name.strip() != restore.tenant.name.strip():
         return "Type the tenant's name exactly as it stands above."
     return ""

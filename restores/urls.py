@@ -15,6 +15,7 @@ urlpatterns = [
         name="restore_create",
     ),
     path(ONE, views.restore_detail, name="restore_detail"),
+    path(f"{ONE}items/<int:restore_item_id>/", views.restore_item, name="restore_item"),
     path(f"{ONE}choose/", views.restore_choose, name="restore_choose"),
     path(f"{ONE}approve/", views.restore_approve, name="restore_approve"),
     path(f"{ONE}execute/", views.restore_execute, name="restore_execute"),

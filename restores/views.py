@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, Func, IntegerField, Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -28,6 +29,8 @@ from tenancy.paging import numbered_page
 
 POLL_SECONDS = 2
 MAX_SEARCH = 100
+#: So many differences are shown on the page of a restore; those of the other objects have their own.
+DIFFERENCES_ON_PAGE = 200
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 #: The order in which the preview shows what it found: what needs somebody comes first.
 GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
@@ -96,6 +99,23 @@ def restore_detail(request: Request, slug: str, restore_id: int) -> HttpResponse
     if asks_for(request, "restore"):
         return live_answer(request, section)
     return render(request, "restores/restore_detail.html", context | {"live": section})
+
+
+@page
+def restore_item(
+    request: Request, slug: str, restore_id: int, restore_item_id: int
+) -> HttpResponse:
+    """All differences of one object of a restore."""
+    restore = _restore_or_404(request, slug, restore_id)
+    item: Any = get_object_or_404(restore.items, pk=restore_item_id)
+    item.differences, item.shown = len(item.changes), _shown([item.pk]).get(item.pk)
+    context = {
+        "workspace": restore.workspace,
+        "section": "restores",
+        "restore": restore,
+        "item": item,
+    }
+    return render(request, "restores/restore_item.html", context)
 
 
 @action
@@ -272,11 +292,32 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
 
 
 def _items(restore: RestoreRun) -> list[RestoreItem]:
-    """Its items; while it works, without the differences: its page asks again and again."""
-    items = restore.items.order_by("kind", "name", "pk")
-    if restore.is_active:
-        return list(items.defer("changes"))
-    found = list(items)
-    for item in found:
-        item.changes = sanitize_json(item.changes, max_bytes=1024 * 1024)
-    return found
+    """Its items, with the differences of the first ones as far as they fit on a page (`shown`).
+
+    While it works there are none: its page asks again and again.
+    """
+    length = Func("changes", function="jsonb_array_length", output_field=IntegerField())
+    items = list(
+        restore.items.defer("changes").annotate(differences=length).order_by("kind", "name", "pk")
+    )
+    shown = {} if restore.is_active else _shown(_fitting(items))
+    for item in items:
+        item.shown = shown.get(item.pk)
+    return items
+
+
+def _fitting(items: Sequence[Any]) -> list[int]:
+    """The ids of the items whose differences fit on one page, what needs somebody first."""
+    left, fitting = DIFFERENCES_ON_PAGE, []
+    order = {action.value: place for place, action in enumerate(GROUPS)}
+    for item in sorted(items, key=lambda item: order.get(item.action, len(order))):
+        if 0 < item.differences <= left:
+            left -= item.differences
+            fitting.append(item.pk)
+    return fitting
+
+
+def _shown(ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The differences of items, redacted once more, each for itself."""
+    found = RestoreItem.objects.filter(pk__in=ids).values_list("pk", "changes")
+    return {pk: [sanitize_json(change) for change in changes] for pk, changes in found}

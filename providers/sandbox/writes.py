@@ -81,7 +81,8 @@ def _change(request: Request, entry: Json, resource: Resource, known: Known) -> 
     if "scheduledActionsForRule" in body and request.method == "PATCH":
         raise Refused(400, "BadRequest", "scheduledActionsForRule cannot be changed by PATCH.")
     _refuse_read_only(body)
-    changed = {**entry, **body} if request.method == "PATCH" else _replaced(entry, body, resource)
+    is_patch = request.method == "PATCH"
+    changed = _merged(entry, body) if is_patch else _replaced(entry, body, resource)
     changed |= {"id": entry["id"], "createdDateTime": entry.get("createdDateTime")}
     _check(changed, resource, known, existing=True)
     entry.clear()
@@ -90,6 +91,16 @@ def _change(request: Request, entry: Json, resource: Resource, known: Known) -> 
     shown = {key: value for key, value in entry.items() if key not in resource.hidden}
     status = 204 if request.method == "PUT" else resource.patch_status
     return Answer(status, None if status == 204 else shown)
+
+
+def _merged(entry: Json, body: Json) -> Json:
+    """As a PATCH does: what is not spoken of stays, within complex values too."""
+    return entry | {
+        name: _merged(entry[name], value)
+        if isinstance(value, dict) and isinstance(entry.get(name), dict)
+        else value
+        for name, value in body.items()
+    }
 
 
 def _replaced(entry: Json, body: Json, resource: Resource) -> Json:

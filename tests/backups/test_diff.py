@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.diff import Difference, FieldChange, field_changes
+from backups.diff import Difference, FieldChange, field_changes, shown_changes
+from operations.sanitize import sanitize_json
 from providers.graph.kinds import KIND, KINDS
 from tests import samples
 
@@ -166,3 +167,29 @@ def test_real_policies_are_told_apart_from_each_other_only() -> None:
 
         assert field_changes(kind, payload, payload) == []
         assert [change.path for change in field_changes(kind, payload, changed)] == ["somethingNew"]
+
+
+def test_a_secret_beside_a_long_text_s_difference_is_masked_wherever_the_text_is_cut() -> None:
+    begin = "# install step\n" * 110
+    for padding in range(30, 75):
+        text = f"{begin}net use z: password=Winter2024Corp # {'y ' * (padding // 2)}ONE end"
+        changed = text.replace("ONE end", "TWO end")
+        (change,) = shown_changes(
+            KIND["device_configuration"], {"d": text}, {"d": changed}, sanitize_json
+        )
+        assert "2024Corp" not in change.before + change.after
+
+
+def test_long_texts_of_a_list_are_compared_with_those_of_their_name() -> None:
+    def oma(name: str, text: str) -> dict[str, str]:
+        return {"omaUri": f"./{name}", "displayName": name, "value": text * 400}
+
+    before = {"omaSettings": [oma("A", "of A "), oma("B", "of B "), oma("C", "of C ")]}
+    after = {"omaSettings": [oma("X", "of X "), oma("A", "of A "), oma("B", "of B ")]}
+
+    changes = shown_changes(KIND["device_configuration"], before, after, sanitize_json)
+
+    assert [(change.path, str(change.difference)) for change in changes] == [
+        ("omaSettings[./C]", "removed"),
+        ("omaSettings[./X]", "added"),
+    ]

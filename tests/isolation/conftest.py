@@ -45,6 +45,7 @@ def things_of(workspace: Workspace) -> Ids:
     tenant = TenantFactory(workspace=workspace)
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
+    restore = a_restore(tenant)
     return {
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
@@ -56,7 +57,8 @@ def things_of(workspace: Workspace) -> Ids:
         "export_id": PolicyExportFactory(tenant=tenant).pk,
         "connection_id": ProviderConnectionFactory(tenant=tenant).pk,
         "legacy_id": a_row_of_every_kind(tenant),
-        "restore_id": a_restore(tenant).pk,
+        "restore_id": restore.pk,
+        "restore_item_id": restore.items.get().pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

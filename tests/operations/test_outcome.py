@@ -43,7 +43,7 @@ def test_finished_work_is_judged_by_its_counts(given: Counts, expected: RunOutco
         pytest.param(counts(0), RunOutcome.BLOCKED, id="before any work"),
         pytest.param(counts(5), RunOutcome.BLOCKED, id="after looking"),
         pytest.param(counts(5, 2), RunOutcome.PARTIALLY_SUCCEEDED, id="after some work"),
-        pytest.param(counts(5, 0, 2), RunOutcome.BLOCKED, id="after failures only"),
+        pytest.param(counts(5, 0, 2), RunOutcome.FAILED, id="after failures only"),
         pytest.param(counts(5, 0, 0, 2), RunOutcome.BLOCKED, id="after leaving some out"),
     ],
 )

@@ -246,3 +246,21 @@ def test_the_list_says_how_a_restore_ended(place: Place, page: Client) -> None:
 
     assert 'data-outcome="failed"' in text
     assert "1 to review" in text
+
+
+def test_differences_that_do_not_fit_have_a_page_of_their_own(
+    place: Place, page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "DIFFERENCES_ON_PAGE", 1)
+    first, second = place.items("compliance")[:2]
+    for item in (first, second):
+        place.change(item, description=f"changed, {item.name}")
+    restore = place.preview([first, second])
+
+    text = page.get(restore.get_absolute_url()).content.decode()
+    links = re.findall(r'href="([^"]*/items/[^"]*)"', text)
+    alone = page.get(links[0]).content.decode()
+
+    assert text.count("<del>changed, ") == 1
+    assert len(links) == 1
+    assert f"<del>changed, {second.name}</del>" in alone
