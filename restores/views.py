@@ -291,13 +291,13 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
     }
 
 
-def _items(restore: RestoreRun) -> list[RestoreItem]:
+def _items(restore: RestoreRun) -> list[Any]:
     """Its items, with the differences of the first ones as far as they fit on a page (`shown`).
 
     While it works there are none: its page asks again and again.
     """
     length = Func("changes", function="jsonb_array_length", output_field=IntegerField())
-    items = list(
+    items: list[Any] = list(
         restore.items.defer("changes").annotate(differences=length).order_by("kind", "name", "pk")
     )
     shown = {} if restore.is_active else _shown(_fitting(items))
