@@ -23,11 +23,11 @@ from restores.forms import OptionsForm
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
 from restores.services import MAX_ITEMS, UNDONE
 from tenancy.capabilities import Capability, has_capability, require_capability
+from tenancy.filtering import Asked
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.paging import numbered_page
 
 POLL_SECONDS = 2
-MAX_SEARCH = 100
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 #: The order in which the preview shows what it found: what needs somebody comes first.
 GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
@@ -38,17 +38,20 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
     """The restores of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
     mine = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
-    status = request.GET.get("status", "")
-    status = status if status in RestoreStatus.values else ""
+    asked = Asked(request.GET)
+    status = asked.one_of("status", "Status", RestoreStatus.values)
     mine = mine.filter(status=status) if status else mine
+    mine = mine.none() if asked.errors else mine
     context = {
         "workspace": workspace,
         "section": "restores",
+        "errors": asked.errors,
         "page": numbered_page(mine.with_scope().newest_first(), request.GET.get("page")),
         "statuses": RestoreStatus.choices,
         "status": status,
     }
-    return render(request, "restores/restore_list.html", context)
+    code = 400 if asked.errors else 200
+    return render(request, "restores/restore_list.html", context, status=code)
 
 
 @form_page
@@ -71,7 +74,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
             form.add_error(None, error)
         else:
             return redirect(restore)
-    context = {
+    context: dict[str, Any] = {
         "workspace": backup_set.workspace,
         "section": "restores",
         "backup_set": backup_set,
@@ -79,7 +82,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
         "most": MAX_ITEMS,
         **_choosable(request, backup_set),
     }
-    status = 400 if form.errors else 200
+    status = 400 if form.errors or context["errors"] else 200
     return render(request, "restores/restore_create.html", context, status=status)
 
 
@@ -180,16 +183,16 @@ def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
 
 def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     """The items of a set to choose from, searched and filtered; what was ticked stays ticked."""
-    given = request.GET
-    search = given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    kind = given.get("kind", "")
-    kind = kind if kind in backup_set.kinds else ""
+    asked = Asked(request.GET)
+    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
     items = backup_set.items.filter(version__isnull=False)
     if search:
         items = items.filter(Q(name__icontains=search) | Q(graph_id=search))
     items = items.filter(kind=kind) if kind else items
-    ticked = set(_ids(request.POST.getlist("item")) or _ids(given.getlist("item")))
+    items = items.none() if asked.errors else items
+    ticked = set(_ids(request.POST.getlist("item")) or _ids(request.GET.getlist("item")))
     return {
+        "errors": asked.errors,
         "items": list(items.order_by("kind", "name", "id")[:MAX_ITEMS]),
         "kinds": [(key, label_of(key)) for key in backup_set.kinds],
         "kind": kind,
