@@ -66,6 +66,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "section": "backup_sets",
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
+        "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "page": numbered_page(found, request.GET.get("page"), size=ITEMS_PER_PAGE),
         "errors": asked.errors,
