@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import unicodedata
 import uuid
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from inventory.selection import Selection
 from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from tenancy.models import Tenant, User
+
+#: More names than this help nobody.
+TOLD = 10
 
 
 def run_now(
@@ -63,23 +67,41 @@ def _write(schedule: BackupSchedule) -> None:
         raise ValidationError(NAME_TAKEN) from None
 
 
-@transaction.atomic
 def create_for(wish: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
     """Store the same new schedule for each of these tenants: for all of them, or for none.
 
     Raises:
         ValidationError: one of them could not have it; the text names the tenant.
     """
-    made = []
-    for tenant in tenants:
-        schedule = copy.copy(wish)
-        schedule.tenant = tenant
-        try:
-            made.append(save(schedule))
-        except ValidationError as error:
-            texts = [f"{tenant.name}: {text}" for text in error.messages]
-            raise ValidationError(texts) from None
-    return made
+    wish.clean_fields(exclude={"tenant"})
+    now = database_now()
+    made = [_of(tenant, wish, now) for tenant in sorted(tenants, key=lambda tenant: tenant.pk)]
+    for first in made[:1]:
+        first.validate_constraints(exclude={"name"})
+    _require_free_names(made)
+    try:
+        with transaction.atomic():
+            return BackupSchedule.objects.bulk_create(made, batch_size=500)
+    except IntegrityError:
+        _require_free_names(made)
+        raise
+
+
+def _of(tenant: Tenant, wish: BackupSchedule, now: dt.datetime) -> BackupSchedule:
+    if tenant.workspace_id != wish.workspace_id:
+        raise ValidationError({"tenant": "This tenant belongs to another workspace."})
+    schedule = copy.copy(wish)
+    schedule.tenant = tenant
+    schedule.start_from(now)
+    return schedule
+
+
+def _require_free_names(made: list[BackupSchedule]) -> None:
+    names = {schedule.name for schedule in made}
+    same = BackupSchedule.objects.filter(name__in=names, tenant__in=[row.tenant for row in made])
+    taken = same.order_by("tenant__name").values_list("tenant__name", flat=True)[:TOLD]
+    if texts := [f"{name}: {NAME_TAKEN}" for name in taken]:
+        raise ValidationError(texts)
 
 
 def _keep_state(schedule: BackupSchedule, stored: BackupSchedule) -> None:
