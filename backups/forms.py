@@ -107,7 +107,7 @@ class NewScheduleForm(ScheduleForm):
     """
 
     every = forms.BooleanField(
-        required=False, label="For every active tenant that has none of this name"
+        required=False, label="Or for every active tenant that has none of this name"
     )
     find = forms.CharField(
         required=False,

@@ -138,6 +138,19 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
 
 
 @action
+def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
+    """Forget the connection and its credential."""
+    connection = _managed(request, slug, connection_id)
+    try:
+        services.remove_connection(connection, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(connection)
+    messages.success(request, f"“{connection.name}” of {connection.tenant.name} is removed.")
+    return redirect("connection_list", slug)
+
+
+@action
 def connection_check(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Check the connection, or lead to the check that is active already."""
     connection = _connection_or_404(request, slug, connection_id)

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 
+from backups import services
 from backups.changes import changes_of
 from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
@@ -18,9 +21,14 @@ from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
 from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
-from tenancy.capabilities import Capability, has_capability
+from tenancy.capabilities import (
+    Capability,
+    capabilities_of,
+    has_capability,
+    require_capability,
+)
 from tenancy.filtering import Asked, tenant_menu
-from tenancy.http import Request, page, workspace_or_404
+from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Tenant
 from tenancy.paging import numbered_page
 
@@ -56,6 +64,7 @@ def backup_set_list(request: Request, slug: str) -> HttpResponse:
 def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
     """One set: whether anything is missing, and its items by kind, searched and filtered."""
     backup_set = _set_or_404(request, slug, set_id)
+    allowed = capabilities_of(request.user, backup_set.workspace)
     asked = Asked(request.GET)
     search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
     only_missing = bool(asked.one_of("missing", "Only incomplete", ["1"]))
@@ -67,7 +76,8 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
         "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
-        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
+        "may_restore": Capability.RESTORE in allowed,
+        "may_delete": Capability.DELETE_BACKUP_SETS in allowed and not backup_set.schedule_id,
         "page": numbered_page(found, request.GET.get("page"), size=ITEMS_PER_PAGE),
         "errors": asked.errors,
         "search": search,
@@ -75,6 +85,21 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "only_missing": only_missing,
     }
     return _answer(request, "backups/backup_set_detail.html", context)
+
+
+@action
+def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
+    """Delete a set that no schedule looks after."""
+    backup_set = _set_or_404(request, slug, set_id)
+    require_capability(request.user, backup_set.workspace, Capability.DELETE_BACKUP_SETS)
+    name = str(backup_set)
+    try:
+        services.delete_set(backup_set, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(backup_set)
+    messages.success(request, f"{name} of {backup_set.tenant.name} is deleted.")
+    return redirect("backup_set_list", slug)
 
 
 @page
