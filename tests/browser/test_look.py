@@ -45,6 +45,9 @@ class Inspection:
 
     def visit(self, name: str, address: str) -> None:
         self.page.goto(address)
+        self.look_at(name)
+
+    def look_at(self, name: str) -> None:
         keep_picture(self.page, f"{name}-{self.look}")
         if found := serious(self.page):
             self.problems[name] = found
@@ -71,6 +74,20 @@ def test_every_page_looks_right(inspection: Inspection, complaints: Complaints, 
 
     assert inspection.problems == {}
     assert [said for said in complaints if not _is_told_by_the_status(said)] == []
+
+
+def test_the_question_for_the_name_of_a_set_looks_right(inspection: Inspection):
+    furnish()
+    address = TOURS["tenants and their inventory"].furnish()["policies-of-tenant"]
+    sign_in(inspection.page, "owen")
+    inspection.page.goto(address)
+
+    inspection.page.get_by_label("Select Windows baseline").check()
+    inspection.page.get_by_role("button", name="Add to a backup set").click()
+    inspection.look_at("policies-back-up")
+
+    assert inspection.page.get_by_role("heading", name="Add to a backup set").is_visible()
+    assert inspection.problems == {}
 
 
 def _is_told_by_the_status(said: str) -> bool:
