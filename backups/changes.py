@@ -83,8 +83,11 @@ def _without(
 
 
 def _uncompared(previous: BackupSet, backup_set: BackupSet) -> list[str]:
+    """Kinds that one of the two did not list; what both had no licence for is no difference."""
     listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
-    return [kind for kind in backup_set.kinds if kind not in listed]
+    unlicensed = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
+    asked = [*backup_set.kinds, *backup_set.unlicensed_kinds]
+    return [kind for kind in asked if kind not in listed | unlicensed]
 
 
 def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:

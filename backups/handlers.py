@@ -62,8 +62,7 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
             sets.carry_over(backup_set, parent)
             missed = list(parent.items.incomplete())
         Reader(run, backup_set, client).read(missed)
-    if backup_set.is_complete:
-        retention.apply(schedule, run)
+    retention.apply(schedule, run)
 
 
 def _schedule_of(run: ActiveRun) -> BackupSchedule:

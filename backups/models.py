@@ -238,6 +238,7 @@ class BackupSet(models.Model):
     #: Of a selection; a backup has none.
     name = models.CharField(max_length=200, default="", db_default="", blank=True)
     status = models.CharField(max_length=16, choices=SetStatus.choices, default=SetStatus.BUILDING)
+    #: What it is to hold; a kind that the tenant has no licence for is taken out.
     kinds = ArrayField(models.CharField(max_length=64))
     #: Those that were listed to their end.
     listed_kinds = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
@@ -304,6 +305,11 @@ class BackupSet(models.Model):
     def missing_kinds(self) -> list[str]:
         """Kinds that were not listed to their end."""
         return [kind for kind in self.kinds if kind not in self.listed_kinds]
+
+    @property
+    def unlicensed_kinds(self) -> list[str]:
+        """Kinds that were left out, because the tenant has no licence for them."""
+        return [kind for kind in self.unlisted if kind not in self.kinds]
 
 
 class PolicyVersion(models.Model):

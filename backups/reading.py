@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from backups import sets
+from backups.changes import previous_of
 from backups.models import BackupItem, BackupSet
 from operations.active_run import ActiveRun
+from operations.models import EventLevel
 from operations.reasons import SafeError
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError
+from providers.graph.errors import Gone, GraphError, LicenceMissing
 from providers.graph.kinds import KINDS, PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
@@ -27,6 +29,7 @@ class Reader:
         self._set = backup_set
         self._client = client
         self._total = 0
+        self._unlicensed: list[tuple[PolicyKind, GraphError]] = []
 
     def read(self, known: Iterable[BackupItem] = ()) -> None:
         """Read every kind that is not listed yet; `known` are objects that an earlier set missed.
@@ -41,6 +44,7 @@ class Reader:
         waiting: list[Waiting] = []
         for kind in lacking:
             waiting += self._list(kind, [item for item in known if item.kind == kind.key])
+        self._leave_out_unlicensed()
         for kind, listed, item in waiting:
             self._run.checkpoint()
             self._say(kind)
@@ -56,7 +60,9 @@ class Reader:
         wanted = {key: entry for key, entry in listed.items() if key not in have}
         sets.add_listed(self._set, kind, wanted.values())
         self._expect(len(wanted))
-        if error:
+        if isinstance(error, LicenceMissing) and not listed:
+            self._unlicensed.append((kind, error))
+        elif error:
             self._kind_failed(kind.key, kind.label_plural, error)
         else:
             sets.set_listed(self._set, kind.key)
@@ -80,6 +86,29 @@ class Reader:
         self._expect(1)
         sets.set_unlisted(self._set, key, error.code)
         self._run.failed(f"kind:{key}", error, label=label, link=self._set.get_absolute_url())
+
+    def _leave_out_unlicensed(self) -> None:
+        """A kind that the tenant has no licence for is left out of the set, and said to be.
+
+        A set of nothing else would be a backup of nothing: then it is a failure.
+        """
+        for kind, error in self._unlicensed:
+            if not self._set.listed_kinds:
+                self._kind_failed(kind.key, kind.label_plural, error)
+                continue
+            self._expect(1)
+            sets.leave_out(self._set, kind.key, error.code)
+            self._run.skipped(f"kind:{kind.key}", error, label=kind.label_plural)
+            self._warn_of_a_lapse(kind)
+
+    def _warn_of_a_lapse(self, kind: PolicyKind) -> None:
+        before = previous_of(self._set)
+        if before and (count := before.items.filter(kind=kind.key).count()):
+            self._run.note(
+                f"{kind.label_plural}: the tenant has no licence any more, so the {count:,} of "
+                f"backup set {before.pk} are not in this one.",
+                EventLevel.WARNING,
+            )
 
     def _tell_gone(self, gone: Iterable[BackupItem]) -> None:
         for item in gone:

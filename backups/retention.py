@@ -1,4 +1,8 @@
-"""Letting go of old sets: never the newest N, never the young, never a tenant's last complete one."""
+"""Letting go of old sets: never the newest N complete, never the young, never the last of a kind.
+
+The last of a kind are a tenant's last complete set and a schedule's last incomplete one: where
+nothing is ever complete, that is all there is.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +35,10 @@ def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
     """The sets that the schedule no longer keeps, oldest first, at most a batch of them."""
     own = BackupSet.objects.filter(schedule=schedule)
     newest = own.complete().order_by("-finished_at", "-id")[: schedule.retention_keep_sets]
+    partial = own.filter(status=SetStatus.INCOMPLETE).order_by("-finished_at", "-id")[:1]
     last = _last_complete_of(schedule.tenant_id)
-    kept = {*newest.values_list("pk", flat=True), *([last] if last else [])}
+    kept = {*newest.values_list("pk", flat=True), *partial.values_list("pk", flat=True)}
+    kept |= {last} if last else set()
     old = own.filter(finished_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
     old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=kept)
     return list(old.order_by("finished_at", "id")[:BATCH])

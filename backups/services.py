@@ -1,23 +1,31 @@
-"""What a person does with a schedule. Pages, admin and commands are thin doors to these."""
+"""What a person does with schedules, sets and selections. Pages, admin and commands are thin doors."""
 
 from __future__ import annotations
 
 import copy
+import datetime as dt
+import logging
 import unicodedata
 import uuid
 from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from backups import tick
-from backups.models import NAME_TAKEN, BackupSchedule
+from backups import retention, tick
+from backups.models import NAME_TAKEN, BackupSchedule, BackupSet
 from backups.requests import add_policies_request, export_request, run_now_request
 from backups.tick import database_now
 from inventory.selection import Selection
+from operations.models import OperationRun
 from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from tenancy.models import Tenant, User
+
+log = logging.getLogger(__name__)
+#: More names than this help nobody.
+TOLD = 10
 
 
 def run_now(
@@ -63,23 +71,41 @@ def _write(schedule: BackupSchedule) -> None:
         raise ValidationError(NAME_TAKEN) from None
 
 
-@transaction.atomic
 def create_for(wish: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
     """Store the same new schedule for each of these tenants: for all of them, or for none.
 
     Raises:
         ValidationError: one of them could not have it; the text names the tenant.
     """
-    made = []
-    for tenant in tenants:
-        schedule = copy.copy(wish)
-        schedule.tenant = tenant
-        try:
-            made.append(save(schedule))
-        except ValidationError as error:
-            texts = [f"{tenant.name}: {text}" for text in error.messages]
-            raise ValidationError(texts) from None
-    return made
+    wish.clean_fields(exclude={"tenant"})
+    now = database_now()
+    made = [_of(tenant, wish, now) for tenant in sorted(tenants, key=lambda tenant: tenant.pk)]
+    for first in made[:1]:
+        first.validate_constraints(exclude={"name"})
+    _require_free_names(made)
+    try:
+        with transaction.atomic():
+            return BackupSchedule.objects.bulk_create(made, batch_size=500)
+    except IntegrityError:
+        _require_free_names(made)
+        raise
+
+
+def _of(tenant: Tenant, wish: BackupSchedule, now: dt.datetime) -> BackupSchedule:
+    if tenant.workspace_id != wish.workspace_id:
+        raise ValidationError({"tenant": "This tenant belongs to another workspace."})
+    schedule = copy.copy(wish)
+    schedule.tenant = tenant
+    schedule.start_from(now)
+    return schedule
+
+
+def _require_free_names(made: list[BackupSchedule]) -> None:
+    names = {schedule.name for schedule in made}
+    same = BackupSchedule.objects.filter(name__in=names, tenant__in=[row.tenant for row in made])
+    taken = same.order_by("tenant__name").values_list("tenant__name", flat=True)[:TOLD]
+    if texts := [f"{name}: {NAME_TAKEN}" for name in taken]:
+        raise ValidationError(texts)
 
 
 def _keep_state(schedule: BackupSchedule, stored: BackupSchedule) -> None:
@@ -153,6 +179,34 @@ def export_policies(
         for tenant in selection.by_tenant
     ]
     return OperationRunService().dispatch_many(requests)
+
+
+@transaction.atomic
+def delete_set(backup_set: BackupSet, *, by: User) -> None:
+    """Delete a set that no schedule's retention looks after, with all that only it holds.
+
+    Raises:
+        ValidationError: it has a schedule, a run is at work with it, or it is the tenant's last
+            complete backup.
+    """
+    locked = BackupSet.objects.select_for_update().filter(pk=backup_set.pk).first()
+    if locked is None:
+        return
+    if locked.schedule_id is not None:
+        raise ValidationError("The retention of its schedule lets go of this set.")
+    if _is_at_work(locked):
+        raise ValidationError("A run is at work with this set. Wait for its end.")
+    if not retention.delete_set(locked):
+        raise ValidationError("This is the last complete backup of its tenant, which is kept.")
+    retention.delete_unreferenced_versions(locked.workspace_id)
+    log.info("%s of tenant %s deleted by %s", backup_set, backup_set.tenant_id, by)
+
+
+def _is_at_work(backup_set: BackupSet) -> bool:
+    """Whether an active run has made the set, adds to it, or restores from it."""
+    active = OperationRun.objects.active().filter(tenant=backup_set.tenant_id)
+    named = Q(context__backup_set_id=backup_set.pk) | Q(backup_set=backup_set.pk)
+    return active.filter(named).exists()
 
 
 def clean_set_name(text: str) -> str:

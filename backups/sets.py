@@ -40,7 +40,7 @@ def building(
         schedule=schedule,
         operation_run=run.run,
         parent=parent,
-        kinds=parent.kinds if parent else schedule.kinds,
+        kinds=[*parent.kinds, *parent.unlicensed_kinds] if parent else schedule.kinds,
     )
     try:
         yield backup_set
@@ -112,6 +112,13 @@ def set_unlisted(backup_set: BackupSet, kind: str, reason_code: str) -> None:
     """Note why a kind could not be listed to its end."""
     backup_set.unlisted = {**backup_set.unlisted, kind: reason_code}
     backup_set.save(update_fields=["unlisted"])
+
+
+def leave_out(backup_set: BackupSet, kind: str, reason_code: str) -> None:
+    """Take a kind out of what the set is to hold, and note why."""
+    backup_set.kinds = [other for other in backup_set.kinds if other != kind]
+    backup_set.unlisted = {**backup_set.unlisted, kind: reason_code}
+    backup_set.save(update_fields=["kinds", "unlisted"])
 
 
 _CARRY_OVER = """

@@ -49,6 +49,11 @@ urlpatterns = [
         "w/<slug:slug>/backup-sets/<int:set_id>/", sets.backup_set_detail, name="backup_set_detail"
     ),
     path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/delete/",
+        sets.backup_set_delete,
+        name="backup_set_delete",
+    ),
+    path(
         "w/<slug:slug>/backup-sets/<int:set_id>/changes/",
         sets.backup_set_changes,
         name="backup_set_changes",

@@ -1,22 +1,21 @@
 """The filters of the inventory's lists; each is a parameter of its address.
 
-A value that means nothing is left out: it can only come from an address that somebody changed.
+With one that cannot be used nothing is found: neither a list nor a bulk action is ever wider than
+what was asked for.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from tenancy.filtering import Asked
 from tenancy.models import Tenant, Workspace
 
-MAX_SEARCH = 100
 STATES = (("", "Present"), ("gone", "Gone"), ("all", "Present and gone"))
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,28 +37,31 @@ class Filters:
     tenant: Tenant | None = None
     state: str = ""
     chosen: dict[str, str] = field(default_factory=dict)
+    #: What of it cannot be used, and why.
+    errors: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
         cls, given: Mapping[str, Any], workspace: Workspace, choices: Iterable[Choice] = ()
     ) -> Filters:
         """Read the parameters of a list of this workspace."""
-        tenant_id = str(given.get("tenant") or "")
-        tenants = workspace.tenants.filter(pk=tenant_id) if _ID.fullmatch(tenant_id) else None
-        state = str(given.get("state") or "")
+        asked = Asked(given)
         return cls(
-            search=_searched(given.get("q")),
-            tenant=tenants.first() if tenants is not None else None,
-            state=state if state in dict(STATES) else "",
+            search=asked.text(),
+            tenant=asked.tenant(workspace.tenants.all()),
+            state=asked.one_of("state", "State", dict(STATES)),
             chosen={
                 choice.name: value
                 for choice in choices
-                if (value := str(given.get(choice.name) or "")) in choice.options
+                if (value := asked.one_of(choice.name, choice.label, choice.options))
             },
+            errors=asked.errors,
         )
 
     def apply(self, rows: QuerySet[Any], choices: Iterable[Choice] = ()) -> QuerySet[Any]:
-        """The rows that match."""
+        """The rows that match; none, if anything that was asked for cannot be used."""
+        if self.errors:
+            return rows.none()
         if self.state != "all":
             rows = rows.filter(gone_at__isnull=self.state != "gone")
         if self.tenant:
@@ -84,8 +86,3 @@ class Filters:
     @property
     def is_set(self) -> bool:
         return bool(self.as_query())
-
-
-def _searched(text: Any) -> str:
-    clean = "".join(c for c in str(text or "") if c != "\x00" and not "\ud800" <= c <= "\udfff")
-    return clean.strip()[:MAX_SEARCH]

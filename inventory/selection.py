@@ -36,6 +36,11 @@ class Selection:
         return [policy for policies in self.by_tenant.values() for policy in policies]
 
     @property
+    def ids(self) -> str:
+        """The ids of all of them as one text, for a form that asks again."""
+        return ",".join(str(policy.pk) for policy in self.policies)
+
+    @property
     def count(self) -> int:
         return len(self.policies)
 
@@ -59,21 +64,29 @@ class Selection:
 def selected_policies(request: Request, workspace: Workspace) -> Selection:
     """What a form of the list of policies selected: `policy` ids, or `all` with its filters.
 
-    Policies that are gone, and ids of other workspaces, which are as good as missing, are left
+    A form that asks again sends all ids in one field, `policies`: there may be more of them than
+    a form may have fields. Policies that are gone, and ids of other workspaces, which are as good as missing, are left
     out and counted.
 
     Raises:
-        SelectionError: nothing is left, or more than `MAX_SELECTED`.
+        SelectionError: nothing is left, more than `MAX_SELECTED`, or a filter cannot be used.
     """
     visible = Policy.objects.visible_to(request.user).filter(workspace=workspace)
     if request.POST.get("all") == "1":
         filters = Filters.of(request.POST, workspace, POLICY_CHOICES)
+        if filters.errors:
+            raise SelectionError("The filter could not be used, so nothing was done.")
         found = filters.apply(visible.present(), POLICY_CHOICES)
         return _selection(found, query=filters.as_query())
-    ids = {int(text) for text in request.POST.getlist("policy") if _ID.fullmatch(text)}
+    ids = _ids(request)
     if len(ids) > MAX_SELECTED:
         raise SelectionError(_TOO_MANY)
     return _selection(visible.present().filter(pk__in=ids), asked=len(ids))
+
+
+def _ids(request: Request) -> set[int]:
+    given = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
+    return {int(text) for text in given if _ID.fullmatch(text)}
 
 
 _TOO_MANY = f"That is more than {MAX_SELECTED:,} policies. Narrow the filter, and go in parts."

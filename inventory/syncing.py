@@ -10,9 +10,8 @@ from django.urls import reverse
 from inventory.mirror import Change, Changed, Row, Table, is_empty, retire, upsert
 from operations.active_run import ActiveRun
 from operations.models import EventLevel
-from operations.reasons import SafeError
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError
+from providers.graph.errors import GraphError, LicenceMissing
 from providers.graph.kinds import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
@@ -52,7 +51,7 @@ class Sync:
         error = self._read(kind, seen, quiet=quiet)
         if error:
             raise_if_blocking(error)
-            self._fail(kind, error)
+            self._leave(kind, error, seen)
             return
         gone = retire(self._table, self._run.tenant, seen, kind=scope)
         self._expect(len(gone))
@@ -111,9 +110,12 @@ class Sync:
                 **{changed.change.value: 1},
             )
 
-    def _fail(self, kind: PolicyKind, error: SafeError) -> None:
+    def _leave(self, kind: PolicyKind, error: GraphError, seen: set[str]) -> None:
+        """Say why a kind was not read; that a tenant has no licence for it is no failure."""
         self._expect(1)
-        self._run.failed(f"kind:{kind.key}", error, label=kind.label_plural)
+        is_rightly_left = isinstance(error, LicenceMissing) and not seen
+        report = self._run.skipped if is_rightly_left else self._run.failed
+        report(f"kind:{kind.key}", error, label=kind.label_plural)
 
     def _say(self, kind: PolicyKind, seen: set[str]) -> None:
         so_far = f": {len(seen):,} so far" if seen else ""

@@ -245,16 +245,33 @@ def _held_by_active_retries(workspace_id: int) -> set[int]:
 
 
 def remove(workspace_id: int, step: Step, runs: Sequence[Candidate]) -> int:
-    """Let go of a batch; how many runs. Rows that somebody holds are left for the next time."""
+    """Let go of a batch; how many runs. Runs that somebody holds are left for the next time.
+
+    A run is marked before its details go, so that one whose row stays after all, because somebody
+    has just begun to repeat it, says where they are. Lines that a crash leaves behind a mark go
+    with the row.
+    """
     if not runs:
         return 0
-    run_ids = [run.id for run in runs]
+    marked = _mark_what_is_free(workspace_id, [run.id for run in runs])
     for table in ("operation_run_items", "operation_run_events"):
-        _delete_lines(table, run_ids)
-    with transaction.atomic():
-        open_the_door()
-        free = _lock_what_is_free(workspace_id, run_ids)
-        return _remove_rows(free) if step is Step.ROW else _mark_as_bare(free)
+        _delete_lines(table, marked)
+    return _remove_what_is_free(workspace_id, marked) if step is Step.ROW else len(marked)
+
+
+@transaction.atomic
+def _mark_what_is_free(workspace_id: int, run_ids: list[int]) -> list[int]:
+    """Say of these runs that their details are gone; those that nobody holds."""
+    open_the_door()
+    free = _lock_what_is_free(workspace_id, run_ids)
+    _mark_as_bare(free)
+    return free
+
+
+@transaction.atomic
+def _remove_what_is_free(workspace_id: int, run_ids: list[int]) -> int:
+    open_the_door()
+    return _remove_rows(_lock_what_is_free(workspace_id, run_ids))
 
 
 def open_the_door() -> None:
@@ -288,14 +305,13 @@ def _lock_what_is_free(workspace_id: int, run_ids: list[int]) -> list[int]:
     return sorted(locked - _held_by_active_retries(workspace_id))
 
 
-def _mark_as_bare(run_ids: Collection[int]) -> int:
+def _mark_as_bare(run_ids: Collection[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET details_removed_at = clock_timestamp()"
             " WHERE id = ANY(%s) AND details_removed_at IS NULL",
             [list(run_ids)],
         )
-        return int(cursor.rowcount)
 
 
 def _remove_rows(run_ids: Collection[int]) -> int:

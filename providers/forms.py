@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from providers.clouds import available_clouds
 from providers.models import CredentialKind, ProviderConnection
-from providers.pem import NotUsable, require_key_and_certificate
+from providers.pem import NotUsable, expiry_of
 from tenancy.forms import GuidField
 from tenancy.models import Tenant, Workspace
 
@@ -90,10 +90,10 @@ class CredentialForm(forms.Form):
         widget=WriteOnlyTextarea({"autocomplete": "off", "spellcheck": "false", "rows": "6"}),
     )
     expires_on = forms.DateField(
-        label="Expires on",
+        label="Expires on (optional)",
         required=False,
         input_formats=["%Y-%m-%d"],
-        help_text="Optional; you are warned thirty days before.",
+        help_text="Of a client secret; a certificate says it itself. You are warned thirty days before.",
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": "A date looks like 2027-03-08."},
     )
@@ -112,7 +112,7 @@ class CredentialForm(forms.Form):
         if not data.get(wanted):
             self.add_error(wanted, "Enter the new credential.")
         elif wanted == "pem":
-            self._check_pem(data["pem"])
+            data["expires_on"] = self._expiry(data["pem"])
         return data
 
     @property
@@ -121,8 +121,9 @@ class CredentialForm(forms.Form):
         certificate = self.cleaned_data["kind"] == CredentialKind.CERTIFICATE
         return str(self.cleaned_data["pem" if certificate else "secret"])
 
-    def _check_pem(self, pem: str) -> None:
+    def _expiry(self, pem: str) -> dt.date | None:
         try:
-            require_key_and_certificate(pem)
+            return expiry_of(pem)
         except NotUsable as error:
             self.add_error("pem", str(error))
+            return None

@@ -65,7 +65,7 @@ class ProviderConnection(models.Model):
     )
     encrypted_credential = models.TextField(blank=True, default="", editable=False)
     credential_set_at = models.DateTimeField(null=True, editable=False)
-    #: Entered by the operator: Microsoft does not tell it to the app itself.
+    #: A certificate says it; for a secret it is entered, as Microsoft does not tell it to the app.
     credential_expires_on = models.DateField(null=True, blank=True)
 
     status = models.CharField(
@@ -185,7 +185,7 @@ class ProviderConnection(models.Model):
 
     @property
     def credential_has_expired(self) -> bool:
-        """Whether the date that the operator entered has passed."""
+        """Whether its date has passed, where it is known."""
         expires_on = self.credential_expires_on
         return expires_on is not None and expires_on < dt.datetime.now(dt.UTC).date()
 

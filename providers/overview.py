@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from operations.overview import Panel, overview_panel
@@ -29,26 +29,44 @@ class Trouble:
 @overview_panel(order=15)
 def connections(request: Request, workspace: Workspace) -> Panel | None:
     """Tenants that cannot be reached, or soon no more."""
-    troubles = [*_unreachable(workspace), *_unconnected(workspace)]
-    if not troubles:
+    unreachable, unconnected = _unreachable(workspace), _unconnected(workspace)
+    count = unreachable.count() + unconnected.count()
+    if not count:
         return None
+    troubles = [
+        *(_of_connection(connection) for connection in unreachable[:SHOWN]),
+        *(_of_tenant(tenant) for tenant in unconnected[:SHOWN]),
+    ]
     return "providers/_panel_trouble.html", {
         "troubles": troubles[:SHOWN],
-        "more": max(0, len(troubles) - SHOWN),
+        "more": max(0, count - SHOWN),
     }
 
 
-def _unreachable(workspace: Workspace) -> list[Trouble]:
+def _unreachable(workspace: Workspace) -> QuerySet[ProviderConnection]:
     """The connections in use that failed their check, or whose credential runs out."""
     soon: dt.date = timezone.now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
     wrong = Q(status__in=[ConnectionStatus.FAILING, ConnectionStatus.LIMITED])
     used = ProviderConnection.objects.defaults().filter(
         wrong | Q(credential_expires_on__lte=soon), workspace=workspace, tenant__status="active"
     )
-    rows = used.select_related("workspace", "tenant").order_by("credential_expires_on", "name")
-    return [
-        Trouble(one.tenant.name, one.get_absolute_url(), _said(one), _is_bad(one)) for one in rows
-    ]
+    return used.select_related("workspace", "tenant").order_by("credential_expires_on", "name")
+
+
+def _unconnected(workspace: Workspace) -> QuerySet[Tenant]:
+    """The active tenants that have no connection in use."""
+    used = ProviderConnection.objects.defaults().filter(tenant=OuterRef("pk"))
+    tenants = Tenant.objects.active().filter(~Exists(used), workspace=workspace)
+    return tenants.select_related("workspace").order_by("name", "pk")
+
+
+def _of_connection(connection: ProviderConnection) -> Trouble:
+    address = connection.get_absolute_url()
+    return Trouble(connection.tenant.name, address, _said(connection), _is_bad(connection))
+
+
+def _of_tenant(tenant: Tenant) -> Trouble:
+    return Trouble(tenant.name, tenant.get_absolute_url(), "No connection", is_bad=False)
 
 
 def _said(connection: ProviderConnection) -> str:
@@ -61,12 +79,3 @@ def _said(connection: ProviderConnection) -> str:
 
 def _is_bad(connection: ProviderConnection) -> bool:
     return connection.credential_has_expired or connection.status == ConnectionStatus.FAILING
-
-
-def _unconnected(workspace: Workspace) -> list[Trouble]:
-    used = ProviderConnection.objects.defaults().filter(tenant=OuterRef("pk"))
-    tenants = Tenant.objects.active().filter(~Exists(used), workspace=workspace)
-    return [
-        Trouble(tenant.name, tenant.get_absolute_url(), "No connection", is_bad=False)
-        for tenant in tenants.select_related("workspace")
-    ]

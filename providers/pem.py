@@ -1,6 +1,8 @@
-"""Is this PEM a private key and the certificate that belongs to it?"""
+"""Is this PEM a private key and the certificate that belongs to it, and until when?"""
 
 from __future__ import annotations
+
+import datetime as dt
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,15 +14,19 @@ class NotUsable(ValueError):
     """Why it is not; the text is fit for the form and holds nothing of the PEM."""
 
 
-def require_key_and_certificate(pem: str) -> None:
-    """Let a PEM pass that holds an RSA private key, not encrypted, and its certificate.
+def expiry_of(pem: str) -> dt.date:
+    """The last day (UTC) of the certificate in a PEM that holds it and its RSA private key.
 
     Raises:
-        NotUsable: it does not.
+        NotUsable: it does not hold both, the key is encrypted, or the certificate has expired.
     """
     key, certificate = _key(pem.encode()), _certificate(pem.encode())
     if certificate.public_key() != key.public_key():
         raise NotUsable("The certificate does not belong to the private key.")
+    expires_at = certificate.not_valid_after_utc
+    if expires_at < dt.datetime.now(dt.UTC):
+        raise NotUsable(f"The certificate expired on {expires_at:%Y-%m-%d}.")
+    return expires_at.date()
 
 
 def _key(pem: bytes) -> RSAPrivateKey:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,6 +17,8 @@ from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
 from providers.models import ConnectionStatus, CredentialKind, ProviderConnection
 from tenancy.models import Tenant, User
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -64,6 +68,22 @@ def make_default(connection: ProviderConnection) -> None:
     of_tenant = ProviderConnection.objects.filter(tenant=connection.tenant_id)
     of_tenant.filter(is_default=True).exclude(pk=connection.pk).update(is_default=False)
     of_tenant.filter(pk=connection.pk).update(is_default=True)
+
+
+@transaction.atomic
+def remove_connection(connection: ProviderConnection, *, by: User) -> None:
+    """Forget a connection and its credential. What it has read stays.
+
+    Raises:
+        ValidationError: its tenant uses it and has others, of which one is to be chosen first.
+    """
+    Tenant.objects.select_for_update().get(pk=connection.tenant_id)
+    of_tenant = ProviderConnection.objects.filter(tenant=connection.tenant_id)
+    others = of_tenant.exclude(pk=connection.pk)
+    if of_tenant.defaults().filter(pk=connection.pk).exists() and others.exists():
+        raise ValidationError("The tenant uses this connection. Choose another one for it first.")
+    of_tenant.filter(pk=connection.pk).delete()
+    log.info("connection %s of tenant %s removed by %s", connection, connection.tenant_id, by)
 
 
 def start_check(

@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{_ONE}/edit/", views.connection_edit, name="connection_edit"),
     path(f"{_ONE}/credential/", views.connection_credential, name="connection_credential"),
     path(f"{_ONE}/default/", views.connection_default, name="connection_default"),
+    path(f"{_ONE}/remove/", views.connection_remove, name="connection_remove"),
     path(f"{_ONE}/check/", views.connection_check, name="connection_check"),
     path(
         "w/<slug:slug>/tenants/<int:tenant_id>/check/",

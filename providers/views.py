@@ -24,11 +24,11 @@ from providers.graph.permissions import permission_for, read_permissions, restor
 from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.filtering import Asked
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.paging import numbered_page
 
-MAX_SEARCH = 100
 _WORDS = {
     "granted": ("Granted", "check", "succeeded"),
     "missing": ("Missing", "x", "failed"),
@@ -43,16 +43,21 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
     """The connections of a workspace, and what the last check of each found."""
     workspace = workspace_or_404(request, slug)
     visible = ProviderConnection.objects.visible_to(request.user).filter(workspace=workspace)
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+    asked = Asked(request.GET)
+    search = asked.text()
     found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
     ordered = found.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
+    rows = ordered.none() if asked.errors else ordered
     context = {
-        "page": numbered_page(ordered, request.GET.get("page")),
+        "page": numbered_page(rows, request.GET.get("page")),
+        "errors": asked.errors,
         "search": search,
         "is_known": visible.exists(),
         "has_tenants": Tenant.objects.filter(workspace=workspace).exists(),
     }
-    return render(request, "providers/connection_list.html", _framed(request, workspace, context))
+    framed = _framed(request, workspace, context)
+    status = 400 if asked.errors else 200
+    return render(request, "providers/connection_list.html", framed, status=status)
 
 
 @page
@@ -130,6 +135,19 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
     services.make_default(connection)
     messages.success(request, f"{connection.tenant.name} uses “{connection.name}” from now on.")
     return redirect(connection)
+
+
+@action
+def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
+    """Forget the connection and its credential."""
+    connection = _managed(request, slug, connection_id)
+    try:
+        services.remove_connection(connection, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(connection)
+    messages.success(request, f"“{connection.name}” of {connection.tenant.name} is removed.")
+    return redirect("connection_list", slug)
 
 
 @action

@@ -24,11 +24,11 @@ from restores.forms import OptionsForm
 from restores.models import Action, Choice, ItemState, RestoreItem, RestoreRun, RestoreStatus
 from restores.services import MAX_ITEMS, UNDONE
 from tenancy.capabilities import Capability, has_capability, require_capability
+from tenancy.filtering import Asked
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.paging import numbered_page
 
 POLL_SECONDS = 2
-MAX_SEARCH = 100
 #: So many differences are shown on the page of a restore; those of the other objects have their own.
 DIFFERENCES_ON_PAGE = 200
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -41,19 +41,22 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
     """The restores of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
     mine = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
-    status = request.GET.get("status", "")
-    status = status if status in RestoreStatus.values else ""
+    asked = Asked(request.GET)
+    status = asked.one_of("status", "Status", RestoreStatus.values)
     mine = mine.filter(status=status) if status else mine
+    mine = mine.none() if asked.errors else mine
     context = {
         "workspace": workspace,
         "section": "restores",
+        "errors": asked.errors,
         "page": numbered_page(
             mine.with_scope().with_unknown().newest_first(), request.GET.get("page")
         ),
         "statuses": RestoreStatus.choices,
         "status": status,
     }
-    return render(request, "restores/restore_list.html", context)
+    code = 400 if asked.errors else 200
+    return render(request, "restores/restore_list.html", context, status=code)
 
 
 @form_page
@@ -77,7 +80,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
             form.add_error(None, error)
         else:
             return redirect(restore)
-    context = {
+    context: dict[str, Any] = {
         "workspace": backup_set.workspace,
         "section": "restores",
         "backup_set": backup_set,
@@ -85,7 +88,8 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
         "most": MAX_ITEMS,
         **_choosable(request, backup_set),
     }
-    status = 400 if form.errors and not is_filter else 200
+    is_refused = context["errors"] or (form.errors and not is_filter)
+    status = 400 if is_refused else 200
     return render(request, "restores/restore_create.html", context, status=status)
 
 
@@ -210,12 +214,10 @@ def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
 def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     """The items of a set to choose from, searched and filtered; what was ticked stays ticked."""
     given = request.POST if request.method == "POST" else request.GET
-    shows_all = given.get("filter") == "all"
-    search = "" if shows_all else given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    kind = "" if shows_all else given.get("kind", "")
-    kind = kind if kind in backup_set.kinds else ""
+    asked = Asked({} if given.get("filter") == "all" else given)
+    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
     readable = backup_set.items.filter(version__isnull=False)
-    matching = readable
+    matching = readable.none() if asked.errors else readable
     if search:
         matching = matching.filter(Q(name__icontains=search) | Q(graph_id=search))
     matching = matching.filter(kind=kind) if kind else matching
@@ -223,6 +225,7 @@ def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     ticked = set(_ids(given.getlist("item")))
     counts = dict(readable.order_by().values_list("kind").annotate(Count("pk")))
     return {
+        "errors": asked.errors,
         "items": items,
         "found": matching.count(),
         "kinds": [

@@ -36,6 +36,7 @@ class Capability(StrEnum):
     CANCEL_OWN_RUN = "cancel_own_run"
     CANCEL_ANY_RUN = "cancel_any_run"
     MANAGE_SCHEDULES = "manage_schedules"
+    DELETE_BACKUP_SETS = "delete_backup_sets"
     MANAGE_CONNECTIONS = "manage_connections"
     RESTORE = "restore"
     PRUNE_RUNS = "prune_runs"
@@ -57,6 +58,7 @@ _OPERATOR = _READER | {
 _MANAGER = _OPERATOR | {
     Capability.CANCEL_ANY_RUN,
     Capability.MANAGE_SCHEDULES,
+    Capability.DELETE_BACKUP_SETS,
     Capability.MANAGE_CONNECTIONS,
     Capability.RESTORE,
     Capability.PRUNE_RUNS,

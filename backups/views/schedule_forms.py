@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from backups import services
@@ -28,14 +28,15 @@ def schedule_create(request: Request, slug: str) -> HttpResponse:
     """Add a schedule to one tenant or to several."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_SCHEDULES)
+    finding = "find_tenants" in request.POST
     form = NewScheduleForm(
-        request.POST or None,
+        None if finding else request.POST or None,
         workspace=workspace,
-        initial=_asked_for(request, workspace),
+        initial=_typed(request.POST) if finding else _asked_for(request, workspace),
         instance=BackupSchedule(workspace=workspace),
     )
-    if _is_to_be_saved(request, form) and (made := _create(form)):
-        many = f"{len(made)} schedules are" if len(made) > 1 else f"“{made[0].name}” is"
+    if not finding and _is_to_be_saved(request, form) and (made := _create(form)):
+        many = f"{len(made):,} schedules are" if len(made) > 1 else f"“{made[0].name}” is"
         messages.success(request, f"{many} added.")
         return redirect(made[0]) if len(made) == 1 else redirect("schedule_list", workspace.slug)
     return _answer(request, workspace, form)
@@ -68,6 +69,12 @@ def _asked_for(request: Request, workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def _typed(given: QueryDict) -> dict[str, Any]:
+    """What was typed so far, to be shown again without a word on what is wrong with it."""
+    several = {name: given.getlist(name) for name in ("tenants", "kinds")}
+    return {**given.dict(), **several, "every": "every" in given}
+
+
 def _is_to_be_saved(request: Request, form: ScheduleForm) -> bool:
     return request.method == "POST" and form.is_valid() and "preview" not in request.POST
 
@@ -82,8 +89,11 @@ def _save(form: ScheduleForm) -> bool:
 
 
 def _create(form: NewScheduleForm) -> list[BackupSchedule]:
+    if not (tenants := form.chosen):
+        form.tell({"every": ["Every active tenant has a schedule of this name already."]})
+        return []
     try:
-        return services.create_for(form.instance, form.cleaned_data["tenants"])
+        return services.create_for(form.instance, tenants)
     except ValidationError as error:
         form.tell(_by_field(error))
         return []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,26 +17,29 @@ from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.filtering import Asked
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Workspace
+from tenancy.paging import numbered_page
 
-PER_PAGE = 50
 STRIP = 14
-MAX_SEARCH = 100
 
 
 @page
 def schedule_list(request: Request, slug: str) -> HttpResponse:
     """Every schedule of a workspace: when it fires, and how its last slots went."""
     workspace = workspace_or_404(request, slug)
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    schedules = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
-    if search:
-        schedules = schedules.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
-    ordered = schedules.with_scope().order_by("tenant__name", "name", "id")
-    shown = Paginator(ordered, PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": shown, "rows": _rows(list(shown)), "search": search}
-    return render(request, "backups/schedule_list.html", _with_frame(request, workspace, context))
+    asked = Asked(request.GET)
+    search = asked.text()
+    visible = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
+    found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
+    ordered = found.with_scope().order_by("tenant__name", "name", "id")
+    rows = ordered.none() if asked.errors else ordered
+    shown = numbered_page(rows, request.GET.get("page"))
+    context = {"page": shown, "rows": _rows(list(shown)), "search": search, "errors": asked.errors}
+    framed = _with_frame(request, workspace, context)
+    status = 400 if asked.errors else 200
+    return render(request, "backups/schedule_list.html", framed, status=status)
 
 
 @page

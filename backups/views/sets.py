@@ -7,26 +7,34 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 
+from backups import services
 from backups.changes import changes_of
 from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
-from backups.models import BackupItem, BackupSet, SetStatus
+from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
 from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
-from tenancy.capabilities import Capability, has_capability
-from tenancy.http import Request, page, workspace_or_404
+from tenancy.capabilities import (
+    Capability,
+    capabilities_of,
+    has_capability,
+    require_capability,
+)
+from tenancy.filtering import Asked, tenant_menu
+from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.models import Tenant
+from tenancy.paging import numbered_page
 
-PER_PAGE = 50
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
 MAX_SHOWN = 1024 * 1024
-MAX_SEARCH = 100
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -34,45 +42,64 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 def backup_set_list(request: Request, slug: str) -> HttpResponse:
     """The backup sets of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
-    found = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
-    status = _known(request.GET.get("status"), SetStatus.values)
-    tenant = _known(request.GET.get("tenant"), [str(row.pk) for row in workspace.tenants.all()])
-    found = found.filter(status=status) if status else found
-    found = found.filter(tenant_id=int(tenant)) if tenant else found
-    shown = Paginator(found.with_scope().newest_first(), PER_PAGE)
+    asked = Asked(request.GET)
+    tenant = asked.tenant(workspace.tenants.all())
+    status = asked.one_of("status", "Status", SetStatus.values)
+    visible = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
+    found = visible.none() if asked.errors else _asked_for(visible, tenant, status)
     context = {
         "workspace": workspace,
         "section": "backup_sets",
-        "page": shown.get_page(request.GET.get("page")),
+        "page": numbered_page(found.with_scope().newest_first(), request.GET.get("page")),
+        "errors": asked.errors,
         "statuses": SetStatus.choices,
         "status": status,
-        "tenants": workspace.tenants.all(),
+        "tenants": tenant_menu(workspace.tenants.all(), tenant),
         "tenant": tenant,
     }
-    return render(request, "backups/backup_set_list.html", context)
+    return _answer(request, "backups/backup_set_list.html", context)
 
 
 @page
 def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
     """One set: whether anything is missing, and its items by kind, searched and filtered."""
     backup_set = _set_or_404(request, slug, set_id)
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    kind = _known(request.GET.get("kind"), backup_set.kinds)
-    only_missing = request.GET.get("missing") == "1"
+    allowed = capabilities_of(request.user, backup_set.workspace)
+    asked = Asked(request.GET)
+    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
+    only_missing = bool(asked.one_of("missing", "Only incomplete", ["1"]))
     items = _filtered(backup_set.items.all(), search, kind, only_missing=only_missing)
-    shown = Paginator(items.order_by("kind", "name", "id"), ITEMS_PER_PAGE)
+    found = items.none() if asked.errors else items.order_by("kind", "name", "id")
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
-        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
-        "page": shown.get_page(request.GET.get("page")),
+        "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
+        "may_restore": Capability.RESTORE in allowed,
+        "may_delete": Capability.DELETE_BACKUP_SETS in allowed and not backup_set.schedule_id,
+        "page": numbered_page(found, request.GET.get("page"), size=ITEMS_PER_PAGE),
+        "errors": asked.errors,
         "search": search,
         "kind": kind,
         "only_missing": only_missing,
     }
-    return render(request, "backups/backup_set_detail.html", context)
+    return _answer(request, "backups/backup_set_detail.html", context)
+
+
+@action
+def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
+    """Delete a set that no schedule looks after."""
+    backup_set = _set_or_404(request, slug, set_id)
+    require_capability(request.user, backup_set.workspace, Capability.DELETE_BACKUP_SETS)
+    name = str(backup_set)
+    try:
+        services.delete_set(backup_set, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(backup_set)
+    messages.success(request, f"{name} of {backup_set.tenant.name} is deleted.")
+    return redirect("backup_set_list", slug)
 
 
 @page
@@ -125,6 +152,16 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
     return render(request, "backups/backup_item_changes.html", context)
 
 
+def _answer(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The page of a list; 400 where its filter could not be used."""
+    return render(request, template, context, status=400 if context["errors"] else 200)
+
+
+def _asked_for(sets: BackupSetQuerySet, tenant: Tenant | None, status: str) -> BackupSetQuerySet:
+    sets = sets.filter(tenant=tenant) if tenant else sets
+    return sets.filter(status=status) if status else sets
+
+
 def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     """The item to compare with: of the same object, read completely, and visible."""
     same = BackupItem.objects.visible_to(request.user).filter(
@@ -132,8 +169,8 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     )
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     wanted = request.GET.get("with", "")
-    if _ID.fullmatch(wanted):
-        return same.filter(pk=int(wanted)).first()
+    if wanted:
+        return same.filter(pk=int(wanted)).first() if _ID.fullmatch(wanted) else None
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
@@ -200,8 +237,3 @@ def _changes(items: Iterable[BackupItem]) -> list[BackupItem]:
         else:
             changes.append(item)
     return changes[:VERSIONS]
-
-
-def _known(given: str | None, values: Iterable[str]) -> str:
-    """A filter's value if it is one of these, else none."""
-    return given if given is not None and given in values else ""

@@ -18,11 +18,10 @@ from inventory.panels import policy_panels_for
 from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.capabilities import Capability, capabilities_of
+from tenancy.filtering import tenant_menu
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.paging import numbered_page
-
-TENANTS_IN_MENU = 200
 
 
 @dataclass(frozen=True)
@@ -117,20 +116,20 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
     rows = visible.with_scope().order_by("name", "id")
     found = filters.apply(rows, listing.choices)
-    tenants = list(workspace.tenants.all()[: TENANTS_IN_MENU + 1])
+    tenants = tenant_menu(workspace.tenants.all(), filters.tenant)
     context = {
         "page": numbered_page(found, request.GET.get("page")),
         "filters": filters,
         "choices": [(choice, filters.chosen.get(choice.name, "")) for choice in listing.choices],
         "states": STATES,
-        "tenants": tenants[:TENANTS_IN_MENU],
+        "tenants": tenants,
         "has_tenants": bool(tenants),
         "sync": _last_sync(listing, filters.tenant),
         "is_known": visible.exists(),
     }
-    return render(
-        request, f"inventory/{listing.key}.html", _framed(request, workspace, listing, context)
-    )
+    framed = _framed(request, workspace, listing, context)
+    status = 400 if filters.errors else 200
+    return render(request, f"inventory/{listing.key}.html", framed, status=status)
 
 
 def _detail(

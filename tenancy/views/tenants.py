@@ -12,13 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
 from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.filtering import Asked
 from tenancy.forms import GUID, TenantForm
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.paging import numbered_page
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
-
-MAX_SEARCH = 100
 
 
 @page
@@ -26,21 +25,24 @@ def tenant_list(request: Request, slug: str) -> HttpResponse:
     """The tenants of a workspace, and what every app has to say of each."""
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
-    status = request.GET.get("status", "")
-    found = _found(visible, search, status).select_related("workspace").order_by("name", "pk")
-    shown = numbered_page(found, request.GET.get("page"))
-    columns = fact_columns()
+    asked = Asked(request.GET)
+    search, status = asked.text(), asked.one_of("status", "Status", TenantStatus.values)
+    found = visible.none() if asked.errors else _found(visible, search, status)
+    ordered = found.select_related("workspace").order_by("name", "pk")
+    shown = numbered_page(ordered, request.GET.get("page"))
     context = {
         "page": shown,
-        "columns": columns,
+        "columns": fact_columns(),
         "rows": _rows(list(shown)),
+        "errors": asked.errors,
         "search": search,
-        "status": status if status in TenantStatus.values else "",
+        "status": status,
         "statuses": TenantStatus.choices,
         "is_known": visible.exists(),
     }
-    return render(request, "tenancy/tenant_list.html", _framed(request, workspace, context))
+    framed = _framed(request, workspace, context)
+    code = 400 if asked.errors else 200
+    return render(request, "tenancy/tenant_list.html", framed, status=code)
 
 
 @page
@@ -123,7 +125,7 @@ def _found(tenants: Any, search: str, status: str) -> Any:
     if search:
         by_id = Q(external_id=search.lower()) if GUID.fullmatch(search.lower()) else Q()
         tenants = tenants.filter(Q(name__icontains=search) | by_id)
-    return tenants.filter(status=status) if status in TenantStatus.values else tenants
+    return tenants.filter(status=status) if status else tenants
 
 
 def _rows(tenants: list[Tenant]) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from operations.links import OperationRunLinks
-from operations.models import OperationRun
+from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
@@ -23,6 +25,10 @@ BackUp = Callable[[BackupSchedule], OperationRun]
 
 def the_set_of(run: OperationRun) -> BackupSet:
     return BackupSet.objects.get(operation_run=run)
+
+
+def shown(client: Client, backup_set: BackupSet) -> str:
+    return client.get(backup_set.get_absolute_url()).content.decode()
 
 
 def codes(run: OperationRun) -> list[str]:
@@ -140,6 +146,49 @@ def test_a_kind_that_is_forbidden_fails_alone_and_says_what_to_grant(
     assert run.items.get(key="kind:conditional_access").reason_code == "permission_missing"
     assert made.status == SetStatus.INCOMPLETE
     assert made.unlisted == {"conditional_access": "permission_missing"}
+
+
+def test_a_kind_without_a_licence_is_left_out_and_said_and_the_set_is_complete(
+    schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl, client: Client, reader: User
+) -> None:
+    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+
+    run = back_up(schedule)
+
+    made = the_set_of(run)
+    client.force_login(reader)
+    left = run.items.get(key="kind:conditional_access")
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "licence_missing")
+    assert (made.status, made.unlicensed_kinds) == (SetStatus.COMPLETE, ["conditional_access"])
+    assert "no licence for them: Conditional access policies." in shown(client, made)
+    assert not run.events.filter(level=EventLevel.WARNING).exists()
+
+
+def test_a_licence_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
+    schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
+) -> None:
+    back_up(schedule)
+    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+
+    run = back_up(schedule)
+
+    found = changes_of(the_set_of(run))
+    assert found
+    assert (found.gone, found.uncompared) == ([], ["conditional_access"])
+    assert "has no licence any more" in run.events.get(level=EventLevel.WARNING).message
+
+
+def test_a_tenant_with_a_licence_for_nothing_has_no_complete_backup(
+    schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
+) -> None:
+    for kind in schedule.kinds:
+        graph.fault(schedule.tenant.external_id, "licence", kind=kind)
+
+    run = back_up(schedule)
+
+    assert run.outcome == RunOutcome.FAILED
+    assert the_set_of(run).status == SetStatus.FAILED
 
 
 def test_a_list_that_breaks_off_keeps_what_was_read_and_is_incomplete(

@@ -130,6 +130,17 @@ def test_a_kind_that_the_earlier_set_did_not_read_has_nothing_new(
     assert (found.added, found.uncompared) == ([], ["conditional_access"])
 
 
+def test_a_kind_that_both_had_no_licence_for_is_no_difference(schedule: BackupSchedule) -> None:
+    for _ in range(2):
+        unlisted = {"conditional_access": "licence_missing"}
+        now = finish(BackupSetFactory(schedule=schedule, kinds=["compliance"], unlisted=unlisted))
+
+    found = changes_of(now)
+
+    assert found
+    assert found.is_whole
+
+
 def test_a_set_that_read_nothing_does_not_say_that_nothing_changed(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:

@@ -99,7 +99,7 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
         client.get("/w/contoso/schedules/")
 
 
-@pytest.mark.parametrize("query", ["?q=fabri", "?q=night", "?q=%00", "?page=zzz", "?page=9999"])
+@pytest.mark.parametrize("query", ["?q=fabri", "?q=night", "?q=", "?page=zzz", "?page=9999"])
 def test_the_list_is_searched_by_name_and_tenant(
     client: Client, reader: User, nightly: BackupSchedule, query: str
 ) -> None:
@@ -261,7 +261,7 @@ def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: Ba
         ("?missing=1", ["Half read"]),
         ("?kind=conditional_access", ["Block legacy", "Half read"]),
         ("?kind=settings_catalog", []),
-        ("?kind=' OR 1=1", ["Block legacy", "Half read"]),
+        ("?kind=' OR 1=1", []),
     ],
 )
 def test_the_items_of_a_set_are_searched_and_filtered(
@@ -310,7 +310,7 @@ def test_the_sets_are_filtered_by_tenant_and_status(
         )
     }
 
-    assert list(found.values()) == [True, False, True]
+    assert list(found.values()) == [True, False, False]
 
 
 def test_the_overview_tells_how_fresh_each_tenant_is(

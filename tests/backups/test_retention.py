@@ -11,6 +11,8 @@ from django.utils import timezone
 from backups import retention
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from operations.models import OperationRun
+from operations.states import RunOutcome
+from providers.sandbox.control import SandboxControl
 from tests.backups.factories import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -110,16 +112,28 @@ def test_a_backup_lets_go_and_notes_it_on_its_timeline(
     assert any(text.startswith(f"Deleted backup set {old_id} of") for text in notes)
 
 
-def test_an_incomplete_backup_lets_nothing_go(
+def test_a_schedule_that_is_never_complete_lets_go_too(
     schedule: BackupSchedule,
     back_up: Callable[[BackupSchedule], OperationRun],
-    graph: object,
+    graph: SandboxControl,
 ) -> None:
     schedule.retention_keep_sets, schedule.retention_keep_days = 1, 30
     schedule.save()
-    old = [a_set(schedule, days) for days in (100, 50)]
-    graph.fault(schedule.tenant.external_id, "forbid", kind="compliance")  # type: ignore[attr-defined]
+    old, complete = a_set(schedule, 100), a_set(schedule, 50)
+    incomplete = a_set(schedule, 40, SetStatus.INCOMPLETE)
+    graph.fault(schedule.tenant.external_id, "forbid", kind="compliance")
 
-    back_up(schedule)
+    run = back_up(schedule)
 
-    assert BackupSet.objects.filter(pk__in=[row.pk for row in old]).count() == 2
+    left = BackupSet.objects.filter(pk__in=[old.pk, complete.pk, incomplete.pk])
+    assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+    assert list(left) == [complete]
+
+
+def test_the_last_set_that_holds_anything_outlives_a_backup_of_nothing() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
+    older = a_set(schedule, 70, SetStatus.INCOMPLETE)
+    a_set(schedule, 60, SetStatus.INCOMPLETE)
+    a_set(schedule, 0, SetStatus.FAILED)
+
+    assert expired(schedule) == [older]

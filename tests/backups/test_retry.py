@@ -49,6 +49,23 @@ def test_a_kind_that_was_forbidden_is_read_and_the_new_set_is_complete(
     }
 
 
+def test_a_kind_that_had_no_licence_is_tried_again(
+    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+) -> None:
+    tenant = schedule.tenant.external_id
+    graph.fault(tenant, "licence", kind="conditional_access")
+    graph.fault(tenant, "forbid", kind="compliance")
+    earlier = back_up(schedule)
+    graph.clear()
+
+    run = retry(earlier)
+
+    assert earlier.backup_set.unlicensed_kinds == ["conditional_access"]
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert sorted(run.backup_set.listed_kinds) == sorted(schedule.kinds)
+    assert run.backup_set.unlicensed_kinds == []
+
+
 def test_only_the_objects_that_were_incomplete_are_read_again(
     schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -74,6 +75,68 @@ def test_for_several_tenants_it_is_all_or_none(page: Client, workspace: Workspac
     assert answer.status_code == 400
     assert "Has one: This tenant has a schedule of that name already." in answer.content.decode()
     assert BackupSchedule.objects.count() == 1
+
+
+@pytest.fixture
+def many(workspace: Workspace) -> list[Tenant]:
+    """More tenants than a form may have fields."""
+    return Tenant.objects.bulk_create(
+        TenantFactory.build(workspace=workspace, name=f"Tenant {number:04}")
+        for number in range(1200)
+    )
+
+
+def test_every_active_tenant_that_lacks_it_gets_the_schedule(
+    page: Client, many: list[Tenant], django_assert_max_num_queries: Any
+) -> None:
+    BackupScheduleFactory(tenant=many[0], name="Nightly")
+    Tenant.objects.filter(pk=many[1].pk).update(status="suspended")
+
+    with django_assert_max_num_queries(40):
+        answer = page.post(NEW, form(every="on"))
+
+    assert answer.status_code == 302
+    assert BackupSchedule.objects.count() == 1199
+    assert not BackupSchedule.objects.filter(tenant=many[1]).exists()
+    assert BackupSchedule.objects.filter(spread_seconds__gt=0, next_run_at=None).count() == 0
+    assert BackupSchedule.objects.values("spread_seconds").distinct().count() > 1
+
+
+def test_where_every_tenant_has_it_that_is_said(page: Client, tenant: Tenant) -> None:
+    BackupScheduleFactory(tenant=tenant, name="Nightly")
+
+    answer = page.post(NEW, form(every="on"))
+
+    assert answer.status_code == 400
+    assert "Every active tenant has a schedule of this name already" in answer.content.decode()
+
+
+def test_of_many_tenants_the_first_are_shown_and_the_others_are_found(
+    page: Client, many: list[Tenant]
+) -> None:
+    typed = form(name="Of my own", tenants=[many[7].pk], find="Tenant 11", find_tenants="1")
+
+    first = page.get(NEW).content.decode()
+    answer = page.post(NEW, typed)
+
+    found = answer.content.decode()
+    assert first.count('name="tenants"') == 50
+    assert answer.status_code == 200
+    assert "Tenant 1150" not in first
+    assert "Tenant 1149" in found
+    assert f'name="tenants" value="{many[7].pk}"' in found
+    assert re.search(rf'value="{many[7].pk}"[^>]* checked', found)
+    assert 'value="Of my own"' in found
+    assert "field-error" not in found
+    assert not BackupSchedule.objects.exists()
+
+
+def test_the_tenant_of_a_link_is_ticked_wherever_it_stands(
+    page: Client, many: list[Tenant]
+) -> None:
+    text = page.get(f"{NEW}?tenant={many[-1].pk}").content.decode()
+
+    assert re.search(rf'value="{many[-1].pk}"[^>]* checked', text)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from tests.operations.concurrency import crew
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
-    tenants = [TenantFactory()]
-    tenants.append(TenantFactory(workspace=tenants[0].workspace))
+    tenants = [TenantFactory(name="Adatum")]
+    tenants.append(TenantFactory(name="Fabrikam", workspace=tenants[0].workspace))
 
     def create() -> list[str]:
         wish = BackupSchedule(
@@ -30,6 +30,8 @@ def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
     with crew(6) as threads:
         told = threads.race([create] * 6)
 
-    refused = [f"{tenants[0].name}: This tenant has a schedule of that name already."]
+    refused = [
+        f"{tenant.name}: This tenant has a schedule of that name already." for tenant in tenants
+    ]
     assert sorted(told) == [[], *[refused] * 5]
     assert BackupSchedule.objects.count() == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -352,6 +353,61 @@ def test_an_expired_export_is_not_given_out_and_its_bytes_are_removed(
     assert answer.status_code == 410
     assert removed == 1
     assert list(left) == [kept]
+
+
+# --- many at once ---------------------------------------------------------------------------------
+
+
+def fields_of(html: str) -> list[tuple[str, str]]:
+    """What a page's form would send without anybody touching it."""
+    return re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', html)
+
+
+@pytest.fixture
+def many(tenant: Tenant) -> int:
+    """More policies than a form may have fields."""
+    made = Policy.objects.bulk_create(
+        PolicyFactory.build(tenant=tenant, workspace=tenant.workspace) for _ in range(1200)
+    )
+    return len(made)
+
+
+def test_a_name_is_asked_for_and_taken_for_more_policies_than_a_form_has_fields(
+    page: Client, tenant: Tenant, many: int
+) -> None:
+    asked = page.post(f"{POLICIES}back-up/", {"all": "1"}).content.decode()
+    form: dict[str, list[str]] = {"set_name": [NAME]}
+    for name, value in fields_of(asked):
+        form.setdefault(name, []).append(value)
+
+    answer = page.post(f"{POLICIES}back-up/", form)
+
+    run = OperationRun.objects.get()
+    assert answer["Location"] == run.get_absolute_url()
+    assert len(run.context["selection"]["ids"]) == many
+
+
+def test_a_bulk_action_is_never_wider_than_its_filter(page: Client, tenant: Tenant) -> None:
+    policy = PolicyFactory(tenant=tenant)
+    foreign = TenantFactory()
+    for name, value in (
+        ("tenant", foreign.pk),
+        ("tenant", "nonsense"),
+        ("kind", "nonsense"),
+        ("assigned", "perhaps"),
+        ("state", "lost"),
+        ("q", policy.name + "\x00"),
+        ("q", policy.name + "x" * 100),
+    ):
+        for action in ("export", "back-up"):
+            form = {"all": "1", name: str(value), "set_name": NAME}
+            answer = page.post(f"{POLICIES}{action}/", form, follow=True)
+
+            assert "The filter could not be used, so nothing was done" in answer.content.decode()
+    assert not OperationRun.objects.exists()
+
+
+# --- the archives ---------------------------------------------------------------------------------
 
 
 def test_the_exports_are_listed(page: Client, tenant: Tenant) -> None:

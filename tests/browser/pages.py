@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.test import override_settings
 from django.utils import timezone
 
 from backups.models import BackupItem, BackupSet, SetStatus
+from operations.integrity import check_ledger
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
@@ -27,6 +30,7 @@ from tests.factories import (
     OperationRunFactory,
     OperationRunItemFactory,
     TenantFactory,
+    UserFactory,
     WorkspaceFactory,
     failure,
     member,
@@ -170,6 +174,7 @@ def furnish_retention() -> dict[str, str]:
         "retention": "/w/contoso/retention/",
         "run-removed": old.get_absolute_url(),
         "run-without-details": bare.get_absolute_url(),
+        "retention-empty": "/w/northwind/retention/",
     }
 
 
@@ -219,6 +224,7 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "connections": "/w/contoso/connections/",
         "connection": url,
         "connection-new": "/w/contoso/connections/new/",
+        "connection-edit": f"{url}edit/",
         "connection-credential": f"{url}credential/",
     }
 
@@ -237,6 +243,7 @@ def furnish_restores() -> dict[str, str]:
         {"action": "blocked", "reason_code": "restore_encrypted", "message": blocked},
     )
     assert previewed.backup_set
+    changed = previewed.items.order_by("pk")[0]
     executing = a_restore(fabrikam, executing=True)
     ended = a_restore(TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True)
     one = ended.items.get()
@@ -248,8 +255,10 @@ def furnish_restores() -> dict[str, str]:
     ended.save()
     return {
         "restores": "/w/contoso/restores/",
+        "restores-empty": "/w/northwind/restores/",
         "restore-choose": f"/w/contoso/backup-sets/{previewed.backup_set.pk}/restore/",
         "restore-previewed": previewed.get_absolute_url(),
+        "restore-item": f"{previewed.get_absolute_url()}items/{changed.pk}/",
         "restore-executing": executing.get_absolute_url(),
         "restore-ended": ended.get_absolute_url(),
     }
@@ -271,6 +280,7 @@ def furnish_history() -> dict[str, str]:
         "history": "/w/contoso/history/",
         "history-filtered": "/w/contoso/history/?view=problems&q=fabrikam",
         "history-nothing-matches": "/w/contoso/history/?outcome=skipped",
+        "history-empty": "/w/northwind/history/",
         "history-bad-date": "/w/contoso/history/?since=2026-02-30",
         "history-sync": sync.get_absolute_url(),
         "history-schedule-run": failed.get_absolute_url(),
@@ -305,17 +315,20 @@ def furnish_inventory() -> dict[str, str]:
     role = RoleDefinitionFactory(tenant=fabrikam, name="Helpdesk", is_built_in=True)
     OperationRunFactory(tenant=fabrikam, type="inventory.sync", partial=True)
     PolicyExportFactory(tenant=fabrikam)
-    PolicyExportFactory(tenant=fabrikam, expired=True)
+    expired = PolicyExportFactory(tenant=fabrikam, expired=True)
     changed, item = _two_sets(fabrikam)
     assert changed.schedule
     return {
         "members": "/w/contoso/members/",
+        "member-new": "/w/contoso/members/new/",
         "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",
         "tenants-empty": "/w/contoso/tenants/?q=nobody",
         "tenant": fabrikam.get_absolute_url(),
         "tenant-new": "/w/contoso/tenants/new/",
+        "tenant-edit": f"{fabrikam.get_absolute_url()}edit/",
         "policies": "/w/contoso/inventory/policies/?state=all",
+        "policies-bad-filter": "/w/contoso/inventory/policies/?kind=nonsense",
         "policies-of-tenant": f"/w/contoso/inventory/policies/?tenant={fabrikam.pk}",
         "policy": policies[0].get_absolute_url(),
         "policy-hostile": policies[2].get_absolute_url(),
@@ -324,6 +337,7 @@ def furnish_inventory() -> dict[str, str]:
         "roles": "/w/contoso/inventory/roles/",
         "role": role.get_absolute_url(),
         "exports": "/w/contoso/exports/",
+        "export-expired": expired.get_absolute_url(),
         "schedule-new": "/w/contoso/schedules/new/",
         "schedule-edit": f"{changed.schedule.get_absolute_url()}edit/",
         "set-changes": f"{changed.get_absolute_url()}changes/",
@@ -351,3 +365,60 @@ def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
             BackupItemFactory(backup_set=made, name="Legacy VPN", missed=True)
         finish(made, SetStatus.INCOMPLETE if number else SetStatus.COMPLETE, item_count=1 + number)
     return made, item
+
+
+def furnish_integrity() -> dict[str, str]:
+    """A ledger that was never checked; sara is of the staff."""
+    UserFactory(username="sara", is_staff=True)
+    return {"integrity-unchecked": "/integrity/"}
+
+
+def furnish_checked() -> dict[str, str]:
+    """The same, checked."""
+    furnish_integrity()
+    check_ledger()
+    return {"integrity": "/integrity/"}
+
+
+def runs() -> dict[str, str]:
+    """The addresses of the pages of runs; those of northwind have nothing to show."""
+    found = OperationRun.objects.filter(workspace__slug="contoso", context=CONTEXT)
+    return {
+        "overview": "/w/contoso/",
+        "overview-empty": "/w/northwind/",
+        "runs": "/w/contoso/runs/",
+        "runs-all": "/runs/?view=attention",
+        "runs-empty": "/w/northwind/runs/",
+        **{f"run-{run.pk}": run.get_absolute_url() for run in found},
+    }
+
+
+def what_goes_wrong() -> dict[str, str]:
+    """Addresses of pages that say what went wrong."""
+    return {
+        "not-found": "/w/nowhere/",
+        "bad-filter": "/runs/?type=nonsense",
+        "not-allowed": "/theme/",
+    }
+
+
+@dataclass(frozen=True)
+class Tour:
+    """Pages that somebody looks at one after the other; `furnish` has something to show on them."""
+
+    person: str
+    furnish: Callable[[], dict[str, str]]
+
+
+TOURS = {
+    "signing in": Tour("", lambda: {"login": "/sign-in/"}),
+    "runs": Tour("olga", runs),
+    "backups": Tour("olga", furnish_backups),
+    "tenants and their inventory": Tour("owen", furnish_inventory),
+    "retention": Tour("olga", furnish_retention),
+    "history": Tour("olga", furnish_history),
+    "restores": Tour("olga", furnish_restores),
+    "integrity before a check": Tour("sara", furnish_integrity),
+    "integrity": Tour("sara", furnish_checked),
+    "what goes wrong": Tour("olga", what_goes_wrong),
+}

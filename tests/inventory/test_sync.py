@@ -139,7 +139,6 @@ def test_what_was_gone_is_there_again_when_it_is_seen_again(
         ("truncated_page", {}),
         ("foreign_next_link", {}),
         ("loop_next_link", {}),
-        ("licence", {}),
     ],
     ids=lambda fault: fault[0],
 )
@@ -160,6 +159,21 @@ def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
     assert Policy.objects.get(graph_id=other["id"]).is_gone
     assert run.items.get(outcome="failed").key == "kind:conditional_access"
     assert run.failures[0]["next_step"]
+
+
+def test_a_kind_without_a_licence_is_skipped_and_nothing_of_it_is_gone(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
+    sync(connected)
+    graph.fault(connected.external_id, "licence", kind="conditional_access")
+
+    run = sync(connected)
+
+    left = run.items.get(key="kind:conditional_access")
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert (left.outcome, left.reason_code) == ("skipped", "licence_missing")
+    assert not run.needs_attention
+    assert not Policy.objects.gone().exists()
 
 
 def test_a_list_that_comes_back_empty_is_believed_and_told(

@@ -95,6 +95,9 @@ ROUTES = [
     of_workspace(
         "connection_default", "connection_id", needs=Capability.MANAGE_CONNECTIONS, post=True
     ),
+    of_workspace(
+        "connection_remove", "connection_id", needs=Capability.MANAGE_CONNECTIONS, post=True
+    ),
     of_workspace("connection_check", "connection_id", needs=Capability.CHECK_CONNECTION, post=True),
     of_workspace(
         "connection_check_tenant", "tenant_id", needs=Capability.CHECK_CONNECTION, post=True
@@ -122,6 +125,7 @@ ROUTES = [
     of_workspace("policies_export", needs=Capability.EXPORT_POLICIES, post=True),
     of_workspace("backup_set_list"),
     of_workspace("backup_set_detail", "set_id"),
+    of_workspace("backup_set_delete", "set_id", needs=Capability.DELETE_BACKUP_SETS, post=True),
     of_workspace("backup_item_detail", "set_id", "item_id"),
     of_workspace("backup_set_changes", "set_id"),
     of_workspace("backup_item_changes", "set_id", "item_id"),

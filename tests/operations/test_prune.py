@@ -217,6 +217,45 @@ def test_what_an_active_retry_descends_from_stays(tenant, keep_none):
     assert (lines(first), lines(second)) == (3, 3)
 
 
+def may_go(workspace: Any) -> tuple[Step, list[Candidate]]:
+    """The first batch that retention finds."""
+    found = retention.walk(workspace.pk, RetentionPolicy.configured(), timezone.now())
+    return next((step, runs) for step, runs in found if runs)
+
+
+@pytest.mark.parametrize("days", [900, 40])
+def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant, keep_none, days):
+    old, _ = a_run(tenant, days), a_run(tenant, 1)
+    step, runs = may_go(tenant.workspace)
+    OperationRunFactory(tenant=tenant, running=True, retry_of=old)
+
+    removed = retention.remove(tenant.workspace_id, step, runs)
+
+    old.refresh_from_db()
+    assert removed == 0
+    assert lines(old) == 3
+    assert old.details_removed_at is None
+
+
+def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
+    tenant, keep_none, monkeypatch
+):
+    old, _ = a_run(tenant, 900), a_run(tenant, 1)
+    step, runs = may_go(tenant.workspace)
+    delete_lines = retention._delete_lines
+
+    def delete_lines_and_retry(table: str, run_ids: list[int]) -> None:
+        delete_lines(table, run_ids)
+        OperationRunFactory(tenant=tenant, running=True, retry_of=old)
+
+    monkeypatch.setattr(retention, "_delete_lines", delete_lines_and_retry)
+
+    assert retention.remove(tenant.workspace_id, step, runs) == 0
+
+    old.refresh_from_db()
+    assert old.details_removed_at
+
+
 def test_what_referred_to_a_removed_run_stays_and_refers_to_nothing(tenant, keep_none):
     gone = a_run(tenant, 900)
     retry = a_run(tenant, 1, retry_of=gone)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.test import Client
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tenancy.models import TenantStatus, User, Workspace
+from providers.overview import connections
+from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.factories import TenantFactory
 from tests.providers.factories import ProviderConnectionFactory
 
@@ -64,3 +67,18 @@ def test_each_trouble_is_named(ill: None, request: pytest.FixtureRequest) -> Non
         assert said in panel
     assert "Fine" not in panel
     assert "Resting" not in panel
+
+
+def test_of_thousands_without_a_connection_only_those_that_are_shown_are_loaded(
+    workspace: Workspace, reader: User
+) -> None:
+    Tenant.objects.bulk_create(TenantFactory.build(workspace=workspace) for _ in range(1500))
+    request = RequestFactory().get("/")
+
+    with CaptureQueriesContext(connection) as captured:
+        panel = connections(request, workspace)  # type: ignore[arg-type]
+
+    assert panel
+    assert (len(panel[1]["troubles"]), panel[1]["more"]) == (8, 1492)
+    rows = [query["sql"] for query in captured if "COUNT" not in query["sql"]]
+    assert all("LIMIT 8" in sql for sql in rows)

@@ -68,13 +68,13 @@ def pem_of(key: rsa.RSAPrivateKey, password: bytes = b"") -> str:
     return key.private_bytes(serialization.Encoding.PEM, pkcs8, encryption).decode()
 
 
-def certificate_of(key: rsa.RSAPrivateKey) -> str:
+def certificate_of(key: rsa.RSAPrivateKey, days: int = 1) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
     now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=30))
+        .not_valid_after(now + dt.timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
@@ -212,6 +212,30 @@ def test_a_key_with_its_certificate_is_taken(page: Client, own: ProviderConnecti
     assert own.has_credential
 
 
+def test_the_date_of_a_certificate_is_read_from_it(page: Client, own: ProviderConnection) -> None:
+    key = new_key()
+    entered = {"expires_on": "2199-01-31"}
+    body = {"kind": "certificate", "pem": pem_of(key) + certificate_of(key, days=400)}
+
+    page.post(url("connection_credential", own), body | entered)
+
+    own.refresh_from_db()
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=400)
+    assert own.credential_expires_on == day
+
+
+def test_a_certificate_that_has_expired_is_refused(page: Client, own: ProviderConnection) -> None:
+    key = new_key()
+    body = {"kind": "certificate", "pem": pem_of(key) + certificate_of(key, days=-1)}
+
+    answer = page.post(url("connection_credential", own), body)
+
+    assert answer.status_code == 400
+    assert "The certificate expired on" in answer.content.decode()
+    own.refresh_from_db()
+    assert not own.has_credential
+
+
 def test_each_fault_of_a_pem_is_named(page: Client, own: ProviderConnection) -> None:
     key, other = new_key(), new_key()
     faulty = {
@@ -244,6 +268,38 @@ def test_making_one_the_default_takes_it_from_the_other(
     page.post(url("connection_default", other))
 
     assert ProviderConnection.objects.defaults().get() == other
+
+
+def test_a_connection_is_removed_with_its_credential(page: Client, own: ProviderConnection) -> None:
+    own.set_credential(CANARY)
+
+    answer = page.post(url("connection_remove", own), follow=True)
+
+    assert f"“{own.name}” of {own.tenant.name} is removed." in answer.content.decode()
+    assert not ProviderConnection.objects.exists()
+
+
+def test_the_connection_in_use_is_removed_only_as_the_last_one(
+    page: Client, own: ProviderConnection
+) -> None:
+    other = ProviderConnectionFactory(tenant=own.tenant, is_default=False)
+
+    refused = page.post(url("connection_remove", own), follow=True)
+    page.post(url("connection_remove", other))
+    page.post(url("connection_remove", own))
+
+    assert "Choose another one for it first" in refused.content.decode()
+    assert not ProviderConnection.objects.exists()
+
+
+def test_removing_is_offered_to_those_who_may(
+    page: Client, operator: User, own: ProviderConnection
+) -> None:
+    offered = text_of(page, own.get_absolute_url())
+    page.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+
+    assert "Remove the connection" in offered
+    assert "Remove the connection" not in text_of(page, own.get_absolute_url())
 
 
 def test_a_tenants_page_and_the_list_of_tenants_tell_of_the_connection(

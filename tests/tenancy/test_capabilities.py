@@ -31,6 +31,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.CANCEL_OWN_RUN: {O, M, W},
     Capability.CANCEL_ANY_RUN: {M, W},
     Capability.MANAGE_SCHEDULES: {M, W},
+    Capability.DELETE_BACKUP_SETS: {M, W},
     Capability.MANAGE_CONNECTIONS: {M, W},
     Capability.RESTORE: {M, W},
     Capability.PRUNE_RUNS: {M, W},

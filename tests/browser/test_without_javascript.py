@@ -1,0 +1,177 @@
+"""The work of a day in a browser without JavaScript: forms, schedules, the inventory, connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backups.models import BackupSchedule, BackupSet, SetPurpose
+from operations.models import OperationRun
+from providers.models import ProviderConnection
+from tenancy.capabilities import Role
+from tenancy.models import Tenant, Workspace
+from tests.backups.factories import BackupItemFactory, BackupSetFactory, finish
+from tests.browser.conftest import PHONE, keep_picture, sign_in
+from tests.factories import TenantFactory, WorkspaceFactory, member
+from tests.inventory.factories import PolicyFactory
+from tests.providers.factories import ProviderConnectionFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
+
+
+@pytest.fixture
+def contoso() -> Workspace:
+    """A workspace that owen owns."""
+    made: Workspace = WorkspaceFactory(name="Contoso Services", slug="contoso")
+    member(made, Role.OWNER, username="owen")
+    return made
+
+
+@pytest.fixture
+def fabrikam(contoso: Workspace) -> Tenant:
+    made: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
+    return made
+
+
+@pytest.fixture
+def page(open_context: Any, contoso: Workspace) -> Page:
+    """A phone without JavaScript, in the hands of owen."""
+    opened: Page = open_context(java_script_enabled=False, viewport=PHONE).new_page()
+    sign_in(opened, "owen")
+    return opened
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
+    page.goto("/w/contoso/tenants/")
+    page.get_by_role("link", name="Add a tenant").first.click()
+    page.get_by_label("Name").fill("Fabrikam")
+    page.get_by_label("Entra tenant id").fill("nonsense")
+    press(page, "Add")
+    expect(page.get_by_text("Nothing was saved.")).to_be_visible()
+    page.get_by_label("Entra tenant id").fill(GUID)
+    press(page, "Add")
+    expect(page.get_by_text("“Fabrikam” is added.")).to_be_visible()
+
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Name").fill("Fabrikam Ltd")
+    press(page, "Save")
+    expect(page.get_by_text("“Fabrikam Ltd” is changed.")).to_be_visible()
+    press(page, "Suspend")
+
+    expect(page.get_by_text("is suspended: nothing new runs on it")).to_be_visible()
+
+
+def test_a_connection_is_added_given_its_secret_checked_and_removed(
+    page: Page, fabrikam: Tenant
+) -> None:
+    page.goto("/w/contoso/connections/new/")
+    page.get_by_label("Tenant").select_option("Fabrikam")
+    page.get_by_label("Application (client) id").fill(GUID)
+    press(page, "Save")
+    page.get_by_label("Client secret", exact=False).last.fill("a-secret-of-the-app")
+    press(page, "Save")
+    expect(page.get_by_text("The new credential is stored.")).to_be_visible()
+    press(page, "Check connection")
+    expect(page.get_by_role("heading", name="is waiting for a worker")).to_be_visible()
+
+    page.goto(ProviderConnection.objects.get().get_absolute_url())
+    page.get_by_text("Remove the connection").click()
+    keep_picture(page, "connection-remove-phone")
+    press(page, "Remove")
+
+    expect(page.get_by_text("of Fabrikam is removed.")).to_be_visible()
+    assert not ProviderConnection.objects.exists()
+
+
+def test_a_schedule_is_previewed_added_paused_resumed_and_run(page: Page, fabrikam: Tenant) -> None:
+    Tenant.objects.bulk_create(
+        TenantFactory.build(workspace=fabrikam.workspace, name=f"Adatum {number:02}")
+        for number in range(60)
+    )
+    ProviderConnectionFactory(tenant=fabrikam)
+    page.goto("/w/contoso/schedules/new/")
+    page.get_by_label("Find tenants").fill("fabri")
+    press(page, "Find")
+    page.get_by_label("Fabrikam").check()
+    press(page, "Preview")
+    expect(page.get_by_text("Nothing is saved yet")).to_be_visible()
+    keep_picture(page, "schedule-preview-phone")
+    press(page, "Add")
+    schedule = BackupSchedule.objects.get()
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Keep days").fill("30")
+    press(page, "Save")
+
+    page.get_by_label("Reason").fill("Migration")
+    press(page, "Pause")
+    expect(page.get_by_text("is paused. No slot fires")).to_be_visible()
+    press(page, "Resume")
+    expect(page.get_by_text("fires again from its next slot on")).to_be_visible()
+    press(page, "Back up now")
+
+    schedule.refresh_from_db()
+    assert (schedule.tenant, schedule.retention_keep_days) == (fabrikam, 30)
+    assert page.url.endswith(OperationRun.objects.get().get_absolute_url())
+
+
+def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: Tenant) -> None:
+    baseline = PolicyFactory(tenant=fabrikam, name="Windows baseline", kind="settings_catalog")
+    PolicyFactory(tenant=fabrikam, name="Require MFA")
+    page.goto("/w/contoso/inventory/policies/")
+    page.get_by_label("Name or Graph id").fill("windows")
+    press(page, "Filter")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.get_by_label("Select Windows baseline").check()
+
+    press(page, "Add to a backup set")
+    keep_picture(page, "policies-back-up-phone")
+    page.get_by_label("Name of the set").fill("")
+    press(page, "Add")
+    expect(page.get_by_text("Give the set a name")).to_be_visible()
+    page.get_by_label("Name of the set").fill("Before the migration")
+    press(page, "Add")
+
+    run = OperationRun.objects.get()
+    assert page.url.endswith(run.get_absolute_url())
+    assert run.context["selection"]["ids"] == [baseline.pk]
+
+
+def test_all_that_a_filter_finds_is_exported(page: Page, fabrikam: Tenant) -> None:
+    for number in range(60):
+        PolicyFactory(tenant=fabrikam, name=f"Policy {number}")
+    PolicyFactory(tenant=fabrikam, name="Baseline", kind="compliance")
+    page.goto("/w/contoso/inventory/policies/?kind=conditional_access")
+
+    page.get_by_label("that are found").check()
+    press(page, "Export")
+
+    assert OperationRun.objects.get().context["selection"]["count"] == 60
+
+
+def test_a_selection_is_deleted(page: Page, fabrikam: Tenant) -> None:
+    made = BackupSetFactory(
+        schedule=None,
+        tenant=fabrikam,
+        workspace=fabrikam.workspace,
+        purpose=SetPurpose.SELECTION,
+        name="Before restore 7",
+        kinds=["conditional_access"],
+    )
+    BackupItemFactory(backup_set=made)
+    finish(made, item_count=1)
+    page.goto(made.get_absolute_url())
+
+    page.get_by_text("Delete this set").click()
+    keep_picture(page, "set-delete-phone")
+    press(page, "Delete")
+
+    expect(page.get_by_text("is deleted.")).to_be_visible()
+    assert not BackupSet.objects.exists()

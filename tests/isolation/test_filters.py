@@ -1,0 +1,95 @@
+"""Every list with a filter: what cannot be used is refused, and never answered with everything."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from tenancy.capabilities import Role
+from tests.isolation.conftest import SignIn, World
+from tests.isolation.routes import ROUTES, Route
+
+LISTS = pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if not route.post],
+    ids=lambda route: route.name,
+)
+
+
+class Filter(HTMLParser):
+    """The names that the filter of a page has fields for."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self._inside = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("form", "fieldset"):
+            self._inside = given.get("role") == "search"
+        elif self._inside and tag in ("input", "select") and (name := given.get("name")):
+            self.names.append(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("form", "fieldset")
+
+
+def rows_of(html: str) -> int:
+    return len(re.findall(r"<tr data-row|<tbody>\s*<tr>", html))
+
+
+def filters_of(client: Client, address: str) -> list[str]:
+    answer = client.get(address)
+    html = "" if answer.streaming else answer.content.decode(errors="replace")
+    return Filter(html).names
+
+
+@LISTS
+def test_a_filter_that_cannot_be_used_is_refused(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    client = sign_in(world.people["staff" if route.staff else Role.OWNER])
+    address = world.url(route, world.own)
+
+    for name in filters_of(client, address):
+        for value in ("no-such\x00choice", "9" * 200):
+            answer = client.get(address, {name: value})
+            html = answer.content.decode()
+
+            assert answer.status_code == 400, (name, value)
+            assert rows_of(html) == 0, (name, value)
+
+
+def test_every_list_with_rows_of_its_own_has_a_filter(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.people[Role.OWNER])
+
+    filtered = {
+        route.name
+        for route in ROUTES
+        if not route.post and filters_of(client, world.url(route, world.own))
+    }
+
+    assert filtered >= {
+        *("run_list", "run_list_all", "tenant_list", "connection_list", "schedule_list"),
+        *("policy_list", "group_list", "role_definition_list"),
+        *("backup_set_list", "backup_set_detail", "restore_create"),
+    }
+
+
+@pytest.mark.parametrize("status", ["nonsense", "9" * 200, "\x00"])
+def test_a_link_that_filters_is_refused_like_a_form(
+    world: World, sign_in: SignIn, status: str
+) -> None:
+    client = sign_in(world.people[Role.OWNER])
+
+    for address in (
+        "/w/ours/restores/?status=",
+        f"/w/ours/backup-sets/{world.own['set_id']}/?kind=",
+    ):
+        assert client.get(address + quote(status)).status_code == 400
