@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin
 
 from legacy_runs.models import BackupScheduleRun, EntraGroupSyncRun, InventorySyncRun
-from operations.admin import ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 @admin.register(InventorySyncRun, EntraGroupSyncRun, BackupScheduleRun)
-class LegacyRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
+class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("id", "tenant", "workspace", "status", "created_at", "operation_run_id")
     list_filter = ("status", "workspace")
     list_select_related = ("tenant", "workspace")
