@@ -61,7 +61,7 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
     )
     assert process.stdout
     try:
-        said = []
+        said: list[str] = []
         while not (said and said[-1].startswith("Stand-in")):
             said.append(process.stdout.readline().strip())
             assert process.poll() is None, said
