@@ -29,4 +29,4 @@ RUN DATABASE_URL=postgresql://nobody@/build REDIS_URL=redis://localhost SECRET_K
     CREDENTIAL_KEYS=build python manage.py collectstatic --noinput
 USER runledger
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--config", "python:config.gunicorn"]

@@ -11,12 +11,12 @@ from django.http import HttpRequest
 
 from backups import services
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyExport, PolicyVersion
-from operations.admin import ReadOnly
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
+from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
 
 
-class BackupScheduleForm(forms.ModelForm[BackupSchedule]):
+class BackupScheduleForm(WholeForm[BackupSchedule]):
     kinds = forms.MultipleChoiceField(
         choices=[(kind.key, kind.label_plural) for kind in KINDS.values()],
         widget=forms.CheckboxSelectMultiple,
@@ -46,7 +46,7 @@ class BackupScheduleForm(forms.ModelForm[BackupSchedule]):
 
 
 @admin.register(BackupSchedule)
-class BackupScheduleAdmin(admin.ModelAdmin[BackupSchedule]):
+class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     form = BackupScheduleForm
     list_display = ("name", "tenant", "workspace", "cron", "timezone", "next_run_at", "paused_at")
     list_filter = (("paused_at", admin.EmptyFieldListFilter), "workspace")
@@ -55,6 +55,12 @@ class BackupScheduleAdmin(admin.ModelAdmin[BackupSchedule]):
     autocomplete_fields = ("workspace", "tenant")
     readonly_fields = ("next_run_at", "paused_at", "paused_by", "pause_reason", "created_at")
     actions = ("run_now", "pause", "resume")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: BackupSchedule | None = None
+    ) -> tuple[str, ...]:
+        """Whose it is, is written once: its sets are that tenant's."""
+        return (*self.readonly_fields, *(("workspace", "tenant") if obj else ()))
 
     def save_model(
         self, request: HttpRequest, obj: BackupSchedule, form: Any, change: bool
@@ -90,7 +96,7 @@ def _person(request: HttpRequest) -> Any:
 
 
 @admin.register(BackupSet)
-class BackupSetAdmin(ReadOnly, admin.ModelAdmin[BackupSet]):
+class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
     list_display = (
         "id",
         "tenant",
@@ -110,7 +116,7 @@ class BackupSetAdmin(ReadOnly, admin.ModelAdmin[BackupSet]):
 
 
 @admin.register(BackupItem)
-class BackupItemAdmin(ReadOnly, admin.ModelAdmin[BackupItem]):
+class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
     list_display = ("id", "backup_set", "kind", "name", "complete", "reason_code", "captured_at")
     list_filter = ("complete", "kind")
     list_select_related = ("backup_set",)
@@ -120,7 +126,7 @@ class BackupItemAdmin(ReadOnly, admin.ModelAdmin[BackupItem]):
 
 
 @admin.register(PolicyVersion)
-class PolicyVersionAdmin(ReadOnly, admin.ModelAdmin[PolicyVersion]):
+class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_display = ("id", "workspace", "content_hash", "size", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("=content_hash", "=normalised_hash")
@@ -129,7 +135,7 @@ class PolicyVersionAdmin(ReadOnly, admin.ModelAdmin[PolicyVersion]):
 
 
 @admin.register(PolicyExport)
-class PolicyExportAdmin(ReadOnly, admin.ModelAdmin[PolicyExport]):
+class PolicyExportAdmin(ReadOnly, ModelAdmin[PolicyExport]):
     list_display = ("file_name", "tenant", "workspace", "item_count", "size", "expires_at")
     list_select_related = ("tenant", "workspace")
     search_fields = ("file_name", "tenant__name", "=sha256")

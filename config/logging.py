@@ -34,8 +34,8 @@ class NotTheHealthCheck(logging.Filter):
         return not record.getMessage().endswith(": /healthz")
 
 
-def configure_logging(*, json: bool, level: str) -> None:
-    """Send all logging, ours and the libraries', to standard error in one shape."""
+def logging_config(*, json: bool, level: str) -> dict[str, Any]:
+    """For `dictConfig`: all logging, ours and the libraries', to standard error in one shape."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
@@ -49,31 +49,36 @@ def configure_logging(*, json: bool, level: str) -> None:
         redact,
         renderer,
     ]
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": processors,
-                    "foreign_pre_chain": SHARED,
-                }
-            },
-            "filters": {"not_the_health_check": {"()": NotTheHealthCheck}},
-            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["console"], "level": level},
-            "loggers": {
-                "django.request": {"filters": ["not_the_health_check"]},
-                "django.server": {"level": "WARNING"},
-                "httpx2": {"level": "WARNING"},
-                "httpcore2": {"level": "WARNING"},
-                "msal": {"level": "WARNING"},
-                "celery.worker.strategy": {"level": "WARNING"},
-                "celery.app.trace": {"level": "WARNING"},
-            },
-        }
-    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": processors,
+                "foreign_pre_chain": SHARED,
+            }
+        },
+        "filters": {"not_the_health_check": {"()": NotTheHealthCheck}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django.request": {"filters": ["not_the_health_check"]},
+            "django.server": {"level": "WARNING"},
+            "httpx2": {"level": "WARNING"},
+            "httpcore2": {"level": "WARNING"},
+            "msal": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            # gunicorn gives it a handler of its own.
+            "gunicorn.error": {"handlers": [], "propagate": True},
+        },
+    }
+
+
+def configure_logging(*, json: bool, level: str) -> None:
+    """Let everything be logged that way, from now on."""
+    logging.config.dictConfig(logging_config(json=json, level=level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

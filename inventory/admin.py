@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
-from operations.admin import ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 @admin.register(Policy)
-class PolicyAdmin(ReadOnly, admin.ModelAdmin[Policy]):
+class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
     list_display = ("name", "kind", "tenant", "workspace", "platform", "is_assigned", "gone_at")
     list_filter = ("kind", ("gone_at", admin.EmptyFieldListFilter), "is_assigned")
     list_select_related = ("tenant", "workspace")
@@ -18,7 +18,7 @@ class PolicyAdmin(ReadOnly, admin.ModelAdmin[Policy]):
 
 
 @admin.register(DirectoryGroup)
-class DirectoryGroupAdmin(ReadOnly, admin.ModelAdmin[DirectoryGroup]):
+class DirectoryGroupAdmin(ReadOnly, ModelAdmin[DirectoryGroup]):
     list_display = ("name", "group_type", "tenant", "workspace", "is_dynamic", "gone_at")
     list_filter = ("group_type", "is_dynamic", ("gone_at", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")
@@ -27,7 +27,7 @@ class DirectoryGroupAdmin(ReadOnly, admin.ModelAdmin[DirectoryGroup]):
 
 
 @admin.register(RoleDefinition)
-class RoleDefinitionAdmin(ReadOnly, admin.ModelAdmin[RoleDefinition]):
+class RoleDefinitionAdmin(ReadOnly, ModelAdmin[RoleDefinition]):
     list_display = ("name", "is_built_in", "is_enabled", "tenant", "workspace", "gone_at")
     list_filter = ("is_built_in", "is_enabled", ("gone_at", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")

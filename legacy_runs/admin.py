@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from legacy_runs.models import BackupScheduleRun, EntraGroupSyncRun, InventorySyncRun
-from operations.admin import ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -28,7 +28,7 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
-class LegacyRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
+class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("id", "tenant", "workspace", "status", "created_at", "operation_run_id")
     list_filter = (StatusFilter, "workspace")
     list_select_related = ("tenant", "workspace")

@@ -5,29 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
 from operations.catalog import OperationCatalog
 from operations.models import (
+    InvariantResult,
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
     OperationRunTombstone,
 )
-
-
-class ReadOnly:
-    """No adding, no changing, no deleting, whoever asks."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -44,7 +32,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 
 @admin.register(OperationRun)
-class OperationRunAdmin(ReadOnly, admin.ModelAdmin[OperationRun]):
+class OperationRunAdmin(ReadOnly, ModelAdmin[OperationRun]):
     list_display = ("id", "type", "workspace", "tenant", "status", "outcome", "created_at")
     list_filter = ("status", "outcome", TypeFilter)
     list_select_related = ("workspace", "tenant")
@@ -54,7 +42,7 @@ class OperationRunAdmin(ReadOnly, admin.ModelAdmin[OperationRun]):
 
 
 @admin.register(OperationRunEvent)
-class OperationRunEventAdmin(ReadOnly, admin.ModelAdmin[OperationRunEvent]):
+class OperationRunEventAdmin(ReadOnly, ModelAdmin[OperationRunEvent]):
     list_display = ("id", "run_id", "sequence", "at", "kind", "level", "message", "actor")
     list_filter = ("level",)
     search_fields = ("=run__id", "=kind")
@@ -63,7 +51,7 @@ class OperationRunEventAdmin(ReadOnly, admin.ModelAdmin[OperationRunEvent]):
 
 
 @admin.register(OperationRunItem)
-class OperationRunItemAdmin(ReadOnly, admin.ModelAdmin[OperationRunItem]):
+class OperationRunItemAdmin(ReadOnly, ModelAdmin[OperationRunItem]):
     list_display = ("id", "run_id", "label", "outcome", "reason_code", "request_id", "at")
     list_filter = ("outcome",)
     search_fields = ("=run__id", "=key", "=reason_code")
@@ -72,10 +60,21 @@ class OperationRunItemAdmin(ReadOnly, admin.ModelAdmin[OperationRunItem]):
 
 
 @admin.register(OperationRunTombstone)
-class OperationRunTombstoneAdmin(ReadOnly, admin.ModelAdmin[OperationRunTombstone]):
+class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
     list_display = ("id", "type", "workspace", "tenant", "outcome", "created_at", "pruned_at")
     list_filter = ("outcome",)
     list_select_related = ("workspace", "tenant")
     search_fields = ("=id", "tenant__name", "=type")
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(InvariantResult)
+class InvariantResultAdmin(ReadOnly, ModelAdmin[InvariantResult]):
+    list_display = ("name", "told", "checked_at")
+    search_fields = ("name", "error")
+    ordering = ("name",)
+
+    def has_view_permission(self, request: HttpRequest, obj: InvariantResult | None = None) -> bool:
+        """Whoever may look at runs."""
+        return request.user.has_perm("operations.view_operationrun")

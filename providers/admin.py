@@ -10,10 +10,18 @@ from django.http import HttpRequest
 
 from providers import services
 from providers.models import ProviderConnection
+from tenancy.model_admin import ModelAdmin, NeverDeleted, WholeForm
+
+
+class ConnectionForm(WholeForm[ProviderConnection]):
+    class Meta:
+        model = ProviderConnection
+        fields = ("name", "cloud", "client_id", "access", "credential_expires_on")
 
 
 @admin.register(ProviderConnection)
-class ProviderConnectionAdmin(admin.ModelAdmin[ProviderConnection]):
+class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
+    form = ConnectionForm
     list_display = (
         "name",
         "tenant",

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 
-from operations.admin import ReadOnly
 from restores.models import RestoreItem, RestoreRun
+from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 @admin.register(RestoreRun)
-class RestoreRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
+class RestoreRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("id", "tenant", "workspace", "status", "requested_by_name", "created_at")
     list_filter = ("status", "workspace")
     list_select_related = ("tenant", "workspace")
@@ -22,7 +22,7 @@ class RestoreRunAdmin(ReadOnly, admin.ModelAdmin[Any]):
 
 
 @admin.register(RestoreItem)
-class RestoreItemAdmin(ReadOnly, admin.ModelAdmin[Any]):
+class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("name", "kind", "action", "state", "restore")
     list_filter = ("action", "state", "kind")
     list_select_related = ("restore",)

@@ -1,31 +1,101 @@
-from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+"""Workspaces, tenants, people and their sign-ins, for support; written by the rules of the pages."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from tenancy import services
+from tenancy.capabilities import Role
+from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
 from tenancy.models import Membership, Tenant, User, Workspace
 
-admin.site.site_header = "Runledger administration"
-admin.site.site_title = "Runledger"
-admin.site.index_title = "Support"
-admin.site.register(User, UserAdmin)
+admin.site.unregister(Group)
 
 
-class MembershipInline(admin.TabularInline[Membership, Workspace]):
+def _person(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+@admin.register(Group)
+class RightsAdmin(ModelAdmin[Group], GroupAdmin):
+    list_display = ("name", "right_count")
+
+    @admin.display(description="rights")
+    def right_count(self, group: Group) -> int:
+        return group.permissions.count()
+
+
+@admin.register(User)
+class AccountAdmin(ModelAdmin[User], UserAdmin[User]):
+    """Who is not a superuser makes accounts of operators, and cannot rise above that."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if _person(request).is_superuser:
+            return ()
+        return ("is_staff", "is_superuser", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_below(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _is_below(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """An account can be closed at once; a workspace that nobody owns then is named."""
+        super().save_model(request, obj, form, change)
+        for workspace in services.without_owner().filter(memberships__user=obj):
+            text = f"Nobody who can sign in owns {workspace} now: make somebody its owner."
+            self.message_user(request, text, messages.WARNING)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        services.remove_account(obj, by=_person(request))
+
+
+def _is_below(request: HttpRequest, account: User | None) -> bool:
+    """Whether the account has no rights here that the person may not give."""
+    if account is None or _person(request).is_superuser:
+        return True
+    return not (account.is_staff or account.is_superuser)
+
+
+class MembershipInline(ReadOnly, admin.TabularInline[Membership, Workspace]):
+    """To look at: the link leads to where a role is changed, and the last owner kept."""
+
     model = Membership
+    fields = readonly_fields = ("user", "role", "created_at")
+    show_change_link = True
     extra = 0
-    autocomplete_fields = ("user",)
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+class WorkspaceAdmin(ModelAdmin[Workspace]):
     list_display = ("name", "slug", "timezone", "created_at")
     search_fields = ("name", "slug")
-    prepopulated_fields = {"slug": ("name",)}
     inlines = (MembershipInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
+        """Its address stays."""
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
+        return {} if obj else {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
+        services.save_workspace(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
+        services.remove_unused(obj, by=_person(request))
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin[Tenant]):
+class TenantAdmin(ModelAdmin[Tenant]):
     list_display = ("name", "workspace", "external_id", "status", "created_at")
     list_filter = ("status", "workspace")
     list_select_related = ("workspace",)
@@ -38,11 +108,85 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
         """Which tenant it is, is written once."""
         return ("workspace", "external_id", "created_at") if obj else ()
 
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        services.save_tenant(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
+        services.remove_unused(obj, by=_person(request))
+
+
+class MembershipForm(WholeForm[Membership]):
+    class Meta:
+        model = Membership
+        fields = ("user", "workspace", "role")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.instance.pk and "role" in cleaned:
+            services.keep_an_owner(self.instance, cleaned["role"])
+        user, workspace = cleaned.get("user"), cleaned.get("workspace")
+        if user and workspace and workspace.memberships.filter(user=user).exists():
+            self.add_error("user", f"{user} is a member already.")
+        return cleaned
+
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin[Membership]):
+class MembershipAdmin(ModelAdmin[Membership]):
+    form = MembershipForm
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role", "workspace")
     list_select_related = ("user", "workspace")
     search_fields = ("user__username", "workspace__name")
     autocomplete_fields = ("user", "workspace")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+        return ("user", "workspace") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        by, role = _person(request), Role(obj.role)
+        if change:
+            services.change_role(obj, role, by=by)
+        else:
+            obj.pk = services.admit(obj.workspace, obj.user, role, by=by).pk
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_member(obj, by=_person(request))
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
+    """Wrong passwords, and who is locked out for them."""
+
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    search_fields = ("username", "=ip_address")
+    ordering = ("-attempt_time", "-id")
+    exclude = ("get_data", "post_data")
+    show_full_result_count = False
+    actions = ("unlock",)
+
+    @admin.action(description="Let them try again", permissions=["unlock"])
+    def unlock(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        for attempt in chosen:
+            services.unlock(attempt.username, attempt.ip_address, by=_person(request))
+        self.message_user(request, "They can sign in again at once.")
+
+    def has_unlock_permission(self, request: HttpRequest) -> bool:
+        return _person(request).has_perm("axes.delete_accessattempt")
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(ReadOnly, ModelAdmin[Any]):
+    list_display = ("username", "ip_address", "attempt_time", "logout_time")
+    search_fields = ("username", "=ip_address")
+    ordering = ("-attempt_time", "-id")
+    exclude = ("session_hash",)
+    show_full_result_count = False
+
+
+@admin.register(AccessFailureLog)
+class AccessFailureLogAdmin(ReadOnly, ModelAdmin[Any]):
+    list_display = ("username", "ip_address", "locked_out", "attempt_time")
+    list_filter = ("locked_out",)
+    search_fields = ("username", "=ip_address")
+    ordering = ("-attempt_time", "-id")
+    show_full_result_count = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from axes.utils import reset
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import ProtectedError, Q, QuerySet
 
 from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
@@ -38,13 +39,29 @@ def resume(tenant: Tenant) -> None:
 
 
 def save_workspace(workspace: Workspace) -> None:
-    """Store what was changed of a workspace, checked; its address stays.
+    """Store a new workspace, or what was changed of one, checked; its address stays.
 
     Raises:
         ValidationError: a field has a value that cannot be; nothing was stored.
     """
     workspace.full_clean()
-    workspace.save(update_fields=["name", "timezone", "restores_need_approval"])
+    fields = ["name", "timezone", "restores_need_approval"]
+    workspace.save(update_fields=fields if workspace.pk else None)
+
+
+@transaction.atomic
+def remove_unused(thing: Workspace | Tenant, *, by: User) -> None:
+    """Delete a workspace or tenant that was made by mistake.
+
+    Raises:
+        ValidationError: something belongs to it: that stays on record, and so does it.
+    """
+    name = str(thing)
+    try:
+        thing.delete()
+    except ProtectedError:
+        raise ValidationError(f"{name} has been used: what happened stays on record.") from None
+    log.info("%s: %s removed it unused", name, by)
 
 
 @transaction.atomic
@@ -59,12 +76,22 @@ def add_member(workspace: Workspace, login: str, role: Role, *, by: User) -> Mem
     if len(found) != 1:
         several = "Several accounts have" if found else "No active account has"
         raise ValidationError(f"{several} this username or email. Staff make accounts.")
+    return admit(workspace, found[0], role, by=by)
+
+
+@transaction.atomic
+def admit(workspace: Workspace, user: User, role: Role, *, by: User) -> Membership:
+    """Let an account into a workspace.
+
+    Raises:
+        ValidationError: it is a member already.
+    """
     made, is_new = Membership.objects.get_or_create(
-        user=found[0], workspace=workspace, defaults={"role": role}
+        user=user, workspace=workspace, defaults={"role": role}
     )
     if not is_new:
-        raise ValidationError(f"{found[0]} is a member already.")
-    log.info("workspace %s: %s made %s %s", workspace.slug, by, found[0], role)
+        raise ValidationError(f"{user} is a member already.")
+    log.info("workspace %s: %s made %s %s", workspace.slug, by, user, role)
     return made
 
 
@@ -75,7 +102,7 @@ def change_role(membership: Membership, role: Role, *, by: User) -> None:
     Raises:
         ValidationError: it is the last owner, without whom nobody could undo it.
     """
-    _keep_an_owner(membership, role)
+    keep_an_owner(membership, role)
     Membership.objects.filter(pk=membership.pk).update(role=role)
     log.info("workspace %s: %s made %s %s", membership.workspace.slug, by, membership.user, role)
 
@@ -87,16 +114,48 @@ def remove_member(membership: Membership, *, by: User) -> None:
     Raises:
         ValidationError: it is the last owner.
     """
-    _keep_an_owner(membership)
+    keep_an_owner(membership)
     Membership.objects.filter(pk=membership.pk).delete()
     log.info("workspace %s: %s removed %s", membership.workspace.slug, by, membership.user)
 
 
-def _keep_an_owner(membership: Membership, role: Role | None = None) -> None:
-    """Two owners who remove each other at the same moment do so one after the other."""
+@transaction.atomic
+def remove_account(user: User, *, by: User) -> None:
+    """Delete an account; what the person did stays on record, under the name it had.
+
+    Raises:
+        ValidationError: it is the last owner of a workspace; it can be closed all the same.
+    """
+    for membership in user.memberships.order_by("workspace_id"):
+        keep_an_owner(membership)
+    name = str(user)
+    user.delete()
+    log.info("%s deleted the account %s", by, name)
+
+
+def without_owner() -> QuerySet[Workspace]:
+    """The workspaces that nobody who can sign in owns."""
+    owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True)
+    return Workspace.objects.exclude(pk__in=owners.values("workspace"))
+
+
+def unlock(username: str, ip_address: str, *, by: User) -> None:
+    """Let somebody who was locked out for wrong passwords sign in again at once."""
+    reset(username=username, ip=ip_address)
+    log.info("%s unlocked %s from %s", by, username, ip_address)
+
+
+def keep_an_owner(membership: Membership, role: Role | None = None) -> None:
+    """See that a workspace keeps an owner when this membership gets another role, or goes.
+
+    Two owners who remove each other at the same moment do so one after the other.
+
+    Raises:
+        ValidationError: it would have none.
+    """
     Workspace.objects.select_for_update().get(pk=membership.workspace_id)
     owners = Membership.objects.filter(
         workspace=membership.workspace_id, role=Role.OWNER, user__is_active=True
     )
-    if role != Role.OWNER and not owners.exclude(pk=membership.pk).exists():
+    if role != Role.OWNER and set(owners.values_list("pk", flat=True)) == {membership.pk}:
         raise ValidationError("A workspace keeps at least one owner: make somebody else one first.")

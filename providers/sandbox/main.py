@@ -15,7 +15,8 @@ from pathlib import Path
 
 from providers.sandbox.files import write_private
 from providers.sandbox.resources import READ_PERMISSIONS
-from providers.sandbox.seed import seed_tenant
+from providers.sandbox.samples import Objects, left_out, sample_tenant
+from providers.sandbox.seed import DEFAULT_SIZES, seed_tenant
 from providers.sandbox.server import RunningServer, Sandbox
 from providers.sandbox.store import Store
 from providers.sandbox.tls import ensure_certificate
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="file that keeps the tenants between two starts")
     parser.add_argument("--seed", help="add one tenant seeded with this text, and print its login")
     parser.add_argument(
+        "--samples",
+        type=Path,
+        help="add one tenant with the exported policies of this folder (a folder for each kind: "
+        "conditional-access, compliance, groups …), and print its login",
+    )
+    parser.add_argument(
         "--control-token",
         default=os.environ.get("GRAPH_SANDBOX_TOKEN", ""),
         help="token of the control API (or GRAPH_SANDBOX_TOKEN); by default one is made",
@@ -53,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
         certificate = ensure_certificate(options.tls_dir, options.host)
     server = RunningServer(Sandbox(store, token), options.host, options.port, certificate)
     if options.seed:
-        _announce_tenant(store, options.seed)
+        _announce_tenant(store, options.seed, {})
+    if options.samples:
+        _announce_samples(store, options.samples)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: server.stop())
     if options.die_with_parent:
@@ -83,11 +92,24 @@ def _kept_token(folder: Path) -> str:
     return path.read_text().strip()
 
 
-def _announce_tenant(store: Store, seed: str) -> None:
-    """Seed one tenant whose ids and secret follow from the seed."""
+def _announce_samples(store: Store, folder: Path) -> None:
+    """Seed one tenant that holds what was exported to the folder, and nothing else."""
+    found = sample_tenant(folder)
+    if not found:
+        raise SystemExit(f"{folder} has no folder of a kind with .json files in it.")
+    for name in left_out(folder):
+        _say(f"left out {name}: no kind of object that is read here")
+    _say(", ".join(f"{len(objects)} {kind}" for kind, objects in found.items()))
+    _announce_tenant(store, f"samples/{folder.resolve().name}", found)
+
+
+def _announce_tenant(store: Store, seed: str, given: Objects) -> None:
+    """Seed one tenant whose ids follow from the seed; what is given stands for all of its objects."""
     tenant_id, client_id = (str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{seed}/{x}")) for x in ("t", "c"))
     secret = secrets.token_urlsafe(24)
-    store.add_tenant(tenant_id, "Contoso", seed_tenant(tenant_id, "Contoso", seed, {}))
+    sizes = dict.fromkeys(DEFAULT_SIZES, 0) if given else {}
+    objects = {**seed_tenant(tenant_id, "Contoso", seed, sizes), **given}
+    store.add_tenant(tenant_id, "Contoso", objects)
     store.add_app(tenant_id, client_id, secret=secret, certificate="", permissions=READ_PERMISSIONS)
     _say(f"tenant {tenant_id}\nclient {client_id}\nsecret {secret}")
 

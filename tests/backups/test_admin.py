@@ -9,7 +9,7 @@ from django.urls import reverse
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory
+from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
 from tests.factories import TenantFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,37 @@ def test_support_changes_a_schedule(client: Client, support: User, tenant: Tenan
 
     schedule.refresh_from_db()
     assert (schedule.cron, schedule.name) == ("0 5 * * *", "Nightly")
+
+
+def test_a_schedule_stays_with_its_tenant(client: Client, support: User, tenant: Tenant) -> None:
+    schedule = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)).schedule
+    elsewhere = TenantFactory(workspace=tenant.workspace)
+    address = reverse("admin:backups_backupschedule_change", args=[schedule.pk])
+
+    client.post(address, form_of(elsewhere, name="Weekly"))
+
+    schedule.refresh_from_db()
+    assert (schedule.tenant, schedule.name) == (tenant, "Weekly")
+
+
+def test_a_name_that_another_schedule_has_is_refused_beside_the_form(
+    client: Client, support: User, tenant: Tenant
+) -> None:
+    BackupScheduleFactory(tenant=tenant, name="Nightly")
+    schedule = BackupScheduleFactory(tenant=tenant, name="Weekly")
+    address = reverse("admin:backups_backupschedule_change", args=[schedule.pk])
+
+    answer = client.post(address, form_of(tenant, name="Nightly"))
+
+    assert answer.status_code == 200
+    assert "has a schedule of that name already" in answer.content.decode()
+
+
+def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    address = reverse("admin:backups_backupschedule_delete", args=[schedule.pk])
+
+    assert client.post(address, {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.parametrize(

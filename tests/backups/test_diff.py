@@ -160,7 +160,7 @@ def test_the_way_back_tells_the_same_places(before: dict[str, Any], after: dict[
 @samples.NEEDED
 def test_real_policies_are_told_apart_from_each_other_only() -> None:
     for key, payload in (
-        each for kind, path in samples.files() for each in samples.entries(kind, path)
+        each for kind, path in samples.FILES for each in samples.entries(kind, path)
     ):
         kind = KIND[key]
         changed = {**payload, "somethingNew": "x"}

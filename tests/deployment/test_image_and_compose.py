@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 import venv
@@ -14,9 +17,13 @@ from typing import Any
 import pytest
 import yaml
 from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
+
+from tests.integration.stack import eventually
 
 ROOT = Path(settings.BASE_DIR)
+BIN = Path(sys.executable).parent
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -26,7 +33,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://nobody@/check?host=/nonexistent",
     "REDIS_URL": "redis://localhost:6379/0",
     "SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrstuvwxyz",
-    "CREDENTIAL_KEYS": "v1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "CREDENTIAL_KEYS": f"v1:{KEY}",
     "ALLOWED_HOSTS": "runs.example.com",
 }
 
@@ -51,17 +58,47 @@ def test_every_process_of_the_product_is_there() -> None:
     assert {service["image"] for service in OURS.values()} == {"runledger"}
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_every_command_exists(name: str) -> None:
-    image_command = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
-    assert image_command
-    program, *arguments = OURS[name].get("command") or yaml.safe_load(image_command[1])
+def image_command() -> list[str]:
+    """What the image runs unless told otherwise."""
+    found = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert found
+    command: list[str] = yaml.safe_load(found[1])
+    return command
 
+
+def is_understood(program: str, *arguments: str) -> bool:
+    """Whether a program of ours knows these arguments; nothing is started."""
     if program == "python":
         assert arguments[0] == "manage.py"
-        assert arguments[1] in get_commands()
-    else:
-        assert (Path(sys.executable).parent / program).exists()
+        command = load_command_class(get_commands()[arguments[1]], arguments[1])
+        return bool(command.create_parser("manage.py", arguments[1]).parse_args(arguments[2:]))
+    proof = {"gunicorn": "--check-config", "celery": "--help"}[program]
+    return production(str(BIN / program), *arguments, proof).returncode == 0
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_understood(name: str) -> None:
+    assert is_understood(*(OURS[name].get("command") or image_command()))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["celery", "-A", "config", "beat", "--no-such-option"],
+        ["celery", "-A", "config", "no-such-command"],
+        ["gunicorn", "config.no_such_module"],
+        ["gunicorn", "config.wsgi", "--no-such-option"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_is_none_would_be_noticed(command: list[str]) -> None:
+    assert not is_understood(*command)
+
+
+def test_the_health_check_of_the_worker_is_understood() -> None:
+    _, check = OURS["worker"]["healthcheck"]["test"]
+
+    assert is_understood(*shlex.split(check))
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -69,6 +106,55 @@ def test_every_variable_is_read_by_the_settings(name: str) -> None:
     given = set(OURS[name]["environment"]) - {"DJANGO_SETTINGS_MODULE"}
 
     assert given <= settings_variables()
+
+
+#: Development's, the image's own, and what the compose file decides itself.
+NOT_PASSED_ON = {"DEBUG", "STATIC_ROOT", "APP_DATABASE_ROLE", "APP_DATABASE_PASSWORD"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_is_passed_on(name: str) -> None:
+    assert settings_variables() - set(OURS[name]["environment"]) <= NOT_PASSED_ON
+
+
+def interpolated(pattern: str = "") -> set[str]:
+    """The names that the compose file takes from its surroundings."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    return set(re.findall(r"(?<!\$)\$\{([A-Z_]+)" + pattern, text))
+
+
+def example(*, commented: bool) -> set[str]:
+    """The names in .env.example that are set, or only shown."""
+    text = (ROOT / ".env.example").read_text()
+    return set(re.findall(r"^# ([A-Z_]+)=" if commented else r"^([A-Z_]+)=", text, re.MULTILINE))
+
+
+def test_the_example_sets_all_that_compose_wants() -> None:
+    assert interpolated(r":\?") <= example(commented=False)
+    assert interpolated() <= example(commented=False) | settings_variables()
+
+
+def test_the_example_sets_nothing_that_nobody_reads() -> None:
+    assert example(commented=False) <= interpolated()
+    assert example(commented=True) <= settings_variables()
+
+
+def test_what_compose_makes_of_the_example_starts() -> None:
+    filled = dict.fromkeys(interpolated(r":\?"), "x" * 60) | {"CREDENTIAL_KEYS": "v1:" + KEY}
+    given = {
+        name: re.sub(r"\$\{([A-Z_]+)(?::[?-]([^}]*))?\}", lambda m: filled.get(m[1], m[2]), value)
+        for name, value in OURS["web"]["environment"].items()
+        if value is not None
+    }
+
+    checked = production(sys.executable, "manage.py", "check", **given)
+
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_web_server_is_open_to_the_proxy_of_this_host_alone() -> None:
+    assert OURS["web"]["ports"] == ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]
+    assert all("ports" not in service for name, service in SERVICES.items() if name != "web")
 
 
 def test_no_secret_stands_in_the_file_and_a_missing_one_is_an_error() -> None:
@@ -97,13 +183,11 @@ def test_the_broker_keeps_what_it_was_given() -> None:
     assert "--appendonly yes" in command
 
 
-def test_every_long_lived_service_restarts_and_the_servers_have_health_checks() -> None:
-    assert all(
-        service["restart"] == "unless-stopped"
-        for name, service in SERVICES.items()
-        if name != "migrate"
-    )
-    assert all("healthcheck" in SERVICES[name] for name in ("postgres", "redis", "web", "worker"))
+def test_every_long_lived_service_restarts_and_has_a_health_check() -> None:
+    lasting = [service for name, service in SERVICES.items() if name != "migrate"]
+
+    assert all(service["restart"] == "unless-stopped" for service in lasting)
+    assert all("healthcheck" in service for service in lasting)
 
 
 def test_the_image_runs_as_nobody_special_and_holds_every_app() -> None:
@@ -143,10 +227,29 @@ def test_production_does_not_start_without_its_secrets(name: str) -> None:
     assert name in started.stderr
 
 
+def last_stage() -> list[tuple[str, str]]:
+    """The instructions of the image itself, in order: ("COPY", "config config")."""
+    text = DOCKERFILE.rpartition("\nFROM ")[2].replace("\\\n", " ")
+    return [(name, rest) for name, rest in re.findall(r"^([A-Z]+) (.*)$", text, re.MULTILINE)]
+
+
+def copy_as_the_image_does(into: Path) -> None:
+    """What is in the image: the copied files and no others."""
+    for name, rest in last_stage():
+        if name == "COPY" and not rest.startswith("--from"):
+            source, target = rest.split()
+            if (ROOT / source).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / source, into / target, ignore=ignored)
+            else:
+                shutil.copy(ROOT / source, into / target)
+
+
 @pytest.mark.integration
 @pytest.mark.timeout(300)
-def test_the_steps_of_the_image_work_in_a_plain_virtual_environment(tmp_path: Path) -> None:
-    home = tmp_path / "venv"
+def test_the_steps_of_the_image_work_on_the_copied_files_alone(tmp_path: Path) -> None:
+    home, image = tmp_path / "venv", tmp_path / "image"
+    image.mkdir()
     venv.create(home, with_pip=True)
     install = [f"{home}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
     installed = subprocess.run(
@@ -159,18 +262,70 @@ def test_the_steps_of_the_image_work_in_a_plain_virtual_environment(tmp_path: Pa
     if installed.returncode and "Connection" in installed.stderr:
         pytest.skip("Offline: the packages of the image cannot be fetched.")
     assert installed.returncode == 0, installed.stderr
+    copy_as_the_image_does(image)
+    built = {
+        "PATH": f"{home}/bin:{os.environ['PATH']}",
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    }
 
-    path = f"{home}/bin:{os.environ['PATH']}"
-    static = tmp_path / "static"
-    for step in (
-        "python manage.py collectstatic --noinput",
-        "python manage.py check",
-        "gunicorn config.wsgi --check-config",
-        "celery -A config report",
-    ):
-        done = production(*shlex.split(step), PATH=path, STATIC_ROOT=str(static))
+    steps = [
+        (rest, built) for name, rest in last_stage() if name == "RUN" and "useradd" not in rest
+    ]
+    assert steps
+    started = ("python manage.py check", f"{shlex.join(image_command())} --check-config")
+    steps += [(step, {**PRODUCTION, **built}) for step in (*started, "celery -A config report")]
+    for step, environment in steps:
+        done = subprocess.run(
+            ["bash", "-c", step],
+            cwd=image,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, (step, done.stderr)
-    assert (static / "staticfiles.json").exists()
+    assert (image / "staticfiles" / "staticfiles.json").exists()
+
+
+@pytest.mark.integration
+def test_the_web_process_is_healthy_and_logs_one_object_a_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    static = production(
+        sys.executable, "manage.py", "collectstatic", "--noinput", STATIC_ROOT=str(tmp_path / "s")
+    )
+    assert static.returncode == 0, static.stderr
+    program, *arguments = [
+        part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in image_command()
+    ]
+    _, python, *check = OURS["web"]["healthcheck"]["test"]
+    assert python == "python"
+    log = tmp_path / "web.log"
+
+    with log.open("w") as output:
+        web = subprocess.Popen(
+            [str(BIN / program), *arguments],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": "/nonexistent",
+                "STATIC_ROOT": str(tmp_path / "s"),
+                **PRODUCTION,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        asked = [sys.executable, *(part.replace("8000", port) for part in check)]
+        eventually(lambda: production(*asked).returncode == 0, what=f"health ({log})")
+    finally:
+        web.terminate()
+        web.wait(20)
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any("Listening" in line["event"] for line in lines)
+    # (Neither database nor broker is there, which is worth a warning.)
+    assert {line["level"] for line in lines} <= {"info", "warning"}
 
 
 def test_every_setting_is_explained() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tenancy.capabilities import Role
-from tenancy.models import User, Workspace
+from tenancy.models import Tenant, User, Workspace
 from tests.backups.factories import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -30,6 +30,7 @@ from tests.inventory.factories import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
+from tests.isolation.admin_pages import furnish
 from tests.isolation.routes import Route
 from tests.legacy_runs.factories import a_row_of_every_kind
 from tests.providers.factories import ProviderConnectionFactory
@@ -86,6 +87,14 @@ def world(db: None) -> World:
     people["inactive"] = member(ours, Role.OWNER, is_active=False)
     people["anonymous"] = None
     return World(things_of(ours), things_of(theirs), people)
+
+
+@pytest.fixture
+def furnished(world: World, settings: Any) -> World:
+    """Every model that the admin shows has a row."""
+    settings.RUN_KEEP_LAST = 1
+    furnish(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
+    return world
 
 
 SignIn = Callable[[User | None], Client]

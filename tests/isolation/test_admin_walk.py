@@ -6,31 +6,29 @@ import re
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client, RequestFactory
-from django.urls import reverse
 
-from providers.models import ProviderConnection
-from tenancy.models import User
-from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
+from tenancy.capabilities import Role
+from tenancy.model_admin import ModelAdmin
+from tenancy.models import Workspace
+from tests.factories import MembershipFactory
+from tests.isolation.admin_pages import CANARY, REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
-from tests.operations.test_prune import a_run, prune
 
 pytestmark = pytest.mark.django_db
 
-CANARY = "canary-Xq8~7Q.secret-of-a-connection"
-OURS = [
-    model for model in admin.site._registry if not model.__module__.startswith(("django.", "axes."))
-]
-EVERY_MODEL = pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+EVERY_MODEL = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
 #: What happened is never changed by hand, whoever asks.
 HISTORY = {
     "operations.OperationRun",
     "operations.OperationRunEvent",
     "operations.OperationRunItem",
     "operations.OperationRunTombstone",
+    "operations.InvariantResult",
     "backups.BackupSet",
     "backups.BackupItem",
     "backups.PolicyVersion",
@@ -43,44 +41,10 @@ HISTORY = {
     "legacy_runs.InventorySyncRun",
     "legacy_runs.EntraGroupSyncRun",
     "legacy_runs.BackupScheduleRun",
+    "axes.AccessAttempt",
+    "axes.AccessLog",
+    "axes.AccessFailureLog",
 }
-
-
-@pytest.fixture
-def furnished(world: World, settings: Any) -> World:
-    """A row of every model, and a connection whose secret must never be seen."""
-    from tenancy.models import Tenant
-
-    tenant = Tenant.objects.get(pk=world.own["tenant_id"])
-    ProviderConnection.objects.get(pk=world.own["connection_id"]).set_credential(CANARY)
-    settings.RUN_KEEP_LAST = 1
-    run, _ = a_run(tenant, 900), a_run(tenant, 1)
-    prune(tenant.workspace)
-    OperationRunEventFactory(run=a_run(tenant, 0), sequence=7)
-    OperationRunItemFactory(run=a_run(tenant, 0))
-    assert run.pk
-    return world
-
-
-def staff(*, view: bool = False, superuser: bool = False) -> User:
-    person: User = UserFactory(is_staff=True, is_superuser=superuser)
-    if view:
-        person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
-    return person
-
-
-def addresses(model: type[Model]) -> dict[str, str]:
-    """Each page that the admin could have for a model."""
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-    row = model._default_manager.order_by("pk").first()
-    assert row is not None, f"{model._meta.label} has no row to look at"
-    return {
-        "list": reverse(f"{name}_changelist"),
-        "detail": reverse(f"{name}_change", args=[row.pk]),
-        "history": reverse(f"{name}_history", args=[row.pk]),
-        "add": reverse(f"{name}_add"),
-        "delete": reverse(f"{name}_delete", args=[row.pk]),
-    }
 
 
 def looked_at(client: Client, address: str) -> str:
@@ -159,10 +123,26 @@ def test_history_is_never_added_changed_or_deleted(
     assert client.get(pages["add"]).status_code == 403
     assert client.post(pages["detail"], {"outcome": "succeeded"}).status_code == 403
     assert client.post(pages["delete"], {"post": "yes"}).status_code == 403
-    chosen = [str(row["id"]) for row in before]
-    client.post(pages["list"], {"action": "delete_selected", "_selected_action": chosen})
 
     assert list(model._default_manager.order_by("pk").values()) == before
+
+
+def test_every_model_of_ours_can_be_looked_at() -> None:
+    ours = [
+        model
+        for app in apps.get_app_configs()
+        if (settings.BASE_DIR / app.label).is_dir()
+        for model in app.get_models()
+        if model._meta.managed
+    ]
+
+    assert len(ours) > 20
+    assert set(ours) <= set(REGISTERED)
+
+
+@EVERY_MODEL
+def test_every_model_keeps_the_promises_of_the_admin(model: type[Model]) -> None:
+    assert isinstance(REGISTERED[model], ModelAdmin)
 
 
 @EVERY_MODEL
@@ -170,6 +150,44 @@ def test_every_action_says_who_may(model: type[Model]) -> None:
     request = RequestFactory().get("/admin/")
     request.user = staff(superuser=True)
 
-    actions: dict[str, Any] = admin.site._registry[model].get_actions(request)
+    actions: dict[str, Any] = REGISTERED[model].get_actions(request)
+    assert "delete_selected" not in actions
     for function, name, _ in actions.values():
         assert getattr(function, "allowed_permissions", ()), f"{name} is open to whoever may look"
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        "tenancy/user/?password__startswith=p",
+        "tenancy/user/?password=p",
+        "tenancy/membership/?user__password__startswith=p",
+        "providers/providerconnection/?encrypted_credential__startswith=rl1",
+        "providers/providerconnection/?encrypted_credential__contains=a",
+        "backups/policyexport/?archive__isnull=0",
+        "axes/accesslog/?session_hash__startswith=0",
+    ],
+)
+def test_a_secret_cannot_be_guessed_letter_by_letter(
+    furnished: World, sign_in: SignIn, guess: str
+) -> None:
+    assert sign_in(staff(view=True)).get(f"/admin/{guess}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "model",
+    [model for model in REGISTERED if hasattr(model, "get_absolute_url")],
+    ids=lambda model: model._meta.label,
+)
+def test_the_way_to_the_site_is_shown_to_those_for_whom_there_is_something(
+    furnished: World, sign_in: SignIn, model: type[Model]
+) -> None:
+    person = staff(superuser=True)
+    before = looked_at(sign_in(person), addresses(model)["detail"])
+    for workspace in Workspace.objects.all():
+        MembershipFactory(user=person, workspace=workspace, role=Role.READER)
+
+    after = looked_at(sign_in(person), addresses(model)["detail"])
+
+    assert "View on site" not in before
+    assert "View on site" in after

@@ -8,16 +8,23 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import URLPattern, get_resolver, reverse
 
 from tenancy.capabilities import ROLE_CAPABILITIES, Capability, Role
 from tenancy.models import User
+from tests.isolation.admin_pages import REGISTERED, addresses
 from tests.isolation.conftest import MISSING, SignIn, World
 from tests.isolation.routes import OPEN, ROUTES, Route, named_routes
 
 BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+ADMIN_PAGES = [
+    *("/admin/", "/admin/login/", "/admin/logout/", "/admin/jsi18n/", "/admin/tenancy/"),
+    *("/admin/password_change/", "/admin/password_change/done/"),
+    "/admin/autocomplete/?app_label=tenancy&model_name=tenant&field_name=workspace",
+]
 PEOPLE = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
 WITH_IDS = [route for route in ROUTES if route.ids]
 
@@ -91,21 +98,82 @@ def test_a_foreign_thing_in_ones_own_workspace_is_the_404_of_a_missing_one_to_th
     assert set(foreign.headers) == set(missing.headers)
 
 
+def written_by(client: Client, address: str) -> tuple[int, list[str]]:
+    """What a GET answers, and what it writes, other than that somebody was here."""
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(address)
+    statements = [query["sql"] for query in captured if "django_session" not in query["sql"]]
+    return response.status_code, [
+        sql for sql in statements if re.match(r"\s*(INSERT|UPDATE|DELETE|TRUNCATE|WITH)", sql)
+    ]
+
+
 @BY_NAME
 def test_looking_changes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
-    client = sign_in(may(world, route))
+    status, written = written_by(sign_in(may(world, route)), world.url(route, world.own))
 
-    with CaptureQueriesContext(connection) as captured:
-        response = client.get(world.url(route, world.own))
-
-    assert response.status_code == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
-    written = [
-        query["sql"]
-        for query in captured
-        if re.match(r"\s*(INSERT|UPDATE|DELETE|TRUNCATE|WITH)", query["sql"])
-        and "django_session" not in query["sql"]
-    ]
+    assert status == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
     assert written == []
+
+
+#: What they answer to a GET of somebody who is signed in.
+BESIDE_THE_TABLE = {
+    "home": HTTPStatus.FOUND,
+    "healthz": HTTPStatus.SERVICE_UNAVAILABLE,  # no beat has ticked in a test
+    "livez": HTTPStatus.OK,
+    "sign_in": HTTPStatus.FOUND,
+    "sign_out": HTTPStatus.METHOD_NOT_ALLOWED,
+    "theme": HTTPStatus.METHOD_NOT_ALLOWED,
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
+def test_looking_beside_the_table_changes_nothing(world: World, sign_in: SignIn, name: str) -> None:
+    status, written = written_by(sign_in(world.people[Role.OWNER]), reverse(name))
+
+    assert (status, written) == (BESIDE_THE_TABLE[name], [])
+
+
+@pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
+def test_a_stranger_who_looks_changes_nothing(db: None, client: Client, name: str) -> None:
+    assert written_by(client, reverse(name))[1] == []
+
+
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
+def test_looking_at_the_admin_changes_nothing(
+    furnished: World, sign_in: SignIn, model: type[Model]
+) -> None:
+    client = sign_in(furnished.people["staff"])
+
+    looked = {page: written_by(client, address) for page, address in addresses(model).items()}
+
+    assert {status for status, _ in looked.values()} <= {HTTPStatus.OK, HTTPStatus.FORBIDDEN}
+    assert [written for _, written in looked.values() if written] == []
+
+
+@pytest.mark.parametrize("address", ADMIN_PAGES)
+def test_looking_at_another_page_of_the_admin_changes_nothing(
+    world: World, sign_in: SignIn, address: str
+) -> None:
+    status, written = written_by(sign_in(world.people["staff"]), address)
+
+    assert status in (HTTPStatus.OK, HTTPStatus.FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+    assert written == []
+
+
+def test_every_page_of_the_admin_is_walked() -> None:
+    """The pages of a model are walked by model; what else there is stands in a list."""
+    site: Any
+    (site,) = [
+        one for one in get_resolver().url_patterns if getattr(one, "app_name", "") == "admin"
+    ]
+    others = {one.name for one in site.url_patterns if isinstance(one, URLPattern)}
+
+    assert others == {
+        *("index", "login", "logout", "password_change", "password_change_done"),
+        *("app_list", "autocomplete", "jsi18n", "view_on_site"),
+        None,  # the page of what is no address
+    }
 
 
 HOSTILE_IDS = [

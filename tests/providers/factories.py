@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import factory
@@ -58,6 +59,13 @@ class FarTenant:
         self.waits: list[tuple[float, str]] = []
         options = {"sizes": SIZES, "seed": "fabrikam", **options}
         self.control.add_tenant(self.tenant_id, self.client_id, self.secret, **options)
+
+    @classmethod
+    def known(cls, url: str, ca: Path, **ids: Any) -> FarTenant:
+        """One that the stand-in has already, by its ids and secret; nothing controls it."""
+        known = cls.__new__(cls)
+        vars(known).update(ids, url=url, ca=str(ca), waits=[])
+        return known
 
     def sign_in(self, **changes: Any) -> SignIn:
         values: dict[str, Any] = {

@@ -265,3 +265,22 @@ def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_cl
     assert stored.credential() == CANARY
     assert stored.tenant_id != other.pk
     assert stored.status == "unchecked"
+
+
+def test_a_name_that_the_tenant_has_is_refused_beside_the_form(stored, admin_client):
+    other = ProviderConnectionFactory(tenant=stored.tenant, name="Write", is_default=False)
+    url = reverse("admin:providers_providerconnection_change", args=[other.pk])
+    form = {"name": stored.name, "cloud": other.cloud, "client_id": str(other.client_id)}
+
+    answer = admin_client.post(url, {**form, "access": other.access})
+
+    other.refresh_from_db()
+    assert answer.status_code == 200
+    assert "already exists" in answer.content.decode()
+    assert other.name == "Write"
+
+
+def test_support_does_not_delete_a_connection(stored, admin_client):
+    url = reverse("admin:providers_providerconnection_delete", args=[stored.pk])
+
+    assert admin_client.post(url, {"post": "yes"}).status_code == 403

@@ -6,7 +6,8 @@ import pytest
 
 from providers.graph.kinds import KIND
 from providers.graph.normalize import is_annotation
-from tests.samples import NEEDED, entries, files
+from providers.sandbox.samples import entries
+from tests.samples import FILES, NEEDED
 
 
 def annotated(value):
@@ -19,7 +20,7 @@ def annotated(value):
 
 
 @NEEDED
-@pytest.mark.parametrize(("kind", "path"), files(), ids=lambda part: str(part)[-40:])
+@pytest.mark.parametrize(("kind", "path"), FILES, ids=lambda part: str(part)[-40:])
 def test_a_real_export_is_captured_as_it_is(far, client, kind, path):
     for key, entry in entries(kind, path):
         far.control.put_object(far.tenant_id, key, entry)

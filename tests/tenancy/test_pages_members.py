@@ -157,3 +157,13 @@ def test_settings_that_cannot_be_are_told_and_nothing_is_stored(
 
     assert answer.status_code == 400
     assert Workspace.objects.filter(pk=workspace.pk).values().get() == before
+
+
+def test_a_workspace_whose_owner_has_gone_can_still_let_others_go(
+    workspace: Workspace, owner: User, reader: User
+) -> None:
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+
+    services.remove_member(of(reader, workspace), by=owner)
+
+    assert not Membership.objects.filter(user=reader).exists()

@@ -1,0 +1,43 @@
+"""The site that support uses: what no page of it would send is a bad request, never a crash."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.core.exceptions import BadRequest
+from django.db import DataError
+from django.http import HttpRequest
+
+
+def refusing_nonsense(view: Callable[..., Any]) -> Any:
+    """Answer 400 where Django would blame the database, or the database says that a value is none."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if ERROR_FLAG in request.GET:
+            raise BadRequest("A filter could not be used.")
+        try:
+            return view(request, *args, **kwargs)
+        except (DataError, OverflowError) as error:
+            raise BadRequest("A value cannot be.") from error
+
+    return answer
+
+
+class SupportSite(admin.AdminSite):
+    """Things are deleted one by one, through the services; so there is no action that deletes many."""
+
+    site_header = "Runledger administration"
+    site_title = "Runledger"
+    index_title = "Support"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return super().admin_view(refusing_nonsense(view), cacheable)

@@ -1,0 +1,61 @@
+"""The pages of Django's admin, by model, for the walks through all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Model
+from django.urls import reverse
+
+from operations.integrity import check_ledger
+from providers.models import ProviderConnection
+from tenancy.models import Tenant, User
+from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
+from tests.operations.test_prune import a_run, prune
+
+CANARY = "canary-Xq8~7Q.secret-of-a-connection"
+#: Ours and those of the libraries.
+REGISTERED: dict[type[Model], admin.ModelAdmin[Any]] = admin.site._registry
+
+
+def staff(*, view: bool = False, superuser: bool = False) -> User:
+    """Somebody of support: with every right, with every right to look, or with none."""
+    person: User = UserFactory(is_staff=True, is_superuser=superuser)
+    if view:
+        person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return person
+
+
+def furnish(tenant: Tenant, connection_id: int) -> None:
+    """See that every model has a row, and that a connection has a secret nobody must ever see."""
+    ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
+    a_run(tenant, 900)
+    recent = a_run(tenant, 1)
+    prune(tenant.workspace)
+    OperationRunEventFactory(run=recent, sequence=7)
+    OperationRunItemFactory(run=recent)
+    check_ledger()
+    Group.objects.create(name="Support")
+    for model in (AccessAttempt, AccessLog, AccessFailureLog):
+        model.objects.create(username="rita", ip_address="192.0.2.1", **_counted(model))
+
+
+def _counted(model: type[Model]) -> dict[str, int]:
+    return {"failures_since_start": 5} if model is AccessAttempt else {}
+
+
+def addresses(model: type[Model]) -> dict[str, str]:
+    """Each page that the admin could have for a model."""
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None, f"{model._meta.label} has no row to look at"
+    return {
+        "list": reverse(f"{name}_changelist"),
+        "detail": reverse(f"{name}_change", args=[row.pk]),
+        "history": reverse(f"{name}_history", args=[row.pk]),
+        "add": reverse(f"{name}_add"),
+        "delete": reverse(f"{name}_delete", args=[row.pk]),
+    }

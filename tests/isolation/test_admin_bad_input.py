@@ -1,0 +1,178 @@
+"""Every page of the admin against what no link or form of it would send: refused, never a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle, product
+from typing import Any
+
+import pytest
+from django.contrib.admin.widgets import AutocompleteMixin
+from django.db.models import Field, Model
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from tenancy.model_admin import FILTERS
+from tests.isolation.admin_pages import REGISTERED, addresses, staff
+from tests.isolation.conftest import SignIn, World
+from tests.isolation.test_bad_forms import BROKEN, FORM, HOSTILE
+
+pytestmark = pytest.mark.django_db
+
+EVERY_MODEL = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
+FINE = {200, 302, 400, 403, 404, 405, 413}
+VALUES = [
+    *("", "%00", "a%00b", "%ff%fe", "%ed%a0%80", "9" * 5000, "-1", "9" * 20, "1e400", "NaN"),
+    *("2026-02-30", "99999-01-01", "0", "9999", "%EF%BC%99", "' OR 1=1", "%3Cscript%3Ealert(1)"),
+    *("[", "{}", "a" * 4000, "1,2,%00", "True", "None", "\\", "%25", "a/b/c"),
+]
+PARAMETERS = [
+    *(
+        "q",
+        "o",
+        "p",
+        "e",
+        "all",
+        "ot",
+        "t",
+        "_popup",
+        "_to_field",
+        "_changelist_filters",
+        "_facets",
+    ),
+    *("_source_model", "id", "id__exact", "pk", "foo__bar", "foo", "id__in", "id__isnull"),
+    *("id__range", "workspace__id__exact", "tenant__workspace__slug", "workspace__name__regex"),
+    *("password", "password__startswith", "encrypted_credential__startswith", "kinds__overlap"),
+    *("created_at__gte", "created_at__year", "attempt_time__year", "attempt_time__month"),
+    *("attempt_time__day", "date_joined__year", "user__password__contains", "context__secret"),
+]
+
+IDS = [*VALUES[1:-1], "a%2Fb", "_00", "_5F", "1_2F2"]
+
+
+@pytest.fixture
+def client(furnished: World, sign_in: SignIn) -> Client:
+    client = sign_in(staff(superuser=True))
+    client.raise_request_exception = False
+    return client
+
+
+def told_kindly(answer: Any, about: str) -> Any:
+    assert answer.status_code in FINE, (answer.status_code, about[:200])
+    assert b"Traceback" not in answer.content
+    assert b"<script>alert(1)" not in answer.content
+    assert b"database installation" not in answer.content
+    return answer
+
+
+def parameters_of(model: type[Model]) -> list[str]:
+    """What the lists of the model understand, and more."""
+    own = [f"{name}__range" for name in fields_of(model)]
+    return [*PARAMETERS, *own]
+
+
+def fields_of(model: type[Model]) -> list[str]:
+    return [field.name for field in model._meta.get_fields() if isinstance(field, Field)]
+
+
+def filters_of(model: type[Model]) -> list[str]:
+    """What the links of the filters beside the list say, and nearly."""
+    registered: Any = REGISTERED[model]
+    return [name + added for name in registered.filtered_by() for added in FILTERS]
+
+
+@EVERY_MODEL
+def test_a_list_takes_any_parameter(client: Client, model: type[Model]) -> None:
+    address = addresses(model)["list"]
+    asked = [
+        *zip(parameters_of(model), cycle(VALUES), strict=False),
+        *zip(filters_of(model), cycle(("%00", "9" * 30, "x")), strict=False),
+        *product(("q", "o", "p", "e", "all"), ("%00", "9" * 30, "1.9999", "-1", "%ed%a0%80")),
+    ]
+
+    for name, value in asked:
+        told_kindly(client.get(f"{address}?{name}={value}"), f"{name}={value}")
+
+
+@EVERY_MODEL
+def test_every_other_page_takes_any_parameter_and_any_id(
+    client: Client, model: type[Model]
+) -> None:
+    pages = addresses(model)
+
+    for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
+        query = "&".join(f"{name}={value}" for name in parameters_of(model))
+        told_kindly(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
+    for value, page in zip(IDS, cycle(("change/", "history/", "delete/", "")), strict=False):
+        address = f"{pages['list']}{value}/{page}"
+        told_kindly(client.get(address, follow=True), address)
+
+
+@EVERY_MODEL
+def test_a_form_takes_any_value_in_every_field(client: Client, model: type[Model]) -> None:
+    names = [
+        *fields_of(model),
+        *("_save", "_continue", "_addanother", "_saveasnew", "action", "_selected_action"),
+        *("index", "select_across", "password1", "password2", "usable_password"),
+        *("memberships-TOTAL_FORMS", "memberships-INITIAL_FORMS", "memberships-0-id"),
+        *("memberships-0-user", "memberships-0-role", "memberships-0-DELETE"),
+    ]
+    filled = [
+        (b"&".join(name.encode() + b"=" + value for name in names), FORM) for value in HOSTILE
+    ]
+
+    for page in ("add", "detail", "list"):
+        address = addresses(model)[page]
+        refused = client.post(address).status_code == 403
+        for body, content_type in [*filled, *BROKEN][: 1 if refused else None]:
+            answer = client.generic("POST", address, body, content_type)
+            told_kindly(answer, f"{page} {body[:20]!r}")
+
+
+def choosers() -> Iterator[tuple[str, str, str]]:
+    """Each field of a form of the admin whose choices are looked up while one types."""
+    request = RequestFactory().get("/admin/")
+    request.user = staff(superuser=True)
+    for registered in REGISTERED.values():
+        for holder in (registered, *registered.get_inline_instances(request)):
+            for name in holder.get_autocomplete_fields(request):
+                yield holder.opts.app_label, holder.opts.model_name or "", name
+
+
+def test_the_choosers_take_any_text(client: Client) -> None:
+    address = reverse("admin:autocomplete")
+    assert AutocompleteMixin.url_name == "%s:autocomplete"
+    asked = [(*chooser, "term") for chooser in choosers()]
+    assert len(asked) > 5
+
+    for app, model, field, _ in asked:
+        source = f"app_label={app}&model_name={model}&field_name={field}"
+        for value in VALUES:
+            told_kindly(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
+            told_kindly(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
+
+
+def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
+    address = reverse("admin:autocomplete")
+
+    for value in VALUES:
+        for name in ("app_label", "model_name", "field_name"):
+            source = {"app_label": "tenancy", "model_name": "tenant", "field_name": "workspace"}
+            query = "&".join(f"{key}={text}" for key, text in {**source, name: value}.items())
+            told_kindly(client.get(f"{address}?{query}"), query)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/admin/", "/admin/tenancy/", "/admin/nonsense/", "/admin/jsi18n/", "/admin/password_change/"],
+)
+def test_the_other_pages_of_the_admin_take_any_parameter(client: Client, address: str) -> None:
+    for value in VALUES:
+        query = "&".join(f"{name}={value}" for name in PARAMETERS)
+        told_kindly(client.get(f"{address}?{query}"), f"{address} {value}")
+
+
+@pytest.mark.parametrize("value", VALUES[1:], ids=lambda text: text[:12])
+def test_a_way_to_the_site_of_nothing_is_not_found(client: Client, value: str) -> None:
+    for address in (f"/admin/r/{value}/1/", f"/admin/r/1/{value}/", f"/admin/r/{value}/{value}/"):
+        told_kindly(client.get(address), address)

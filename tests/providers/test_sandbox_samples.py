@@ -1,0 +1,131 @@
+"""`manage.py graph_sandbox --samples`: a tenant with the policies that were exported to a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.graph.kinds import KIND
+from providers.sandbox.process import ROOT
+from providers.sandbox.samples import sample_tenant
+from providers.sandbox.seed import seed_tenant
+from tests.providers.factories import SIZES, FarTenant
+from tests.samples import NEEDED, SAMPLES
+
+FOLDERS = {
+    "conditional-access": "conditional_access",
+    "named-locations": "named_location",
+    "compliance": "compliance",
+    "groups": "groups",
+}
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """What an export leaves: a file for each policy, groups in one; ids are lost here and there."""
+    objects = seed_tenant("t", "Contoso", "a", SIZES)
+    for folder, kind in FOLDERS.items():
+        for number, entry in enumerate(objects[kind]):
+            kept = entry if number % 2 else {k: v for k, v in entry.items() if k != "id"}
+            write(tmp_path / folder / f"{number}.json", kept)
+    write(tmp_path / "compliance" / "linux.json", objects["linux_compliance"][0])
+    write(
+        tmp_path / "groups" / "more.json", {"groups": [{"displayName": "A"}, {"displayName": "B"}]}
+    )
+    write(tmp_path / "notifications" / "First.json", {"displayName": "First warning"})
+    return tmp_path
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8-sig")
+
+
+@contextlib.contextmanager
+def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
+    """What the command says, and the tenant that it made."""
+    command = [sys.executable, "manage.py", "graph_sandbox", "--samples", str(folder)]
+    process = subprocess.Popen(
+        [*command, "--tls-dir", str(tls), "--die-with-parent"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        said: list[str] = []
+        while not (said and said[-1].startswith("Stand-in")):
+            said.append(process.stdout.readline().strip())
+            assert process.poll() is None, said
+        yield said, tenant_of(said, tls)
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def tenant_of(said: list[str], tls: Path) -> FarTenant:
+    told = dict(line.split(" ", 1) for line in said)
+    return FarTenant.known(
+        told["Stand-in"].rpartition(" ")[2],
+        tls / "ca.pem",
+        tenant_id=uuid.UUID(told["tenant"]),
+        client_id=uuid.UUID(told["client"]),
+        secret=told["secret"],
+    )
+
+
+def test_what_was_exported_is_listed_and_captured(exported: Path, tmp_path: Path) -> None:
+    with started(exported, tmp_path / "tls") as (said, far):
+        assert "left out notifications: no kind of object that is read here" in said
+        with far.client() as client:
+            for kind in ("conditional_access", "named_location", "compliance", "linux_compliance"):
+                listed = list(KIND[kind].list_objects(client))
+                assert len(listed) == (1 if kind == "linux_compliance" else SIZES[kind])
+                assert all(KIND[kind].capture(client, one).missing == [] for one in listed)
+            groups = [group["displayName"] for group in client.list("/v1.0/groups")]
+            assert {"A", "B"} <= set(groups)
+            assert len(groups) == SIZES["groups"] + 2
+            assert list(KIND["settings_catalog"].list_objects(client)) == []
+
+
+def test_an_object_that_has_lost_its_id_gets_the_same_one_each_time(exported: Path) -> None:
+    first, second = sample_tenant(exported), sample_tenant(exported)
+
+    assert first == second
+    ids = [entry["id"] for entries in first.values() for entry in entries]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_folder_without_exports_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "providers.sandbox", "--samples", str(tmp_path)]
+
+    ended = subprocess.run(
+        [*command, "--tls-dir", str(tmp_path / "tls")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "has no folder of a kind" in ended.stderr
+
+
+@NEEDED
+def test_real_exports_become_a_tenant(tmp_path: Path) -> None:
+    expected = {
+        kind: {entry["id"] for entry in found} for kind, found in sample_tenant(SAMPLES).items()
+    }
+    with started(SAMPLES, tmp_path / "tls") as (_, far), far.client() as client:
+        for kind in ("conditional_access", "compliance", "app_protection"):
+            assert {one["id"] for one in KIND[kind].list_objects(client)} <= expected[kind]
+        assert len(list(client.list("/v1.0/groups"))) == len(expected["groups"])
