@@ -129,7 +129,7 @@ def _limits() -> dict[str, Any]:
     limits = {
         run_type.value: {
             "start": entry.start_deadline.total_seconds() + slack,
-            "runtime": entry.time_limit.total_seconds() + 2 * GRACE_SECONDS + slack,
+            "runtime": entry.time_limit.total_seconds() + GRACE_SECONDS + slack,
         }
         for run_type, entry in OperationCatalog.all().items()
     }
