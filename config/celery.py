@@ -2,9 +2,10 @@
 
 import os
 from contextlib import suppress
+from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, task_prerun, worker_init
+from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
@@ -57,6 +58,24 @@ def _tick_at_once(**_: object) -> None:
     with suppress(OperationalError):
         for entry in app.conf.beat_schedule.values():
             app.send_task(entry["task"], retry=False, **entry["options"])
+
+
+@worker_ready.connect
+def _give_work_its_time_at_sigterm(sender: Any, **_: object) -> None:
+    """Make SIGTERM, which every supervisor sends, the stop that waits for work only for so long.
+
+    Celery has that stop on SIGQUIT. Its SIGTERM waits for all work, until the supervisor kills
+    everything and the runs are lost. A second SIGTERM ends what runs at once.
+    """
+    from celery.apps import worker
+
+    def stop_softly(stopping: Any) -> None:
+        worker.install_worker_term_hard_handler(
+            stopping, sig="SIGTERM", callback=worker.during_soft_shutdown
+        )
+        worker.on_cold_shutdown(stopping)
+
+    worker.install_worker_term_hard_handler(sender.controller, sig="SIGTERM", callback=stop_softly)
 
 
 @task_prerun.connect

@@ -170,9 +170,7 @@ class Runner:
                     "--without-mingle",
                     "--without-gossip",
                 ),
-                # SIGQUIT is the stop that gives unfinished tasks back to the broker in time.
                 env={
-                    "REMAP_SIGTERM": "SIGQUIT",
                     "WORKER_SOFT_SHUTDOWN_SECONDS": os.environ.get(
                         "WORKER_SOFT_SHUTDOWN_SECONDS", str(WORKER_SOFT_SHUTDOWN_SECONDS)
                     ),
