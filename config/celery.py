@@ -8,8 +8,11 @@ from celery import Celery
 from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 from kombu.exceptions import OperationalError
 
+from config.broker import use_this_transport
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
+use_this_transport()
 app = Celery("runledger")
 # Threads other than this one (gunicorn's, the publisher's) must find this app too.
 app.set_default()
@@ -19,22 +22,31 @@ app.autodiscover_tasks()
 #: Retention runs once a day; this is how soon after its turn, or after an outage, it starts.
 PRUNE_TICK_SECONDS = 900
 INTEGRITY_TICK_SECONDS = 3600
+#: A tick that takes longer hangs, in a database that does not answer; the next one does its work.
+TICK_LIMIT_SECONDS = 120
 
 
-def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
-    """What beat sends: wake-ups only. A tick that waited longer than the next one is worthless."""
+def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
+    """What beat sends: wake-ups only.
+
+    They never expire: that would be told by beat's clock and judged by the worker's, and with one of
+    them wrong no tick would ever be done. One too many finds nothing to do.
+    """
     ticks = {
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
         "settle restores": ("restores.tasks.settle_restores", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
-        "check the ledger": ("operations.tasks.check_ledger", INTEGRITY_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
     }
+    options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
+    # Looks at a month of runs, for which no tick shall wait.
+    patient = {"queue": "default", "time_limit": INTEGRITY_TICK_SECONDS}
+    check = {"task": "operations.tasks.check_ledger", "schedule": INTEGRITY_TICK_SECONDS}
     return {
-        name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+        name: {"task": task, "schedule": seconds, "options": options}
         for name, (task, seconds) in ticks.items()
-    }
+    } | {"check the ledger": {**check, "options": patient}}
 
 
 @app.on_after_configure.connect

@@ -57,5 +57,5 @@ def _scheduler() -> str:
     if age is None:
         return "no tick from beat yet"
     if age > settings.TICK_SECONDS * TICKS_TO_MISS:
-        return f"last tick {int(age)} seconds ago: is beat running, and a worker on “default”?"
+        return f"last tick {int(age)} seconds ago: is beat running, and a worker on “ticks”?"
     return "ok"

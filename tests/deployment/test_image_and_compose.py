@@ -16,6 +16,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
+from operations.catalog import Queue
+
 ROOT = Path(settings.BASE_DIR)
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -46,7 +48,7 @@ def settings_variables() -> set[str]:
 
 
 def test_every_process_of_the_product_is_there() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "beat"}
+    assert set(OURS) == {"migrate", "web", "worker", "ticks", "beat"}
     assert set(SERVICES) - set(OURS) == {"postgres", "redis"}
     assert {service["image"] for service in OURS.values()} == {"runledger"}
 
@@ -84,10 +86,16 @@ def test_no_secret_stands_in_the_file_and_a_missing_one_is_an_error() -> None:
         assert all(f"${{{name}:?" in value for value in used)
 
 
-def test_the_worker_listens_to_every_queue() -> None:
-    command = OURS["worker"]["command"]
+def queues_of(name: str) -> list[str]:
+    command = OURS[name]["command"]
+    queues: str = command[command.index("--queues") + 1]
+    return queues.split(",")
 
-    assert command[command.index("--queues") + 1].split(",") == list(settings.QUEUES)
+
+def test_the_workers_listen_to_every_queue_and_no_work_keeps_the_ticks_waiting() -> None:
+    assert queues_of("ticks") == ["ticks"]
+    assert sorted(queues_of("ticks") + queues_of("worker")) == sorted(settings.QUEUES)
+    assert "ticks" not in set(Queue)
 
 
 def test_the_broker_keeps_what_it_was_given() -> None:
