@@ -13,7 +13,8 @@ class Scheduler(PersistentScheduler):
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         """Send what is due; the seconds until something is due again."""
-        if any(entry.last_run_at > entry.default_now() for entry in self.schedule.values()):
+        entries: list[Any] = list(self.schedule.values())
+        if any(entry.last_run_at > entry.default_now() for entry in entries):
             self._count_from_now()
         seconds: float = super().tick(*arguments, **options)
         return seconds

@@ -1,7 +1,6 @@
 """The way to the broker, on which a message that nobody can read costs nothing but itself."""
 
 import logging
-from collections.abc import Callable
 from json import JSONDecodeError
 from typing import Any
 
@@ -39,19 +38,14 @@ class Channel(redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]
         except (Unreadable, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             log.error(DROPPED, error)  # noqa: TRY400 - a trace of it tells nobody more
             return True
 
     def basic_consume(
-        self,
-        queue: str,
-        no_ack: bool,
-        callback: Callable[[Any], Any],
-        consumer_tag: str,
-        **options: Any,
-    ) -> None:
+        self, queue: Any, no_ack: Any, callback: Any, consumer_tag: Any, **options: Any
+    ) -> Any:
         """Consume from a queue; a message over which the consumer stumbles is dropped."""
 
         def take(message: Any) -> None:
@@ -62,7 +56,7 @@ class Channel(redis.Channel):
                 if not (no_ack or message.acknowledged):
                     message.reject()
 
-        super().basic_consume(queue, no_ack, take, consumer_tag, **options)
+        return super().basic_consume(queue, no_ack, take, consumer_tag, **options)
 
 
 class Transport(redis.Transport):

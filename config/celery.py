@@ -1,5 +1,6 @@
 """The Celery app, and the ticks of beat."""
 
+import importlib
 import os
 from contextlib import suppress
 from typing import Any
@@ -79,7 +80,7 @@ def _give_work_its_time_at_sigterm(sender: Any, **_: object) -> None:
     Celery has that stop on SIGQUIT. Its SIGTERM waits for all work, until the supervisor kills
     everything and the runs are lost. A second SIGTERM ends what runs at once.
     """
-    from celery.apps import worker
+    worker: Any = importlib.import_module("celery.apps.worker")
 
     def stop_softly(stopping: Any) -> None:
         worker.install_worker_term_hard_handler(

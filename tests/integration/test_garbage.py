@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -41,7 +42,7 @@ def test_what_nobody_can_read_costs_nothing_but_itself(
 ) -> None:
     worker = stack.worker()
     with current_app.connection_for_write() as connection:
-        client = connection.default_channel.client
+        client: Any = connection.default_channel.client  # type: ignore[attr-defined]
         for odd in GARBAGE:
             client.lpush("backup", odd if isinstance(odd, bytes) else json.dumps(odd))
 

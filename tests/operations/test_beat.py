@@ -6,10 +6,11 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
-from celery import Celery, current_app
+from celery import current_app
 from django.db import connection
 
 from config import celery as project
@@ -28,7 +29,7 @@ HOUR = dt.timedelta(hours=1)
 @pytest.fixture
 def scheduler(broker: Broker, tmp_path: Path) -> Iterator[Scheduler]:
     """Beat's scheduler, with the file in which it keeps when it has sent what."""
-    app: Celery = current_app._get_current_object()
+    app: Any = current_app
     app.conf.beat_schedule = project.beat_schedule(30)
     made = Scheduler(app=app, schedule_filename=str(tmp_path / "beat"))
     yield made
