@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -10,8 +11,9 @@ import uuid
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import Error, transaction
 
+from operations import liveness
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.catalog import OperationCatalog
 from operations.conflicts import again_after_conflict, is_conflict
@@ -50,6 +52,8 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
         log.info("run %r: nothing to claim", run_id)
         return False
     reach("after claim")
+    with contextlib.suppress(Error):
+        liveness.record_claim(run.type)
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
         _execute_claimed(ActiveRun(run, service, claimed_at=asked_at), service, hard_stop)
     return True

@@ -182,6 +182,9 @@ RUN_HEARTBEAT_SECONDS = env.int("RUN_HEARTBEAT_SECONDS", default=15)
 RUN_CANCEL_SECONDS = env.int("RUN_CANCEL_SECONDS", default=600)
 # How long a queued run waits for its first message before the relay sends another.
 RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
+# Runs that wait while none of their queue is taken for so long are told by /healthz: all slots are busy
+# with long work, or no worker hears the queue.
+QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
 # Whether to refuse a database role that could disable the guards, and the role that cannot.
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
