@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+from cronsim import CronSimError
 from django.urls import reverse
 
 from backups.models import BackupSchedule
@@ -35,8 +36,16 @@ def unexplained() -> list[int]:
     return [
         schedule.pk
         for schedule in schedules.iterator(chunk_size=500)
-        if not is_explained(schedule, told.get(str(schedule.pk), []), now)
+        if not _is_in_order(schedule, told.get(str(schedule.pk), []), now)
     ]
+
+
+def _is_in_order(schedule: BackupSchedule, told: Ranges, now: dt.datetime) -> bool:
+    """Whether a schedule can be read and is explained; one of another version may not be readable."""
+    try:
+        return is_explained(schedule, told, now)
+    except (ValueError, CronSimError):
+        return False
 
 
 def is_explained(schedule: BackupSchedule, told: Ranges, now: dt.datetime) -> bool:

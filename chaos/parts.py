@@ -22,7 +22,7 @@ from providers.sandbox.process import SandboxProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "chaos"
-QUEUES = "default,sync,backup,restore"
+QUEUES = "ticks,default,sync,backup,restore"
 #: How wrong the clock of each beat is, in seconds.
 CLOCKS = (0, -300, 300, -120, 60)
 LEASE = 8

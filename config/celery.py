@@ -1,14 +1,19 @@
 """The Celery app, and the ticks of beat."""
 
+import importlib
 import os
 from contextlib import suppress
+from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, task_prerun, worker_init
+from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 from kombu.exceptions import OperationalError
+
+from config.broker import use_this_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
+use_this_transport()
 app = Celery("runledger")
 # Threads other than this one (gunicorn's, the publisher's) must find this app too.
 app.set_default()
@@ -18,22 +23,31 @@ app.autodiscover_tasks()
 #: Retention runs once a day; this is how soon after its turn, or after an outage, it starts.
 PRUNE_TICK_SECONDS = 900
 INTEGRITY_TICK_SECONDS = 3600
+#: A tick that takes longer hangs, in a database that does not answer; the next one does its work.
+TICK_LIMIT_SECONDS = 120
 
 
-def beat_schedule(tick_seconds: int) -> dict[str, dict[str, object]]:
-    """What beat sends: wake-ups only. A tick that waited longer than the next one is worthless."""
+def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
+    """What beat sends: wake-ups only.
+
+    They never expire: that would be told by beat's clock and judged by the worker's, and with one of
+    them wrong no tick would ever be done. One too many finds nothing to do.
+    """
     ticks = {
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
         "settle restores": ("restores.tasks.settle_restores", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
-        "check the ledger": ("operations.tasks.check_ledger", INTEGRITY_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
     }
+    options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
+    # Looks at a month of runs, for which no tick shall wait.
+    patient = {"queue": "default", "time_limit": INTEGRITY_TICK_SECONDS}
+    check = {"task": "operations.tasks.check_ledger", "schedule": INTEGRITY_TICK_SECONDS}
     return {
-        name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+        name: {"task": task, "schedule": seconds, "options": options}
         for name, (task, seconds) in ticks.items()
-    }
+    } | {"check the ledger": {**check, "options": patient}}
 
 
 @app.on_after_configure.connect
@@ -57,6 +71,24 @@ def _tick_at_once(**_: object) -> None:
     with suppress(OperationalError):
         for entry in app.conf.beat_schedule.values():
             app.send_task(entry["task"], retry=False, **entry["options"])
+
+
+@worker_ready.connect
+def _give_work_its_time_at_sigterm(sender: Any, **_: object) -> None:
+    """Make SIGTERM, which every supervisor sends, the stop that waits for work only for so long.
+
+    Celery has that stop on SIGQUIT. Its SIGTERM waits for all work, until the supervisor kills
+    everything and the runs are lost. A second SIGTERM ends what runs at once.
+    """
+    worker: Any = importlib.import_module("celery.apps.worker")
+
+    def stop_softly(stopping: Any) -> None:
+        worker.install_worker_term_hard_handler(
+            stopping, sig="SIGTERM", callback=worker.during_soft_shutdown
+        )
+        worker.on_cold_shutdown(stopping)
+
+    worker.install_worker_term_hard_handler(sender.controller, sig="SIGTERM", callback=stop_softly)
 
 
 @task_prerun.connect

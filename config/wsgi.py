@@ -11,5 +11,9 @@ application = get_wsgi_application()
 from operations.publishing import warm_up  # noqa: E402 - needs the application's registry
 from operations.startup import refuse_to_start  # noqa: E402
 
-refuse_to_start()
+try:
+    refuse_to_start()
+except SystemExit as refusal:
+    # Gunicorn would start another worker for one that has exited, for ever; at an error it ends.
+    raise RuntimeError(str(refusal)) from None
 warm_up()

@@ -157,29 +157,9 @@ class Runner:
         """What serves: stopped in the reverse order, so that nothing is sent to nobody."""
         beat_file = self.state.folder / "beat-schedule"
         return [
-            Program(
-                "worker",
-                celery(
-                    "worker",
-                    "--concurrency",
-                    "2",
-                    "--queues",
-                    QUEUES,
-                    "--loglevel",
-                    "INFO",
-                    "--without-mingle",
-                    "--without-gossip",
-                ),
-                # SIGQUIT is the stop that gives unfinished tasks back to the broker in time.
-                env={
-                    "REMAP_SIGTERM": "SIGQUIT",
-                    "WORKER_SOFT_SHUTDOWN_SECONDS": os.environ.get(
-                        "WORKER_SOFT_SHUTDOWN_SECONDS", str(WORKER_SOFT_SHUTDOWN_SECONDS)
-                    ),
-                },
-                grace=15,
-                restarts=True,
-            ),
+            worker("worker", QUEUES, 2),
+            # Of its own, so that schedules fire and lost runs end while every slot is busy.
+            worker("ticks", "ticks", 1),
             Program(
                 "web",
                 python(
@@ -216,7 +196,7 @@ class Runner:
             return
         self.supervisor.following_changes = True
         changes = CodeChanges(ROOT)
-        reloaded = [self.supervisor.services[name] for name in ("worker", "web", "beat")]
+        reloaded = [self.supervisor.services[name] for name in ("worker", "ticks", "web", "beat")]
         programs = [service for service in reloaded if isinstance(service, Program)]
         try:
             self.supervisor.watch(lambda: programs if changes.taken() else ())
@@ -232,6 +212,20 @@ def python(module: str, *arguments: str | Path) -> list[str | Path]:
 def celery(*arguments: str | Path) -> list[str | Path]:
     """A command line of our Celery app."""
     return python("celery", "-A", "config", *arguments)
+
+
+def worker(name: str, queues: str, concurrency: int) -> Program:
+    """A worker on some queues, started again when it ends."""
+    grace = os.environ.get("WORKER_SOFT_SHUTDOWN_SECONDS", str(WORKER_SOFT_SHUTDOWN_SECONDS))
+    options = ["--concurrency", str(concurrency), "--queues", queues, "--loglevel", "INFO"]
+    alone = ["--hostname", f"{name}@%h", "--without-mingle", "--without-gossip"]
+    return Program(
+        name,
+        celery("worker", *options, *alone),
+        env={"WORKER_SOFT_SHUTDOWN_SECONDS": grace},
+        grace=15,
+        restarts=True,
+    )
 
 
 def manage(*arguments: str | Path) -> list[str | Path]:

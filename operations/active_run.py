@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from operations.counts import COUNT_KEYS, Counts, checked_increments
@@ -45,7 +46,10 @@ class LeaseLost(StopRun):
 class ActiveRun:
     """A claimed run in the hands of its handler."""
 
-    def __init__(self, run: OperationRun, service: OperationRunService) -> None:
+    def __init__(
+        self, run: OperationRun, service: OperationRunService, *, claimed_at: float | None = None
+    ) -> None:
+        """`claimed_at`: when, by the monotonic clock, the claim was sent; its lease runs from then."""
         self.run = run
         self._service = service
         self._increments: dict[str, int] = {}
@@ -58,7 +62,7 @@ class ActiveRun:
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
         #: When, by this process' monotonic clock, a renewal of the lease that arrived was sent.
-        self.renewed_at = time.monotonic()
+        self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
 
     @property
     def id(self) -> int:
@@ -165,6 +169,9 @@ class ActiveRun:
         """
         if self._stop:
             raise self._stop
+        if self.lease_left() <= 0:
+            # A process that was frozen may come here before its guard does.
+            raise LeaseLost
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush()
         if self._stop:
@@ -179,6 +186,10 @@ class ActiveRun:
     def renewed(self, asked_at: float) -> None:
         """Note that the lease was renewed at the earliest at this moment."""
         self.renewed_at = max(self.renewed_at, asked_at)
+
+    def lease_left(self) -> float:
+        """Seconds until others may think this worker dead, by when it last proved that it lives."""
+        return float(settings.RUN_LEASE_SECONDS) - (time.monotonic() - self.renewed_at)
 
     def flush(self) -> None:
         """Write all that is buffered.

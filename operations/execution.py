@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
+import time
 import uuid
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error, transaction
 
+from operations import liveness
 from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.catalog import OperationCatalog
-from operations.conflicts import is_conflict
+from operations.conflicts import again_after_conflict, is_conflict
 from operations.failpoints import reach
 from operations.handlers import handler_for
 from operations.heartbeat import HardStop, Heartbeat
 from operations.models import OperationRun
-from operations.reasons import Blocked, SafeError
+from operations.reasons import LOST_WORKER, Blocked, SafeError
+from operations.retrying import retry_after_loss
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending
 
@@ -41,25 +46,28 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     """
     service = OperationRunService()
     reach("before claim")
+    asked_at = time.monotonic()
     run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
     if run is None:
         log.info("run %r: nothing to claim", run_id)
         return False
     reach("after claim")
+    with contextlib.suppress(Error):
+        liveness.record_claim(run.type)
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
-        _execute_claimed(run, service, hard_stop)
+        _execute_claimed(ActiveRun(run, service, claimed_at=asked_at), service, hard_stop)
     return True
 
 
 def _execute_claimed(
-    run: OperationRun, service: OperationRunService, hard_stop: HardStop | None
+    active: ActiveRun, service: OperationRunService, hard_stop: HardStop | None
 ) -> None:
-    active = ActiveRun(run, service)
+    run = active.run
     try:
         with Heartbeat(active, hard_stop=hard_stop):
             ending, error = _call_handler(active)
             reach("before the end")
-        ended = service.complete(run.pk, ending=ending, error=error)
+        ended = _end(run, service, ending, error)
         reach("after the end")
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
@@ -68,6 +76,18 @@ def _execute_claimed(
         return
     if error and error.code == WORKER_SHUTDOWN:
         raise SystemExit
+
+
+@again_after_conflict
+@transaction.atomic
+def _end(
+    run: OperationRun, service: OperationRunService, ending: Ending, error: SafeError | None
+) -> OperationRun:
+    """Close the run; one that loses its worker has its retry as soon as it has ended."""
+    ended = service.complete(run.pk, ending=ending, error=error)
+    if error and error.code in LOST_WORKER:
+        retry_after_loss(ended)
+    return ended
 
 
 def _call_handler(active: ActiveRun) -> Ended:
@@ -101,6 +121,7 @@ def _call_handler(active: ActiveRun) -> Ended:
 def _work(active: ActiveRun) -> None:
     """Call the handler; however it ends, what it has reported is written."""
     try:
+        active.checkpoint()
         handler_for(active.run.type)(active)
     finally:
         active.flush()

@@ -99,12 +99,7 @@ class Heartbeat:
 
     def _let_pass(self, safety: float) -> bool:
         """Wait for the end of the block; False when the lease has only `safety` seconds left."""
-        while (left := self._left() - safety) > 0:
+        while (left := self._active.lease_left() - safety) > 0:
             if self._over.wait(left):
                 return True
         return self._over.is_set()
-
-    def _left(self) -> float:
-        """Seconds until others may think this worker dead, by when it last proved that it lives."""
-        silent = time.monotonic() - self._active.renewed_at
-        return float(settings.RUN_LEASE_SECONDS) - silent

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from operations.sanitize import sanitize_text
 
 MAX_PARAM = 200
+#: Codes of runs that lost their worker: not the work's doing, so a retry may well succeed.
+LOST_WORKER = frozenset({"worker_lost", "worker_shutdown", "lease_lost"})
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,14 @@ register_reasons(
         "lease_lost",
         "Worker lost contact",
         "The worker could not renew its lease and stopped.",
-        "Retry; if it happens again, check the worker's connection to the database.",
+        "Nothing, where a retry has been started; else retry. If it happens again, check the "
+        "worker's connection to the database.",
     ),
     Reason(
         "worker_shutdown",
         "Worker shut down",
         "The worker was shut down while the operation was running.",
-        "Retry to process what is left.",
+        "Nothing, where a retry has been started; else retry to process what is left.",
     ),
     Reason(
         "tenant_suspended",

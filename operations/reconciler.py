@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection, transaction
 
-from operations.catalog import OperationCatalog, Retry
-from operations.events import Event, append_events
+from operations.catalog import OperationCatalog
 from operations.failpoints import reach
-from operations.models import EventLevel, OperationRun
+from operations.models import OperationRun
 from operations.publishing import GRACE_SECONDS
-from operations.reasons import SafeError
+from operations.reasons import LOST_WORKER, SafeError
+from operations.retrying import retry_after_loss
 from operations.services import OperationRunService
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
 BATCH = 200
 
 
@@ -39,19 +38,21 @@ class Loss:
 
     code: str
     condition: str
-    is_retried: bool = False
 
 
 LOSSES = (
+    # First: a worker that was heard from after the limit and no more has met its hard time limit. To
+    # do again what hangs for hours would help nobody.
+    Loss(
+        "max_runtime_exceeded",
+        "status = 'running' AND heartbeat_at >= started_at"
+        " + make_interval(secs => (%(limits)s::jsonb #>> ARRAY[type, 'runtime'])::float)"
+        " AND started_at < clock_timestamp()"
+        " - make_interval(secs => (%(limits)s::jsonb #>> ARRAY[type, 'killed'])::float)",
+    ),
     Loss(
         "worker_lost",
         "status = 'running' AND heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s)",
-        is_retried=True,
-    ),
-    Loss(
-        "max_runtime_exceeded",
-        "status = 'running' AND started_at < clock_timestamp()"
-        " - make_interval(secs => (%(limits)s::jsonb #>> ARRAY[type, 'runtime'])::float)",
     ),
     Loss(
         "cancel_timeout",
@@ -109,29 +110,10 @@ def _end(run_id: int, loss: Loss) -> bool:
     run = OperationRun.objects.with_scope().get(pk=run_id)
     ended = OperationRunService().end_lost(run, error=_error(run, loss))
     reach("reconciler, before the retry")
-    if loss.is_retried:
-        _retry(ended)
+    if loss.code in LOST_WORKER:
+        retry_after_loss(ended)
     reach("reconciler, before the commit")
     return True
-
-
-def _retry(run: OperationRun) -> None:
-    """Put a new run in the place of a lost one, where its type allows; three times at most."""
-    if run.catalog is None or run.catalog.retry is not Retry.AUTOMATIC:
-        return
-    if _attempts(run) >= MAX_ATTEMPTS:
-        text = f"Not retried again: {MAX_ATTEMPTS} attempts have been lost."
-        append_events([(run.pk, Event("retry_given_up", text, EventLevel.WARNING))])
-        return
-    OperationRunService().retry(run, initiator_name="Reconciler")
-
-
-def _attempts(run: OperationRun) -> int:
-    """How many runs the chain of retries has had, this one included."""
-    attempts, earlier = 1, run.retry_of
-    while earlier and attempts < MAX_ATTEMPTS:
-        attempts, earlier = attempts + 1, earlier.retry_of
-    return attempts
 
 
 def _error(run: OperationRun, loss: Loss) -> SafeError:
@@ -150,7 +132,8 @@ def _parameters() -> dict[str, int | str]:
     limits = {
         run_type.value: {
             "start": entry.start_deadline.total_seconds(),
-            "runtime": entry.time_limit.total_seconds() + 2 * GRACE_SECONDS,
+            "runtime": entry.time_limit.total_seconds(),
+            "killed": entry.time_limit.total_seconds() + GRACE_SECONDS,
         }
         for run_type, entry in OperationCatalog.all().items()
     }

@@ -26,7 +26,7 @@ from operations.failures import Failure, merge_failures
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
 from operations.publishing import Wakeup, publish
-from operations.reasons import SafeError
+from operations.reasons import LOST_WORKER, SafeError
 from operations.sanitize import sanitize_text
 from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
@@ -274,21 +274,21 @@ class OperationRunService:
         told = [_failure(error)] if error else []
         if ending == Ending.FINISHED and run.counts.not_attempted:
             told.append(_failure(SafeError("not_attempted"), count=run.counts.not_attempted))
-        outcome = derive_outcome(run.counts, ending)
+        outcome = derive_outcome(run.counts, _ending(run, ending, error))
         self._close(run_id, RunStatus.RUNNING, outcome, told, run.failure_summary)
         append_events([(run_id, _ended_event(outcome, run.counts))])
         return self._fresh(run_id)
 
     @transaction.atomic
     def end_lost(self, run: OperationRun, *, error: SafeError) -> OperationRun:
-        """Close an active run that nothing more will come of, as failed for the reason given.
+        """Close an active run that nothing more will come of, for the reason given.
 
-        The caller has locked the row and made sure that it is lost.
+        It has failed; or is cancelled, if it was asked to stop and its worker is gone. The caller has locked the row and made sure that it is lost.
 
         Raises:
             RunNoLongerActive: it has ended.
         """
-        outcome = derive_outcome(run.counts, Ending.ERROR)
+        outcome = derive_outcome(run.counts, _ending(run, Ending.ERROR, error))
         told = [_failure(error)]
         if not self._close(run.pk, RunStatus(run.status), outcome, told, run.failure_summary):
             raise RunNoLongerActive(run.pk)
@@ -424,6 +424,12 @@ class OperationRunService:
 
     def _fresh(self, run_id: int) -> OperationRun:
         return OperationRun.objects.with_scope().get(pk=run_id)
+
+
+def _ending(run: OperationRun, ending: Ending, error: SafeError | None) -> Ending:
+    """How a run ended; one that was asked to stop and has lost its worker has stopped."""
+    is_lost = error is not None and error.code in LOST_WORKER
+    return Ending.CANCELLED if is_lost and run.cancel_requested_at else ending
 
 
 def _retry_request(

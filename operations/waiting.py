@@ -15,6 +15,7 @@ from operations.states import RunStatus
 
 #: Counting further would tell nobody more.
 MANY = 100
+NOTHING_LOST = "Nothing is lost: it is sent until it is taken."
 A_WHILE = dt.timedelta(minutes=1)
 
 
@@ -41,7 +42,7 @@ def waiting_facts(run: OperationRun) -> Waiting:
         next_publish_at=run.next_publish_at,
         attempts=run.publish_attempts,
         start_deadline=entry.start_deadline if entry else None,
-        refusal=_refusal(run) if run.published_at is None else "",
+        refusal=_refusal(run),
     )
 
 
@@ -49,8 +50,10 @@ def why_waiting(facts: Waiting, now: dt.datetime | None = None) -> str:
     """The facts in sentences for whoever waits."""
     now = now or timezone.now()
     if facts.published_at is None:
-        return f"{_not_handed_over(facts, now)} Nothing is lost: it is sent until it is taken."
+        return f"{_not_handed_over(facts, now)} {NOTHING_LOST}"
     text = f"It was handed to the queue “{facts.queue}”{_since(now - facts.published_at)}"
+    if facts.refusal:
+        return f"{text}, which has refused it since: {facts.refusal}. {NOTHING_LOST}"
     if facts.ahead:
         return f"{text}; {_ahead_text(facts.ahead)} ahead of it there."
     text = f"{text}, and no worker has taken it yet."
@@ -76,8 +79,11 @@ def _not_handed_over(facts: Waiting, now: dt.datetime) -> str:
 
 
 def _refusal(run: OperationRun) -> str:
-    """What the broker's last refusal was."""
-    refused = run.events.filter(kind="publish_refused").order_by("-sequence").first()
+    """Why the broker has not taken the message, unless it has taken one since."""
+    refusals = run.events.filter(kind="publish_refused")
+    if run.published_at:
+        refusals = refusals.filter(at__gt=run.published_at)
+    refused = refusals.order_by("-sequence").first()
     return str(refused.data.get("why", "")) if refused else ""
 
 

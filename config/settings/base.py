@@ -93,6 +93,10 @@ def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
     if "host" in options:
         config["HOST"] = options.pop("host")
     options.setdefault("connect_timeout", 3)
+    # A server that is gone without a word is noticed within 20 seconds while we wait for it, …
+    options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2} | options
+    # … and within 10 while we send; by default that takes hours, and a worker would hang as long.
+    options.setdefault("tcp_user_timeout", 10_000)
     options.setdefault("application_name", f"runledger {Path(sys.argv[0]).name}")
     # A transaction that does nothing may hold up whoever waits for its locks; it is ended.
     idle_ms = 1000 * env.int("IDLE_IN_TRANSACTION_SECONDS", default=15)
@@ -180,6 +184,9 @@ RUN_HEARTBEAT_SECONDS = env.int("RUN_HEARTBEAT_SECONDS", default=15)
 RUN_CANCEL_SECONDS = env.int("RUN_CANCEL_SECONDS", default=600)
 # How long a queued run waits for its first message before the relay sends another.
 RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
+# Runs that wait while none of their queue is taken for so long are told by /healthz: all slots are busy
+# with long work, or no worker hears the queue.
+QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
 # Whether to refuse a database role that could disable the guards, and the role that cannot.
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
@@ -199,44 +206,62 @@ RUN_KEEP_LAST = env.int("RUN_KEEP_LAST", default=20)
 RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
 
 # --- Celery ---------------------------------------------------------------------------------------
-QUEUES = ("default", "sync", "backup", "restore")
+QUEUES = ("ticks", "default", "sync", "backup", "restore")
 # Each with a routing key of its own: queues that share one get a copy of every message.
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in QUEUES]
+# Nothing is sent without a queue; if it were, here it would be seen.
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
+# A message lives until its run has ended, so that a worker that dies gives it back.
 CELERY_TASK_ACKS_LATE = True
 # Safe because a run is claimed at most once: a message that comes back finds nothing to claim.
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# The row is the result; a second one would be one more thing to fill up and to leak.
 CELERY_TASK_IGNORE_RESULT = True
+# Ids are all that is sent, and a pickle would let whoever reaches the broker run code.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+# A message that a busy worker holds in stock is a run that waits while another worker is idle.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Logging is ours (config/logging.py): one shape, no secret.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Nobody listens: the timeline tells more, and events would load the broker.
 CELERY_WORKER_SEND_TASK_EVENTS = False
+# A run needs no broker to go on: when the connection is lost, its lease is what counts.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# Short work ends by itself in this time; the rest is stopped, and retried where that is safe.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("WORKER_SOFT_SHUTDOWN_SECONDS", default=8)
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+# A broker that is away is no reason to end, however long: it comes back, and the rows are there.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than the longest time limit in the catalogue, or the broker would hand out running work again.
 VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    # Look for messages of dead workers every ten seconds, each time: by default it is every ten
+    # looks of ten seconds.
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    # No default of the client ends at all. A frozen broker holds up the relay and a worker's
+    # acknowledgement for so long, a request for PUBLISH_WAIT_SECONDS.
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
+    # A connection whose other end is gone without a word is found dead by the kernel, …
     "socket_keepalive": True,
+    # … and one on which nothing is heard by asking: a worker would listen to it for ever.
     "health_check_interval": 25,
 }
 # The relay sends again; a publish that fails here must fail fast.
 CELERY_TASK_PUBLISH_RETRY = False
 # Without this the worker reconnects to Postgres for every task and a small one runs 3-5 times slower.
 CELERY_DB_REUSE_MAX = 1000
+# Celery's own falls silent for as long as the clock was set back.
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # How large an export of policies may be, and for how long it can be downloaded.
 POLICY_EXPORT_MAX_MB = env.int("POLICY_EXPORT_MAX_MB", default=25)
 POLICY_EXPORT_KEEP_DAYS = env.int("POLICY_EXPORT_KEEP_DAYS", default=7)
 
+# How often beat ticks.
 TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 
 # --- Providers ------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from django.core.management import get_commands, load_command_class
 
 from tests.integration.stack import eventually
 
+from operations.catalog import Queue
+
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -53,7 +55,7 @@ def settings_variables() -> set[str]:
 
 
 def test_every_process_of_the_product_is_there() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "beat"}
+    assert set(OURS) == {"migrate", "web", "worker", "ticks", "beat"}
     assert set(SERVICES) - set(OURS) == {"postgres", "redis"}
     assert {service["image"] for service in OURS.values()} == {"runledger"}
 
@@ -170,10 +172,16 @@ def test_no_secret_stands_in_the_file_and_a_missing_one_is_an_error() -> None:
         assert all(f"${{{name}:?" in value for value in used)
 
 
-def test_the_worker_listens_to_every_queue() -> None:
-    command = OURS["worker"]["command"]
+def queues_of(name: str) -> list[str]:
+    command = OURS[name]["command"]
+    queues: str = command[command.index("--queues") + 1]
+    return queues.split(",")
 
-    assert command[command.index("--queues") + 1].split(",") == list(settings.QUEUES)
+
+def test_the_workers_listen_to_every_queue_and_no_work_keeps_the_ticks_waiting() -> None:
+    assert queues_of("ticks") == ["ticks"]
+    assert sorted(queues_of("ticks") + queues_of("worker")) == sorted(settings.QUEUES)
+    assert "ticks" not in set(Queue)
 
 
 def test_the_broker_keeps_what_it_was_given() -> None:

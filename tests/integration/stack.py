@@ -67,7 +67,7 @@ class Stack:
     def worker(self, *, concurrency: int = 2) -> subprocess.Popen[bytes]:
         """A worker on every queue, up and consuming."""
         log = self.folder / f"worker-{len(self.processes)}.log"
-        queues = "default,sync,backup,restore"
+        queues = "ticks,default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
         process = self._celery(log, "worker", "-l", "INFO", *flags)
         eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")

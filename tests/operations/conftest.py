@@ -69,6 +69,13 @@ class Broker:
         self.thaw()
         self._server.stop()
 
+    def kill(self) -> None:
+        """End it without a word; what it held is gone."""
+        assert self._server.process
+        self._server.process.kill()
+        self._server.process.wait()
+        self._server.stop()
+
     def start(self) -> None:
         self._server.start()
 

@@ -201,6 +201,25 @@ def test_a_worker_that_is_shut_down_ends_its_run_and_then_itself(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert [cause["code"] for cause in run.failures] == ["worker_shutdown"]
+    retry = OperationRun.objects.get(retry_of=run)
+    assert retry.is_queued
+    assert retry.initiator_name == "Reconciler"
+
+
+def test_a_cancelled_run_whose_worker_is_shut_down_is_not_started_again(
+    run: OperationRun, handled: Handled, operator: User
+) -> None:
+    def backup(active: ActiveRun) -> None:
+        OperationRunService().request_cancel(active.run, by=operator)
+        raise SystemExit
+
+    handled(backup)
+    with pytest.raises(SystemExit):
+        execution.execute(run.pk)
+
+    run.refresh_from_db()
+    assert run.outcome == RunOutcome.CANCELLED
+    assert not run.retries.exists()
 
 
 def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
@@ -364,6 +383,7 @@ def test_a_run_that_loses_its_lease_stops_itself(run: OperationRun, handled: Han
     assert run.outcome == RunOutcome.FAILED
     assert [cause["code"] for cause in run.failures] == ["lease_lost"]
     assert run.counts.succeeded == 1
+    assert run.retries.count() == 1
 
 
 def ended_by_another(run: OperationRun) -> None:

@@ -20,6 +20,7 @@ from operations.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.heartbeat import Heartbeat
 from operations.models import OperationRun
 from operations.reasons import SafeError
+from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from operations.states import Ending, RunOutcome
 from tenancy.models import Tenant, User
@@ -237,6 +238,32 @@ def test_a_hanging_database_does_not_keep_the_lease_alive(
     finally:
         done.set()
         holder.join()
+
+
+def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
+    tenant: Tenant,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    handled: Callable[..., None],
+) -> None:
+    """The claim went through, and its lease was over before the worker heard of that."""
+    settings.RUN_LEASE_SECONDS = 1
+    claim = OperationRunService.claim
+
+    def claim_and_freeze(service: OperationRunService, run_id: int, worker: str) -> object:
+        claimed = claim(service, run_id, worker)
+        time.sleep(1.2)
+        assert reconcile() == {"worker_lost": 1}
+        return claimed
+
+    monkeypatch.setattr(OperationRunService, "claim", claim_and_freeze)
+    handled(lambda active: pytest.fail("the work began"))
+    run = a_queued_run(tenant)
+
+    execution.execute(run.pk)
+
+    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert run.retries.count() == 1
 
 
 def test_a_short_lease_leaves_time_to_work(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,9 +15,10 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
-from operations import integrity
+from operations import integrity, tasks
 from operations.integrity import Invariant, check_ledger, invariants, register_invariant
 from operations.models import InvariantResult, OperationRun
+from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from tenancy.models import Tenant, User
 from tests.backups.factories import BackupScheduleFactory
@@ -180,6 +182,21 @@ def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
     assert found.offenders == [moved.pk, late.pk]
 
 
+@pytest.mark.parametrize("column", ["timezone = 'Mars/Olympus'", "cron = '61 * * * *'"])
+def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
+    column: str, tenant: Tenant, unguarded: Callable[..., None]
+) -> None:
+    soon = tick.database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
+    odd = BackupScheduleFactory(tenant=tenant, due=soon)
+    a_queued_run(tenant)
+    unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
+    unguarded("UPDATE operation_runs SET next_publish_at = NULL")
+
+    assert broken() == {"every_slot_is_explained": 1, "queued_is_on_its_way": 1}
+
+    assert InvariantResult.objects.get(name="every_slot_is_explained").offenders == [odd.pk]
+
+
 def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -187,11 +204,13 @@ def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     monkeypatch.setattr(integrity, "SECONDS", 0.2)
     register_invariant(Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"))
     register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
+    register_invariant(Invariant("odd", "It can be asked.", lambda: [int("x")]))
 
     told = {result.name: result.told for result in check_ledger()}
 
     assert "longer than" in told["slow"]
     assert "refused the question" in told["wrong"]
+    assert "ValueError" in told["odd"]
     assert told["lease_is_kept"] == "kept"
 
 
@@ -266,6 +285,27 @@ def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader
 
     assert f'href="{address}"' in theirs
     assert address not in others
+
+
+def test_what_an_outage_left_is_no_broken_promise(
+    tenant: Tenant, settings: Any, unguarded: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything was down; the check begins before the reconciler, which comes a moment later."""
+    settings.TICK_SECONDS = 30
+    a_running_run(tenant)
+    unguarded("UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'")
+    waited: list[float] = []
+
+    def meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        reconcile()
+
+    monkeypatch.setattr(time, "sleep", meanwhile)
+
+    tasks.check_ledger()
+
+    assert waited == [60]
+    assert InvariantResult.objects.get(name="lease_is_kept").is_kept
 
 
 def test_beat_has_it_checked() -> None:

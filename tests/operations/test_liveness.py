@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.utils import timezone
 
-from operations import liveness, tasks
+from operations import execution, liveness, tasks
+from operations.models import InvariantResult
+from tenancy.models import Tenant
+from tests.factories import OperationRunFactory
 from tests.operations.conftest import Broker
+from tests.operations.factories import a_queued_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
+
+MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +43,11 @@ def age_of_last_tick(seconds: int) -> None:
 def test_everything_is_well_after_a_tick(broker: Broker) -> None:
     liveness.record_tick()
 
+    parts = ("database", "broker", "scheduler", "queues", "ledger")
     assert liveness.health() == {
         "status": "ok",
-        "checks": {"database": "ok", "broker": "ok", "scheduler": "ok"},
+        "checks": dict.fromkeys(parts, "ok"),
+        "waiting": {},
     }
 
 
@@ -79,3 +91,89 @@ def test_a_broker_that_is_away_is_told(no_broker: None) -> None:
 
     assert health["status"] == "degraded"
     assert health["checks"]["broker"] == "not reachable"
+
+
+# --- runs that wait ---------------------------------------------------------------------------------
+
+
+def waiting_since(tenant: Tenant, minutes: int) -> None:
+    OperationRunFactory(tenant=tenant, created_at=timezone.now() - minutes * MINUTE)
+
+
+def test_a_queue_says_how_long_its_oldest_run_has_waited(tenant: Tenant, broker: Broker) -> None:
+    liveness.record_tick()
+    waiting_since(tenant, 3)
+    waiting_since(tenant, 8)
+
+    health = liveness.health()
+
+    assert health["status"] == "ok"
+    assert health["waiting"].keys() == {"backup"}
+    assert health["waiting"]["backup"]["runs"] == 2
+    assert health["waiting"]["backup"]["oldest_seconds"] // 60 == 8
+
+
+def test_a_queue_that_stands_still_is_told_and_the_others_are_not(
+    tenant: Tenant, broker: Broker, client: Client
+) -> None:
+    liveness.record_tick()
+    waiting_since(tenant, 20)
+    liveness.record_claim("inventory.sync")
+
+    health = liveness.health()
+
+    assert health["checks"]["queues"] == "“backup”: 1 wait, none was taken for 20 min"
+    assert health["checks"]["scheduler"] == "ok"
+    assert client.get("/healthz").status_code == 503
+
+
+def test_a_queue_from_which_runs_are_taken_only_is_long(
+    tenant: Tenant, broker: Broker, handled: Callable[..., None]
+) -> None:
+    liveness.record_tick()
+    waiting_since(tenant, 20)
+    handled(lambda active: None)
+
+    execution.execute(a_queued_run(tenant).pk)
+
+    health = liveness.health()
+    assert health["checks"]["queues"] == "ok"
+    assert health["waiting"]["backup"]["seconds_without_claim"] < 60
+
+
+def test_claims_in_a_row_are_noted_once(tenant: Tenant) -> None:
+    liveness.record_claim("inventory.sync")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT at FROM operation_ticks")
+        first = cursor.fetchall()
+        liveness.record_claim("inventory.sync")
+        cursor.execute("SELECT at FROM operation_ticks")
+
+        assert cursor.fetchall() == first
+
+
+def test_a_worker_that_works_is_no_tick_of_beat(broker: Broker) -> None:
+    liveness.record_claim("inventory.sync")
+
+    assert liveness.health()["checks"]["scheduler"] == "no tick from beat yet"
+
+
+# --- the last check of the ledger -------------------------------------------------------------------
+
+
+def test_a_promise_that_was_not_kept_is_told(broker: Broker) -> None:
+    liveness.record_tick()
+    now = timezone.now()
+    InvariantResult.objects.create(name="lease_is_kept", checked_at=now)
+    InvariantResult.objects.create(name="slot_fired_once", checked_at=now, count=2)
+
+    health = liveness.health()
+
+    assert health["checks"]["ledger"] == "promises not kept: slot_fired_once"
+    assert health["status"] == "degraded"
+
+
+def test_a_ledger_that_nobody_checks_any_more_is_told(broker: Broker) -> None:
+    InvariantResult.objects.create(name="lease_is_kept", checked_at=timezone.now() - 300 * MINUTE)
+
+    assert "last checked 5 h ago" in liveness.health()["checks"]["ledger"]

@@ -197,6 +197,11 @@ WAITS = [
         "It was handed to the queue “backup”; more than 100 runs are ahead of it there.",
     ),
     (
+        waiting(refusal="it cannot be reached"),
+        600,
+        f"It was handed to the queue “backup” 10 min ago, which has refused it since: it cannot be reached. {LOST_NOTHING}",
+    ),
+    (
         waiting(published_at=None, attempts=0),
         5,
         f"It is recorded, but the queue has not taken it yet. {LOST_NOTHING}",

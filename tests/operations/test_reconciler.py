@@ -92,8 +92,8 @@ def test_the_lost_worker_can_change_nothing_any_more(tenant: Tenant) -> None:
 
 def test_a_chain_of_lost_runs_ends_after_three_and_says_so(tenant: Tenant) -> None:
     first = a_silent_run(tenant)
-    second = a_silent_run(tenant, retry_of=first)
-    third = a_silent_run(tenant, retry_of=second)
+    second = a_silent_run(tenant, retry_of=first, initiator_name="Reconciler")
+    third = a_silent_run(tenant, retry_of=second, initiator_name="Reconciler")
     first_of_others = a_silent_run(tenant)
 
     reconcile()
@@ -101,6 +101,40 @@ def test_a_chain_of_lost_runs_ends_after_three_and_says_so(tenant: Tenant) -> No
     assert not OperationRun.objects.filter(retry_of=third).exists()
     assert third.events.filter(kind="retry_given_up").count() == 1
     assert OperationRun.objects.filter(retry_of=first_of_others).exists()
+
+
+def test_what_a_person_started_again_begins_a_new_chain(tenant: Tenant) -> None:
+    first = a_silent_run(tenant)
+    second = a_silent_run(tenant, retry_of=first, initiator_name="olga")
+    third = a_silent_run(tenant, retry_of=second, initiator_name="olga")
+
+    reconcile()
+
+    assert third.retries.count() == 1
+    assert not third.events.filter(kind="retry_given_up").exists()
+
+
+def test_a_run_that_somebody_cancelled_ends_as_cancelled_and_is_not_started_again(
+    tenant: Tenant, operator: User
+) -> None:
+    run = a_silent_run(tenant, cancel_requested_at=ago(MINUTE), cancel_requested_by=operator)
+
+    assert reconcile() == {"worker_lost": 1}
+
+    assert ended(run) == (RunOutcome.CANCELLED, ["worker_lost"])
+    assert not run.retries.exists()
+
+
+def test_a_retry_that_cannot_be_made_does_not_keep_a_lost_run_running(tenant: Tenant) -> None:
+    """A newer version may refuse what an older one has written."""
+    run = a_silent_run(tenant, context={"policy_id": "x"})
+
+    assert reconcile() == {"worker_lost": 1}
+
+    assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
+    assert not run.retries.exists()
+    (given_up,) = run.events.filter(kind="retry_given_up")
+    assert "reference" in given_up.message
 
 
 def test_a_type_that_may_not_be_repeated_is_not(
@@ -136,6 +170,31 @@ def test_a_run_far_past_its_limit_is_ended_although_it_is_heard_from(tenant: Ten
     assert reconcile() == {"max_runtime_exceeded": 1}
 
     assert ended(run) == (RunOutcome.FAILED, ["max_runtime_exceeded"])
+
+
+def test_work_that_hung_until_its_process_was_killed_ran_for_too_long(tenant: Tenant) -> None:
+    """Its worker is silent too, but to start it again would only make it hang again."""
+    limit, second = 2 * HOUR, dt.timedelta(seconds=1)
+    started = ago(limit + 125 * second)
+    run = OperationRunFactory(
+        tenant=tenant, running=True, started_at=started, heartbeat_at=started + limit + 50 * second
+    )
+
+    assert reconcile() == {"max_runtime_exceeded": 1}
+
+    assert not run.retries.exists()
+
+
+def test_a_worker_that_died_before_the_limit_was_lost_however_late_that_is_seen(
+    tenant: Tenant,
+) -> None:
+    run = OperationRunFactory(
+        tenant=tenant, running=True, started_at=ago(9 * HOUR), heartbeat_at=ago(8 * HOUR)
+    )
+
+    assert reconcile() == {"worker_lost": 1}
+
+    assert run.retries.count() == 1
 
 
 def test_a_run_that_does_not_stop_when_asked_is_ended(tenant: Tenant, operator: User) -> None:
@@ -179,7 +238,7 @@ def test_a_type_that_the_catalogue_does_not_know_can_be_lost_too(tenant: Tenant)
 
 
 def test_the_lost_are_found_by_an_index(tenant: Tenant) -> None:
-    loss = reconciler.LOSSES[0]
+    loss = next(loss for loss in reconciler.LOSSES if loss.code == "worker_lost")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(

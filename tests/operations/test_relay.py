@@ -14,6 +14,7 @@ from operations import publishing
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
+from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
 from tests.factories import OperationRunFactory
 from tests.operations.conftest import Broker
@@ -157,6 +158,26 @@ def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_br
     assert run.status == RunStatus.QUEUED
     assert run.published_at is None
     assert told(run) == ["created", "publish_refused"]
+
+
+def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
+    tenant: Tenant, broker: Broker
+) -> None:
+    run = a_queued_run(tenant)
+    make_due()
+    publishing.relay_once()
+    broker.stop()
+    make_due()
+
+    publishing.relay_once()
+
+    run.refresh_from_db()
+    assert "refused it since: it cannot be reached" in why_waiting(waiting_facts(run))
+    broker.start()
+    make_due()
+    publishing.relay_once()
+    run.refresh_from_db()
+    assert "no worker has taken it yet" in why_waiting(waiting_facts(run))
 
 
 def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:

@@ -167,14 +167,21 @@ def test_a_role_without_a_password_is_not_made(settings: Settings) -> None:
         call_command("grant_app_role")
 
 
-@pytest.mark.parametrize("program", ["worker", "beat"])
+PROGRAMS = {
+    "worker": ["celery", "-A", "config", "worker", "--pool", "solo"],
+    "beat": ["celery", "-A", "config", "beat", "--schedule", "{folder}/beat"],
+    "web": ["gunicorn", "config.wsgi", "--bind", "unix:{folder}/web.sock", "--no-control-socket"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_process_that_must_not_start_ends_and_says_why(
     program: str, broker: Broker, tmp_path: object
 ) -> None:
     broker.configure("maxmemory-policy", "allkeys-lru")
-    extra = ["--pool", "solo"] if program == "worker" else ["--schedule", f"{tmp_path}/beat"]
+    command = [part.format(folder=tmp_path) for part in PROGRAMS[program]]
     done = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "config", program, *extra],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": broker.url},
         capture_output=True,

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from operations import reconciler
+from operations import reconciler, retrying
 from operations.models import OperationRun
 from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
@@ -132,7 +132,7 @@ class Ledger(RuleBasedStateMachine):
             return multiple()
         assert result.created
         assert (result.run.retry_of_id, result.run.type) == (run_id, RETRY)
-        self.models[result.run.pk] = Model(*model.identity, attempts=model.attempts + 1)
+        self.models[result.run.pk] = Model(*model.identity)
         return result.run.pk
 
     @rule(run_id=runs)
@@ -190,7 +190,8 @@ class Ledger(RuleBasedStateMachine):
                 self.service.complete(run_id, ending=ending, error=error)
             return
         self.service.complete(run_id, ending=ending, error=error)
-        model.end(outcome_of(model, ending))
+        stopped = error is not None and model.cancel_asked
+        model.end("cancelled" if stopped else outcome_of(model, ending))
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -216,8 +217,10 @@ class Ledger(RuleBasedStateMachine):
         made = []
         for run_id in lost:
             model = self.models[run_id]
-            model.end("failed")
-            if model.attempts >= reconciler.MAX_ATTEMPTS:
+            model.end("cancelled" if model.cancel_asked else "failed")
+            if model.cancel_asked:
+                continue
+            if model.attempts >= retrying.MAX_ATTEMPTS:
                 model.told["retry_given_up"] += 1
                 continue
             retry = OperationRun.objects.get(retry_of=run_id)

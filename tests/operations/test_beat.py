@@ -1,0 +1,86 @@
+"""Beat ticks, whatever the clocks of its host and of the workers say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from celery import current_app
+from django.db import connection
+
+from config import celery as project
+from config.beat import Scheduler
+from devservices.processes import spawn
+from operations import liveness
+from tests.integration.conftest import MakeStack, graph, make_stack
+from tests.integration.stack import ROOT, Stack, eventually
+from tests.operations.conftest import Broker
+
+__all__ = ["graph", "make_stack"]
+
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def scheduler(broker: Broker, tmp_path: Path) -> Iterator[Scheduler]:
+    """Beat's scheduler, with the file in which it keeps when it has sent what."""
+    app: Any = current_app
+    app.conf.beat_schedule = project.beat_schedule(30)
+    made = Scheduler(app=app, schedule_filename=str(tmp_path / "beat"))
+    yield made
+    made.close()
+
+
+def send_all_that_is_due(scheduler: Scheduler) -> float:
+    """Let beat go on until nothing is due; for how many seconds."""
+    while not (rest := scheduler.tick()):
+        pass
+    return rest
+
+
+def test_a_clock_that_is_set_back_does_not_silence_beat(
+    scheduler: Scheduler, broker: Broker
+) -> None:
+    began = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+    with time_machine.travel(began + dt.timedelta(seconds=31), tick=False):
+        send_all_that_is_due(scheduler)
+    before = broker.waiting("ticks")
+
+    with time_machine.travel(began - HOUR, tick=False):
+        assert send_all_that_is_due(scheduler) <= 30
+    with time_machine.travel(began - HOUR + dt.timedelta(seconds=31), tick=False):
+        send_all_that_is_due(scheduler)
+
+    assert broker.waiting("ticks") == before + 4
+
+
+def test_every_tick_has_a_queue_of_its_own_and_ends() -> None:
+    for name, entry in project.beat_schedule(30).items():
+        assert entry["options"]["queue"] == ("default" if name == "check the ledger" else "ticks")
+        assert 0 < entry["options"]["time_limit"] <= 3600
+
+
+def a_beat_whose_clock_is_wrong(stack: Stack, seconds: int) -> None:
+    command = [sys.executable, "-m", "chaos.beat", str(seconds), "-s", str(stack.folder / "beat")]
+    with (stack.folder / "beat.log").open("ab") as log:
+        process = spawn(command, output=log.fileno(), cwd=ROOT, env=dict(stack.environment))
+    stack.processes.append(process)
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seconds", [-300, 86400])
+def test_the_only_beat_may_have_a_wrong_clock(make_stack: MakeStack, seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM operation_ticks")
+    stack = make_stack(TICK_SECONDS="2")
+    stack.worker()
+
+    a_beat_whose_clock_is_wrong(stack, seconds)
+
+    eventually(lambda: liveness.health()["checks"]["scheduler"] == "ok", what="a tick")
