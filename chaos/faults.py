@@ -18,7 +18,7 @@ import redis
 from celery import current_app
 from django.db import Error, connection
 
-from chaos.load import World
+from chaos.load import LONG_PAUSE, World
 from chaos.parts import LEASE, QUEUES, Parts, children_of
 from operations.publishing import send_all
 
@@ -33,6 +33,10 @@ GARBAGE = (
 #: Seconds for which a server is frozen: a moment, and, in campaigns that are long enough, once for
 #: so long that every lease runs out.
 MOMENT, LONG = (1.0, 4.0), (LEASE + 4.0, 2.0 * LEASE)
+_AT_LONG_WORK = """
+SELECT worker FROM operation_runs
+WHERE status = 'running' AND (context #>> '{idempotency,pause_ms}')::int >= %s
+"""
 
 
 class Faults:
@@ -59,7 +63,7 @@ class Faults:
         """What no campaign leaves to chance; in a long one also freezes that outlast every lease."""
         doing: list[tuple[str, Callable[[], None]]] = [
             ("garbage in a queue", self._garbage),
-            ("worker asked to stop softly", lambda: self._end_worker(signal.SIGQUIT)),
+            ("worker asked to stop softly", self._stop_softly),
         ]
         if is_long:
             doing += [
@@ -90,7 +94,7 @@ class Faults:
             ("worker stopped for longer than its lease", 5, lambda: self._freeze_worker(LEASE + 3)),
             ("worker stopped for a moment", 6, lambda: self._freeze_worker(2)),
             ("worker asked to stop", 3, lambda: self._end_worker(signal.SIGTERM)),
-            ("worker asked to stop softly", 7, lambda: self._end_worker(signal.SIGQUIT)),
+            ("worker asked to stop softly", 7, self._stop_softly),
             ("beat killed", 5, self._kill_beat),
             ("broker killed, all lost", 3, self._kill_broker),
             ("broker frozen", 3, lambda: self._freeze_broker(MOMENT)),
@@ -119,6 +123,14 @@ class Faults:
     def _kill_child(self) -> None:
         if children := children_of(self._worker().pid):
             _signal([self._chance.choice(children)], signal.SIGKILL)
+
+    def _stop_softly(self) -> None:
+        """Ask a worker whose work will not be done in the time that a soft stop gives, if there is one."""
+        with connection.cursor() as cursor:
+            cursor.execute(_AT_LONG_WORK, [LONG_PAUSE])
+            pids = {int(worker.rpartition(":")[2]) for (worker,) in cursor.fetchall()}
+        busy = [each for each in self._parts.workers if pids & set(children_of(each.pid))]
+        self._parts.end_worker(busy[0] if busy else self._worker(), signal.SIGQUIT)
 
     def _freeze_worker(self, seconds: float) -> None:
         tree = self._parts.tree(self._worker())

@@ -28,7 +28,8 @@ from tenancy.models import Membership, Tenant, User, Workspace
 TENANTS = 24
 SIZES = {"named_location": 1, "compliance": 2, "groups": 4}
 #: Milliseconds after each item of an export; a long one is still at work when a soft stop is over.
-PAUSES = (100, 100, 100, 100, 100, 100, 1500)
+LONG_PAUSE = 1500
+PAUSES = (100, 100, 100, 100, LONG_PAUSE)
 SYNCS = (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
 
 
