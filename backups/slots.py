@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import heapq
 import itertools
 import zoneinfo
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ MAX_LENGTH = 100
 WINDOWS = tuple(
     dt.timedelta(days=days) for days in (5 / 1440, 1 / 12, 2, 9, 63, 367, 4 * 366, 9 * 366)
 )
+NOTHING = dt.timedelta(0)
 #: A backup starts at most this long after its slot, and this part of the time to the next one.
 MAX_SPREAD = dt.timedelta(minutes=5)
 SPREAD_PART = 10
@@ -67,13 +69,54 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
 
 def slots(cron: str, timezone: str, after: dt.datetime) -> Iterator[dt.datetime]:
     """Every slot later than `after`, in order, each once; ends only for an expression that does."""
-    last = after.astimezone(dt.UTC)
-    for local in CronSim(cron, after.astimezone(zone_of(timezone))):
-        slot = local.astimezone(dt.UTC)
+    zone, last = zone_of(timezone), after.astimezone(dt.UTC)
+    for slot in (_elapsed if _has_wildcard_time(cron) else _by_the_wall)(cron, zone, last):
         # In a repeated hour a fixed time comes up again; around a gap two times become one.
         if slot > last:
             last = slot
             yield slot
+
+
+def _has_wildcard_time(cron: str) -> bool:
+    """Whether the expression follows elapsed time instead of the wall clock."""
+    minute, hour, *_ = cron.split()
+    return minute.startswith("*") or hour.startswith("*")
+
+
+def _by_the_wall(cron: str, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Each time of the wall calendar once; one that is skipped at the end of its gap."""
+    for local in CronSim(cron, after.astimezone(zone)):
+        yield local.astimezone(dt.UTC)
+
+
+def _elapsed(cron: str, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Each instant at which the clock shows a time of the expression, in order.
+
+    The expression is walked on a calendar that knows no change of clocks: one that does loses its
+    step at those of half an hour, and when it starts inside a gap.
+    """
+    waiting: list[dt.datetime] = []
+    for wall in CronSim(cron, _first_wall_time(zone, after)):
+        shown = _shown(wall, zone)
+        # The second time of a repeated hour waits until what comes before it has had its turn.
+        while shown and waiting and waiting[0] < shown[0]:
+            yield heapq.heappop(waiting)
+        for instant in shown:
+            heapq.heappush(waiting, instant)
+    yield from sorted(waiting)
+
+
+def _first_wall_time(zone: zoneinfo.ZoneInfo, after: dt.datetime) -> dt.datetime:
+    """The earliest time that the clock may still show: before a repeated hour, that hour's."""
+    here, tomorrow = after.astimezone(zone), (after + dt.timedelta(days=1)).astimezone(zone)
+    goes_back = (here.utcoffset() or NOTHING) - (tomorrow.utcoffset() or NOTHING)
+    return here.replace(tzinfo=None) - max(goes_back, NOTHING)
+
+
+def _shown(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> list[dt.datetime]:
+    """The instants at which a clock shows a time: one, two in a repeated hour, none in a gap."""
+    instants = {wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
+    return sorted(at for at in instants if at.astimezone(zone).replace(tzinfo=None) == wall)
 
 
 def next_slot(cron: str, timezone: str, after: dt.datetime) -> dt.datetime:

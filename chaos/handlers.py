@@ -15,6 +15,7 @@ from operations import handlers
 from operations.active_run import ActiveRun
 from operations.types import OperationRunType
 from providers.connections import graph_client_for
+from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError
 from providers.handling import raise_if_blocking
 
@@ -22,26 +23,49 @@ EFFECTS = 3
 LOCATIONS = "/v1.0/identity/conditionalAccess/namedLocations"
 
 
-def effect_name(run_id: int, number: int) -> str:
-    """The name of the object that one item of one run creates, and no other may."""
-    return f"run {run_id} effect {number}"
+def effect_key(work: int, number: int) -> str:
+    """What one item of one piece of work is called, whichever run of its chain does it."""
+    return f"export {work} effect {number}"
+
+
+def effect_name(key: str, run_id: int) -> str:
+    """The name of the object that is created for an item: it tells who has created it."""
+    return f"{key} by run {run_id}"
 
 
 def make_effects(run: ActiveRun) -> None:
-    """Create one object in the stand-in for each item."""
+    """Create one object in the stand-in for each item that no earlier run of the chain has done.
+
+    A run does not look for objects of its own: one that is done twice is to be seen, and so is an
+    earlier run that works on beside its retry.
+    """
     run.expect(EFFECTS)
-    with graph_client_for(run.tenant) as client:
+    with graph_client_for(run.tenant, on_wait=lambda *_: run.checkpoint()) as client:
+        done = _done_before(client) if run.run.retry_of_id else set()
         for number in range(EFFECTS):
-            run.checkpoint()
-            try:
-                client.post(LOCATIONS, _location(effect_name(run.id, number)))
-            except GraphError as error:
-                raise_if_blocking(error)
-                run.failed(str(number), error)
-            else:
+            key = effect_key(run.inputs["number"], number)
+            if key in done:
                 run.succeeded(str(number))
+            else:
+                _make_effect(run, client, number, key)
             run.flush()
-            time.sleep(0.1)
+            time.sleep(run.inputs["pause_ms"] / 1000)
+
+
+def _done_before(client: GraphClient) -> set[str]:
+    names = (entry["displayName"] for entry in client.list(LOCATIONS))
+    return {name.partition(" by run ")[0] for name in names}
+
+
+def _make_effect(run: ActiveRun, client: GraphClient, number: int, key: str) -> None:
+    run.checkpoint()
+    try:
+        client.post(LOCATIONS, _location(effect_name(key, run.id)))
+    except GraphError as error:
+        raise_if_blocking(error)
+        run.failed(str(number), error)
+    else:
+        run.succeeded(str(number))
 
 
 def _location(name: str) -> dict[str, object]:

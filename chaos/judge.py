@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import threading
 from collections import Counter
@@ -13,6 +14,8 @@ from django.db import Error, connection
 
 from chaos.load import World
 from chaos.parts import LEASE
+from operations.integrity import check_ledger
+from operations.models import OperationRun
 from providers.sandbox.control import SandboxControl
 
 #: What may still be said about a run after its end.
@@ -20,7 +23,7 @@ AFTERWORDS = (
     *("late_write_refused", "retry_given_up", "joined", "published_again", "publish_refused"),
     *("ended", "cancelled", "blocked", "acknowledged"),
 )
-_EFFECT = re.compile(r"run [0-9]+ effect [0-9]+")
+_EFFECT = re.compile(r"(export [0-9]+ effect [0-9]+) by run ([0-9]+)")
 #: Seconds after the last fault within which everything must have ended.
 SETTLED = 2 * LEASE + 15
 
@@ -32,7 +35,9 @@ class Verdict:
     broken: dict[str, list[str]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     refused_late: int = 0
+    in_flight: int = 0
 
     @property
     def is_kept(self) -> bool:
@@ -111,6 +116,12 @@ WHERE NOT EXISTS (SELECT FROM told WHERE told.schedule = schedule.id
 """
 
 
+_REASONS = """
+SELECT cause->>'code', count(*) FROM operation_runs, jsonb_array_elements(failure_summary) cause
+GROUP BY 1
+"""
+
+
 def is_quiet() -> bool:
     """Whether every run has ended."""
     return not _ids(_NOT_ENDED)
@@ -122,17 +133,20 @@ class Judge:
     def __init__(
         self, world: World, graph: SandboxControl, promised: set[int], watch: ActiveTwice
     ) -> None:
+        self._effects = Effects(world, graph)
         self._checkers: dict[str, Callable[[], list[str]]] = {
             "nothing is lost": lambda: _ids(_NOT_ENDED) + _vanished(promised),
             "one active run per identity": lambda: sorted(watch.seen),
             "a slot fires once": lambda: _ids(_SLOT_TWICE),
             "every slot is explained": lambda: _ids(_UNEXPLAINED),
-            "effects happen once": lambda: _doubled_effects(world, graph),
+            "effects happen once": self._effects.doubled,
+            "an ended run has no more effects": self._effects.late,
             "no late write is accepted": lambda: (
                 _ids(_LATE_ITEMS) + _ids(_LATE_EVENTS, list(AFTERWORDS))
             ),
             "counts add up": lambda: _ids(_COUNTS),
             "every end is told once": lambda: _ids(_UNTOLD),
+            "the ledger's own check is clean": _broken_invariants,
         }
 
     def one(self, checker: str) -> list[str]:
@@ -145,6 +159,8 @@ class Judge:
         with connection.cursor() as cursor:
             cursor.execute("SELECT outcome, count(*) FROM operation_runs GROUP BY outcome")
             verdict.outcomes = Counter(dict(cursor.fetchall()))
+            cursor.execute(_REASONS)
+            verdict.reasons = Counter(dict(cursor.fetchall()))
             cursor.execute(
                 "SELECT extract(epoch FROM completed_at - created_at)::float FROM operation_runs"
                 " WHERE status = 'completed' ORDER BY 1"
@@ -154,6 +170,7 @@ class Judge:
                 "SELECT count(*) FROM operation_run_events WHERE kind = 'late_write_refused'"
             )
             (verdict.refused_late,) = cursor.fetchone()
+        verdict.in_flight = len(self._effects.in_flight())
         return verdict
 
 
@@ -173,12 +190,73 @@ def _vanished(promised: set[int]) -> list[str]:
         return [f"{run_id} has no row" for (run_id,) in cursor.fetchall()]
 
 
-def _doubled_effects(world: World, graph: SandboxControl) -> list[str]:
-    doubled = []
-    for tenant in world.tenants:
-        names = Counter(
-            str(entry.get("displayName"))
-            for entry in graph.objects(tenant.external_id, "named_location")
-        )
-        doubled += [name for name, count in names.items() if count > 1 and _EFFECT.fullmatch(name)]
-    return doubled
+def _broken_invariants() -> list[str]:
+    """What the product itself says about its ledger."""
+    return [
+        f"{result.name}: {result.error or result.offenders}"
+        for result in check_ledger()
+        if not result.is_kept
+    ]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An object that a run has created in the stand-in, and whether the run had ended by then."""
+
+    key: str
+    run_id: int
+    is_late: bool
+
+
+class Effects:
+    """What the runs have created in the stand-in.
+
+    A run is asked whether it may go on right before each call. What it is in the middle of when its
+    process is frozen, nobody can take back: that is one call, and it is told instead of forbidden.
+    """
+
+    def __init__(self, world: World, graph: SandboxControl) -> None:
+        self._world = world
+        self._graph = graph
+
+    def doubled(self) -> list[str]:
+        """What has been created twice, by one run or by a run and its retry."""
+        excused = set(self.in_flight())
+        names = Counter(effect.key for effect in self._all() if effect not in excused)
+        return [key for key, count in names.items() if count > 1]
+
+    def late(self) -> list[str]:
+        """The effects of ended runs, where they are more than the one call in flight."""
+        return [
+            f"run {run_id}: {', '.join(effect.key for effect in late)}"
+            for run_id, late in self._late().items()
+            if len(late) > 1
+        ]
+
+    def in_flight(self) -> list[Effect]:
+        """The single calls that were under way when their run was ended."""
+        return [late[0] for late in self._late().values() if len(late) == 1]
+
+    def _late(self) -> dict[int, list[Effect]]:
+        late: dict[int, list[Effect]] = {}
+        for effect in self._all():
+            if effect.is_late:
+                late.setdefault(effect.run_id, []).append(effect)
+        return late
+
+    def _all(self) -> list[Effect]:
+        ends = dict(OperationRun.objects.values_list("pk", "completed_at"))
+        return [
+            _effect(found, entry, ends)
+            for tenant in self._world.tenants
+            for entry in self._graph.objects(tenant.external_id, "named_location")
+            if (found := _EFFECT.fullmatch(str(entry.get("displayName"))))
+        ]
+
+
+def _effect(
+    found: re.Match[str], entry: dict[str, Any], ends: dict[int, dt.datetime | None]
+) -> Effect:
+    run_id = int(found[2])
+    end, at = ends.get(run_id), dt.datetime.fromisoformat(entry["createdDateTime"])
+    return Effect(found[1], run_id, is_late=end is not None and at > end)

@@ -27,6 +27,9 @@ from tenancy.models import Membership, Tenant, User, Workspace
 
 TENANTS = 24
 SIZES = {"named_location": 1, "compliance": 2, "groups": 4}
+#: Milliseconds after each item of an export; a long one is still at work when a soft stop is over.
+LONG_PAUSE = 1500
+PAUSES = (100, 100, 100, 100, LONG_PAUSE)
 SYNCS = (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
 
 
@@ -135,7 +138,7 @@ class Load:
                 workspace=tenant.workspace,
                 tenant=tenant,
                 by=person,
-                inputs={"number": chance.randrange(10**9)},
+                inputs={"number": chance.randrange(10**9), "pause_ms": chance.choice(PAUSES)},
             )
         if kind < 0.8:
             return sync_request(chance.choice(SYNCS), tenant, by=person)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,7 @@ QUEUES = "ticks,default,sync,backup,restore"
 #: How wrong the clock of each beat is, in seconds.
 CLOCKS = (0, -300, 300, -120, 60)
 LEASE = 8
+TOLD_TO_END = "killed or asked to stop"
 
 
 def children_of(pid: int) -> list[int]:
@@ -45,6 +47,9 @@ class Parts:
         self.graph = SandboxProcess(self._folder / "graph")
         self.workers: list[subprocess.Popen[bytes]] = []
         self.beats: list[subprocess.Popen[bytes]] = []
+        #: How many workers have been started again, by why the one before had ended.
+        self.restarts: Counter[str] = Counter()
+        self._told_to_end: set[int] = set()
         self._worker_count = workers
         self._failpoints = failpoints
         self._control = control
@@ -95,7 +100,7 @@ class Parts:
             "RUN_LEASE_SECONDS": str(LEASE),
             "RUN_HEARTBEAT_SECONDS": "1",
             "RUN_RELAY_AFTER_SECONDS": "2",
-            "WORKER_SOFT_SHUTDOWN_SECONDS": "2",
+            "WORKER_SOFT_SHUTDOWN_SECONDS": "1",
             "CHAOS_CONTROL": self._control,
         }
 
@@ -114,6 +119,15 @@ class Parts:
             self.wake(program)
             stop(program, signal.SIGKILL, grace=5)
         self.beats, self.workers = [], []
+
+    def end_worker(self, worker: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """Send a signal that ends a worker, now or soon."""
+        self._told_to_end.add(worker.pid)
+        worker.send_signal(number)
+
+    def ended_by_themselves(self) -> list[str]:
+        """The ends of workers that nobody has brought about."""
+        return [f"{n} {why}" for why, n in self.restarts.items() if why != TOLD_TO_END]
 
     def failpoints_hit(self) -> int:
         """How many processes have died at a failpoint."""
@@ -141,13 +155,27 @@ class Parts:
         while not self._tending.wait(0.2):
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None:
+                    self.restarts[self._why_ended(worker)] += 1
                     self.workers[number] = self._worker(number)
             for number, beat in enumerate(self.beats):
                 if beat.poll() is not None:
                     self.beats[number] = self._beat(number)
 
+    def _why_ended(self, worker: subprocess.Popen[bytes]) -> str:
+        told = worker.pid in self._told_to_end
+        return TOLD_TO_END if told else f"ended by itself with {worker.returncode}"
+
     def _worker(self, number: int) -> subprocess.Popen[bytes]:
-        flags = ["-c", "2", "-Q", QUEUES, "--without-gossip", "--without-mingle", "-l", "WARNING"]
+        flags = [
+            "-c",
+            "2",
+            "-Q",
+            QUEUES,
+            "--without-gossip",
+            "--without-mingle",
+            "-l",
+            "WARNING",
+        ]
         command = [sys.executable, "-m", "celery", "-A", "config", "worker", *flags]
         return self._spawn(
             f"worker-{number}", [*command, "-n", f"w{number}-{time.time_ns()}@chaos"]

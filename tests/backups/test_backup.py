@@ -50,6 +50,22 @@ def test_a_backup_reads_everything_and_its_set_is_complete(
     assert made.finished_at
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", ["policy_versions", "backup_items"])
+def test_a_disk_that_is_full_leaves_no_set_that_passes_for_complete(
+    schedule: BackupSchedule, back_up: BackUp, fill_the_disk: Callable[..., None], table: str
+) -> None:
+    fill_the_disk(table, rows=2)
+
+    run = back_up(schedule)
+
+    assert run.outcome in (RunOutcome.PARTIALLY_SUCCEEDED, RunOutcome.FAILED)
+    made = the_set_of(run)
+    assert made.status != SetStatus.COMPLETE
+    assert not made.is_complete
+    assert all(item.version for item in made.items.filter(complete=True))
+
+
 def test_every_setting_of_a_large_policy_is_kept(schedule: BackupSchedule, back_up: BackUp) -> None:
     made = the_set_of(back_up(schedule))
 

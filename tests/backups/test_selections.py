@@ -326,6 +326,20 @@ def test_an_export_that_would_be_too_large_says_so(
     assert not PolicyExport.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_is_full_leaves_no_archive_and_no_success(
+    policies: list[Policy], operator: User, fill_the_disk: Callable[..., None]
+) -> None:
+    """There is no store of files: an archive is a row, there as a whole or not at all."""
+    fill_the_disk("policy_exports", rows=0)
+
+    run = export(policies, operator)
+
+    assert run.outcome != RunOutcome.SUCCEEDED
+    assert run.failures
+    assert not PolicyExport.objects.exists()
+
+
 def test_what_could_not_be_read_is_missing_and_told(
     policies: list[Policy], operator: User, graph: SandboxControl
 ) -> None:

@@ -28,11 +28,11 @@ def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_short_campaign_keeps_every_promise() -> None:
-    """But for the time in which all has ended: that depends on what else the machine does."""
-    done = campaign("--duration", "15", "--seed", "7")
+    """All must end; the time for that is generous, because it depends on what else there is to do."""
+    done = campaign("--duration", "15", "--seed", "7", "--within", "240")
 
-    broken = set(re.findall(r"^  BROKEN ([a-z ]+)", done.stdout, re.MULTILINE))
-    assert broken <= {"everything ends in time"}, done.stdout[-6000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    assert "BROKEN" not in done.stdout
     faults = re.search(r"^faults: (\d+)", done.stdout, re.MULTILINE)
     runs = re.search(r"^runs: (\d+)", done.stdout, re.MULTILINE)
     assert faults

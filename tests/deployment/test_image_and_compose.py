@@ -19,9 +19,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
-from tests.integration.stack import eventually
-
 from operations.catalog import Queue
+from tests.integration.stack import eventually
 
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent

@@ -64,13 +64,14 @@ class Stack:
             **environment,
         }
 
-    def worker(self, *, concurrency: int = 2) -> subprocess.Popen[bytes]:
-        """A worker on every queue, up and consuming."""
+    def worker(self, *, concurrency: int = 2, output: int | None = None) -> subprocess.Popen[bytes]:
+        """A worker on every queue, up and consuming; just started if `output` takes its log."""
         log = self.folder / f"worker-{len(self.processes)}.log"
         queues = "ticks,default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
-        process = self._celery(log, "worker", "-l", "INFO", *flags)
-        eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")
+        process = self._celery(log, "worker", "-l", "INFO", *flags, output=output)
+        if output is None:
+            eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")
         return process
 
     def beat(self) -> subprocess.Popen[bytes]:
@@ -90,11 +91,13 @@ class Stack:
             for log in sorted(self.folder.glob("*.log"))
         )
 
-    def _celery(self, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-        with log.open("ab") as output:
+    def _celery(
+        self, log: Path, *arguments: str, output: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        with log.open("ab") as file:
             process = spawn(
                 [sys.executable, "-m", "celery", "-A", "config", *arguments],
-                output=output.fileno(),
+                output=file.fileno() if output is None else output,
                 cwd=ROOT,
                 env=self.environment,
             )

@@ -38,6 +38,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self._server = Valkey(folder, durable=False).start()
         self.url = self._server.url()
+        self.socket = self._server.socket
 
     def waiting(self, queue: str = "backup") -> int:
         """How many messages wait in a queue."""

@@ -9,7 +9,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, transaction
@@ -36,6 +36,9 @@ from tests.operations.factories import (
     an_ended_run,
     told,
 )
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -464,3 +467,80 @@ def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are
 
     assert sum(count["worker_lost"] for count in counted) == len(runs)
     assert OperationRun.objects.filter(retry_of__in=runs).count() == len(runs)
+
+
+# --- the reconciler -------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
+    tenant: Tenant, catalogued: Callable[..., object]
+) -> None:
+    catalogued(start_deadline=dt.timedelta(0))
+    run = a_queued_run(tenant)
+
+    with crew(1) as reconcilers:
+        with transaction.atomic():
+            assert OperationRunService().claim(run.pk, "worker-1")
+            passed_over = reconcilers.submit(reconcile).result(timeout=10)
+        ended = reconcilers.submit(reconcile).result(timeout=10)
+
+    assert (passed_over, ended) == ({}, {})
+    assert told(run) == ["created", "started"]
+
+
+def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
+    tenant: Tenant, catalogued: Callable[..., object]
+) -> None:
+    catalogued(start_deadline=dt.timedelta(0))
+    run = a_queued_run(tenant)
+    pids: queue.Queue[int] = queue.Queue()
+
+    def claim() -> OperationRun | None:
+        pids.put(backend_pid())
+        return OperationRunService().claim(run.pk, "worker-1")
+
+    with crew(1) as workers:
+        with transaction.atomic():
+            assert reconcile() == {"never_started": 1}
+            worker = workers.submit(claim)
+            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+        assert worker.result(timeout=10) is None
+
+    assert told(run) == ["created", "ended"]
+
+
+def test_a_reconciler_passes_over_a_run_that_is_being_asked_to_stop(
+    tenant: Tenant, operator: User, settings: Settings
+) -> None:
+    settings.RUN_CANCEL_SECONDS = 0
+    run = a_running_run(tenant)
+
+    with crew(1) as reconcilers:
+        with transaction.atomic():
+            OperationRunService().request_cancel(run, by=operator)
+            passed_over = reconcilers.submit(reconcile).result(timeout=10)
+        ended = reconcilers.submit(reconcile).result(timeout=10)
+
+    assert (passed_over, ended) == ({}, {"cancel_timeout": 1})
+    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+
+
+def test_who_asks_a_run_to_stop_while_it_is_ended_is_told_that_it_has(
+    tenant: Tenant, operator: User, settings: Settings
+) -> None:
+    settings.RUN_LEASE_SECONDS = 0
+    run = a_running_run(tenant)
+    pids: queue.Queue[int] = queue.Queue()
+
+    def cancel() -> Any:
+        pids.put(backend_pid())
+        return outcome_of(lambda: OperationRunService().request_cancel(run, by=operator))()
+
+    with crew(1) as people:
+        with transaction.atomic():
+            assert reconcile()["worker_lost"] == 1
+            person = people.submit(cancel)
+            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+        assert person.result(timeout=10) == "RunNoLongerActive"
+
+    assert told(run) == ["created", "started", "ended"]

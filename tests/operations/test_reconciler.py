@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from operations import catalog, reconciler
 from operations.catalog import Retry
 from operations.models import OperationRun
-from operations.reconciler import reconcile
+from operations.reconciler import BATCH, reconcile
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
 from tests.factories import OperationRunFactory
+from tests.operations.concurrency import crew
 
 pytestmark = pytest.mark.django_db
 
@@ -227,6 +230,55 @@ def test_a_row_that_cannot_be_ended_does_not_keep_the_others_waiting(
     assert reconcile() == {"worker_lost": 1}
 
     assert ended(other)[0] == RunOutcome.FAILED
+
+
+@pytest.fixture
+def refusals(transactional_db: None) -> Iterator[None]:
+    """A guard that refuses to end the runs of one worker, as a defect of ours might."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse_to_end() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'refused'; END $$;"
+            "CREATE TRIGGER refuse_to_end BEFORE UPDATE ON operation_runs FOR EACH ROW"
+            " WHEN (OLD.worker = 'refused') EXECUTE FUNCTION refuse_to_end()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION refuse_to_end CASCADE")
+
+
+def multiply(run: OperationRun, times: int) -> None:
+    """Put copies of a run beside it, each with an identity of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO operation_runs SELECT (jsonb_populate_record(run, jsonb_build_object("
+            "'id', nextval(pg_get_serial_sequence('operation_runs', 'id')),"
+            " 'run_identity_hash', encode(sha256((run.id || ' ' || copy)::bytea), 'hex')))).*"
+            " FROM operation_runs run, generate_series(2, %s) copy WHERE run.id = %s",
+            [times, run.pk],
+        )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("refusals")
+def test_a_stuck_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
+    tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Most of them are held by somebody, and more than a page of them is refused."""
+    caplog.set_level(logging.CRITICAL, logger=reconciler.__name__)
+    silent = {"tenant": tenant, "running": True, "heartbeat_at": ago(2 * MINUTE)}
+    multiply(OperationRunFactory(worker="held", **silent), 10_000 - BATCH - 1)
+    multiply(OperationRunFactory(worker="refused", **silent), BATCH + 1)
+    stuck = OperationRunFactory(**silent)
+
+    with crew(1) as reconcilers, transaction.atomic():
+        list(OperationRun.objects.filter(worker="held").select_for_update().values_list("pk"))
+        counted = reconcilers.submit(reconcile).result(timeout=250)
+
+    assert OperationRun.objects.filter(worker__in=["held", "refused"]).active().count() == 10_000
+    assert counted == {"worker_lost": 1}
+    assert ended(stuck) == (RunOutcome.FAILED, ["worker_lost"])
 
 
 def test_a_type_that_the_catalogue_does_not_know_can_be_lost_too(tenant: Tenant) -> None:

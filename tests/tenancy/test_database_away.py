@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import DataError, InternalError, OperationalError, connection
 from django.test import Client
 
+from devservices.postgres import Postgres
 from operations.models import OperationRun
 from tenancy.errors import is_database_away
 from tenancy.models import Tenant, User
@@ -69,6 +73,55 @@ def test_a_session_that_was_ended_is_told_and_the_next_request_has_a_new_one(pag
     assert lost.status_code == 503
     assert "Traceback" not in lost.content.decode()
     assert again.status_code == 200
+
+
+# --- a server that takes few connections ------------------------------------------------------------
+
+
+@pytest.fixture
+def small_server(transactional_db: None, tmp_path: Path) -> Iterator[Postgres]:
+    """A Postgres of the test's own with room for six, on which the tables are."""
+    server = Postgres(tmp_path / "postgres", durable=False, max_connections=6).start()
+    server.create_database("small")
+    usual = connection.settings_dict.copy()
+    connection.close()
+    connection.settings_dict |= {"NAME": "small", "HOST": str(server.sockets), "PORT": ""}
+    connection.settings_dict |= {"USER": "postgres", "PASSWORD": ""}
+    call_command("migrate", verbosity=0)
+    yield server
+    connection.close()
+    connection.settings_dict |= usual
+    server.stop()
+    server.remove()
+
+
+@pytest.fixture
+def crowd(small_server: Postgres, page: Client) -> Iterator[ExitStack]:
+    """Others, who have taken every connection."""
+    connection.close()
+    with ExitStack() as others:
+        for _ in range(small_server.max_connections):
+            others.enter_context(psycopg.connect(small_server.url("small")))
+        yield others
+
+
+def test_a_server_without_a_free_connection_is_told_and_nothing_is_half_done(
+    small_server: Postgres, page: Client, crowd: ExitStack
+) -> None:
+    away = [page.get("/w/contoso/runs/"), page.post(SYNC)]
+    health, alive = Client().get("/healthz"), Client().get("/livez")
+    crowd.close()
+    before = OperationRun.objects.count()
+    again = page.post(SYNC)
+
+    assert [answer.status_code for answer in away] == [503, 503]
+    assert all("The database does not answer" in answer.content.decode() for answer in away)
+    assert not any("too many clients" in answer.content.decode() for answer in away)
+    assert (health.status_code, alive.status_code) == (503, 200)
+    assert health.json()["checks"]["database"] == "not reachable"
+    assert before == 0
+    assert again.status_code == 302
+    assert OperationRun.objects.count() == 1
 
 
 def test_another_error_is_no_excuse() -> None:
