@@ -34,13 +34,25 @@ def _types() -> list[tuple[str, str]]:
     return [(key.value, entry.label) for key, entry in OperationCatalog.all().items()]
 
 
+class DayInput(forms.DateInput):
+    """A date to pick. What is no date is told beside it and not put into it: browsers refuse that."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        try:
+            return super().format_value(dt.date.fromisoformat(value))
+        except (TypeError, ValueError):
+            return super().format_value(value if isinstance(value, dt.date) else None)
+
+
 def _date(label: str, method: str) -> django_filters.DateFilter:
     return django_filters.DateFilter(
         label=label,
         method=method,
         input_formats=["%Y-%m-%d"],
         validators=[_within_reason],
-        widget=forms.DateInput({"type": "date", "class": "form-control"}, format="%Y-%m-%d"),
+        widget=DayInput({"class": "form-control"}, format="%Y-%m-%d"),
         error_messages={"invalid": "A date looks like 2026-03-08."},
     )
 

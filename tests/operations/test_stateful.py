@@ -71,7 +71,8 @@ def outcome_of(model: Model, ending: Ending) -> str:
     if ending == Ending.ERROR:
         return "failed"
     if ending == Ending.BLOCKED:
-        return "partially_succeeded" if model.succeeded else "blocked"
+        tried = "failed" if model.failed else "blocked"
+        return "partially_succeeded" if model.succeeded else tried
     if not model.failed:
         return "succeeded"
     return "partially_succeeded" if model.succeeded else "failed"
