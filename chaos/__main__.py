@@ -40,7 +40,7 @@ START = 5.0
 PATIENCE = 150.0
 #: A campaign of so many seconds has time for freezes that outlast every lease.
 LONG_ENOUGH = 120.0
-FAULTS_A_SECOND = 0.75
+FAULTS_A_SECOND = 0.85
 TELL_EVERY = 5.0
 
 

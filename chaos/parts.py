@@ -23,11 +23,17 @@ from providers.sandbox.process import SandboxProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "chaos"
-QUEUES = "ticks,default,sync,backup,restore"
+QUEUES = "default,sync,backup,restore"
+#: Slots of a worker; the one of the ticks has one, as everywhere.
+SLOTS = 4
 #: How wrong the clock of each beat is, in seconds.
 CLOCKS = (0, -300, 300, -120, 60)
 LEASE = 8
 TOLD_TO_END = "killed or asked to stop"
+#: What a worker says that Celery ends when a child dies just while it starts, or takes up its broker
+#: again: its supervisor starts another, and nothing is lost.
+KNOWN_DEFECTS = ("file descriptor is None", "Could not start worker processes")
+ENDED_BY_CELERY = "ended by a known defect of Celery"
 
 
 def children_of(pid: int) -> list[int]:
@@ -49,6 +55,8 @@ class Parts:
         self.beats: list[subprocess.Popen[bytes]] = []
         #: How many workers have been started again, by why the one before had ended.
         self.restarts: Counter[str] = Counter()
+        #: The ends of the logs of workers that ended by themselves.
+        self.last_words: list[str] = []
         self._told_to_end: set[int] = set()
         self._worker_count = workers
         self._failpoints = failpoints
@@ -107,7 +115,7 @@ class Parts:
     def start_programs(self, *, failpoints_until: float) -> None:
         """Workers and beats; those that end are started again until `stop_programs`."""
         self.environment["RUNLEDGER_FAILPOINTS_UNTIL"] = str(failpoints_until)
-        self.workers = [self._worker(number) for number in range(self._worker_count)]
+        self.workers = [self._worker(number) for number in range(self._worker_count + 1)]
         self.beats = [self._beat(number) for number in range(len(CLOCKS))]
         self._tender.start()
 
@@ -127,18 +135,21 @@ class Parts:
 
     def ended_by_themselves(self) -> list[str]:
         """The ends of workers that nobody has brought about."""
-        return [f"{n} {why}" for why, n in self.restarts.items() if why != TOLD_TO_END]
+        expected = (TOLD_TO_END, ENDED_BY_CELERY)
+        return [f"{n} {why}" for why, n in self.restarts.items() if why not in expected]
 
     def failpoints_hit(self) -> int:
         """How many processes have died at a failpoint."""
         return sum(log.read_bytes().count(b"failpoint: ") for log in self._folder.glob("*.log"))
 
     def logs(self, size: int = 3000) -> str:
-        """The ends of what workers and beats have said."""
-        return "\n".join(
+        """The ends of what workers and beats have said; the last words of those that ended first."""
+        said = [f"--- ended by itself\n{words}" for words in self.last_words]
+        said += [
             f"--- {log.name}\n{log.read_text(errors='replace')[-size:]}"
             for log in sorted(self._folder.glob("*.log"))
-        )
+        ]
+        return "\n".join(said)
 
     def tree(self, program: subprocess.Popen[bytes]) -> list[int]:
         """A program and its children; the children alone would leave it awake."""
@@ -155,26 +166,28 @@ class Parts:
         while not self._tending.wait(0.2):
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None:
-                    self.restarts[self._why_ended(worker)] += 1
+                    self.restarts[self._why_ended(worker, number)] += 1
                     self.workers[number] = self._worker(number)
             for number, beat in enumerate(self.beats):
                 if beat.poll() is not None:
                     self.beats[number] = self._beat(number)
 
-    def _why_ended(self, worker: subprocess.Popen[bytes]) -> str:
-        told = worker.pid in self._told_to_end
-        return TOLD_TO_END if told else f"ended by itself with {worker.returncode}"
+    def _why_ended(self, worker: subprocess.Popen[bytes], number: int) -> str:
+        if worker.pid in self._told_to_end:
+            return TOLD_TO_END
+        said = (self._folder / f"worker-{number}.log").read_text(errors="replace")[-3000:]
+        if any(defect in said for defect in KNOWN_DEFECTS):
+            return ENDED_BY_CELERY
+        self.last_words.append(said)
+        return f"ended by itself with {worker.returncode}"
 
     def _worker(self, number: int) -> subprocess.Popen[bytes]:
+        """A worker; the last one is that of the ticks."""
+        is_for_ticks = number == self._worker_count
+        queues, slots = ("ticks", 1) if is_for_ticks else (QUEUES, SLOTS)
         flags = [
-            "-c",
-            "2",
-            "-Q",
-            QUEUES,
-            "--without-gossip",
-            "--without-mingle",
-            "-l",
-            "WARNING",
+            *("-c", str(slots), "-Q", queues),
+            *("--without-gossip", "--without-mingle", "-l", "WARNING"),
         ]
         command = [sys.executable, "-m", "celery", "-A", "config", "worker", *flags]
         return self._spawn(

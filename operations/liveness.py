@@ -22,9 +22,24 @@ CHECK_IS_OLD = dt.timedelta(hours=3)
 CLAIM_SECONDS = 10
 
 
-def record_tick() -> None:
-    """Note that a tick came through beat, the broker and a worker."""
-    _record("relay")
+def takes_turn(name: str) -> bool:
+    """Whether a tick is the first of its name for half an interval; the others have nothing to do.
+
+    Ticks never expire. After an outage, or with several beats, many wait, and they must not keep
+    a worker from what waits behind them. A turn also tells that beat, broker, worker and database
+    have worked together.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO operation_ticks AS last (name, at) VALUES (%(name)s, clock_timestamp())"
+            " ON CONFLICT (name) DO UPDATE SET at = excluded.at"
+            " WHERE last.at <= excluded.at - make_interval(secs => %(seconds)s)"
+            # The database's clock was set back.
+            " OR last.at > excluded.at + make_interval(secs => %(seconds)s)"
+            " RETURNING 1",
+            {"name": name, "seconds": settings.TICK_SECONDS / 2},
+        )
+        return cursor.fetchone() is not None
 
 
 def record_claim(run_type: str) -> None:
@@ -33,7 +48,7 @@ def record_claim(run_type: str) -> None:
         _record(f"claim {entry.queue}", seconds=CLAIM_SECONDS)
 
 
-def _record(name: str, *, seconds: float = 0) -> None:
+def _record(name: str, *, seconds: float) -> None:
     """Note that something happens now, unless it was noted in the last `seconds`."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -21,14 +21,15 @@ def execute_operation_run(run_id: int) -> None:
 @shared_task(ignore_result=True)
 def relay_queued_runs() -> None:
     """Send again the runs that nobody has taken."""
-    liveness.record_tick()
-    publishing.relay_once()
+    if liveness.takes_turn("relay"):
+        publishing.relay_once()
 
 
 @shared_task(ignore_result=True)
 def reconcile_runs() -> None:
     """End the runs that died."""
-    reconciler.reconcile()
+    if liveness.takes_turn("reconciler"):
+        reconciler.reconcile()
 
 
 @shared_task(ignore_result=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from operations import liveness
 from restores import settling
 
 
 @shared_task(ignore_result=True)
 def settle_restores() -> None:
     """Close the restores whose run is over."""
-    settling.settle_abandoned()
+    if liveness.takes_turn("restores"):
+        settling.settle_abandoned()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -41,7 +42,7 @@ def age_of_last_tick(seconds: int) -> None:
 
 
 def test_everything_is_well_after_a_tick(broker: Broker) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
 
     parts = ("database", "broker", "scheduler", "queues", "ledger")
     assert liveness.health() == {
@@ -57,9 +58,28 @@ def test_the_relay_is_the_tick(broker: Broker) -> None:
     assert liveness.health()["checks"]["scheduler"] == "ok"
 
 
+def test_of_many_ticks_at_once_one_has_something_to_do(broker: Broker) -> None:
+    """They never expire, so after an outage hundreds may wait."""
+    turns = [liveness.takes_turn("relay") for _ in range(3)]
+    other = liveness.takes_turn("reconciler")
+    age_of_last_tick(settings.TICK_SECONDS)
+    later = liveness.takes_turn("relay")
+
+    assert turns == [True, False, False]
+    assert other
+    assert later
+
+
+def test_a_clock_that_is_set_back_stops_no_tick(broker: Broker) -> None:
+    liveness.takes_turn("relay")
+    age_of_last_tick(-3600)
+
+    assert liveness.takes_turn("relay")
+
+
 def test_many_ticks_are_one_row(broker: Broker) -> None:
     for _ in range(3):
-        liveness.record_tick()
+        liveness.takes_turn("relay")
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM operation_ticks")
@@ -75,7 +95,7 @@ def test_before_the_first_tick_it_is_not_well(broker: Broker) -> None:
 
 @pytest.mark.parametrize(("missed", "well"), [(2, True), (4, False)])
 def test_a_hiccup_is_no_outage(broker: Broker, settings: Settings, missed: int, well: bool) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
     age_of_last_tick(missed * settings.TICK_SECONDS)
 
     scheduler = liveness.health()["checks"]["scheduler"]
@@ -85,7 +105,7 @@ def test_a_hiccup_is_no_outage(broker: Broker, settings: Settings, missed: int, 
 
 
 def test_a_broker_that_is_away_is_told(no_broker: None) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
 
     health = liveness.health()
 
@@ -101,7 +121,7 @@ def waiting_since(tenant: Tenant, minutes: int) -> None:
 
 
 def test_a_queue_says_how_long_its_oldest_run_has_waited(tenant: Tenant, broker: Broker) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
     waiting_since(tenant, 3)
     waiting_since(tenant, 8)
 
@@ -116,7 +136,7 @@ def test_a_queue_says_how_long_its_oldest_run_has_waited(tenant: Tenant, broker:
 def test_a_queue_that_stands_still_is_told_and_the_others_are_not(
     tenant: Tenant, broker: Broker, client: Client
 ) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
     waiting_since(tenant, 20)
     liveness.record_claim("inventory.sync")
 
@@ -130,7 +150,7 @@ def test_a_queue_that_stands_still_is_told_and_the_others_are_not(
 def test_a_queue_from_which_runs_are_taken_only_is_long(
     tenant: Tenant, broker: Broker, handled: Callable[..., None]
 ) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
     waiting_since(tenant, 20)
     handled(lambda active: None)
 
@@ -162,7 +182,7 @@ def test_a_worker_that_works_is_no_tick_of_beat(broker: Broker) -> None:
 
 
 def test_a_promise_that_was_not_kept_is_told(broker: Broker) -> None:
-    liveness.record_tick()
+    liveness.takes_turn("relay")
     now = timezone.now()
     InvariantResult.objects.create(name="lease_is_kept", checked_at=now)
     InvariantResult.objects.create(name="slot_fired_once", checked_at=now, count=2)
