@@ -43,20 +43,20 @@ def takes_turn(name: str) -> bool:
 
 
 def record_claim(run_type: str) -> None:
-    """Note that a worker takes runs from the queue of a type."""
-    if entry := OperationCatalog.find(run_type):
-        _record(f"claim {entry.queue}", seconds=CLAIM_SECONDS)
+    """Note that a worker takes runs from the queue of a type.
 
-
-def _record(name: str, *, seconds: float) -> None:
-    """Note that something happens now, unless it was noted in the last `seconds`."""
+    Looks before it writes: unlike a turn, which has to be taken by one, it must not lock the row.
+    """
+    entry = OperationCatalog.find(run_type)
+    if entry is None:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO operation_ticks (name, at) SELECT %(name)s, clock_timestamp()"
             " WHERE NOT EXISTS (SELECT FROM operation_ticks WHERE name = %(name)s"
             " AND at > clock_timestamp() - make_interval(secs => %(seconds)s))"
             " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
-            {"name": name, "seconds": seconds},
+            {"name": f"claim {entry.queue}", "seconds": CLAIM_SECONDS},
         )
 
 

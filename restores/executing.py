@@ -184,8 +184,9 @@ class Execution:
             self._failed(item, refusal)
             return
         self._intend(item)
+        state = bodies.with_ids(state, self._new_ids)
         try:
-            self._send_and_verify(kind, item, state, present)
+            self._carry_out(kind, item, state, lambda: self._send(kind, item, state, present))
         except CancelRequested:
             self._stopped(item)
             raise
@@ -250,12 +251,12 @@ class Execution:
         coming = frozenset(self._new_ids.values()) - frozenset(self._known_ids.values())
         return planning.missing_reference(found, there(self._live, found, coming))
 
-    def _send_and_verify(
-        self, kind: PolicyKind, item: RestoreItem, state: Json, present: Captured | None
+    def _carry_out(
+        self, kind: PolicyKind, item: RestoreItem, state: Json, write: Callable[[], None]
     ) -> None:
-        state = bodies.with_ids(state, self._new_ids)
+        """Write, and say what became of the object however Microsoft answers, or does not."""
         try:
-            self._send(kind, item, state, present)
+            write()
         except UnknownWriteOutcome as error:
             self._note_lost(item, error)
             self._read_back(kind, item, state)
@@ -391,16 +392,8 @@ class Execution:
             self._unknown(item, "restore_unknown")
             return
         self._applied(item, str(made.payload["id"]))
-        try:
-            self._complete(kind, item, state, self._comparable(kind, item, made))
-        except UnknownWriteOutcome as error:
-            self._note_lost(item, error)
-            self._read_back_change(kind, item, state)
-        except GraphError as error:
-            self._refused(item, error)
-            raise_if_blocking(error)
-        else:
-            self._verify(kind, item, state)
+        had = self._comparable(kind, item, made)
+        self._carry_out(kind, item, state, lambda: self._complete(kind, item, state, had))
 
     def _made_meanwhile(self, kind: PolicyKind, item: RestoreItem, state: Json) -> Captured | None:
         """The object that was created by the lost request, if that can be told."""
