@@ -10,8 +10,8 @@ from django.test import TransactionTestCase
 
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import TenantFactory, WorkspaceFactory, member
-from tests.guards import guards_put_aside
+from tests.support.database import guards_put_aside
+from tests.support.factories import TenantFactory, WorkspaceFactory, member
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 if TYPE_CHECKING:
     from pytest_django import Settings

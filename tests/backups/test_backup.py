@@ -16,7 +16,7 @@ from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db
 

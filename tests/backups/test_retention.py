@@ -13,7 +13,7 @@ from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion,
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from providers.sandbox.control import SandboxControl
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,

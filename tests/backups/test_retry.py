@@ -14,7 +14,11 @@ from operations.states import RunOutcome
 from operations.types import OperationRunType
 from providers.sandbox.control import SandboxControl
 from tests.backups.conftest import executed
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ from providers.graph.kinds import KINDS
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
-from tests import samples
 from tests.backups.conftest import SIZES, executed
-from tests.backups.factories import BackupScheduleFactory
+from tests.support import samples
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = [pytest.mark.django_db, samples.NEEDED]
 

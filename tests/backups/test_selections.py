@@ -29,15 +29,15 @@ from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User, Workspace
 from tests.backups.conftest import executed
-from tests.backups.factories import (
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyExportFactory,
     finish,
 )
-from tests.factories import TenantFactory
-from tests.inventory.factories import PolicyFactory
+from tests.support.factories.inventory import PolicyFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from tests.integration.conftest import (
     stack,
     use_broker,
 )
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 __all__ = ["broker", "customer", "graph", "make_customer", "make_stack", "stack", "use_broker"]
 

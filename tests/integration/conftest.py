@@ -13,10 +13,10 @@ from backups.models import BackupSchedule
 from providers.models import ProviderConnection
 from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, Workspace
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import TenantFactory
-from tests.integration.stack import Stack
 from tests.operations.conftest import Broker, broker, use_broker
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.stack import Stack
 
 __all__ = ["broker", "use_broker"]
 

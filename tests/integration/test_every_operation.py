@@ -14,7 +14,7 @@ from operations.states import RunOutcome, RunStatus
 from providers.models import ProviderConnection
 from tenancy.models import User
 from tests.integration.conftest import Customer
-from tests.integration.stack import Stack, eventually
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

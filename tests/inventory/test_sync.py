@@ -19,9 +19,9 @@ from operations.types import OperationRunType
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests import samples
-from tests.factories import TenantFactory
 from tests.inventory.conftest import executed
+from tests.support import samples
+from tests.support.factories import TenantFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from operations.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.operations.test_prune import a_run, prune
+from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 
 CANARY = "canary-Xq8~7Q.secret-of-a-connection"
 #: Ours and those of the libraries.

@@ -12,29 +12,29 @@ from django.urls import reverse
 
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.factories import (
-    BackupItemFactory,
-    BackupScheduleFactory,
-    BackupSetFactory,
-    PolicyExportFactory,
-)
-from tests.factories import (
+from tests.isolation.admin_pages import furnish
+from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
     member,
 )
-from tests.inventory.factories import (
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+)
+from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.isolation.admin_pages import furnish
-from tests.isolation.routes import Route
-from tests.legacy_runs.factories import a_row_of_every_kind
-from tests.providers.factories import ProviderConnectionFactory
-from tests.restores.factories import a_restore
+from tests.support.factories.legacy_runs import a_row_of_every_kind
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.factories.restores import a_restore
+from tests.support.routes import Route
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}

@@ -15,9 +15,9 @@ from django.test import Client, RequestFactory
 from tenancy.capabilities import Role
 from tenancy.model_admin import ModelAdmin
 from tenancy.models import Workspace
-from tests.factories import MembershipFactory
 from tests.isolation.admin_pages import CANARY, REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
+from tests.support.factories import MembershipFactory
 
 pytestmark = pytest.mark.django_db
 

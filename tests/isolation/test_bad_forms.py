@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from tenancy.capabilities import Role
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.routes import OPEN, ROUTES, Route
+from tests.support.routes import OPEN, ROUTES, Route
 
 pytestmark = pytest.mark.django_db
 

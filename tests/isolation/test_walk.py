@@ -17,7 +17,7 @@ from tenancy.capabilities import ROLE_CAPABILITIES, Capability, Role
 from tenancy.models import User
 from tests.isolation.admin_pages import REGISTERED, addresses
 from tests.isolation.conftest import MISSING, SignIn, World
-from tests.isolation.routes import OPEN, ROUTES, Route, named_routes
+from tests.support.routes import OPEN, ROUTES, Route, named_routes
 
 BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 ADMIN_PAGES = [

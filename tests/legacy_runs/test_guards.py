@@ -17,8 +17,8 @@ from legacy_runs.models import TABLES, HistoryIsReadOnly
 from operations import retention
 from operations.models import OperationRun
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
 
 pytestmark = pytest.mark.django_db
 

@@ -35,12 +35,12 @@ from legacy_runs.models import (
 from legacy_runs.sources import CsvFile, OlderDatabase
 from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
-from tests.factories import TenantFactory, WorkspaceFactory
-from tests.integration.stack import database_url
-from tests.legacy_runs.factories import GUIDE, a_run_of, of_run, raw
 from tests.legacy_runs.test_guards import remove
 from tests.operations.test_prune import a_run as a_past_run
 from tests.operations.test_prune import prune
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories.legacy_runs import GUIDE, a_run_of, of_run, raw
+from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

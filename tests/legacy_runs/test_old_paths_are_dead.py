@@ -28,7 +28,7 @@ from tests.backups.conftest import (  # noqa: F401
     schedule,
     stand_in,
 )
-from tests.legacy_runs.factories import a_row_of_every_kind
+from tests.support.factories.legacy_runs import a_row_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")

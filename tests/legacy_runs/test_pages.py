@@ -22,9 +22,9 @@ from operations.paging import Place
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
 from tests.backups.conftest import add_to_graph, graph, stand_in  # noqa: F401
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
 from tests.legacy_runs.test_guards import remove
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
 
 pytestmark = pytest.mark.django_db
 
@@ -538,7 +538,7 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
-    from tests.factories import WorkspaceFactory
+    from tests.support.factories import WorkspaceFactory
 
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))

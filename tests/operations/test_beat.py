@@ -18,8 +18,8 @@ from config.beat import Scheduler
 from devservices.processes import spawn
 from operations import liveness
 from tests.integration.conftest import MakeStack, graph, make_stack
-from tests.integration.stack import ROOT, Stack, eventually
 from tests.operations.conftest import Broker
+from tests.support.stack import ROOT, Stack, eventually
 
 __all__ = ["graph", "make_stack"]
 

@@ -17,8 +17,8 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from tenancy.models import Tenant
-from tests.operations.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
+from tests.support.factories.operations import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUICKLY = pytest.mark.usefixtures("short_pauses")

@@ -17,7 +17,7 @@ from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService
 from operations.states import Ending, ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 FORBIDDEN = SafeError("unexpected_error", reference="0123456789ab")

@@ -16,9 +16,9 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
-from tests.integration.stack import ROOT, database_url
 from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.stack import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

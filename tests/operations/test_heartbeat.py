@@ -24,8 +24,8 @@ from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from operations.states import Ending, RunOutcome
 from tenancy.models import Tenant, User
-from tests.integration.stack import ROOT, database_url
-from tests.operations.factories import a_queued_run, a_running_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, told
+from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
     from pytest_django import Settings

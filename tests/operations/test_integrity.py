@@ -21,9 +21,9 @@ from operations.models import InvariantResult, OperationRun
 from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import UserFactory
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.factories import UserFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db
 

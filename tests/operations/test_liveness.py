@@ -15,9 +15,9 @@ from django.utils import timezone
 from operations import execution, liveness, tasks
 from operations.models import InvariantResult
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
 from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_queued_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings

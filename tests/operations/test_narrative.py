@@ -14,7 +14,7 @@ from operations.narrative import state_of, tell
 from operations.states import RunOutcome, RunStatus
 from operations.waiting import Waiting, why_waiting
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import failure
+from tests.support.factories import failure
 
 NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
 

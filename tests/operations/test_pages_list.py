@@ -18,7 +18,12 @@ from operations.views import listing
 from operations.views.timeout import TookTooLong, statement_timeout
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import MembershipFactory, OperationRunFactory, TenantFactory, WorkspaceFactory
+from tests.support.factories import (
+    MembershipFactory,
+    OperationRunFactory,
+    TenantFactory,
+    WorkspaceFactory,
+)
 
 LIST = "/w/contoso/runs/"
 HTMX = {"HX-Request": "true"}

@@ -12,8 +12,8 @@ from django.urls import reverse
 from operations import execution
 from operations.models import OperationRun
 from operations.prune import PRUNE
-from tests.factories import OperationRunFactory
 from tests.operations.test_prune import a_run, prune
+from tests.support.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -27,13 +27,13 @@ from operations.models import (
 from operations.prune import PRUNE, dispatch_due, dispatch_prune, planned
 from operations.retention import Candidate, Kept, Limits, RetentionPolicy, Step, step_for
 from operations.services import OperationRunService
-from tests.backups.factories import BackupScheduleFactory, BackupSetFactory
-from tests.factories import (
+from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
     TenantFactory,
 )
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory
 
 if TYPE_CHECKING:
     from pytest_django import Settings

@@ -25,10 +25,10 @@ from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.concurrency import backend_pid, crew, wait_until_blocked
 from tests.operations.conftest import Broker
-from tests.operations.factories import (
+from tests.support.concurrency import backend_pid, crew, wait_until_blocked
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
     a_queued_run,
     a_request,
     a_running_run,

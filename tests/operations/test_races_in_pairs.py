@@ -24,9 +24,9 @@ from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.operations.concurrency import Crew, crew
-from tests.operations.factories import a_queued_run, a_request, a_running_run
+from tests.support.concurrency import Crew, crew
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_request, a_running_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings

@@ -20,8 +20,8 @@ from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.concurrency import crew
+from tests.support.concurrency import crew
+from tests.support.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from operations.services import NotRetryable, OperationRunService
 from operations.states import RunOutcome
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.factories import (
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
     RETRY,
     a_queued_run,
     a_running_run,

@@ -26,9 +26,9 @@ from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.factories import TenantFactory, UserFactory
-from tests.guards import guards_put_aside
-from tests.operations.factories import RETRY, a_request
+from tests.support.database import guards_put_aside
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.operations import RETRY, a_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

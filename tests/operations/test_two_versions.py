@@ -15,9 +15,9 @@ from operations.publishing import relay_once
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
 from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, told
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_queued_run, told
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ import pytest
 from providers.graph.client import GraphClient
 from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import FarTenant, ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import FarTenant, ProviderConnectionFactory
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
 from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
-from tests.providers.factories import FAST, SIZES
+from tests.support.factories.providers import FAST, SIZES
 
 POLICIES = "/beta/deviceManagement/configurationPolicies"
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"

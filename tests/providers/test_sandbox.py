@@ -17,7 +17,7 @@ from providers.sandbox.control import SandboxControl, SandboxError
 from providers.sandbox.faults import FAULTS
 from providers.sandbox.process import ROOT, SandboxProcess
 from providers.sandbox.seed import LARGE_POLICIES, seed_tenant
-from tests.providers.factories import SIZES, FarTenant
+from tests.support.factories.providers import SIZES, FarTenant
 
 
 def test_the_same_seed_makes_the_same_tenant():

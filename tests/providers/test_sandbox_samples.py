@@ -17,8 +17,8 @@ from providers.graph.kinds import KIND
 from providers.sandbox.process import ROOT
 from providers.sandbox.samples import sample_tenant
 from providers.sandbox.seed import seed_tenant
-from tests.providers.factories import SIZES, FarTenant
-from tests.samples import NEEDED, SAMPLES
+from tests.support.factories.providers import SIZES, FarTenant
+from tests.support.samples import NEEDED, SAMPLES
 
 FOLDERS = {
     "conditional-access": "conditional_access",

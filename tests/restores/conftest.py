@@ -24,7 +24,7 @@ from tests.backups.conftest import (  # noqa: F401
     graph,
     stand_in,
 )
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 KINDS = [
     "settings_catalog",

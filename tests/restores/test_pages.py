@@ -13,7 +13,7 @@ from restores import services, views
 from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only
-from tests.restores.factories import a_restore
+from tests.support.factories.restores import a_restore
 
 pytestmark = pytest.mark.django_db
 

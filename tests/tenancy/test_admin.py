@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
-from tests.factories import (
+from tests.support.factories import (
     PASSWORD,
     OperationRunFactory,
     TenantFactory,

@@ -15,7 +15,7 @@ from tenancy.capabilities import (
     require_capability,
 )
 from tenancy.models import User, Workspace
-from tests.factories import UserFactory, member
+from tests.support.factories import UserFactory, member
 
 R, O, M, W = Role.READER, Role.OPERATOR, Role.MANAGER, Role.OWNER  # noqa: E741
 

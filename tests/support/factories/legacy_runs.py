@@ -11,7 +11,7 @@ from legacy_runs.importing import Import
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
+from tests.support.factories import OperationRunFactory
 
 _IDS = itertools.count(1000)
 GUIDE = {

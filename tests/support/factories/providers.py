@@ -18,7 +18,7 @@ from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from providers.sandbox.process import SandboxProcess
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
 
 #: Small enough to be seeded in no time, large enough for two pages of policies.
 SIZES = {
