@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
@@ -48,6 +51,26 @@ def owner(workspace: Workspace) -> User:
 def stranger(db: None) -> User:
     """A member of another workspace."""
     return member(WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam")
+
+
+SharedRows = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[SharedRows]:
+    """Build rows once for all tests of a module: `with shared_rows(): ...` in a module's fixture.
+
+    An outer transaction keeps them until the module ends. Each test runs in a savepoint inside it,
+    so whatever a test writes is rolled back. Not for modules that commit (`transaction=True`).
+    """
+    with django_db_blocker.unblock():
+        outer: Any = transaction.atomic()
+        outer._from_testcase = True  # code under test may open its outermost transaction inside
+        outer.__enter__()
+    yield django_db_blocker.unblock
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        outer.__exit__(None, None, None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -22,15 +22,15 @@ REGISTERED: dict[type[Model], admin.ModelAdmin[Any]] = admin.site._registry
 
 
 def staff(*, view: bool = False, superuser: bool = False) -> User:
-    """Somebody of support: with every right, with every right to look, or with none."""
+    """A member of staff: with all permissions, with all view permissions, or with none."""
     person: User = UserFactory(is_staff=True, is_superuser=superuser)
     if view:
         person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return person
 
 
-def furnish(tenant: Tenant, connection_id: int) -> None:
-    """See that every model has a row, and that a connection has a secret nobody must ever see."""
+def populate_admin(tenant: Tenant, connection_id: int) -> None:
+    """Give every model of the admin a row, and one connection a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
     a_run(tenant, 900)
     recent = a_run(tenant, 1)

@@ -141,9 +141,9 @@ def test_a_stranger_who_looks_changes_nothing(db: None, client: Client, name: st
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
 def test_looking_at_the_admin_changes_nothing(
-    furnished: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(furnished.people["staff"])
+    client = sign_in(world.people["staff"])
 
     looked = {page: written_by(client, address) for page, address in addresses(model).items()}
 
