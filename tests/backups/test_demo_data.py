@@ -87,12 +87,12 @@ def test_without_a_stand_in_it_says_so_and_goes_on(demo: Path) -> None:
 def test_a_credential_that_cannot_be_read_is_replaced(
     demo: Path,
     graph: SandboxControl,
-    stand_in: SandboxProcess,
+    graph_sandbox: SandboxProcess,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.GRAPH_STAND_IN_URL = stand_in.url
-    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    settings.GRAPH_STAND_IN_URL = graph_sandbox.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", graph_sandbox.token)
     run()
     one, other = ProviderConnection.objects.all()[:2]
     foreign = ProviderConnection.objects.filter(pk=one.pk)
@@ -106,12 +106,12 @@ def test_a_credential_that_cannot_be_read_is_replaced(
 def test_its_backups_end_as_they_should(
     demo: Path,
     graph: SandboxControl,
-    stand_in: SandboxProcess,
+    graph_sandbox: SandboxProcess,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.GRAPH_STAND_IN_URL = stand_in.url
-    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    settings.GRAPH_STAND_IN_URL = graph_sandbox.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", graph_sandbox.token)
     run()
     every_minute = BackupSchedule.objects.get(cron="* * * * *")
     assert every_minute.next_run_at

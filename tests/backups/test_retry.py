@@ -11,9 +11,9 @@ from backups.models import BackupSchedule, BackupSet, SetStatus
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from providers.sandbox.control import SandboxControl
-from tests.backups.conftest import executed
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -181,6 +181,6 @@ def test_a_set_of_another_tenant_is_never_continued(
         context={"backup_schedule_id": foreign.schedule_id},
     )
 
-    run = executed(queued.run)
+    run = run_now(queued.run)
 
     assert run.failures[0]["code"] == "schedule_gone"

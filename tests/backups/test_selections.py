@@ -22,13 +22,13 @@ from inventory.services import start_sync
 from operations.links import OperationRunLinks
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from providers.graph.capture import Captured
 from providers.graph.kinds import PolicyKind
 from providers.models import ProviderConnection
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.conftest import executed
 from tests.support.factories import TenantFactory
 from tests.support.factories.backups import (
     BackupItemFactory,
@@ -57,7 +57,7 @@ def policies(
 ) -> list[Policy]:
     """The policies of a tenant that is in the stand-in and has just been synced."""
     add_to_graph(tenant)
-    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    run_now(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     kinds = ("settings_catalog", "compliance", "conditional_access")
     return list(Policy.objects.with_scope().filter(kind__in=kinds).order_by("kind", "name"))
 
@@ -68,12 +68,12 @@ def selection(policies: list[Policy]) -> Selection:
 
 def add(policies: list[Policy], by: User, name: str = NAME) -> OperationRun:
     (result,) = services.add_policies(selection(policies), name, by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 def export(policies: list[Policy], by: User) -> OperationRun:
     (result,) = services.export_policies(selection(policies), by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 # --- into a set -----------------------------------------------------------------------------------

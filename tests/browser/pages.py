@@ -16,7 +16,6 @@ from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
-from tests.operations.test_prune import a_run, prune
 from tests.support.factories import (
     MembershipFactory,
     OperationRunEventFactory,
@@ -42,6 +41,7 @@ from tests.support.factories.inventory import (
     RoleDefinitionFactory,
 )
 from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.operations import a_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import DIFFERENCE, a_restore
 
@@ -168,7 +168,7 @@ def furnish_retention() -> dict[str, str]:
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
     with override_settings(RUN_KEEP_LAST=1):
-        old, bare, _ = (a_run(tenant, days) for days in (900, 40, 1))
+        old, bare, _ = (a_past_run(tenant, days) for days in (900, 40, 1))
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.conftest import SharedRows
 from tests.isolation.admin_pages import populate_admin
+from tests.support.database import SharedRows
 from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,

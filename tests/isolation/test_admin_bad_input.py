@@ -15,7 +15,7 @@ from django.urls import reverse
 from tenancy.model_admin import FILTERS
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.test_bad_forms import BROKEN, FORM, HOSTILE
+from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 
 pytestmark = pytest.mark.django_db
 

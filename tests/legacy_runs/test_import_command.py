@@ -18,7 +18,7 @@ from legacy_runs.models import TABLES, InventorySyncRun
 from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
-from tests.legacy_runs.test_importing import command
+from tests.legacy_runs.importing import command
 from tests.support.factories.legacy_runs import raw
 from tests.support.stack import database_url
 

@@ -21,10 +21,8 @@ from legacy_runs.statuses import ENDED
 from operations.paging import Place
 from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
-from tests.backups.conftest import add_to_graph, graph, stand_in  # noqa: F401
-from tests.legacy_runs.test_guards import remove
 from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.legacy_runs import a_row, a_run_of, remove
 
 pytestmark = pytest.mark.django_db
 
@@ -157,8 +155,8 @@ def test_no_page_of_history_asks_a_provider(
     kind: str,
     tenant: Tenant,
     page: Client,
-    graph: SandboxControl,  # noqa: F811
-    add_to_graph: Callable[[Tenant], Any],  # noqa: F811
+    graph: SandboxControl,
+    add_to_graph: Callable[[Tenant], Any],
 ) -> None:
     """The tenant can be reached, and is not."""
     add_to_graph(tenant)

@@ -17,11 +17,9 @@ from config import celery as project
 from config.beat import Scheduler
 from devservices.processes import spawn
 from operations import liveness
-from tests.integration.conftest import MakeStack, graph, make_stack
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.customer import MakeStack
 from tests.support.stack import ROOT, Stack, eventually
-
-__all__ = ["graph", "make_stack"]
 
 HOUR = dt.timedelta(hours=1)
 

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.checks import run_checks
 
 from config.celery import app
-from operations import catalog, handlers
 from operations.catalog import OperationCatalog, Queue, Retry
 from operations.checks import every_type_is_registered
 from operations.handlers import handler_for, handles
 from operations.publishing import GRACE_SECONDS
+from operations.testing import override_handler, remove_from_catalog
 from operations.types import OperationRunType
 
 RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
@@ -27,45 +27,40 @@ def test_every_type_has_an_entry() -> None:
     assert set(OperationCatalog.all()) == set(OperationRunType)
 
 
-def test_the_registries_are_among_the_system_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(catalog._ENTRIES, RUN_NOW)
-
-    assert "operations.E001" in {problem.id for problem in run_checks()}
-
-
-def test_a_type_without_an_entry_fails_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(catalog._ENTRIES, RUN_NOW)
-
-    assert f"operations.E001 {RUN_NOW} has no entry in operations/catalog.py." in problems()
+def test_the_registries_are_among_the_system_checks() -> None:
+    with remove_from_catalog(RUN_NOW):
+        assert "operations.E001" in {problem.id for problem in run_checks()}
 
 
-def test_a_type_without_a_handler_fails_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(handlers._HANDLERS, RUN_NOW, raising=False)
-
-    assert f"operations.E002 {RUN_NOW} has no handler." in problems()
-
-
-def test_a_type_has_one_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-    handles(RUN_NOW)(print)
-
-    with pytest.raises(ValueError, match="has a handler already"):
-        handles(RUN_NOW)(lambda active: None)
+def test_a_type_without_an_entry_fails_the_checks() -> None:
+    with remove_from_catalog(RUN_NOW):
+        assert f"operations.E001 {RUN_NOW} has no entry in operations/catalog.py." in problems()
 
 
-def test_registering_a_handler_twice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-
-    handles(RUN_NOW)(handles(RUN_NOW)(print))
-
-    assert handler_for(RUN_NOW) is print
+def test_a_type_without_a_handler_fails_the_checks() -> None:
+    with override_handler(RUN_NOW, None):
+        assert f"operations.E002 {RUN_NOW} has no handler." in problems()
 
 
-def test_a_type_that_nobody_handles_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
+def test_a_type_has_one_handler() -> None:
+    with override_handler(RUN_NOW, None):
+        handles(RUN_NOW)(print)
 
-    with pytest.raises(LookupError, match=RUN_NOW):
-        handler_for(RUN_NOW)
+        with pytest.raises(ValueError, match="has a handler already"):
+            handles(RUN_NOW)(lambda active: None)
+
+
+def test_registering_a_handler_twice_changes_nothing() -> None:
+    with override_handler(RUN_NOW, None):
+        handles(RUN_NOW)(handles(RUN_NOW)(print))
+
+        assert handler_for(RUN_NOW) is print
+
+
+def test_a_type_without_a_handler_is_named() -> None:
+    with override_handler(RUN_NOW, None):
+        with pytest.raises(LookupError, match=RUN_NOW):
+            handler_for(RUN_NOW)
 
 
 def test_a_type_of_another_version_is_shown_by_its_name() -> None:

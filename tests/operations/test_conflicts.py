@@ -142,12 +142,12 @@ def _touch(run: OperationRun) -> None:
 
 
 def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
-    tenant: Tenant, handled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, use_handler: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def backup(active: ActiveRun) -> None:
         raise lost_to(DeadlockDetected)
 
-    handled(backup)
+    use_handler(backup)
     run = a_queued_run(tenant)
 
     execution.execute(run.pk)

@@ -19,7 +19,7 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.factories import TenantFactory
 from tests.support.factories.operations import (
     RUN_NOW,

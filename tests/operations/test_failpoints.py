@@ -16,7 +16,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.factories.operations import a_queued_run, a_running_run
 from tests.support.stack import ROOT, database_url
 
@@ -59,7 +59,8 @@ def test_nobody_dies_who_was_not_told_to() -> None:
 WORKER = """
 import sys
 import django; django.setup()
-from operations import execution, handlers
+from operations import execution
+from operations.testing import override_handler
 from operations.types import OperationRunType as T
 
 def work(active):
@@ -68,8 +69,9 @@ def work(active):
     active.flush()
     active.succeeded("b")
 
-handlers._HANDLERS[T.BACKUP_SCHEDULE_RUN_NOW] = handlers._HANDLERS[T.BACKUP_SCHEDULE_RETRY] = work
-execution.execute(int(sys.argv[1]))
+with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, work):
+    with override_handler(T.BACKUP_SCHEDULE_RETRY, work):
+        execution.execute(int(sys.argv[1]))
 """
 
 

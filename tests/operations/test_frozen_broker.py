@@ -13,7 +13,7 @@ from operations.publishing import SILENT
 from operations.services import OperationRunService
 from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.factories.operations import a_request
 
 pytestmark = pytest.mark.django_db(transaction=True)

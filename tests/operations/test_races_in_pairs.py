@@ -88,14 +88,16 @@ def after(milliseconds: int, job: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def impatient(settings: Settings, catalogued: Callable[..., CatalogEntry]) -> Callable[..., None]:
+def impatient(
+    settings: Settings, change_catalog: Callable[..., CatalogEntry]
+) -> Callable[..., None]:
     """Leave no time to what a pair is about: these times are written once, and cannot be set back."""
 
     def set_limits(pair: tuple[str, str]) -> None:
         if "cancel_timeout" in pair:
             settings.RUN_CANCEL_SECONDS = 0
         if "never_started" in pair:
-            catalogued(start_deadline=dt.timedelta(0))
+            change_catalog(start_deadline=dt.timedelta(0))
 
     return set_limits
 

@@ -16,7 +16,7 @@ from operations.services import OperationRunService
 from operations.states import RunStatus
 from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
     a_queued_run,

@@ -17,7 +17,7 @@ from django.db import connection
 
 from operations import startup
 from operations.startup import findings, refuse_to_start
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:

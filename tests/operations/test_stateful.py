@@ -26,7 +26,7 @@ from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.support.database import guards_put_aside
+from tests.support.database import guards_disabled
 from tests.support.factories import TenantFactory, UserFactory
 from tests.support.factories.operations import RETRY, a_request
 
@@ -258,7 +258,7 @@ class Ledger(RuleBasedStateMachine):
         return found[0] if found else None
 
     def teardown(self) -> None:
-        with guards_put_aside(), connection.cursor() as cursor:
+        with guards_disabled(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE operation_runs CASCADE")
 
 

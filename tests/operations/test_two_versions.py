@@ -15,7 +15,7 @@ from operations.publishing import relay_once
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from tenancy.models import Tenant, User
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import a_queued_run, told
 
@@ -37,7 +37,7 @@ def migrate_to_the_next_version() -> None:
 
 
 def test_an_older_worker_works_on_newer_tables(
-    tenant: Tenant, operator: User, handled: Handled
+    tenant: Tenant, operator: User, use_handler: Handled
 ) -> None:
     """Also with a run that it had begun before."""
     service = OperationRunService()
@@ -49,7 +49,7 @@ def test_an_older_worker_works_on_newer_tables(
         active.succeeded("a")
         active.note("Read.")
 
-    handled(backup)
+    use_handler(backup)
     migrate_to_the_next_version()
     run = a_queued_run(tenant, 2)
     execution.execute(run.pk)

@@ -14,15 +14,9 @@ from tests.support.factories import TenantFactory
 from tests.support.factories.providers import FarTenant, ProviderConnectionFactory
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
-
-
 @pytest.fixture
-def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
-    tenant = FarTenant(sandbox)
+def far(graph_sandbox: SandboxProcess) -> Iterator[FarTenant]:
+    tenant = FarTenant(graph_sandbox)
     yield tenant
     tenant.control.clear(tenant.tenant_id)
     tenant.control.remove_tenant(tenant.tenant_id)
