@@ -1,8 +1,5 @@
-"""A tenant stays the tenant it is: what was read of one must never be taken for another's."""
+-- A tenant keeps its Entra tenant id and its workspace for as long as it exists.
 
-from django.db import migrations
-
-FIXED = """
 CREATE FUNCTION tenants_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'tenant %: its Entra tenant id and its workspace are written once', OLD.id
@@ -13,10 +10,3 @@ CREATE TRIGGER tenants_identity_is_fixed BEFORE UPDATE OF external_id, workspace
     FOR EACH ROW
     WHEN ((OLD.external_id, OLD.workspace_id) IS DISTINCT FROM (NEW.external_id, NEW.workspace_id))
     EXECUTE FUNCTION tenants_refuse();
-"""
-
-
-class Migration(migrations.Migration):
-    dependencies = [("tenancy", "0002_says_so")]
-
-    operations = [migrations.RunSQL(FIXED, "DROP FUNCTION tenants_refuse CASCADE")]

@@ -1,0 +1,1 @@
+DROP FUNCTION backup_items_into_building CASCADE;

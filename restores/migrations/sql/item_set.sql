@@ -1,0 +1,25 @@
+-- Items are added only during the preview, and items of an executed restore are never deleted.
+
+CREATE FUNCTION restore_items_are_asked_for() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM restore_runs WHERE id = NEW.restore_id AND status <> 'previewing') THEN
+        RAISE EXCEPTION 'restore %: what was asked for is written once', NEW.restore_id
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER restore_items_are_asked_for BEFORE INSERT ON restore_items FOR EACH ROW
+    EXECUTE FUNCTION restore_items_are_asked_for();
+
+CREATE FUNCTION restore_items_are_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM restore_runs WHERE id = OLD.restore_id AND executed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'restore item %: what was written to a tenant is history', OLD.id
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+
+CREATE TRIGGER restore_items_are_kept BEFORE DELETE ON restore_items FOR EACH ROW
+    EXECUTE FUNCTION restore_items_are_kept();
