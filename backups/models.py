@@ -119,7 +119,7 @@ class BackupSchedule(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(retention_keep_sets__gte=1, retention_keep_days__gte=1),
-                name="schedules_keep_something",
+                name="schedules_retention_positive",
             ),
             models.CheckConstraint(
                 condition=models.Q(misfire_grace__gte=dt.timedelta()),
@@ -287,7 +287,7 @@ class BackupSet(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(status=SetStatus.COMPLETE)
                 | models.Q(incomplete_count=0, listed_kinds__contains=models.F("kinds")),
-                name="sets_complete_misses_nothing",
+                name="sets_complete_covers_kinds",
             ),
         )
 
@@ -402,11 +402,11 @@ class BackupItem(models.Model):
                 | models.Q(
                     version__isnull=False, captured_at__isnull=False, missing=[], reason_code=""
                 ),
-                name="items_complete_misses_nothing",
+                name="items_complete_has_content",
             ),
             models.CheckConstraint(
                 condition=models.Q(complete=True) | ~models.Q(reason_code=""),
-                name="items_incomplete_says_why",
+                name="items_incomplete_has_reason",
             ),
         )
 

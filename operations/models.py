@@ -150,7 +150,7 @@ class OperationRun(models.Model):
             ),
             models.Index(
                 models.F("context__parent_run_id"),
-                name="runs_parts",
+                name="runs_by_parent",
                 condition=models.Q(context__has_key="parent_run_id"),
             ),
             # The reconciler walks the running rows; heartbeat_at itself is in no index, so that

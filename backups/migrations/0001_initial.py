@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             ("retention_keep_days__gte", 1), ("retention_keep_sets__gte", 1)
                         ),
-                        name="schedules_keep_something",
+                        name="schedules_retention_positive",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("misfire_grace__gte", datetime.timedelta(0))),
@@ -335,7 +335,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="sets_complete_misses_nothing",
+                        name="sets_complete_covers_kinds",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -479,7 +479,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="items_complete_misses_nothing",
+                        name="items_complete_has_content",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -487,7 +487,7 @@ class Migration(migrations.Migration):
                             models.Q(("reason_code", ""), _negated=True),
                             _connector="OR",
                         ),
-                        name="items_incomplete_says_why",
+                        name="items_incomplete_has_reason",
                     ),
                 ],
             },

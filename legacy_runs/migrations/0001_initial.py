@@ -15,14 +15,14 @@ def checks(model):
             model,
             models.CheckConstraint(
                 condition=models.Q(id__gte=0, id__lte=2**61 - 1),
-                name=f"{model}_id_fits_the_lists",
+                name=f"{model}_id_range",
             ),
         ),
         AddConstraintNotValid(
             model,
             models.CheckConstraint(
                 condition=models.Q(created_at__gte=FIRST, created_at__lt=LAST),
-                name=f"{model}_created_within_reason",
+                name=f"{model}_created_at_range",
             ),
         ),
     )

@@ -183,7 +183,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         models.F("context__parent_run_id"),
                         condition=models.Q(("context__has_key", "parent_run_id")),
-                        name="runs_parts",
+                        name="runs_by_parent",
                     ),
                     models.Index(
                         condition=models.Q(

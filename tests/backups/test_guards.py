@@ -122,7 +122,7 @@ def test_an_object_stands_in_a_set_once_whatever_its_name() -> None:
 def test_a_complete_item_misses_nothing(lack: dict[str, Any]) -> None:
     backup_set = BackupSetFactory()
 
-    with pytest.raises(DatabaseError, match="items_complete_misses_nothing"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="items_complete_has_content"), transaction.atomic():
         BackupItemFactory(backup_set=backup_set, **lack)
 
 
@@ -131,7 +131,7 @@ def test_an_incomplete_item_says_why() -> None:
 
     message = refused("UPDATE backup_items SET reason_code = '' WHERE id = %s", item.pk)
 
-    assert "items_incomplete_says_why" in message
+    assert "items_incomplete_has_reason" in message
 
 
 def complete(made: BackupSet, **more: Any) -> str:
@@ -149,11 +149,11 @@ def test_a_set_with_an_item_missing_is_never_complete() -> None:
 def test_a_set_with_a_kind_not_listed_is_never_complete() -> None:
     made = BackupSetFactory(listed_kinds=["conditional_access"])
 
-    assert "sets_complete_misses_nothing" in complete(made)
+    assert "sets_complete_covers_kinds" in complete(made)
 
 
 def test_a_set_with_a_wrong_count_is_never_complete() -> None:
-    assert "sets_complete_misses_nothing" in complete(BackupSetFactory(), incomplete_count=1)
+    assert "sets_complete_covers_kinds" in complete(BackupSetFactory(), incomplete_count=1)
 
 
 def test_a_finished_set_says_when() -> None:

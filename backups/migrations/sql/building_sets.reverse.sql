@@ -1,1 +1,1 @@
-DROP FUNCTION backup_items_into_building CASCADE;
+DROP FUNCTION backup_items_require_building CASCADE;

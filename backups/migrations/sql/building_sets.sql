@@ -1,6 +1,6 @@
 -- Items are written only while their set is being built: a late worker can't add to a finished set.
 
-CREATE FUNCTION backup_items_into_building() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION backup_items_require_building() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM backup_sets WHERE id = NEW.set_id AND status = 'building' FOR SHARE;
     IF NOT FOUND THEN
@@ -10,5 +10,5 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER items_into_building BEFORE INSERT OR UPDATE ON backup_items FOR EACH ROW
-    EXECUTE FUNCTION backup_items_into_building();
+CREATE TRIGGER items_require_building BEFORE INSERT OR UPDATE ON backup_items FOR EACH ROW
+    EXECUTE FUNCTION backup_items_require_building();

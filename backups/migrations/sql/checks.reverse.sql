@@ -7,4 +7,4 @@ ALTER TABLE backup_items
     DROP CONSTRAINT items_have_an_id;
 ALTER TABLE backup_sets
     DROP CONSTRAINT sets_unlisted_is_object,
-    DROP CONSTRAINT sets_parent_is_another;
+    DROP CONSTRAINT sets_parent_not_self;

@@ -11,4 +11,4 @@ ALTER TABLE backup_items
 
 ALTER TABLE backup_sets
     ADD CONSTRAINT sets_unlisted_is_object CHECK (jsonb_typeof(unlisted) = 'object'),
-    ADD CONSTRAINT sets_parent_is_another CHECK (parent_id <> id);
+    ADD CONSTRAINT sets_parent_not_self CHECK (parent_id <> id);

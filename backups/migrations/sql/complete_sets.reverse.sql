@@ -1,1 +1,1 @@
-DROP FUNCTION backup_sets_are_true CASCADE;
+DROP FUNCTION backup_sets_check_complete CASCADE;

@@ -1,6 +1,6 @@
 -- A set is complete only if all its items are.
 
-CREATE FUNCTION backup_sets_are_true() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION backup_sets_check_complete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM backup_items WHERE set_id = NEW.id AND NOT complete) THEN
         RAISE EXCEPTION 'backup set %: an item of it is not complete', NEW.id
@@ -9,5 +9,5 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER sets_complete_is_true BEFORE INSERT OR UPDATE OF status ON backup_sets FOR EACH ROW
-    WHEN (NEW.status = 'complete') EXECUTE FUNCTION backup_sets_are_true();
+CREATE TRIGGER sets_complete_has_complete_items BEFORE INSERT OR UPDATE OF status ON backup_sets FOR EACH ROW
+    WHEN (NEW.status = 'complete') EXECUTE FUNCTION backup_sets_check_complete();

@@ -1,1 +1,1 @@
-DROP FUNCTION backups_refuse CASCADE;
+DROP FUNCTION backups_reject CASCADE;

@@ -1,16 +1,16 @@
 -- Versions, complete items and finished scheduled sets never change.
 -- A set of selected policies can be extended, so only its identity is fixed.
 
-CREATE FUNCTION backups_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION backups_reject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% %: %', TG_TABLE_NAME, OLD.id, TG_ARGV[0]
         USING ERRCODE = 'restrict_violation';
 END $$;
 
 CREATE TRIGGER versions_never_change BEFORE UPDATE ON policy_versions FOR EACH ROW
-    EXECUTE FUNCTION backups_refuse('a version is never changed');
+    EXECUTE FUNCTION backups_reject('a version is never changed');
 
-CREATE TRIGGER sets_finished_is_history BEFORE UPDATE ON backup_sets FOR EACH ROW
+CREATE TRIGGER sets_finished_is_final BEFORE UPDATE ON backup_sets FOR EACH ROW
     WHEN (OLD.status <> 'building' AND
           (OLD.id, OLD.workspace_id, OLD.tenant_id, OLD.purpose, OLD.name, OLD.started_at)
           IS DISTINCT FROM
@@ -21,7 +21,7 @@ CREATE TRIGGER sets_finished_is_history BEFORE UPDATE ON backup_sets FOR EACH RO
           IS DISTINCT FROM
           (NEW.status, NEW.kinds, NEW.listed_kinds, NEW.unlisted, NEW.item_count,
            NEW.incomplete_count, NEW.finished_at))
-    EXECUTE FUNCTION backups_refuse('a finished set is never changed');
+    EXECUTE FUNCTION backups_reject('a finished set is never changed');
 
-CREATE TRIGGER items_complete_is_history BEFORE UPDATE ON backup_items FOR EACH ROW
-    WHEN (OLD.complete) EXECUTE FUNCTION backups_refuse('what was read is never changed');
+CREATE TRIGGER items_complete_is_final BEFORE UPDATE ON backup_items FOR EACH ROW
+    WHEN (OLD.complete) EXECUTE FUNCTION backups_reject('what was read is never changed');

@@ -10,7 +10,7 @@ ALTER TABLE entra_group_sync_runs ADD CONSTRAINT entra_group_sync_runs_run
 ALTER TABLE backup_schedule_runs ADD CONSTRAINT backup_schedule_runs_run
     FOREIGN KEY (operation_run_id) REFERENCES operation_runs (id) ON DELETE SET NULL;
 
-CREATE FUNCTION legacy_runs_are_mapped_at_home() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION legacy_runs_check_linked_run() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wanted text[] := CASE TG_TABLE_NAME
         WHEN 'inventory_sync_runs' THEN ARRAY['inventory.sync']
@@ -33,11 +33,11 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER inventory_sync_runs_are_mapped_at_home BEFORE INSERT ON inventory_sync_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_are_mapped_at_home();
+CREATE TRIGGER inventory_sync_runs_check_linked_run BEFORE INSERT ON inventory_sync_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_check_linked_run();
 
-CREATE TRIGGER entra_group_sync_runs_are_mapped_at_home BEFORE INSERT ON entra_group_sync_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_are_mapped_at_home();
+CREATE TRIGGER entra_group_sync_runs_check_linked_run BEFORE INSERT ON entra_group_sync_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_check_linked_run();
 
-CREATE TRIGGER backup_schedule_runs_are_mapped_at_home BEFORE INSERT ON backup_schedule_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_are_mapped_at_home();
+CREATE TRIGGER backup_schedule_runs_check_linked_run BEFORE INSERT ON backup_schedule_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_check_linked_run();

@@ -1,2 +1,2 @@
-DROP FUNCTION legacy_runs_lose_their_run CASCADE;
-DROP FUNCTION legacy_runs_refuse CASCADE;
+DROP FUNCTION legacy_runs_unlink_only CASCADE;
+DROP FUNCTION legacy_runs_reject CASCADE;

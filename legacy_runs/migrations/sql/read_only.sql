@@ -1,7 +1,7 @@
 -- Legacy runs are read-only: only the import adds rows, also for statements that match no row.
 -- An UPDATE passes only as the referential action that removes the link to a deleted run.
 
-CREATE FUNCTION legacy_runs_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION legacy_runs_reject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND current_setting('runledger.legacy_import', true) = 'on'
        OR TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 THEN
@@ -11,19 +11,19 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE TRIGGER inventory_sync_runs_are_history
+CREATE TRIGGER inventory_sync_runs_read_only
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON inventory_sync_runs
-    EXECUTE FUNCTION legacy_runs_refuse();
+    EXECUTE FUNCTION legacy_runs_reject();
 
-CREATE TRIGGER entra_group_sync_runs_are_history
+CREATE TRIGGER entra_group_sync_runs_read_only
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON entra_group_sync_runs
-    EXECUTE FUNCTION legacy_runs_refuse();
+    EXECUTE FUNCTION legacy_runs_reject();
 
-CREATE TRIGGER backup_schedule_runs_are_history
+CREATE TRIGGER backup_schedule_runs_read_only
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON backup_schedule_runs
-    EXECUTE FUNCTION legacy_runs_refuse();
+    EXECUTE FUNCTION legacy_runs_reject();
 
-CREATE FUNCTION legacy_runs_lose_their_run() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION legacy_runs_unlink_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.operation_run_id IS NULL OR NEW.operation_run_id IS NOT NULL
        OR to_jsonb(OLD) - 'operation_run_id' <> to_jsonb(NEW) - 'operation_run_id'
@@ -34,11 +34,11 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER inventory_sync_runs_lose_their_run BEFORE UPDATE ON inventory_sync_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_lose_their_run();
+CREATE TRIGGER inventory_sync_runs_unlink_only BEFORE UPDATE ON inventory_sync_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_unlink_only();
 
-CREATE TRIGGER entra_group_sync_runs_lose_their_run BEFORE UPDATE ON entra_group_sync_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_lose_their_run();
+CREATE TRIGGER entra_group_sync_runs_unlink_only BEFORE UPDATE ON entra_group_sync_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_unlink_only();
 
-CREATE TRIGGER backup_schedule_runs_lose_their_run BEFORE UPDATE ON backup_schedule_runs
-    FOR EACH ROW EXECUTE FUNCTION legacy_runs_lose_their_run();
+CREATE TRIGGER backup_schedule_runs_unlink_only BEFORE UPDATE ON backup_schedule_runs
+    FOR EACH ROW EXECUTE FUNCTION legacy_runs_unlink_only();

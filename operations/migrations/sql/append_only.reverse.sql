@@ -1,1 +1,1 @@
-DROP FUNCTION operation_history_refuse CASCADE;
+DROP FUNCTION operation_history_reject CASCADE;

@@ -1,1 +1,1 @@
-DROP FUNCTION operation_runs_refuse CASCADE;
+DROP FUNCTION operation_runs_reject CASCADE;

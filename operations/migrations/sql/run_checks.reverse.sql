@@ -1,7 +1,7 @@
 ALTER TABLE operation_runs
     DROP CONSTRAINT runs_identity_is_sha256,
-    DROP CONSTRAINT runs_counts_are_counts,
-    DROP CONSTRAINT runs_failures_are_grouped,
+    DROP CONSTRAINT runs_counts_valid,
+    DROP CONSTRAINT runs_failures_limited,
     DROP CONSTRAINT runs_context_is_object,
     DROP CONSTRAINT runs_scheduled_has_slot,
-    DROP CONSTRAINT runs_retry_is_another;
+    DROP CONSTRAINT runs_retry_not_self;

@@ -2,7 +2,7 @@
 
 ALTER TABLE operation_runs
     ADD CONSTRAINT runs_identity_is_sha256 CHECK (run_identity_hash ~ '^[0-9a-f]{64}$'),
-    ADD CONSTRAINT runs_counts_are_counts CHECK (
+    ADD CONSTRAINT runs_counts_valid CHECK (
         jsonb_typeof(summary_counts) = 'object'
         AND NOT jsonb_path_exists(
             summary_counts,
@@ -10,11 +10,11 @@ ALTER TABLE operation_runs
                              || @.value.floor() != @.value))',
             '{}', true)
         AND jsonb_typeof(COALESCE(summary_counts->'meta', '{}')) = 'object'),
-    ADD CONSTRAINT runs_failures_are_grouped CHECK (
+    ADD CONSTRAINT runs_failures_limited CHECK (
         jsonb_typeof(failure_summary) = 'array' AND jsonb_array_length(failure_summary) <= 20),
     ADD CONSTRAINT runs_context_is_object CHECK (jsonb_typeof(context) = 'object'),
     ADD CONSTRAINT runs_scheduled_has_slot CHECK (
         type <> 'backup_schedule.scheduled'
         OR (context->>'backup_schedule_id') IS NOT NULL
            AND COALESCE(context->>'scheduled_for', '') ~ '^\d{4}-\d\d-\d\dT\d\d:\d\dZ$'),
-    ADD CONSTRAINT runs_retry_is_another CHECK (retry_of_id <> id);
+    ADD CONSTRAINT runs_retry_not_self CHECK (retry_of_id <> id);

@@ -1,1 +1,1 @@
-DROP INDEX runs_slot_fires_once;
+DROP INDEX runs_slot_once;

@@ -1,5 +1,5 @@
 -- A slot of a backup schedule starts at most one run.
 
-CREATE UNIQUE INDEX runs_slot_fires_once ON operation_runs
+CREATE UNIQUE INDEX runs_slot_once ON operation_runs
     ((context->>'backup_schedule_id'), (context->>'scheduled_for'))
     WHERE type = 'backup_schedule.scheduled';

@@ -50,6 +50,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER restore_items_are_approved_as_decided BEFORE UPDATE OF choice ON restore_items
+CREATE TRIGGER restore_items_choice_is_fixed BEFORE UPDATE OF choice ON restore_items
     FOR EACH ROW WHEN (OLD.choice IS DISTINCT FROM NEW.choice)
     EXECUTE FUNCTION restore_items_choice_guard();

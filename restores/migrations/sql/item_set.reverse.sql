@@ -1,2 +1,2 @@
-DROP FUNCTION restore_items_are_kept CASCADE;
-DROP FUNCTION restore_items_are_asked_for CASCADE;
+DROP FUNCTION restore_items_executed_not_deleted CASCADE;
+DROP FUNCTION restore_items_added_in_preview CASCADE;

@@ -1,6 +1,6 @@
 -- Items are added only during the preview, and items of an executed restore are never deleted.
 
-CREATE FUNCTION restore_items_are_asked_for() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION restore_items_added_in_preview() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = NEW.restore_id AND status <> 'previewing') THEN
         RAISE EXCEPTION 'restore %: what was asked for is written once', NEW.restore_id
@@ -9,10 +9,10 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER restore_items_are_asked_for BEFORE INSERT ON restore_items FOR EACH ROW
-    EXECUTE FUNCTION restore_items_are_asked_for();
+CREATE TRIGGER restore_items_added_in_preview BEFORE INSERT ON restore_items FOR EACH ROW
+    EXECUTE FUNCTION restore_items_added_in_preview();
 
-CREATE FUNCTION restore_items_are_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION restore_items_executed_not_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = OLD.restore_id AND executed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'restore item %: what was written to a tenant is history', OLD.id
@@ -21,5 +21,5 @@ BEGIN
     RETURN OLD;
 END $$;
 
-CREATE TRIGGER restore_items_are_kept BEFORE DELETE ON restore_items FOR EACH ROW
-    EXECUTE FUNCTION restore_items_are_kept();
+CREATE TRIGGER restore_items_executed_not_deleted BEFORE DELETE ON restore_items FOR EACH ROW
+    EXECUTE FUNCTION restore_items_executed_not_deleted();

@@ -1,1 +1,1 @@
-DROP FUNCTION restores_refuse CASCADE;
+DROP FUNCTION restores_reject CASCADE;

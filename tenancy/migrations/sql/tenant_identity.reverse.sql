@@ -1,1 +1,1 @@
-DROP FUNCTION tenants_refuse CASCADE;
+DROP FUNCTION tenants_reject CASCADE;
