@@ -8,7 +8,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER versions_never_change BEFORE UPDATE ON policy_versions FOR EACH ROW
-    EXECUTE FUNCTION backups_reject('a version is never changed');
+    EXECUTE FUNCTION backups_reject('a version cannot be changed');
 
 CREATE TRIGGER sets_finished_is_final BEFORE UPDATE ON backup_sets FOR EACH ROW
     WHEN (OLD.status <> 'building' AND
@@ -21,7 +21,7 @@ CREATE TRIGGER sets_finished_is_final BEFORE UPDATE ON backup_sets FOR EACH ROW
           IS DISTINCT FROM
           (NEW.status, NEW.kinds, NEW.listed_kinds, NEW.unlisted, NEW.item_count,
            NEW.incomplete_count, NEW.finished_at))
-    EXECUTE FUNCTION backups_reject('a finished set is never changed');
+    EXECUTE FUNCTION backups_reject('a finished set cannot be changed');
 
 CREATE TRIGGER items_complete_is_final BEFORE UPDATE ON backup_items FOR EACH ROW
-    WHEN (OLD.complete) EXECUTE FUNCTION backups_reject('what was read is never changed');
+    WHEN (OLD.complete) EXECUTE FUNCTION backups_reject('a complete item cannot be changed');

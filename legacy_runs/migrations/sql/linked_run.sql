@@ -21,13 +21,13 @@ BEGIN
     IF NEW.operation_run_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM operation_runs run WHERE run.id = NEW.operation_run_id
         AND run.workspace_id = NEW.workspace_id AND run.tenant_id = NEW.tenant_id) THEN
-        RAISE EXCEPTION '% %: its run belongs to another tenant', TG_TABLE_NAME, NEW.id
+        RAISE EXCEPTION '% %: the linked run belongs to another tenant', TG_TABLE_NAME, NEW.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF NEW.operation_run_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM operation_runs run WHERE run.id = NEW.operation_run_id
         AND run.type = ANY (wanted)) THEN
-        RAISE EXCEPTION '% %: its run is of another type', TG_TABLE_NAME, NEW.id
+        RAISE EXCEPTION '% %: the linked run has a different type', TG_TABLE_NAME, NEW.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

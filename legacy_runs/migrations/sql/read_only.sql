@@ -7,7 +7,7 @@ BEGIN
        OR TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 THEN
         RETURN NULL;
     END IF;
-    RAISE EXCEPTION '% on % is refused: it is history', TG_OP, TG_TABLE_NAME
+    RAISE EXCEPTION '% on % is not allowed: legacy runs are read-only', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;
 
@@ -28,7 +28,7 @@ BEGIN
     IF OLD.operation_run_id IS NULL OR NEW.operation_run_id IS NOT NULL
        OR to_jsonb(OLD) - 'operation_run_id' <> to_jsonb(NEW) - 'operation_run_id'
        OR EXISTS (SELECT FROM operation_runs WHERE id = OLD.operation_run_id) THEN
-        RAISE EXCEPTION '% %: it is history', TG_TABLE_NAME, OLD.id
+        RAISE EXCEPTION '% %: legacy runs are read-only', TG_TABLE_NAME, OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

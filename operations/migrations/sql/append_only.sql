@@ -4,7 +4,7 @@
 CREATE FUNCTION operation_history_reject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' OR current_setting('runledger.pruning', true) IS DISTINCT FROM 'on' THEN
-        RAISE EXCEPTION '% on % is refused: it is append-only', TG_OP, TG_TABLE_NAME
+        RAISE EXCEPTION '% on % is not allowed: the table is append-only', TG_OP, TG_TABLE_NAME
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;

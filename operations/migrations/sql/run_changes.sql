@@ -10,7 +10,7 @@ CREATE TRIGGER runs_move_forward BEFORE UPDATE OF status ON operation_runs FOR E
     WHEN (OLD.status IS DISTINCT FROM NEW.status AND NOT (
         OLD.status = 'queued' AND NEW.status IN ('running', 'completed')
         OR OLD.status = 'running' AND NEW.status = 'completed'))
-    EXECUTE FUNCTION operation_runs_reject('a status that was left is never entered again');
+    EXECUTE FUNCTION operation_runs_reject('its status can only move forward');
 
 CREATE TRIGGER runs_identity_is_fixed
     BEFORE UPDATE OF id, workspace_id, tenant_id, type, run_identity_hash, context, created_at,
@@ -21,7 +21,7 @@ CREATE TRIGGER runs_identity_is_fixed
           IS DISTINCT FROM
           (NEW.id, NEW.workspace_id, NEW.tenant_id, NEW.type, NEW.run_identity_hash, NEW.context,
            NEW.created_at, NEW.initiator_name))
-    EXECUTE FUNCTION operation_runs_reject('type, scope, identity and context are written once');
+    EXECUTE FUNCTION operation_runs_reject('type, scope, identity and context cannot be changed');
 
 CREATE TRIGGER runs_ended_is_final
     BEFORE UPDATE OF outcome, summary_counts, failure_summary, started_at, completed_at,
@@ -33,15 +33,15 @@ CREATE TRIGGER runs_ended_is_final
           IS DISTINCT FROM
           (NEW.outcome, NEW.summary_counts, NEW.failure_summary, NEW.started_at, NEW.completed_at,
            NEW.heartbeat_at, NEW.worker))
-    EXECUTE FUNCTION operation_runs_reject('it has ended; what happened is history');
+    EXECUTE FUNCTION operation_runs_reject('it has ended and its result cannot be changed');
 
 CREATE TRIGGER runs_retry_is_fixed BEFORE UPDATE OF retry_of_id ON operation_runs FOR EACH ROW
     WHEN (NEW.retry_of_id IS NOT NULL AND OLD.retry_of_id IS DISTINCT FROM NEW.retry_of_id)
-    EXECUTE FUNCTION operation_runs_reject('what it repeats is written once');
+    EXECUTE FUNCTION operation_runs_reject('the run that it retries cannot be changed');
 
 CREATE TRIGGER runs_submission_is_fixed BEFORE UPDATE OF submission_id ON operation_runs
     FOR EACH ROW WHEN (OLD.submission_id IS DISTINCT FROM NEW.submission_id)
-    EXECUTE FUNCTION operation_runs_reject('the form that started it is written once');
+    EXECUTE FUNCTION operation_runs_reject('its submission cannot be changed');
 
 CREATE TRIGGER runs_people_are_fixed
     BEFORE UPDATE OF user_id, cancel_requested_at, cancel_requested_by_id, acknowledged_at,
@@ -58,4 +58,4 @@ CREATE TRIGGER runs_people_are_fixed
                      AND OLD.acknowledged_by_id IS DISTINCT FROM NEW.acknowledged_by_id)
           OR OLD.status = 'completed'
              AND OLD.cancel_requested_at IS DISTINCT FROM NEW.cancel_requested_at)
-    EXECUTE FUNCTION operation_runs_reject('who asked and who acknowledged is written once');
+    EXECUTE FUNCTION operation_runs_reject('requester, cancellation and acknowledgment are final');

@@ -8,17 +8,17 @@ BEGIN
     SELECT * INTO restore FROM restore_runs WHERE id = OLD.restore_id;
     IF (OLD.restore_id, OLD.kind, OLD.graph_id, OLD.name)
             IS DISTINCT FROM (NEW.restore_id, NEW.kind, NEW.graph_id, NEW.name) THEN
-        RAISE EXCEPTION 'restore item %: what was asked for is written once', OLD.id
+        RAISE EXCEPTION 'restore item %: its request cannot be changed', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF restore.status <> 'previewing' AND (OLD.action, OLD.reason_code, OLD.target_id,
             OLD.live_hash, OLD.wanted_hash) IS DISTINCT FROM (NEW.action, NEW.reason_code,
             NEW.target_id, NEW.live_hash, NEW.wanted_hash) THEN
-        RAISE EXCEPTION 'restore item %: what was previewed is written once', OLD.id
+        RAISE EXCEPTION 'restore item %: its preview cannot be changed', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF restore.status NOT IN ('previewing', 'previewed') AND OLD.choice <> NEW.choice THEN
-        RAISE EXCEPTION 'restore item %: it was decided before', OLD.id
+        RAISE EXCEPTION 'restore item %: decisions cannot be changed after the preview', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF OLD.state <> NEW.state AND (restore.status <> 'executing' OR NOT (
@@ -32,7 +32,7 @@ BEGIN
     IF OLD.state IN ('verified', 'differs', 'unknown', 'failed', 'skipped') AND (OLD.before_hash,
             OLD.after_hash, OLD.result_id, OLD.outcome_code, OLD.settled_at) IS DISTINCT FROM
             (NEW.before_hash, NEW.after_hash, NEW.result_id, NEW.outcome_code, NEW.settled_at) THEN
-        RAISE EXCEPTION 'restore item %: what became of it is history', OLD.id
+        RAISE EXCEPTION 'restore item %: its result cannot be changed', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -44,7 +44,7 @@ CREATE TRIGGER restore_items_guard BEFORE UPDATE ON restore_items FOR EACH ROW
 CREATE FUNCTION restore_items_choice_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = OLD.restore_id AND approved_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'restore item %: it was approved as it is', OLD.id
+        RAISE EXCEPTION 'restore item %: decisions cannot be changed after approval', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

@@ -3,7 +3,7 @@
 CREATE FUNCTION restore_items_added_in_preview() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = NEW.restore_id AND status <> 'previewing') THEN
-        RAISE EXCEPTION 'restore %: what was asked for is written once', NEW.restore_id
+        RAISE EXCEPTION 'restore %: items can only be added during the preview', NEW.restore_id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -15,7 +15,7 @@ CREATE TRIGGER restore_items_added_in_preview BEFORE INSERT ON restore_items FOR
 CREATE FUNCTION restore_items_executed_not_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = OLD.restore_id AND executed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'restore item %: what was written to a tenant is history', OLD.id
+        RAISE EXCEPTION 'restore item %: its restore was executed, so it cannot be deleted', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN OLD;

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION tenants_reject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'tenant %: its Entra tenant id and its workspace are written once', OLD.id
+    RAISE EXCEPTION 'tenant %: its Entra tenant id and its workspace cannot be changed', OLD.id
         USING ERRCODE = 'restrict_violation';
 END $$;
 
