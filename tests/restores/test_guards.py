@@ -42,7 +42,7 @@ def test_what_is_executed_does_not_go_back_to_its_preview(executing: RestoreRun)
     with pytest.raises(DatabaseError, match="its status can only move forward"):
         change(executing, "status = 'previewed'")
     change(executing, "status = 'ended', ended_at = now()")
-    with pytest.raises(DatabaseError, match="has ended|only move forward"):
+    with pytest.raises(DatabaseError, match=r"has ended|only move forward"):
         change(executing, "status = 'executing', ended_at = NULL")
 
 
@@ -119,7 +119,7 @@ def test_no_restore_is_of_a_tenant_of_another_workspace(restore: RestoreRun) -> 
 @pytest.mark.parametrize("table", ["restore_items", "restore_runs"])
 def test_what_was_written_is_never_deleted(executing: RestoreRun, table: str) -> None:
     with (
-        pytest.raises(DatabaseError, match="executed.*cannot be deleted"),
+        pytest.raises(DatabaseError, match=r"executed.*cannot be deleted"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
