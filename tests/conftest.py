@@ -52,8 +52,8 @@ def stranger(db: None) -> User:
 
 @pytest.fixture(autouse=True, scope="session")
 def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
-    """The guards refuse TRUNCATE; the suite empties tables through the door of retention, and those
-    of history, which have no such door, as their owner.
+    """The guards reject TRUNCATE. The suite allows pruning to empty tables, and disables the guards of
+    legacy runs, which allow no deletes at all.
     """
     case: Any = TransactionTestCase
     original = case._fixture_teardown

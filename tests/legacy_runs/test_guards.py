@@ -168,7 +168,7 @@ def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) 
 def remove(run: OperationRun) -> None:
     """What retention does with an old run."""
     with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
+        retention.allow_pruning()
         cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
         cursor.execute("SELECT set_config('runledger.pruning', '', true)")
 

@@ -381,7 +381,7 @@ def test_a_tenant_with_runs_is_not_deleted(tenant: Tenant) -> None:
 # --- deleting -------------------------------------------------------------------------------------
 
 
-def open_the_pruning_door() -> None:
+def allow_pruning() -> None:
     sql("SELECT set_config('runledger.pruning', 'on', true)")
 
 
@@ -402,7 +402,7 @@ def test_no_run_is_deleted_outside_of_retention(tenant: Tenant, state: str) -> N
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
-    open_the_pruning_door()
+    allow_pruning()
 
     with refused("an active run cannot be deleted"):
         delete(run)
@@ -410,7 +410,7 @@ def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) ->
 
 def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
     run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
-    open_the_pruning_door()
+    allow_pruning()
 
     run.delete()
 
@@ -418,10 +418,10 @@ def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_of_retention_closes_with_its_transaction(tenant: Tenant) -> None:
+def test_permission_to_prune_ends_with_its_transaction(tenant: Tenant) -> None:
     run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
     with transaction.atomic():
-        open_the_pruning_door()
+        allow_pruning()
 
     with refused("only retention"):
         delete(run)
@@ -430,7 +430,7 @@ def test_the_door_of_retention_closes_with_its_transaction(tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("value", ["", "off", "true", "ON", "1"])
-def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
+def test_only_the_exact_value_allows_pruning(tenant: Tenant, value: str) -> None:
     run = a_run("succeeded", tenant)
     sql("SELECT set_config('runledger.pruning', %s, true)", value)
 
@@ -468,7 +468,7 @@ def test_history_is_append_only_even_where_a_statement_touches_no_row(
 
 def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
     a_queued_run(tenant)
-    open_the_pruning_door()
+    allow_pruning()
 
     with refused("append-only"):
         sql("UPDATE operation_run_events SET message = 'nothing happened'")
