@@ -10,6 +10,7 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def checks(model):
+    """Check new rows: ids that fit the lists' keys and creation times that can be sorted."""
     return (
         AddConstraintNotValid(
             model,
