@@ -1,6 +1,6 @@
 """Restores: what was asked for, what the preview said, and what became of each object.
 
-The triggers of migration 0002 keep the order of things: nothing is written before it was previewed,
+The triggers in `migrations/sql/` keep the order: nothing is written before it was previewed,
 what was previewed does not change while it is written, and what became of an object is history.
 """
 

@@ -1,6 +1,22 @@
-"""Migration operations that keep one workspace's rows out of another's."""
+"""Migration operations: raw SQL from files, and keys that separate workspaces."""
+
+from pathlib import Path
 
 from django.db.migrations import RunSQL
+
+
+def run_sql_file(migration: str, name: str) -> RunSQL:
+    """Run `sql/<name>.sql` beside a migration, and `sql/<name>.reverse.sql` to unapply it.
+
+    Args:
+        migration: `__file__` of the migration.
+        name: the file's name without its suffix.
+    """
+    folder = Path(migration).parent / "sql"
+    return RunSQL(
+        (folder / f"{name}.sql").read_text(encoding="utf-8"),
+        (folder / f"{name}.reverse.sql").read_text(encoding="utf-8"),
+    )
 
 
 def composite_tenant_fk(table: str) -> RunSQL:

@@ -46,7 +46,7 @@ def one_by_one(runs: list[Candidate]) -> None:
     """What a loop would do: a transaction, a tombstone and a delete for each."""
     for run in runs:
         with transaction.atomic():
-            retention.open_the_door()
+            retention.allow_pruning()
             found = OperationRun.objects.get(pk=run.id)
             assert found.completed_at
             OperationRunTombstone.objects.create(
@@ -78,7 +78,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
 
 def clean_up(workspace: Workspace) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
+        retention.allow_pruning()
         for table in ("operation_run_events", "operation_run_items"):
             cursor.execute(
                 f"DELETE FROM {table} WHERE run_id IN "  # noqa: S608 - names of ours

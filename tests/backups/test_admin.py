@@ -97,7 +97,7 @@ def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant:
         ("cron", "0 0 31 2 *", "cron expression"),
         ("timezone", "Mars/Olympus", "time zone"),
         ("kinds", [], "required"),
-        ("retention_keep_sets", 0, "schedules_keep_something"),
+        ("retention_keep_sets", 0, "schedules_retention_positive"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(

@@ -153,7 +153,7 @@ def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..
         tenant=tenant, due=tick.database_now().replace(second=0, microsecond=0)
     )
     tick.tick(schedule.next_run_at)
-    unguarded("DROP INDEX runs_slot_fires_once")
+    unguarded("DROP INDEX runs_slot_once")
     unguarded(
         "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,"
         " run_identity_hash, context, created_at, completed_at) SELECT workspace_id, tenant_id,"

@@ -1,4 +1,4 @@
-"""The one door through which history is written, open for one transaction."""
+"""Write access to legacy runs, for one transaction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """A transaction in which rows may be added to the three tables; it closes with the transaction.
+def allow_import() -> Iterator[None]:
+    """Open a transaction that can add rows to the three tables; the permission ends with it.
 
     Raises:
-        TransactionManagementError: there is a transaction already, which would keep it open.
+        TransactionManagementError: a transaction is already open; it would extend the permission.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.legacy_import', 'on', true)")
