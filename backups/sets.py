@@ -17,9 +17,9 @@ from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
 from operations.active_run import ActiveRun
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from providers.graph.capture import Captured
 from providers.graph.kinds import PolicyKind, last_modified
+from redaction.text import sanitize_text
 
 #: An object that has been listed and not yet read.
 NOT_ATTEMPTED = "not_attempted_in_set"

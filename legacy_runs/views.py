@@ -15,8 +15,8 @@ from legacy_runs.models import TABLES, HistoryEntry, LegacyRun, TimelineEntry
 from legacy_runs.paging import in_full, page_of_entries
 from operations.models import OperationRun
 from operations.paging import BadCursor, Page, capped_count
-from operations.sanitize import sanitize_json, sanitize_text
 from operations.views.timeout import TookTooLong, statement_timeout
+from redaction.text import sanitize_json, sanitize_text
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 

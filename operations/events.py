@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from operations.models import EventLevel
-from operations.sanitize import sanitize_json, sanitize_text
+from redaction.text import sanitize_json, sanitize_text
 
 MAX_MESSAGE = 500
 MAX_ACTOR = 200

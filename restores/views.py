@@ -15,9 +15,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
-from operations.sanitize import sanitize_json
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.start import submission_of
+from redaction.text import sanitize_json
 from restores import planning, services
 from restores.bodies import Options
 from restores.forms import OptionsForm

@@ -19,8 +19,8 @@ from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
-from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
+from redaction.text import sanitize_json
 from tenancy.capabilities import (
     Capability,
     capabilities_of,

@@ -23,12 +23,12 @@ from operations.models import (
     OperationRunQuerySet,
 )
 from operations.permissions import may_acknowledge, may_cancel, may_retry
-from operations.sanitize import sanitize_json
 from operations.states import ItemOutcome, RunOutcome
 from operations.timing import expectation
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.retention import removed_run
 from operations.waiting import waiting_facts, why_waiting
+from redaction.text import sanitize_json
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
 

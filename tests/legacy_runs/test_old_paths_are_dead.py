@@ -31,7 +31,9 @@ from tests.backups.conftest import (  # noqa: F401
 from tests.legacy_runs.factories import a_row_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")
+APPS = (
+    "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores", "config",
+)  # fmt: skip
 #: The names by which code could get at history.
 WORDS = re.compile(
     "|".join(

@@ -27,8 +27,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operations import sanitize
-from operations.sanitize import MASK, TRUNCATED, register_secret, sanitize_json, sanitize_text
+from redaction import text as sanitize
+from redaction.text import MASK, TRUNCATED, register_secret, sanitize_json, sanitize_text
 
 ALNUM = string.ascii_letters + string.digits
 URLSAFE = ALNUM + "-_"
