@@ -13,7 +13,8 @@ from typing import Any, Self
 from legacy_runs.columns import COLUMNS, IDENTIFIERS, identifier
 from legacy_runs.importing import Reject
 from operations.views.export import safe_cell
-from redaction.text import sanitize_json, sanitize_text
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
 
 #: What is longer could not be imported anyway; cut, it still is no valid value of a short column.
 MAX_CELL = 20_000

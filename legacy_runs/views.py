@@ -16,7 +16,8 @@ from legacy_runs.paging import in_full, page_of_entries
 from operations.models import OperationRun
 from operations.paging import BadCursor, Page, capped_count
 from operations.views.timeout import TookTooLong, statement_timeout
-from redaction.text import sanitize_json, sanitize_text
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from operations.reasons import get_reason
 from providers.clouds import Cloud
 from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
-from redaction.text import register_secret
+from redaction.known_secrets import register_secret
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 

@@ -12,7 +12,7 @@ from operations.reasons import SafeError
 from providers.graph.capture import Captured
 from providers.graph.kinds import PolicyKind, Restore, in_sentence
 from providers.graph.normalize import canonical_json
-from redaction.text import sanitize_json
+from redaction.json import sanitize_json
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import Action, Assignments, RestoreItem

@@ -17,7 +17,7 @@ from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.start import submission_of
-from redaction.text import sanitize_json
+from redaction.json import sanitize_json
 from restores import planning, services
 from restores.bodies import Options
 from restores.forms import OptionsForm

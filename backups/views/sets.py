@@ -20,7 +20,7 @@ from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
-from redaction.text import sanitize_json
+from redaction.json import sanitize_json
 from tenancy.capabilities import (
     Capability,
     capabilities_of,

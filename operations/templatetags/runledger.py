@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from operations import narrative
 from operations.durations import ago, duration_text
 from operations.models import OperationRun
-from redaction.text import sanitize_json
+from redaction.json import sanitize_json
 
 register = template.Library()
 

@@ -28,7 +28,7 @@ from operations.timing import expectation
 from operations.views.live import asks_for, live_answer, live_section
 from operations.views.retention import removed_run
 from operations.waiting import waiting_facts, why_waiting
-from redaction.text import sanitize_json
+from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
 

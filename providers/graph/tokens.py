@@ -28,7 +28,7 @@ from operations.reasons import Blocked, SafeError
 from providers.graph.errors import GraphError, Transient, classify_sign_in, network_error
 from providers.graph.http import Http, Reply, UnreadableAnswer
 from providers.graph.retry import parse_retry_after
-from redaction.text import register_secret
+from redaction.known_secrets import register_secret
 
 MAX_APPS = 500
 
