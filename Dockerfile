@@ -16,6 +16,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY config config
 COPY redaction redaction
+COPY web web
 COPY tenancy tenancy
 COPY operations operations
 COPY providers providers

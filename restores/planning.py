@@ -9,9 +9,8 @@ from typing import Any
 
 from backups.diff import Difference, FieldChange, shown_changes
 from operations.reasons import SafeError
-from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind, Restore, in_sentence
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import Captured, PolicyKind, Restore, in_sentence
 from redaction.json import sanitize_json
 from restores import bodies
 from restores.bodies import Json, Options
