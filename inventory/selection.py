@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +12,9 @@ from inventory.models import Policy
 from operations.identity import canonical_json
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from web.ids import parse_ids
 
 MAX_SELECTED = 2000
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class SelectionError(ValueError):
@@ -86,7 +85,7 @@ def selected_policies(request: Request, workspace: Workspace) -> Selection:
 
 def _ids(request: Request) -> set[int]:
     given = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
-    return {int(text) for text in given if _ID.fullmatch(text)}
+    return set(parse_ids(given))
 
 
 _TOO_MANY = f"That is more than {MAX_SELECTED:,} policies. Narrow the filter, and go in parts."

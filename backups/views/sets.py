@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,12 +25,12 @@ from tenancy.filtering import Asked, tenant_menu
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Tenant
 from tenancy.roles import Capability
+from web.ids import parse_id
 from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
 MAX_SHOWN = 1024 * 1024
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -166,7 +165,7 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     wanted = request.GET.get("with", "")
     if wanted:
-        return same.filter(pk=int(wanted)).first() if _ID.fullmatch(wanted) else None
+        return same.filter(pk=parse_id(wanted)).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
