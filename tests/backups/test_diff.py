@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backups.diff import Difference, FieldChange, field_changes, shown_changes
 from providers.graph.kinds import KIND, KINDS
 from redaction.json import sanitize_json
-from tests import samples
+from tests.support import samples
 
 CATALOG, ACCESS = KINDS["settings_catalog"], KINDS["conditional_access"]
 
