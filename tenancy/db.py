@@ -1,6 +1,19 @@
-"""Migration operations that keep one workspace's rows out of another's."""
+"""The database's clock, and migration operations that separate the rows of workspaces."""
 
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import connection
 from django.db.migrations import RunSQL
+
+
+def database_now() -> dt.datetime:
+    """Return the current time of the database, the one clock that all processes share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: dt.datetime = cursor.fetchone()[0]
+    return now
 
 
 def composite_tenant_fk(table: str) -> RunSQL:

@@ -14,9 +14,9 @@ from backups import services
 from backups.forms import PRESETS, NewScheduleForm, ScheduleForm
 from backups.models import BackupSchedule
 from backups.slots import next_slot, next_slots, zone_of
-from backups.tick import database_now
 from backups.views.schedules import schedule_or_404
 from tenancy.capabilities import require_capability
+from tenancy.db import database_now
 from tenancy.http import Request, form_page, workspace_or_404
 from tenancy.models import TIMEZONES, Workspace
 from tenancy.roles import Capability
