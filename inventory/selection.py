@@ -9,7 +9,7 @@ from typing import Any
 from inventory.choices import POLICY_CHOICES
 from inventory.filters import Filters
 from inventory.models import Policy
-from operations.identity import canonical_json
+from operations.identity import identity_json
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
 from web.ids import parse_ids
@@ -46,7 +46,7 @@ class Selection:
     def hash_of(self, tenant: Tenant) -> str:
         """Equal for equal selections of the tenant: 64 hex digits over kinds and Graph ids."""
         chosen = sorted((policy.kind, policy.graph_id) for policy in self.by_tenant[tenant])
-        return hashlib.sha256(canonical_json(chosen).encode()).hexdigest()
+        return hashlib.sha256(identity_json(chosen).encode()).hexdigest()
 
     def context_of(self, tenant: Tenant) -> dict[str, Any]:
         """The run context's `selection` for one tenant."""
