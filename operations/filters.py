@@ -74,7 +74,8 @@ class TenantField(forms.ChoiceField):
     tenants: QuerySet[Tenant] = Tenant.objects.none()
 
     def valid_value(self, value: Any) -> bool:
-        return self.tenants.filter(pk=parse_id(value)).exists()
+        tenant_id = parse_id(value)
+        return tenant_id is not None and self.tenants.filter(pk=tenant_id).exists()
 
 
 class TenantFilter(django_filters.Filter):  # type: ignore[misc]

@@ -49,8 +49,8 @@ class TenantField(forms.CharField):
     tenants = Tenant.objects.none()
 
     def clean(self, value: Any) -> Any:
-        text = str(super().clean(value))
-        found = self.tenants.filter(pk=parse_id(text)).first()
+        tenant_id = parse_id(str(super().clean(value)))
+        found = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
         if found is None:
             raise ValidationError("Choose one of the tenants.")
         return found

@@ -165,7 +165,8 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     wanted = request.GET.get("with", "")
     if wanted:
-        return same.filter(pk=parse_id(wanted)).first()
+        wanted_id = parse_id(wanted)
+        return None if wanted_id is None else same.filter(pk=wanted_id).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
