@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +14,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
-from operations.sanitize import sanitize_json
 from operations.views.start import submission_of
+from redaction.json import sanitize_json
 from restores import planning, services
 from restores.bodies import Options
 from restores.forms import OptionsForm
@@ -26,13 +25,13 @@ from tenancy.capabilities import has_capability, require_capability
 from tenancy.filtering import Asked
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.roles import Capability
+from web.ids import parse_id, parse_ids
 from web.live_section import asks_for, live_answer, live_section
 from web.numbered import numbered_page
 
 POLL_SECONDS = 2
 #: So many differences are shown on the page of a restore; those of the other objects have their own.
 DIFFERENCES_ON_PAGE = 200
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 #: The order in which the preview shows what it found: what needs somebody comes first.
 GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
 
@@ -127,11 +126,11 @@ def restore_item(
 def restore_choose(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Say who wins the conflicts."""
     restore = _mine_to_change(request, slug, restore_id)
-    chosen = {
-        int(name.removeprefix("choice-")): value
-        for name, value in request.POST.items()
-        if _ID.fullmatch(name.removeprefix("choice-")) and value in (Choice.KEEP, Choice.TAKE)
-    }
+    chosen: dict[int, str] = {}
+    for name, value in request.POST.items():
+        item_id = parse_id(name.removeprefix("choice-"))
+        if item_id is not None and value in (Choice.KEEP, Choice.TAKE):
+            chosen[item_id] = value
     return _done(request, restore, lambda: services.choose(restore, chosen), "Decided.")
 
 
@@ -223,7 +222,7 @@ def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
         matching = matching.filter(Q(name__icontains=search) | Q(graph_id=search))
     matching = matching.filter(kind=kind) if kind else matching
     items = list(matching.order_by("kind", "name", "id")[:MAX_ITEMS])
-    ticked = set(_ids(given.getlist("item")))
+    ticked = set(parse_ids(given.getlist("item")))
     counts = dict(readable.order_by().values_list("kind").annotate(Count("pk")))
     return {
         "errors": asked.errors,
@@ -248,15 +247,11 @@ def _whole(given: QueryDict, backup_set: BackupSet) -> list[str]:
 
 def _ticked(request: Request, backup_set: BackupSet) -> list[BackupItem]:
     """The ticked items, and all of the kinds that were ticked as a whole."""
-    ids = _ids(request.POST.getlist("item"))[: MAX_ITEMS + 1]
+    ids = parse_ids(request.POST.getlist("item"))[: MAX_ITEMS + 1]
     whole = _whole(request.POST, backup_set)
     wanted = backup_set.items.filter(version__isnull=False)
     wanted = wanted.filter(Q(pk__in=ids) | Q(kind__in=whole))
     return list(wanted.order_by("pk")[: MAX_ITEMS + 1])
-
-
-def _ids(given: list[str]) -> list[int]:
-    return [int(text) for text in given if _ID.fullmatch(text)]
 
 
 def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:

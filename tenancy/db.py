@@ -1,8 +1,20 @@
-"""Migration operations: raw SQL from files, and keys that separate workspaces."""
+"""The database's clock, and migration operations: raw SQL from files, keys per workspace."""
 
+from __future__ import annotations
+
+import datetime as dt
 from pathlib import Path
 
+from django.db import connection
 from django.db.migrations import RunSQL
+
+
+def database_now() -> dt.datetime:
+    """Return the current time of the database, the one clock that all processes share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: dt.datetime = cursor.fetchone()[0]
+    return now
 
 
 def run_sql_file(migration: str, name: str) -> RunSQL:

@@ -26,6 +26,7 @@ from django.db import connection, transaction  # noqa: E402
 from operations.maintenance import retention  # noqa: E402
 from operations.maintenance.retention import Candidate, RetentionPolicy, Step  # noqa: E402
 from operations.models import OperationRun, OperationRunTombstone  # noqa: E402
+from tenancy.db import database_now  # noqa: E402
 from tenancy.models import Tenant, Workspace  # noqa: E402
 
 FILL = """
@@ -61,7 +62,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
     """Seconds per run, in batches and one by one, taking turns until nothing is left."""
     spent = {"batch": 0.0, "single": 0.0}
     count = {"batch": 0, "single": 0}
-    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), retention.database_now())
+    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), database_now())
     for turn, (step, runs) in enumerate(walk):
         if step is not Step.ROW or not runs:
             continue

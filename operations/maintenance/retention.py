@@ -109,15 +109,6 @@ def step_for(run: Candidate, kept: Kept, policy: RetentionPolicy, now: dt.dateti
     return None
 
 
-def database_now() -> dt.datetime:
-    """The time by the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
-        assert isinstance(now, dt.datetime)
-        return now
-
-
 # --- what may go --------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,9 @@ from tenancy.models import User
 from tests.support.factories.legacy_runs import a_row_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")
+APPS = (
+    "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores", "config",
+)  # fmt: skip
 #: The names by which code could get at history.
 WORDS = re.compile(
     "|".join(

@@ -22,6 +22,7 @@ from operations.maintenance.reconciler import reconcile
 from operations.models import InvariantResult, OperationRun
 from operations.services import OperationRunService
 from operations.testing import add_invariants
+from tenancy.db import database_now
 from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupScheduleFactory
@@ -150,7 +151,7 @@ def test_what_is_broken_by_hand_is_found(
 
 def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     schedule = BackupScheduleFactory(
-        tenant=tenant, due=tick.database_now().replace(second=0, microsecond=0)
+        tenant=tenant, due=database_now().replace(second=0, microsecond=0)
     )
     tick.tick(schedule.next_run_at)
     unguarded("DROP INDEX runs_slot_once")
@@ -166,7 +167,7 @@ def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..
 
 def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
     """Somebody moves a schedule on without firing; another is never ticked at all."""
-    now = tick.database_now().replace(second=0, microsecond=0)
+    now = database_now().replace(second=0, microsecond=0)
     day = dt.timedelta(days=1)
     kept = BackupScheduleFactory(tenant=tenant, name="Kept", cron="*/5 * * * *", due=now)
     tick.tick(now + dt.timedelta(minutes=12))
@@ -188,7 +189,7 @@ def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
 def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
     column: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
-    soon = tick.database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
+    soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     odd = BackupScheduleFactory(tenant=tenant, due=soon)
     a_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")

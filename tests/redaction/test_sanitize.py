@@ -27,8 +27,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operations import sanitize
-from operations.sanitize import MASK, TRUNCATED, register_secret, sanitize_json, sanitize_text
+from redaction import known_secrets, rules
+from redaction.json import sanitize_json
+from redaction.known_secrets import register_secret
+from redaction.marks import MASK, TRUNCATED
+from redaction.rules import RULES, Rule
+from redaction.text import WINDOW, sanitize_text
 
 ALNUM = string.ascii_letters + string.digits
 URLSAFE = ALNUM + "-_"
@@ -39,7 +43,7 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 @pytest.fixture(autouse=True)
 def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sanitize, "_known", sanitize._KnownSecrets())
+    monkeypatch.setattr(known_secrets, "_registry", known_secrets.KnownSecrets())
 
 
 # --- Shapes of secrets ----------------------------------------------------------------------
@@ -321,13 +325,13 @@ def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
         assert "[redacted" in shown
 
 
-@pytest.mark.parametrize("rule", sanitize.RULES, ids=lambda rule: rule.name)
-def test_every_rule_is_needed(rule: sanitize.Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [shape(random.Random(1))[0] for shape in SHAPES.values()]
     texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
     shown = [sanitize_text(text) for text in texts]
 
-    monkeypatch.setattr(sanitize, "RULES", [other for other in sanitize.RULES if other != rule])
+    monkeypatch.setattr(rules, "RULES", [other for other in RULES if other != rule])
 
     assert [sanitize_text(text) for text in texts] != shown
 
@@ -501,7 +505,7 @@ def test_a_short_value_is_not_taken_for_a_secret() -> None:
 
 
 def test_the_oldest_known_values_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sanitize, "KNOWN_MAX_COUNT", 3)
+    monkeypatch.setattr(known_secrets, "MAX_COUNT", 3)
     for value in ("firstvalue", "othervalue", "thirdvalue", "firstvalue", "fourthvalue"):
         register_secret(value)
 
@@ -550,9 +554,9 @@ def test_a_long_text_says_that_it_was_cut() -> None:
 def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
     secret = entra_secret(random.Random(1))
     for distance in range(1, 60):
-        text = "z" * 10 + " " * (sanitize.WINDOW - 10 - distance) + f"secret={secret}"
+        text = "z" * 10 + " " * (WINDOW - 10 - distance) + f"secret={secret}"
 
-        shown = sanitize_text(text, max_length=sanitize.WINDOW)
+        shown = sanitize_text(text, max_length=WINDOW)
 
         assert not survivor(secret, shown)
 
