@@ -25,6 +25,7 @@ from providers.graph.policy_kind import Captured, PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 from restores import bodies, planning
 from restores.bodies import Json
+from restores.loading import in_order, options_of, put_back, there
 from restores.models import (
     Action,
     Assignments,
@@ -32,7 +33,6 @@ from restores.models import (
     RestoreItem,
     RestoreRun,
 )
-from restores.previewing import in_order, options_of, put_back, there
 from restores.reading import FRESH_SECONDS, LOCATIONS, LiveTenant, may_be_made, type_of
 
 #: Kinds whose objects are changed by putting a whole one in their place.

@@ -8,8 +8,9 @@ from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, writable_connection
 from providers.handling import active_tenant, telling_waits
 from restores.executing import Execution
+from restores.loading import restore_of
 from restores.models import RestoreStatus
-from restores.previewing import Preview, restore_of
+from restores.previewing import Preview
 from restores.settling import settle
 
 
