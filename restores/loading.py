@@ -13,7 +13,7 @@ from restores.models import RestoreItem, RestoreRun, RestoreStatus
 from restores.reading import LOCATIONS, LiveTenant
 
 ORDER = {key: place for place, key in enumerate(KINDS)}
-#: References whose absence Graph refuses by itself; where their list may not be read, it does.
+#: Kinds of references that Graph validates itself: a list that may not be read blocks nothing.
 LEFT_TO_GRAPH = ("assignment_filters", "scope_tags")
 
 
@@ -21,53 +21,53 @@ def options_of(restore: RestoreRun) -> Options:
     return Options(restore.assignments, restore.access_state)
 
 
-def restore_of(run: ActiveRun, status: RestoreStatus) -> RestoreRun:
+def load_restore(run: ActiveRun, status: RestoreStatus) -> RestoreRun:
     """The restore that the run works on.
 
     Raises:
-        Blocked: it is gone, or at another step.
+        Blocked: it does not exist, or has another status.
     """
-    found = RestoreRun.objects.with_scope().filter(
-        pk=run.context.get("restore_run_id", 0), tenant=run.tenant, status=status
-    )
-    restore = found.first()
+    restore_id = run.context.get("restore_run_id", 0)
+    restores = RestoreRun.objects.with_scope().filter(tenant=run.tenant, status=status)
+    restore = restores.filter(pk=restore_id).first()
     if restore is None:
         raise Blocked("restore_gone")
     return restore
 
 
-def in_order(restore: RestoreRun) -> list[RestoreItem]:
-    """The items of a restore, each after what it may refer to."""
+def load_items(restore: RestoreRun) -> list[RestoreItem]:
+    """The items of a restore, each after those that it may refer to."""
     items = restore.items.select_related("version", "backup_item")
     return sorted(items, key=lambda item: (ORDER.get(item.kind, len(ORDER)), item.name, item.pk))
 
 
-def there(
-    live: LiveTenant, found: Mapping[str, set[str]], coming: frozenset[str] = frozenset()
+def existing_ids(
+    live: LiveTenant, references: Mapping[str, set[str]], created: frozenset[str] = frozenset()
 ) -> dict[str, frozenset[str]]:
-    """What is there of the kinds that are referred to, and what is coming.
+    """The ids that exist of each referenced kind, with those that this restore creates.
 
     Raises:
         GraphError: a list could not be read to its end; nothing may be concluded.
     """
-    known = {}
-    for kind_key in found:
+    existing = {}
+    for kind_key in references:
         try:
-            known[kind_key] = live.ids(kind_key) | coming
+            existing[kind_key] = live.ids(kind_key) | created
         except PermissionMissing:
             if kind_key not in LEFT_TO_GRAPH:
                 raise
-    return known
+    return existing
 
 
-def put_back(live: LiveTenant, found: Mapping[str, set[str]]) -> dict[str, str]:
-    """The ids of locations that are gone and that an earlier restore has put back: {old: new}.
+def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> dict[str, str]:
+    """The current ids of deleted locations that an earlier restore created again: {old: new}.
 
     Raises:
         GraphError: the locations could not be read.
     """
-    if LOCATIONS not in found:
+    if LOCATIONS not in references:
         return {}
-    present = live.ids(LOCATIONS)
-    latest = {old: live.ids_of(LOCATIONS, old)[-1] for old in found[LOCATIONS] - present}
-    return {old: new for old, new in latest.items() if new in present}
+    existing = live.ids(LOCATIONS)
+    deleted = references[LOCATIONS] - existing
+    latest = {graph_id: live.ids_of(LOCATIONS, graph_id)[-1] for graph_id in deleted}
+    return {old: new for old, new in latest.items() if new in existing}

@@ -261,6 +261,11 @@ class RestoreItem(models.Model):
         return self.name
 
     @property
+    def key(self) -> str:
+        """The key of the item within a run."""
+        return f"{self.kind}/{self.graph_id}"
+
+    @property
     def kind_label(self) -> str:
         kind = KIND.get(self.kind)
         return kind.label if kind else self.kind

@@ -191,14 +191,14 @@ def _execute(
 
 def decided_of(restore: RestoreRun) -> str:
     """What a restore would do, in one value: its preview, and every decision about it."""
-    return planning.decided(restore.preview_digest, restore.items.all())
+    return planning.decision_digest(restore.preview_digest, restore.items.all())
 
 
 def _undecided(restore: RestoreRun, items: Sequence[RestoreItem], decided: str) -> str:
     """Why nobody can agree to it yet; empty if one can."""
     if any(item.action == Action.CONFLICT and not item.choice for item in items):
         return "Say for every conflict who wins."
-    if not secrets.compare_digest(decided, planning.decided(restore.preview_digest, items)):
+    if not secrets.compare_digest(decided, planning.decision_digest(restore.preview_digest, items)):
         return "What you have seen is not what would be executed any more: look again."
     return ""
 

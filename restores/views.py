@@ -275,7 +275,7 @@ def _detail(request: Request, restore: RestoreRun) -> dict[str, Any]:
             if counted[group]
         ],
         "items": items,
-        "decided": planning.decided(restore.preview_digest, items),
+        "decided": planning.decision_digest(restore.preview_digest, items),
         "blocked": counted[Action.BLOCKED],
         "open_conflicts": sum(
             1 for item in items if item.action == Action.CONFLICT and not item.choice

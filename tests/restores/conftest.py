@@ -12,7 +12,7 @@ from backups.models import BackupItem, BackupSchedule, BackupSet
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from providers.models import Access, ProviderConnection
-from restores import executing, services
+from restores import services, verifying
 from restores.bodies import Options
 from restores.models import Choice, RestoreItem, RestoreRun
 from tenancy.models import Tenant, User
@@ -37,7 +37,7 @@ KINDS = [
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executing, "LOOKS", (0.0, 0.05, 0.2, 0.4))
+    monkeypatch.setattr(verifying, "READ_BACK_DELAYS", (0.0, 0.05, 0.2, 0.4))
 
 
 @dataclass

@@ -20,7 +20,8 @@ from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
-from restores import bodies, services, settling
+from restores import bodies, executing, services, settling
+from restores.before_set import save_before_set
 from restores.executing import Execution
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
@@ -35,7 +36,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 def contents(place: Place, kind: str) -> list[str]:
     """What the Graph sandbox has of a kind, without ids and times; null is the same as not set."""
     states = [
-        bodies.comparable(KIND[kind], entry, bodies.Options())
+        bodies.comparable_state(KIND[kind], entry, bodies.Options())
         for entry in place.objects(kind).values()
     ]
     return sorted(canonical_json(state).decode() for state in states)
@@ -425,7 +426,9 @@ def test_assignments_come_back_with_inclusions_exclusions_and_filters(
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     written = place.objects(kind)[only(restore).result_id]["assignments"]
-    assert bodies.same(bodies.targets(written), bodies.targets(targets))
+    assert bodies.is_same_json(
+        bodies.assignment_targets(written), bodies.assignment_targets(targets)
+    )
 
 
 @pytest.mark.parametrize(("choice", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
@@ -488,13 +491,12 @@ def test_an_object_that_changes_while_others_are_backed_up_is_left_alone(
     item = changed(place)
     restore = place.preview([item])
     place.take_all(restore)
-    keep = Execution._keep
 
-    def keep_and_somebody_edits(execution: Execution, *given: Any) -> None:
-        keep(execution, *given)
+    def save_before_an_edit(*args: Any) -> None:
+        save_before_set(*args)
         place.change(item, description="Edited after it was backed up")
 
-    monkeypatch.setattr(Execution, "_keep", keep_and_somebody_edits)
+    monkeypatch.setattr(executing, "save_before_set", save_before_an_edit)
 
     run = place.execute(restore)
 

@@ -34,8 +34,8 @@ def contents(backup_set: BackupSet, new_ids: dict[str, str]) -> dict[str, bytes]
     told = {}
     for item in found:
         assert item.version
-        state = bodies.comparable(KINDS[item.kind], item.version.payload, EVERYTHING)
-        told[f"{item.kind} {item.name}"] = canonical_json(bodies.with_ids(state, new_ids))
+        state = bodies.comparable_state(KINDS[item.kind], item.version.payload, EVERYTHING)
+        told[f"{item.kind} {item.name}"] = canonical_json(bodies.replace_ids(state, new_ids))
     return told
 
 
