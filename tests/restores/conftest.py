@@ -14,7 +14,7 @@ from operations.models import OperationRun
 from providers.models import Access, ProviderConnection
 from restores import services, verifying
 from restores.bodies import Options
-from restores.models import Choice, RestoreItem, RestoreRun
+from restores.models import Decision, RestoreItem, RestoreRun
 from tenancy.models import Tenant, User
 from tests.backups.conftest import (  # noqa: F401
     _executed_in_the_transaction_of_the_test,
@@ -81,7 +81,7 @@ class Place:
         return RestoreRun.objects.with_scope().get(pk=restore.pk)
 
     def take_all(self, restore: RestoreRun) -> None:
-        services.choose(restore, {item.pk: Choice.TAKE for item in restore.items.all()})
+        services.decide(restore, {item.pk: Decision.TAKE for item in restore.items.all()})
 
     def start(self, restore: RestoreRun) -> OperationRun:
         """Confirm a restore; its run, which nobody has executed yet."""
@@ -89,7 +89,7 @@ class Place:
         return services.execute(
             fresh,
             by=self.person,
-            decided=services.decided_of(fresh),
+            decision_digest=services.decision_digest_of(fresh),
             tenant_name=self.tenant.name,
         ).run
 

@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from providers.models import Access, ProviderConnection
-from restores import services, views
-from restores.models import Choice, RestoreRun, RestoreStatus
+from restores import services
+from restores.models import Decision, RestoreRun, RestoreStatus
+from restores.views import detail, select
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only
 from tests.restores.factories import a_restore
@@ -42,11 +43,11 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     assert restore.preview_run is not None
     executed(restore.preview_run)
     previewed = page.get(restore.get_absolute_url()).content.decode()
-    page.post(address("restore_choose", restore.pk), {f"choice-{only(restore).pk}": "take"})
+    page.post(address("restore_decide", restore.pk), {f"decision-{only(restore).pk}": "take"})
     restore.refresh_from_db()
     page.post(
         address("restore_execute", restore.pk),
-        {"decided": services.decided_of(restore), "tenant_name": place.tenant.name},
+        {"decision_digest": services.decision_digest_of(restore), "tenant_name": place.tenant.name},
     )
     restore = RestoreRun.objects.with_scope().get()
     assert restore.execute_run is not None
@@ -56,7 +57,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     assert "Comparing the backup" in waiting
     assert "1 conflict" in previewed
     assert "<del>changed</del>" in previewed
-    assert "Everything that was to be written was written" in result
+    assert "All planned changes were written and verified" in result
     assert f"Before restore {restore.pk}" in result
     assert restore.execute_run.get_absolute_url() in result
 
@@ -77,7 +78,7 @@ def test_nothing_ticked_is_told(place: Place, page: Client) -> None:
     )
 
     assert answer.status_code == 400
-    assert b"Tick at least one object" in answer.content
+    assert b"Select at least one object" in answer.content
 
 
 def test_a_wrong_name_writes_nothing_and_says_so(place: Place, page: Client) -> None:
@@ -87,11 +88,11 @@ def test_a_wrong_name_writes_nothing_and_says_so(place: Place, page: Client) -> 
 
     answer = page.post(
         address("restore_execute", restore.pk),
-        {"decided": services.decided_of(restore), "tenant_name": "Contoso"},
+        {"decision_digest": services.decision_digest_of(restore), "tenant_name": "Contoso"},
         follow=True,
     )
 
-    assert "exactly as it stands" in answer.content.decode()
+    assert "exactly as shown" in answer.content.decode()
     assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
 
 
@@ -114,7 +115,7 @@ def test_a_connection_that_may_only_read_is_told_before_anybody_confirms(
 def test_letting_go_changes_nothing(place: Place, page: Client) -> None:
     restore = place.preview(place.items("compliance"))
 
-    page.post(address("restore_abandon", restore.pk))
+    page.post(address("restore_discard", restore.pk))
 
     assert RestoreRun.objects.get().status == RestoreStatus.ENDED
     assert "without changing anything" in page.get(restore.get_absolute_url()).content.decode()
@@ -125,11 +126,11 @@ def test_a_foreign_choice_is_left_aside(place: Place, page: Client) -> None:
     restore, other = (place.preview(place.items("compliance")[:1]) for _ in range(2))
 
     page.post(
-        address("restore_choose", restore.pk),
-        {f"choice-{only(other).pk}": "take", f"choice-{only(restore).pk}": "nonsense"},
+        address("restore_decide", restore.pk),
+        {f"decision-{only(other).pk}": "take", f"decision-{only(restore).pk}": "nonsense"},
     )
 
-    assert only(other).choice == only(restore).choice == Choice.OPEN
+    assert only(other).choice == only(restore).choice == Decision.OPEN
 
 
 def test_a_form_that_is_posted_twice_begins_one_restore(place: Place, page: Client) -> None:
@@ -152,7 +153,7 @@ def test_a_reader_sees_a_restore_and_no_button(place: Place, client: Client, rea
     text = client.get(restore.get_absolute_url()).content.decode()
     sets = client.get(place.backup_set.get_absolute_url()).content.decode()
 
-    assert "Type the tenant" not in text
+    assert "Enter the tenant" not in text
     assert "Restore…" not in sets
     assert client.get(address("restore_create", place.backup_set.pk)).status_code == 403
 
@@ -196,7 +197,7 @@ def test_what_is_ticked_stays_ticked_while_one_filters(place: Place, page: Clien
 def test_a_set_that_is_larger_than_the_page_says_so(
     place: Place, page: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "MAX_ITEMS", 2)
+    monkeypatch.setattr(select, "MAX_ITEMS", 2)
 
     text = page.get(address("restore_create", place.backup_set.pk)).content.decode()
 
@@ -215,8 +216,8 @@ def test_what_was_blocked_is_named_beside_what_succeeded(place: Place, page: Cli
 
     text = page.get(restore.get_absolute_url()).content.decode()
     assert run.outcome == "succeeded"
-    assert "1 blocked object was left alone" in text
-    assert "only encrypted" in text
+    assert "1 blocked object was skipped" in text
+    assert "only in encrypted form" in text
 
 
 def test_the_evidence_of_each_write_stands_on_both_pages(place: Place, page: Client) -> None:
@@ -245,13 +246,13 @@ def test_the_list_says_how_a_restore_ended(place: Place, page: Client) -> None:
     text = page.get(address("restore_list")).content.decode()
 
     assert 'data-outcome="failed"' in text
-    assert "1 to review" in text
+    assert "1 to verify manually" in text
 
 
 def test_differences_that_do_not_fit_have_a_page_of_their_own(
     place: Place, page: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "DIFFERENCES_ON_PAGE", 1)
+    monkeypatch.setattr(detail, "DIFFERENCES_ON_PAGE", 1)
     first, second = place.items("compliance")[:2]
     for item in (first, second):
         place.change(item, description=f"changed, {item.name}")

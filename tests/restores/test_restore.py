@@ -20,10 +20,10 @@ from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
-from restores import bodies, executing, services, settling
+from restores import bodies, closing, executing, services
 from restores.before_set import save_before_set
 from restores.executing import Execution
-from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
+from restores.models import Action, Decision, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.backups.conftest import SECRET
 from tests.restores.conftest import KINDS, Place, executed, only, state_of
@@ -90,7 +90,7 @@ def test_a_change_that_was_never_backed_up_is_a_conflict_to_be_decided(place: Pl
     with pytest.raises(ValidationError, match="every conflict"):
         place.start(restore)
 
-    services.choose(restore, {only(restore).pk: Choice.KEEP})
+    services.decide(restore, {only(restore).pk: Decision.KEEP})
     with pytest.raises(ValidationError, match="nothing to write"):
         place.start(restore)
 
@@ -570,21 +570,21 @@ def test_a_connection_that_may_only_read_writes_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [({"decided": "0" * 64}, "look again"), ({"tenant_name": "Fabrikan"}, "exactly")],
+    [({"decision_digest": "0" * 64}, "review it again"), ({"tenant_name": "Fabrikan"}, "exactly")],
 )
 def test_a_confirmation_that_is_not_one_is_refused(
     place: Place, wrong: dict[str, str], says: str
 ) -> None:
     restore = place.preview([changed(place)])
     place.take_all(restore)
-    seen = services.decided_of(restore)
-    given = {"decided": seen, "tenant_name": place.tenant.name} | wrong
+    seen = services.decision_digest_of(restore)
+    given = {"decision_digest": seen, "tenant_name": place.tenant.name} | wrong
 
     with pytest.raises(ValidationError, match=says):
         services.execute(
             restore,
             by=place.person,
-            decided=given["decided"],
+            decision_digest=given["decision_digest"],
             tenant_name=given["tenant_name"],
         )
     assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
@@ -597,39 +597,41 @@ def test_where_the_workspace_wants_it_a_second_person_agrees_and_not_the_first(
     place.tenant.workspace.save()
     restore = place.preview([changed(place)])
     with pytest.raises(ValidationError, match="every conflict"):
-        services.approve(restore, by=owner, decided=services.decided_of(restore))
+        services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
     place.take_all(restore)
 
     with pytest.raises(ValidationError, match="second person"):
         place.start(restore)
     with pytest.raises(ValidationError, match="your own"):
-        services.approve(restore, by=place.person, decided=services.decided_of(restore))
-    services.approve(restore, by=owner, decided=services.decided_of(restore))
+        services.approve(
+            restore, by=place.person, decision_digest=services.decision_digest_of(restore)
+        )
+    services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
 
     assert place.execute(restore).outcome == RunOutcome.SUCCEEDED
 
 
 def test_what_was_approved_cannot_be_decided_otherwise(place: Place, owner: User) -> None:
     restore = place.preview([changed(place)])
-    services.choose(restore, {only(restore).pk: Choice.KEEP})
-    services.approve(restore, by=owner, decided=services.decided_of(restore))
+    services.decide(restore, {only(restore).pk: Decision.KEEP})
+    services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
 
-    with pytest.raises(ValidationError, match="approved as it is"):
-        services.choose(restore, {only(restore).pk: Choice.TAKE})
+    with pytest.raises(ValidationError, match="locked after approval"):
+        services.decide(restore, {only(restore).pk: Decision.TAKE})
 
 
 def test_a_decision_that_changes_under_somebody_s_hands_is_not_confirmed(place: Place) -> None:
     restore = place.preview([changed(place), changed(place, "settings_catalog")])
     place.take_all(restore)
-    seen = services.decided_of(restore)
+    seen = services.decision_digest_of(restore)
     first = restore.items.order_by("pk")[0]
-    services.choose(restore, {first.pk: Choice.KEEP})
+    services.decide(restore, {first.pk: Decision.KEEP})
 
-    with pytest.raises(ValidationError, match="look again"):
+    with pytest.raises(ValidationError, match="review it again"):
         services.execute(
             RestoreRun.objects.with_scope().get(pk=restore.pk),
             by=place.person,
-            decided=seen,
+            decision_digest=seen,
             tenant_name=place.tenant.name,
         )
 
@@ -1016,7 +1018,7 @@ def test_a_lost_worker_never_runs_a_restore_again_and_leaves_what_is_known(place
         )
 
     reconciler.reconcile()
-    settling.settle_abandoned()
+    closing.close_orphaned_restores()
 
     assert not OperationRun.objects.filter(retry_of=run).exists()
     assert sorted(restore.items.values_list("state", flat=True)) == [

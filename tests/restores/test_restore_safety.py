@@ -13,7 +13,7 @@ from operations.states import RunOutcome
 from providers.graph.client import GraphClient
 from providers.graph.errors import CredentialRejected, InvalidRequest
 from restores import services
-from restores.models import Action, Choice, ItemState, RestoreRun
+from restores.models import Action, Decision, ItemState, RestoreRun
 from tenancy.models import User
 from tests.restores.conftest import Place, executed, only, state_of
 from tests.restores.test_restore import a_target, changed, written
@@ -227,22 +227,22 @@ def test_that_a_policy_would_stop_enforcing_because_the_backup_did_not_is_said(
 
     warning = only(place.preview([item], access_state="as_backed_up")).warning
 
-    assert "in the backup it is not" in warning
-    assert "As it was backed up" not in warning
+    assert "not enforced in the backup" in warning
+    assert "As in the backup" not in warning
 
 
 def test_who_has_approved_does_not_execute(place: Place, owner: User) -> None:
     place.tenant.workspace.restores_need_approval = True
     place.tenant.workspace.save()
     restore = place.preview([changed(place)])
-    services.choose(restore, {only(restore).pk: Choice.TAKE})
-    services.approve(restore, by=owner, decided=services.decided_of(restore))
+    services.decide(restore, {only(restore).pk: Decision.TAKE})
+    services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
 
-    with pytest.raises(ValidationError, match="somebody else has to execute"):
+    with pytest.raises(ValidationError, match="another person must execute"):
         services.execute(
             RestoreRun.objects.with_scope().get(pk=restore.pk),
             by=owner,
-            decided=services.decided_of(restore),
+            decision_digest=services.decision_digest_of(restore),
             tenant_name=place.tenant.name,
         )
 
