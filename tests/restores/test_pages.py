@@ -8,13 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from operations.testing import run_now
 from providers.models import Access, ProviderConnection
 from restores import services
 from restores.models import Decision, RestoreRun, RestoreStatus
 from restores.views import detail, select
 from tenancy.models import User
-from tests.restores.conftest import Place, executed, only
-from tests.restores.factories import a_restore
+from tests.support.factories.restores import a_restore
+from tests.support.restores import Place, only
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     restore = RestoreRun.objects.with_scope().get()
     waiting = page.get(begun["Location"]).content.decode()
     assert restore.preview_run is not None
-    executed(restore.preview_run)
+    run_now(restore.preview_run)
     previewed = page.get(restore.get_absolute_url()).content.decode()
     page.post(address("restore_decide", restore.pk), {f"decision-{only(restore).pk}": "take"})
     restore.refresh_from_db()
@@ -51,7 +52,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     )
     restore = RestoreRun.objects.with_scope().get()
     assert restore.execute_run is not None
-    executed(restore.execute_run)
+    run_now(restore.execute_run)
     result = page.get(restore.get_absolute_url()).content.decode()
 
     assert "Comparing the backup" in waiting
