@@ -55,7 +55,7 @@ class Execution:
 
         Raises:
             Blocked: the items are not those of the preview.
-            StopRun: the run was cancelled; what is written stays written.
+            StopRun: the run was canceled; what is written stays written.
         """
         if planning.digest(self._items, self._options) != self._restore.preview_digest:
             raise Blocked("restore_not_as_previewed")

@@ -74,7 +74,7 @@ class ItemLog:
             self.failed(item, error)
 
     def stopped(self, item: RestoreItem) -> None:
-        """Record how far the object was written when the run was cancelled within it.
+        """Record how far the object was written when the run was canceled within it.
 
         A cancellation arrives while the client waits before a request, so that request was not
         sent. Reading the object back would wait again.

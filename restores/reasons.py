@@ -151,15 +151,15 @@ register_reasons(
     ),
     Reason(
         "restore_stopped_before",
-        "Cancelled before the write",
-        "The run was cancelled while Microsoft Graph was throttling requests. Nothing of this object "
+        "Canceled before the write",
+        "The run was canceled while Microsoft Graph was throttling requests. Nothing of this object "
         "was written.",
         "Retry to restore the remaining objects.",
     ),
     Reason(
         "restore_stopped_within",
-        "Cancelled during the write",
-        "The run was cancelled after the object was written and before related settings, such as its "
+        "Canceled during the write",
+        "The run was canceled after the object was written and before related settings, such as its "
         "assignments, were.",
         "Preview again to see what is missing.",
     ),

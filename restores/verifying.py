@@ -35,7 +35,7 @@ class Verifier:
         """Record whether an object whose write was accepted is as it was written.
 
         Raises:
-            CancelRequested: the run was cancelled meanwhile; the item is recorded.
+            CancelRequested: the run was canceled meanwhile; the item is recorded.
         """
         item = write.item
         try:

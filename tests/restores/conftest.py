@@ -1,4 +1,4 @@
-"""Short waits between two reads of an object that was written."""
+"""Short delays between two reads of a written object."""
 
 from __future__ import annotations
 
