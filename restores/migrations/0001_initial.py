@@ -42,9 +42,9 @@ class Migration(migrations.Migration):
                     "assignments",
                     models.CharField(
                         choices=[
-                            ("keep", "Keep the present ones"),
-                            ("backup", "Those of the backup"),
-                            ("none", "None at all"),
+                            ("keep", "Keep current"),
+                            ("backup", "From backup"),
+                            ("none", "No assignments"),
                         ],
                         default="keep",
                         max_length=8,
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("report_only", "Report-only"),
-                            ("as_backed_up", "As it was backed up"),
+                            ("as_backed_up", "As in the backup"),
                         ],
                         default="report_only",
                         max_length=16,
@@ -252,9 +252,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("", "Not decided"),
-                            ("keep", "Keep what is there"),
-                            ("take", "Take the backup"),
+                            ("", "Undecided"),
+                            ("keep", "Keep current"),
+                            ("take", "Use backup"),
                         ],
                         default="",
                         max_length=8,
@@ -265,13 +265,13 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("planned", "Planned"),
-                            ("intent", "About to be written"),
+                            ("intent", "Pending write"),
                             ("applied", "Written"),
                             ("verified", "Written and verified"),
-                            ("differs", "Written, but differs"),
-                            ("unknown", "Nobody knows: review"),
+                            ("differs", "Written, but different"),
+                            ("unknown", "Unknown: verify manually"),
                             ("failed", "Not written"),
-                            ("skipped", "Left alone"),
+                            ("skipped", "Skipped"),
                         ],
                         default="planned",
                         max_length=16,

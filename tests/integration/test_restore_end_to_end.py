@@ -50,7 +50,7 @@ def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: 
     assert restore.items.get().action == Action.CREATE
     page.post(
         reverse("restore_execute", args=["contoso", restore.pk]),
-        {"decided": services.decided_of(restore), "tenant_name": "Fabrikam"},
+        {"decision_digest": services.decision_digest_of(restore), "tenant_name": "Fabrikam"},
     )
     restore = RestoreRun.objects.with_scope().get()
     written = ended(restore.execute_run)

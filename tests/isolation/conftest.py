@@ -34,7 +34,7 @@ from tests.support.factories.inventory import (
 )
 from tests.support.factories.legacy_runs import a_row_of_every_kind
 from tests.support.factories.providers import ProviderConnectionFactory
-from tests.support.factories.restores import a_restore
+from tests.support.factories.restores import create_restore
 from tests.support.routes import Route
 
 Ids = dict[str, Any]
@@ -47,7 +47,7 @@ def objects_of(workspace: Workspace) -> Ids:
     tenant = TenantFactory(workspace=workspace)
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
-    restore = a_restore(tenant)
+    restore = create_restore(tenant)
     return {
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
