@@ -15,6 +15,7 @@ WORKDIR /srv/runledger
 COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY config config
+COPY web web
 COPY tenancy tenancy
 COPY operations operations
 COPY providers providers

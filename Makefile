@@ -22,22 +22,22 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
-	@exec $(BIN)/python -m devservices.runner --die-with-parent
+	@exec $(BIN)/python -m dev.services.runner --die-with-parent
 
 test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in one run
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.dispatch
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.prune
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.importing
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.dispatch
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.importing
 
 chaos: .venv/.installed ## Break everything for five minutes, then ask what was kept (DURATION=300 SEED=1)
-	$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
 chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign must notice
 	for control in fence identity relay slot; do \
-		$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
+		$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
 	done
 
 # The checks import the settings, which want addresses; nothing here connects to them.

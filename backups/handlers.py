@@ -7,10 +7,10 @@ from backups.adding import Adding
 from backups.exporting import export
 from backups.models import BackupItem, BackupSchedule, BackupSet
 from backups.reading import Reader
-from operations.active_run import ActiveRun
 from operations.handlers import handles
 from operations.reasons import Blocked
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
 from providers.handling import active_tenant, telling_waits
 

@@ -12,7 +12,7 @@ from backups.models import BackupSchedule
 from backups.slots import slots_between
 from backups.tick import database_now
 from operations.context import slot_text
-from operations.integrity import Invariant, register_invariant
+from operations.maintenance.integrity import Invariant, register_invariant
 from operations.models import OperationRun
 from operations.types import OperationRunType
 

@@ -10,8 +10,9 @@ from django.db.models import Q
 from backups.models import BackupSchedule, BackupSet, PolicyExport, SetPurpose
 from operations.links import Link, related_link, related_links
 from operations.models import OperationRun
-from tenancy.capabilities import Capability, has_capability
+from tenancy.capabilities import has_capability
 from tenancy.models import User
+from tenancy.roles import Capability
 
 
 @related_link("backup_schedule_id")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from backups.models import BackupSchedule, BackupSet, SetStatus
 from backups.tick import database_now
-from operations.active_run import ActiveRun
+from operations.worker.active_run import ActiveRun
 
 BATCH = 100
 

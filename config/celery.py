@@ -60,7 +60,7 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
 @worker_init.connect
 @beat_init.connect
 def _look_before_the_start(**_: object) -> None:
-    from operations.startup import refuse_to_start
+    from operations.maintenance.preflight import refuse_to_start
 
     refuse_to_start()
 

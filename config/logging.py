@@ -1,4 +1,4 @@
-"""Logging: one line per event, no secret in it; JSON in production, coloured text elsewhere."""
+"""Logging: one line per event, no secret in it; JSON in production, colored text elsewhere."""
 
 import logging.config
 import sys

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenancy.capabilities import Capability
+from tenancy.roles import Capability
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from inventory.kinds import POLICY_KINDS
 from inventory.mirror import GROUPS, POLICIES, ROLE_DEFINITIONS
 from inventory.rows import group_row, policy_row, role_definition_row
 from inventory.syncing import Sync
-from operations.active_run import ActiveRun
 from operations.handlers import handles
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
 from providers.graph.kinds import KIND
 from providers.handling import active_tenant, telling_waits

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from legacy_runs.statuses import state_of
 from operations.models import OperationRun
-from operations.narrative import State
+from operations.presentation.summary import State
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet

@@ -19,7 +19,7 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 class TypeFilter(admin.SimpleListFilter):
-    """Types come from the catalogue: looking for them in the table would read all of it."""
+    """Types come from the catalog: looking for them in the table would read all of it."""
 
     title = "type"
     parameter_name = "type"

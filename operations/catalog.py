@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from operations.types import OperationRunType
-from tenancy.capabilities import Capability
+from tenancy.roles import Capability
 
 
 class Scope(StrEnum):

@@ -14,7 +14,7 @@ from operations.types import OperationRunType
 
 @register
 def every_type_is_registered(**_: Any) -> list[CheckMessage]:
-    """Each type has a catalogue entry and a handler."""
+    """Each type has a catalog entry and a handler."""
     problems: list[CheckMessage] = []
     for run_type in OperationRunType:
         if OperationCatalog.find(run_type) is None:

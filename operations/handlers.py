@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from operations.types import OperationRunType
 
 if TYPE_CHECKING:
-    from operations.active_run import ActiveRun
+    from operations.worker.active_run import ActiveRun
 
     Handler = Callable[["ActiveRun"], None]
 
@@ -31,7 +31,7 @@ def handles(*run_types: OperationRunType) -> Callable[[Handler], Handler]:
     return register
 
 
-def handler_for(run_type: str) -> Handler:
+def get_handler(run_type: str) -> Handler:
     """The handler of a type.
 
     Raises:

@@ -1,6 +1,6 @@
 """The canonical record of every operation, its timeline and its items.
 
-Only `OperationRunService` writes these tables, and only `operations.retention` deletes. What must never happen is refused by the
+Only `OperationRunService` writes these tables, and only `operations.maintenance.retention` deletes. What must never happen is refused by the
 constraints here and by the triggers of migration 0002.
 """
 
@@ -244,7 +244,7 @@ class OperationRun(models.Model):
 
     @property
     def expected(self) -> dt.timedelta | None:
-        """How long runs of this type usually take, as the catalogue says."""
+        """How long runs of this type usually take, as the catalog says."""
         return self.catalog.expected if self.catalog else None
 
     @property
@@ -390,7 +390,7 @@ class OperationRunTombstone(models.Model):
 
 
 class InvariantResult(models.Model):
-    """What the last check of the ledger found about one invariant (`operations/integrity.py`)."""
+    """What the last check of the ledger found about one invariant (`operations/maintenance/integrity.py`)."""
 
     name = models.CharField(max_length=64, primary_key=True)
     checked_at = models.DateTimeField()

@@ -17,11 +17,11 @@ from django.db.models import Count
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from operations.charts import HOURS, day_chart
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.paging import capped_count
+from operations.presentation.charts import HOURS, day_chart
 from tenancy.http import Request
 from tenancy.models import Workspace
+from web.keyset import capped_count
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Workspace], Panel | None]

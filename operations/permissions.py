@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from operations.models import OperationRun
-from tenancy.capabilities import Capability
 from tenancy.models import User
+from tenancy.roles import Capability
 
 Capabilities = AbstractSet[Capability]
 

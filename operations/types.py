@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class OperationRunType(StrEnum):
-    """What a run does. Each one has a catalogue entry and a handler, or the checks fail."""
+    """What a run does. Each one has a catalog entry and a handler, or the checks fail."""
 
     PROVIDER_CONNECTION_CHECK = "provider_connection.check"
     INVENTORY_SYNC = "inventory.sync"
@@ -18,4 +18,4 @@ class OperationRunType(StrEnum):
     POLICY_EXPORT = "policy.export"
     RESTORE_PREVIEW = "restore.preview"
     RESTORE_EXECUTE = "restore.execute"
-    OPERATIONS_PRUNE = "operations.prune"
+    OPERATIONS_PRUNE = "operations.maintenance.prune"

@@ -29,7 +29,7 @@ class ConnectionForm(forms.ModelForm[ProviderConnection]):
 
     client_id = GuidField(
         label="Application (client) id",
-        help_text="In the Entra admin centre, on the app registration's overview.",
+        help_text="In the Entra admin center, on the app registration's overview.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
 

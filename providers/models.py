@@ -72,7 +72,7 @@ class ProviderConnection(models.Model):
         max_length=20, choices=ConnectionStatus.choices, default=ConnectionStatus.UNCHECKED
     )
     checked_at = models.DateTimeField(null=True, blank=True)
-    #: A code of the catalogue of reasons; empty when the last check found nothing wrong.
+    #: A code of the catalog of reasons; empty when the last check found nothing wrong.
     check_reason_code = models.CharField(max_length=64, blank=True, default="")
     #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown"; and
     #: of writing, where the connection may, under "write/<kind>": "granted", "missing", "untold".

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import PolicyKind
 from restores.models import AccessState, Assignments
 
 Json = dict[str, Any]

@@ -16,12 +16,12 @@ from django.utils.dateparse import parse_datetime
 
 from backups import sets
 from backups.models import BackupSet, SetPurpose
-from operations.active_run import ActiveRun, CancelRequested
 from operations.reasons import Blocked, SafeError
-from providers.graph.capture import Captured
+from operations.worker.active_run import ActiveRun, CancelRequested
 from providers.graph.client import GraphClient
 from providers.graph.errors import Gone, GraphError, UnknownWriteOutcome
-from providers.graph.kinds import KIND, PolicyKind, in_sentence
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import Captured, PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 from restores import bodies, planning
 from restores.bodies import Json

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from operations.active_run import ActiveRun
 from operations.handlers import handles
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, writable_connection
 from providers.handling import active_tenant, telling_waits
 from restores.executing import Execution

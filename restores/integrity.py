@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import reverse
 
-from operations.integrity import Invariant, register_invariant
+from operations.maintenance.integrity import Invariant, register_invariant
 
 register_invariant(
     Invariant(

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
-from operations.active_run import ActiveRun
 from operations.reasons import Blocked
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, PermissionMissing
-from providers.graph.kinds import KIND, KINDS, PolicyKind, Restore, in_sentence
+from providers.graph.kinds import KIND, KINDS
+from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
 from providers.handling import raise_if_blocking
 from restores import bodies, planning
 from restores.bodies import Options

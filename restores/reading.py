@@ -12,10 +12,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from backups.models import BackupItem
-from providers.graph.capture import Captured
 from providers.graph.client import GraphClient
 from providers.graph.errors import Gone, GraphError
-from providers.graph.kinds import KIND, PolicyKind
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import Captured, PolicyKind
 from restores.bodies import Json
 from restores.models import ItemState, RestoreItem
 from restores.planning import Live
@@ -156,7 +156,7 @@ def known_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> fro
     held: Any = BackupItem.objects.filter(
         tenant_id=tenant_id, kind=kind_key, graph_id__in=list(graph_ids), complete=True
     )
-    return frozenset(held.values_list("version__normalised_hash", flat=True).distinct())
+    return frozenset(held.values_list("version__normalized_hash", flat=True).distinct())
 
 
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:

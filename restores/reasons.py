@@ -69,13 +69,13 @@ register_reasons(
     Reason(
         "restore_stops_enforcing",
         "Stops enforcing",
-        "The policy is enforced now and would only report afterwards.",
+        "The policy is enforced now and would only report afterward.",
         "Choose “As it was backed up” to keep it enforced.",
     ),
     Reason(
         "restore_was_not_enforced",
         "Stops enforcing",
-        "The policy is enforced now; in the backup it is not, and would not be afterwards.",
+        "The policy is enforced now; in the backup it is not, and would not be afterward.",
         "Leave it out if it is to stay enforced.",
     ),
     Reason(
@@ -136,7 +136,7 @@ register_reasons(
     Reason(
         "restore_not_read_back",
         "Written, not read back",
-        "Microsoft accepted the object, but it could not be read again afterwards.",
+        "Microsoft accepted the object, but it could not be read again afterward.",
         "Preview again: the preview says whether it is as the backup has it.",
     ),
     Reason(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from operations import liveness
+from operations import ticks
 from restores import settling
 
 
 @shared_task(ignore_result=True)
 def settle_restores() -> None:
     """Close the restores whose run is over."""
-    if liveness.takes_turn("restores"):
+    if ticks.acquire_tick("restores"):
         settling.settle_abandoned()

@@ -16,17 +16,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
 from operations.sanitize import sanitize_json
-from operations.views.live import asks_for, live_answer, live_section
 from operations.views.start import submission_of
 from restores import planning, services
 from restores.bodies import Options
 from restores.forms import OptionsForm
 from restores.models import Action, Choice, ItemState, RestoreItem, RestoreRun, RestoreStatus
 from restores.services import MAX_ITEMS, UNDONE
-from tenancy.capabilities import Capability, has_capability, require_capability
+from tenancy.capabilities import has_capability, require_capability
 from tenancy.filtering import Asked
 from tenancy.http import Request, action, form_page, page, workspace_or_404
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.live_section import asks_for, live_answer, live_section
+from web.numbered import numbered_page
 
 POLL_SECONDS = 2
 #: So many differences are shown on the page of a restore; those of the other objects have their own.

@@ -9,8 +9,8 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from tenancy.capabilities import Role
 from tenancy.models import TIMEZONES, Tenant, User, Workspace
+from tenancy.roles import Role
 
 MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
 
@@ -48,7 +48,7 @@ class TenantForm(forms.ModelForm[Tenant]):
 
     external_id = GuidField(
         label="Entra tenant id",
-        help_text="In the Entra admin centre under Overview: “Tenant ID”.",
+        help_text="In the Entra admin center under Overview: “Tenant ID”.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
 

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.querysets import WorkspaceScopedQuerySet
+from tenancy.roles import Role
 
 
 def validate_timezone(name: str) -> None:
@@ -37,7 +37,7 @@ class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
 
 
 class Workspace(models.Model):
-    """One organisation of operators; nothing crosses from one to another."""
+    """One organization of operators; nothing crosses from one to another."""
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=60, unique=True)

@@ -21,9 +21,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from tenancy.capabilities import Capability
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from tenancy.roles import Capability
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Tenant], Panel | None]
@@ -53,7 +53,7 @@ def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
 
 @dataclass(frozen=True)
 class Fact:
-    """One cell of the list of tenants. `state` colours it: "good", "warn", "bad" or nothing."""
+    """One cell of the list of tenants. `state` colors it: "good", "warn", "bad" or nothing."""
 
     text: str
     url: str = ""

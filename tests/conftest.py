@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import TransactionTestCase
 
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.factories import TenantFactory, WorkspaceFactory, member
 from tests.guards import guards_put_aside
 

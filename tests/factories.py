@@ -13,8 +13,8 @@ from django.utils import timezone
 from operations.models import OperationRun, OperationRunEvent, OperationRunItem
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from operations.types import OperationRunType
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.roles import Role
 
 PASSWORD = "correct horse battery staple"  # of the users of the tests
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.control import SandboxControl
-from providers.sandbox.process import ROOT
-from providers.sandbox.samples import entries, files
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import ROOT
+from dev.graph_sandbox.samples import entries, files
 
 SAMPLES = Path(os.environ.get("RUNLEDGER_GRAPH_SAMPLES", ROOT.parent / "shared" / "graph-samples"))
 NEEDED = pytest.mark.skipif(
@@ -19,7 +19,7 @@ FILES = list(files(SAMPLES))
 
 
 def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
-    """Put every object of every file into a tenant of the stand-in; how many of each kind.
+    """Put every object of every file into a tenant of the Graph sandbox; how many of each kind.
 
     Some files hold the same object as another one.
     """

@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('content_hash', models.CharField(max_length=64)),
-                ('normalised_hash', models.CharField(max_length=64)),
+                ('normalized_hash', models.CharField(max_length=64)),
                 ('payload', models.JSONField()),
                 ('size', models.PositiveIntegerField()),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

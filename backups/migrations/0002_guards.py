@@ -25,7 +25,7 @@ ALTER TABLE backup_sets DROP CONSTRAINT sets_schedule_of_tenant;
 CHECKS = """
 ALTER TABLE policy_versions
     ADD CONSTRAINT versions_content_is_sha256 CHECK (content_hash ~ '^[0-9a-f]{64}$'),
-    ADD CONSTRAINT versions_normalised_is_sha256 CHECK (normalised_hash ~ '^[0-9a-f]{64}$'),
+    ADD CONSTRAINT versions_normalized_is_sha256 CHECK (normalized_hash ~ '^[0-9a-f]{64}$'),
     ADD CONSTRAINT versions_payload_is_object CHECK (jsonb_typeof(payload) = 'object');
 ALTER TABLE backup_items
     ADD CONSTRAINT items_missing_is_list CHECK (jsonb_typeof(missing) = 'array'),
@@ -38,7 +38,7 @@ ALTER TABLE backup_sets
 DROP_CHECKS = """
 ALTER TABLE policy_versions
     DROP CONSTRAINT versions_content_is_sha256,
-    DROP CONSTRAINT versions_normalised_is_sha256,
+    DROP CONSTRAINT versions_normalized_is_sha256,
     DROP CONSTRAINT versions_payload_is_object;
 ALTER TABLE backup_items
     DROP CONSTRAINT items_missing_is_list,

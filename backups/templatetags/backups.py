@@ -9,7 +9,7 @@ from django import template
 from backups.models import BackupSet, SetStatus
 from backups.slots import describe, zone_of
 from operations.models import OperationRun
-from operations.narrative import State, state_of
+from operations.presentation.summary import State, state_of
 
 register = template.Library()
 
@@ -23,7 +23,7 @@ _STATES = {
 
 @register.filter
 def set_state(backup_set: BackupSet) -> State:
-    """The set's one word and its colour key."""
+    """The set's one word and its color key."""
     return _STATES[SetStatus(backup_set.status)]
 
 

@@ -16,9 +16,10 @@ from backups.models import BackupSchedule
 from backups.slots import next_slot, next_slots, zone_of
 from backups.tick import database_now
 from backups.views.schedules import schedule_or_404
-from tenancy.capabilities import Capability, require_capability
+from tenancy.capabilities import require_capability
 from tenancy.http import Request, form_page, workspace_or_404
 from tenancy.models import TIMEZONES, Workspace
+from tenancy.roles import Capability
 
 PREVIEWED = 5
 

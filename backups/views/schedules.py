@@ -16,11 +16,12 @@ from backups.slots import next_slots
 from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
 from operations.views.start import redirect_to_dispatch, submission_of
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import Asked
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 STRIP = 14
 

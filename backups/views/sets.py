@@ -21,16 +21,12 @@ from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
 from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
-from tenancy.capabilities import (
-    Capability,
-    capabilities_of,
-    has_capability,
-    require_capability,
-)
+from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import Asked, tenant_menu
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Tenant
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
@@ -231,8 +227,8 @@ def _changes(items: Iterable[BackupItem]) -> list[BackupItem]:
     """Of items of one object, newest first: those in which its content became another."""
     changes: list[BackupItem] = []
     for item in items:
-        content = item.version and item.version.normalised_hash
-        if changes and changes[-1].version and changes[-1].version.normalised_hash == content:
+        content = item.version and item.version.normalized_hash
+        if changes and changes[-1].version and changes[-1].version.normalized_hash == content:
             changes[-1] = item
         else:
             changes.append(item)

@@ -234,7 +234,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("WORKER_SOFT_SHUTDOWN_SECONDS", 
 # A broker that is away is no reason to end, however long: it comes back, and the rows are there.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Longer than the longest time limit in the catalogue, or the broker would hand out running work again.
+# Longer than the longest time limit in the catalog, or the broker would hand out running work again.
 VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
@@ -266,7 +266,7 @@ TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 
 # --- Providers ------------------------------------------------------------------------------------
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
-GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
+GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
 
 # --- History --------------------------------------------------------------------------------------
 # The addresses that an older installation had for its runs, as kind=path; they lead to the run, or to

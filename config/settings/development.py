@@ -20,7 +20,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DATABASES = {"default": database()}
 CELERY_BROKER_URL = env.str("REDIS_URL")
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
-GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
+GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
 TICK_SECONDS = env.int("TICK_SECONDS", default=10)
 
 STORAGES = {
@@ -29,7 +29,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
-INSTALLED_APPS = ["whitenoise.runserver_nostatic", *INSTALLED_APPS]
+INSTALLED_APPS = ["whitenoise.runserver_nostatic", *INSTALLED_APPS, "dev"]
 
 from config.logging import configure_logging  # noqa: E402
 

@@ -17,11 +17,12 @@ from inventory.models import DirectoryGroup, Mirrored, Policy, RoleDefinition
 from inventory.panels import policy_panels_for
 from operations.models import OperationRun
 from operations.types import OperationRunType
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.filtering import tenant_menu
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 
 @dataclass(frozen=True)

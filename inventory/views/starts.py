@@ -10,9 +10,10 @@ from inventory import services
 from operations.reasons import Blocked
 from operations.types import OperationRunType
 from operations.views.start import redirect_to_dispatch, submission_of
-from tenancy.capabilities import Capability, require_capability
+from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Tenant
+from tenancy.roles import Capability
 
 
 @action

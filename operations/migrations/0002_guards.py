@@ -134,7 +134,7 @@ DROP_HISTORY_TRIGGERS = "DROP FUNCTION operation_history_refuse CASCADE;"
 # Room on each page for the next version of a row: heartbeats and counts stay HOT updates.
 FILLFACTOR = "ALTER TABLE operation_runs SET (fillfactor = 80)"
 
-# When beat, broker and worker last worked together (operations/liveness.py).
+# When beat, broker and worker last worked together (operations/maintenance/health.py).
 TICKS = "CREATE TABLE operation_ticks (name varchar(40) PRIMARY KEY, at timestamptz NOT NULL)"
 
 

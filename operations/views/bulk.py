@@ -24,10 +24,11 @@ from operations.services import (
 )
 from operations.views.listing import LIST_SECONDS, MAX_BULK, filtered, kept_query
 from operations.views.start import submission_of
-from operations.views.timeout import TookTooLong, statement_timeout
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Workspace
+from tenancy.roles import Capability
+from web.statement_timeout import TookTooLong, statement_timeout
 
 #: So many runs are dispatched in one transaction.
 AT_ONCE = 50

@@ -10,7 +10,6 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
-from operations import narrative
 from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.counts import Counts
@@ -23,14 +22,15 @@ from operations.models import (
     OperationRunQuerySet,
 )
 from operations.permissions import may_acknowledge, may_cancel, may_retry
+from operations.presentation import summary
+from operations.presentation.expected_duration import expectation
+from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.sanitize import sanitize_json
 from operations.states import ItemOutcome, RunOutcome
-from operations.timing import expectation
-from operations.views.live import asks_for, live_answer, live_section
 from operations.views.retention import removed_run
-from operations.waiting import waiting_facts, why_waiting
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
+from web.live_section import asks_for, live_answer, live_section
 
 ITEMS_ON_PAGE = 50
 EVENTS_ON_PAGE = 100
@@ -85,7 +85,7 @@ def _now(request: Request, run: OperationRun) -> dict[str, Any]:
     """Its state in words and numbers, the causes of its failures, and what one may do."""
     usual = expectation(run)
     return {
-        "story": narrative.tell(run),
+        "story": summary.tell(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
         "waiting": why_waiting(waiting_facts(run)) if run.is_queued else "",
@@ -168,7 +168,7 @@ def _events(request: Request, run: OperationRun) -> dict[str, Any]:
 
 
 def _log_lines(run: OperationRun) -> Iterator[str]:
-    yield f"Run {run.pk}: {narrative.subject(run)}\n"
+    yield f"Run {run.pk}: {summary.subject(run)}\n"
     if run.details_removed_at:
         gone = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
         yield f"The timeline was removed by retention at {gone}.\n"

@@ -10,10 +10,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
-from tenancy.capabilities import Capability, Role, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.forms import MemberForm, RoleForm, WorkspaceForm
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Membership, Workspace
+from tenancy.roles import Capability, Role
 
 #: What each role may do, in the words of the page; each may do all that the one before it may.
 ROLES = {

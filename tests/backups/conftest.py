@@ -1,4 +1,4 @@
-"""A stand-in Graph server for the backups, and tenants in it."""
+"""A Graph sandbox for the backups, and tenants in it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from django.db import connection as database
 
 from backups import services
 from backups.models import BackupSchedule
-from operations import execution
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import SandboxProcess
 from operations.models import OperationRun
 from operations.services import OperationRunService
+from operations.worker import execution
 from providers.clouds import Cloud
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
-from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, User
 from tests.backups.factories import BackupScheduleFactory
 
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-SECRET = "Pq8~stand-in.secret"
+SECRET = "Pq8~sandbox.secret"
 SIZES = {
     "settings_catalog": 3,
     "device_configuration": 2,
@@ -37,7 +37,7 @@ SIZES = {
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Iterator[SandboxProcess]:
+def graph_sandbox() -> Iterator[SandboxProcess]:
     with SandboxProcess() as process:
         yield process
 
@@ -49,18 +49,18 @@ def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def graph(stand_in: SandboxProcess, settings: Settings) -> Iterator[SandboxControl]:
-    """The control of the stand-in."""
-    settings.GRAPH_STAND_IN_URL = stand_in.url
-    settings.GRAPH_CA_BUNDLE = str(stand_in.ca)
+def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[SandboxControl]:
+    """The control of the Graph sandbox."""
+    settings.GRAPH_SANDBOX_URL = graph_sandbox.url
+    settings.GRAPH_CA_BUNDLE = str(graph_sandbox.ca)
     settings.GRAPH_INTERVALS = {}
-    yield stand_in.control
-    stand_in.control.clear()
+    yield graph_sandbox.control
+    graph_sandbox.control.clear()
 
 
 @pytest.fixture
 def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
-    """Put a tenant into the stand-in, with a connection to it."""
+    """Put a tenant into the Graph sandbox, with a connection to it."""
 
     def add(tenant: Tenant, **options: Any) -> ProviderConnection:
         client_id = uuid.uuid4()
@@ -70,8 +70,8 @@ def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
         connection = ProviderConnection.objects.create(
             workspace=tenant.workspace,
             tenant=tenant,
-            name="Stand-in",
-            cloud=Cloud.STAND_IN,
+            name="Graph sandbox",
+            cloud=Cloud.SANDBOX,
             client_id=client_id,
             is_default=True,
         )
@@ -83,7 +83,7 @@ def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
 
 @pytest.fixture
 def schedule(tenant: Tenant, add_to_graph: Callable[..., ProviderConnection]) -> BackupSchedule:
-    """A schedule of three kinds of a tenant that is in the stand-in: 3 + 2 + 2 objects."""
+    """A schedule of three kinds of a tenant that is in the Graph sandbox: 3 + 2 + 2 objects."""
     add_to_graph(tenant)
     made: BackupSchedule = BackupScheduleFactory(
         tenant=tenant, kinds=["settings_catalog", "compliance", "conditional_access"]

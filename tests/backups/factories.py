@@ -67,7 +67,7 @@ class PolicyVersionFactory(factory.django.DjangoModelFactory[PolicyVersion]):
     content_hash = factory.LazyAttribute(
         lambda made: hashlib.sha256(repr(made.payload).encode()).hexdigest()
     )
-    normalised_hash = factory.SelfAttribute("content_hash")
+    normalized_hash = factory.SelfAttribute("content_hash")
     size = 100
 
     class Meta:

@@ -10,11 +10,11 @@ from django.test import Client
 
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User
 from tests.backups.factories import BackupScheduleFactory
 
@@ -164,10 +164,10 @@ def test_a_kind_that_is_forbidden_fails_alone_and_says_what_to_grant(
     assert made.unlisted == {"conditional_access": "permission_missing"}
 
 
-def test_a_kind_without_a_licence_is_left_out_and_said_and_the_set_is_complete(
+def test_a_kind_without_a_license_is_left_out_and_said_and_the_set_is_complete(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl, client: Client, reader: User
 ) -> None:
-    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+    graph.fault(schedule.tenant.external_id, "license", kind="conditional_access")
 
     run = back_up(schedule)
 
@@ -175,31 +175,31 @@ def test_a_kind_without_a_licence_is_left_out_and_said_and_the_set_is_complete(
     client.force_login(reader)
     left = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "licence_missing")
+    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "license_missing")
     assert (made.status, made.unlicensed_kinds) == (SetStatus.COMPLETE, ["conditional_access"])
-    assert "no licence for them: Conditional access policies." in shown(client, made)
+    assert "no license for them: Conditional access policies." in shown(client, made)
     assert not run.events.filter(level=EventLevel.WARNING).exists()
 
 
-def test_a_licence_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
+def test_a_license_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     back_up(schedule)
-    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+    graph.fault(schedule.tenant.external_id, "license", kind="conditional_access")
 
     run = back_up(schedule)
 
     found = changes_of(the_set_of(run))
     assert found
     assert (found.gone, found.uncompared) == ([], ["conditional_access"])
-    assert "has no licence any more" in run.events.get(level=EventLevel.WARNING).message
+    assert "has no license any more" in run.events.get(level=EventLevel.WARNING).message
 
 
-def test_a_tenant_with_a_licence_for_nothing_has_no_complete_backup(
+def test_a_tenant_with_a_license_for_nothing_has_no_complete_backup(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     for kind in schedule.kinds:
-        graph.fault(schedule.tenant.external_id, "licence", kind=kind)
+        graph.fault(schedule.tenant.external_id, "license", kind=kind)
 
     run = back_up(schedule)
 
@@ -324,7 +324,7 @@ def test_throttling_is_waited_for_and_shown(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from operations import active_run
+    from operations.worker import active_run
 
     phases: list[str] = []
     original = active_run.ActiveRun.phase
@@ -371,8 +371,8 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backups import services, sets
-    from operations import active_run
     from operations.services import OperationRunService
+    from operations.worker import active_run
     from tests.backups.conftest import executed
 
     queued = services.run_now(schedule, operator).run

@@ -78,7 +78,7 @@ def tickers(broker: Broker, tmp_path: Path) -> Iterator[list[Ticker]]:
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "REDIS_URL": broker.url,
-        "RUNLEDGER_FAILPOINTS": "tick, before the next slots:0.05;tick, before the commit:0.05",
+        "RUNLEDGER_FAILPOINTS": "tick.before_next_slots:0.05;tick.before_commit:0.05",
     }
     started = [Ticker(offset, environment, tmp_path / f"{offset}") for offset in CLOCKS]
     yield started

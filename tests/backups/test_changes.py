@@ -130,9 +130,9 @@ def test_a_kind_that_the_earlier_set_did_not_read_has_nothing_new(
     assert (found.added, found.uncompared) == ([], ["conditional_access"])
 
 
-def test_a_kind_that_both_had_no_licence_for_is_no_difference(schedule: BackupSchedule) -> None:
+def test_a_kind_that_both_had_no_license_for_is_no_difference(schedule: BackupSchedule) -> None:
     for _ in range(2):
-        unlisted = {"conditional_access": "licence_missing"}
+        unlisted = {"conditional_access": "license_missing"}
         now = finish(BackupSetFactory(schedule=schedule, kinds=["compliance"], unlisted=unlisted))
 
     found = changes_of(now)

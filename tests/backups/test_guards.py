@@ -98,8 +98,8 @@ def test_a_content_is_stored_once_in_a_workspace() -> None:
     version = PolicyVersionFactory(workspace=WorkspaceFactory())
 
     refused(
-        "INSERT INTO policy_versions (workspace_id, content_hash, normalised_hash, payload, size,"
-        " created_at) SELECT workspace_id, content_hash, normalised_hash, '{}', 1, now()"
+        "INSERT INTO policy_versions (workspace_id, content_hash, normalized_hash, payload, size,"
+        " created_at) SELECT workspace_id, content_hash, normalized_hash, '{}', 1, now()"
         " FROM policy_versions WHERE id = %s",
         version.pk,
     )

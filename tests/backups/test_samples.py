@@ -8,6 +8,7 @@ import pytest
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyExport
+from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
 from inventory.services import start_sync
@@ -16,7 +17,6 @@ from operations.states import RunOutcome
 from operations.types import OperationRunType
 from providers.graph.kinds import KINDS
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
 from tests import samples
 from tests.backups.conftest import SIZES, executed

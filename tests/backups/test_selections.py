@@ -16,6 +16,7 @@ from django.test import Client
 
 from backups import exporting, services
 from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
 from inventory.services import start_sync
@@ -23,10 +24,8 @@ from operations.links import OperationRunLinks
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.types import OperationRunType
-from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind
+from providers.graph.policy_kind import Captured, PolicyKind
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User, Workspace
 from tests.backups.conftest import executed
 from tests.backups.factories import (
@@ -55,7 +54,7 @@ def page(client: Client, operator: User) -> Client:
 def policies(
     tenant: Tenant, operator: User, add_to_graph: Callable[..., ProviderConnection]
 ) -> list[Policy]:
-    """The policies of a tenant that is in the stand-in and has just been synced."""
+    """The policies of a tenant that is in the Graph sandbox and has just been synced."""
     add_to_graph(tenant)
     executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     kinds = ("settings_catalog", "compliance", "conditional_access")

@@ -9,8 +9,8 @@ import pytest
 
 from backups.adding import Adding
 from backups.models import BackupItem, BackupSet, PolicyVersion
-from providers.graph.capture import Captured
 from providers.graph.kinds import KINDS
+from providers.graph.policy_kind import Captured
 from tests.factories import TenantFactory
 from tests.operations.concurrency import crew
 from tests.operations.factories import dispatch

@@ -47,7 +47,7 @@ def test_a_time_makes_another_content_and_no_change() -> None:
     one, two = (content(lastModifiedDateTime=f"2026-01-0{day}T00:00:00Z") for day in (1, 2))
 
     assert one.content_hash != two.content_hash
-    assert one.normalised_hash == two.normalised_hash
+    assert one.normalized_hash == two.normalized_hash
 
 
 @pytest.mark.django_db

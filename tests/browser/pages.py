@@ -10,12 +10,12 @@ from django.test import override_settings
 from django.utils import timezone
 
 from backups.models import BackupItem, BackupSet, SetStatus
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
+from tenancy.roles import Role
 from tests.backups.factories import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -56,7 +56,7 @@ CONTEXT = {
 HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
 
 
-def furnish() -> dict[str, OperationRun]:
+def populate() -> dict[str, OperationRun]:
     """A run in every state; olga manages the workspace `contoso`."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso", timezone="Europe/Berlin")
     olga = member(contoso, Role.MANAGER, username="olga")
@@ -163,7 +163,7 @@ def _yesterday(workspace: Workspace) -> None:
             )
 
 
-def furnish_retention() -> dict[str, str]:
+def populate_retention() -> dict[str, str]:
     """What retention has left of old runs in `contoso`; the addresses of their pages."""
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
@@ -178,7 +178,7 @@ def furnish_retention() -> dict[str, str]:
     }
 
 
-def furnish_backups() -> dict[str, str]:
+def populate_backups() -> dict[str, str]:
     """A schedule, a paused one and their sets in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     now = timezone.now()
@@ -229,10 +229,10 @@ def _connections(tenant: Tenant) -> dict[str, str]:
     }
 
 
-def furnish_restores() -> dict[str, str]:
+def populate_restores() -> dict[str, str]:
     """Restores in every state in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
-    warning = "The policy is enforced now and would only report afterwards."
+    warning = "The policy is enforced now and would only report afterward."
     blocked = "It holds 2 values that are not in the backup."
     previewed = a_restore(
         fabrikam,
@@ -264,7 +264,7 @@ def furnish_restores() -> dict[str, str]:
     }
 
 
-def furnish_history() -> dict[str, str]:
+def populate_history() -> dict[str, str]:
     """Runs of an older installation in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     a_row(fabrikam, run=a_run_of(fabrikam), status="success")
@@ -289,7 +289,7 @@ def furnish_history() -> dict[str, str]:
     }
 
 
-def furnish_inventory() -> dict[str, str]:
+def populate_inventory() -> dict[str, str]:
     """Policies, groups, roles, exports and what changed in `contoso`; owen owns it."""
     contoso = Workspace.objects.get(slug="contoso")
     member(contoso, Role.OWNER, username="owen")
@@ -367,15 +367,15 @@ def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
     return made, item
 
 
-def furnish_integrity() -> dict[str, str]:
+def populate_integrity() -> dict[str, str]:
     """A ledger that was never checked; sara is of the staff."""
     UserFactory(username="sara", is_staff=True)
     return {"integrity-unchecked": "/integrity/"}
 
 
-def furnish_checked() -> dict[str, str]:
+def populate_checked() -> dict[str, str]:
     """The same, checked."""
-    furnish_integrity()
+    populate_integrity()
     check_ledger()
     return {"integrity": "/integrity/"}
 
@@ -404,21 +404,21 @@ def what_goes_wrong() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Tour:
-    """Pages that somebody looks at one after the other; `furnish` has something to show on them."""
+    """Pages that somebody looks at one after the other; `populate` has something to show on them."""
 
     person: str
-    furnish: Callable[[], dict[str, str]]
+    populate: Callable[[], dict[str, str]]
 
 
 TOURS = {
     "signing in": Tour("", lambda: {"login": "/sign-in/"}),
     "runs": Tour("olga", runs),
-    "backups": Tour("olga", furnish_backups),
-    "tenants and their inventory": Tour("owen", furnish_inventory),
-    "retention": Tour("olga", furnish_retention),
-    "history": Tour("olga", furnish_history),
-    "restores": Tour("olga", furnish_restores),
-    "integrity before a check": Tour("sara", furnish_integrity),
-    "integrity": Tour("sara", furnish_checked),
+    "backups": Tour("olga", populate_backups),
+    "tenants and their inventory": Tour("owen", populate_inventory),
+    "retention": Tour("olga", populate_retention),
+    "history": Tour("olga", populate_history),
+    "restores": Tour("olga", populate_restores),
+    "integrity before a check": Tour("sara", populate_integrity),
+    "integrity": Tour("sara", populate_checked),
     "what goes wrong": Tour("olga", what_goes_wrong),
 }

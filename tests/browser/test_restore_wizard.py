@@ -1,4 +1,4 @@
-"""The whole way of a restore in a real browser, with the stand-in behind it."""
+"""The whole way of a restore in a real browser, with the Graph sandbox behind it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.restores.conftest import (  # noqa: F401
     back_up,
     executed,
     graph,
+    graph_sandbox,
     place,
-    stand_in,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

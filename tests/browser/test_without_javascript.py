@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from backups.models import BackupSchedule, BackupSet, SetPurpose
 from operations.models import OperationRun
 from providers.models import ProviderConnection
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
+from tenancy.roles import Role
 from tests.backups.factories import BackupItemFactory, BackupSetFactory, finish
 from tests.browser.conftest import PHONE, keep_picture, sign_in
 from tests.factories import TenantFactory, WorkspaceFactory, member

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(40
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "chaos", *arguments],
+        [sys.executable, "-m", "dev.chaos", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

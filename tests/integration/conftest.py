@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backups.models import BackupSchedule
+from dev.graph_sandbox.process import SandboxProcess
 from providers.models import ProviderConnection
-from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, Workspace
 from tests.backups.factories import BackupScheduleFactory
 from tests.factories import TenantFactory
@@ -33,7 +33,7 @@ SIZES = {
 
 @pytest.fixture(scope="session")
 def graph() -> Iterator[SandboxProcess]:
-    """The stand-in Graph server."""
+    """The Graph sandbox."""
     with SandboxProcess() as server:
         yield server
 
@@ -49,7 +49,7 @@ def make_stack(
     made: list[Stack] = []
 
     def make(**environment: str) -> Stack:
-        where = {"GRAPH_STAND_IN_URL": graph.url, "GRAPH_CA_BUNDLE": str(graph.ca)}
+        where = {"GRAPH_SANDBOX_URL": graph.url, "GRAPH_CA_BUNDLE": str(graph.ca)}
         made.append(Stack(tmp_path, broker.url, **where, **environment))
         return made[-1]
 
@@ -86,7 +86,7 @@ MakeCustomer = Callable[..., Customer]
 
 @pytest.fixture
 def make_customer(transactional_db: None, graph: SandboxProcess) -> MakeCustomer:
-    """Makes a customer in a workspace, known to the stand-in by the same ids and secret."""
+    """Makes a customer in a workspace, known to the Graph sandbox by the same ids and secret."""
 
     def make(workspace: Workspace, **schedule: object) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")
@@ -96,7 +96,7 @@ def make_customer(transactional_db: None, graph: SandboxProcess) -> MakeCustomer
             workspace=workspace,
             tenant=tenant,
             name="Read only",
-            cloud="stand_in",
+            cloud="sandbox",
             client_id=client_id,
             credential_kind="secret",
             is_default=True,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from devservices.processes import spawn, stop
+from dev.services.processes import spawn, stop
 
 ROOT = Path(__file__).resolve().parents[2]
 

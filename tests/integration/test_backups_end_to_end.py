@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyVersion
-from devservices.processes import kill_group
+from dev.services.processes import kill_group
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus

@@ -1,4 +1,4 @@
-"""A restore from its buttons to its end, by a real worker with a real stand-in."""
+"""A restore from its buttons to its end, by a real worker with a real Graph sandbox."""
 
 from __future__ import annotations
 

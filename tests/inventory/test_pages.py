@@ -11,8 +11,8 @@ from inventory.actions import PolicyAction
 from inventory.selection import SelectionError, selected_policies
 from operations.models import OperationRun
 from providers.models import ProviderConnection
-from tenancy.capabilities import Capability
 from tenancy.models import Tenant, TenantStatus, User, Workspace
+from tenancy.roles import Capability
 from tests.factories import OperationRunFactory, TenantFactory
 from tests.inventory.factories import DirectoryGroupFactory, PolicyFactory, RoleDefinitionFactory
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db.models import Count
 
+from dev.graph_sandbox.control import SandboxControl
 from inventory import mirror, services
 from inventory.kinds import POLICY_KINDS
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
@@ -17,7 +18,6 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome
 from operations.types import OperationRunType
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests import samples
 from tests.factories import TenantFactory
@@ -48,7 +48,7 @@ Syncs = Callable[..., OperationRun]
 
 @pytest.fixture
 def connected(tenant: Tenant, add_to_graph: AddToGraph) -> Tenant:
-    """A tenant that is in the stand-in."""
+    """A tenant that is in the Graph sandbox."""
     add_to_graph(tenant, sizes=SIZES)
     return tenant
 
@@ -161,17 +161,17 @@ def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
     assert run.failures[0]["next_step"]
 
 
-def test_a_kind_without_a_licence_is_skipped_and_nothing_of_it_is_gone(
+def test_a_kind_without_a_license_is_skipped_and_nothing_of_it_is_gone(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
-    graph.fault(connected.external_id, "licence", kind="conditional_access")
+    graph.fault(connected.external_id, "license", kind="conditional_access")
 
     run = sync(connected)
 
     left = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == ("skipped", "licence_missing")
+    assert (left.outcome, left.reason_code) == ("skipped", "license_missing")
     assert not run.needs_attention
     assert not Policy.objects.gone().exists()
 
@@ -223,7 +223,7 @@ def test_a_cancelled_sync_marks_nothing_as_gone(
         return write(*args)
 
     monkeypatch.setattr("inventory.syncing.upsert", cancel_then_write)
-    monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("operations.worker.active_run.FLUSH_SECONDS", 0)
 
     ended = executed(run)
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.urls import reverse
 
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
 from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
@@ -29,7 +29,7 @@ def staff(*, view: bool = False, superuser: bool = False) -> User:
     return person
 
 
-def furnish(tenant: Tenant, connection_id: int) -> None:
+def populate(tenant: Tenant, connection_id: int) -> None:
     """See that every model has a row, and that a connection has a secret nobody must ever see."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
     a_run(tenant, 900)

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.backups.factories import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -30,7 +30,7 @@ from tests.inventory.factories import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.isolation.admin_pages import furnish
+from tests.isolation.admin_pages import populate
 from tests.isolation.routes import Route
 from tests.legacy_runs.factories import a_row_of_every_kind
 from tests.providers.factories import ProviderConnectionFactory
@@ -90,10 +90,10 @@ def world(db: None) -> World:
 
 
 @pytest.fixture
-def furnished(world: World, settings: Any) -> World:
+def populated(world: World, settings: Any) -> World:
     """Every model that the admin shows has a row."""
     settings.RUN_KEEP_LAST = 1
-    furnish(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
+    populate(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
     return world
 
 

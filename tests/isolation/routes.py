@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from legacy_runs.addresses import OLDER
-from tenancy.capabilities import Capability
+from tenancy.roles import Capability
 
 #: Routes that answer to anybody, signed in or not.
 OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}

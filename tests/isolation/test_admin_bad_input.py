@@ -51,7 +51,7 @@ IDS = [*VALUES[1:-1], "a%2Fb", "_00", "_5F", "1_2F2"]
 
 
 @pytest.fixture
-def client(furnished: World, sign_in: SignIn) -> Client:
+def client(populated: World, sign_in: SignIn) -> Client:
     client = sign_in(staff(superuser=True))
     client.raise_request_exception = False
     return client

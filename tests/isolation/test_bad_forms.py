@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tenancy.capabilities import Role
+from tenancy.roles import Role
 from tests.isolation.conftest import SignIn, World
 from tests.isolation.routes import OPEN, ROUTES, Route
 

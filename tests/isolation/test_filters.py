@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from tenancy.capabilities import Role
+from tenancy.roles import Role
 from tests.isolation.conftest import SignIn, World
 from tests.isolation.routes import ROUTES, Route
 

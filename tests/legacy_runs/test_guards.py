@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from legacy_runs.door import importing
 from legacy_runs.models import TABLES, HistoryIsReadOnly
-from operations import retention
+from operations.maintenance import retention
 from operations.models import OperationRun
 from tenancy.models import Tenant
 from tests.factories import OperationRunFactory, TenantFactory
@@ -204,9 +204,9 @@ def copied(row: Any, **columns: Any) -> None:
 @pytest.mark.parametrize("whose", ["another tenant", "another workspace", "nobody"])
 def test_no_row_is_mapped_to_a_run_of_somebody_else(kind: str, whose: str, tenant: Tenant) -> None:
     row = a_row(tenant, kind)
-    neighbour = TenantFactory(workspace=tenant.workspace)
+    neighbor = TenantFactory(workspace=tenant.workspace)
     runs = {
-        "another tenant": lambda: OperationRunFactory(tenant=neighbour).pk,
+        "another tenant": lambda: OperationRunFactory(tenant=neighbor).pk,
         "another workspace": lambda: OperationRunFactory().pk,
         "nobody": lambda: 2**62,
     }

@@ -11,12 +11,12 @@ from django.db import connection
 
 from backups.models import BackupSchedule
 from backups.tick import tick
+from dev.graph_sandbox.control import SandboxControl
 from inventory import services as inventory
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.types import OperationRunType
-from providers.sandbox.control import SandboxControl
 from tenancy.models import User
 from tests.backups.conftest import (  # noqa: F401
     _executed_in_the_transaction_of_the_test,
@@ -24,9 +24,9 @@ from tests.backups.conftest import (  # noqa: F401
     back_up,
     executed,
     graph,
+    graph_sandbox,
     retry,
     schedule,
-    stand_in,
 )
 from tests.legacy_runs.factories import a_row_of_every_kind
 

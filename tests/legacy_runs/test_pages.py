@@ -15,16 +15,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dev.graph_sandbox.control import SandboxControl
 from legacy_runs.addresses import OLDER
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
-from operations.paging import Place
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
-from tests.backups.conftest import add_to_graph, graph, stand_in  # noqa: F401
+from tests.backups.conftest import add_to_graph, graph, graph_sandbox  # noqa: F401
 from tests.factories import OperationRunFactory, TenantFactory
 from tests.legacy_runs.factories import a_row, a_run_of
 from tests.legacy_runs.test_guards import remove
+from web.keyset import Place
 
 pytestmark = pytest.mark.django_db
 
@@ -101,8 +101,8 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 @EVERY_KIND
 def test_missing_and_foreign_are_the_same_to_the_byte(kind: str, page: Client) -> None:
     row = a_row(TenantFactory(), kind)
-    neighbour = TenantFactory()
-    mapped = a_row(neighbour, kind, a_run_of(neighbour, kind))
+    neighbor = TenantFactory()
+    mapped = a_row(neighbor, kind, a_run_of(neighbor, kind))
 
     answers = [
         page.get(reverse(f"legacy_{kind}", args=[legacy_id]))

@@ -13,9 +13,10 @@ import pytest
 from celery import Celery
 
 from config import celery as project
-from devservices.valkey import Valkey
-from operations import catalog, handlers, publishing
+from dev.services.valkey import Valkey
+from operations import catalog, handlers
 from operations.catalog import CatalogEntry, Scope
+from operations.delivery import publisher
 from operations.services import OperationRunService
 from operations.types import OperationRunType
 
@@ -98,8 +99,8 @@ def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         app.config_from_object("django.conf:settings", namespace="CELERY")
         app.set_default()
         app.set_current()
-        monkeypatch.setattr(publishing, "_publisher", publishing.Publisher())
-        publishing.warm_up()
+        monkeypatch.setattr(publisher, "_publisher", publisher.Publisher())
+        publisher.warm_up()
 
     yield use
     project.app.set_default()
@@ -131,8 +132,8 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def catalogued(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CatalogEntry]:
-    """Change a type's catalogue entry for the time of the test."""
+def catalogd(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CatalogEntry]:
+    """Change a type's catalog entry for the time of the test."""
 
     def change(run_type: OperationRunType = RUN_NOW, **changes: object) -> CatalogEntry:
         entry = replace(catalog._ENTRIES[run_type], **changes)  # type: ignore[arg-type]
@@ -143,7 +144,7 @@ def catalogued(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CatalogEntry]:
 
 
 @pytest.fixture
-def workspace_scoped(catalogued: Callable[..., CatalogEntry]) -> OperationRunType:
+def workspace_scoped(catalogd: Callable[..., CatalogEntry]) -> OperationRunType:
     """A type whose runs belong to a workspace."""
-    catalogued(scope=Scope.WORKSPACE)
+    catalogd(scope=Scope.WORKSPACE)
     return RUN_NOW

@@ -12,8 +12,8 @@ from config.celery import app
 from operations import catalog, handlers
 from operations.catalog import OperationCatalog, Queue, Retry
 from operations.checks import every_type_is_registered
-from operations.handlers import handler_for, handles
-from operations.publishing import GRACE_SECONDS
+from operations.delivery.publisher import GRACE_SECONDS
+from operations.handlers import get_handler, handles
 from operations.types import OperationRunType
 
 RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
@@ -58,14 +58,14 @@ def test_registering_a_handler_twice_changes_nothing(monkeypatch: pytest.MonkeyP
 
     handles(RUN_NOW)(handles(RUN_NOW)(print))
 
-    assert handler_for(RUN_NOW) is print
+    assert get_handler(RUN_NOW) is print
 
 
 def test_a_type_that_nobody_handles_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "_HANDLERS", {})
 
     with pytest.raises(LookupError, match=RUN_NOW):
-        handler_for(RUN_NOW)
+        get_handler(RUN_NOW)
 
 
 def test_a_type_of_another_version_is_shown_by_its_name() -> None:
@@ -101,7 +101,7 @@ def test_the_broker_never_hands_out_running_work_again(run_type: OperationRunTyp
     assert limit < settings.VISIBILITY_TIMEOUT_SECONDS
 
 
-def test_workers_know_every_queue_of_the_catalogue() -> None:
+def test_workers_know_every_queue_of_the_catalog() -> None:
     queues = {queue.name for queue in app.conf.task_queues}
 
     assert queues == {queue.value for queue in Queue} | {"ticks"}

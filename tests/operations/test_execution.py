@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from operations import active_run, execution, handlers, tasks
-from operations.active_run import ActiveRun, LeaseLost
+from operations import handlers, tasks
 from operations.models import EventLevel, OperationRun
 from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService
 from operations.states import Ending, ItemOutcome, RunOutcome, RunStatus
+from operations.worker import active_run, execution
+from operations.worker.active_run import ActiveRun, LeaseLost
 from tenancy.models import Tenant, User
 from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
 

@@ -8,10 +8,10 @@ import time
 import pytest
 from django.utils import timezone
 
+from operations.delivery.publisher import SILENT
 from operations.models import OperationRun
-from operations.publishing import SILENT
+from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.services import OperationRunService
-from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
 from tests.operations.conftest import Broker
 from tests.operations.factories import a_request

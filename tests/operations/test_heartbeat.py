@@ -15,14 +15,14 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
-from operations import execution, heartbeat
-from operations.active_run import ActiveRun, CancelRequested, LeaseLost
-from operations.heartbeat import Heartbeat
+from operations.maintenance.reconciler import reconcile
 from operations.models import OperationRun
 from operations.reasons import SafeError
-from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from operations.states import Ending, RunOutcome
+from operations.worker import execution, heartbeat
+from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
+from operations.worker.heartbeat import Heartbeat
 from tenancy.models import Tenant, User
 from tests.integration.stack import ROOT, database_url
 from tests.operations.factories import a_queued_run, a_running_run, told
@@ -327,7 +327,8 @@ def test_a_worker_that_reports_needs_no_heartbeat(
 FROZEN = """
 import os, sys, time
 import django; django.setup()
-from operations import execution, handlers, heartbeat
+from operations import handlers
+from operations.worker import execution, heartbeat
 from operations.types import OperationRunType as T
 
 def hang(active):

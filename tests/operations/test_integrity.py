@@ -15,10 +15,11 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
-from operations import integrity, tasks
-from operations.integrity import Invariant, check_ledger, invariants, register_invariant
+from operations import tasks
+from operations.maintenance import integrity
+from operations.maintenance.integrity import Invariant, check_ledger, invariants, register_invariant
+from operations.maintenance.reconciler import reconcile
 from operations.models import InvariantResult, OperationRun
-from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from tenancy.models import Tenant, User
 from tests.backups.factories import BackupScheduleFactory

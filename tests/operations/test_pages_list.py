@@ -13,12 +13,12 @@ from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.paging import BadCursor, Place, capped_count, older_than, page_of
 from operations.views import listing
-from operations.views.timeout import TookTooLong, statement_timeout
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.factories import MembershipFactory, OperationRunFactory, TenantFactory, WorkspaceFactory
+from web.keyset import BadCursor, Place, capped_count, older_than, page_of
+from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST = "/w/contoso/runs/"
 HTMX = {"HX-Request": "true"}

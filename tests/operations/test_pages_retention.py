@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from operations import execution
+from operations.maintenance.prune import PRUNE
 from operations.models import OperationRun
-from operations.prune import PRUNE
+from operations.worker import execution
 from tests.factories import OperationRunFactory
 from tests.operations.test_prune import a_run, prune
 

@@ -13,8 +13,8 @@ from operations.models import OperationRun
 from operations.services import DispatchResult, OperationRunService
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from operations.views.start import redirect_to_dispatch
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User
+from tenancy.roles import Role
 from tests.factories import (
     OperationRunEventFactory,
     OperationRunFactory,

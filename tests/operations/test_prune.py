@@ -17,16 +17,24 @@ from django.db.utils import IntegrityError
 from django.utils import timezone
 
 from backups.models import BackupSet
-from operations import execution, retention
+from operations.maintenance import retention
+from operations.maintenance.prune import PRUNE, dispatch_due, dispatch_prune, planned
+from operations.maintenance.retention import (
+    Candidate,
+    Kept,
+    Limits,
+    RetentionPolicy,
+    Step,
+    step_for,
+)
 from operations.models import (
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
     OperationRunTombstone,
 )
-from operations.prune import PRUNE, dispatch_due, dispatch_prune, planned
-from operations.retention import Candidate, Kept, Limits, RetentionPolicy, Step, step_for
 from operations.services import OperationRunService
+from operations.worker import execution
 from tests.backups.factories import BackupScheduleFactory, BackupSetFactory
 from tests.factories import (
     OperationRunEventFactory,
@@ -89,7 +97,7 @@ def lines(run: OperationRun) -> int:
 
 def candidate(outcome: str, days: int, **more: Any) -> Candidate:
     at = NOW - days * DAY
-    facts = {"is_acknowledged": True, "is_bare": False} | more
+    facts = {"is_acknowledged": True, "details_removed": False} | more
     return Candidate(7, at, 1, "t", outcome, at, **facts)
 
 
@@ -319,7 +327,7 @@ def test_it_stops_between_two_batches_and_says_how_far_it_came(
         return removed
 
     monkeypatch.setattr(retention, "remove", cancel_after_one)
-    monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("operations.worker.active_run.FLUSH_SECONDS", 0)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -427,7 +435,7 @@ def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
-    monkeypatch.setattr("operations.prune._due", lambda _: [tenant.workspace])
+    monkeypatch.setattr("operations.maintenance.prune._due", lambda _: [tenant.workspace])
 
     assert dispatch_due(evening) == []
     assert OperationRun.objects.filter(type=PRUNE).count() == 1
@@ -441,7 +449,7 @@ def test_a_workspace_with_nothing_old_is_left_in_peace(tenant):
 
 def test_workspaces_take_turns(tenant, keep_none, monkeypatch):
     a_run(tenant, 900)
-    monkeypatch.setattr("operations.prune._turn", lambda *_: timezone.now() + DAY)
+    monkeypatch.setattr("operations.maintenance.prune._turn", lambda *_: timezone.now() + DAY)
     assert dispatch_due(timezone.now()) == []
 
     monkeypatch.undo()

@@ -18,9 +18,9 @@ from django.utils import timezone
 from backups.models import BackupSchedule
 from backups.tick import tick
 from operations.catalog import CatalogEntry
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
+from operations.maintenance.reconciler import reconcile
 from operations.models import OperationRun
-from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
@@ -88,14 +88,14 @@ def after(milliseconds: int, job: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def impatient(settings: Settings, catalogued: Callable[..., CatalogEntry]) -> Callable[..., None]:
+def impatient(settings: Settings, catalogd: Callable[..., CatalogEntry]) -> Callable[..., None]:
     """Leave no time to what a pair is about: these times are written once, and cannot be set back."""
 
     def set_limits(pair: tuple[str, str]) -> None:
         if "cancel_timeout" in pair:
             settings.RUN_CANCEL_SECONDS = 0
         if "never_started" in pair:
-            catalogued(start_deadline=dt.timedelta(0))
+            catalogd(start_deadline=dt.timedelta(0))
 
     return set_limits
 

@@ -12,10 +12,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from operations import catalog, reconciler
+from operations import catalog
 from operations.catalog import Retry
+from operations.maintenance import reconciler
+from operations.maintenance.reconciler import BATCH, reconcile
 from operations.models import OperationRun
-from operations.reconciler import BATCH, reconcile
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome
 from operations.types import OperationRunType
@@ -281,7 +282,7 @@ def test_a_stuck_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
     assert ended(stuck) == (RunOutcome.FAILED, ["worker_lost"])
 
 
-def test_a_type_that_the_catalogue_does_not_know_can_be_lost_too(tenant: Tenant) -> None:
+def test_a_type_that_the_catalog_does_not_know_can_be_lost_too(tenant: Tenant) -> None:
     run = a_silent_run(tenant, type="backup.of_a_newer_version")
 
     reconcile()

@@ -126,9 +126,9 @@ def test_an_active_run_is_not_repeated(
 
 
 def test_a_type_that_must_not_be_repeated_is_not(
-    failed: OperationRun, operator: User, service: OperationRunService, catalogued: Any
+    failed: OperationRun, operator: User, service: OperationRunService, catalogd: Any
 ) -> None:
-    catalogued(OperationRunType(failed.type), retry=Retry.NEVER)
+    catalogd(OperationRunType(failed.type), retry=Retry.NEVER)
 
     with pytest.raises(NotRetryable, match="never repeated"):
         service.retry(failed, by=operator)

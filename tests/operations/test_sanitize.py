@@ -669,7 +669,7 @@ def test_many_known_values_do_not_slow_it_down() -> None:
 # --- JSON -----------------------------------------------------------------------------------
 
 
-class Colour(enum.Enum):
+class Color(enum.Enum):
     RED = "red"
 
 
@@ -705,9 +705,9 @@ VALUES: list[tuple[object, object]] = [
     (Decimal("1.50"), "1.50"),
     ({"b", "a"}, ["a", "b"]),
     ((1, (2,)), [1, [2]]),
-    (Colour.RED, "red"),
+    (Color.RED, "red"),
     (ValueError("password=hunter2"), "ValueError"),
-    ({1: "a", None: "b", Colour.RED: "c"}, {"1": "a", "None": "b", "red": "c"}),
+    ({1: "a", None: "b", Color.RED: "c"}, {"1": "a", "None": "b", "red": "c"}),
     ({"a\x00b": "c\x00d\ud800"}, {"ab": "cd\ufffd"}),
     ({"note": "line\nline"}, {"note": "line\nline"}),
     ({"password=hunter2x": 1}, {f"password={MASK}": 1}),
@@ -753,11 +753,11 @@ def test_flags_and_numbers_under_a_sensitive_key_stay() -> None:
 
 
 def test_a_value_beside_a_sensitive_name_is_masked() -> None:
-    value = [{"name": "client_secret", "value": "summer"}, {"name": "colour", "value": "red"}]
+    value = [{"name": "client_secret", "value": "summer"}, {"name": "color", "value": "red"}]
 
     assert sanitize_json(value) == [
         {"name": "client_secret", "value": MASK},
-        {"name": "colour", "value": "red"},
+        {"name": "color", "value": "red"},
     ]
 
 

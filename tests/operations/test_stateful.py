@@ -20,11 +20,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from operations import reconciler, retrying
+from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
+from operations.worker import retrying
 from tenancy.models import Tenant, User
 from tests.factories import TenantFactory, UserFactory
 from tests.guards import guards_put_aside

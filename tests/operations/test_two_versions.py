@@ -8,12 +8,12 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from operations import execution
-from operations.active_run import ActiveRun
+from operations.delivery.relay import relay_once
 from operations.models import OperationRun
-from operations.publishing import relay_once
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.worker import execution
+from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant, User
 from tests.factories import OperationRunFactory
 from tests.operations.conftest import Broker

@@ -1,4 +1,4 @@
-"""Connections, and tenants at the stand-in Graph server."""
+"""Connections, and tenants at the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import factory
 
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import SandboxProcess
 from providers.clouds import Cloud
 from providers.graph.client import GraphClient
 from providers.graph.http import Http
@@ -16,8 +18,6 @@ from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
-from providers.sandbox.process import SandboxProcess
 from tests.factories import TenantFactory
 
 #: Small enough to be seeded in no time, large enough for two pages of policies.
@@ -35,12 +35,12 @@ FAST = RetryPolicy(first_wait=0.01, longest_wait=0.05)
 
 
 class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnection]):
-    """A tenant's default connection to the stand-in, without a credential."""
+    """A tenant's default connection to the Graph sandbox, without a credential."""
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
     name = factory.Sequence(lambda n: f"Connection {n}")
-    cloud = Cloud.STAND_IN
+    cloud = Cloud.SANDBOX
     client_id = factory.LazyFunction(uuid.uuid4)
     is_default = True
 
@@ -49,7 +49,7 @@ class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnec
 
 
 class FarTenant:
-    """A tenant at the stand-in, with an app that may do everything."""
+    """A tenant at the Graph sandbox, with an app that may do everything."""
 
     def __init__(self, sandbox: SandboxProcess, **options: Any) -> None:
         self.url, self.ca = sandbox.url, str(sandbox.ca)
@@ -62,7 +62,7 @@ class FarTenant:
 
     @classmethod
     def known(cls, url: str, ca: Path, **ids: Any) -> FarTenant:
-        """One that the stand-in has already, by its ids and secret; nothing controls it."""
+        """One that the Graph sandbox has already, by its ids and secret; nothing controls it."""
         known = cls.__new__(cls)
         vars(known).update(ids, url=url, ca=str(ca), waits=[])
         return known

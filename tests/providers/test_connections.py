@@ -207,7 +207,7 @@ def test_a_credential_of_a_lost_key_blocks_and_is_no_error_of_ours(connection, t
 
 
 def test_the_stand_in_is_no_cloud_where_there_is_none(connection, tenant, settings):
-    settings.GRAPH_STAND_IN_URL = ""
+    settings.GRAPH_SANDBOX_URL = ""
 
     assert blocked(tenant).code == "cloud_not_available"
 
@@ -252,7 +252,7 @@ def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_cl
     other = TenantFactory()
     url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
     body = {
-        "name": "Renamed", "cloud": "stand_in", "client_id": str(stored.client_id),
+        "name": "Renamed", "cloud": "sandbox", "client_id": str(stored.client_id),
         "access": "read_only", "is_default": "on", "credential_expires_on": "2027-01-31",
         "encrypted_credential": "x", "credential": "x", "status": "ready",
         "tenant": other.pk, "workspace": other.workspace_id,

@@ -12,7 +12,7 @@ from providers.graph.errors import (
     GraphError,
     IncompleteListing,
     InvalidRequest,
-    LicenceMissing,
+    LicenseMissing,
     PermissionMissing,
     Transient,
     Untrusted,
@@ -157,7 +157,7 @@ def test_an_id_cannot_lead_elsewhere(far, client):
 # --- Asking again ---------------------------------------------------------------------------
 
 
-def test_retry_after_is_honoured_and_told(far, client):
+def test_retry_after_is_honored_and_told(far, client):
     far.fault("throttle", times=1, retry_after=1)
     started = time.monotonic()
 
@@ -398,10 +398,10 @@ def test_an_app_without_a_permission_is_told_which(sandbox, far):
     assert caught.value.params["permission"] == "GroupMember.Read.All"
 
 
-def test_a_missing_licence_is_its_own_reason(far, client):
-    far.fault("licence", kind="compliance")
+def test_a_missing_license_is_its_own_reason(far, client):
+    far.fault("license", kind="compliance")
 
-    with pytest.raises(LicenceMissing) as caught:
+    with pytest.raises(LicenseMissing) as caught:
         list(KIND["compliance"].list_objects(client))
 
     assert "compliance policies" in str(caught.value)

@@ -1,4 +1,4 @@
-"""A tenant in the stand-in with a backup of everything, and restores of it, executed here."""
+"""A tenant in the Graph sandbox with a backup of everything, and restores of it, executed here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from backups.models import BackupItem, BackupSchedule, BackupSet
+from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from providers.models import Access, ProviderConnection
-from providers.sandbox.control import SandboxControl
 from restores import executing, services
 from restores.bodies import Options
 from restores.models import Choice, RestoreItem, RestoreRun
@@ -22,7 +22,7 @@ from tests.backups.conftest import (  # noqa: F401
     back_up,
     executed,
     graph,
-    stand_in,
+    graph_sandbox,
 )
 from tests.backups.factories import BackupScheduleFactory
 
@@ -56,7 +56,7 @@ class Place:
         return list(found.filter(kind=kind) if kind else found)
 
     def objects(self, kind: str) -> dict[str, dict[str, Any]]:
-        """What the stand-in has now, by id."""
+        """What the Graph sandbox has now, by id."""
         return {entry["id"]: entry for entry in self.graph.objects(self.tenant.external_id, kind)}
 
     def change(self, item: BackupItem, **columns: Any) -> None:

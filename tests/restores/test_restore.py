@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from backups.models import BackupItem, BackupSet, SetPurpose
-from operations import reconciler
+from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
+from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
@@ -19,7 +20,6 @@ from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
-from providers.sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from restores import bodies, services, settling
 from restores.executing import Execution
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
@@ -33,7 +33,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 def contents(place: Place, kind: str) -> list[str]:
-    """What the stand-in has of a kind, without ids and times; null is the same as not set."""
+    """What the Graph sandbox has of a kind, without ids and times; null is the same as not set."""
     states = [
         bodies.comparable(KIND[kind], entry, bodies.Options())
         for entry in place.objects(kind).values()
@@ -242,7 +242,7 @@ def test_that_a_policy_would_stop_enforcing_is_said(place: Place) -> None:
     item = enforced(place)
     place.change(item, displayName="changed")
 
-    assert "would only report afterwards" in only(place.preview([item])).warning
+    assert "would only report afterward" in only(place.preview([item])).warning
 
 
 def test_that_a_policy_would_be_enforced_for_everybody_is_said(place: Place) -> None:

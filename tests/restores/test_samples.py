@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from backups.models import BackupSchedule, BackupSet
+from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
-from providers.graph.kinds import KINDS, Restore
+from providers.graph.kinds import KINDS
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import Restore
 from providers.models import Access, ProviderConnection
-from providers.sandbox.control import SandboxControl
 from restores import bodies
 from restores.bodies import Options
 from restores.models import AccessState, Action, Assignments, ItemState

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
+from tenancy.roles import Role
 from tests.factories import (
     PASSWORD,
     OperationRunFactory,

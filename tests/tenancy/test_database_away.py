@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import DataError, InternalError, OperationalError, connection
 from django.test import Client
 
-from devservices.postgres import Postgres
+from dev.services.postgres import Postgres
 from operations.models import OperationRun
 from tenancy.errors import is_database_away
 from tenancy.models import Tenant, User

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from tenancy import services
-from tenancy.capabilities import Role
 from tenancy.models import Membership, User, Workspace
+from tenancy.roles import Role
 from tests.factories import UserFactory, member
 from tests.operations.concurrency import crew
 

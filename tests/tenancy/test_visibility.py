@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from operations.models import OperationRun
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.factories import (
     OperationRunFactory,
     TenantFactory,

@@ -1,0 +1,1 @@
+"""Building blocks of pages that know no model: paging, timeouts, live sections, CSV cells."""
