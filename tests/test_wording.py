@@ -45,7 +45,7 @@ WORDS = {
     "brought home": "completed",
     "look(?:s|ed|ing)? after": "manage, maintain",
     "(?:is|are|was|were|be) at work": "is running",
-    "stand[- _]?ins?": "Graph sandbox",
+    "stand[-_]?ins?": "Graph sandbox",
     # American spelling. "cancelled" is a stored value, so the double l is the house style there.
     "for ever": "forever",
     "catalogues?": "catalog",
@@ -69,9 +69,9 @@ WORDS = {
 }
 
 #: Words that no name may contain; in prose they are plain English.
-PARTS_OF_NAMES = {"things?": "name what it is"}
+PARTS_OF_NAMES = {"things?": "name what it is", "stand ins?": "graph_sandbox"}
 
-#: Participles that say nothing as the whole name of a value; longer names may contain them.
+#: Participles that say nothing as the whole name of a value; longer names and classes may contain them.
 PARTICIPLES = {"found", "given", "mine", "gone"}
 
 
@@ -147,7 +147,7 @@ def offenses_in_text(path: str, text: str, first_line: int = 1) -> Iterator[Offe
 @cache
 def advice_for_name(name: str) -> str:
     """What an identifier should be instead; empty if it is fine."""
-    if name.strip("_").lower() in PARTICIPLES:
+    if name.strip("_") in PARTICIPLES:
         return "a noun that says what the value is"
     words = " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
     return next((advice for _, _, advice in NAME_PARTS.search(words)), "")
