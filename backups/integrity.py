@@ -80,6 +80,15 @@ def _told(now: dt.datetime) -> dict[str, Ranges]:
 
 register_invariant(
     Invariant(
+        "slot_fired_once",
+        "A slot of a schedule has one run.",
+        "SELECT unnest(array_agg(id)) AS id FROM operation_runs"
+        " WHERE type = 'backup_schedule.scheduled' AND created_at > now() - %(recent)s"
+        " GROUP BY context->>'backup_schedule_id', context->>'scheduled_for' HAVING count(*) > 1",
+    )
+)
+register_invariant(
+    Invariant(
         "every_slot_is_explained",
         "Every slot of a schedule has a run: it fired, or the run says why not.",
         unexplained,

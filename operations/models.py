@@ -245,7 +245,7 @@ class OperationRun(models.Model):
     @property
     def expected(self) -> dt.timedelta | None:
         """How long runs of this type usually take, as the catalog says."""
-        return self.catalog.expected if self.catalog else None
+        return self.catalog.expected_duration if self.catalog else None
 
     @property
     def queue_wait(self) -> dt.timedelta:

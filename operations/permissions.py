@@ -19,7 +19,7 @@ def may_cancel(run: OperationRun, user: User, mine: Capabilities) -> bool:
 
 def may_retry(run: OperationRun, user: User, mine: Capabilities) -> bool:
     """Whoever may retry, and may start operations of this type."""
-    needs = {Capability.RETRY_RUN, *([run.catalog.starts_with] if run.catalog else [])}
+    needs = {Capability.RETRY_RUN, *([run.catalog.required_capability] if run.catalog else [])}
     return needs <= mine
 
 

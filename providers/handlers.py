@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from operations.handlers import handles
+import datetime as dt
+
+from operations.handlers import operation
 from operations.models import EventLevel
 from operations.reasons import Blocked
 from operations.types import OperationRunType
@@ -12,9 +14,17 @@ from providers.handling import active_tenant, telling_waits
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.probes import Prober
 from providers.services import Finding, record_check
+from tenancy.roles import Capability
 
 
-@handles(OperationRunType.PROVIDER_CONNECTION_CHECK)
+@operation(
+    OperationRunType.PROVIDER_CONNECTION_CHECK,
+    label="Connection check",
+    description="Signs in, compares the tenant, and tries every permission once.",
+    required_capability=Capability.CHECK_CONNECTION,
+    expected_duration=dt.timedelta(seconds=10),
+    time_limit=dt.timedelta(minutes=10),
+)
 def check_connection(run: ActiveRun) -> None:
     """Sign in, see that the tenant is the right one, and try every permission once.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from operations.handlers import handles
+import datetime as dt
+
+from operations.catalog import Queue, Retry
+from operations.handlers import operation
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, writable_connection
@@ -11,9 +14,19 @@ from restores.executing import Execution
 from restores.models import RestoreStatus
 from restores.previewing import Preview, restore_of
 from restores.settling import settle
+from tenancy.roles import Capability
 
 
-@handles(OperationRunType.RESTORE_PREVIEW)
+@operation(
+    OperationRunType.RESTORE_PREVIEW,
+    label="Restore preview",
+    description="Compares the backup with the current configuration; changes nothing.",
+    required_capability=Capability.RESTORE,
+    queue=Queue.RESTORE,
+    expected_duration=dt.timedelta(seconds=30),
+    time_limit=dt.timedelta(hours=1),
+    retry=Retry.NEVER,
+)
 def preview(run: ActiveRun) -> None:
     """Say of each object what would change; nothing is written there."""
     restore = restore_of(run, RestoreStatus.PREVIEWING)
@@ -22,7 +35,16 @@ def preview(run: ActiveRun) -> None:
         Preview(run, restore, client).make()
 
 
-@handles(OperationRunType.RESTORE_EXECUTE)
+@operation(
+    OperationRunType.RESTORE_EXECUTE,
+    label="Restore",
+    description="Backs up the current configuration, then writes exactly the preview.",
+    required_capability=Capability.RESTORE,
+    queue=Queue.RESTORE,
+    expected_duration=dt.timedelta(minutes=1),
+    time_limit=dt.timedelta(hours=2),
+    retry=Retry.NEVER,
+)
 def execute(run: ActiveRun) -> None:
     """Write exactly what was previewed; however it ends, what is known of each object is kept."""
     restore = restore_of(run, RestoreStatus.EXECUTING)

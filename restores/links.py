@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from operations.context import register_context_key
 from operations.links import Link, related_link
 from operations.models import OperationRun
 from restores.models import RestoreRun
 from tenancy.models import User
+
+register_context_key("restore_run_id", "Restore", int)
 
 
 @related_link("restore_run_id")

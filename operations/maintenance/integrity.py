@@ -159,13 +159,6 @@ _OWN = (
         " GROUP BY COALESCE(tenant_id, -workspace_id), run_identity_hash HAVING count(*) > 1",
     ),
     Invariant(
-        "slot_fired_once",
-        "A slot of a schedule has one run.",
-        "SELECT unnest(array_agg(id)) AS id FROM operation_runs"
-        " WHERE type = 'backup_schedule.scheduled' AND created_at > now() - %(recent)s"
-        " GROUP BY context->>'backup_schedule_id', context->>'scheduled_for' HAVING count(*) > 1",
-    ),
-    Invariant(
         "ended_is_ended",
         "A run is completed exactly if it has an outcome and an end.",
         "SELECT id FROM operation_runs WHERE (created_at > now() - %(recent)s"

@@ -8,8 +8,9 @@ from collections import Counter
 
 from django.db.models import Exists, OuterRef, Q
 
+from operations.catalog import Scope
 from operations.dispatch import RunRequest
-from operations.handlers import handles
+from operations.handlers import operation
 from operations.maintenance import retention
 from operations.maintenance.retention import RetentionPolicy, Step
 from operations.models import OperationRun
@@ -18,6 +19,7 @@ from operations.states import RunStatus
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from tenancy.models import User, Workspace
+from tenancy.roles import Capability
 
 PRUNE = OperationRunType.OPERATIONS_PRUNE
 #: Workspaces take their turns in the first hours of the day.
@@ -25,7 +27,16 @@ SPREAD_MINUTES = 240
 _DAYS = uuid.UUID("5b0f5c1e-7a2f-5d0b-9c51-4f1c6f6f1d11")
 
 
-@handles(PRUNE)
+@operation(
+    PRUNE,
+    label="Retention",
+    description="Removes the details of old runs, and later the runs, as the settings say.",
+    required_capability=Capability.PRUNE_RUNS,
+    scope=Scope.WORKSPACE,
+    expected_duration=dt.timedelta(minutes=1),
+    time_limit=dt.timedelta(hours=1),
+    start_deadline=dt.timedelta(hours=6),
+)
 def prune(run: ActiveRun) -> None:
     """Let go of what the policy no longer keeps; safe to run again, and to stop at any moment."""
     policy, now = RetentionPolicy.configured(), retention.database_now()
