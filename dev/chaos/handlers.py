@@ -7,11 +7,12 @@ from outside. With `CHAOS_CONTROL` a promise is broken on purpose (`dev/chaos/co
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from django.conf import settings
 
 from dev.chaos import controls
-from operations import handlers
+from operations.testing import override_handler
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
@@ -78,5 +79,7 @@ def _location(name: str) -> dict[str, object]:
     }
 
 
-handlers._HANDLERS[OperationRunType.POLICY_EXPORT] = make_effects  # noqa: SLF001 - on purpose
+# Kept for the life of the process: the override ends when the object is collected.
+_OVERRIDE = ExitStack()
+_OVERRIDE.enter_context(override_handler(OperationRunType.POLICY_EXPORT, make_effects))
 controls.break_in_this_process(getattr(settings, "CHAOS_CONTROL", ""))

@@ -9,8 +9,12 @@ from django.urls import reverse
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
-from tests.factories import TenantFactory, UserFactory
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+)
 
 pytestmark = pytest.mark.django_db
 

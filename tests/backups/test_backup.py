@@ -16,7 +16,7 @@ from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -345,24 +345,24 @@ def test_throttling_is_waited_for_and_shown(
 
 def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
     from backups import services
-    from tests.backups.conftest import executed
+    from operations.testing import run_now
 
     queued = services.run_now(schedule, operator).run
     Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
 
-    run = executed(queued)
+    run = run_now(queued)
 
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["tenant_suspended"])
 
 
 def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
     from backups import services
-    from tests.backups.conftest import executed
+    from operations.testing import run_now
 
     queued = services.run_now(schedule, operator).run
     schedule.delete()
 
-    run = executed(queued)
+    run = run_now(queued)
 
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["schedule_gone"])
 
@@ -372,8 +372,8 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
 ) -> None:
     from backups import services, sets
     from operations.services import OperationRunService
+    from operations.testing import run_now
     from operations.worker import active_run
-    from tests.backups.conftest import executed
 
     queued = services.run_now(schedule, operator).run
     original = sets.store
@@ -386,7 +386,7 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
     monkeypatch.setattr(sets, "store", store_and_cancel)
     monkeypatch.setattr(active_run, "FLUSH_SECONDS", 0.0)
 
-    run = executed(queued)
+    run = run_now(queued)
 
     made = the_set_of(run)
     assert run.outcome == RunOutcome.CANCELLED
@@ -439,7 +439,7 @@ def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
 
 
 def test_no_secret_is_in_any_payload_or_row(schedule: BackupSchedule, back_up: BackUp) -> None:
-    from tests.backups.conftest import SECRET
+    from tests.support.sandbox import SECRET
 
     run = back_up(schedule)
 

@@ -20,11 +20,9 @@ from backups.integrity import unexplained
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant
-from tests.backups.factories import BackupScheduleFactory
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker, broker, use_broker
-
-__all__ = ["broker", "use_broker"]
+from tests.support.broker import Broker
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.stack import ROOT, database_url
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from tenancy.models import Tenant, User
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,

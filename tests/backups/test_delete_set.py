@@ -9,13 +9,13 @@ from django.test import Client
 from backups import services
 from backups.models import BackupItem, BackupSet, PolicyVersion, SetPurpose
 from tenancy.models import Tenant, User
-from tests.backups.factories import (
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     finish,
 )
-from tests.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backups.diff import Difference, FieldChange, field_changes, shown_changes
 from operations.sanitize import sanitize_json
 from providers.graph.kinds import KIND, KINDS
-from tests import samples
+from tests.support import samples
 
 CATALOG, ACCESS = KINDS["settings_catalog"], KINDS["conditional_access"]
 

@@ -8,14 +8,14 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backups.models import BackupSet, SetStatus
-from tests.backups.factories import (
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyVersionFactory,
     finish,
 )
-from tests.factories import TenantFactory, WorkspaceFactory
 
 pytestmark = pytest.mark.django_db
 

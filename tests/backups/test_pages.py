@@ -10,7 +10,7 @@ from backups.models import BackupSchedule, BackupSet, SetStatus
 from backups.tick import tick
 from operations.models import OperationRun
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,

@@ -13,7 +13,7 @@ from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion,
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.states import RunOutcome
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,

@@ -12,9 +12,13 @@ from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
-from tests.backups.conftest import executed
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +181,6 @@ def test_a_set_of_another_tenant_is_never_continued(
         context={"backup_schedule_id": foreign.schedule_id},
     )
 
-    run = executed(queued.run)
+    run = run_now(queued.run)
 
     assert run.failures[0]["code"] == "schedule_gone"

@@ -10,8 +10,8 @@ from django.test import Client
 
 from backups.models import BackupSchedule
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db
 

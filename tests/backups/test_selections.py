@@ -23,20 +23,20 @@ from inventory.services import start_sync
 from operations.links import OperationRunLinks
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from providers.graph.policy_kind import Captured, PolicyKind
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.conftest import executed
-from tests.backups.factories import (
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyExportFactory,
     finish,
 )
-from tests.factories import TenantFactory
-from tests.inventory.factories import PolicyFactory
+from tests.support.factories.inventory import PolicyFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def policies(
 ) -> list[Policy]:
     """The policies of a tenant that is in the Graph sandbox and has just been synced."""
     add_to_graph(tenant)
-    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    run_now(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     kinds = ("settings_catalog", "compliance", "conditional_access")
     return list(Policy.objects.with_scope().filter(kind__in=kinds).order_by("kind", "name"))
 
@@ -67,12 +67,12 @@ def selection(policies: list[Policy]) -> Selection:
 
 def add(policies: list[Policy], by: User, name: str = NAME) -> OperationRun:
     (result,) = services.add_policies(selection(policies), name, by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 def export(policies: list[Policy], by: User) -> OperationRun:
     (result,) = services.export_policies(selection(policies), by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 # --- into a set -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from backups.integrity import unexplained
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from backups import retention
 from backups.models import BackupItem, PolicyVersion
 from backups.versions import Content, ensure_version
 from providers.graph.kinds import KINDS
-from tests.backups.factories import BackupItemFactory, BackupSetFactory
-from tests.factories import WorkspaceFactory
+from tests.support.factories import WorkspaceFactory
+from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
 
 KIND = KINDS["conditional_access"]
 

@@ -16,15 +16,7 @@ from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Role
-from tests.backups.factories import (
-    BackupItemFactory,
-    BackupScheduleFactory,
-    BackupSetFactory,
-    PolicyExportFactory,
-    PolicyVersionFactory,
-    finish,
-)
-from tests.factories import (
+from tests.support.factories import (
     MembershipFactory,
     OperationRunEventFactory,
     OperationRunFactory,
@@ -35,15 +27,23 @@ from tests.factories import (
     failure,
     member,
 )
-from tests.inventory.factories import (
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+    PolicyVersionFactory,
+    finish,
+)
+from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.legacy_runs.factories import a_row, a_run_of
-from tests.operations.test_prune import a_run, prune
-from tests.providers.factories import ProviderConnectionFactory
-from tests.restores.factories import DIFFERENCE, a_restore
+from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.factories.restores import DIFFERENCE, a_restore
 
 CONTEXT = {
     "target_scope": {
@@ -168,7 +168,7 @@ def populate_retention() -> dict[str, str]:
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
     with override_settings(RUN_KEEP_LAST=1):
-        old, bare, _ = (a_run(tenant, days) for days in (900, 40, 1))
+        old, bare, _ = (a_past_run(tenant, days) for days in (900, 40, 1))
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",

@@ -10,7 +10,7 @@ from django.urls import Resolver404, resolve
 
 from legacy_runs.addresses import OLDER
 from tests.browser.pages import TOURS, populate
-from tests.isolation.routes import OPEN, ROUTES
+from tests.support.routes import OPEN, ROUTES
 
 #: Routes that show no page to look at, and why.
 NO_PAGE = {

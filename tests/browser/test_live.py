@@ -14,7 +14,7 @@ from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tenancy.roles import Role
 from tests.browser.conftest import Complaints, keep_picture, sign_in
-from tests.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
+from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

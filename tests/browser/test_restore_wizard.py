@@ -7,19 +7,11 @@ from typing import Any
 
 import pytest
 
+from operations.testing import run_now
 from restores.models import RestoreRun
 from tenancy.models import User
 from tests.browser.conftest import Complaints, sign_in
-from tests.restores.conftest import (  # noqa: F401
-    Place,
-    _executed_in_the_transaction_of_the_test,
-    add_to_graph,
-    back_up,
-    executed,
-    graph,
-    graph_sandbox,
-    place,
-)
+from tests.support.restores import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -30,7 +22,7 @@ def run_of(name: str) -> Any:
 
 
 def test_the_whole_wizard_with_a_second_person(
-    place: Place,  # noqa: F811
+    place: Place,
     open_context: Any,
     complaints: Complaints,
     owner: User,
@@ -57,7 +49,7 @@ def test_the_whole_wizard_with_a_second_person(
     page.get_by_label(re.compile("named locations$")).check()
     page.get_by_role("button", name="Preview").click()
     page.get_by_text("Comparing the backup").wait_for()
-    executed(run_of("preview_run"))
+    run_now(run_of("preview_run"))
     page.get_by_text("changed by hand").wait_for()
     page.get_by_label("Take the backup").check()
     page.get_by_role("button", name="Save decisions").click()
@@ -69,7 +61,7 @@ def test_the_whole_wizard_with_a_second_person(
     page.get_by_label("Type the tenant's name").fill(place.tenant.name)
     page.get_by_role("button", name="Restore", exact=True).click()
     page.get_by_text("Objects are being written").wait_for()
-    executed(run_of("execute_run"))
+    run_now(run_of("execute_run"))
     page.get_by_text("Everything that was to be written was written").wait_for()
 
     assert complaints == []

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.integration.stack import ROOT
+from tests.support.stack import ROOT
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(400)]
 

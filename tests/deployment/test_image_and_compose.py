@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
 from operations.catalog import Queue
-from tests.integration.stack import eventually
+from tests.support.stack import eventually
 
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent

@@ -19,10 +19,10 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer, MakeStack
 from tests.integration.proxy import Proxy
-from tests.integration.stack import Stack, eventually
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.customer import Customer, MakeStack
+from tests.support.stack import Stack, eventually
 
 pytestmark = [
     pytest.mark.integration,

@@ -13,9 +13,9 @@ from providers.models import Access, ProviderConnection
 from restores import services
 from restores.models import Action, RestoreRun, RestoreStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer
-from tests.integration.stack import Stack, eventually
-from tests.integration.test_every_operation import start
+from tests.integration.buttons import start
+from tests.support.customer import Customer
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -13,8 +13,12 @@ from operations.models import OperationRun
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Capability
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.inventory.factories import DirectoryGroupFactory, PolicyFactory, RoleDefinitionFactory
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.inventory import (
+    DirectoryGroupFactory,
+    PolicyFactory,
+    RoleDefinitionFactory,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from tenancy.model_admin import FILTERS
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.test_bad_forms import BROKEN, FORM, HOSTILE
+from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ IDS = [*VALUES[1:-1], "a%2Fb", "_00", "_5F", "1_2F2"]
 
 
 @pytest.fixture
-def client(populated: World, sign_in: SignIn) -> Client:
+def client(world: World, sign_in: SignIn) -> Client:
     client = sign_in(staff(superuser=True))
     client.raise_request_exception = False
     return client

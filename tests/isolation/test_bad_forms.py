@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from tenancy.roles import Role
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.routes import OPEN, ROUTES, Route
+from tests.isolation.hostile import BROKEN, FORM, HOSTILE
+from tests.support.routes import OPEN, ROUTES, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -25,25 +26,6 @@ FIELDS = [
     *("username", "password", "policy_id", "_connector", "workspace__slug", "context__secret"),
     *("item", "all_of", "assignments", "access_state", "digest", "tenant_name", "choice-1"),
 ]
-HOSTILE = [
-    b"",
-    b"%00",
-    b"%ff%fe",
-    b"%ed%a0%80",
-    b"9" * 5000,
-    b"-1",
-    b"1e400",
-    b"NaN",
-    b"2026-02-30",
-    b"no-such-choice",
-    b"%3Cscript%3Ealert(1)%3C/script%3E",
-    b"..%2f..%2fetc%2fpasswd",
-    b"a" * 100_000,
-    b"%e2%80%ae%ef%bb%bf",
-    b"%7B%22a%22:" * 200,
-    b"00000000-0000-0000-0000-000000000000",
-]
-FORM = "application/x-www-form-urlencoded"
 #: What a refusal or a kind answer looks like; 409 and 413 are refusals with a name of their own.
 FINE = {200, 302, 400, 403, 404, 405, 409, 413}
 
@@ -93,24 +75,6 @@ def test_too_many_fields_and_too_large_a_body_are_refused(
     assert many.status_code in (302, 400, 413)
     # 404: what the first one has removed.
     assert large.status_code in (302, 400, 404, 413)
-
-
-BROKEN = [
-    (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
-    (b"--x", "multipart/form-data; boundary=x"),
-    (b"name=1", "multipart/form-data"),
-    (b"name=1", "multipart/form-data; boundary=" + "y" * 5000),
-    (
-        b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\x00',
-        "multipart/form-data; boundary=x",
-    ),
-    (b'{"name": "\\u0000\\ud800"}', "application/json"),
-    (b"[" * 100_000, "application/json"),
-    (b"\xff\xfe\x00", FORM + "; charset=utf-16"),
-    (b"name=1", FORM + "; charset=no-such-charset"),
-    (b"\x00" * 100, "text/plain"),
-    (b"name=1", ""),
-]
 
 
 @CHANGES

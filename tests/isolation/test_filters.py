@@ -11,7 +11,7 @@ from django.test import Client
 
 from tenancy.roles import Role
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.routes import ROUTES, Route
+from tests.support.routes import ROUTES, Route
 
 LISTS = pytest.mark.parametrize(
     "route",

@@ -17,7 +17,7 @@ from tenancy.models import User
 from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
 from tests.isolation.admin_pages import REGISTERED, addresses
 from tests.isolation.conftest import MISSING, SignIn, World
-from tests.isolation.routes import OPEN, ROUTES, Route, named_routes
+from tests.support.routes import OPEN, ROUTES, Route, named_routes
 
 BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 ADMIN_PAGES = [
@@ -141,9 +141,9 @@ def test_a_stranger_who_looks_changes_nothing(db: None, client: Client, name: st
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
 def test_looking_at_the_admin_changes_nothing(
-    populated: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(populated.people["staff"])
+    client = sign_in(world.people["staff"])
 
     looked = {page: written_by(client, address) for page, address in addresses(model).items()}
 

@@ -15,8 +15,8 @@ from legacy_runs.addresses import elsewhere, older_addresses, under_admin
 from legacy_runs.checks import leads_to_history, older_addresses_lead_to_history
 from legacy_runs.models import TABLES
 from tenancy.models import Tenant, User
-from tests.factories import TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from legacy_runs.models import TABLES
 from tenancy.models import Tenant
-from tests.factories import UserFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import UserFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
 
 pytestmark = pytest.mark.django_db
 

@@ -14,11 +14,9 @@ from django.db.models import Model
 
 from legacy_runs.door import importing
 from legacy_runs.models import TABLES, HistoryIsReadOnly
-from operations.maintenance import retention
-from operations.models import OperationRun
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of, remove
 
 pytestmark = pytest.mark.django_db
 
@@ -163,14 +161,6 @@ def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) 
         sql("INSERT INTO poke VALUES (1)")
 
     assert as_it_is(row)["operation_run_id"] == run.pk
-
-
-def remove(run: OperationRun) -> None:
-    """What retention does with an old run."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
-        cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
-        cursor.execute("SELECT set_config('runledger.pruning', '', true)")
 
 
 @EVERY_KIND

@@ -18,9 +18,9 @@ from legacy_runs.models import TABLES, InventorySyncRun
 from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
-from tests.integration.stack import database_url
-from tests.legacy_runs.factories import raw
-from tests.legacy_runs.test_importing import command
+from tests.legacy_runs.importing import command
+from tests.support.factories.legacy_runs import raw
+from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,19 +16,10 @@ from inventory import services as inventory
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from tenancy.models import User
-from tests.backups.conftest import (  # noqa: F401
-    _executed_in_the_transaction_of_the_test,
-    add_to_graph,
-    back_up,
-    executed,
-    graph,
-    graph_sandbox,
-    retry,
-    schedule,
-)
-from tests.legacy_runs.factories import a_row_of_every_kind
+from tests.support.factories.legacy_runs import a_row_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")
@@ -92,10 +83,10 @@ def writes() -> list[tuple[str, int]]:
 
 @pytest.mark.django_db
 def test_every_way_to_a_run_leaves_history_alone(
-    schedule: BackupSchedule,  # noqa: F811
-    back_up: Callable[[BackupSchedule], OperationRun],  # noqa: F811
-    retry: Callable[[OperationRun], OperationRun],  # noqa: F811
-    graph: SandboxControl,  # noqa: F811
+    schedule: BackupSchedule,
+    back_up: Callable[[BackupSchedule], OperationRun],
+    retry: Callable[[OperationRun], OperationRun],
+    graph: SandboxControl,
     operator: User,
 ) -> None:
     tenant = schedule.tenant
@@ -109,9 +100,9 @@ def test_every_way_to_a_run_leaves_history_alone(
     repeated = retry(manual)
     assert schedule.next_run_at is not None
     tick(schedule.next_run_at)
-    scheduled = executed(OperationRun.objects.get(type="backup_schedule.scheduled"))
+    scheduled = run_now(OperationRun.objects.get(type="backup_schedule.scheduled"))
     synced = [
-        executed(inventory.start_sync(each, tenant, by=operator).run)
+        run_now(inventory.start_sync(each, tenant, by=operator).run)
         for each in (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
     ]
 

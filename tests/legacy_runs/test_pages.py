@@ -20,10 +20,8 @@ from legacy_runs.addresses import OLDER
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
-from tests.backups.conftest import add_to_graph, graph, graph_sandbox  # noqa: F401
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
-from tests.legacy_runs.test_guards import remove
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of, remove
 from web.keyset import Place
 
 pytestmark = pytest.mark.django_db
@@ -157,8 +155,8 @@ def test_no_page_of_history_asks_a_provider(
     kind: str,
     tenant: Tenant,
     page: Client,
-    graph: SandboxControl,  # noqa: F811
-    add_to_graph: Callable[[Tenant], Any],  # noqa: F811
+    graph: SandboxControl,
+    add_to_graph: Callable[[Tenant], Any],
 ) -> None:
     """The tenant can be reached, and is not."""
     add_to_graph(tenant)
@@ -538,7 +536,7 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
-    from tests.factories import WorkspaceFactory
+    from tests.support.factories import WorkspaceFactory
 
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))

@@ -17,11 +17,9 @@ from config import celery as project
 from config.beat import Scheduler
 from dev.services.processes import spawn
 from operations.maintenance import health
-from tests.integration.conftest import MakeStack, graph, make_stack
-from tests.integration.stack import ROOT, Stack, eventually
-from tests.operations.conftest import Broker
-
-__all__ = ["graph", "make_stack"]
+from tests.support.broker import Broker
+from tests.support.customer import MakeStack
+from tests.support.stack import ROOT, Stack, eventually
 
 HOUR = dt.timedelta(hours=1)
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from operations.models import OperationRun
 from operations.states import RunStatus
 from operations.views import bulk
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
 
 pytestmark = pytest.mark.django_db
 

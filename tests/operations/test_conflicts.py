@@ -18,8 +18,8 @@ from operations.states import RunOutcome
 from operations.worker import execution
 from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant
-from tests.operations.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
+from tests.support.factories.operations import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUICKLY = pytest.mark.usefixtures("short_pauses")
@@ -143,12 +143,12 @@ def _touch(run: OperationRun) -> None:
 
 
 def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
-    tenant: Tenant, handled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, use_handler: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def backup(active: ActiveRun) -> None:
         raise lost_to(DeadlockDetected)
 
-    handled(backup)
+    use_handler(backup)
     run = a_queued_run(tenant)
 
     execution.execute(run.pk)

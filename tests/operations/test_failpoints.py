@@ -18,9 +18,9 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.broker import Broker
+from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.stack import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,7 +61,7 @@ def test_nobody_dies_who_was_not_told_to() -> None:
 WORKER = """
 import sys
 import django; django.setup()
-from operations import handlers
+from operations.testing import override_handler
 from operations.worker import execution
 from operations.types import OperationRunType as T
 
@@ -71,8 +71,9 @@ def work(active):
     active.flush()
     active.succeeded("b")
 
-handlers._HANDLERS[T.BACKUP_SCHEDULE_RUN_NOW] = handlers._HANDLERS[T.BACKUP_SCHEDULE_RETRY] = work
-execution.execute(int(sys.argv[1]))
+with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, work):
+    with override_handler(T.BACKUP_SCHEDULE_RETRY, work):
+        execution.execute(int(sys.argv[1]))
 """
 
 

@@ -15,8 +15,8 @@ from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
-from tests.operations.factories import SCHEDULED, a_queued_run, an_ended_run
+from tests.support.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
+from tests.support.factories.operations import SCHEDULED, a_queued_run, an_ended_run
 
 Refused = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]

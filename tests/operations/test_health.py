@@ -17,9 +17,9 @@ from operations.maintenance import health
 from operations.models import InvariantResult
 from operations.worker import execution
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run
+from tests.support.broker import Broker
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_queued_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -150,11 +150,11 @@ def test_a_queue_that_stands_still_is_told_and_the_others_are_not(
 
 
 def test_a_queue_from_which_runs_are_taken_only_is_long(
-    tenant: Tenant, broker: Broker, handled: Callable[..., None]
+    tenant: Tenant, broker: Broker, use_handler: Callable[..., None]
 ) -> None:
     ticks.acquire_tick("relay")
     waiting_since(tenant, 20)
-    handled(lambda active: None)
+    use_handler(lambda active: None)
 
     execution.execute(a_queued_run(tenant).pk)
 

@@ -21,10 +21,11 @@ from operations.maintenance.integrity import Invariant, check_ledger, invariants
 from operations.maintenance.reconciler import reconcile
 from operations.models import InvariantResult, OperationRun
 from operations.services import OperationRunService
+from operations.testing import add_invariants
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import UserFactory
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.factories import UserFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_running_run
 
 pytestmark = pytest.mark.django_db
 
@@ -201,13 +202,15 @@ def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
 def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(integrity, "_INVARIANTS", dict(integrity._INVARIANTS))
     monkeypatch.setattr(integrity, "SECONDS", 0.2)
-    register_invariant(Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"))
-    register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
-    register_invariant(Invariant("odd", "It can be asked.", lambda: [int("x")]))
+    added = [
+        Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"),
+        Invariant("wrong", "It is SQL.", "SELECT nothing AS id"),
+        Invariant("odd", "It can be asked.", lambda: [int("x")]),
+    ]
 
-    told = {result.name: result.told for result in check_ledger()}
+    with add_invariants(*added):
+        told = {result.name: result.told for result in check_ledger()}
 
     assert "longer than" in told["slow"]
     assert "refused the question" in told["wrong"]

@@ -13,7 +13,7 @@ from operations.presentation.queue_position import Waiting, why_waiting
 from operations.presentation.summary import state_of, tell
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import failure
+from tests.support.factories import failure
 from web.durations import ago, duration_text
 
 NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)

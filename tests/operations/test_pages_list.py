@@ -16,7 +16,12 @@ from operations.models import OperationRun
 from operations.views import listing
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
-from tests.factories import MembershipFactory, OperationRunFactory, TenantFactory, WorkspaceFactory
+from tests.support.factories import (
+    MembershipFactory,
+    OperationRunFactory,
+    TenantFactory,
+    WorkspaceFactory,
+)
 from web.keyset import BadCursor, Place, capped_count, older_than, page_of
 from web.statement_timeout import TookTooLong, statement_timeout
 

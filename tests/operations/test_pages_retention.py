@@ -12,8 +12,8 @@ from django.urls import reverse
 from operations.maintenance.prune import PRUNE
 from operations.models import OperationRun
 from operations.worker import execution
-from tests.factories import OperationRunFactory
-from tests.operations.test_prune import a_run, prune
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_past_run, prune
 
 pytestmark = pytest.mark.django_db
 
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.django_db
 def gone(tenant: Any, settings: Any) -> OperationRun:
     """A run that retention has removed, and another one that it left without details."""
     settings.RUN_KEEP_LAST = 1
-    removed = a_run(tenant, 900)
-    a_run(tenant, 40)
-    a_run(tenant, 1)
+    removed = a_past_run(tenant, 900)
+    a_past_run(tenant, 40)
+    a_past_run(tenant, 1)
     prune(tenant.workspace)
     return removed
 

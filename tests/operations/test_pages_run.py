@@ -15,14 +15,14 @@ from operations.states import ItemOutcome, RunOutcome, RunStatus
 from operations.views.start import redirect_to_dispatch
 from tenancy.models import Tenant, User
 from tenancy.roles import Role
-from tests.factories import (
+from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
     failure,
     member,
 )
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
 
 HTMX = {"HX-Request": "true"}
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"

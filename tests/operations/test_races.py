@@ -25,10 +25,10 @@ from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.concurrency import backend_pid, crew, wait_until_blocked
-from tests.operations.conftest import Broker
-from tests.operations.factories import (
+from tests.support.broker import Broker
+from tests.support.concurrency import backend_pid, crew, wait_until_blocked
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
     a_queued_run,
     a_request,
     a_running_run,
@@ -473,9 +473,9 @@ def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are
 
 
 def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
-    tenant: Tenant, catalogd: Callable[..., object]
+    tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
-    catalogd(start_deadline=dt.timedelta(0))
+    change_catalog(start_deadline=dt.timedelta(0))
     run = a_queued_run(tenant)
 
     with crew(1) as reconcilers:
@@ -489,9 +489,9 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
 
 
 def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
-    tenant: Tenant, catalogd: Callable[..., object]
+    tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
-    catalogd(start_deadline=dt.timedelta(0))
+    change_catalog(start_deadline=dt.timedelta(0))
     run = a_queued_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 

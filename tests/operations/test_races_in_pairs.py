@@ -24,9 +24,9 @@ from operations.models import OperationRun
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.operations.concurrency import Crew, crew
-from tests.operations.factories import a_queued_run, a_request, a_running_run
+from tests.support.concurrency import Crew, crew
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_request, a_running_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -88,14 +88,16 @@ def after(milliseconds: int, job: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def impatient(settings: Settings, catalogd: Callable[..., CatalogEntry]) -> Callable[..., None]:
+def impatient(
+    settings: Settings, change_catalog: Callable[..., CatalogEntry]
+) -> Callable[..., None]:
     """Leave no time to what a pair is about: these times are written once, and cannot be set back."""
 
     def set_limits(pair: tuple[str, str]) -> None:
         if "cancel_timeout" in pair:
             settings.RUN_CANCEL_SECONDS = 0
         if "never_started" in pair:
-            catalogd(start_deadline=dt.timedelta(0))
+            change_catalog(start_deadline=dt.timedelta(0))
 
     return set_limits
 

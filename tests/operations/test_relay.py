@@ -16,9 +16,15 @@ from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, a_request, a_running_run, an_ended_run, told
+from tests.support.broker import Broker
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_request,
+    a_running_run,
+    an_ended_run,
+    told,
+)
 
 
 def make_due() -> None:

@@ -17,8 +17,8 @@ from django.db import connection
 
 from operations.maintenance import preflight
 from operations.maintenance.preflight import findings, refuse_to_start
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
     from pytest_django import Settings

@@ -17,7 +17,7 @@ from operations.dispatch import RunRequest
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant
-from tests.operations.factories import a_request, a_running_run, a_slot_request
+from tests.support.factories.operations import a_request, a_running_run, a_slot_request
 
 ENDED_ROWS = 6_000
 

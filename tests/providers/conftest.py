@@ -10,19 +10,13 @@ import pytest
 from dev.graph_sandbox.process import SandboxProcess
 from providers.graph.client import GraphClient
 from tenancy.models import Tenant, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import FarTenant, ProviderConnectionFactory
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import FarTenant, ProviderConnectionFactory
 
 
 @pytest.fixture
-def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
-    tenant = FarTenant(sandbox)
+def far(graph_sandbox: SandboxProcess) -> Iterator[FarTenant]:
+    tenant = FarTenant(graph_sandbox)
     yield tenant
     tenant.control.clear(tenant.tenant_id)
     tenant.control.remove_tenant(tenant.tenant_id)

@@ -17,7 +17,7 @@ from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.models import User
-from tests.providers.factories import FarTenant
+from tests.support.factories.providers import FarTenant
 
 pytestmark = pytest.mark.django_db
 

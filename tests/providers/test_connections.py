@@ -20,8 +20,8 @@ from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.rotation import Rotated, rotate_credentials
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 CANARY = "canary~8Q-secret-of-the-app"
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.db import connection as database
 
 from providers import services
 from providers.models import ProviderConnection
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from providers.overview import connections
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 pytestmark = pytest.mark.django_db
 TITLE = "Connections to look after"

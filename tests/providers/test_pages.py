@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from providers.models import ConnectionStatus, CredentialKind, ProviderConnection
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
 from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
-from tests.providers.factories import FAST, SIZES
+from tests.support.factories.providers import FAST, SIZES
 
 POLICIES = "/beta/deviceManagement/configurationPolicies"
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
@@ -385,7 +385,7 @@ def test_intunes_401_that_means_forbidden_does_not_fetch_tokens(far, client):
     assert far.asked()["POST", "sign_in"] == 1
 
 
-def test_an_app_without_a_permission_is_told_which(sandbox, far):
+def test_an_app_without_a_permission_is_told_which(graph_sandbox, far):
     far.control.add_tenant(
         far.tenant_id, far.client_id, far.secret, permissions=["Policy.Read.All"]
     )

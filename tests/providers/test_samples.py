@@ -7,7 +7,7 @@ import pytest
 from dev.graph_sandbox.samples import entries
 from providers.graph.kinds import KIND
 from providers.graph.normalize import is_annotation
-from tests.samples import FILES, NEEDED
+from tests.support.samples import FILES, NEEDED
 
 
 def annotated(value):

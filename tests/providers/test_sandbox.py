@@ -17,7 +17,7 @@ from dev.graph_sandbox.faults import FAULTS
 from dev.graph_sandbox.process import ROOT, SandboxProcess
 from dev.graph_sandbox.seed import LARGE_POLICIES, seed_tenant
 from providers.graph.errors import ConsentMissing
-from tests.providers.factories import SIZES, FarTenant
+from tests.support.factories.providers import SIZES, FarTenant
 
 
 def test_the_same_seed_makes_the_same_tenant():
@@ -72,8 +72,8 @@ def test_an_unknown_kind_cannot_be_seeded(far):
         far.control.add_tenant(uuid.uuid4(), uuid.uuid4(), "x", sizes={"scripts": 1})
 
 
-def test_without_the_token_nothing_is_controlled(sandbox):
-    stranger = SandboxControl(sandbox.url, "wrong", sandbox.ca)
+def test_without_the_token_nothing_is_controlled(graph_sandbox):
+    stranger = SandboxControl(graph_sandbox.url, "wrong", graph_sandbox.ca)
 
     with pytest.raises(SandboxError, match="token"):
         stranger.tenants()
@@ -136,9 +136,9 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def test_faults_are_switched_from_the_command_line(far, sandbox, settings, capsys):
+def test_faults_are_switched_from_the_command_line(far, graph_sandbox, settings, capsys):
     settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
-    options = {"token": sandbox.token}
+    options = {"token": graph_sandbox.token}
     tenant_id = str(far.tenant_id)
 
     call_command("graph_sandbox_fault", tenant_id, "slow", "ms=1", "times=2", **options)

@@ -17,8 +17,8 @@ from dev.graph_sandbox.process import ROOT
 from dev.graph_sandbox.samples import sample_tenant
 from dev.graph_sandbox.seed import seed_tenant
 from providers.graph.kinds import KIND
-from tests.providers.factories import SIZES, FarTenant
-from tests.samples import NEEDED, SAMPLES
+from tests.support.factories.providers import SIZES, FarTenant
+from tests.support.samples import NEEDED, SAMPLES
 
 FOLDERS = {
     "conditional-access": "conditional_access",

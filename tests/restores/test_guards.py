@@ -9,8 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from restores.models import RestoreItem, RestoreRun
 from tenancy.models import Tenant
-from tests.factories import TenantFactory, UserFactory
-from tests.restores.factories import RestoreItemFactory, a_restore
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.restores import RestoreItemFactory, a_restore
 
 pytestmark = pytest.mark.django_db
 

@@ -8,12 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from operations.testing import run_now
 from providers.models import Access, ProviderConnection
 from restores import services, views
 from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
-from tests.restores.conftest import Place, executed, only
-from tests.restores.factories import a_restore
+from tests.support.factories.restores import a_restore
+from tests.support.restores import Place, only
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     restore = RestoreRun.objects.with_scope().get()
     waiting = page.get(begun["Location"]).content.decode()
     assert restore.preview_run is not None
-    executed(restore.preview_run)
+    run_now(restore.preview_run)
     previewed = page.get(restore.get_absolute_url()).content.decode()
     page.post(address("restore_choose", restore.pk), {f"choice-{only(restore).pk}": "take"})
     restore.refresh_from_db()
@@ -50,7 +51,7 @@ def test_the_whole_way_from_the_set_to_the_result(place: Place, page: Client) ->
     )
     restore = RestoreRun.objects.with_scope().get()
     assert restore.execute_run is not None
-    executed(restore.execute_run)
+    run_now(restore.execute_run)
     result = page.get(restore.get_absolute_url()).content.decode()
 
     assert "Comparing the backup" in waiting

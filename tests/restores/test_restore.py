@@ -14,6 +14,7 @@ from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import UnknownWriteOutcome
 from providers.graph.kinds import KIND
@@ -24,8 +25,17 @@ from restores import bodies, services, settling
 from restores.executing import Execution
 from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
-from tests.backups.conftest import SECRET
-from tests.restores.conftest import KINDS, Place, executed, only, state_of
+from tests.support.restores import (
+    KINDS,
+    Place,
+    a_change,
+    a_target,
+    changed,
+    only,
+    state_of,
+    written,
+)
+from tests.support.sandbox import SECRET
 
 pytestmark = pytest.mark.django_db
 
@@ -39,17 +49,6 @@ def contents(place: Place, kind: str) -> list[str]:
         for entry in place.objects(kind).values()
     ]
     return sorted(canonical_json(state).decode() for state in states)
-
-
-def a_change(item: BackupItem) -> dict[str, str]:
-    """A change that somebody makes in the admin center; locations and policies of conditional
-    access have no description."""
-    if item.kind in ("named_location", "conditional_access"):
-        return {"displayName": f"{item.name} changed"}
-    return {"description": "changed"}
-
-
-# --- the preview ------------------------------------------------------------------------------------
 
 
 def test_a_preview_of_what_nobody_touched_says_unchanged_and_writes_nothing(place: Place) -> None:
@@ -446,16 +445,6 @@ def test_assignments_are_a_choice_of_their_own(place: Place, choice: str, count:
 # --- safety -----------------------------------------------------------------------------------------
 
 
-def changed(place: Place, kind: str = "compliance") -> BackupItem:
-    item = place.items(kind)[0]
-    place.change(item, **a_change(item))
-    return item
-
-
-def a_target(what: str, **more: str) -> dict[str, dict[str, str]]:
-    return {"target": {"@odata.type": f"#microsoft.graph.{what}", **more}}
-
-
 def test_what_was_there_is_backed_up_first(place: Place) -> None:
     item = changed(place)
 
@@ -560,7 +549,7 @@ def test_a_connection_that_may_only_read_writes_nothing(place: Place) -> None:
     begun = place.start(restore)
     ProviderConnection.objects.update(access=Access.READ_ONLY)
 
-    run = executed(begun)
+    run = run_now(begun)
 
     assert run.outcome == RunOutcome.BLOCKED
     assert state_of(restore) == {only(restore).name: ItemState.SKIPPED}
@@ -649,14 +638,6 @@ LOST = pytest.mark.parametrize(
 )
 
 
-def written(place: Place, item: BackupItem) -> list[dict[str, Any]]:
-    """The objects of the item's name."""
-    kind = KIND[item.kind]
-    return [
-        entry for entry in place.objects(item.kind).values() if kind.name_of(entry) == item.name
-    ]
-
-
 @LOST
 @EVERY_KIND
 def test_a_lost_answer_to_a_creation_is_read_back_and_never_repeated(
@@ -723,7 +704,7 @@ def test_after_a_creation_of_which_nobody_knows_a_second_one_is_somebody_s_decis
     again, result = services.retry(
         RestoreRun.objects.with_scope().get(pk=restore.pk), by=place.person
     )
-    executed(result.run)
+    run_now(result.run)
 
     assert (only(again).action, only(again).reason_code) == (Action.CONFLICT, "restore_may_be_made")
     place.graph.clear(tenant)
@@ -836,7 +817,7 @@ def test_a_policy_finds_its_location_that_an_earlier_restore_has_put_back(place:
     second, result = services.retry(
         RestoreRun.objects.with_scope().get(pk=first.pk), by=place.person
     )
-    executed(result.run)
+    run_now(result.run)
     assert only(second).action == Action.CREATE
     run = place.execute(second)
 
@@ -901,7 +882,7 @@ def test_a_cancellation_within_an_object_says_how_far_it_came(
 
     monkeypatch.setattr(GraphClient, "post", throttled)
 
-    ended = executed(run)
+    ended = run_now(run)
 
     assert ended.outcome == RunOutcome.CANCELLED
     assert (only(restore).state, only(restore).outcome_code) == told
@@ -988,7 +969,7 @@ def test_a_cancelled_restore_says_what_was_written_and_is_no_rollback(place: Pla
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Execution, "_write", write_and_cancel)
-        ended = executed(run)
+        ended = run_now(run)
 
     assert ended.outcome == RunOutcome.CANCELLED
     assert sorted(state_of(restore).values()) == [ItemState.SKIPPED, ItemState.VERIFIED]
@@ -1035,7 +1016,7 @@ def test_a_retry_takes_up_only_what_is_left(place: Place) -> None:
     ended = RestoreRun.objects.with_scope().get(pk=restore.pk)
 
     repeated, result = services.retry(ended, by=place.person)
-    executed(result.run)
+    run_now(result.run)
 
     assert repeated.retry_of == ended
     assert [item.graph_id for item in repeated.items.all()] == [items[0].graph_id]

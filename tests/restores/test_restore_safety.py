@@ -10,13 +10,13 @@ from django.core.exceptions import ValidationError
 from backups import retention
 from backups.models import BackupItem, BackupSet
 from operations.states import RunOutcome
+from operations.testing import run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import CredentialRejected, InvalidRequest
 from restores import services
 from restores.models import Action, Choice, ItemState, RestoreRun
 from tenancy.models import User
-from tests.restores.conftest import Place, executed, only, state_of
-from tests.restores.test_restore import a_target, changed, written
+from tests.support.restores import Place, a_target, changed, only, state_of, written
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +84,7 @@ def test_a_policy_finds_the_location_that_took_over_from_another_of_its_name(
     again, result = services.retry(
         RestoreRun.objects.with_scope().get(pk=first.pk), by=place.person
     )
-    executed(result.run)
+    run_now(result.run)
 
     assert only(again).action == Action.CREATE
     assert place.execute(again).outcome == RunOutcome.SUCCEEDED

@@ -17,10 +17,10 @@ from restores import bodies
 from restores.bodies import Options
 from restores.models import AccessState, Action, Assignments, ItemState
 from tenancy.models import Tenant, User
-from tests import samples
-from tests.backups.conftest import SIZES
-from tests.backups.factories import BackupScheduleFactory
-from tests.restores.conftest import Place
+from tests.support import samples
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.restores import Place
+from tests.support.sandbox import SIZES
 
 pytestmark = [pytest.mark.django_db, samples.NEEDED]
 

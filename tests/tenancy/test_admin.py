@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Role
-from tests.factories import (
+from tests.support.factories import (
     PASSWORD,
     OperationRunFactory,
     TenantFactory,

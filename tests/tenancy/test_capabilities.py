@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.models import User, Workspace
 from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
-from tests.factories import UserFactory, member
+from tests.support.factories import UserFactory, member
 
 R, O, M, W = Role.READER, Role.OPERATOR, Role.MANAGER, Role.OWNER  # noqa: E741
 

@@ -9,8 +9,8 @@ from django.test import Client
 from tenancy import services
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import Role
-from tests.factories import UserFactory, member
-from tests.operations.concurrency import crew
+from tests.support.concurrency import crew
+from tests.support.factories import UserFactory, member
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories import TenantFactory, WorkspaceFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from operations.models import OperationRun
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
-from tests.factories import (
+from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,
     UserFactory,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django.utils import timezone
+
 from operations.dispatch import RunRequest
+from operations.maintenance.prune import dispatch_prune
 from operations.models import OperationRun
 from operations.services import DispatchResult, OperationRunService
+from operations.testing import run_now
 from operations.types import OperationRunType
 from tenancy.models import Tenant
+from tests.support.factories import (
+    OperationRunEventFactory,
+    OperationRunFactory,
+    OperationRunItemFactory,
+)
 
 RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
 SCHEDULED = OperationRunType.BACKUP_SCHEDULE_SCHEDULED
@@ -64,3 +74,22 @@ def an_ended_run(
 def told(run: OperationRun) -> list[str]:
     """The kinds of the run's events, in order."""
     return list(run.events.values_list("kind", flat=True))
+
+
+def a_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
+    """A run that ended so many days ago, with two lines of timeline and an item."""
+    at = timezone.now() - dt.timedelta(days=days)
+    run = OperationRunFactory(
+        tenant=tenant,
+        **{trait: True},
+        **{"created_at": at, "started_at": at, "completed_at": at, **more},
+    )
+    for sequence in (1, 2):
+        OperationRunEventFactory(run=run, sequence=sequence)
+    OperationRunItemFactory(run=run)
+    return run
+
+
+def prune(workspace: Any) -> OperationRun:
+    """Let a worker do the workspace's retention to its end."""
+    return run_now(dispatch_prune(workspace).run)

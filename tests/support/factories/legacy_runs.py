@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from legacy_runs.importing import Import
 from legacy_runs.models import TABLES
+from operations.maintenance import retention
 from operations.models import OperationRun
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
+from tests.support.factories import OperationRunFactory
 
 _IDS = itertools.count(1000)
 GUIDE = {
@@ -86,3 +87,11 @@ class _door:  # noqa: N801 - it stands in for a function
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('runledger.legacy_import', '', true)")
         self._atomic.__exit__(*error)
+
+
+def remove(run: OperationRun) -> None:
+    """What retention does with an old run."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        retention.open_the_door()
+        cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
+        cursor.execute("SELECT set_config('runledger.pruning', '', true)")

@@ -8,7 +8,7 @@ import factory
 from django.utils import timezone
 
 from inventory.models import DirectoryGroup, GroupType, Policy, RoleDefinition
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
 
 SEEN = factory.LazyFunction(lambda: timezone.now() - dt.timedelta(hours=1))
 GONE = factory.Trait(gone_at=factory.LazyFunction(timezone.now))

@@ -17,7 +17,7 @@ from backups.models import (
     PolicyVersion,
     SetStatus,
 )
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
 
 FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 

@@ -13,12 +13,10 @@ from backups.models import BackupSchedule
 from dev.graph_sandbox.process import SandboxProcess
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import TenantFactory
-from tests.integration.stack import Stack
-from tests.operations.conftest import Broker, broker, use_broker
-
-__all__ = ["broker", "use_broker"]
+from tests.support.broker import Broker
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.stack import Stack
 
 KINDS = ["settings_catalog", "device_configuration", "compliance", "conditional_access"]
 SIZES = {
@@ -31,25 +29,18 @@ SIZES = {
 }
 
 
-@pytest.fixture(scope="session")
-def graph() -> Iterator[SandboxProcess]:
-    """The Graph sandbox."""
-    with SandboxProcess() as server:
-        yield server
-
-
 MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture
 def make_stack(
-    transactional_db: None, tmp_path: Path, broker: Broker, graph: SandboxProcess
+    transactional_db: None, tmp_path: Path, broker: Broker, graph_sandbox: SandboxProcess
 ) -> Iterator[MakeStack]:
     """Starts workers and beat against this test's database and broker, with settings of its own."""
     made: list[Stack] = []
 
     def make(**environment: str) -> Stack:
-        where = {"GRAPH_SANDBOX_URL": graph.url, "GRAPH_CA_BUNDLE": str(graph.ca)}
+        where = {"GRAPH_SANDBOX_URL": graph_sandbox.url, "GRAPH_CA_BUNDLE": str(graph_sandbox.ca)}
         made.append(Stack(tmp_path, broker.url, **where, **environment))
         return made[-1]
 
@@ -85,13 +76,13 @@ MakeCustomer = Callable[..., Customer]
 
 
 @pytest.fixture
-def make_customer(transactional_db: None, graph: SandboxProcess) -> MakeCustomer:
+def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> MakeCustomer:
     """Makes a customer in a workspace, known to the Graph sandbox by the same ids and secret."""
 
     def make(workspace: Workspace, **schedule: object) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")
         client_id, secret = uuid.uuid4(), f"canary~{uuid.uuid4().hex}"
-        graph.control.add_tenant(tenant.external_id, client_id, secret, sizes=SIZES)
+        graph_sandbox.control.add_tenant(tenant.external_id, client_id, secret, sizes=SIZES)
         connection = ProviderConnection(
             workspace=workspace,
             tenant=tenant,
@@ -105,7 +96,7 @@ def make_customer(transactional_db: None, graph: SandboxProcess) -> MakeCustomer
         connection.set_credential(secret)
         connection.save()
         made = BackupScheduleFactory(tenant=tenant, kinds=KINDS, **schedule)
-        return Customer(tenant, made, graph, secret)
+        return Customer(tenant, made, graph_sandbox, secret)
 
     return make
 

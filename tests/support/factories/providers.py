@@ -18,7 +18,7 @@ from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import ProviderConnection
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
 
 #: Small enough to be seeded in no time, large enough for two pages of policies.
 SIZES = {

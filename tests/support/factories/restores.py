@@ -9,7 +9,7 @@ import factory
 from django.utils import timezone
 
 from restores.models import Action, RestoreItem, RestoreRun, RestoreStatus
-from tests.backups.factories import BackupItemFactory, BackupSetFactory
+from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
 
 DIFFERENCE = {"path": "description", "difference": "changed", "before": "there", "after": "backup"}
 
