@@ -14,7 +14,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2
 
-# uv would otherwise look for a Python of its own on the internet.
+# Otherwise uv downloads a Python from the internet.
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
@@ -41,7 +41,7 @@ chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign
 	done
 
 # The checks import the settings, which want addresses; nothing here connects to them.
-lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
+lint: export DATABASE_URL := postgresql://lint@/lint?host=/nonexistent
 lint: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
 lint: export DJANGO_SETTINGS_MODULE := config.settings.test
 lint: .venv/.installed ## Check style, types, layers, templates, migrations and dependencies

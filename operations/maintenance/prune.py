@@ -1,4 +1,4 @@
-"""`operations.prune`: retention as a run of its own, one a day in each workspace that needs it."""
+"""`operations.prune`: retention as a run, one a day in each workspace that needs it."""
 
 from __future__ import annotations
 
