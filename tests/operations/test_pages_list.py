@@ -24,6 +24,7 @@ from tests.support.factories import (
     TenantFactory,
     WorkspaceFactory,
 )
+from tests.support.sessions import open_session
 
 LIST = "/w/contoso/runs/"
 HTMX = {"HX-Request": "true"}
@@ -32,7 +33,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
     """A client of olga, who is an operator of Contoso."""
-    client.force_login(operator)
+    open_session(client, operator)
     return client
 
 

@@ -15,13 +15,14 @@ from restores.models import Choice, RestoreRun, RestoreStatus
 from tenancy.models import User
 from tests.support.factories.restores import a_restore
 from tests.support.restores import Place, only
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def page(client: Client, manager: User) -> Client:
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 
@@ -147,7 +148,7 @@ def test_a_form_that_is_posted_twice_begins_one_restore(place: Place, page: Clie
 
 
 def test_a_reader_sees_a_restore_and_no_button(place: Place, client: Client, reader: User) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     restore = a_restore(place.tenant)
 
     text = client.get(restore.get_absolute_url()).content.decode()
