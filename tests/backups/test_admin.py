@@ -15,6 +15,7 @@ from tests.support.factories.backups import (
     BackupScheduleFactory,
     BackupSetFactory,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def support(client: Client) -> User:
     user: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user)
+    open_session(client, user)
     return user
 
 

@@ -37,6 +37,7 @@ from tests.support.factories.backups import (
     finish,
 )
 from tests.support.factories.inventory import PolicyFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ POLICIES = "/w/contoso/inventory/policies/"
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 

@@ -331,6 +331,7 @@ def test_a_dry_run_tells_the_same_of_an_id_that_comes_again_later(tenant: Tenant
     assert dry.report == imported(*rows).report
 
 
+@pytest.mark.race
 def test_a_row_that_another_import_is_adding_is_already_there(tenant: Tenant) -> None:
     """The loser waits for the winner, and then sees the winner's row."""
     row = raw(tenant, id=5)

@@ -27,6 +27,7 @@ from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -262,7 +263,7 @@ def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def staff(client: Client) -> Client:
     person: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 
@@ -285,7 +286,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
 def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader: User) -> None:
     address = reverse("ledger_integrity")
     theirs = staff.get(address).content.decode()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     others = client.get("/runs/").content.decode()
 
     assert f'href="{address}"' in theirs

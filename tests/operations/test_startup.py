@@ -23,7 +23,7 @@ from tests.support.stack import ROOT, database_url
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
 

@@ -8,6 +8,7 @@ from django.test import Client
 
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +18,7 @@ GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
 
 @pytest.fixture
 def page(client: Client, owner: User) -> Client:
-    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, owner)
     return client
 
 
