@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.models import Tenant, Workspace
 
 STATES = (("", "Present"), ("gone", "Gone"), ("all", "Present and gone"))
@@ -45,17 +45,17 @@ class Filters:
         cls, given: Mapping[str, Any], workspace: Workspace, choices: Iterable[Choice] = ()
     ) -> Filters:
         """Read the parameters of a list of this workspace."""
-        asked = Asked(given)
+        filters = ListFilter(given)
         return cls(
-            search=asked.text(),
-            tenant=asked.tenant(workspace.tenants.all()),
-            state=asked.one_of("state", "State", dict(STATES)),
+            search=filters.text(),
+            tenant=filters.tenant(workspace.tenants.all()),
+            state=filters.one_of("state", "State", dict(STATES)),
             chosen={
                 choice.name: value
                 for choice in choices
-                if (value := asked.one_of(choice.name, choice.label, choice.options))
+                if (value := filters.one_of(choice.name, choice.label, choice.options))
             },
-            errors=asked.errors,
+            errors=filters.errors,
         )
 
     def apply(self, rows: QuerySet[Any], choices: Iterable[Choice] = ()) -> QuerySet[Any]:

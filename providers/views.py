@@ -24,7 +24,7 @@ from providers.graph.permissions import permission_for, read_permissions, restor
 from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.capabilities import Capability, capabilities_of, require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.paging import numbered_page
@@ -43,20 +43,20 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
     """The connections of a workspace, and what the last check of each found."""
     workspace = workspace_or_404(request, slug)
     visible = ProviderConnection.objects.visible_to(request.user).filter(workspace=workspace)
-    asked = Asked(request.GET)
-    search = asked.text()
+    filters = ListFilter(request.GET)
+    search = filters.text()
     found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
     ordered = found.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
-    rows = ordered.none() if asked.errors else ordered
+    rows = ordered.none() if filters.errors else ordered
     context = {
         "page": numbered_page(rows, request.GET.get("page")),
-        "errors": asked.errors,
+        "errors": filters.errors,
         "search": search,
         "is_known": visible.exists(),
         "has_tenants": Tenant.objects.filter(workspace=workspace).exists(),
     }
     framed = _framed(request, workspace, context)
-    status = 400 if asked.errors else 200
+    status = 400 if filters.errors else 200
     return render(request, "providers/connection_list.html", framed, status=status)
 
 

@@ -24,7 +24,7 @@ from restores.forms import OptionsForm
 from restores.models import Action, Choice, ItemState, RestoreItem, RestoreRun, RestoreStatus
 from restores.services import MAX_ITEMS, UNDONE
 from tenancy.capabilities import Capability, has_capability, require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.paging import numbered_page
 
@@ -41,21 +41,21 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
     """The restores of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
     mine = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
-    asked = Asked(request.GET)
-    status = asked.one_of("status", "Status", RestoreStatus.values)
+    filters = ListFilter(request.GET)
+    status = filters.one_of("status", "Status", RestoreStatus.values)
     mine = mine.filter(status=status) if status else mine
-    mine = mine.none() if asked.errors else mine
+    mine = mine.none() if filters.errors else mine
     context = {
         "workspace": workspace,
         "section": "restores",
-        "errors": asked.errors,
+        "errors": filters.errors,
         "page": numbered_page(
             mine.with_scope().with_unknown().newest_first(), request.GET.get("page")
         ),
         "statuses": RestoreStatus.choices,
         "status": status,
     }
-    code = 400 if asked.errors else 200
+    code = 400 if filters.errors else 200
     return render(request, "restores/restore_list.html", context, status=code)
 
 
@@ -214,10 +214,10 @@ def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
 def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     """The items of a set to choose from, searched and filtered; what was ticked stays ticked."""
     given = request.POST if request.method == "POST" else request.GET
-    asked = Asked({} if given.get("filter") == "all" else given)
-    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
+    filters = ListFilter({} if given.get("filter") == "all" else given)
+    search, kind = filters.text(), filters.one_of("kind", "Kind", backup_set.kinds)
     readable = backup_set.items.filter(version__isnull=False)
-    matching = readable.none() if asked.errors else readable
+    matching = readable.none() if filters.errors else readable
     if search:
         matching = matching.filter(Q(name__icontains=search) | Q(graph_id=search))
     matching = matching.filter(kind=kind) if kind else matching
@@ -225,7 +225,7 @@ def _choosable(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     ticked = set(_ids(given.getlist("item")))
     counts = dict(readable.order_by().values_list("kind").annotate(Count("pk")))
     return {
-        "errors": asked.errors,
+        "errors": filters.errors,
         "items": items,
         "found": matching.count(),
         "kinds": [

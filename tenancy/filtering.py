@@ -21,7 +21,7 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-class Asked:
+class ListFilter:
     """Reads the parameters of an address; `errors` tells of those that cannot be used."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:

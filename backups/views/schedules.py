@@ -17,7 +17,7 @@ from operations.reasons import Blocked
 from operations.sanitize import sanitize_text
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import Capability, capabilities_of, require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.paging import numbered_page
@@ -29,16 +29,21 @@ STRIP = 14
 def schedule_list(request: Request, slug: str) -> HttpResponse:
     """Every schedule of a workspace: when it fires, and how its last slots went."""
     workspace = workspace_or_404(request, slug)
-    asked = Asked(request.GET)
-    search = asked.text()
+    filters = ListFilter(request.GET)
+    search = filters.text()
     visible = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
     found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
     ordered = found.with_scope().order_by("tenant__name", "name", "id")
-    rows = ordered.none() if asked.errors else ordered
+    rows = ordered.none() if filters.errors else ordered
     shown = numbered_page(rows, request.GET.get("page"))
-    context = {"page": shown, "rows": _rows(list(shown)), "search": search, "errors": asked.errors}
+    context = {
+        "page": shown,
+        "rows": _rows(list(shown)),
+        "search": search,
+        "errors": filters.errors,
+    }
     framed = _with_frame(request, workspace, context)
-    status = 400 if asked.errors else 200
+    status = 400 if filters.errors else 200
     return render(request, "backups/schedule_list.html", framed, status=status)
 
 

@@ -27,7 +27,7 @@ from tenancy.capabilities import (
     has_capability,
     require_capability,
 )
-from tenancy.filtering import Asked, tenant_menu
+from tenancy.filtering import ListFilter, tenant_menu
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Tenant
 from tenancy.paging import numbered_page
@@ -42,16 +42,16 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 def backup_set_list(request: Request, slug: str) -> HttpResponse:
     """The backup sets of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
-    asked = Asked(request.GET)
-    tenant = asked.tenant(workspace.tenants.all())
-    status = asked.one_of("status", "Status", SetStatus.values)
+    filters = ListFilter(request.GET)
+    tenant = filters.tenant(workspace.tenants.all())
+    status = filters.one_of("status", "Status", SetStatus.values)
     visible = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
-    found = visible.none() if asked.errors else _asked_for(visible, tenant, status)
+    found = visible.none() if filters.errors else _asked_for(visible, tenant, status)
     context = {
         "workspace": workspace,
         "section": "backup_sets",
         "page": numbered_page(found.with_scope().newest_first(), request.GET.get("page")),
-        "errors": asked.errors,
+        "errors": filters.errors,
         "statuses": SetStatus.choices,
         "status": status,
         "tenants": tenant_menu(workspace.tenants.all(), tenant),
@@ -65,11 +65,11 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
     """One set: whether anything is missing, and its items by kind, searched and filtered."""
     backup_set = _set_or_404(request, slug, set_id)
     allowed = capabilities_of(request.user, backup_set.workspace)
-    asked = Asked(request.GET)
-    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
-    only_missing = bool(asked.one_of("missing", "Only incomplete", ["1"]))
+    filters = ListFilter(request.GET)
+    search, kind = filters.text(), filters.one_of("kind", "Kind", backup_set.kinds)
+    only_missing = bool(filters.one_of("missing", "Only incomplete", ["1"]))
     items = _filtered(backup_set.items.all(), search, kind, only_missing=only_missing)
-    found = items.none() if asked.errors else items.order_by("kind", "name", "id")
+    found = items.none() if filters.errors else items.order_by("kind", "name", "id")
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
@@ -79,7 +79,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "may_restore": Capability.RESTORE in allowed,
         "may_delete": Capability.DELETE_BACKUP_SETS in allowed and not backup_set.schedule_id,
         "page": numbered_page(found, request.GET.get("page"), size=ITEMS_PER_PAGE),
-        "errors": asked.errors,
+        "errors": filters.errors,
         "search": search,
         "kind": kind,
         "only_missing": only_missing,

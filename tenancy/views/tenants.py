@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
 from tenancy.capabilities import Capability, capabilities_of, require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.forms import GUID, TenantForm
 from tenancy.http import Request, action, form_page, page, workspace_or_404
 from tenancy.models import Tenant, TenantStatus, Workspace
@@ -25,23 +25,23 @@ def tenant_list(request: Request, slug: str) -> HttpResponse:
     """The tenants of a workspace, and what every app has to say of each."""
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
-    asked = Asked(request.GET)
-    search, status = asked.text(), asked.one_of("status", "Status", TenantStatus.values)
-    found = visible.none() if asked.errors else _found(visible, search, status)
+    filters = ListFilter(request.GET)
+    search, status = filters.text(), filters.one_of("status", "Status", TenantStatus.values)
+    found = visible.none() if filters.errors else _found(visible, search, status)
     ordered = found.select_related("workspace").order_by("name", "pk")
     shown = numbered_page(ordered, request.GET.get("page"))
     context = {
         "page": shown,
         "columns": fact_columns(),
         "rows": _rows(list(shown)),
-        "errors": asked.errors,
+        "errors": filters.errors,
         "search": search,
         "status": status,
         "statuses": TenantStatus.choices,
         "is_known": visible.exists(),
     }
     framed = _framed(request, workspace, context)
-    code = 400 if asked.errors else 200
+    code = 400 if filters.errors else 200
     return render(request, "tenancy/tenant_list.html", framed, status=code)
 
 
