@@ -1,4 +1,4 @@
-"""What is shown of a tenant comes from many apps; each registers its part in `tenant_page.py`.
+"""The page of a tenant is made of parts that apps register in their `tenant_page.py`.
 
     @tenant_panel(order=10)
     def freshness(request: Request, tenant: Tenant) -> Panel | None:
@@ -9,8 +9,8 @@
 
     register_start(Start("Sync inventory", "inventory_sync", Capability.START_SYNC, icon="refresh"))
 
-Panels stand on a tenant's page, facts are columns of the list of tenants, starts are buttons on
-the tenant's page. A panel that returns None is left out.
+Panels appear on the tenant's page, facts are columns of the list of tenants, starts are buttons
+on the tenant's page. A panel that returns None is left out.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def tenant_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
 
 def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
     """The panels of a tenant's page, in order."""
-    made = (make(request, tenant) for _, make in _PANELS)
-    return [panel for panel in made if panel]
+    panels = (make(request, tenant) for _, make in _PANELS)
+    return [panel for panel in panels if panel]
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One cell of the list of tenants. `state` colours it: "good", "warn", "bad" or nothing."""
+    """One cell of the list of tenants. `state` sets its color: "good", "warn", "bad" or nothing."""
 
     text: str
     url: str = ""
     state: str = ""
 
 
-TellsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
+LoadsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,19 @@ class FactColumn:
 
     order: int
     label: str
-    tell: TellsFacts
+    load: LoadsFacts
 
 
 _FACTS: list[FactColumn] = []
 
 
-def tenant_fact(label: str, *, order: int) -> Callable[[TellsFacts], TellsFacts]:
-    """Register a column; a tenant that the function says nothing of has an empty cell."""
+def tenant_fact(label: str, *, order: int) -> Callable[[LoadsFacts], LoadsFacts]:
+    """Register a column; a tenant without a fact has an empty cell."""
 
-    def register(tell: TellsFacts) -> TellsFacts:
-        _FACTS.append(FactColumn(order, label, tell))
+    def register(load: LoadsFacts) -> LoadsFacts:
+        _FACTS.append(FactColumn(order, label, load))
         _FACTS.sort(key=lambda column: column.order)
-        return tell
+        return load
 
     return register
 
@@ -114,9 +114,9 @@ _STARTS: list[Start] = []
 def register_start(start: Start) -> None:
     """Add a button to the page of every tenant."""
     _STARTS.append(start)
-    _STARTS.sort(key=lambda known: known.order)
+    _STARTS.sort(key=lambda registered: registered.order)
 
 
 def starts_for(allowed: frozenset[Capability]) -> list[Start]:
-    """The buttons for somebody who may do this, in order."""
+    """The buttons that these capabilities allow, in order."""
     return [start for start in _STARTS if start.needs in allowed]

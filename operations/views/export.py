@@ -1,4 +1,4 @@
-"""The filtered list as CSV: streamed, capped, and harmless in a spreadsheet."""
+"""The filtered list as CSV: streamed, limited, and safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADINGS = (
     "id", "type", "label", "workspace", "tenant", "status", "outcome", "initiator", "total",
     "processed", "succeeded", "failed", "skipped", "created_at", "started_at", "completed_at",
 )  # fmt: skip
-#: A cell that begins with one of these is a formula to a spreadsheet.
+#: A spreadsheet treats a cell that begins with one of these as a formula.
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -29,7 +29,7 @@ def csv_response(runs: OperationRunQuerySet) -> StreamingHttpResponse:
 
 
 def safe_cell(value: object) -> object:
-    """The value as a spreadsheet shows it and never calculates it; numbers stay numbers."""
+    """The value in a form that a spreadsheet does not evaluate; numbers stay numbers."""
     if isinstance(value, str) and value.lstrip(" ").startswith(TRIGGERS):
         return f"'{value}"
     return value

@@ -33,7 +33,7 @@ EVERY_ADDRESS = pytest.mark.parametrize(
     ("name", "kind"),
     [*((f"legacy_{kind}", kind) for kind in TABLES), *((name, kind) for name, _, kind in OLDER)],
 )
-LIST = "/w/contoso/history/"
+LIST = "/w/contoso/legacy-runs/"
 SCHEDULE_RUN = "backup_schedule_run"
 
 
@@ -45,7 +45,7 @@ def page(client: Client, reader: User) -> Client:
 
 
 def timeline(tenant: Tenant) -> str:
-    return reverse("tenant_history", args=["contoso", tenant.pk])
+    return reverse("tenant_run_list", args=["contoso", tenant.pk])
 
 
 def shown(client: Client, address: str, **query: Any) -> list[str]:
