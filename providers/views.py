@@ -106,7 +106,7 @@ def connection_create(request: Request, slug: str) -> HttpResponse:
                 request, f"Connection “{form.instance.name}” added. Enter its credential now."
             )
             return redirect("connection_credential", workspace.slug, form.instance.pk)
-    return _form(request, workspace, form, "Add connection")
+    return _form(request, workspace, form, "Add connection", action="Add connection")
 
 
 @form_page
@@ -118,7 +118,9 @@ def connection_edit(request: Request, slug: str, connection_id: int) -> HttpResp
     if request.method == "POST" and form.is_valid() and _saved(form):
         messages.success(request, f"Connection “{connection.name}” saved.")
         return redirect(url)
-    return _form(request, connection.workspace, form, "Edit connection", back=url)
+    return _form(
+        request, connection.workspace, form, "Edit connection", action="Save connection", back=url
+    )
 
 
 @sensitive_post_parameters()
@@ -137,7 +139,7 @@ def connection_credential(request: Request, slug: str, connection_id: int) -> Ht
         messages.success(request, "Credential saved. Check the connection now.")
         return redirect(connection)
     title, back = f"Credential of {connection.name}", connection.get_absolute_url()
-    return _form(request, connection.workspace, form, title, back=back)
+    return _form(request, connection.workspace, form, title, action="Save credential", back=back)
 
 
 @action
@@ -215,9 +217,11 @@ def _saved(form: Any) -> bool:
 
 
 def _form(
-    request: Request, workspace: Workspace, form: Any, title: str, *, back: str = ""
+    request: Request, workspace: Workspace, form: Any, title: str, *, action: str, back: str = ""
 ) -> HttpResponse:
-    framed = _with_frame(request, workspace, {"form": form, "title": title, "back": back})
+    framed = _with_frame(
+        request, workspace, {"form": form, "title": title, "action": action, "back": back}
+    )
     return render_checked(request, "providers/connection_form.html", framed, errors=form.is_bound)
 
 

@@ -85,7 +85,7 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
     """The summary and counts of the run, its failures, and its buttons."""
     usual = expectation(run)
     return {
-        "story": narrative.tell(run),
+        "summary": narrative.tell(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
         "waiting": why_waiting(waiting_facts(run)) if run.is_queued else "",
