@@ -71,7 +71,7 @@ class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
 
 @admin.register(InvariantResult)
 class InvariantResultAdmin(ReadOnly, ModelAdmin[InvariantResult]):
-    list_display = ("name", "told", "checked_at")
+    list_display = ("name", "summary", "checked_at")
     search_fields = ("name", "error")
     ordering = ("name",)
 

@@ -206,7 +206,7 @@ def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
     register_invariant(Invariant("odd", "It can be asked.", lambda: [int("x")]))
 
-    told = {result.name: result.told for result in check_ledger()}
+    told = {result.name: result.summary for result in check_ledger()}
 
     assert "longer than" in told["slow"]
     assert "refused the question" in told["wrong"]
