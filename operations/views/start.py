@@ -51,5 +51,5 @@ def redirect_to_dispatch(request: Request, result: DispatchResult) -> HttpRespon
             request, f"{run.label} is queued. It starts when the message queue is available again."
         )
     else:
-        messages.success(request, f"{run.label} started.")
+        messages.success(request, f"{run.label} was started.")
     return HttpResponseRedirect(OperationRunLinks.view(run))
