@@ -47,7 +47,7 @@ def test_a_selection_is_deleted_with_what_only_it_holds(page: Client, selection:
     answer = page.post(f"{selection.get_absolute_url()}delete/", follow=True)
 
     assert "Delete backup set" in shown
-    assert "“Before the migration” of Fabrikam is deleted." in answer.content.decode()
+    assert "“Before the migration” of Fabrikam deleted." in answer.content.decode()
     assert not BackupSet.objects.exists()
     assert not BackupItem.objects.exists()
     assert not PolicyVersion.objects.exists()

@@ -87,7 +87,7 @@ def test_an_empty_list_leads_to_the_first_tenant_and_then_to_the_first_connectio
 
     TenantFactory(workspace=workspace)
 
-    assert "Add a connection" in text_of(page, LIST)
+    assert "Add connection" in text_of(page, LIST)
 
 
 def test_a_connection_is_listed_and_shows_what_to_grant(
