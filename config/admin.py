@@ -19,7 +19,7 @@ def refusing_nonsense(view: Callable[..., Any]) -> Any:
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if ERROR_FLAG in request.GET:
-            raise BadRequest("A filter could not be used.")
+            raise BadRequest("A filter is not valid.")
         try:
             return view(request, *args, **kwargs)
         except (DataError, OverflowError) as error:

@@ -341,7 +341,7 @@ def test_plain_names_are_accepted(source: str) -> None:
 def _main() -> None:
     root = Path.cwd()
     paths = [root / argument for argument in sys.argv[1:]] or [root]
-    offenses: list[str] = []
+    offenses: list[Offense] = []
     for path in paths:
         for file in files_to_check(path) if path.is_dir() else [path]:
             offenses += offenses_in_file(file, root)
