@@ -367,7 +367,7 @@ def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
     a_run("succeeded", tenant)
     elsewhere = TenantFactory().workspace
 
-    with refused("identity and context cannot be changed"):
+    with refused("its Entra tenant id and its workspace cannot be changed"):
         sql("UPDATE tenants SET workspace_id = %s WHERE id = %s", elsewhere.pk, tenant.pk)
 
 
