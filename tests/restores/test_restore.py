@@ -1018,7 +1018,7 @@ def test_a_write_that_failed_repeatedly_is_not_reported_as_written(
     assert scenario.objects("compliance")[item.graph_id]["description"] == "changed"
 
 
-def test_a_cancelled_restore_keeps_and_reports_what_was_written(scenario: RestoreScenario) -> None:
+def test_a_canceled_restore_keeps_and_reports_what_was_written(scenario: RestoreScenario) -> None:
     items = scenario.items("compliance")
     for item in items:
         scenario.change(item, description="changed")
