@@ -18,4 +18,4 @@ class OperationRunType(StrEnum):
     POLICY_EXPORT = "policy.export"
     RESTORE_PREVIEW = "restore.preview"
     RESTORE_EXECUTE = "restore.execute"
-    OPERATIONS_PRUNE = "operations.maintenance.prune"
+    OPERATIONS_PRUNE = "operations.prune"

@@ -1,6 +1,6 @@
 """Restores: what was requested, what the preview planned, and the result of each object.
 
-The triggers in the migrations enforce the order: nothing is written before it was previewed, a
+The triggers in `migrations/sql/` enforce the order: nothing is written before it was previewed, a
 preview does not change while it is written, and the result of an object is never rewritten.
 """
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from backups.diff import Difference, FieldChange, shown_changes
 from operations.reasons import SafeError
-from operations.sanitize import sanitize_json
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import Captured, PolicyKind, Restore, in_sentence
+from redaction.json import sanitize_json
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import Action, Assignments, RestoreItem

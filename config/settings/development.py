@@ -1,4 +1,4 @@
-"""Settings of `make run` and of `manage.py` beside it."""
+"""Settings for `make run` and for `manage.py` beside it."""
 
 from config.settings.base import *
 from config.settings.base import BASE_DIR, INSTALLED_APPS, database, env
@@ -11,7 +11,7 @@ if not env.str("DATABASE_URL", default=""):
         "or set DATABASE_URL and REDIS_URL."
     )
 
-# Off, so that people see the pages they will get; DEBUG=1 make run shows the technical ones.
+# Off, so that error pages look as in production; `DEBUG=1 make run` shows the technical ones.
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_DATA_ALLOWED = True
 SECRET_KEY = env.str("SECRET_KEY")

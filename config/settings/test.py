@@ -1,4 +1,4 @@
-"""Settings of the suite: real Postgres and a real broker, whose addresses the pytest plugin gives."""
+"""Settings for the tests: a real PostgreSQL and broker, whose addresses the pytest plugin sets."""
 
 import os
 

@@ -118,7 +118,7 @@ def role_cannot_disable_the_guards() -> Iterator[CheckMessage]:
             "The database role of this process could disable the guards of the ledger: "
             f"{' and '.join(reasons)}.",
             hint="Run “manage.py grant_app_role” as the owner, and give web, worker and beat a "
-            "DATABASE_URL with that role (docs/operations.md, “Two database roles”).",
+            "DATABASE_URL with that role (docs/install.md, “Two database roles”).",
             id="operations.E012",
         )
 

@@ -10,7 +10,7 @@ from django.db.models import Func, IntegerField
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from operations.sanitize import sanitize_json
+from redaction.json import sanitize_json
 from restores import planning, services
 from restores.models import Action, ItemState, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404

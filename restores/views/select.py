@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,8 +20,7 @@ from tenancy.capabilities import require_capability
 from tenancy.filtering import Asked
 from tenancy.http import Request, form_page
 from tenancy.roles import Capability
-
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+from web.ids import parse_ids
 
 
 @form_page
@@ -72,7 +70,7 @@ def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     if kind:
         matches = matches.filter(kind=kind)
     items = list(matches.order_by("kind", "name", "id")[:MAX_ITEMS])
-    selected = set(_parse_ids(params.getlist("item")))
+    selected = set(parse_ids(params.getlist("item")))
     counts = dict(restorable.order_by().values_list("kind").annotate(Count("pk")))
     kinds = [key for key in backup_set.kinds if key in counts]
     return {
@@ -90,7 +88,7 @@ def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
 
 def _selected_items(params: QueryDict, backup_set: BackupSet) -> list[BackupItem]:
     """The selected items, and all items of the kinds that were selected as a whole."""
-    ids = _parse_ids(params.getlist("item"))[: MAX_ITEMS + 1]
+    ids = parse_ids(params.getlist("item"))[: MAX_ITEMS + 1]
     is_selected = Q(pk__in=ids) | Q(kind__in=_whole_kinds(params, backup_set))
     items = backup_set.items.filter(is_selected, version__isnull=False)
     return list(items.order_by("pk")[: MAX_ITEMS + 1])
@@ -98,7 +96,3 @@ def _selected_items(params: QueryDict, backup_set: BackupSet) -> list[BackupItem
 
 def _whole_kinds(params: QueryDict, backup_set: BackupSet) -> list[str]:
     return [kind for kind in params.getlist("all_of") if kind in backup_set.kinds]
-
-
-def _parse_ids(values: list[str]) -> list[int]:
-    return [int(value) for value in values if _ID.fullmatch(value)]

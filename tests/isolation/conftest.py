@@ -36,6 +36,7 @@ from tests.support.factories.legacy_runs import a_row_of_every_kind
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
 from tests.support.routes import Route
+from tests.support.sessions import open_session
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
@@ -107,7 +108,7 @@ def sign_in() -> SignIn:
     def client_of(person: User | None) -> Client:
         client = Client()
         if person:
-            client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+            open_session(client, person)
         return client
 
     return client_of

@@ -16,13 +16,14 @@ from restores.views import detail, select
 from tenancy.models import User
 from tests.support.factories.restores import create_restore
 from tests.support.restores import RestoreScenario, only_item
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def page(client: Client, manager: User) -> Client:
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 
@@ -164,7 +165,7 @@ def test_submitting_the_form_twice_starts_one_restore(
 def test_a_reader_sees_a_restore_without_buttons(
     scenario: RestoreScenario, client: Client, reader: User
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     restore = create_restore(scenario.tenant)
 
     text = client.get(restore.get_absolute_url()).content.decode()
