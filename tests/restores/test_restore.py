@@ -451,9 +451,9 @@ def test_assignments_are_restored_with_inclusions_exclusions_and_filters(
     )
 
 
-@pytest.mark.parametrize(("choice", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
+@pytest.mark.parametrize(("option", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
 def test_assignments_follow_their_option(
-    scenario: RestoreScenario, choice: str, count: int
+    scenario: RestoreScenario, option: str, count: int
 ) -> None:
     item = scenario.items("compliance")[0]
     scenario.change(item, assignments=[])
@@ -461,7 +461,7 @@ def test_assignments_follow_their_option(
     all_devices = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
     scenario.change(item, description="changed", assignments=[{"id": "1", **all_devices}])
 
-    _, run = scenario.restore([item], assignments=choice)
+    _, run = scenario.restore([item], assignments=option)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert len(scenario.objects("compliance")[item.graph_id]["assignments"]) == count
