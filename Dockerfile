@@ -15,6 +15,7 @@ WORKDIR /srv/runledger
 COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY config config
+COPY redaction redaction
 COPY web web
 COPY tenancy tenancy
 COPY operations operations

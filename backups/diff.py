@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from operations.sanitize import WINDOW, sanitize_text
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import PolicyKind
+from redaction.text import WINDOW, sanitize_text
 
 MAX_DEPTH = 40
 #: Texts that are longer are shown from a little before the place where they begin to differ.

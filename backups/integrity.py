@@ -10,11 +10,11 @@ from django.urls import reverse
 
 from backups.models import BackupSchedule
 from backups.slots import slots_between
-from backups.tick import database_now
 from operations.context import slot_text
 from operations.maintenance.integrity import Invariant, register_invariant
 from operations.models import OperationRun
 from operations.types import OperationRunType
+from tenancy.db import database_now
 
 #: Slots are looked at for so long, and at most so many of each schedule.
 WINDOW = dt.timedelta(days=2)

@@ -16,9 +16,9 @@ from django.utils import timezone
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from operations.worker.active_run import ActiveRun
 from providers.graph.policy_kind import Captured, PolicyKind, last_modified
+from redaction.text import sanitize_text
 
 #: An object that has been listed and not yet read.
 NOT_ATTEMPTED = "not_attempted_in_set"

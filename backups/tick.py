@@ -21,6 +21,7 @@ from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
 from operations.reasons import SafeError
 from operations.services import DispatchResult, OperationRunService
+from tenancy.db import database_now
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +77,6 @@ def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> Ticked:
     failpoint("tick.before_commit")
     fired = sum(result.created for result in results)
     return Ticked(schedules=len(due), fired=fired, blocked=len(blocked))
-
-
-def database_now() -> dt.datetime:
-    """The time by the clock that all workers share."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: dt.datetime = cursor.fetchone()[0]
-    return now
 
 
 _LOCK_DUE = """

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from operations.sanitize import sanitize_text
+from redaction.text import sanitize_text
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,

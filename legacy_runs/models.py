@@ -101,11 +101,11 @@ class LegacyRun(models.Model):
         ordering = ("-created_at", "-id")
         constraints = (
             models.CheckConstraint(
-                condition=Q(id__gte=0, id__lte=MAX_ID), name="%(class)s_id_fits_the_lists"
+                condition=Q(id__gte=0, id__lte=MAX_ID), name="%(class)s_id_range"
             ),
             models.CheckConstraint(
                 condition=Q(created_at__gte=FIRST_TIME, created_at__lt=LAST_TIME),
-                name="%(class)s_created_within_reason",
+                name="%(class)s_created_at_range",
             ),
         )
 

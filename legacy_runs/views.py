@@ -14,7 +14,8 @@ from legacy_runs.filters import HistoryFilter, TimelineFilter
 from legacy_runs.models import TABLES, HistoryEntry, LegacyRun, TimelineEntry
 from legacy_runs.paging import in_full, page_of_entries
 from operations.models import OperationRun
-from operations.sanitize import sanitize_json, sanitize_text
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from web.keyset import BadCursor, Page, capped_count

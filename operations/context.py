@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from operations.sanitize import sanitize_json
+from redaction.json import sanitize_json
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32

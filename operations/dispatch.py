@@ -18,7 +18,7 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog, Scope
 from operations.context import build_context
-from operations.identity import canonical, run_identity_hash
+from operations.identity import canonical_form, run_identity_hash
 from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
@@ -82,7 +82,7 @@ class RunRequest:
             "initiator_name": self.initiator,
             "type": self.type.value,
             "run_identity_hash": self.identity,
-            "context": build_context(self.context, canonical(self.inputs)),
+            "context": build_context(self.context, canonical_form(self.inputs)),
             "retry_of_id": self.retry_of.pk if self.retry_of else None,
             "submission_id": str(self.submission) if self.submission else None,
         }

@@ -1,7 +1,7 @@
 """The canonical record of every operation, its timeline and its items.
 
 Only `OperationRunService` writes these tables, and only `operations.maintenance.retention` deletes. What must never happen is refused by the
-constraints here and by the triggers of migration 0002.
+constraints here and by the triggers of migration 0002 (`migrations/sql/`).
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class OperationRun(models.Model):
             ),
             models.Index(
                 models.F("context__parent_run_id"),
-                name="runs_parts",
+                name="runs_by_parent",
                 condition=models.Q(context__has_key="parent_run_id"),
             ),
             # The reconciler walks the running rows; heartbeat_at itself is in no index, so that
@@ -417,3 +417,18 @@ class InvariantResult(models.Model):
         if self.error:
             return self.error
         return f"broken {self.count:,} times" if self.count else "kept"
+
+
+class OperationTick(models.Model):
+    """When a periodic task last ran, or when a worker last claimed a run of a queue."""
+
+    #: The name of the task, or `claim <queue>`.
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "operation_ticks"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.at:%Y-%m-%d %H:%M:%S}"

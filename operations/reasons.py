@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from operations.sanitize import sanitize_text
+from redaction.text import sanitize_text
 
 MAX_PARAM = 200
 #: Codes of runs that lost their worker: not the work's doing, so a retry may well succeed.

@@ -27,9 +27,9 @@ from operations.failures import Failure, merge_failures
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
 from operations.reasons import LOST_WORKER, SafeError
-from operations.sanitize import sanitize_text
 from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
+from redaction.text import sanitize_text
 from tenancy.models import User
 
 log = logging.getLogger(__name__)

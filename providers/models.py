@@ -8,9 +8,9 @@ from django.db import models
 from django.urls import reverse
 
 from operations.reasons import get_reason
-from operations.sanitize import register_secret
 from providers.clouds import Cloud
 from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
+from redaction.known_secrets import register_secret
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 

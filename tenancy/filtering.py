@@ -13,11 +13,11 @@ from typing import Any
 from django.db.models import QuerySet
 
 from tenancy.models import Tenant
+from web.ids import parse_id
 
 MAX_SEARCH = 100
 #: More than this in a menu helps nobody; a tenant's own page leads to what is there of it.
 TENANTS_IN_MENU = 200
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -50,7 +50,8 @@ class Asked:
     def tenant(self, tenants: QuerySet[Tenant], name: str = "tenant") -> Tenant | None:
         """One of these tenants, or none; one that is not among them is as good as missing."""
         value = self._value(name)
-        found = tenants.filter(pk=int(value)).first() if _ID.fullmatch(value) else None
+        tenant_id = parse_id(value)
+        found = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
         if value and found is None:
             self.errors.append("Tenant: there is no such tenant.")
         return found

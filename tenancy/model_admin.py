@@ -14,10 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.ids import parse_id
 
 M = TypeVar("M", bound=Model)
 
-LONGEST_ID = 20
 #: What the filters beside a list add to the name of a field.
 FILTERS = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
 
@@ -26,7 +26,7 @@ class Chooser(AutocompleteSelect):
     """A field whose choices are looked up; what was sent and is no id chooses nothing."""
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> list[Any]:
-        ids = [one for one in value if str(one).isdecimal() and len(str(one)) < LONGEST_ID]
+        ids = [choice for choice in value if parse_id(str(choice)) is not None]
         return super().optgroups(name, ids, attr)
 
 

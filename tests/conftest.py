@@ -9,6 +9,7 @@ from tenancy.roles import Role
 from tests.support.factories import TenantFactory, WorkspaceFactory, member
 
 pytest_plugins = [
+    "tests.support.marks",
     "tests.support.database",
     "tests.support.broker",
     "tests.support.sandbox",

@@ -17,7 +17,7 @@ CANARY = "canary" + "~8Q~" + "x1Y2z3" * 5
 PROGRAM = """
 import logging, sys
 from config.logging import configure_logging
-from operations.sanitize import register_secret
+from redaction.known_secrets import register_secret
 configure_logging(json=True, level="INFO")
 register_secret(sys.argv[2])
 log = logging.getLogger("operations.worker.execution")

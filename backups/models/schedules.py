@@ -113,7 +113,7 @@ class BackupSchedule(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(retention_keep_sets__gte=1, retention_keep_days__gte=1),
-                name="schedules_keep_something",
+                name="schedules_retention_positive",
             ),
             models.CheckConstraint(
                 condition=models.Q(misfire_grace__gte=dt.timedelta()),

@@ -135,7 +135,7 @@ class BackupSet(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(status=SetStatus.COMPLETE)
                 | models.Q(incomplete_count=0, listed_kinds__contains=models.F("kinds")),
-                name="sets_complete_misses_nothing",
+                name="sets_complete_covers_kinds",
             ),
         )
 
@@ -250,11 +250,11 @@ class BackupItem(models.Model):
                 | models.Q(
                     version__isnull=False, captured_at__isnull=False, missing=[], reason_code=""
                 ),
-                name="items_complete_misses_nothing",
+                name="items_complete_has_content",
             ),
             models.CheckConstraint(
                 condition=models.Q(complete=True) | ~models.Q(reason_code=""),
-                name="items_incomplete_says_why",
+                name="items_incomplete_has_reason",
             ),
         )
 

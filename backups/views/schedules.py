@@ -14,8 +14,8 @@ from backups.history import last_runs, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from operations.views.start import redirect_to_dispatch, submission_of
+from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import Asked
 from tenancy.http import Request, action, page, workspace_or_404

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,19 +18,19 @@ from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
 from operations.reasons import get_reason
-from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
+from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import Asked, tenant_menu
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.models import Tenant
 from tenancy.roles import Capability
+from web.ids import parse_id
 from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
 MAX_SHOWN = 1024 * 1024
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -166,7 +165,8 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     wanted = request.GET.get("with", "")
     if wanted:
-        return same.filter(pk=int(wanted)).first() if _ID.fullmatch(wanted) else None
+        wanted_id = parse_id(wanted)
+        return None if wanted_id is None else same.filter(pk=wanted_id).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 

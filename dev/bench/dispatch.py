@@ -78,7 +78,7 @@ def measure(tenant: Tenant, rounds: int) -> dict[str, float]:
 
 
 def remove(workspace: Workspace) -> None:
-    """End the runs of the bench and take them away through the door of retention."""
+    """End the runs of the bench and delete them as retention does."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET status = 'completed', outcome = 'cancelled',"

@@ -26,6 +26,7 @@ from django.db import connection, transaction  # noqa: E402
 from operations.maintenance import retention  # noqa: E402
 from operations.maintenance.retention import Candidate, RetentionPolicy, Step  # noqa: E402
 from operations.models import OperationRun, OperationRunTombstone  # noqa: E402
+from tenancy.db import database_now  # noqa: E402
 from tenancy.models import Tenant, Workspace  # noqa: E402
 
 FILL = """
@@ -46,7 +47,7 @@ def one_by_one(runs: list[Candidate]) -> None:
     """What a loop would do: a transaction, a tombstone and a delete for each."""
     for run in runs:
         with transaction.atomic():
-            retention.open_the_door()
+            retention.allow_pruning()
             found = OperationRun.objects.get(pk=run.id)
             assert found.completed_at
             OperationRunTombstone.objects.create(
@@ -61,7 +62,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
     """Seconds per run, in batches and one by one, taking turns until nothing is left."""
     spent = {"batch": 0.0, "single": 0.0}
     count = {"batch": 0, "single": 0}
-    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), retention.database_now())
+    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), database_now())
     for turn, (step, runs) in enumerate(walk):
         if step is not Step.ROW or not runs:
             continue
@@ -78,7 +79,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
 
 def clean_up(workspace: Workspace) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
+        retention.allow_pruning()
         for table in ("operation_run_events", "operation_run_items"):
             cursor.execute(
                 f"DELETE FROM {table} WHERE run_id IN "  # noqa: S608 - names of ours

@@ -31,7 +31,7 @@ CONTROLS = {
         caught_by="effects happen once",
         faults=frozenset({"messages doubled", "message for an ended run"}),
         sql="DROP TRIGGER runs_move_forward ON operation_runs;"
-        " DROP TRIGGER runs_ended_is_history ON operation_runs",
+        " DROP TRIGGER runs_ended_is_final ON operation_runs",
     ),
     "identity": Control(
         caught_by="one active run per identity",
@@ -42,7 +42,7 @@ CONTROLS = {
     "slot": Control(
         caught_by="a slot fires once",
         faults=frozenset({"schedules set back"}),
-        sql="DROP INDEX runs_slot_fires_once",
+        sql="DROP INDEX runs_slot_once",
     ),
 }
 

@@ -24,6 +24,7 @@ from django.urls import reverse
 from operations.catalog import OperationCatalog
 from operations.delivery.publisher import GRACE_SECONDS
 from operations.models import InvariantResult
+from tenancy.db import database_now
 from web.statement_timeout import TookTooLong, statement_timeout
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def check_ledger() -> list[InvariantResult]:
 
 
 def _check(invariant: Invariant) -> InvariantResult:
-    result = InvariantResult(name=invariant.name, checked_at=_now())
+    result = InvariantResult(name=invariant.name, checked_at=database_now())
     try:
         ids = _offenders(invariant)
     except TookTooLong:
@@ -121,13 +122,6 @@ def _offenders(invariant: Invariant) -> list[int]:
             values,
         )
         return [offender for (offender,) in cursor.fetchall()]
-
-
-def _now() -> dt.datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: dt.datetime = cursor.fetchone()[0]
-    return now
 
 
 # --- the ledger's own -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from operations.services import DispatchResult, OperationRunService
 from operations.states import RunStatus
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
+from tenancy.db import database_now
 from tenancy.models import User, Workspace
 from tenancy.roles import Capability
 
@@ -39,7 +40,7 @@ _DAYS = uuid.UUID("5b0f5c1e-7a2f-5d0b-9c51-4f1c6f6f1d11")
 )
 def prune(run: ActiveRun) -> None:
     """Let go of what the policy no longer keeps; safe to run again, and to stop at any moment."""
-    policy, now = RetentionPolicy.configured(), retention.database_now()
+    policy, now = RetentionPolicy.configured(), database_now()
     removed: Counter[str] = Counter()
     for step, runs in retention.walk(run.workspace.pk, policy, now):
         run.checkpoint()
@@ -68,7 +69,7 @@ def _told(rows: int, details: int, stones: int) -> str:
 def planned(workspace: Workspace, policy: RetentionPolicy) -> dict[Step, Counter[str]]:
     """What retention would take now, by step and outcome; nothing is touched."""
     found: dict[Step, Counter[str]] = {step: Counter() for step in Step}
-    for step, runs in retention.walk(workspace.pk, policy, retention.database_now()):
+    for step, runs in retention.walk(workspace.pk, policy, database_now()):
         found[step].update(run.outcome for run in runs)
     return found
 

@@ -1,7 +1,7 @@
 """Letting go of old runs: their details first, their rows later; what people rely on stays.
 
-`walk` finds what may go, page by page, and `remove` lets it go, through the door that the guards
-of the database leave open for retention. An active run is never touched, nor one that an active
+`walk` finds what can be removed, page by page, and `remove` deletes it: the database guards allow
+deletes only after `allow_pruning`. An active run is never touched, nor one that an active
 retry descends from, nor the newest of each tenant and type.
 """
 
@@ -107,15 +107,6 @@ def step_for(run: Candidate, kept: Kept, policy: RetentionPolicy, now: dt.dateti
     if age >= limits.details and not waiting and not run.details_removed:
         return Step.DETAILS
     return None
-
-
-def database_now() -> dt.datetime:
-    """The time by the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
-        assert isinstance(now, dt.datetime)
-        return now
 
 
 # --- what may go --------------------------------------------------------------------------------------
@@ -262,7 +253,7 @@ def remove(workspace_id: int, step: Step, runs: Sequence[Candidate]) -> int:
 @transaction.atomic
 def _mark_what_is_free(workspace_id: int, run_ids: list[int]) -> list[int]:
     """Say of these runs that their details are gone; those that nobody holds."""
-    open_the_door()
+    allow_pruning()
     free = _lock_what_is_free(workspace_id, run_ids)
     _mark_as_bare(free)
     return free
@@ -270,12 +261,12 @@ def _mark_what_is_free(workspace_id: int, run_ids: list[int]) -> list[int]:
 
 @transaction.atomic
 def _remove_what_is_free(workspace_id: int, run_ids: list[int]) -> int:
-    open_the_door()
+    allow_pruning()
     return _remove_rows(_lock_what_is_free(workspace_id, run_ids))
 
 
-def open_the_door() -> None:
-    """Let the rest of this transaction delete history, which the guards refuse otherwise."""
+def allow_pruning() -> None:
+    """Allow the rest of this transaction to delete runs, events and items."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.pruning', 'on', true)")
 
@@ -285,7 +276,7 @@ def _delete_lines(table: str, run_ids: list[int]) -> None:
     deleted = LINES
     while deleted == LINES:
         with transaction.atomic(), connection.cursor() as cursor:
-            open_the_door()
+            allow_pruning()
             cursor.execute(
                 f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608 - a name of ours
                 f"SELECT ctid FROM {table} WHERE run_id = ANY(%s) LIMIT %s))",
@@ -334,7 +325,7 @@ def remove_old_tombstones(workspace_id: int, before: dt.datetime) -> int:
     total, deleted = 0, LINES
     while deleted == LINES:
         with transaction.atomic(), connection.cursor() as cursor:
-            open_the_door()
+            allow_pruning()
             cursor.execute(
                 "DELETE FROM operation_run_tombstones WHERE id = ANY(ARRAY("
                 "SELECT id FROM operation_run_tombstones"

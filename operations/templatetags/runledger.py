@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from operations.models import OperationRun
 from operations.presentation import summary
-from operations.sanitize import sanitize_json
+from redaction.json import sanitize_json
 from web.durations import ago, duration_text
 
 register = template.Library()

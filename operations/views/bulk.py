@@ -6,7 +6,6 @@ is counted in the answer.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -28,6 +27,7 @@ from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
+from web.ids import parse_ids
 from web.statement_timeout import TookTooLong, statement_timeout
 
 #: So many runs are dispatched in one transaction.
@@ -41,7 +41,6 @@ ANSWERS = (
     *("being retried already", "had ended already", "not to be retried", "needed no attention"),
     *(NOT_ALLOWED, GONE),
 )
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 Runs = list[OperationRun]
 Does = Callable[[Request, Runs], Iterable[str]]
@@ -112,7 +111,7 @@ def _selected(request: Request, workspace: Workspace) -> tuple[Runs, int]:
     """
     if request.POST.get("all") == "1":
         return _matching(request, workspace), 0
-    wanted = {int(text) for text in request.POST.getlist("run") if _ID.fullmatch(text)}
+    wanted = set(parse_ids(request.POST.getlist("run")))
     if not wanted:
         raise SelectionRefused("Nothing was selected. Tick the runs first.")
     if len(wanted) > MAX_BULK:

@@ -25,16 +25,16 @@ from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation import summary
 from operations.presentation.expected_duration import expectation
 from operations.presentation.queue_position import waiting_facts, why_waiting
-from operations.sanitize import sanitize_json
 from operations.states import ItemOutcome, RunOutcome
 from operations.views.retention import removed_run
+from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
+from web.ids import parse_id
 from web.live_section import asks_for, live_answer, live_section
 
 ITEMS_ON_PAGE = 50
 EVENTS_ON_PAGE = 100
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -125,8 +125,9 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
     items = OperationRunItem.objects.filter(run=run).order_by("id")
     if wanted in ItemOutcome.values:
         items = items.filter(outcome=wanted)
-    if _NUMBER.fullmatch(after):
-        items = items.filter(pk__gt=int(after))
+    last_id = parse_id(after)
+    if last_id is not None:
+        items = items.filter(pk__gt=last_id)
     rows = list(items[: ITEMS_ON_PAGE + 1])
     more = len(rows) > ITEMS_ON_PAGE
     shown = rows[:ITEMS_ON_PAGE]

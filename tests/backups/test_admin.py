@@ -15,6 +15,7 @@ from tests.support.factories.backups import (
     BackupScheduleFactory,
     BackupSetFactory,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def support(client: Client) -> User:
     user: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user)
+    open_session(client, user)
     return user
 
 
@@ -97,7 +98,7 @@ def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant:
         ("cron", "0 0 31 2 *", "cron expression"),
         ("timezone", "Mars/Olympus", "time zone"),
         ("kinds", [], "required"),
-        ("retention_keep_sets", 0, "schedules_keep_something"),
+        ("retention_keep_sets", 0, "schedules_retention_positive"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(

@@ -17,6 +17,7 @@ from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -172,7 +173,7 @@ def test_a_kind_without_a_license_is_left_out_and_said_and_the_set_is_complete(
     run = back_up(schedule)
 
     made = the_set_of(run)
-    client.force_login(reader)
+    open_session(client, reader)
     left = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "license_missing")

@@ -16,6 +16,7 @@ from tests.support.factories.backups import (
     BackupSetFactory,
     finish,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def selection(tenant: Tenant) -> BackupSet:
 
 @pytest.fixture
 def page(client: Client, manager: User) -> Client:
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 

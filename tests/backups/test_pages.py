@@ -18,6 +18,7 @@ from tests.support.factories.backups import (
     finish,
     utc,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ def backup_set(nightly: BackupSchedule) -> BackupSet:
 
 
 def signed_in(client: Client, user: User) -> Client:
-    client.force_login(user)
+    open_session(client, user)
     return client
 
 

@@ -37,6 +37,7 @@ from tests.support.factories.backups import (
     finish,
 )
 from tests.support.factories.inventory import PolicyFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ POLICIES = "/w/contoso/inventory/policies/"
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 
@@ -238,7 +239,7 @@ def test_what_was_read_is_never_changed(policies: list[Policy], operator: User) 
         cursor.execute("UPDATE backup_sets SET status = 'building', finished_at = NULL")
     told = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
 
-    assert "what was read is never changed" in told
+    assert "a complete item cannot be changed" in told
 
 
 def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
@@ -248,7 +249,7 @@ def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
         "UPDATE backup_sets SET status = 'building', finished_at = NULL WHERE id = %s", backup.pk
     )
 
-    assert "a finished set is never changed" in told
+    assert "a finished set cannot be changed" in told
 
 
 def test_a_backup_has_no_name_and_a_selection_has_one(tenant: Tenant) -> None:

@@ -43,7 +43,7 @@ from tests.support.factories.inventory import (
 from tests.support.factories.legacy_runs import a_row, a_run_of
 from tests.support.factories.operations import a_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
-from tests.support.factories.restores import DIFFERENCE, a_restore
+from tests.support.factories.restores import DIFFERENCE, create_restore
 
 CONTEXT = {
     "target_scope": {
@@ -234,7 +234,7 @@ def populate_restores() -> dict[str, str]:
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     warning = "The policy is enforced now and would only report afterward."
     blocked = "It holds 2 values that are not in the backup."
-    previewed = a_restore(
+    previewed = create_restore(
         fabrikam,
         {"warning": warning},
         {"action": "conflict", "changes": [dict(DIFFERENCE, after="x" * 300)]},
@@ -244,8 +244,10 @@ def populate_restores() -> dict[str, str]:
     )
     assert previewed.backup_set
     changed = previewed.items.order_by("pk")[0]
-    executing = a_restore(fabrikam, executing=True)
-    ended = a_restore(TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True)
+    executing = create_restore(fabrikam, executing=True)
+    ended = create_restore(
+        TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True
+    )
     one = ended.items.get()
     for state in ("intent", "unknown"):
         one.state, one.outcome_code = state, "restore_unknown" if state == "unknown" else ""

@@ -13,6 +13,7 @@ from providers.models import ProviderConnection
 from tenancy.models import User
 from tests.integration.buttons import start
 from tests.support.customer import Customer
+from tests.support.sessions import open_session
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def page(manager: User) -> Client:
     client = Client()
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 

@@ -19,6 +19,7 @@ from tests.support.factories.inventory import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 
@@ -273,5 +274,5 @@ def test_an_action_is_offered_to_those_who_may(
     PolicyFactory(tenant=tenant)
 
     assert "Do it" in shown(page, POLICIES)
-    page.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(page, reader)
     assert "Do it" not in shown(page, POLICIES)

@@ -34,8 +34,9 @@ from tests.support.factories.inventory import (
 )
 from tests.support.factories.legacy_runs import a_row_of_every_kind
 from tests.support.factories.providers import ProviderConnectionFactory
-from tests.support.factories.restores import a_restore
+from tests.support.factories.restores import create_restore
 from tests.support.routes import Route
+from tests.support.sessions import open_session
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
@@ -47,7 +48,7 @@ def objects_of(workspace: Workspace) -> Ids:
     tenant = TenantFactory(workspace=workspace)
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
-    restore = a_restore(tenant)
+    restore = create_restore(tenant)
     return {
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
@@ -107,7 +108,7 @@ def sign_in() -> SignIn:
     def client_of(person: User | None) -> Client:
         client = Client()
         if person:
-            client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+            open_session(client, person)
         return client
 
     return client_of

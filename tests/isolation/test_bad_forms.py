@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -45,15 +46,28 @@ def send(client: Client, address: str, body: bytes, content_type: str = FORM) ->
     return answer
 
 
+def crashes(client: Client, address: str, bodies: Iterable[tuple[bytes, str]]) -> list[str]:
+    """Which of the bodies (with their content types) the address does not answer acceptably."""
+    failures = []
+    for body, content_type in bodies:
+        try:
+            send(client, address, body, content_type)
+        except AssertionError as failure:
+            failures.append(f"{content_type} {body[:60]!r}: {failure}")
+    return failures
+
+
 @CHANGES
-def test_a_hostile_value_in_every_field_is_refused_kindly(
+def test_a_hostile_value_in_every_field_is_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
     client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    bodies = [
+        *(b"&".join(name.encode() + b"=" + value for name in FIELDS) for value in HOSTILE),
+        b"&".join(name.encode() + b"[]=1" for name in FIELDS),
+    ]
 
-    for value in HOSTILE:
-        send(client, address, b"&".join(name.encode() + b"=" + value for name in FIELDS))
-    send(client, address, b"&".join(name.encode() + b"[]=1" for name in FIELDS))
+    assert crashes(client, address, [(body, FORM) for body in bodies]) == [], route.name
 
 
 @CHANGES
@@ -78,11 +92,10 @@ def test_too_many_fields_and_too_large_a_body_are_refused(
 
 
 @CHANGES
-def test_a_broken_body_is_refused_kindly(world: World, sign_in: SignIn, route: Route) -> None:
+def test_a_broken_body_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
     client, address = permitted(world, sign_in, route), world.url(route, world.own)
 
-    for body, content_type in BROKEN:
-        send(client, address, body, content_type)
+    assert crashes(client, address, BROKEN) == [], route.name
 
 
 @EVERY
@@ -122,11 +135,11 @@ def test_the_open_routes_refuse_them_too(client: Client, name: str, method: str)
 
 
 @pytest.mark.parametrize("name", ["sign_in", "theme", "sign_out"])
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: value[:16].decode())
-def test_the_open_forms_take_anything(client: Client, name: str, value: bytes) -> None:
+def test_a_public_form_accepts_any_value(client: Client, name: str) -> None:
     client.raise_request_exception = False
+    fields = [[field.encode() + b"=" + value for field in FIELDS] for value in HOSTILE]
 
-    send(client, reverse(name), b"&".join(field.encode() + b"=" + value for field in FIELDS))
+    assert crashes(client, reverse(name), [(b"&".join(each), FORM) for each in fields]) == []
 
 
 HEADERS = {

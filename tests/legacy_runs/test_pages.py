@@ -22,6 +22,7 @@ from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.sessions import open_session
 from web.keyset import Place
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ SCHEDULE_RUN = "backup_schedule_run"
 @pytest.fixture
 def page(client: Client, reader: User) -> Client:
     """Signed in as somebody who may only look."""
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     return client
 
 

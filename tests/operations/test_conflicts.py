@@ -21,7 +21,7 @@ from tenancy.models import Tenant
 from tests.support.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
 from tests.support.factories.operations import a_queued_run, a_running_run
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 QUICKLY = pytest.mark.usefixtures("short_pauses")
 
 

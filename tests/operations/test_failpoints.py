@@ -22,7 +22,7 @@ from tests.support.broker import Broker
 from tests.support.factories.operations import a_queued_run, a_running_run
 from tests.support.stack import ROOT, database_url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 PLACES = sorted(
     place

@@ -354,6 +354,7 @@ def let_in(*, connections: bool) -> None:
         )
 
 
+@pytest.mark.integration
 def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dead(
     tenant: Tenant,
 ) -> None:

@@ -22,10 +22,12 @@ from operations.maintenance.reconciler import reconcile
 from operations.models import InvariantResult, OperationRun
 from operations.services import OperationRunService
 from operations.testing import add_invariants
+from tenancy.db import database_now
 from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -150,10 +152,10 @@ def test_what_is_broken_by_hand_is_found(
 
 def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     schedule = BackupScheduleFactory(
-        tenant=tenant, due=tick.database_now().replace(second=0, microsecond=0)
+        tenant=tenant, due=database_now().replace(second=0, microsecond=0)
     )
     tick.tick(schedule.next_run_at)
-    unguarded("DROP INDEX runs_slot_fires_once")
+    unguarded("DROP INDEX runs_slot_once")
     unguarded(
         "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,"
         " run_identity_hash, context, created_at, completed_at) SELECT workspace_id, tenant_id,"
@@ -166,7 +168,7 @@ def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..
 
 def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
     """Somebody moves a schedule on without firing; another is never ticked at all."""
-    now = tick.database_now().replace(second=0, microsecond=0)
+    now = database_now().replace(second=0, microsecond=0)
     day = dt.timedelta(days=1)
     kept = BackupScheduleFactory(tenant=tenant, name="Kept", cron="*/5 * * * *", due=now)
     tick.tick(now + dt.timedelta(minutes=12))
@@ -188,7 +190,7 @@ def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
 def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
     column: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
-    soon = tick.database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
+    soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     odd = BackupScheduleFactory(tenant=tenant, due=soon)
     a_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
@@ -261,7 +263,7 @@ def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def staff(client: Client) -> Client:
     person: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 
@@ -284,7 +286,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
 def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader: User) -> None:
     address = reverse("ledger_integrity")
     theirs = staff.get(address).content.decode()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     others = client.get("/runs/").content.decode()
 
     assert f'href="{address}"' in theirs

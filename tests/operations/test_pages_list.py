@@ -22,6 +22,7 @@ from tests.support.factories import (
     TenantFactory,
     WorkspaceFactory,
 )
+from tests.support.sessions import open_session
 from web.keyset import BadCursor, Place, capped_count, older_than, page_of
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -32,7 +33,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
     """A client of olga, who is an operator of Contoso."""
-    client.force_login(operator)
+    open_session(client, operator)
     return client
 
 

@@ -14,6 +14,7 @@ from operations.models import OperationRun
 from operations.worker import execution
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import a_past_run, prune
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def gone(tenant: Any, settings: Any) -> OperationRun:
 
 def signed_in(person: Any) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 

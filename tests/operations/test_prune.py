@@ -322,7 +322,7 @@ def sql(statement: str, *parameters: Any, pruning: bool = False) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.pruning', '', true)")
         if pruning:
-            retention.open_the_door()
+            retention.allow_pruning()
         cursor.execute(statement, parameters)
 
 

@@ -255,6 +255,7 @@ def multiply(run: OperationRun, times: int) -> None:
         )
 
 
+@pytest.mark.race
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("refusals")

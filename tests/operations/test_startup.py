@@ -23,7 +23,7 @@ from tests.support.stack import ROOT, database_url
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
 
@@ -101,9 +101,9 @@ def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
         *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in GUARD_TABLES),
         *(f"DROP TABLE {table}" for table in GUARD_TABLES),
         *(f"TRUNCATE {table}" for table in GUARD_TABLES),
-        "DROP INDEX runs_slot_fires_once",
+        "DROP INDEX runs_slot_once",
         (
-            "CREATE OR REPLACE FUNCTION operation_runs_refuse() RETURNS trigger LANGUAGE plpgsql"
+            "CREATE OR REPLACE FUNCTION operation_runs_reject() RETURNS trigger LANGUAGE plpgsql"
             " AS $$ BEGIN RETURN NEW; END $$"
         ),
         "UPDATE operation_run_events SET message = ''",

@@ -142,7 +142,7 @@ def look_up(request: RunRequest) -> set[str]:
 PARTIAL = {
     "runs_one_active_per_tenant_identity",
     "runs_one_active_per_workspace_identity",
-    "runs_slot_fires_once",
+    "runs_slot_once",
     "runs_submission_starts_once",
     "runs_tenant_active",
     "runs_ws_active",
@@ -153,7 +153,7 @@ def test_joining_a_run_never_reads_the_history(ledger: Tenant) -> None:
     scans = look_up(a_request(ledger, 100_001))
 
     assert scans <= PARTIAL
-    assert "runs_slot_fires_once" in scans
+    assert "runs_slot_once" in scans
 
 
 def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:

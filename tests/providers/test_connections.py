@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from providers.connections import default_connection, graph_client_for
 from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.rotation import Rotated, rotate_credentials
+from redaction.text import sanitize_text
 from tests.support.factories import TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 

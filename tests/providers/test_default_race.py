@@ -13,6 +13,7 @@ from providers.models import ProviderConnection
 from tests.support.factories.providers import ProviderConnectionFactory
 
 
+@pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_choose_at_once_one_wins_and_neither_fails() -> None:
     first = ProviderConnectionFactory(is_default=False)

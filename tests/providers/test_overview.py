@@ -14,6 +14,7 @@ from providers.overview import connections
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.support.factories import TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 TITLE = "Connections to look after"
@@ -22,7 +23,7 @@ TITLE = "Connections to look after"
 @pytest.fixture
 def overview(reader: User) -> str:
     client = Client()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     return client.get("/w/contoso/").content.decode()
 
 

@@ -1,12 +1,12 @@
-"""Short waits between two reads of an object that was written."""
+"""Short delays between two reads of a written object."""
 
 from __future__ import annotations
 
 import pytest
 
-from restores import executing
+from restores import verifying
 
 
 @pytest.fixture(autouse=True)
-def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executing, "LOOKS", (0.0, 0.05, 0.2, 0.4))
+def _short_read_back_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "READ_BACK_DELAYS", (0.0, 0.05, 0.2, 0.4))

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from legacy_runs.models import TABLES
 
 HISTORY_GUARDS = ";".join(
-    f"ALTER TABLE {table} {{0}} TRIGGER {table}_are_history"
+    f"ALTER TABLE {table} {{0}} TRIGGER {table}_read_only"
     for table in (model._meta.db_table for model in TABLES.values())
 )
 

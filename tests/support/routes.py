@@ -133,10 +133,10 @@ ROUTES = [
     of_workspace("restore_create", "set_id", needs=Capability.RESTORE),
     of_workspace("restore_detail", "restore_id"),
     of_workspace("restore_item", "restore_id", "restore_item_id"),
-    of_workspace("restore_choose", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_decide", "restore_id", needs=Capability.RESTORE, post=True),
     of_workspace("restore_approve", "restore_id", needs=Capability.RESTORE, post=True),
     of_workspace("restore_execute", "restore_id", needs=Capability.RESTORE, post=True),
-    of_workspace("restore_abandon", "restore_id", needs=Capability.RESTORE, post=True),
+    of_workspace("restore_discard", "restore_id", needs=Capability.RESTORE, post=True),
     of_workspace("restore_retry", "restore_id", needs=Capability.RESTORE, post=True),
 ]
 

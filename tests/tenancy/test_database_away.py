@@ -16,6 +16,7 @@ from dev.services.postgres import Postgres
 from operations.models import OperationRun
 from tenancy.errors import is_database_away
 from tenancy.models import Tenant, User
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +26,7 @@ SYNC = "/w/contoso/inventory/sync/"
 @pytest.fixture
 def page(operator: User, tenant: Tenant) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 

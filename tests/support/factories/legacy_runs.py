@@ -1,4 +1,4 @@
-"""History for tests, through the importer's door as everywhere."""
+"""Legacy runs for tests, added by the importer as everywhere."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def a_row_of_every_kind(tenant: Tenant) -> int:
 
 
 def _import(kind: str, *rows: dict[str, Any]) -> Any:
-    """Import inside the transaction of a test, and close the door again."""
-    one = Import(kind, door=_door)
+    """Import inside the transaction of a test, and end the permission to add rows with it."""
+    one = Import(kind, open_transaction=_AllowImport)
     return one.run(enumerate(rows, start=2))
 
 
-class _door:  # noqa: N801 - it stands in for a function
-    """The importer's door within a transaction that does not end here."""
+class _AllowImport:
+    """Like `allow_import`, within a transaction that does not end here."""
 
     def __enter__(self) -> None:
         self._atomic = transaction.atomic()
@@ -92,6 +92,6 @@ class _door:  # noqa: N801 - it stands in for a function
 def remove(run: OperationRun) -> None:
     """What retention does with an old run."""
     with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
+        retention.allow_pruning()
         cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
         cursor.execute("SELECT set_config('runledger.pruning', '', true)")

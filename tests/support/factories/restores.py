@@ -1,4 +1,4 @@
-"""One call, one valid restore."""
+"""Factories that create a valid restore in one call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
 
     restore = factory.SubFactory(RestoreRunFactory)
     backup_item = factory.LazyAttribute(
-        lambda made: BackupItemFactory(backup_set=made.restore.backup_set)
+        lambda item: BackupItemFactory(backup_set=item.restore.backup_set)
     )
     version = factory.SelfAttribute("backup_item.version")
     kind = factory.SelfAttribute("backup_item.kind")
@@ -47,25 +47,22 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
         model = RestoreItem
 
 
-def a_restore(
-    tenant: Any, *items: dict[str, Any], executing: bool = False, **more: Any
+def create_restore(
+    tenant: Any, *items: dict[str, Any], executing: bool = False, **columns: Any
 ) -> RestoreRun:
-    """A restore that was previewed, or is being executed: of one item, or of those given."""
+    """Create a restore that is previewed, or executing, with one item or with `items`."""
     backup_set = BackupSetFactory(
         schedule__tenant=tenant, started_at=timezone.now() - dt.timedelta(days=1)
     )
-    made: RestoreRun = RestoreRunFactory(backup_set=backup_set, **more)
+    restore: RestoreRun = RestoreRunFactory(backup_set=backup_set, **columns)
     for item in items or ({},):
-        RestoreItemFactory(restore=made, **item)
-    # What is asked for is complete before anything is said about it; so it goes its way in order.
-    made.status, made.preview_digest = RestoreStatus.PREVIEWED, "d" * 64
-    made.previewed_at = timezone.now()
-    made.save()
+        RestoreItemFactory(restore=restore, **item)
+    # The database guards accept the statuses only in their order.
+    restore.status, restore.preview_digest = RestoreStatus.PREVIEWED, "d" * 64
+    restore.previewed_at = timezone.now()
+    restore.save()
     if executing:
-        made.status, made.is_dry_run, made.executed_at = (
-            RestoreStatus.EXECUTING,
-            False,
-            timezone.now(),
-        )
-        made.save()
-    return made
+        restore.status, restore.is_dry_run = RestoreStatus.EXECUTING, False
+        restore.executed_at = timezone.now()
+        restore.save()
+    return restore
