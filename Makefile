@@ -60,6 +60,8 @@ lint: .venv/.installed types ## Check style, types, layers, templates, migration
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2 --check
+	@if test -x $(BIN)/biome; then echo "$(BIN)/biome ci static" && $(BIN)/biome ci --error-on-warnings static; \
+	else echo "CSS and JavaScript are not checked: Biome has no package for this platform."; fi
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/deptry .
 
@@ -70,6 +72,7 @@ format: .venv/.installed ## Put code and templates into shape
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2
+	if test -x $(BIN)/biome; then $(BIN)/biome check --write static; fi
 
 install: .venv/.installed ## Install the locked dependencies into .venv
 

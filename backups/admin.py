@@ -1,4 +1,4 @@
-"""Backups in Django admin: schedules to change, what they brought home to look at."""
+"""Backups in Django admin: schedules can be changed, backup sets are read-only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     def get_readonly_fields(
         self, request: HttpRequest, obj: BackupSchedule | None = None
     ) -> tuple[str, ...]:
-        """Whose it is, is written once: its sets are that tenant's."""
+        """The workspace and tenant cannot change: the backup sets belong to them."""
         return (*self.readonly_fields, *(("workspace", "tenant") if obj else ()))
 
     def save_model(
@@ -68,30 +68,30 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
         services.save(obj)
 
     @admin.action(description="Back up now", permissions=["change"])
-    def run_now(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
-        for schedule in chosen.select_related("workspace", "tenant"):
+    def run_now(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:
+        for schedule in queryset.select_related("workspace", "tenant"):
             try:
-                result = services.run_now(schedule, by=_person(request))
+                result = services.run_now(schedule, by=_user(request))
             except Blocked as blocked:
                 self.message_user(request, f"{schedule}: {blocked.message}", messages.WARNING)
                 continue
             word = "started" if result.created else "is already active"
             self.message_user(request, f"{schedule}: run {result.run.pk} {word}.")
 
-    @admin.action(description="Pause", permissions=["change"])
-    def pause(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
-        for schedule in chosen:
-            services.pause(schedule, by=_person(request), reason="Paused by support")
-        self.message_user(request, "Paused.")
+    @admin.action(description="Pause schedules", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:
+        for schedule in queryset:
+            services.pause(schedule, by=_user(request), reason="Paused in the administration site")
+        self.message_user(request, "Schedules paused.")
 
-    @admin.action(description="Resume", permissions=["change"])
-    def resume(self, request: HttpRequest, chosen: QuerySet[BackupSchedule]) -> None:
-        for schedule in chosen:
-            services.resume(schedule, by=_person(request))
-        self.message_user(request, "Resumed from the next slot on.")
+    @admin.action(description="Resume schedules", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:
+        for schedule in queryset:
+            services.resume(schedule, by=_user(request))
+        self.message_user(request, "Schedules resumed.")
 
 
-def _person(request: HttpRequest) -> Any:
+def _user(request: HttpRequest) -> Any:
     return request.user
 
 

@@ -34,28 +34,28 @@ def _number(label: str, *, most: int, least: int = 1, help_text: str = "") -> fo
 
 
 class ScheduleForm(forms.ModelForm[BackupSchedule]):
-    """What a schedule reads, when, and how long it is kept."""
+    """The scope of a schedule, its times, and the retention of its sets."""
 
     kinds = forms.MultipleChoiceField(
-        label="Reads",
+        label="Scope",
         choices=[
             (kind.key, f"{kind.label_plural} ({kind.permission_read})") for kind in KINDS.values()
         ],
         widget=forms.CheckboxSelectMultiple,
-        help_text="In brackets: the permission that the connection needs.",
-        error_messages={"required": "Choose at least one kind."},
+        help_text="The permission that the connection needs is in parentheses.",
+        error_messages={"required": "Select at least one policy kind."},
     )
     retention_keep_sets = _number(
-        "Keep sets", most=MAX_SETS, help_text="The newest complete sets that are always kept."
+        "Sets to keep", most=MAX_SETS, help_text="The newest complete sets are always kept."
     )
     retention_keep_days = _number(
-        "Keep days", most=MAX_DAYS, help_text="Sets younger than this are always kept."
+        "Days to keep", most=MAX_DAYS, help_text="Newer sets are always kept."
     )
     grace_hours = _number(
-        "Grace in hours",
+        "Grace period in hours",
         least=0,
         most=MAX_GRACE_HOURS,
-        help_text="How late the latest missed slot may still be fired.",
+        help_text="The longest delay after which the latest missed slot still runs.",
     )
 
     class Meta:
@@ -69,7 +69,7 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
             "retention_keep_days",
             "misfire_policy",
         )
-        labels = {"cron": "Fires", "timezone": "Time zone", "misfire_policy": "When a slot is late"}
+        labels = {"cron": "Schedule", "timezone": "Time zone", "misfire_policy": "Missed runs"}
         widgets = {
             "timezone": forms.TextInput({"list": "timezones", "autocomplete": "off"}),
             "cron": forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
@@ -82,37 +82,37 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
         self.initial.setdefault("grace_hours", hours)
 
     def clean_kinds(self) -> list[str]:
-        chosen: list[str] = list(dict.fromkeys(self.cleaned_data["kinds"]))
-        kinds.validate_kinds(chosen)
-        return chosen
+        selected: list[str] = list(dict.fromkeys(self.cleaned_data["kinds"]))
+        kinds.validate_kinds(selected)
+        return selected
 
     def clean_grace_hours(self) -> int:
         hours: int = self.cleaned_data["grace_hours"]
         self.instance.misfire_grace = dt.timedelta(hours=hours)
         return hours
 
-    def tell(self, errors: dict[str, list[str]]) -> None:
-        """Show what the service refused at the fields that it names."""
+    def add_errors(self, errors: dict[str, list[str]]) -> None:
+        """Add the messages of the service to the fields that it names."""
         for name, messages in errors.items():
             for message in messages:
                 self.add_error(name if name in self.fields else None, message)
 
 
 class NewScheduleForm(ScheduleForm):
-    """The same schedule for one tenant, for several, or for every one that lacks it.
+    """The same schedule for one tenant, for several, or for every tenant that does not have it.
 
-    It shows the tenants that are ticked and the first ones that a search finds: a workspace may
-    have thousands.
+    The form shows the selected tenants and the first results of a search: a workspace may have
+    thousands.
     """
 
     every = forms.BooleanField(
-        required=False, label="Or for every active tenant that has none of this name"
+        required=False, label="All active tenants without a schedule of this name"
     )
     find = forms.CharField(
         required=False,
         max_length=MAX_SEARCH,
         label="Find tenants",
-        help_text=f"The first {TENANTS_SHOWN} are shown. What is ticked stays ticked.",
+        help_text=f"Shows the first {TENANTS_SHOWN} results. Selected tenants stay selected.",
         widget=forms.TextInput({"autocomplete": "off"}),
     )
     tenants = forms.ModelMultipleChoiceField(
@@ -120,10 +120,10 @@ class NewScheduleForm(ScheduleForm):
         required=False,
         label="Tenants",
         widget=forms.CheckboxSelectMultiple,
-        help_text="Each gets a schedule of its own.",
+        help_text="Each tenant gets a separate schedule.",
         error_messages={
-            "invalid_choice": "There is no such tenant in this workspace.",
-            "invalid_pk_value": "There is no such tenant in this workspace.",
+            "invalid_choice": "Select a tenant of this workspace.",
+            "invalid_pk_value": "Select a tenant of this workspace.",
         },
     )
     field_order = ("find", "tenants", "every", "name")
@@ -134,39 +134,38 @@ class NewScheduleForm(ScheduleForm):
         field = self.fields["tenants"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = workspace.tenants.all()
-        field.widget.choices = self._shown()
+        field.widget.choices = self._tenant_choices()
         if len(workspace.tenants.all()[: TENANTS_SHOWN + 1]) <= TENANTS_SHOWN:
             del self.fields["find"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if "tenants" not in self.errors and not (data.get("every") or data.get("tenants")):
-            self.add_error("tenants", "Choose at least one tenant.")
+            self.add_error("tenants", "Select at least one tenant.")
         return data
 
     @property
-    def chosen(self) -> list[Tenant]:
-        """The tenants that the valid form is for."""
-        ticked = list(self.cleaned_data["tenants"])
+    def selected_tenants(self) -> list[Tenant]:
+        """The tenants of the valid form."""
+        selected = list(self.cleaned_data["tenants"])
         if not self.cleaned_data["every"]:
-            return ticked
+            return selected
         same = BackupSchedule.objects.filter(name=self.cleaned_data["name"], tenant=OuterRef("pk"))
-        lacking = self.workspace.tenants.active().filter(~Exists(same))
-        return list({tenant.pk: tenant for tenant in [*ticked, *lacking]}.values())
+        others = self.workspace.tenants.active().filter(~Exists(same))
+        return list({tenant.pk: tenant for tenant in [*selected, *others]}.values())
 
-    def _shown(self) -> list[tuple[int, str]]:
-        """The tenants to choose from: the ticked ones, then those that are found."""
-        tenants = self.workspace.tenants.order_by("name", "pk")
-        ticked = tenants.filter(pk__in=self._ticked())
-        found = tenants.filter(name__icontains=self._value("find"))
-        rows = [*ticked.values_list("pk", "name"), *found.values_list("pk", "name")[:TENANTS_SHOWN]]
-        return list(dict(rows).items())
+    def _tenant_choices(self) -> list[tuple[int, str]]:
+        """The selected tenants, then the results of the search."""
+        tenants = self.workspace.tenants.order_by("name", "pk").values_list("pk", "name")
+        selected = tenants.filter(pk__in=self._selected_ids())
+        results = tenants.filter(name__icontains=self._value("find"))[:TENANTS_SHOWN]
+        return list(dict([*selected, *results]).items())
 
-    def _ticked(self) -> list[int]:
-        given = self.initial.get("tenants", [])
+    def _selected_ids(self) -> list[int]:
+        values = self.initial.get("tenants", [])
         if self.is_bound:
-            given = cast("QueryDict", self.data).getlist("tenants")
-        return parse_ids(given)
+            values = cast("QueryDict", self.data).getlist("tenants")
+        return parse_ids(values)
 
     def _value(self, name: str) -> str:
         value = self.data.get(name) if self.is_bound else self.initial.get(name)

@@ -1,4 +1,4 @@
-"""What backups offer for a selection of policies, and what they know of one policy."""
+"""The backup actions on selected policies, and the backup panel of a policy's page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ SHOWN = 20
 
 register_policy_action(
     PolicyAction(
-        "Add to a backup set", "policies_back_up", Capability.START_BACKUP, "archive", order=10
+        "Add to backup set", "policies_back_up", Capability.START_BACKUP, "archive", order=10
     )
 )
 register_policy_action(
-    PolicyAction("Export", "policies_export", Capability.EXPORT_POLICIES, "download", order=20)
+    PolicyAction(
+        "Export policies", "policies_export", Capability.EXPORT_POLICIES, "download", order=20
+    )
 )
 
 
 @policy_panel(order=10)
 def sets_of(request: Request, policy: Policy) -> Panel:
-    """The backup sets that hold the policy, the newest first."""
+    """The backup sets that contain the policy, newest first."""
     items = BackupItem.objects.visible_to(request.user).filter(
         tenant=policy.tenant_id, kind=policy.kind, graph_id=policy.graph_id
     )

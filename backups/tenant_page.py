@@ -18,7 +18,7 @@ SCHEDULES = 20
 
 @tenant_panel(order=10)
 def backups(request: Request, tenant: Tenant) -> Panel:
-    """How fresh the tenant's last complete backup is, and when the next one comes."""
+    """The age of the tenant's last complete backup, and its schedules."""
     allowed = capabilities_of(request.user, tenant.workspace)
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
     schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
@@ -32,9 +32,9 @@ def backups(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Last complete backup", order=10)
 def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """How old each tenant's last complete backup is, and whether that is too old."""
-    chosen = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    return {row.tenant.pk: _fact(row) for row in freshness_of_tenants(chosen)}
+    """The age of each tenant's last complete backup, and whether it is late."""
+    queryset = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    return {row.tenant.pk: _fact(row) for row in freshness_of_tenants(queryset)}
 
 
 def _fact(row: Freshness) -> Fact:

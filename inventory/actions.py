@@ -1,4 +1,4 @@
-"""What can be done with a selection of policies; apps above register it.
+"""Bulk actions on selected policies; apps above register theirs.
 
     register_policy_action(PolicyAction("Export", "policies_export", Capability.EXPORT_POLICIES))
 
@@ -15,8 +15,10 @@ from web.registry import OrderedRegistry
 
 @dataclass(frozen=True)
 class PolicyAction:
-    """A button under the list of policies. `url_name` is a route with the workspace's slug alone,
-    for POST; `inventory.selection.selected_policies` reads what it gets.
+    """A button below the list of policies.
+
+    `url_name` is a POST route with the workspace's slug as its only argument; its view reads the
+    selection with `inventory.selection.selected_policies`.
     """
 
     label: str
@@ -35,5 +37,5 @@ def register_policy_action(action: PolicyAction) -> None:
 
 
 def actions_for(allowed: frozenset[Capability]) -> list[PolicyAction]:
-    """The buttons for somebody who may do this, in order."""
+    """The buttons that these capabilities allow, in order."""
     return [action for action in _ACTIONS if action.needs in allowed]

@@ -1,4 +1,4 @@
-"""The inventory in Django admin: to look at."""
+"""The inventory in Django admin, read-only."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ POLICY_CHOICES = (
     Choice(
         "kind",
         "Kind",
-        "Every kind",
+        "Any kind",
         {key: kind.label_plural for key, kind in POLICY_KINDS.items()},
         {key: Q(kind=key) for key in POLICY_KINDS},
     ),
     Choice(
         "assigned",
         "Assigned",
-        "Assigned or not",
+        "Any assignment",
         {"yes": "Assigned", "no": "Not assigned"},
         {"yes": Q(is_assigned=True), "no": Q(is_assigned=False)},
     ),
@@ -26,7 +26,7 @@ GROUP_CHOICES = (
     Choice(
         "type",
         "Type",
-        "Every type",
+        "Any type",
         dict(GroupType.choices),
         {value: Q(group_type=value) for value in GroupType.values},
     ),
@@ -42,7 +42,7 @@ ROLE_CHOICES = (
     Choice(
         "source",
         "Source",
-        "Built-in and custom",
+        "Any source",
         {"built_in": "Built-in", "custom": "Custom"},
         {"built_in": Q(is_built_in=True), "custom": Q(is_built_in=False)},
     ),

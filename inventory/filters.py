@@ -1,7 +1,6 @@
-"""The filters of the inventory's lists; each is a parameter of its address.
+"""The filters of the inventory's lists; each is a parameter of the address.
 
-With one that cannot be used nothing is found: neither a list nor a bulk action is ever wider than
-what was asked for.
+An invalid filter matches nothing, so that no list and no bulk action is wider than requested.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from tenancy.filtering import Asked
+from tenancy.filtering import FilterField, ListFilter
 from tenancy.models import Tenant, Workspace
 
-STATES = (("", "Present"), ("gone", "Gone"), ("all", "Present and gone"))
+STATES = (("", "Present"), ("deleted", "Deleted in tenant"), ("all", "Present and deleted"))
 
 
 @dataclass(frozen=True)
@@ -31,57 +30,64 @@ class Choice:
 
 @dataclass
 class Filters:
-    """What an address asks for."""
+    """The filters of an address."""
 
     search: str = ""
     tenant: Tenant | None = None
     state: str = ""
-    chosen: dict[str, str] = field(default_factory=dict)
-    #: What of it cannot be used, and why.
+    values: dict[str, str] = field(default_factory=dict)
+    #: The inputs of the filter form.
+    fields: list[FilterField] = field(default_factory=list)
+    #: One message for each invalid parameter.
     errors: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
-        cls, given: Mapping[str, Any], workspace: Workspace, choices: Iterable[Choice] = ()
+        cls, params: Mapping[str, Any], workspace: Workspace, choices: Iterable[Choice] = ()
     ) -> Filters:
         """Read the parameters of a list of this workspace."""
-        asked = Asked(given)
+        list_filter = ListFilter(params)
+        search = list_filter.text("Name or Graph ID")
+        tenant = list_filter.tenant(workspace.tenants.all())
+        values = {
+            choice.name: list_filter.choice(
+                choice.name, choice.label, choice.options.items(), empty=choice.empty
+            )
+            for choice in choices
+        }
         return cls(
-            search=asked.text(),
-            tenant=asked.tenant(workspace.tenants.all()),
-            state=asked.one_of("state", "State", dict(STATES)),
-            chosen={
-                choice.name: value
-                for choice in choices
-                if (value := asked.one_of(choice.name, choice.label, choice.options))
-            },
-            errors=asked.errors,
+            search=search,
+            tenant=tenant,
+            state=list_filter.choice("state", "State", STATES),
+            values={name: value for name, value in values.items() if value},
+            fields=list_filter.fields,
+            errors=list_filter.errors,
         )
 
     def apply(self, rows: QuerySet[Any], choices: Iterable[Choice] = ()) -> QuerySet[Any]:
-        """The rows that match; none, if anything that was asked for cannot be used."""
+        """The rows that match; none if a filter is invalid."""
         if self.errors:
             return rows.none()
         if self.state != "all":
-            rows = rows.filter(gone_at__isnull=self.state != "gone")
+            rows = rows.filter(gone_at__isnull=self.state != "deleted")
         if self.tenant:
             rows = rows.filter(tenant=self.tenant)
         if self.search:
             rows = rows.filter(Q(name__icontains=self.search) | Q(graph_id=self.search))
         for choice in choices:
-            if choice.name in self.chosen:
-                rows = rows.filter(choice.where[self.chosen[choice.name]])
+            if choice.name in self.values:
+                rows = rows.filter(choice.where[self.values[choice.name]])
         return rows
 
     def as_query(self) -> dict[str, str]:
-        """The parameters again, without those that are not set."""
-        asked = {
+        """The parameters that are set."""
+        params = {
             "q": self.search,
             "tenant": str(self.tenant.pk) if self.tenant else "",
             "state": self.state,
-            **self.chosen,
+            **self.values,
         }
-        return {name: value for name, value in asked.items() if value}
+        return {name: value for name, value in params.items() if value}
 
     @property
     def is_set(self) -> bool:

@@ -1,4 +1,4 @@
-"""A selection of policies for a bulk action: chosen one by one, or all that a filter finds."""
+"""A selection of policies for a bulk action: single policies, or all that match a filter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SELECTED = 2000
 
 
 class SelectionError(ValueError):
-    """There is nothing to act on, or too much; the text is for people."""
+    """The selection is empty or too large; the message is shown to the user."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Selection:
     """Policies by tenant, as they were when they were selected."""
 
     by_tenant: dict[Tenant, list[Policy]]
-    #: How many were asked for that are not there (any more).
-    gone: int = 0
+    #: The number of requested policies that are no longer in the tenant.
+    missing: int = 0
     query: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -61,45 +61,47 @@ class Selection:
 
 
 def selected_policies(request: Request, workspace: Workspace) -> Selection:
-    """What a form of the list of policies selected: `policy` ids, or `all` with its filters.
+    """The policies that a form selects: `policy` ids, or `all` with the filters of the list.
 
-    A form that asks again sends all ids in one field, `policies`: there may be more of them than
-    a form may have fields. Policies that are gone, and ids of other workspaces, which are as good as missing, are left
-    out and counted.
+    A confirmation form sends all ids in one field, `policies`, because a form may have fewer
+    fields than there are ids. Policies that were deleted in the tenant, and ids of other
+    workspaces, are left out and counted.
 
     Raises:
-        SelectionError: nothing is left, more than `MAX_SELECTED`, or a filter cannot be used.
+        SelectionError: no policy is left, more than `MAX_SELECTED` are, or a filter is invalid.
     """
     visible = Policy.objects.visible_to(request.user).filter(workspace=workspace)
     if request.POST.get("all") == "1":
         filters = Filters.of(request.POST, workspace, POLICY_CHOICES)
         if filters.errors:
-            raise SelectionError("The filter could not be used, so nothing was done.")
-        found = filters.apply(visible.present(), POLICY_CHOICES)
-        return _selection(found, query=filters.as_query())
+            raise SelectionError("The filter is not valid. Nothing was changed.")
+        matching = filters.apply(visible.present(), POLICY_CHOICES)
+        return _selection(matching, query=filters.as_query())
     ids = _ids(request)
     if len(ids) > MAX_SELECTED:
         raise SelectionError(_TOO_MANY)
-    return _selection(visible.present().filter(pk__in=ids), asked=len(ids))
+    return _selection(visible.present().filter(pk__in=ids), requested=len(ids))
 
 
 def _ids(request: Request) -> set[int]:
-    given = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
-    return set(parse_ids(given))
+    values = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
+    return set(parse_ids(values))
 
 
-_TOO_MANY = f"That is more than {MAX_SELECTED:,} policies. Narrow the filter, and go in parts."
+_TOO_MANY = f"Select at most {MAX_SELECTED:,} policies at a time. Narrow the filter."
 
 
-def _selection(found: Any, *, asked: int = 0, query: dict[str, str] | None = None) -> Selection:
+def _selection(
+    matching: Any, *, requested: int = 0, query: dict[str, str] | None = None
+) -> Selection:
     policies = list(
-        found.with_scope().order_by("tenant_id", "kind", "name", "pk")[: MAX_SELECTED + 1]
+        matching.with_scope().order_by("tenant_id", "kind", "name", "pk")[: MAX_SELECTED + 1]
     )
     if not policies:
-        raise SelectionError("Nothing is selected. Tick the policies first.")
+        raise SelectionError("No policies are selected. Select policies and try again.")
     if len(policies) > MAX_SELECTED:
         raise SelectionError(_TOO_MANY)
     by_tenant: dict[Tenant, list[Policy]] = {}
     for policy in policies:
         by_tenant.setdefault(policy.tenant, []).append(policy)
-    return Selection(by_tenant, gone=max(0, asked - len(policies)), query=query or {})
+    return Selection(by_tenant, missing=max(0, requested - len(policies)), query=query or {})

@@ -38,7 +38,7 @@ _SHOWN: tuple[tuple[str, str, Any, OperationRunType], ...] = (
 
 @tenant_panel(order=30)
 def inventory(request: Request, tenant: Tenant) -> Panel:
-    """How much of everything there is, and when that was last looked for."""
+    """The number of objects of each kind, and the last sync of each."""
     rows = [
         {
             "label": label,
@@ -53,7 +53,7 @@ def inventory(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Policies", order=30)
 def policies(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """How many policies each tenant has, and how old that number is."""
+    """The number of policies of each tenant, and the age of that number."""
     present = Policy.objects.present().filter(tenant__in=tenants).order_by()
     counts = dict(present.values_list("tenant").annotate(Count("pk")))
     syncs = last_syncs(OperationRunType.INVENTORY_SYNC, tenants)

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, path
 
 from legacy_runs.models import TABLES
-from legacy_runs.views import legacy_run
+from legacy_runs.views import legacy_run_detail
 
 ROW = "<int:legacy_id>"
 #: Django admin takes all that begins so; an older address there has to be asked first.
@@ -34,7 +34,7 @@ class OlderAddress(NamedTuple):
         Raises:
             ImproperlyConfigured: the path is none.
         """
-        return path(self.path, legacy_run, {"kind": self.kind}, name=self.name)
+        return path(self.path, legacy_run_detail, {"kind": self.kind}, name=self.name)
 
 
 def older_addresses(table: Iterable[str]) -> list[OlderAddress]:

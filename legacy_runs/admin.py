@@ -1,4 +1,4 @@
-"""History in Django admin: to look at."""
+"""Legacy runs in Django admin, read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.ids import parse_id
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """The statuses that the older system had: looking for them in the table would read all of it."""
+    """The statuses of the older system; selecting them from the table would read all of it."""
 
     title = "status"
     parameter_name = "status"
@@ -30,7 +30,7 @@ class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("id", "tenant", "workspace", "status", "created_at", "operation_run_id")
     list_filter = (StatusFilter, "workspace")
     list_select_related = ("tenant", "workspace")
-    # In the order of the primary key, which is an index; that of `created_at` begins otherwise.
+    # The primary key is an index; the index on `created_at` starts with another column.
     ordering = ("-id",)
     show_full_result_count = False
     actions = None
@@ -38,7 +38,7 @@ class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        """By the number of a row or of its run, which the indexes know; else by a text."""
+        """Search by the number of a row or of its run, which are indexed; otherwise by text."""
         number = parse_id(search_term.strip().removeprefix("#"))
         if number is not None:
             return queryset.filter(Q(pk=number) | Q(operation_run=number)), False

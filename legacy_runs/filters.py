@@ -1,7 +1,8 @@
-"""The filters of the lists of history: those of the run list, over what history knows."""
+"""The filters of the lists of legacy runs: those of the run list, adapted to legacy runs."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import django_filters
@@ -11,14 +12,14 @@ from django.db.models import Q, QuerySet
 from legacy_runs.models import TABLES, HistoryEntry
 from legacy_runs.statuses import ACTIVE, ENDED, SKIPPED
 from operations.filters import OUTCOMES, RunFilter
-from operations.filters import VIEWS as VIEWS_OF_RUNS
+from operations.filters import VIEWS as RUN_VIEWS
 from operations.states import ATTENTION_OUTCOMES, RunStatus
 from tenancy.models import Tenant
 from web.ids import parse_id
 
 VIEWS = (
     ("problems", "Problems"),
-    ("mapped", "With a run here"),
+    ("mapped", "With a run"),
     ("unmapped", "Without a run"),
 )
 KINDS = tuple((kind, model.LABEL) for kind, model in TABLES.items())
@@ -40,15 +41,16 @@ def _views(choices: Any) -> django_filters.ChoiceFilter:
 
 
 def _search(label: str) -> django_filters.CharFilter:
-    hints = {"type": "search", "class": "form-control", "placeholder": label, "data-filter": ""}
+    attrs = {"type": "search", "class": "form-control", "placeholder": label, "data-filter": ""}
     return django_filters.CharFilter(
-        label=label, method="by_text", max_length=100, widget=forms.TextInput(hints)
+        label=label, method="by_text", max_length=100, widget=forms.TextInput(attrs)
     )
 
 
-class HistoryFilter(RunFilter):
-    """The filters of a workspace's history. A status of the older system counts as the status and
-    the outcome that it means, whatever its word was.
+class LegacyRunFilter(RunFilter):
+    """The filters of the legacy runs of a workspace.
+
+    A status of the older system counts as the status and the outcome that it corresponds to.
     """
 
     view = _views(VIEWS)
@@ -72,15 +74,15 @@ class HistoryFilter(RunFilter):
         return rows.filter(operation_run_id__isnull=view == "unmapped")
 
     def by_text(self, rows: QuerySet[Any], _: str, text: str) -> QuerySet[Any]:
-        return rows.filter(self.means(text))
+        return rows.filter(self.text_matches(text))
 
-    def means(self, text: str) -> Q:
-        """A part of a tenant's name, or the number of a row or of its run."""
-        found = Q(tenant__name__icontains=text)
+    def text_matches(self, text: str) -> Q:
+        """Match a part of a tenant's name, or the number of a row or of its run."""
+        matches = Q(tenant__name__icontains=text)
         number = parse_id(text.removeprefix("#"))
         if number is not None:
-            found |= Q(own_id=number) | Q(was_operation_run_id=number)
-        return found
+            matches |= Q(own_id=number) | Q(was_operation_run_id=number)
+        return matches
 
     def by_kind(self, rows: QuerySet[Any], _: str, kind: str) -> QuerySet[Any]:
         return rows.filter(kind=kind)
@@ -88,26 +90,26 @@ class HistoryFilter(RunFilter):
     def by_status(self, rows: QuerySet[Any], _: str, status: str) -> QuerySet[Any]:
         if status in ACTIVE:
             return rows.filter(status__in=ACTIVE[status])
-        return rows.exclude(status__in=[each for some in ACTIVE.values() for each in some])
+        return rows.exclude(status__in=list(chain.from_iterable(ACTIVE.values())))
 
     def by_outcome(self, rows: QuerySet[Any], _: str, outcome: str) -> QuerySet[Any]:
         return rows.filter(Q(outcome=outcome) | Q(status__in=ENDED.get(outcome, ())))
 
 
-class TimelineFilter(HistoryFilter):
-    """The filters of a tenant's runs and history; its quick views are those of the run list."""
+class TenantRunFilter(LegacyRunFilter):
+    """The filters of the runs and legacy runs of a tenant, with the quick filters of runs."""
 
-    view = _views(VIEWS_OF_RUNS)
+    view = _views(RUN_VIEWS)
     q = _search("Initiator or number")
     kind = _menu("Kind", (("run", "Run"), *KINDS), "Any kind", "by_kind")
     tenant = None  # type: ignore[assignment]  # takes the inherited filter away
 
     def by_view(self, rows: QuerySet[Any], name: str, view: str) -> QuerySet[Any]:
-        """Nothing in history is active, waits for somebody, or happened yesterday."""
+        """Only runs can be active, need attention, or belong to the user."""
         return RunFilter.by_view(self, rows.filter(kind="run"), name, view)
 
-    def means(self, text: str) -> Q:
-        return super().means(text) | Q(initiator_name__icontains=text)
+    def text_matches(self, text: str) -> Q:
+        return super().text_matches(text) | Q(initiator_name__icontains=text)
 
-    def _offer(self, _: QuerySet[Tenant]) -> None:
-        """The list is of one tenant."""
+    def _set_tenant_choices(self, _: QuerySet[Tenant]) -> None:
+        """There is no tenant filter: the list belongs to one tenant."""

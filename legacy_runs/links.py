@@ -1,4 +1,4 @@
-"""From a run to the row of history that it goes back to."""
+"""The link from a run to its legacy run."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def schedule_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
         workspace=run.workspace_id, tenant=run.tenant_id, pk=value
     )
     row = rows.exclude(operation_run=run).first()
-    return Link(f"History: {row}", row.get_absolute_url(), row.KIND) if row else None
+    return Link(f"Legacy run: {row}", row.get_absolute_url(), row.KIND) if row else None

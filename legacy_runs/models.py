@@ -69,7 +69,7 @@ class LegacyRun(models.Model):
     #: What a canonical run of such a row does; a run of any other type belongs to something else.
     RUN_TYPES: ClassVar[tuple[OperationRunType, ...]]
     #: The rows of a list may be runs, too.
-    is_history = True
+    is_legacy = True
 
     id = models.BigIntegerField(primary_key=True)
     workspace = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""The way from a tenant's page to its runs and history in one list."""
+"""The link from a tenant's page to the list of its runs and legacy runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tenancy.tenant_page import Panel, tenant_panel
 
 
 @tenant_panel(order=60)
-def history(request: Request, tenant: Tenant) -> Panel | None:
-    """A link, where there is history."""
+def legacy_runs(request: Request, tenant: Tenant) -> Panel | None:
+    """A link, if the tenant has legacy runs."""
     rows = HistoryEntry.objects.visible_to(request.user).filter(tenant=tenant)
     return ("legacy_runs/_tenant_panel.html", {}) if rows.exists() else None

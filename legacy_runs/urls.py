@@ -1,4 +1,4 @@
-"""The addresses of history."""
+"""The addresses of legacy runs."""
 
 from django.urls import path
 
@@ -10,17 +10,17 @@ urlpatterns = [
     *(
         path(
             f"legacy/{kind.replace('_', '-')}s/<int:legacy_id>/",
-            views.legacy_run,
+            views.legacy_run_detail,
             {"kind": kind},
             name=f"legacy_{kind}",
         )
         for kind in TABLES
     ),
-    path("w/<slug:slug>/history/", views.history_list, name="history_list"),
+    path("w/<slug:slug>/legacy-runs/", views.legacy_run_list, name="legacy_run_list"),
     path(
-        "w/<slug:slug>/tenants/<int:tenant_id>/history/",
-        views.tenant_history,
-        name="tenant_history",
+        "w/<slug:slug>/tenants/<int:tenant_id>/runs/",
+        views.tenant_run_list,
+        name="tenant_run_list",
     ),
     *elsewhere(OLDER),
 ]

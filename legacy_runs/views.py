@@ -1,4 +1,4 @@
-"""History: one row, which leads to its canonical run where there is one, and the lists."""
+"""The pages of legacy runs: the lists, and a row, which redirects to its run if it has one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
 from legacy_runs.columns import IDENTIFIERS, identifier
-from legacy_runs.filters import HistoryFilter, TimelineFilter
+from legacy_runs.filters import LegacyRunFilter, TenantRunFilter
 from legacy_runs.models import TABLES, HistoryEntry, LegacyRun, TimelineEntry
 from legacy_runs.paging import in_full, page_of_entries
 from operations.models import OperationRun
+from operations.views.listing import quick_filters
 from redaction.json import sanitize_json
 from redaction.text import sanitize_text
 from tenancy.http import Request, page, workspace_or_404
@@ -22,60 +23,58 @@ from web.keyset import BadCursor, Page, capped_count
 from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
-#: What the page of a row shows elsewhere, or not at all.
-_ELSEWHERE = {"id", "workspace", "tenant", "operation_run", "was_operation_run_id", "status"}
-_BAD_CURSOR = "This page link is damaged. The newest rows are one click away."
+#: Columns that the page of a row shows in another place, or not at all.
+_OTHER_COLUMNS = {"id", "workspace", "tenant", "operation_run", "was_operation_run_id", "status"}
+_BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
 
 
 @page
-def legacy_run(request: Request, legacy_id: int, kind: str, **_elsewhere: Any) -> HttpResponse:
-    """To the canonical run of the row; where it has none, the row itself, marked as history.
+def legacy_run_detail(
+    request: Request, legacy_id: int, kind: str, **_other_ids: Any
+) -> HttpResponse:
+    """Redirect to the run of the row; if it has none, show the row.
 
-    What else an older address says, of a workspace or a tenant, decides nothing.
+    Other ids of a legacy address, of a workspace or a tenant, have no effect.
     """
     rows: Any = TABLES[kind].objects  # type: ignore[attr-defined]
     row = get_object_or_404(rows.visible_to(request.user).with_scope(), pk=legacy_id)
-    mapped = OperationRun.objects.visible_to(request.user).filter(pk=row.operation_run_id)
-    if run := mapped.first():
+    runs = OperationRun.objects.visible_to(request.user).filter(pk=row.operation_run_id)
+    if run := runs.first():
         return redirect(run)
     context = {
         "workspace": row.workspace,
-        "section": "history",
+        "section": "legacy_runs",
         "row": row,
         "facts": _facts(row),
     }
-    return render(request, "legacy_runs/legacy_run.html", context)
+    return render(request, "legacy_runs/legacy_run_detail.html", context)
 
 
 @page
-def history_list(request: Request, slug: str) -> HttpResponse:
-    """Every row of the three tables in a workspace, newest first."""
+def legacy_run_list(request: Request, slug: str) -> HttpResponse:
+    """The legacy runs of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     rows = HistoryEntry.objects.visible_to(request.user).filter(workspace=workspace)
-    context = {"title": "History", "empty": "Nothing was imported from an older installation."}
-    return _list(request, workspace, _filter(request, HistoryFilter, rows, workspace), context)
+    context = {"title": "Legacy runs"}
+    return _list(request, workspace, _filter(request, LegacyRunFilter, rows, workspace), context)
 
 
 @page
-def tenant_history(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Runs and history of a tenant in one list, so that nobody has to know which table it is."""
+def tenant_run_list(request: Request, slug: str, tenant_id: int) -> HttpResponse:
+    """The runs and legacy runs of a tenant in one list, newest first."""
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")
     tenant = get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
     workspace = tenant.workspace
     rows = TimelineEntry.objects.visible_to(request.user).filter(workspace=workspace, tenant=tenant)
-    context = {
-        "title": "Runs and history",
-        "tenant": tenant,
-        "empty": "Nothing has run on this tenant yet.",
-    }
-    found = _filter(request, TimelineFilter, rows.without_a_run(), workspace)
-    return _list(request, workspace, found, context)
+    run_filter = _filter(request, TenantRunFilter, rows.without_a_run(), workspace)
+    context = {"title": "Runs and legacy runs", "tenant": tenant}
+    return _list(request, workspace, run_filter, context)
 
 
 def _filter(
-    request: Request, kind: type[HistoryFilter], rows: Any, workspace: Workspace
-) -> HistoryFilter:
-    return kind(
+    request: Request, filter_class: type[LegacyRunFilter], rows: Any, workspace: Workspace
+) -> LegacyRunFilter:
+    return filter_class(
         request.GET,
         queryset=rows,
         user=request.user,
@@ -85,66 +84,59 @@ def _filter(
 
 
 def _list(
-    request: Request, workspace: Workspace, found: HistoryFilter, more: dict[str, Any]
+    request: Request, workspace: Workspace, run_filter: LegacyRunFilter, context: dict[str, Any]
 ) -> HttpResponse:
-    context = _frame(request, workspace, found) | more
-    if not found.is_valid():
-        return _answer(request, context | {"is_wrong": True}, 400)
+    context = _frame(request, workspace, run_filter) | context
+    if not run_filter.is_valid():
+        return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
     newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
     try:
         with statement_timeout(LIST_SECONDS):
-            shown = page_of_entries(found.qs, newer=newer, older=older)
-            context |= {"page": shown, "rows": in_full(shown.rows), "count": capped_count(found.qs)}
+            entries = page_of_entries(run_filter.qs, newer=newer, older=older)
+            rows, count = in_full(entries.rows), capped_count(run_filter.qs)
     except BadCursor:
-        return _answer(request, context | {"errors": [_BAD_CURSOR], "is_wrong": True}, 400)
+        return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
-        return _answer(request, context | {"too_slow": True}, 503)
-    return _answer(request, context)
+        return _list_page(request, context | {"too_slow": True}, status=503)
+    return _list_page(request, context | {"page": entries, "rows": rows, "count": count})
 
 
-def _frame(request: Request, workspace: Workspace, found: HistoryFilter) -> dict[str, Any]:
-    """What stands around the rows, and the empty page of an answer that has none."""
+def _frame(request: Request, workspace: Workspace, run_filter: LegacyRunFilter) -> dict[str, Any]:
+    """The context of the page around the rows, with an empty page of rows."""
     return {
         "workspace": workspace,
-        "section": "history",
-        "filter": found,
+        "section": "legacy_runs",
+        "filter": run_filter,
         "page": Page(),
         "list_url": request.path,
-        "chips": _chips(request, found),
+        "chips": _chips(request, run_filter),
     }
 
 
-def _chips(request: Request, found: HistoryFilter) -> list[dict[str, Any]]:
-    """The quick views; pressing the one that is on takes it off."""
-    kept = QueryDict(mutable=True)
-    kept.update({name: value for name in found.filters if (value := request.GET.get(name))})
-    chips = []
-    for view, label in found.filters["view"].extra["choices"]:
-        query = kept.copy()
-        on = query.pop("view", [""]) == [view]
-        if not on:
-            query["view"] = view
-        chips.append({"label": label, "on": on, "url": f"{request.path}?{query.urlencode()}"})
-    return chips
+def _chips(request: Request, run_filter: LegacyRunFilter) -> list[dict[str, Any]]:
+    """The quick filters; selecting the active one clears it."""
+    query = QueryDict(mutable=True)
+    query.update({name: value for name in run_filter.filters if (value := request.GET.get(name))})
+    return quick_filters(request.path, query, run_filter.filters["view"].extra["choices"])
 
 
-def _answer(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    return render(request, "legacy_runs/history_list.html", context, status=status)
+def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    return render(request, "legacy_runs/legacy_run_list.html", context, status=status)
 
 
 def _facts(row: LegacyRun) -> list[tuple[str, Any, str]]:
-    """Every other column that says something, redacted once more, and how it is shown."""
-    shown = []
+    """The other columns that have a value, redacted before they are shown, and their format."""
+    facts = []
     for field in row._meta.concrete_fields:  # noqa: SLF001 - Django's own API
         value = getattr(row, field.attname)
-        if field.name in _ELSEWHERE or value in (None, "", {}, []):
+        if field.name in _OTHER_COLUMNS or value in (None, "", {}, []):
             continue
         name = str(field.verbose_name).capitalize()
-        shown.append((name, *_shown(field.name, value)))
-    return shown
+        facts.append((name, *_formatted(field.name, value)))
+    return facts
 
 
-def _shown(name: str, value: Any) -> tuple[Any, str]:
+def _formatted(name: str, value: Any) -> tuple[Any, str]:
     if isinstance(value, dt.datetime):
         return value, "time"
     if isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""Runs in Django admin: to look at, never to rewrite."""
+"""Runs in Django admin, read-only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 class TypeFilter(admin.SimpleListFilter):
-    """Types come from the catalog: looking for them in the table would read all of it."""
+    """The types of the catalog; selecting them from the table would read all of it."""
 
     title = "type"
     parameter_name = "type"
@@ -71,10 +71,10 @@ class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
 
 @admin.register(InvariantResult)
 class InvariantResultAdmin(ReadOnly, ModelAdmin[InvariantResult]):
-    list_display = ("name", "told", "checked_at")
+    list_display = ("name", "summary", "checked_at")
     search_fields = ("name", "error")
     ordering = ("name",)
 
     def has_view_permission(self, request: HttpRequest, obj: InvariantResult | None = None) -> bool:
-        """Whoever may look at runs."""
+        """Users who may view runs may view these results."""
         return request.user.has_perm("operations.view_operationrun")

@@ -1,4 +1,4 @@
-"""The filters of the run list; each is a parameter of its address."""
+"""The filters of the run list; each is a parameter of the address."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from web.ids import parse_id
 VIEWS = (
     ("active", "Active"),
     ("attention", "Needs attention"),
-    ("mine", "Mine"),
-    ("failed", "Failed in 24 h"),
+    ("mine", "My runs"),
+    ("failed", "Failed in the last 24 hours"),
 )
 OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
-#: More than this in a menu helps nobody; the text filter finds the rest.
+#: A longer menu is of no use; the text filter finds the other tenants.
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 
@@ -34,7 +34,7 @@ def _types() -> list[tuple[str, str]]:
 
 
 class DayInput(forms.DateInput):
-    """A date to pick. What is no date is told beside it and not put into it: browsers refuse that."""
+    """A date picker. An invalid date is reported and not shown in it: browsers reject that."""
 
     input_type = "date"
 
@@ -50,15 +50,15 @@ def _date(label: str, method: str) -> django_filters.DateFilter:
         label=label,
         method=method,
         input_formats=["%Y-%m-%d"],
-        validators=[_within_reason],
+        validators=[_in_range],
         widget=DayInput({"class": "form-control"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "A date looks like 2026-03-08."},
+        error_messages={"invalid": "Enter a date in the format YYYY-MM-DD, such as 2026-03-08."},
     )
 
 
-def _within_reason(day: dt.date) -> None:
+def _in_range(day: dt.date) -> None:
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise ValidationError("That date is too far away.")
+        raise ValidationError(f"Enter a date from {FIRST_DAY} through {LAST_DAY}.")
 
 
 def _menu(label: str, choices: Any, empty: str) -> django_filters.ChoiceFilter:
@@ -69,7 +69,7 @@ def _menu(label: str, choices: Any, empty: str) -> django_filters.ChoiceFilter:
 
 
 class TenantField(forms.ChoiceField):
-    """A tenant by its id: one of the menu, or any other that the person may see."""
+    """A tenant by its id: one of the menu, or any other that the user can view."""
 
     tenants: QuerySet[Tenant] = Tenant.objects.none()
 
@@ -118,21 +118,31 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.user = user
         self.zone = zone
-        self._offer(tenants)
+        self._set_tenant_choices(tenants)
 
-    def _offer(self, tenants: QuerySet[Tenant]) -> None:
+    def _set_tenant_choices(self, tenants: QuerySet[Tenant]) -> None:
         field = self.form.fields["tenant"]
         field.tenants = tenants
-        wanted = parse_id(self.data.get("tenant", ""))
+        selected = parse_id(self.data.get("tenant", ""))
         names = dict(tenants.values_list("pk", "name")[:TENANTS_IN_MENU])
-        if wanted is not None and wanted not in names:
-            names |= dict(tenants.filter(pk=wanted).values_list("pk", "name"))
+        if selected is not None and selected not in names:
+            names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
         field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
 
     @property
-    def is_narrowed(self) -> bool:
-        """Whether anything at all was asked for."""
+    def is_set(self) -> bool:
+        """Whether any filter has a value."""
         return any(self.data.get(name) for name in self.filters)
+
+    @property
+    def error_messages(self) -> list[str]:
+        """One message for each invalid filter."""
+        form = self.form
+        return [
+            f"{form.fields[name].label}: {error}"
+            for name, errors in form.errors.items()
+            for error in errors
+        ]
 
     def by_view(self, runs: QuerySet[OperationRun], _: str, view: str) -> QuerySet[OperationRun]:
         if view == "active":
@@ -146,10 +156,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
         number = parse_id(text.removeprefix("#"))
-        found = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
+        matches = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
         if number is not None:
-            found |= Q(pk=number)
-        return runs.filter(found)
+            matches |= Q(pk=number)
+        return runs.filter(matches)
 
     def by_since(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
         return runs.filter(created_at__gte=self._midnight(day))

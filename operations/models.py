@@ -384,7 +384,7 @@ class OperationRunTombstone(models.Model):
         return OperationCatalog.label(self.type)
 
     @property
-    def told(self) -> Counts:
+    def run_counts(self) -> Counts:
         """The counts of the run as numbers."""
         return Counts.of(self.counts)
 
@@ -405,18 +405,18 @@ class InvariantResult(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.told}"
+        return f"{self.name}: {self.summary}"
 
     @property
     def is_kept(self) -> bool:
         return not self.count and not self.error
 
     @property
-    def told(self) -> str:
-        """The result in words."""
+    def summary(self) -> str:
+        """The result as text."""
         if self.error:
             return self.error
-        return f"broken {self.count:,} times" if self.count else "kept"
+        return f"violated {self.count:,} times" if self.count else "kept"
 
 
 class OperationTick(models.Model):

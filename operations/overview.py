@@ -1,4 +1,4 @@
-"""The overview of a workspace is made of panels; apps register theirs in `overview.py`.
+"""The overview of a workspace is made of panels that apps register in their `overview.py`.
 
     @overview_panel(order=10)
     def freshness(request: Request, workspace: Workspace) -> Panel | None:
@@ -42,12 +42,12 @@ def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
     return [panel for panel in panels if panel]
 
 
-# --- the ledger's own panels ------------------------------------------------------------------------
+# --- panels of runs ------------------------------------------------------------------------
 
 
 @overview_panel(order=20)
 def active_runs(request: Request, workspace: Workspace) -> Panel:
-    """What is going on at this moment."""
+    """The active runs."""
     runs = _runs(request, workspace).active().newest_first()
     return "operations/_panel_active.html", {
         "runs": list(runs[:SHOWN]),
@@ -57,7 +57,7 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
 
 @overview_panel(order=30)
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
-    """What nobody has looked after yet."""
+    """The runs that failed and are not acknowledged."""
     runs = _runs(request, workspace).needs_attention()
     shown = list(runs.newest_first()[:SHOWN])
     return "operations/_panel_attention.html", {"runs": shown, "count": capped_count(runs)}
@@ -65,14 +65,14 @@ def needs_attention(request: Request, workspace: Workspace) -> Panel:
 
 @overview_panel(order=40)
 def last_day(request: Request, workspace: Workspace) -> Panel:
-    """How the runs of the last 24 hours ended."""
+    """The outcomes of the runs of the last 24 hours."""
     since = timezone.now() - dt.timedelta(hours=HOURS)
     runs = _runs(request, workspace).filter(created_at__gte=since)
-    counted = runs.annotate(hour=TruncHour("created_at")).order_by()
-    numbers = counted.values_list("hour", "outcome").annotate(Count("id"))
-    return "operations/_panel_day.html", {"chart": day_chart(numbers, timezone.now())}
+    by_hour = runs.annotate(hour=TruncHour("created_at")).order_by()
+    counts = by_hour.values_list("hour", "outcome").annotate(Count("id"))
+    return "operations/_panel_day.html", {"chart": day_chart(counts, timezone.now())}
 
 
 def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:
-    mine = OperationRun.objects.visible_to(request.user)
-    return mine.filter(workspace=workspace).with_scope()
+    visible = OperationRun.objects.visible_to(request.user)
+    return visible.filter(workspace=workspace).with_scope()

@@ -18,19 +18,21 @@ SHOWN = 10
 
 @tenant_panel(order=20)
 def runs(request: Request, tenant: Tenant) -> Panel:
-    """What ran on the tenant lately."""
+    """The newest runs of the tenant."""
     visible = OperationRun.objects.visible_to(request.user).filter(tenant=tenant).with_scope()
     return "operations/_tenant_runs.html", {"runs": visible.newest_first()[:SHOWN]}
 
 
 @tenant_fact("Last run", order=20)
 def last_run(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """How each tenant's newest run ended; one look into the index for each."""
+    """The outcome of each tenant's newest run; one index lookup per tenant."""
     newest = OperationRun.objects.filter(tenant=OuterRef("pk")).order_by("-created_at", "-id")
-    chosen = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    ids = chosen.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list("run_id", flat=True)
-    found = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in ids if pk])
-    return {run.tenant_id: _fact(run) for run in found if run.tenant_id}
+    queryset = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    ids = queryset.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list(
+        "run_id", flat=True
+    )
+    runs = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in ids if pk])
+    return {run.tenant_id: _fact(run) for run in runs if run.tenant_id}
 
 
 def _fact(run: OperationRun) -> Fact:

@@ -1,4 +1,4 @@
-"""Support's view of connections: everything but the credential."""
+"""Connections in Django admin: everything but the credential."""
 
 from __future__ import annotations
 
@@ -60,13 +60,11 @@ class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
         *readonly_fields,
     )
 
-    actions = ("use_for_the_tenant",)
+    actions = ("make_default",)
 
-    @admin.action(description="Use for the tenant", permissions=["change"])
-    def use_for_the_tenant(
-        self, request: HttpRequest, queryset: QuerySet[ProviderConnection]
-    ) -> None:
-        """Make each one the default; of several of one tenant, the last one."""
+    @admin.action(description="Make default connection of the tenant", permissions=["change"])
+    def make_default(self, request: HttpRequest, queryset: QuerySet[ProviderConnection]) -> None:
+        """Make each connection the default of its tenant; of several of one tenant, the last."""
         for connection in queryset:
             services.make_default(connection)
 
@@ -79,11 +77,11 @@ class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
             obj.save(update_fields=["credential_expires_on", "updated_at"])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A connection without a credential is worth nothing, and none is entered here."""
+        """A connection needs a credential, and credentials are not entered here."""
         return False
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ProviderConnection | None = None
     ) -> Any:
-        """What the credential is bound to stays as it is."""
+        """The workspace and tenant that the credential belongs to cannot change."""
         return (*self.readonly_fields, "workspace", "tenant")

@@ -1,4 +1,4 @@
-"""The forms of connections. A credential goes in and never comes back out."""
+"""The forms of connections. A credential can be entered and is never shown again."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LAST_YEAR = 2199
 
 
 class WriteOnlyTextarea(forms.Textarea):
-    """Shows nothing of what was entered, not even after an error."""
+    """Never shows the value that was entered, not even after an error."""
 
     def format_value(self, value: Any) -> str:
         return ""
 
 
 class ConnectionForm(forms.ModelForm[ProviderConnection]):
-    """What is known of an app registration, but its credential."""
+    """The data of an app registration without its credential."""
 
     client_id = GuidField(
-        label="Application (client) id",
-        help_text="In the Entra admin center, on the app registration's overview.",
+        label="Application (client) ID",
+        help_text="See the overview of the app registration in the Microsoft Entra admin center.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -44,7 +44,7 @@ class ConnectionForm(forms.ModelForm[ProviderConnection]):
 
 
 class TenantField(forms.CharField):
-    """The tenant of a new connection, by its strict id."""
+    """The tenant of a new connection, by its id."""
 
     tenants = Tenant.objects.none()
 
@@ -52,12 +52,12 @@ class TenantField(forms.CharField):
         tenant_id = parse_id(str(super().clean(value)))
         found = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
         if found is None:
-            raise ValidationError("Choose one of the tenants.")
+            raise ValidationError("Select one of the tenants.")
         return found
 
 
 class NewConnectionForm(ConnectionForm):
-    """A connection of one of the workspace's tenants."""
+    """A new connection of one of the workspace's tenants."""
 
     tenant = TenantField(label="Tenant")
     field_order = ("tenant", "name", "cloud", "client_id", "access")
@@ -67,7 +67,7 @@ class NewConnectionForm(ConnectionForm):
         tenants = Tenant.objects.filter(workspace=workspace)
         field = self.fields["tenant"]
         field.tenants = tenants  # type: ignore[attr-defined]
-        choices = [("", "Choose a tenant"), *tenants.values_list("pk", "name")]
+        choices = [("", "Select a tenant"), *tenants.values_list("pk", "name")]
         field.widget = forms.Select({"class": "form-select"}, choices=choices)
 
 
@@ -79,29 +79,29 @@ class CredentialForm(forms.Form):
         label="Client secret",
         required=False,
         max_length=1000,
-        help_text="Its value, not its id. It is stored encrypted and never shown again.",
+        help_text="Enter the value of the secret, not its ID. It is encrypted and never shown again.",
         widget=forms.PasswordInput({"autocomplete": "off", "spellcheck": "false"}),
     )
     pem = forms.CharField(
         label="Private key and certificate (PEM)",
         required=False,
         max_length=40_000,
-        help_text="Both in one text, the key without a passphrase.",
+        help_text="Paste both together. The key must not have a passphrase.",
         widget=WriteOnlyTextarea({"autocomplete": "off", "spellcheck": "false", "rows": "6"}),
     )
     expires_on = forms.DateField(
         label="Expires on (optional)",
         required=False,
         input_formats=["%Y-%m-%d"],
-        help_text="Of a client secret; a certificate says it itself. You are warned thirty days before.",
+        help_text="For a client secret; a certificate contains its own date. Runledger warns you 30 days before.",
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "A date looks like 2027-03-08."},
+        error_messages={"invalid": "Enter a date in the format YYYY-MM-DD, such as 2027-03-08."},
     )
 
     def clean_expires_on(self) -> dt.date | None:
         day: dt.date | None = self.cleaned_data["expires_on"]
         if day and not dt.datetime.now(dt.UTC).date() <= day <= dt.date(LAST_YEAR, 12, 31):
-            raise ValidationError("The date is in the past, or too far away.")
+            raise ValidationError(f"Enter a date from today through {LAST_YEAR}-12-31.")
         return day
 
     def clean(self) -> dict[str, Any]:

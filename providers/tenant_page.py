@@ -26,7 +26,7 @@ _STATES = {ConnectionStatus.READY: "good", ConnectionStatus.FAILING: "bad"}
 
 @tenant_panel(order=20)
 def connections(request: Request, tenant: Tenant) -> Panel:
-    """How the tenant is reached, and what to do where it is not."""
+    """The connections of the tenant."""
     visible = ProviderConnection.objects.visible_to(request.user).filter(tenant=tenant)
     context = {
         "connections": list(visible.select_related("workspace").order_by("-is_default", "name")),
@@ -37,16 +37,17 @@ def connections(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Connection", order=20)
 def connection(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """The state of the connection that each tenant uses."""
-    used = ProviderConnection.objects.defaults().filter(tenant__in=tenants)
-    told = {one.tenant_id: _fact(one) for one in used.select_related("workspace")}
-    return {tenant.pk: told.get(tenant.pk, Fact("None", state="warn")) for tenant in tenants}
+    """The state of the default connection of each tenant."""
+    defaults = ProviderConnection.objects.defaults().filter(tenant__in=tenants)
+    facts = {row.tenant_id: _fact(row) for row in defaults.select_related("workspace")}
+    return {tenant.pk: facts.get(tenant.pk, Fact("None", state="warn")) for tenant in tenants}
 
 
-def _fact(used: ProviderConnection) -> Fact:
-    url = used.get_absolute_url()
-    if used.credential_has_expired:
+def _fact(connection: ProviderConnection) -> Fact:
+    url = connection.get_absolute_url()
+    if connection.credential_has_expired:
         return Fact("Credential expired", url, "bad")
-    if used.credential_expires_soon:
+    if connection.credential_expires_soon:
         return Fact("Credential expires soon", url, "warn")
-    return Fact(used.get_status_display(), url, _STATES.get(ConnectionStatus(used.status), "warn"))
+    state = _STATES.get(ConnectionStatus(connection.status), "warn")
+    return Fact(connection.get_status_display(), url, state)

@@ -1,4 +1,4 @@
-"""The pages of connections, and what can be done with one."""
+"""The pages and actions of connections."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 
 from operations.models import OperationRun
-from operations.reasons import Blocked, get_reason
+from operations.reasons import get_reason
 from operations.types import OperationRunType
-from operations.views.start import redirect_to_dispatch, submission_of
+from operations.views.start import dispatch_and_redirect, submission_of
 from providers import services
 from providers.clouds import admin_consent_url
 from providers.connections import default_connection
@@ -24,46 +24,56 @@ from providers.graph.policy_kind import in_sentence
 from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.filtering import Asked
-from tenancy.http import Request, action, form_page, page, workspace_or_404
+from tenancy.filtering import ListFilter
+from tenancy.http import (
+    Request,
+    action,
+    form_page,
+    page,
+    render_checked,
+    try_service,
+    workspace_or_404,
+)
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
 
-_WORDS = {
+#: The label, icon and color key of a check result.
+_RESULTS = {
     "granted": ("Granted", "check", "succeeded"),
     "missing": ("Missing", "x", "failed"),
     "not_licensed": ("Not licensed", "circle-minus", "cancelled"),
-    "untold": ("Shown by the first restore", "circle-minus", "cancelled"),
-    "unknown": ("Could not be told", "alert-triangle", "partially_succeeded"),
+    "untold": ("Verified by the first restore", "circle-minus", "cancelled"),
+    "unknown": ("Unknown", "alert-triangle", "partially_succeeded"),
 }
 
 
 @page
 def connection_list(request: Request, slug: str) -> HttpResponse:
-    """The connections of a workspace, and what the last check of each found."""
+    """The connections of a workspace, with the result of the last check of each."""
     workspace = workspace_or_404(request, slug)
     visible = ProviderConnection.objects.visible_to(request.user).filter(workspace=workspace)
-    asked = Asked(request.GET)
-    search = asked.text()
-    found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
-    ordered = found.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
-    rows = ordered.none() if asked.errors else ordered
+    filters = ListFilter(request.GET)
+    search = filters.text("Name or tenant")
+    connections = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
+    if filters.errors:
+        connections = visible.none()
+    rows = connections.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
     context = {
+        "title": "Connections",
+        "noun": "connection",
+        "filters": filters,
+        "has_rows": visible.exists(),
         "page": numbered_page(rows, request.GET.get("page")),
-        "errors": asked.errors,
-        "search": search,
-        "is_known": visible.exists(),
         "has_tenants": Tenant.objects.filter(workspace=workspace).exists(),
     }
-    framed = _framed(request, workspace, context)
-    status = 400 if asked.errors else 200
-    return render(request, "providers/connection_list.html", framed, status=status)
+    framed = _with_frame(request, workspace, context)
+    return render_checked(request, "providers/connection_list.html", framed, errors=filters.errors)
 
 
 @page
 def connection_detail(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """One connection: what it may do, what to grant, the state of its credential."""
+    """One connection: its permissions, and the state of its credential."""
     connection = _connection_or_404(request, slug, connection_id)
     tenant_id, client_id = connection.tenant.external_id, connection.client_id
     context = {
@@ -75,13 +85,13 @@ def connection_detail(request: Request, slug: str, connection_id: int) -> HttpRe
         "restore_permissions": restore_permissions(),
         "consent_url": admin_consent_url(connection.cloud, tenant_id, client_id),
     }
-    framed = _framed(request, connection.workspace, context)
+    framed = _with_frame(request, connection.workspace, context)
     return render(request, "providers/connection_detail.html", framed)
 
 
 @form_page
 def connection_create(request: Request, slug: str) -> HttpResponse:
-    """Add a connection; then its credential is entered."""
+    """Add a connection; the next page asks for its credential."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_CONNECTIONS)
     form = NewConnectionForm(
@@ -93,21 +103,25 @@ def connection_create(request: Request, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.instance.tenant = form.cleaned_data["tenant"]
         if _saved(form):
-            messages.success(request, f"“{form.instance.name}” is added. Now its credential.")
+            messages.success(
+                request, f"Connection “{form.instance.name}” added. Enter its credential now."
+            )
             return redirect("connection_credential", workspace.slug, form.instance.pk)
-    return _form(request, workspace, form, "Add a connection")
+    return _form(request, workspace, form, "Add connection", action="Add connection")
 
 
 @form_page
 def connection_edit(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """Change what is known of the app registration."""
+    """Edit the connection without its credential."""
     connection = _managed(request, slug, connection_id)
     url = connection.get_absolute_url()
     form = ConnectionForm(request.POST or None, instance=connection)
     if request.method == "POST" and form.is_valid() and _saved(form):
-        messages.success(request, f"“{connection.name}” is changed.")
+        messages.success(request, f"Connection “{connection.name}” saved.")
         return redirect(url)
-    return _form(request, connection.workspace, form, "Edit the connection", back=url)
+    return _form(
+        request, connection.workspace, form, "Edit connection", action="Save connection", back=url
+    )
 
 
 @sensitive_post_parameters()
@@ -123,64 +137,62 @@ def connection_credential(request: Request, slug: str, connection_id: int) -> Ht
             plaintext=form.plaintext,
             expires_on=form.cleaned_data["expires_on"],
         )
-        messages.success(request, "The new credential is stored. Check the connection now.")
+        messages.success(request, "Credential saved. Check the connection now.")
         return redirect(connection)
     title, back = f"Credential of {connection.name}", connection.get_absolute_url()
-    return _form(request, connection.workspace, form, title, back=back)
+    return _form(request, connection.workspace, form, title, action="Save credential", back=back)
 
 
 @action
 def connection_default(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """Use this connection for its tenant from now on."""
+    """Make this connection the default of its tenant."""
     connection = _managed(request, slug, connection_id)
     services.make_default(connection)
-    messages.success(request, f"{connection.tenant.name} uses “{connection.name}” from now on.")
+    messages.success(
+        request, f"“{connection.name}” is now the default connection of {connection.tenant.name}."
+    )
     return redirect(connection)
 
 
 @action
 def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """Forget the connection and its credential."""
+    """Remove the connection and its credential."""
     connection = _managed(request, slug, connection_id)
-    try:
-        services.remove_connection(connection, by=request.user)
-    except ValidationError as error:
-        messages.error(request, error.messages[0])
-        return redirect(connection)
-    messages.success(request, f"“{connection.name}” of {connection.tenant.name} is removed.")
-    return redirect("connection_list", slug)
+    is_removed = try_service(
+        request,
+        lambda: services.remove_connection(connection, by=request.user),
+        success=f"Connection “{connection.name}” of {connection.tenant.name} removed.",
+    )
+    return redirect("connection_list", slug) if is_removed else redirect(connection)
 
 
 @action
 def connection_check(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """Check the connection, or lead to the check that is active already."""
+    """Check the connection, or redirect to the check that is already active."""
     connection = _connection_or_404(request, slug, connection_id)
     require_capability(request.user, connection.workspace, Capability.CHECK_CONNECTION)
-    return _check(request, connection)
+    submission = submission_of(request)
+    return dispatch_and_redirect(
+        request,
+        lambda: services.start_check(connection, by=request.user, submission=submission),
+        blocked_to=connection,
+    )
 
 
 @action
 def connection_check_tenant(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Check the connection that the tenant uses."""
+    """Check the default connection of the tenant."""
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")
     tenant = get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
     require_capability(request.user, tenant.workspace, Capability.CHECK_CONNECTION)
-    try:
-        connection = default_connection(tenant)
-    except Blocked as blocked:
-        messages.error(request, f"{blocked.message} {blocked.next_step}")
-        return redirect(tenant)
-    return _check(request, connection)
-
-
-def _check(request: Request, connection: ProviderConnection) -> HttpResponse:
     submission = submission_of(request)
-    try:
-        result = services.start_check(connection, by=request.user, submission=submission)
-    except Blocked as blocked:
-        messages.error(request, f"{blocked.message} {blocked.next_step}")
-        return redirect(connection)
-    return redirect_to_dispatch(request, result)
+    return dispatch_and_redirect(
+        request,
+        lambda: services.start_check(
+            default_connection(tenant), by=request.user, submission=submission
+        ),
+        blocked_to=tenant,
+    )
 
 
 def _connection_or_404(request: Request, slug: str, connection_id: int) -> ProviderConnection:
@@ -196,7 +208,7 @@ def _managed(request: Request, slug: str, connection_id: int) -> ProviderConnect
 
 
 def _saved(form: Any) -> bool:
-    """Whether it could be stored; the form has the errors otherwise."""
+    """Save the connection of a form; if the service refuses, the form gets its errors."""
     try:
         services.save_connection(form.instance)
     except ValidationError as error:
@@ -206,29 +218,30 @@ def _saved(form: Any) -> bool:
 
 
 def _form(
-    request: Request, workspace: Workspace, form: Any, title: str, *, back: str = ""
+    request: Request, workspace: Workspace, form: Any, title: str, *, action: str, back: str = ""
 ) -> HttpResponse:
-    framed = _framed(request, workspace, {"form": form, "title": title, "back": back})
-    status = 400 if form.is_bound else 200
-    return render(request, "providers/connection_form.html", framed, status=status)
+    framed = _with_frame(
+        request, workspace, {"form": form, "title": title, "action": action, "back": back}
+    )
+    return render_checked(request, "providers/connection_form.html", framed, errors=form.is_bound)
 
 
 def _matrix(connection: ProviderConnection) -> list[dict[str, Any]]:
-    """What the last check found of reading and of writing, in the order of the probes."""
+    """The results of the last check for reading and writing, in the order of the probes."""
     probed = [(key, label, permission_for(path).read) for key, (label, path) in PROBES.items()]
     probed += [
         (key, f"Writing {in_sentence(kind.label_plural)}", kind.permission.write)
         for key, kind in WRITES.items()
     ]
     return [
-        {"label": label, "permission": permission, **_found(result)}
+        {"label": label, "permission": permission, **_result(result)}
         for key, label, permission in probed
         if (result := connection.check_results.get(key))
     ]
 
 
-def _found(result: Any) -> dict[str, str]:
-    word, icon, outcome = _WORDS.get(str(result), _WORDS["unknown"])
+def _result(value: Any) -> dict[str, str]:
+    word, icon, outcome = _RESULTS.get(str(value), _RESULTS["unknown"])
     return {"word": word, "icon": icon, "key": outcome}
 
 
@@ -241,7 +254,7 @@ def _last_check(request: Request, connection: ProviderConnection) -> OperationRu
     return runs.newest_first().first()
 
 
-def _framed(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
+def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
     allowed = capabilities_of(request.user, workspace)
     return context | {
         "workspace": workspace,

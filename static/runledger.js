@@ -1,28 +1,26 @@
-// What HTML cannot do by itself. Every page works without this file.
+// Enhancements of the pages. Every page works without this file.
 (() => {
-  "use strict";
-
-  // --- Relative times and running clocks ------------------------------------------------------
+  // --- Relative times and running clocks ---
   const ago = (seconds) => {
-    if (seconds < -5) return "in " + span(-seconds);
-    return seconds < 5 ? "just now" : span(seconds) + " ago";
+    if (seconds < -5) return `in ${span(-seconds)}`;
+    return seconds < 5 ? "just now" : `${span(seconds)} ago`;
   };
   const span = (seconds) => {
-    if (seconds < 60) return Math.floor(seconds) + " s";
-    if (seconds < 3600) return Math.floor(seconds / 60) + " min";
-    if (seconds < 86400) return Math.floor(seconds / 3600) + " h";
+    if (seconds < 60) return `${Math.floor(seconds)} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
     const days = Math.floor(seconds / 86400);
     return days + (days === 1 ? " day" : " days");
   };
   const clock = (seconds) => {
     const s = Math.max(0, Math.floor(seconds));
-    if (s < 60) return s + " s";
+    if (s < 60) return `${s} s`;
     const rest = s % 60;
-    if (s < 3600) return Math.floor(s / 60) + " min" + (rest ? " " + rest + " s" : "");
+    if (s < 3600) return `${Math.floor(s / 60)} min${rest ? ` ${rest} s` : ""}`;
     const minutes = Math.floor((s % 3600) / 60);
-    return Math.floor(s / 3600) + " h" + (minutes ? " " + minutes + " min" : "");
+    return `${Math.floor(s / 3600)} h${minutes ? ` ${minutes} min` : ""}`;
   };
-  // The server's clock counts: a wrong clock on the desk would make every run look lost.
+  // Uses the server's clock: with a wrong local clock every run would look lost.
   const started = performance.now();
   const serverStart = Date.parse(document.documentElement.dataset.now);
   const now = () => serverStart + (performance.now() - started);
@@ -38,7 +36,7 @@
   };
   if (!Number.isNaN(serverStart)) setInterval(tick, 1000);
 
-  // --- Copy buttons ---------------------------------------------------------------------------
+  // --- Copy buttons ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) return;
@@ -52,35 +50,35 @@
     });
   });
 
-  // --- Menus close when one clicks elsewhere or presses Escape ---------------------------------
+  // --- Close menus on Escape or a click outside ---
   const closeMenus = (except) =>
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
       if (menu !== except) menu.open = false;
     });
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
 
-  // --- Filters apply when they change ---------------------------------------------------------
+  // --- Submit filters when they change ---
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
     if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
   });
 
-  // --- Rows that are ticked stay where they are ---------------------------------------------------
-  const ticked = (section) => section.querySelector?.("input[data-pick]:checked");
+  // --- Do not refresh a list while rows are selected ---
+  const hasSelection = (section) => section.querySelector?.("input[data-pick]:checked");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (ticked(event.target)) event.preventDefault();
+    if (hasSelection(event.target)) event.preventDefault();
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (ticked(event.detail.target)) event.detail.shouldSwap = false;
+    if (hasSelection(event.detail.target)) event.detail.shouldSwap = false;
   });
 
-  // --- Keyboard -------------------------------------------------------------------------------
+  // --- Keyboard shortcuts ---
   const rows = () => Array.from(document.querySelectorAll("[data-row] a[data-row-link]"));
   const move = (step) => {
     const links = rows();
     if (!links.length) return;
-    const at = links.indexOf(document.activeElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))].focus();
+    const index = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, index + step))].focus();
   };
   const help = () => {
     const dialog = document.getElementById("keyboard-help");
@@ -104,15 +102,15 @@
     button.addEventListener("click", help);
   });
 
-  // --- A new state is said to those who listen to the page -------------------------------------
-  let said = document.querySelector("[data-announce]")?.dataset.announce;
+  // --- Announce a new state to screen readers ---
+  let announced = document.querySelector("[data-announce]")?.dataset.announce;
   document.addEventListener("htmx:afterSettle", () => {
     const state = document.querySelector("[data-announce]")?.dataset.announce;
-    if (state && state !== said) document.getElementById("announcer").textContent = state;
-    said = state;
+    if (state && state !== announced) document.getElementById("announcer").textContent = state;
+    announced = state;
   });
 
-  // --- Polling that cannot reach the server says so ---------------------------------------------
+  // --- Show a notice while the server cannot be reached ---
   const offline = (shown) => {
     const notice = document.getElementById("offline");
     if (notice) notice.hidden = !shown;

@@ -1,4 +1,4 @@
-// Loaded before anything is painted: "system" becomes what the system prefers, and follows it.
+// Runs before the page is painted: the theme “system” follows the preference of the system.
 (() => {
   const root = document.documentElement;
   if (root.dataset.theme !== "system") return;

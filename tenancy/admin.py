@@ -1,4 +1,4 @@
-"""Workspaces, tenants, people and their sign-ins, for support; written by the rules of the pages."""
+"""Workspaces, tenants, users and sign-ins in Django admin; saved through the same services."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from tenancy.roles import Role
 admin.site.unregister(Group)
 
 
-def _person(request: HttpRequest) -> User:
+def _user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
 @admin.register(Group)
-class RightsAdmin(ModelAdmin[Group], GroupAdmin):
-    list_display = ("name", "right_count")
+class PermissionGroupAdmin(ModelAdmin[Group], GroupAdmin):
+    list_display = ("name", "permission_count")
 
-    @admin.display(description="rights")
-    def right_count(self, group: Group) -> int:
+    @admin.display(description="permissions")
+    def permission_count(self, group: Group) -> int:
         return group.permissions.count()
 
 
 @admin.register(User)
 class AccountAdmin(ModelAdmin[User], UserAdmin[User]):
-    """Who is not a superuser makes accounts of operators, and cannot rise above that."""
+    """Users; staff who are not superusers manage operators only, and cannot gain permissions."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        if _person(request).is_superuser:
+        if _user(request).is_superuser:
             return ()
         return ("is_staff", "is_superuser", "groups", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_change_permission(request, obj) and _is_below(request, obj)
+        return super().has_change_permission(request, obj) and _may_manage(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _is_below(request, obj)
+        return super().has_delete_permission(request, obj) and _may_manage(request, obj)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """An account can be closed at once; a workspace that nobody owns then is named."""
+        """Save the user, and warn about workspaces that have no owner left who can sign in."""
         super().save_model(request, obj, form, change)
         for workspace in services.without_owner().filter(memberships__user=obj):
-            text = f"Nobody who can sign in owns {workspace} now: make somebody its owner."
+            text = f"{workspace} has no owner who can sign in. Give a member the role Owner."
             self.message_user(request, text, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.remove_account(obj, by=_person(request))
+        services.remove_account(obj, by=_user(request))
 
 
-def _is_below(request: HttpRequest, account: User | None) -> bool:
-    """Whether the account has no rights here that the person may not give."""
-    if account is None or _person(request).is_superuser:
+def _may_manage(request: HttpRequest, account: User | None) -> bool:
+    """Whether the account has no permissions beyond those that the user may grant."""
+    if account is None or _user(request).is_superuser:
         return True
     return not (account.is_staff or account.is_superuser)
 
 
 class MembershipInline(ReadOnly, admin.TabularInline[Membership, Workspace]):
-    """To look at: the link leads to where a role is changed, and the last owner kept."""
+    """Read-only; the link opens the page that changes a role and keeps the last owner."""
 
     model = Membership
     fields = readonly_fields = ("user", "role", "created_at")
@@ -81,7 +81,7 @@ class WorkspaceAdmin(ModelAdmin[Workspace]):
     inlines = (MembershipInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
-        """Its address stays."""
+        """The slug cannot change."""
         return ("slug",) if obj else ()
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
@@ -91,7 +91,7 @@ class WorkspaceAdmin(ModelAdmin[Workspace]):
         services.save_workspace(obj)
 
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        services.remove_unused(obj, by=_person(request))
+        services.remove_unused(obj, by=_user(request))
 
 
 @admin.register(Tenant)
@@ -105,14 +105,14 @@ class TenantAdmin(ModelAdmin[Tenant]):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Tenant | None = None
     ) -> tuple[str, ...]:
-        """Which tenant it is, is written once."""
+        """The workspace and the Entra tenant id cannot change."""
         return ("workspace", "external_id", "created_at") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         services.save_tenant(obj)
 
     def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
-        services.remove_unused(obj, by=_person(request))
+        services.remove_unused(obj, by=_user(request))
 
 
 class MembershipForm(WholeForm[Membership]):
@@ -126,7 +126,7 @@ class MembershipForm(WholeForm[Membership]):
             services.keep_an_owner(self.instance, cleaned["role"])
         user, workspace = cleaned.get("user"), cleaned.get("workspace")
         if user and workspace and workspace.memberships.filter(user=user).exists():
-            self.add_error("user", f"{user} is a member already.")
+            self.add_error("user", f"{user} is already a member.")
         return cleaned
 
 
@@ -143,19 +143,19 @@ class MembershipAdmin(ModelAdmin[Membership]):
         return ("user", "workspace") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        by, role = _person(request), Role(obj.role)
+        by, role = _user(request), Role(obj.role)
         if change:
             services.change_role(obj, role, by=by)
         else:
             obj.pk = services.admit(obj.workspace, obj.user, role, by=by).pk
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        services.remove_member(obj, by=_person(request))
+        services.remove_member(obj, by=_user(request))
 
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
-    """Wrong passwords, and who is locked out for them."""
+    """Failed sign-ins and lockouts."""
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
     search_fields = ("username", "=ip_address")
@@ -164,14 +164,14 @@ class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
     show_full_result_count = False
     actions = ("unlock",)
 
-    @admin.action(description="Let them try again", permissions=["unlock"])
-    def unlock(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        for attempt in chosen:
-            services.unlock(attempt.username, attempt.ip_address, by=_person(request))
-        self.message_user(request, "They can sign in again at once.")
+    @admin.action(description="Unlock sign-in", permissions=["unlock"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for attempt in queryset:
+            services.unlock(attempt.username, attempt.ip_address, by=_user(request))
+        self.message_user(request, "Sign-in unlocked.")
 
     def has_unlock_permission(self, request: HttpRequest) -> bool:
-        return _person(request).has_perm("axes.delete_accessattempt")
+        return _user(request).has_perm("axes.delete_accessattempt")
 
 
 @admin.register(AccessLog)

@@ -1,66 +1,141 @@
-"""What a list is asked for by its address.
+"""The filters of a list: read from its address, and shown again in its filter form.
 
-A value that cannot be used is told and never left out: a list that shows more than was asked for
-would be believed, and worked on.
+An invalid value is reported and never ignored: a list with more rows than requested would be
+trusted, and bulk actions would work on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
-from typing import Any
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
+from django import forms
 from django.db.models import QuerySet
 
 from tenancy.models import Tenant
 from web.ids import parse_id
 
 MAX_SEARCH = 100
-#: More than this in a menu helps nobody; a tenant's own page leads to what is there of it.
+#: A longer menu is of no use; a tenant's own page links to the lists of that tenant.
 TENANTS_IN_MENU = 200
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-class Asked:
-    """Reads the parameters of an address; `errors` tells of those that cannot be used."""
+@dataclass(frozen=True)
+class FilterField:
+    """One input of a filter form, with the attributes that templates use of a `BoundField`."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._given = given
+    name: str
+    label: str
+    value: Any
+    widget: forms.Widget
+
+    @property
+    def id_for_label(self) -> str:
+        return f"id_{self.name}"
+
+    @property
+    def widget_type(self) -> str:
+        """“text”, “select”, “checkbox” or “hidden”."""
+        return type(self.widget).__name__.removesuffix("Input").lower()
+
+    def __str__(self) -> str:
+        return self.widget.render(self.name, self.value, {"id": self.id_for_label})
+
+
+class ListFilter:
+    """Reads filters from the parameters of an address.
+
+    `fields` has the inputs of the filter form, in the order in which they were read; `errors` has
+    one message for each invalid parameter.
+    """
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.fields: list[FilterField] = []
         self.errors: list[str] = []
+        self._params = params
 
-    def text(self, name: str = "q") -> str:
-        """What is searched for, without spaces around it."""
+    @property
+    def is_set(self) -> bool:
+        """Whether any filter has a value."""
+        return any(field.value for field in self.fields)
+
+    def text(self, label: str = "Name", name: str = "q") -> str:
+        """Read the search text, without surrounding spaces."""
         text = self._value(name).strip()
         if len(text) > MAX_SEARCH:
-            self.errors.append(f"The search takes at most {MAX_SEARCH} characters.")
+            self.errors.append(f"Search: enter at most {MAX_SEARCH} characters.")
+            text = ""
         elif _NOT_TEXT.search(text):
-            self.errors.append("The search holds a character that no name can have.")
-        else:
-            return text
-        return ""
+            self.errors.append("Search: remove the invalid characters.")
+            text = ""
+        attrs = {
+            "type": "search",
+            "class": "form-control",
+            "maxlength": MAX_SEARCH,
+            "placeholder": label,
+            "data-filter": "",
+        }
+        self.fields.append(FilterField(name, label, text, forms.TextInput(attrs)))
+        return text
 
-    def one_of(self, name: str, label: str, values: Container[str]) -> str:
-        """One of these values, or none."""
-        value = self._value(name)
-        if value and value not in values:
-            self.errors.append(f"{label}: there is no such choice.")
-            return ""
+    def choice(
+        self, name: str, label: str, choices: Iterable[tuple[str, str]], *, empty: str = ""
+    ) -> str:
+        """Read one of these choices from a menu, whose first entry is `empty`."""
+        options = list(choices)
+        value = self.one_of(name, label, dict(options))
+        if empty:
+            options.insert(0, ("", empty))
+        widget = forms.Select({"class": "form-select"}, options)
+        self.fields.append(FilterField(name, label, value, widget))
+        return value
+
+    def flag(self, name: str, label: str) -> bool:
+        """Read a checkbox."""
+        value = bool(self.one_of(name, label, ["1"]))
+        self.fields.append(FilterField(name, label, value, forms.CheckboxInput({"value": "1"})))
+        return value
+
+    def hidden(self, name: str, label: str, values: Container[str]) -> str:
+        """Read one of these values that the form keeps but does not show."""
+        value = self.one_of(name, label, values)
+        self.fields.append(FilterField(name, label, value, forms.HiddenInput()))
         return value
 
     def tenant(self, tenants: QuerySet[Tenant], name: str = "tenant") -> Tenant | None:
-        """One of these tenants, or none; one that is not among them is as good as missing."""
+        """Read one of these tenants; any other tenant counts as missing."""
         value = self._value(name)
         tenant_id = parse_id(value)
-        found = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
-        if value and found is None:
-            self.errors.append("Tenant: there is no such tenant.")
-        return found
+        tenant = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
+        if value and tenant is None:
+            self.errors.append("Tenant: select a tenant of this workspace.")
+
+        def menu() -> list[tuple[str, str]]:
+            return [("", "Any tenant"), *_tenant_choices(tenants, tenant)]
+
+        # Django calls the choices when it renders them; its stubs know only values here.
+        widget = forms.Select({"class": "form-select"}, cast("Any", menu))
+        self.fields.append(FilterField(name, "Tenant", tenant and tenant.pk, widget))
+        return tenant
+
+    def one_of(self, name: str, label: str, values: Container[str]) -> str:
+        """Read one of these values, without an input in the form."""
+        value = self._value(name)
+        if value and value not in values:
+            self.errors.append(f"{label}: select one of the choices.")
+            return ""
+        return value
 
     def _value(self, name: str) -> str:
-        return str(self._given.get(name) or "")
+        return str(self._params.get(name) or "")
 
 
-def tenant_menu(tenants: QuerySet[Tenant], chosen: Tenant | None) -> list[Tenant]:
-    """The first tenants by name, and the one that is chosen, wherever it stands."""
+def _tenant_choices(tenants: QuerySet[Tenant], selected: Tenant | None) -> list[tuple[str, str]]:
+    """The first tenants by name, and the selected one wherever it stands."""
     menu = list(tenants.order_by("name", "pk")[:TENANTS_IN_MENU])
-    return menu if chosen is None or chosen in menu else [*menu, chosen]
+    if selected and selected not in menu:
+        menu.append(selected)
+    return [(str(tenant.pk), tenant.name) for tenant in menu]

@@ -1,4 +1,4 @@
-"""The forms of signing in, of tenants, and of a workspace."""
+"""The forms for sign-in, tenants, members and workspace settings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF00
 
 
 class SignInForm(AuthenticationForm):
-    """Django's, but a name that no account can have is not even tried.
+    """Django's sign-in form; it rejects a user name that is too long for any account.
 
-    Django gives the limit to the browser only; the log of attempts has a column that is shorter.
+    Django enforces the limit in the browser only, and the column of the attempt log is shorter.
     """
 
     def clean_username(self) -> str:
         name = str(self.cleaned_data["username"])
         if len(name) > MAX_USERNAME:
-            raise ValidationError("No account has a name that long.")
+            raise ValidationError(f"Enter at most {MAX_USERNAME} characters.")
         return name
 
 
@@ -32,9 +32,11 @@ GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class GuidField(forms.UUIDField):
-    """A GUID as Microsoft writes it; Python alone would take braces, URNs and no dashes as well."""
+    """A GUID in Microsoft's notation; Python also accepts braces, URNs and missing hyphens."""
 
-    default_error_messages = {"invalid": "A GUID looks like 1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10."}
+    default_error_messages = {
+        "invalid": "Enter a GUID, such as 1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10."
+    }
 
     def to_python(self, value: Any) -> Any:
         text = str(value or "").strip().lower()
@@ -44,11 +46,11 @@ class GuidField(forms.UUIDField):
 
 
 class TenantForm(forms.ModelForm[Tenant]):
-    """A tenant's name and its id in Entra."""
+    """A tenant's name and its id in Microsoft Entra."""
 
     external_id = GuidField(
-        label="Entra tenant id",
-        help_text="In the Entra admin center under Overview: “Tenant ID”.",
+        label="Entra tenant ID",
+        help_text="See “Tenant ID” on the overview page of the Microsoft Entra admin center.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -61,38 +63,38 @@ class TenantForm(forms.ModelForm[Tenant]):
         if self.instance.pk:
             self.fields["external_id"].disabled = True
             self.fields["external_id"].help_text = (
-                "Fixed: what was read of one tenant must never be taken for another's. "
-                "If it is wrong, suspend this tenant and add the right one."
+                "The ID can't be changed because existing data belongs to this tenant. "
+                "If it is wrong, suspend this tenant and add a new one."
             )
 
 
 class WorkspaceForm(forms.ModelForm[Workspace]):
-    """What an owner may change of a workspace."""
+    """The settings of a workspace."""
 
     timezone = forms.ChoiceField(
         choices=[(name, name) for name in sorted(TIMEZONES)],
         label="Time zone",
-        help_text="In which new schedules are planned, unless they say otherwise.",
+        help_text="The default time zone of new schedules.",
     )
 
     class Meta:
         model = Workspace
         fields = ("name", "timezone", "restores_need_approval")
-        labels = {"restores_need_approval": "A restore needs the approval of a second person"}
+        labels = {"restores_need_approval": "Require approval of restores by a second person"}
 
 
 class RoleForm(forms.Form):
-    """What a member is to be."""
+    """The role of a member."""
 
     role = forms.ChoiceField(choices=Role.choices, label="Role", initial=Role.READER)
 
 
 class MemberForm(RoleForm):
-    """Who is to become a member, and as what."""
+    """A new member and the role."""
 
     field_order = ("login", "role")
     login = forms.CharField(
-        label="Username or email",
+        label="User name or email",
         max_length=254,
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )

@@ -1,4 +1,4 @@
-"""What every view starts from: a request of somebody signed in, and the methods it answers to."""
+"""What every view uses: the request of a signed-in user, allowed methods, and shared responses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django_htmx.middleware import HtmxDetails
 
@@ -15,7 +17,7 @@ from tenancy.models import User, Workspace
 
 
 class Request(HttpRequest):
-    """A request after the middleware: somebody is signed in, and htmx may be asking."""
+    """A request after the middleware: a user is signed in, and htmx may have sent it."""
 
     user: User
     htmx: HtmxDetails
@@ -25,7 +27,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def methods(*allowed: str) -> Callable[[View], View]:
-    """Answer to these methods only; for any other one, 405 with a page that says so."""
+    """Allow these methods only; answer any other with 405 and a page."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
@@ -39,19 +41,41 @@ def methods(*allowed: str) -> Callable[[View], View]:
     return decorate
 
 
-#: To look at.
+#: Shows a page.
 page = methods("GET", "HEAD")
-#: To fill in: looked at first, then sent.
+#: Shows a form, and accepts it.
 form_page = methods("GET", "HEAD", "POST")
-#: To change something.
+#: Changes data.
 action = methods("POST")
 
 
 def workspace_or_404(request: Request, slug: str) -> Workspace:
-    """The workspace of an address; for strangers it does not exist."""
+    """The workspace of an address; for anyone who is not a member it does not exist."""
     return get_object_or_404(Workspace.objects.visible_to(request.user), slug=slug)
 
 
+def render_checked(
+    request: HttpRequest, template: str, context: dict[str, Any], *, errors: object
+) -> HttpResponse:
+    """Render a page whose filter or form was checked: status 400 if it has errors."""
+    return render(request, template, context, status=400 if errors else 200)
+
+
+def try_service(request: HttpRequest, call: Callable[[], object], *, success: str) -> bool:
+    """Call a service and show `success`, or the message with which the service refused.
+
+    Returns:
+        Whether the service succeeded.
+    """
+    try:
+        call()
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return False
+    messages.success(request, success)
+    return True
+
+
 def render_error(template: str, status: int, **context: Any) -> HttpResponse:
-    """A page that says what went wrong and what to do; it knows nothing of the request."""
+    """Render a page that says what happened and what to do; it does not use the request."""
     return HttpResponse(render_to_string(template, context), status=status)

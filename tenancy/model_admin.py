@@ -1,4 +1,4 @@
-"""What the admin of every model starts from."""
+"""The base classes of every model admin."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from web.ids import parse_id
 
 M = TypeVar("M", bound=Model)
 
-#: What the filters beside a list add to the name of a field.
-FILTERS = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
+#: The suffixes that list filters append to a field name.
+LOOKUP_SUFFIXES = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
 
 
-class Chooser(AutocompleteSelect):
-    """A field whose choices are looked up; what was sent and is no id chooses nothing."""
+class StrictAutocompleteSelect(AutocompleteSelect):
+    """An autocomplete field that ignores submitted values that are not ids."""
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> list[Any]:
         ids = [choice for choice in value if parse_id(str(choice)) is not None]
@@ -31,14 +31,14 @@ class Chooser(AutocompleteSelect):
 
 
 class ModelAdmin(admin.ModelAdmin[M]):
-    """Saves and deletes through services, whose refusals are told; leads to pages that one may see."""
+    """Saves and deletes through services, shows their errors, and links to visible pages only."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what the filters of the list offer: `secret__startswith` would tell a secret."""
-        return lookup in {name + added for name in self.filtered_by() for added in FILTERS}
+        """Allow only the filters of the list: `secret__startswith` would reveal a secret."""
+        return lookup in {name + added for name in self.filtered_by() for added in LOOKUP_SUFFIXES}
 
     def filtered_by(self) -> Iterator[str]:
-        """The names of the fields and parameters that the filters beside the list use."""
+        """The fields and parameters that the filters of the list use."""
         for item in self.list_filter:
             name: Any = item[0] if isinstance(item, tuple | list) else item
             yield getattr(name, "parameter_name", name)
@@ -47,46 +47,46 @@ class ModelAdmin(admin.ModelAdmin[M]):
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", Chooser(db_field, self.admin_site))
+            kwargs.setdefault("widget", StrictAutocompleteSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except ValidationError as refused:
-            return _told(request, refused)
+        except ValidationError as error:
+            return _redirect_with_error(request, error)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().delete_view(request, *args, **kwargs)
-        except ValidationError as refused:
-            return _told(request, refused)
+        except ValidationError as error:
+            return _redirect_with_error(request, error)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """“View on site” is for members: for anybody else there is nothing there."""
-        answer: Any = super().render_change_form(request, context, *args, **kwargs)
-        shown = context["original"]
-        if shown and not self._may_visit(request, shown):
-            answer.context_data["has_absolute_url"] = False
-        return answer
+        """Show “View on site” to members only: for other users the page does not exist."""
+        response: Any = super().render_change_form(request, context, *args, **kwargs)
+        row = context["original"]
+        if row and not self._can_view_page(request, row):
+            response.context_data["has_absolute_url"] = False
+        return response
 
-    def _may_visit(self, request: HttpRequest, shown: Model) -> bool:
-        rows = type(shown)._default_manager.filter(pk=shown.pk)  # noqa: SLF001
+    def _can_view_page(self, request: HttpRequest, row: Model) -> bool:
+        rows = type(row)._default_manager.filter(pk=row.pk)  # noqa: SLF001
         if not isinstance(rows, WorkspaceScopedQuerySet):
             return False
         return rows.visible_to(request.user).exists()
 
 
-def _told(request: HttpRequest, refused: ValidationError) -> HttpResponse:
-    """Back to the form, with what the service said; nothing was changed."""
-    messages.error(request, " ".join(refused.messages))
+def _redirect_with_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Redirect to the form and show the message of the service; nothing was changed."""
+    messages.error(request, " ".join(error.messages))
     return redirect(request.get_full_path())
 
 
 class ReadOnly:
-    """No adding, no changing, no deleting, whoever asks."""
+    """Rows cannot be added, changed or deleted, not even by superusers."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -99,14 +99,14 @@ class ReadOnly:
 
 
 class NeverDeleted:
-    """It is part of what happened; there is another way to put it out of use."""
+    """Rows cannot be deleted because other data refers to them; they can be disabled."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 class WholeForm(forms.ModelForm[M]):
-    """Checks what is changed against every constraint, those over fields that it only shows too."""
+    """Validates every constraint, including those over read-only fields."""
 
     def validate_unique(self) -> None:
         super().validate_unique()

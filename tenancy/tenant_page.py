@@ -1,4 +1,4 @@
-"""What is shown of a tenant comes from many apps; each registers its part in `tenant_page.py`.
+"""The page of a tenant is made of parts that apps register in their `tenant_page.py`.
 
     @tenant_panel(order=10)
     def freshness(request: Request, tenant: Tenant) -> Panel | None:
@@ -9,8 +9,8 @@
 
     register_start(Start("Sync inventory", "inventory_sync", Capability.START_SYNC, icon="refresh"))
 
-Panels stand on a tenant's page, facts are columns of the list of tenants, starts are buttons on
-the tenant's page. A panel that returns None is left out.
+Panels appear on the tenant's page, facts are columns of the list of tenants, starts are buttons
+on the tenant's page. A panel that returns None is left out.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
 
 @dataclass(frozen=True)
 class Fact:
-    """One cell of the list of tenants. `state` colors it: "good", "warn", "bad" or nothing."""
+    """One cell of the list of tenants. `state` sets its color: "good", "warn", "bad" or nothing."""
 
     text: str
     url: str = ""
     state: str = ""
 
 
-TellsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
+LoadsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ class FactColumn:
     """A column of the list of tenants: one query for all rows of a page, by tenant id."""
 
     label: str
-    tell: TellsFacts
+    load: LoadsFacts
 
 
 _FACTS: OrderedRegistry[FactColumn] = OrderedRegistry()
 
 
-def tenant_fact(label: str, *, order: int) -> Callable[[TellsFacts], TellsFacts]:
-    """Register a column; a tenant that the function says nothing of has an empty cell."""
+def tenant_fact(label: str, *, order: int) -> Callable[[LoadsFacts], LoadsFacts]:
+    """Register a column; a tenant without a fact has an empty cell."""
 
-    def register(tell: TellsFacts) -> TellsFacts:
-        _FACTS.add(FactColumn(label, tell), order=order)
-        return tell
+    def register(load: LoadsFacts) -> LoadsFacts:
+        _FACTS.add(FactColumn(label, load), order=order)
+        return load
 
     return register
 
@@ -110,5 +110,5 @@ def register_start(start: Start) -> None:
 
 
 def starts_for(allowed: frozenset[Capability]) -> list[Start]:
-    """The buttons for somebody who may do this, in order."""
+    """The buttons that these capabilities allow, in order."""
     return [start for start in _STARTS if start.needs in allowed]

@@ -1,4 +1,4 @@
-"""The addresses of coming and going, and of tenants."""
+"""The addresses of sign-in, tenants, members and workspace settings."""
 
 from django.urls import path
 

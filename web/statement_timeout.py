@@ -1,4 +1,4 @@
-"""A page never waits long for the database: it says “narrow the filter” instead."""
+"""A limit on how long a page waits for the database."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from psycopg.errors import QueryCanceled
 
 
 class TookTooLong(Exception):
-    """The database was stopped before it had found everything."""
+    """A statement exceeded its time limit."""
 
 
 @contextmanager
 def statement_timeout(seconds: float) -> Iterator[None]:
-    """Every statement inside ends within `seconds`.
+    """Limit every statement inside to `seconds`.
 
     Raises:
-        TookTooLong: one did not.
+        TookTooLong: a statement exceeded the limit.
     """
     try:
         with transaction.atomic():

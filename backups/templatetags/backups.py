@@ -1,4 +1,4 @@
-"""How slots and backup sets look on a page."""
+"""Template filters for slots and backup sets."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _STATES = {
 
 @register.filter
 def set_state(backup_set: BackupSet) -> State:
-    """The set's one word and its color key."""
+    """The label and color key of the set."""
     return _STATES[SetStatus(backup_set.status)]
 
 
 @register.filter
 def in_zone(moment: dt.datetime | None, zone: str) -> str:
-    """A slot on the clock of its zone, with the offset: “Sun 8 Mar 2026, 03:00 (UTC-04:00)”."""
+    """A slot in local time, with the UTC offset: “Sun 8 Mar 2026, 03:00 (UTC-04:00)”."""
     if moment is None:
         return ""
     try:
@@ -53,8 +53,9 @@ def in_utc(moment: dt.datetime | None) -> str:
 
 
 @register.filter
-def slot_words(run: OperationRun) -> str:
-    """A slot and what became of it: “2026-03-08 07:00 UTC: Succeeded”."""
+def slot_summary(run: OperationRun) -> str:
+    """A slot and its result: “2026-03-08 07:00 UTC: Succeeded”."""
     slot = str(run.context.get("scheduled_for", "")).replace("T", " ").replace("Z", " UTC")
     causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
-    return f"{slot}: {state_of(run).word}{f' ({causes})' if causes else ''}"
+    summary = f"{slot}: {state_of(run).word}"
+    return f"{summary} ({causes})" if causes else summary

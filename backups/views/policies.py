@@ -1,4 +1,4 @@
-"""What is done with a selection of policies: into a backup set, or into an archive."""
+"""Bulk actions on selected policies: add them to a backup set, or export them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inventory.selection import Selection, SelectionError, selected_policies
 from operations.services import DispatchResult
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
@@ -32,8 +32,8 @@ def policies_back_up(request: Request, slug: str) -> HttpResponse:
     require_capability(request.user, workspace, Capability.START_BACKUP)
     try:
         selection = selected_policies(request, workspace)
-    except SelectionError as refused:
-        return _refused(request, workspace, refused)
+    except SelectionError as error:
+        return _redirect_with_error(request, workspace, error)
     name = request.POST.get("set_name")
     if name is None:
         return _ask_for_name(request, workspace, selection)
@@ -43,7 +43,7 @@ def policies_back_up(request: Request, slug: str) -> HttpResponse:
         )
     except ValidationError as error:
         return _ask_for_name(request, workspace, selection, name=name, error=error.messages[0])
-    return _to_runs(request, workspace, results)
+    return _redirect_to_runs(request, workspace, results)
 
 
 @action
@@ -53,32 +53,34 @@ def policies_export(request: Request, slug: str) -> HttpResponse:
     require_capability(request.user, workspace, Capability.EXPORT_POLICIES)
     try:
         selection = selected_policies(request, workspace)
-    except SelectionError as refused:
-        return _refused(request, workspace, refused)
+    except SelectionError as error:
+        return _redirect_with_error(request, workspace, error)
     results = services.export_policies(
         selection, by=request.user, submission=submission_of(request)
     )
-    return _to_runs(request, workspace, results)
+    return _redirect_to_runs(request, workspace, results)
 
 
 @page
 def export_list(request: Request, slug: str) -> HttpResponse:
-    """The archives of a workspace, the newest first."""
+    """The exports of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.EXPORT_POLICIES)
     exports = PolicyExport.objects.visible_to(request.user).filter(workspace=workspace)
-    shown = exports.defer("archive").select_related("workspace", "tenant", "operation_run")
+    exports = exports.defer("archive").select_related("workspace", "tenant", "operation_run")
     context = {
         "workspace": workspace,
         "section": "inventory",
-        "page": numbered_page(shown.order_by("-created_at", "-id"), request.GET.get("page")),
+        "title": "Exports",
+        "noun": "export",
+        "page": numbered_page(exports.order_by("-created_at", "-id"), request.GET.get("page")),
     }
     return render(request, "backups/export_list.html", context)
 
 
 @page
 def export_download(request: Request, slug: str, export_id: int) -> HttpResponse:
-    """The archive itself; a page that says so if it has expired."""
+    """The archive, or a page that says that the export has expired."""
     exports = PolicyExport.objects.visible_to(request.user).select_related("workspace")
     export = get_object_or_404(exports, workspace__slug=slug, pk=export_id)
     require_capability(request.user, export.workspace, Capability.EXPORT_POLICIES)
@@ -104,7 +106,7 @@ def _ask_for_name(
     name: str = "",
     error: str = "",
 ) -> HttpResponse:
-    known = BackupSet.objects.visible_to(request.user).filter(
+    existing = BackupSet.objects.visible_to(request.user).filter(
         tenant__in=selection.by_tenant, purpose=SetPurpose.SELECTION
     )
     context = {
@@ -112,20 +114,23 @@ def _ask_for_name(
         "section": "inventory",
         "selection": selection,
         "name": name or f"Selection of {timezone.now():%Y-%m-%d %H:%M}",
-        "names": known.newest_first().values_list("name", flat=True).distinct()[:NAMES],
+        "names": existing.newest_first().values_list("name", flat=True).distinct()[:NAMES],
         "error": error,
     }
-    status = 400 if error else 200
-    return render(request, "backups/policies_back_up.html", context, status=status)
+    return render_checked(request, "backups/policies_back_up.html", context, errors=error)
 
 
-def _refused(request: Request, workspace: Workspace, refused: SelectionError) -> HttpResponse:
-    messages.error(request, str(refused))
+def _redirect_with_error(
+    request: Request, workspace: Workspace, error: SelectionError
+) -> HttpResponse:
+    messages.error(request, str(error))
     return redirect("policy_list", workspace.slug)
 
 
-def _to_runs(request: Request, workspace: Workspace, results: list[DispatchResult]) -> HttpResponse:
+def _redirect_to_runs(
+    request: Request, workspace: Workspace, results: list[DispatchResult]
+) -> HttpResponse:
     if len(results) == 1:
         return redirect_to_dispatch(request, results[0])
-    messages.success(request, f"{len(results)} runs were started, one for each tenant.")
+    messages.success(request, f"{len(results)} runs started, one for each tenant.")
     return redirect("run_list", workspace.slug)

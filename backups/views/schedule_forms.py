@@ -1,4 +1,4 @@
-"""Adding and changing a schedule, with a preview of when it would fire."""
+"""Add and edit a schedule, with a preview of its next runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from backups import services
 from backups.forms import PRESETS, NewScheduleForm, ScheduleForm
@@ -17,7 +17,7 @@ from backups.slots import next_slot, next_slots, zone_of
 from backups.views.schedules import schedule_or_404
 from tenancy.capabilities import require_capability
 from tenancy.db import database_now
-from tenancy.http import Request, form_page, workspace_or_404
+from tenancy.http import Request, form_page, render_checked, workspace_or_404
 from tenancy.models import TIMEZONES, Workspace
 from tenancy.roles import Capability
 from web.ids import parse_id
@@ -30,53 +30,55 @@ def schedule_create(request: Request, slug: str) -> HttpResponse:
     """Add a schedule to one tenant or to several."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_SCHEDULES)
-    finding = "find_tenants" in request.POST
+    is_search = "find_tenants" in request.POST
     form = NewScheduleForm(
-        None if finding else request.POST or None,
+        None if is_search else request.POST or None,
         workspace=workspace,
-        initial=_typed(request.POST) if finding else _asked_for(request, workspace),
+        initial=_entered(request.POST) if is_search else _defaults(request, workspace),
         instance=BackupSchedule(workspace=workspace),
     )
-    if not finding and _is_to_be_saved(request, form) and (made := _create(form)):
-        many = f"{len(made):,} schedules are" if len(made) > 1 else f"“{made[0].name}” is"
-        messages.success(request, f"{many} added.")
-        return redirect(made[0]) if len(made) == 1 else redirect("schedule_list", workspace.slug)
-    return _answer(request, workspace, form)
+    if not is_search and _can_save(request, form) and (schedules := _create(form)):
+        if len(schedules) == 1:
+            messages.success(request, f"Schedule “{schedules[0].name}” added.")
+            return redirect(schedules[0])
+        messages.success(request, f"{len(schedules):,} schedules added.")
+        return redirect("schedule_list", workspace.slug)
+    return _render_form(request, workspace, form)
 
 
 @form_page
 def schedule_edit(request: Request, slug: str, schedule_id: int) -> HttpResponse:
-    """Change a schedule. If it fires at other times then, its next slot is the first from now."""
+    """Edit a schedule. If its times change, its next slot is the first one from now."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     name = schedule.name
     form = ScheduleForm(request.POST or None, instance=schedule)
-    if _is_to_be_saved(request, form) and _save(form):
-        messages.success(request, f"“{schedule.name}” is changed.")
+    if _can_save(request, form) and _save(form):
+        messages.success(request, f"Schedule “{schedule.name}” saved.")
         return redirect(schedule)
-    return _answer(request, schedule.workspace, form, schedule=schedule, schedule_name=name)
+    return _render_form(request, schedule.workspace, form, schedule=schedule, schedule_name=name)
 
 
-def _asked_for(request: Request, workspace: Workspace) -> dict[str, Any]:
-    """What an address fills in: a preset, a tenant."""
+def _defaults(request: Request, workspace: Workspace) -> dict[str, Any]:
+    """The initial values of a new schedule: a preset and tenants from the address."""
     cron = request.GET.get("cron", "")
-    known = {preset: label for label, preset in PRESETS}
+    labels = {preset: label for label, preset in PRESETS}
     tenant_ids = [text for text in request.GET.getlist("tenant") if parse_id(text) is not None]
     return {
-        "cron": cron if cron in known else PRESETS[0][1],
-        "name": known.get(cron, "Nightly"),
+        "cron": cron if cron in labels else PRESETS[0][1],
+        "name": labels.get(cron, "Nightly"),
         "timezone": workspace.timezone,
         "tenants": tenant_ids[:100],
     }
 
 
-def _typed(given: QueryDict) -> dict[str, Any]:
-    """What was typed so far, to be shown again without a word on what is wrong with it."""
-    several = {name: given.getlist(name) for name in ("tenants", "kinds")}
-    return {**given.dict(), **several, "every": "every" in given}
+def _entered(params: QueryDict) -> dict[str, Any]:
+    """The values entered so far, to be shown again without validation."""
+    lists = {name: params.getlist(name) for name in ("tenants", "kinds")}
+    return {**params.dict(), **lists, "every": "every" in params}
 
 
-def _is_to_be_saved(request: Request, form: ScheduleForm) -> bool:
+def _can_save(request: Request, form: ScheduleForm) -> bool:
     return request.method == "POST" and form.is_valid() and "preview" not in request.POST
 
 
@@ -84,19 +86,19 @@ def _save(form: ScheduleForm) -> bool:
     try:
         services.save(form.instance)
     except ValidationError as error:
-        form.tell(_by_field(error))
+        form.add_errors(_by_field(error))
         return False
     return True
 
 
 def _create(form: NewScheduleForm) -> list[BackupSchedule]:
-    if not (tenants := form.chosen):
-        form.tell({"every": ["Every active tenant has a schedule of this name already."]})
+    if not (tenants := form.selected_tenants):
+        form.add_errors({"every": ["Every active tenant already has a schedule with this name."]})
         return []
     try:
         return services.create_for(form.instance, tenants)
     except ValidationError as error:
-        form.tell(_by_field(error))
+        form.add_errors(_by_field(error))
         return []
 
 
@@ -104,7 +106,7 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
     return error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
 
 
-def _answer(
+def _render_form(
     request: Request, workspace: Workspace, form: ScheduleForm, **more: Any
 ) -> HttpResponse:
     context = {
@@ -116,28 +118,27 @@ def _answer(
         "preview": _preview(form),
         **more,
     }
-    refused = form.is_bound and bool(form.errors)
-    status = 400 if refused else 200
-    return render(request, "backups/schedule_form.html", context, status=status)
+    errors = form.is_bound and form.errors
+    return render_checked(request, "backups/schedule_form.html", context, errors=errors)
 
 
 def _preview(form: ScheduleForm) -> list[dict[str, Any]]:
-    """When a schedule with these values would fire, told only where both make sense."""
+    """The next slots of a schedule with these values; none where one of them is invalid."""
     if not form.is_bound or {"cron", "timezone"} & set(form.errors):
         return []
     cron, zone = form.cleaned_data["cron"], form.cleaned_data["timezone"]
-    fires = next_slots(cron, zone, next_slot(cron, zone, database_now()), PREVIEWED)
+    slots = next_slots(cron, zone, next_slot(cron, zone, database_now()), PREVIEWED)
     return [
         {"slot": slot, "zone": zone, "note": _clock_change(earlier, slot, zone)}
-        for earlier, slot in zip([fires[0], *fires], fires, strict=False)
+        for earlier, slot in zip([slots[0], *slots], slots, strict=False)
     ]
 
 
 def _clock_change(earlier: dt.datetime, slot: dt.datetime, zone: str) -> str:
-    """What the clocks of the zone do between two slots, if anything."""
+    """Describe a clock change of the time zone between two slots, if there is one."""
     before, after = (
         moment.astimezone(zone_of(zone)).utcoffset() or dt.timedelta() for moment in (earlier, slot)
     )
     if before == after:
         return ""
-    return "clocks go forward before it" if after > before else "clocks go back before it"
+    return "after clocks go forward" if after > before else "after clocks go back"

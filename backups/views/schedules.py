@@ -1,4 +1,4 @@
-"""The pages of schedules, and what can be done with one."""
+"""The pages and actions of schedules."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ from backups import services
 from backups.history import last_runs, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
-from operations.reasons import Blocked
-from operations.views.start import redirect_to_dispatch, submission_of
+from operations.views.start import dispatch_and_redirect, submission_of
 from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.filtering import Asked
-from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.filtering import ListFilter
+from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
 
-STRIP = 14
+SLOTS_SHOWN = 14
 
 
 @page
 def schedule_list(request: Request, slug: str) -> HttpResponse:
-    """Every schedule of a workspace: when it fires, and how its last slots went."""
+    """The schedules of a workspace: when they run, and how their last slots ended."""
     workspace = workspace_or_404(request, slug)
-    asked = Asked(request.GET)
-    search = asked.text()
     visible = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
-    found = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
-    ordered = found.with_scope().order_by("tenant__name", "name", "id")
-    rows = ordered.none() if asked.errors else ordered
-    shown = numbered_page(rows, request.GET.get("page"))
-    context = {"page": shown, "rows": _rows(list(shown)), "search": search, "errors": asked.errors}
+    filters = ListFilter(request.GET)
+    search = filters.text("Name or tenant")
+    schedules = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
+    if filters.errors:
+        schedules = visible.none()
+    ordered = schedules.with_scope().order_by("tenant__name", "name", "id")
+    rows = numbered_page(ordered, request.GET.get("page"))
+    context = {
+        "title": "Schedules",
+        "noun": "schedule",
+        "filters": filters,
+        "has_rows": visible.exists(),
+        "page": rows,
+        "rows": _rows(list(rows)),
+    }
     framed = _with_frame(request, workspace, context)
-    status = 400 if asked.errors else 200
-    return render(request, "backups/schedule_list.html", framed, status=status)
+    return render_checked(request, "backups/schedule_list.html", framed, errors=filters.errors)
 
 
 @page
 def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpResponse:
-    """One schedule: its next slots, its runs, its sets."""
+    """One schedule: its next slots, its runs and its backup sets."""
     schedule = schedule_or_404(request, slug, schedule_id)
-    fires = next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5)
     context = {
         "schedule": schedule,
         "row": _rows([schedule])[0],
-        "next_slots": fires,
+        "next_slots": next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5),
         "runs": runs_of(schedule, 20),
         "sets": schedule.sets.newest_first()[:10],
     }
@@ -61,47 +66,47 @@ def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpRespon
 
 @action
 def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpResponse:
-    """Back up now, or lead to the backup that is active already."""
+    """Start a backup, or redirect to the backup that is already active."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.START_BACKUP)
-    try:
-        result = services.run_now(schedule, by=request.user, submission=submission_of(request))
-    except Blocked as blocked:
-        messages.error(request, f"{blocked.message} {blocked.next_step}")
-        return redirect(schedule)
-    return redirect_to_dispatch(request, result)
+    submission = submission_of(request)
+    return dispatch_and_redirect(
+        request,
+        lambda: services.run_now(schedule, by=request.user, submission=submission),
+        blocked_to=schedule,
+    )
 
 
 @action
 def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpResponse:
-    """Let the schedule rest."""
+    """Pause the schedule."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
     services.pause(schedule, by=request.user, reason=reason)
-    messages.success(request, f"“{schedule.name}” is paused. No slot fires until it is resumed.")
+    messages.success(request, f"Schedule “{schedule.name}” paused. It doesn't run until resumed.")
     return redirect(schedule)
 
 
 @action
 def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpResponse:
-    """Let the schedule fire again."""
+    """Resume the schedule."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     services.resume(schedule, by=request.user)
-    messages.success(request, f"“{schedule.name}” fires again from its next slot on.")
+    messages.success(request, f"Schedule “{schedule.name}” resumed.")
     return redirect(schedule)
 
 
 def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
-    """The schedule of an address; for strangers it does not exist."""
+    """The schedule of an address; for anyone who is not a member it does not exist."""
     schedules = BackupSchedule.objects.visible_to(request.user).with_scope()
     return get_object_or_404(schedules, workspace__slug=slug, pk=schedule_id)
 
 
 def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
-    """What the list shows of each schedule."""
-    slots, runs = last_slots(schedules, STRIP), last_runs(schedules)
+    """Each schedule with its last slots and its last run."""
+    slots, runs = last_slots(schedules, SLOTS_SHOWN), last_runs(schedules)
     return [
         {"schedule": schedule, "slots": slots.get(schedule.pk, []), "last": runs.get(schedule.pk)}
         for schedule in schedules
@@ -109,7 +114,7 @@ def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
 
 
 def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
-    """What every page of schedules needs besides: the workspace, and what the person may do."""
+    """Add what every page of schedules needs: the workspace and the permissions of the user."""
     allowed = capabilities_of(request.user, workspace)
     return context | {
         "workspace": workspace,

@@ -1,4 +1,4 @@
-"""The pages of backup sets: what was read, what is missing, and one item's content."""
+"""The pages of backup sets: their items, what is missing, and the content of an item."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,14 +14,20 @@ from backups import services
 from backups.changes import changes_of
 from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
-from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetStatus
+from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
 from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
-from tenancy.filtering import Asked, tenant_menu
-from tenancy.http import Request, action, page, workspace_or_404
-from tenancy.models import Tenant
+from tenancy.filtering import ListFilter
+from tenancy.http import (
+    Request,
+    action,
+    page,
+    render_checked,
+    try_service,
+    workspace_or_404,
+)
 from tenancy.roles import Capability
 from web.ids import parse_id
 from web.numbered import numbered_page
@@ -35,36 +39,42 @@ MAX_SHOWN = 1024 * 1024
 
 @page
 def backup_set_list(request: Request, slug: str) -> HttpResponse:
-    """The backup sets of a workspace, the newest first."""
+    """The backup sets of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
-    asked = Asked(request.GET)
-    tenant = asked.tenant(workspace.tenants.all())
-    status = asked.one_of("status", "Status", SetStatus.values)
     visible = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
-    found = visible.none() if asked.errors else _asked_for(visible, tenant, status)
+    filters = ListFilter(request.GET)
+    sets = visible
+    if tenant := filters.tenant(workspace.tenants.all()):
+        sets = sets.filter(tenant=tenant)
+    if status := filters.choice("status", "Status", SetStatus.choices, empty="Any status"):
+        sets = sets.filter(status=status)
+    if filters.errors:
+        sets = visible.none()
     context = {
         "workspace": workspace,
         "section": "backup_sets",
-        "page": numbered_page(found.with_scope().newest_first(), request.GET.get("page")),
-        "errors": asked.errors,
-        "statuses": SetStatus.choices,
-        "status": status,
-        "tenants": tenant_menu(workspace.tenants.all(), tenant),
-        "tenant": tenant,
+        "title": "Backup sets",
+        "noun": "backup set",
+        "filters": filters,
+        "has_rows": visible.exists(),
+        "page": numbered_page(sets.with_scope().newest_first(), request.GET.get("page")),
     }
-    return _answer(request, "backups/backup_set_list.html", context)
+    return render_checked(request, "backups/backup_set_list.html", context, errors=filters.errors)
 
 
 @page
 def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
-    """One set: whether anything is missing, and its items by kind, searched and filtered."""
+    """One backup set: what is missing, and its items by kind, with search and filter."""
     backup_set = _set_or_404(request, slug, set_id)
     allowed = capabilities_of(request.user, backup_set.workspace)
-    asked = Asked(request.GET)
-    search, kind = asked.text(), asked.one_of("kind", "Kind", backup_set.kinds)
-    only_missing = bool(asked.one_of("missing", "Only incomplete", ["1"]))
+    filters = ListFilter(request.GET)
+    search = filters.text("Name or Graph ID")
+    kind = filters.hidden("kind", "Kind", backup_set.kinds)
+    only_missing = filters.flag("missing", "Incomplete only")
     items = _filtered(backup_set.items.all(), search, kind, only_missing=only_missing)
-    found = items.none() if asked.errors else items.order_by("kind", "name", "id")
+    if filters.errors:
+        items = items.none()
+    ordered = items.order_by("kind", "name", "id")
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
@@ -73,33 +83,29 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
         "may_restore": Capability.RESTORE in allowed,
         "may_delete": Capability.DELETE_BACKUP_SETS in allowed and not backup_set.schedule_id,
-        "page": numbered_page(found, request.GET.get("page"), size=ITEMS_PER_PAGE),
-        "errors": asked.errors,
-        "search": search,
+        "page": numbered_page(ordered, request.GET.get("page"), size=ITEMS_PER_PAGE),
+        "filters": filters,
         "kind": kind,
-        "only_missing": only_missing,
     }
-    return _answer(request, "backups/backup_set_detail.html", context)
+    return render_checked(request, "backups/backup_set_detail.html", context, errors=filters.errors)
 
 
 @action
 def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
-    """Delete a set that no schedule looks after."""
+    """Delete a backup set that does not belong to a schedule."""
     backup_set = _set_or_404(request, slug, set_id)
     require_capability(request.user, backup_set.workspace, Capability.DELETE_BACKUP_SETS)
-    name = str(backup_set)
-    try:
-        services.delete_set(backup_set, by=request.user)
-    except ValidationError as error:
-        messages.error(request, error.messages[0])
-        return redirect(backup_set)
-    messages.success(request, f"{name} of {backup_set.tenant.name} is deleted.")
-    return redirect("backup_set_list", slug)
+    is_deleted = try_service(
+        request,
+        lambda: services.delete_set(backup_set, by=request.user),
+        success=f"{backup_set} of {backup_set.tenant.name} deleted.",
+    )
+    return redirect("backup_set_list", slug) if is_deleted else redirect(backup_set)
 
 
 @page
 def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
-    """One object as it was read, and the other versions of it that are kept."""
+    """One object as it was read, and its other stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
     same = BackupItem.objects.visible_to(request.user).filter(
@@ -110,16 +116,18 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
-        "payload": _shown(item),
+        "payload": _payload_text(item),
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
-        "history": _changes(same.select_related("version").order_by("-id")[: VERSIONS * 5]),
+        "versions": _distinct_versions(
+            same.select_related("version").order_by("-id")[: VERSIONS * 5]
+        ),
     }
     return render(request, "backups/backup_item_detail.html", context)
 
 
 @page
 def backup_set_changes(request: Request, slug: str, set_id: int) -> HttpResponse:
-    """What changed since the last complete set of the same schedule."""
+    """The changes since the last complete set of the same schedule."""
     backup_set = _set_or_404(request, slug, set_id)
     context = {
         "workspace": backup_set.workspace,
@@ -132,7 +140,7 @@ def backup_set_changes(request: Request, slug: str, set_id: int) -> HttpResponse
 
 @page
 def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
-    """One object beside an earlier version of it: the one of `with`, or the one before."""
+    """The changes of one object since an earlier version: that of `with`, or the one before."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
     earlier = _earlier_of(request, item)
@@ -147,26 +155,16 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
     return render(request, "backups/backup_item_changes.html", context)
 
 
-def _answer(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:
-    """The page of a list; 400 where its filter could not be used."""
-    return render(request, template, context, status=400 if context["errors"] else 200)
-
-
-def _asked_for(sets: BackupSetQuerySet, tenant: Tenant | None, status: str) -> BackupSetQuerySet:
-    sets = sets.filter(tenant=tenant) if tenant else sets
-    return sets.filter(status=status) if status else sets
-
-
 def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
-    """The item to compare with: of the same object, read completely, and visible."""
+    """The item to compare with: the same object, read completely, and visible to the user."""
     same = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
     )
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
-    wanted = request.GET.get("with", "")
-    if wanted:
-        wanted_id = parse_id(wanted)
-        return None if wanted_id is None else same.filter(pk=wanted_id).first()
+    text = request.GET.get("with", "")
+    if text:
+        item_id = parse_id(text)
+        return None if item_id is None else same.filter(pk=item_id).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
@@ -181,8 +179,8 @@ def _redacted(payload: dict[str, Any]) -> Any:
     return sanitize_json(payload, max_bytes=MAX_SHOWN)
 
 
-def _shown(item: BackupItem) -> str:
-    """The content for people, redacted once more on its way out."""
+def _payload_text(item: BackupItem) -> str:
+    """The content as indented JSON, redacted again before it is shown."""
     if item.version is None:
         return ""
     safe = sanitize_json(item.version.payload, max_bytes=MAX_SHOWN)
@@ -206,9 +204,9 @@ def _filtered(
 
 
 def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
-    """By kind: how many items, how many of them incomplete, and whether it was listed at all."""
-    counted = backup_set.items.order_by().values("kind")
-    rows = counted.annotate(count=Count("id"), missing=Count("id", filter=Q(complete=False)))
+    """Per kind: number of items, number of incomplete items, and whether it was listed."""
+    items = backup_set.items.order_by().values("kind")
+    rows = items.annotate(count=Count("id"), missing=Count("id", filter=Q(complete=False)))
     by_kind = {row["kind"]: (row["count"], row["missing"]) for row in rows}
     return [
         {
@@ -223,13 +221,13 @@ def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
     ]
 
 
-def _changes(items: Iterable[BackupItem]) -> list[BackupItem]:
-    """Of items of one object, newest first: those in which its content became another."""
-    changes: list[BackupItem] = []
+def _distinct_versions(items: Iterable[BackupItem]) -> list[BackupItem]:
+    """Of the items of one object, newest first: the first item of each version."""
+    distinct: list[BackupItem] = []
     for item in items:
         content = item.version and item.version.normalized_hash
-        if changes and changes[-1].version and changes[-1].version.normalized_hash == content:
-            changes[-1] = item
+        if distinct and distinct[-1].version and distinct[-1].version.normalized_hash == content:
+            distinct[-1] = item
         else:
-            changes.append(item)
-    return changes[:VERSIONS]
+            distinct.append(item)
+    return distinct[:VERSIONS]

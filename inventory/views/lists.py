@@ -1,4 +1,4 @@
-"""The lists of an inventory, and one object of each."""
+"""The lists of the inventory, and the page of each object."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from django.shortcuts import get_object_or_404, render
 
 from inventory.actions import actions_for
 from inventory.choices import GROUP_CHOICES, POLICY_CHOICES, ROLE_CHOICES
-from inventory.filters import STATES, Choice, Filters
+from inventory.filters import Choice, Filters
 from inventory.last_sync import last_syncs
 from inventory.models import DirectoryGroup, Mirrored, Policy, RoleDefinition
 from inventory.panels import policy_panels_for
 from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.capabilities import capabilities_of
-from tenancy.filtering import tenant_menu
-from tenancy.http import Request, page, workspace_or_404
+from tenancy.http import Request, page, render_checked, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
@@ -27,10 +26,11 @@ from web.numbered import numbered_page
 
 @dataclass(frozen=True)
 class Listing:
-    """One of the lists: what is in it, and the sync that fills it."""
+    """One of the lists: its objects, and the sync that updates it."""
 
     key: str
     url_name: str
+    detail_name: str
     title: str
     noun: str
     model: type[Any]
@@ -42,6 +42,7 @@ class Listing:
 POLICIES = Listing(
     "policies",
     "policy_list",
+    "policy_detail",
     "Policies",
     "policy",
     Policy,
@@ -52,6 +53,7 @@ POLICIES = Listing(
 GROUPS = Listing(
     "groups",
     "group_list",
+    "group_detail",
     "Groups",
     "group",
     DirectoryGroup,
@@ -62,6 +64,7 @@ GROUPS = Listing(
 ROLES = Listing(
     "roles",
     "role_definition_list",
+    "role_definition_detail",
     "Role definitions",
     "role definition",
     RoleDefinition,
@@ -74,7 +77,7 @@ LISTINGS = (POLICIES, GROUPS, ROLES)
 
 @page
 def policy_list(request: Request, slug: str) -> HttpResponse:
-    """The policies of a workspace's tenants, and what can be done with a selection of them."""
+    """The policies of a workspace's tenants, with bulk actions."""
     return _list(request, slug, POLICIES)
 
 
@@ -92,7 +95,7 @@ def role_definition_list(request: Request, slug: str) -> HttpResponse:
 
 @page
 def policy_detail(request: Request, slug: str, policy_id: int) -> HttpResponse:
-    """One policy: what the inventory knows of it, and what other apps know."""
+    """One policy: its inventory data, and the panels of other apps."""
     policy = _object_or_404(request, slug, Policy, policy_id)
     panels = policy_panels_for(request, policy)
     return _detail(request, POLICIES, policy, {"panels": panels})
@@ -106,7 +109,7 @@ def group_detail(request: Request, slug: str, group_id: int) -> HttpResponse:
 
 @page
 def role_definition_detail(request: Request, slug: str, role_definition_id: int) -> HttpResponse:
-    """One directory role, and what it allows."""
+    """One directory role and its permissions."""
     role = _object_or_404(request, slug, RoleDefinition, role_definition_id)
     return _detail(request, ROLES, role, {})
 
@@ -115,37 +118,34 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     filters = Filters.of(request.GET, workspace, listing.choices)
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
-    rows = visible.with_scope().order_by("name", "id")
-    found = filters.apply(rows, listing.choices)
-    tenants = tenant_menu(workspace.tenants.all(), filters.tenant)
+    rows = filters.apply(visible.with_scope(), listing.choices).order_by("name", "id")
     context = {
-        "page": numbered_page(found, request.GET.get("page")),
+        "title": listing.title,
+        "noun": listing.noun,
         "filters": filters,
-        "choices": [(choice, filters.chosen.get(choice.name, "")) for choice in listing.choices],
-        "states": STATES,
-        "tenants": tenants,
-        "has_tenants": bool(tenants),
+        "has_rows": visible.exists(),
+        "page": numbered_page(rows, request.GET.get("page")),
+        "has_tenants": workspace.tenants.exists(),
         "sync": _last_sync(listing, filters.tenant),
-        "is_known": visible.exists(),
     }
-    framed = _framed(request, workspace, listing, context)
-    status = 400 if filters.errors else 200
-    return render(request, f"inventory/{listing.key}.html", framed, status=status)
+    framed = _with_frame(request, workspace, listing, context)
+    template = f"inventory/{listing.url_name}.html"
+    return render_checked(request, template, framed, errors=filters.errors)
 
 
 def _detail(
     request: Request, listing: Listing, row: Mirrored, context: dict[str, Any]
 ) -> HttpResponse:
-    shown = {"object": row, "sync": _last_sync(listing, row.tenant)}
-    framed = _framed(request, row.workspace, listing, context | shown)
-    return render(request, f"inventory/{listing.key}_detail.html", framed)
+    context = context | {"object": row, "sync": _last_sync(listing, row.tenant)}
+    framed = _with_frame(request, row.workspace, listing, context)
+    return render(request, f"inventory/{listing.detail_name}.html", framed)
 
 
 def _last_sync(listing: Listing, tenant: Tenant | None) -> OperationRun | None:
     return last_syncs(listing.sync, [tenant]).get(tenant.pk) if tenant else None
 
 
-def _framed(
+def _with_frame(
     request: Request, workspace: Workspace, listing: Listing, context: dict[str, Any]
 ) -> dict[str, Any]:
     allowed = capabilities_of(request.user, workspace)

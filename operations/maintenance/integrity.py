@@ -84,7 +84,7 @@ def check_ledger() -> list[InvariantResult]:
     for result in results:
         result.save()
         if not result.is_kept:
-            log.error("invariant %s: %s", result.name, result.told)
+            log.error("invariant %s: %s", result.name, result.summary)
     gone = InvariantResult.objects.exclude(name__in=_INVARIANTS)
     gone.delete()
     return results

@@ -1,4 +1,4 @@
-"""How times, durations, states and icons look on every page."""
+"""Template tags for times, durations, states and icons."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from web.durations import ago, duration_text
 
 register = template.Library()
 
-NOTHING = "\N{EN DASH}"
+EMPTY = "\N{EN DASH}"
 
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
-    """An icon of the sprite; hidden from screen readers unless it has a label of its own."""
+    """An icon of the sprite; hidden from screen readers unless it has a label."""
     url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
     if label:
         return format_html(
@@ -40,7 +40,7 @@ def icon(name: str, label: str = "") -> SafeString:
 def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """“3 min ago”, with the exact time in UTC and in the workspace's zone as its title."""
     if moment is None:
-        return NOTHING
+        return EMPTY
     text = ago((timezone.now() - moment).total_seconds())
     return format_html(
         '<time data-age datetime="{}" title="{}">{}</time>',
@@ -52,7 +52,7 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def clock(since: dt.datetime) -> SafeString:
-    """How long something has been going on; it ticks."""
+    """The time since a moment; it updates every second."""
     text = duration_text(timezone.now() - since)
     return format_html(
         '<time data-clock datetime="{}">{}</time>', since.astimezone(dt.UTC).isoformat(), text
@@ -63,7 +63,7 @@ def clock(since: dt.datetime) -> SafeString:
 def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """The exact time in the workspace's zone, with UTC as its title."""
     if moment is None:
-        return NOTHING
+        return EMPTY
     zone = _zone(context)
     local = moment.astimezone(zone)
     return format_html(
@@ -76,39 +76,39 @@ def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
 
 @register.simple_tag(takes_context=True)
 def query(context: Context, **changes: Any) -> str:
-    """This page's query with some parameters changed; those without a value are left out.
+    """The query of this page with some parameters changed; those without a value are removed.
 
-    What a live section adds for itself (`part`, `seen`) is never part of a link.
+    The parameters of a live section (`part`, `seen`) are never part of a link.
     """
-    kept = context["request"].GET.copy()
+    params = context["request"].GET.copy()
     for name, value in {"part": None, "seen": None, **changes}.items():
-        kept.pop(name, None)
+        params.pop(name, None)
         if value not in (None, ""):
-            kept[name] = str(value)
-    return f"?{kept.urlencode()}"
+            params[name] = str(value)
+    return f"?{params.urlencode()}"
 
 
 @register.simple_tag
 def submission_field() -> SafeString:
-    """Marks this rendering of a form, so that posting it twice starts one run."""
+    """A hidden field that identifies this rendering of a form; posting it twice starts one run."""
     return format_html('<input type="hidden" name="submission" value="{}" />', uuid.uuid4())
 
 
 @register.filter
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""
-    return duration_text(value) if value is not None else NOTHING
+    return duration_text(value) if value is not None else EMPTY
 
 
 @register.filter
 def state(run: OperationRun) -> summary.State:
-    """The run's one word and its color key."""
+    """The label, icon and color key of the run."""
     return summary.state_of(run)
 
 
 @register.filter
 def pretty(value: Any) -> str:
-    """JSON for people, redacted once more on its way out."""
+    """Indented JSON, redacted again before it is shown."""
     return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
 
 

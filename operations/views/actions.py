@@ -1,4 +1,4 @@
-"""Cancel, retry, acknowledge: thin doors to the service."""
+"""Cancel, retry or acknowledge a run."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from tenancy.roles import Capability
 
 @action
 def run_cancel(request: Request, run_id: int) -> HttpResponse:
-    """Ask the run to stop."""
+    """Cancel the run."""
     run = _visible(request, run_id)
     if not may_cancel(run, request.user, capabilities_of(request.user, run.workspace)):
-        raise PermissionDenied("Your role does not include cancelling this run.")
+        raise PermissionDenied("Your role does not allow you to cancel this run.")
     try:
         cancelled = OperationRunService().request_cancel(run, by=request.user)
     except RunNoLongerActive:
-        messages.info(request, "The run had ended already, so there was nothing to cancel.")
+        messages.info(request, "The run has already ended. There is nothing to cancel.")
         return redirect(run)
     if cancelled.is_active:
-        messages.info(request, "Asked to stop. The run ends after the item it is working on.")
+        messages.info(request, "Cancellation requested. The run stops after the current item.")
     else:
-        messages.success(request, "Cancelled before it started.")
+        messages.success(request, "Run cancelled before it started.")
     return redirect(run)
 
 
 @action
 def run_retry(request: Request, run_id: int) -> HttpResponse:
-    """Do again what the run did not get done."""
+    """Retry what the run did not complete."""
     run = _visible(request, run_id)
     if not may_retry(run, request.user, capabilities_of(request.user, run.workspace)):
-        raise PermissionDenied("Your role does not include repeating this run.")
+        raise PermissionDenied("Your role does not allow you to retry this run.")
     try:
         result = OperationRunService().retry(
             run, by=request.user, submission=submission_of(request)
         )
-    except NotRetryable as refused:
-        messages.warning(request, str(refused))
+    except NotRetryable as error:
+        messages.warning(request, str(error))
         return redirect(run)
     return redirect_to_dispatch(request, result)
 
 
 @action
 def run_acknowledge(request: Request, run_id: int) -> HttpResponse:
-    """Take the run out of “needs attention”."""
+    """Remove the run from “Needs attention”."""
     run = _visible(request, run_id)
     require_capability(request.user, run.workspace, Capability.ACKNOWLEDGE_RUN)
     if run.needs_attention:
         OperationRunService().acknowledge(run, by=request.user)
-        messages.success(request, "Acknowledged: the run no longer needs attention.")
+        messages.success(request, "Run acknowledged. It no longer needs attention.")
     else:
-        messages.info(request, "The run does not need attention.")
+        messages.info(request, "This run does not need attention.")
     return redirect(run)
 
 

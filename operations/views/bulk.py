@@ -1,7 +1,7 @@
-"""The same for many runs at once: what is ticked, or everything that the filter matches.
+"""Cancel, retry or acknowledge many runs: the selected ones, or all that match the filter.
 
-Each run goes through the same service and the same rule as its own button; what could not be done
-is counted in the answer.
+Each run goes through the same service and permission check as its own button; the message counts
+the results.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
@@ -21,127 +20,128 @@ from operations.services import (
     OperationRunService,
     RunNoLongerActive,
 )
-from operations.views.listing import LIST_SECONDS, MAX_BULK, filtered, kept_query
+from operations.views.listing import LIST_SECONDS, MAX_BULK, filter_query, filtered
 from operations.views.start import submission_of
-from tenancy.capabilities import capabilities_of
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.ids import parse_ids
 from web.statement_timeout import TookTooLong, statement_timeout
 
-#: So many runs are dispatched in one transaction.
-AT_ONCE = 50
+#: Runs that are dispatched in one transaction.
+BATCH_SIZE = 50
 MAX_QUERY = 2_000
-NOT_ALLOWED = "not allowed"
-GONE = "not there any more"
-#: What became of a run, in the order in which it is told.
-ANSWERS = (
-    *("cancelled", "asked to stop", "retried", "acknowledged"),
-    *("being retried already", "had ended already", "not to be retried", "needed no attention"),
-    *(NOT_ALLOWED, GONE),
+NOT_PERMITTED = "not permitted"
+NOT_FOUND = "not found"
+#: The result of each run, in the order of the message.
+RESULTS = (
+    *("cancelled", "stopping", "retried", "acknowledged"),
+    *("already being retried", "already ended", "not retryable", "without need for attention"),
+    *(NOT_PERMITTED, NOT_FOUND),
 )
 
 Runs = list[OperationRun]
-Does = Callable[[Request, Runs], Iterable[str]]
+BulkAction = Callable[[Request, Runs], Iterable[str]]
 
 
-class SelectionRefused(Exception):
-    """The selection cannot be worked on; the text says why."""
+class SelectionError(Exception):
+    """The selection is not valid; the message says why."""
 
 
 @action
 def run_cancel_many(request: Request, slug: str) -> HttpResponse:
-    """Ask the selected runs to stop."""
-    return _answer(request, slug, {Capability.CANCEL_OWN_RUN}, may_cancel, _cancel)
+    """Cancel the selected runs."""
+    return _run_bulk_action(request, slug, Capability.CANCEL_OWN_RUN, may_cancel, _cancel)
 
 
 @action
 def run_retry_many(request: Request, slug: str) -> HttpResponse:
-    """Do again what the selected runs did not get done."""
-    return _answer(request, slug, {Capability.RETRY_RUN}, may_retry, _retry)
+    """Retry the selected runs."""
+    return _run_bulk_action(request, slug, Capability.RETRY_RUN, may_retry, _retry)
 
 
 @action
 def run_acknowledge_many(request: Request, slug: str) -> HttpResponse:
-    """Take the selected runs out of “needs attention”."""
-    return _answer(request, slug, {Capability.ACKNOWLEDGE_RUN}, may_acknowledge, _acknowledge)
+    """Remove the selected runs from “Needs attention”."""
+    return _run_bulk_action(
+        request, slug, Capability.ACKNOWLEDGE_RUN, may_acknowledge, _acknowledge
+    )
 
 
-def _answer(
-    request: Request, slug: str, needs: set[Capability], may: Callable[..., bool], does: Does
+def _run_bulk_action(
+    request: Request,
+    slug: str,
+    needs: Capability,
+    may: Callable[..., bool],
+    bulk_action: BulkAction,
 ) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
-    mine = capabilities_of(request.user, workspace)
-    if not needs <= mine:
-        raise PermissionDenied("Your role does not include this.")
+    allowed = capabilities_of(request.user, workspace)
+    require_capability(request.user, workspace, needs)
     try:
         runs, missing = _selected(request, workspace)
-    except SelectionRefused as refused:
-        messages.warning(request, str(refused))
-        return _back(request, workspace)
-    allowed = [run for run in runs if may(run, request.user, mine)]
-    done = Counter(does(request, allowed))
-    done[NOT_ALLOWED] += len(runs) - len(allowed)
-    done[GONE] += missing
-    _tell(request, done)
-    return _back(request, workspace)
+    except SelectionError as error:
+        messages.warning(request, str(error))
+        return _redirect_to_list(request, workspace)
+    permitted = [run for run in runs if may(run, request.user, allowed)]
+    counts = Counter(bulk_action(request, permitted))
+    counts[NOT_PERMITTED] += len(runs) - len(permitted)
+    counts[NOT_FOUND] += missing
+    results = ", ".join(f"{counts[result]} {result}" for result in RESULTS if counts[result])
+    messages.info(request, f"Runs: {results}.")
+    return _redirect_to_list(request, workspace)
 
 
-def _tell(request: Request, done: Counter[str]) -> None:
-    told = [f"{done[answer]} {answer}" for answer in ANSWERS if done[answer]]
-    messages.info(request, f"{', '.join(told)}.")
-
-
-def _back(request: Request, workspace: Workspace) -> HttpResponseRedirect:
-    """To the list with the filters that it had."""
-    query = kept_query(_query(request)).urlencode()
+def _redirect_to_list(request: Request, workspace: Workspace) -> HttpResponseRedirect:
+    """Redirect to the list with its filters."""
+    query = filter_query(_query(request)).urlencode()
     address = reverse("run_list", args=[workspace.slug])
     return HttpResponseRedirect(f"{address}?{query}" if query else address)
 
 
-# --- which runs -------------------------------------------------------------------------------------
+# --- selection -------------------------------------------------------------------------------------
 
 
 def _selected(request: Request, workspace: Workspace) -> tuple[Runs, int]:
-    """The runs, newest first, and how many were asked for and are not there (any more).
+    """The selected runs, newest first, and the number of requested runs that do not exist.
 
     Raises:
-        SelectionRefused: nothing, too much, or a filter that makes no sense.
+        SelectionError: no run, too many runs, or an invalid filter.
     """
     if request.POST.get("all") == "1":
         return _matching(request, workspace), 0
-    wanted = set(parse_ids(request.POST.getlist("run")))
-    if not wanted:
-        raise SelectionRefused("Nothing was selected. Tick the runs first.")
-    if len(wanted) > MAX_BULK:
-        raise SelectionRefused(f"Select at most {MAX_BULK} runs at a time.")
-    own = OperationRun.objects.visible_to(request.user).filter(workspace=workspace)
-    runs = list(own.filter(pk__in=wanted).with_scope().newest_first())
-    return runs, len(wanted) - len(runs)
+    ids = set(parse_ids(request.POST.getlist("run")))
+    if not ids:
+        raise SelectionError("No runs are selected. Select runs and try again.")
+    if len(ids) > MAX_BULK:
+        raise SelectionError(f"Select at most {MAX_BULK} runs at a time.")
+    visible = OperationRun.objects.visible_to(request.user).filter(workspace=workspace)
+    runs = list(visible.filter(pk__in=ids).with_scope().newest_first())
+    return runs, len(ids) - len(runs)
 
 
 def _matching(request: Request, workspace: Workspace) -> Runs:
-    """What the filter of the list matches now, the newest of it."""
-    found = filtered(request, _query(request), workspace)
-    if not found.is_valid():
-        raise SelectionRefused("The filter could not be used, so nothing was done.")
+    """The newest runs that match the filter of the list now."""
+    run_filter = filtered(request, _query(request), workspace)
+    if not run_filter.is_valid():
+        raise SelectionError("The filter is not valid. Nothing was changed.")
     try:
         with statement_timeout(LIST_SECONDS):
-            runs = list(found.qs.with_scope().newest_first()[:MAX_BULK])
+            runs = list(run_filter.qs.with_scope().newest_first()[:MAX_BULK])
     except TookTooLong:
-        raise SelectionRefused("Too much to look through. Narrow the filter.") from None
+        raise SelectionError("The search took too long. Narrow the filter.") from None
     if not runs:
-        raise SelectionRefused("No run matches the filter any more.")
+        raise SelectionError("No runs match the filter.")
     return runs
 
 
 def _query(request: Request) -> QueryDict:
-    """The filter of the list that the form stood on."""
+    """The filter of the list that contains the form."""
     return QueryDict(request.POST.get("filter", "")[:MAX_QUERY])
 
 
-# --- what is done -----------------------------------------------------------------------------------
+# --- actions -----------------------------------------------------------------------------------
 
 
 def _cancel(request: Request, runs: Runs) -> Iterable[str]:
@@ -149,20 +149,20 @@ def _cancel(request: Request, runs: Runs) -> Iterable[str]:
         try:
             cancelled = OperationRunService().request_cancel(run, by=request.user)
         except RunNoLongerActive:
-            yield "had ended already"
+            yield "already ended"
         else:
-            yield "asked to stop" if cancelled.is_active else "cancelled"
+            yield "stopping" if cancelled.is_active else "cancelled"
 
 
 def _retry(request: Request, runs: Runs) -> Iterable[str]:
     service, submission = OperationRunService(), submission_of(request)
-    for start in range(0, len(runs), AT_ONCE):
-        some = runs[start : start + AT_ONCE]
-        for result in service.retry_many(some, by=request.user, submission=submission):
+    for start in range(0, len(runs), BATCH_SIZE):
+        batch = runs[start : start + BATCH_SIZE]
+        for result in service.retry_many(batch, by=request.user, submission=submission):
             if isinstance(result, DispatchResult):
-                yield "retried" if result.created else "being retried already"
+                yield "retried" if result.created else "already being retried"
             else:
-                yield "not to be retried"
+                yield "not retryable"
 
 
 def _acknowledge(request: Request, runs: Runs) -> Iterable[str]:
@@ -171,4 +171,4 @@ def _acknowledge(request: Request, runs: Runs) -> Iterable[str]:
             OperationRunService().acknowledge(run, by=request.user)
             yield "acknowledged"
         else:
-            yield "needed no attention"
+            yield "without need for attention"

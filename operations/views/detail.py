@@ -39,23 +39,23 @@ EVENTS_ON_PAGE = 100
 
 @page
 def run_detail(request: Request, run_id: int) -> HttpResponse:
-    """The run's page; its two sections ask for themselves again while the run is active.
+    """The page of a run; its two sections refresh while the run is active.
 
-    A run that retention has removed is told of, with 410, to whoever could see it.
+    For a run that retention has removed, members get a page with status 410.
     """
     run = _visible(request).filter(pk=run_id).first()
     if run is None:
         return removed_run(request, run_id)
     seconds = 2 if run.is_active else 0
-    parts = {"run-live": _now, "run-log": _log}
+    parts = {"run-live": _state, "run-log": _log}
     templates = {"run-live": "operations/_run_live.html", "run-log": "operations/_run_log.html"}
     context = {"run": run, "workspace": run.workspace, "section": "runs"}
     sections = {}
     for part, facts in parts.items():
         if request.htmx and not asks_for(request, part):
             continue
-        shown = context | facts(request, run)
-        section = live_section(request, part, templates[part], shown, seconds=seconds)
+        part_context = context | facts(request, run)
+        section = live_section(request, part, templates[part], part_context, seconds=seconds)
         if asks_for(request, part):
             return live_answer(request, section)
         sections[part.replace("-", "_")] = section
@@ -78,40 +78,40 @@ def _visible(request: Request) -> OperationRunQuerySet:
     return runs.select_related("user", "cancel_requested_by", "acknowledged_by", "retry_of")
 
 
-# --- what changes while it runs ---------------------------------------------------------------------
+# --- state section ---------------------------------------------------------------------
 
 
-def _now(request: Request, run: OperationRun) -> dict[str, Any]:
-    """Its state in words and numbers, the causes of its failures, and what one may do."""
+def _state(request: Request, run: OperationRun) -> dict[str, Any]:
+    """The summary and counts of the run, its failures, and its buttons."""
     usual = expectation(run)
     return {
-        "story": summary.tell(run),
+        "summary": summary.tell(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
         "waiting": why_waiting(waiting_facts(run)) if run.is_queued else "",
         "usual": usual,
         "is_slow": bool(usual and usual.is_slow(run.duration)),
-        "may": _may(request, run),
+        "can": _permitted_actions(request, run),
     }
 
 
-def _may(request: Request, run: OperationRun) -> dict[str, bool]:
-    user, mine = request.user, capabilities_of(request.user, run.workspace)
-    stoppable = run.is_active and run.cancel_requested_at is None
-    repeatable = (
+def _permitted_actions(request: Request, run: OperationRun) -> dict[str, bool]:
+    user, allowed = request.user, capabilities_of(request.user, run.workspace)
+    is_cancellable = run.is_active and run.cancel_requested_at is None
+    is_retryable = (
         run.catalog is not None
         and run.catalog.retry is not Retry.NEVER
         and not run.is_active
         and run.outcome != RunOutcome.SUCCEEDED
     )
     return {
-        "cancel": stoppable and may_cancel(run, user, mine),
-        "retry": repeatable and may_retry(run, user, mine),
-        "acknowledge": run.needs_attention and may_acknowledge(run, user, mine),
+        "cancel": is_cancellable and may_cancel(run, user, allowed),
+        "retry": is_retryable and may_retry(run, user, allowed),
+        "acknowledge": run.needs_attention and may_acknowledge(run, user, allowed),
     }
 
 
-# --- items and timeline -----------------------------------------------------------------------------
+# --- log section: items and timeline -----------------------------------------------------------------------------
 
 
 def _log(request: Request, run: OperationRun) -> dict[str, Any]:
@@ -119,23 +119,25 @@ def _log(request: Request, run: OperationRun) -> dict[str, Any]:
 
 
 def _items(request: Request, run: OperationRun) -> dict[str, Any]:
-    """A page of the items, by the id of the last one of the page before."""
-    wanted = request.GET.get("items", "")
+    """A page of items, starting after the last item of the page before."""
+    outcome = request.GET.get("items", "")
+    if outcome not in ItemOutcome.values:
+        outcome = ""
     after = request.GET.get("items_after", "")
     items = OperationRunItem.objects.filter(run=run).order_by("id")
-    if wanted in ItemOutcome.values:
-        items = items.filter(outcome=wanted)
+    if outcome:
+        items = items.filter(outcome=outcome)
     last_id = parse_id(after)
     if last_id is not None:
         items = items.filter(pk__gt=last_id)
     rows = list(items[: ITEMS_ON_PAGE + 1])
-    more = len(rows) > ITEMS_ON_PAGE
-    shown = rows[:ITEMS_ON_PAGE]
+    has_more = len(rows) > ITEMS_ON_PAGE
+    items_on_page = rows[:ITEMS_ON_PAGE]
     return {
-        "items": shown,
-        "items_wanted": wanted if wanted in ItemOutcome.values else "",
-        "items_started": bool(after),
-        "items_next": shown[-1].pk if more else None,
+        "items": items_on_page,
+        "items_outcome": outcome,
+        "items_paged": bool(after),
+        "items_next": items_on_page[-1].pk if has_more else None,
         "item_filters": _item_filters(run.counts),
     }
 
@@ -150,7 +152,7 @@ def _item_filters(counts: Counts) -> list[tuple[str, str, int]]:
 
 
 def _events(request: Request, run: OperationRun) -> dict[str, Any]:
-    """The newest lines of the timeline, oldest of them first."""
+    """The newest events of the timeline, in chronological order."""
     events = OperationRunEvent.objects.filter(run=run).order_by("-sequence")
     level = request.GET.get("level", "")
     if level == "warning":
@@ -171,28 +173,28 @@ def _events(request: Request, run: OperationRun) -> dict[str, Any]:
 def _log_lines(run: OperationRun) -> Iterator[str]:
     yield f"Run {run.pk}: {summary.subject(run)}\n"
     if run.details_removed_at:
-        gone = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
-        yield f"The timeline was removed by retention at {gone}.\n"
+        removed_at = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
+        yield f"Retention removed the timeline at {removed_at}.\n"
     for event in run.events.order_by("sequence").iterator(chunk_size=500):
         at = event.at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
         yield f"{event.sequence}\t{at}\t{event.level}\t{event.kind}\t{event.message}\n"
 
 
-# --- what stays as it was ---------------------------------------------------------------------------
+# --- facts that do not change ---------------------------------------------------------------------------
 
 
 def _about(request: Request, run: OperationRun) -> dict[str, Any]:
-    """Where the run came from, what it was given, and what it has to do with other things."""
+    """The related objects, the retries and the inputs of the run."""
     return {
         "related": OperationRunLinks.related(run, request.user),
         "retries": OperationRun.objects.filter(retry_of=run).order_by("id")[:20],
-        "joined": run.events.filter(kind="joined").count(),
+        "deduplicated_requests": run.events.filter(kind="joined").count(),
         "inputs": _inputs(run),
     }
 
 
 def _inputs(run: OperationRun) -> list[dict[str, Any]]:
-    """The context by the labels of its known keys, redacted once more."""
+    """The run context with the labels of its known keys, redacted again before it is shown."""
     context = sanitize_json(run.context)
     if not isinstance(context, dict):
         return []

@@ -1,4 +1,4 @@
-"""The filtered list as CSV: streamed, capped, and harmless in a spreadsheet."""
+"""The filtered list as CSV: streamed, limited, and safe to open in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the ledger keeps its promises: for staff, who see every workspace in the admin anyway."""
+"""The results of the ledger check, for staff only: they see every workspace in the admin."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from tenancy.http import Request, action, page
 
 @page
 def ledger_integrity(request: Request) -> HttpResponse:
-    """Every invariant: the promise, when it was last checked, and what breaks it."""
+    """Every invariant: its promise, its last check, and the rows that violate it."""
     _staff_only(request)
     results = InvariantResult.objects.in_bulk()
     rows = [_row(invariant, results.get(invariant.name)) for invariant in invariants()]
-    context = {"section": "integrity", "rows": rows, "broken": _broken(rows)}
+    violated = sum(1 for row in rows if row["result"] and not row["result"].is_kept)
+    context = {"section": "integrity", "rows": rows, "violated": violated}
     return render(request, "operations/ledger_integrity.html", context)
 
 
 @action
 def ledger_check(request: Request) -> HttpResponse:
-    """Check now, and show what was found."""
+    """Run the ledger check and show the results."""
     _staff_only(request)
-    broken = sum(not result.is_kept for result in check_ledger())
-    if broken:
-        messages.error(request, f"{broken} of the promises are not kept; see below.")
+    violated = sum(not result.is_kept for result in check_ledger())
+    if violated:
+        messages.error(request, f"Ledger check completed: {violated} violated. See the list below.")
     else:
-        messages.success(request, "Every promise is kept.")
+        messages.success(request, "Ledger check completed: no violations.")
     return redirect("ledger_integrity")
 
 
@@ -52,7 +53,3 @@ def _row(invariant: Invariant, result: InvariantResult | None) -> dict[str, Any]
         ],
         "more": result.count - len(offenders) if result else 0,
     }
-
-
-def _broken(rows: list[dict[str, Any]]) -> int:
-    return sum(1 for row in rows if row["result"] and not row["result"].is_kept)

@@ -1,9 +1,10 @@
-"""The list of runs: filters as its address, live rows, and the same as a CSV file."""
+"""The list of runs with filters and live rows, and its CSV export."""
 
 from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -23,78 +24,77 @@ from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
 MAX_BULK = 500
-#: What a button of the bulk bar does, its words, its icon, and the capability that shows it.
+#: The route, label, icon and required capability of each bulk action.
 BULK_BUTTONS = (
-    ("run_acknowledge_many", "Acknowledge", "eye-check", Capability.ACKNOWLEDGE_RUN),
-    ("run_retry_many", "Retry", "refresh", Capability.RETRY_RUN),
-    ("run_cancel_many", "Cancel", "player-stop", Capability.CANCEL_OWN_RUN),
+    ("run_acknowledge_many", "Acknowledge runs", "eye-check", Capability.ACKNOWLEDGE_RUN),
+    ("run_retry_many", "Retry runs", "refresh", Capability.RETRY_RUN),
+    ("run_cancel_many", "Cancel runs", "player-stop", Capability.CANCEL_OWN_RUN),
 )
 
 
 @page
 def run_list(request: Request, slug: str) -> HttpResponse:
     """The runs of a workspace."""
-    return _answer(request, workspace_or_404(request, slug))
+    return _list(request, workspace_or_404(request, slug))
 
 
 @page
 def run_list_all(request: Request) -> HttpResponse:
-    """The runs of every workspace of the person."""
-    return _answer(request, None)
+    """The runs of every workspace of the user."""
+    return _list(request, None)
 
 
 @page
 def run_export(request: Request, slug: str) -> HttpResponseBase:
-    """What the list shows, as CSV."""
+    """The runs of the list as CSV."""
     return _export(request, workspace_or_404(request, slug))
 
 
 @page
 def run_export_all(request: Request) -> HttpResponseBase:
-    """What the list of all workspaces shows, as CSV."""
+    """The runs of all workspaces as CSV."""
     return _export(request, None)
 
 
-def _answer(request: Request, workspace: Workspace | None) -> HttpResponse:
-    found = filtered(request, request.GET, workspace)
-    context = _frame(request, workspace, found)
-    if not found.is_valid():
-        return _list_page(request, context | {"errors": _errors(found)}, status=400)
+def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
+    run_filter = filtered(request, request.GET, workspace)
+    context = _frame(request, workspace, run_filter)
+    if not run_filter.is_valid():
+        return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
     try:
         with statement_timeout(LIST_SECONDS):
-            shown = _page(request, found.qs)
-            count = capped_count(found.qs)
-            context |= {"page": shown, "count": count, "count_is_large": _is_large(count)}
+            page_of_runs = _page(request, run_filter.qs)
+            count = capped_count(run_filter.qs)
+            context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
         return _list_page(request, context | {"too_slow": True}, status=503)
-    rows = live_section(
-        request, "run-rows", "operations/_run_rows.html", context, seconds=_poll_seconds(shown)
-    )
+    seconds = _poll_seconds(page_of_runs)
+    rows = live_section(request, "run-rows", "operations/_run_rows.html", context, seconds=seconds)
     if asks_for(request, "run-rows"):
         return live_answer(request, rows)
     return _list_page(request, context | {"rows": rows})
 
 
 def _is_large(count: str) -> bool:
-    """Whether a count as it is shown is more than one bulk action takes."""
+    """Whether the displayed count exceeds the limit of a bulk action."""
     return int(count.replace(",", "").rstrip("+")) > MAX_BULK
 
 
 def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
-    found = filtered(request, request.GET, workspace)
-    if not found.is_valid():
-        context = _frame(request, workspace, found) | {"errors": _errors(found)}
+    run_filter = filtered(request, request.GET, workspace)
+    if not run_filter.is_valid():
+        context = _frame(request, workspace, run_filter) | {"errors": run_filter.error_messages}
         return _list_page(request, context, status=400)
-    return csv_response(found.qs.with_scope().newest_first())
+    return csv_response(run_filter.qs.with_scope().newest_first())
 
 
-_BAD_CURSOR = "This page link is damaged. The newest runs are one click away."
+_BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
 
 
 def filtered(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
-    """The runs of a workspace, or of all of the person's, that a query matches."""
+    """The filter of a query over the runs of a workspace, or of all workspaces of the user."""
     runs = OperationRun.objects.visible_to(request.user)
     tenants = Tenant.objects.visible_to(request.user)
     if scope := workspace or _only_workspace(request):
@@ -104,9 +104,9 @@ def filtered(request: Request, query: QueryDict, workspace: Workspace | None) ->
 
 
 def _only_workspace(request: Request) -> Workspace | None:
-    """The person's workspace if it is the only one: an equality lets the index give the order."""
-    mine = list(Workspace.objects.visible_to(request.user)[:2])
-    return mine[0] if len(mine) == 1 else None
+    """The workspace of the user if it is the only one, so that an index provides the order."""
+    workspaces = list(Workspace.objects.visible_to(request.user)[:2])
+    return workspaces[0] if len(workspaces) == 1 else None
 
 
 def _page(request: Request, runs: OperationRunQuerySet) -> Page[OperationRun]:
@@ -115,72 +115,65 @@ def _page(request: Request, runs: OperationRunQuerySet) -> Page[OperationRun]:
     )
 
 
-def _frame(request: Request, workspace: Workspace | None, found: RunFilter) -> dict[str, Any]:
-    """What stands around the rows, and the empty page of an answer that has none."""
-    here = [workspace.slug] if workspace else []
-    name = "" if workspace else "_all"
-    kept = kept_query(request.GET)
-    list_url = reverse(f"run_list{name}", args=here)
+def _frame(request: Request, workspace: Workspace | None, run_filter: RunFilter) -> dict[str, Any]:
+    """The context of the page around the rows, with an empty page of rows."""
+    args = [workspace.slug] if workspace else []
+    suffix = "" if workspace else "_all"
+    query = filter_query(request.GET)
+    list_url = reverse(f"run_list{suffix}", args=args)
     return {
         "workspace": workspace,
         "section": "runs",
-        "filter": found,
+        "filter": run_filter,
         "page": Page(),
         "list_url": list_url,
-        "export_url": f"{reverse(f'run_export{name}', args=here)}?{kept.urlencode()}",
-        "chips": _chips(list_url, kept),
-        "kept_filter": kept.urlencode(),
+        "export_url": f"{reverse(f'run_export{suffix}', args=args)}?{query.urlencode()}",
+        "chips": quick_filters(list_url, query, VIEWS),
+        "filter_query": query.urlencode(),
         "max_bulk": MAX_BULK,
         "bulk": _bulk_buttons(request, workspace),
     }
 
 
-def kept_query(given: QueryDict) -> QueryDict:
-    """The filters of an address, without cursors and whatever else somebody wrote there."""
-    kept = QueryDict(mutable=True)
-    kept.update({name: given[name] for name in RunFilter.base_filters if given.get(name)})
-    return kept
+def filter_query(params: QueryDict) -> QueryDict:
+    """The filters of an address, without cursors and other parameters."""
+    query = QueryDict(mutable=True)
+    query.update({name: params[name] for name in RunFilter.base_filters if params.get(name)})
+    return query
 
 
 def _bulk_buttons(request: Request, workspace: Workspace | None) -> list[dict[str, str]]:
-    """The buttons that this person gets for many runs at once; none across workspaces."""
+    """The bulk actions that the user may run; none across workspaces."""
     if workspace is None:
         return []
-    mine = capabilities_of(request.user, workspace)
+    allowed = capabilities_of(request.user, workspace)
     return [
         {"url": reverse(name, args=[workspace.slug]), "label": label, "icon": icon}
         for name, label, icon, needs in BULK_BUTTONS
-        if needs in mine
+        if needs in allowed
     ]
 
 
-def _chips(list_url: str, kept: QueryDict) -> list[dict[str, Any]]:
-    """The quick views; pressing the one that is on takes it off."""
+def quick_filters(
+    list_url: str, query: QueryDict, views: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The quick filters; selecting the active one clears it."""
     chips = []
-    for view, label in VIEWS:
-        query = kept.copy()
-        on = query.get("view") == view
-        query["view"] = view
-        if on:
-            del query["view"]
-        chips.append({"label": label, "on": on, "url": f"{list_url}?{query.urlencode()}"})
+    for view, label in views:
+        target = query.copy()
+        is_active = target.pop("view", [""]) == [view]
+        if not is_active:
+            target["view"] = view
+        url = f"{list_url}?{target.urlencode()}"
+        chips.append({"label": label, "is_active": is_active, "url": url})
     return chips
 
 
-def _errors(found: RunFilter) -> list[str]:
-    form = found.form
-    return [
-        f"{form.fields[name].label}: {error}"
-        for name, told in form.errors.items()
-        for error in told
-    ]
-
-
-def _poll_seconds(shown: Page[OperationRun]) -> int:
-    """The newest page always asks for news, an older one while something on it is active."""
-    if any(run.is_active for run in shown.rows):
+def _poll_seconds(page_of_runs: Page[OperationRun]) -> int:
+    """The newest page always refreshes, an older one while it has active runs."""
+    if any(run.is_active for run in page_of_runs.rows):
         return 2
-    return 10 if shown.is_first else 0
+    return 10 if page_of_runs.is_first else 0
 
 
 def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:

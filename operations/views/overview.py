@@ -1,4 +1,4 @@
-"""The overview of a workspace: the panels that the apps have registered."""
+"""The overview of a workspace: the panels that apps register."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLL_SECONDS = 5
 
 @page
 def overview(request: Request, slug: str) -> HttpResponse:
-    """How fresh every tenant's backup is, what runs, what needs somebody, how the day went."""
+    """Backup freshness, active runs, runs that need attention, and the last 24 hours."""
     workspace = workspace_or_404(request, slug)
     panels = [
         {"template": template, "context": context}

@@ -1,4 +1,4 @@
-"""Retention: what is kept for how long, and what is left of a run that was not kept."""
+"""Retention: its limits, its runs, and the page of a removed run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tenancy.capabilities import has_capability, require_capability
 from tenancy.http import Request, action, page, workspace_or_404
 from tenancy.roles import Capability
 
-SHOWN = 5
+RECENT_RUNS = 5
 
 
 @page
 def retention_policy(request: Request, slug: str) -> HttpResponse:
-    """What is kept for how long, when old runs were last removed, and a button to do it now."""
+    """The retention limits, the recent retention runs, and a button to start one."""
     workspace = workspace_or_404(request, slug)
     runs = OperationRun.objects.visible_to(request.user).filter(workspace=workspace, type=PRUNE)
     context = {
@@ -28,7 +28,7 @@ def retention_policy(request: Request, slug: str) -> HttpResponse:
         "limits": _limits(),
         "keep_last": settings.RUN_KEEP_LAST,
         "tombstone_days": settings.RUN_TOMBSTONE_DAYS,
-        "runs": runs.with_scope().newest_first()[:SHOWN],
+        "runs": runs.with_scope().newest_first()[:RECENT_RUNS],
         "may_prune": has_capability(request.user, workspace, Capability.PRUNE_RUNS),
     }
     return render(request, "operations/retention_policy.html", context)
@@ -36,7 +36,7 @@ def retention_policy(request: Request, slug: str) -> HttpResponse:
 
 @action
 def retention_prune(request: Request, slug: str) -> HttpResponse:
-    """Start retention now, or join the run that is at it."""
+    """Start retention, or redirect to the run that is already active."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.PRUNE_RUNS)
     result = dispatch_prune(workspace, by=request.user, submission=submission_of(request))
@@ -44,18 +44,18 @@ def retention_prune(request: Request, slug: str) -> HttpResponse:
 
 
 def removed_run(request: Request, run_id: int) -> HttpResponse:
-    """The page of a run that retention has removed, for whoever could see the run.
+    """The page of a run that retention has removed, for members of its workspace.
 
     Raises:
-        Http404: there was no such run, or it was none of this person's business.
+        Http404: the run never existed, or the user cannot view it.
     """
-    stones = OperationRunTombstone.objects.visible_to(request.user)
-    stone = get_object_or_404(stones.select_related("workspace", "tenant"), pk=run_id)
+    tombstones = OperationRunTombstone.objects.visible_to(request.user)
+    tombstone = get_object_or_404(tombstones.select_related("workspace", "tenant"), pk=run_id)
     context = {
-        "stone": stone,
-        "workspace": stone.workspace,
+        "tombstone": tombstone,
+        "workspace": tombstone.workspace,
         "section": "runs",
-        "stone_state": summary.outcome_state(stone.outcome),
+        "state": summary.outcome_state(tombstone.outcome),
     }
     return render(request, "operations/run_removed.html", context, status=410)
 

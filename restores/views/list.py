@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from restores.models import RestoreRun, RestoreStatus
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, page, workspace_or_404
 from web.numbered import numbered_page
 
@@ -15,7 +15,7 @@ from web.numbered import numbered_page
 def restore_list(request: Request, slug: str) -> HttpResponse:
     """The restores of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
-    filters = Asked(request.GET)
+    filters = ListFilter(request.GET)
     status = filters.one_of("status", "Status", RestoreStatus.values)
     restores = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
     if filters.errors:

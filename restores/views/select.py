@@ -17,7 +17,7 @@ from restores.bodies import Options
 from restores.forms import OptionsForm
 from restores.services import MAX_ITEMS
 from tenancy.capabilities import require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, form_page
 from tenancy.roles import Capability
 from web.ids import parse_ids
@@ -61,7 +61,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
 def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     """The restorable items of a set, searched and filtered; what was selected stays selected."""
     params = request.POST if request.method == "POST" else request.GET
-    filters = Asked({} if params.get("filter") == "all" else params)
+    filters = ListFilter({} if params.get("filter") == "all" else params)
     search, kind = filters.text(), filters.one_of("kind", "Kind", backup_set.kinds)
     restorable = backup_set.items.filter(version__isnull=False)
     matches = restorable.none() if filters.errors else restorable

@@ -1,4 +1,4 @@
-"""Coming in, going out, and the way to one's workspace."""
+"""Sign-in, sign-out, the start page and the color theme."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticat
 
 
 class SignOut(LogoutView):
-    """Ends the session and says so on the sign-in page."""
+    """Ends the session and confirms it on the sign-in page."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().post(request, *args, **kwargs)
-        messages.success(request, "You have signed out.")
+        messages.success(request, "You are signed out.")
         return response
 
 
@@ -36,7 +36,7 @@ sign_out = SignOut.as_view()
 
 @page
 def home(request: Request) -> HttpResponse:
-    """The first workspace of the person; a page that says so when there is none."""
+    """Redirect to the first workspace of the user, or show that there is none."""
     first = Workspace.objects.visible_to(request.user).first()
     if first is None:
         return render(request, "tenancy/no_workspace.html")
@@ -46,21 +46,21 @@ def home(request: Request) -> HttpResponse:
 @action
 @login_not_required
 def theme(request: HttpRequest) -> HttpResponse:
-    """Remember light or dark, or follow the system again; then back to where one was."""
-    response = redirect(_own_path(request, request.POST.get("next", "")))
-    wanted = request.POST.get("theme", "")
-    if wanted in THEMES:
+    """Set the color theme to light, dark or the system's, and redirect back."""
+    response = redirect(_local_path(request, request.POST.get("next", "")))
+    name = request.POST.get("theme", "")
+    if name in THEMES:
         response.set_cookie(
-            "theme", wanted, A_YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
+            "theme", name, A_YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
         )
     else:
         response.delete_cookie("theme", samesite="Lax")
     return response
 
 
-def _own_path(request: HttpRequest, path: str) -> str:
-    """The path if it is one of this site, the start page otherwise."""
-    own = path.startswith("/") and path.isprintable()
-    if own and url_has_allowed_host_and_scheme(path, {request.get_host()}, request.is_secure()):
+def _local_path(request: HttpRequest, path: str) -> str:
+    """The path if it belongs to this site, otherwise the start page."""
+    is_path = path.startswith("/") and path.isprintable()
+    if is_path and url_has_allowed_host_and_scheme(path, {request.get_host()}, request.is_secure()):
         return path
     return reverse("home")

@@ -1,4 +1,4 @@
-"""Tenants: the list, one of them, and what an owner changes."""
+"""The pages and actions of tenants."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.filtering import Asked
+from tenancy.filtering import ListFilter
 from tenancy.forms import GUID, TenantForm
-from tenancy.http import Request, action, form_page, page, workspace_or_404
+from tenancy.http import Request, action, form_page, page, render_checked, workspace_or_404
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
@@ -23,32 +23,35 @@ from web.numbered import numbered_page
 
 @page
 def tenant_list(request: Request, slug: str) -> HttpResponse:
-    """The tenants of a workspace, and what every app has to say of each."""
+    """The tenants of a workspace, with the facts that apps register."""
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
-    asked = Asked(request.GET)
-    search, status = asked.text(), asked.one_of("status", "Status", TenantStatus.values)
-    found = visible.none() if asked.errors else _found(visible, search, status)
-    ordered = found.select_related("workspace").order_by("name", "pk")
-    shown = numbered_page(ordered, request.GET.get("page"))
+    filters = ListFilter(request.GET)
+    tenants = visible
+    if search := filters.text("Name or Entra tenant ID"):
+        tenants = tenants.filter(_matches(search))
+    if status := filters.choice("status", "Status", TenantStatus.choices, empty="Any status"):
+        tenants = tenants.filter(status=status)
+    if filters.errors:
+        tenants = visible.none()
+    ordered = tenants.select_related("workspace").order_by("name", "pk")
+    rows = numbered_page(ordered, request.GET.get("page"))
     context = {
-        "page": shown,
+        "title": "Tenants",
+        "noun": "tenant",
+        "filters": filters,
+        "has_rows": visible.exists(),
+        "page": rows,
         "columns": fact_columns(),
-        "rows": _rows(list(shown)),
-        "errors": asked.errors,
-        "search": search,
-        "status": status,
-        "statuses": TenantStatus.choices,
-        "is_known": visible.exists(),
+        "rows": _rows(list(rows)),
     }
-    framed = _framed(request, workspace, context)
-    code = 400 if asked.errors else 200
-    return render(request, "tenancy/tenant_list.html", framed, status=code)
+    framed = _with_frame(request, workspace, context)
+    return render_checked(request, "tenancy/tenant_list.html", framed, errors=filters.errors)
 
 
 @page
 def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """One tenant: what can be started, and what every app shows of it."""
+    """One tenant: the operations to start, and the panels that apps register."""
     tenant = _tenant_or_404(request, slug, tenant_id)
     allowed = capabilities_of(request.user, tenant.workspace)
     starts = [
@@ -60,7 +63,7 @@ def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     ]
     context = {"tenant": tenant, "starts": starts, "columns": [parts[0::2], parts[1::2]]}
     return render(
-        request, "tenancy/tenant_detail.html", _framed(request, tenant.workspace, context)
+        request, "tenancy/tenant_detail.html", _with_frame(request, tenant.workspace, context)
     )
 
 
@@ -69,38 +72,38 @@ def tenant_create(request: Request, slug: str) -> HttpResponse:
     """Add a tenant."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_TENANTS)
-    return _edit(request, workspace, Tenant(workspace=workspace), "“{}” is added.")
+    return _edit(request, workspace, Tenant(workspace=workspace), "Tenant “{}” added.")
 
 
 @form_page
 def tenant_edit(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Change a tenant's name or id."""
+    """Edit a tenant."""
     tenant = _tenant_or_404(request, slug, tenant_id)
     require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
-    return _edit(request, tenant.workspace, tenant, "“{}” is changed.")
+    return _edit(request, tenant.workspace, tenant, "Tenant “{}” saved.")
 
 
 @action
 def tenant_suspend(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Let nothing run on the tenant any more."""
+    """Suspend the tenant: no operation starts on it."""
     tenant = _tenant_or_404(request, slug, tenant_id)
     require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
     services.suspend(tenant)
-    messages.success(request, f"“{tenant.name}” is suspended: nothing new runs on it.")
+    messages.success(request, f"Tenant “{tenant.name}” suspended. No new runs start on it.")
     return redirect(tenant)
 
 
 @action
 def tenant_resume(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Let operations run on the tenant again."""
+    """Resume the tenant: operations start on it again."""
     tenant = _tenant_or_404(request, slug, tenant_id)
     require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
     services.resume(tenant)
-    messages.success(request, f"“{tenant.name}” is active again.")
+    messages.success(request, f"Tenant “{tenant.name}” resumed.")
     return redirect(tenant)
 
 
-def _edit(request: Request, workspace: Workspace, tenant: Tenant, said: str) -> HttpResponse:
+def _edit(request: Request, workspace: Workspace, tenant: Tenant, success: str) -> HttpResponse:
     name = tenant.name
     form = TenantForm(request.POST or None, instance=tenant)
     if request.method == "POST" and form.is_valid():
@@ -109,12 +112,11 @@ def _edit(request: Request, workspace: Workspace, tenant: Tenant, said: str) -> 
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, said.format(tenant.name))
+            messages.success(request, success.format(tenant.name))
             return redirect(tenant)
     context = {"form": form, "tenant": tenant if tenant.pk else None, "tenant_name": name}
-    framed = _framed(request, workspace, context)
-    status = 400 if form.is_bound else 200
-    return render(request, "tenancy/tenant_form.html", framed, status=status)
+    framed = _with_frame(request, workspace, context)
+    return render_checked(request, "tenancy/tenant_form.html", framed, errors=form.is_bound)
 
 
 def _tenant_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
@@ -122,21 +124,22 @@ def _tenant_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
     return get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
 
 
-def _found(tenants: Any, search: str, status: str) -> Any:
-    if search:
-        by_id = Q(external_id=search.lower()) if GUID.fullmatch(search.lower()) else Q()
-        tenants = tenants.filter(Q(name__icontains=search) | by_id)
-    return tenants.filter(status=status) if status else tenants
+def _matches(search: str) -> Q:
+    by_name = Q(name__icontains=search)
+    if GUID.fullmatch(search.lower()):
+        return by_name | Q(external_id=search.lower())
+    return by_name
 
 
 def _rows(tenants: list[Tenant]) -> list[dict[str, Any]]:
-    told = [column.tell(tenants) for column in fact_columns()]
+    columns = [column.load(tenants) for column in fact_columns()]
     return [
-        {"tenant": tenant, "facts": [facts.get(tenant.pk) for facts in told]} for tenant in tenants
+        {"tenant": tenant, "facts": [facts.get(tenant.pk) for facts in columns]}
+        for tenant in tenants
     ]
 
 
-def _framed(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
+def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
     allowed = capabilities_of(request.user, workspace)
     return context | {
         "workspace": workspace,

@@ -151,7 +151,7 @@ def test_a_set_that_read_nothing_does_not_say_that_nothing_changed(
 
     text = client.get(f"{now.get_absolute_url()}changes/").content.decode()
 
-    assert "Nothing changed." not in text
+    assert "No changes." not in text
     assert "Not compared, because one of the two sets" in text
 
 
@@ -215,7 +215,7 @@ def test_a_version_that_was_read_in_part_says_so_and_is_not_compared_with(
     back = client.get(f"{earlier.get_absolute_url()}changes/?with={item.pk}").content.decode()
 
     assert "what looks removed may still be there: settings (25 of 118)" in later
-    assert "no earlier version" in back
+    assert "No earlier version" in back
 
 
 def test_the_pages_show_it_field_by_field(
@@ -245,4 +245,4 @@ def test_a_version_that_is_not_there_is_no_version(
     answer = client.get(f"{item.get_absolute_url()}changes/?with={wanted}")
 
     assert answer.status_code == 200
-    assert b"no earlier version" in answer.content
+    assert b"No earlier version" in answer.content

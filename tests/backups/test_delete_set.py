@@ -47,8 +47,8 @@ def test_a_selection_is_deleted_with_what_only_it_holds(page: Client, selection:
 
     answer = page.post(f"{selection.get_absolute_url()}delete/", follow=True)
 
-    assert "Delete this set" in shown
-    assert "“Before the migration” of Fabrikam is deleted." in answer.content.decode()
+    assert "Delete backup set" in shown
+    assert "“Before the migration” of Fabrikam deleted." in answer.content.decode()
     assert not BackupSet.objects.exists()
     assert not BackupItem.objects.exists()
     assert not PolicyVersion.objects.exists()
@@ -60,7 +60,7 @@ def test_the_set_of_a_schedule_is_left_to_its_retention(page: Client, tenant: Te
     shown = page.get(kept.get_absolute_url()).content.decode()
     answer = page.post(f"{kept.get_absolute_url()}delete/", follow=True)
 
-    assert "Delete this set" not in shown
+    assert "Delete backup set" not in shown
     assert "The retention of its schedule lets go of this set." in answer.content.decode()
     assert BackupSet.objects.get() == kept
 

@@ -115,7 +115,7 @@ def test_a_search_without_a_match_says_so(
 ) -> None:
     html = signed_in(client, reader).get("/w/contoso/schedules/?q=weekly").content.decode()
 
-    assert "No schedule matches." in html
+    assert "No schedule matches the filter." in html
 
 
 def test_every_page_is_there_for_a_reader_and_nobody_else(
@@ -231,7 +231,7 @@ def test_a_schedule_is_paused_with_a_reason_and_resumed(
 
     assert "&lt;b&gt;Move&lt;/b&gt;" in paused
     assert "Paused" in paused
-    assert "fires again" in resumed
+    assert "resumed." in resumed
 
 
 def test_a_button_is_there_for_those_who_may_use_it(
@@ -243,13 +243,13 @@ def test_a_button_is_there_for_those_who_may_use_it(
     ]
 
     assert ["Back up now" in page for page in pages] == [False, True]
-    assert not any("Pause</button>" in page for page in pages)
+    assert not any("Pause schedule</button>" in page for page in pages)
 
 
 def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: BackupSet) -> None:
     html = signed_in(client, reader).get(backup_set.get_absolute_url()).content.decode()
 
-    assert "Something is missing." in html
+    assert "This backup set is incomplete." in html
     assert "Conditional access policies: 1 not read completely" in html
     assert "Half read" in html
 

@@ -218,7 +218,7 @@ def test_policies_of_several_tenants_get_a_run_each(page: Client, workspace: Wor
 def test_nothing_selected_is_told(page: Client, workspace: Workspace) -> None:
     answer = page.post(f"{POLICIES}export/", {}, follow=True)
 
-    assert b"Nothing is selected" in answer.content
+    assert b"No policies are selected" in answer.content
 
 
 # --- the database ---------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def test_a_bulk_action_is_never_wider_than_its_filter(page: Client, tenant: Tena
             form = {"all": "1", name: str(value), "set_name": NAME}
             answer = page.post(f"{POLICIES}{action}/", form, follow=True)
 
-            assert "The filter could not be used, so nothing was done" in answer.content.decode()
+            assert "The filter is not valid. Nothing was changed." in answer.content.decode()
     assert not OperationRun.objects.exists()
 
 

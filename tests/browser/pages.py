@@ -279,14 +279,14 @@ def populate_history() -> dict[str, str]:
         summary='{"policies_total": 40, "policies_backed_up": 12}',
     )
     return {
-        "history": "/w/contoso/history/",
-        "history-filtered": "/w/contoso/history/?view=problems&q=fabrikam",
-        "history-nothing-matches": "/w/contoso/history/?outcome=skipped",
-        "history-empty": "/w/northwind/history/",
-        "history-bad-date": "/w/contoso/history/?since=2026-02-30",
+        "history": "/w/contoso/legacy-runs/",
+        "history-filtered": "/w/contoso/legacy-runs/?view=problems&q=fabrikam",
+        "history-nothing-matches": "/w/contoso/legacy-runs/?outcome=skipped",
+        "history-empty": "/w/northwind/legacy-runs/",
+        "history-bad-date": "/w/contoso/legacy-runs/?since=2026-02-30",
         "history-sync": sync.get_absolute_url(),
         "history-schedule-run": failed.get_absolute_url(),
-        "timeline": f"/w/contoso/tenants/{fabrikam.pk}/history/",
+        "timeline": f"/w/contoso/tenants/{fabrikam.pk}/runs/",
         "tenant-with-history": fabrikam.get_absolute_url(),
     }
 

@@ -47,7 +47,7 @@ def test_an_operator_starts_a_backup_and_watches_it_to_its_end(  # noqa: PLR0917
     page.get_by_role("button", name=re.compile("Back up now")).first.click()
 
     expect(page).to_have_url(re.compile(r"/runs/\d+/$"))
-    bar = page.get_by_role("progressbar", name="Items done")
+    bar = page.get_by_role("progressbar", name="Items processed")
     expect(bar).to_have_attribute("value", re.compile(r"^[1-9]\d*$"), timeout=20_000)
     early = bar.get_attribute("value")
     expect(bar).not_to_have_attribute("value", str(early), timeout=20_000)
@@ -70,5 +70,5 @@ def test_a_second_start_leads_to_the_run_already_active(
         page.get_by_role("button", name=re.compile("Back up now")).first.click()
         page.wait_for_url(re.compile(r"/runs/\d+/$"))
 
-    assert page.get_by_text("was already queued").is_visible()
+    assert page.get_by_text("is already queued").is_visible()
     assert OperationRun.objects.count() == 1

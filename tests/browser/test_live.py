@@ -36,7 +36,7 @@ def test_the_bar_moves_and_the_end_is_seen_without_a_reload(
     complaints.watch(page)
     sign_in(page, "olga")
     page.goto(f"/runs/{run.pk}/")
-    bar = page.get_by_role("progressbar", name="Items done")
+    bar = page.get_by_role("progressbar", name="Items processed")
     expect(bar).to_have_attribute("value", "12")
 
     OperationRunService().increment_summary_counts(run.pk, processed=8, succeeded=8)
@@ -151,10 +151,10 @@ def test_an_unreachable_server_is_said_to_be_unreachable(open_context: Any, fabr
     page.goto(f"/runs/{run.pk}/")
 
     context.set_offline(True)
-    expect(page.get_by_text("cannot reach Runledger")).to_be_visible()
+    expect(page.get_by_text("Runledger can't be reached")).to_be_visible()
     context.set_offline(False)
 
-    expect(page.get_by_text("cannot reach Runledger")).to_be_hidden()
+    expect(page.get_by_text("Runledger can't be reached")).to_be_hidden()
 
 
 def test_htmx_keeps_to_its_narrow_settings(open_context: Any, fabrikam: Tenant):

@@ -83,10 +83,10 @@ def test_the_question_for_the_name_of_a_set_looks_right(inspection: Inspection):
     inspection.page.goto(address)
 
     inspection.page.get_by_label("Select Windows baseline").check()
-    inspection.page.get_by_role("button", name="Add to a backup set").click()
+    inspection.page.get_by_role("button", name="Add to backup set").click()
     inspection.look_at("policies-back-up")
 
-    assert inspection.page.get_by_role("heading", name="Add to a backup set").is_visible()
+    assert inspection.page.get_by_role("heading", name="Add to backup set").is_visible()
     assert inspection.problems == {}
 
 

@@ -39,7 +39,7 @@ def test_the_whole_wizard_with_a_second_person(
         sign_in(each, person.username)
 
     page.goto(scenario.backup_set.get_absolute_url())
-    page.get_by_role("link", name="Restore…").click()
+    page.get_by_role("link", name="Restore objects").click()
     page.get_by_label("Name or Graph id").fill(item.name)
     page.get_by_label("Name or Graph id").press("Enter")
     page.get_by_label(f"Select {item.name}").check()

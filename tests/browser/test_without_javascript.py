@@ -51,22 +51,22 @@ def press(page: Page, name: str) -> None:
 
 def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
     page.goto("/w/contoso/tenants/")
-    page.get_by_role("link", name="Add a tenant").first.click()
+    page.get_by_role("link", name="Add tenant").first.click()
     page.get_by_label("Name").fill("Fabrikam")
-    page.get_by_label("Entra tenant id").fill("nonsense")
-    press(page, "Add")
+    page.get_by_label("Entra tenant ID").fill("nonsense")
+    press(page, "Add tenant")
     expect(page.get_by_text("Nothing was saved.")).to_be_visible()
-    page.get_by_label("Entra tenant id").fill(GUID)
-    press(page, "Add")
-    expect(page.get_by_text("“Fabrikam” is added.")).to_be_visible()
+    page.get_by_label("Entra tenant ID").fill(GUID)
+    press(page, "Add tenant")
+    expect(page.get_by_text("Tenant “Fabrikam” added.")).to_be_visible()
 
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Name").fill("Fabrikam Ltd")
-    press(page, "Save")
-    expect(page.get_by_text("“Fabrikam Ltd” is changed.")).to_be_visible()
-    press(page, "Suspend")
+    press(page, "Save tenant")
+    expect(page.get_by_text("Tenant “Fabrikam Ltd” saved.")).to_be_visible()
+    press(page, "Suspend tenant")
 
-    expect(page.get_by_text("is suspended: nothing new runs on it")).to_be_visible()
+    expect(page.get_by_text("suspended. No new runs start on it")).to_be_visible()
 
 
 def test_a_connection_is_added_given_its_secret_checked_and_removed(
@@ -74,20 +74,20 @@ def test_a_connection_is_added_given_its_secret_checked_and_removed(
 ) -> None:
     page.goto("/w/contoso/connections/new/")
     page.get_by_label("Tenant").select_option("Fabrikam")
-    page.get_by_label("Application (client) id").fill(GUID)
-    press(page, "Save")
+    page.get_by_label("Application (client) ID").fill(GUID)
+    press(page, "Add connection")
     page.get_by_label("Client secret", exact=False).last.fill("a-secret-of-the-app")
-    press(page, "Save")
-    expect(page.get_by_text("The new credential is stored.")).to_be_visible()
+    press(page, "Save credential")
+    expect(page.get_by_text("Credential saved.")).to_be_visible()
     press(page, "Check connection")
     expect(page.get_by_role("heading", name="is waiting for a worker")).to_be_visible()
 
     page.goto(ProviderConnection.objects.get().get_absolute_url())
-    page.get_by_text("Remove the connection").click()
+    page.get_by_text("Remove connection").first.click()
     keep_picture(page, "connection-remove-phone")
-    press(page, "Remove")
+    press(page, "Remove connection")
 
-    expect(page.get_by_text("of Fabrikam is removed.")).to_be_visible()
+    expect(page.get_by_text("of Fabrikam removed.")).to_be_visible()
     assert not ProviderConnection.objects.exists()
 
 
@@ -99,22 +99,22 @@ def test_a_schedule_is_previewed_added_paused_resumed_and_run(page: Page, fabrik
     ProviderConnectionFactory(tenant=fabrikam)
     page.goto("/w/contoso/schedules/new/")
     page.get_by_label("Find tenants").fill("fabri")
-    press(page, "Find")
+    press(page, "Find tenants")
     page.get_by_label("Fabrikam").check()
-    press(page, "Preview")
-    expect(page.get_by_text("Nothing is saved yet")).to_be_visible()
+    press(page, "Preview next runs")
+    expect(page.get_by_text("The schedule is not saved yet")).to_be_visible()
     keep_picture(page, "schedule-preview-phone")
-    press(page, "Add")
+    press(page, "Add schedule")
     schedule = BackupSchedule.objects.get()
     page.get_by_role("link", name="Edit").click()
-    page.get_by_label("Keep days").fill("30")
-    press(page, "Save")
+    page.get_by_label("Days to keep").fill("30")
+    press(page, "Save schedule")
 
     page.get_by_label("Reason").fill("Migration")
-    press(page, "Pause")
-    expect(page.get_by_text("is paused. No slot fires")).to_be_visible()
-    press(page, "Resume")
-    expect(page.get_by_text("fires again from its next slot on")).to_be_visible()
+    press(page, "Pause schedule")
+    expect(page.get_by_text("paused.")).to_be_visible()
+    press(page, "Resume schedule")
+    expect(page.get_by_text("resumed.")).to_be_visible()
     press(page, "Back up now")
 
     schedule.refresh_from_db()
@@ -126,18 +126,18 @@ def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: T
     baseline = PolicyFactory(tenant=fabrikam, name="Windows baseline", kind="settings_catalog")
     PolicyFactory(tenant=fabrikam, name="Require MFA")
     page.goto("/w/contoso/inventory/policies/")
-    page.get_by_label("Name or Graph id").fill("windows")
-    press(page, "Filter")
+    page.get_by_label("Name or Graph ID").fill("windows")
+    press(page, "Apply filter")
     expect(page.locator("tr[data-row]")).to_have_count(1)
     page.get_by_label("Select Windows baseline").check()
 
-    press(page, "Add to a backup set")
+    press(page, "Add to backup set")
     keep_picture(page, "policies-back-up-phone")
-    page.get_by_label("Name of the set").fill("")
-    press(page, "Add")
+    page.get_by_label("Name of the backup set").fill("")
+    press(page, "Add to backup set")
     expect(page.get_by_text("Give the set a name")).to_be_visible()
-    page.get_by_label("Name of the set").fill("Before the migration")
-    press(page, "Add")
+    page.get_by_label("Name of the backup set").fill("Before the migration")
+    press(page, "Add to backup set")
 
     run = OperationRun.objects.get()
     assert page.url.endswith(run.get_absolute_url())
@@ -150,8 +150,8 @@ def test_all_that_a_filter_finds_is_exported(page: Page, fabrikam: Tenant) -> No
     PolicyFactory(tenant=fabrikam, name="Baseline", kind="compliance")
     page.goto("/w/contoso/inventory/policies/?kind=conditional_access")
 
-    page.get_by_label("that are found").check()
-    press(page, "Export")
+    page.get_by_label("policies of this list").check()
+    press(page, "Export policies")
 
     assert OperationRun.objects.get().context["selection"]["count"] == 60
 
@@ -169,9 +169,9 @@ def test_a_selection_is_deleted(page: Page, fabrikam: Tenant) -> None:
     finish(made, item_count=1)
     page.goto(made.get_absolute_url())
 
-    page.get_by_text("Delete this set").click()
+    page.get_by_text("Delete backup set").first.click()
     keep_picture(page, "set-delete-phone")
-    press(page, "Delete")
+    press(page, "Delete backup set")
 
-    expect(page.get_by_text("is deleted.")).to_be_visible()
+    expect(page.get_by_text("deleted.")).to_be_visible()
     assert not BackupSet.objects.exists()

@@ -60,7 +60,7 @@ def test_an_older_address_leads_to_the_run_whatever_else_it_says(
     mapped, unmapped = a_row(tenant, run=run), a_row(tenant)
 
     assert page.get(address.format(mapped.pk))["Location"] == run.get_absolute_url()
-    assert b"This is history." in page.get(address.format(unmapped.pk)).content
+    assert b"This is a legacy run." in page.get(address.format(unmapped.pk)).content
 
 
 @pytest.mark.parametrize("kind", TABLES)

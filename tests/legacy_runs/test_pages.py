@@ -32,7 +32,7 @@ EVERY_ADDRESS = pytest.mark.parametrize(
     ("name", "kind"),
     [*((f"legacy_{kind}", kind) for kind in TABLES), *((name, kind) for name, _, kind in OLDER)],
 )
-LIST = "/w/contoso/history/"
+LIST = "/w/contoso/legacy-runs/"
 SCHEDULE_RUN = "backup_schedule_run"
 
 
@@ -44,7 +44,7 @@ def page(client: Client, reader: User) -> Client:
 
 
 def timeline(tenant: Tenant) -> str:
-    return reverse("tenant_history", args=["contoso", tenant.pk])
+    return reverse("tenant_run_list", args=["contoso", tenant.pk])
 
 
 def shown(client: Client, address: str, **query: Any) -> list[str]:
@@ -80,8 +80,8 @@ def test_a_row_without_a_run_is_a_page_marked_as_history(
 
     text = answer.content.decode()
     assert answer.status_code == 200
-    assert "This is history." in text
-    assert "No run of this installation belongs to it." in text
+    assert "This is a legacy run." in text
+    assert "It has no run in this installation." in text
     assert "View run" not in text
     assert "/runs/" not in text.split("<main", 1)[1].replace("/w/contoso/runs/", "")
 
@@ -94,7 +94,7 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 
     text = page.get(row.get_absolute_url()).content.decode()
 
-    assert f"It belonged to run #{run.pk}, which was removed by retention." in text
+    assert f"Retention removed its run #{run.pk}." in text
 
 
 @EVERY_KIND
@@ -194,7 +194,7 @@ def test_the_list_holds_the_three_tables_newest_first(tenant: Tenant, page: Clie
 def test_an_empty_list_says_how_history_comes_here(page: Client) -> None:
     text = page.get(LIST).content.decode()
 
-    assert "Nothing was imported" in text
+    assert "No legacy runs." in text
     assert "import_legacy_runs" in text
 
 
@@ -239,7 +239,7 @@ def test_a_filter_that_means_nothing_is_told(
     answer = page.get(LIST, query)
 
     assert answer.status_code == 400
-    assert b"The filter could not be used." in answer.content
+    assert b"The filter is not valid." in answer.content
     assert b"data-row" not in answer.content
 
 
@@ -265,11 +265,11 @@ def test_quick_views_narrow_the_list_and_are_taken_off_again(tenant: Tenant, pag
     partial = a_row(tenant, status="partial")
     chips = {chip["label"]: chip["url"] for chip in page.get(LIST).context["chips"]}
 
-    assert shown(page, chips["With a run here"]) == [mapped.get_absolute_url()]
+    assert shown(page, chips["With a run"]) == [mapped.get_absolute_url()]
     assert shown(page, chips["Without a run"]) == [partial.get_absolute_url()]
     assert shown(page, chips["Problems"]) == [partial.get_absolute_url()]
     on = page.get(LIST, {"view": "problems", "q": "fabrikam"}).context["chips"][0]
-    assert (on["on"], on["url"]) == (True, f"{LIST}?q=fabrikam")
+    assert (on["is_active"], on["url"]) == (True, f"{LIST}?q=fabrikam")
 
 
 @pytest.mark.parametrize("outcome", ENDED)
@@ -320,8 +320,8 @@ def test_a_page_beyond_the_end_says_that_there_is_nothing_more(
 
     text = page.get(LIST, {"older": beyond}).content.decode()
 
-    assert "There is nothing more here." in text
-    assert "Nothing was imported" not in text
+    assert "No more runs." in text
+    assert "No legacy runs." not in text
 
 
 def test_a_row_shows_its_state_how_long_it_took_and_how_many_there_are(
@@ -335,7 +335,7 @@ def test_a_row_shows_its_state_how_long_it_took_and_how_many_there_are(
     assert 'data-outcome="partially_succeeded"' in text
     assert "half_done" in text
     assert "55 s" in text
-    assert "2 rows" in text
+    assert "2 runs" in text
 
 
 def test_the_oldest_and_the_newest_row_there_can_be_are_listed(
@@ -365,7 +365,7 @@ def test_a_date_that_is_none_is_told(name: str, day: str, tenant: Tenant, page: 
     answer = page.get(LIST, {name: day})
 
     assert answer.status_code == 400
-    assert b"A date looks like" in answer.content
+    assert b"Enter a date in the format" in answer.content
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "9" * 70, "MS4yMw.."])
@@ -374,7 +374,7 @@ def test_a_damaged_page_link_is_told(way: str, cursor: str, page: Client) -> Non
     answer = page.get(LIST, {way: cursor})
 
     assert answer.status_code == 400
-    assert b"This page link is damaged" in answer.content
+    assert b"The link to this page is not valid" in answer.content
 
 
 def test_pages_go_on_where_the_last_one_ended_across_tables(tenant: Tenant, page: Client) -> None:

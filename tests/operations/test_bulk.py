@@ -47,7 +47,7 @@ def test_each_selected_run_is_cancelled_as_by_its_own_button(tenant, manager):
     to, told = post(manager, "cancel", run=[queued.pk, running.pk, ended.pk])
 
     assert to == LIST
-    for part in ("1 cancelled", "1 asked to stop", "1 had ended already"):
+    for part in ("1 cancelled", "1 stopping", "1 already ended"):
         assert part in told
     queued.refresh_from_db()
     running.refresh_from_db()
@@ -62,7 +62,7 @@ def test_an_operator_cancels_their_own_and_is_told_of_the_others(tenant, operato
 
     _, told = post(operator, "cancel", run=[own.pk, other.pk])
 
-    assert told == "1 cancelled, 1 not allowed."
+    assert told == "Runs: 1 cancelled, 1 not permitted."
     other.refresh_from_db()
     assert other.is_queued
 
@@ -75,8 +75,8 @@ def test_what_failed_is_retried_and_what_cannot_be_is_counted(tenant, operator):
     _, told = post(operator, "retry", run=[first.pk, second.pk, fine.pk, again.pk])
 
     assert "2 retried" in told
-    assert "1 being retried already" in told
-    assert "1 not to be retried" in told
+    assert "1 already being retried" in told
+    assert "1 not retryable" in told
     assert {run.retry_of_id for run in OperationRun.objects.active()} <= {
         first.pk,
         second.pk,
@@ -92,7 +92,7 @@ def test_the_same_form_posted_twice_retries_once(tenant, operator):
     post(operator, "retry", **form)
     _, told = post(operator, "retry", **form)
 
-    assert told == "1 being retried already."
+    assert told == "Runs: 1 already being retried."
     assert run.retries.count() == 1
 
 
@@ -102,7 +102,7 @@ def test_what_needs_attention_is_acknowledged(tenant, operator):
 
     _, told = post(operator, "acknowledge", run=[run.pk for run in [*runs, fine]])
 
-    assert told == "3 acknowledged, 1 needed no attention."
+    assert told == "Runs: 3 acknowledged, 1 without need for attention."
     assert not OperationRun.objects.needs_attention().exists()
 
 
@@ -114,7 +114,7 @@ def test_everything_that_the_filter_matches_and_nothing_else(tenant, operator):
 
     to, told = post(operator, "acknowledge", all="1", filter=kept, run=[theirs.pk])
 
-    assert told == f"{len(ours)} acknowledged."
+    assert told == f"Runs: {len(ours)} acknowledged."
     assert to == f"{LIST}?{kept}"
     assert list(OperationRun.objects.needs_attention()) == [theirs]
 
@@ -125,7 +125,7 @@ def test_all_is_at_most_the_newest_so_many(tenant, operator, monkeypatch):
 
     _, told = post(operator, "acknowledge", all="1")
 
-    assert told == "2 acknowledged."
+    assert told == "Runs: 2 acknowledged."
     assert list(OperationRun.objects.needs_attention()) == [oldest]
 
 
@@ -138,17 +138,17 @@ def test_more_ids_than_that_are_refused(tenant, operator):
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ({}, "Nothing was selected. Tick the runs first."),
+        ({}, "No runs are selected. Select runs and try again."),
         (
             {"run": ["x", "1.5", "-1", "9" * 30, "\x00"]},
-            "Nothing was selected. Tick the runs first.",
+            "No runs are selected. Select runs and try again.",
         ),
-        ({"run": ["999999999999"]}, "1 not there any more."),
-        ({"all": "1"}, "No run matches the filter any more."),
-        ({"all": "1", "filter": "since=2026-02-30"}, "could not be used"),
-        ({"all": "1", "filter": "q=%00"}, "could not be used"),
-        ({"all": "1", "filter": "x" * 100_000}, "No run matches the filter any more."),
-        ({"all": "yes"}, "Nothing was selected. Tick the runs first."),
+        ({"run": ["999999999999"]}, "Runs: 1 not found."),
+        ({"all": "1"}, "No runs match the filter."),
+        ({"all": "1", "filter": "since=2026-02-30"}, "The filter is not valid."),
+        ({"all": "1", "filter": "q=%00"}, "The filter is not valid."),
+        ({"all": "1", "filter": "x" * 100_000}, "No runs match the filter."),
+        ({"all": "yes"}, "No runs are selected. Select runs and try again."),
     ],
 )
 def test_a_selection_that_makes_no_sense_is_told_so(workspace, operator, form, told):
@@ -160,7 +160,7 @@ def test_another_workspaces_run_is_as_missing_as_none(tenant, operator, stranger
 
     _, told = post(operator, "acknowledge", run=[foreign.pk])
 
-    assert told == "1 not there any more."
+    assert told == "Runs: 1 not found."
     foreign.refresh_from_db()
     assert foreign.acknowledged_at is None
 

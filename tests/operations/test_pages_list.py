@@ -170,7 +170,7 @@ def test_a_filter_that_makes_no_sense_is_refused_with_a_way_out(page, tenant, ad
     answer = page.get(f"{address}?{query}")
 
     assert answer.status_code == 400
-    assert b"could not be used" in answer.content
+    assert b"The filter is not valid" in answer.content
     assert f'href="{address}"'.encode() in answer.content
 
 
@@ -270,7 +270,7 @@ def test_a_page_without_active_runs_asks_rarely_and_an_older_one_never(page, ten
 
 
 def test_an_empty_list_says_what_to_do(page, tenant):
-    assert b"Nothing has run yet" in page.get(LIST).content
+    assert b"No runs yet" in page.get(LIST).content
     assert b"No run matches the filter" in page.get(f"{LIST}?q=x").content
 
 

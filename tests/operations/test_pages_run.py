@@ -124,7 +124,7 @@ def test_a_post_without_a_token_changes_nothing(operator, tenant):
     answer = client.post(f"/runs/{run.pk}/acknowledge/", headers=HTMX)
 
     assert answer.status_code == 403
-    assert b"form is out of date" in answer.content
+    assert b"This form has expired" in answer.content
     run.refresh_from_db()
     assert run.acknowledged_at is None
 
@@ -265,7 +265,7 @@ def test_requests_that_joined_are_counted(page, tenant):
     a_queued_run(tenant)
     a_queued_run(tenant)
 
-    assert b"2 more requests joined this run" in page.get(address(run)).content
+    assert b"<dt>Deduplicated requests</dt><dd>2</dd>" in page.get(address(run)).content
 
 
 def test_hostile_texts_stay_texts(page, tenant, operator):
@@ -372,7 +372,7 @@ def test_cancelling_what_has_ended_says_so(client, manager, tenant):
 
     answer = client.post(f"/runs/{run.pk}/cancel/", follow=True)
 
-    assert b"had ended already" in answer.content
+    assert b"has already ended" in answer.content
 
 
 def test_acknowledging_takes_a_run_out_of_needs_attention(page, tenant):
@@ -427,7 +427,7 @@ def test_a_retry_while_another_run_is_active_leads_to_that_one(page, tenant):
     answer = page.post(f"/runs/{ended.pk}/retry/", follow=True)
 
     assert answer.redirect_chain == [(address(active), 302)]
-    assert b"was already queued: this is that run" in answer.content
+    assert b"is already queued. This is the active run" in answer.content
 
 
 def test_what_succeeded_is_not_retried(page, tenant):
@@ -444,8 +444,8 @@ def test_what_succeeded_is_not_retried(page, tenant):
     [
         (True, True, "was started"),
         (True, None, "was started"),
-        (True, False, "waits for the queue"),
-        (False, None, "was already queued"),
+        (True, False, "when the message queue is available"),
+        (False, None, "is already queued"),
     ],
 )
 def test_a_start_says_what_became_of_it(rf, tenant, created, published, text):

@@ -131,7 +131,7 @@ service = OperationRunService()
 run = service.ensure_run(RunRequest(type=OperationRunType.DIRECTORY_GROUPS_SYNC, tenant=tenant,
     workspace=workspace, initiator_name="role")).run
 service.claim(run.pk, "w:1"); service.increment_summary_counts(run.pk, total=1, processed=1, succeeded=1)
-print(service.complete(run.pk).outcome, [r.told for r in check_ledger() if not r.is_kept])
+print(service.complete(run.pk).outcome, [r.summary for r in check_ledger() if not r.is_kept])
 """
 
 

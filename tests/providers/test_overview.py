@@ -17,7 +17,7 @@ from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
-TITLE = "Connections to look after"
+TITLE = "Connections that need attention"
 
 
 @pytest.fixture
@@ -80,6 +80,6 @@ def test_of_thousands_without_a_connection_only_those_that_are_shown_are_loaded(
         panel = connections(request, workspace)  # type: ignore[arg-type]
 
     assert panel
-    assert (len(panel[1]["troubles"]), panel[1]["more"]) == (8, 1492)
+    assert (len(panel[1]["problems"]), panel[1]["more"]) == (8, 1492)
     rows = [query["sql"] for query in captured if "COUNT" not in query["sql"]]
     assert all("LIMIT 8" in sql for sql in rows)

@@ -84,11 +84,11 @@ def certificate_of(key: rsa.RSAPrivateKey, days: int = 1) -> str:
 def test_an_empty_list_leads_to_the_first_tenant_and_then_to_the_first_connection(
     page: Client, workspace: Workspace
 ) -> None:
-    assert "There is no tenant yet" in text_of(page, LIST)
+    assert "No tenants yet" in text_of(page, LIST)
 
     TenantFactory(workspace=workspace)
 
-    assert "Add a connection" in text_of(page, LIST)
+    assert "Add connection" in text_of(page, LIST)
 
 
 def test_a_connection_is_listed_and_shows_what_to_grant(
@@ -276,7 +276,7 @@ def test_a_connection_is_removed_with_its_credential(page: Client, own: Provider
 
     answer = page.post(url("connection_remove", own), follow=True)
 
-    assert f"“{own.name}” of {own.tenant.name} is removed." in answer.content.decode()
+    assert f"Connection “{own.name}” of {own.tenant.name} removed." in answer.content.decode()
     assert not ProviderConnection.objects.exists()
 
 
@@ -299,8 +299,8 @@ def test_removing_is_offered_to_those_who_may(
     offered = text_of(page, own.get_absolute_url())
     open_session(page, operator)
 
-    assert "Remove the connection" in offered
-    assert "Remove the connection" not in text_of(page, own.get_absolute_url())
+    assert "Remove connection" in offered
+    assert "Remove connection" not in text_of(page, own.get_absolute_url())
 
 
 def test_a_tenants_page_and_the_list_of_tenants_tell_of_the_connection(

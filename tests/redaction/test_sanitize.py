@@ -451,7 +451,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "URL": lambda value: quote(value, safe=""),
     "URL, path": quote,
     "URL, small letters": lambda value: re.sub(
-        "%..", lambda found: found[0].lower(), quote(value, safe="")
+        "%..", lambda match: match[0].lower(), quote(value, safe="")
     ),
     "URL, plus": quote_plus,
     "URL, twice": lambda value: quote(quote(value, safe=""), safe=""),

@@ -37,7 +37,7 @@ def test_everybody_is_listed_and_a_reader_sees_no_button(
     as_reader = client.get(MEMBERS).content.decode()
 
     assert reader.username in as_owner
-    assert "Add a member" in as_owner
+    assert "Add member" in as_owner
     assert reader.username in as_reader
     assert "<form" not in as_reader.split("<main")[1].split("</main>")[0]
 

@@ -32,8 +32,8 @@ def test_a_wrong_password_says_nothing_about_the_name(client, operator):
     wrong = sign_in(client, "olga", "nonsense").content
     unknown = sign_in(client, "nobody", "nonsense").content
 
-    assert b"do not match an account" in wrong
-    assert b"do not match an account" in unknown
+    assert b"is incorrect" in wrong
+    assert b"is incorrect" in unknown
 
 
 def test_the_sixth_attempt_is_locked_out(client, operator):
@@ -41,7 +41,7 @@ def test_the_sixth_attempt_is_locked_out(client, operator):
         answer = sign_in(client, "olga", "nonsense")
 
     assert answer.status_code == 429
-    assert b"Too many attempts" in answer.content
+    assert b"Too many sign-in attempts" in answer.content
     assert sign_in(client, "olga").status_code == 429
 
 
@@ -71,7 +71,7 @@ def test_signing_out_ends_the_session_and_says_so(client, operator):
 
     answer = client.post("/sign-out/", follow=True)
 
-    assert b"You have signed out" in answer.content
+    assert b"You are signed out" in answer.content
     assert client.get("/runs/").status_code == 302
 
 
@@ -186,7 +186,7 @@ def test_a_page_that_does_not_exist_says_where_to_go(client, operator):
     answer = client.get("/nowhere/")
 
     assert answer.status_code == 404
-    assert b"Go to the overview" in answer.content
+    assert b"Go to overview" in answer.content
 
 
 def test_foreign_and_missing_are_the_same_to_the_byte(client, operator, stranger):

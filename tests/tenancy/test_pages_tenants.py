@@ -29,7 +29,7 @@ def text_of(page: Client, path: str) -> str:
 
 
 def test_an_empty_list_says_what_to_do(page: Client, workspace: Workspace) -> None:
-    assert "Add a tenant" in text_of(page, LIST)
+    assert "Add tenant" in text_of(page, LIST)
 
 
 def test_every_tenant_is_listed_with_what_the_apps_tell(page: Client, tenant: Tenant) -> None:

@@ -44,4 +44,4 @@ def _line(result: InvariantResult, promise: str) -> str:
         return f"ok      {promise}"
     ids = ", ".join(str(offender) for offender in result.offenders)
     state = "unknown" if result.error else "BROKEN "
-    return f"{state} {promise} {result.told}{f': {ids}' if ids else ''}"
+    return f"{state} {promise} {result.summary}{f': {ids}' if ids else ''}"

@@ -1,4 +1,4 @@
-"""Whether a workspace has history, for the navigation."""
+"""Whether a workspace has legacy runs, for the navigation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ register = template.Library()
 
 
 @register.filter
-def has_history(workspace: Workspace) -> bool:
-    """Whether anything was imported into the workspace; a look into three indexes."""
+def has_legacy_runs(workspace: Workspace) -> bool:
+    """Whether legacy runs were imported into the workspace; three index lookups."""
     return HistoryEntry.objects.filter(workspace=workspace).exists()
