@@ -1,4 +1,4 @@
-"""The site that support uses: what no page of it would send is a bad request, never a crash."""
+"""The administration site: invalid values in an address are a bad request, never a crash."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.db import DataError
 from django.http import HttpRequest
 
 
-def refusing_nonsense(view: Callable[..., Any]) -> Any:
-    """Answer 400 where Django would blame the database, or the database says that a value is none."""
+def reject_invalid_values(view: Callable[..., Any]) -> Any:
+    """Answer 400 where Django reports a filter, or the database a value, as invalid."""
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -23,13 +23,13 @@ def refusing_nonsense(view: Callable[..., Any]) -> Any:
         try:
             return view(request, *args, **kwargs)
         except (DataError, OverflowError) as error:
-            raise BadRequest("A value cannot be.") from error
+            raise BadRequest("A value is not valid.") from error
 
     return answer
 
 
 class SupportSite(admin.AdminSite):
-    """Things are deleted one by one, through the services; so there is no action that deletes many."""
+    """Disables bulk deletion: objects are deleted one by one, through the services."""
 
     site_header = "Runledger administration"
     site_title = "Runledger"
@@ -40,4 +40,4 @@ class SupportSite(admin.AdminSite):
         self.disable_action("delete_selected")
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(refusing_nonsense(view), cacheable)
+        return super().admin_view(reject_invalid_values(view), cacheable)
