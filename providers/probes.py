@@ -34,7 +34,7 @@ class Found(StrEnum):
 
 #: Every probe in order: its key, what people call it, its path.
 PROBES: dict[str, tuple[str, str]] = {
-    ORGANIZATION: ("Organisation", _ORGANIZATION_PATH),
+    ORGANIZATION: ("Organization", _ORGANIZATION_PATH),
     **{kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values()},
 }
 
@@ -120,7 +120,7 @@ def derive_finding(results: dict[str, str], unknown_code: str = "") -> Finding:
 
 
 def require_tenant(answer: dict[str, object], expected: str) -> None:
-    """Let the organisation pass that the connection is meant for.
+    """Let the organization pass that the connection is meant for.
 
     Raises:
         Blocked: `wrong_tenant`; of the other one only its id is told.

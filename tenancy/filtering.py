@@ -13,6 +13,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.choices import CallableChoiceIterator
 
 from tenancy.models import Tenant
 
@@ -115,7 +116,7 @@ class ListFilter:
         def menu() -> list[tuple[str, str]]:
             return [("", "Any tenant"), *_tenant_choices(tenants, tenant)]
 
-        widget = forms.Select({"class": "form-select"}, menu)
+        widget = forms.Select({"class": "form-select"}, CallableChoiceIterator(menu))
         self.fields.append(FilterField(name, "Tenant", tenant and tenant.pk, widget))
         return tenant
 

@@ -37,7 +37,7 @@ class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
 
 
 class Workspace(models.Model):
-    """One organisation of operators; nothing crosses from one to another."""
+    """One organization of operators; nothing crosses from one to another."""
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=60, unique=True)

@@ -117,7 +117,7 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     filters = Filters.of(request.GET, workspace, listing.choices)
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
-    rows = filters.apply(visible, listing.choices).with_scope().order_by("name", "id")
+    rows = filters.apply(visible.with_scope().order_by("name", "id"), listing.choices)
     context = {
         "title": listing.title,
         "noun": listing.noun,

@@ -78,7 +78,7 @@ PERMISSIONS = (
         "RoleManagement.Read.Directory",
         "RoleManagement.ReadWrite.Directory",
     ),
-    Permission("/organization", "the organisation", "Organization.Read.All"),
+    Permission("/organization", "the organization", "Organization.Read.All"),
 )
 
 _UNKNOWN = Permission("", "this part of Microsoft Graph", "the permission for it")

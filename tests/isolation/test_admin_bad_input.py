@@ -12,7 +12,7 @@ from django.db.models import Field, Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from tenancy.model_admin import FILTERS
+from tenancy.model_admin import LOOKUP_SUFFIXES
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
 from tests.isolation.test_bad_forms import BROKEN, FORM, HOSTILE
@@ -78,7 +78,7 @@ def fields_of(model: type[Model]) -> list[str]:
 def filters_of(model: type[Model]) -> list[str]:
     """What the links of the filters beside the list say, and nearly."""
     registered: Any = REGISTERED[model]
-    return [name + added for name in registered.filtered_by() for added in FILTERS]
+    return [name + added for name in registered.filtered_by() for added in LOOKUP_SUFFIXES]
 
 
 @EVERY_MODEL
