@@ -1,4 +1,4 @@
-"""The site that support uses: what no page of it would send is a bad request, never a crash."""
+"""The administration site: a request that none of its pages sends is a bad request, never a crash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 
 def refusing_nonsense(view: Callable[..., Any]) -> Any:
-    """Answer 400 where Django would blame the database, or the database says that a value is none."""
+    """Answer 400 where Django reports a database error, or the database rejects a value."""
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -23,13 +23,13 @@ def refusing_nonsense(view: Callable[..., Any]) -> Any:
         try:
             return view(request, *args, **kwargs)
         except (DataError, OverflowError) as error:
-            raise BadRequest("A value cannot be.") from error
+            raise BadRequest("A value is not valid.") from error
 
     return answer
 
 
 class SupportSite(admin.AdminSite):
-    """Things are deleted one by one, through the services; so there is no action that deletes many."""
+    """Rows are deleted one at a time, through the services; there is no bulk delete."""
 
     site_header = "Runledger administration"
     site_title = "Runledger"

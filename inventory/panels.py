@@ -32,5 +32,5 @@ def policy_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
 
 def policy_panels_for(request: Request, policy: Policy) -> list[Panel]:
     """The panels of a policy's page, in order; one that returns None is left out."""
-    made = (make(request, policy) for _, make in _PANELS)
-    return [panel for panel in made if panel]
+    panels = (make(request, policy) for _, make in _PANELS)
+    return [panel for panel in panels if panel]

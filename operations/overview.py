@@ -25,7 +25,7 @@ from tenancy.models import Workspace
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Workspace], Panel | None]
-SHOWN = 8
+PANEL_ROWS = 8
 
 _PANELS: list[tuple[int, MakesPanel]] = []
 
@@ -55,7 +55,7 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
     """The active runs."""
     runs = _runs(request, workspace).active().newest_first()
     return "operations/_panel_active.html", {
-        "runs": list(runs[:SHOWN]),
+        "runs": list(runs[:PANEL_ROWS]),
         "count": capped_count(runs),
     }
 
@@ -64,8 +64,8 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
     """The runs that failed and are not acknowledged."""
     runs = _runs(request, workspace).needs_attention()
-    shown = list(runs.newest_first()[:SHOWN])
-    return "operations/_panel_attention.html", {"runs": shown, "count": capped_count(runs)}
+    newest = list(runs.newest_first()[:PANEL_ROWS])
+    return "operations/_panel_attention.html", {"runs": newest, "count": capped_count(runs)}
 
 
 @overview_panel(order=40)

@@ -21,7 +21,7 @@ from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.paging import numbered_page
 
-SLOTS_SHOWN = 14
+RECENT_SLOTS = 14
 
 
 @page
@@ -105,7 +105,7 @@ def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSche
 
 def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
     """Each schedule with its last slots and its last run."""
-    slots, runs = last_slots(schedules, SLOTS_SHOWN), last_runs(schedules)
+    slots, runs = last_slots(schedules, RECENT_SLOTS), last_runs(schedules)
     return [
         {"schedule": schedule, "slots": slots.get(schedule.pk, []), "last": runs.get(schedule.pk)}
         for schedule in schedules
