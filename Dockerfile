@@ -1,4 +1,4 @@
-# One image for web, worker, beat and migrate; the command makes the difference.
+# One image for web, worker, ticks, beat and migrate; each has its own command.
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/base.txt /tmp/requirements.txt
@@ -15,6 +15,8 @@ WORKDIR /srv/runledger
 COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY config config
+COPY redaction redaction
+COPY web web
 COPY tenancy tenancy
 COPY operations operations
 COPY providers providers
@@ -24,8 +26,8 @@ COPY restores restores
 COPY legacy_runs legacy_runs
 COPY templates templates
 COPY static static
-# The settings want addresses and keys; collecting static files uses none of them.
-RUN DATABASE_URL=postgresql://nobody@/build REDIS_URL=redis://localhost SECRET_KEY=build \
+# The settings require addresses and keys; collecting static files uses none of them.
+RUN DATABASE_URL=postgresql://build@/build REDIS_URL=redis://localhost SECRET_KEY=build \
     CREDENTIAL_KEYS=build python manage.py collectstatic --noinput
 USER runledger
 EXPOSE 8000

@@ -12,42 +12,51 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
-PYTEST_ARGS ?= -n 2
+# Workers take over from each other what has not started yet; neighbors in a file stay together.
+PYTEST_ARGS ?= -n auto --dist worksteal
+SLOW := integration or browser or race or chaos
 
-# uv would otherwise look for a Python of its own on the internet.
+# Otherwise uv downloads a Python from the internet.
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# Tests start some hundred Python processes; without kept bytecode each compiles Django first.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
-	@exec $(BIN)/python -m devservices.runner --die-with-parent
+	@exec $(BIN)/python -m dev.services.runner --die-with-parent
 
-test: .venv/.installed ## Run the tests (make test PYTEST_ARGS="-n 2 -k cancel")
+test: .venv/.installed ## Run all tests (make test PYTEST_ARGS="-n0 -k cancel")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-fast: .venv/.installed ## Run the tests without workers, browsers, races and faults
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not ($(SLOW))"
+
+test-all: export CI := true
+test-all: test ## Run all tests as CI does: a missing browser fails, properties are tried more often
+
 bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in one run
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.dispatch
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.prune
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m bench.importing
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.dispatch
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.importing
 
 chaos: .venv/.installed ## Break everything for five minutes, then ask what was kept (DURATION=300 SEED=1)
-	$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
 chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign must notice
 	for control in fence identity relay slot; do \
-		$(BIN)/python -m chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
+		$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
 	done
 
 # The checks import the settings, which want addresses; nothing here connects to them.
-lint: export DATABASE_URL := postgresql://nobody@/lint?host=/nonexistent
-lint: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
-lint: export DJANGO_SETTINGS_MODULE := config.settings.test
-lint: .venv/.installed ## Check style, types, layers, templates, migrations and dependencies
+lint types: export DATABASE_URL := postgresql://lint@/lint?host=/nonexistent
+lint types: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
+lint types: export DJANGO_SETTINGS_MODULE := config.settings.test
+lint: .venv/.installed types ## Check style, types, layers, templates, migrations and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2 --check
@@ -55,6 +64,9 @@ lint: .venv/.installed ## Check style, types, layers, templates, migrations and 
 	else echo "CSS and JavaScript are not checked: Biome has no package for this platform."; fi
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/deptry .
+
+types: .venv/.installed ## Check types (make types MYPY_ARGS="--python-version 3.13")
+	$(BIN)/mypy $(MYPY_ARGS) .
 
 format: .venv/.installed ## Put code and templates into shape
 	$(BIN)/ruff check --fix --exit-zero .
@@ -85,9 +97,9 @@ clean: ## Remove what install and the tools made; keeps .dev, the data of make r
 .venv/.installed: requirements/dev.txt | .tools/.uv-$(UV_VERSION)
 	@test -n "$(PYTHON)" || { echo "Runledger needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	if test -x $(UV); then $(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt; \
+	if test -x $(UV); then $(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements/dev.txt; \
 	else $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; fi
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test bench chaos chaos-controls lint format install lock clean
+.PHONY: help run test test-fast test-all bench chaos chaos-controls lint types format install lock clean

@@ -9,11 +9,11 @@ from backups import sets
 from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetPurpose, SetStatus
 from backups.selections import captures, key_of, selected_of
 from inventory.models import Policy
-from operations.active_run import ActiveRun
 from operations.reasons import SafeError
-from providers.graph.capture import Captured
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.kinds import KINDS, PolicyKind
+from providers.graph.kinds import KINDS
+from providers.graph.policy_kind import Captured, PolicyKind
 from tenancy.models import Tenant
 
 

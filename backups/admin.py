@@ -129,7 +129,7 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
 class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_display = ("id", "workspace", "content_hash", "size", "created_at")
     list_select_related = ("workspace",)
-    search_fields = ("=content_hash", "=normalised_hash")
+    search_fields = ("=content_hash", "=normalized_hash")
     ordering = ("-id",)
     show_full_result_count = False
 

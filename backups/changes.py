@@ -83,7 +83,7 @@ def _without(
 
 
 def _uncompared(previous: BackupSet, backup_set: BackupSet) -> list[str]:
-    """Kinds that one of the two did not list; what both had no licence for is no difference."""
+    """Kinds that one of the two did not list; what both had no license for is no difference."""
     listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
     unlicensed = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
     asked = [*backup_set.kinds, *backup_set.unlicensed_kinds]
@@ -103,4 +103,4 @@ def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:
 def _differ(before: BackupItem, now: BackupItem) -> bool:
     if before.version is None or now.version is None:
         return False
-    return before.version.normalised_hash != now.version.normalised_hash
+    return before.version.normalized_hash != now.version.normalized_hash

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from operations.sanitize import WINDOW, sanitize_text
-from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import PolicyKind
+from redaction.text import WINDOW, sanitize_text
 
 MAX_DEPTH = 40
 #: Texts that are longer are shown from a little before the place where they begin to differ.
@@ -97,7 +97,7 @@ def _excerpts_of_lists(before: list[Any], after: list[Any]) -> tuple[list[Any], 
 
 
 def _around_the_difference(before: str, after: str) -> tuple[str, str]:
-    """Redacted before it is cut: half a secret is not recognised any more."""
+    """Redacted before it is cut: half a secret is not recognized any more."""
     if max(len(before), len(after)) <= MAX_TEXT:
         return before, after
     before, after = (sanitize_text(side, WINDOW, keep_newlines=True) for side in (before, after))

@@ -13,8 +13,8 @@ from django.utils import timezone
 from backups.archive import Archive, ArchiveTooLarge, safe_name
 from backups.models import PolicyExport
 from backups.selections import captures, key_of, selected_of
-from operations.active_run import ActiveRun
 from operations.reasons import SafeError
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 
 MEGABYTE = 1024 * 1024

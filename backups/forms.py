@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any, cast
 
 from django import forms
@@ -15,12 +14,12 @@ from backups.models import BackupSchedule
 from providers.graph.kinds import KINDS
 from tenancy.filtering import MAX_SEARCH
 from tenancy.models import Tenant, Workspace
+from web.ids import parse_ids
 
 MAX_SETS = 1000
 MAX_DAYS = 3650
 MAX_GRACE_HOURS = 7 * 24
 MAX_TENANT_RESULTS = 50
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 #: Presets that fill the form by its address.
 PRESETS = (
     ("Every night at 02:30", "30 2 * * *"),
@@ -166,7 +165,7 @@ class NewScheduleForm(ScheduleForm):
         values = self.initial.get("tenants", [])
         if self.is_bound:
             values = cast("QueryDict", self.data).getlist("tenants")
-        return [int(text) for text in values if _ID.fullmatch(text)]
+        return parse_ids(values)
 
     def _value(self, name: str) -> str:
         value = self.data.get(name) if self.is_bound else self.initial.get(name)

@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
+
 from backups import retention, sets
 from backups.adding import Adding
 from backups.exporting import export
 from backups.models import BackupItem, BackupSchedule, BackupSet
 from backups.reading import Reader
-from operations.active_run import ActiveRun
-from operations.handlers import handles
+from operations.catalog import Queue, Retry
+from operations.handlers import operation
 from operations.reasons import Blocked
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
 from providers.handling import active_tenant, telling_waits
+from tenancy.roles import Capability
+
+#: The types of a schedule's backup exclude each other: one backup of a schedule at a time.
+backup_operation = functools.partial(
+    operation,
+    required_capability=Capability.START_BACKUP,
+    queue=Queue.BACKUP,
+    expected_duration=dt.timedelta(minutes=2),
+    time_limit=dt.timedelta(hours=2),
+    start_deadline=dt.timedelta(hours=6),
+    retry=Retry.AUTOMATIC,
+    identity_group="backup_schedule",
+    retry_as=OperationRunType.BACKUP_SCHEDULE_RETRY,
+)
+#: Operations on a selection of policies.
+selection_operation = functools.partial(
+    operation,
+    queue=Queue.BACKUP,
+    expected_duration=dt.timedelta(seconds=30),
+    time_limit=dt.timedelta(hours=1),
+    retry=Retry.AUTOMATIC,
+)
 
 
-@handles(
+@backup_operation(
     OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
+    label="Scheduled backup",
+    description="Reads every policy of the schedule's kinds and keeps what changed.",
+    slot_key="backup_schedule_id",
+)
+@backup_operation(
     OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
+    label="Backup now",
+    description="A schedule's backup that a person started.",
 )
 def back_up(run: ActiveRun) -> None:
     """Read every kind of the schedule into a new set, then let go of sets that are too old.
@@ -27,7 +60,11 @@ def back_up(run: ActiveRun) -> None:
     _read(run, _schedule_of(run), parent=None)
 
 
-@handles(OperationRunType.BACKUP_SCHEDULE_RETRY)
+@backup_operation(
+    OperationRunType.BACKUP_SCHEDULE_RETRY,
+    label="Backup retry",
+    description="Repeats the part of an earlier backup that could not be read.",
+)
 def repeat_failed(run: ActiveRun) -> None:
     """Read again what an earlier backup missed, into a new set that takes over all the rest.
 
@@ -36,14 +73,24 @@ def repeat_failed(run: ActiveRun) -> None:
     _read(run, _schedule_of(run), parent=_set_of_earlier(run))
 
 
-@handles(OperationRunType.BACKUP_SET_ADD_POLICIES)
+@selection_operation(
+    OperationRunType.BACKUP_SET_ADD_POLICIES,
+    label="Add policies to a backup set",
+    description="Reads the selected policies into the backup set of that name.",
+    required_capability=Capability.START_BACKUP,
+)
 def add_policies(run: ActiveRun) -> None:
     """Read the selected policies into the set of that name; what it holds already is skipped."""
     with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
         Adding(run, str(run.inputs["set_name"])).add(client)
 
 
-@handles(OperationRunType.POLICY_EXPORT)
+@selection_operation(
+    OperationRunType.POLICY_EXPORT,
+    label="Policy export",
+    description="Reads the selected policies into an archive to download.",
+    required_capability=Capability.EXPORT_POLICIES,
+)
 def export_policies(run: ActiveRun) -> None:
     """Read the selected policies into an archive; each run makes one of its own."""
     with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:

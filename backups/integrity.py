@@ -10,11 +10,11 @@ from django.urls import reverse
 
 from backups.models import BackupSchedule
 from backups.slots import slots_between
-from backups.tick import database_now
 from operations.context import slot_text
-from operations.integrity import Invariant, register_invariant
+from operations.maintenance.integrity import Invariant, register_invariant
 from operations.models import OperationRun
 from operations.types import OperationRunType
+from tenancy.db import database_now
 
 #: Slots are looked at for so long, and at most so many of each schedule.
 WINDOW = dt.timedelta(days=2)
@@ -78,6 +78,15 @@ def _told(now: dt.datetime) -> dict[str, Ranges]:
     return found
 
 
+register_invariant(
+    Invariant(
+        "slot_fired_once",
+        "A slot of a schedule has one run.",
+        "SELECT unnest(array_agg(id)) AS id FROM operation_runs"
+        " WHERE type = 'backup_schedule.scheduled' AND created_at > now() - %(recent)s"
+        " GROUP BY context->>'backup_schedule_id', context->>'scheduled_for' HAVING count(*) > 1",
+    )
+)
 register_invariant(
     Invariant(
         "every_slot_is_explained",

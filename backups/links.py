@@ -8,10 +8,17 @@ from typing import Any
 from django.db.models import Q
 
 from backups.models import BackupSchedule, BackupSet, PolicyExport, SetPurpose
+from operations.context import register_context_key
 from operations.links import Link, related_link, related_links
 from operations.models import OperationRun
-from tenancy.capabilities import Capability, has_capability
+from tenancy.capabilities import has_capability
 from tenancy.models import User
+from tenancy.roles import Capability
+
+register_context_key("backup_schedule_id", "Schedule", int)
+register_context_key("backup_set_id", "Backup set", int)
+register_context_key("previous_run_id", "Run that was still active", int)
+register_context_key("missed", "Missed slots", dict)
 
 
 @related_link("backup_schedule_id")

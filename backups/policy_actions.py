@@ -6,8 +6,8 @@ from backups.models import BackupItem
 from inventory.actions import PolicyAction, register_policy_action
 from inventory.models import Policy
 from inventory.panels import Panel, policy_panel
-from tenancy.capabilities import Capability
 from tenancy.http import Request
+from tenancy.roles import Capability
 
 PANEL_ROWS = 20
 

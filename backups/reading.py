@@ -8,12 +8,13 @@ from typing import Any
 from backups import sets
 from backups.changes import previous_of
 from backups.models import BackupItem, BackupSet
-from operations.active_run import ActiveRun
 from operations.models import EventLevel
 from operations.reasons import SafeError
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError, LicenceMissing
-from providers.graph.kinds import KINDS, PolicyKind, in_sentence
+from providers.graph.errors import Gone, GraphError, LicenseMissing
+from providers.graph.kinds import KINDS
+from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 Json = dict[str, Any]
@@ -60,7 +61,7 @@ class Reader:
         wanted = {key: entry for key, entry in listed.items() if key not in have}
         sets.add_listed(self._set, kind, wanted.values())
         self._expect(len(wanted))
-        if isinstance(error, LicenceMissing) and not listed:
+        if isinstance(error, LicenseMissing) and not listed:
             self._unlicensed.append((kind, error))
         elif error:
             self._kind_failed(kind.key, kind.label_plural, error)
@@ -88,7 +89,7 @@ class Reader:
         self._run.failed(f"kind:{key}", error, label=label, link=self._set.get_absolute_url())
 
     def _leave_out_unlicensed(self) -> None:
-        """A kind that the tenant has no licence for is left out of the set, and said to be.
+        """A kind that the tenant has no license for is left out of the set, and said to be.
 
         A set of nothing else would be a backup of nothing: then it is a failure.
         """
@@ -105,7 +106,7 @@ class Reader:
         before = previous_of(self._set)
         if before and (count := before.items.filter(kind=kind.key).count()):
             self._run.note(
-                f"{kind.label_plural}: the tenant has no licence any more, so the {count:,} of "
+                f"{kind.label_plural}: the tenant has no license any more, so the {count:,} of "
                 f"backup set {before.pk} are not in this one.",
                 EventLevel.WARNING,
             )

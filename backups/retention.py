@@ -11,8 +11,8 @@ import datetime as dt
 from django.db import connection, transaction
 
 from backups.models import BackupSchedule, BackupSet, SetStatus
-from backups.tick import database_now
-from operations.active_run import ActiveRun
+from operations.worker.active_run import ActiveRun
+from tenancy.db import database_now
 
 BATCH = 100
 

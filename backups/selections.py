@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inventory.models import Policy
-from operations.active_run import ActiveRun
 from operations.reasons import SafeError
-from providers.graph.capture import Captured
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import Gone, GraphError
-from providers.graph.kinds import KIND, PolicyKind, in_sentence
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import Captured, PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 

@@ -16,11 +16,11 @@ from django.db.models import Q
 from backups import retention, tick
 from backups.models import NAME_TAKEN, BackupSchedule, BackupSet
 from backups.requests import add_policies_request, export_request, run_now_request
-from backups.tick import database_now
 from inventory.selection import Selection
 from operations.models import OperationRun
 from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
+from tenancy.db import database_now
 from tenancy.models import Tenant, User
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,10 @@ from django.utils import timezone
 
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
-from operations.active_run import ActiveRun
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
-from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind, last_modified
+from operations.worker.active_run import ActiveRun
+from providers.graph.policy_kind import Captured, PolicyKind, last_modified
+from redaction.text import sanitize_text
 
 #: An object that has been listed and not yet read.
 NOT_ATTEMPTED = "not_attempted_in_set"
@@ -159,7 +158,7 @@ def store(item: BackupItem, kind: PolicyKind, captured: Captured) -> str:
     )
     if before is None:
         return "created"
-    return "unchanged" if before == content.normalised_hash else "updated"
+    return "unchanged" if before == content.normalized_hash else "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:
@@ -176,7 +175,7 @@ def _last_hash(item: BackupItem) -> str | None:
     same = BackupItem.objects.filter(
         tenant_id=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
-    return same.order_by("-id").values_list("version__normalised_hash", flat=True).first()
+    return same.order_by("-id").values_list("version__normalized_hash", flat=True).first()
 
 
 def _name(kind: PolicyKind, entry: Json) -> str:

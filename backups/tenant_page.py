@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from backups.freshness import Freshness, freshness_of_tenants
 from backups.models import BackupSchedule, BackupSet
-from operations.durations import ago
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.http import Request
 from tenancy.models import Tenant
+from tenancy.roles import Capability
 from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
+from web.durations import ago
 
 SCHEDULES = 20
 

@@ -18,9 +18,10 @@ from backups.models import BackupSchedule, MisfirePolicy
 from backups.requests import scheduled_request
 from operations.context import slot_text
 from operations.dispatch import RunRequest
-from operations.failpoints import reach
+from operations.failpoints import failpoint
 from operations.reasons import SafeError
 from operations.services import DispatchResult, OperationRunService
+from tenancy.db import database_now
 
 log = logging.getLogger(__name__)
 
@@ -71,19 +72,11 @@ def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> Ticked:
     wanted = [_request(plan) for plan in _able(plans)]
     results = service.dispatch_many(wanted, note_joins=False)
     blocked += service.block_many(_overlapping(wanted, results))
-    reach("tick, before the next slots")
+    failpoint("tick.before_next_slots")
     _advance(plans)
-    reach("tick, before the commit")
+    failpoint("tick.before_commit")
     fired = sum(result.created for result in results)
     return Ticked(schedules=len(due), fired=fired, blocked=len(blocked))
-
-
-def database_now() -> dt.datetime:
-    """The time by the clock that all workers share."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: dt.datetime = cursor.fetchone()[0]
-    return now
 
 
 _LOCK_DUE = """

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import connection
 
-from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import PolicyKind
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Content:
 
     payload: dict[str, Any]
     content_hash: str
-    normalised_hash: str
+    normalized_hash: str
     size: int
 
     @classmethod
@@ -29,7 +29,7 @@ class Content:
         return cls(
             payload=storable,
             content_hash=hashlib.sha256(body).hexdigest(),
-            normalised_hash=kind.content_hash(storable),
+            normalized_hash=kind.content_hash(storable),
             size=len(body),
         )
 
@@ -52,7 +52,7 @@ def _has_surrogate(text: str) -> bool:
 
 _INSERT = """
 INSERT INTO policy_versions
-    (workspace_id, content_hash, normalised_hash, payload, size, created_at)
+    (workspace_id, content_hash, normalized_hash, payload, size, created_at)
 VALUES (%s, %s, %s, %s::jsonb, %s, clock_timestamp())
 ON CONFLICT (workspace_id, content_hash) DO NOTHING RETURNING id
 """
@@ -69,7 +69,7 @@ def ensure_version(workspace_id: int, content: Content) -> int:
     what nothing refers to, may take the row between the two statements, hence the loop.
     """
     place: list[int | str] = [workspace_id, content.content_hash]
-    rest: list[int | str] = [content.normalised_hash, json.dumps(content.payload), content.size]
+    rest: list[int | str] = [content.normalized_hash, json.dumps(content.payload), content.size]
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
             cursor.execute(_INSERT, [*place, *rest])

@@ -35,7 +35,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
     """
     ticks = {
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
-        "settle restores": ("restores.tasks.settle_restores", tick_seconds),
+        "close restores": ("restores.tasks.close_restores", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
@@ -60,7 +60,7 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
 @worker_init.connect
 @beat_init.connect
 def _look_before_the_start(**_: object) -> None:
-    from operations.startup import refuse_to_start
+    from operations.maintenance.preflight import refuse_to_start
 
     refuse_to_start()
 

@@ -1,4 +1,4 @@
-"""Logging: one line per event, no secret in it; JSON in production, coloured text elsewhere."""
+"""Logging: one line per event, no secret in it; JSON in production, colored text elsewhere."""
 
 import logging.config
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from operations.sanitize import sanitize_text
+from redaction.text import sanitize_text
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,

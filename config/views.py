@@ -4,15 +4,15 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
-from operations import liveness
+from operations.maintenance import health
 
 
 @require_GET
 @login_not_required
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 once database, broker, worker and beat all work together; 503 with the reasons else."""
-    health = liveness.health()
-    return JsonResponse(health, status=200 if health["status"] == "ok" else 503)
+    report = health.check_health()
+    return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
 
 
 @require_GET

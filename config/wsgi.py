@@ -8,8 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
-from operations.publishing import warm_up  # noqa: E402 - needs the application's registry
-from operations.startup import refuse_to_start  # noqa: E402
+from operations.delivery.publisher import warm_up  # noqa: E402 - needs the application's registry
+from operations.maintenance.preflight import refuse_to_start  # noqa: E402
 
 try:
     refuse_to_start()

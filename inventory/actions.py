@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenancy.capabilities import Capability
+from tenancy.roles import Capability
+from web.registry import OrderedRegistry
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,12 @@ class PolicyAction:
     order: int = 50
 
 
-_ACTIONS: list[PolicyAction] = []
+_ACTIONS: OrderedRegistry[PolicyAction] = OrderedRegistry()
 
 
 def register_policy_action(action: PolicyAction) -> None:
     """Add a button; the one with the lowest order comes first."""
-    _ACTIONS.append(action)
-    _ACTIONS.sort(key=lambda registered: registered.order)
+    _ACTIONS.add(action, order=action.order)
 
 
 def actions_for(allowed: frozenset[Capability]) -> list[PolicyAction]:

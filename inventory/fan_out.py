@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 
 from inventory.services import sync_request
-from operations import execution
-from operations.active_run import ActiveRun
 from operations.models import OperationRun
 from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
+from operations.worker import execution
+from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant
 
 POLL_SECONDS = 1.0

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from inventory.fan_out import FanOut
 from inventory.kinds import POLICY_KINDS
 from inventory.mirror import GROUPS, POLICIES, ROLE_DEFINITIONS
 from inventory.rows import group_row, policy_row, role_definition_row
 from inventory.syncing import Sync
-from operations.active_run import ActiveRun
-from operations.handlers import handles
+from operations.catalog import Queue, Retry, Scope
+from operations.handlers import operation
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
 from providers.graph.kinds import KIND
 from providers.handling import active_tenant, telling_waits
+from tenancy.roles import Capability
 
 
-@handles(OperationRunType.INVENTORY_SYNC)
+@operation(
+    OperationRunType.INVENTORY_SYNC,
+    label="Inventory sync",
+    description="Lists the policies of every kind and marks the missing ones.",
+    required_capability=Capability.START_SYNC,
+    queue=Queue.SYNC,
+    expected_duration=dt.timedelta(seconds=30),
+    retry=Retry.AUTOMATIC,
+)
 def sync_policies(run: ActiveRun) -> None:
     """Mirror the tenant's policies of every kind; safe to run again.
 
@@ -28,14 +40,30 @@ def sync_policies(run: ActiveRun) -> None:
             sync.mirror(kind)
 
 
-@handles(OperationRunType.DIRECTORY_GROUPS_SYNC)
+@operation(
+    OperationRunType.DIRECTORY_GROUPS_SYNC,
+    label="Groups sync",
+    description="Lists the groups of the directory and marks the missing ones.",
+    required_capability=Capability.START_SYNC,
+    queue=Queue.SYNC,
+    expected_duration=dt.timedelta(seconds=30),
+    retry=Retry.AUTOMATIC,
+)
 def sync_groups(run: ActiveRun) -> None:
     """Mirror the tenant's groups, however many; safe to run again."""
     with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
         Sync(run, client, GROUPS, group_row, "group_detail").mirror(KIND["groups"])
 
 
-@handles(OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC)
+@operation(
+    OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC,
+    label="Role definitions sync",
+    description="Lists the directory roles, built-in and custom, and marks the missing ones.",
+    required_capability=Capability.START_SYNC,
+    queue=Queue.SYNC,
+    expected_duration=dt.timedelta(seconds=10),
+    retry=Retry.AUTOMATIC,
+)
 def sync_role_definitions(run: ActiveRun) -> None:
     """Mirror the tenant's directory roles, built-in and custom; safe to run again."""
     with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
@@ -43,7 +71,16 @@ def sync_role_definitions(run: ActiveRun) -> None:
         sync.mirror(KIND["role_definitions"])
 
 
-@handles(OperationRunType.WORKSPACE_INVENTORY_SYNC)
+@operation(
+    OperationRunType.WORKSPACE_INVENTORY_SYNC,
+    label="Inventory sync of all tenants",
+    description="Starts an inventory sync on every active tenant and sums up their results.",
+    required_capability=Capability.START_SYNC,
+    scope=Scope.WORKSPACE,
+    time_limit=dt.timedelta(hours=6),
+    start_deadline=dt.timedelta(hours=6),
+    retry=Retry.AUTOMATIC,
+)
 def sync_every_tenant(run: ActiveRun) -> None:
     """Start an inventory sync on every active tenant and sum up what became of them.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from providers.graph.kinds import KIND, KINDS, PolicyKind
+from providers.graph.kinds import KIND, KINDS
+from providers.graph.policy_kind import PolicyKind
 
 #: What `inventory.sync` reads; groups and role definitions have syncs of their own.
 POLICY_KINDS: dict[str, PolicyKind] = KINDS | {

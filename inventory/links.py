@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from inventory.models import Policy
+from operations.context import register_context_key
 from operations.links import Link, related_link, related_links
 from operations.models import OperationRun
 from operations.types import OperationRunType
@@ -19,6 +20,9 @@ _LISTS = {
     OperationRunType.DIRECTORY_GROUPS_SYNC: ("group_list", "Groups"),
     OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC: ("role_definition_list", "Role definitions"),
 }
+
+
+register_context_key("policy_id", "Policy", int)
 
 
 @related_link("policy_id")

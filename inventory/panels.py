@@ -12,25 +12,20 @@ from typing import Any
 
 from inventory.models import Policy
 from tenancy.http import Request
+from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Policy], Panel | None]
 
-_PANELS: list[tuple[int, MakesPanel]] = []
+_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
 
 
 def policy_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
     """Register a panel: a template and its context; the one with the lowest order comes first."""
-
-    def register(make: MakesPanel) -> MakesPanel:
-        _PANELS.append((order, make))
-        _PANELS.sort(key=lambda entry: entry[0])
-        return make
-
-    return register
+    return _PANELS.register(order=order)
 
 
 def policy_panels_for(request: Request, policy: Policy) -> list[Panel]:
     """The panels of a policy's page, in order; one that returns None is left out."""
-    panels = (make(request, policy) for _, make in _PANELS)
+    panels = (make(request, policy) for make in _PANELS)
     return [panel for panel in panels if panel]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from inventory.models import GroupType
-from operations.sanitize import sanitize_text
-from providers.graph.kinds import PolicyKind, last_modified
+from providers.graph.policy_kind import PolicyKind, last_modified
+from redaction.text import sanitize_text
 
 Json = Mapping[str, Any]
 Row = dict[str, Any]

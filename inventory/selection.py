@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from inventory.choices import POLICY_CHOICES
 from inventory.filters import Filters
 from inventory.models import Policy
-from operations.identity import canonical_json
+from operations.identity import identity_json
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from web.ids import parse_ids
 
 MAX_SELECTED = 2000
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class SelectionError(ValueError):
@@ -47,7 +46,7 @@ class Selection:
     def hash_of(self, tenant: Tenant) -> str:
         """Equal for equal selections of the tenant: 64 hex digits over kinds and Graph ids."""
         keys = sorted((policy.kind, policy.graph_id) for policy in self.by_tenant[tenant])
-        return hashlib.sha256(canonical_json(keys).encode()).hexdigest()
+        return hashlib.sha256(identity_json(keys).encode()).hexdigest()
 
     def context_of(self, tenant: Tenant) -> dict[str, Any]:
         """The run context's `selection` for one tenant."""
@@ -86,7 +85,7 @@ def selected_policies(request: Request, workspace: Workspace) -> Selection:
 
 def _ids(request: Request) -> set[int]:
     values = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
-    return {int(text) for text in values if _ID.fullmatch(text)}
+    return set(parse_ids(values))
 
 
 _TOO_MANY = f"Select at most {MAX_SELECTED:,} policies at a time. Narrow the filter."

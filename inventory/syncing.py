@@ -8,11 +8,11 @@ from typing import Any
 from django.urls import reverse
 
 from inventory.mirror import Change, Changed, Row, Table, is_empty, retire, upsert
-from operations.active_run import ActiveRun
 from operations.models import EventLevel
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, LicenceMissing
-from providers.graph.kinds import PolicyKind, in_sentence
+from providers.graph.errors import GraphError, LicenseMissing
+from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 BATCH = 500
@@ -111,9 +111,9 @@ class Sync:
             )
 
     def _leave(self, kind: PolicyKind, error: GraphError, seen: set[str]) -> None:
-        """Say why a kind was not read; that a tenant has no licence for it is no failure."""
+        """Say why a kind was not read; that a tenant has no license for it is no failure."""
         self._expect(1)
-        is_rightly_left = isinstance(error, LicenceMissing) and not seen
+        is_rightly_left = isinstance(error, LicenseMissing) and not seen
         report = self._run.skipped if is_rightly_left else self._run.failed
         report(f"kind:{kind.key}", error, label=kind.label_plural)
 

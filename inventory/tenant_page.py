@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from inventory.last_sync import last_syncs
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
-from operations.durations import ago
 from operations.states import RunOutcome
 from operations.types import OperationRunType
-from tenancy.capabilities import Capability
 from tenancy.http import Request
 from tenancy.models import Tenant
+from tenancy.roles import Capability
 from tenancy.tenant_page import Fact, Panel, Start, register_start, tenant_fact, tenant_panel
+from web.durations import ago
 
 _START = (Capability.START_SYNC, "refresh")
 register_start(Start("Sync inventory", "inventory_sync", *_START, order=10))

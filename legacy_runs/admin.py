@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.contrib import admin
@@ -11,8 +10,7 @@ from django.http import HttpRequest
 
 from legacy_runs.models import BackupScheduleRun, EntraGroupSyncRun, InventorySyncRun
 from tenancy.model_admin import ModelAdmin, ReadOnly
-
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+from web.ids import parse_id
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -41,9 +39,9 @@ class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
         """Search by the number of a row or of its run, which are indexed; otherwise by text."""
-        number = search_term.strip().removeprefix("#")
-        if _NUMBER.fullmatch(number):
-            return queryset.filter(Q(pk=int(number)) | Q(operation_run=int(number))), False
+        number = parse_id(search_term.strip().removeprefix("#"))
+        if number is not None:
+            return queryset.filter(Q(pk=number) | Q(operation_run=number)), False
         return super().get_search_results(request, queryset, search_term)
 
 

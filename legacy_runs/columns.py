@@ -25,7 +25,9 @@ from legacy_runs.models import (
     InventorySyncRun,
     LegacyRun,
 )
-from operations.sanitize import TRUNCATED, clean_text, sanitize_json, sanitize_text
+from redaction.json import sanitize_json
+from redaction.marks import TRUNCATED
+from redaction.text import clean_text, sanitize_text
 
 MAX_BIGINT = 2**63 - 1
 MAX_JSON = 65536

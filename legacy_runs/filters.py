@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import chain
 from typing import Any
 
@@ -16,6 +15,7 @@ from operations.filters import OUTCOMES, RunFilter
 from operations.filters import VIEWS as RUN_VIEWS
 from operations.states import ATTENTION_OUTCOMES, RunStatus
 from tenancy.models import Tenant
+from web.ids import parse_id
 
 VIEWS = (
     ("problems", "Problems"),
@@ -24,7 +24,6 @@ VIEWS = (
 )
 KINDS = tuple((kind, model.LABEL) for kind, model in TABLES.items())
 _PROBLEMS = [status for outcome in ATTENTION_OUTCOMES for status in ENDED.get(outcome, ())]
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _ORDER = ("view", "q", "kind", "tenant", "status", "outcome", "since", "until")
 
 
@@ -80,8 +79,9 @@ class LegacyRunFilter(RunFilter):
     def text_matches(self, text: str) -> Q:
         """Match a part of a tenant's name, or the number of a row or of its run."""
         matches = Q(tenant__name__icontains=text)
-        if _NUMBER.fullmatch(number := text.removeprefix("#")):
-            matches |= Q(own_id=int(number)) | Q(was_operation_run_id=int(number))
+        number = parse_id(text.removeprefix("#"))
+        if number is not None:
+            matches |= Q(own_id=number) | Q(was_operation_run_id=number)
         return matches
 
     def by_kind(self, rows: QuerySet[Any], _: str, kind: str) -> QuerySet[Any]:

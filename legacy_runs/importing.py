@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 
 from legacy_runs.columns import COLUMNS, Malformed, Raw, Row, model_of, parse, stored, table_of
-from legacy_runs.door import importing
+from legacy_runs.write_access import allow_import
 
 BATCH = 1000
 IMPORTED, THERE, SKIPPED = "imported", "already there", "skipped"
@@ -24,7 +24,7 @@ TAKEN = "id: taken by a row that says something else"
 _HELD = "held"
 
 Numbered = tuple[int, Raw]
-Door = Callable[[], AbstractContextManager[None]]
+OpenTransaction = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Import:
         workspaces: Mapping[str, str] | None = None,
         dry_run: bool = False,
         reject: Callable[[Reject], None] = lambda _: None,
-        door: Door = importing,
+        open_transaction: OpenTransaction = allow_import,
     ) -> None:
         self.report = Report()
         self.kind = kind
@@ -77,31 +77,31 @@ class Import:
         self.dry_run = dry_run
         self.told: Callable[[Report], None] = lambda _: None
         self._reject = reject
-        self._door = door
+        self._open_transaction = open_transaction
         self._insert = _insert_sql(kind)
         self._compare = _compare_sql(kind)
 
     def run(self, rows: Iterable[Numbered]) -> Report:
         """Take every row that can be taken; memory holds one batch."""
         if not self.dry_run:
-            return self._run(rows, self._door)
-        with self._door():
+            return self._run(rows, self._open_transaction)
+        with self._open_transaction():
             _allow_a_long_look()
             self._run(rows, nullcontext)
             transaction.set_rollback(True)
         return self.report
 
-    def _run(self, rows: Iterable[Numbered], door: Door) -> Report:
+    def _run(self, rows: Iterable[Numbered], open_transaction: OpenTransaction) -> Report:
         numbered = iter(rows)
         for first in numbered:
             batch = itertools.chain([first], itertools.islice(numbered, BATCH - 1))
-            self._take([each for one in batch if (each := self._parsed(*one))], door)
+            self._take([each for one in batch if (each := self._parsed(*one))], open_transaction)
             self.told(self.report)
         return self.report
 
-    def _take(self, batch: list[tuple[Raw, Row]], door: Door) -> None:
+    def _take(self, batch: list[tuple[Raw, Row]], open_transaction: OpenTransaction) -> None:
         rows = [row for _, row in batch]
-        with door():
+        with open_transaction():
             ends = _ask(self._insert, rows)
             held = [row for row in rows if ends[row["position"]][0] == _HELD]
             # A statement of its own: it sees what another import has added since the first began.

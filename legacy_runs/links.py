@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from legacy_runs.models import BackupScheduleRun
+from operations.context import register_context_key
 from operations.links import Link, related_link
 from operations.models import OperationRun
 from tenancy.models import User
+
+register_context_key("backup_schedule_run_id", "Legacy schedule run", int)
 
 
 @related_link("backup_schedule_run_id")

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from legacy_runs.statuses import state_of
 from operations.models import OperationRun
-from operations.narrative import State
+from operations.presentation.summary import State
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
@@ -101,11 +101,11 @@ class LegacyRun(models.Model):
         ordering = ("-created_at", "-id")
         constraints = (
             models.CheckConstraint(
-                condition=Q(id__gte=0, id__lte=MAX_ID), name="%(class)s_id_fits_the_lists"
+                condition=Q(id__gte=0, id__lte=MAX_ID), name="%(class)s_id_range"
             ),
             models.CheckConstraint(
                 condition=Q(created_at__gte=FIRST_TIME, created_at__lt=LAST_TIME),
-                name="%(class)s_created_within_reason",
+                name="%(class)s_created_at_range",
             ),
         )
 

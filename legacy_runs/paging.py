@@ -7,11 +7,11 @@ from typing import Any
 
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
-from operations.paging import Page, Place, page_of
+from web.keyset import Page, Place, page_of
 
 
-def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page:
-    """A page of `operations.paging`. The time alone is compared as well, because that is what the
+def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page[Any]:
+    """A page of `web.keyset`. The time alone is compared as well, because that is what the
     index of each table can answer; the number of a row belongs to the view.
 
     Raises:

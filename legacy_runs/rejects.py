@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from legacy_runs.columns import COLUMNS, IDENTIFIERS, identifier
 from legacy_runs.importing import Reject
-from operations.sanitize import sanitize_json, sanitize_text
-from operations.views.export import safe_cell
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
+from web.csv_cells import safe_cell
 
 #: What is longer could not be imported anyway; cut, it still is no valid value of a short column.
 MAX_CELL = 20_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operations.narrative import State, outcome_state
+from operations.presentation.summary import State, outcome_state
 from operations.states import RunOutcome, RunStatus
 
 SKIPPED = "skipped"
@@ -23,9 +23,9 @@ _OUTCOMES = {status: outcome for outcome, statuses in ENDED.items() for status i
 
 
 def state_of(status: str, label: str) -> State:
-    """The badge of a status: the colour of the outcome it means, and its own word.
+    """The badge of a status: the color of the outcome it means, and its own word.
 
-    What never ended stays without a colour: nothing goes on in history.
+    What never ended stays without a color: nothing goes on in history.
     """
     outcome = _OUTCOMES.get(status, SKIPPED)
     if outcome == SKIPPED:

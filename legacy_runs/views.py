@@ -14,12 +14,13 @@ from legacy_runs.filters import LegacyRunFilter, TenantRunFilter
 from legacy_runs.models import TABLES, HistoryEntry, LegacyRun, TimelineEntry
 from legacy_runs.paging import in_full, page_of_entries
 from operations.models import OperationRun
-from operations.paging import BadCursor, Page, capped_count
-from operations.sanitize import sanitize_json, sanitize_text
 from operations.views.listing import quick_filters
-from operations.views.timeout import TookTooLong, statement_timeout
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
+from web.keyset import BadCursor, Page, capped_count
+from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
 #: Columns that the page of a row shows in another place, or not at all.

@@ -7,6 +7,7 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        from operations import checks, prune  # noqa: F401
+        from operations import checks  # noqa: F401
+        from operations.maintenance import prune  # noqa: F401
 
         autodiscover_modules("reasons", "handlers", "links", "overview", "integrity")

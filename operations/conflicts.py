@@ -23,7 +23,7 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error.__cause__, DeadlockDetected | SerializationFailure)
 
 
-def again_after_conflict(write: Callable[P, T]) -> Callable[P, T]:
+def retry_on_serialization_failure(write: Callable[P, T]) -> Callable[P, T]:
     """Do a short transaction again when Postgres undid it for another's sake, three times at most.
 
     Inside somebody else's transaction nothing is tried again: all of that is undone already.

@@ -1,7 +1,7 @@
 """The context of a run: provenance, inputs and target, written once at dispatch.
 
-Known keys are listed here and nowhere else. Unknown keys are allowed; everything is redacted and
-capped, when it is written and again when it is shown.
+The keys of the ledger are listed here; apps register theirs. Unknown keys are allowed. Everything is
+redacted and capped, when it is written and again when it is shown.
 """
 
 from __future__ import annotations
@@ -10,73 +10,41 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
-from operations.sanitize import sanitize_json
+from redaction.json import sanitize_json
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
 
 
-class TargetScope(TypedDict, total=False):
-    """What the run is about, in words that outlive a renaming."""
-
-    tenant_name: str
-    tenant_external_id: str
-    kinds: list[str]
-
-
-class Selection(TypedDict, total=False):
-    """Which objects a bulk action was asked for."""
-
-    kind: str
-    ids: list[int]
-    query: str
-    count: int
-    hash: str
-
-
-class RunContext(TypedDict, total=False):
-    """The known keys; each is optional."""
-
-    provider_connection_id: int
-    backup_schedule_id: int
-    backup_schedule_run_id: int
-    scheduled_for: str
-    backup_set_id: int
-    policy_id: int
-    restore_run_id: int
-    parent_run_id: int
-    previous_run_id: int
-    missed: dict[str, Any]
-    target_scope: TargetScope
-    selection: Selection
-    idempotency: dict[str, Any]
-
-
 @dataclass(frozen=True)
 class ContextKey:
-    """How a known key is called on a page, and the type that its value must have."""
+    """The label of a known key on a page, and the type that its value must have."""
 
     label: str
     type: type
 
 
+#: The known keys by name, in the order in which pages show them.
 KNOWN_KEYS: dict[str, ContextKey] = {
-    "provider_connection_id": ContextKey("Connection", int),
-    "backup_schedule_id": ContextKey("Schedule", int),
-    "backup_schedule_run_id": ContextKey("Legacy schedule run", int),
-    "scheduled_for": ContextKey("Slot (UTC)", str),
-    "backup_set_id": ContextKey("Backup set", int),
-    "policy_id": ContextKey("Policy", int),
-    "restore_run_id": ContextKey("Restore", int),
-    "parent_run_id": ContextKey("Part of run", int),
-    "previous_run_id": ContextKey("Run that was still active", int),
-    "missed": ContextKey("Missed slots", dict),
     "target_scope": ContextKey("Target", dict),
+    "scheduled_for": ContextKey("Slot (UTC)", str),
+    "parent_run_id": ContextKey("Parent run", int),
     "selection": ContextKey("Selection", dict),
     "idempotency": ContextKey("Inputs", dict),
 }
+
+
+def register_context_key(name: str, label: str, value_type: type) -> None:
+    """Make a key of an app known, so that its type is checked and pages show its label.
+
+    Raises:
+        ValueError: the key is known already.
+    """
+    if name in KNOWN_KEYS:
+        raise ValueError(f"The context key {name} is known already.")
+    KNOWN_KEYS[name] = ContextKey(label, value_type)
 
 
 class ContextError(ValueError):

@@ -18,7 +18,7 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog, Scope
 from operations.context import build_context
-from operations.identity import canonical, run_identity_hash
+from operations.identity import canonical_form, run_identity_hash
 from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
@@ -82,7 +82,7 @@ class RunRequest:
             "initiator_name": self.initiator,
             "type": self.type.value,
             "run_identity_hash": self.identity,
-            "context": build_context(self.context, canonical(self.inputs)),
+            "context": build_context(self.context, canonical_form(self.inputs)),
             "retry_of_id": self.retry_of.pk if self.retry_of else None,
             "submission_id": str(self.submission) if self.submission else None,
         }
@@ -109,7 +109,7 @@ ON CONFLICT DO NOTHING
 RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
 """  # noqa: S608 - assembled from constants
 
-# Four separate look-ups, because each has its own index.
+# Separate look-ups, because each has its own index.
 _WINNERS = f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM {_REQUESTED})
 SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
@@ -120,11 +120,7 @@ SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
     ON run.workspace_id = wanted.workspace_id AND run.run_identity_hash = wanted.run_identity_hash
     WHERE wanted.tenant_id IS NULL AND run.tenant_id IS NULL
       AND run.status IN ('queued', 'running')
-UNION ALL
-SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
-    ON run.context->>'backup_schedule_id' = wanted.context->>'backup_schedule_id'
-   AND run.context->>'scheduled_for' = wanted.context->>'scheduled_for'
-    WHERE wanted.type = 'backup_schedule.scheduled' AND run.type = 'backup_schedule.scheduled'
+{{slots}}
 UNION ALL
 SELECT wanted.position, run.id, true FROM wanted JOIN operation_runs run
     ON run.submission_id = wanted.submission_id
@@ -132,6 +128,26 @@ SELECT wanted.position, run.id, true FROM wanted JOIN operation_runs run
     WHERE run.submission_id IS NOT NULL
 ORDER BY 3
 """  # noqa: S608 - assembled from constants
+
+
+# The type is a literal, so that the look-up can use the partial index of the declaring app.
+_SLOT_WINNERS = """
+UNION ALL
+SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
+    ON run.context->>'{key}' = wanted.context->>'{key}'
+   AND run.context->>'scheduled_for' = wanted.context->>'scheduled_for'
+    WHERE wanted.type = '{type}' AND run.type = '{type}'
+"""
+
+
+def winners_sql() -> str:
+    """The look-ups of the active run of an identity, of a slot's run, and of a form's run."""
+    slots = "".join(
+        _SLOT_WINNERS.format(key=entry.slot_key, type=run_type.value)
+        for run_type, entry in OperationCatalog.all().items()
+        if entry.slot_key
+    )
+    return _WINNERS.format(slots=slots)
 
 
 def ensure_rows(rows: Sequence[Row]) -> list[tuple[int, bool]]:
@@ -168,7 +184,7 @@ def _insert(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
 
 def _winners(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
     with connection.cursor() as cursor:
-        cursor.execute(_WINNERS, [_as_json(waiting)])
+        cursor.execute(winners_sql(), [_as_json(waiting)])
         # The run of the form itself comes last and wins.
         return {at: (run_id, False) for at, run_id, _ in cursor.fetchall()}
 

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection
 
 from operations.models import EventLevel
-from operations.sanitize import sanitize_json, sanitize_text
+from redaction.json import sanitize_json
+from redaction.text import sanitize_text
 
 MAX_MESSAGE = 500
 MAX_ACTOR = 200

@@ -1,8 +1,8 @@
 """Named places at which a process can be told to die, so that what follows a death can be tested.
 
 `RUNLEDGER_FAILPOINTS=0.002` lets every place end the process with that chance each time it is passed;
-`RUNLEDGER_FAILPOINTS=after claim:1;0.1` names one and leaves the others a chance. Unset, as always but in tests, a place costs one look
-at an empty table. Production refuses to start with it (`operations/startup.py`).
+`RUNLEDGER_FAILPOINTS=claim.after:1;0.1` names one and leaves the others a chance. Unset, as always but in tests, a place costs one look
+at an empty table. Production refuses to start with it (`operations/maintenance/preflight.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _chances = parse(os.environ.get(VARIABLE, ""))
 _until = float(os.environ.get(UNTIL_VARIABLE, "inf"))
 
 
-def reach(place: str) -> None:
+def failpoint(place: str) -> None:
     """Pass a place; end the process here if it was told to."""
     if not _chances or time.time() > _until:
         return

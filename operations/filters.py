@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 import django_filters
@@ -16,6 +15,7 @@ from operations.catalog import OperationCatalog
 from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
 from tenancy.models import Tenant
+from web.ids import parse_id
 
 VIEWS = (
     ("active", "Active"),
@@ -27,7 +27,6 @@ OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutc
 #: A longer menu is of no use; the text filter finds the other tenants.
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def _types() -> list[tuple[str, str]]:
@@ -75,7 +74,8 @@ class TenantField(forms.ChoiceField):
     tenants: QuerySet[Tenant] = Tenant.objects.none()
 
     def valid_value(self, value: Any) -> bool:
-        return bool(_ID.fullmatch(value)) and self.tenants.filter(pk=int(value)).exists()
+        tenant_id = parse_id(value)
+        return tenant_id is not None and self.tenants.filter(pk=tenant_id).exists()
 
 
 class TenantFilter(django_filters.Filter):  # type: ignore[misc]
@@ -123,10 +123,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     def _set_tenant_choices(self, tenants: QuerySet[Tenant]) -> None:
         field = self.form.fields["tenant"]
         field.tenants = tenants
-        selected = self.data.get("tenant", "")
+        selected = parse_id(self.data.get("tenant", ""))
         names = dict(tenants.values_list("pk", "name")[:TENANTS_IN_MENU])
-        if _ID.fullmatch(selected) and int(selected) not in names:
-            names |= dict(tenants.filter(pk=int(selected)).values_list("pk", "name"))
+        if selected is not None and selected not in names:
+            names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
         field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
 
     @property
@@ -155,10 +155,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         return runs.filter(outcome__in=ATTENTION_OUTCOMES, created_at__gte=yesterday)
 
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
-        number = text.removeprefix("#")
+        number = parse_id(text.removeprefix("#"))
         matches = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
-        if _ID.fullmatch(number):
-            matches |= Q(pk=int(number))
+        if number is not None:
+            matches |= Q(pk=number)
         return runs.filter(matches)
 
     def by_since(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:

@@ -1,45 +1,80 @@
-"""`@handles`: which function does the work of which type."""
+"""`@operation`: declares a type of operation beside the function that does its work."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from operations import catalog
+from operations.catalog import CatalogEntry, Queue, Retry, Scope
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
+from tenancy.roles import Capability
 
-if TYPE_CHECKING:
-    from operations.active_run import ActiveRun
+Handler = Callable[[ActiveRun], None]
 
-    Handler = Callable[["ActiveRun"], None]
-
-_HANDLERS: dict[str, Handler] = {}
+_HANDLERS: dict[OperationRunType, Handler] = {}
 
 
-def handles(*run_types: OperationRunType) -> Callable[[Handler], Handler]:
-    """Register a handler for one or more types.
+def operation(
+    run_type: OperationRunType,
+    *,
+    label: str,
+    description: str,
+    required_capability: Capability,
+    scope: Scope = Scope.TENANT,
+    queue: Queue = Queue.DEFAULT,
+    expected_duration: dt.timedelta | None = None,
+    time_limit: dt.timedelta = dt.timedelta(minutes=30),
+    start_deadline: dt.timedelta = dt.timedelta(hours=1),
+    retry: Retry = Retry.MANUAL,
+    identity_group: str = "",
+    retry_as: OperationRunType | None = None,
+    slot_key: str = "",
+) -> Callable[[Handler], Handler]:
+    """Declare a type of operation; the decorated function becomes its handler.
+
+    The parameters are the fields of `CatalogEntry`, which describes them. The decorator may be
+    stacked where one function handles several types. Modules named `handlers` in installed apps
+    are imported at start, so a declaration there needs no other registration.
 
     Raises:
-        ValueError: another function handles the type already.
+        ValueError: the type is declared already.
     """
+    entry = CatalogEntry(
+        label=label,
+        description=description,
+        required_capability=required_capability,
+        scope=scope,
+        queue=queue,
+        expected_duration=expected_duration,
+        time_limit=time_limit,
+        start_deadline=start_deadline,
+        retry=retry,
+        identity_group=identity_group,
+        retry_as=retry_as,
+        slot_key=slot_key,
+    )
 
     def register(handler: Handler) -> Handler:
-        for run_type in run_types:
-            if _HANDLERS.setdefault(run_type, handler) is not handler:
-                raise ValueError(f"{run_type} has a handler already: {_HANDLERS[run_type]!r}")
+        if run_type in _HANDLERS:
+            raise ValueError(f"{run_type} is declared already: {_HANDLERS[run_type]!r}")
+        catalog.add_entry(run_type, entry)
+        _HANDLERS[run_type] = handler
         return handler
 
     return register
 
 
-def handler_for(run_type: str) -> Handler:
-    """The handler of a type.
+def get_handler(run_type: str) -> Handler:
+    """Return the handler of a type.
 
     Raises:
-        LookupError: nobody handles it.
+        LookupError: no app declares the type.
     """
     try:
-        return _HANDLERS[run_type]
-    except KeyError:
+        return _HANDLERS[OperationRunType(run_type)]
+    except (KeyError, ValueError):
         raise LookupError(f"No handler for {run_type}") from None
 
 

@@ -27,19 +27,27 @@ def run_identity_hash(
         TypeError: an input has no canonical form (a float, bytes, an object).
     """
     scope = {"workspace": workspace_id, "tenant": tenant_id}
-    body = canonical_json({"scope": scope, "group": group, "inputs": inputs})
+    body = identity_json({"scope": scope, "group": group, "inputs": inputs})
     return hashlib.sha256(f"{VERSION}\0{body}".encode()).hexdigest()
 
 
-def canonical_json(value: object) -> str:
-    """One text for one meaning: sorted keys, NFC, sets sorted, UTC times, no spaces."""
+def identity_json(value: object) -> str:
+    """Return the same text for all values that mean the same.
+
+    Unlike `providers.graph.normalize.canonical_json`, which keeps a policy byte for byte, it
+    unifies Unicode forms, kinds of sequences, sets and zones, and rejects floats.
+    """
     return json.dumps(
-        canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        canonical_form(value),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
     )
 
 
-def canonical(value: object) -> Any:
-    """`value` as plain JSON types in canonical form."""
+def canonical_form(value: object) -> Any:
+    """Return the value as plain JSON types: NFC texts, UTC times, sorted sets."""
     match value:
         case None | bool() | int():
             return value
@@ -52,12 +60,12 @@ def canonical(value: object) -> Any:
         case dt.date():
             return value.isoformat()
         case Mapping():
-            return {_key(key): canonical(item) for key, item in value.items()}
+            return {_key(key): canonical_form(item) for key, item in value.items()}
         case Set():
-            items = {canonical_json(item): canonical(item) for item in value}
+            items = {identity_json(item): canonical_form(item) for item in value}
             return [items[text] for text in sorted(items)]
         case Sequence() if not isinstance(value, bytes | bytearray):
-            return [canonical(item) for item in value]
+            return [canonical_form(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no place in a run's identity: {value!r}")
 
 

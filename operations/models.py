@@ -1,7 +1,7 @@
 """The canonical record of every operation, its timeline and its items.
 
-Only `OperationRunService` writes these tables, and only `operations.retention` deletes. What must never happen is refused by the
-constraints here and by the triggers of migration 0002.
+Only `OperationRunService` writes these tables, and only `operations.maintenance.retention` deletes. What must never happen is refused by the
+constraints here and by the triggers of migration 0002 (`migrations/sql/`).
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class OperationRun(models.Model):
             ),
             models.Index(
                 models.F("context__parent_run_id"),
-                name="runs_parts",
+                name="runs_by_parent",
                 condition=models.Q(context__has_key="parent_run_id"),
             ),
             # The reconciler walks the running rows; heartbeat_at itself is in no index, so that
@@ -244,8 +244,8 @@ class OperationRun(models.Model):
 
     @property
     def expected(self) -> dt.timedelta | None:
-        """How long runs of this type usually take, as the catalogue says."""
-        return self.catalog.expected if self.catalog else None
+        """How long runs of this type usually take, as the catalog says."""
+        return self.catalog.expected_duration if self.catalog else None
 
     @property
     def queue_wait(self) -> dt.timedelta:
@@ -390,7 +390,7 @@ class OperationRunTombstone(models.Model):
 
 
 class InvariantResult(models.Model):
-    """What the last check of the ledger found about one invariant (`operations/integrity.py`)."""
+    """What the last check of the ledger found about one invariant (`operations/maintenance/integrity.py`)."""
 
     name = models.CharField(max_length=64, primary_key=True)
     checked_at = models.DateTimeField()
@@ -416,6 +416,19 @@ class InvariantResult(models.Model):
         """The result as text."""
         if self.error:
             return self.error
-        if not self.count:
-            return "kept"
-        return "1 violation" if self.count == 1 else f"{self.count:,} violations"
+        return f"violated {self.count:,} times" if self.count else "kept"
+
+
+class OperationTick(models.Model):
+    """When a periodic task last ran, or when a worker last claimed a run of a queue."""
+
+    #: The name of the task, or `claim <queue>`.
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "operation_ticks"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.at:%Y-%m-%d %H:%M:%S}"

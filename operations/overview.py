@@ -17,33 +17,28 @@ from django.db.models import Count
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from operations.charts import HOURS, day_chart
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.paging import capped_count
+from operations.presentation.charts import HOURS, day_chart
 from tenancy.http import Request
 from tenancy.models import Workspace
+from web.keyset import capped_count
+from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Workspace], Panel | None]
 PANEL_ROWS = 8
 
-_PANELS: list[tuple[int, MakesPanel]] = []
+_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
 
 
 def overview_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
     """Register a panel; the one with the lowest order comes first."""
-
-    def register(make: MakesPanel) -> MakesPanel:
-        _PANELS.append((order, make))
-        _PANELS.sort(key=lambda entry: entry[0])
-        return make
-
-    return register
+    return _PANELS.register(order=order)
 
 
 def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
     """The panels of a workspace's overview, in order."""
-    panels = (make(request, workspace) for _, make in _PANELS)
+    panels = (make(request, workspace) for make in _PANELS)
     return [panel for panel in panels if panel]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from operations.models import OperationRun
-from tenancy.capabilities import Capability
 from tenancy.models import User
+from tenancy.roles import Capability
 
 Capabilities = AbstractSet[Capability]
 
@@ -19,7 +19,7 @@ def may_cancel(run: OperationRun, user: User, mine: Capabilities) -> bool:
 
 def may_retry(run: OperationRun, user: User, mine: Capabilities) -> bool:
     """Whoever may retry, and may start operations of this type."""
-    needs = {Capability.RETRY_RUN, *([run.catalog.starts_with] if run.catalog else [])}
+    needs = {Capability.RETRY_RUN, *([run.catalog.required_capability] if run.catalog else [])}
     return needs <= mine
 
 

@@ -13,8 +13,8 @@ from operations.counts import MAX_META_TEXT, checked_increments
 from operations.events import Event
 from operations.failures import Failure
 from operations.reasons import SafeError
-from operations.sanitize import clean_text, sanitize_text
 from operations.states import ItemOutcome
+from redaction.text import clean_text, sanitize_text
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Why something did not work: a catalogue of codes, and errors that can be shown to anybody.
+"""Why something did not work: a catalog of codes, and errors that can be shown to anybody.
 
 A failure text is made from a code and typed parameters, never from the text of an exception, so
 that nothing a library or a server said reaches a row. Apps add their codes in `reasons.py`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from operations.sanitize import sanitize_text
+from redaction.text import sanitize_text
 
 MAX_PARAM = 200
 #: Codes of runs that lost their worker: not the work's doing, so a retry may well succeed.
@@ -34,12 +34,12 @@ _REASONS: dict[str, Reason] = {}
 
 
 def register_reasons(*reasons: Reason) -> None:
-    """Add codes to the catalogue; registering the same code again replaces it."""
+    """Add codes to the catalog; registering the same code again replaces it."""
     _REASONS.update({reason.code: reason for reason in reasons})
 
 
 def get_reason(code: str) -> Reason:
-    """The catalogue's entry; for a code that it does not know (any more), one that says so."""
+    """The catalog's entry; for a code that it does not know (any more), one that says so."""
     return _REASONS.get(code) or Reason(
         code, code.replace("_", " ").capitalize(), "No further details are known.", ""
     )
@@ -53,7 +53,7 @@ def all_reasons() -> list[Reason]:
 class SafeError(Exception):
     """A failure that is fit to be stored and shown.
 
-    `str()` of it is the catalogue's message with the parameters filled in; parameters are
+    `str()` of it is the catalog's message with the parameters filled in; parameters are
     sanitized and capped when the error is made.
     """
 

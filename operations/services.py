@@ -18,18 +18,18 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from operations.catalog import Retry
-from operations.conflicts import again_after_conflict
+from operations.conflicts import retry_on_serialization_failure
 from operations.counts import Counts, checked_increments
+from operations.delivery.publisher import Wakeup, publish
 from operations.dispatch import RunRequest, ensure_rows, insert_blocked
 from operations.events import Event, append_events
 from operations.failures import Failure, merge_failures
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
-from operations.publishing import Wakeup, publish
 from operations.reasons import LOST_WORKER, SafeError
-from operations.sanitize import sanitize_text
 from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
+from redaction.text import sanitize_text
 from tenancy.models import User
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class OperationRunService:
         """
         return self.ensure_runs([request])[0]
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def ensure_runs(
         self, requests: Sequence[RunRequest], *, note_joins: bool = True
@@ -154,7 +154,7 @@ class OperationRunService:
 
     # --- what a worker does -----------------------------------------------------------------------
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def claim(self, run_id: int, worker: str) -> OperationRun | None:
         """Take a queued run: the run for exactly one caller, None for all others."""
@@ -179,7 +179,7 @@ class OperationRunService:
         """
         return self.record_progress(run_id, Progress())
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def record_progress(self, run_id: int, progress: Progress) -> bool:
         """Write a batch of counts, items, failures and events; whether a stop was asked for.
@@ -254,7 +254,7 @@ class OperationRunService:
         late = Event("late_write_refused", message, EventLevel.WARNING, actor=worker)
         append_events([(run_id, late)])
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def complete(
         self, run_id: int, *, ending: Ending = Ending.FINISHED, error: SafeError | None = None
@@ -297,7 +297,7 @@ class OperationRunService:
 
     # --- what a person does -----------------------------------------------------------------------
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def request_cancel(self, run: OperationRun, *, by: User, reason: str = "") -> OperationRun:
         """Ask for a run to stop.
@@ -363,7 +363,7 @@ class OperationRunService:
         results = iter(self.dispatch_many(requests) if requests else [])
         return [next(results) if isinstance(answer, RunRequest) else answer for answer in answers]
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def acknowledge(self, run: OperationRun, *, by: User) -> OperationRun:
         """Take a run out of "needs attention"; doing it twice changes nothing."""

@@ -8,8 +8,11 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from operations import execution, integrity, liveness, prune, publishing, reconciler
-from operations.heartbeat import end_process
+from operations import ticks
+from operations.delivery import relay
+from operations.maintenance import integrity, prune, reconciler
+from operations.worker import execution
+from operations.worker.heartbeat import end_process
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -21,14 +24,14 @@ def execute_operation_run(run_id: int) -> None:
 @shared_task(ignore_result=True)
 def relay_queued_runs() -> None:
     """Send again the runs that nobody has taken."""
-    if liveness.takes_turn("relay"):
-        publishing.relay_once()
+    if ticks.acquire_tick("relay"):
+        relay.relay_once()
 
 
 @shared_task(ignore_result=True)
 def reconcile_runs() -> None:
     """End the runs that died."""
-    if liveness.takes_turn("reconciler"):
+    if ticks.acquire_tick("reconciler"):
         reconciler.reconcile()
 
 

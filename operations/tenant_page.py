@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import OuterRef, Subquery
 
 from operations.models import OperationRun
-from operations.narrative import state_of
+from operations.presentation.summary import state_of
 from operations.states import ATTENTION_OUTCOMES
 from tenancy.http import Request
 from tenancy.models import Tenant

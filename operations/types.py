@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class OperationRunType(StrEnum):
-    """What a run does. Each one has a catalogue entry and a handler, or the checks fail."""
+    """What a run does. Each one has a catalog entry and a handler, or the checks fail."""
 
     PROVIDER_CONNECTION_CHECK = "provider_connection.check"
     INVENTORY_SYNC = "inventory.sync"

@@ -19,7 +19,7 @@ class Cloud(models.TextChoices):
     GCC_HIGH = "gcc_high", "US Government L4 (GCC High)"
     DOD = "dod", "US Government L5 (DoD)"
     CHINA = "china", "China (21Vianet)"
-    STAND_IN = "stand_in", "Stand-in"
+    SANDBOX = "sandbox", "Graph sandbox"
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ _HOSTS: dict[str, Hosts] = {
 
 
 def hosts_of(cloud: str) -> Hosts:
-    """The hosts of a cloud; those of the stand-in come from `GRAPH_STAND_IN_URL`.
+    """The hosts of a cloud; those of the Graph sandbox come from `GRAPH_SANDBOX_URL`.
 
     Raises:
         Blocked: `cloud_not_available`, no such cloud here.
     """
-    if cloud == Cloud.STAND_IN and settings.GRAPH_STAND_IN_URL:
-        url = settings.GRAPH_STAND_IN_URL.rstrip("/")
+    if cloud == Cloud.SANDBOX and settings.GRAPH_SANDBOX_URL:
+        url = settings.GRAPH_SANDBOX_URL.rstrip("/")
         return Hosts(login=url, graph=url)
     if cloud not in _HOSTS:
         raise Blocked("cloud_not_available", cloud=cloud)
@@ -61,16 +61,16 @@ def hosts_of(cloud: str) -> Hosts:
 
 
 def admin_consent_url(cloud: str, tenant_id: object, client_id: object) -> str:
-    """Where an administrator of the tenant consents to the app; empty for the stand-in."""
+    """Where an administrator of the tenant consents to the app; empty for the Graph sandbox."""
     if cloud not in _HOSTS:
         return ""
     return f"{_HOSTS[cloud].login}/{tenant_id}/adminconsent?client_id={client_id}"
 
 
 def available_clouds() -> list[tuple[str, str]]:
-    """The choices of a form: the stand-in only where there is one."""
+    """The choices of a form: the Graph sandbox only where there is one."""
     return [
         (value, label)
         for value, label in Cloud.choices
-        if value != Cloud.STAND_IN or settings.GRAPH_STAND_IN_URL
+        if value != Cloud.SANDBOX or settings.GRAPH_SANDBOX_URL
     ]

@@ -79,8 +79,8 @@ def _sign_in(connection: ProviderConnection) -> SignIn:
         credential=_credential(connection),
         is_certificate=connection.credential_kind == CredentialKind.CERTIFICATE,
         ca_bundle=settings.GRAPH_CA_BUNDLE,
-        # The stand-in is on this machine, where no proxy leads.
-        trust_env=connection.cloud != Cloud.STAND_IN,
+        # The Graph sandbox is on this machine, where no proxy leads.
+        trust_env=connection.cloud != Cloud.SANDBOX,
     )
 
 

@@ -13,6 +13,7 @@ from providers.models import CredentialKind, ProviderConnection
 from providers.pem import NotUsable, expiry_of
 from tenancy.forms import GuidField
 from tenancy.models import Tenant, Workspace
+from web.ids import parse_id
 
 LAST_YEAR = 2199
 
@@ -48,9 +49,8 @@ class TenantField(forms.CharField):
     tenants = Tenant.objects.none()
 
     def clean(self, value: Any) -> Any:
-        text = str(super().clean(value))
-        is_id = text.isascii() and text.isdigit() and len(text) < 19
-        tenant = self.tenants.filter(pk=int(text)).first() if is_id else None
+        tenant_id = parse_id(str(super().clean(value)))
+        tenant = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
         if tenant is None:
             raise ValidationError("Select one of the tenants.")
         return tenant

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from operations.active_run import ActiveRun
-from operations.handlers import handles
+import datetime as dt
+
+from operations.handlers import operation
 from operations.models import EventLevel
 from operations.reasons import Blocked
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client
 from providers.handling import active_tenant, telling_waits
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.probes import Prober
 from providers.services import Finding, record_check
+from tenancy.roles import Capability
 
 
-@handles(OperationRunType.PROVIDER_CONNECTION_CHECK)
+@operation(
+    OperationRunType.PROVIDER_CONNECTION_CHECK,
+    label="Connection check",
+    description="Signs in, compares the tenant, and tries every permission once.",
+    required_capability=Capability.CHECK_CONNECTION,
+    expected_duration=dt.timedelta(seconds=10),
+    time_limit=dt.timedelta(minutes=10),
+)
 def check_connection(run: ActiveRun) -> None:
     """Sign in, see that the tenant is the right one, and try every permission once.
 
     A missing permission is a failed item that names the permission, so a run that found some
-    missing is partially succeeded; a missing licence is skipped; everything granted is succeeded.
+    missing is partially succeeded; a missing license is skipped; everything granted is succeeded.
     A refused sign-in or another tenant blocks the run. The connection keeps what was found unless
     it was changed meanwhile. Writing is not tried; whether it is permitted is read from the token,
     on a connection that may write.

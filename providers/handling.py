@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from operations.active_run import ActiveRun
 from operations.reasons import Blocked
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import OnWait, WaitReason
 from providers.graph.errors import GraphError
 from tenancy.models import Tenant

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from operations.context import register_context_key
 from operations.links import Link, related_link
 from operations.models import OperationRun
 from providers.models import ProviderConnection
 from tenancy.models import User
+
+register_context_key("provider_connection_id", "Connection", int)
 
 
 @related_link("provider_connection_id")

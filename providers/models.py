@@ -8,9 +8,9 @@ from django.db import models
 from django.urls import reverse
 
 from operations.reasons import get_reason
-from operations.sanitize import register_secret
 from providers.clouds import Cloud
 from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
+from redaction.known_secrets import register_secret
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -72,7 +72,7 @@ class ProviderConnection(models.Model):
         max_length=20, choices=ConnectionStatus.choices, default=ConnectionStatus.UNCHECKED
     )
     checked_at = models.DateTimeField(null=True, blank=True)
-    #: A code of the catalogue of reasons; empty when the last check found nothing wrong.
+    #: A code of the catalog of reasons; empty when the last check found nothing wrong.
     check_reason_code = models.CharField(max_length=64, blank=True, default="")
     #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown"; and
     #: of writing, where the connection may, under "write/<kind>": "granted", "missing", "untold".

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from operations.active_run import ActiveRun
 from operations.reasons import Blocked, SafeError
+from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, LicenceMissing, PermissionMissing
-from providers.graph.kinds import KIND, PolicyKind, Restore, in_sentence
+from providers.graph.errors import GraphError, LicenseMissing, PermissionMissing
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
 from providers.handling import raise_if_blocking
 from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.services import Finding
@@ -99,7 +100,7 @@ class Prober:
         return Found.GRANTED if named else Found.UNTOLD
 
     def _report(self, key: str, label: str, error: GraphError) -> Found:
-        if isinstance(error, LicenceMissing):
+        if isinstance(error, LicenseMissing):
             self._run.skipped(key, error, label=label)
             return Found.NOT_LICENSED
         self._run.failed(key, error, label=label)

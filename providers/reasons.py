@@ -51,7 +51,7 @@ register_reasons(
         "cloud_not_available",
         "Cloud not available",
         "The cloud {cloud} is not set up in this installation.",
-        "Choose another cloud for the connection; the stand-in needs GRAPH_STAND_IN_URL.",
+        "Choose another cloud for the connection; the Graph sandbox needs GRAPH_SANDBOX_URL.",
     ),
     Reason(
         "ca_bundle_unreadable",
@@ -122,10 +122,10 @@ register_reasons(
         "Grant {permission} to the app registration and give admin consent again.",
     ),
     Reason(
-        "licence_missing",
-        "Licence missing",
-        "The tenant has no licence for {kind}.",
-        "Assign the licence, or leave {kind} out.",
+        "license_missing",
+        "License missing",
+        "The tenant has no license for {kind}.",
+        "Assign the license, or leave {kind} out.",
     ),
     Reason(
         "object_gone",

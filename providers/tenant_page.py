@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from providers.models import ConnectionStatus, ProviderConnection
-from tenancy.capabilities import Capability, has_capability
+from tenancy.capabilities import has_capability
 from tenancy.http import Request
 from tenancy.models import Tenant
+from tenancy.roles import Capability
 from tenancy.tenant_page import Fact, Panel, Start, register_start, tenant_fact, tenant_panel
 
 register_start(

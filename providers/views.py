@@ -19,11 +19,11 @@ from providers import services
 from providers.clouds import admin_consent_url
 from providers.connections import default_connection
 from providers.forms import ConnectionForm, CredentialForm, NewConnectionForm
-from providers.graph.kinds import in_sentence
 from providers.graph.permissions import permission_for, read_permissions, restore_permissions
+from providers.graph.policy_kind import in_sentence
 from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import (
     Request,
@@ -35,7 +35,8 @@ from tenancy.http import (
     workspace_or_404,
 )
 from tenancy.models import Tenant, Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 #: The label, icon and color key of a check result.
 _RESULTS = {

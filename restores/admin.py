@@ -1,4 +1,4 @@
-"""Restores in Django admin: to look at."""
+"""Restores in Django admin, read-only."""
 
 from __future__ import annotations
 

@@ -1,28 +1,28 @@
-"""From a backed-up object to what is written, and how two states of it are compared. Pure."""
+"""The states and request bodies of objects, as JSON, and how two states are compared. Pure."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.graph.kinds import PolicyKind
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import PolicyKind
 from restores.models import AccessState, Assignments
 
 Json = dict[str, Any]
 
-ASSIGNED = frozenset({"settings_catalog", "device_configuration", "compliance"})
+#: Kinds whose objects have assignments.
+ASSIGNABLE_KINDS = frozenset({"settings_catalog", "device_configuration", "compliance"})
 ENABLED, REPORT_ONLY = "enabled", "enabledForReportingButNotEnforced"
-#: What Graph sets on an object of any kind and refuses to be given, besides what
-#: `PolicyKind.content` leaves out: nobody decided it, so it is not compared either.
+#: Properties that Graph sets on objects of every kind and rejects in a request, besides those that
+#: `PolicyKind.content` removes. They are no one's decision, so they are not compared either.
 READ_ONLY = frozenset({"createdByAppId", "templateId"})
-#: What has an action of its own: {property: (the action, the name of its argument)}.
-#: (GRAPH.md names the actions; their arguments follow Graph's convention and were never tried
-#: against live Microsoft: a refusal is told as "written, but differs".)
-APART: Mapping[str, Mapping[str, tuple[str, str]]] = {
+#: Properties that are written by an action: {property: (action, name of its argument)}.
+#: GRAPH.md names the actions. The argument names follow Graph's convention and have not been tried
+#: against the live service: a refusal is reported as "written, but differs".
+ACTION_PROPERTIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "compliance": {
         "scheduledActionsForRule": (
             "scheduleActionsForRules",
@@ -33,64 +33,39 @@ APART: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "privacyAccessControls": ("windowsPrivacyAccessControls", "windowsPrivacyAccessControls")
     },
 }
-#: Part of what is posted, although a change of it has an action of its own: Graph demands it.
-CREATED_WITH = frozenset({"scheduledActionsForRule"})
-MASKS = ("****", "encryptedValueToken")
+#: Action properties that Graph also requires in the body of a creation.
+REQUIRED_ON_CREATE = frozenset({"scheduledActionsForRule"})
+MASKED_VALUE, ENCRYPTED_STATE = "****", "encryptedValueToken"
 DEFAULT_SCOPE_TAG = "0"
+FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the operator decided for all objects of a restore."""
+    """The operator's choices for all objects of a restore."""
 
     assignments: str = Assignments.KEEP
     access_state: str = AccessState.REPORT_ONLY
 
 
-def wanted(kind: PolicyKind, payload: Json, options: Options) -> Json:
-    """The state that the object shall have: its backed-up content, as the options change it.
-
-    Without `assignments` where the present ones are kept.
-    """
-    state = copy.deepcopy(comparable(kind, payload, options))
-    if kind.key in ASSIGNED and options.assignments == Assignments.NONE:
-        state["assignments"] = []
-    if is_enforced(state) and options.access_state == AccessState.REPORT_ONLY:
-        state["state"] = REPORT_ONLY
-    return state
+# --- states -----------------------------------------------------------------------------------------
 
 
-def present(kind: PolicyKind, live: Json, backup: Json, options: Options) -> Json:
-    """The state that the object has, in what the backup speaks of.
-
-    Graph gives every property that a type has, null where it is not set. One that the backup does
-    not have at all came to Graph later: a restore leaves it as it is.
-    """
-    state = comparable(kind, live, options)
-    return {name: value for name, value in state.items() if name in backup}
-
-
-def untold(kind: PolicyKind, live: Json, backup: Json, options: Options) -> Json:
-    """What the object has and the backup does not speak of: a restore must leave it as it is."""
-    state = comparable(kind, live, options)
-    return {name: value for name, value in state.items() if name not in backup}
-
-
-def comparable(kind: PolicyKind, payload: Json, options: Options) -> Json:
-    """What of a captured object a restore with these options is about."""
+def comparable_state(kind: PolicyKind, payload: Json, options: Options) -> Json:
+    """The part of a captured object that a restore with these options compares and writes."""
     content = kind.content(payload)
-    if kind.key not in ASSIGNED or options.assignments == Assignments.KEEP:
+    if kind.key not in ASSIGNABLE_KINDS or options.assignments == Assignments.KEEP:
         content.pop("assignments", None)
     elif "assignments" in content:
-        content["assignments"] = targets(content["assignments"])
+        content["assignments"] = assignment_targets(content["assignments"])
     if kind.key == "conditional_access":
         content = _without_defaults(content)
-    set_ = _without_nulls(content)
-    return {name: value for name, value in set_.items() if name not in READ_ONLY}
+    state = _without_nulls(content)
+    return {name: value for name, value in state.items() if name not in READ_ONLY}
 
 
 def _without_nulls(value: Any) -> Any:
-    """Graph gives null for what is not set, or leaves it out."""
+    """Graph returns null for a property that is not set, or leaves it out."""
     if isinstance(value, dict):
         return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
     if isinstance(value, list):
@@ -99,15 +74,15 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _without_defaults(content: Json) -> Json:
-    """A conditional access policy without what Graph gives out and does not take back.
+    """A conditional access policy without values that Graph returns but does not accept.
 
-    Resilience defaults that are not disabled are the same as none set. Conditions on device states
-    are deprecated; empty ones say nothing.
+    Resilience defaults that are not disabled equal unset ones. Conditions on device states are
+    deprecated; empty ones have no effect.
     """
-    controls = _without_nulls(_part(content, "sessionControls"))
+    controls = _without_nulls(_nested(content, "sessionControls"))
     if controls.get("disableResilienceDefaults") is False:
         del controls["disableResilienceDefaults"]
-    conditions = dict(_part(content, "conditions"))
+    conditions = dict(_nested(content, "conditions"))
     if not any((conditions.get("deviceStates") or {}).values()):
         conditions.pop("deviceStates", None)
     return {**content, "sessionControls": controls or None, "conditions": conditions or None}
@@ -118,89 +93,99 @@ def state_hash(state: Json) -> str:
     return hashlib.sha256(canonical_json(state)).hexdigest()
 
 
-def same(state: Any, other: Any) -> bool:
-    """Whether two states are equal, as JSON: 1 is not true."""
-    return canonical_json(state) == canonical_json(other)
+def is_same_json(value: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON: 1 is not true."""
+    return canonical_json(value) == canonical_json(other)
 
 
-def targets(assignments: Any) -> list[Json]:
+def assignment_targets(assignments: Any) -> list[Json]:
     """Assignments as they are sent: their targets alone, in a stable order."""
     entries = assignments if isinstance(assignments, list) else []
-    found = [
+    targets = [
         {"target": entry["target"]}
         for entry in entries
         if isinstance(entry, dict) and entry.get("target")
     ]
-    return sorted(found, key=canonical_json)
+    return sorted(targets, key=canonical_json)
 
 
-# --- what is sent -----------------------------------------------------------------------------------
+# --- request bodies ---------------------------------------------------------------------------------
 
 
-def body_to_create(kind: PolicyKind, state: Json) -> Json:
-    """What is posted, or put in the place of an object; what has an action goes separately."""
-    apart = {"assignments", *APART.get(kind.key, {})} - CREATED_WITH
-    body = {name: value for name, value in state.items() if name not in apart}
-    if "deviceStates" in _part(body, "conditions"):
-        body["conditions"] = {
-            name: value for name, value in body["conditions"].items() if name != "deviceStates"
-        }
+def create_body(kind: PolicyKind, state: Json) -> Json:
+    """The body that creates or replaces an object; properties with an action are sent separately."""
+    separate = {"assignments", *ACTION_PROPERTIES.get(kind.key, {})} - REQUIRED_ON_CREATE
+    body = {name: value for name, value in state.items() if name not in separate}
+    if "deviceStates" in _nested(body, "conditions"):
+        conditions = body["conditions"].items()
+        body["conditions"] = {name: value for name, value in conditions if name != "deviceStates"}
     return body
 
 
-def body_to_change(kind: PolicyKind, state: Json, present: Json) -> Json:
-    """What an existing object is sent: what it shall have, and null for what it has and shall not.
+def update_body(kind: PolicyKind, state: Json, current: Json) -> Json:
+    """The body that changes an object: the expected values, and null for what is to be removed.
 
-    Only what is different, so that nothing else can be touched; the type always, Graph demands it.
+    It contains only what differs, so that nothing else can be changed, and always the type, which
+    Graph requires.
     """
-    left_out = {"assignments", *APART.get(kind.key, {})}
-    whole = _with_nulls(body_to_create(kind, state), present)
+    separate = {"assignments", *ACTION_PROPERTIES.get(kind.key, {})}
+    whole = _with_removals(create_body(kind, state), current)
     return {
         name: value
         for name, value in whole.items()
-        if name not in left_out and (name == "@odata.type" or not same(value, present.get(name)))
+        if name not in separate
+        and (name == "@odata.type" or not is_same_json(value, current.get(name)))
     }
 
 
-def _with_nulls(state: Json, present: Json) -> Json:
-    """A state with null for what is there and shall not be, at every depth: Graph may keep what is
-    not spoken of."""
-    unset = dict.fromkeys(name for name in present if name not in state)
-    return unset | {
-        name: _with_nulls(value, present[name])
-        if isinstance(value, dict) and isinstance(present.get(name), dict)
-        else value
-        for name, value in state.items()
-    }
+def _with_removals(state: Json, current: Json) -> Json:
+    """A state with null for current properties that it lacks, at every depth: Graph may keep a
+    property that the body does not contain."""
+    body: Json = dict.fromkeys(name for name in current if name not in state)
+    for name, value in state.items():
+        current_value = current.get(name)
+        if isinstance(value, dict) and isinstance(current_value, dict):
+            body[name] = _with_removals(value, current_value)
+        else:
+            body[name] = value
+    return body
 
 
-def actions(
-    kind: PolicyKind, state: Json, present: Json, *, is_new: bool
+def follow_up_actions(
+    kind: PolicyKind, state: Json, current: Json, *, is_new: bool
 ) -> list[tuple[str, Json]]:
-    """The actions that an object needs besides its body, as (name, body) in their order."""
-    return [
-        (action, {argument: state.get(name) or []})
-        for name, (action, argument) in APART.get(kind.key, {}).items()
-        if not same(state.get(name) or [], present.get(name) or [])
-        and not (is_new and name in CREATED_WITH)
-    ]
+    """The actions that an object needs after its body, as (name, body) in their order."""
+    actions = []
+    for name, (action, argument) in ACTION_PROPERTIES.get(kind.key, {}).items():
+        value = state.get(name) or []
+        is_already_sent = is_new and name in REQUIRED_ON_CREATE
+        if not is_already_sent and not is_same_json(value, current.get(name) or []):
+            actions.append((action, {argument: value}))
+    return actions
 
 
-# --- what is known of a state -----------------------------------------------------------------------
+# --- facts about a state ----------------------------------------------------------------------------
 
 
-def encrypted_values(payload: Any) -> int:
-    """How many values of an object are not in the backup, because they were only given encrypted."""
+def type_of(payload: Json) -> str:
+    """The Graph type of an object without its prefix; empty where the kind has a single type."""
+    return str(payload.get("@odata.type") or "").removeprefix("#microsoft.graph.")
+
+
+def count_encrypted_values(payload: Any) -> int:
+    """The number of values that the backup lacks because Graph returned them only encrypted."""
     if isinstance(payload, dict):
-        own = payload.get("isEncrypted") is True or payload.get("valueState") == MASKS[1]
-        return int(own) + sum(encrypted_values(value) for value in payload.values())
+        is_encrypted = payload.get("isEncrypted") is True
+        has_token = payload.get("valueState") == ENCRYPTED_STATE
+        nested = sum(count_encrypted_values(value) for value in payload.values())
+        return int(is_encrypted or has_token) + nested
     if isinstance(payload, list):
-        return sum(encrypted_values(value) for value in payload)
-    return int(payload == MASKS[0])
+        return sum(count_encrypted_values(value) for value in payload)
+    return int(payload == MASKED_VALUE)
 
 
-def is_managed(kind: PolicyKind, payload: Mapping[str, Any]) -> bool:
-    """Whether Microsoft made the object and keeps it."""
+def is_microsoft_managed(kind: PolicyKind, payload: Mapping[str, Any]) -> bool:
+    """Whether Microsoft created the object and maintains it."""
     name = str(payload.get(kind.name_field) or "")
     return bool(payload.get("isBuiltIn")) or name.startswith("Microsoft-managed")
 
@@ -210,84 +195,86 @@ def is_enforced(state: Json) -> bool:
     return state.get("state") == ENABLED and "conditions" in state
 
 
-def excludes_somebody(state: Json) -> bool:
-    """Whether a conditional access policy leaves out a user, group or role: a way back in."""
-    users = _part(state, "conditions", "users")
+def has_exclusions(state: Json) -> bool:
+    """Whether a conditional access policy excludes a user, group or role that can still sign in."""
+    users = _nested(state, "conditions", "users")
     return any(users.get(name) for name in ("excludeUsers", "excludeGroups", "excludeRoles"))
 
 
+# --- references -------------------------------------------------------------------------------------
+
+
 def references(state: Json) -> dict[str, set[str]]:
-    """What a state refers to that a tenant may lack: ids by the key of their kind, none empty."""
-    found = {
-        "groups": _groups(state),
-        "named_location": _locations(state),
-        "assignment_filters": _filters(state),
-        "scope_tags": {str(tag) for tag in state.get("roleScopeTagIds") or []}
-        - {DEFAULT_SCOPE_TAG},
+    """The objects that a state refers to and a tenant may lack: ids by kind, none empty."""
+    scope_tags = {str(tag) for tag in state.get("roleScopeTagIds") or []}
+    ids_by_kind = {
+        "groups": _group_ids(state),
+        "named_location": _location_ids(state),
+        "assignment_filters": _filter_ids(state),
+        "scope_tags": scope_tags - {DEFAULT_SCOPE_TAG},
     }
-    return {kind: ids for kind, ids in found.items() if ids}
+    return {kind: ids for kind, ids in ids_by_kind.items() if ids}
 
 
-def _groups(state: Json) -> set[str]:
-    """In assignments or as users."""
-    found = {str(target["groupId"]) for target in _targets(state) if target.get("groupId")}
-    users = _part(state, "conditions", "users")
+def _group_ids(state: Json) -> set[str]:
+    """The groups in assignments and in the users of a conditional access policy."""
+    targets = _assigned_targets(state)
+    ids = {str(target["groupId"]) for target in targets if target.get("groupId")}
+    users = _nested(state, "conditions", "users")
     for name in ("includeGroups", "excludeGroups"):
-        found |= {str(value) for value in users.get(name) or []}
-    return found - {"All", "None"}
+        ids |= {str(value) for value in users.get(name) or []}
+    return ids - {"All", "None"}
 
 
-def _locations(state: Json) -> set[str]:
-    locations = _part(state, "conditions", "locations")
-    named = {
-        str(value)
-        for name in ("includeLocations", "excludeLocations")
-        for value in locations.get(name) or []
-    }
-    return named - {"All", "AllTrusted", "None"}
+def _location_ids(state: Json) -> set[str]:
+    locations = _nested(state, "conditions", "locations")
+    ids: set[str] = set()
+    for name in ("includeLocations", "excludeLocations"):
+        ids |= {str(value) for value in locations.get(name) or []}
+    return ids - {"All", "AllTrusted", "None"}
 
 
-def _filters(state: Json) -> set[str]:
-    name = "deviceAndAppManagementAssignmentFilterId"
-    return {
-        str(target[name])
-        for target in _targets(state)
-        # Graph gives the zero id, or none, where there is no filter.
-        if target.get(name) and set(str(target[name])) - set("0-")
-    }
+def _filter_ids(state: Json) -> set[str]:
+    targets = _assigned_targets(state)
+    ids = {str(target[FILTER_ID]) for target in targets if target.get(FILTER_ID)}
+    # Graph returns the zero id, or none, where there is no filter.
+    return {filter_id for filter_id in ids if set(filter_id) - set("0-")}
 
 
-def _targets(state: Json) -> list[Json]:
+def _assigned_targets(state: Json) -> list[Json]:
     return [entry["target"] for entry in state.get("assignments") or []]
 
 
-def with_ids(state: Json, new_ids: Mapping[str, str]) -> Json:
-    """A state with the ids that objects have now in the place of those that they had."""
-    changed: Json = _replaced(state, new_ids) if new_ids else state
-    return changed
+def replace_ids(state: Json, new_ids: Mapping[str, str]) -> Json:
+    """A state with the current ids of objects in place of those in the backup."""
+    replaced: Json = _replace_ids(state, new_ids) if new_ids else state
+    return replaced
 
 
-def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
+def _replace_ids(value: Any, new_ids: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _replaced(entry, ids) for name, entry in value.items()}
+        return {name: _replace_ids(entry, new_ids) for name, entry in value.items()}
     if isinstance(value, list):
-        entries = [_replaced(entry, ids) for entry in value]
-        # References have no order, and are compared in that of the ids that they have now.
-        is_moved = entries != value and all(isinstance(entry, str) for entry in entries)
-        return sorted(entries, key=canonical_json) if is_moved else entries
-    return ids.get(value, value) if isinstance(value, str) else value
+        entries = [_replace_ids(entry, new_ids) for entry in value]
+        # References have no order, and are compared in the order of the current ids.
+        is_replaced = entries != value and all(isinstance(entry, str) for entry in entries)
+        return sorted(entries, key=canonical_json) if is_replaced else entries
+    return new_ids.get(value, value) if isinstance(value, str) else value
 
 
-def missing(
-    found: Mapping[str, set[str]], there: Mapping[str, Collection[str]]
+def missing_references(
+    references: Mapping[str, set[str]], existing: Mapping[str, Collection[str]]
 ) -> dict[str, set[str]]:
-    """What of the references is not there, by kind; a kind that nothing is known of is left out."""
-    lacking = {kind: ids - set(there[kind]) for kind, ids in found.items() if kind in there}
-    return {kind: ids for kind, ids in lacking.items() if ids}
+    """The referenced ids that do not exist, by kind; kinds that could not be read are left out."""
+    missing = {
+        kind: ids - set(existing[kind]) for kind, ids in references.items() if kind in existing
+    }
+    return {kind: ids for kind, ids in missing.items() if ids}
 
 
-def _part(state: Json, *names: str) -> Json:
-    found: Any = state
+def _nested(state: Json, *names: str) -> Json:
+    """The object at a path of properties; empty where there is none."""
+    value: Any = state
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

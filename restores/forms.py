@@ -1,4 +1,4 @@
-"""The forms of a restore: what to put back, and how."""
+"""The form with the options of a restore."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class OptionsForm(forms.Form):
         label="Assignments",
         choices=Assignments.choices,
         initial=Assignments.KEEP,
-        help_text="Keeping leaves alone who has a policy now; a new object is assigned to nobody.",
+        help_text="“Keep current” leaves existing assignments unchanged. New objects are created unassigned.",
     )
     access_state = forms.ChoiceField(
-        label="Enabled conditional access policies come back as",
+        label="State of enabled conditional access policies",
         choices=AccessState.choices,
         initial=AccessState.REPORT_ONLY,
-        help_text="Report-only cannot lock anybody out. Enable them when the sign-in logs look right.",
+        help_text="Report-only policies can't lock anyone out. Enable them after checking the sign-in logs.",
     )

@@ -1,34 +1,57 @@
-"""What a worker does for a restore: compare, and on another day, when somebody has agreed, write."""
+"""The two operations of a restore: the preview, and the execution after a person confirmed it."""
 
 from __future__ import annotations
 
-from operations.active_run import ActiveRun
-from operations.handlers import handles
+import datetime as dt
+
+from operations.catalog import Queue, Retry
+from operations.handlers import operation
 from operations.types import OperationRunType
+from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, writable_connection
 from providers.handling import active_tenant, telling_waits
+from restores.closing import close_restore
 from restores.executing import Execution
+from restores.loading import load_restore
 from restores.models import RestoreStatus
-from restores.previewing import Preview, restore_of
-from restores.settling import settle
+from restores.previewing import Preview
+from tenancy.roles import Capability
 
 
-@handles(OperationRunType.RESTORE_PREVIEW)
+@operation(
+    OperationRunType.RESTORE_PREVIEW,
+    label="Restore preview",
+    description="Compares the backup with the current configuration; changes nothing.",
+    required_capability=Capability.RESTORE,
+    queue=Queue.RESTORE,
+    expected_duration=dt.timedelta(seconds=30),
+    time_limit=dt.timedelta(hours=1),
+    retry=Retry.NEVER,
+)
 def preview(run: ActiveRun) -> None:
-    """Say of each object what would change; nothing is written there."""
-    restore = restore_of(run, RestoreStatus.PREVIEWING)
+    """Plan what would change in each object. Nothing is written to the tenant."""
+    restore = load_restore(run, RestoreStatus.PREVIEWING)
     connection = default_connection(active_tenant(run))
     with graph_client(connection, on_wait=telling_waits(run)) as client:
-        Preview(run, restore, client).make()
+        Preview(run, restore, client).build()
 
 
-@handles(OperationRunType.RESTORE_EXECUTE)
+@operation(
+    OperationRunType.RESTORE_EXECUTE,
+    label="Restore",
+    description="Backs up the current configuration, then writes exactly the preview.",
+    required_capability=Capability.RESTORE,
+    queue=Queue.RESTORE,
+    expected_duration=dt.timedelta(minutes=1),
+    time_limit=dt.timedelta(hours=2),
+    retry=Retry.NEVER,
+)
 def execute(run: ActiveRun) -> None:
-    """Write exactly what was previewed; however it ends, what is known of each object is kept."""
-    restore = restore_of(run, RestoreStatus.EXECUTING)
+    """Write exactly what was previewed. However it ends, the result of each object is recorded."""
+    restore = load_restore(run, RestoreStatus.EXECUTING)
     try:
         connection = writable_connection(active_tenant(run))
         with graph_client(connection, on_wait=telling_waits(run)) as client:
-            Execution(run, restore, client).make()
+            Execution(run, restore, client).execute()
     finally:
-        settle(restore.pk)
+        close_restore(restore.pk)

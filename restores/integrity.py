@@ -1,14 +1,14 @@
-"""What restores promise, for the check of the ledger."""
+"""The invariant of restores for the integrity check."""
 
 from django.conf import settings
 from django.urls import reverse
 
-from operations.integrity import Invariant, register_invariant
+from operations.maintenance.integrity import Invariant, register_invariant
 
 register_invariant(
     Invariant(
         "restores_are_closed",
-        "No restore is open whose run has ended.",
+        "No restore stays open after its run has ended.",
         "SELECT restore.id FROM restore_runs restore JOIN operation_runs run"
         " ON run.id = COALESCE(restore.execute_run_id, restore.preview_run_id)"
         " WHERE restore.status IN ('previewing', 'executing') AND run.status = 'completed'"

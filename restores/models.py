@@ -1,7 +1,7 @@
-"""Restores: what was asked for, what the preview said, and what became of each object.
+"""Restores: what was requested, what the preview planned, and the result of each object.
 
-The triggers of migration 0002 keep the order of things: nothing is written before it was previewed,
-what was previewed does not change while it is written, and what became of an object is history.
+The triggers in `migrations/sql/` enforce the order: nothing is written before it was previewed, a
+preview does not change while it is written, and the result of an object is never rewritten.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tenancy.querysets import WorkspaceScopedQuerySet
 
 
 class RestoreStatus(models.TextChoices):
-    """Where a restore is. It only ever moves on."""
+    """The stage of a restore. It only moves forward."""
 
     PREVIEWING = "previewing", "Previewing"
     PREVIEWED = "previewed", "Previewed"
@@ -30,22 +30,22 @@ class RestoreStatus(models.TextChoices):
 
 
 class Assignments(models.TextChoices):
-    """What is done about assignments."""
+    """What a restore does with assignments."""
 
-    KEEP = "keep", "Keep the present ones"
-    BACKUP = "backup", "Those of the backup"
-    NONE = "none", "None at all"
+    KEEP = "keep", "Keep current"
+    BACKUP = "backup", "From backup"
+    NONE = "none", "No assignments"
 
 
 class AccessState(models.TextChoices):
-    """The state in which an enabled conditional access policy comes back."""
+    """The state in which an enabled conditional access policy is restored."""
 
     REPORT_ONLY = "report_only", "Report-only"
-    AS_BACKED_UP = "as_backed_up", "As it was backed up"
+    AS_BACKED_UP = "as_backed_up", "As in the backup"
 
 
 class Action(models.TextChoices):
-    """What a restore would do about one object."""
+    """What a restore would do with one object."""
 
     UNKNOWN = "", "Not previewed yet"
     CREATE = "create", "Create"
@@ -55,25 +55,28 @@ class Action(models.TextChoices):
     BLOCKED = "blocked", "Blocked"
 
 
-class Choice(models.TextChoices):
-    """Who wins a conflict; the operator says so."""
+class Decision(models.TextChoices):
+    """The operator's decision about a conflict."""
 
-    OPEN = "", "Not decided"
-    KEEP = "keep", "Keep what is there"
-    TAKE = "take", "Take the backup"
+    OPEN = "", "Undecided"
+    KEEP = "keep", "Keep current"
+    TAKE = "take", "Use backup"
 
 
 class ItemState(models.TextChoices):
-    """How far the writing of one object came."""
+    """How far one object has been written."""
 
     PLANNED = "planned", "Planned"
-    INTENT = "intent", "About to be written"
+    INTENT = "intent", "Pending write"
     APPLIED = "applied", "Written"
     VERIFIED = "verified", "Written and verified"
-    DIFFERS = "differs", "Written, but differs"
-    UNKNOWN = "unknown", "Nobody knows: review"
+    DIFFERS = "differs", "Written, but different"
+    UNKNOWN = "unknown", "Unknown: verify manually"
     FAILED = "failed", "Not written"
-    SKIPPED = "skipped", "Left alone"
+    SKIPPED = "skipped", "Skipped"
+
+
+REMAINING_STATES = (ItemState.FAILED, ItemState.UNKNOWN, ItemState.DIFFERS)
 
 
 class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
@@ -83,16 +86,16 @@ class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
         )
 
     def with_unknown(self) -> Self:
-        """Each with `unknown`: of how many objects nobody knows what became."""
-        unknown = models.Q(items__state=ItemState.UNKNOWN)
-        return self.annotate(unknown=models.Count("items", filter=unknown))
+        """Annotate each restore with `unknown_count`: its objects with an unknown outcome."""
+        is_unknown = models.Q(items__state=ItemState.UNKNOWN)
+        return self.annotate(unknown_count=models.Count("items", filter=is_unknown))
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
 
 class RestoreRun(models.Model):
-    """One restore, from the choice of its items to its end."""
+    """One restore, from the selection of its items to its end."""
 
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="restores", db_index=False
@@ -115,9 +118,9 @@ class RestoreRun(models.Model):
     access_state = models.CharField(
         max_length=16, choices=AccessState.choices, default=AccessState.REPORT_ONLY
     )
-    #: True until somebody has confirmed it: a preview alone changes nothing.
+    #: True until a person confirms the restore: a preview alone changes nothing.
     is_dry_run = models.BooleanField(default=True)
-    #: SHA-256 over what the preview says; what is executed is exactly that.
+    #: SHA-256 of the preview; an execution writes exactly that.
     preview_digest = models.CharField(max_length=64, default="", blank=True)
     preview_run = models.ForeignKey(
         OperationRun, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
@@ -125,7 +128,7 @@ class RestoreRun(models.Model):
     execute_run = models.ForeignKey(
         OperationRun, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
     )
-    #: What the targets were before anything was written.
+    #: The backup of the targets before anything was written.
     before_set = models.ForeignKey(
         BackupSet, on_delete=models.SET_NULL, related_name="taken_before", null=True, blank=True
     )
@@ -192,17 +195,17 @@ class RestoreRun(models.Model):
 
     @property
     def needs_approval(self) -> bool:
-        """Whether a second person must agree, and none has."""
+        """Whether a second person must approve the restore and has not done so."""
         return self.workspace.restores_need_approval and self.approved_at is None
 
     @property
     def run(self) -> OperationRun | None:
-        """The canonical run to look at: of the execution, else of the preview."""
+        """The run of the execution, or of the preview before it."""
         return self.execute_run or self.preview_run
 
 
 class RestoreItem(models.Model):
-    """One object of a restore: what would be done about it, and what was."""
+    """One object of a restore: its plan and its result."""
 
     restore = models.ForeignKey(RestoreRun, on_delete=models.CASCADE, related_name="items")
     backup_item = models.ForeignKey(
@@ -215,21 +218,21 @@ class RestoreItem(models.Model):
     graph_id = models.CharField(max_length=200)
     name = models.CharField(max_length=300)
 
-    # What the preview says.
+    # The plan, from the preview.
     action = models.CharField(max_length=16, choices=Action.choices, default="", blank=True)
     reason_code = models.CharField(max_length=64, default="", blank=True)
     message = models.TextField(default="", blank=True)
     next_step = models.TextField(default="", blank=True)
-    #: What somebody may not expect of the write, although nothing stands in its way.
+    #: A consequence of the write that may surprise, although nothing prevents it.
     warning = models.TextField(default="", blank=True)
-    #: Differences fit to be shown: {path, difference, before, after}.
+    #: Redacted differences: {path, difference, before, after}.
     changes = models.JSONField(default=list)
     target_id = models.CharField(max_length=200, default="", blank=True)
     live_hash = models.CharField(max_length=64, default="", blank=True)
     wanted_hash = models.CharField(max_length=64, default="", blank=True)
-    choice = models.CharField(max_length=8, choices=Choice.choices, default="", blank=True)
+    choice = models.CharField(max_length=8, choices=Decision.choices, default="", blank=True)
 
-    # What became of it.
+    # The result, from the execution.
     state = models.CharField(max_length=16, choices=ItemState.choices, default=ItemState.PLANNED)
     outcome_code = models.CharField(max_length=64, default="", blank=True)
     outcome_message = models.TextField(default="", blank=True)
@@ -249,7 +252,7 @@ class RestoreItem(models.Model):
                 fields=("restore", "kind", "graph_id"), name="restore_items_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(action__in=Action.values) & models.Q(choice__in=Choice.values),
+                condition=models.Q(action__in=Action.values) & models.Q(choice__in=Decision.values),
                 name="restore_items_action_known",
             ),
             models.CheckConstraint(
@@ -261,13 +264,18 @@ class RestoreItem(models.Model):
         return self.name
 
     @property
+    def key(self) -> str:
+        """The key of the item within a run."""
+        return f"{self.kind}/{self.graph_id}"
+
+    @property
     def kind_label(self) -> str:
         kind = KIND.get(self.kind)
         return kind.label if kind else self.kind
 
     @property
     def is_written(self) -> bool:
-        """Whether the tenant's object is, or may be, another one than before."""
+        """Whether the object in the tenant has changed, or may have."""
         return self.state in (
             ItemState.INTENT,
             ItemState.APPLIED,
@@ -278,12 +286,23 @@ class RestoreItem(models.Model):
 
     @property
     def will_be_written(self) -> bool:
-        """Whether an execution would write it, as things were decided."""
-        decided = self.action == Action.CONFLICT and self.choice == Choice.TAKE
-        return self.action in (Action.CREATE, Action.UPDATE) or decided
+        """Whether an execution writes the object, as planned and decided."""
+        if self.action == Action.CONFLICT:
+            return self.choice == Decision.TAKE
+        return self.action in (Action.CREATE, Action.UPDATE)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is a conflict that needs a decision."""
+        return self.action == Action.CONFLICT and not self.choice
+
+    @property
+    def is_remaining(self) -> bool:
+        """Whether a retry takes the object: it does not certainly match the backup."""
+        return self.state in REMAINING_STATES or self.outcome_code == "restore_not_reached"
 
     def summary(self) -> dict[str, Any]:
-        """What the digest of a preview is made of."""
+        """The values that the digest of a preview covers."""
         return {
             "kind": self.kind,
             "graph_id": self.graph_id,

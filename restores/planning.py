@@ -1,4 +1,4 @@
-"""What a restore would do about one object. Pure: from what is known to what is said about it."""
+"""What a restore would do about one object. Pure: every plan follows from the arguments."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 from backups.diff import Difference, FieldChange, shown_changes
 from operations.reasons import SafeError
-from operations.sanitize import sanitize_json
-from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind, Restore, in_sentence
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import Captured, PolicyKind, Restore, in_sentence
+from redaction.json import sanitize_json
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import Action, Assignments, RestoreItem
+from restores.target import Target
 
-MAX_SHOWN = 2000
+MAX_VALUE_LENGTH = 2000
 MAX_CHANGES = 500
-#: What people call the kinds that an object may refer to.
+MAX_IDS_IN_MESSAGE = 3
+#: The nouns for the kinds that an object may refer to.
 NOUNS = {
     "groups": "group",
     "named_location": "named location",
@@ -29,41 +30,37 @@ NOUNS = {
 
 
 @dataclass(frozen=True)
-class Live:
-    """What the tenant has now: the object that is meant, if it is there, and what else is known.
+class LiveObject:
+    """The current object that corresponds to a target, if there is one, and what else is known.
 
-    `is_other`: it has the name and another id. `same_name` counts objects of the name where it
-    cannot be told which is meant. `known_hashes` are the contents that were ever backed up of it.
-    `may_be_made`: an earlier restore created it a moment ago, or did not; nobody knows.
+    `is_other_object`: it has the same name and another id. `same_name_count` counts the objects of
+    the name where the right one cannot be identified. `backed_up_hashes` are the content hashes of
+    all its backups. `possibly_created`: an earlier restore sent a request to create it recently,
+    and its outcome is unknown.
     """
 
     captured: Captured | None = None
-    is_other: bool = False
-    same_name: int = 0
-    known_hashes: Collection[str] = ()
-    may_be_made: bool = False
+    is_other_object: bool = False
+    same_name_count: int = 0
+    backed_up_hashes: Collection[str] = ()
+    possibly_created: bool = False
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What else there is: ids by kind, as far as they could be read, and the ids that objects of
-    the backup have now. What the same restore creates counts as there."""
+class References:
+    """The objects that a target refers to.
 
-    there: Mapping[str, Collection[str]] = field(default_factory=dict)
+    `existing_ids`, by kind, as far as they could be read; objects that the same restore creates
+    count as existing. `new_ids` are the current ids of objects, by their ids in the backup.
+    """
+
+    existing_ids: Mapping[str, Collection[str]] = field(default_factory=dict)
     new_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Backup:
-    """What the backup has of an object; no payload where it is not kept any more."""
-
-    payload: Json | None
-    is_complete: bool = True
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What is said about one object. A warning stands in nobody's way, a reason does."""
+    """The result of a preview for one object. A reason prevents the write, a warning does not."""
 
     action: Action
     reason: SafeError | None = None
@@ -75,156 +72,145 @@ class Plan:
 
 
 def plan(
-    kind: PolicyKind,
-    backup: Backup,
-    live: Live,
-    around: Surroundings,
-    options: Options,
-    *,
-    may_write: bool = True,
+    target: Target, live: LiveObject, references: References, *, may_write: bool = True
 ) -> Plan:
-    """What would be done about one backed-up object.
+    """Plan what to do about one backed-up object.
 
-    `may_write` is False where it is known that the connection has no permission to write the kind.
+    `may_write` is False where the connection is known to lack the permission to write the kind.
     """
-    payload = backup.payload
-    if payload is None:
+    if not target.is_backup_available:
         return Plan(Action.BLOCKED, SafeError("restore_backup_gone"))
-    state = bodies.with_ids(bodies.wanted(kind, payload, options), around.new_ids)
-    found = live.captured
-    present = bodies.present(kind, found.payload, payload, options) if found else None
-    told = Plan(
+    expected = bodies.replace_ids(target.expected_state, references.new_ids)
+    captured = live.captured
+    current = target.current_state(captured) if captured else None
+    blocked = Plan(
         Action.BLOCKED,
-        changes=_changes(kind, present or {}, state),
-        target_id=str(found.payload.get("id", "")) if found else "",
-        live_hash="" if present is None else bodies.state_hash(present),
-        wanted_hash=bodies.state_hash(state),
+        changes=_changes(target.kind, current or {}, expected),
+        target_id=str(captured.payload.get("id", "")) if captured else "",
+        live_hash="" if current is None else bodies.state_hash(current),
+        wanted_hash=bodies.state_hash(expected),
     )
-    if reason := _unknowable(payload, found):
-        return replace(told, reason=reason)
-    if present is not None and _is_as_backed_up(kind, payload, present, state, around):
-        return replace(told, action=Action.UNCHANGED, changes=[])
-    if reason := _refusal(kind, backup, live, may_write=may_write) or _missing(state, around):
-        return replace(told, reason=reason)
-    action, doubt = _action(kind, live)
-    warning = _warning(kind, payload, present, state, options)
-    return replace(told, action=action, reason=doubt, warning=warning)
+    if reason := _incomparable(target, captured):
+        return replace(blocked, reason=reason)
+    if current is not None and _matches_backup(target, current, expected, references):
+        return replace(blocked, action=Action.UNCHANGED, changes=[])
+    reason = _refusal(target, live, may_write=may_write)
+    reason = reason or missing_reference(bodies.references(expected), references.existing_ids)
+    if reason:
+        return replace(blocked, reason=reason)
+    action, conflict = _action(target.kind, live)
+    warning = _warning(target, current, expected)
+    return replace(blocked, action=action, reason=conflict, warning=warning)
 
 
-def _unknowable(payload: Json, found: Captured | None) -> SafeError | None:
-    """Why nobody can tell whether the object is as the backup has it, if so."""
-    if count := bodies.encrypted_values(payload):
+def _incomparable(target: Target, captured: Captured | None) -> SafeError | None:
+    """The reason why the object cannot be compared with its backup, if there is one."""
+    if count := bodies.count_encrypted_values(target.payload):
         return SafeError("restore_encrypted", count=count)
-    if found and not found.complete:
+    if captured and not captured.complete:
         return SafeError("restore_live_unreadable")
     return None
 
 
-def _is_as_backed_up(
-    kind: PolicyKind, payload: Json, present: Json, state: Json, around: Surroundings
-) -> bool:
-    """Whether nothing has to be done. A policy that is enforced as it was in the backup stays so,
-    even where what comes back is to come back report-only: it does not come back."""
-    if bodies.same(present, state):
+def _matches_backup(target: Target, current: Json, expected: Json, references: References) -> bool:
+    """Whether nothing has to be written.
+
+    A policy that is enforced as in the backup stays enforced, even where policies are restored
+    report-only: it is not restored.
+    """
+    if bodies.is_same_json(current, expected):
         return True
-    if not (bodies.is_enforced(present) and state.get("state") == bodies.REPORT_ONLY):
+    if not bodies.is_enforced(current) or expected.get("state") != bodies.REPORT_ONLY:
         return False
-    faithful = bodies.comparable(kind, payload, Options())
-    return bodies.same(present, bodies.with_ids(faithful, around.new_ids))
+    as_backed_up = bodies.comparable_state(target.kind, target.payload, Options())
+    return bodies.is_same_json(current, bodies.replace_ids(as_backed_up, references.new_ids))
 
 
-def _action(kind: PolicyKind, live: Live) -> tuple[Action, SafeError | None]:
-    """What would be done where nothing stands against it, and what has to be decided first."""
+def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError | None:
+    """The reason why the object may not be written, if there is one."""
+    kind = target.kind
+    if kind.restore is not Restore.FULL:
+        return SafeError("restore_kind_refused", kind=kind.label_plural)
+    if not target.is_backup_complete:
+        return SafeError("restore_incomplete_backup")
+    if bodies.is_microsoft_managed(kind, target.payload):
+        return SafeError("restore_managed")
+    if live.captured is None and live.same_name_count:
+        return SafeError("restore_name_taken", count=live.same_name_count)
+    if not may_write:
+        return SafeError(
+            "write_permission_missing",
+            kind=in_sentence(kind.label_plural),
+            permission=kind.permission.write,
+        )
+    return None
+
+
+def missing_reference(
+    references: Mapping[str, set[str]], existing_ids: Mapping[str, Collection[str]]
+) -> SafeError | None:
+    """The reason that referenced objects do not exist, if so; for the first kind of them."""
+    for kind, ids in bodies.missing_references(references, existing_ids).items():
+        names = ", ".join(sorted(ids)[:MAX_IDS_IN_MESSAGE])
+        if len(ids) > MAX_IDS_IN_MESSAGE:
+            names += f" and {len(ids) - MAX_IDS_IN_MESSAGE} more"
+        return SafeError("restore_reference_missing", what=NOUNS[kind], ids=names)
+    return None
+
+
+def _action(kind: PolicyKind, live: LiveObject) -> tuple[Action, SafeError | None]:
+    """The action where nothing prevents it, and the conflict that has to be decided first."""
+    if live.captured is None and live.possibly_created:
+        return Action.CONFLICT, SafeError("restore_may_be_made")
     if live.captured is None:
-        doubt = SafeError("restore_may_be_made") if live.may_be_made else None
-        return (Action.CONFLICT if doubt else Action.CREATE), doubt
-    if live.is_other:
+        return Action.CREATE, None
+    if live.is_other_object:
         return Action.CONFLICT, SafeError("restore_other_object")
-    if kind.content_hash(live.captured.payload) not in live.known_hashes:
+    if kind.content_hash(live.captured.payload) not in live.backed_up_hashes:
         return Action.CONFLICT, SafeError("restore_changed_since")
     return Action.UPDATE, None
 
 
-def _warning(
-    kind: PolicyKind, payload: Json, present: Json | None, state: Json, options: Options
-) -> SafeError | None:
-    """What somebody may not expect of this write; `present` is None for a new object."""
-    if bodies.is_enforced(present or {}) and state.get("state") != bodies.ENABLED:
-        by_choice = payload.get("state") == bodies.ENABLED
-        return SafeError("restore_stops_enforcing" if by_choice else "restore_was_not_enforced")
-    if bodies.is_enforced(state) and not bodies.excludes_somebody(state):
+def _warning(target: Target, current: Json | None, expected: Json) -> SafeError | None:
+    """A consequence of the write that may surprise; `current` is None for a new object."""
+    if bodies.is_enforced(current or {}) and expected.get("state") != bodies.ENABLED:
+        is_by_option = target.payload.get("state") == bodies.ENABLED
+        return SafeError("restore_stops_enforcing" if is_by_option else "restore_was_not_enforced")
+    if bodies.is_enforced(expected) and not bodies.has_exclusions(expected):
         return SafeError("restore_no_way_back_in")
-    was_assigned = kind.key in bodies.ASSIGNED and bool(payload.get("assignments"))
-    if present is None and was_assigned and options.assignments == Assignments.KEEP:
+    is_assignable = target.kind.key in bodies.ASSIGNABLE_KINDS
+    was_assigned = is_assignable and bool(target.payload.get("assignments"))
+    if current is None and was_assigned and target.options.assignments == Assignments.KEEP:
         return SafeError("restore_comes_unassigned")
     return None
 
 
 def digest(items: Iterable[RestoreItem], options: Options) -> str:
-    """One value for all that a preview says; another preview that says the same has the same."""
-    said = {
+    """One value for a whole preview; another preview with the same result has the same digest."""
+    preview = {
         "assignments": str(options.assignments),
         "access_state": str(options.access_state),
         "items": sorted((item.summary() for item in items), key=canonical_json),
     }
-    return hashlib.sha256(canonical_json(said)).hexdigest()
+    return hashlib.sha256(canonical_json(preview)).hexdigest()
 
 
-def decided(preview_digest: str, items: Iterable[RestoreItem]) -> str:
-    """One value for a preview and all that was decided about it: what a person confirms."""
+def decision_digest(preview_digest: str, items: Iterable[RestoreItem]) -> str:
+    """One value for a preview and all decisions about it: what a person confirms."""
     choices = sorted(f"{item.pk}={item.choice}" for item in items)
     return hashlib.sha256(canonical_json([preview_digest, choices])).hexdigest()
 
 
-def _refusal(kind: PolicyKind, backup: Backup, live: Live, *, may_write: bool) -> SafeError | None:
-    """Why the object may not be written, if so."""
-    if kind.restore is not Restore.FULL:
-        return SafeError("restore_kind_refused", kind=kind.label_plural)
-    if not backup.is_complete:
-        return SafeError("restore_incomplete_backup")
-    if bodies.is_managed(kind, backup.payload or {}):
-        return SafeError("restore_managed")
-    if live.captured is None and live.same_name:
-        return SafeError("restore_name_taken", count=live.same_name)
-    return None if may_write else _unpermitted(kind)
-
-
-def _missing(state: Json, around: Surroundings) -> SafeError | None:
-    """What the object refers to and the tenant does not have."""
-    return missing_reference(bodies.references(state), around.there)
-
-
-def missing_reference(
-    found: Mapping[str, set[str]], there: Mapping[str, Collection[str]]
-) -> SafeError | None:
-    """That something is referred to and is not there, if so; the first kind of it."""
-    for kind, ids in bodies.missing(found, there).items():
-        return SafeError("restore_reference_missing", what=NOUNS[kind], ids=_some(ids))
-    return None
-
-
-def _unpermitted(kind: PolicyKind) -> SafeError:
-    return SafeError(
-        "write_permission_missing",
-        kind=in_sentence(kind.label_plural),
-        permission=kind.permission.write,
-    )
-
-
-def _some(ids: Collection[str]) -> str:
-    shown = sorted(ids)[:3]
-    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
-    return ", ".join(shown) + more
-
-
 def _changes(kind: PolicyKind, before: Json, after: Json) -> list[dict[str, str]]:
-    """The differences as they are kept and shown: redacted, cut, and not too many; how many are
-    left out is the last one."""
-    found = shown_changes(kind, before, after, _redacted)
-    shown = [_shown(change) for change in found[:MAX_CHANGES]]
-    if left_out := len(found) - len(shown):
-        shown.append(_shown(FieldChange(f"{left_out} more differences", Difference.HIDDEN)))
-    return shown
+    """The differences as they are stored and shown: redacted, shortened and limited in number.
+
+    The last one states how many are left out.
+    """
+    changes = shown_changes(kind, before, after, _redacted)
+    columns = [_as_json(change) for change in changes[:MAX_CHANGES]]
+    if left_out := len(changes) - len(columns):
+        columns.append(_as_json(FieldChange(f"{left_out} more differences", Difference.HIDDEN)))
+    return columns
 
 
 def _redacted(state: Json) -> Json:
@@ -232,25 +218,26 @@ def _redacted(state: Json) -> Json:
     return safe if isinstance(safe, dict) else {}
 
 
-def _shown(change: FieldChange) -> dict[str, str]:
+def _as_json(change: FieldChange) -> dict[str, str]:
     return {
         "path": change.path,
         "difference": str(change.difference),
-        "before": change.before[:MAX_SHOWN],
-        "after": change.after[:MAX_SHOWN],
+        "before": change.before[:MAX_VALUE_LENGTH],
+        "after": change.after[:MAX_VALUE_LENGTH],
     }
 
 
-def as_columns(told: Plan) -> Mapping[str, Any]:
+def as_columns(plan: Plan) -> Mapping[str, Any]:
     """The columns of an item that a plan fills."""
+    reason, warning = plan.reason, plan.warning
     return {
-        "action": told.action,
-        "reason_code": told.reason.code if told.reason else "",
-        "message": told.reason.message if told.reason else "",
-        "next_step": told.reason.next_step if told.reason else "",
-        "warning": f"{told.warning.message} {told.warning.next_step}" if told.warning else "",
-        "changes": told.changes,
-        "target_id": told.target_id,
-        "live_hash": told.live_hash,
-        "wanted_hash": told.wanted_hash,
+        "action": plan.action,
+        "reason_code": reason.code if reason else "",
+        "message": reason.message if reason else "",
+        "next_step": reason.next_step if reason else "",
+        "warning": f"{warning.message} {warning.next_step}" if warning else "",
+        "changes": plan.changes,
+        "target_id": plan.target_id,
+        "live_hash": plan.live_hash,
+        "wanted_hash": plan.wanted_hash,
     }

@@ -1,4 +1,4 @@
-"""What the tenant has now, read while a restore is previewed and while it is written."""
+"""The tenant's current objects, as a preview or an execution of a restore reads them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from django.db.models import F
 from django.utils import timezone
 
 from backups.models import BackupItem
-from providers.graph.capture import Captured
 from providers.graph.client import GraphClient
 from providers.graph.errors import Gone, GraphError
-from providers.graph.kinds import KIND, PolicyKind
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import Captured
+from restores import bodies
 from restores.bodies import Json
 from restores.models import ItemState, RestoreItem
-from restores.planning import Live
+from restores.planning import LiveObject
+from restores.target import Target
 
 LOCATIONS = "named_location"
-#: Microsoft shows what was created within minutes; after this long, what is not seen is not there.
-SETTLED_AFTER = dt.timedelta(hours=1)
-SOME_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-#: How old a list may be that says that a name is free, in seconds: a list for each new object would
-#: read everything once for each.
-FRESH_SECONDS = 60.0
+#: Graph shows a new object within minutes; one that is not visible after this time does not exist.
+CREATION_VISIBLE_AFTER = dt.timedelta(hours=1)
+#: The maximum age, in seconds, of a list that shows that a name is free. Listing again for every
+#: new object would read all of them each time.
+LIST_MAX_AGE_SECONDS = 60.0
 
 
 class LiveTenant:
-    """A tenant's present objects; lists are read once, objects each time they are asked for."""
+    """A tenant's current objects: lists are read once, single objects each time."""
 
     def __init__(self, client: GraphClient, tenant_id: int) -> None:
         self._client = client
         self._tenant_id = tenant_id
-        self._listed: dict[str, list[Json] | GraphError] = {}
+        self._lists: dict[str, list[Json] | GraphError] = {}
         self._listed_at: dict[str, float] = {}
         self._successors: dict[str, dict[str, str]] = {}
 
@@ -43,139 +44,159 @@ class LiveTenant:
         """The ids of every object of a kind.
 
         Raises:
-            GraphError: see `listed`.
+            GraphError: see `list_objects`.
         """
-        return frozenset(str(each["id"]) for each in self.listed(kind_key))
+        return frozenset(str(listed["id"]) for listed in self.list_objects(kind_key))
 
-    def listed(self, kind_key: str, *, fresh: float | None = None) -> list[Json]:
-        """Every object of a kind as its list has it, at most `fresh` seconds old if that is given.
+    def list_objects(self, kind_key: str, *, max_age: float | None = None) -> list[Json]:
+        """Every object of a kind as its list returns it, at most `max_age` seconds old if given.
 
-        What could not be read is not asked for again, unless it has to be fresh.
+        A list that could not be read is not requested again, unless `max_age` asks for it.
 
         Raises:
-            GraphError: it could not be read to its end; nothing may be concluded.
+            GraphError: the list could not be read to its end; nothing may be concluded.
         """
         age = time.monotonic() - self._listed_at.get(kind_key, -math.inf)
-        if kind_key not in self._listed or (fresh is not None and age >= fresh):
-            self._listed[kind_key] = self._list(kind_key)
+        is_too_old = max_age is not None and age >= max_age
+        if kind_key not in self._lists or is_too_old:
+            try:
+                self._lists[kind_key] = list(KIND[kind_key].list_objects(self._client))
+            except GraphError as error:
+                self._lists[kind_key] = error
             self._listed_at[kind_key] = time.monotonic()
-        found = self._listed[kind_key]
-        if isinstance(found, GraphError):
-            raise found
-        return found
+        listed = self._lists[kind_key]
+        if isinstance(listed, GraphError):
+            raise listed
+        return listed
 
-    def _list(self, kind_key: str) -> list[Json] | GraphError:
-        try:
-            return list(KIND[kind_key].list_objects(self._client))
-        except GraphError as error:
-            return error
+    def note_created(self, kind_key: str, created: Json) -> None:
+        """Add an object that was just created to the list, which was read before."""
+        listed = self._lists.get(kind_key)
+        if isinstance(listed, list):
+            listed.append(created)
 
-    def add(self, kind_key: str, entry: Json) -> None:
-        """Note an object that was just created, which no list has yet."""
-        known = self._listed.get(kind_key)
-        if isinstance(known, list):
-            known.append(entry)
+    def find_by_name(self, target: Target, *, max_age: float | None = None) -> list[Json]:
+        """The listed objects with exactly the target's name and, where lists mix types, its type.
 
-    def named(
-        self, kind: PolicyKind, name: str, object_type: str, *, fresh: float | None = None
-    ) -> list[Json]:
-        """The objects of a kind with exactly this name and, where lists mix types, this type."""
+        Raises:
+            GraphError: see `list_objects`.
+        """
         return [
             listed
-            for listed in self.listed(kind.key, fresh=fresh)
-            if kind.name_of(listed) == name and _is_of(listed, object_type)
+            for listed in self.list_objects(target.kind.key, max_age=max_age)
+            if target.kind.name_of(listed) == target.name
+            and _is_of_type(listed, target.object_type)
         ]
 
-    def find(self, kind: PolicyKind, item: RestoreItem, payload: Json) -> Live:
-        """The object that a backed-up one is, or has become.
+    def find(self, target: Target) -> LiveObject:
+        """The object that the backed-up one is, or has become.
 
         An id that it has had decides, the latest first; then its name.
 
         Raises:
-            GraphError: it could not be read, or is listed and could not be.
+            GraphError: a list could not be read, or an object is listed and could not be read.
         """
-        object_type = type_of(payload)
-        ids = self.ids_of(kind.key, item.graph_id)
-        known = known_hashes(self._tenant_id, kind.key, ids)
+        ids = self.ids_of(target.kind.key, target.item.graph_id)
+        hashes = backed_up_hashes(self._tenant_id, target.kind.key, ids)
         for graph_id in reversed(ids):
-            if captured := self._present(kind, graph_id, object_type):
-                return Live(captured, known_hashes=known)
-        same = self.named(kind, kind.name_of(payload), object_type)
-        if len(same) != 1:
-            may_be = not same and may_be_made(self._tenant_id, item)
-            return Live(same_name=len(same), known_hashes=known, may_be_made=may_be)
-        other = self.read(kind, str(same[0]["id"]), object_type)
-        return Live(other, is_other=True, known_hashes=known)
+            if captured := self._read_if_listed(target, graph_id):
+                return LiveObject(captured, backed_up_hashes=hashes)
+        matches = self.find_by_name(target)
+        if len(matches) == 1:
+            captured = self.read(target, str(matches[0]["id"]))
+            return LiveObject(captured, is_other_object=True, backed_up_hashes=hashes)
+        return LiveObject(
+            same_name_count=len(matches),
+            backed_up_hashes=hashes,
+            possibly_created=not matches and is_possibly_created(self._tenant_id, target.item),
+        )
 
-    def ids_of(self, kind_key: str, graph_id: str) -> list[str]:
-        """The ids that an object has had: the given one, then those under which earlier restores
-        have put it back."""
+    def load_successors(self, kind_key: str) -> dict[str, str]:
+        """The later ids of restored objects, read once: {id in the backup: id after a restore}."""
         if kind_key not in self._successors:
             self._successors[kind_key] = successors(self._tenant_id, kind_key)
+        return self._successors[kind_key]
+
+    def ids_of(self, kind_key: str, graph_id: str) -> list[str]:
+        """The ids that an object has had: this one, then those after earlier restores."""
+        later_ids = self.load_successors(kind_key)
         ids = [graph_id]
-        while (later := self._successors[kind_key].get(ids[-1])) and later not in ids:
+        while (later := later_ids.get(ids[-1])) and later not in ids:
             ids.append(later)
         return ids
 
-    def _present(self, kind: PolicyKind, graph_id: str, object_type: str) -> Captured | None:
-        """The object, if it is there. It is gone when it is not listed either: one answer that it
-        is not there is no proof, and a second object would be the price.
+    def read(self, target: Target, graph_id: str) -> Captured:
+        """Read everything of one object of the target's kind and type.
 
         Raises:
-            GraphError: it could not be read, or is listed and could not be.
-        """
-        try:
-            return self.read(kind, graph_id, object_type)
-        except Gone:
-            if graph_id not in self.ids(kind.key):
-                return None
-        return self.read(kind, graph_id, object_type)
-
-    def read(self, kind: PolicyKind, graph_id: str, object_type: str) -> Captured:
-        """One object, everything of it.
-
-        Raises:
-            Gone: it is not there.
+            Gone: it does not exist.
             GraphError: it could not be read.
         """
-        return kind.capture_one(self._client, graph_id, object_type)
+        return target.kind.capture_one(self._client, graph_id, target.object_type)
+
+    def read_or_none(self, target: Target, graph_id: str) -> Captured | None:
+        """Read one object; None if it does not exist.
+
+        Raises:
+            GraphError: it could not be read.
+        """
+        try:
+            return self.read(target, graph_id)
+        except Gone:
+            return None
+
+    def _read_if_listed(self, target: Target, graph_id: str) -> Captured | None:
+        """Read one object; None if it is neither readable nor listed.
+
+        A single "not found" response is no proof: acting on a false one would create the object a
+        second time.
+
+        Raises:
+            GraphError: it could not be read, or is listed and could not be read.
+        """
+        captured = self.read_or_none(target, graph_id)
+        if captured is None and graph_id in self.ids(target.kind.key):
+            return self.read(target, graph_id)
+        return captured
 
 
-def type_of(payload: Json) -> str:
-    """The type of an object in Graph, without its prefix; empty where the kind has one only."""
-    return str(payload.get("@odata.type") or "").removeprefix("#microsoft.graph.")
+def _is_of_type(listed: Json, object_type: str) -> bool:
+    listed_type = bodies.type_of(listed)
+    return not listed_type or not object_type or listed_type == object_type
 
 
-def _is_of(listed: Json, object_type: str) -> bool:
-    own = type_of(listed)
-    return not own or not object_type or own == object_type
-
-
-def known_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> frozenset[str]:
-    """The contents of an object that were ever backed up, under any of its ids."""
-    held: Any = BackupItem.objects.filter(
+def backed_up_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> frozenset[str]:
+    """The content hashes of every complete backup of an object, under any of its ids."""
+    items: Any = BackupItem.objects.filter(
         tenant_id=tenant_id, kind=kind_key, graph_id__in=list(graph_ids), complete=True
     )
-    return frozenset(held.values_list("version__normalised_hash", flat=True).distinct())
+    return frozenset(items.values_list("version__normalized_hash", flat=True).distinct())
 
 
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:
-    """Under which ids earlier restores have put objects back: {id in the backup: id then}."""
-    made = RestoreItem.objects.filter(
+    """The ids under which earlier restores wrote objects: {id in the backup: id after it}."""
+    items = RestoreItem.objects.filter(
         restore__tenant=tenant_id, kind=kind_key, settled_at__isnull=False
     ).exclude(result_id__in=("", F("graph_id")))
-    return dict(made.order_by("settled_at", "pk").values_list("graph_id", "result_id"))
+    return dict(items.order_by("settled_at", "pk").values_list("graph_id", "result_id"))
 
 
-def may_be_made(tenant_id: int, item: RestoreItem, *, since: dt.datetime | None = None) -> bool:
-    """Whether another restore may have created it so lately that it need not be seen yet; `since`
-    leaves out what somebody has decided about."""
-    unsettled = RestoreItem.objects.filter(
+def is_possibly_created(
+    tenant_id: int, item: RestoreItem, *, since: dt.datetime | None = None
+) -> bool:
+    """Whether another restore may have created the object so recently that it is not visible yet.
+
+    `since` leaves out attempts before a decision of the operator.
+    """
+    after = timezone.now() - CREATION_VISIBLE_AFTER
+    if since is not None:
+        after = max(since, after)
+    attempts = RestoreItem.objects.filter(
         restore__tenant=tenant_id,
         kind=item.kind,
         graph_id=item.graph_id,
         target_id="",
         state=ItemState.UNKNOWN,
-        settled_at__gt=max(since or SOME_TIME, timezone.now() - SETTLED_AFTER),
+        settled_at__gt=after,
     )
-    return unsettled.exists()
+    return attempts.exists()

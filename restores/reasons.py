@@ -1,174 +1,178 @@
-"""Why an object cannot be restored, or was not."""
+"""Why an object cannot be restored, was not restored, or has an unknown outcome."""
 
 from operations.reasons import Reason, register_reasons
 
 register_reasons(
     Reason(
         "restore_kind_refused",
-        "Kind not restored",
-        "{kind} are not restored by Runledger.",
-        "Change the object by hand, with the backup beside it.",
+        "Kind can't be restored",
+        "Runledger does not restore {kind}.",
+        "Change the object manually, using the backup as a reference.",
     ),
     Reason(
         "restore_incomplete_backup",
         "Backup incomplete",
-        "The backup did not read this object completely, so it cannot be put back as it was.",
-        "Choose a set in which it is complete.",
+        "The backup of this object is incomplete, so its configuration can't be restored.",
+        "Choose a backup set in which the object is complete.",
     ),
     Reason(
         "restore_backup_gone",
-        "Backup gone",
-        "The content of the backup is not kept any more.",
+        "Backup deleted",
+        "The backed-up content of this object has been deleted.",
         "Choose a newer backup set.",
     ),
     Reason(
         "restore_encrypted",
         "Encrypted values",
-        "It holds {count} values that Microsoft gives out only encrypted, so they are not in the "
-        "backup.",
-        "Restore it by hand and enter these values again.",
+        "The object contains {count} values that Microsoft returns only in encrypted form, so the "
+        "backup does not have them.",
+        "Restore the object manually and enter these values again.",
     ),
     Reason(
         "restore_managed",
         "Managed by Microsoft",
-        "Microsoft made this object and does not let it be written.",
-        "Nothing to do.",
+        "Microsoft created and manages this object, so it can't be changed.",
+        "No action needed.",
     ),
     Reason(
         "restore_reference_missing",
-        "Something it refers to is missing",
-        "The tenant does not have the {what} {ids}.",
-        "Make it again, or change the policy by hand. An exclusion is never left out silently.",
+        "Referenced object missing",
+        "The object refers to a {what} that is missing from the tenant: {ids}.",
+        "Create the missing object again, or change the policy manually. Runledger never removes a "
+        "reference, such as an exclusion, by itself.",
     ),
     Reason(
         "restore_name_taken",
-        "Name taken",
-        "{count} other objects of this name are there, so it cannot be told which one is meant.",
-        "Rename or remove the others, then preview again.",
+        "Name not unique",
+        "The tenant has {count} other objects with this name, so the right one can't be identified.",
+        "Rename or delete the other objects, then preview again.",
     ),
     Reason(
         "restore_changed_since",
         "Changed since the backup",
-        "What is there now was never backed up: somebody changed it after the last backup.",
-        "Say who wins: what is there, or the backup.",
+        "The current configuration was never backed up: the object was changed after the latest "
+        "backup.",
+        "Decide whether to keep the current configuration or use the backup.",
     ),
     Reason(
         "restore_other_object",
-        "Another object of this name",
-        "The backed-up object is gone, and another one of the same name is there.",
-        "Say who wins: what is there, or the backup, which would then be written to it.",
+        "Another object with this name",
+        "The backed-up object was deleted in the tenant, and another object has the same name.",
+        "Decide whether to keep that object or overwrite it with the backup.",
     ),
     Reason(
         "restore_may_be_made",
-        "May be there already",
-        "An earlier restore tried to create it a moment ago, and nobody knows whether it did. It is "
-        "not seen yet; to create it now may make a second one.",
-        "Wait some minutes and preview again, or say that the backup wins if you know that it is not "
-        "there.",
+        "May already exist",
+        "A recent restore tried to create this object, and its outcome is unknown. The object is not "
+        "visible yet. Creating it now may result in a duplicate.",
+        "Wait a few minutes and preview again, or decide to create it if you know that it does not "
+        "exist.",
     ),
     Reason(
         "restore_stops_enforcing",
         "Stops enforcing",
-        "The policy is enforced now and would only report afterwards.",
-        "Choose “As it was backed up” to keep it enforced.",
+        "The policy is enforced now and would only report after the restore.",
+        "Choose “As in the backup” to keep it enforced.",
     ),
     Reason(
         "restore_was_not_enforced",
         "Stops enforcing",
-        "The policy is enforced now; in the backup it is not, and would not be afterwards.",
-        "Leave it out if it is to stay enforced.",
+        "The policy is enforced now and was not enforced in the backup. It would not be enforced "
+        "after the restore.",
+        "Leave this policy out of the restore to keep it enforced.",
     ),
     Reason(
         "restore_no_way_back_in",
-        "Excludes nobody",
-        "The policy would be enforced and excludes nobody: it can lock out every administrator.",
-        "Exclude an emergency access account in the admin center, or restore it report-only.",
+        "No exclusions",
+        "The policy would be enforced without any exclusion: it can lock out every administrator.",
+        "Exclude an emergency access account in the admin center, or restore the policy report-only.",
     ),
     Reason(
         "restore_comes_unassigned",
-        "Comes back unassigned",
-        "The object comes back without its assignments.",
-        "Choose “Those of the backup” to bring them back too.",
+        "Restored unassigned",
+        "The object would be created without its assignments.",
+        "Choose “From backup” to restore the assignments as well.",
     ),
     Reason(
         "restore_live_unreadable",
-        "Present state not readable",
-        "The present state of the object could not be read completely.",
-        "Preview again when Microsoft Graph answers.",
+        "Current configuration not readable",
+        "The current configuration of the object could not be read completely.",
+        "Preview again when Microsoft Graph is available.",
     ),
     Reason(
         "restore_moved_since_preview",
         "Changed since the preview",
-        "The object is not what it was when the preview looked.",
-        "Preview again: what would change now may be something else.",
+        "The object was changed after the preview.",
+        "Preview again to see what a restore would change now.",
     ),
     Reason(
         "restore_not_as_previewed",
-        "Not as previewed",
-        "What is to be executed is not what was previewed.",
+        "Differs from the preview",
+        "What would be written differs from the preview.",
         "Preview again.",
     ),
     Reason(
         "restore_kept",
-        "Left as it is",
-        "Nothing was to be written: {why}.",
-        "Nothing to do.",
+        "Not changed",
+        "The object was not written: {why}.",
+        "No action needed.",
     ),
     Reason(
         "restore_differs",
-        "Written, but differs",
-        "Microsoft accepted the object, and gives back something else than was written.",
-        "Compare the object with the backup; Microsoft may have changed what it allows.",
+        "Written, but different",
+        "Microsoft Graph accepted the object, but returns different values than were written.",
+        "Compare the object with the backup. Microsoft may have changed which values are allowed.",
     ),
     Reason(
         "restore_unknown",
         "Outcome unknown",
-        "The answer was lost, and reading back did not show what became of it.",
-        "Look at the object in the admin center, then preview again: the preview says what is there.",
+        "The response was lost, and reading the object back did not show whether it was written.",
+        "Check the object in the admin center, then preview again to see its current configuration.",
     ),
     Reason(
         "restore_not_seen",
         "Probably not written",
-        "The answer was lost, and reading back for a while showed the object as it was before. A "
-        "write may still arrive late.",
-        "Preview again in some minutes: the preview says what is there then.",
+        "The response was lost, and the object still had its previous configuration when it was read "
+        "back. The change may still arrive late.",
+        "Preview again in a few minutes to see the current configuration.",
     ),
     Reason(
         "restore_not_read_back",
-        "Written, not read back",
-        "Microsoft accepted the object, but it could not be read again afterwards.",
-        "Preview again: the preview says whether it is as the backup has it.",
+        "Written, not verified",
+        "Microsoft Graph accepted the object, but it could not be read back.",
+        "Preview again to see whether the object matches the backup.",
     ),
     Reason(
         "restore_cut_off",
-        "Cut off",
-        "The worker ended while the object was being written: it may be written, in part or not at "
-        "all.",
-        "Preview again: the preview says what is there.",
+        "Interrupted",
+        "The worker stopped while the object was being written. It may be written completely, partly "
+        "or not at all.",
+        "Preview again to see the current configuration.",
     ),
     Reason(
         "restore_stopped_before",
-        "Stopped before it was written",
-        "The run was cancelled while Microsoft asked to wait: nothing of this object was written.",
-        "Retry to do the rest.",
+        "Canceled before the write",
+        "The run was canceled while Microsoft Graph was throttling requests. Nothing of this object "
+        "was written.",
+        "Retry to restore the remaining objects.",
     ),
     Reason(
         "restore_stopped_within",
-        "Stopped within the object",
-        "The run was cancelled when the object was written and what belongs to it, such as its "
-        "assignments, was not.",
-        "Preview again: the preview says what is missing.",
+        "Canceled during the write",
+        "The run was canceled after the object was written and before related settings, such as its "
+        "assignments, were.",
+        "Preview again to see what is missing.",
     ),
     Reason(
         "restore_not_reached",
-        "Not reached",
-        "The restore ended before it came to this object.",
-        "Retry to do the rest.",
+        "Not attempted",
+        "The restore ended before this object was attempted.",
+        "Retry to restore the remaining objects.",
     ),
     Reason(
         "restore_gone",
-        "Restore gone",
-        "The restore of this run is not there any more, or is at another step.",
-        "Start a new one from the backup set.",
+        "Restore not available",
+        "The restore of this run was deleted or is no longer in the expected status.",
+        "Start a new restore from the backup set.",
     ),
 )

@@ -1,15 +1,15 @@
-"""Celery's way in; nothing is decided here."""
+"""The Celery task of restores."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from operations import liveness
-from restores import settling
+from operations.ticks import acquire_tick
+from restores.closing import close_orphaned_restores
 
 
 @shared_task(ignore_result=True)
-def settle_restores() -> None:
-    """Close the restores whose run is over."""
-    if liveness.takes_turn("restores"):
-        settling.settle_abandoned()
+def close_restores() -> None:
+    """Close the restores whose run has ended."""
+    if acquire_tick("restores"):
+        close_orphaned_restores()

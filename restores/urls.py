@@ -2,23 +2,32 @@
 
 from django.urls import path
 
-from restores import views
+from restores.views.actions import (
+    restore_approve,
+    restore_decide,
+    restore_discard,
+    restore_execute,
+    restore_retry,
+)
+from restores.views.detail import restore_detail, restore_item
+from restores.views.list import restore_list
+from restores.views.select import restore_create
 
-HERE = "w/<slug:slug>/restores/"
-ONE = f"{HERE}<int:restore_id>/"
+LIST = "w/<slug:slug>/restores/"
+DETAIL = f"{LIST}<int:restore_id>/"
 
 urlpatterns = [
-    path(HERE, views.restore_list, name="restore_list"),
+    path(LIST, restore_list, name="restore_list"),
     path(
         "w/<slug:slug>/backup-sets/<int:set_id>/restore/",
-        views.restore_create,
+        restore_create,
         name="restore_create",
     ),
-    path(ONE, views.restore_detail, name="restore_detail"),
-    path(f"{ONE}items/<int:restore_item_id>/", views.restore_item, name="restore_item"),
-    path(f"{ONE}choose/", views.restore_choose, name="restore_choose"),
-    path(f"{ONE}approve/", views.restore_approve, name="restore_approve"),
-    path(f"{ONE}execute/", views.restore_execute, name="restore_execute"),
-    path(f"{ONE}abandon/", views.restore_abandon, name="restore_abandon"),
-    path(f"{ONE}retry/", views.restore_retry, name="restore_retry"),
+    path(DETAIL, restore_detail, name="restore_detail"),
+    path(f"{DETAIL}items/<int:restore_item_id>/", restore_item, name="restore_item"),
+    path(f"{DETAIL}decide/", restore_decide, name="restore_decide"),
+    path(f"{DETAIL}approve/", restore_approve, name="restore_approve"),
+    path(f"{DETAIL}execute/", restore_execute, name="restore_execute"),
+    path(f"{DETAIL}discard/", restore_discard, name="restore_discard"),
+    path(f"{DETAIL}retry/", restore_retry, name="restore_retry"),
 ]

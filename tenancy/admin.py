@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tenancy import services
-from tenancy.capabilities import Role
 from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
 from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.roles import Role
 
 admin.site.unregister(Group)
 

@@ -1,6 +1,34 @@
-"""Migration operations that keep one workspace's rows out of another's."""
+"""The database's clock, and migration operations: raw SQL from files, keys per workspace."""
 
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from django.db import connection
 from django.db.migrations import RunSQL
+
+
+def database_now() -> dt.datetime:
+    """Return the current time of the database, the one clock that all processes share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: dt.datetime = cursor.fetchone()[0]
+    return now
+
+
+def run_sql_file(migration: str, name: str) -> RunSQL:
+    """Run `sql/<name>.sql` beside a migration, and `sql/<name>.reverse.sql` to unapply it.
+
+    Args:
+        migration: `__file__` of the migration.
+        name: the file's name without its suffix.
+    """
+    folder = Path(migration).parent / "sql"
+    return RunSQL(
+        (folder / f"{name}.sql").read_text(encoding="utf-8"),
+        (folder / f"{name}.reverse.sql").read_text(encoding="utf-8"),
+    )
 
 
 def composite_tenant_fk(table: str) -> RunSQL:

@@ -16,11 +16,11 @@ from django.db.models import QuerySet
 from django.utils.choices import CallableChoiceIterator
 
 from tenancy.models import Tenant
+from web.ids import parse_id
 
 MAX_SEARCH = 100
 #: A longer menu is of no use; a tenant's own page links to the lists of that tenant.
 TENANTS_IN_MENU = 200
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -109,7 +109,8 @@ class ListFilter:
     def tenant(self, tenants: QuerySet[Tenant], name: str = "tenant") -> Tenant | None:
         """Read one of these tenants; any other tenant counts as missing."""
         value = self._value(name)
-        tenant = tenants.filter(pk=int(value)).first() if _ID.fullmatch(value) else None
+        tenant_id = parse_id(value)
+        tenant = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
         if value and tenant is None:
             self.errors.append("Tenant: select a tenant of this workspace.")
 

@@ -9,8 +9,8 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from tenancy.capabilities import Role
 from tenancy.models import TIMEZONES, Tenant, User, Workspace
+from tenancy.roles import Role
 
 MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
 

@@ -14,10 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.ids import parse_id
 
 M = TypeVar("M", bound=Model)
 
-LONGEST_ID = 20
 #: The suffixes that list filters append to a field name.
 LOOKUP_SUFFIXES = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
 
@@ -26,7 +26,7 @@ class StrictAutocompleteSelect(AutocompleteSelect):
     """An autocomplete field that ignores submitted values that are not ids."""
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> list[Any]:
-        ids = [text for text in map(str, value) if text.isdecimal() and len(text) < LONGEST_ID]
+        ids = [choice for choice in value if parse_id(str(choice)) is not None]
         return super().optgroups(name, ids, attr)
 
 

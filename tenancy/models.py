@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.querysets import WorkspaceScopedQuerySet
+from tenancy.roles import Role
 
 
 def validate_timezone(name: str) -> None:

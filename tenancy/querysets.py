@@ -1,15 +1,11 @@
-"""`visible_to`: the one way in which a page finds rows that belong to a workspace."""
+"""`visible_to`: how every page finds the rows that belong to a person's workspaces."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db import models
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from tenancy.models import User
 
 M = TypeVar("M", bound=models.Model)
 
@@ -20,12 +16,11 @@ class WorkspaceScopedQuerySet(models.QuerySet[M]):
     #: The path from this model to its workspace's id.
     workspace_path = "workspace_id"
 
-    def visible_to(self, user: User | AnonymousUser) -> Self:
-        """The rows of the workspaces this person is a member of; none for the inactive."""
-        from tenancy.models import Membership
-
+    def visible_to(self, user: AbstractUser | AnonymousUser) -> Self:
+        """Return the rows of the workspaces this person is a member of; none for inactive users."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        mine = Membership.objects.filter(user_id=user.pk).values("workspace_id")
-        condition: dict[str, Any] = {f"{self.workspace_path}__in": mine}
+        # Only `tenancy.models.User` has this relation, and the models import this module.
+        memberships = cast("Any", user).memberships
+        condition = {f"{self.workspace_path}__in": memberships.values("workspace_id")}
         return self.filter(**condition)

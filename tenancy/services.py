@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError, Q, QuerySet
 
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
+from tenancy.roles import Role
 
 log = logging.getLogger(__name__)
 

@@ -21,14 +21,15 @@ from typing import Any
 
 from django.urls import reverse
 
-from tenancy.capabilities import Capability
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from tenancy.roles import Capability
+from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Tenant], Panel | None]
 
-_PANELS: list[tuple[int, MakesPanel]] = []
+_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
 
 
 def tenant_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
@@ -36,18 +37,12 @@ def tenant_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
 
     The template gets `workspace`, `tenant`, `user` and its own context.
     """
-
-    def register(make: MakesPanel) -> MakesPanel:
-        _PANELS.append((order, make))
-        _PANELS.sort(key=lambda entry: entry[0])
-        return make
-
-    return register
+    return _PANELS.register(order=order)
 
 
 def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
     """The panels of a tenant's page, in order."""
-    panels = (make(request, tenant) for _, make in _PANELS)
+    panels = (make(request, tenant) for make in _PANELS)
     return [panel for panel in panels if panel]
 
 
@@ -67,20 +62,18 @@ LoadsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
 class FactColumn:
     """A column of the list of tenants: one query for all rows of a page, by tenant id."""
 
-    order: int
     label: str
     load: LoadsFacts
 
 
-_FACTS: list[FactColumn] = []
+_FACTS: OrderedRegistry[FactColumn] = OrderedRegistry()
 
 
 def tenant_fact(label: str, *, order: int) -> Callable[[LoadsFacts], LoadsFacts]:
     """Register a column; a tenant without a fact has an empty cell."""
 
     def register(load: LoadsFacts) -> LoadsFacts:
-        _FACTS.append(FactColumn(order, label, load))
-        _FACTS.sort(key=lambda column: column.order)
+        _FACTS.add(FactColumn(label, load), order=order)
         return load
 
     return register
@@ -108,13 +101,12 @@ class Start:
         return reverse(self.url_name, args=[workspace.slug, tenant.pk])
 
 
-_STARTS: list[Start] = []
+_STARTS: OrderedRegistry[Start] = OrderedRegistry()
 
 
 def register_start(start: Start) -> None:
     """Add a button to the page of every tenant."""
-    _STARTS.append(start)
-    _STARTS.sort(key=lambda registered: registered.order)
+    _STARTS.add(start, order=start.order)
 
 
 def starts_for(allowed: frozenset[Capability]) -> list[Start]:

@@ -1,17 +1,22 @@
-"""Fixtures for everybody: a workspace with a tenant, and one person of each role."""
+"""Fixtures of every directory: a workspace with a tenant, and one user of each role."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.test import TransactionTestCase
 
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import TenantFactory, WorkspaceFactory, member
-from tests.guards import guards_put_aside
+from tenancy.roles import Role
+from tests.support.factories import TenantFactory, WorkspaceFactory, member
+
+pytest_plugins = [
+    "tests.support.marks",
+    "tests.support.database",
+    "tests.support.broker",
+    "tests.support.sandbox",
+    "tests.support.backups",
+    "tests.support.restores",
+    "tests.support.customer",
+]
 
 
 @pytest.fixture
@@ -48,20 +53,3 @@ def owner(workspace: Workspace) -> User:
 def stranger(db: None) -> User:
     """A member of another workspace."""
     return member(WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _emptying_the_tables_between_tests_is_pruning() -> Iterator[None]:
-    """The guards refuse TRUNCATE; the suite empties tables through the door of retention, and those
-    of history, which have no such door, as their owner.
-    """
-    case: Any = TransactionTestCase
-    original = case._fixture_teardown
-
-    def teardown(self: TransactionTestCase) -> None:
-        with guards_put_aside():
-            original(self)
-
-    case._fixture_teardown = teardown
-    yield
-    case._fixture_teardown = original

@@ -17,10 +17,10 @@ CANARY = "canary" + "~8Q~" + "x1Y2z3" * 5
 PROGRAM = """
 import logging, sys
 from config.logging import configure_logging
-from operations.sanitize import register_secret
+from redaction.known_secrets import register_secret
 configure_logging(json=True, level="INFO")
 register_secret(sys.argv[2])
-log = logging.getLogger("operations.execution")
+log = logging.getLogger("operations.worker.execution")
 try:
     raise ValueError(sys.argv[1] + sys.argv[2])
 except ValueError:
@@ -57,6 +57,6 @@ def test_each_event_is_one_line_of_json_without_secrets(text: str) -> None:
 
     assert len(lines) == 1
     assert lines[0]["level"] == "error"
-    assert lines[0]["logger"] == "operations.execution"
+    assert lines[0]["logger"] == "operations.worker.execution"
     assert "ValueError" in lines[0]["exception"]
     assert CANARY not in json.dumps(lines)

@@ -29,12 +29,12 @@ def test_nothing_else_is_vendored():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_is_named_with_version_integrity_and_licence(package):
+def test_a_package_is_named_with_version_integrity_and_license(package):
     entry = PACKAGES[package]
 
     assert entry["name"]
     assert entry["version"]
-    assert entry["licence"]
+    assert entry["license"]
     assert entry["integrity"].startswith("sha512-")
     assert any(file.endswith("LICENSE") for file in entry["files"])
 

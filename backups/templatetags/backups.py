@@ -9,7 +9,7 @@ from django import template
 from backups.models import BackupSet, SetStatus
 from backups.slots import describe, zone_of
 from operations.models import OperationRun
-from operations.narrative import State, state_of
+from operations.presentation.summary import State, state_of
 
 register = template.Library()
 

@@ -15,10 +15,11 @@ from backups.models import BackupSet, PolicyExport, SetPurpose
 from inventory.selection import Selection, SelectionError, selected_policies
 from operations.services import DispatchResult
 from operations.views.start import redirect_to_dispatch, submission_of
-from tenancy.capabilities import Capability, require_capability
+from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 log = logging.getLogger(__name__)
 NAMES = 20

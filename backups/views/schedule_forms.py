@@ -14,11 +14,13 @@ from backups import services
 from backups.forms import PRESETS, NewScheduleForm, ScheduleForm
 from backups.models import BackupSchedule
 from backups.slots import next_slot, next_slots, zone_of
-from backups.tick import database_now
 from backups.views.schedules import schedule_or_404
-from tenancy.capabilities import Capability, require_capability
+from tenancy.capabilities import require_capability
+from tenancy.db import database_now
 from tenancy.http import Request, form_page, render_checked, workspace_or_404
 from tenancy.models import TIMEZONES, Workspace
+from tenancy.roles import Capability
+from web.ids import parse_id
 
 PREVIEWED = 5
 
@@ -61,13 +63,12 @@ def _defaults(request: Request, workspace: Workspace) -> dict[str, Any]:
     """The initial values of a new schedule: a preset and tenants from the address."""
     cron = request.GET.get("cron", "")
     labels = {preset: label for label, preset in PRESETS}
+    tenant_ids = [text for text in request.GET.getlist("tenant") if parse_id(text) is not None]
     return {
         "cron": cron if cron in labels else PRESETS[0][1],
         "name": labels.get(cron, "Nightly"),
         "timezone": workspace.timezone,
-        "tenants": [
-            text for text in request.GET.getlist("tenant") if text.isascii() and text.isdigit()
-        ][:100],
+        "tenants": tenant_ids[:100],
     }
 
 

@@ -13,13 +13,14 @@ from backups import services
 from backups.history import last_runs, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
-from operations.sanitize import sanitize_text
 from operations.views.start import dispatch_and_redirect, submission_of
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from redaction.text import sanitize_text
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 RECENT_SLOTS = 14
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,14 +16,9 @@ from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.reasons import get_reason
-from operations.sanitize import sanitize_json
 from providers.graph.kinds import KINDS
-from tenancy.capabilities import (
-    Capability,
-    capabilities_of,
-    has_capability,
-    require_capability,
-)
+from redaction.json import sanitize_json
+from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import (
     Request,
@@ -34,12 +28,13 @@ from tenancy.http import (
     try_service,
     workspace_or_404,
 )
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.ids import parse_id
+from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
 MAX_PAYLOAD_BYTES = 1024 * 1024
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -166,9 +161,10 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
     )
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
-    item_id = request.GET.get("with", "")
-    if item_id:
-        return same.filter(pk=int(item_id)).first() if _ID.fullmatch(item_id) else None
+    text = request.GET.get("with", "")
+    if text:
+        item_id = parse_id(text)
+        return None if item_id is None else same.filter(pk=item_id).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
@@ -229,8 +225,8 @@ def _distinct_versions(items: Iterable[BackupItem]) -> list[BackupItem]:
     """Of the items of one object, newest first: the first item of each version."""
     distinct: list[BackupItem] = []
     for item in items:
-        content = item.version and item.version.normalised_hash
-        if distinct and distinct[-1].version and distinct[-1].version.normalised_hash == content:
+        content = item.version and item.version.normalized_hash
+        if distinct and distinct[-1].version and distinct[-1].version.normalized_hash == content:
             distinct[-1] = item
         else:
             distinct.append(item)

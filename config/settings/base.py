@@ -1,7 +1,7 @@
 """Settings shared by every environment; each value comes from the environment or has a safe default.
 
-`docs/operations.md` explains every variable. While `make run` is running, the addresses and keys
-of its embedded servers stand in `.dev/services.env`; real environment variables win over them.
+`docs/settings.md` explains every variable. While `make run` is running, the addresses and keys of its
+embedded servers are in `.dev/services.env`; real environment variables take precedence.
 """
 
 import sys
@@ -13,7 +13,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
 
-# Django's admin and generic views are typed; this lets them carry their type at run time too.
+# Django's admin and generic views are typed; this makes their types available at run time too.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -86,19 +86,19 @@ TEMPLATES = [
 def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's database entry for the address in `url_variable`.
 
-    A socket folder given as `?host=/folder` moves to HOST, where `dbshell` looks for it too.
+    A socket folder in `?host=/folder` moves to HOST, where `dbshell` reads it too.
     """
     config: dict[str, Any] = env.db_url(url_variable)
     options = config.setdefault("OPTIONS", {})
     if "host" in options:
         config["HOST"] = options.pop("host")
     options.setdefault("connect_timeout", 3)
-    # A server that is gone without a word is noticed within 20 seconds while we wait for it, …
+    # A server that disappears is noticed within 20 seconds while we wait for it, …
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2} | options
-    # … and within 10 while we send; by default that takes hours, and a worker would hang as long.
+    # … and within 10 while we send. By default that takes hours, and a worker hangs as long.
     options.setdefault("tcp_user_timeout", 10_000)
     options.setdefault("application_name", f"runledger {Path(sys.argv[0]).name}")
-    # A transaction that does nothing may hold up whoever waits for its locks; it is ended.
+    # An idle transaction can block every session that waits for its locks, so it is ended.
     idle_ms = 1000 * env.int("IDLE_IN_TRANSACTION_SECONDS", default=15)
     options.setdefault("options", f"-c idle_in_transaction_session_timeout={idle_ms}")
     # Reconnecting for every request makes a page eight times slower (docs/architecture.md).
@@ -132,7 +132,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# Five wrong passwords for one name from one address lock that pair, and nobody else, for 15 minutes.
+# Five wrong passwords for a user name from an IP address lock this pair only, for 15 minutes.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -141,7 +141,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0) or None
 AXES_SENSITIVE_PARAMETERS: list[str] = []
 AXES_VERBOSE = False
-# Ours says who may do what (tenancy/admin.py).
+# tenancy/admin.py replaces it, with our permissions.
 AXES_ENABLE_ADMIN = False
 
 LANGUAGE_CODE = "en"
@@ -177,101 +177,100 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 # --- The ledger -----------------------------------------------------------------------------------
-# A run whose worker has been silent for this long is lost; a worker that cannot renew stops before.
+# A run without a heartbeat for this long is lost; a worker that cannot renew its lease stops before.
 RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", default=60)
 RUN_HEARTBEAT_SECONDS = env.int("RUN_HEARTBEAT_SECONDS", default=15)
-# A run that was asked to stop and has not after this long is closed.
+# A run that does not stop within this time after a cancel request is closed.
 RUN_CANCEL_SECONDS = env.int("RUN_CANCEL_SECONDS", default=600)
-# How long a queued run waits for its first message before the relay sends another.
+# How long a queued run waits for its first message before the relay publishes another.
 RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
-# Runs that wait while none of their queue is taken for so long are told by /healthz: all slots are busy
-# with long work, or no worker hears the queue.
+# /healthz reports a queue whose runs wait while none was claimed for this long: every slot is busy with
+# long work, or no worker listens to the queue.
 QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
-# Whether to refuse a database role that could disable the guards, and the role that cannot.
+# Whether to refuse a database role that could disable the guards, and the name of one that cannot.
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
 APP_DATABASE_PASSWORD = env.str("APP_DATABASE_PASSWORD", default="")
-# A request waits at most this long to learn whether the broker took the message.
+# A request waits at most this long to learn whether the broker accepted the message.
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=0.2)
 
-# How long an ended run keeps its timeline and items, and then its row. Problems (failed, partially
-# succeeded, blocked) are looked into for longer.
+# How long an ended run keeps its timeline and items, and its row. Problems (failed, partially
+# succeeded, blocked) are kept longer, because they are investigated later.
 RUN_KEEP_DETAILS_DAYS = env.int("RUN_KEEP_DETAILS_DAYS", default=30)
 RUN_KEEP_DAYS = env.int("RUN_KEEP_DAYS", default=365)
 RUN_KEEP_PROBLEM_DETAILS_DAYS = env.int("RUN_KEEP_PROBLEM_DETAILS_DAYS", default=180)
 RUN_KEEP_PROBLEM_DAYS = env.int("RUN_KEEP_PROBLEM_DAYS", default=730)
-# Of each tenant and type, the newest so many are kept whole, however old they are.
+# How many of the newest runs of each tenant and type are kept in full, whatever their age.
 RUN_KEEP_LAST = env.int("RUN_KEEP_LAST", default=20)
-# How long the address of a removed run still says what it was.
+# How long the address of a removed run shows what the run was.
 RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
 
 # --- Celery ---------------------------------------------------------------------------------------
 QUEUES = ("ticks", "default", "sync", "backup", "restore")
-# Each with a routing key of its own: queues that share one get a copy of every message.
+# Each has its own routing key: queues that share one get a copy of every message.
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in QUEUES]
-# Nothing is sent without a queue; if it were, here it would be seen.
+# Every task names its queue; one that does not would show up here.
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
-# A message lives until its run has ended, so that a worker that dies gives it back.
+# A message is acknowledged when its run has ended, so that a killed worker returns it.
 CELERY_TASK_ACKS_LATE = True
-# Safe because a run is claimed at most once: a message that comes back finds nothing to claim.
+# Safe because a run is claimed at most once: a returned message has nothing to claim.
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-# The row is the result; a second one would be one more thing to fill up and to leak.
+# The row is the result; a result backend could fill up and leak.
 CELERY_TASK_IGNORE_RESULT = True
-# Ids are all that is sent, and a pickle would let whoever reaches the broker run code.
+# Messages contain only ids, and pickle would let anyone with access to the broker run code.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-# A message that a busy worker holds in stock is a run that waits while another worker is idle.
+# A message that a busy worker reserves is a run that waits while another worker is idle.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Logging is ours (config/logging.py): one shape, no secret.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Nobody listens: the timeline tells more, and events would load the broker.
+# No process consumes them: the timeline has more, and events would load the broker.
 CELERY_WORKER_SEND_TASK_EVENTS = False
-# A run needs no broker to go on: when the connection is lost, its lease is what counts.
+# A run does not need the broker to continue; its lease decides whether it is alive.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-# Short work ends by itself in this time; the rest is stopped, and retried where that is safe.
+# Short work finishes within this time; the rest is stopped, and retried where that is safe.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("WORKER_SOFT_SHUTDOWN_SECONDS", default=8)
-# A broker that is away is no reason to end, however long: it comes back, and the rows are there.
+# A worker outlives its broker, however long that is down: the rows are in the database.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Longer than the longest time limit in the catalogue, or the broker would hand out running work again.
+# Longer than the longest time limit in the catalog, or the broker delivers running work again.
 VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    # Look for messages of dead workers every ten seconds, each time: by default it is every ten
-    # looks of ten seconds.
+    # Look for messages of killed workers every ten seconds; the default is every hundred.
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
-    # No default of the client ends at all. A frozen broker holds up the relay and a worker's
-    # acknowledgement for so long, a request for PUBLISH_WAIT_SECONDS.
+    # The client has no time limits by default. A frozen broker delays the relay and a worker's
+    # acknowledgment for this long, and a request for PUBLISH_WAIT_SECONDS.
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
-    # A connection whose other end is gone without a word is found dead by the kernel, …
+    # The kernel detects a connection whose other end has disappeared, …
     "socket_keepalive": True,
-    # … and one on which nothing is heard by asking: a worker would listen to it for ever.
+    # … and this check a silent one, to which a worker would listen forever.
     "health_check_interval": 25,
 }
-# The relay sends again; a publish that fails here must fail fast.
+# The relay publishes again; a publish that fails here must fail fast.
 CELERY_TASK_PUBLISH_RETRY = False
-# Without this the worker reconnects to Postgres for every task and a small one runs 3-5 times slower.
+# Otherwise a worker reconnects to PostgreSQL for every task, and a small task takes 3-5 times as long.
 CELERY_DB_REUSE_MAX = 1000
-# Celery's own falls silent for as long as the clock was set back.
+# Celery's scheduler stops for as long as the clock was set back.
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
-# How large an export of policies may be, and for how long it can be downloaded.
+# Maximum size of a policy export, and how long it can be downloaded.
 POLICY_EXPORT_MAX_MB = env.int("POLICY_EXPORT_MAX_MB", default=25)
 POLICY_EXPORT_KEEP_DAYS = env.int("POLICY_EXPORT_KEEP_DAYS", default=7)
 
-# How often beat ticks.
+# How often beat sends ticks.
 TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 
 # --- Providers ------------------------------------------------------------------------------------
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
-GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
+GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
 
-# --- History --------------------------------------------------------------------------------------
-# The addresses that an older installation had for its runs, as kind=path; they lead to the run, or to
-# the page of the row. <int:legacy_id> is the row's id; other segments, such as <slug:tenant>, may say
-# what they like.
+# --- Legacy runs ----------------------------------------------------------------------------------
+# The paths under which an older installation showed its runs, as kind=path. They redirect to the run or
+# the page of the row. <int:legacy_id> is the row's id; other segments, such as <slug:tenant>, are
+# ignored.
 LEGACY_ADDRESSES = env.list(
     "LEGACY_ADDRESSES",
     default=[
@@ -284,7 +283,7 @@ LEGACY_ADDRESSES = env.list(
     ],
 )
 
-# Users with known passwords are for development alone.
+# Users with known passwords are for development only.
 DEMO_DATA_ALLOWED = False
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

@@ -1,4 +1,4 @@
-"""Settings of `make run` and of `manage.py` beside it."""
+"""Settings for `make run` and for `manage.py` beside it."""
 
 from config.settings.base import *
 from config.settings.base import BASE_DIR, INSTALLED_APPS, database, env
@@ -11,7 +11,7 @@ if not env.str("DATABASE_URL", default=""):
         "or set DATABASE_URL and REDIS_URL."
     )
 
-# Off, so that people see the pages they will get; DEBUG=1 make run shows the technical ones.
+# Off, so that error pages look as in production; `DEBUG=1 make run` shows the technical ones.
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_DATA_ALLOWED = True
 SECRET_KEY = env.str("SECRET_KEY")
@@ -20,7 +20,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DATABASES = {"default": database()}
 CELERY_BROKER_URL = env.str("REDIS_URL")
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
-GRAPH_STAND_IN_URL = env.str("GRAPH_STAND_IN_URL", default="")
+GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
 TICK_SECONDS = env.int("TICK_SECONDS", default=10)
 
 STORAGES = {
@@ -29,7 +29,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
-INSTALLED_APPS = ["whitenoise.runserver_nostatic", *INSTALLED_APPS]
+INSTALLED_APPS = ["whitenoise.runserver_nostatic", *INSTALLED_APPS, "dev"]
 
 from config.logging import configure_logging  # noqa: E402
 

@@ -1,9 +1,9 @@
-"""Production: everything that differs comes from the environment, and what is missing is an error."""
+"""Settings for production: values come from the environment, and a missing one is an error."""
 
 from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, database, env
 
-# The container's own health check asks as localhost.
+# The health check of the container uses the host name localhost.
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost"]
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")

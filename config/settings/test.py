@@ -1,15 +1,21 @@
-"""Settings of the suite: real Postgres and a real broker, whose addresses the pytest plugin gives."""
+"""Settings for the tests: a real PostgreSQL and broker, whose addresses the pytest plugin sets."""
 
 import os
 
 from config.settings.base import *
-from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, database, env
+from config.settings.base import (
+    CELERY_BROKER_TRANSPORT_OPTIONS,
+    INSTALLED_APPS,
+    database,
+    env,
+)
 
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-tests-" + "x" * 40)
 CREDENTIAL_KEYS = env.str(
     "CREDENTIAL_KEYS", default="v1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 )
 DEBUG = False
+INSTALLED_APPS = [*INSTALLED_APPS, "dev"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 os.environ.setdefault("IDLE_IN_TRANSACTION_SECONDS", "300")  # a test is one long transaction
 DATABASES = {"default": database()}

@@ -17,10 +17,11 @@ from inventory.models import DirectoryGroup, Mirrored, Policy, RoleDefinition
 from inventory.panels import policy_panels_for
 from operations.models import OperationRun
 from operations.types import OperationRunType
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, render_checked, workspace_or_404
 from tenancy.models import Tenant, Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
+from web.numbered import numbered_page
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     filters = Filters.of(request.GET, workspace, listing.choices)
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
-    rows = filters.apply(visible.with_scope().order_by("name", "id"), listing.choices)
+    rows = filters.apply(visible.with_scope(), listing.choices).order_by("name", "id")
     context = {
         "title": listing.title,
         "noun": listing.noun,

@@ -9,9 +9,10 @@ from django.urls import reverse
 from inventory import services
 from operations.types import OperationRunType
 from operations.views.start import dispatch_and_redirect, submission_of
-from tenancy.capabilities import Capability, require_capability
+from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Tenant
+from tenancy.roles import Capability
 
 
 @action

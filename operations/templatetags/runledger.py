@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from operations import narrative
-from operations.durations import ago, duration_text
 from operations.models import OperationRun
-from operations.sanitize import sanitize_json
+from operations.presentation import summary
+from redaction.json import sanitize_json
+from web.durations import ago, duration_text
 
 register = template.Library()
 
@@ -101,9 +101,9 @@ def span(value: dt.timedelta | None) -> str:
 
 
 @register.filter
-def state(run: OperationRun) -> narrative.State:
+def state(run: OperationRun) -> summary.State:
     """The label, icon and color key of the run."""
-    return narrative.state_of(run)
+    return summary.state_of(run)
 
 
 @register.filter

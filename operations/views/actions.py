@@ -11,8 +11,9 @@ from operations.models import OperationRun
 from operations.permissions import may_cancel, may_retry
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.views.start import redirect_to_dispatch, submission_of
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, action
+from tenancy.roles import Capability
 
 
 @action

@@ -6,7 +6,6 @@ the results.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -23,10 +22,12 @@ from operations.services import (
 )
 from operations.views.listing import LIST_SECONDS, MAX_BULK, filter_query, filtered
 from operations.views.start import submission_of
-from operations.views.timeout import TookTooLong, statement_timeout
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, action, workspace_or_404
 from tenancy.models import Workspace
+from tenancy.roles import Capability
+from web.ids import parse_ids
+from web.statement_timeout import TookTooLong, statement_timeout
 
 #: Runs that are dispatched in one transaction.
 BATCH_SIZE = 50
@@ -39,7 +40,6 @@ RESULTS = (
     *("already being retried", "already ended", "not retryable", "without need for attention"),
     *(NOT_PERMITTED, NOT_FOUND),
 )
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 Runs = list[OperationRun]
 BulkAction = Callable[[Request, Runs], Iterable[str]]
@@ -111,7 +111,7 @@ def _selected(request: Request, workspace: Workspace) -> tuple[Runs, int]:
     """
     if request.POST.get("all") == "1":
         return _matching(request, workspace), 0
-    ids = {int(text) for text in request.POST.getlist("run") if _ID.fullmatch(text)}
+    ids = set(parse_ids(request.POST.getlist("run")))
     if not ids:
         raise SelectionError("No runs are selected. Select runs and try again.")
     if len(ids) > MAX_BULK:

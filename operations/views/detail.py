@@ -10,7 +10,6 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
-from operations import narrative
 from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.counts import Counts
@@ -23,18 +22,19 @@ from operations.models import (
     OperationRunQuerySet,
 )
 from operations.permissions import may_acknowledge, may_cancel, may_retry
-from operations.sanitize import sanitize_json
+from operations.presentation import summary
+from operations.presentation.expected_duration import expectation
+from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.states import ItemOutcome, RunOutcome
-from operations.timing import expectation
-from operations.views.live import asks_for, live_answer, live_section
 from operations.views.retention import removed_run
-from operations.waiting import waiting_facts, why_waiting
+from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
+from web.ids import parse_id
+from web.live_section import asks_for, live_answer, live_section
 
 ITEMS_ON_PAGE = 50
 EVENTS_ON_PAGE = 100
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @page
@@ -85,7 +85,7 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
     """The summary and counts of the run, its failures, and its buttons."""
     usual = expectation(run)
     return {
-        "summary": narrative.tell(run),
+        "summary": summary.tell(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
         "waiting": why_waiting(waiting_facts(run)) if run.is_queued else "",
@@ -127,8 +127,9 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
     items = OperationRunItem.objects.filter(run=run).order_by("id")
     if outcome:
         items = items.filter(outcome=outcome)
-    if _NUMBER.fullmatch(after):
-        items = items.filter(pk__gt=int(after))
+    last_id = parse_id(after)
+    if last_id is not None:
+        items = items.filter(pk__gt=last_id)
     rows = list(items[: ITEMS_ON_PAGE + 1])
     has_more = len(rows) > ITEMS_ON_PAGE
     items_on_page = rows[:ITEMS_ON_PAGE]
@@ -170,7 +171,7 @@ def _events(request: Request, run: OperationRun) -> dict[str, Any]:
 
 
 def _log_lines(run: OperationRun) -> Iterator[str]:
-    yield f"Run {run.pk}: {narrative.subject(run)}\n"
+    yield f"Run {run.pk}: {summary.subject(run)}\n"
     if run.details_removed_at:
         removed_at = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
         yield f"Retention removed the timeline at {removed_at}.\n"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from django.http import StreamingHttpResponse
 
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.views.timeout import statement_timeout
+from web.csv_cells import safe_cell
+from web.statement_timeout import statement_timeout
 
 MAX_ROWS = 10_000
 EXPORT_SECONDS = 30.0
@@ -17,8 +18,6 @@ HEADINGS = (
     "id", "type", "label", "workspace", "tenant", "status", "outcome", "initiator", "total",
     "processed", "succeeded", "failed", "skipped", "created_at", "started_at", "completed_at",
 )  # fmt: skip
-#: A spreadsheet treats a cell that begins with one of these as a formula.
-TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_response(runs: OperationRunQuerySet) -> StreamingHttpResponse:
@@ -26,13 +25,6 @@ def csv_response(runs: OperationRunQuerySet) -> StreamingHttpResponse:
     response = StreamingHttpResponse(_lines(runs), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="runs.csv"'
     return response
-
-
-def safe_cell(value: object) -> object:
-    """The value in a form that a spreadsheet does not evaluate; numbers stay numbers."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(TRIGGERS):
-        return f"'{value}"
-    return value
 
 
 class _Echo:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from operations.integrity import Invariant, check_ledger, invariants
+from operations.maintenance.integrity import Invariant, check_ledger, invariants
 from operations.models import InvariantResult
 from tenancy.http import Request, action, page
 

@@ -13,13 +13,14 @@ from django.urls import reverse
 
 from operations.filters import VIEWS, RunFilter
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.paging import BadCursor, Page, capped_count, page_of
 from operations.views.export import csv_response
-from operations.views.live import asks_for, live_answer, live_section
-from operations.views.timeout import TookTooLong, statement_timeout
-from tenancy.capabilities import Capability, capabilities_of
+from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
+from tenancy.roles import Capability
+from web.keyset import BadCursor, Page, capped_count, page_of
+from web.live_section import asks_for, live_answer, live_section
+from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
 MAX_BULK = 500
@@ -108,7 +109,7 @@ def _only_workspace(request: Request) -> Workspace | None:
     return workspaces[0] if len(workspaces) == 1 else None
 
 
-def _page(request: Request, runs: OperationRunQuerySet) -> Page:
+def _page(request: Request, runs: OperationRunQuerySet) -> Page[OperationRun]:
     return page_of(
         runs.with_scope(), newer=request.GET.get("newer", ""), older=request.GET.get("older", "")
     )
@@ -168,7 +169,7 @@ def quick_filters(
     return chips
 
 
-def _poll_seconds(page_of_runs: Page) -> int:
+def _poll_seconds(page_of_runs: Page[OperationRun]) -> int:
     """The newest page always refreshes, an older one while it has active runs."""
     if any(run.is_active for run in page_of_runs.rows):
         return 2

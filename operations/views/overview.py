@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from operations.overview import panels_for
-from operations.views.live import asks_for, live_answer, live_section
 from tenancy.http import Request, page, workspace_or_404
+from web.live_section import asks_for, live_answer, live_section
 
 POLL_SECONDS = 5
 

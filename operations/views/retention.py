@@ -6,12 +6,13 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from operations import narrative
+from operations.maintenance.prune import PRUNE, dispatch_prune
 from operations.models import OperationRun, OperationRunTombstone
-from operations.prune import PRUNE, dispatch_prune
+from operations.presentation import summary
 from operations.views.start import redirect_to_dispatch, submission_of
-from tenancy.capabilities import Capability, has_capability, require_capability
+from tenancy.capabilities import has_capability, require_capability
 from tenancy.http import Request, action, page, workspace_or_404
+from tenancy.roles import Capability
 
 RECENT_RUNS = 5
 
@@ -54,7 +55,7 @@ def removed_run(request: Request, run_id: int) -> HttpResponse:
         "tombstone": tombstone,
         "workspace": tombstone.workspace,
         "section": "runs",
-        "state": narrative.outcome_state(tombstone.outcome),
+        "state": summary.outcome_state(tombstone.outcome),
     }
     return render(request, "operations/run_removed.html", context, status=410)
 

@@ -6,50 +6,14 @@ capture says what is missing instead of passing off half a policy as a whole one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Any
 
+from providers.graph.client import GraphClient
 from providers.graph.errors import Gone
-from providers.graph.normalize import clean
-
-if TYPE_CHECKING:
-    from providers.graph.client import GraphClient
-    from providers.graph.kinds import PolicyKind
-
-Json = dict[str, Any]
+from providers.graph.policy_kind import Captured, Json, PolicyKind, captured
 
 SETTINGS_PAGE = "1000"
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A policy as it was read.
-
-    `payload` has everything that was returned, without annotations; `missing` names in plain
-    words what should have been there. `notes` names what is complete but cannot be restored.
-    """
-
-    payload: Json
-    missing: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything was read."""
-        return not self.missing
-
-
-class Capture(Protocol):
-    """How the policies of one kind are read."""
-
-    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Captured: ...
-
-
-def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
-    """The list already has all there is."""
-    return _captured(kind, listed, listed, [])
 
 
 def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
@@ -58,7 +22,7 @@ def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured
     missing = _add_assignments(kind, client, found, listed)
     if kind.has_scheduled_actions:
         missing += _missing_actions(found)
-    return _captured(kind, found, listed, missing)
+    return captured(kind, found, listed, missing)
 
 
 def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
@@ -76,22 +40,7 @@ def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Captur
         if not missing:
             break
     missing += _add_assignments(kind, client, found, listed)
-    return _captured(kind, found, listed, missing)
-
-
-def object_path(collection: str, object_id: str) -> str:
-    """The path of one object; the id is data and cannot lead elsewhere."""
-    return f"{collection}/{quote(object_id, safe='')}"
-
-
-def _captured(kind: PolicyKind, found: Json, listed: Json, missing: list[str]) -> Captured:
-    payload = clean(found)
-    # Some reads of one object leave out the type that the list had.
-    if "@odata.type" not in payload and "@odata.type" in listed:
-        payload["@odata.type"] = listed["@odata.type"]
-    if payload.get("id") != listed.get("id"):
-        missing = [*missing, "the object asked for (another one was returned)"]
-    return Captured(payload, missing, _notes(payload))
+    return captured(kind, found, listed, missing)
 
 
 def _add_assignments(kind: PolicyKind, client: GraphClient, found: Json, listed: Json) -> list[str]:
@@ -120,17 +69,3 @@ def _missing_actions(found: Mapping[str, Any]) -> list[str]:
     if not all(isinstance(rule.get("scheduledActionConfigurations"), list) for rule in rules):
         return ["configurations of the actions for noncompliance"]
     return []
-
-
-def _notes(payload: Mapping[str, Any]) -> list[str]:
-    encrypted = sum(1 for setting in _oma_settings(payload) if setting.get("isEncrypted"))
-    return [f"{encrypted} encrypted OMA-URI values"] if encrypted else []
-
-
-def _oma_settings(payload: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    settings = payload.get("omaSettings")
-    return (
-        [entry for entry in settings if isinstance(entry, dict)]
-        if isinstance(settings, list)
-        else []
-    )

@@ -2,7 +2,7 @@
 
 Classified by HTTP status first and by Graph's error code second, because codes are sometimes
 empty or wrong. What a server wrote is looked at and never repeated: an error carries the
-catalogue's words and checked values (status, code, permission, request id).
+catalog's words and checked values (status, code, permission, request id).
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ class PermissionMissing(GraphError):
     default_code = "permission_missing"
 
 
-class LicenceMissing(GraphError):
+class LicenseMissing(GraphError):
     """The tenant has not bought this."""
 
-    default_code = "licence_missing"
+    default_code = "license_missing"
 
 
 class Gone(GraphError):
@@ -177,7 +177,7 @@ def classify(answer: Answer, *, what: str, permission: str, wrote: bool = False)
     if answer.status in TRANSIENT_STATUSES or (answer.status > 501):
         return UnknownWriteOutcome(**common) if wrote else Transient(**common)
     if answer.status in (400, 403) and _LICENCE.search(answer.text):
-        return LicenceMissing(**common)
+        return LicenseMissing(**common)
     if answer.status == 403 or (answer.status == 401 and codes & FORBIDDEN_CODES):
         return PermissionMissing(permission=_scopes(answer.text) or permission, **common)
     if answer.status == 401:

@@ -73,7 +73,7 @@ def content(payload: dict[str, Any], noise: Noise = NO_NOISE) -> dict[str, Any]:
 
 
 def canonical_json(value: Any) -> bytes:
-    """One text for equal values."""
+    """Return JSON with sorted keys and no spaces: equal documents have equal bytes."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 

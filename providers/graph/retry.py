@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 class RetryPolicy:
     """Bounds of asking again for one request; all times are seconds.
 
-    A server's `Retry-After` is honoured up to `longest_retry_after`; what would wait longer, or
+    A server's `Retry-After` is honored up to `longest_retry_after`; what would wait longer, or
     longer than `budget` in all, is given up at once rather than asked again too early.
     """
 

@@ -25,10 +25,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from operations.reasons import Blocked, SafeError
-from operations.sanitize import register_secret
 from providers.graph.errors import GraphError, Transient, classify_sign_in, network_error
 from providers.graph.http import Http, Reply, UnreadableAnswer
 from providers.graph.retry import parse_retry_after
+from redaction.known_secrets import register_secret
 
 MAX_APPS = 500
 

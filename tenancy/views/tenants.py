@@ -11,13 +11,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
-from tenancy.capabilities import Capability, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.forms import GUID, TenantForm
 from tenancy.http import Request, action, form_page, page, render_checked, workspace_or_404
 from tenancy.models import Tenant, TenantStatus, Workspace
-from tenancy.paging import numbered_page
+from tenancy.roles import Capability
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
+from web.numbered import numbered_page
 
 
 @page

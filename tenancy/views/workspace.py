@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from tenancy import services
-from tenancy.capabilities import Capability, Role, capabilities_of, require_capability
+from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.forms import MemberForm, RoleForm, WorkspaceForm
 from tenancy.http import (
     Request,
@@ -22,6 +22,7 @@ from tenancy.http import (
     workspace_or_404,
 )
 from tenancy.models import Membership, Workspace
+from tenancy.roles import Capability, Role
 
 #: The permissions of each role; each role also has those of the roles before it.
 ROLES = {

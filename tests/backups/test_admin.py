@@ -9,8 +9,13 @@ from django.urls import reverse
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
-from tests.factories import TenantFactory, UserFactory
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+)
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def support(client: Client) -> User:
     user: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user)
+    open_session(client, user)
     return user
 
 
@@ -93,7 +98,7 @@ def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant:
         ("cron", "0 0 31 2 *", "cron expression"),
         ("timezone", "Mars/Olympus", "time zone"),
         ("kinds", [], "required"),
-        ("retention_keep_sets", 0, "schedules_keep_something"),
+        ("retention_keep_sets", 0, "schedules_retention_positive"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(

@@ -10,13 +10,14 @@ from django.test import Client
 
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -164,42 +165,42 @@ def test_a_kind_that_is_forbidden_fails_alone_and_says_what_to_grant(
     assert made.unlisted == {"conditional_access": "permission_missing"}
 
 
-def test_a_kind_without_a_licence_is_left_out_and_said_and_the_set_is_complete(
+def test_a_kind_without_a_license_is_left_out_and_said_and_the_set_is_complete(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl, client: Client, reader: User
 ) -> None:
-    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+    graph.fault(schedule.tenant.external_id, "license", kind="conditional_access")
 
     run = back_up(schedule)
 
     made = the_set_of(run)
-    client.force_login(reader)
+    open_session(client, reader)
     left = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "licence_missing")
+    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "license_missing")
     assert (made.status, made.unlicensed_kinds) == (SetStatus.COMPLETE, ["conditional_access"])
-    assert "no licence for them: Conditional access policies." in shown(client, made)
+    assert "no license for them: Conditional access policies." in shown(client, made)
     assert not run.events.filter(level=EventLevel.WARNING).exists()
 
 
-def test_a_licence_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
+def test_a_license_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     back_up(schedule)
-    graph.fault(schedule.tenant.external_id, "licence", kind="conditional_access")
+    graph.fault(schedule.tenant.external_id, "license", kind="conditional_access")
 
     run = back_up(schedule)
 
     found = changes_of(the_set_of(run))
     assert found
     assert (found.gone, found.uncompared) == ([], ["conditional_access"])
-    assert "has no licence any more" in run.events.get(level=EventLevel.WARNING).message
+    assert "has no license any more" in run.events.get(level=EventLevel.WARNING).message
 
 
-def test_a_tenant_with_a_licence_for_nothing_has_no_complete_backup(
+def test_a_tenant_with_a_license_for_nothing_has_no_complete_backup(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     for kind in schedule.kinds:
-        graph.fault(schedule.tenant.external_id, "licence", kind=kind)
+        graph.fault(schedule.tenant.external_id, "license", kind=kind)
 
     run = back_up(schedule)
 
@@ -324,7 +325,7 @@ def test_throttling_is_waited_for_and_shown(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from operations import active_run
+    from operations.worker import active_run
 
     phases: list[str] = []
     original = active_run.ActiveRun.phase
@@ -345,24 +346,24 @@ def test_throttling_is_waited_for_and_shown(
 
 def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
     from backups import services
-    from tests.backups.conftest import executed
+    from operations.testing import run_now
 
     queued = services.run_now(schedule, operator).run
     Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
 
-    run = executed(queued)
+    run = run_now(queued)
 
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["tenant_suspended"])
 
 
 def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
     from backups import services
-    from tests.backups.conftest import executed
+    from operations.testing import run_now
 
     queued = services.run_now(schedule, operator).run
     schedule.delete()
 
-    run = executed(queued)
+    run = run_now(queued)
 
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["schedule_gone"])
 
@@ -371,9 +372,9 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backups import services, sets
-    from operations import active_run
     from operations.services import OperationRunService
-    from tests.backups.conftest import executed
+    from operations.testing import run_now
+    from operations.worker import active_run
 
     queued = services.run_now(schedule, operator).run
     original = sets.store
@@ -386,7 +387,7 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
     monkeypatch.setattr(sets, "store", store_and_cancel)
     monkeypatch.setattr(active_run, "FLUSH_SECONDS", 0.0)
 
-    run = executed(queued)
+    run = run_now(queued)
 
     made = the_set_of(run)
     assert run.outcome == RunOutcome.CANCELLED
@@ -439,7 +440,7 @@ def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
 
 
 def test_no_secret_is_in_any_payload_or_row(schedule: BackupSchedule, back_up: BackUp) -> None:
-    from tests.backups.conftest import SECRET
+    from tests.support.sandbox import SECRET
 
     run = back_up(schedule)
 

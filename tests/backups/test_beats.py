@@ -15,16 +15,14 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from backups import tick
 from backups.integrity import unexplained
 from backups.models import BackupSchedule
 from operations.models import OperationRun
+from tenancy.db import database_now
 from tenancy.models import Tenant
-from tests.backups.factories import BackupScheduleFactory
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker, broker, use_broker
-
-__all__ = ["broker", "use_broker"]
+from tests.support.broker import Broker
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.stack import ROOT, database_url
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -78,7 +76,7 @@ def tickers(broker: Broker, tmp_path: Path) -> Iterator[list[Ticker]]:
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "REDIS_URL": broker.url,
-        "RUNLEDGER_FAILPOINTS": "tick, before the next slots:0.05;tick, before the commit:0.05",
+        "RUNLEDGER_FAILPOINTS": "tick.before_next_slots:0.05;tick.before_commit:0.05",
     }
     started = [Ticker(offset, environment, tmp_path / f"{offset}") for offset in CLOCKS]
     yield started
@@ -87,12 +85,12 @@ def tickers(broker: Broker, tmp_path: Path) -> Iterator[list[Ticker]]:
 
 
 def still_due() -> int:
-    return BackupSchedule.objects.filter(next_run_at__lte=tick.database_now()).count()
+    return BackupSchedule.objects.filter(next_run_at__lte=database_now()).count()
 
 
 def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[Ticker]) -> None:
     chance = random.Random(5)
-    now = tick.database_now().replace(second=0, microsecond=0)
+    now = database_now().replace(second=0, microsecond=0)
     for number in range(SCHEDULES):
         BackupScheduleFactory(
             tenant=tenant,
@@ -125,4 +123,4 @@ def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[
     assert unexplained() == []
     assert all("Z" in run.context["scheduled_for"] for run in runs)
     latest = max(slot for _, slot in slots)
-    assert latest <= f"{tick.database_now():%Y-%m-%dT%H:%MZ}", "no clock but the database's counts"
+    assert latest <= f"{database_now():%Y-%m-%dT%H:%MZ}", "no clock but the database's counts"

@@ -12,13 +12,14 @@ from django.utils import timezone
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from tenancy.models import Tenant, User
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyVersionFactory,
     finish,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -130,9 +131,9 @@ def test_a_kind_that_the_earlier_set_did_not_read_has_nothing_new(
     assert (found.added, found.uncompared) == ([], ["conditional_access"])
 
 
-def test_a_kind_that_both_had_no_licence_for_is_no_difference(schedule: BackupSchedule) -> None:
+def test_a_kind_that_both_had_no_license_for_is_no_difference(schedule: BackupSchedule) -> None:
     for _ in range(2):
-        unlisted = {"conditional_access": "licence_missing"}
+        unlisted = {"conditional_access": "license_missing"}
         now = finish(BackupSetFactory(schedule=schedule, kinds=["compliance"], unlisted=unlisted))
 
     found = changes_of(now)
@@ -144,7 +145,7 @@ def test_a_kind_that_both_had_no_licence_for_is_no_difference(schedule: BackupSc
 def test_a_set_that_read_nothing_does_not_say_that_nothing_changed(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     a_set(schedule, 2, a="on")
     now = finish(BackupSetFactory(schedule=schedule, listed_kinds=[]), SetStatus.FAILED)
 
@@ -170,7 +171,7 @@ def two_versions(schedule: BackupSchedule, **values: tuple[str, str]) -> BackupI
 def test_a_difference_that_may_not_be_shown_is_told_all_the_same(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     item = two_versions(schedule, clientSecret=("hunter2-before", "hunter2-after"))
 
     text = client.get(f"{item.get_absolute_url()}changes/").content.decode()
@@ -183,7 +184,7 @@ def test_a_difference_that_may_not_be_shown_is_told_all_the_same(
 def test_a_long_text_is_shown_where_it_begins_to_differ(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     long = "Write-Output 'step' " * 300
     item = two_versions(schedule, script=(f"{long}first", f"{long}second"))
 
@@ -197,7 +198,7 @@ def test_a_long_text_is_shown_where_it_begins_to_differ(
 def test_a_version_that_was_read_in_part_says_so_and_is_not_compared_with(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     first = a_set(schedule, 2, policy="enabled")
     part = BackupSetFactory(schedule=schedule)
     item = BackupItemFactory(
@@ -220,7 +221,7 @@ def test_a_version_that_was_read_in_part_says_so_and_is_not_compared_with(
 def test_the_pages_show_it_field_by_field(
     client: Client, reader: User, schedule: BackupSchedule
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     before = a_set(schedule, 2, policy="enabled", left="on")
     now = a_set(schedule, 1, policy="disabled", came="on")
     item, earlier = now.items.get(name="policy"), before.items.get(name="policy")
@@ -238,7 +239,7 @@ def test_the_pages_show_it_field_by_field(
 def test_a_version_that_is_not_there_is_no_version(
     client: Client, reader: User, schedule: BackupSchedule, wanted: str
 ) -> None:
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     item = a_set(schedule, 1, policy="enabled").items.get()
 
     answer = client.get(f"{item.get_absolute_url()}changes/?with={wanted}")

@@ -9,13 +9,14 @@ from django.test import Client
 from backups import services
 from backups.models import BackupItem, BackupSet, PolicyVersion, SetPurpose
 from tenancy.models import Tenant, User
-from tests.backups.factories import (
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     finish,
 )
-from tests.factories import OperationRunFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def selection(tenant: Tenant) -> BackupSet:
 
 @pytest.fixture
 def page(client: Client, manager: User) -> Client:
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 

@@ -14,11 +14,11 @@ from django.test import Client
 
 from backups.models import BackupSchedule
 from backups.tick import tick
-from operations.execution import execute
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import SandboxProcess
 from operations.models import OperationRun
+from operations.worker.execution import execute
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
-from providers.sandbox.process import SandboxProcess
 from tenancy.models import Membership, Tenant, User
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 def demo(settings: Settings, tmp_path: Path) -> Path:
     settings.DEMO_DATA_ALLOWED = True
     settings.BASE_DIR = tmp_path
-    settings.GRAPH_STAND_IN_URL = ""
+    settings.GRAPH_SANDBOX_URL = ""
     return tmp_path
 
 
@@ -80,19 +80,19 @@ def test_the_passwords_are_kept_where_only_their_owner_reads_them(demo: Path) ->
 def test_without_a_stand_in_it_says_so_and_goes_on(demo: Path) -> None:
     lines = run()
 
-    assert lines[0].startswith("The tenants are not in a stand-in Graph server")
+    assert lines[0].startswith("The tenants are not in a Graph sandbox")
     assert Tenant.objects.count() == 6
 
 
 def test_a_credential_that_cannot_be_read_is_replaced(
     demo: Path,
     graph: SandboxControl,
-    stand_in: SandboxProcess,
+    graph_sandbox: SandboxProcess,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.GRAPH_STAND_IN_URL = stand_in.url
-    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    settings.GRAPH_SANDBOX_URL = graph_sandbox.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", graph_sandbox.token)
     run()
     one, other = ProviderConnection.objects.all()[:2]
     foreign = ProviderConnection.objects.filter(pk=one.pk)
@@ -106,12 +106,12 @@ def test_a_credential_that_cannot_be_read_is_replaced(
 def test_its_backups_end_as_they_should(
     demo: Path,
     graph: SandboxControl,
-    stand_in: SandboxProcess,
+    graph_sandbox: SandboxProcess,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.GRAPH_STAND_IN_URL = stand_in.url
-    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", stand_in.token)
+    settings.GRAPH_SANDBOX_URL = graph_sandbox.url
+    monkeypatch.setenv("GRAPH_SANDBOX_TOKEN", graph_sandbox.token)
     run()
     every_minute = BackupSchedule.objects.get(cron="* * * * *")
     assert every_minute.next_run_at

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backups.diff import Difference, FieldChange, field_changes, shown_changes
-from operations.sanitize import sanitize_json
 from providers.graph.kinds import KIND, KINDS
-from tests import samples
+from redaction.json import sanitize_json
+from tests.support import samples
 
 CATALOG, ACCESS = KINDS["settings_catalog"], KINDS["conditional_access"]
 

@@ -8,14 +8,14 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backups.models import BackupSet, SetStatus
-from tests.backups.factories import (
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyVersionFactory,
     finish,
 )
-from tests.factories import TenantFactory, WorkspaceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -91,15 +91,15 @@ def test_a_version_is_never_changed() -> None:
 
     message = refused("UPDATE policy_versions SET payload = '{}' WHERE id = %s", version.pk)
 
-    assert "a version is never changed" in message
+    assert "a version cannot be changed" in message
 
 
 def test_a_content_is_stored_once_in_a_workspace() -> None:
     version = PolicyVersionFactory(workspace=WorkspaceFactory())
 
     refused(
-        "INSERT INTO policy_versions (workspace_id, content_hash, normalised_hash, payload, size,"
-        " created_at) SELECT workspace_id, content_hash, normalised_hash, '{}', 1, now()"
+        "INSERT INTO policy_versions (workspace_id, content_hash, normalized_hash, payload, size,"
+        " created_at) SELECT workspace_id, content_hash, normalized_hash, '{}', 1, now()"
         " FROM policy_versions WHERE id = %s",
         version.pk,
     )
@@ -122,7 +122,7 @@ def test_an_object_stands_in_a_set_once_whatever_its_name() -> None:
 def test_a_complete_item_misses_nothing(lack: dict[str, Any]) -> None:
     backup_set = BackupSetFactory()
 
-    with pytest.raises(DatabaseError, match="items_complete_misses_nothing"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="items_complete_has_content"), transaction.atomic():
         BackupItemFactory(backup_set=backup_set, **lack)
 
 
@@ -131,7 +131,7 @@ def test_an_incomplete_item_says_why() -> None:
 
     message = refused("UPDATE backup_items SET reason_code = '' WHERE id = %s", item.pk)
 
-    assert "items_incomplete_says_why" in message
+    assert "items_incomplete_has_reason" in message
 
 
 def complete(made: BackupSet, **more: Any) -> str:
@@ -143,17 +143,17 @@ def complete(made: BackupSet, **more: Any) -> str:
 def test_a_set_with_an_item_missing_is_never_complete() -> None:
     made = BackupItemFactory(missed=True).backup_set
 
-    assert "an item of it is not complete" in complete(made)
+    assert "not all of its items are complete" in complete(made)
 
 
 def test_a_set_with_a_kind_not_listed_is_never_complete() -> None:
     made = BackupSetFactory(listed_kinds=["conditional_access"])
 
-    assert "sets_complete_misses_nothing" in complete(made)
+    assert "sets_complete_covers_kinds" in complete(made)
 
 
 def test_a_set_with_a_wrong_count_is_never_complete() -> None:
-    assert "sets_complete_misses_nothing" in complete(BackupSetFactory(), incomplete_count=1)
+    assert "sets_complete_covers_kinds" in complete(BackupSetFactory(), incomplete_count=1)
 
 
 def test_a_finished_set_says_when() -> None:
@@ -166,7 +166,7 @@ def test_a_finished_set_takes_in_nothing_more(status: SetStatus) -> None:
     finish(item.backup_set, status)
 
     changed = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
-    assert "it is finished" in changed or "never changed" in changed
+    assert "it is finished" in changed or "cannot be changed" in changed
     assert "it is finished" in refused(
         "INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, complete,"
         " reason_code) SELECT workspace_id, tenant_id, set_id, kind, 'new', name, false, 'x'"
@@ -183,7 +183,7 @@ def test_a_finished_set_is_history(change: str) -> None:
 
     message = refused(f"UPDATE backup_sets SET {change} WHERE id = %s", made.pk)
 
-    assert "a finished set is never changed" in message
+    assert "a finished set cannot be changed" in message
 
 
 def test_a_version_that_is_used_is_not_deleted() -> None:

@@ -10,7 +10,7 @@ from backups.models import BackupSchedule, BackupSet, SetStatus
 from backups.tick import tick
 from operations.models import OperationRun
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
@@ -18,6 +18,7 @@ from tests.backups.factories import (
     finish,
     utc,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ def backup_set(nightly: BackupSchedule) -> BackupSet:
 
 
 def signed_in(client: Client, user: User) -> Client:
-    client.force_login(user)
+    open_session(client, user)
     return client
 
 

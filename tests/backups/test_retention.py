@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from backups import retention
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.states import RunOutcome
-from providers.sandbox.control import SandboxControl
-from tests.backups.factories import (
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,

@@ -8,13 +8,17 @@ import pytest
 
 from backups import sets
 from backups.models import BackupSchedule, BackupSet, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.sandbox.control import SandboxControl
-from tests.backups.conftest import executed
-from tests.backups.factories import BackupItemFactory, BackupScheduleFactory, BackupSetFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -49,11 +53,11 @@ def test_a_kind_that_was_forbidden_is_read_and_the_new_set_is_complete(
     }
 
 
-def test_a_kind_that_had_no_licence_is_tried_again(
+def test_a_kind_that_had_no_license_is_tried_again(
     schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
 ) -> None:
     tenant = schedule.tenant.external_id
-    graph.fault(tenant, "licence", kind="conditional_access")
+    graph.fault(tenant, "license", kind="conditional_access")
     graph.fault(tenant, "forbid", kind="compliance")
     earlier = back_up(schedule)
     graph.clear()
@@ -177,6 +181,6 @@ def test_a_set_of_another_tenant_is_never_continued(
         context={"backup_schedule_id": foreign.schedule_id},
     )
 
-    run = executed(queued.run)
+    run = run_now(queued.run)
 
     assert run.failures[0]["code"] == "schedule_gone"

@@ -8,19 +8,20 @@ import pytest
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyExport
+from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
 from inventory.services import start_sync
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from providers.graph.kinds import KINDS
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
-from tests import samples
-from tests.backups.conftest import SIZES, executed
-from tests.backups.factories import BackupScheduleFactory
+from tests.support import samples
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sandbox import SIZES
 
 pytestmark = [pytest.mark.django_db, samples.NEEDED]
 
@@ -48,11 +49,11 @@ def test_every_real_policy_is_backed_up_and_stays_unchanged(
 
 
 def test_every_real_policy_is_exported(tenant: Tenant, put: dict[str, int], operator: User) -> None:
-    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    run_now(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     policies = list(Policy.objects.with_scope())
 
     (result,) = services.export_policies(Selection({tenant: policies}), by=operator)
-    run = executed(result.run)
+    run = run_now(result.run)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert PolicyExport.objects.get().item_count == len(policies) > 20

@@ -10,8 +10,9 @@ from django.test import Client
 
 from backups.models import BackupSchedule
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ NEW = "/w/contoso/schedules/new/"
 
 @pytest.fixture
 def page(client: Client, manager: User) -> Client:
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
 
 

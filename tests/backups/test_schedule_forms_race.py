@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 
 from backups import services
 from backups.models import BackupSchedule
-from tests.factories import TenantFactory
-from tests.operations.concurrency import crew
+from tests.support.concurrency import crew
+from tests.support.factories import TenantFactory
 
 
 @pytest.mark.race

@@ -16,8 +16,8 @@ from operations.models import OperationRun
 from operations.reasons import Blocked
 from operations.types import OperationRunType
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import BackupScheduleFactory, BackupSetFactory, finish, utc
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory, finish, utc
 
 pytestmark = pytest.mark.django_db
 

@@ -16,28 +16,28 @@ from django.test import Client
 
 from backups import exporting, services
 from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
 from inventory.services import start_sync
 from operations.links import OperationRunLinks
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.graph.capture import Captured
-from providers.graph.kinds import PolicyKind
+from providers.graph.policy_kind import Captured, PolicyKind
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.conftest import executed
-from tests.backups.factories import (
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
     PolicyExportFactory,
     finish,
 )
-from tests.factories import TenantFactory
-from tests.inventory.factories import PolicyFactory
+from tests.support.factories.inventory import PolicyFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ POLICIES = "/w/contoso/inventory/policies/"
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 
@@ -55,9 +55,9 @@ def page(client: Client, operator: User) -> Client:
 def policies(
     tenant: Tenant, operator: User, add_to_graph: Callable[..., ProviderConnection]
 ) -> list[Policy]:
-    """The policies of a tenant that is in the stand-in and has just been synced."""
+    """The policies of a tenant that is in the Graph sandbox and has just been synced."""
     add_to_graph(tenant)
-    executed(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
+    run_now(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     kinds = ("settings_catalog", "compliance", "conditional_access")
     return list(Policy.objects.with_scope().filter(kind__in=kinds).order_by("kind", "name"))
 
@@ -68,12 +68,12 @@ def selection(policies: list[Policy]) -> Selection:
 
 def add(policies: list[Policy], by: User, name: str = NAME) -> OperationRun:
     (result,) = services.add_policies(selection(policies), name, by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 def export(policies: list[Policy], by: User) -> OperationRun:
     (result,) = services.export_policies(selection(policies), by=by)
-    return executed(result.run)
+    return run_now(result.run)
 
 
 # --- into a set -----------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_what_was_read_is_never_changed(policies: list[Policy], operator: User) 
         cursor.execute("UPDATE backup_sets SET status = 'building', finished_at = NULL")
     told = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
 
-    assert "what was read is never changed" in told
+    assert "a complete item cannot be changed" in told
 
 
 def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
@@ -249,7 +249,7 @@ def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
         "UPDATE backup_sets SET status = 'building', finished_at = NULL WHERE id = %s", backup.pk
     )
 
-    assert "a finished set is never changed" in told
+    assert "a finished set cannot be changed" in told
 
 
 def test_a_backup_has_no_name_and_a_selection_has_one(tenant: Tenant) -> None:

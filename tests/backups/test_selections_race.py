@@ -9,11 +9,11 @@ import pytest
 
 from backups.adding import Adding
 from backups.models import BackupItem, BackupSet, PolicyVersion
-from providers.graph.capture import Captured
 from providers.graph.kinds import KINDS
-from tests.factories import TenantFactory
-from tests.operations.concurrency import crew
-from tests.operations.factories import dispatch
+from providers.graph.policy_kind import Captured
+from tests.support.concurrency import crew
+from tests.support.factories import TenantFactory
+from tests.support.factories.operations import dispatch
 
 RUNS, POLICIES, NAME = 4, 12, "Before the migration"
 

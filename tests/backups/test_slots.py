@@ -17,7 +17,7 @@ from backups.slots import (
     validate_cron,
     zone_of,
 )
-from tests.backups.factories import utc
+from tests.support.factories.backups import utc
 
 DAY = dt.timedelta(days=1)
 

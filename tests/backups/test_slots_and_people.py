@@ -10,8 +10,9 @@ from backups import services, tick
 from backups.integrity import unexplained
 from backups.models import BackupSchedule
 from operations.models import OperationRun
+from tenancy.db import database_now
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
+from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ MINUTE = dt.timedelta(minutes=1)
 @pytest.fixture
 def due(tenant: Tenant) -> BackupSchedule:
     """A schedule of every hour whose slot has just come, and has not been ticked."""
-    now = tick.database_now().replace(second=0, microsecond=0)
+    now = database_now().replace(second=0, microsecond=0)
     made: BackupSchedule = BackupScheduleFactory(
         tenant=tenant, cron=f"{now.minute} * * * *", due=now, misfire_grace=dt.timedelta(hours=1)
     )
@@ -46,13 +47,13 @@ def test_what_would_have_come_while_it_was_paused_is_not_owed(
     due: BackupSchedule, manager: User
 ) -> None:
     services.pause(due, by=manager)
-    tick.tick(tick.database_now() + dt.timedelta(hours=5))
+    tick.tick(database_now() + dt.timedelta(hours=5))
 
     resumed = services.resume(due, by=manager)
 
     assert len(slots_of(due)) == 1
     assert resumed.next_run_at
-    assert resumed.next_run_at > tick.database_now()
+    assert resumed.next_run_at > database_now()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_change_of_its_times_settles_the_slot_that_had_come(
     changed = BackupSchedule.objects.get(pk=due.pk)
     assert slots_of(due) == [f"{slot:%Y-%m-%dT%H:%MZ}"]
     assert changed.next_run_at
-    assert changed.next_run_at > tick.database_now()
+    assert changed.next_run_at > database_now()
     assert unexplained() == []
 
 

@@ -23,8 +23,8 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import Ending
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import FAR, BackupScheduleFactory, utc
-from tests.factories import UserFactory
+from tests.support.factories import UserFactory
+from tests.support.factories.backups import FAR, BackupScheduleFactory, utc
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

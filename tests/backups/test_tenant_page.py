@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from backups.tenant_page import last_complete_backup
 from tenancy.models import Tenant
-from tests.backups.factories import BackupScheduleFactory, BackupSetFactory, finish
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory, finish
 
 pytestmark = pytest.mark.django_db
 

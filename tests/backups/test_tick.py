@@ -15,7 +15,7 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
 from tenancy.models import Tenant, TenantStatus, User
-from tests.backups.factories import BackupScheduleFactory, utc
+from tests.support.factories.backups import BackupScheduleFactory, utc
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from django.db import connections
 from backups.models import BackupSchedule
 from backups.tick import Ticked, tick
 from operations.models import OperationRun
-from tests.backups.factories import BackupScheduleFactory, utc
-from tests.factories import TenantFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory, utc
 
 TICKS, SLOTS = 6, 200
 SLOT = utc(2026, 3, 8, 2, 30)

@@ -13,8 +13,8 @@ from backups import retention
 from backups.models import BackupItem, PolicyVersion
 from backups.versions import Content, ensure_version
 from providers.graph.kinds import KINDS
-from tests.backups.factories import BackupItemFactory, BackupSetFactory
-from tests.factories import WorkspaceFactory
+from tests.support.factories import WorkspaceFactory
+from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
 
 KIND = KINDS["conditional_access"]
 
@@ -47,7 +47,7 @@ def test_a_time_makes_another_content_and_no_change() -> None:
     one, two = (content(lastModifiedDateTime=f"2026-01-0{day}T00:00:00Z") for day in (1, 2))
 
     assert one.content_hash != two.content_hash
-    assert one.normalised_hash == two.normalised_hash
+    assert one.normalized_hash == two.normalized_hash
 
 
 @pytest.mark.django_db

@@ -10,21 +10,13 @@ from django.test import override_settings
 from django.utils import timezone
 
 from backups.models import BackupItem, BackupSet, SetStatus
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
-from tests.backups.factories import (
-    BackupItemFactory,
-    BackupScheduleFactory,
-    BackupSetFactory,
-    PolicyExportFactory,
-    PolicyVersionFactory,
-    finish,
-)
-from tests.factories import (
+from tenancy.roles import Role
+from tests.support.factories import (
     MembershipFactory,
     OperationRunEventFactory,
     OperationRunFactory,
@@ -35,15 +27,23 @@ from tests.factories import (
     failure,
     member,
 )
-from tests.inventory.factories import (
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+    PolicyVersionFactory,
+    finish,
+)
+from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.legacy_runs.factories import a_row, a_run_of
-from tests.operations.test_prune import a_run, prune
-from tests.providers.factories import ProviderConnectionFactory
-from tests.restores.factories import DIFFERENCE, a_restore
+from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.factories.restores import DIFFERENCE, create_restore
 
 CONTEXT = {
     "target_scope": {
@@ -56,7 +56,7 @@ CONTEXT = {
 HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
 
 
-def furnish() -> dict[str, OperationRun]:
+def populate() -> dict[str, OperationRun]:
     """A run in every state; olga manages the workspace `contoso`."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso", timezone="Europe/Berlin")
     olga = member(contoso, Role.MANAGER, username="olga")
@@ -163,12 +163,12 @@ def _yesterday(workspace: Workspace) -> None:
             )
 
 
-def furnish_retention() -> dict[str, str]:
+def populate_retention() -> dict[str, str]:
     """What retention has left of old runs in `contoso`; the addresses of their pages."""
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
     with override_settings(RUN_KEEP_LAST=1):
-        old, bare, _ = (a_run(tenant, days) for days in (900, 40, 1))
+        old, bare, _ = (a_past_run(tenant, days) for days in (900, 40, 1))
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",
@@ -178,7 +178,7 @@ def furnish_retention() -> dict[str, str]:
     }
 
 
-def furnish_backups() -> dict[str, str]:
+def populate_backups() -> dict[str, str]:
     """A schedule, a paused one and their sets in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     now = timezone.now()
@@ -229,12 +229,12 @@ def _connections(tenant: Tenant) -> dict[str, str]:
     }
 
 
-def furnish_restores() -> dict[str, str]:
+def populate_restores() -> dict[str, str]:
     """Restores in every state in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
-    warning = "The policy is enforced now and would only report afterwards."
+    warning = "The policy is enforced now and would only report afterward."
     blocked = "It holds 2 values that are not in the backup."
-    previewed = a_restore(
+    previewed = create_restore(
         fabrikam,
         {"warning": warning},
         {"action": "conflict", "changes": [dict(DIFFERENCE, after="x" * 300)]},
@@ -244,8 +244,10 @@ def furnish_restores() -> dict[str, str]:
     )
     assert previewed.backup_set
     changed = previewed.items.order_by("pk")[0]
-    executing = a_restore(fabrikam, executing=True)
-    ended = a_restore(TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True)
+    executing = create_restore(fabrikam, executing=True)
+    ended = create_restore(
+        TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True
+    )
     one = ended.items.get()
     for state in ("intent", "unknown"):
         one.state, one.outcome_code = state, "restore_unknown" if state == "unknown" else ""
@@ -264,7 +266,7 @@ def furnish_restores() -> dict[str, str]:
     }
 
 
-def furnish_history() -> dict[str, str]:
+def populate_history() -> dict[str, str]:
     """Runs of an older installation in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     a_row(fabrikam, run=a_run_of(fabrikam), status="success")
@@ -289,7 +291,7 @@ def furnish_history() -> dict[str, str]:
     }
 
 
-def furnish_inventory() -> dict[str, str]:
+def populate_inventory() -> dict[str, str]:
     """Policies, groups, roles, exports and what changed in `contoso`; owen owns it."""
     contoso = Workspace.objects.get(slug="contoso")
     member(contoso, Role.OWNER, username="owen")
@@ -367,15 +369,15 @@ def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
     return made, item
 
 
-def furnish_integrity() -> dict[str, str]:
+def populate_integrity() -> dict[str, str]:
     """A ledger that was never checked; sara is of the staff."""
     UserFactory(username="sara", is_staff=True)
     return {"integrity-unchecked": "/integrity/"}
 
 
-def furnish_checked() -> dict[str, str]:
+def populate_checked() -> dict[str, str]:
     """The same, checked."""
-    furnish_integrity()
+    populate_integrity()
     check_ledger()
     return {"integrity": "/integrity/"}
 
@@ -404,21 +406,21 @@ def what_goes_wrong() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Tour:
-    """Pages that somebody looks at one after the other; `furnish` has something to show on them."""
+    """Pages that somebody looks at one after the other; `populate` has something to show on them."""
 
     person: str
-    furnish: Callable[[], dict[str, str]]
+    populate: Callable[[], dict[str, str]]
 
 
 TOURS = {
     "signing in": Tour("", lambda: {"login": "/sign-in/"}),
     "runs": Tour("olga", runs),
-    "backups": Tour("olga", furnish_backups),
-    "tenants and their inventory": Tour("owen", furnish_inventory),
-    "retention": Tour("olga", furnish_retention),
-    "history": Tour("olga", furnish_history),
-    "restores": Tour("olga", furnish_restores),
-    "integrity before a check": Tour("sara", furnish_integrity),
-    "integrity": Tour("sara", furnish_checked),
+    "backups": Tour("olga", populate_backups),
+    "tenants and their inventory": Tour("owen", populate_inventory),
+    "retention": Tour("olga", populate_retention),
+    "history": Tour("olga", populate_history),
+    "restores": Tour("olga", populate_restores),
+    "integrity before a check": Tour("sara", populate_integrity),
+    "integrity": Tour("sara", populate_checked),
     "what goes wrong": Tour("olga", what_goes_wrong),
 }

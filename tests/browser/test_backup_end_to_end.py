@@ -12,19 +12,8 @@ from playwright.sync_api import Page, expect
 from operations.models import OperationRun
 from tenancy.models import User
 from tests.browser.conftest import Complaints, sign_in
-from tests.integration.conftest import (
-    Customer,
-    broker,
-    customer,
-    graph,
-    make_customer,
-    make_stack,
-    stack,
-    use_broker,
-)
-from tests.integration.stack import Stack
-
-__all__ = ["broker", "customer", "graph", "make_customer", "make_stack", "stack", "use_broker"]
+from tests.support.customer import Customer
+from tests.support.stack import Stack
 
 pytestmark = [
     pytest.mark.integration,

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.urls import Resolver404, resolve
 
 from legacy_runs.addresses import OLDER
-from tests.browser.pages import TOURS, furnish
-from tests.isolation.routes import OPEN, ROUTES
+from tests.browser.pages import TOURS, populate
+from tests.support.routes import OPEN, ROUTES
 
 #: Routes that show no page to look at, and why.
 NO_PAGE = {
@@ -26,10 +26,10 @@ NO_PAGE = {
 
 
 def looked_at(tour: str) -> set[str]:
-    """The names of the routes of a tour; what it has furnished is gone afterwards."""
+    """The names of the routes of a tour; what it has populated is gone afterward."""
     with transaction.atomic():
-        furnish()
-        addresses = TOURS[tour].furnish().values()
+        populate()
+        addresses = TOURS[tour].populate().values()
         transaction.set_rollback(True)
     return {name for address in addresses if (name := name_of(address))}
 

@@ -1,4 +1,4 @@
-"""What moves: runs that get on while one looks, the keyboard, the colours, and no JavaScript."""
+"""What moves: runs that get on while one looks, the keyboard, the colors, and no JavaScript."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 
 from operations.models import OperationRun
 from operations.services import OperationRunService
-from tenancy.capabilities import Role
 from tenancy.models import Tenant
+from tenancy.roles import Role
 from tests.browser.conftest import Complaints, keep_picture, sign_in
-from tests.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
+from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -112,7 +112,7 @@ def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
     expect(page.get_by_text("Stopping is not a rollback")).to_be_visible()
 
 
-def test_colours_follow_the_system_until_somebody_chooses(open_context: Any, fabrikam: Tenant):
+def test_colors_follow_the_system_until_somebody_chooses(open_context: Any, fabrikam: Tenant):
     page = open_context(color_scheme="dark").new_page()
     sign_in(page, "olga")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import DESK, PHONE, Complaints, keep_picture, sign_in
-from tests.browser.pages import TOURS, furnish
+from tests.browser.pages import TOURS, populate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -64,8 +64,8 @@ def inspection(request: Any, open_context: Any, complaints: Complaints) -> Inspe
 
 @pytest.mark.parametrize("tour", TOURS)
 def test_every_page_looks_right(inspection: Inspection, complaints: Complaints, tour: str):
-    furnish()
-    addresses = TOURS[tour].furnish()
+    populate()
+    addresses = TOURS[tour].populate()
     if person := TOURS[tour].person:
         sign_in(inspection.page, person)
 
@@ -77,8 +77,8 @@ def test_every_page_looks_right(inspection: Inspection, complaints: Complaints, 
 
 
 def test_the_question_for_the_name_of_a_set_looks_right(inspection: Inspection):
-    furnish()
-    address = TOURS["tenants and their inventory"].furnish()["policies-of-tenant"]
+    populate()
+    address = TOURS["tenants and their inventory"].populate()["policies-of-tenant"]
     sign_in(inspection.page, "owen")
     inspection.page.goto(address)
 

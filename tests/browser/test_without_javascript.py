@@ -10,13 +10,13 @@ from playwright.sync_api import Page, expect
 from backups.models import BackupSchedule, BackupSet, SetPurpose
 from operations.models import OperationRun
 from providers.models import ProviderConnection
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, Workspace
-from tests.backups.factories import BackupItemFactory, BackupSetFactory, finish
+from tenancy.roles import Role
 from tests.browser.conftest import PHONE, keep_picture, sign_in
-from tests.factories import TenantFactory, WorkspaceFactory, member
-from tests.inventory.factories import PolicyFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory, WorkspaceFactory, member
+from tests.support.factories.backups import BackupItemFactory, BackupSetFactory, finish
+from tests.support.factories.inventory import PolicyFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

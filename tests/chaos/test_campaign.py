@@ -11,14 +11,14 @@ import sys
 
 import pytest
 
-from tests.integration.stack import ROOT
+from tests.support.stack import ROOT
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(400)]
 
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "chaos", *arguments],
+        [sys.executable, "-m", "dev.chaos", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""What the image and the compose file ask for exists in the project, and production is sound."""
+"""The image and the compose file use what exists in the project, and production settings work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
 from operations.catalog import Queue
-from tests.integration.stack import eventually
+from tests.support.stack import eventually
 
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent
@@ -31,7 +31,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("build")}
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
-    "DATABASE_URL": "postgresql://nobody@/check?host=/nonexistent",
+    "DATABASE_URL": "postgresql://check@/check?host=/nonexistent",
     "REDIS_URL": "redis://localhost:6379/0",
     "SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrstuvwxyz",
     "CREDENTIAL_KEYS": f"v1:{KEY}",
@@ -40,7 +40,7 @@ PRODUCTION = {
 
 
 def production(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of ours with production settings, in an environment with nothing else."""
+    """Run a program with the production settings as its only environment."""
     environment = {"PATH": os.environ["PATH"], **PRODUCTION, **more}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -53,22 +53,22 @@ def settings_variables() -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', "\n".join(sources))) | {"DATABASE_URL"}
 
 
-def test_every_process_of_the_product_is_there() -> None:
+def test_the_compose_file_has_every_process_of_the_product() -> None:
     assert set(OURS) == {"migrate", "web", "worker", "ticks", "beat"}
     assert set(SERVICES) - set(OURS) == {"postgres", "redis"}
     assert {service["image"] for service in OURS.values()} == {"runledger"}
 
 
 def image_command() -> list[str]:
-    """What the image runs unless told otherwise."""
-    found = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
-    assert found
-    command: list[str] = yaml.safe_load(found[1])
+    """The default command of the image."""
+    match = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert match
+    command: list[str] = yaml.safe_load(match[1])
     return command
 
 
 def is_understood(program: str, *arguments: str) -> bool:
-    """Whether a program of ours knows these arguments; nothing is started."""
+    """Whether the program accepts these arguments; it is not started."""
     if program == "python":
         assert arguments[0] == "manage.py"
         command = load_command_class(get_commands()[arguments[1]], arguments[1])
@@ -92,7 +92,7 @@ def test_every_command_is_understood(name: str) -> None:
     ],
     ids=" ".join,
 )
-def test_a_command_that_is_none_would_be_noticed(command: list[str]) -> None:
+def test_an_invalid_command_is_noticed(command: list[str]) -> None:
     assert not is_understood(*command)
 
 
@@ -104,12 +104,12 @@ def test_the_health_check_of_the_worker_is_understood() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_read_by_the_settings(name: str) -> None:
-    given = set(OURS[name]["environment"]) - {"DJANGO_SETTINGS_MODULE"}
+    variables = set(OURS[name]["environment"]) - {"DJANGO_SETTINGS_MODULE"}
 
-    assert given <= settings_variables()
+    assert variables <= settings_variables()
 
 
-#: Development's, the image's own, and what the compose file decides itself.
+#: Settings of development and of the image, and those that the compose file sets itself.
 NOT_PASSED_ON = {"DEBUG", "STATIC_ROOT", "APP_DATABASE_ROLE", "APP_DATABASE_PASSWORD"}
 
 
@@ -119,46 +119,46 @@ def test_every_setting_is_passed_on(name: str) -> None:
 
 
 def interpolated(pattern: str = "") -> set[str]:
-    """The names that the compose file takes from its surroundings."""
+    """The names of the variables that the compose file interpolates."""
     text = (ROOT / "docker-compose.yml").read_text()
     return set(re.findall(r"(?<!\$)\$\{([A-Z_]+)" + pattern, text))
 
 
 def example(*, commented: bool) -> set[str]:
-    """The names in .env.example that are set, or only shown."""
+    """The names in .env.example that are set, or commented out."""
     text = (ROOT / ".env.example").read_text()
     return set(re.findall(r"^# ([A-Z_]+)=" if commented else r"^([A-Z_]+)=", text, re.MULTILINE))
 
 
-def test_the_example_sets_all_that_compose_wants() -> None:
+def test_the_example_sets_every_variable_that_compose_requires() -> None:
     assert interpolated(r":\?") <= example(commented=False)
     assert interpolated() <= example(commented=False) | settings_variables()
 
 
-def test_the_example_sets_nothing_that_nobody_reads() -> None:
+def test_every_variable_of_the_example_is_read() -> None:
     assert example(commented=False) <= interpolated()
     assert example(commented=True) <= settings_variables()
 
 
-def test_what_compose_makes_of_the_example_starts() -> None:
+def test_the_environment_that_compose_makes_of_the_example_is_valid() -> None:
     filled = dict.fromkeys(interpolated(r":\?"), "x" * 60) | {"CREDENTIAL_KEYS": "v1:" + KEY}
-    given = {
+    environment = {
         name: re.sub(r"\$\{([A-Z_]+)(?::[?-]([^}]*))?\}", lambda m: filled.get(m[1], m[2]), value)
         for name, value in OURS["web"]["environment"].items()
         if value is not None
     }
 
-    checked = production(sys.executable, "manage.py", "check", **given)
+    checked = production(sys.executable, "manage.py", "check", **environment)
 
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_web_server_is_open_to_the_proxy_of_this_host_alone() -> None:
+def test_the_web_server_is_open_only_to_a_proxy_on_this_host() -> None:
     assert OURS["web"]["ports"] == ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]
     assert all("ports" not in service for name, service in SERVICES.items() if name != "web")
 
 
-def test_no_secret_stands_in_the_file_and_a_missing_one_is_an_error() -> None:
+def test_the_file_contains_no_secret_and_a_missing_one_is_an_error() -> None:
     secrets = ("POSTGRES_PASSWORD", "APP_DATABASE_PASSWORD", "REDIS_PASSWORD")
     for name in ("SECRET_KEY", "CREDENTIAL_KEYS", *secrets):
         used = [
@@ -177,13 +177,13 @@ def queues_of(name: str) -> list[str]:
     return queues.split(",")
 
 
-def test_the_workers_listen_to_every_queue_and_no_work_keeps_the_ticks_waiting() -> None:
+def test_the_workers_listen_to_every_queue_and_ticks_have_their_own() -> None:
     assert queues_of("ticks") == ["ticks"]
     assert sorted(queues_of("ticks") + queues_of("worker")) == sorted(settings.QUEUES)
     assert "ticks" not in set(Queue)
 
 
-def test_the_broker_keeps_what_it_was_given() -> None:
+def test_the_broker_keeps_every_message() -> None:
     command = " ".join(SERVICES["redis"]["command"])
 
     assert "--maxmemory-policy noeviction" in command
@@ -191,16 +191,16 @@ def test_the_broker_keeps_what_it_was_given() -> None:
 
 
 def test_every_long_lived_service_restarts_and_has_a_health_check() -> None:
-    lasting = [service for name, service in SERVICES.items() if name != "migrate"]
+    services = [service for name, service in SERVICES.items() if name != "migrate"]
 
-    assert all(service["restart"] == "unless-stopped" for service in lasting)
-    assert all("healthcheck" in service for service in lasting)
+    assert all(service["restart"] == "unless-stopped" for service in services)
+    assert all("healthcheck" in service for service in services)
 
 
-def test_the_image_runs_as_nobody_special_and_holds_every_app() -> None:
+def test_the_image_runs_unprivileged_and_contains_every_app_of_the_product() -> None:
     users = re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE)
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
-    apps = {app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()}
+    apps = {app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()} - {"dev"}
     allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
 
     assert users == ["runledger"]
@@ -235,13 +235,13 @@ def test_production_does_not_start_without_its_secrets(name: str) -> None:
 
 
 def last_stage() -> list[tuple[str, str]]:
-    """The instructions of the image itself, in order: ("COPY", "config config")."""
+    """The instructions of the last stage, in order: ("COPY", "config config")."""
     text = DOCKERFILE.rpartition("\nFROM ")[2].replace("\\\n", " ")
     return [(name, rest) for name, rest in re.findall(r"^([A-Z]+) (.*)$", text, re.MULTILINE)]
 
 
 def copy_as_the_image_does(into: Path) -> None:
-    """What is in the image: the copied files and no others."""
+    """Copy the files of the image, and no others, into a folder."""
     for name, rest in last_stage():
         if name == "COPY" and not rest.startswith("--from"):
             source, target = rest.split()
@@ -254,7 +254,7 @@ def copy_as_the_image_does(into: Path) -> None:
 
 @pytest.mark.integration
 @pytest.mark.timeout(300)
-def test_the_steps_of_the_image_work_on_the_copied_files_alone(tmp_path: Path) -> None:
+def test_the_steps_of_the_image_work_with_the_copied_files_only(tmp_path: Path) -> None:
     home, image = tmp_path / "venv", tmp_path / "image"
     image.mkdir()
     venv.create(home, with_pip=True)
@@ -295,7 +295,7 @@ def test_the_steps_of_the_image_work_on_the_copied_files_alone(tmp_path: Path) -
 
 
 @pytest.mark.integration
-def test_the_web_process_is_healthy_and_logs_one_object_a_line(tmp_path: Path) -> None:
+def test_the_web_process_is_healthy_and_logs_one_object_per_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     static = production(
@@ -331,13 +331,11 @@ def test_the_web_process_is_healthy_and_logs_one_object_a_line(tmp_path: Path) -
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert any("Listening" in line["event"] for line in lines)
-    # (Neither database nor broker is there, which is worth a warning.)
+    # Neither database nor broker is available, which is a warning.
     assert {line["level"] for line in lines} <= {"info", "warning"}
 
 
-def test_every_setting_is_explained() -> None:
-    explained = set(
-        re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
-    )
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
-    assert explained == settings_variables()
+    assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE)) == settings_variables()

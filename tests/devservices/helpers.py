@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devservices.processes import parent_of, running_processes
+from dev.services.processes import parent_of, running_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,9 +4,9 @@ import signal
 import psycopg
 import pytest
 
-from devservices.accounts import Account
-from devservices.postgres import Postgres
-from devservices.processes import ServiceError
+from dev.services.accounts import Account
+from dev.services.postgres import Postgres
+from dev.services.processes import ServiceError
 from tests.devservices.helpers import eventually, mentioning, read_until, start_python
 
 ACCOUNTS = [Account.NAMESPACE, Account.NOBODY] if os.geteuid() == 0 else [Account.SELF]
@@ -124,8 +124,8 @@ def test_the_socket_moves_when_its_path_would_be_too_long(folder):
 def test_an_owner_killed_by_force_takes_its_server_along(folder, account):
     owner = start_python(
         "import sys, time, pathlib\n"
-        "from devservices.accounts import Account\n"
-        "from devservices.postgres import Postgres\n"
+        "from dev.services.accounts import Account\n"
+        "from dev.services.postgres import Postgres\n"
         "server = Postgres(pathlib.Path(sys.argv[1]), durable=False, account=Account[sys.argv[2]])\n"
         "print(server.start().data, 'ready', flush=True)\n"
         "time.sleep(60)",

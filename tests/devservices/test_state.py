@@ -5,9 +5,9 @@ import stat
 import environ
 import pytest
 
-from devservices.processes import ServiceError
-from devservices.sockets import make_private
-from devservices.state import StateFolder
+from dev.services.processes import ServiceError
+from dev.services.sockets import make_private
+from dev.services.state import StateFolder
 
 
 @pytest.fixture

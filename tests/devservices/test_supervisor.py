@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from devservices.processes import ServiceError, running_processes
-from devservices.runner import chosen_port
+from dev.services.processes import ServiceError, running_processes
+from dev.services.runner import chosen_port
 from tests.devservices.helpers import (
     descendants,
     eventually,
@@ -20,9 +20,9 @@ from tests.devservices.helpers import (
 # A tree: guardian, runner, two programs; one has a child in a session of its own, deaf to signals.
 TREE = """
 import pathlib, sys
-from devservices.console import Console
-from devservices.processes import run_guarded
-from devservices.supervisor import Program, ServiceEndedError, StopRequestedError, Supervisor
+from dev.services.console import Console
+from dev.services.processes import run_guarded
+from dev.services.supervisor import Program, ServiceEndedError, StopRequestedError, Supervisor
 PARENT = '''
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
@@ -128,7 +128,7 @@ def test_a_port_in_use_is_named_before_anything_starts(monkeypatch):
         port = busy.getsockname()[1]
 
         runner = subprocess.run(
-            [sys.executable, "-m", "devservices.runner"],
+            [sys.executable, "-m", "dev.services.runner"],
             env={**os.environ, "PORT": str(port)},
             capture_output=True,
             text=True,

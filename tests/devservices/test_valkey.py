@@ -4,7 +4,7 @@ import signal
 import pytest
 from kombu import Connection
 
-from devservices.valkey import Valkey, with_database
+from dev.services.valkey import Valkey, with_database
 
 
 @pytest.fixture

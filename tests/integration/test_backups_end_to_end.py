@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyVersion
-from devservices.processes import kill_group
+from dev.services.processes import kill_group
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import KINDS, SIZES, Customer, MakeStack
-from tests.integration.stack import Stack, eventually
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.customer import KINDS, SIZES, Customer, MakeStack
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

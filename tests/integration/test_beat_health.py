@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.stack import ROOT, Stack, eventually
+from tests.support.stack import ROOT, Stack, eventually
 
 pytestmark = pytest.mark.integration
 

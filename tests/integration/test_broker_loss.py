@@ -10,13 +10,13 @@ from __future__ import annotations
 import pytest
 
 from backups import services
-from chaos.parts import children_of
+from dev.chaos.parts import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer
-from tests.integration.stack import Stack, eventually
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.customer import Customer
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

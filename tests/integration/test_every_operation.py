@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from backups.models import BackupSet, PolicyExport
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from operations.catalog import OperationCatalog
-from operations.models import OperationRun
-from operations.states import RunOutcome, RunStatus
+from operations.states import RunOutcome
 from providers.models import ProviderConnection
 from tenancy.models import User
-from tests.integration.conftest import Customer
-from tests.integration.stack import Stack, eventually
+from tests.integration.buttons import start
+from tests.support.customer import Customer
+from tests.support.sessions import open_session
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -22,21 +22,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def page(manager: User) -> Client:
     client = Client()
-    client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, manager)
     return client
-
-
-def start(page: Client, route: str, *ids: object, **form: object) -> OperationRun:
-    """Press the button of a route; the run that it led to, once that has ended."""
-    answer = page.post(reverse(route, args=["contoso", *ids]), form)
-    assert answer.status_code == 302, answer.content
-    run_id = int(answer["Location"].strip("/").split("/")[-1])
-
-    def look() -> OperationRun | None:
-        return OperationRun.objects.filter(pk=run_id, status=RunStatus.COMPLETED).first()
-
-    run: OperationRun = eventually(look, seconds=40, what=f"the end of run {run_id}")
-    return run
 
 
 def test_every_operation_is_started_from_its_button_and_succeeds(

@@ -12,17 +12,17 @@ from celery import current_app
 
 from backups import services
 from backups.requests import run_now_request
-from chaos.parts import children_of
+from dev.chaos.parts import children_of
 from operations.catalog import OperationCatalog
+from operations.delivery.publisher import TASK
 from operations.models import OperationRun
-from operations.publishing import TASK
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer, MakeStack
 from tests.integration.proxy import Proxy
-from tests.integration.stack import Stack, eventually
-from tests.operations.conftest import Broker
+from tests.support.broker import Broker
+from tests.support.customer import Customer, MakeStack
+from tests.support.stack import Stack, eventually
 
 pytestmark = [
     pytest.mark.integration,

@@ -1,4 +1,4 @@
-"""A restore from its buttons to its end, by a real worker with a real stand-in."""
+"""A restore from its buttons to its end, by a real worker with a real Graph sandbox."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from providers.models import Access, ProviderConnection
 from restores import services
 from restores.models import Action, RestoreRun, RestoreStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer
-from tests.integration.stack import Stack, eventually
-from tests.integration.test_every_operation import start
+from tests.integration.buttons import start
+from tests.support.customer import Customer
+from tests.support.sessions import open_session
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +34,7 @@ def ended(run: OperationRun | None) -> OperationRun:
 def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: User) -> None:
     stack.worker(concurrency=1)
     page = Client()
-    page.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(page, manager)
     ProviderConnection.objects.update(access=Access.READ_WRITE)
     start(page, "schedule_run_now", customer.schedule.pk)
     backup_set = BackupSet.objects.get()
@@ -50,7 +51,7 @@ def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: 
     assert restore.items.get().action == Action.CREATE
     page.post(
         reverse("restore_execute", args=["contoso", restore.pk]),
-        {"decided": services.decided_of(restore), "tenant_name": "Fabrikam"},
+        {"decision_digest": services.decision_digest_of(restore), "tenant_name": "Fabrikam"},
     )
     restore = RestoreRun.objects.with_scope().get()
     written = ended(restore.execute_run)

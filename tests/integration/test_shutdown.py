@@ -11,12 +11,12 @@ import pytest
 
 from backups import services
 from backups.models import BackupSet
-from chaos.parts import children_of
+from dev.chaos.parts import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
-from tests.integration.conftest import Customer, MakeStack
-from tests.integration.stack import Stack, eventually
+from tests.support.customer import Customer, MakeStack
+from tests.support.stack import Stack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

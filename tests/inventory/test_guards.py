@@ -8,8 +8,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from tenancy.models import Tenant
-from tests.factories import TenantFactory
-from tests.inventory.factories import DirectoryGroupFactory, PolicyFactory, RoleDefinitionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.inventory import (
+    DirectoryGroupFactory,
+    PolicyFactory,
+    RoleDefinitionFactory,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -11,10 +11,15 @@ from inventory.actions import PolicyAction
 from inventory.selection import SelectionError, selected_policies
 from operations.models import OperationRun
 from providers.models import ProviderConnection
-from tenancy.capabilities import Capability
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.inventory.factories import DirectoryGroupFactory, PolicyFactory, RoleDefinitionFactory
+from tenancy.roles import Capability
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.inventory import (
+    DirectoryGroupFactory,
+    PolicyFactory,
+    RoleDefinitionFactory,
+)
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +28,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 
@@ -269,5 +274,5 @@ def test_an_action_is_offered_to_those_who_may(
     PolicyFactory(tenant=tenant)
 
     assert "Do it" in shown(page, POLICIES)
-    page.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(page, reader)
     assert "Do it" not in shown(page, POLICIES)

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from django.db.models import Count
 
+from dev.graph_sandbox.control import SandboxControl
 from inventory import mirror, services
 from inventory.kinds import POLICY_KINDS
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from operations.models import EventLevel, OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
 from providers.models import ProviderConnection
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests import samples
-from tests.factories import TenantFactory
-from tests.inventory.conftest import executed
+from tests.support import samples
+from tests.support.factories import TenantFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ Syncs = Callable[..., OperationRun]
 
 @pytest.fixture
 def connected(tenant: Tenant, add_to_graph: AddToGraph) -> Tenant:
-    """A tenant that is in the stand-in."""
+    """A tenant that is in the Graph sandbox."""
     add_to_graph(tenant, sizes=SIZES)
     return tenant
 
@@ -58,7 +58,7 @@ def sync(operator: User) -> Syncs:
     """Sync a tenant here and now; the run as it ended."""
 
     def run(tenant: Tenant, run_type: OperationRunType = POLICIES) -> OperationRun:
-        return executed(services.start_sync(run_type, tenant, by=operator).run)
+        return run_now(services.start_sync(run_type, tenant, by=operator).run)
 
     return run
 
@@ -161,17 +161,17 @@ def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
     assert run.failures[0]["next_step"]
 
 
-def test_a_kind_without_a_licence_is_skipped_and_nothing_of_it_is_gone(
+def test_a_kind_without_a_license_is_skipped_and_nothing_of_it_is_gone(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
-    graph.fault(connected.external_id, "licence", kind="conditional_access")
+    graph.fault(connected.external_id, "license", kind="conditional_access")
 
     run = sync(connected)
 
     left = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == ("skipped", "licence_missing")
+    assert (left.outcome, left.reason_code) == ("skipped", "license_missing")
     assert not run.needs_attention
     assert not Policy.objects.gone().exists()
 
@@ -223,9 +223,9 @@ def test_a_cancelled_sync_marks_nothing_as_gone(
         return write(*args)
 
     monkeypatch.setattr("inventory.syncing.upsert", cancel_then_write)
-    monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("operations.worker.active_run.FLUSH_SECONDS", 0)
 
-    ended = executed(run)
+    ended = run_now(run)
 
     assert ended.outcome == RunOutcome.CANCELLED
     assert 0 < ended.counts.processed < EVERYTHING
@@ -372,7 +372,7 @@ def test_a_tenant_suspended_meanwhile_blocks_the_run(connected: Tenant, operator
     run = services.start_sync(POLICIES, connected, by=operator).run
     Tenant.objects.filter(pk=connected.pk).update(status=TenantStatus.SUSPENDED)
 
-    ended = executed(run)
+    ended = run_now(run)
 
     assert ended.outcome == RunOutcome.BLOCKED
     assert ended.failures[0]["code"] == "tenant_suspended"
@@ -402,7 +402,7 @@ def test_real_exports_are_all_taken_in(
 @pytest.fixture
 def sync_all(workspace: Workspace, operator: User) -> Callable[[], OperationRun]:
     def run() -> OperationRun:
-        return executed(services.start_workspace_sync(workspace, by=operator).run)
+        return run_now(services.start_workspace_sync(workspace, by=operator).run)
 
     return run
 
@@ -465,7 +465,7 @@ def test_a_sync_that_is_active_already_is_joined_and_not_cancelled_with_the_whol
     own = services.start_sync(POLICIES, connected, by=operator).run
     whole = services.start_workspace_sync(workspace, by=operator).run
 
-    ended = executed(whole)
+    ended = run_now(whole)
 
     own.refresh_from_db()
     assert own.outcome == RunOutcome.SUCCEEDED
@@ -506,7 +506,7 @@ def test_it_waits_for_a_part_in_other_hands(
 
     monkeypatch.setattr("inventory.fan_out.time.sleep", finish_it)
 
-    whole = executed(services.start_workspace_sync(workspace, by=operator).run)
+    whole = run_now(services.start_workspace_sync(workspace, by=operator).run)
 
     assert len(waits) == 2
     assert whole.outcome == RunOutcome.FAILED

@@ -10,11 +10,11 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.urls import reverse
 
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
-from tests.operations.test_prune import a_run, prune
+from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
+from tests.support.factories.operations import a_past_run, prune
 
 CANARY = "canary-Xq8~7Q.secret-of-a-connection"
 #: Ours and those of the libraries.
@@ -22,18 +22,18 @@ REGISTERED: dict[type[Model], admin.ModelAdmin[Any]] = admin.site._registry
 
 
 def staff(*, view: bool = False, superuser: bool = False) -> User:
-    """Somebody of support: with every right, with every right to look, or with none."""
+    """A member of staff: with all permissions, with all view permissions, or with none."""
     person: User = UserFactory(is_staff=True, is_superuser=superuser)
     if view:
         person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return person
 
 
-def furnish(tenant: Tenant, connection_id: int) -> None:
-    """See that every model has a row, and that a connection has a secret nobody must ever see."""
+def populate_admin(tenant: Tenant, connection_id: int) -> None:
+    """Give every model of the admin a row, and one connection a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
-    a_run(tenant, 900)
-    recent = a_run(tenant, 1)
+    a_past_run(tenant, 900)
+    recent = a_past_run(tenant, 1)
     prune(tenant.workspace)
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)

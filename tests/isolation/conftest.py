@@ -1,4 +1,4 @@
-"""Two workspaces with the same things in them, and every sort of person."""
+"""Two workspaces with the same objects in them, and one user of each kind."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.backups.factories import (
-    BackupItemFactory,
-    BackupScheduleFactory,
-    BackupSetFactory,
-    PolicyExportFactory,
-)
-from tests.factories import (
+from tenancy.roles import Role
+from tests.isolation.admin_pages import populate_admin
+from tests.support.database import SharedRows
+from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
     member,
 )
-from tests.inventory.factories import (
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyExportFactory,
+)
+from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.isolation.admin_pages import furnish
-from tests.isolation.routes import Route
-from tests.legacy_runs.factories import a_row_of_every_kind
-from tests.providers.factories import ProviderConnectionFactory
-from tests.restores.factories import a_restore
+from tests.support.factories.legacy_runs import a_row_of_every_kind
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.factories.restores import create_restore
+from tests.support.routes import Route
+from tests.support.sessions import open_session
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
 NOWHERE = 2**40
 
 
-def things_of(workspace: Workspace) -> Ids:
+def objects_of(workspace: Workspace) -> Ids:
     """One of everything in a workspace, by the names that addresses use."""
     tenant = TenantFactory(workspace=workspace)
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
-    restore = a_restore(tenant)
+    restore = create_restore(tenant)
     return {
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
@@ -78,23 +80,24 @@ class World:
         return reverse(route.name, kwargs={name: ids.get(name, NOWHERE) for name in route.ids})
 
 
-@pytest.fixture
-def world(db: None) -> World:
-    ours, theirs = WorkspaceFactory(slug="ours"), WorkspaceFactory(slug="theirs")
-    people: dict[str, User | None] = {role.value: member(ours, role) for role in Role}
-    people["staff"] = UserFactory(is_staff=True, is_superuser=True)
-    people["stranger"] = member(theirs, Role.OWNER)
-    people["inactive"] = member(ours, Role.OWNER, is_active=False)
-    people["anonymous"] = None
-    return World(things_of(ours), things_of(theirs), people)
-
-
-@pytest.fixture
-def furnished(world: World, settings: Any) -> World:
-    """Every model that the admin shows has a row."""
-    settings.RUN_KEEP_LAST = 1
-    furnish(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
+@pytest.fixture(scope="module")
+def shared_world(shared_rows: SharedRows) -> World:
+    """The rows of every walk; every model that the admin shows has one."""
+    with shared_rows(), override_settings(RUN_KEEP_LAST=1):
+        ours, theirs = WorkspaceFactory(slug="ours"), WorkspaceFactory(slug="theirs")
+        people: dict[str, User | None] = {role.value: member(ours, role) for role in Role}
+        people["staff"] = UserFactory(is_staff=True, is_superuser=True)
+        people["stranger"] = member(theirs, Role.OWNER)
+        people["inactive"] = member(ours, Role.OWNER, is_active=False)
+        people["anonymous"] = None
+        world = World(objects_of(ours), objects_of(theirs), people)
+        populate_admin(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
     return world
+
+
+@pytest.fixture
+def world(shared_world: World, db: None) -> World:
+    return shared_world
 
 
 SignIn = Callable[[User | None], Client]
@@ -105,7 +108,7 @@ def sign_in() -> SignIn:
     def client_of(person: User | None) -> Client:
         client = Client()
         if person:
-            client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+            open_session(client, person)
         return client
 
     return client_of

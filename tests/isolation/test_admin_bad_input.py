@@ -15,7 +15,7 @@ from django.urls import reverse
 from tenancy.model_admin import LOOKUP_SUFFIXES
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.test_bad_forms import BROKEN, FORM, HOSTILE
+from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 
 pytestmark = pytest.mark.django_db
 
@@ -51,13 +51,13 @@ IDS = [*VALUES[1:-1], "a%2Fb", "_00", "_5F", "1_2F2"]
 
 
 @pytest.fixture
-def client(furnished: World, sign_in: SignIn) -> Client:
+def client(world: World, sign_in: SignIn) -> Client:
     client = sign_in(staff(superuser=True))
     client.raise_request_exception = False
     return client
 
 
-def told_kindly(answer: Any, about: str) -> Any:
+def check_answer(answer: Any, about: str) -> Any:
     assert answer.status_code in FINE, (answer.status_code, about[:200])
     assert b"Traceback" not in answer.content
     assert b"<script>alert(1)" not in answer.content
@@ -91,7 +91,7 @@ def test_a_list_takes_any_parameter(client: Client, model: type[Model]) -> None:
     ]
 
     for name, value in asked:
-        told_kindly(client.get(f"{address}?{name}={value}"), f"{name}={value}")
+        check_answer(client.get(f"{address}?{name}={value}"), f"{name}={value}")
 
 
 @EVERY_MODEL
@@ -102,10 +102,10 @@ def test_every_other_page_takes_any_parameter_and_any_id(
 
     for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
         query = "&".join(f"{name}={value}" for name in parameters_of(model))
-        told_kindly(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
+        check_answer(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
     for value, page in zip(IDS, cycle(("change/", "history/", "delete/", "")), strict=False):
         address = f"{pages['list']}{value}/{page}"
-        told_kindly(client.get(address, follow=True), address)
+        check_answer(client.get(address, follow=True), address)
 
 
 @EVERY_MODEL
@@ -126,7 +126,7 @@ def test_a_form_takes_any_value_in_every_field(client: Client, model: type[Model
         refused = client.post(address).status_code == 403
         for body, content_type in [*filled, *BROKEN][: 1 if refused else None]:
             answer = client.generic("POST", address, body, content_type)
-            told_kindly(answer, f"{page} {body[:20]!r}")
+            check_answer(answer, f"{page} {body[:20]!r}")
 
 
 def choosers() -> Iterator[tuple[str, str, str]]:
@@ -148,8 +148,8 @@ def test_the_choosers_take_any_text(client: Client) -> None:
     for app, model, field, _ in asked:
         source = f"app_label={app}&model_name={model}&field_name={field}"
         for value in VALUES:
-            told_kindly(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
-            told_kindly(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
+            check_answer(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
+            check_answer(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
 
 
 def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
@@ -159,7 +159,7 @@ def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
         for name in ("app_label", "model_name", "field_name"):
             source = {"app_label": "tenancy", "model_name": "tenant", "field_name": "workspace"}
             query = "&".join(f"{key}={text}" for key, text in {**source, name: value}.items())
-            told_kindly(client.get(f"{address}?{query}"), query)
+            check_answer(client.get(f"{address}?{query}"), query)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
 def test_the_other_pages_of_the_admin_take_any_parameter(client: Client, address: str) -> None:
     for value in VALUES:
         query = "&".join(f"{name}={value}" for name in PARAMETERS)
-        told_kindly(client.get(f"{address}?{query}"), f"{address} {value}")
+        check_answer(client.get(f"{address}?{query}"), f"{address} {value}")
 
 
-@pytest.mark.parametrize("value", VALUES[1:], ids=lambda text: text[:12])
-def test_a_way_to_the_site_of_nothing_is_not_found(client: Client, value: str) -> None:
-    for address in (f"/admin/r/{value}/1/", f"/admin/r/1/{value}/", f"/admin/r/{value}/{value}/"):
-        told_kindly(client.get(address), address)
+def test_an_invalid_link_to_the_site_is_not_found(client: Client) -> None:
+    for value in VALUES[1:]:
+        for path in (f"{value}/1", f"1/{value}", f"{value}/{value}"):
+            check_answer(client.get(f"/admin/r/{path}/"), path)

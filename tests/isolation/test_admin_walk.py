@@ -12,12 +12,12 @@ from django.contrib import admin
 from django.db.models import Model
 from django.test import Client, RequestFactory
 
-from tenancy.capabilities import Role
 from tenancy.model_admin import ModelAdmin
 from tenancy.models import Workspace
-from tests.factories import MembershipFactory
+from tenancy.roles import Role
 from tests.isolation.admin_pages import CANARY, REGISTERED, addresses, staff
 from tests.isolation.conftest import SignIn, World
+from tests.support.factories import MembershipFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +63,7 @@ def looked_at(client: Client, address: str) -> str:
 
 @EVERY_MODEL
 def test_a_superuser_finds_everything_and_never_a_secret(
-    furnished: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     client = sign_in(staff(superuser=True))
     pages = addresses(model)
@@ -84,9 +84,7 @@ def test_every_list_can_be_searched_and_is_no_bare_list_of_names(model: type[Mod
 
 
 @EVERY_MODEL
-def test_who_may_only_look_only_looks(
-    furnished: World, sign_in: SignIn, model: type[Model]
-) -> None:
+def test_who_may_only_look_only_looks(world: World, sign_in: SignIn, model: type[Model]) -> None:
     client = sign_in(staff(view=True))
     pages = addresses(model)
 
@@ -103,7 +101,7 @@ def test_who_may_only_look_only_looks(
 
 @EVERY_MODEL
 def test_staff_without_rights_see_nothing(
-    furnished: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     client = sign_in(staff())
 
@@ -112,7 +110,7 @@ def test_staff_without_rights_see_nothing(
 
 @EVERY_MODEL
 def test_history_is_never_added_changed_or_deleted(
-    furnished: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     if model._meta.label not in HISTORY:
         pytest.skip("configuration, which staff may change")
@@ -169,7 +167,7 @@ def test_every_action_says_who_may(model: type[Model]) -> None:
     ],
 )
 def test_a_secret_cannot_be_guessed_letter_by_letter(
-    furnished: World, sign_in: SignIn, guess: str
+    world: World, sign_in: SignIn, guess: str
 ) -> None:
     assert sign_in(staff(view=True)).get(f"/admin/{guess}").status_code == 400
 
@@ -180,7 +178,7 @@ def test_a_secret_cannot_be_guessed_letter_by_letter(
     ids=lambda model: model._meta.label,
 )
 def test_the_way_to_the_site_is_shown_to_those_for_whom_there_is_something(
-    furnished: World, sign_in: SignIn, model: type[Model]
+    world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     person = staff(superuser=True)
     before = looked_at(sign_in(person), addresses(model)["detail"])

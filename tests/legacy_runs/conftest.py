@@ -14,7 +14,7 @@ import pytest
 
 from legacy_runs.models import InventorySyncRun
 from tenancy.models import Tenant
-from tests.integration.stack import database_url
+from tests.support.stack import database_url
 
 OLDER = """
 CREATE TABLE tenants (id bigint PRIMARY KEY, external_id varchar(64) NOT NULL);

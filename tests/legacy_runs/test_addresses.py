@@ -15,8 +15,9 @@ from legacy_runs.addresses import elsewhere, older_addresses, under_admin
 from legacy_runs.checks import leads_to_history, older_addresses_lead_to_history
 from legacy_runs.models import TABLES
 from tenancy.models import Tenant, User
-from tests.factories import TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,7 @@ def page(client: Client, reader: User, settings: Any) -> Client:
     table += [f"inventory_sync_run={shape}" for shape, _ in SHAPES]
     older = older_addresses(table)
     settings.ROOT_URLCONF = moved(older)
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     return client
 
 

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from legacy_runs.models import TABLES
 from tenancy.models import Tenant
-from tests.factories import UserFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import UserFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +23,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", TABLES)
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    client.force_login(
-        UserFactory(is_staff=True, is_superuser=True),
-        backend="django.contrib.auth.backends.ModelBackend",
-    )
+    open_session(client, UserFactory(is_staff=True, is_superuser=True))
     return client
 
 

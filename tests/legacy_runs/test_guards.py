@@ -1,4 +1,4 @@
-"""History is never written but through the importer's door, whoever tries and however."""
+"""Only the importer adds legacy runs; the database rejects every other write."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Model
 
-from legacy_runs.door import importing
 from legacy_runs.models import TABLES, HistoryIsReadOnly
-from operations import retention
-from operations.models import OperationRun
+from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of, remove
 
 pytestmark = pytest.mark.django_db
 
 EVERY_KIND = pytest.mark.parametrize("kind", TABLES)
-REFUSED = "it is history"
+REFUSED = "legacy runs are read-only"
 
 
 def sql(statement: str, *values: Any) -> None:
@@ -165,14 +163,6 @@ def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) 
     assert as_it_is(row)["operation_run_id"] == run.pk
 
 
-def remove(run: OperationRun) -> None:
-    """What retention does with an old run."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        retention.open_the_door()
-        cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
-        cursor.execute("SELECT set_config('runledger.pruning', '', true)")
-
-
 @EVERY_KIND
 def test_a_run_that_is_pruned_leaves_the_row_and_its_number(kind: str, tenant: Tenant) -> None:
     run = a_run_of(tenant, kind)
@@ -186,7 +176,7 @@ def test_a_run_that_is_pruned_leaves_the_row_and_its_number(kind: str, tenant: T
 
 
 def copied(row: Any, **columns: Any) -> None:
-    """Copy a row through the open door, with other values in some columns."""
+    """Copy a row as the importer does, with other values in some columns."""
     names = [field.column for field in row._meta.concrete_fields]
     given = [name for name in names if name in columns]
     with transaction.atomic():
@@ -204,9 +194,9 @@ def copied(row: Any, **columns: Any) -> None:
 @pytest.mark.parametrize("whose", ["another tenant", "another workspace", "nobody"])
 def test_no_row_is_mapped_to_a_run_of_somebody_else(kind: str, whose: str, tenant: Tenant) -> None:
     row = a_row(tenant, kind)
-    neighbour = TenantFactory(workspace=tenant.workspace)
+    neighbor = TenantFactory(workspace=tenant.workspace)
     runs = {
-        "another tenant": lambda: OperationRunFactory(tenant=neighbour).pk,
+        "another tenant": lambda: OperationRunFactory(tenant=neighbor).pk,
         "another workspace": lambda: OperationRunFactory().pk,
         "nobody": lambda: 2**62,
     }
@@ -221,7 +211,7 @@ def test_no_row_is_mapped_to_a_run_that_did_something_else(kind: str, tenant: Te
     row = a_row(tenant, kind)
     run = OperationRunFactory(tenant=tenant, type="restore.execute", succeeded=True)
 
-    with pytest.raises(DatabaseError, match="of another type"):
+    with pytest.raises(DatabaseError, match="a different type"):
         copied(row, id=row.pk + 1, operation_run_id=run.pk)
 
 
@@ -229,11 +219,11 @@ def test_no_row_is_mapped_to_a_run_that_did_something_else(kind: str, tenant: Te
 @pytest.mark.parametrize(
     ("columns", "named"),
     [
-        ({"id": 2**61}, "id_fits_the_lists"),
-        ({"id": -1}, "id_fits_the_lists"),
-        ({"created_at": "1969-12-31T23:59:59Z"}, "created_within_reason"),
-        ({"created_at": "2200-01-01T00:00:00Z"}, "created_within_reason"),
-        ({"created_at": "infinity"}, "created_within_reason"),
+        ({"id": 2**61}, "id_range"),
+        ({"id": -1}, "id_range"),
+        ({"created_at": "1969-12-31T23:59:59Z"}, "created_at_range"),
+        ({"created_at": "2200-01-01T00:00:00Z"}, "created_at_range"),
+        ({"created_at": "infinity"}, "created_at_range"),
     ],
 )
 def test_no_row_is_one_that_the_lists_cannot_show(
@@ -246,14 +236,14 @@ def test_no_row_is_one_that_the_lists_cannot_show(
 
 
 @EVERY_KIND
-@pytest.mark.parametrize("door", ["runledger.pruning", "runledger.legacy_import"])
-def test_no_door_lets_a_table_be_emptied(kind: str, door: str, tenant: Tenant) -> None:
+@pytest.mark.parametrize("setting", ["runledger.pruning", "runledger.legacy_import"])
+def test_no_setting_allows_truncate(kind: str, setting: str, tenant: Tenant) -> None:
     row = a_row(tenant, kind)
     sql("SET CONSTRAINTS ALL IMMEDIATE")
-    sql("SELECT set_config(%s, 'on', true)", door)
+    sql("SELECT set_config(%s, 'on', true)", setting)
 
     for statement in (f"TRUNCATE {row._meta.db_table}", "TRUNCATE operation_runs CASCADE"):
-        with pytest.raises(DatabaseError, match=r"TRUNCATE on \w+ is refused"):
+        with pytest.raises(DatabaseError, match=r"TRUNCATE on \w+ is not allowed"):
             sql(statement)
 
 
@@ -266,14 +256,14 @@ def test_no_row_is_of_a_tenant_of_another_workspace(kind: str, tenant: Tenant) -
         copied(row, id=row.pk + 1, workspace_id=elsewhere)
 
 
-# --- the door ----------------------------------------------------------------------------------------
+# --- allow_import ---------------------------------------------------------------------------------
 
 INSERT = "INSERT INTO inventory_sync_runs SELECT * FROM inventory_sync_runs WHERE false"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_closes_with_its_transaction() -> None:
-    with importing():
+def test_permission_to_import_ends_with_its_transaction() -> None:
+    with allow_import():
         sql(INSERT)
 
     with pytest.raises(DatabaseError, match=REFUSED):
@@ -281,8 +271,8 @@ def test_the_door_closes_with_its_transaction() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_closes_when_its_transaction_fails() -> None:
-    with pytest.raises(ZeroDivisionError), importing():
+def test_permission_to_import_ends_when_its_transaction_fails() -> None:
+    with pytest.raises(ZeroDivisionError), allow_import():
         raise ZeroDivisionError
 
     with pytest.raises(DatabaseError, match=REFUSED):
@@ -290,18 +280,18 @@ def test_the_door_closes_when_its_transaction_fails() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_lets_nothing_be_changed_or_removed() -> None:
+def test_permission_to_import_allows_no_update_or_delete() -> None:
     for statement in ("UPDATE {} SET status = 'x'", "DELETE FROM {}", "TRUNCATE {}"):
         for model in TABLES.values():
-            with pytest.raises(DatabaseError, match=REFUSED), importing():
+            with pytest.raises(DatabaseError, match=REFUSED), allow_import():
                 sql(statement.format(model._meta.db_table))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_does_not_open_inside_a_transaction_that_goes_on() -> None:
+def test_import_is_not_allowed_inside_an_outer_transaction() -> None:
     """A savepoint would leave it open for the rest of the transaction around it."""
     with transaction.atomic():
-        with pytest.raises(RuntimeError, match="durable"), importing():
+        with pytest.raises(RuntimeError, match="durable"), allow_import():
             pass
         with pytest.raises(DatabaseError, match=REFUSED):
             sql(INSERT)

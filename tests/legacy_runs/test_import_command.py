@@ -18,9 +18,9 @@ from legacy_runs.models import TABLES, InventorySyncRun
 from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
-from tests.integration.stack import database_url
-from tests.legacy_runs.factories import raw
-from tests.legacy_runs.test_importing import command
+from tests.legacy_runs.importing import command
+from tests.support.factories.legacy_runs import raw
+from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,13 +126,13 @@ def test_a_database_that_goes_away_is_told_in_words(
 ) -> None:
     taken = Import._take
 
-    def cut(self: Import, batch: Any, door: Any) -> None:
+    def cut(self: Import, batch: Any, open_transaction: Any) -> None:
         if self.report.rows:
             with psycopg.connect(database_url(), autocommit=True) as other:
                 assert connection.connection is not None
                 pid = connection.connection.info.backend_pid
                 other.execute("SELECT pg_terminate_backend(%s)", [pid])
-        taken(self, batch, door)
+        taken(self, batch, open_transaction)
 
     monkeypatch.setattr(Import, "_take", cut)
     argument = write_csv(*(raw(tenant, id=each) for each in range(1, 2 * BATCH)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import os
 import signal
 import subprocess
@@ -19,11 +18,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connections
 
 from legacy_runs.columns import Malformed, parse
-from legacy_runs.door import importing
 from legacy_runs.importing import BATCH, Import
 from legacy_runs.models import (
     MAX_ID,
@@ -33,14 +31,14 @@ from legacy_runs.models import (
     InventorySyncRun,
 )
 from legacy_runs.sources import CsvFile, OlderDatabase
+from legacy_runs.write_access import allow_import
 from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
-from tests.factories import TenantFactory, WorkspaceFactory
-from tests.integration.stack import database_url
-from tests.legacy_runs.factories import GUIDE, a_run_of, of_run, raw
-from tests.legacy_runs.test_guards import remove
-from tests.operations.test_prune import a_run as a_past_run
-from tests.operations.test_prune import prune
+from tests.legacy_runs.importing import command
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories.legacy_runs import GUIDE, a_run_of, of_run, raw, remove
+from tests.support.factories.operations import a_past_run, prune
+from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,13 +52,6 @@ def imported(*rows: dict[str, Any], kind: str = INVENTORY, **options: Any) -> Im
     one = Import(kind, **options)
     one.run(enumerate(rows, start=2))
     return one
-
-
-def command(**options: Any) -> tuple[str, str]:
-    """Run the command; what it said on each of its outputs."""
-    out, err = io.StringIO(), io.StringIO()
-    call_command("import_legacy_runs", stdout=out, stderr=err, **options)
-    return out.getvalue(), err.getvalue()
 
 
 # --- one row -----------------------------------------------------------------------------------------
@@ -340,12 +331,13 @@ def test_a_dry_run_tells_the_same_of_an_id_that_comes_again_later(tenant: Tenant
     assert dry.report == imported(*rows).report
 
 
+@pytest.mark.race
 def test_a_row_that_another_import_is_adding_is_already_there(tenant: Tenant) -> None:
     """The loser waits for the winner, and then sees the winner's row."""
     row = raw(tenant, id=5)
     with ThreadPoolExecutor(1) as pool:
-        with importing():
-            Import(INVENTORY, door=nullcontext).run([(2, row)])
+        with allow_import():
+            Import(INVENTORY, open_transaction=nullcontext).run([(2, row)])
             second = pool.submit(in_a_thread, row)
             wait_until_blocked()
         one = second.result()

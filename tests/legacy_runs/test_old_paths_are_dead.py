@@ -11,49 +11,42 @@ from django.db import connection
 
 from backups.models import BackupSchedule
 from backups.tick import tick
+from dev.graph_sandbox.control import SandboxControl
 from inventory import services as inventory
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
 from operations.states import RunOutcome
+from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.sandbox.control import SandboxControl
 from tenancy.models import User
-from tests.backups.conftest import (  # noqa: F401
-    _executed_in_the_transaction_of_the_test,
-    add_to_graph,
-    back_up,
-    executed,
-    graph,
-    retry,
-    schedule,
-    stand_in,
-)
-from tests.legacy_runs.factories import a_row_of_every_kind
+from tests.support.factories.legacy_runs import a_row_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("operations", "tenancy", "providers", "inventory", "backups", "restores", "config")
+APPS = (
+    "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores", "config",
+)  # fmt: skip
 #: The names by which code could get at history.
 WORDS = re.compile(
     "|".join(
         [
             r"legacy_import\b",
-            r"legacy_runs\.(door|importing|models)",
+            r"legacy_runs\.(write_access|importing|models)",
             *(model._meta.db_table for model in TABLES.values()),
             *(rf"\b{model.__name__}\b" for model in TABLES.values()),
         ]
     )
 )
-#: What may name the door: the door, what it lets in, and the migration that hung it.
-AT_THE_DOOR = {
-    "door.py",
+#: The files that may use write access: the function, the importer and the guard.
+WRITE_ACCESS = {
+    "write_access.py",
     "importing.py",
-    "migrations/0001_initial.py",
-    "migrations/0002_true_to_the_older_system.py",
+    "migrations/sql/read_only.sql",
 }
 
 
 def sources(folder: str) -> list[Path]:
-    return [path for path in (ROOT / folder).rglob("*.py") if path.is_file()]
+    paths = (ROOT / folder).rglob("*")
+    return [path for path in paths if path.suffix in {".py", ".sql"} and path.is_file()]
 
 
 def test_no_app_below_knows_history() -> None:
@@ -67,15 +60,15 @@ def test_no_app_below_knows_history() -> None:
     assert found == []
 
 
-def test_only_the_importer_opens_the_door() -> None:
+def test_only_the_importer_uses_write_access() -> None:
     app = ROOT / "legacy_runs"
-    openers = {
+    users = {
         str(path.relative_to(app))
         for path in sources("legacy_runs")
-        if re.search(r"runledger\.legacy_import|import importing\b|importing\(\)", path.read_text())
+        if re.search(r"runledger\.legacy_import|\ballow_import\b", path.read_text())
     }
 
-    assert openers == AT_THE_DOOR
+    assert users == WRITE_ACCESS
 
 
 def writes() -> list[tuple[str, int]]:
@@ -92,10 +85,10 @@ def writes() -> list[tuple[str, int]]:
 
 @pytest.mark.django_db
 def test_every_way_to_a_run_leaves_history_alone(
-    schedule: BackupSchedule,  # noqa: F811
-    back_up: Callable[[BackupSchedule], OperationRun],  # noqa: F811
-    retry: Callable[[OperationRun], OperationRun],  # noqa: F811
-    graph: SandboxControl,  # noqa: F811
+    schedule: BackupSchedule,
+    back_up: Callable[[BackupSchedule], OperationRun],
+    retry: Callable[[OperationRun], OperationRun],
+    graph: SandboxControl,
     operator: User,
 ) -> None:
     tenant = schedule.tenant
@@ -109,9 +102,9 @@ def test_every_way_to_a_run_leaves_history_alone(
     repeated = retry(manual)
     assert schedule.next_run_at is not None
     tick(schedule.next_run_at)
-    scheduled = executed(OperationRun.objects.get(type="backup_schedule.scheduled"))
+    scheduled = run_now(OperationRun.objects.get(type="backup_schedule.scheduled"))
     synced = [
-        executed(inventory.start_sync(each, tenant, by=operator).run)
+        run_now(inventory.start_sync(each, tenant, by=operator).run)
         for each in (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
     ]
 

@@ -15,16 +15,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dev.graph_sandbox.control import SandboxControl
 from legacy_runs.addresses import OLDER
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
-from operations.paging import Place
-from providers.sandbox.control import SandboxControl
 from tenancy.models import Tenant, User
-from tests.backups.conftest import add_to_graph, graph, stand_in  # noqa: F401
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.legacy_runs.factories import a_row, a_run_of
-from tests.legacy_runs.test_guards import remove
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.sessions import open_session
+from web.keyset import Place
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +39,7 @@ SCHEDULE_RUN = "backup_schedule_run"
 @pytest.fixture
 def page(client: Client, reader: User) -> Client:
     """Signed in as somebody who may only look."""
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     return client
 
 
@@ -101,8 +100,8 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 @EVERY_KIND
 def test_missing_and_foreign_are_the_same_to_the_byte(kind: str, page: Client) -> None:
     row = a_row(TenantFactory(), kind)
-    neighbour = TenantFactory()
-    mapped = a_row(neighbour, kind, a_run_of(neighbour, kind))
+    neighbor = TenantFactory()
+    mapped = a_row(neighbor, kind, a_run_of(neighbor, kind))
 
     answers = [
         page.get(reverse(f"legacy_{kind}", args=[legacy_id]))
@@ -157,8 +156,8 @@ def test_no_page_of_history_asks_a_provider(
     kind: str,
     tenant: Tenant,
     page: Client,
-    graph: SandboxControl,  # noqa: F811
-    add_to_graph: Callable[[Tenant], Any],  # noqa: F811
+    graph: SandboxControl,
+    add_to_graph: Callable[[Tenant], Any],
 ) -> None:
     """The tenant can be reached, and is not."""
     add_to_graph(tenant)
@@ -538,7 +537,7 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
-    from tests.factories import WorkspaceFactory
+    from tests.support.factories import WorkspaceFactory
 
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))

@@ -7,8 +7,8 @@ import pytest
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.factories import told
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import told
 
 
 @pytest.mark.parametrize("outcome", ["failed", "partial", "blocked"])

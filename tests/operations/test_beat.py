@@ -15,13 +15,11 @@ from django.db import connection
 
 from config import celery as project
 from config.beat import Scheduler
-from devservices.processes import spawn
-from operations import liveness
-from tests.integration.conftest import MakeStack, graph, make_stack
-from tests.integration.stack import ROOT, Stack, eventually
-from tests.operations.conftest import Broker
-
-__all__ = ["graph", "make_stack"]
+from dev.services.processes import spawn
+from operations.maintenance import health
+from tests.support.broker import Broker
+from tests.support.customer import MakeStack
+from tests.support.stack import ROOT, Stack, eventually
 
 HOUR = dt.timedelta(hours=1)
 
@@ -66,7 +64,14 @@ def test_every_tick_has_a_queue_of_its_own_and_ends() -> None:
 
 
 def a_beat_whose_clock_is_wrong(stack: Stack, seconds: int) -> None:
-    command = [sys.executable, "-m", "chaos.beat", str(seconds), "-s", str(stack.folder / "beat")]
+    command = [
+        sys.executable,
+        "-m",
+        "dev.chaos.beat",
+        str(seconds),
+        "-s",
+        str(stack.folder / "beat"),
+    ]
     with (stack.folder / "beat.log").open("ab") as log:
         process = spawn(command, output=log.fileno(), cwd=ROOT, env=dict(stack.environment))
     stack.processes.append(process)
@@ -83,4 +88,4 @@ def test_the_only_beat_may_have_a_wrong_clock(make_stack: MakeStack, seconds: in
 
     a_beat_whose_clock_is_wrong(stack, seconds)
 
-    eventually(lambda: liveness.health()["checks"]["scheduler"] == "ok", what="a tick")
+    eventually(lambda: health.check_health()["checks"]["scheduler"] == "ok", what="a tick")

@@ -10,7 +10,7 @@ from operations.reasons import Blocked
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.operations.factories import (
+from tests.support.factories.operations import (
     RUN_NOW,
     SCHEDULED,
     SLOT,

@@ -13,8 +13,9 @@ from django.urls import reverse
 from operations.models import OperationRun
 from operations.states import RunStatus
 from operations.views import bulk
-from tests.factories import OperationRunFactory, TenantFactory
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ LIST = "/w/contoso/runs/"
 
 def signed_in(person: Any) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 

@@ -8,7 +8,13 @@ from operations.models import OperationRun
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, dispatch, told
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_running_run,
+    an_ended_run,
+    dispatch,
+    told,
+)
 
 
 def test_a_queued_run_is_cancelled_at_once(

@@ -1,71 +1,58 @@
-"""A mistake in the registries stops the start, not an operator."""
+"""The declared operations: complete, consistent, and checked at start."""
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
 from config.celery import app
-from operations import catalog, handlers
 from operations.catalog import OperationCatalog, Queue, Retry
-from operations.checks import every_type_is_registered
-from operations.handlers import handler_for, handles
-from operations.publishing import GRACE_SECONDS
+from operations.delivery.publisher import GRACE_SECONDS
+from operations.handlers import get_handler, operation
+from operations.testing import override_handler, remove_operation
 from operations.types import OperationRunType
+from tenancy.roles import Capability
 
 RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
-
-
-def problems() -> list[str]:
-    return [f"{problem.id} {problem.msg}" for problem in every_type_is_registered()]
+declare = functools.partial(
+    operation,
+    label="Backup now",
+    description="A test.",
+    required_capability=Capability.START_BACKUP,
+)
 
 
 def test_every_type_has_an_entry() -> None:
     assert set(OperationCatalog.all()) == set(OperationRunType)
 
 
-def test_the_registries_are_among_the_system_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(catalog._ENTRIES, RUN_NOW)
+def test_an_undeclared_type_fails_the_system_checks() -> None:
+    with remove_operation(RUN_NOW):
+        problems = {problem.id: problem.msg for problem in run_checks()}
 
-    assert "operations.E001" in {problem.id for problem in run_checks()}
-
-
-def test_a_type_without_an_entry_fails_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(catalog._ENTRIES, RUN_NOW)
-
-    assert f"operations.E001 {RUN_NOW} has no entry in operations/catalog.py." in problems()
+    assert problems["operations.E001"] == f"No app declares the operation {RUN_NOW}."
 
 
-def test_a_type_without_a_handler_fails_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(handlers._HANDLERS, RUN_NOW, raising=False)
+def test_a_declaration_adds_the_entry_and_the_handler() -> None:
+    with remove_operation(RUN_NOW):
+        declare(RUN_NOW)(print)
 
-    assert f"operations.E002 {RUN_NOW} has no handler." in problems()
-
-
-def test_a_type_has_one_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-    handles(RUN_NOW)(print)
-
-    with pytest.raises(ValueError, match="has a handler already"):
-        handles(RUN_NOW)(lambda active: None)
+        assert get_handler(RUN_NOW) is print
+        assert OperationCatalog.get(RUN_NOW).label == "Backup now"
 
 
-def test_registering_a_handler_twice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-
-    handles(RUN_NOW)(handles(RUN_NOW)(print))
-
-    assert handler_for(RUN_NOW) is print
+def test_a_type_is_declared_once() -> None:
+    with pytest.raises(ValueError, match="is declared already"):
+        declare(RUN_NOW)(print)
 
 
-def test_a_type_that_nobody_handles_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-
-    with pytest.raises(LookupError, match=RUN_NOW):
-        handler_for(RUN_NOW)
+def test_a_type_without_a_handler_is_named_in_the_error() -> None:
+    with override_handler(RUN_NOW, None), pytest.raises(LookupError, match=RUN_NOW):
+        get_handler(RUN_NOW)
 
 
 def test_a_type_of_another_version_is_shown_by_its_name() -> None:
@@ -74,12 +61,15 @@ def test_a_type_of_another_version_is_shown_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("run_type", OperationRunType)
-def test_an_entry_can_be_lived_with(run_type: OperationRunType) -> None:
+def test_an_entry_is_consistent(run_type: OperationRunType) -> None:
     entry = OperationCatalog.get(run_type)
 
     assert entry.label
     assert entry.description.endswith(".")
-    assert entry.expected is None or dt.timedelta() < entry.expected < entry.time_limit
+    assert (
+        entry.expected_duration is None
+        or dt.timedelta() < entry.expected_duration < entry.time_limit
+    )
     assert entry.start_deadline > dt.timedelta(seconds=settings.RUN_RELAY_AFTER_SECONDS)
     assert entry.retry_as is None or OperationCatalog.find(entry.retry_as)
     assert len(run_type) <= 64
@@ -101,7 +91,7 @@ def test_the_broker_never_hands_out_running_work_again(run_type: OperationRunTyp
     assert limit < settings.VISIBILITY_TIMEOUT_SECONDS
 
 
-def test_workers_know_every_queue_of_the_catalogue() -> None:
+def test_workers_know_every_queue_of_the_catalog() -> None:
     queues = {queue.name for queue in app.conf.task_queues}
 
     assert queues == {queue.value for queue in Queue} | {"ticks"}

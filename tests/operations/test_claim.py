@@ -6,7 +6,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant, User
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
 
 
 def test_a_claimed_run_is_running_with_a_lease(

@@ -10,7 +10,7 @@ from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending, RunOutcome, RunStatus
 from tenancy.models import Tenant
-from tests.operations.factories import a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_running_run, an_ended_run, told
 
 
 @pytest.fixture

@@ -10,17 +10,18 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
-from operations import conflicts, execution
-from operations.active_run import ActiveRun
-from operations.conflicts import again_after_conflict, is_conflict
+from operations import conflicts
+from operations.conflicts import is_conflict, retry_on_serialization_failure
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.worker import execution
+from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant
-from tests.operations.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
+from tests.support.factories.operations import a_queued_run, a_running_run
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 QUICKLY = pytest.mark.usefixtures("short_pauses")
 
 
@@ -43,7 +44,7 @@ def test_a_conflict_is_tried_again_three_times(
 ) -> None:
     made: list[int] = []
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     def write() -> str:
         made.append(1)
         if len(made) <= fails:
@@ -58,7 +59,7 @@ def test_a_conflict_is_tried_again_three_times(
 def test_after_three_times_the_conflict_is_the_callers() -> None:
     made: list[int] = []
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     def write() -> None:
         made.append(1)
         raise lost_to(DeadlockDetected)
@@ -74,7 +75,7 @@ def test_after_three_times_the_conflict_is_the_callers() -> None:
 def test_another_error_is_not_tried_again() -> None:
     made: list[int] = []
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     def write() -> None:
         made.append(1)
         raise OperationalError("the server has gone away")
@@ -88,7 +89,7 @@ def test_another_error_is_not_tried_again() -> None:
 def test_inside_a_transaction_nothing_is_tried_again() -> None:
     made: list[int] = []
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     def write() -> None:
         made.append(1)
         raise lost_to(DeadlockDetected)
@@ -116,7 +117,7 @@ def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
             _touch(first)
         connection.close()
 
-    @again_after_conflict
+    @retry_on_serialization_failure
     @transaction.atomic
     def report() -> None:
         tries.append(1)
@@ -142,12 +143,12 @@ def _touch(run: OperationRun) -> None:
 
 
 def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
-    tenant: Tenant, handled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, use_handler: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def backup(active: ActiveRun) -> None:
         raise lost_to(DeadlockDetected)
 
-    handled(backup)
+    use_handler(backup)
     run = a_queued_run(tenant)
 
     execution.execute(run.pk)

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 
 from config.settings.base import database
-from tests.integration.stack import database_url
+from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db
 

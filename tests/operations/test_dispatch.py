@@ -19,9 +19,9 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import TenantFactory
-from tests.operations.conftest import Broker
-from tests.operations.factories import (
+from tests.support.broker import Broker
+from tests.support.factories import TenantFactory
+from tests.support.factories.operations import (
     RUN_NOW,
     a_queued_run,
     a_request,

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from operations import active_run, execution, handlers, tasks
-from operations.active_run import ActiveRun, LeaseLost
+from operations import tasks
 from operations.models import EventLevel, OperationRun
 from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService
 from operations.states import Ending, ItemOutcome, RunOutcome, RunStatus
+from operations.testing import override_handler
+from operations.types import OperationRunType
+from operations.worker import active_run, execution
+from operations.worker.active_run import ActiveRun, LeaseLost
 from tenancy.models import Tenant, User
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 FORBIDDEN = SafeError("unexpected_error", reference="0123456789ab")
@@ -50,7 +53,7 @@ def everything_stored() -> str:
 # --- how a run ends -------------------------------------------------------------------------------
 
 
-def test_work_that_is_done_ends_as_succeeded(run: OperationRun, handled: Handled) -> None:
+def test_work_that_is_done_ends_as_succeeded(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(3)
         active.phase("Reading")
@@ -60,7 +63,7 @@ def test_work_that_is_done_ends_as_succeeded(run: OperationRun, handled: Handled
         active.meta(pages=2)
         active.note("Two pages were read.")
 
-    handled(backup)
+    use_handler(backup)
 
     assert execution.execute(run.pk)
 
@@ -84,14 +87,14 @@ def test_work_that_is_done_ends_as_succeeded(run: OperationRun, handled: Handled
 
 
 def test_work_that_half_failed_ends_as_partially_succeeded(
-    run: OperationRun, handled: Handled
+    run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(2)
         active.succeeded("a")
         active.failed("b", FORBIDDEN, label="Policy B")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -100,11 +103,11 @@ def test_work_that_half_failed_ends_as_partially_succeeded(
     assert (cause["code"], cause["count"], cause["item"]) == ("unexpected_error", 1, "Policy B")
 
 
-def test_an_unmet_precondition_ends_as_blocked(run: OperationRun, handled: Handled) -> None:
+def test_an_unmet_precondition_ends_as_blocked(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         raise Blocked("tenant_suspended", tenant=active.tenant.name)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -113,14 +116,14 @@ def test_an_unmet_precondition_ends_as_blocked(run: OperationRun, handled: Handl
 
 
 def test_a_block_after_some_work_leaves_a_partial_success(
-    run: OperationRun, handled: Handled
+    run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(2)
         active.succeeded("a")
         raise Blocked("tenant_suspended", tenant=active.tenant.name)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -128,12 +131,14 @@ def test_a_block_after_some_work_leaves_a_partial_success(
     assert run.counts.succeeded == 1
 
 
-def test_a_safe_error_ends_as_failed_with_its_reason(run: OperationRun, handled: Handled) -> None:
+def test_a_safe_error_ends_as_failed_with_its_reason(
+    run: OperationRun, use_handler: Handled
+) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
         raise SafeError("never_started", minutes=3, queue="backup")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -143,13 +148,13 @@ def test_a_safe_error_ends_as_failed_with_its_reason(run: OperationRun, handled:
 
 
 def test_an_unexpected_error_leaves_a_reference_and_none_of_its_words(
-    run: OperationRun, handled: Handled, caplog: pytest.LogCaptureFixture
+    run: OperationRun, use_handler: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
         raise RuntimeError(f"{CANARY} said the server") from ValueError(CANARY)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -174,12 +179,12 @@ def test_an_unexpected_error_leaves_a_reference_and_none_of_its_words(
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_whatever_ends_the_work_the_run_ends_too(
-    run: OperationRun, handled: Handled, error: BaseException, code: str
+    run: OperationRun, use_handler: Handled, error: BaseException, code: str
 ) -> None:
     def backup(active: ActiveRun) -> None:
         raise error
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -189,12 +194,12 @@ def test_whatever_ends_the_work_the_run_ends_too(
 
 @pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt()], ids=repr)
 def test_a_worker_that_is_shut_down_ends_its_run_and_then_itself(
-    run: OperationRun, handled: Handled, error: BaseException
+    run: OperationRun, use_handler: Handled, error: BaseException
 ) -> None:
     def backup(active: ActiveRun) -> None:
         raise error
 
-    handled(backup)
+    use_handler(backup)
     with pytest.raises(SystemExit):
         execution.execute(run.pk)
 
@@ -207,13 +212,13 @@ def test_a_worker_that_is_shut_down_ends_its_run_and_then_itself(
 
 
 def test_a_cancelled_run_whose_worker_is_shut_down_is_not_started_again(
-    run: OperationRun, handled: Handled, operator: User
+    run: OperationRun, use_handler: Handled, operator: User
 ) -> None:
     def backup(active: ActiveRun) -> None:
         OperationRunService().request_cancel(active.run, by=operator)
         raise SystemExit
 
-    handled(backup)
+    use_handler(backup)
     with pytest.raises(SystemExit):
         execution.execute(run.pk)
 
@@ -223,7 +228,7 @@ def test_a_cancelled_run_whose_worker_is_shut_down_is_not_started_again(
 
 
 def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
-    run: OperationRun, handled: Handled, operator: User
+    run: OperationRun, use_handler: Handled, operator: User
 ) -> None:
     def backup(active: ActiveRun) -> None:
         OperationRunService().request_cancel(active.run, by=operator)
@@ -232,7 +237,7 @@ def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
             active.checkpoint()
         active.succeeded("never")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -240,11 +245,9 @@ def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
     assert run.counts.processed == 0
 
 
-def test_a_type_without_a_handler_ends_as_failed(
-    run: OperationRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "_HANDLERS", {})
-    execution.execute(run.pk)
+def test_a_type_without_a_handler_ends_as_failed(run: OperationRun) -> None:
+    with override_handler(OperationRunType(run.type), None):
+        execution.execute(run.pk)
 
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
@@ -263,9 +266,9 @@ def test_a_type_without_a_handler_ends_as_failed(
     ],
 )
 def test_a_mistake_of_the_handler_ends_its_run(
-    run: OperationRun, handled: Handled, mistake: Callable[[ActiveRun], None]
+    run: OperationRun, use_handler: Handled, mistake: Callable[[ActiveRun], None]
 ) -> None:
-    handled(mistake)
+    use_handler(mistake)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -274,13 +277,13 @@ def test_a_mistake_of_the_handler_ends_its_run(
 
 
 def test_items_that_were_expected_and_never_reached_are_told(
-    run: OperationRun, handled: Handled
+    run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(5)
         active.succeeded("a")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -291,9 +294,9 @@ def test_items_that_were_expected_and_never_reached_are_told(
 # --- messages -------------------------------------------------------------------------------------
 
 
-def test_a_message_delivered_three_times_runs_once(run: OperationRun, handled: Handled) -> None:
+def test_a_message_delivered_three_times_runs_once(run: OperationRun, use_handler: Handled) -> None:
     calls: list[int] = []
-    handled(lambda active: calls.append(active.id))
+    use_handler(lambda active: calls.append(active.id))
 
     results = [execution.execute(run.pk) for _ in range(3)]
 
@@ -304,9 +307,9 @@ def test_a_message_delivered_three_times_runs_once(run: OperationRun, handled: H
 
 @pytest.mark.parametrize("start", [a_running_run, an_ended_run])
 def test_a_message_for_a_run_that_is_taken_does_nothing(
-    tenant: Tenant, handled: Handled, start: Callable[[Tenant], OperationRun]
+    tenant: Tenant, use_handler: Handled, start: Callable[[Tenant], OperationRun]
 ) -> None:
-    handled(lambda active: pytest.fail("the handler was called"))
+    use_handler(lambda active: pytest.fail("the handler was called"))
 
     assert not execution.execute(start(tenant).pk)
 
@@ -330,7 +333,7 @@ def test_a_cancelled_run_stops_between_two_items(
     run: OperationRun,
     operator: User,
     service: OperationRunService,
-    handled: Handled,
+    use_handler: Handled,
     at_once: None,
 ) -> None:
     def backup(active: ActiveRun) -> None:
@@ -341,7 +344,7 @@ def test_a_cancelled_run_stops_between_two_items(
             active.checkpoint()
             active.succeeded(f"policy-{at}")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -352,14 +355,14 @@ def test_a_cancelled_run_stops_between_two_items(
 
 
 def test_a_run_that_never_looks_up_finishes_its_work(
-    run: OperationRun, operator: User, service: OperationRunService, handled: Handled
+    run: OperationRun, operator: User, service: OperationRunService, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
         service.request_cancel(active.run, by=operator)
         active.expect(1)
         active.succeeded("a")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -369,14 +372,14 @@ def test_a_run_that_never_looks_up_finishes_its_work(
 # --- the lease ------------------------------------------------------------------------------------
 
 
-def test_a_run_that_loses_its_lease_stops_itself(run: OperationRun, handled: Handled) -> None:
+def test_a_run_that_loses_its_lease_stops_itself(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
         active.stop(LeaseLost())
         active.checkpoint()
         pytest.fail("the work went on")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -393,7 +396,7 @@ def ended_by_another(run: OperationRun) -> None:
 
 
 def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
-    run: OperationRun, handled: Handled, at_once: None
+    run: OperationRun, use_handler: Handled, at_once: None
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
@@ -401,7 +404,7 @@ def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
         active.succeeded("b")
         pytest.fail("the work went on")
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -411,13 +414,13 @@ def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
 
 
 def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
-    run: OperationRun, handled: Handled
+    run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
         ended_by_another(active.run)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -430,24 +433,24 @@ def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
 # --- what a handler is given ----------------------------------------------------------------------
 
 
-def test_a_handler_sees_its_run(run: OperationRun, tenant: Tenant, handled: Handled) -> None:
+def test_a_handler_sees_its_run(run: OperationRun, tenant: Tenant, use_handler: Handled) -> None:
     seen: list[Any] = []
 
     def backup(active: ActiveRun) -> None:
         seen.extend([active.id, active.tenant, active.workspace, active.inputs])
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     assert seen == [run.pk, tenant, tenant.workspace, {"backup_schedule_id": 1}]
 
 
-def test_an_item_is_reported_once(run: OperationRun, handled: Handled) -> None:
+def test_an_item_is_reported_once(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         active.succeeded("a")
         active.failed("a", FORBIDDEN)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -456,14 +459,14 @@ def test_an_item_is_reported_once(run: OperationRun, handled: Handled) -> None:
     assert run.items.get().outcome == ItemOutcome.SUCCEEDED
 
 
-def test_more_items_may_be_found_on_the_way(run: OperationRun, handled: Handled) -> None:
+def test_more_items_may_be_found_on_the_way(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         for total in (1, 3, 2):
             active.expect(total)
         for key in "abc":
             active.succeeded(key)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -471,14 +474,14 @@ def test_more_items_may_be_found_on_the_way(run: OperationRun, handled: Handled)
 
 
 def test_what_is_not_worth_a_line_each_is_counted_together(
-    run: OperationRun, handled: Handled
+    run: OperationRun, use_handler: Handled
 ) -> None:
     def sync(active: ActiveRun) -> None:
         active.expect(501)
         active.tally(succeeded=500, unchanged=500)
         active.succeeded("a", created=1)
 
-    handled(sync)
+    use_handler(sync)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -488,7 +491,7 @@ def test_what_is_not_worth_a_line_each_is_counted_together(
 
 
 def test_reports_are_written_in_batches(
-    run: OperationRun, handled: Handled, django_assert_max_num_queries: Any
+    run: OperationRun, use_handler: Handled, django_assert_max_num_queries: Any
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(500)
@@ -496,7 +499,7 @@ def test_reports_are_written_in_batches(
             active.checkpoint()
             active.succeeded(f"policy-{at}")
 
-    handled(backup)
+    use_handler(backup)
 
     with django_assert_max_num_queries(70):
         execution.execute(run.pk)
@@ -504,7 +507,7 @@ def test_reports_are_written_in_batches(
     assert run.items.count() == 500
 
 
-def test_progress_is_visible_while_the_run_works(run: OperationRun, handled: Handled) -> None:
+def test_progress_is_visible_while_the_run_works(run: OperationRun, use_handler: Handled) -> None:
     seen: list[int] = []
 
     def backup(active: ActiveRun) -> None:
@@ -513,14 +516,14 @@ def test_progress_is_visible_while_the_run_works(run: OperationRun, handled: Han
             active.succeeded(f"policy-{at}")
         seen.append(OperationRun.objects.get(pk=active.id).counts.processed)
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     assert seen == [active_run.FLUSH_ITEMS]
 
 
-def test_a_note_has_a_level(run: OperationRun, handled: Handled) -> None:
-    handled(lambda active: active.note("Careful.", EventLevel.WARNING))
+def test_a_note_has_a_level(run: OperationRun, use_handler: Handled) -> None:
+    use_handler(lambda active: active.note("Careful.", EventLevel.WARNING))
     execution.execute(run.pk)
 
     note = run.events.get(kind="note")
@@ -528,7 +531,7 @@ def test_a_note_has_a_level(run: OperationRun, handled: Handled) -> None:
     assert note.actor == execution.worker_name()
 
 
-def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, handled: Handled) -> None:
+def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         secret = f"client_secret={CANARY}"
         active.phase(secret)
@@ -537,7 +540,7 @@ def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, handled: Hand
         active.succeeded("a", label=secret)
         active.failed("b", SafeError("tenant_suspended", tenant=secret, request_id=secret))
 
-    handled(backup)
+    use_handler(backup)
     execution.execute(run.pk)
 
     run.refresh_from_db()

@@ -11,24 +11,26 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from operations import failpoints, publishing, reconciler
+from operations import failpoints
+from operations.delivery import relay
+from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.broker import Broker
+from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.stack import ROOT, database_url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 PLACES = sorted(
     place
-    for path in [*(ROOT / "operations").glob("*.py"), *(ROOT / "backups").glob("*.py")]
-    for place in re.findall(r'reach\("([^"]+)"\)', Path(path).read_text())
+    for path in [*(ROOT / "operations").rglob("*.py"), *(ROOT / "backups").rglob("*.py")]
+    for place in re.findall(r'failpoint\("([^"]+)"\)', Path(path).read_text())
 )
-OF_A_WORKER = [place for place in PLACES if place.startswith(("before", "after"))]
-OF_A_RUN = [place for place in OF_A_WORKER if "message" not in place]
+OF_A_WORKER = [place for place in PLACES if place.endswith((".before", ".after"))]
+OF_A_RUN = [place for place in OF_A_WORKER if not place.startswith("publish")]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ OF_A_RUN = [place for place in OF_A_WORKER if "message" not in place]
     [
         ("", {}),
         ("0.5", {"": 0.5}),
-        ("after claim:1", {"after claim": 1.0}),
+        ("claim.after:1", {"claim.after": 1.0}),
         ("0.1; x, y:0.2;", {"": 0.1, "x, y": 0.2}),
     ],
 )
@@ -44,7 +46,7 @@ def test_the_variable_is_read(text: str, chances: dict[str, float]) -> None:
     assert failpoints.parse(text) == chances
 
 
-@pytest.mark.parametrize("text", ["2", "-1", "x", "after claim"])
+@pytest.mark.parametrize("text", ["2", "-1", "x", "claim.after"])
 def test_a_chance_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"convert|from 0 to 1"):
         failpoints.parse(text)
@@ -53,13 +55,14 @@ def test_a_chance_that_is_none_is_refused(text: str) -> None:
 def test_nobody_dies_who_was_not_told_to() -> None:
     assert failpoints._chances == {}
     for place in PLACES:
-        failpoints.reach(place)
+        failpoints.failpoint(place)
 
 
 WORKER = """
 import sys
 import django; django.setup()
-from operations import execution, handlers
+from operations.testing import override_handler
+from operations.worker import execution
 from operations.types import OperationRunType as T
 
 def work(active):
@@ -68,8 +71,9 @@ def work(active):
     active.flush()
     active.succeeded("b")
 
-handlers._HANDLERS[T.BACKUP_SCHEDULE_RUN_NOW] = handlers._HANDLERS[T.BACKUP_SCHEDULE_RETRY] = work
-execution.execute(int(sys.argv[1]))
+with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, work):
+    with override_handler(T.BACKUP_SCHEDULE_RETRY, work):
+        execution.execute(int(sys.argv[1]))
 """
 
 
@@ -115,12 +119,12 @@ def test_a_worker_may_die_at_any_step_of_a_run(place: str, tenant: Tenant, broke
 DISPATCHER = """
 import sys
 import django; django.setup()
-from operations import publishing
-publishing.publish([(int(sys.argv[1]), "backup_schedule.run_now")])
+from operations.delivery import publisher
+publisher.publish([(int(sys.argv[1]), "backup_schedule.run_now")])
 """
 
 
-@pytest.mark.parametrize("place", ["before a message", "after a message"])
+@pytest.mark.parametrize("place", ["publish.before", "publish.after"])
 def test_whoever_dispatches_may_die_around_the_message(
     place: str, tenant: Tenant, broker: Broker
 ) -> None:
@@ -136,23 +140,23 @@ def test_whoever_dispatches_may_die_around_the_message(
     with connection.cursor() as cursor:
         cursor.execute("UPDATE operation_runs SET next_publish_at = now()")
 
-    sent = publishing.relay_once()
+    sent = relay.relay_once()
 
     assert died.returncode == failpoints.EXIT
     assert sent == 1
-    assert broker.waiting() == (2 if place == "after a message" else 1)
+    assert broker.waiting() == (2 if place == "publish.after" else 1)
     assert OperationRunService().claim(run.pk, "w")
     assert OperationRunService().claim(run.pk, "w") is None, "the second message finds nothing"
 
 
 RECONCILER = """
 import django; django.setup()
-from operations import reconciler
+from operations.maintenance import reconciler
 reconciler.reconcile()
 """
 
 
-@pytest.mark.parametrize("place", ["reconciler, before the retry", "reconciler, before the commit"])
+@pytest.mark.parametrize("place", ["reconciler.before_retry", "reconciler.before_commit"])
 def test_a_reconciler_that_dies_has_ended_nothing_by_half(place: str, tenant: Tenant) -> None:
     run = a_running_run(tenant)
     silence(run.pk)

@@ -8,13 +8,13 @@ import time
 import pytest
 from django.utils import timezone
 
+from operations.delivery.publisher import SILENT
 from operations.models import OperationRun
-from operations.publishing import SILENT
+from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.services import OperationRunService
-from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_request
+from tests.support.broker import Broker
+from tests.support.factories.operations import a_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

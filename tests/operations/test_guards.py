@@ -15,8 +15,8 @@ from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
-from tests.operations.factories import SCHEDULED, a_queued_run, an_ended_run
+from tests.support.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
+from tests.support.factories.operations import SCHEDULED, a_queued_run, an_ended_run
 
 Refused = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
@@ -58,7 +58,7 @@ def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
     first = an_ended_run(tenant, submission=form)
     second = an_ended_run(tenant)
 
-    with refused("written once"):
+    with refused("its submission cannot be changed"):
         change(second, "submission_id = %s", form)
     with refused("runs_submission_starts_once"):
         OperationRunFactory(
@@ -73,9 +73,9 @@ def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
 def test_no_run_is_ever_queued_again(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
 
-    with refused("never entered again"):
+    with refused("only move forward"):
         change(run, "status = 'queued'")
-    with refused("never entered again|history"):
+    with refused("only move forward|has ended"):
         change(run, "status = 'queued', outcome = 'pending', completed_at = NULL")
 
 
@@ -83,9 +83,9 @@ def test_no_run_is_ever_queued_again(tenant: Tenant, state: str) -> None:
 def test_an_ended_run_never_runs_again(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
 
-    with refused("never entered again"):
+    with refused("only move forward"):
         change(run, "status = 'running'")
-    with refused("never entered again|history"):
+    with refused("only move forward|has ended"):
         change(run, RUNNING_AGAIN)
 
 
@@ -132,7 +132,7 @@ def test_a_running_run_keeps_its_lease(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("status", ["paused", "", "QUEUED", "done"])
 def test_an_unknown_status_is_refused(tenant: Tenant, status: str) -> None:
-    with refused("runs_status_known|never entered again"):
+    with refused("runs_status_known|only move forward"):
         change(a_run("queued", tenant), "status = %s", status)
     with refused("runs_status_known"):
         a_run("queued", tenant, status=status)
@@ -169,7 +169,7 @@ def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
 def test_counts_are_non_negative_whole_numbers(tenant: Tenant, counts: object) -> None:
     run = a_run("running", tenant)
 
-    with refused("runs_counts_are_counts"):
+    with refused("runs_counts_valid"):
         change(run, "summary_counts = %s::jsonb", json.dumps(counts))
 
 
@@ -187,7 +187,7 @@ def test_counts_and_short_facts_are_accepted(tenant: Tenant) -> None:
 def test_failures_are_a_list_of_at_most_twenty_causes(tenant: Tenant, failures: object) -> None:
     run = a_run("running", tenant)
 
-    with refused("runs_failures_are_grouped|cannot get array length"):
+    with refused("runs_failures_limited|cannot get array length"):
         change(run, "failure_summary = %s::jsonb", json.dumps(failures))
 
 
@@ -217,7 +217,7 @@ def test_type_scope_identity_and_context_are_written_once(
 ) -> None:
     run = a_run(state, tenant)
 
-    with refused("written once"):
+    with refused("identity and context cannot be changed"):
         change(run, assignment)
 
 
@@ -225,7 +225,7 @@ def test_a_run_never_moves_to_another_tenant_of_its_workspace(tenant: Tenant) ->
     run = a_run("queued", tenant)
     sibling = TenantFactory(workspace=tenant.workspace)
 
-    with refused("written once"):
+    with refused("identity and context cannot be changed"):
         change(run, "tenant_id = %s", sibling.pk)
 
 
@@ -233,14 +233,14 @@ def test_what_a_run_repeats_is_written_once(tenant: Tenant) -> None:
     first, second = a_run("failed", tenant), a_run("failed", tenant)
     run = a_run("queued", tenant, retry_of=first)
 
-    with refused("written once"):
+    with refused("the run that it retries cannot be changed"):
         change(run, "retry_of_id = %s", second.pk)
 
 
 def test_a_run_is_no_retry_of_itself(tenant: Tenant) -> None:
     run_id = a_run("failed", tenant).pk + 1
 
-    with refused("runs_retry_is_another"):
+    with refused("runs_retry_not_self"):
         a_run("queued", tenant, pk=run_id, retry_of_id=run_id)
 
 
@@ -260,7 +260,7 @@ def test_a_run_is_no_retry_of_itself(tenant: Tenant) -> None:
 def test_what_happened_in_an_ended_run_is_history(tenant: Tenant, assignment: str) -> None:
     run = a_run("failed", tenant)
 
-    with refused("history"):
+    with refused("its result cannot be changed"):
         change(run, assignment)
 
 
@@ -319,7 +319,7 @@ SLOT: dict[str, Any] = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07
 def test_a_slot_has_one_run_for_ever(tenant: Tenant, state: str) -> None:
     a_run(state, tenant, type=SCHEDULED, context=SLOT)
 
-    with refused("runs_slot_fires_once"):
+    with refused("runs_slot_once"):
         a_run("succeeded", tenant, type=SCHEDULED, context=SLOT)
 
 
@@ -367,7 +367,7 @@ def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
     a_run("succeeded", tenant)
     elsewhere = TenantFactory().workspace
 
-    with refused("written once"):
+    with refused("its workspace cannot be changed"):
         sql("UPDATE tenants SET workspace_id = %s WHERE id = %s", elsewhere.pk, tenant.pk)
 
 
@@ -381,7 +381,7 @@ def test_a_tenant_with_runs_is_not_deleted(tenant: Tenant) -> None:
 # --- deleting -------------------------------------------------------------------------------------
 
 
-def open_the_pruning_door() -> None:
+def allow_pruning() -> None:
     sql("SELECT set_config('runledger.pruning', 'on', true)")
 
 
@@ -393,24 +393,24 @@ def delete(run: OperationRun) -> int:
 def test_no_run_is_deleted_outside_of_retention(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
 
-    with refused("never deleted|only retention"):
+    with refused("cannot be deleted|only retention"):
         delete(run)
-    with refused("never deleted|only retention|append-only"):
+    with refused("cannot be deleted|only retention|append-only"):
         run.delete()
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
-    open_the_pruning_door()
+    allow_pruning()
 
-    with refused("an active run is never deleted"):
+    with refused("an active run cannot be deleted"):
         delete(run)
 
 
 def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
     run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
-    open_the_pruning_door()
+    allow_pruning()
 
     run.delete()
 
@@ -418,10 +418,10 @@ def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_door_of_retention_closes_with_its_transaction(tenant: Tenant) -> None:
+def test_permission_to_prune_ends_with_its_transaction(tenant: Tenant) -> None:
     run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
     with transaction.atomic():
-        open_the_pruning_door()
+        allow_pruning()
 
     with refused("only retention"):
         delete(run)
@@ -430,7 +430,7 @@ def test_the_door_of_retention_closes_with_its_transaction(tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("value", ["", "off", "true", "ON", "1"])
-def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
+def test_only_the_exact_value_allows_pruning(tenant: Tenant, value: str) -> None:
     run = a_run("succeeded", tenant)
     sql("SELECT set_config('runledger.pruning', %s, true)", value)
 
@@ -440,7 +440,7 @@ def test_only_the_one_word_opens_the_door(tenant: Tenant, value: str) -> None:
 
 @pytest.mark.parametrize("table", ["operation_runs", "operation_run_events", "operation_run_items"])
 def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
-    with refused(f"TRUNCATE on {table} is refused"):
+    with refused(f"TRUNCATE on {table} is not allowed"):
         sql(f"TRUNCATE {table} CASCADE")
 
 
@@ -468,7 +468,7 @@ def test_history_is_append_only_even_where_a_statement_touches_no_row(
 
 def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
     a_queued_run(tenant)
-    open_the_pruning_door()
+    allow_pruning()
 
     with refused("append-only"):
         sql("UPDATE operation_run_events SET message = 'nothing happened'")
@@ -481,7 +481,7 @@ def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
         OperationRunEvent.objects.update(message="nothing happened")
     with refused("append-only"), transaction.atomic():
         run.events.all().delete()
-    with refused("written once"), transaction.atomic():
+    with refused("identity and context cannot be changed"), transaction.atomic():
         OperationRun.objects.filter(pk=run.pk).update(type="backup_schedule.retry")
 
 
@@ -547,5 +547,5 @@ def test_what_a_person_did_is_not_put_down_to_another(
     people = {"a": operator.pk, "b": manager.pk}
     change(run, first % people)
 
-    with refused("written once"):
+    with refused("requester, cancellation and acknowledgment are final"):
         change(run, second % people)

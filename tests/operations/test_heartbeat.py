@@ -15,17 +15,17 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
-from operations import execution, heartbeat
-from operations.active_run import ActiveRun, CancelRequested, LeaseLost
-from operations.heartbeat import Heartbeat
+from operations.maintenance.reconciler import reconcile
 from operations.models import OperationRun
 from operations.reasons import SafeError
-from operations.reconciler import reconcile
 from operations.services import OperationRunService
 from operations.states import Ending, RunOutcome
+from operations.worker import execution, heartbeat
+from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
+from operations.worker.heartbeat import Heartbeat
 from tenancy.models import Tenant, User
-from tests.integration.stack import ROOT, database_url
-from tests.operations.factories import a_queued_run, a_running_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, told
+from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -189,7 +189,7 @@ def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
 
 
 def test_a_silent_handler_is_cancelled_end_to_end(
-    tenant: Tenant, operator: User, service: OperationRunService, handled: Callable[..., None]
+    tenant: Tenant, operator: User, service: OperationRunService, use_handler: Callable[..., None]
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(100)
@@ -199,7 +199,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
             active.checkpoint()
             time.sleep(0.01)
 
-    handled(backup)
+    use_handler(backup)
     run = a_queued_run(tenant)
 
     execution.execute(run.pk)
@@ -244,7 +244,7 @@ def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
     tenant: Tenant,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
-    handled: Callable[..., None],
+    use_handler: Callable[..., None],
 ) -> None:
     """The claim went through, and its lease was over before the worker heard of that."""
     settings.RUN_LEASE_SECONDS = 1
@@ -257,7 +257,7 @@ def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
         return claimed
 
     monkeypatch.setattr(OperationRunService, "claim", claim_and_freeze)
-    handled(lambda active: pytest.fail("the work began"))
+    use_handler(lambda active: pytest.fail("the work began"))
     run = a_queued_run(tenant)
 
     execution.execute(run.pk)
@@ -327,7 +327,8 @@ def test_a_worker_that_reports_needs_no_heartbeat(
 FROZEN = """
 import os, sys, time
 import django; django.setup()
-from operations import execution, handlers, heartbeat
+from operations.testing import override_handler
+from operations.worker import execution, heartbeat
 from operations.types import OperationRunType as T
 
 def hang(active):
@@ -336,8 +337,8 @@ def hang(active):
     print("working", flush=True)
     time.sleep(600)
 
-handlers._HANDLERS[T.BACKUP_SCHEDULE_RUN_NOW] = hang
-execution.execute(int(sys.argv[1]), hard_stop=heartbeat.end_process)
+with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, hang):
+    execution.execute(int(sys.argv[1]), hard_stop=heartbeat.end_process)
 """
 
 
@@ -353,6 +354,7 @@ def let_in(*, connections: bool) -> None:
         )
 
 
+@pytest.mark.integration
 def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dead(
     tenant: Tenant,
 ) -> None:

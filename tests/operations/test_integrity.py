@@ -15,15 +15,19 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
-from operations import integrity, tasks
-from operations.integrity import Invariant, check_ledger, invariants, register_invariant
+from operations import tasks
+from operations.maintenance import integrity
+from operations.maintenance.integrity import Invariant, check_ledger, invariants, register_invariant
+from operations.maintenance.reconciler import reconcile
 from operations.models import InvariantResult, OperationRun
-from operations.reconciler import reconcile
 from operations.services import OperationRunService
+from operations.testing import add_invariants
+from tenancy.db import database_now
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.factories import UserFactory
-from tests.operations.factories import a_queued_run, a_running_run
+from tests.support.factories import UserFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -148,10 +152,10 @@ def test_what_is_broken_by_hand_is_found(
 
 def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     schedule = BackupScheduleFactory(
-        tenant=tenant, due=tick.database_now().replace(second=0, microsecond=0)
+        tenant=tenant, due=database_now().replace(second=0, microsecond=0)
     )
     tick.tick(schedule.next_run_at)
-    unguarded("DROP INDEX runs_slot_fires_once")
+    unguarded("DROP INDEX runs_slot_once")
     unguarded(
         "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,"
         " run_identity_hash, context, created_at, completed_at) SELECT workspace_id, tenant_id,"
@@ -164,7 +168,7 @@ def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..
 
 def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
     """Somebody moves a schedule on without firing; another is never ticked at all."""
-    now = tick.database_now().replace(second=0, microsecond=0)
+    now = database_now().replace(second=0, microsecond=0)
     day = dt.timedelta(days=1)
     kept = BackupScheduleFactory(tenant=tenant, name="Kept", cron="*/5 * * * *", due=now)
     tick.tick(now + dt.timedelta(minutes=12))
@@ -186,7 +190,7 @@ def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
 def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
     column: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
-    soon = tick.database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
+    soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     odd = BackupScheduleFactory(tenant=tenant, due=soon)
     a_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
@@ -200,13 +204,15 @@ def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
 def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(integrity, "_INVARIANTS", dict(integrity._INVARIANTS))
     monkeypatch.setattr(integrity, "SECONDS", 0.2)
-    register_invariant(Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"))
-    register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
-    register_invariant(Invariant("odd", "It can be asked.", lambda: [int("x")]))
+    added = [
+        Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"),
+        Invariant("wrong", "It is SQL.", "SELECT nothing AS id"),
+        Invariant("odd", "It can be asked.", lambda: [int("x")]),
+    ]
 
-    told = {result.name: result.summary for result in check_ledger()}
+    with add_invariants(*added):
+        told = {result.name: result.summary for result in check_ledger()}
 
     assert "longer than" in told["slow"]
     assert "refused the question" in told["wrong"]
@@ -257,7 +263,7 @@ def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def staff(client: Client) -> Client:
     person: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 
@@ -272,7 +278,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
 
     text = answer.content.decode()
     assert before.count("Not checked yet") == len(NAMES)
-    assert "1 violation" in text
+    assert "Violated 1 times" in text
     assert reverse("admin:operations_operationrun_change", args=[run.pk]) in text
     assert text.count("</svg>Kept") >= len(NAMES) - 1
 
@@ -280,7 +286,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
 def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader: User) -> None:
     address = reverse("ledger_integrity")
     theirs = staff.get(address).content.decode()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     others = client.get("/runs/").content.decode()
 
     assert f'href="{address}"' in theirs

@@ -10,7 +10,7 @@ from operations import links
 from operations.links import Link, OperationRunLinks, related_link, related_links
 from operations.models import OperationRun
 from tenancy.models import User
-from tests.factories import OperationRunFactory, UserFactory
+from tests.support.factories import OperationRunFactory, UserFactory
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from operations.charts import day_chart
-from operations.durations import ago, duration_text
 from operations.models import OperationRun
-from operations.narrative import state_of, tell
+from operations.presentation.charts import day_chart
+from operations.presentation.queue_position import Waiting, why_waiting
+from operations.presentation.summary import state_of, tell
 from operations.states import RunOutcome, RunStatus
-from operations.waiting import Waiting, why_waiting
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import failure
+from tests.support.factories import failure
+from web.durations import ago, duration_text
 
 NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
 

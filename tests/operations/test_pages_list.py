@@ -13,12 +13,18 @@ from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.paging import BadCursor, Place, capped_count, older_than, page_of
 from operations.views import listing
-from operations.views.timeout import TookTooLong, statement_timeout
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import MembershipFactory, OperationRunFactory, TenantFactory, WorkspaceFactory
+from tenancy.roles import Role
+from tests.support.factories import (
+    MembershipFactory,
+    OperationRunFactory,
+    TenantFactory,
+    WorkspaceFactory,
+)
+from tests.support.sessions import open_session
+from web.keyset import BadCursor, Place, capped_count, older_than, page_of
+from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST = "/w/contoso/runs/"
 HTMX = {"HX-Request": "true"}
@@ -27,7 +33,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
     """A client of olga, who is an operator of Contoso."""
-    client.force_login(operator)
+    open_session(client, operator)
     return client
 
 

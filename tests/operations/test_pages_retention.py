@@ -9,11 +9,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from operations import execution
+from operations.maintenance.prune import PRUNE
 from operations.models import OperationRun
-from operations.prune import PRUNE
-from tests.factories import OperationRunFactory
-from tests.operations.test_prune import a_run, prune
+from operations.worker import execution
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_past_run, prune
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -22,16 +23,16 @@ pytestmark = pytest.mark.django_db
 def gone(tenant: Any, settings: Any) -> OperationRun:
     """A run that retention has removed, and another one that it left without details."""
     settings.RUN_KEEP_LAST = 1
-    removed = a_run(tenant, 900)
-    a_run(tenant, 40)
-    a_run(tenant, 1)
+    removed = a_past_run(tenant, 900)
+    a_past_run(tenant, 40)
+    a_past_run(tenant, 1)
     prune(tenant.workspace)
     return removed
 
 
 def signed_in(person: Any) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, person)
     return client
 
 

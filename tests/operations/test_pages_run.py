@@ -13,16 +13,17 @@ from operations.models import OperationRun
 from operations.services import DispatchResult, OperationRunService
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from operations.views.start import redirect_to_dispatch
-from tenancy.capabilities import Role
 from tenancy.models import Tenant, User
-from tests.factories import (
+from tenancy.roles import Role
+from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
     failure,
     member,
 )
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
+from tests.support.sessions import open_session
 
 HTMX = {"HX-Request": "true"}
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
@@ -30,7 +31,7 @@ HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    client.force_login(operator)
+    open_session(client, operator)
     return client
 
 
@@ -81,7 +82,7 @@ def test_nobody_acts_on_a_foreign_run(page, tenant, action):
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "acknowledge"])
 def test_a_reader_sees_no_button_and_may_not_press_it(client, reader, tenant, action):
-    client.force_login(reader)
+    open_session(client, reader)
     run = OperationRunFactory(tenant=tenant, **({} if action == "cancel" else {"failed": True}))
 
     answer = client.post(f"/runs/{run.pk}/{action}/")
@@ -117,7 +118,7 @@ def test_a_page_is_only_looked_at(page, tenant, method):
 
 def test_a_post_without_a_token_changes_nothing(operator, tenant):
     client = Client(enforce_csrf_checks=True)
-    client.force_login(operator)
+    open_session(client, operator)
     run = OperationRunFactory(tenant=tenant, failed=True)
 
     answer = client.post(f"/runs/{run.pk}/acknowledge/", headers=HTMX)
@@ -343,7 +344,7 @@ def test_cancelling_a_queued_run_ends_it_at_once(page, tenant, operator):
 
 
 def test_cancelling_a_running_run_asks_it_to_stop(client, manager, tenant):
-    client.force_login(manager)
+    open_session(client, manager)
     run = a_running_run(tenant)
 
     answer = client.post(f"/runs/{run.pk}/cancel/", follow=True)
@@ -366,7 +367,7 @@ def test_an_operator_cancels_own_runs_only(page, tenant, operator):
 
 
 def test_cancelling_what_has_ended_says_so(client, manager, tenant):
-    client.force_login(manager)
+    open_session(client, manager)
     run = OperationRunFactory(tenant=tenant, succeeded=True)
 
     answer = client.post(f"/runs/{run.pk}/cancel/", follow=True)
@@ -477,6 +478,6 @@ def test_a_page_costs_the_same_number_of_queries_whatever_the_run_holds(
 
 def test_staff_without_membership_see_nothing_here(client, tenant):
     boss = member(OperationRunFactory().workspace, Role.READER, is_staff=True, is_superuser=True)
-    client.force_login(boss)
+    open_session(client, boss)
 
     assert client.get(address(OperationRunFactory(tenant=tenant))).status_code == 404

@@ -15,7 +15,7 @@ from operations.reasons import SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome
 from tenancy.models import Tenant
-from tests.operations.factories import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 ERROR = SafeError("unexpected_error", reference="0123456789ab", request_id="req-1")

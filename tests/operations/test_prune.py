@@ -17,23 +17,32 @@ from django.db.utils import IntegrityError
 from django.utils import timezone
 
 from backups.models import BackupSet
-from operations import execution, retention
+from operations.maintenance import retention
+from operations.maintenance.prune import PRUNE, dispatch_due, dispatch_prune, planned
+from operations.maintenance.retention import (
+    Candidate,
+    Kept,
+    Limits,
+    RetentionPolicy,
+    Step,
+    step_for,
+)
 from operations.models import (
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
     OperationRunTombstone,
 )
-from operations.prune import PRUNE, dispatch_due, dispatch_prune, planned
-from operations.retention import Candidate, Kept, Limits, RetentionPolicy, Step, step_for
 from operations.services import OperationRunService
-from tests.backups.factories import BackupScheduleFactory, BackupSetFactory
-from tests.factories import (
+from operations.worker import execution
+from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
     TenantFactory,
 )
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory
+from tests.support.factories.operations import a_past_run, prune
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -57,28 +66,6 @@ def keep_none(settings: Settings) -> None:
     settings.RUN_KEEP_LAST = 1
 
 
-def a_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
-    """A run that ended so many days ago, with two lines of timeline and an item."""
-    at = timezone.now() - days * DAY
-    run = OperationRunFactory(
-        tenant=tenant,
-        **{trait: True},
-        **{"created_at": at, "started_at": at, "completed_at": at, **more},
-    )
-    for sequence in (1, 2):
-        OperationRunEventFactory(run=run, sequence=sequence)
-    OperationRunItemFactory(run=run)
-    return run
-
-
-def prune(workspace: Any) -> OperationRun:
-    """Let a worker do the workspace's retention to its end."""
-    run = dispatch_prune(workspace).run
-    assert execution.execute(run.pk)
-    run.refresh_from_db()
-    return run
-
-
 def lines(run: OperationRun) -> int:
     events = OperationRunEvent.objects.filter(run_id=run.pk).count()
     return events + OperationRunItem.objects.filter(run_id=run.pk).count()
@@ -89,7 +76,7 @@ def lines(run: OperationRun) -> int:
 
 def candidate(outcome: str, days: int, **more: Any) -> Candidate:
     at = NOW - days * DAY
-    facts = {"is_acknowledged": True, "is_bare": False} | more
+    facts = {"is_acknowledged": True, "details_removed": False} | more
     return Candidate(7, at, 1, "t", outcome, at, **facts)
 
 
@@ -138,7 +125,7 @@ def test_the_newest_and_the_last_success_stay_however_old(kept: Kept) -> None:
 
 
 def test_old_details_and_old_runs_go_and_the_run_says_how_many(tenant, keep_none):
-    ancient, old, fresh = a_run(tenant, 400), a_run(tenant, 40), a_run(tenant, 1)
+    ancient, old, fresh = a_past_run(tenant, 400), a_past_run(tenant, 40), a_past_run(tenant, 1)
 
     run = prune(tenant.workspace)
 
@@ -157,7 +144,7 @@ def test_old_details_and_old_runs_go_and_the_run_says_how_many(tenant, keep_none
 
 def test_a_second_time_finds_nothing_left_to_do(tenant, keep_none):
     for days in (400, 40, 1):
-        a_run(tenant, days)
+        a_past_run(tenant, days)
     prune(tenant.workspace)
 
     again = prune(tenant.workspace)
@@ -169,7 +156,7 @@ def test_an_active_run_stays_however_old(tenant, keep_none):
     at = timezone.now() - 4000 * DAY
     running = OperationRunFactory(tenant=tenant, running=True, created_at=at, started_at=at)
     OperationRunEventFactory(run=running, sequence=1)
-    a_run(tenant, 1)
+    a_past_run(tenant, 1)
 
     prune(tenant.workspace)
 
@@ -180,9 +167,9 @@ def test_an_active_run_stays_however_old(tenant, keep_none):
 def test_the_newest_of_each_tenant_and_type_stay(tenant, settings):
     settings.RUN_KEEP_LAST = 2
     other = TenantFactory(workspace=tenant.workspace)
-    mine = [a_run(tenant, days) for days in (900, 800, 700)]
-    theirs = [a_run(other, days) for days in (900, 800)]
-    typed = [a_run(tenant, 900, type="backup_schedule.retry")]
+    mine = [a_past_run(tenant, days) for days in (900, 800, 700)]
+    theirs = [a_past_run(other, days) for days in (900, 800)]
+    typed = [a_past_run(tenant, 900, type="backup_schedule.retry")]
 
     prune(tenant.workspace)
 
@@ -192,9 +179,9 @@ def test_the_newest_of_each_tenant_and_type_stay(tenant, settings):
 
 def test_the_last_success_stays_behind_any_number_of_failures(tenant, keep_none):
     success, *failures = (
-        a_run(tenant, 900),
-        a_run(tenant, 890, "failed"),
-        a_run(tenant, 880, "failed"),
+        a_past_run(tenant, 900),
+        a_past_run(tenant, 890, "failed"),
+        a_past_run(tenant, 880, "failed"),
     )
 
     prune(tenant.workspace)
@@ -204,10 +191,10 @@ def test_the_last_success_stays_behind_any_number_of_failures(tenant, keep_none)
 
 
 def test_what_an_active_retry_descends_from_stays(tenant, keep_none):
-    first = a_run(tenant, 900, "failed")
-    second = a_run(tenant, 890, "failed", retry_of=first)
+    first = a_past_run(tenant, 900, "failed")
+    second = a_past_run(tenant, 890, "failed", retry_of=first)
     OperationRunFactory(tenant=tenant, running=True, retry_of=second)
-    lonely = a_run(tenant, 880, "failed")
+    lonely = a_past_run(tenant, 880, "failed")
 
     prune(tenant.workspace)
 
@@ -225,7 +212,7 @@ def may_go(workspace: Any) -> tuple[Step, list[Candidate]]:
 
 @pytest.mark.parametrize("days", [900, 40])
 def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant, keep_none, days):
-    old, _ = a_run(tenant, days), a_run(tenant, 1)
+    old, _ = a_past_run(tenant, days), a_past_run(tenant, 1)
     step, runs = may_go(tenant.workspace)
     OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
@@ -240,7 +227,7 @@ def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant
 def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
     tenant, keep_none, monkeypatch
 ):
-    old, _ = a_run(tenant, 900), a_run(tenant, 1)
+    old, _ = a_past_run(tenant, 900), a_past_run(tenant, 1)
     step, runs = may_go(tenant.workspace)
     delete_lines = retention._delete_lines
 
@@ -257,8 +244,8 @@ def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
 
 
 def test_what_referred_to_a_removed_run_stays_and_refers_to_nothing(tenant, keep_none):
-    gone = a_run(tenant, 900)
-    retry = a_run(tenant, 1, retry_of=gone)
+    gone = a_past_run(tenant, 900)
+    retry = a_past_run(tenant, 1, retry_of=gone)
     backup_set = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant), operation_run=gone)
 
     prune(tenant.workspace)
@@ -270,7 +257,7 @@ def test_what_referred_to_a_removed_run_stays_and_refers_to_nothing(tenant, keep
 
 def test_another_workspace_is_left_alone(tenant, keep_none):
     elsewhere = TenantFactory()
-    old = [a_run(elsewhere, days) for days in (900, 800)]
+    old = [a_past_run(elsewhere, days) for days in (900, 800)]
 
     prune(tenant.workspace)
 
@@ -278,8 +265,8 @@ def test_another_workspace_is_left_alone(tenant, keep_none):
 
 
 def test_a_tombstone_stands_in_its_place_until_it_is_old_itself(tenant, keep_none, settings):
-    gone = a_run(tenant, 900)
-    a_run(tenant, 1)
+    gone = a_past_run(tenant, 900)
+    a_past_run(tenant, 1)
     prune(tenant.workspace)
     stone = OperationRunTombstone.objects.get(pk=gone.pk)
     assert (stone.type, stone.outcome, stone.tenant_id) == (gone.type, "succeeded", tenant.pk)
@@ -296,7 +283,7 @@ def test_more_than_a_batch_goes_in_several(tenant, keep_none, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
     monkeypatch.setattr(retention, "LINES", 2)
     for days in range(900, 908):
-        a_run(tenant, days)
+        a_past_run(tenant, days)
 
     run = prune(tenant.workspace)
 
@@ -308,7 +295,7 @@ def test_it_stops_between_two_batches_and_says_how_far_it_came(
 ):
     monkeypatch.setattr(retention, "BATCH", 2)
     for days in range(900, 907):
-        a_run(tenant, days)
+        a_past_run(tenant, days)
     run = dispatch_prune(tenant.workspace).run
     remove, calls = retention.remove, Counter[str]()
 
@@ -319,7 +306,7 @@ def test_it_stops_between_two_batches_and_says_how_far_it_came(
         return removed
 
     monkeypatch.setattr(retention, "remove", cancel_after_one)
-    monkeypatch.setattr("operations.active_run.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("operations.worker.active_run.FLUSH_SECONDS", 0)
     execution.execute(run.pk)
 
     run.refresh_from_db()
@@ -335,7 +322,7 @@ def sql(statement: str, *parameters: Any, pruning: bool = False) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.pruning', '', true)")
         if pruning:
-            retention.open_the_door()
+            retention.allow_pruning()
         cursor.execute(statement, parameters)
 
 
@@ -344,7 +331,7 @@ REFUSED = (InternalError, IntegrityError)
 
 
 def test_the_database_lets_only_retention_say_that_details_are_gone(tenant):
-    run = a_run(tenant, 40)
+    run = a_past_run(tenant, 40)
 
     with pytest.raises(REFUSED, match="only retention"):
         sql(MARK, run.pk)
@@ -366,8 +353,8 @@ def test_the_database_keeps_the_details_of_an_active_run(tenant):
 
 
 def test_the_database_keeps_a_tombstone_as_it_is(tenant, keep_none):
-    gone = a_run(tenant, 900)
-    a_run(tenant, 1)
+    gone = a_past_run(tenant, 900)
+    a_past_run(tenant, 1)
     prune(tenant.workspace)
 
     with pytest.raises(REFUSED, match="append-only"):
@@ -394,8 +381,8 @@ def somebody_holding(run: OperationRun) -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.race
 def test_a_row_that_somebody_holds_is_left_for_the_next_time(tenant, keep_none):
-    held, free = a_run(tenant, 900), a_run(tenant, 890)
-    a_run(tenant, 1)
+    held, free = a_past_run(tenant, 900), a_past_run(tenant, 890)
+    a_past_run(tenant, 1)
 
     with somebody_holding(held):
         run = prune(tenant.workspace)
@@ -410,7 +397,7 @@ def test_a_row_that_somebody_holds_is_left_for_the_next_time(tenant, keep_none):
 
 
 def test_five_beats_start_one_run_a_day_for_each_workspace(tenant, keep_none):
-    a_run(tenant, 900)
+    a_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
 
     started = [result for _ in range(5) for result in dispatch_due(evening)]
@@ -423,25 +410,25 @@ def test_five_beats_start_one_run_a_day_for_each_workspace(tenant, keep_none):
 def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
     tenant, keep_none, monkeypatch
 ):
-    a_run(tenant, 900)
+    a_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
-    monkeypatch.setattr("operations.prune._due", lambda _: [tenant.workspace])
+    monkeypatch.setattr("operations.maintenance.prune._due", lambda _: [tenant.workspace])
 
     assert dispatch_due(evening) == []
     assert OperationRun.objects.filter(type=PRUNE).count() == 1
 
 
 def test_a_workspace_with_nothing_old_is_left_in_peace(tenant):
-    a_run(tenant, 29)
+    a_past_run(tenant, 29)
 
     assert dispatch_due(timezone.now().replace(hour=23, minute=30)) == []
 
 
 def test_workspaces_take_turns(tenant, keep_none, monkeypatch):
-    a_run(tenant, 900)
-    monkeypatch.setattr("operations.prune._turn", lambda *_: timezone.now() + DAY)
+    a_past_run(tenant, 900)
+    monkeypatch.setattr("operations.maintenance.prune._turn", lambda *_: timezone.now() + DAY)
     assert dispatch_due(timezone.now()) == []
 
     monkeypatch.undo()
@@ -459,7 +446,7 @@ def command(*options: str) -> str:
 
 def test_a_dry_run_counts_and_touches_nothing(tenant, keep_none):
     for days, trait in ((900, "failed"), (400, "succeeded"), (40, "cancelled"), (1, "succeeded")):
-        a_run(tenant, days, trait)
+        a_past_run(tenant, days, trait)
     before = OperationRunEvent.objects.count()
 
     told = command("--workspace", "contoso", "--dry-run")

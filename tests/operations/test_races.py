@@ -15,20 +15,20 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from operations import publishing
+from operations.delivery import relay
 from operations.events import Event
 from operations.failures import Failure
+from operations.maintenance.reconciler import reconcile
 from operations.models import OperationRun
 from operations.progress import ItemResult
 from operations.reasons import SafeError
-from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.concurrency import backend_pid, crew, wait_until_blocked
-from tests.operations.conftest import Broker
-from tests.operations.factories import (
+from tests.support.broker import Broker
+from tests.support.concurrency import backend_pid, crew, wait_until_blocked
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
     a_queued_run,
     a_request,
     a_running_run,
@@ -403,7 +403,7 @@ def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> N
     make_due()
 
     with crew(4) as relays:
-        sent = relays.race([functools.partial(publishing.relay_once, 20)] * 4)
+        sent = relays.race([functools.partial(relay.relay_once, 20)] * 4)
 
     assert sum(sent) == 60
     assert broker.waiting() == 60
@@ -417,7 +417,7 @@ def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker:
 
     with crew(1) as relays, transaction.atomic():
         service.claim(claimed.pk, "worker-1")
-        sent = relays.submit(publishing.relay_once).result(timeout=10)
+        sent = relays.submit(relay.relay_once).result(timeout=10)
 
     waiting.refresh_from_db()
     assert sent == 1
@@ -434,7 +434,7 @@ def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Brok
             make_due()
             claim = functools.partial(service.claim, run.pk, "worker-1")
 
-            claimed, _ = pair.race([claim, publishing.relay_once])
+            claimed, _ = pair.race([claim, relay.relay_once])
 
             run.refresh_from_db()
             assert claimed
@@ -473,9 +473,9 @@ def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are
 
 
 def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
-    tenant: Tenant, catalogued: Callable[..., object]
+    tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
-    catalogued(start_deadline=dt.timedelta(0))
+    change_catalog(start_deadline=dt.timedelta(0))
     run = a_queued_run(tenant)
 
     with crew(1) as reconcilers:
@@ -489,9 +489,9 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
 
 
 def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
-    tenant: Tenant, catalogued: Callable[..., object]
+    tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
-    catalogued(start_deadline=dt.timedelta(0))
+    change_catalog(start_deadline=dt.timedelta(0))
     run = a_queued_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 

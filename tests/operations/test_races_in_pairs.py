@@ -18,15 +18,15 @@ from django.utils import timezone
 from backups.models import BackupSchedule
 from backups.tick import tick
 from operations.catalog import CatalogEntry
-from operations.integrity import check_ledger
+from operations.maintenance.integrity import check_ledger
+from operations.maintenance.reconciler import reconcile
 from operations.models import OperationRun
-from operations.reconciler import reconcile
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.backups.factories import BackupScheduleFactory
-from tests.operations.concurrency import Crew, crew
-from tests.operations.factories import a_queued_run, a_request, a_running_run
+from tests.support.concurrency import Crew, crew
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.operations import a_queued_run, a_request, a_running_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -88,14 +88,16 @@ def after(milliseconds: int, job: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def impatient(settings: Settings, catalogued: Callable[..., CatalogEntry]) -> Callable[..., None]:
+def impatient(
+    settings: Settings, change_catalog: Callable[..., CatalogEntry]
+) -> Callable[..., None]:
     """Leave no time to what a pair is about: these times are written once, and cannot be set back."""
 
     def set_limits(pair: tuple[str, str]) -> None:
         if "cancel_timeout" in pair:
             settings.RUN_CANCEL_SECONDS = 0
         if "never_started" in pair:
-            catalogued(start_deadline=dt.timedelta(0))
+            change_catalog(start_deadline=dt.timedelta(0))
 
     return set_limits
 

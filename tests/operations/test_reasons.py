@@ -1,4 +1,4 @@
-"""Reasons: texts made from a catalogue, never from what an exception says."""
+"""Reasons: texts made from a catalog, never from what an exception says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from operations.reasons import Blocked, Reason, SafeError, all_reasons, get_reason
 
 
-def test_a_message_is_the_catalogues_with_its_parameters() -> None:
+def test_a_message_is_the_catalogs_with_its_parameters() -> None:
     error = SafeError("never_started", minutes=60, queue="backup")
 
     assert error.message == "No worker took the run within 60 minutes."

@@ -5,23 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from operations import catalog, reconciler
 from operations.catalog import Retry
+from operations.maintenance import reconciler
+from operations.maintenance.reconciler import BATCH, reconcile
 from operations.models import OperationRun
-from operations.reconciler import BATCH, reconcile
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome
+from operations.testing import override_catalog
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.concurrency import crew
+from tests.support.concurrency import crew
+from tests.support.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -140,15 +140,11 @@ def test_a_retry_that_cannot_be_made_does_not_keep_a_lost_run_running(tenant: Te
     assert "reference" in given_up.message
 
 
-def test_a_type_that_may_not_be_repeated_is_not(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_type_that_may_not_be_repeated_is_not(tenant: Tenant) -> None:
     run = a_silent_run(tenant)
-    run_type = OperationRunType(run.type)
-    entry = replace(catalog.OperationCatalog.get(run_type), retry=Retry.NEVER)
-    monkeypatch.setitem(catalog._ENTRIES, run_type, entry)
 
-    reconcile()
+    with override_catalog(OperationRunType(run.type), retry=Retry.NEVER):
+        reconcile()
 
     assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
     assert not run.retries.exists()
@@ -259,6 +255,7 @@ def multiply(run: OperationRun, times: int) -> None:
         )
 
 
+@pytest.mark.race
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("refusals")
@@ -281,7 +278,7 @@ def test_a_stuck_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
     assert ended(stuck) == (RunOutcome.FAILED, ["worker_lost"])
 
 
-def test_a_type_that_the_catalogue_does_not_know_can_be_lost_too(tenant: Tenant) -> None:
+def test_a_type_that_the_catalog_does_not_know_can_be_lost_too(tenant: Tenant) -> None:
     run = a_silent_run(tenant, type="backup.of_a_newer_version")
 
     reconcile()

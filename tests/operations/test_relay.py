@@ -10,15 +10,21 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from operations import publishing
+from operations.delivery import publisher, relay
 from operations.models import OperationRun
+from operations.presentation.queue_position import waiting_facts, why_waiting
 from operations.services import OperationRunService
 from operations.states import RunStatus
-from operations.waiting import waiting_facts, why_waiting
 from tenancy.models import Tenant
-from tests.factories import OperationRunFactory
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, a_request, a_running_run, an_ended_run, told
+from tests.support.broker import Broker
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_request,
+    a_running_run,
+    an_ended_run,
+    told,
+)
 
 
 def make_due() -> None:
@@ -38,7 +44,7 @@ def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Bro
     run = a_queued_run(tenant)
     make_due()
 
-    assert publishing.relay_once() == 1
+    assert relay.relay_once() == 1
 
     run.refresh_from_db()
     assert broker.waiting("backup") == 1
@@ -50,7 +56,7 @@ def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Bro
 def test_a_run_is_not_sent_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
     a_queued_run(tenant)
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
     assert broker.waiting() == 0
 
 
@@ -67,14 +73,14 @@ def test_a_run_that_was_claimed_is_left_alone(
     start(tenant)  # type: ignore[operator]
     make_due()
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
     assert broker.waiting() == 0
 
 
 def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Broker) -> None:
     """However long the next attempt is away: after a broker that forgot everything nobody waits."""
     run = a_queued_run(tenant)
-    publishing.relay_once()
+    relay.relay_once()
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET publish_attempts = 9, published_at = now() - interval"
@@ -82,8 +88,8 @@ def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Bro
             [run.pk],
         )
 
-    sent = publishing.relay_once()
-    again = publishing.relay_once()
+    sent = relay.relay_once()
+    again = relay.relay_once()
 
     assert (sent, again) == (1, 0)
     assert broker.waiting() == 1
@@ -91,14 +97,14 @@ def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Bro
 
 def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, broker: Broker) -> None:
     first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
-    publishing.send_all([(first.pk, first.type)])
+    publisher.send_all([(first.pk, first.type)])
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET published_at = now() - interval '1 minute',"
             " next_publish_at = now() + interval '10 minutes'"
         )
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
     assert broker.waiting() == 1
     assert second.is_queued
 
@@ -109,11 +115,11 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
 
     for _ in range(8):
         make_due()
-        publishing.relay_once()
+        relay.relay_once()
         waits.append(seconds_until_next(run))
 
     first = settings.RUN_RELAY_AFTER_SECONDS
-    expected = [min(first * 2**attempt, first * publishing.MAX_BACKOFF) for attempt in range(8)]
+    expected = [min(first * 2**attempt, first * relay.MAX_BACKOFF) for attempt in range(8)]
     assert all(0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)), (
         waits
     )
@@ -123,7 +129,7 @@ def test_after_very_many_attempts_it_is_still_sent(tenant: Tenant, broker: Broke
     OperationRunFactory(tenant=tenant, publish_attempts=10_000)
     make_due()
 
-    assert publishing.relay_once() == 1
+    assert relay.relay_once() == 1
 
 
 def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> None:
@@ -133,7 +139,7 @@ def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> No
         for age in (1, 3, 2)
     ]
 
-    publishing.relay_once(limit=2)
+    relay.relay_once(limit=2)
 
     sent = [run.pk for run in OperationRun.objects.filter(publish_attempts=1)]
     assert sorted(sent) == sorted([runs[1].pk, runs[2].pk])
@@ -144,7 +150,7 @@ def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, brok
     known = a_queued_run(tenant)
     make_due()
 
-    assert publishing.relay_once() == 1
+    assert relay.relay_once() == 1
     assert told(known) == ["created", "published_again"]
 
 
@@ -152,7 +158,7 @@ def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_br
     run = a_queued_run(tenant)
     make_due()
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
 
     assert seconds_until_next(run) > 20
     assert run.status == RunStatus.QUEUED
@@ -165,17 +171,17 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
 ) -> None:
     run = a_queued_run(tenant)
     make_due()
-    publishing.relay_once()
+    relay.relay_once()
     broker.stop()
     make_due()
 
-    publishing.relay_once()
+    relay.relay_once()
 
     run.refresh_from_db()
     assert "refused it since: it cannot be reached" in why_waiting(waiting_facts(run))
     broker.start()
     make_due()
-    publishing.relay_once()
+    relay.relay_once()
     run.refresh_from_db()
     assert "no worker has taken it yet" in why_waiting(waiting_facts(run))
 
@@ -184,12 +190,12 @@ def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker
     OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(3)])
     broker.stop()
     make_due()
-    while_away = publishing.relay_once()
+    while_away = relay.relay_once()
     broker.start()
     make_due()
 
     assert while_away == 0
-    assert publishing.relay_once() == 3
+    assert relay.relay_once() == 3
     assert broker.waiting() == 3
 
 
@@ -198,7 +204,7 @@ def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broke
     make_due()
     broker.fill()
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
     assert told(run) == ["created", "publish_refused"]
 
 
@@ -211,7 +217,7 @@ def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
     broker.freeze()
     started = time.monotonic()
 
-    assert publishing.relay_once() == 0
+    assert relay.relay_once() == 0
 
     assert time.monotonic() - started < 15
     assert all(told(run) == ["created", "publish_refused"] for run in OperationRun.objects.all())

@@ -13,8 +13,8 @@ from operations.services import NotRetryable, OperationRunService
 from operations.states import RunOutcome
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.factories import (
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import (
     RETRY,
     a_queued_run,
     a_running_run,
@@ -126,9 +126,9 @@ def test_an_active_run_is_not_repeated(
 
 
 def test_a_type_that_must_not_be_repeated_is_not(
-    failed: OperationRun, operator: User, service: OperationRunService, catalogued: Any
+    failed: OperationRun, operator: User, service: OperationRunService, change_catalog: Any
 ) -> None:
-    catalogued(OperationRunType(failed.type), retry=Retry.NEVER)
+    change_catalog(OperationRunType(failed.type), retry=Retry.NEVER)
 
     with pytest.raises(NotRetryable, match="never repeated"):
         service.retry(failed, by=operator)

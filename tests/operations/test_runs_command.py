@@ -8,7 +8,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.factories import OperationRunFactory
+from tests.support.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -15,15 +15,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from operations import startup
-from operations.startup import findings, refuse_to_start
-from tests.integration.stack import ROOT, database_url
-from tests.operations.conftest import Broker
+from operations.maintenance import preflight
+from operations.maintenance.preflight import findings, refuse_to_start
+from tests.support.broker import Broker
+from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
 
@@ -101,9 +101,9 @@ def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
         *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in GUARD_TABLES),
         *(f"DROP TABLE {table}" for table in GUARD_TABLES),
         *(f"TRUNCATE {table}" for table in GUARD_TABLES),
-        "DROP INDEX runs_slot_fires_once",
+        "DROP INDEX runs_slot_once",
         (
-            "CREATE OR REPLACE FUNCTION operation_runs_refuse() RETURNS trigger LANGUAGE plpgsql"
+            "CREATE OR REPLACE FUNCTION operation_runs_reject() RETURNS trigger LANGUAGE plpgsql"
             " AS $$ BEGIN RETURN NEW; END $$"
         ),
         "UPDATE operation_run_events SET message = ''",
@@ -117,9 +117,9 @@ def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
 
 WORK = """
 import django; django.setup()
-from operations import startup
-startup.refuse_to_start()
-from operations.integrity import check_ledger
+from operations.maintenance import preflight
+preflight.refuse_to_start()
+from operations.maintenance.integrity import check_ledger
 from tenancy.models import Tenant, Workspace
 import uuid
 workspace = Workspace.objects.create(name="W", slug="w")
@@ -206,4 +206,4 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_look_has_its_test() -> None:
-    assert len(startup.LOOKS) == 4
+    assert len(preflight.LOOKS) == 4

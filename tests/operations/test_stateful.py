@@ -20,15 +20,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from operations import reconciler, retrying
+from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.reasons import SafeError
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
+from operations.worker import retrying
 from tenancy.models import Tenant, User
-from tests.factories import TenantFactory, UserFactory
-from tests.guards import guards_put_aside
-from tests.operations.factories import RETRY, a_request
+from tests.support.database import guards_disabled
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.operations import RETRY, a_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -258,7 +259,7 @@ class Ledger(RuleBasedStateMachine):
         return found[0] if found else None
 
     def teardown(self) -> None:
-        with guards_put_aside(), connection.cursor() as cursor:
+        with guards_disabled(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE operation_runs CASCADE")
 
 

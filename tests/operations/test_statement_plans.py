@@ -11,12 +11,13 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
-from operations import dispatch, publishing
+from operations import dispatch
+from operations.delivery import relay
 from operations.dispatch import RunRequest
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant
-from tests.operations.factories import a_request, a_running_run, a_slot_request
+from tests.support.factories.operations import a_request, a_running_run, a_slot_request
 
 ENDED_ROWS = 6_000
 
@@ -117,7 +118,7 @@ def test_a_page_of_the_list_walks_its_index(
 
 def test_the_relay_finds_what_is_due_by_its_own_index(ledger: Tenant) -> None:
     scans = scans_of(
-        publishing._TAKE_DUE, {"after": 30, "most": 600, "lost": ["inventory.sync"], "limit": 500}
+        relay._TAKE_DUE, {"after": 30, "most": 600, "lost": ["inventory.sync"], "limit": 500}
     )
 
     assert "runs_relay" in scans
@@ -134,14 +135,14 @@ def test_the_reconciler_finds_what_is_running_without_the_history(ledger: Tenant
 
 
 def look_up(request: RunRequest) -> set[str]:
-    return scans_of(dispatch._WINNERS, [dispatch._as_json({0: request.row()})])
+    return scans_of(dispatch.winners_sql(), [dispatch._as_json({0: request.row()})])
 
 
 #: Small however long the history is; which of them is cheapest depends on how much is active.
 PARTIAL = {
     "runs_one_active_per_tenant_identity",
     "runs_one_active_per_workspace_identity",
-    "runs_slot_fires_once",
+    "runs_slot_once",
     "runs_submission_starts_once",
     "runs_tenant_active",
     "runs_ws_active",
@@ -152,7 +153,7 @@ def test_joining_a_run_never_reads_the_history(ledger: Tenant) -> None:
     scans = look_up(a_request(ledger, 100_001))
 
     assert scans <= PARTIAL
-    assert "runs_slot_fires_once" in scans
+    assert "runs_slot_once" in scans
 
 
 def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:

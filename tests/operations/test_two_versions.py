@@ -8,16 +8,16 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from operations import execution
-from operations.active_run import ActiveRun
+from operations.delivery.relay import relay_once
 from operations.models import OperationRun
-from operations.publishing import relay_once
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.worker import execution
+from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant, User
-from tests.factories import OperationRunFactory
-from tests.operations.conftest import Broker
-from tests.operations.factories import a_queued_run, told
+from tests.support.broker import Broker
+from tests.support.factories import OperationRunFactory
+from tests.support.factories.operations import a_queued_run, told
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def migrate_to_the_next_version() -> None:
 
 
 def test_an_older_worker_works_on_newer_tables(
-    tenant: Tenant, operator: User, handled: Handled
+    tenant: Tenant, operator: User, use_handler: Handled
 ) -> None:
     """Also with a run that it had begun before."""
     service = OperationRunService()
@@ -49,7 +49,7 @@ def test_an_older_worker_works_on_newer_tables(
         active.succeeded("a")
         active.note("Read.")
 
-    handled(backup)
+    use_handler(backup)
     migrate_to_the_next_version()
     run = a_queued_run(tenant, 2)
     execution.execute(run.pk)

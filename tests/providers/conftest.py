@@ -1,4 +1,4 @@
-"""A real stand-in Graph server for everybody, and a tenant of one's own at it."""
+"""A real Graph sandbox for everybody, and a tenant of one's own at it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from typing import Any
 
 import pytest
 
+from dev.graph_sandbox.process import SandboxProcess
 from providers.graph.client import GraphClient
-from providers.sandbox.process import SandboxProcess
 from tenancy.models import Tenant, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import FarTenant, ProviderConnectionFactory
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import FarTenant, ProviderConnectionFactory
 
 
 @pytest.fixture
-def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
-    tenant = FarTenant(sandbox)
+def far(graph_sandbox: SandboxProcess) -> Iterator[FarTenant]:
+    tenant = FarTenant(graph_sandbox)
     yield tenant
     tenant.control.clear(tenant.tenant_id)
     tenant.control.remove_tenant(tenant.tenant_id)
@@ -30,7 +24,7 @@ def far(sandbox: SandboxProcess) -> Iterator[FarTenant]:
 
 @pytest.fixture
 def tenant(workspace: Workspace, far: FarTenant) -> Tenant:
-    """The tenant here whose twin is at the stand-in."""
+    """The tenant here whose twin is at the Graph sandbox."""
     made: Tenant = TenantFactory(workspace=workspace, name="Fabrikam", external_id=far.tenant_id)
     return made
 
@@ -43,8 +37,8 @@ def client(far: FarTenant) -> Iterator[GraphClient]:
 
 @pytest.fixture
 def connection(tenant: Any, far: FarTenant, settings: Any) -> Any:
-    """The default connection of the tenant, to its twin at the stand-in."""
-    settings.GRAPH_STAND_IN_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
+    """The default connection of the tenant, to its twin at the Graph sandbox."""
+    settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
     made = ProviderConnectionFactory(tenant=tenant, client_id=far.client_id)
     made.set_credential(far.secret)
     return made

@@ -1,4 +1,4 @@
-"""The check of a connection, against the real stand-in."""
+"""The check of a connection, against the real Graph sandbox."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from operations import execution
+from dev.graph_sandbox.resources import READ_PERMISSIONS
 from operations.models import OperationRun, OperationRunEvent
 from operations.states import RunOutcome
+from operations.worker import execution
 from providers import services
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.probes import PROBES, WRITES
-from providers.sandbox.resources import READ_PERMISSIONS
 from tenancy.models import User
-from tests.providers.factories import FarTenant
+from tests.support.factories.providers import FarTenant
 
 pytestmark = pytest.mark.django_db
 
@@ -82,8 +82,8 @@ def test_writing_is_looked_for_only_where_the_connection_may(
     assert "DeviceManagementConfiguration.ReadWrite.All" in message
 
 
-def test_a_missing_licence_is_left_out_and_not_a_failure(checked: Any, far: FarTenant) -> None:
-    far.fault("licence", kind="conditional_access")
+def test_a_missing_license_is_left_out_and_not_a_failure(checked: Any, far: FarTenant) -> None:
+    far.fault("license", kind="conditional_access")
 
     run, connection = checked()
 

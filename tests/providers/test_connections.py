@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from providers.connections import default_connection, graph_client_for
 from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.rotation import Rotated, rotate_credentials
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from redaction.text import sanitize_text
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 CANARY = "canary~8Q-secret-of-the-app"
 pytestmark = pytest.mark.django_db
@@ -207,7 +207,7 @@ def test_a_credential_of_a_lost_key_blocks_and_is_no_error_of_ours(connection, t
 
 
 def test_the_stand_in_is_no_cloud_where_there_is_none(connection, tenant, settings):
-    settings.GRAPH_STAND_IN_URL = ""
+    settings.GRAPH_SANDBOX_URL = ""
 
     assert blocked(tenant).code == "cloud_not_available"
 
@@ -252,7 +252,7 @@ def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_cl
     other = TenantFactory()
     url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
     body = {
-        "name": "Renamed", "cloud": "stand_in", "client_id": str(stored.client_id),
+        "name": "Renamed", "cloud": "sandbox", "client_id": str(stored.client_id),
         "access": "read_only", "is_default": "on", "credential_expires_on": "2027-01-31",
         "encrypted_credential": "x", "credential": "x", "status": "ready",
         "tenant": other.pk, "workspace": other.workspace_id,

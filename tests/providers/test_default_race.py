@@ -10,9 +10,10 @@ from django.db import connection as database
 
 from providers import services
 from providers.models import ProviderConnection
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories.providers import ProviderConnectionFactory
 
 
+@pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_choose_at_once_one_wins_and_neither_fails() -> None:
     first = ProviderConnectionFactory(is_default=False)

@@ -13,7 +13,7 @@ from providers.graph.errors import (
     CredentialRejected,
     Gone,
     InvalidRequest,
-    LicenceMissing,
+    LicenseMissing,
     PermissionMissing,
     Transient,
     UnknownWriteOutcome,
@@ -95,8 +95,8 @@ def test_a_throttled_write_was_not_applied():
     ],
 )
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_missing_licence_is_not_a_missing_permission(status, message):
-    assert type(classified(status, "BadRequest", message)) is LicenceMissing
+def test_a_missing_license_is_not_a_missing_permission(status, message):
+    assert type(classified(status, "BadRequest", message)) is LicenseMissing
 
 
 def intune(message, **more):
@@ -216,6 +216,6 @@ def test_no_sign_in_answer_is_too_strange(body):
     assert classify_sign_in(400, body).code == "sign_in_failed"
 
 
-def test_every_reason_of_a_class_is_in_the_catalogue():
+def test_every_reason_of_a_class_is_in_the_catalog():
     for cls in (Transient, UnknownWriteOutcome, CredentialRejected, ConsentMissing, Gone, Conflict):
         assert get_reason(cls.default_code).next_step

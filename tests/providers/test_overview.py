@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from providers.overview import connections
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 TITLE = "Connections that need attention"
@@ -22,7 +23,7 @@ TITLE = "Connections that need attention"
 @pytest.fixture
 def overview(reader: User) -> str:
     client = Client()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     return client.get("/w/contoso/").content.decode()
 
 

@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from providers.models import ConnectionStatus, CredentialKind, ProviderConnection
 from tenancy.models import Tenant, User, Workspace
-from tests.factories import TenantFactory
-from tests.providers.factories import ProviderConnectionFactory
+from tests.support.factories import TenantFactory
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ CANARY = "Zq8~canary-of-the-pages.42"
 @pytest.fixture
 def page(owner: User) -> Client:
     browser = Client()
-    browser.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(browser, owner)
     return browser
 
 
@@ -296,7 +297,7 @@ def test_removing_is_offered_to_those_who_may(
     page: Client, operator: User, own: ProviderConnection
 ) -> None:
     offered = text_of(page, own.get_absolute_url())
-    page.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(page, operator)
 
     assert "Remove connection" in offered
     assert "Remove connection" not in text_of(page, own.get_absolute_url())

@@ -12,7 +12,7 @@ from providers.graph.errors import (
     GraphError,
     IncompleteListing,
     InvalidRequest,
-    LicenceMissing,
+    LicenseMissing,
     PermissionMissing,
     Transient,
     Untrusted,
@@ -21,7 +21,7 @@ from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
 from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
-from tests.providers.factories import FAST, SIZES
+from tests.support.factories.providers import FAST, SIZES
 
 POLICIES = "/beta/deviceManagement/configurationPolicies"
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
@@ -157,7 +157,7 @@ def test_an_id_cannot_lead_elsewhere(far, client):
 # --- Asking again ---------------------------------------------------------------------------
 
 
-def test_retry_after_is_honoured_and_told(far, client):
+def test_retry_after_is_honored_and_told(far, client):
     far.fault("throttle", times=1, retry_after=1)
     started = time.monotonic()
 
@@ -385,7 +385,7 @@ def test_intunes_401_that_means_forbidden_does_not_fetch_tokens(far, client):
     assert far.asked()["POST", "sign_in"] == 1
 
 
-def test_an_app_without_a_permission_is_told_which(sandbox, far):
+def test_an_app_without_a_permission_is_told_which(graph_sandbox, far):
     far.control.add_tenant(
         far.tenant_id, far.client_id, far.secret, permissions=["Policy.Read.All"]
     )
@@ -398,10 +398,10 @@ def test_an_app_without_a_permission_is_told_which(sandbox, far):
     assert caught.value.params["permission"] == "GroupMember.Read.All"
 
 
-def test_a_missing_licence_is_its_own_reason(far, client):
-    far.fault("licence", kind="compliance")
+def test_a_missing_license_is_its_own_reason(far, client):
+    far.fault("license", kind="compliance")
 
-    with pytest.raises(LicenceMissing) as caught:
+    with pytest.raises(LicenseMissing) as caught:
         list(KIND["compliance"].list_objects(client))
 
     assert "compliance policies" in str(caught.value)

@@ -1,13 +1,13 @@
-"""Real exports, where they are at hand: each can be put into the stand-in and captured."""
+"""Real exports, where they are at hand: each can be put into the Graph sandbox and captured."""
 
 from __future__ import annotations
 
 import pytest
 
+from dev.graph_sandbox.samples import entries
 from providers.graph.kinds import KIND
 from providers.graph.normalize import is_annotation
-from providers.sandbox.samples import entries
-from tests.samples import FILES, NEEDED
+from tests.support.samples import FILES, NEEDED
 
 
 def annotated(value):

@@ -1,4 +1,4 @@
-"""The stand-in: the same tenant each time, kept between two starts, controlled by token only."""
+"""The Graph sandbox: the same tenant each time, kept between two starts, controlled by token only."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import uuid
 import pytest
 from django.core.management import call_command
 
+from dev.graph_sandbox.control import SandboxControl, SandboxError
+from dev.graph_sandbox.faults import FAULTS
+from dev.graph_sandbox.process import ROOT, SandboxProcess
+from dev.graph_sandbox.seed import LARGE_POLICIES, seed_tenant
 from providers.graph.errors import ConsentMissing
-from providers.sandbox.control import SandboxControl, SandboxError
-from providers.sandbox.faults import FAULTS
-from providers.sandbox.process import ROOT, SandboxProcess
-from providers.sandbox.seed import LARGE_POLICIES, seed_tenant
-from tests.providers.factories import SIZES, FarTenant
+from tests.support.factories.providers import SIZES, FarTenant
 
 
 def test_the_same_seed_makes_the_same_tenant():
@@ -72,8 +72,8 @@ def test_an_unknown_kind_cannot_be_seeded(far):
         far.control.add_tenant(uuid.uuid4(), uuid.uuid4(), "x", sizes={"scripts": 1})
 
 
-def test_without_the_token_nothing_is_controlled(sandbox):
-    stranger = SandboxControl(sandbox.url, "wrong", sandbox.ca)
+def test_without_the_token_nothing_is_controlled(graph_sandbox):
+    stranger = SandboxControl(graph_sandbox.url, "wrong", graph_sandbox.ca)
 
     with pytest.raises(SandboxError, match="token"):
         stranger.tenants()
@@ -110,7 +110,7 @@ def test_what_was_changed_is_kept_between_two_starts(tmp_path):
 
 def test_it_ends_with_its_parent(tmp_path):
     script = (
-        "import time; from providers.sandbox.process import SandboxProcess\n"
+        "import time; from dev.graph_sandbox.process import SandboxProcess\n"
         "box = SandboxProcess().start(); print(box._process.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
@@ -136,9 +136,9 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def test_faults_are_switched_from_the_command_line(far, sandbox, settings, capsys):
-    settings.GRAPH_STAND_IN_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
-    options = {"token": sandbox.token}
+def test_faults_are_switched_from_the_command_line(far, graph_sandbox, settings, capsys):
+    settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
+    options = {"token": graph_sandbox.token}
     tenant_id = str(far.tenant_id)
 
     call_command("graph_sandbox_fault", tenant_id, "slow", "ms=1", "times=2", **options)
@@ -155,11 +155,11 @@ def test_every_fault_has_a_description():
     assert all(FAULTS.values())
 
 
-def test_the_product_does_not_import_the_stand_in():
+def test_the_product_does_not_import_the_graph_sandbox():
     script = (
         "import sys, django; django.setup()\n"
         "import providers.connections, providers.admin, providers.graph.kinds\n"
-        "assert not [name for name in sys.modules if name.startswith('providers.sandbox')]"
+        "assert not [name for name in sys.modules if name.startswith('dev.graph_sandbox')]"
     )
 
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

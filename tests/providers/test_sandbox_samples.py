@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from dev.graph_sandbox.process import ROOT
+from dev.graph_sandbox.samples import sample_tenant
+from dev.graph_sandbox.seed import seed_tenant
 from providers.graph.kinds import KIND
-from providers.sandbox.process import ROOT
-from providers.sandbox.samples import sample_tenant
-from providers.sandbox.seed import seed_tenant
-from tests.providers.factories import SIZES, FarTenant
-from tests.samples import NEEDED, SAMPLES
+from tests.support.factories.providers import SIZES, FarTenant
+from tests.support.samples import NEEDED, SAMPLES
 
 FOLDERS = {
     "conditional-access": "conditional_access",
@@ -62,7 +62,7 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
     assert process.stdout
     try:
         said: list[str] = []
-        while not (said and said[-1].startswith("Stand-in")):
+        while not (said and said[-1].startswith("Graph sandbox")):
             said.append(process.stdout.readline().strip())
             assert process.poll() is None, said
         yield said, tenant_of(said, tls)
@@ -75,7 +75,7 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
 def tenant_of(said: list[str], tls: Path) -> FarTenant:
     told = dict(line.split(" ", 1) for line in said)
     return FarTenant.known(
-        told["Stand-in"].rpartition(" ")[2],
+        told["Graph sandbox"].rpartition(" ")[2],
         tls / "ca.pem",
         tenant_id=uuid.UUID(told["tenant"]),
         client_id=uuid.UUID(told["client"]),
@@ -106,7 +106,7 @@ def test_an_object_that_has_lost_its_id_gets_the_same_one_each_time(exported: Pa
 
 
 def test_a_folder_without_exports_is_told(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "providers.sandbox", "--samples", str(tmp_path)]
+    command = [sys.executable, "-m", "dev.graph_sandbox", "--samples", str(tmp_path)]
 
     ended = subprocess.run(
         [*command, "--tls-dir", str(tmp_path / "tls")],

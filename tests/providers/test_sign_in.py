@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from operations.reasons import Blocked
-from operations.sanitize import sanitize_text
 from providers.graph.errors import ConsentMissing, CredentialRejected, Transient
 from providers.graph.tokens import MsalTokens
+from redaction.text import sanitize_text
 
 PATH = "/beta/deviceManagement/deviceConfigurations"
 

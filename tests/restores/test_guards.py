@@ -1,4 +1,4 @@
-"""What must never happen to a restore, tried with plain SQL."""
+"""The database guards of restores, attacked with plain SQL."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from restores.models import RestoreItem, RestoreRun
 from tenancy.models import Tenant
-from tests.factories import TenantFactory, UserFactory
-from tests.restores.factories import RestoreItemFactory, a_restore
+from tests.support.factories import TenantFactory, UserFactory
+from tests.support.factories.restores import RestoreItemFactory, create_restore
 
 pytestmark = pytest.mark.django_db
 
@@ -24,25 +24,25 @@ def change(row: Any, assignment: str, *values: Any) -> None:
 
 @pytest.fixture
 def restore(tenant: Tenant) -> RestoreRun:
-    return a_restore(tenant)
+    return create_restore(tenant)
 
 
 @pytest.fixture
 def executing(tenant: Tenant) -> RestoreRun:
-    return a_restore(tenant, executing=True)
+    return create_restore(tenant, executing=True)
 
 
 @pytest.mark.parametrize("status", ["previewing", "nonsense"])
 def test_a_status_is_never_entered_again(restore: RestoreRun, status: str) -> None:
-    with pytest.raises(DatabaseError, match="never entered again"):
+    with pytest.raises(DatabaseError, match="its status can only move forward"):
         change(restore, "status = %s", status)
 
 
-def test_what_is_executed_does_not_go_back_to_its_preview(executing: RestoreRun) -> None:
-    with pytest.raises(DatabaseError, match="never entered again"):
+def test_an_executing_restore_never_returns_to_preview(executing: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="its status can only move forward"):
         change(executing, "status = 'previewed'")
     change(executing, "status = 'ended', ended_at = now()")
-    with pytest.raises(DatabaseError, match=r"is history|never entered again"):
+    with pytest.raises(DatabaseError, match=r"has ended|only move forward"):
         change(executing, "status = 'executing', ended_at = NULL")
 
 
@@ -50,53 +50,53 @@ def test_what_is_executed_does_not_go_back_to_its_preview(executing: RestoreRun)
     "assignment",
     ["assignments = 'backup'", "access_state = 'as_backed_up'", "requested_by_name = 'Eve'"],
 )
-def test_what_was_asked_for_is_written_once(restore: RestoreRun, assignment: str) -> None:
-    with pytest.raises(DatabaseError, match="what was asked for"):
+def test_a_request_never_changes(restore: RestoreRun, assignment: str) -> None:
+    with pytest.raises(DatabaseError, match="its request cannot be changed"):
         change(restore, assignment)
 
 
-def test_a_preview_is_bound(restore: RestoreRun) -> None:
-    with pytest.raises(DatabaseError, match="what was previewed"):
+def test_a_finished_preview_never_changes(restore: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="its preview cannot be changed"):
         change(restore, "preview_digest = 'other'")
     for column in ("action = 'create'", "live_hash = 'x'", "target_id = 'x'"):
-        with pytest.raises(DatabaseError, match="what was previewed"):
+        with pytest.raises(DatabaseError, match="its preview cannot be changed"):
             change(restore.items.get(), column)
 
 
-def test_nothing_is_executed_without_a_preview_or_as_a_dry_run(restore: RestoreRun) -> None:
+def test_an_execution_needs_a_preview_and_is_no_dry_run(restore: RestoreRun) -> None:
     with pytest.raises(IntegrityError, match="executed_as_previewed"):
         change(restore, "status = 'executing', executed_at = now()")
 
 
-def test_one_restore_of_a_tenant_is_executed_at_a_time(executing: RestoreRun) -> None:
-    second = a_restore(executing.tenant)
+def test_a_tenant_has_one_executing_restore_at_a_time(executing: RestoreRun) -> None:
+    second = create_restore(executing.tenant)
 
     with pytest.raises(IntegrityError, match="one_active_per_tenant"):
         change(second, "status = 'executing', is_dry_run = false, executed_at = now()")
 
 
-def test_nobody_approves_their_own(restore: RestoreRun) -> None:
+def test_the_requester_cannot_approve(restore: RestoreRun) -> None:
     person = UserFactory()
     change(restore, "requested_by_id = %s", person.pk)
 
-    with pytest.raises(DatabaseError, match="a second person"):
+    with pytest.raises(DatabaseError, match="a second person must approve"):
         change(restore, "approved_by_id = %s, approved_at = now()", person.pk)
 
 
-def test_what_was_approved_is_not_decided_otherwise(restore: RestoreRun) -> None:
+def test_decisions_are_locked_after_approval_in_the_database(restore: RestoreRun) -> None:
     change(restore, "approved_by_id = %s, approved_at = now()", UserFactory().pk)
 
-    with pytest.raises(DatabaseError, match="approved as it is"):
+    with pytest.raises(DatabaseError, match="cannot be changed after approval"):
         change(restore.items.get(), "choice = 'take'")
 
 
-def test_nothing_is_approved_any_more_while_it_is_executed(executing: RestoreRun) -> None:
-    with pytest.raises(DatabaseError, match="only what was previewed"):
+def test_an_executing_restore_cannot_be_approved(executing: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="only a previewed restore"):
         change(executing, "approved_at = now()")
 
 
-def test_nothing_comes_to_a_restore_after_its_preview(restore: RestoreRun) -> None:
-    with pytest.raises(DatabaseError, match="what was asked for"):
+def test_no_item_is_added_after_the_preview(restore: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="only be added during the preview"):
         RestoreItemFactory(restore=restore)
 
 
@@ -104,22 +104,22 @@ def test_nothing_comes_to_a_restore_after_its_preview(restore: RestoreRun) -> No
     "assignment",
     ["executed_at = NULL", "is_dry_run = true", "ended_at = now()", "previewed_at = NULL"],
 )
-def test_what_has_ended_is_history(executing: RestoreRun, assignment: str) -> None:
+def test_an_ended_restore_never_changes(executing: RestoreRun, assignment: str) -> None:
     change(executing, "status = 'ended', ended_at = now() - interval '1 hour'")
 
-    with pytest.raises(DatabaseError, match="is history"):
+    with pytest.raises(DatabaseError, match="it has ended and cannot be changed"):
         change(executing, assignment)
 
 
-def test_no_restore_is_of_a_tenant_of_another_workspace(restore: RestoreRun) -> None:
+def test_a_restore_and_its_tenant_share_a_workspace(restore: RestoreRun) -> None:
     with pytest.raises(DatabaseError):
         change(restore, "tenant_id = %s", TenantFactory().pk)
 
 
 @pytest.mark.parametrize("table", ["restore_items", "restore_runs"])
-def test_what_was_written_is_never_deleted(executing: RestoreRun, table: str) -> None:
+def test_an_executed_restore_is_never_deleted(executing: RestoreRun, table: str) -> None:
     with (
-        pytest.raises(DatabaseError, match="is history"),
+        pytest.raises(DatabaseError, match=r"executed.*cannot be deleted"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
@@ -140,31 +140,31 @@ def test_what_was_written_is_never_deleted(executing: RestoreRun, table: str) ->
         (["failed"], "intent"),
     ],
 )
-def test_an_object_goes_its_way_in_order(
+def test_item_states_follow_their_order(
     executing: RestoreRun, earlier: list[str], state: str
 ) -> None:
     item = executing.items.get()
-    for each in earlier:
-        change(item, "state = %s", each)
+    for earlier_state in earlier:
+        change(item, "state = %s", earlier_state)
 
     with pytest.raises(DatabaseError, match="cannot become"):
         change(item, "state = %s", state)
 
 
-def test_nothing_is_written_while_it_is_only_previewed(restore: RestoreRun) -> None:
+def test_no_item_is_written_during_the_preview(restore: RestoreRun) -> None:
     with pytest.raises(DatabaseError, match="cannot become"):
         change(restore.items.get(), "state = 'intent'")
 
 
-def test_what_became_of_an_object_is_history(executing: RestoreRun) -> None:
+def test_the_result_of_an_item_never_changes(executing: RestoreRun) -> None:
     item: RestoreItem = executing.items.get()
     change(item, "state = 'failed'")
 
     for column in ("outcome_code = 'x'", "after_hash = 'x'", "result_id = 'x'"):
-        with pytest.raises(DatabaseError, match="is history"):
+        with pytest.raises(DatabaseError, match="its result cannot be changed"):
             change(item, column)
 
 
-def test_what_was_decided_stays_decided(executing: RestoreRun) -> None:
-    with pytest.raises(DatabaseError, match="decided before"):
+def test_decisions_are_locked_during_the_execution(executing: RestoreRun) -> None:
+    with pytest.raises(DatabaseError, match="cannot be changed after the preview"):
         change(executing.items.get(), "choice = 'take'")

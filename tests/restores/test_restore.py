@@ -1,4 +1,4 @@
-"""A restore says exactly what would change, and then changes exactly that."""
+"""A restore previews exactly what would change, and then changes exactly that."""
 
 from __future__ import annotations
 
@@ -9,166 +9,173 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from backups.models import BackupItem, BackupSet, SetPurpose
-from operations import reconciler
+from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
+from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome
+from operations.testing import run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import UnknownWriteOutcome
 from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ProviderConnection
-from providers.sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
-from restores import bodies, services, settling
+from restores import bodies, closing, executing, services
+from restores.before_set import save_before_set
 from restores.executing import Execution
-from restores.models import Action, Choice, ItemState, RestoreRun, RestoreStatus
+from restores.models import Action, Decision, ItemState, RestoreRun, RestoreStatus
 from tenancy.models import User
-from tests.backups.conftest import SECRET
-from tests.restores.conftest import KINDS, Place, executed, only, state_of
+from tests.support.restores import (
+    KINDS,
+    RestoreScenario,
+    assignment_target,
+    change_object,
+    changed_properties,
+    objects_named,
+    only_item,
+    states_by_name,
+)
+from tests.support.sandbox import SECRET
 
 pytestmark = pytest.mark.django_db
 
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
-def contents(place: Place, kind: str) -> list[str]:
-    """What the stand-in has of a kind, without ids and times; null is the same as not set."""
+def contents(scenario: RestoreScenario, kind: str) -> list[str]:
+    """The comparable states of all objects of a kind in the Graph sandbox, as sorted JSON."""
     states = [
-        bodies.comparable(KIND[kind], entry, bodies.Options())
-        for entry in place.objects(kind).values()
+        bodies.comparable_state(KIND[kind], entry, bodies.Options())
+        for entry in scenario.objects(kind).values()
     ]
     return sorted(canonical_json(state).decode() for state in states)
 
 
-def a_change(item: BackupItem) -> dict[str, str]:
-    """A change that somebody makes in the admin center; locations and policies of conditional
-    access have no description."""
-    if item.kind in ("named_location", "conditional_access"):
-        return {"displayName": f"{item.name} changed"}
-    return {"description": "changed"}
-
-
-# --- the preview ------------------------------------------------------------------------------------
-
-
-def test_a_preview_of_what_nobody_touched_says_unchanged_and_writes_nothing(place: Place) -> None:
-    place.graph.clear_log()
-    restore = place.preview([item for item in place.items() if item.kind != "conditional_access"])
+def test_a_preview_of_unchanged_objects_plans_and_writes_nothing(scenario: RestoreScenario) -> None:
+    scenario.graph.clear_log()
+    restore = scenario.preview(
+        [item for item in scenario.items() if item.kind != "conditional_access"]
+    )
 
     assert restore.status == RestoreStatus.PREVIEWED
     assert restore.is_dry_run
     assert set(restore.items.values_list("action", flat=True)) == {Action.UNCHANGED}
     assert len(restore.preview_digest) == 64
-    methods = {entry["method"] for entry in place.graph.log(place.tenant.external_id)}
+    methods = {entry["method"] for entry in scenario.graph.log(scenario.tenant.external_id)}
     assert methods <= {"GET", "POST"}
     posts = [
-        entry for entry in place.graph.log(place.tenant.external_id) if entry["method"] == "POST"
+        entry
+        for entry in scenario.graph.log(scenario.tenant.external_id)
+        if entry["method"] == "POST"
     ]
     assert all("token" in str(entry["path"]) for entry in posts)
 
 
-def test_a_change_that_was_backed_up_is_an_update_with_its_fields(place: Place) -> None:
-    item = place.items("compliance")[0]
-    place.change(item, description="Somebody changed this")
-    place.back_up(place.schedule)
+def test_a_change_that_was_backed_up_is_an_update_with_its_differences(
+    scenario: RestoreScenario,
+) -> None:
+    item = scenario.items("compliance")[0]
+    scenario.change(item, description="Changed by an administrator")
+    scenario.back_up(scenario.schedule)
 
-    found = only(place.preview([item]))
+    item_row = only_item(scenario.preview([item]))
 
-    assert found.action == Action.UPDATE
-    assert [change["path"] for change in found.changes] == ["description"]
-    assert found.changes[0]["before"] == "Somebody changed this"
+    assert item_row.action == Action.UPDATE
+    assert [change["path"] for change in item_row.changes] == ["description"]
+    assert item_row.changes[0]["before"] == "Changed by an administrator"
 
 
-def test_a_change_that_was_never_backed_up_is_a_conflict_to_be_decided(place: Place) -> None:
-    item = place.items("compliance")[0]
-    place.change(item, description="Nobody has backed this up")
-    restore = place.preview([item])
+def test_a_change_that_was_never_backed_up_is_a_conflict(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    scenario.change(item, description="Not backed up")
+    restore = scenario.preview([item])
 
-    assert only(restore).action == Action.CONFLICT
+    assert only_item(restore).action == Action.CONFLICT
     with pytest.raises(ValidationError, match="every conflict"):
-        place.start(restore)
+        scenario.start(restore)
 
-    services.choose(restore, {only(restore).pk: Choice.KEEP})
+    services.decide(restore, {only_item(restore).pk: Decision.KEEP})
     with pytest.raises(ValidationError, match="nothing to write"):
-        place.start(restore)
+        scenario.start(restore)
 
 
-def test_what_is_gone_would_be_created(place: Place) -> None:
-    item = place.items("device_configuration")[0]
-    place.delete(item)
+def test_a_deleted_object_is_created(scenario: RestoreScenario) -> None:
+    item = scenario.items("device_configuration")[0]
+    scenario.delete(item)
 
-    assert only(place.preview([item])).action == Action.CREATE
+    assert only_item(scenario.preview([item])).action == Action.CREATE
 
 
-def test_another_object_of_the_name_is_never_doubled(place: Place) -> None:
-    item = place.items("compliance")[0]
-    entry = dict(place.objects("compliance")[item.graph_id])
-    place.delete(item)
+def test_an_object_with_the_same_name_is_never_duplicated(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    entry = dict(scenario.objects("compliance")[item.graph_id])
+    scenario.delete(item)
     for number in range(2):
         copy = {
             **entry,
             "id": f"{number}1111111-2222-3333-4444-555555555555",
             "description": str(number),
         }
-        place.graph.put_object(place.tenant.external_id, "compliance", copy)
-        found = only(place.preview([item]))
+        scenario.graph.put_object(scenario.tenant.external_id, "compliance", copy)
+        item_row = only_item(scenario.preview([item]))
         if number == 0:
-            assert (found.action, found.reason_code) == (Action.CONFLICT, "restore_other_object")
+            assert (item_row.action, item_row.reason_code) == (
+                Action.CONFLICT,
+                "restore_other_object",
+            )
         else:
-            assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_name_taken")
+            assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_name_taken")
 
 
-def test_a_group_that_is_missing_blocks_and_an_exclusion_is_never_left_out(place: Place) -> None:
-    item = place.items("compliance")[0]
+def test_a_missing_group_blocks_and_an_exclusion_is_never_removed(
+    scenario: RestoreScenario,
+) -> None:
+    item = scenario.items("compliance")[0]
     group = "99999999-0000-0000-0000-000000000000"
     target = {"@odata.type": "#microsoft.graph.exclusionGroupAssignmentTarget", "groupId": group}
-    place.change(item, assignments=[{"id": "x", "target": target}])
-    place.backup_set = place.back_up(place.schedule).backup_set
-    item = next(each for each in place.items("compliance") if each.graph_id == item.graph_id)
-    place.change(item, assignments=[], description="other")
+    scenario.change(item, assignments=[{"id": "x", "target": target}])
+    item = scenario.back_up_again(item)
+    scenario.change(item, assignments=[], description="other")
 
-    kept = only(place.preview([item], assignments="keep"))
-    found = only(place.preview([item], assignments="backup"))
+    kept_row = only_item(scenario.preview([item], assignments="keep"))
+    item_row = only_item(scenario.preview([item], assignments="backup"))
 
-    assert kept.action == Action.CONFLICT
-    assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_reference_missing")
-    assert group in found.message
+    assert kept_row.action == Action.CONFLICT
+    assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_reference_missing")
+    assert group in item_row.message
 
 
-def test_encrypted_values_block_before_anything_starts(place: Place) -> None:
-    item = place.items("device_configuration")[0]
+def test_encrypted_values_block_at_the_preview(scenario: RestoreScenario) -> None:
+    item = scenario.items("device_configuration")[0]
     secret = {"omaUri": "./x", "displayName": "x", "isEncrypted": True, "value": "****"}
-    place.change(item, omaSettings=[secret])
-    place.backup_set = place.back_up(place.schedule).backup_set
-    item = next(
-        each for each in place.items("device_configuration") if each.graph_id == item.graph_id
-    )
-    place.change(item, description="other")
+    scenario.change(item, omaSettings=[secret])
+    item = scenario.back_up_again(item)
+    scenario.change(item, description="other")
 
-    found = only(place.preview([item]))
+    item_row = only_item(scenario.preview([item]))
 
-    assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_encrypted")
+    assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_encrypted")
 
 
-def test_a_permission_to_write_that_is_missing_blocks_before_anything_starts(place: Place) -> None:
+def test_a_missing_write_permission_blocks_at_the_preview(scenario: RestoreScenario) -> None:
     connection = ProviderConnection.objects.get()
-    found = [place.items("compliance")[0], place.items("named_location")[0]]
-    for item in found:
-        place.delete(item)
+    items = [scenario.items("compliance")[0], scenario.items("named_location")[0]]
+    for item in items:
+        scenario.delete(item)
 
     def granted(permissions: list[str]) -> None:
-        place.graph.add_tenant(
-            place.tenant.external_id, connection.client_id, SECRET, permissions=permissions
+        scenario.graph.add_tenant(
+            scenario.tenant.external_id, connection.client_id, SECRET, permissions=permissions
         )
 
     granted([*READ_PERMISSIONS, "Policy.ReadWrite.ConditionalAccess"])
     forget_all_tokens()
-    restore = place.preview(found)
+    restore = scenario.preview(items)
     policy, location = restore.items.order_by("kind")
-    # The token is an hour's; what was granted meanwhile is seen all the same.
+    # A token is valid for an hour; permissions granted meanwhile are noticed all the same.
     granted(list(ALL_PERMISSIONS))
-    again = place.preview(found)
+    again = scenario.preview(items)
 
     assert (policy.action, location.action) == (Action.BLOCKED, Action.CREATE)
     assert "DeviceManagementConfiguration.ReadWrite.All is missing" in policy.message
@@ -176,21 +183,23 @@ def test_a_permission_to_write_that_is_missing_blocks_before_anything_starts(pla
     assert set(again.items.values_list("action", flat=True)) == {Action.CREATE}
 
 
-def test_a_next_step_says_what_to_grant(place: Place) -> None:
-    place.graph.fault(
-        place.tenant.external_id, "forbid", kind="compliance", permission="Some.Permission"
+def test_the_next_step_names_the_permission_to_grant(scenario: RestoreScenario) -> None:
+    scenario.graph.fault(
+        scenario.tenant.external_id, "forbid", kind="compliance", permission="Some.Permission"
     )
-    restore = place.preview([place.items("compliance")[0], place.items("named_location")[0]])
+    restore = scenario.preview(
+        [scenario.items("compliance")[0], scenario.items("named_location")[0]]
+    )
     blocked = restore.items.get(kind="compliance")
 
     assert blocked.action == Action.BLOCKED
     assert "Grant Some.Permission" in blocked.next_step
 
 
-def test_app_protection_is_previewed_and_never_written(place: Place) -> None:
-    place.schedule.kinds = ["app_protection"]
-    services_set = place.graph.put_object(
-        place.tenant.external_id,
+def test_app_protection_is_previewed_and_never_written(scenario: RestoreScenario) -> None:
+    scenario.schedule.kinds = ["app_protection"]
+    created = scenario.graph.put_object(
+        scenario.tenant.external_id,
         "app_protection",
         {
             "@odata.type": "#microsoft.graph.iosManagedAppProtection",
@@ -201,136 +210,144 @@ def test_app_protection_is_previewed_and_never_written(place: Place) -> None:
             "assignments": [],
         },
     )
-    assert services_set
-    place.schedule.save()
-    place.backup_set = place.back_up(place.schedule).backup_set
-    item = next(each for each in place.items("app_protection") if each.graph_id == "T_1")
-    place.change(item, description="after")
+    assert created
+    scenario.schedule.save()
+    scenario.backup_set = scenario.back_up(scenario.schedule).backup_set
+    item = scenario.backup_set.items.get(kind="app_protection", graph_id="T_1")
+    scenario.change(item, description="after")
 
-    found = only(place.preview([item]))
+    item_row = only_item(scenario.preview([item]))
 
-    assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_kind_refused")
-    assert [change["path"] for change in found.changes] == ["description"]
+    assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_kind_refused")
+    assert [change["path"] for change in item_row.changes] == ["description"]
 
 
-def test_encrypted_values_are_never_called_unchanged(place: Place) -> None:
-    """Both show the same mask; whether what is behind it is the same nobody can tell."""
-    item = place.items("device_configuration")[0]
+def test_encrypted_values_are_never_unchanged(scenario: RestoreScenario) -> None:
+    """Both have the same mask, so the values behind it cannot be compared."""
+    item = scenario.items("device_configuration")[0]
     secret = {"omaUri": "./x", "displayName": "x", "isEncrypted": True, "value": "****"}
-    place.change(item, omaSettings=[secret])
+    scenario.change(item, omaSettings=[secret])
 
-    found = only(place.preview([place.back_up_again(item)]))
+    item_row = only_item(scenario.preview([scenario.back_up_again(item)]))
 
-    assert (found.action, found.reason_code) == (Action.BLOCKED, "restore_encrypted")
+    assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_encrypted")
 
 
-def enforced(place: Place) -> BackupItem:
-    """A conditional access policy that was enforced when it was backed up, for everybody."""
-    item = place.items("conditional_access")[0]
-    entry = place.objects("conditional_access")[item.graph_id]
+def enforce_policy(scenario: RestoreScenario) -> BackupItem:
+    """Back up a conditional access policy that is enforced for all users."""
+    item = scenario.items("conditional_access")[0]
+    entry = scenario.objects("conditional_access")[item.graph_id]
     users = {"includeUsers": ["All"], "excludeUsers": [], "excludeGroups": [], "excludeRoles": []}
     conditions = {**entry["conditions"], "users": users}
-    place.change(item, state="enabled", conditions=conditions)
-    return place.back_up_again(item)
+    scenario.change(item, state="enabled", conditions=conditions)
+    return scenario.back_up_again(item)
 
 
-def test_a_policy_that_is_enforced_as_it_was_is_not_weakened(place: Place) -> None:
-    assert only(place.preview([enforced(place)])).action == Action.UNCHANGED
+def test_a_policy_enforced_as_in_the_backup_stays_enforced(scenario: RestoreScenario) -> None:
+    assert only_item(scenario.preview([enforce_policy(scenario)])).action == Action.UNCHANGED
 
 
-def test_that_a_policy_would_stop_enforcing_is_said(place: Place) -> None:
-    item = enforced(place)
-    place.change(item, displayName="changed")
+def test_a_policy_that_would_stop_enforcing_has_a_warning(scenario: RestoreScenario) -> None:
+    item = enforce_policy(scenario)
+    scenario.change(item, displayName="changed")
 
-    assert "would only report afterwards" in only(place.preview([item])).warning
-
-
-def test_that_a_policy_would_be_enforced_for_everybody_is_said(place: Place) -> None:
-    item = enforced(place)
-    place.delete(item)
-
-    assert "lock out" in only(place.preview([item], access_state="as_backed_up")).warning
-    assert only(place.preview([item])).warning == ""
+    assert "would only report after" in only_item(scenario.preview([item])).warning
 
 
-def test_that_a_new_object_comes_back_unassigned_is_said(place: Place) -> None:
-    item = place.items("compliance")[0]
-    place.change(item, assignments=[{"id": "1", **a_target("allDevicesAssignmentTarget")}])
-    item = place.back_up_again(item)
-    place.delete(item)
+def test_a_policy_enforced_without_exclusions_has_a_warning(scenario: RestoreScenario) -> None:
+    item = enforce_policy(scenario)
+    scenario.delete(item)
 
-    assert "without its assignments" in only(place.preview([item])).warning
-    assert only(place.preview([item], assignments="backup")).warning == ""
+    assert "lock out" in only_item(scenario.preview([item], access_state="as_backed_up")).warning
+    assert only_item(scenario.preview([item])).warning == ""
 
 
-def test_only_what_an_object_refers_to_is_looked_up(place: Place) -> None:
-    """A connection that may read and write Intune alone restores Intune."""
+def test_a_new_object_without_its_assignments_has_a_warning(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    scenario.change(
+        item, assignments=[{"id": "1", **assignment_target("allDevicesAssignmentTarget")}]
+    )
+    item = scenario.back_up_again(item)
+    scenario.delete(item)
+
+    assert "without its assignments" in only_item(scenario.preview([item])).warning
+    assert only_item(scenario.preview([item], assignments="backup")).warning == ""
+
+
+def test_only_referenced_kinds_are_listed(scenario: RestoreScenario) -> None:
+    """A connection with Intune permissions alone can restore Intune objects."""
     connection_ = ProviderConnection.objects.get()
     allowed = [
-        each for each in ALL_PERMISSIONS if not each.startswith(("Policy", "Group", "Directory"))
+        permission
+        for permission in ALL_PERMISSIONS
+        if not permission.startswith(("Policy", "Group", "Directory"))
     ]
-    place.graph.add_tenant(
-        place.tenant.external_id, connection_.client_id, SECRET, permissions=allowed
+    scenario.graph.add_tenant(
+        scenario.tenant.external_id, connection_.client_id, SECRET, permissions=allowed
     )
     forget_all_tokens()
-    found = [place.items("compliance")[0], place.items("settings_catalog")[0]]
-    for item in found:
-        place.delete(item)
+    items = [scenario.items("compliance")[0], scenario.items("settings_catalog")[0]]
+    for item in items:
+        scenario.delete(item)
 
-    restore, run = place.restore(found)
+    restore, run = scenario.restore(items)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert set(state_of(restore).values()) == {ItemState.VERIFIED}
+    assert set(states_by_name(restore).values()) == {ItemState.VERIFIED}
 
 
-def test_the_order_of_what_has_none_is_no_difference(place: Place) -> None:
-    item = place.items("device_configuration")[0]
+def test_the_order_of_unordered_values_is_no_difference(scenario: RestoreScenario) -> None:
+    item = scenario.items("device_configuration")[0]
     settings = [{"omaUri": f"./{name}", "displayName": name, "value": name} for name in "ab"]
-    place.change(item, omaSettings=settings)
-    item = place.back_up_again(item)
-    place.change(item, omaSettings=settings[::-1])
+    scenario.change(item, omaSettings=settings)
+    item = scenario.back_up_again(item)
+    scenario.change(item, omaSettings=settings[::-1])
 
-    assert only(place.preview([item])).action == Action.UNCHANGED
+    assert only_item(scenario.preview([item])).action == Action.UNCHANGED
 
 
-def test_a_property_that_came_to_graph_after_the_backup_is_left_as_it_is(place: Place) -> None:
-    item = changed(place)
-    place.change(item, createdByAppId="set by Microsoft", somethingNew=True)
+def test_a_property_added_to_graph_after_the_backup_stays_unchanged(
+    scenario: RestoreScenario,
+) -> None:
+    item = change_object(scenario)
+    scenario.change(item, createdByAppId="set by Microsoft", somethingNew=True)
 
-    restore, run = place.restore([item])
+    restore, run = scenario.restore([item])
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert place.objects("compliance")[item.graph_id]["somethingNew"] is True
-    assert [change["path"] for change in only(restore).changes] == ["description"]
+    assert scenario.objects("compliance")[item.graph_id]["somethingNew"] is True
+    assert [change["path"] for change in only_item(restore).changes] == ["description"]
 
 
-def test_privacy_access_controls_are_compared_and_come_back(place: Place) -> None:
-    item = place.items("device_configuration")[0]
+def test_privacy_access_controls_are_compared_and_restored(scenario: RestoreScenario) -> None:
+    item = scenario.items("device_configuration")[0]
     controls = [{"accessLevel": "forceDeny", "appDisplayName": "Camera"}]
-    place.change(item, privacyAccessControls=controls)
-    item = place.back_up_again(item)
-    place.change(item, privacyAccessControls=[])
-    restore, run = place.restore([item])
+    scenario.change(item, privacyAccessControls=controls)
+    item = scenario.back_up_again(item)
+    scenario.change(item, privacyAccessControls=[])
+    restore, run = scenario.restore([item])
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert only(restore).changes
-    assert place.objects("device_configuration")[item.graph_id]["privacyAccessControls"] == controls
-    place.delete(item)
+    assert only_item(restore).changes
+    assert (
+        scenario.objects("device_configuration")[item.graph_id]["privacyAccessControls"] == controls
+    )
+    scenario.delete(item)
 
-    restore, run = place.restore([item])
+    restore, run = scenario.restore([item])
 
-    made = place.objects("device_configuration")[only(restore).result_id]
+    created = scenario.objects("device_configuration")[only_item(restore).result_id]
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert made["privacyAccessControls"] == controls
+    assert created["privacyAccessControls"] == controls
 
 
-def test_a_long_text_is_shown_where_it_begins_to_differ(place: Place) -> None:
-    item = place.items("compliance")[0]
+def test_a_long_text_is_shown_from_its_first_difference(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
     long = "The quick brown fox jumps over the dog. " * 100
-    place.change(item, description=f"{long}One end")
-    item = place.back_up_again(item)
-    place.change(item, description=f"{long}Another end")
+    scenario.change(item, description=f"{long}One end")
+    item = scenario.back_up_again(item)
+    scenario.change(item, description=f"{long}Another end")
 
-    (change,) = only(place.preview([item])).changes
+    (change,) = only_item(scenario.preview([item])).changes
 
     assert "Another end" in change["before"]
     assert "One end" in change["after"]
@@ -341,667 +358,698 @@ def test_a_long_text_is_shown_where_it_begins_to_differ(place: Place) -> None:
 
 
 @EVERY_KIND
-def test_what_was_changed_is_as_before(place: Place, kind: str) -> None:
-    before = contents(place, kind)
-    for item in place.items(kind):
-        place.change(item, **a_change(item))
+def test_changed_objects_are_restored(scenario: RestoreScenario, kind: str) -> None:
+    before = contents(scenario, kind)
+    for item in scenario.items(kind):
+        scenario.change(item, **changed_properties(item))
 
-    restore, run = place.restore(place.items(kind), access_state="as_backed_up")
+    restore, run = scenario.restore(scenario.items(kind), access_state="as_backed_up")
 
     assert run.outcome == RunOutcome.SUCCEEDED, (run.failures, list(restore.items.values()))
-    assert set(state_of(restore).values()) == {ItemState.VERIFIED}
-    assert contents(place, kind) == before
+    assert set(states_by_name(restore).values()) == {ItemState.VERIFIED}
+    assert contents(scenario, kind) == before
 
 
 @EVERY_KIND
-def test_what_was_deleted_comes_back_as_it_was(place: Place, kind: str) -> None:
-    before = contents(place, kind)
-    wanted = place.items(kind)
+def test_deleted_objects_are_restored(scenario: RestoreScenario, kind: str) -> None:
+    before = contents(scenario, kind)
+    selection = scenario.items(kind)
     if kind == "named_location":
-        wanted = wanted + place.items("conditional_access")
-    for item in place.items(kind):
-        place.delete(item)
+        selection = selection + scenario.items("conditional_access")
+    for item in scenario.items(kind):
+        scenario.delete(item)
 
-    restore, run = place.restore(place.items(kind), access_state="as_backed_up")
+    restore, run = scenario.restore(scenario.items(kind), access_state="as_backed_up")
 
     assert run.outcome == RunOutcome.SUCCEEDED, (run.failures, list(restore.items.values()))
-    assert set(state_of(restore).values()) == {ItemState.VERIFIED}
-    assert contents(place, kind) == before
+    assert set(states_by_name(restore).values()) == {ItemState.VERIFIED}
+    assert contents(scenario, kind) == before
 
 
-def test_locations_come_before_the_policies_that_name_them(place: Place) -> None:
-    """Everything is gone: the policies refer to the ids that the locations have now."""
-    location = place.items("named_location")[0]
-    policy = place.items("conditional_access")[0]
-    entry = place.objects("conditional_access")[policy.graph_id]
+def test_locations_are_restored_before_policies_that_refer_to_them(
+    scenario: RestoreScenario,
+) -> None:
+    """After everything was deleted, policies refer to the new ids of the locations."""
+    location = scenario.items("named_location")[0]
+    policy = scenario.items("conditional_access")[0]
+    entry = scenario.objects("conditional_access")[policy.graph_id]
     conditions = {
         **entry["conditions"],
         "locations": {"includeLocations": [location.graph_id], "excludeLocations": []},
     }
-    place.change(policy, conditions=conditions)
-    place.backup_set = place.back_up(place.schedule).backup_set
-    wanted = [
-        each for each in place.items() if each.graph_id in (location.graph_id, policy.graph_id)
+    scenario.change(policy, conditions=conditions)
+    scenario.backup_set = scenario.back_up(scenario.schedule).backup_set
+    selection = [
+        item for item in scenario.items() if item.graph_id in (location.graph_id, policy.graph_id)
     ]
-    for item in wanted:
-        place.delete(item)
+    for item in selection:
+        scenario.delete(item)
 
-    restore, run = place.restore(wanted)
+    restore, run = scenario.restore(selection)
 
-    made = {item.kind: item for item in restore.items.all()}
+    created = {item.kind: item for item in restore.items.all()}
     assert run.outcome == RunOutcome.SUCCEEDED, (run.failures, list(restore.items.values()))
-    written = place.objects("conditional_access")[made["conditional_access"].result_id]
-    assert written["conditions"]["locations"]["includeLocations"] == [
-        made["named_location"].result_id
+    result = scenario.objects("conditional_access")[created["conditional_access"].result_id]
+    assert result["conditions"]["locations"]["includeLocations"] == [
+        created["named_location"].result_id
     ]
-    assert written["state"] in ("enabledForReportingButNotEnforced", "disabled")
+    assert result["state"] in ("enabledForReportingButNotEnforced", "disabled")
 
 
 @pytest.mark.parametrize("how", ["changed", "deleted"])
 @pytest.mark.parametrize("kind", ["settings_catalog", "device_configuration", "compliance"])
-def test_assignments_come_back_with_inclusions_exclusions_and_filters(
-    place: Place, kind: str, how: str
+def test_assignments_are_restored_with_inclusions_exclusions_and_filters(
+    scenario: RestoreScenario, kind: str, how: str
 ) -> None:
-    group, other = (entry for entry in list(place.objects("groups"))[:2])
-    used = next(iter(place.objects("assignment_filters")))
+    group, other = (entry for entry in list(scenario.objects("groups"))[:2])
+    used = next(iter(scenario.objects("assignment_filters")))
     targets = [
-        a_target("exclusionGroupAssignmentTarget", groupId=other),
-        a_target(
+        assignment_target("exclusionGroupAssignmentTarget", groupId=other),
+        assignment_target(
             "groupAssignmentTarget",
             groupId=group,
             deviceAndAppManagementAssignmentFilterId=used,
             deviceAndAppManagementAssignmentFilterType="include",
         ),
     ]
-    item = place.items(kind)[0]
-    place.change(item, assignments=[{"id": str(n), **each} for n, each in enumerate(targets)])
-    item = place.back_up_again(item)
+    item = scenario.items(kind)[0]
+    scenario.change(
+        item, assignments=[{"id": str(n), **target} for n, target in enumerate(targets)]
+    )
+    item = scenario.back_up_again(item)
     if how == "deleted":
-        place.delete(item)
+        scenario.delete(item)
     else:
-        place.change(item, assignments=[])
+        scenario.change(item, assignments=[])
 
-    restore, run = place.restore([item], assignments="backup")
+    restore, run = scenario.restore([item], assignments="backup")
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    written = place.objects(kind)[only(restore).result_id]["assignments"]
-    assert bodies.same(bodies.targets(written), bodies.targets(targets))
+    result = scenario.objects(kind)[only_item(restore).result_id]["assignments"]
+    assert bodies.is_same_json(
+        bodies.assignment_targets(result), bodies.assignment_targets(targets)
+    )
 
 
 @pytest.mark.parametrize(("choice", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
-def test_assignments_are_a_choice_of_their_own(place: Place, choice: str, count: int) -> None:
-    item = place.items("compliance")[0]
-    place.change(item, assignments=[])
-    place.backup_set = place.back_up(place.schedule).backup_set
-    item = next(each for each in place.items("compliance") if each.graph_id == item.graph_id)
-    everybody = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
-    place.change(item, description="changed", assignments=[{"id": "1", **everybody}])
+def test_assignments_follow_their_option(
+    scenario: RestoreScenario, choice: str, count: int
+) -> None:
+    item = scenario.items("compliance")[0]
+    scenario.change(item, assignments=[])
+    item = scenario.back_up_again(item)
+    all_devices = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
+    scenario.change(item, description="changed", assignments=[{"id": "1", **all_devices}])
 
-    _, run = place.restore([item], assignments=choice)
+    _, run = scenario.restore([item], assignments=choice)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert len(place.objects("compliance")[item.graph_id]["assignments"]) == count
+    assert len(scenario.objects("compliance")[item.graph_id]["assignments"]) == count
 
 
 # --- safety -----------------------------------------------------------------------------------------
 
 
-def changed(place: Place, kind: str = "compliance") -> BackupItem:
-    item = place.items(kind)[0]
-    place.change(item, **a_change(item))
-    return item
+def test_the_current_configuration_is_backed_up_first(scenario: RestoreScenario) -> None:
+    item = change_object(scenario)
 
-
-def a_target(what: str, **more: str) -> dict[str, dict[str, str]]:
-    return {"target": {"@odata.type": f"#microsoft.graph.{what}", **more}}
-
-
-def test_what_was_there_is_backed_up_first(place: Place) -> None:
-    item = changed(place)
-
-    restore, _ = place.restore([item])
+    restore, _ = scenario.restore([item])
 
     before = restore.before_set
     assert isinstance(before, BackupSet)
     assert before.purpose == SetPurpose.SELECTION
-    kept = before.items.get().version
-    assert kept
-    assert kept.payload["description"] == "changed"
+    backup = before.items.get().version
+    assert backup
+    assert backup.payload["description"] == "changed"
 
 
-def test_an_object_that_moved_since_the_preview_is_left_alone(place: Place) -> None:
-    item = changed(place)
-    restore = place.preview([item])
-    place.take_all(restore)
-    place.change(item, description="changed once more")
+def test_an_object_changed_since_the_preview_is_not_written(scenario: RestoreScenario) -> None:
+    item = change_object(scenario)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
+    scenario.change(item, description="changed once more")
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_moved_since_preview"
-    assert place.objects("compliance")[item.graph_id]["description"] == "changed once more"
+    assert only_item(restore).outcome_code == "restore_moved_since_preview"
+    assert scenario.objects("compliance")[item.graph_id]["description"] == "changed once more"
 
 
-def test_an_object_that_changes_while_others_are_backed_up_is_left_alone(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+def test_an_object_changed_during_the_backup_is_not_written(
+    scenario: RestoreScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item = changed(place)
-    restore = place.preview([item])
-    place.take_all(restore)
-    keep = Execution._keep
+    item = change_object(scenario)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
 
-    def keep_and_somebody_edits(execution: Execution, *given: Any) -> None:
-        keep(execution, *given)
-        place.change(item, description="Edited after it was backed up")
+    def save_before_an_edit(*args: Any) -> None:
+        save_before_set(*args)
+        scenario.change(item, description="Edited after it was backed up")
 
-    monkeypatch.setattr(Execution, "_keep", keep_and_somebody_edits)
+    monkeypatch.setattr(executing, "save_before_set", save_before_an_edit)
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_moved_since_preview"
-    assert place.objects("compliance")[item.graph_id]["description"].startswith("Edited after")
+    assert only_item(restore).outcome_code == "restore_moved_since_preview"
+    assert scenario.objects("compliance")[item.graph_id]["description"].startswith("Edited after")
 
 
 def test_an_object_that_could_not_be_backed_up_is_not_written(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    scenario: RestoreScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item = changed(place)
-    restore = place.preview([item])
-    place.take_all(restore)
+    item = change_object(scenario)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
     monkeypatch.setattr(Execution, "_back_up", lambda *_: set())
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_live_unreadable"
+    assert only_item(restore).outcome_code == "restore_live_unreadable"
 
 
-def test_a_change_that_was_made_in_part_is_not_told_as_nothing_written(place: Place) -> None:
+def test_a_partly_written_object_is_not_reported_as_not_written(scenario: RestoreScenario) -> None:
     """The policy is changed, then Graph refuses its actions for noncompliance."""
-    item = changed(place)
-    rules = place.objects("compliance")[item.graph_id]["scheduledActionsForRule"]
-    place.change(item, scheduledActionsForRule=[{**rules[0], "ruleName": "Another"}])
-    restore = place.preview([item])
-    place.take_all(restore)
-    place.graph.fault(
-        place.tenant.external_id, "server_error", kind="compliance", method="POST", status=400
+    item = change_object(scenario)
+    rules = scenario.objects("compliance")[item.graph_id]["scheduledActionsForRule"]
+    scenario.change(item, scheduledActionsForRule=[{**rules[0], "ruleName": "Another"}])
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
+    scenario.graph.fault(
+        scenario.tenant.external_id, "server_error", kind="compliance", method="POST", status=400
     )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).state == ItemState.DIFFERS
-    assert only(restore).is_written
+    assert only_item(restore).state == ItemState.DIFFERS
+    assert only_item(restore).is_written
 
 
-def test_an_object_that_came_since_the_preview_is_not_doubled(place: Place) -> None:
-    item = place.items("compliance")[0]
-    entry = dict(place.objects("compliance")[item.graph_id])
-    place.delete(item)
-    restore = place.preview([item])
-    place.graph.put_object(place.tenant.external_id, "compliance", entry)
+def test_an_object_created_since_the_preview_is_not_duplicated(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    entry = dict(scenario.objects("compliance")[item.graph_id])
+    scenario.delete(item)
+    restore = scenario.preview([item])
+    scenario.graph.put_object(scenario.tenant.external_id, "compliance", entry)
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert len(place.objects("compliance")) == 2
+    assert len(scenario.objects("compliance")) == 2
 
 
-def test_a_connection_that_may_only_read_writes_nothing(place: Place) -> None:
-    restore = place.preview([changed(place)])
-    place.take_all(restore)
+def test_a_read_only_connection_writes_nothing(scenario: RestoreScenario) -> None:
+    restore = scenario.preview([change_object(scenario)])
+    scenario.use_backup_for_all(restore)
     ProviderConnection.objects.update(access=Access.READ_ONLY)
 
     with pytest.raises(ValidationError, match="Allow writing on the connection"):
-        place.start(restore)
+        scenario.start(restore)
 
     ProviderConnection.objects.update(access=Access.READ_WRITE)
-    begun = place.start(restore)
+    run_to_execute = scenario.start(restore)
     ProviderConnection.objects.update(access=Access.READ_ONLY)
 
-    run = executed(begun)
+    run = run_now(run_to_execute)
 
     assert run.outcome == RunOutcome.BLOCKED
-    assert state_of(restore) == {only(restore).name: ItemState.SKIPPED}
+    assert states_by_name(restore) == {only_item(restore).name: ItemState.SKIPPED}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
-    [({"decided": "0" * 64}, "look again"), ({"tenant_name": "Fabrikan"}, "exactly")],
+    ("wrong", "message"),
+    [({"decision_digest": "0" * 64}, "review it again"), ({"tenant_name": "Fabrikan"}, "exactly")],
 )
-def test_a_confirmation_that_is_not_one_is_refused(
-    place: Place, wrong: dict[str, str], says: str
+def test_an_invalid_confirmation_is_rejected(
+    scenario: RestoreScenario, wrong: dict[str, str], message: str
 ) -> None:
-    restore = place.preview([changed(place)])
-    place.take_all(restore)
-    seen = services.decided_of(restore)
-    given = {"decided": seen, "tenant_name": place.tenant.name} | wrong
+    restore = scenario.preview([change_object(scenario)])
+    scenario.use_backup_for_all(restore)
+    reviewed = services.decision_digest_of(restore)
+    values = {"decision_digest": reviewed, "tenant_name": scenario.tenant.name} | wrong
 
-    with pytest.raises(ValidationError, match=says):
+    with pytest.raises(ValidationError, match=message):
         services.execute(
             restore,
-            by=place.person,
-            decided=given["decided"],
-            tenant_name=given["tenant_name"],
+            by=scenario.operator,
+            decision_digest=values["decision_digest"],
+            tenant_name=values["tenant_name"],
         )
     assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
 
 
-def test_where_the_workspace_wants_it_a_second_person_agrees_and_not_the_first(
-    place: Place, owner: User
+def test_a_workspace_can_require_the_approval_of_a_second_person(
+    scenario: RestoreScenario, owner: User
 ) -> None:
-    place.tenant.workspace.restores_need_approval = True
-    place.tenant.workspace.save()
-    restore = place.preview([changed(place)])
+    scenario.tenant.workspace.restores_need_approval = True
+    scenario.tenant.workspace.save()
+    restore = scenario.preview([change_object(scenario)])
     with pytest.raises(ValidationError, match="every conflict"):
-        services.approve(restore, by=owner, decided=services.decided_of(restore))
-    place.take_all(restore)
+        services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
+    scenario.use_backup_for_all(restore)
 
     with pytest.raises(ValidationError, match="second person"):
-        place.start(restore)
+        scenario.start(restore)
     with pytest.raises(ValidationError, match="your own"):
-        services.approve(restore, by=place.person, decided=services.decided_of(restore))
-    services.approve(restore, by=owner, decided=services.decided_of(restore))
+        services.approve(
+            restore, by=scenario.operator, decision_digest=services.decision_digest_of(restore)
+        )
+    services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
 
-    assert place.execute(restore).outcome == RunOutcome.SUCCEEDED
-
-
-def test_what_was_approved_cannot_be_decided_otherwise(place: Place, owner: User) -> None:
-    restore = place.preview([changed(place)])
-    services.choose(restore, {only(restore).pk: Choice.KEEP})
-    services.approve(restore, by=owner, decided=services.decided_of(restore))
-
-    with pytest.raises(ValidationError, match="approved as it is"):
-        services.choose(restore, {only(restore).pk: Choice.TAKE})
+    assert scenario.execute(restore).outcome == RunOutcome.SUCCEEDED
 
 
-def test_a_decision_that_changes_under_somebody_s_hands_is_not_confirmed(place: Place) -> None:
-    restore = place.preview([changed(place), changed(place, "settings_catalog")])
-    place.take_all(restore)
-    seen = services.decided_of(restore)
+def test_decisions_are_locked_after_approval(scenario: RestoreScenario, owner: User) -> None:
+    restore = scenario.preview([change_object(scenario)])
+    services.decide(restore, {only_item(restore).pk: Decision.KEEP})
+    services.approve(restore, by=owner, decision_digest=services.decision_digest_of(restore))
+
+    with pytest.raises(ValidationError, match="locked after approval"):
+        services.decide(restore, {only_item(restore).pk: Decision.TAKE})
+
+
+def test_a_decision_changed_since_the_review_is_not_confirmed(scenario: RestoreScenario) -> None:
+    restore = scenario.preview(
+        [change_object(scenario), change_object(scenario, "settings_catalog")]
+    )
+    scenario.use_backup_for_all(restore)
+    reviewed = services.decision_digest_of(restore)
     first = restore.items.order_by("pk")[0]
-    services.choose(restore, {first.pk: Choice.KEEP})
+    services.decide(restore, {first.pk: Decision.KEEP})
 
-    with pytest.raises(ValidationError, match="look again"):
+    with pytest.raises(ValidationError, match="review it again"):
         services.execute(
             RestoreRun.objects.with_scope().get(pk=restore.pk),
-            by=place.person,
-            decided=seen,
-            tenant_name=place.tenant.name,
+            by=scenario.operator,
+            decision_digest=reviewed,
+            tenant_name=scenario.tenant.name,
         )
 
 
-def test_one_restore_of_a_tenant_at_a_time(place: Place) -> None:
-    first, second = place.preview([changed(place)]), place.preview([place.items("compliance")[0]])
+def test_a_tenant_has_one_running_restore_at_a_time(scenario: RestoreScenario) -> None:
+    first, second = (
+        scenario.preview([change_object(scenario)]),
+        scenario.preview([scenario.items("compliance")[0]]),
+    )
     for restore in (first, second):
-        place.take_all(restore)
-    place.start(first)
+        scenario.use_backup_for_all(restore)
+    scenario.start(first)
 
     with pytest.raises(ValidationError, match="Another restore"):
-        place.start(second)
+        scenario.start(second)
 
 
-# --- truth under failure ----------------------------------------------------------------------------
+# --- lost responses and failures ----------------------------------------------------------------------------
 
 LOST = pytest.mark.parametrize(
     "fault", ["drop_after_write", "error_after_write", "drop", "late_write"]
 )
 
 
-def written(place: Place, item: BackupItem) -> list[dict[str, Any]]:
-    """The objects of the item's name."""
-    kind = KIND[item.kind]
-    return [
-        entry for entry in place.objects(item.kind).values() if kind.name_of(entry) == item.name
-    ]
-
-
 @LOST
 @EVERY_KIND
-def test_a_lost_answer_to_a_creation_is_read_back_and_never_repeated(
-    place: Place, kind: str, fault: str
+def test_a_creation_with_a_lost_response_is_read_back_and_never_repeated(
+    scenario: RestoreScenario, kind: str, fault: str
 ) -> None:
-    """Five of each kind and fault: 100 creations of which nobody knows, none doubled, none guessed."""
-    item = place.items(kind)[0]
+    """Five of each kind and fault: 100 lost responses, no duplicate, no guessed outcome."""
+    item = scenario.items(kind)[0]
     for _ in range(5):
-        for entry in written(place, item):
-            place.graph.delete_object(place.tenant.external_id, kind, entry["id"])
-        restore = place.preview([item])
-        place.take_all(restore)
-        place.graph.fault(place.tenant.external_id, fault, kind=kind, method="POST", times=1, ms=60)
-        run = place.execute(restore)
-        place.graph.clear(place.tenant.external_id)
-        told, there = only(restore), written(place, item)
-        assert len(there) == (0 if fault == "drop" else 1)
-        if told.state == ItemState.VERIFIED:
-            assert [entry["id"] for entry in there] == [told.result_id]
+        for entry in objects_named(scenario, item):
+            scenario.graph.delete_object(scenario.tenant.external_id, kind, entry["id"])
+        restore = scenario.preview([item])
+        scenario.use_backup_for_all(restore)
+        scenario.graph.fault(
+            scenario.tenant.external_id, fault, kind=kind, method="POST", times=1, ms=60
+        )
+        run = scenario.execute(restore)
+        scenario.graph.clear(scenario.tenant.external_id)
+        item_row, existing = only_item(restore), objects_named(scenario, item)
+        assert len(existing) == (0 if fault == "drop" else 1)
+        if item_row.state == ItemState.VERIFIED:
+            assert [entry["id"] for entry in existing] == [item_row.result_id]
         else:
-            assert told.state == ItemState.UNKNOWN
+            assert item_row.state == ItemState.UNKNOWN
             assert run.outcome != RunOutcome.SUCCEEDED
-        assert (told.state == ItemState.VERIFIED) == (fault != "drop")
+        assert (item_row.state == ItemState.VERIFIED) == (fault != "drop")
 
 
 @LOST
 @EVERY_KIND
-def test_a_lost_answer_to_a_change_is_read_back_and_never_called_what_it_is_not(
-    place: Place, kind: str, fault: str
+def test_an_update_with_a_lost_response_is_read_back_and_reported_correctly(
+    scenario: RestoreScenario, kind: str, fault: str
 ) -> None:
-    """Five of each kind and fault: 100 changes of which nobody knows, none called what it is not."""
-    item = place.items(kind)[0]
+    """Five of each kind and fault: 100 lost responses, no wrong outcome."""
+    item = scenario.items(kind)[0]
     method = "PUT" if kind == "settings_catalog" else "PATCH"
-    before = contents(place, kind)
+    before = contents(scenario, kind)
     for _ in range(5):
-        place.change(item, **a_change(item))
-        restore = place.preview([item], access_state="as_backed_up")
-        place.take_all(restore)
-        place.graph.fault(place.tenant.external_id, fault, kind=kind, method=method, times=1, ms=60)
-        run = place.execute(restore)
-        place.graph.clear(place.tenant.external_id)
-        told = only(restore)
+        scenario.change(item, **changed_properties(item))
+        restore = scenario.preview([item], access_state="as_backed_up")
+        scenario.use_backup_for_all(restore)
+        scenario.graph.fault(
+            scenario.tenant.external_id, fault, kind=kind, method=method, times=1, ms=60
+        )
+        run = scenario.execute(restore)
+        scenario.graph.clear(scenario.tenant.external_id)
+        item_row = only_item(restore)
         if fault == "drop":
-            assert (told.state, told.outcome_code) == (ItemState.UNKNOWN, "restore_not_seen")
+            assert (item_row.state, item_row.outcome_code) == (
+                ItemState.UNKNOWN,
+                "restore_not_seen",
+            )
             assert run.outcome == RunOutcome.FAILED
-            assert contents(place, kind) != before
+            assert contents(scenario, kind) != before
         else:
-            assert told.state == ItemState.VERIFIED
-            assert contents(place, kind) == before
+            assert item_row.state == ItemState.VERIFIED
+            assert contents(scenario, kind) == before
 
 
-def test_after_a_creation_of_which_nobody_knows_a_second_one_is_somebody_s_decision(
-    place: Place,
+def test_after_an_unknown_creation_another_one_needs_a_decision(
+    scenario: RestoreScenario,
 ) -> None:
-    item = place.items("compliance")[0]
-    place.delete(item)
-    restore = place.preview([item])
-    tenant = place.tenant.external_id
-    place.graph.fault(tenant, "drop_after_write", kind="compliance", method="POST", times=1)
-    place.graph.fault(tenant, "slow_replication", kind="compliance", ms=60_000)
-    place.execute(restore)
-    assert only(restore).state == ItemState.UNKNOWN
+    item = scenario.items("compliance")[0]
+    scenario.delete(item)
+    restore = scenario.preview([item])
+    tenant = scenario.tenant.external_id
+    scenario.graph.fault(tenant, "drop_after_write", kind="compliance", method="POST", times=1)
+    scenario.graph.fault(tenant, "slow_replication", kind="compliance", ms=60_000)
+    scenario.execute(restore)
+    assert only_item(restore).state == ItemState.UNKNOWN
 
     again, result = services.retry(
-        RestoreRun.objects.with_scope().get(pk=restore.pk), by=place.person
+        RestoreRun.objects.with_scope().get(pk=restore.pk), by=scenario.operator
     )
-    executed(result.run)
+    run_now(result.run)
 
-    assert (only(again).action, only(again).reason_code) == (Action.CONFLICT, "restore_may_be_made")
-    place.graph.clear(tenant)
-    seen = only(place.preview([item]))
-    assert (seen.action, seen.reason_code) == (Action.UNCHANGED, "")
-    assert len(written(place, item)) == 1
+    assert (only_item(again).action, only_item(again).reason_code) == (
+        Action.CONFLICT,
+        "restore_may_be_made",
+    )
+    scenario.graph.clear(tenant)
+    item_row = only_item(scenario.preview([item]))
+    assert (item_row.action, item_row.reason_code) == (Action.UNCHANGED, "")
+    assert len(objects_named(scenario, item)) == 1
 
 
-def test_an_object_that_somebody_else_made_meanwhile_is_not_taken_for_ours(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+def test_an_object_created_by_someone_else_is_not_taken_for_the_restored_one(
+    scenario: RestoreScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item = place.items("compliance")[0]
-    entry = place.objects("compliance")[item.graph_id]
-    place.change(item, assignments=[{"id": "1", **a_target("allDevicesAssignmentTarget")}])
-    item = place.back_up_again(item)
-    place.delete(item)
-    restore = place.preview([item], assignments="backup")
+    item = scenario.items("compliance")[0]
+    entry = scenario.objects("compliance")[item.graph_id]
+    scenario.change(
+        item, assignments=[{"id": "1", **assignment_target("allDevicesAssignmentTarget")}]
+    )
+    item = scenario.back_up_again(item)
+    scenario.delete(item)
+    restore = scenario.preview([item], assignments="backup")
     foreign = {**entry, "id": "f0000000-1111-2222-3333-444444444444", "description": "theirs"}
     post = GraphClient.post
 
     def lost(client: GraphClient, path: str, body: Any) -> Any:
         if path.endswith("deviceCompliancePolicies"):
-            place.graph.put_object(
-                place.tenant.external_id, "compliance", {**foreign, "assignments": []}
+            scenario.graph.put_object(
+                scenario.tenant.external_id, "compliance", {**foreign, "assignments": []}
             )
             raise UnknownWriteOutcome
         return post(client, path, body)
 
     monkeypatch.setattr(GraphClient, "post", lost)
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).state == ItemState.UNKNOWN
-    assert place.objects("compliance")[foreign["id"]]["assignments"] == []
+    assert only_item(restore).state == ItemState.UNKNOWN
+    assert scenario.objects("compliance")[foreign["id"]]["assignments"] == []
 
 
-def test_an_object_that_was_renamed_is_not_made_a_second_time(place: Place) -> None:
-    """One answer says that it is not there, although it is, under another name."""
-    item = place.items("compliance")[0]
-    place.change(item, displayName="Renamed in the admin center")
-    place.graph.fault(place.tenant.external_id, "gone", kind="compliance", times=1)
+def test_a_renamed_object_is_not_created_again(scenario: RestoreScenario) -> None:
+    """One "not items" response is wrong: the object exists under another name."""
+    item = scenario.items("compliance")[0]
+    scenario.change(item, displayName="Renamed in the admin center")
+    scenario.graph.fault(scenario.tenant.external_id, "gone", kind="compliance", times=1)
 
-    found = only(place.preview([item]))
+    item_row = only_item(scenario.preview([item]))
 
-    assert found.action == Action.CONFLICT
-    assert found.target_id == item.graph_id
+    assert item_row.action == Action.CONFLICT
+    assert item_row.target_id == item.graph_id
 
 
-def test_an_object_that_comes_back_under_another_name_is_not_doubled(place: Place) -> None:
-    item = place.items("compliance")[0]
-    entry = dict(place.objects("compliance")[item.graph_id])
-    place.delete(item)
-    restore = place.preview([item])
-    place.graph.put_object(
-        place.tenant.external_id, "compliance", {**entry, "displayName": "Renamed"}
+def test_an_object_restored_under_another_name_is_not_duplicated(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    entry = dict(scenario.objects("compliance")[item.graph_id])
+    scenario.delete(item)
+    restore = scenario.preview([item])
+    scenario.graph.put_object(
+        scenario.tenant.external_id, "compliance", {**entry, "displayName": "Renamed"}
     )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_moved_since_preview"
-    assert len(place.objects("compliance")) == 2
+    assert only_item(restore).outcome_code == "restore_moved_since_preview"
+    assert len(scenario.objects("compliance")) == 2
 
 
-def test_a_group_that_goes_after_the_preview_keeps_its_policy_from_being_written(
-    place: Place,
+def test_a_policy_is_not_written_if_its_group_was_deleted_after_the_preview(
+    scenario: RestoreScenario,
 ) -> None:
-    group = list(place.objects("groups"))[1]
-    item = place.items("compliance")[0]
-    everybody_but = [
-        a_target("allDevicesAssignmentTarget"),
-        a_target("exclusionGroupAssignmentTarget", groupId=group),
+    group = list(scenario.objects("groups"))[1]
+    item = scenario.items("compliance")[0]
+    targets = [
+        assignment_target("allDevicesAssignmentTarget"),
+        assignment_target("exclusionGroupAssignmentTarget", groupId=group),
     ]
-    place.change(item, assignments=[{"id": str(n), **each} for n, each in enumerate(everybody_but)])
-    item = place.back_up_again(item)
-    place.change(item, assignments=[])
-    restore = place.preview([item], assignments="backup")
-    place.take_all(restore)
-    place.graph.delete_object(place.tenant.external_id, "groups", group)
+    scenario.change(
+        item, assignments=[{"id": str(n), **target} for n, target in enumerate(targets)]
+    )
+    item = scenario.back_up_again(item)
+    scenario.change(item, assignments=[])
+    restore = scenario.preview([item], assignments="backup")
+    scenario.use_backup_for_all(restore)
+    scenario.graph.delete_object(scenario.tenant.external_id, "groups", group)
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_reference_missing"
-    assert place.objects("compliance")[item.graph_id]["assignments"] == []
+    assert only_item(restore).outcome_code == "restore_reference_missing"
+    assert scenario.objects("compliance")[item.graph_id]["assignments"] == []
 
 
-def a_policy_with_a_location(place: Place) -> tuple[BackupItem, BackupItem]:
-    """A conditional access policy that excludes a named location, both backed up."""
-    location, policy = (place.items(kind)[0] for kind in ("named_location", "conditional_access"))
-    entry = place.objects("conditional_access")[policy.graph_id]
+def back_up_policy_with_location(scenario: RestoreScenario) -> tuple[BackupItem, BackupItem]:
+    """Back up a conditional access policy and the named location that it excludes."""
+    location, policy = (
+        scenario.items(kind)[0] for kind in ("named_location", "conditional_access")
+    )
+    entry = scenario.objects("conditional_access")[policy.graph_id]
     locations = {"includeLocations": ["All"], "excludeLocations": [location.graph_id]}
-    place.change(policy, conditions={**entry["conditions"], "locations": locations})
-    policy = place.back_up_again(policy)
-    return place.backup_set.items.get(graph_id=location.graph_id), policy
+    scenario.change(policy, conditions={**entry["conditions"], "locations": locations})
+    policy = scenario.back_up_again(policy)
+    return scenario.backup_set.items.get(graph_id=location.graph_id), policy
 
 
-def test_a_policy_finds_its_location_that_an_earlier_restore_has_put_back(place: Place) -> None:
-    location, policy = a_policy_with_a_location(place)
-    place.delete(location)
-    place.delete(policy)
-    tenant = place.tenant.external_id
-    place.graph.fault(
+def test_a_policy_refers_to_the_location_restored_earlier(scenario: RestoreScenario) -> None:
+    location, policy = back_up_policy_with_location(scenario)
+    scenario.delete(location)
+    scenario.delete(policy)
+    tenant = scenario.tenant.external_id
+    scenario.graph.fault(
         tenant, "server_error", kind="conditional_access", method="POST", status=409, times=1
     )
-    first, run = place.restore([location, policy])
+    first, run = scenario.restore([location, policy])
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
 
     second, result = services.retry(
-        RestoreRun.objects.with_scope().get(pk=first.pk), by=place.person
+        RestoreRun.objects.with_scope().get(pk=first.pk), by=scenario.operator
     )
-    executed(result.run)
-    assert only(second).action == Action.CREATE
-    run = place.execute(second)
+    run_now(result.run)
+    assert only_item(second).action == Action.CREATE
+    run = scenario.execute(second)
 
-    made = place.objects("conditional_access")[only(second).result_id]
+    created = scenario.objects("conditional_access")[only_item(second).result_id]
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert made["conditions"]["locations"]["excludeLocations"] == [
+    assert created["conditions"]["locations"]["excludeLocations"] == [
         first.items.get(kind="named_location").result_id
     ]
-    assert set(place.preview([location, policy]).items.values_list("kind", "action")) == {
+    assert set(scenario.preview([location, policy]).items.values_list("kind", "action")) == {
         ("named_location", Action.UNCHANGED),
         ("conditional_access", Action.UNCHANGED),
     }
 
 
-def test_a_policy_whose_location_was_not_put_back_after_all_is_not_written(place: Place) -> None:
-    location, policy = a_policy_with_a_location(place)
-    place.delete(location)
-    place.delete(policy)
-    tenant = place.tenant.external_id
-    place.graph.fault(tenant, "server_error", kind="named_location", method="POST", status=409)
+def test_a_policy_is_not_written_if_its_location_was_not_restored(
+    scenario: RestoreScenario,
+) -> None:
+    location, policy = back_up_policy_with_location(scenario)
+    scenario.delete(location)
+    scenario.delete(policy)
+    tenant = scenario.tenant.external_id
+    scenario.graph.fault(tenant, "server_error", kind="named_location", method="POST", status=409)
 
-    restore, run = place.restore([location, policy])
+    restore, run = scenario.restore([location, policy])
 
     assert run.outcome == RunOutcome.FAILED
     assert restore.items.get(kind="conditional_access").outcome_code == "restore_reference_missing"
-    assert written(place, policy) == []
+    assert objects_named(scenario, policy) == []
 
 
 @pytest.mark.parametrize(
-    ("waits_at", "told", "is_there"),
+    ("waits_at", "result", "exists"),
     [
         ("deviceCompliancePolicies", (ItemState.FAILED, "restore_stopped_before"), False),
         ("assign", (ItemState.DIFFERS, "restore_stopped_within"), True),
     ],
 )
-def test_a_cancellation_within_an_object_says_how_far_it_came(
-    place: Place,
+def test_a_cancellation_within_an_object_reports_what_was_written(
+    scenario: RestoreScenario,
     monkeypatch: pytest.MonkeyPatch,
     waits_at: str,
-    told: tuple[str, str],
-    is_there: bool,
+    result: tuple[str, str],
+    exists: bool,
 ) -> None:
-    item = place.items("compliance")[0]
-    place.change(item, assignments=[{"id": "1", **a_target("allDevicesAssignmentTarget")}])
-    item = place.back_up_again(item)
-    place.delete(item)
-    restore = place.preview([item], assignments="backup")
-    run = place.start(restore)
+    item = scenario.items("compliance")[0]
+    scenario.change(
+        item, assignments=[{"id": "1", **assignment_target("allDevicesAssignmentTarget")}]
+    )
+    item = scenario.back_up_again(item)
+    scenario.delete(item)
+    restore = scenario.preview([item], assignments="backup")
+    run = scenario.start(restore)
     post = GraphClient.post
 
     def throttled(client: GraphClient, path: str, body: Any) -> Any:
         if path.endswith(waits_at):
-            place.graph.fault(
-                place.tenant.external_id,
+            scenario.graph.fault(
+                scenario.tenant.external_id,
                 "throttle",
                 kind="compliance",
                 method="POST",
                 retry_after=3,
             )
-            OperationRunService().request_cancel(run, by=place.person)
+            OperationRunService().request_cancel(run, by=scenario.operator)
         return post(client, path, body)
 
     monkeypatch.setattr(GraphClient, "post", throttled)
 
-    ended = executed(run)
+    ended = run_now(run)
 
     assert ended.outcome == RunOutcome.CANCELLED
-    assert (only(restore).state, only(restore).outcome_code) == told
-    assert bool(written(place, item)) is is_there
+    assert (only_item(restore).state, only_item(restore).outcome_code) == result
+    assert bool(objects_named(scenario, item)) is exists
 
 
 @pytest.mark.parametrize("how", ["created", "changed"])
 @pytest.mark.parametrize("fault", [None, "drop_after_write"])
-def test_what_is_not_seen_at_once_is_waited_for(place: Place, how: str, fault: str | None) -> None:
-    item = changed(place)
+def test_verification_waits_until_the_object_is_visible(
+    scenario: RestoreScenario, how: str, fault: str | None
+) -> None:
+    item = change_object(scenario)
     if how == "created":
-        place.delete(item)
-    restore = place.preview([item])
-    place.take_all(restore)
+        scenario.delete(item)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
     method = "POST" if how == "created" else "PATCH"
-    place.graph.fault(place.tenant.external_id, "slow_replication", kind="compliance", ms=150)
+    scenario.graph.fault(scenario.tenant.external_id, "slow_replication", kind="compliance", ms=150)
     if fault:
-        place.graph.fault(
-            place.tenant.external_id, fault, kind="compliance", method=method, times=1
+        scenario.graph.fault(
+            scenario.tenant.external_id, fault, kind="compliance", method=method, times=1
         )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert only(restore).state == ItemState.VERIFIED
-    assert len(place.objects("compliance")) == 2
+    assert only_item(restore).state == ItemState.VERIFIED
+    assert len(scenario.objects("compliance")) == 2
 
 
-def test_an_object_that_is_never_seen_again_is_for_somebody_to_look_at(place: Place) -> None:
-    item = place.items("compliance")[0]
-    place.delete(item)
-    restore = place.preview([item])
-    place.graph.fault(place.tenant.external_id, "slow_replication", kind="compliance", ms=60_000)
+def test_an_object_that_is_never_visible_is_unknown(scenario: RestoreScenario) -> None:
+    item = scenario.items("compliance")[0]
+    scenario.delete(item)
+    restore = scenario.preview([item])
+    scenario.graph.fault(
+        scenario.tenant.external_id, "slow_replication", kind="compliance", ms=60_000
+    )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).state == ItemState.UNKNOWN
-    assert only(restore).result_id
+    assert only_item(restore).state == ItemState.UNKNOWN
+    assert only_item(restore).result_id
 
 
 @pytest.mark.parametrize("status", [409, 412])
-def test_a_refusal_for_a_conflict_is_not_written_and_told(place: Place, status: int) -> None:
-    item = changed(place)
-    restore = place.preview([item])
-    place.take_all(restore)
-    place.graph.fault(
-        place.tenant.external_id, "server_error", kind="compliance", method="PATCH", status=status
+def test_a_refused_update_is_reported_as_not_written(
+    scenario: RestoreScenario, status: int
+) -> None:
+    item = change_object(scenario)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
+    scenario.graph.fault(
+        scenario.tenant.external_id,
+        "server_error",
+        kind="compliance",
+        method="PATCH",
+        status=status,
     )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).state == ItemState.FAILED
-    assert only(restore).outcome_code == "object_conflict"
+    assert only_item(restore).state == ItemState.FAILED
+    assert only_item(restore).outcome_code == "object_conflict"
 
 
-def test_a_write_that_was_given_up_is_not_told_as_done(place: Place) -> None:
-    item = changed(place)
-    restore = place.preview([item])
-    place.take_all(restore)
-    place.graph.fault(place.tenant.external_id, "server_error", kind="compliance", method="PATCH")
+def test_a_write_that_failed_repeatedly_is_not_reported_as_written(
+    scenario: RestoreScenario,
+) -> None:
+    item = change_object(scenario)
+    restore = scenario.preview([item])
+    scenario.use_backup_for_all(restore)
+    scenario.graph.fault(
+        scenario.tenant.external_id, "server_error", kind="compliance", method="PATCH"
+    )
 
-    run = place.execute(restore)
+    run = scenario.execute(restore)
 
     assert run.outcome == RunOutcome.FAILED
-    assert only(restore).outcome_code == "restore_not_seen"
-    assert place.objects("compliance")[item.graph_id]["description"] == "changed"
+    assert only_item(restore).outcome_code == "restore_not_seen"
+    assert scenario.objects("compliance")[item.graph_id]["description"] == "changed"
 
 
-def test_a_cancelled_restore_says_what_was_written_and_is_no_rollback(place: Place) -> None:
-    items = place.items("compliance")
+def test_a_cancelled_restore_keeps_and_reports_what_was_written(scenario: RestoreScenario) -> None:
+    items = scenario.items("compliance")
     for item in items:
-        place.change(item, description="changed")
-    restore = place.preview(items)
-    place.take_all(restore)
-    run = place.start(restore)
+        scenario.change(item, description="changed")
+    restore = scenario.preview(items)
+    scenario.use_backup_for_all(restore)
+    run = scenario.start(restore)
     original = Execution._write
 
-    def write_and_cancel(self: Any, item: Any, **given: Any) -> None:
-        original(self, item, **given)
-        OperationRunService().request_cancel(run, by=place.person)
+    def write_and_cancel(self: Any, item: Any, **kwargs: Any) -> None:
+        original(self, item, **kwargs)
+        OperationRunService().request_cancel(run, by=scenario.operator)
         self._run.flush()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Execution, "_write", write_and_cancel)
-        ended = executed(run)
+        ended = run_now(run)
 
     assert ended.outcome == RunOutcome.CANCELLED
-    assert sorted(state_of(restore).values()) == [ItemState.SKIPPED, ItemState.VERIFIED]
+    assert sorted(states_by_name(restore).values()) == [ItemState.SKIPPED, ItemState.VERIFIED]
     assert RestoreRun.objects.get(pk=restore.pk).status == RestoreStatus.ENDED
 
 
-def test_a_lost_worker_never_runs_a_restore_again_and_leaves_what_is_known(place: Place) -> None:
-    items = place.items("compliance")
+def test_a_restore_is_closed_and_not_repeated_after_a_lost_worker(
+    scenario: RestoreScenario,
+) -> None:
+    items = scenario.items("compliance")
     for item in items:
-        place.change(item, description="changed")
-    restore = place.preview(items)
-    place.take_all(restore)
-    run = place.start(restore)
+        scenario.change(item, description="changed")
+    restore = scenario.preview(items)
+    scenario.use_backup_for_all(restore)
+    run = scenario.start(restore)
     service = OperationRunService()
     assert service.claim(run.pk, "w")
     first = restore.items.first()
@@ -1014,7 +1062,7 @@ def test_a_lost_worker_never_runs_a_restore_again_and_leaves_what_is_known(place
         )
 
     reconciler.reconcile()
-    settling.settle_abandoned()
+    closing.close_orphaned_restores()
 
     assert not OperationRun.objects.filter(retry_of=run).exists()
     assert sorted(restore.items.values_list("state", flat=True)) == [
@@ -1024,29 +1072,29 @@ def test_a_lost_worker_never_runs_a_restore_again_and_leaves_what_is_known(place
     assert RestoreRun.objects.get(pk=restore.pk).status == RestoreStatus.ENDED
 
 
-def test_a_retry_takes_up_only_what_is_left(place: Place) -> None:
-    items = place.items("compliance")
+def test_a_retry_contains_only_the_remaining_objects(scenario: RestoreScenario) -> None:
+    items = scenario.items("compliance")
     for item in items:
-        place.change(item, description="changed")
-    restore = place.preview(items)
-    place.take_all(restore)
-    place.change(items[0], description="changed once more")
-    place.execute(restore)
+        scenario.change(item, description="changed")
+    restore = scenario.preview(items)
+    scenario.use_backup_for_all(restore)
+    scenario.change(items[0], description="changed once more")
+    scenario.execute(restore)
     ended = RestoreRun.objects.with_scope().get(pk=restore.pk)
 
-    repeated, result = services.retry(ended, by=place.person)
-    executed(result.run)
+    repeated, result = services.retry(ended, by=scenario.operator)
+    run_now(result.run)
 
     assert repeated.retry_of == ended
     assert [item.graph_id for item in repeated.items.all()] == [items[0].graph_id]
 
 
-def test_runs_and_restores_lead_to_each_other(place: Place) -> None:
+def test_runs_and_restores_link_to_each_other(scenario: RestoreScenario) -> None:
     from operations.links import OperationRunLinks
 
-    restore, run = place.restore([changed(place)])
+    restore, run = scenario.restore([change_object(scenario)])
 
-    links = OperationRunLinks.related(run, place.person)
+    links = OperationRunLinks.related(run, scenario.operator)
     assert restore.get_absolute_url() in [link.url for link in links]
     assert restore.run == run
     assert run.context["restore_run_id"] == restore.pk

@@ -1,4 +1,4 @@
-"""Real exports: backed up, deleted, restored and backed up again, they have the same content."""
+"""Real policies have the same content after they were backed up, deleted and restored."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Callable
 import pytest
 
 from backups.models import BackupSchedule, BackupSet
+from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
-from providers.graph.kinds import KINDS, Restore
+from providers.graph.kinds import KINDS
 from providers.graph.normalize import canonical_json
+from providers.graph.policy_kind import Restore
 from providers.models import Access, ProviderConnection
-from providers.sandbox.control import SandboxControl
 from restores import bodies
 from restores.bodies import Options
 from restores.models import AccessState, Action, Assignments, ItemState
 from tenancy.models import Tenant, User
-from tests import samples
-from tests.backups.conftest import SIZES
-from tests.backups.factories import BackupScheduleFactory
-from tests.restores.conftest import Place
+from tests.support import samples
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.restores import RestoreScenario
+from tests.support.sandbox import SIZES
 
 pytestmark = [pytest.mark.django_db, samples.NEEDED]
 
@@ -28,17 +29,17 @@ RESTORED = [key for key, kind in KINDS.items() if kind.restore is Restore.FULL]
 
 
 def contents(backup_set: BackupSet, new_ids: dict[str, str]) -> dict[str, bytes]:
-    """Everything that a restore is about, by name; locations by the ids that they have now."""
-    found = backup_set.items.filter(kind__in=RESTORED).select_related("version")
-    told = {}
-    for item in found:
+    """The comparable states of a backup set, by name, with the current ids of locations."""
+    items = backup_set.items.filter(kind__in=RESTORED).select_related("version")
+    states = {}
+    for item in items:
         assert item.version
-        state = bodies.comparable(KINDS[item.kind], item.version.payload, EVERYTHING)
-        told[f"{item.kind} {item.name}"] = canonical_json(bodies.with_ids(state, new_ids))
-    return told
+        state = bodies.comparable_state(KINDS[item.kind], item.version.payload, EVERYTHING)
+        states[f"{item.kind} {item.name}"] = canonical_json(bodies.replace_ids(state, new_ids))
+    return states
 
 
-def test_every_real_policy_comes_back_as_it_was(
+def test_every_sample_policy_is_restored(
     tenant: Tenant,
     graph: SandboxControl,
     add_to_graph: Callable[..., ProviderConnection],
@@ -51,13 +52,13 @@ def test_every_real_policy_comes_back_as_it_was(
     samples.put_all(graph, tenant.external_id)
     schedule = BackupScheduleFactory(tenant=tenant, kinds=list(KINDS))
     first = back_up(schedule).backup_set
-    place = Place(tenant, graph, first, schedule, manager, back_up)
-    wanted = [item for item in place.items() if item.kind in RESTORED]
-    for item in wanted:
-        place.delete(item)
+    scenario = RestoreScenario(tenant, graph, first, schedule, manager, back_up)
+    selection = [item for item in scenario.items() if item.kind in RESTORED]
+    for item in selection:
+        scenario.delete(item)
 
-    restore, run = place.restore(
-        wanted, assignments=EVERYTHING.assignments, access_state=EVERYTHING.access_state
+    restore, run = scenario.restore(
+        selection, assignments=EVERYTHING.assignments, access_state=EVERYTHING.access_state
     )
     second = back_up(schedule).backup_set
 
@@ -72,7 +73,7 @@ def test_every_real_policy_comes_back_as_it_was(
     assert all(item.reason_code.startswith("restore_") for item in blocked), run.failures
     not_restored = {f"{item.kind} {item.name}" for item in blocked}
     before = contents(first, new_ids)
-    assert len(before) == len(wanted)
+    assert len(before) == len(selection)
     assert contents(second, new_ids) == {
         name: state for name, state in before.items() if name not in not_restored
     }

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
-from tests.factories import (
+from tenancy.roles import Role
+from tests.support.factories import (
     PASSWORD,
     OperationRunFactory,
     TenantFactory,
@@ -20,6 +20,7 @@ from tests.factories import (
     WorkspaceFactory,
     member,
 )
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ NO_INLINE = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
 @pytest.fixture
 def support(client: Client) -> User:
     user: User = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, user)
     return user
 
 
@@ -170,7 +171,7 @@ def test_staff_cannot_rise_above_their_rights(client: Client) -> None:
     clerk, other = UserFactory(is_staff=True), UserFactory()
     boss = UserFactory(is_staff=True, is_superuser=True)
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="tenancy"))
-    client.force_login(clerk, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, clerk)
 
     wish = account_form(other, is_superuser="on", is_staff="on", is_active="on")
     client.post(to("user", "change", other.pk), wish)

@@ -6,16 +6,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 
-from tenancy.capabilities import (
-    ROLE_CAPABILITIES,
-    Capability,
-    Role,
-    capabilities_of,
-    has_capability,
-    require_capability,
-)
+from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.models import User, Workspace
-from tests.factories import UserFactory, member
+from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
+from tests.support.factories import UserFactory, member
 
 R, O, M, W = Role.READER, Role.OPERATOR, Role.MANAGER, Role.OWNER  # noqa: E741
 

@@ -12,10 +12,11 @@ from django.core.management import call_command
 from django.db import DataError, InternalError, OperationalError, connection
 from django.test import Client
 
-from devservices.postgres import Postgres
+from dev.services.postgres import Postgres
 from operations.models import OperationRun
 from tenancy.errors import is_database_unavailable
 from tenancy.models import Tenant, User
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +26,7 @@ SYNC = "/w/contoso/inventory/sync/"
 @pytest.fixture
 def page(operator: User, tenant: Tenant) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, operator)
     return client
 
 

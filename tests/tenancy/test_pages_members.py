@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from tenancy import services
-from tenancy.capabilities import Role
 from tenancy.models import Membership, User, Workspace
-from tests.factories import UserFactory, member
-from tests.operations.concurrency import crew
+from tenancy.roles import Role
+from tests.support.concurrency import crew
+from tests.support.factories import UserFactory, member
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ SETTINGS = "/w/contoso/settings/"
 
 @pytest.fixture
 def page(client: Client, owner: User) -> Client:
-    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, owner)
     return client
 
 
@@ -32,7 +33,7 @@ def test_everybody_is_listed_and_a_reader_sees_no_button(
     client: Client, page: Client, workspace: Workspace, reader: User
 ) -> None:
     as_owner = page.get(MEMBERS).content.decode()
-    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, reader)
     as_reader = client.get(MEMBERS).content.decode()
 
     assert reader.username in as_owner
@@ -114,6 +115,7 @@ def test_whoever_leaves_is_led_home(page: Client, workspace: Workspace, owner: U
     assert page.get(MEMBERS).status_code == 404
 
 
+@pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_two_owners_who_remove_each_other_leave_one(workspace: Workspace) -> None:
     owners = [member(workspace, Role.OWNER) for _ in range(2)]

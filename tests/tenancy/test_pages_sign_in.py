@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
-from tests.factories import (
+from tests.support.factories import (
     PASSWORD,
     MembershipFactory,
     OperationRunFactory,

@@ -7,7 +7,8 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from tenancy.models import Tenant, TenantStatus, User, Workspace
-from tests.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +18,7 @@ GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
 
 @pytest.fixture
 def page(client: Client, owner: User) -> Client:
-    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    open_session(client, owner)
     return client
 
 
@@ -152,5 +153,5 @@ def test_a_tenant_stays_the_tenant_it_is(page: Client, tenant: Tenant) -> None:
     tenant.refresh_from_db()
     assert (tenant.name, tenant.external_id) == ("Same", before)
     for assignment, value in (("external_id", GUID), ("workspace_id", WorkspaceFactory().pk)):
-        with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="cannot be changed"), transaction.atomic():
             Tenant.objects.filter(pk=tenant.pk).update(**{assignment: value})

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tenancy.models import TIMEZONES, validate_timezone
-from tests.factories import WorkspaceFactory
+from tests.support.factories import WorkspaceFactory
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from operations.models import OperationRun
-from tenancy.capabilities import Role
 from tenancy.models import Membership, Tenant, User, Workspace
-from tests.factories import (
+from tenancy.roles import Role
+from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,
     UserFactory,

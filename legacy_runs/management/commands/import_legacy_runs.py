@@ -19,7 +19,8 @@ from legacy_runs.models import TABLES
 from legacy_runs.progress import Progress, speed
 from legacy_runs.rejects import RejectFolder
 from legacy_runs.sources import CsvFile, OlderDatabase, Source
-from operations.sanitize import register_secret, sanitize_text
+from redaction.known_secrets import register_secret
+from redaction.text import sanitize_text
 from tenancy.models import Tenant, Workspace
 
 _STOPS = (OSError, csv.Error, UnicodeDecodeError, psycopg.Error, DatabaseError)

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from operations.integrity import check_ledger, invariants
+from operations.maintenance.integrity import check_ledger, invariants
 from operations.models import InvariantResult
 
 BROKEN, UNKNOWN = 1, 2

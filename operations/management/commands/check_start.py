@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import Error
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.startup import findings
+from operations.maintenance.preflight import findings
 
 
 class Command(BaseCommand):

@@ -14,12 +14,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from operations.catalog import OperationCatalog
-from operations.durations import ago
+from operations.maintenance.prune import dispatch_prune, planned
+from operations.maintenance.retention import RetentionPolicy, Step
 from operations.models import OperationRun
-from operations.prune import dispatch_prune, planned
-from operations.retention import RetentionPolicy, Step
 from operations.states import RunStatus
 from tenancy.models import Workspace
+from web.durations import ago
 
 HEADINGS = ("ID", "TYPE", "TENANT", "STATUS", "OUTCOME", "DONE", "FAILED", "CREATED")
 

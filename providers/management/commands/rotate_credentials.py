@@ -13,7 +13,7 @@ from providers.rotation import Rotated, rotate_credentials
 class Command(BaseCommand):
     help = (
         "Encrypt every stored credential again with the first key of CREDENTIAL_KEYS. Safe to "
-        "repeat and to interrupt; afterwards the older keys can be removed."
+        "repeat and to interrupt; afterward the older keys can be removed."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,1 @@
+DROP FUNCTION backup_items_require_building CASCADE;

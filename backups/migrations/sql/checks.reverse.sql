@@ -1,0 +1,10 @@
+ALTER TABLE policy_versions
+    DROP CONSTRAINT versions_content_is_sha256,
+    DROP CONSTRAINT versions_normalized_is_sha256,
+    DROP CONSTRAINT versions_payload_is_object;
+ALTER TABLE backup_items
+    DROP CONSTRAINT items_missing_is_list,
+    DROP CONSTRAINT items_have_an_id;
+ALTER TABLE backup_sets
+    DROP CONSTRAINT sets_unlisted_is_object,
+    DROP CONSTRAINT sets_parent_not_self;

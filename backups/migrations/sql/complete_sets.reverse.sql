@@ -1,0 +1,1 @@
+DROP FUNCTION backup_sets_check_complete CASCADE;

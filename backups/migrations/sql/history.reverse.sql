@@ -1,0 +1,1 @@
+DROP FUNCTION backups_reject CASCADE;

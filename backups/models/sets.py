@@ -1,0 +1,274 @@
+"""Schedules, and what their backups bring home: sets of items, each item a version of a policy.
+
+An object is the same object when tenant, kind and Graph id are the same; its name says nothing.
+Migration 0002 adds what the constraints here cannot say.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from backups import kinds
+from backups.models.schedules import BackupSchedule
+from operations.models import OperationRun
+from operations.reasons import get_reason
+from tenancy.models import Tenant, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+
+class SetStatus(models.TextChoices):
+    BUILDING = "building", "Building"
+    COMPLETE = "complete", "Complete"
+    INCOMPLETE = "incomplete", "Incomplete"
+    FAILED = "failed", "Failed"
+
+
+class SetPurpose(models.TextChoices):
+    """Why there is a set: a backup made it, or somebody collected policies in it."""
+
+    SCHEDULE = "schedule", "Schedule"
+    SELECTION = "selection", "Selection"
+
+
+class BackupSetQuerySet(WorkspaceScopedQuerySet["BackupSet"]):
+    def complete(self) -> Self:
+        """Backups in which nothing is missing; a selection is not a backup of a tenant."""
+        return self.filter(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-started_at", "-id")
+
+    def with_scope(self) -> Self:
+        return self.select_related("workspace", "tenant", "schedule")
+
+
+class BackupSet(models.Model):
+    """What one backup brought home. Complete means: every kind to its end, every item whole.
+
+    Items come in while it is building and never change afterward. A selection is a set of
+    policies that somebody collected under a name: it may be added to, by several runs.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="backup_sets", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="backup_sets",
+        db_constraint=False,
+        db_index=False,
+    )
+    schedule = models.ForeignKey(
+        BackupSchedule, on_delete=models.SET_NULL, related_name="sets", null=True, blank=True
+    )
+    operation_run = models.OneToOneField(
+        OperationRun,
+        on_delete=models.SET_NULL,
+        related_name="backup_set",
+        null=True,
+        blank=True,
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="continued_by", null=True, blank=True
+    )
+    purpose = models.CharField(
+        max_length=16,
+        choices=SetPurpose.choices,
+        default=SetPurpose.SCHEDULE,
+        db_default=SetPurpose.SCHEDULE,
+    )
+    #: Of a selection; a backup has none.
+    name = models.CharField(max_length=200, default="", db_default="", blank=True)
+    status = models.CharField(max_length=16, choices=SetStatus.choices, default=SetStatus.BUILDING)
+    #: What it is to hold; a kind that the tenant has no license for is taken out.
+    kinds = ArrayField(models.CharField(max_length=64))
+    #: Those that were listed to their end.
+    listed_kinds = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
+    #: Why a kind could not be listed: {kind: reason code}.
+    unlisted = models.JSONField(default=dict, db_default={})
+    item_count = models.PositiveIntegerField(default=0, db_default=0)
+    incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BackupSetQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backup_sets"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(fields=("workspace", "started_at", "id"), name="sets_ws"),
+            models.Index(fields=("tenant", "started_at", "id"), name="sets_tenant"),
+            models.Index(
+                fields=("workspace", "tenant", "finished_at"),
+                name="sets_complete",
+                condition=models.Q(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE),
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=("id", "tenant", "workspace"), name="sets_id_scope"),
+            models.CheckConstraint(
+                condition=models.Q(purpose=SetPurpose.SCHEDULE, name="")
+                | models.Q(purpose=SetPurpose.SELECTION, schedule__isnull=True)
+                & ~models.Q(name=""),
+                name="sets_selection_has_a_name",
+            ),
+            models.UniqueConstraint(
+                fields=("tenant", "name"),
+                condition=models.Q(purpose=SetPurpose.SELECTION),
+                name="sets_selection_once_per_name",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=SetStatus.values), name="sets_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=SetStatus.BUILDING, finished_at__isnull=True)
+                | ~models.Q(status=SetStatus.BUILDING) & models.Q(finished_at__isnull=False),
+                name="sets_building_or_finished",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=SetStatus.COMPLETE)
+                | models.Q(incomplete_count=0, listed_kinds__contains=models.F("kinds")),
+                name="sets_complete_covers_kinds",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"“{self.name}”" if self.name else f"Backup set {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("backup_set_detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status == SetStatus.COMPLETE
+
+    @property
+    def missing_kinds(self) -> list[str]:
+        """Kinds that were not listed to their end."""
+        return [kind for kind in self.kinds if kind not in self.listed_kinds]
+
+    @property
+    def unlicensed_kinds(self) -> list[str]:
+        """Kinds that were left out, because the tenant has no license for them."""
+        return [kind for kind in self.unlisted if kind not in self.kinds]
+
+
+class PolicyVersion(models.Model):
+    """One content, stored once in a workspace and never changed.
+
+    `content_hash` is that of the payload as it came; `normalized_hash` leaves out what does not
+    matter (timestamps, order of sets), so that equal ones mean "unchanged".
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="policy_versions", db_index=False
+    )
+    content_hash = models.CharField(max_length=64)
+    normalized_hash = models.CharField(max_length=64)
+    payload = models.JSONField()
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkspaceScopedQuerySet["PolicyVersion"].as_manager()
+
+    class Meta:
+        db_table = "policy_versions"
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "content_hash"), name="versions_once_per_content"
+            ),
+            models.UniqueConstraint(fields=("id", "workspace"), name="versions_id_workspace"),
+        )
+
+    def __str__(self) -> str:
+        return self.content_hash[:12]
+
+
+class BackupItemQuerySet(WorkspaceScopedQuerySet["BackupItem"]):
+    def incomplete(self) -> Self:
+        return self.filter(complete=False)
+
+
+class BackupItem(models.Model):
+    """One object in a set, and the version that was read of it.
+
+    Written when the object is listed, with the reason `not_attempted`, so that a set knows what it
+    misses even if its worker dies; filled in when the object has been read.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    backup_set = models.ForeignKey(
+        BackupSet,
+        on_delete=models.CASCADE,
+        related_name="items",
+        db_column="set_id",
+        db_index=False,
+    )
+    kind = models.CharField(max_length=64)
+    graph_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=300)
+    version = models.ForeignKey(
+        PolicyVersion, on_delete=models.PROTECT, related_name="items", null=True, blank=True
+    )
+    complete = models.BooleanField(default=False)
+    #: What was not read, e.g. ["settings: 25 of 118"].
+    missing = models.JSONField(default=list, db_default=[])
+    reason_code = models.CharField(max_length=64, default="", blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    #: Graph's lastModifiedDateTime.
+    last_modified_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BackupItemQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backup_items"
+        default_permissions = ("view",)
+        ordering = ("kind", "name", "id")
+        indexes = (
+            models.Index(fields=("tenant", "kind", "graph_id", "id"), name="items_of_object"),
+            models.Index(fields=("backup_set", "kind", "name", "id"), name="items_of_set"),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("backup_set", "kind", "graph_id"), name="items_once_per_object"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(complete=False)
+                | models.Q(
+                    version__isnull=False, captured_at__isnull=False, missing=[], reason_code=""
+                ),
+                name="items_complete_has_content",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(complete=True) | ~models.Q(reason_code=""),
+                name="items_incomplete_has_reason",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        slug = self.backup_set.workspace.slug
+        return reverse("backup_item_detail", args=[slug, self.backup_set_id, self.pk])
+
+    @property
+    def kind_label(self) -> str:
+        return kinds.label_of(self.kind)
+
+    @property
+    def reason_label(self) -> str:
+        return get_reason(self.reason_code).label if self.reason_code else ""

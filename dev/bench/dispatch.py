@@ -1,0 +1,110 @@
+"""What a duplicate request costs, in the only unit that means anything here: ratios of one run.
+
+    python -m dev.bench.dispatch [--rounds 500]
+
+Three ways to ask for a run are timed side by side in one process, round by round, so that whatever
+else the machine is doing falls on all of them: `ensure_run` for a new run, `ensure_run` for one
+that is already active, and Django's `get_or_create` for both. Everything happens in a workspace of
+its own, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from operations.dispatch import RunRequest  # noqa: E402
+from operations.models import OperationRun  # noqa: E402
+from operations.services import OperationRunService  # noqa: E402
+from operations.types import OperationRunType  # noqa: E402
+from tenancy.models import Tenant, Workspace  # noqa: E402
+
+BATCH = 100
+BASE = "ensure_run, new"
+
+
+def a_request(tenant: Tenant, key: str) -> RunRequest:
+    return RunRequest(
+        type=OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
+        workspace=tenant.workspace,
+        tenant=tenant,
+        inputs={"bench": key},
+    )
+
+
+def get_or_create(request: RunRequest) -> None:
+    """What most projects do; its event and its message are not even part of it."""
+    row = request.row()
+    identity = {key: row.pop(key) for key in ("workspace_id", "tenant_id", "run_identity_hash")}
+    row["next_publish_at"] = timezone.now()
+    OperationRun.objects.get_or_create(**identity, status__in=("queued", "running"), defaults=row)
+
+
+def measure(tenant: Tenant, rounds: int) -> dict[str, float]:
+    """The median seconds of each way, per run."""
+    service = OperationRunService()
+    times: dict[str, list[float]] = defaultdict(list)
+
+    def timed(name: str, call: Callable[[], object], share: int = 1) -> None:
+        started = time.perf_counter()
+        call()
+        times[name].append((time.perf_counter() - started) / share)
+
+    for at in range(rounds):
+        ours, theirs = a_request(tenant, f"ours {at}"), a_request(tenant, f"theirs {at}")
+        for turn in ("new", "duplicate"):
+            timed(f"ensure_run, {turn}", partial(service.ensure_run, ours))
+            timed(f"get_or_create, {turn}", partial(get_or_create, theirs))
+        if at % BATCH == 0:
+            batch = [a_request(tenant, f"batch {at} {row}") for row in range(BATCH)]
+            for turn in ("new", "duplicate"):
+                timed(f"in a batch of {BATCH}, {turn}", partial(service.ensure_runs, batch), BATCH)
+    return {name: median(taken) for name, taken in times.items()}
+
+
+def remove(workspace: Workspace) -> None:
+    """End the runs of the bench and delete them as retention does."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE operation_runs SET status = 'completed', outcome = 'cancelled',"
+            " completed_at = clock_timestamp() WHERE workspace_id = %s AND status <> 'completed'",
+            [workspace.pk],
+        )
+        cursor.execute("SELECT set_config('runledger.pruning', 'on', true)")
+        workspace.operation_runs.all().delete()
+        workspace.tenants.all().delete()
+        workspace.delete()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=500)
+    rounds = parser.parse_args().rounds
+    slug = f"bench-{uuid.uuid4().hex[:12]}"
+    workspace = Workspace.objects.create(name=slug, slug=slug)
+    tenant = Tenant.objects.create(workspace=workspace, name=slug, external_id=uuid.uuid4())
+    try:
+        medians = measure(tenant, rounds)
+    finally:
+        remove(workspace)
+    for name, seconds in sorted(medians.items(), key=lambda entry: entry[1]):
+        sys.stdout.write(f"{name:32} {seconds / medians[BASE]:6.2f} x\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What retention costs, in the only unit that means anything here: ratios of one run.
+
+    python -m dev.bench.prune [--rows 20000] [--lines 3]
+
+Fills a workspace of its own with ended runs, each with a few lines of timeline, and removes them in
+two ways: in batches, as retention does, and one by one, as a loop over `run.delete()` would. Both
+take turns on the same table, so that whatever else the machine is doing falls on both. What it has
+made is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import uuid
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+
+from operations.maintenance import retention  # noqa: E402
+from operations.maintenance.retention import Candidate, RetentionPolicy, Step  # noqa: E402
+from operations.models import OperationRun, OperationRunTombstone  # noqa: E402
+from tenancy.db import database_now  # noqa: E402
+from tenancy.models import Tenant, Workspace  # noqa: E402
+
+FILL = """
+WITH made AS (
+    INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,
+        run_identity_hash, created_at, started_at, completed_at)
+    SELECT %(workspace)s, %(tenant)s, 'Bench', 'backup_schedule.run_now', 'completed', 'succeeded',
+        encode(sha256(n::text::bytea), 'hex'), at, at, at
+    FROM generate_series(1, %(rows)s) n, LATERAL (SELECT now() - interval '3 years'
+        + n * interval '1 second' AS at) moment
+    RETURNING id)
+INSERT INTO operation_run_events (run_id, sequence, kind, level, message)
+SELECT id, line, 'note', 'info', 'A line of the timeline' FROM made, generate_series(1, %(lines)s) line
+"""
+
+
+def one_by_one(runs: list[Candidate]) -> None:
+    """What a loop would do: a transaction, a tombstone and a delete for each."""
+    for run in runs:
+        with transaction.atomic():
+            retention.allow_pruning()
+            found = OperationRun.objects.get(pk=run.id)
+            assert found.completed_at
+            OperationRunTombstone.objects.create(
+                id=found.pk, workspace_id=found.workspace_id, tenant_id=found.tenant_id,
+                type=found.type, outcome=found.outcome, created_at=found.created_at,
+                completed_at=found.completed_at,
+            )  # fmt: skip
+            found.delete()
+
+
+def measure(workspace: Workspace) -> tuple[float, float]:
+    """Seconds per run, in batches and one by one, taking turns until nothing is left."""
+    spent = {"batch": 0.0, "single": 0.0}
+    count = {"batch": 0, "single": 0}
+    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), database_now())
+    for turn, (step, runs) in enumerate(walk):
+        if step is not Step.ROW or not runs:
+            continue
+        way = "single" if turn % 5 == 4 else "batch"
+        started = time.perf_counter()
+        if way == "single":
+            one_by_one(runs)
+        else:
+            retention.remove(workspace.pk, step, runs)
+        spent[way] += time.perf_counter() - started
+        count[way] += len(runs)
+    return spent["batch"] / count["batch"], spent["single"] / count["single"]
+
+
+def clean_up(workspace: Workspace) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        retention.allow_pruning()
+        for table in ("operation_run_events", "operation_run_items"):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE run_id IN "  # noqa: S608 - names of ours
+                "(SELECT id FROM operation_runs WHERE workspace_id = %s)",
+                [workspace.pk],
+            )
+        for table in ("operation_runs", "operation_run_tombstones", "tenants"):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE workspace_id = %s",  # noqa: S608
+                [workspace.pk],
+            )
+    workspace.delete()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rows", type=int, default=20_000)
+    options.add_argument("--lines", type=int, default=3, help="of timeline, for each run")
+    given = options.parse_args()
+    workspace = Workspace.objects.create(name="Bench", slug=f"bench-{uuid.uuid4().hex[:8]}")
+    tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=uuid.uuid4())
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                FILL,
+                {
+                    "workspace": workspace.pk,
+                    "tenant": tenant.pk,
+                    "rows": given.rows,
+                    "lines": given.lines,
+                },
+            )
+            cursor.execute("ANALYZE operation_runs, operation_run_events")
+        batch, single = measure(workspace)
+    finally:
+        clean_up(workspace)
+    sys.stdout.write(
+        f"{given.rows:,} runs with {given.lines} lines each\n"
+        f"in batches of {retention.BATCH}: 1.0 (about {1 / batch:,.0f} runs a second here)\n"
+        f"one by one: {single / batch:.1f} times as long a run\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Demo data of `make run`: tenants, schedules, connections and legacy runs."""

@@ -1,0 +1,7 @@
+"""`python -m dev.graph_sandbox`."""
+
+import sys
+
+from dev.graph_sandbox.main import main
+
+sys.exit(main())

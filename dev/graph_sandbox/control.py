@@ -1,0 +1,168 @@
+"""Telling a running Graph sandbox what to hold and what to get wrong: for tests, demos and people."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+
+class SandboxError(Exception):
+    """The Graph sandbox could not be reached, or refused; the text says why."""
+
+
+class SandboxControl:
+    """The control API of the Graph sandbox at `url`; `ca` is its `ca.pem`."""
+
+    def __init__(self, url: str, token: str, ca: str | Path | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The Graph sandbox of GRAPH_SANDBOX_URL; its token from GRAPH_SANDBOX_TOKEN, or from the
+        file `control-token` beside GRAPH_CA_BUNDLE.
+
+        Raises:
+            SandboxError: there is none.
+        """
+        url, ca = os.environ.get("GRAPH_SANDBOX_URL", ""), os.environ.get("GRAPH_CA_BUNDLE", "")
+        return cls.at(url, ca, os.environ.get("GRAPH_SANDBOX_TOKEN", ""))
+
+    @classmethod
+    def at(cls, url: str, ca: str | Path, token: str = "") -> Self:
+        """The Graph sandbox at this address; without a token, the one beside the authority's file."""
+        if not url:
+            raise SandboxError("No Graph sandbox: GRAPH_SANDBOX_URL is not set.")
+        if not token:
+            path = Path(ca).parent / "control-token"
+            if not ca or not path.exists():
+                raise SandboxError("No control token: set GRAPH_SANDBOX_TOKEN.")
+            token = path.read_text().strip()
+        return cls(url, token, ca or None)
+
+    # --- Tenants ----------------------------------------------------------------------------
+
+    def add_tenant(
+        self,
+        tenant_id: object,
+        client_id: object,
+        secret: str = "",
+        *,
+        name: str = "Contoso",
+        seed: str = "",
+        sizes: Mapping[str, int] | None = None,
+        permissions: Sequence[str] | None = None,
+        certificate: str = "",
+    ) -> bool:
+        """Add a seeded tenant and register an app; whether the tenant is new.
+
+        A tenant that exists keeps its objects; its app gets the new credential and permissions
+        (None grants them all). `sizes` is the number of objects by kind.
+        """
+        body = {
+            "tenant_id": str(tenant_id),
+            "client_id": str(client_id),
+            "secret": secret,
+            "name": name,
+            "seed": seed,
+            "sizes": dict(sizes or {}),
+            "permissions": None if permissions is None else list(permissions),
+            "certificate": certificate,
+        }
+        return bool(self.call("add_tenant", body))
+
+    def remove_tenant(self, tenant_id: object) -> None:
+        """Let the tenant not exist any more."""
+        self.call("remove_tenant", {"tenant_id": str(tenant_id)})
+
+    def tenants(self) -> list[str]:
+        """The ids of every tenant."""
+        return list(self.call("tenants"))
+
+    # --- Faults -----------------------------------------------------------------------------
+
+    def fault(self, tenant_id: object, name: str, **options: Any) -> None:
+        """Let something go wrong: see `dev.graph_sandbox.faults.FAULTS`.
+
+        Every fault takes `kind`, `method`, `times` (then it is used up) and `every` (only each
+        nth request).
+        """
+        self.call("fault", {"tenant_id": str(tenant_id), "name": name, "options": options})
+
+    def faults(self) -> list[Json]:
+        """The faults at work."""
+        return list(self.call("faults"))
+
+    def clear(self, tenant_id: object = "") -> None:
+        """End all faults, of one tenant or of all."""
+        self.call("clear", {"tenant_id": str(tenant_id)})
+
+    def forget_tokens(self, tenant_id: object) -> None:
+        """Refuse every token issued so far."""
+        self.call("forget_tokens", {"tenant_id": str(tenant_id)})
+
+    # --- What happened, and what is there ---------------------------------------------------
+
+    def log(self, tenant_id: object = "") -> list[Json]:
+        """Every request, oldest first: at, tenant_id, kind, method, path, query, status
+        (0: the connection was cut)."""
+        return list(self.call("log", {"tenant_id": str(tenant_id)}))
+
+    def counts(self, tenant_id: object = "") -> Counter[tuple[str, str]]:
+        """How often each (method, kind) was asked."""
+        return Counter((entry["method"], entry["kind"]) for entry in self.log(tenant_id))
+
+    def clear_log(self) -> None:
+        """Forget the requests so far."""
+        self.call("clear_log")
+
+    def objects(self, tenant_id: object, kind: str) -> list[Json]:
+        """The objects of a kind, with every hidden part."""
+        return list(self.call("objects", {"tenant_id": str(tenant_id), "kind": kind}))
+
+    def put_object(self, tenant_id: object, kind: str, entry: Json) -> str:
+        """Add or replace an object behind Graph's back; gives its id."""
+        body = {"tenant_id": str(tenant_id), "kind": kind, "object": entry}
+        return str(self.call("put_object", body))
+
+    def delete_object(self, tenant_id: object, kind: str, object_id: str) -> None:
+        """Remove an object behind Graph's back."""
+        body = {"tenant_id": str(tenant_id), "kind": kind, "id": object_id}
+        self.call("delete_object", body)
+
+    def call(self, command: str, body: Json | None = None) -> Any:
+        """Send one command.
+
+        Raises:
+            SandboxError: not reached, or refused.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the operator's own address
+            f"{self.url}/_sandbox/{command}",
+            data=json.dumps(body or {}).encode(),
+            headers={"X-Sandbox-Token": self._token, "Content-Type": "application/json"},
+            method="POST",
+        )
+        try:
+            with self._opener.open(request, timeout=30) as response:
+                return json.load(response)["result"]
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode("utf-8", "replace")
+            raise SandboxError(f"{command}: {text[:500]}") from None
+        except OSError as error:
+            raise SandboxError(
+                f"The Graph sandbox at {self.url} does not answer: {error}"
+            ) from None

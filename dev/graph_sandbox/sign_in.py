@@ -1,0 +1,203 @@
+"""Entra's part: discovery, and tokens for registered apps."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from dev.graph_sandbox.faults import Faults
+from dev.graph_sandbox.messages import Answer, Json, Request
+from dev.graph_sandbox.store import Store, digest
+
+TOKEN_SECONDS = 3599
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_PATH = re.compile(r"/([^/]+)/(v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
+
+
+class Denied(Exception):
+    """A sign-in error by its AADSTS number."""
+
+    def __init__(self, error: str, number: int, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.error, self.number, self.status = error, number, status
+
+
+class SignIn:
+    """Answers under `/<tenant>/`."""
+
+    def __init__(self, store: Store, faults: Faults) -> None:
+        self._store = store
+        self._faults = faults
+
+    def answer(self, request: Request) -> Answer | None:
+        """The answer, or None when this is not for the sign-in."""
+        found = _PATH.fullmatch(request.path)
+        if not found:
+            return None
+        tenant_id = found[1].lower()
+        try:
+            self._check_tenant(tenant_id)
+            if found[2].endswith("openid-configuration"):
+                return Answer(200, _configuration(request.base_url, tenant_id))
+            return Answer(200, self._token(request, tenant_id), {"Cache-Control": "no-store"})
+        except Denied as denied:
+            return Answer(denied.status, _error(denied))
+
+    def _check_tenant(self, tenant_id: str) -> None:
+        if self._faults.strike(tenant_id, "sign_in_unavailable"):
+            raise Denied("temporarily_unavailable", 90033, "A transient error occurred.", 503)
+        if not self._store.has_tenant(tenant_id):
+            text = f"Tenant '{tenant_id}' not found. Check to make sure you have the correct tenant ID."
+            raise Denied("invalid_request", 90002, text)
+
+    def _token(self, request: Request, tenant_id: str) -> Json:
+        form = {key: values[0] for key, values in parse_qs(request.body.decode()).items()}
+        if form.get("grant_type") != "client_credentials":
+            raise Denied("unsupported_grant_type", 70003, "The grant type is not supported.")
+        client_id = form.get("client_id", "").lower()
+        app = self._store.app(tenant_id, client_id)
+        if app is None or self._faults.strike(tenant_id, "remove_consent"):
+            text = f"Application with identifier '{client_id}' was not found in the directory."
+            raise Denied("unauthorized_client", 700016, text)
+        self._check_credential(tenant_id, client_id, app, form, request)
+        if form.get("scope") != f"{request.base_url}/.default":
+            raise Denied("invalid_resource", 500011, "The resource principal was not found.")
+        return {
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS,
+            "ext_expires_in": TOKEN_SECONDS,
+            "access_token": self.issue(tenant_id, client_id, app["permissions"], request.base_url),
+        }
+
+    def _check_credential(
+        self, tenant_id: str, client_id: str, app: Json, form: Json, request: Request
+    ) -> None:
+        if self._faults.strike(tenant_id, "expire_credential"):
+            text = f"The provided client secret keys for app '{client_id}' are expired."
+            raise Denied("invalid_client", 7000222, text, 401)
+        if form.get("client_assertion_type") == ASSERTION_TYPE and app["certificate"]:
+            audience = f"{request.base_url}/{tenant_id}/oauth2/v2.0/token"
+            good = _good_assertion(form.get("client_assertion", ""), app, client_id, audience)
+            number, text = 700027, "The certificate with identifier used to sign is not registered."
+        else:
+            given = digest(form.get("client_secret", ""))
+            good = bool(app["secret"]) and hmac.compare_digest(given, app["secret"])
+            number, text = 7000215, f"Invalid client secret provided for app '{client_id}'."
+        if not good or self._faults.strike(tenant_id, "revoke_credential"):
+            raise Denied("invalid_client", number, text, 401)
+
+    # --- Tokens -----------------------------------------------------------------------------
+
+    def issue(self, tenant_id: str, client_id: str, permissions: Any, audience: str) -> str:
+        """A signed token in the shape of Entra's."""
+        now = int(time.time())
+        claims = {
+            "aud": audience,
+            "tid": tenant_id,
+            "appid": client_id,
+            "roles": permissions,
+            "iat": now,
+            "exp": now + TOKEN_SECONDS,
+            "uti": uuid.uuid4().hex,
+            "generation": self._store.generation(tenant_id),
+        }
+        head = _encode(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
+        body = f"{head}.{_encode(json.dumps(claims).encode())}"
+        return f"{body}.{self._sign(body)}"
+
+    def claims(self, authorization: str) -> Json | None:
+        """The claims of a bearer token that we issued, still good or not."""
+        scheme, _, token = authorization.partition(" ")
+        body, _, signature = token.rpartition(".")
+        if scheme != "Bearer" or not hmac.compare_digest(self._sign(body), signature):
+            return None
+        claims: Json = json.loads(_decode(body.partition(".")[2]))
+        return claims
+
+    def is_good(self, claims: Json) -> bool:
+        """Whether a token with these claims still opens anything."""
+        tenant_id = claims["tid"]
+        if claims["exp"] < time.time() or not self._store.has_tenant(tenant_id):
+            return False
+        if claims["generation"] != self._store.generation(tenant_id):
+            return False
+        refusing = ("revoke_credential", "expire_credential", "remove_consent", "refuse_tokens")
+        return not any(self._faults.strike(tenant_id, name) for name in refusing)
+
+    def _sign(self, body: str) -> str:
+        key = self._store.signing_key.encode()
+        return _encode(hmac.new(key, body.encode(), hashlib.sha256).digest())
+
+
+def _configuration(base_url: str, tenant_id: str) -> Json:
+    return {
+        "issuer": f"{base_url}/{tenant_id}/v2.0",
+        "token_endpoint": f"{base_url}/{tenant_id}/oauth2/v2.0/token",
+        "authorization_endpoint": f"{base_url}/{tenant_id}/oauth2/v2.0/authorize",
+        "device_authorization_endpoint": f"{base_url}/{tenant_id}/oauth2/v2.0/devicecode",
+        "jwks_uri": f"{base_url}/{tenant_id}/discovery/v2.0/keys",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+    }
+
+
+def _error(denied: Denied) -> Json:
+    trace_id, correlation_id = uuid.uuid4(), uuid.uuid4()
+    now = dt.datetime.now(dt.UTC)
+    return {
+        "error": denied.error,
+        "error_description": (
+            f"AADSTS{denied.number}: {denied} Trace ID: {trace_id} "
+            f"Correlation ID: {correlation_id} Timestamp: {now:%Y-%m-%d %H:%M:%SZ}"
+        ),
+        "error_codes": [denied.number],
+        "timestamp": f"{now:%Y-%m-%d %H:%M:%SZ}",
+        "trace_id": str(trace_id),
+        "correlation_id": str(correlation_id),
+        "error_uri": f"https://login.microsoftonline.com/error?code={denied.number}",
+    }
+
+
+def _good_assertion(assertion: str, app: Json, client_id: str, audience: str) -> bool:
+    """Whether the app's certificate signed it, for us, and lately."""
+    try:
+        head, body, signature = assertion.split(".")
+        header, claims = json.loads(_decode(head)), json.loads(_decode(body))
+        key = x509.load_pem_x509_certificate(app["certificate"].encode()).public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        key.verify(_decode(signature), f"{head}.{body}".encode(), _padding(header), hashes.SHA256())
+    except (ValueError, KeyError, InvalidSignature, binascii.Error):
+        return False
+    issued_to = claims.get("iss") == claims.get("sub") == client_id
+    return bool(issued_to and claims.get("aud") == audience and claims.get("exp", 0) > time.time())
+
+
+def _padding(header: Json) -> Any:
+    known: dict[str, Callable[[], Any]] = {
+        "PS256": lambda: padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256().digest_size),
+        "RS256": padding.PKCS1v15,
+    }
+    return known[header["alg"]]()
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,36 @@
+"""Lock files and logs of the embedded servers."""
+
+import contextlib
+import fcntl
+import time
+from pathlib import Path
+from typing import IO
+
+from dev.services.processes import ServiceError
+
+
+def lock(path: Path, *, patience: float = 0) -> IO[str]:
+    """Hold a lock file until it is closed here and in every process it was passed to.
+
+    Raises:
+        ServiceError: another process still holds it after `patience` seconds.
+    """
+    handle = path.open("a")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                handle.close()
+                raise ServiceError(f"{path.parent} is in use by another process.") from None
+            time.sleep(0.05)
+        else:
+            return handle
+
+
+def tail(log: Path, characters: int = 800) -> str:
+    """The last words of a log file."""
+    with contextlib.suppress(FileNotFoundError):
+        return f"Its log ends:\n{log.read_text(errors='replace')[-characters:]}"
+    return "It left no log."

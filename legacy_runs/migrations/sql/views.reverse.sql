@@ -1,0 +1,2 @@
+DROP VIEW run_timeline;
+DROP VIEW legacy_history;

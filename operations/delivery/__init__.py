@@ -1,0 +1,1 @@
+"""From a queued row to a message in the broker: the publisher and the relay."""

@@ -1,0 +1,1 @@
+"""What keeps the ledger sound: reconciler, retention, integrity checks, health, preflight."""

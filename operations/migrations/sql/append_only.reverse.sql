@@ -1,0 +1,1 @@
+DROP FUNCTION operation_history_reject CASCADE;

@@ -1,0 +1,245 @@
+"""`ActiveRun`: what a handler sees of its run, and the way in which it reports.
+
+Reports are buffered and written in batches, at most a second late, each batch in one short
+transaction. Writing is also when the run learns that it was asked to stop.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from operations.counts import COUNT_KEYS, Counts, checked_increments
+from operations.events import Event
+from operations.failpoints import failpoint
+from operations.failures import Failure
+from operations.models import EventLevel, OperationRun
+from operations.progress import ItemResult, Progress
+from operations.reasons import SafeError
+from operations.services import OperationRunService
+from operations.states import ItemOutcome
+from tenancy.models import Tenant, Workspace
+
+FLUSH_SECONDS = 1.0
+FLUSH_ITEMS = 50
+
+
+class StopRun(BaseException):
+    """Work must stop between two items; `execute` knows what it means.
+
+    Not an `Exception`, so that a handler which forgives errors does not forgive this one.
+    """
+
+
+class CancelRequested(StopRun):
+    """Somebody asked the run to stop."""
+
+
+class LeaseLost(StopRun):
+    """The worker can no longer prove that it is alive."""
+
+
+class ActiveRun:
+    """A claimed run in the hands of its handler."""
+
+    def __init__(
+        self, run: OperationRun, service: OperationRunService, *, claimed_at: float | None = None
+    ) -> None:
+        """`claimed_at`: when, by the monotonic clock, the claim was sent; its lease runs from then."""
+        self.run = run
+        self._service = service
+        self._increments: dict[str, int] = {}
+        self._meta: dict[str, str | int | bool | None] = {}
+        self._items: list[ItemResult] = []
+        self._failures: list[Failure] = []
+        self._events: list[Event] = []
+        self._seen: set[str] = set()
+        self._total = 0
+        self._last_flush = time.monotonic()
+        self._stop: StopRun | None = None
+        #: When, by this process' monotonic clock, a renewal of the lease that arrived was sent.
+        self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
+
+    @property
+    def id(self) -> int:
+        return self.run.pk
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.run.workspace
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant of the run.
+
+        Raises:
+            RuntimeError: the run belongs to a workspace, not to a tenant.
+        """
+        if self.run.tenant is None:
+            raise RuntimeError(f"{self.run.type} has no tenant")
+        return self.run.tenant
+
+    @property
+    def context(self) -> dict[str, Any]:
+        context: dict[str, Any] = self.run.context
+        return context
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What made the run's identity, as plain JSON."""
+        inputs: dict[str, Any] = self.context.get("idempotency", {})
+        return inputs
+
+    # --- reporting --------------------------------------------------------------------------------
+
+    def expect(self, total: int) -> None:
+        """Say how many items there will be; may be called again when more are found."""
+        if total > self._total:
+            self._count(total=total - self._total)
+            self._total = total
+        self._flush_if_due()
+
+    def succeeded(self, key: str, *, label: str = "", link: str = "", **counts: int) -> None:
+        """Report an item as done; `counts` adds to other counts, such as `created=1`."""
+        self._count(**counts)
+        self._item(ItemResult(key, ItemOutcome.SUCCEEDED, label=label, link=link))
+
+    def skipped(self, key: str, reason: SafeError, *, label: str = "", link: str = "") -> None:
+        """Report an item as rightly left out, and why."""
+        self._item(ItemResult(key, ItemOutcome.SKIPPED, label=label, error=reason, link=link))
+
+    def failed(self, key: str, error: SafeError, *, label: str = "", link: str = "") -> None:
+        """Report an item as failed, and why."""
+        self._note_failure(error, label or key)
+        self._item(ItemResult(key, ItemOutcome.FAILED, label=label, error=error, link=link))
+
+    def tally(self, *, succeeded: int, **counts: int) -> None:
+        """Count items as done that are not worth a line each, such as those found unchanged."""
+        self._count(processed=succeeded, succeeded=succeeded, **counts)
+        self._flush_if_due()
+
+    def part(
+        self,
+        key: str,
+        counts: Counts,
+        *,
+        error: SafeError | None = None,
+        label: str = "",
+        link: str = "",
+    ) -> None:
+        """Report a part that has counted for itself, such as another run, as one item.
+
+        Its counts are added to this run's, so that the outcome follows from what all parts did.
+        A part that failed without having counted a failure counts as one.
+        """
+        added = {name: getattr(counts, name) for name in COUNT_KEYS}
+        if error and not (counts.failed or counts.not_attempted):
+            for name in ("total", "processed", "failed"):
+                added[name] += 1
+        self._total += added["total"]
+        self._count(**added)
+        if error:
+            self._note_failure(error, label or key)
+        outcome = ItemOutcome.FAILED if error else ItemOutcome.SUCCEEDED
+        self._list(ItemResult(key, outcome, label=label, error=error, link=link))
+
+    def phase(self, text: str) -> None:
+        """Say in a few words what the run is doing now; shown beside its progress."""
+        self.meta(phase=text)
+        self._flush_if_due()
+
+    def meta(self, **facts: str | int | bool | None) -> None:
+        """Keep short facts for the run's page."""
+        self._meta.update(facts)
+
+    def note(self, message: str, level: EventLevel = EventLevel.INFO) -> None:
+        """Put a line on the run's timeline."""
+        self._events.append(Event("note", message, EventLevel(level), actor=self.run.worker))
+        self._flush_if_due()
+
+    def checkpoint(self) -> None:
+        """Between two items: write what is due, and stop here if the run was asked to.
+
+        Raises:
+            StopRun: cancelled, or the lease is lost. Let it pass.
+        """
+        if self._stop:
+            raise self._stop
+        if self.lease_left() <= 0:
+            # A process that was frozen may come here before its guard does.
+            raise LeaseLost
+        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
+            self.flush()
+        if self._stop:
+            raise self._stop
+
+    # --- for the execution ------------------------------------------------------------------------
+
+    def stop(self, reason: StopRun) -> None:
+        """Make the next checkpoint raise `reason`; safe to call from another thread."""
+        self._stop = reason
+
+    def renewed(self, asked_at: float) -> None:
+        """Note that the lease was renewed at the earliest at this moment."""
+        self.renewed_at = max(self.renewed_at, asked_at)
+
+    def lease_left(self) -> float:
+        """Seconds until others may think this worker dead, by when it last proved that it lives."""
+        return float(settings.RUN_LEASE_SECONDS) - (time.monotonic() - self.renewed_at)
+
+    def flush(self) -> None:
+        """Write all that is buffered.
+
+        Raises:
+            RunNoLongerActive: the run has ended; the batch was refused.
+        """
+        progress = Progress(
+            increments=self._increments,
+            meta=self._meta,
+            items=self._items,
+            failures=self._failures,
+            events=self._events,
+        )
+        self._increments, self._meta = {}, {}
+        self._items, self._failures, self._events = [], [], []
+        self._last_flush = asked_at = time.monotonic()
+        failpoint("report.before")
+        if self._service.record_progress(self.id, progress):
+            self.stop(CancelRequested())
+        failpoint("report.after")
+        self.renewed(asked_at)
+
+    def _item(self, item: ItemResult) -> None:
+        self._once(item.key)
+        self._count(processed=1, **{item.outcome.value: 1})
+        self._append(item)
+
+    def _list(self, item: ItemResult) -> None:
+        self._once(item.key)
+        self._append(item)
+
+    def _once(self, key: str) -> None:
+        if key in self._seen:
+            raise ValueError(f"The item {key!r} was reported twice")
+        self._seen.add(key)
+
+    def _append(self, item: ItemResult) -> None:
+        self._items.append(replace(item, label=item.label or item.key))
+        self._flush_if_due()
+
+    def _note_failure(self, error: SafeError, item: str) -> None:
+        at = timezone.now().isoformat(timespec="seconds")
+        self._failures.append(Failure(error, at=at, item=item))
+
+    def _count(self, **increments: int) -> None:
+        for key, value in checked_increments(increments).items():
+            self._increments[key] = self._increments.get(key, 0) + value
+
+    def _flush_if_due(self) -> None:
+        due = time.monotonic() - self._last_flush >= FLUSH_SECONDS
+        if due or len(self._items) >= FLUSH_ITEMS:
+            self.flush()

@@ -1,0 +1,390 @@
+"""Formats of secrets: one rule for each, applied in order.
+
+All patterns ignore case and are verbose; see `redaction.patterns` for their building blocks.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redaction.entropy import looks_random
+from redaction.marks import MASK
+from redaction.patterns import (
+    ASSIGNMENT,
+    CONTINUATION_LINES,
+    NAME_VALUE_SEPARATOR,
+    NOT_ESCAPED,
+    OPTION_START,
+    OPTIONAL_SPACE,
+    QUOTE,
+    SENSITIVE_NAME,
+    SLASH,
+    SPACE,
+    TAG_END,
+    TAG_START,
+    UNQUOTED_VALUE,
+    WORD_START,
+)
+
+# Words and codes that follow "password:" in sentences.
+_ORDINARY_VALUE = re.compile(
+    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
+    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
+    | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
+    | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}
+    | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?]?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Names with a secret after them even in a sentence: "password: letmein".
+_PASSWORD_NAME = re.compile(r"pass(?:word|wd|phrase|code)|pwd|client[_\-. ]?secret", re.IGNORECASE)
+_LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}", re.DOTALL)
+
+Replacement = str | Callable[[re.Match[str]], str]
+
+
+def mask_secret_formats(text: str) -> str:
+    """Return the text with everything masked that has the format of a secret."""
+    lowered = text.lower()
+    for rule in RULES:
+        text = rule.apply(text, lowered)
+    return text
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One format of secret.
+
+    The pattern is tried only if one of the `hints` (lower case) is in the text, which is cheaper.
+    `replacement` is a template or a function as in `re.sub`.
+    """
+
+    name: str
+    hints: tuple[str, ...]
+    pattern: str
+    replacement: Replacement
+    rationale: str
+
+    def apply(self, text: str, lowered: str) -> str:
+        """Return the text with this format masked; `lowered` is the original in lower case."""
+        if not any(hint in lowered for hint in self.hints):
+            return text
+        return _compiled(self.pattern).sub(self.replacement, text)
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL)
+
+
+def _mask_named(match: re.Match[str]) -> str:
+    """Mask the value of a sensitive name, unless it is an ordinary word of a sentence."""
+    value = match["value"]
+    if not value or _ORDINARY_VALUE.fullmatch(value):
+        return match[0]
+    may_be_sentence = ":" in match["separator"] and not match["opening"]
+    is_secret = _PASSWORD_NAME.match(match["name"]) or _LONG_VALUE_WITH_DIGIT.match(value)
+    if may_be_sentence and not is_secret:
+        return match[0]
+    return _mask_value(match)
+
+
+def _mask_value(match: re.Match[str]) -> str:
+    """Mask the group "value" and keep the rest of the match."""
+    start = match.start("value") - match.start()
+    end = match.end("value") - match.start()
+    return match[0][:start] + MASK + match[0][end:]
+
+
+def _mask_basic(match: re.Match[str]) -> str:
+    """Mask a value that decodes to `name:password`; that of "Basic authentication" does not."""
+    value = match["value"]
+    try:
+        decoded = base64.b64decode(value[: len(value) // 4 * 4], validate=True)
+    except (binascii.Error, ValueError):
+        return match[0]
+    return _mask_value(match) if b":" in decoded or value.endswith("=") else match[0]
+
+
+def _mask_opaque(match: re.Match[str]) -> str:
+    """Mask a token that is too long or too random to be the heading "1.AndroidEnterprise"."""
+    return MASK if len(match[0]) >= 60 or looks_random(match[0]) else match[0]
+
+
+_SENSITIVE_NAME_HINTS = (
+    "pass", "pwd", "secret", "token", "key", "string", "assertion", "saml", "verifier", "device",
+    "sig", "authorization", "credential", "cookie", "estsauth", "sessionid", "otp",
+)  # fmt: skip
+
+RULES = (
+    Rule(
+        name="private key",
+        hints=("-----begin",),
+        pattern=r"""-----BEGIN (?:[ +]|%20)(?:[A-Z0-9]{1,20}(?:[ +]|%20)){0,4}PRIVATE(?:[ +]|%20)KEY
+            (?:(?:[ +]|%20)BLOCK)?-----
+            (?: .{0,16000}?-----END.{1,40}?-----
+              | (?: [A-Z0-9+/=:,\-] | \\{1,7}[rn] | \s | %0[AD] | %2[BF] | %3D )* )""",
+        replacement=MASK,
+        rationale="PEM, also with escaped line ends, also cut off before its end",
+    ),
+    Rule(
+        name="one-time password link",
+        hints=("otpauth",),
+        pattern=r"(otpauth(?:://|%3A%2F%2F))[^\s\"'<>]+",
+        replacement=rf"\1{MASK}",
+        rationale="the link contains the seed and the account's name",
+    ),
+    Rule(
+        name="password in URL",
+        hints=("://",),
+        pattern=r"""(?P<before>\b(?!https?:)[a-z][a-z0-9+.\-]{1,30}://[^\s:/@"'<>]{0,100}:)
+            (?P<value>[^\s"'<>]{1,400})(?=@[\w\[*.\-])""",
+        replacement=_mask_value,
+        rationale="database and broker addresses; a password may contain @: the last one counts",
+    ),
+    Rule(
+        name="password in web address",
+        hints=("http",),
+        pattern=r"""(?P<before>\bhttps?://[^\s:/@"'<>?\#]{0,100}:?)
+            (?P<value> (?<=:)[^\s/@"'<>?\#]{1,400} | (?<=/)[^\s:/@"'<>?\#]{16,400} )(?=@)""",
+        replacement=_mask_value,
+        rationale="https://name:password@host and https://token@host, not https://host:443/a@b",
+    ),
+    Rule(
+        name="password in encoded URL",
+        hints=("%2f%2f", "%252f%252f"),
+        pattern=r"""%(?:25)?3A(?:%(?:25)?2F){2}[\w.\-]{0,100}%(?:25)?3A
+            (?P<value>[^\s"'<>&]{1,400})(?=%(?:25)?40)""",
+        replacement=_mask_value,
+        rationale="a URL with a password inside a query parameter",
+    ),
+    Rule(
+        name="incoming webhook",
+        hints=("webhook",),
+        pattern=rf"""(https?(?::|%(?:25){{0,2}}3A){SLASH}{{2}}[\w.\-]{{1,200}}{SLASH}
+            (?:webhookb2|api{SLASH}webhooks|webhook){SLASH})[^\s"'<>]+""",
+        replacement=rf"\1{MASK}",
+        rationale="anyone with the address of a Teams or Discord webhook can post there",
+    ),
+    Rule(
+        name="Slack webhook",
+        hints=("hooks.slack.com",),
+        pattern=rf"(hooks\.slack\.com{SLASH})[^\s\"'<>]+",
+        replacement=rf"\1{MASK}",
+        rationale="anyone with the address of a Slack webhook can post there",
+    ),
+    Rule(
+        name="cookies",
+        hints=("cookie",),
+        pattern=r"""cookie2?\s{0,4}[:=]\s{0,4}
+            (?P<value>[\w.\-$!\#%*+^|~]{1,100}=[^;\s]*
+              (?:;\s{0,4}[\w.\-$!\#%*+^|~]{1,100}(?:=[^;\s]*)?)*)""",
+        replacement=_mask_value,
+        rationale="every pair of a Cookie header, whatever its name",
+    ),
+    Rule(
+        name="authorization header",
+        hints=("authorization",),
+        pattern=rf"""authorization{ASSIGNMENT}(?!Bearer\s|Basic\s|\[)[a-z][\w\-]{{1,30}}\s{{1,4}}
+            (?=\S{{0,400}}[\d=])(?P<value>\S{{8,}})""",
+        replacement=_mask_value,
+        rationale="the credentials of any other scheme",
+    ),
+    Rule(
+        name="bearer token",
+        hints=("bearer",),
+        pattern=r"""bearer(?:\s|%(?:25)?20|\+|:|=){1,4}
+            (?P<value>(?=[\w.~+/\-]{0,40}\d|[\w.~+/\-]{32})[\w.~+/\-]{8,}=*)"""
+        + CONTINUATION_LINES,
+        replacement=_mask_value,
+        rationale="access tokens, opaque ones too; not 'bearer token'",
+    ),
+    Rule(
+        name="basic credentials",
+        hints=("basic",),
+        pattern=r"basic(?:\s|%(?:25)?20|\+){1,4}(?P<value>[a-z0-9+/]{8,}={0,2})",
+        replacement=_mask_basic,
+        rationale="name and password in base64; not 'Basic authentication'",
+    ),
+    Rule(
+        name="name and value",
+        hints=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""(?=[pcstaemfrhdo])(?P<name>{SENSITIVE_NAME})
+            (?P<separator>{NAME_VALUE_SEPARATOR})
+            (?P<opening>[bu]?(?P<q>{QUOTE}))?
+            (?P<value>
+                (?(q) .{{0,1000}}?(?={NOT_ESCAPED}(?P=q))
+                  | \[(?!redacted\])[^\[\]]{{1,1000}}\] )
+              | {UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
+        replacement=_mask_named,
+        rationale="form bodies, queries, DSNs, headers, log lines, JSON, repr, YAML, lists",
+    ),
+    Rule(
+        name="quoted name and value",
+        hints=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""(?: [(\[,:] | %(?:25)?[23][8AC] ){OPTIONAL_SPACE}
+            [bu]?(?P<p>{QUOTE})[\w.\-]{{0,40}}?{SENSITIVE_NAME}(?P=p)
+            {OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}(?:(?P=p)value(?P=p){ASSIGNMENT})?
+            [bu]?(?P<q>{QUOTE})(?P<value>.{{1,1000}}?){NOT_ESCAPED}(?P=q)
+            (?={OPTIONAL_SPACE}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
+        replacement=_mask_value,
+        rationale='(\'authorization\', \'x\') of raw headers, {"name": "password", "value": "x"}',
+    ),
+    Rule(
+        name="form field",
+        hints=("name=", "name%"),
+        pattern=rf"""name(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}
+            (?: {SPACE}{{1,8}}(?!value=) | [^<>]{{0,80}}?\bvalue={QUOTE} )
+            (?P<value>[^\s\\"'<>&]{{3,1000}})""",
+        replacement=_mask_value,
+        rationale="multipart bodies and HTML inputs",
+    ),
+    Rule(
+        name="XML element",
+        hints=("</", "&lt;/", "%2f", "%252f"),
+        pattern=rf"""{TAG_START}(?:[\w\-]{{1,20}}:)?
+            [\w.\-]{{0,40}}?{SENSITIVE_NAME}(?:\s[^<>&]{{0,80}})?{TAG_END}
+            (?P<value>.{{1,1000}}?){TAG_START}{SLASH}""",
+        replacement=_mask_value,
+        rationale="XML and SOAP bodies",
+    ),
+    Rule(
+        name="command line",
+        hints=("-",),
+        pattern=rf"""{OPTION_START}--?[a-z\-]{{0,30}}?(?P<name>{SENSITIVE_NAME})
+            (?P<separator>{SPACE}{{1,4}})(?P<opening>["'])?
+            (?P<value>[^\s\-"'][^\s"']*)""",
+        replacement=_mask_named,
+        rationale="--password x, -ClientSecret x",
+    ),
+    Rule(
+        name="curl user",
+        hints=("-u", "--user"),
+        pattern=rf"""{OPTION_START}(?:-u|--user){SPACE}{{1,4}}["']?
+            [^\s:%"']{{1,100}}(?::|%(?:25)?3A)(?P<value>[^\s"']+)""",
+        replacement=_mask_value,
+        rationale="curl -u name:password",
+    ),
+    Rule(
+        name="password in sentence",
+        hints=("pass", "secret"),
+        pattern=rf"""(?:password|passphrase|client{SPACE}secret)
+            {SPACE}{{1,4}}(?:is|was){SPACE}{{1,4}}
+            ["'`]?(?P<value>(?=[^\s"'`]{{0,40}}\d)[^\s"'`]{{6,}})""",
+        replacement=_mask_value,
+        rationale='"the password was hunter22"',
+    ),
+    Rule(
+        name="statement parameter",
+        hints=("parameter",),
+        pattern=rf"""parameter{SPACE}(?:\$|%(?:25)?24)\d{{1,4}}{ASSIGNMENT}
+            (?P<q>{QUOTE})(?P<value>.{{1,2000}}?)(?P=q)""",
+        replacement=_mask_value,
+        rationale="PostgreSQL quotes the values of a failed statement in CONTEXT",
+    ),
+    Rule(
+        name="failing row",
+        hints=("failing",),
+        pattern=rf"""(Failing{SPACE}row{SPACE}contains{SPACE})
+            (?: \([^\n]{{1,4000}}\) | %(?:25)?28[^\s&]{{1,4000}}%(?:25)?29 )""",
+        replacement=rf"\1{MASK}",
+        rationale="PostgreSQL quotes the whole row in DETAIL",
+    ),
+    Rule(
+        name="code in query",
+        hints=("code=", "key=", "code%", "key%"),
+        pattern=r"""(?:[?&]|%(?:25)?(?:3F|26))(?:code|key)(?:=|%(?:25)?3D)
+            (?P<value>(?=[^\s&"']{0,100}\d)[^\s&"'<>]{20,})""",
+        replacement=_mask_value,
+        rationale="authorization codes and function keys in a query; not code=403",
+    ),
+    Rule(
+        name="JSON web token",
+        hints=("eyj",),
+        pattern=rf"{WORD_START}(?-i:eyJ)[\w\-]{{5,}}[.\w=+/~\-]*" + CONTINUATION_LINES,
+        replacement=MASK,
+        rationale="signed or encrypted, whole or cut off",
+    ),
+    Rule(
+        name="Entra client secret",
+        hints=("q~",),
+        pattern=r"[\w.~\-]{0,3}\d(?-i:Q)~[\w.~\-]{16,}",
+        replacement=MASK,
+        rationale="the shape since 2021: three characters, a digit, Q~, 31 to 34 more",
+    ),
+    Rule(
+        name="Entra refresh token or code",
+        hints=(".a", "m.c", "m.r"),
+        pattern=WORD_START
+        + r"""(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
+              | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )"""
+        + CONTINUATION_LINES,
+        replacement=_mask_opaque,
+        rationale="0.A… and 1.A… of Entra, M.C… of personal accounts",
+    ),
+    Rule(
+        name="tokens of other products",
+        hints=(
+            "gh",
+            "glpat-",
+            "xox",
+            "sk",
+            "akia",
+            "asia",
+            "aiza",
+            "ya29.",
+            "npm_",
+            "pat",
+            "hvs.",
+            "sg.",
+            "gaaaa",
+            "pypi-",
+            "azdo",
+            "shpat",
+        ),
+        pattern=WORD_START
+        + r"""(?-i:
+            gh[pousr]_[A-Za-z0-9]{16,} | github_pat_\w{20,} | glpat-[\w\-]{16,}
+          | xox[abeoprs]-[\w\-]{10,} | [rs]k_(?:live|test)_\w{10,} | sk-[\w\-]{20,}
+          | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[\w\-]{30,} | ya29\.[\w\-]{20,} | npm_\w{30,}
+          | dckr_pat_[\w\-]{20,} | hvs\.[\w\-]{20,} | SG\.[\w\-]{16,}\.[\w\-]{16,}
+          | gAAAAA[\w\-]{20,}={0,2} | pypi-[\w\-]{20,} | shpat_\w{20,} )""",
+        replacement=MASK,
+        rationale="a prefix for each: GitHub, GitLab, Slack, Stripe, AWS, Google, npm, Fernet, …",
+    ),
+    Rule(
+        name="BitLocker recovery key",
+        hints=("-",),
+        pattern=rf"{WORD_START}\d{{6}}(?:-\d{{6}}){{5,7}}(?![\d\-])",
+        replacement=MASK,
+        rationale="eight groups of six digits",
+    ),
+    Rule(
+        name="email address",
+        hints=("@", "%40", "%2540"),
+        pattern=r"""(?: (?<![\w.%…]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )
+            (?!celery@)(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
+            (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
+        replacement=r"\1…\2",
+        rationale="a person's name; the domain stays, as it identifies the tenant",
+    ),
+    Rule(
+        name="home directory",
+        hints=("/home/", "/users/"),
+        pattern=r"(?<![\w.])(?-i:(/home/|/Users/))[^/\\\s\"'<>:|,;)\[]{1,64}",
+        replacement=rf"\1{MASK}",
+        rationale="a person's name in a path",
+    ),
+    Rule(
+        name="Windows profile",
+        hints=(":\\",),
+        pattern=r"""\b([a-z]:\\{1,8}Users\\{1,8})(?!\[redacted\])
+            (?: [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
+        replacement=lambda match: match[1] + MASK,
+        rationale="a person's name in a Windows path, backslashes escaped or not",
+    ),
+)

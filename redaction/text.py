@@ -1,0 +1,80 @@
+"""Texts without secrets, in a form that can be stored, logged and shown."""
+
+from __future__ import annotations
+
+import re
+
+from redaction.entropy import mask_random_tokens
+from redaction.known_secrets import mask_known_secrets
+from redaction.marks import ELLIPSIS, MASK
+from redaction.rules import mask_secret_formats
+
+WINDOW = 20_000
+MAX_ROUNDS = 8
+
+_ANSI_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|\x1b\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)"
+    r"|\x1b[@-Z\\^_]"
+)
+_LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+_CONTROL_CHARACTER = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = False) -> str:
+    """Return the text without secrets, ready to be stored, logged and shown.
+
+    The result has at most `max_length` characters on one line (or on several, with
+    `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Never
+    raises. Sanitizing twice gives the same result as sanitizing once.
+    """
+    text = _normalize(_limit_input(text, max(WINDOW, max_length)))
+    # A mask can turn the text around it into another known format: repeat until it is stable.
+    for _ in range(MAX_ROUNDS):
+        cleaned = mask_known_secrets(text)
+        cleaned = mask_secret_formats(cleaned)
+        cleaned = mask_random_tokens(cleaned)
+        if not keep_newlines:
+            cleaned = cleaned.replace("\n", " ")
+        cleaned = _shorten(cleaned, max_length)
+        if cleaned == text:
+            return text
+        text = cleaned
+    return _shorten(MASK, max_length)
+
+
+def clean_text(text: str, max_length: int) -> str:
+    """Return the text on one line, ready to be stored, with nothing masked.
+
+    Only for values that cannot contain a secret and must stay distinct, such as an object's id.
+    """
+    return _shorten(_normalize(text[:WINDOW]).replace("\n", " "), max_length)
+
+
+def _limit_input(text: str, window: int) -> str:
+    """Bound the work; a word that the limit would cut is left out, as it may be half a secret."""
+    if len(text) <= window:
+        return text
+    start = text[: window - 1]
+    return (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
+
+
+def _normalize(text: str) -> str:
+    """Remove control characters and terminal sequences; make every line break a newline."""
+    text = _ANSI_SEQUENCE.sub("", text)
+    text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
+    return _SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
+
+
+def _shorten(text: str, max_length: int) -> str:
+    """Return at most `max_length` characters, with an ellipsis at the cut and no partial mask."""
+    if len(text) <= max_length:
+        return text
+    start = text[: max(max_length - 1, 0)]
+    bracket = start.rfind("[")
+    if bracket >= 0 and MASK.startswith(start[bracket:]) and not start.endswith(MASK):
+        start = start[:bracket]
+    return (start + ELLIPSIS)[: max(max_length, 0)]

@@ -1,0 +1,2 @@
+DROP FUNCTION restore_items_executed_not_deleted CASCADE;
+DROP FUNCTION restore_items_added_in_preview CASCADE;

@@ -1,0 +1,3 @@
+ALTER TABLE restore_items
+    DROP CONSTRAINT restore_items_version,
+    DROP CONSTRAINT restore_items_backup_item;

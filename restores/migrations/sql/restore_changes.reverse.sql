@@ -1,0 +1,1 @@
+DROP FUNCTION restores_reject CASCADE;

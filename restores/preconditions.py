@@ -1,0 +1,106 @@
+"""What must still be true just before an object is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from operations.reasons import SafeError
+from providers.graph.policy_kind import Captured
+from restores import bodies, planning
+from restores.bodies import Json
+from restores.loading import existing_ids, restored_ids
+from restores.models import Action, RestoreItem, RestoreRun
+from restores.reading import LIST_MAX_AGE_SECONDS, LOCATIONS, LiveTenant, is_possibly_created
+from restores.target import Target
+
+
+class LocationIds:
+    """The current ids of this restore's named locations, by their ids in the backup."""
+
+    def __init__(self, items: Iterable[RestoreItem]) -> None:
+        self._locations = [item for item in items if item.kind == LOCATIONS]
+
+    @property
+    def previewed(self) -> dict[str, str]:
+        """Unchanged locations that exist under another id, as the preview saw them."""
+        return {
+            item.graph_id: item.target_id
+            for item in self._locations
+            if item.action == Action.UNCHANGED and item.target_id != item.graph_id
+        }
+
+    @property
+    def written(self) -> dict[str, str]:
+        """Locations that this execution has written under another id."""
+        return {
+            item.graph_id: item.result_id
+            for item in self._locations
+            if item.result_id not in ("", item.graph_id)
+        }
+
+    @property
+    def current(self) -> dict[str, str]:
+        return self.previewed | self.written
+
+
+class Preconditions:
+    """Compares a target with the preview and with the tenant, just before it is written."""
+
+    def __init__(self, restore: RestoreRun, live: LiveTenant, locations: LocationIds) -> None:
+        self._restore = restore
+        self._live = live
+        self._locations = locations
+
+    def state_as_previewed(self, target: Target) -> Json:
+        """The state to write, referring to the ids that the preview knew.
+
+        Raises:
+            GraphError: the locations that it refers to could not be read.
+        """
+        state = target.expected_state
+        restored = restored_ids(self._live, bodies.references(state))
+        return bodies.replace_ids(state, self._locations.previewed | restored)
+
+    def refusal(
+        self, target: Target, state: Json, live: Captured | None, *, is_backed_up: bool
+    ) -> SafeError | None:
+        """The reason why the object must not be written any more, if there is one.
+
+        `state` comes from `state_as_previewed`; `live` is the object as it was just read.
+
+        Raises:
+            GraphError: a list or an object that the decision needs could not be read.
+        """
+        item = target.item
+        if live and not is_backed_up:
+            return SafeError("restore_live_unreadable")
+        if self._has_changed(target, live):
+            return SafeError("restore_moved_since_preview")
+        if bodies.state_hash(state) != item.wanted_hash:
+            return SafeError("restore_not_as_previewed")
+        # A decision made at the preview already covers earlier attempts to create the object.
+        since = self._restore.previewed_at if item.choice else None
+        if not item.target_id and is_possibly_created(self._restore.tenant_id, item, since=since):
+            return SafeError("restore_may_be_made")
+        return self._missing_reference(bodies.replace_ids(state, self._locations.current))
+
+    def _has_changed(self, target: Target, live: Captured | None) -> bool:
+        """Whether the object is not as previewed, or exists although the preview did not find it."""
+        if not target.item.target_id:
+            return self._exists(target)
+        if live is None or not live.complete:
+            return True
+        return bodies.state_hash(target.current_state(live)) != target.item.live_hash
+
+    def _exists(self, target: Target) -> bool:
+        """Whether an object exists under the target's name, or under an id that it has had."""
+        if self._live.find_by_name(target, max_age=LIST_MAX_AGE_SECONDS):
+            return True
+        earlier_ids = self._live.ids_of(target.kind.key, target.item.graph_id)
+        return not self._live.ids(target.kind.key).isdisjoint(earlier_ids)
+
+    def _missing_reference(self, state: Json) -> SafeError | None:
+        references = bodies.references(state)
+        locations = self._locations
+        created = frozenset(locations.written.values()) - frozenset(locations.previewed.values())
+        return planning.missing_reference(references, existing_ids(self._live, references, created))

@@ -1,0 +1,105 @@
+"""The actions on a restore: decide, approve, execute, discard, retry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from operations.views.start import submission_of
+from restores import services
+from restores.models import Decision, RestoreRun
+from restores.views.lookup import restore_or_404
+from tenancy.capabilities import require_capability
+from tenancy.http import Request, action
+from tenancy.roles import Capability
+
+_DECISION_FIELD = re.compile(r"decision-([0-9]{1,18})", re.ASCII)
+
+
+@action
+def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Decide conflicts."""
+    restore = _restore_to_change(request, slug, restore_id)
+    decisions = {}
+    for name, value in request.POST.items():
+        match = _DECISION_FIELD.fullmatch(name)
+        if match and value in (Decision.KEEP, Decision.TAKE):
+            decisions[int(match[1])] = value
+    return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
+
+
+@action
+def restore_approve(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Approve a restore as the second person."""
+    restore = _restore_to_change(request, slug, restore_id)
+    decision_digest = request.POST.get("decision_digest", "")
+
+    def approve() -> object:
+        return services.approve(restore, by=request.user, decision_digest=decision_digest)
+
+    return _apply(request, restore, approve, "Restore approved.")
+
+
+@action
+def restore_execute(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Write exactly what was previewed."""
+    restore = _restore_to_change(request, slug, restore_id)
+
+    def execute() -> object:
+        return services.execute(
+            restore,
+            by=request.user,
+            decision_digest=request.POST.get("decision_digest", ""),
+            tenant_name=request.POST.get("tenant_name", "").replace("\x00", ""),
+            submission=submission_of(request),
+        )
+
+    return _apply(request, restore, execute, "Restore started.")
+
+
+@action
+def restore_discard(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Discard a restore that was only previewed."""
+    restore = _restore_to_change(request, slug, restore_id)
+    return _apply(
+        request,
+        restore,
+        lambda: services.discard(restore),
+        "Restore discarded. Nothing was changed in the tenant.",
+    )
+
+
+@action
+def restore_retry(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Start a new restore of the objects that this one did not restore."""
+    restore = _restore_to_change(request, slug, restore_id)
+    try:
+        retry, _ = services.retry(restore, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(restore)
+    return redirect(retry)
+
+
+def _restore_to_change(request: Request, slug: str, restore_id: int) -> RestoreRun:
+    restore = restore_or_404(request, slug, restore_id)
+    require_capability(request.user, restore.workspace, Capability.RESTORE)
+    return restore
+
+
+def _apply(
+    request: Request, restore: RestoreRun, change: Callable[[], object], success: str
+) -> HttpResponse:
+    """Make a change, and return to the restore with a message about the result."""
+    try:
+        change()
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, success)
+    return redirect(restore)

@@ -1,0 +1,118 @@
+"""The pages of one restore and of one of its objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Func, IntegerField
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from redaction.json import sanitize_json
+from restores import planning, services
+from restores.models import Action, ItemState, RestoreItem, RestoreRun
+from restores.views.lookup import restore_or_404
+from tenancy.capabilities import has_capability
+from tenancy.http import Request, page
+from tenancy.roles import Capability
+from web.live_section import asks_for, live_answer, live_section
+
+POLL_SECONDS = 2
+#: The number of differences shown on the page of a restore; further objects have their own page.
+DIFFERENCES_ON_PAGE = 200
+#: The order of the preview: what needs a person comes first.
+GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
+
+
+@page
+def restore_detail(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """One restore: its preview until it is executed, its results afterwards."""
+    restore = restore_or_404(request, slug, restore_id)
+    context = _context(request, restore)
+    seconds = POLL_SECONDS if restore.is_active else 0
+    section = live_section(request, "restore", "restores/_restore.html", context, seconds=seconds)
+    if asks_for(request, "restore"):
+        return live_answer(request, section)
+    return render(request, "restores/restore_detail.html", context | {"live": section})
+
+
+@page
+def restore_item(
+    request: Request, slug: str, restore_id: int, restore_item_id: int
+) -> HttpResponse:
+    """All differences of one object of a restore."""
+    restore = restore_or_404(request, slug, restore_id)
+    item: Any = get_object_or_404(restore.items, pk=restore_item_id)
+    item.difference_count = len(item.changes)
+    item.differences = _load_differences([item.pk])[item.pk]
+    context = {
+        "workspace": restore.workspace,
+        "section": "restores",
+        "restore": restore,
+        "item": item,
+    }
+    return render(request, "restores/restore_item.html", context)
+
+
+def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
+    items = _load_items(restore)
+    counts = Counter(item.action for item in items)
+    groups = [
+        (group.label, group.value, [item for item in items if item.action == group])
+        for group in GROUPS
+        if counts[group]
+    ]
+    may_restore = has_capability(request.user, restore.workspace, Capability.RESTORE)
+    return {
+        "workspace": restore.workspace,
+        "section": "restores",
+        "restore": restore,
+        "run": restore.run,
+        "groups": groups,
+        "items": items,
+        "decision_digest": planning.decision_digest(restore.preview_digest, items),
+        "blocked_count": counts[Action.BLOCKED],
+        "undecided_count": sum(item.is_undecided for item in items),
+        "write_count": sum(item.will_be_written for item in items),
+        # A plain dict: a template would ask a Counter for its key “items”.
+        "states": dict(Counter(ItemState(item.state).label for item in items)),
+        "remaining_count": sum(item.is_remaining for item in items),
+        "may_restore": may_restore,
+        "may_approve": may_restore and restore.requested_by_id != request.user.pk,
+        "read_only_reason": services.read_only_reason(restore) if restore.is_previewed else "",
+        "was_executed": restore.executed_at is not None,
+    }
+
+
+def _load_items(restore: RestoreRun) -> list[Any]:
+    """The items of a restore, each with its `difference_count`.
+
+    The first ones also have their `differences`, as many as fit on the page. An active restore
+    shows none, because its page is requested again every few seconds.
+    """
+    length = Func("changes", function="jsonb_array_length", output_field=IntegerField())
+    rows = restore.items.defer("changes").annotate(difference_count=length)
+    items: list[Any] = list(rows.order_by("kind", "name", "pk"))
+    differences = {} if restore.is_active else _load_differences(_fitting_ids(items))
+    for item in items:
+        item.differences = differences.get(item.pk)
+    return items
+
+
+def _fitting_ids(items: Sequence[Any]) -> list[int]:
+    """The ids of the items whose differences fit on one page, by the order of their groups."""
+    order = {action.value: place for place, action in enumerate(GROUPS)}
+    remaining, ids = DIFFERENCES_ON_PAGE, []
+    for item in sorted(items, key=lambda item: order.get(item.action, len(order))):
+        if 0 < item.difference_count <= remaining:
+            remaining -= item.difference_count
+            ids.append(item.pk)
+    return ids
+
+
+def _load_differences(ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The differences of items, each redacted once more."""
+    rows = RestoreItem.objects.filter(pk__in=ids).values_list("pk", "changes")
+    return {pk: [sanitize_json(change) for change in changes] for pk, changes in rows}

@@ -1,0 +1,78 @@
+"""The requests that write one object to Microsoft Graph."""
+
+from __future__ import annotations
+
+from providers.graph.client import GraphClient
+from restores import bodies
+from restores.bodies import Json
+from restores.item_log import ItemLog
+from restores.models import Assignments
+from restores.reading import LiveTenant
+from restores.target import REPLACED_KINDS, PlannedWrite
+
+
+class Writer:
+    """Sends the requests of one write, and records the first one that Graph accepts."""
+
+    def __init__(self, client: GraphClient, live: LiveTenant, log: ItemLog) -> None:
+        self._client = client
+        self._live = live
+        self._log = log
+
+    def send(self, write: PlannedWrite) -> None:
+        """Write the object and everything that belongs to it.
+
+        Raises:
+            UnknownWriteOutcome: a request was sent and its response lost.
+            GraphError: Graph refused a request.
+        """
+        if write.item.target_id:
+            self._update(write)
+        else:
+            self._create(write)
+        self.complete(write, write.state_before)
+
+    def complete(self, write: PlannedWrite, current: Json) -> None:
+        """Send what belongs to the object and is written by an action of its type.
+
+        `current` is the state that was read before. Assignments are replaced as a whole, and only
+        where the restore includes them and they differ.
+
+        Raises:
+            GraphError: see `send`.
+        """
+        graph_id = write.item.result_id or write.item.target_id
+        path = write.target.path(graph_id)
+        is_new = not write.item.target_id
+        actions = bodies.follow_up_actions(write.kind, write.state, current, is_new=is_new)
+        if self._has_other_assignments(write, current):
+            actions.append(("assign", {"assignments": write.state["assignments"]}))
+        for action, body in actions:
+            self._client.post(f"{path}/{action}", body)
+            self._log.applied(write.item, graph_id)
+
+    def _create(self, write: PlannedWrite) -> None:
+        body = bodies.create_body(write.kind, write.state)
+        created = self._client.post(write.kind.list_path, body)
+        self._log.applied(write.item, str(created["id"]))
+        self._live.note_created(write.kind.key, created)
+
+    def _update(self, write: PlannedWrite) -> None:
+        """Replace the object, or change the properties that differ; none may."""
+        path = write.target.path(write.item.target_id)
+        if write.kind.key in REPLACED_KINDS:
+            self._client.put(path, bodies.create_body(write.kind, write.state))
+            self._log.applied(write.item, write.item.target_id)
+            return
+        body = bodies.update_body(write.kind, write.state, write.state_before)
+        if body.keys() - {"@odata.type"}:
+            self._client.patch(path, body)
+            self._log.applied(write.item, write.item.target_id)
+
+    def _has_other_assignments(self, write: PlannedWrite, current: Json) -> bool:
+        if write.target.options.assignments == Assignments.KEEP:
+            return False
+        if "assignments" not in write.state:
+            return False
+        assignments = current.get("assignments") or []
+        return not bodies.is_same_json(assignments, write.state["assignments"])

@@ -1,0 +1,1 @@
+DROP FUNCTION tenants_reject CASCADE;

@@ -1,0 +1,71 @@
+"""Roles and their capabilities: the one table that every page, command and admin action asks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a member is in a workspace; each role can do all that the one before it can."""
+
+    READER = "reader", "Reader"
+    OPERATOR = "operator", "Operator"
+    MANAGER = "manager", "Manager"
+    OWNER = "owner", "Owner"
+
+
+class Capability(StrEnum):
+    """One thing that a person may be allowed to do in a workspace."""
+
+    VIEW = "view"
+    START_SYNC = "start_sync"
+    START_BACKUP = "start_backup"
+    EXPORT_POLICIES = "export_policies"
+    CHECK_CONNECTION = "check_connection"
+    RETRY_RUN = "retry_run"
+    ACKNOWLEDGE_RUN = "acknowledge_run"
+    CANCEL_OWN_RUN = "cancel_own_run"
+    CANCEL_ANY_RUN = "cancel_any_run"
+    MANAGE_SCHEDULES = "manage_schedules"
+    DELETE_BACKUP_SETS = "delete_backup_sets"
+    MANAGE_CONNECTIONS = "manage_connections"
+    RESTORE = "restore"
+    PRUNE_RUNS = "prune_runs"
+    MANAGE_TENANTS = "manage_tenants"
+    MANAGE_MEMBERS = "manage_members"
+    MANAGE_WORKSPACE = "manage_workspace"
+
+
+_READER = frozenset({Capability.VIEW})
+_OPERATOR = _READER | {
+    Capability.START_SYNC,
+    Capability.START_BACKUP,
+    Capability.EXPORT_POLICIES,
+    Capability.CHECK_CONNECTION,
+    Capability.RETRY_RUN,
+    Capability.ACKNOWLEDGE_RUN,
+    Capability.CANCEL_OWN_RUN,
+}
+_MANAGER = _OPERATOR | {
+    Capability.CANCEL_ANY_RUN,
+    Capability.MANAGE_SCHEDULES,
+    Capability.DELETE_BACKUP_SETS,
+    Capability.MANAGE_CONNECTIONS,
+    Capability.RESTORE,
+    Capability.PRUNE_RUNS,
+}
+_OWNER = _MANAGER | {
+    Capability.MANAGE_TENANTS,
+    Capability.MANAGE_MEMBERS,
+    Capability.MANAGE_WORKSPACE,
+}
+
+
+ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
+    Role.READER: _READER,
+    Role.OPERATOR: _OPERATOR,
+    Role.MANAGER: _MANAGER,
+    Role.OWNER: _OWNER,
+}

@@ -1,0 +1,829 @@
+"""What must not come out, what must, and that nothing that goes in can break it.
+
+Secrets are drawn from a seeded generator and put together from parts, so that no scanner takes
+this file for a leak.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import enum
+import html
+import json
+import math
+import random
+import re
+import string
+import time
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redaction import known_secrets, rules
+from redaction.json import sanitize_json
+from redaction.known_secrets import register_secret
+from redaction.marks import MASK, TRUNCATED
+from redaction.rules import RULES, Rule
+from redaction.text import WINDOW, sanitize_text
+
+ALNUM = string.ascii_letters + string.digits
+URLSAFE = ALNUM + "-_"
+SEEDS = range(5)
+GUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_secrets, "_registry", known_secrets.KnownSecrets())
+
+
+# --- Shapes of secrets ----------------------------------------------------------------------
+
+Draw = random.Random
+Shape = tuple[str, str]  # the text, and the secret in it
+
+
+def draw(rng: Draw, length: int, alphabet: str = ALNUM) -> str:
+    """Random characters with at least one digit, capital and small letter, as generators give."""
+    fixed = [rng.choice(string.digits), rng.choice(string.ascii_uppercase)]
+    return "".join([rng.choice("abcdef"), *rng.choices(alphabet, k=length - 3), *fixed])
+
+
+def password(rng: Draw, symbols: str = "!#%*+-.?^_~") -> str:
+    return draw(rng, 6) + "".join(rng.choices(symbols, k=2)) + draw(rng, 6)
+
+
+def guid(rng: Draw) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def b64(rng: Draw, size: int) -> str:
+    return base64.b64encode(rng.randbytes(size)).decode()
+
+
+def entra_secret(rng: Draw) -> str:
+    return draw(rng, 3, ALNUM)[:3] + "8" + "Q~" + draw(rng, 34, URLSAFE + ".~")
+
+
+def jwt(rng: Draw) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    head = part({"typ": "JWT", "alg": "RS256", "kid": draw(rng, 27)})
+    body = part({"aud": "https://graph.microsoft.com", "tid": guid(rng), "oid": guid(rng)})
+    return ".".join([head, body, draw(rng, 342, URLSAFE)])
+
+
+def refresh_token(rng: Draw, version: str = "0") -> str:
+    return f"{version}." + "A" + draw(rng, 60, URLSAFE) + "." + draw(rng, 200, URLSAFE)
+
+
+def pem(rng: Draw, kind: str = "") -> str:
+    body = b64(rng, 600)
+    lines = [body[i : i + 64] for i in range(0, len(body), 64)]
+    name = f"{kind} PRIVATE KEY".strip()
+    return "\n".join([f"-----BEGIN {name}-----", *lines, f"-----END {name}-----"])
+
+
+def one(make: Callable[[Draw], str], template: str) -> Callable[[Draw], Shape]:
+    """A shape whose secret stands once in a template, at `<>`."""
+
+    def shape(rng: Draw) -> Shape:
+        secret = make(rng)
+        return template.replace("<>", secret), secret
+
+    return shape
+
+
+def form_body(rng: Draw) -> Shape:
+    secret = entra_secret(rng)
+    return (
+        (
+            f"grant_type=client_credentials&client_id={guid(rng)}&client_secret={quote_plus(secret)}"
+            "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
+        ),
+        secret,
+    )
+
+
+def basic(rng: Draw) -> Shape:
+    secret = base64.b64encode(f"svc-backup:{password(rng)}".encode()).decode()
+    return f"Authorization: Basic {secret}", secret
+
+
+def escaped_pem(rng: Draw) -> Shape:
+    secret = pem(rng, "RSA").replace("\n", "\\n")
+    return f'{{"private_key": "{secret}"}}', secret
+
+
+def cut_jwt(rng: Draw) -> Shape:
+    secret = jwt(rng)[:90]
+    return f"token begins with {secret}...", secret
+
+
+def wrapped_jwt(rng: Draw) -> Shape:
+    lines = [jwt(rng)[i : i + 76] for i in range(0, 380, 76)]
+    return "Access token follows:\n" + "\n".join(lines), "\n".join(lines)
+
+
+SHAPES: dict[str, Callable[[Draw], Shape]] = {
+    "Entra client secret, plain": one(entra_secret, "The secret <> has expired"),
+    "Entra client secret, form body": form_body,
+    "Entra client secret, JSON": one(entra_secret, '{"client_secret": "<>", "n": 1}'),
+    "Entra client secret, repr": one(entra_secret, "Credential(client_secret='<>', n=1)"),
+    "Entra secretText": one(entra_secret, '{"keyId": "' + GUID + '", "secretText": "<>"}'),
+    "GUID as client secret": one(guid, "client_secret=<>&client_id=" + GUID),
+    "GUID as password": one(guid, "password: <>"),
+    "bearer JWT": one(jwt, "Authorization: Bearer <>"),
+    "bearer opaque": one(lambda rng: draw(rng, 40), "authorization: bearer <>"),
+    "bearer, short": one(lambda rng: draw(rng, 14), "sent 'Bearer <>' to the service"),
+    "basic, short": one(
+        lambda rng: base64.b64encode(f"svc:{draw(rng, 8)}".encode()).decode(), "sent Basic <> to it"
+    ),
+    "bare JWT": one(jwt, "InvalidAuthenticationToken <> is not valid"),
+    "truncated JWT": cut_jwt,
+    "JWT over lines": wrapped_jwt,
+    "refresh token 0.A": one(refresh_token, "refresh <> was revoked"),
+    "refresh token 1.A": one(lambda rng: refresh_token(rng, "1"), "refresh_token=<>"),
+    "authorization code": one(
+        refresh_token, "GET /callback?code=<>&session_state=" + GUID + " HTTP/1.1"
+    ),
+    "client assertion": one(
+        jwt,
+        "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+        "&client_assertion=<>&grant_type=client_credentials",
+    ),
+    "PostgreSQL URL": one(password, "could not connect to postgresql://app:<>@db.internal:5432/rl"),
+    "PostgreSQL URL, hard password": one(
+        lambda rng: password(rng, "@:/#%"), "postgres://app:<>@db.internal:5432/rl?sslmode=require"
+    ),
+    "Redis URL": one(password, "Error 111 connecting to redis://:<>@cache:6379/0."),
+    "AMQP URL": one(lambda rng: password(rng, "@:/#%"), "amqps://guest:<>@mq.internal:5671//"),
+    "web URL": one(password, "https://deploy:<>@git.contoso.com/backups.git"),
+    "key=value DSN": one(password, "host=db port=5432 user=app password=<> dbname=rl"),
+    "DSN, quoted": one(lambda rng: password(rng, " ;,"), "host=db password='<>' dbname=rl"),
+    "ADO connection string": one(
+        lambda rng: password(rng, "!@,:/#"),
+        "Server=tcp:sql,1433;User ID=sa;Password=<>;Encrypt=True;",
+    ),
+    "ADO Pwd": one(password, "Driver={ODBC};Uid=sa;Pwd=<>"),
+    "storage account key": one(
+        lambda rng: b64(rng, 64),
+        "DefaultEndpointsProtocol=https;AccountName=rl;AccountKey=<>;EndpointSuffix=core.windows.net",
+    ),
+    "SAS signature": one(
+        lambda rng: quote(b64(rng, 32), safe=""),
+        "https://rl.blob.core.windows.net/b?sv=2024-11-04&se=2026-11-24T00%3A00%3A00Z&sp=r&sig=<>",
+    ),
+    "Service Bus key": one(
+        lambda rng: b64(rng, 32),
+        "Endpoint=sb://rl.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=<>",
+    ),
+    "basic": basic,
+    "Cookie": one(lambda rng: draw(rng, 32), "Cookie: theme=dark; sessionid=<>; lang=en"),
+    "Cookie, unknown name": one(lambda rng: draw(rng, 18), "Cookie: theme=dark; rl_s=<>"),
+    "Set-Cookie": one(
+        lambda rng: "0." + "A" + draw(rng, 120, URLSAFE),
+        "Set-Cookie: ESTSAUTHPERSISTENT=<>; domain=.login.microsoftonline.com; path=/; secure",
+    ),
+    "ESTSAUTH alone": one(lambda rng: draw(rng, 80, URLSAFE), "buid=x ESTSAUTH=<> seen"),
+    "PEM": one(pem, "Could not load <>"),
+    "PEM, RSA": one(lambda rng: pem(rng, "RSA"), "key was: <>\nthat is all"),
+    "PEM, encrypted": one(lambda rng: pem(rng, "ENCRYPTED"), "<>"),
+    "PEM, cut off": one(lambda rng: pem(rng)[:400], "Could not load <>"),
+    "PEM, escaped": escaped_pem,
+    "Fernet key": one(
+        lambda rng: base64.urlsafe_b64encode(rng.randbytes(32)).decode(), "CREDENTIAL_KEYS=v1:<>"
+    ),
+    "SECRET_KEY": one(
+        lambda rng: "django-insecure-" + password(rng, "!#$%^*(-_+)") + draw(rng, 30),
+        "SECRET_KEY = '<>'",
+    ),
+    "password in repr": one(password, "User(name='svc', password='<>', active=True)"),
+    "password in JSON": one(
+        lambda rng: json.dumps(password(rng, "\"\\/ '"))[1:-1], '{"user": "svc", "password": "<>"}'
+    ),
+    "password in YAML": one(password, "database:\n  user: svc\n  password: <>\n  port: 5432"),
+    "password in log line": one(password, "level=error user=svc password=<> status=500"),
+    "password in sentence": one(password, "login failed, the password was <>"),
+    "password on the next line": one(password, "password:\n  <>\nuser: svc"),
+    "password in query": one(password, "GET /x?user=svc&password=<>&n=1"),
+    "password in XML": one(password, "<credentials><password><></password></credentials>"),
+    "password in command": one(password, "ran: tool --user svc --password <> --verbose"),
+    "password in multipart": one(
+        password, 'Content-Disposition: form-data; name="password"\r\n\r\n<>\r\n--b'
+    ),
+    "password list": one(password, "passwords: ['<>', 'x']"),
+    "curl user": one(password, "ran curl -u svc:<> https://contoso.com"),
+    "other authorization": one(
+        lambda rng: b64(rng, 32), "Authorization: SharedKey rl:<>\r\nx-ms-version: 2024-11-04"
+    ),
+    "environment": one(password, "env AZURE_CLIENT_SECRET=<> DB_PASSWORD=x"),
+    "name and value": one(password, '{"name": "client_secret", "value": "<>"}'),
+    "raw header": one(lambda rng: draw(rng, 24), "[(b'host', b'x'), (b'x-api-key', b'<>')]"),
+    "x-api-key": one(lambda rng: draw(rng, 24), "x-api-key: <>"),
+    "subscription key": one(lambda rng: rng.randbytes(16).hex(), "Ocp-Apim-Subscription-Key: <>"),
+    "otpauth": one(
+        lambda rng: "".join(rng.choices(string.ascii_uppercase + "234567", k=32)),
+        "otpauth://totp/Runledger:svc?secret=<>&issuer=Runledger",
+    ),
+    "PFX passphrase": one(password, "Invalid PFX, passphrase: <>"),
+    "GitHub": one(lambda rng: "gh" + "p_" + draw(rng, 36), "push with <> refused"),
+    "GitHub, fine-grained": one(
+        lambda rng: "github" + "_pat_" + draw(rng, 82), "push with <> refused"
+    ),
+    "AWS id": one(
+        lambda rng: "AK" + "IA" + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
+        "aws id <> unknown",
+    ),
+    "AWS secret": one(lambda rng: b64(rng, 30), "aws_secret_access_key = <>"),
+    "token in query": one(lambda rng: draw(rng, 20), "https://x.contoso.com/hook?id=7&token=<>"),
+    "function key": one(
+        lambda rng: quote(b64(rng, 40), safe=""), "https://rl.azurewebsites.net/api/hook?code=<>"
+    ),
+    "Teams webhook": one(
+        lambda rng: f"{rng.randbytes(16).hex()}/{guid(rng)}",
+        f"https://contoso.webhook.office.com/webhookb2/{GUID}@{GUID}/IncomingWebhook/<>",
+    ),
+    "Slack webhook": one(
+        lambda rng: f"T{draw(rng, 9)}/B{draw(rng, 9)}/{draw(rng, 24)}",
+        "https://hooks.slack.com/services/<>",
+    ),
+    "random": one(lambda rng: draw(rng, 40), "value <> refused"),
+    "random base64": one(lambda rng: b64(rng, 36), "value <> refused"),
+    "recovery key": one(
+        lambda rng: "-".join(f"{rng.randrange(10**6):06}" for _ in range(8)), "BitLocker <> used"
+    ),
+    "statement parameter": one(
+        password, "DataError: out of range\nCONTEXT:  unnamed portal parameter $3 = '<>'"
+    ),
+    "failing row": one(password, "DETAIL:  Failing row contains (7, svc, <>, null)."),
+    "chained exceptions": one(
+        password,
+        "ValueError: password=<>\n\nThe above exception was the direct cause of the following "
+        "exception:\n\nRuntimeError: failed",
+    ),
+    "innerError": one(
+        jwt,
+        '{"error": {"code": "InvalidAuthenticationToken", "message": "Access token <> is invalid",'
+        f' "innerError": {{"date": "2026-11-23T10:00:00", "request-id": "{GUID}"}}}}}}',
+    ),
+}
+
+
+def in_form(text: str) -> str:
+    return "error=invalid&error_description=" + quote_plus(text)
+
+
+CONTEXTS: dict[str, Callable[[str], str]] = {
+    "plain": lambda text: text,
+    "sentence": lambda text: f"Reading policies failed ({text}) after 3 attempts.",
+    "JSON": lambda text: json.dumps({"error": {"code": "BadRequest", "message": text}}),
+    "nested JSON": lambda text: json.dumps({"body": json.dumps({"message": text})}),
+    "repr": lambda text: f"GraphError({text!r})",
+    "bytes repr": lambda text: repr(text.encode()),
+    "header": lambda text: f"X-Error: {text}\r\nContent-Length: 0",
+    "log line": lambda text: f"2026-11-23 10:00:00 ERROR run=17 tenant={GUID} {text} status=500",
+    "HTML": lambda text: f"<p>{html.escape(text)}</p>",
+    "form body": in_form,
+    "URL-encoded": lambda text: f"/login?next={quote(text, safe='')}",
+    "URL-encoded twice": lambda text: f"/login?next={quote(quote(text, safe=''), safe='')}",
+}
+
+
+def survivor(secret: str, shown: str) -> str:
+    """A contiguous half of the secret that is still there; empty if there is none."""
+    half = max(math.ceil(len(secret) / 2), 4)
+    forms = {secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")}
+    forms |= {json.dumps(secret)[1:-1], html.escape(secret), quote_plus(secret)}
+    for form in forms:
+        size = half if form == secret else math.ceil(len(form) / 2)
+        for start in range(len(form) - size + 1):
+            if form[start : start + size] in shown:
+                return form[start : start + size]
+    return ""
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
+    for seed in SEEDS:
+        text, secret = SHAPES[shape](random.Random(f"{shape}{seed}"))
+
+        shown = sanitize_text(CONTEXTS[context](text), max_length=20_000)
+
+        assert not survivor(secret, shown), shown
+        assert "[redacted" in shown
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [shape(random.Random(1))[0] for shape in SHAPES.values()]
+    texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
+    shown = [sanitize_text(text) for text in texts]
+
+    monkeypatch.setattr(rules, "RULES", [other for other in RULES if other != rule])
+
+    assert [sanitize_text(text) for text in texts] != shown
+
+
+def test_what_is_not_secret_stays_beside_what_is() -> None:
+    text = f"AADSTS7000215 for app {GUID}: client_secret=hunter2-x1, trace {GUID}, status=401"
+
+    shown = sanitize_text(text)
+
+    assert shown == text.replace("hunter2-x1", MASK)
+
+
+# --- What must come back unchanged ----------------------------------------------------------
+
+HARMLESS = [
+    "",
+    "Reading policies failed.",
+    f"Tenant {GUID}: AADSTS7000215: Invalid client secret provided.",
+    (
+        f"AADSTS50126: Error validating credentials due to invalid username or password. Trace ID: {GUID}"
+        f" Correlation ID: {GUID} Timestamp: 2026-11-23 10:00:00Z"
+    ),
+    f"AADSTS700016: Application with identifier '{GUID}' was not found in the directory 'Contoso'.",
+    (
+        f'{{"error":{{"code":"Authorization_RequestDenied","message":"Insufficient privileges.",'
+        f'"innerError":{{"date":"2026-11-23T10:00:00","request-id":"{GUID}",'
+        f'"client-request-id":"{GUID}"}}}}}}'
+    ),
+    '{"error":{"code":"UnknownError","message":"","httpStatusCode":500}}',
+    '{"error":"invalid_client","error_codes":[7000215],"token_type":"Bearer","expires_in":3599}',
+    "HTTP 403 Forbidden: code=InvalidAuthenticationToken status_code=401",
+    f"client_id={GUID}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default&grant_type=password",
+    f"sha256:{SHA256}",
+    f"checksum {SHA256} differs",
+    "commit 28c4b03d9f86d081884c7d659a2feaa0c55ad015",
+    "run 184467 on worker-2 (pid 4711)",
+    "Windows - Password policy",
+    "Windows - Password policy: 12 settings saved",
+    "Token protection for sign-in",
+    "policy 'Secret rotation (90 days)' not found",
+    "Password: required",
+    "Passwords: 3 weak; pass: 3, fail: 2; bypass=1; design=flat",
+    "1.AndroidEnterprise20Settings_for_all_users",
+    "Block all: BlockAllOneDriveUseOfAllApps2024, MinDevicePasswordLength=14",
+    "claimed by celery@worker-2.contoso.com",
+    "The password is required and the token has expired.",
+    "Invalid password: too short",
+    "MSSB_Win-Sec_v23H2_D_U_BitLocker_OS-Drive",
+    "CIS_L1_Win11_23H2_Defender_Antivirus_Baseline-2024-v3.0.1",
+    "CA105-Admins-IdentityProtection-AnyApp-AnyPlatform-PhishingResistantMFA",
+    "Grant DeviceManagementConfiguration.ReadWrite.All, then retry.",
+    "Needs DeviceManagementServiceConfig.Read.All or Policy.Read.ConditionalAccess",
+    "#microsoft.graph.windows10EndpointProtectionConfiguration",
+    "microsoft.graph.deviceManagementConfigurationPolicy",
+    "assignments@odata.context roleScopeTagIds@odata.bind @odata.nextLink value@odata.count",
+    "members@microsoft.graph.downloadUrl",
+    "device_vendor_msft_policy_config_defender_allowrealtimemonitoring",
+    "user_vendor_msft_policy_config_office16v2~policy~l_microsoftofficesystem~l_security_1",
+    "device_vendor_msft_laps_policies_passwordcomplexity_4",
+    '{"secretReferenceValueId": "abc", "passwordMinimumLength": 8, "passwordRequired": true}',
+    '{"password_policy_name": "Windows - Password policy", "passwordExpirationDays": 90}',
+    "DeviceLock/MinDevicePasswordLength=8; ./Device/Vendor/MSFT/PassportForWork/Policies",
+    "https://graph.microsoft.com/beta/deviceManagement/configurationPolicies?$top=100&$skip=200",
+    f"https://graph.microsoft.com/v1.0/users/{GUID}/authentication/passwordMethods",
+    f"https://login.microsoftonline.com/{GUID}/oauth2/v2.0/token",
+    "GET /w/contoso/runs/?status=failed&type=inventory.sync&after=2026-11-23T10%3A00%3A00Z",
+    "2026-11-23T16:57:09.123456Z 2026-11-23 16:57:09+01:00",
+    "Basic authentication is blocked; Bearer token is missing; Basic SecurityBaseline",
+    'WWW-Authenticate: Bearer realm="", error="invalid_token"',
+    f"traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 cV {GUID}",
+    "Postgres at db.internal:5432 refused; redis://cache:6379/0 is down; 203.0.113.7 port 443",
+    "https://contoso.com:8443/backups?to=2026",
+    "Zwölf Richtlinien übersprungen — 設定ポリシー, Политика паролей ✅",
+    "Schedule “Nightly”: slot 02:30 Europe/Berlin; key=policy_123",
+    "Password = None, token=null, secret: true",
+    'Retry-After: 17; ETag: "0x8DA1"; x-ms-ags-diagnostic: {"Slice":"E","Ring":"5"}',
+    "backup_schedule.run_now → succeeded: 1,204 of 1,204 (created=3, unchanged=1201)",
+    "KeyError: 'displayName' in /app/providers/graph/kinds.py line 42",
+    "[redacted] was here, and […] too",
+    "🧑‍💻 emoji with joiners, e\u0301 with a combining accent",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_support_needs_comes_back_unchanged(text: str) -> None:
+    assert sanitize_text(text) == text
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_support_needs_stays_inside_json(text: str) -> None:
+    assert json.loads(sanitize_text(json.dumps({"message": text}, ensure_ascii=False))) == {
+        "message": text
+    }
+
+
+PERSONAL = [
+    ("alice.smith@contoso.com is blocked", "a…@contoso.com is blocked"),
+    ("for <bob@fabrikam.onmicrosoft.com>", "for <b…@fabrikam.onmicrosoft.com>"),
+    ("alice_fabrikam.com#EXT#@contoso.com", "a…@contoso.com"),
+    ("upn=alice%40contoso.com&x=1", "upn=a…%40contoso.com&x=1"),
+    ('File "/home/alice/app/run.py"', f'File "/home/{MASK}/app/run.py"'),
+    ("/Users/alice/Library", f"/Users/{MASK}/Library"),
+    (r"C:\Users\Alice Smith\AppData", rf"C:\Users\{MASK}\AppData"),
+    (r"'C:\\Users\\alice\\x.pfx'", rf"'C:\\Users\\{MASK}\\x.pfx'"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), PERSONAL)
+def test_people_are_not_named(text: str, shown: str) -> None:
+    assert sanitize_text(text) == shown
+
+
+# --- Known values ---------------------------------------------------------------------------
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "URL": lambda value: quote(value, safe=""),
+    "URL, path": quote,
+    "URL, small letters": lambda value: re.sub(
+        "%..", lambda match: match[0].lower(), quote(value, safe="")
+    ),
+    "URL, plus": quote_plus,
+    "URL, twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "JSON": lambda value: json.dumps(value)[1:-1],
+    "JSON, nested": lambda value: json.dumps(json.dumps(value)[1:-1])[1:-1],
+    "JSON in a URL": lambda value: quote(json.dumps(value)[1:-1], safe=""),
+    "repr": lambda value: repr(value)[1:-1],
+    "HTML": html.escape,
+    "HTML, decimal": lambda value: html.escape(value).replace("&#x27;", "&#39;"),
+    "hex": lambda value: value.encode().hex(),
+    "hex, capitals": lambda value: value.encode().hex().upper(),
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "base64 after one": lambda value: base64.b64encode(b":" + value.encode() + b"x").decode(),
+    "base64 after two": lambda value: base64.b64encode(b"u:" + value.encode() + b"xy").decode(),
+    "base64, URL-safe": lambda value: base64.urlsafe_b64encode(b"u" + value.encode()).decode(),
+    "wrapped": lambda value: value[:9] + "\n   " + value[9:],
+}
+KNOWN = {
+    "plain": "correct horse battery",
+    "symbols": 'p@ss "word"/<&>\'+=%\\~x',
+    "letters": "onlysmallletters",
+    "not ASCII": "Pässwörtchen-für-alle",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("known", KNOWN)
+def test_a_known_value_is_masked_in_every_encoding(known: str, encoding: str) -> None:
+    register_secret(KNOWN[known])
+    encoded = ENCODINGS[encoding](KNOWN[known])
+
+    shown = sanitize_text(f"before .{encoded}. after")
+
+    assert not survivor(encoded, shown)
+    assert shown.startswith("before .")
+    assert shown.endswith(". after")
+
+
+def test_known_values_that_overlap_leave_nothing() -> None:
+    register_secret("abcdefghij")
+    register_secret("ghijklmnop")
+
+    assert sanitize_text("x abcdefghijklmnop y") == f"x {MASK} y"
+
+
+def test_a_short_value_is_not_taken_for_a_secret() -> None:
+    register_secret("abc")
+    register_secret("      ")
+
+    assert sanitize_text("abc and      spaces") == "abc and      spaces"
+
+
+def test_the_oldest_known_values_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_secrets, "MAX_COUNT", 3)
+    for value in ("firstvalue", "othervalue", "thirdvalue", "firstvalue", "fourthvalue"):
+        register_secret(value)
+
+    shown = sanitize_text("firstvalue othervalue thirdvalue fourthvalue")
+
+    assert shown == f"{MASK} othervalue {MASK} {MASK}"
+
+
+# --- The form of what comes out -------------------------------------------------------------
+
+CONTROLS = [
+    ("a\x00b\x07c\x7fd\x9be", "abcd"),
+    ("\x1b[31mred\x1b[0m", "red"),
+    ("\x1b]0;title\x07text", "text"),
+    ("one\r\ntwo\nthree\u2028four\x85five", "one two three four five"),
+    ("safe\u202egnp.exe\u2066x\u2069", "safegnp.exex"),
+    ("tab\there", "tab here"),
+    ("lone \ud800 half", "lone \ufffd half"),
+    ("pass\x00word=hunter2", f"password={MASK}"),
+    ("pass\u200bword=hunter2", f"password={MASK}"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), CONTROLS)
+def test_control_characters_go(text: str, shown: str) -> None:
+    assert sanitize_text(text) == shown
+
+
+def test_newlines_stay_where_they_are_asked_for() -> None:
+    assert sanitize_text("one\r\ntwo\u2029three", keep_newlines=True) == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1, 5, 9, 10, 11, 20, 30])
+def test_a_cut_never_leaves_part_of_a_mask(length: int) -> None:
+    shown = sanitize_text("password=hunter2 and password=hunter3", max_length=length)
+
+    assert len(shown) <= max(length, 0)
+    assert MASK in shown or "[" not in shown
+
+
+def test_a_long_text_says_that_it_was_cut() -> None:
+    assert sanitize_text("word " * 1000, max_length=50).endswith("…")
+    assert sanitize_text("word " * 10_000, max_length=30_000).endswith("…")
+
+
+def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
+    secret = entra_secret(random.Random(1))
+    for distance in range(1, 60):
+        text = "z" * 10 + " " * (WINDOW - 10 - distance) + f"secret={secret}"
+
+        shown = sanitize_text(text, max_length=WINDOW)
+
+        assert not survivor(secret, shown)
+
+
+SEEDED_TEXT = st.sampled_from(
+    [shape(random.Random(1))[0] for shape in SHAPES.values()]
+    + HARMLESS
+    + ["password", "=", ":", '"', "'", "\\", "%22", "&quot;", "[redacted]", "[", "eyJ", "@", "\n"]
+)
+ANY_TEXT = st.one_of(
+    st.text(alphabet=st.characters()),
+    st.text(alphabet=st.characters(codec=None, exclude_categories=[])),
+    st.lists(st.one_of(SEEDED_TEXT, st.text(max_size=5)), max_size=6).map("".join),
+)
+
+
+def is_clean(text: str, *, newlines: bool) -> bool:
+    text.encode("utf-8")
+    allowed = "\n" if newlines else ""
+    return not any(
+        (unicodedata.category(char) == "Cc" and char not in allowed)
+        or char in "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+        for char in text
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_TEXT, st.integers(0, 300), st.booleans())
+def test_any_text_comes_out_storable_and_short_enough(
+    text: str, length: int, newlines: bool
+) -> None:
+    shown = sanitize_text(text, length, keep_newlines=newlines)
+
+    assert len(shown) <= length
+    assert is_clean(shown, newlines=newlines)
+    assert "\x00" not in shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_TEXT, st.sampled_from([15, 100, 2000]), st.booleans())
+def test_sanitizing_twice_changes_nothing(text: str, length: int, newlines: bool) -> None:
+    once = sanitize_text(text, length, keep_newlines=newlines)
+
+    assert sanitize_text(once, length, keep_newlines=newlines) == once
+
+
+ADVERSARIAL = [
+    "password=" * 3000,
+    'password="' * 3000,
+    "password='a" * 3000,
+    'password="' + "\\" * 30_000,
+    "-----BEGIN PRIVATE KEY-----" * 1000,
+    "-----BEGIN PRIVATE KEY-----" + "A" * 30_000,
+    "eyJ" * 10_000,
+    "eyJ" + "a" * 30_000,
+    "a@" * 15_000,
+    "a." * 15_000 + "@",
+    "a" * 30_000 + "@",
+    "://a:" * 6000,
+    "postgres://" + "a:" * 15_000,
+    "http://" + "@" * 30_000,
+    "cookie: " + "a=b;" * 8000,
+    "cookie: a" * 3500,
+    "authorization: a " * 1800,
+    "bearer " * 4500,
+    "basic " + "A" * 30_000,
+    "(" * 30_000 + "'password','",
+    "<password>" * 3000 + "</",
+    "name='password' " * 2000,
+    "--password " * 2800,
+    "-" * 30_000 + "password x",
+    "%25" * 10_000,
+    "&amp;" * 6000,
+    "password" + " " * 30_000 + "=x",
+    "password=" + "&" * 30_000,
+    "password=" + "a" * 30 + "\na1234567" * 3000,
+    "\x1b[" * 15_000,
+    "\x1b]" * 15_000,
+    "0" * 30_000,
+    "123456-" * 4300,
+    "/home/" * 5000,
+    "C:\\Users\\" * 3300,
+    "aB3" * 10_000,
+    "[redacted]" * 3000,
+    "https://x/webhook" * 1800,
+    "Failing row contains (" * 1300,
+    "parameter $1 = '" * 1800,
+    "password[" * 3000,
+    "\n" * 30_000,
+    "secretsecretpasswordtoken" * 1200,
+]
+
+
+@pytest.mark.parametrize("text", ADVERSARIAL, ids=lambda text: text[:20].encode().hex()[:24])
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.process_time()
+
+    sanitize_text(text, max_length=20_000)
+
+    assert time.process_time() - begun < 5  # milliseconds as a rule; minutes if it backtracked
+
+
+def test_many_known_values_do_not_slow_it_down() -> None:
+    rng = random.Random(1)
+    for _ in range(500):
+        register_secret(draw(rng, 40))
+    begun = time.process_time()
+
+    sanitize_text("word " * 4000, max_length=20_000)
+
+    assert time.process_time() - begun < 5
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class HostileMapping(dict[str, object]):
+    def items(self) -> Any:
+        raise RuntimeError("no")
+
+
+ZONE = dt.timezone(dt.timedelta(hours=2))
+VALUES: list[tuple[object, object]] = [
+    (None, None),
+    (True, True),
+    (7, 7),
+    (1.5, 1.5),
+    (math.nan, None),
+    (math.inf, None),
+    (10**4000, TRUNCATED),
+    (b"bytes", "bytes"),
+    (b"\xff", "\ufffd"),
+    (dt.datetime(2026, 11, 23, 10, tzinfo=ZONE), "2026-11-23T08:00:00Z"),
+    (dt.datetime(2026, 11, 23, 10), "2026-11-23T10:00:00Z"),  # noqa: DTZ001
+    (
+        dt.datetime.max.replace(tzinfo=dt.timezone(-dt.timedelta(hours=2))),
+        "9999-12-31T23:59:59.999999-02:00",
+    ),
+    (dt.date(2026, 11, 23), "2026-11-23"),
+    (uuid.UUID(GUID), GUID),
+    (Decimal("1.50"), "1.50"),
+    ({"b", "a"}, ["a", "b"]),
+    ((1, (2,)), [1, [2]]),
+    (Color.RED, "red"),
+    (ValueError("password=hunter2"), "ValueError"),
+    ({1: "a", None: "b", Color.RED: "c"}, {"1": "a", "None": "b", "red": "c"}),
+    ({"a\x00b": "c\x00d\ud800"}, {"ab": "cd\ufffd"}),
+    ({"note": "line\nline"}, {"note": "line\nline"}),
+    ({"password=hunter2x": 1}, {f"password={MASK}": 1}),
+    ({"message": '{"client_secret": "hunter2x"}'}, {"message": f'{{"client_secret": "{MASK}"}}'}),
+]
+
+
+@pytest.mark.parametrize(("value", "cleaned"), VALUES, ids=lambda value: str(type(value).__name__))
+def test_values_become_json(value: object, cleaned: object) -> None:
+    assert sanitize_json(value) == cleaned
+
+
+SENSITIVE = [
+    "password", "Password", "adminPassword", "DB_PASSWORD", "secret", "client_secret",
+    "clientSecret", "secretText", "token", "access_token", "refreshToken", "authorization",
+    "Proxy-Authorization", "cookie", "Set-Cookie", "api_key", "x-api-key", "apiKey", "sig",
+    "client_assertion", "privateKey", "connectionString", "connection string", "AccountKey",
+    "SharedAccessKey", "passphrase", "pwd",
+]  # fmt: skip
+ORDINARY = [
+    "secretReferenceValueId", "password_policy_name", "token_type", "passwordMinimumLength",
+    "client_id", "displayName", "settingDefinitionId", "key", "code", "design", "tokenIssuer",
+    "scheduled_for", "skipToken",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", SENSITIVE)
+def test_a_text_under_a_sensitive_key_is_masked_whole(key: str) -> None:
+    value = {key: "summer", "nested": [{key: ["winter", 1]}], "n": 1}
+
+    assert sanitize_json(value) == {key: MASK, "nested": [{key: [MASK, 1]}], "n": 1}
+
+
+@pytest.mark.parametrize("key", ORDINARY)
+def test_a_text_under_an_ordinary_key_stays(key: str) -> None:
+    assert sanitize_json({key: "summer"}) == {key: "summer"}
+
+
+def test_flags_and_numbers_under_a_sensitive_key_stay() -> None:
+    value = {"requirePassword": True, "tokens": 3, "password": None, "secret": ""}
+
+    assert sanitize_json(value) == value
+
+
+def test_a_value_beside_a_sensitive_name_is_masked() -> None:
+    value = [{"name": "client_secret", "value": "summer"}, {"name": "color", "value": "red"}]
+
+    assert sanitize_json(value) == [
+        {"name": "client_secret", "value": MASK},
+        {"name": "color", "value": "red"},
+    ]
+
+
+def test_what_is_too_deep_gives_way_to_a_marker() -> None:
+    assert sanitize_json([[[1]]], max_depth=2) == [[TRUNCATED]]
+
+
+def test_what_is_too_large_is_cut_and_says_so_once() -> None:
+    value = {"a": ["x" * 100] * 1000, "b": 1}
+
+    cleaned = sanitize_json(value, max_bytes=2000)
+
+    assert 1000 < len(json.dumps(cleaned)) <= 2000
+    assert json.dumps(cleaned).count(TRUNCATED) == 1
+    assert cleaned["a"][0] == "x" * 100
+
+
+def test_a_value_that_contains_itself_ends() -> None:
+    value: list[object] = []
+    value += [value, value, value]
+
+    assert len(json.dumps(sanitize_json(value))) <= 65536
+
+
+@pytest.mark.parametrize("value", [Hostile(), {"a": Hostile()}, HostileMapping(a=1)])
+def test_a_hostile_object_does_not_raise(value: object) -> None:
+    assert json.dumps(sanitize_json(value))
+
+
+JSON_LIKE = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        ANY_TEXT,
+        st.binary(),
+        st.datetimes(),
+        st.uuids(),
+        st.decimals(),
+    ),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(ANY_TEXT, inner), st.tuples(inner)),
+    max_leaves=10,
+)
+
+
+def texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    if isinstance(value, str):
+        yield value
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON_LIKE, st.integers(20, 4000))
+def test_any_value_becomes_storable_json_within_its_limit(value: object, size: int) -> None:
+    cleaned = sanitize_json(value, max_bytes=size)
+
+    assert len(json.dumps(cleaned, allow_nan=False)) <= size
+    assert all(is_clean(text, newlines=True) for text in texts(cleaned))
+    assert sanitize_json(cleaned, max_bytes=size * 2) == cleaned

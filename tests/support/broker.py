@@ -1,0 +1,104 @@
+"""A broker for one test, which may be stopped, frozen and inspected."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from pytest_django import Settings
+
+from config import celery as project
+from dev.services.valkey import Valkey
+from operations.delivery import publisher
+
+
+class Broker:
+    """A Valkey of the test's own, which may be stopped, frozen and looked into."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = Valkey(folder, durable=False).start()
+        self.url = self._server.url()
+        self.socket = self._server.socket
+
+    def waiting(self, queue: str = "backup") -> int:
+        """How many messages wait in a queue."""
+        with self._server.client() as client:
+            return int(client.llen(queue))
+
+    def dump(self) -> str:
+        """Everything that the broker holds, as text."""
+        with self._server.client() as client:
+            return "".join(str(client.dump(key)) for key in client.keys("*"))
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def fill(self) -> None:
+        """Take no more messages: the memory is full."""
+        with self._server.client() as client:
+            client.config_set("maxmemory", "1")
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the running server."""
+        with self._server.client() as client:
+            client.config_set(name, value)
+
+    def stop(self) -> None:
+        self.thaw()
+        self._server.stop()
+
+    def kill(self) -> None:
+        """End it without a word; what it held is gone."""
+        assert self._server.process
+        self._server.process.kill()
+        self._server.process.wait()
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._server.process and self._server.process.poll() is None:
+            os.kill(self._server.process.pid, number)
+
+
+UseBroker = Callable[[str], None]
+
+
+@pytest.fixture
+def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBroker]:
+    """Send messages to another broker, from a Celery app and a publisher without a past."""
+
+    def use(url: str) -> None:
+        settings.CELERY_BROKER_URL = url
+        app = Celery("test", set_as_current=False)
+        app.config_from_object("django.conf:settings", namespace="CELERY")
+        app.set_default()
+        app.set_current()
+        monkeypatch.setattr(publisher, "_publisher", publisher.Publisher())
+        publisher.warm_up()
+
+    yield use
+    project.app.set_default()
+    project.app.set_current()
+
+
+@pytest.fixture
+def broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
+    own = Broker(tmp_path)
+    use_broker(own.url)
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def no_broker(tmp_path: Path, use_broker: UseBroker) -> None:
+    """A broker's address at which nobody listens."""
+    use_broker(f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0")

@@ -1,0 +1,127 @@
+"""What the tests of backups start from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+import factory
+from django.utils import timezone
+
+from backups.models import (
+    BackupItem,
+    BackupSchedule,
+    BackupSet,
+    PolicyExport,
+    PolicyVersion,
+    SetStatus,
+)
+from tests.support.factories import TenantFactory
+
+FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc,arg-type]
+
+
+class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
+    """A schedule of every day at 02:30 UTC, `due=` gives its next slot. Paused with `paused=True`."""
+
+    tenant = factory.SubFactory(TenantFactory)
+    workspace = factory.SelfAttribute("tenant.workspace")
+    name = factory.Sequence(lambda n: f"Nightly {n}")
+    cron = "30 2 * * *"
+    kinds = factory.LazyFunction(lambda: ["settings_catalog", "conditional_access"])
+    next_run_at = factory.SelfAttribute("due")
+
+    class Meta:
+        model = BackupSchedule
+
+    class Params:
+        due = FAR
+        paused = factory.Trait(
+            paused_at=factory.LazyFunction(timezone.now),
+            pause_reason="Migration",
+            next_run_at=None,
+        )
+
+
+class BackupSetFactory(factory.django.DjangoModelFactory[BackupSet]):
+    """A set that is being built; `finish` it when its items are in."""
+
+    schedule = factory.SubFactory(BackupScheduleFactory)
+    tenant = factory.SelfAttribute("schedule.tenant")
+    workspace = factory.SelfAttribute("schedule.workspace")
+    kinds = factory.LazyAttribute(lambda made: list(made.schedule.kinds))
+    listed_kinds = factory.LazyAttribute(lambda made: list(made.kinds))
+    started_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = BackupSet
+
+
+class PolicyVersionFactory(factory.django.DjangoModelFactory[PolicyVersion]):
+    payload = factory.Sequence(lambda n: {"id": f"object-{n}", "displayName": f"Policy {n}"})
+    content_hash = factory.LazyAttribute(
+        lambda made: hashlib.sha256(repr(made.payload).encode()).hexdigest()
+    )
+    normalized_hash = factory.SelfAttribute("content_hash")
+    size = 100
+
+    class Meta:
+        model = PolicyVersion
+
+
+class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
+    """A whole item; `missed=True` for one that was not read."""
+
+    backup_set = factory.SubFactory(BackupSetFactory)
+    tenant = factory.SelfAttribute("backup_set.tenant")
+    workspace = factory.SelfAttribute("backup_set.workspace")
+    kind = "conditional_access"
+    graph_id = factory.Sequence(lambda n: f"object-{n}")
+    name = factory.Sequence(lambda n: f"Policy {n}")
+    version = factory.SubFactory(
+        PolicyVersionFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    complete = True
+    captured_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = BackupItem
+
+    class Params:
+        missed = factory.Trait(
+            complete=False, version=None, captured_at=None, reason_code="not_attempted_in_set"
+        )
+
+
+class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
+    """An archive that can be downloaded; `expired=True` for one that cannot any more."""
+
+    tenant = factory.SubFactory(TenantFactory)
+    workspace = factory.SelfAttribute("tenant.workspace")
+    file_name = factory.Sequence(lambda n: f"Policies {n}.zip")
+    archive = b"PK"
+    size = 2
+    sha256 = hashlib.sha256(b"PK").hexdigest()
+    item_count = 1
+    expires_at = FAR
+
+    class Meta:
+        model = PolicyExport
+
+    class Params:
+        expired = factory.Trait(
+            expires_at=factory.LazyFunction(lambda: timezone.now() - dt.timedelta(days=1))
+        )
+
+
+def finish(backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **more: Any) -> BackupSet:
+    """The set, finished."""
+    changes = {"status": status, "finished_at": timezone.now()} | more
+    BackupSet.objects.filter(pk=backup_set.pk).update(**changes)
+    backup_set.refresh_from_db()
+    return backup_set

@@ -1,0 +1,97 @@
+"""Legacy runs for tests, added by the importer as everywhere."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from django.db import connection, transaction
+
+from legacy_runs.importing import Import
+from legacy_runs.models import TABLES
+from operations.maintenance import retention
+from operations.models import OperationRun
+from tenancy.models import Tenant
+from tests.support.factories import OperationRunFactory
+
+_IDS = itertools.count(1000)
+GUIDE = {
+    "status": "failed",
+    "created_at": "2024-03-08T07:00:00Z",
+    "started_at": "2024-03-08T07:00:05Z",
+    "finished_at": "2024-03-08T07:01:00Z",
+    "selection_hash": "f" * 64,
+    "selection_key": "all",
+    "backup_schedule_id": "7",
+    "scheduled_for": "2024-03-08T07:00:00Z",
+}
+
+
+def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
+    """A row of any kind as an older installation has it."""
+    given = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
+    return GUIDE | given | {"workspace": tenant.workspace.slug} | columns
+
+
+def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) -> OperationRun:
+    """A run that a row of this kind can lead to."""
+    run: OperationRun = OperationRunFactory(
+        tenant=tenant, **{"type": TABLES[kind].RUN_TYPES[0].value, "succeeded": True} | traits
+    )
+    return run
+
+
+def of_run(run: OperationRun) -> dict[str, Any]:
+    """The columns of a row whose canonical run this is."""
+    return {"operation_run_id": run.pk, "created_at": run.created_at.isoformat()}
+
+
+def a_row(
+    tenant: Tenant,
+    kind: str = "inventory_sync_run",
+    run: OperationRun | None = None,
+    **columns: Any,
+) -> Any:
+    """An imported row; with its canonical run, if there is one."""
+    wanted = raw(tenant, **(of_run(run) if run else {}), **columns)
+    report = _import(kind, wanted)
+    assert report.counts["imported"] == 1, report.reasons
+    model: Any = TABLES[kind]
+    return model.objects.get(pk=wanted["id"])
+
+
+def a_row_of_every_kind(tenant: Tenant) -> int:
+    """One row of each table, all with the same id, which is given back."""
+    row_id = next(_IDS)
+    for kind in TABLES:
+        a_row(tenant, kind, id=row_id)
+    return row_id
+
+
+def _import(kind: str, *rows: dict[str, Any]) -> Any:
+    """Import inside the transaction of a test, and end the permission to add rows with it."""
+    one = Import(kind, open_transaction=_AllowImport)
+    return one.run(enumerate(rows, start=2))
+
+
+class _AllowImport:
+    """Like `allow_import`, within a transaction that does not end here."""
+
+    def __enter__(self) -> None:
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.legacy_import', 'on', true)")
+
+    def __exit__(self, *error: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('runledger.legacy_import', '', true)")
+        self._atomic.__exit__(*error)
+
+
+def remove(run: OperationRun) -> None:
+    """What retention does with an old run."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        retention.allow_pruning()
+        cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
+        cursor.execute("SELECT set_config('runledger.pruning', '', true)")

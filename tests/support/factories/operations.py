@@ -1,0 +1,95 @@
+"""What the tests of the ledger start from: requests, and runs that the service itself made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.utils import timezone
+
+from operations.dispatch import RunRequest
+from operations.maintenance.prune import dispatch_prune
+from operations.models import OperationRun
+from operations.services import DispatchResult, OperationRunService
+from operations.testing import run_now
+from operations.types import OperationRunType
+from tenancy.models import Tenant
+from tests.support.factories import (
+    OperationRunEventFactory,
+    OperationRunFactory,
+    OperationRunItemFactory,
+)
+
+RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
+SCHEDULED = OperationRunType.BACKUP_SCHEDULE_SCHEDULED
+RETRY = OperationRunType.BACKUP_SCHEDULE_RETRY
+SLOT = "2026-03-08T07:00Z"
+
+
+def a_request(tenant: Tenant, schedule: int = 1, **more: Any) -> RunRequest:
+    """A request for the backup of one schedule."""
+    wish: dict[str, Any] = {
+        "type": RUN_NOW,
+        "workspace": tenant.workspace,
+        "tenant": tenant,
+        "inputs": {"backup_schedule_id": schedule},
+        "context": {"backup_schedule_id": schedule},
+    }
+    return RunRequest(**wish | more)
+
+
+def a_slot_request(tenant: Tenant, schedule: int = 1, slot: str = SLOT) -> RunRequest:
+    """A request for one slot of a schedule."""
+    context = {"backup_schedule_id": schedule, "scheduled_for": slot}
+    return a_request(tenant, schedule, type=SCHEDULED, context=context)
+
+
+def dispatch(tenant: Tenant, schedule: int = 1, **more: Any) -> DispatchResult:
+    """Dispatch the backup of one schedule."""
+    wish = dict(vars(a_request(tenant, schedule, **more)))
+    return OperationRunService().dispatch_or_fail(wish.pop("type"), **wish)
+
+
+def a_queued_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
+    """A run that waits for its worker."""
+    return OperationRunService().ensure_run(a_request(tenant, schedule, **more)).run
+
+
+def a_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
+    """A run in the hands of worker-1."""
+    run = OperationRunService().claim(a_queued_run(tenant, schedule, **more).pk, "worker-1")
+    assert run
+    return run
+
+
+def an_ended_run(
+    tenant: Tenant, schedule: int = 1, *, submission: Any = None, **counts: int
+) -> OperationRun:
+    """A run that a worker has completed; its outcome follows from the counts."""
+    run = a_running_run(tenant, schedule, submission=submission)
+    OperationRunService().increment_summary_counts(run.pk, **counts)
+    return OperationRunService().complete(run.pk)
+
+
+def told(run: OperationRun) -> list[str]:
+    """The kinds of the run's events, in order."""
+    return list(run.events.values_list("kind", flat=True))
+
+
+def a_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
+    """A run that ended so many days ago, with two lines of timeline and an item."""
+    at = timezone.now() - dt.timedelta(days=days)
+    run = OperationRunFactory(
+        tenant=tenant,
+        **{trait: True},
+        **{"created_at": at, "started_at": at, "completed_at": at, **more},
+    )
+    for sequence in (1, 2):
+        OperationRunEventFactory(run=run, sequence=sequence)
+    OperationRunItemFactory(run=run)
+    return run
+
+
+def prune(workspace: Any) -> OperationRun:
+    """Let a worker do the workspace's retention to its end."""
+    return run_now(dispatch_prune(workspace).run)

@@ -1,0 +1,31 @@
+"""Real exports of policies, where they are at hand: set RUNLEDGER_GRAPH_SAMPLES to their folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import ROOT
+from dev.graph_sandbox.samples import entries, files
+
+SAMPLES = Path(os.environ.get("RUNLEDGER_GRAPH_SAMPLES", ROOT.parent / "shared" / "graph-samples"))
+NEEDED = pytest.mark.skipif(
+    not SAMPLES.exists(), reason="set RUNLEDGER_GRAPH_SAMPLES to use real exports"
+)
+FILES = list(files(SAMPLES))
+
+
+def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
+    """Put every object of every file into a tenant of the Graph sandbox; how many of each kind.
+
+    Some files hold the same object as another one.
+    """
+    ids: dict[str, set[str]] = {}
+    for kind, path in FILES:
+        for key, entry in entries(kind, path):
+            graph.put_object(tenant_id, key, entry)
+            ids.setdefault(key, set()).add(entry["id"])
+    return {key: len(found) for key, found in ids.items()}

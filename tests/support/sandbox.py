@@ -1,0 +1,65 @@
+"""The Graph sandbox: one process for all tests, and tenants in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.process import SandboxProcess
+from providers.clouds import Cloud
+from providers.models import ProviderConnection
+from tenancy.models import Tenant
+
+SECRET = "Pq8~sandbox.secret"
+SIZES = {
+    "settings_catalog": 3,
+    "device_configuration": 2,
+    "compliance": 2,
+    "conditional_access": 2,
+    "named_location": 1,
+    "groups": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def graph_sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[SandboxControl]:
+    """The control of the Graph sandbox, which this test's connections use."""
+    settings.GRAPH_SANDBOX_URL = graph_sandbox.url
+    settings.GRAPH_CA_BUNDLE = str(graph_sandbox.ca)
+    settings.GRAPH_INTERVALS = {}
+    yield graph_sandbox.control
+    graph_sandbox.control.clear()
+
+
+@pytest.fixture
+def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
+    """Add a tenant to the Graph sandbox, with a connection to it."""
+
+    def add(tenant: Tenant, **options: Any) -> ProviderConnection:
+        client_id = uuid.uuid4()
+        sizes = SIZES | options.pop("sizes", {})
+        options = {"name": tenant.name, "seed": "always the same", "sizes": sizes} | options
+        graph.add_tenant(tenant.external_id, client_id, SECRET, **options)
+        connection = ProviderConnection.objects.create(
+            workspace=tenant.workspace,
+            tenant=tenant,
+            name="Graph sandbox",
+            cloud=Cloud.SANDBOX,
+            client_id=client_id,
+            is_default=True,
+        )
+        connection.set_credential(SECRET)
+        return connection
+
+    return add

@@ -1,0 +1,54 @@
+"""Sections of a page that refresh; the response is 204 while a section has not changed.
+
+A section is identified by a hash of its HTML without relative times, so it changes exactly when
+the user would see a difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+_VOLATILE = re.compile(
+    r">[^<]*</time>|name=\"(?:csrfmiddlewaretoken|submission)\" value=\"[^\"]*\""
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A rendered section; `seconds` is 0 when it no longer refreshes."""
+
+    id: str
+    body: str
+    seen: str
+    url: str
+    seconds: int
+
+
+def live_section(
+    request: HttpRequest, part: str, template: str, context: dict[str, Any], *, seconds: int
+) -> Live:
+    """Render a section that refreshes at this interval."""
+    body = render_to_string(template, context, request)
+    seen = hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
+    query = request.GET.copy()
+    query["part"], query["seen"] = part, seen
+    return Live(part, body, seen, f"{request.path}?{query.urlencode()}", seconds)
+
+
+def live_answer(request: HttpRequest, section: Live) -> HttpResponse:
+    """The section for htmx, or 204 if the browser already has it and will ask again."""
+    if section.seconds and request.GET.get("seen") == section.seen:
+        return HttpResponse(status=204)
+    return render(request, "components/live.html", {"live": section})
+
+
+def asks_for(request: HttpRequest, part: str) -> bool:
+    """Whether htmx requests this section instead of the page."""
+    return "HX-Request" in request.headers and request.GET.get("part") == part
