@@ -14,7 +14,7 @@ from restores import services
 from restores.models import Decision, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action
+from tenancy.http import Request, action, try_service
 from tenancy.roles import Capability
 from web.ids import parse_id
 
@@ -96,10 +96,5 @@ def _apply(
     request: Request, restore: RestoreRun, change: Callable[[], object], success: str
 ) -> HttpResponse:
     """Make a change, and return to the restore with a message about the result."""
-    try:
-        change()
-    except ValidationError as error:
-        messages.error(request, error.messages[0])
-    else:
-        messages.success(request, success)
+    try_service(request, change, success=success)
     return redirect(restore)
