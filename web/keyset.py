@@ -68,16 +68,16 @@ class Place:
             text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except binascii.Error:
             raise BadCursor(cursor) from None
-        found = _PLACE.fullmatch(text)
-        if not found or int(found[2]) >= 2**63:
+        match = _PLACE.fullmatch(text)
+        if not match or int(rows[2]) >= 2**63:
             raise BadCursor(cursor)
         # Seventeen digits of microseconds end in the year 5138: nothing here overflows.
-        return cls(_EPOCH + dt.timedelta(microseconds=int(found[1])), int(found[2]))
+        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(rows[2]))
 
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """One page of rows, and the cursors of the pages next to it (empty where there is none)."""
+    """One page of match, and the cursors of the pages next to it (empty where there is none)."""
 
     rows: list[M] = field(default_factory=list)
     newer: str = ""
