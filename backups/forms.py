@@ -19,7 +19,7 @@ from web.ids import parse_ids
 MAX_SETS = 1000
 MAX_DAYS = 3650
 MAX_GRACE_HOURS = 7 * 24
-TENANTS_SHOWN = 50
+MAX_TENANT_RESULTS = 50
 #: Presets that fill the form by its address.
 PRESETS = (
     ("Every night at 02:30", "30 2 * * *"),
@@ -112,7 +112,7 @@ class NewScheduleForm(ScheduleForm):
         required=False,
         max_length=MAX_SEARCH,
         label="Find tenants",
-        help_text=f"Shows the first {TENANTS_SHOWN} results. Selected tenants stay selected.",
+        help_text=f"Shows the first {MAX_TENANT_RESULTS} results. Selected tenants stay selected.",
         widget=forms.TextInput({"autocomplete": "off"}),
     )
     tenants = forms.ModelMultipleChoiceField(
@@ -135,7 +135,7 @@ class NewScheduleForm(ScheduleForm):
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = workspace.tenants.all()
         field.widget.choices = self._tenant_choices()
-        if len(workspace.tenants.all()[: TENANTS_SHOWN + 1]) <= TENANTS_SHOWN:
+        if len(workspace.tenants.all()[: MAX_TENANT_RESULTS + 1]) <= MAX_TENANT_RESULTS:
             del self.fields["find"]
 
     def clean(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class NewScheduleForm(ScheduleForm):
         """The selected tenants, then the results of the search."""
         tenants = self.workspace.tenants.order_by("name", "pk").values_list("pk", "name")
         selected = tenants.filter(pk__in=self._selected_ids())
-        results = tenants.filter(name__icontains=self._value("find"))[:TENANTS_SHOWN]
+        results = tenants.filter(name__icontains=self._value("find"))[:MAX_TENANT_RESULTS]
         return list(dict([*selected, *results]).items())
 
     def _selected_ids(self) -> list[int]:

@@ -9,7 +9,7 @@ from inventory.panels import Panel, policy_panel
 from tenancy.http import Request
 from tenancy.roles import Capability
 
-SHOWN = 20
+PANEL_ROWS = 20
 
 register_policy_action(
     PolicyAction(
@@ -29,5 +29,5 @@ def sets_of(request: Request, policy: Policy) -> Panel:
     items = BackupItem.objects.visible_to(request.user).filter(
         tenant=policy.tenant_id, kind=policy.kind, graph_id=policy.graph_id
     )
-    shown = items.select_related("backup_set__workspace").order_by("-id")[:SHOWN]
-    return "backups/_policy_sets.html", {"items": shown}
+    newest = items.select_related("backup_set__workspace").order_by("-id")[:PANEL_ROWS]
+    return "backups/_policy_sets.html", {"items": newest}

@@ -45,8 +45,8 @@ class Selection:
 
     def hash_of(self, tenant: Tenant) -> str:
         """Equal for equal selections of the tenant: 64 hex digits over kinds and Graph ids."""
-        chosen = sorted((policy.kind, policy.graph_id) for policy in self.by_tenant[tenant])
-        return hashlib.sha256(identity_json(chosen).encode()).hexdigest()
+        keys = sorted((policy.kind, policy.graph_id) for policy in self.by_tenant[tenant])
+        return hashlib.sha256(identity_json(keys).encode()).hexdigest()
 
     def context_of(self, tenant: Tenant) -> dict[str, Any]:
         """The run context's `selection` for one tenant."""

@@ -24,7 +24,7 @@ register_start(Start("Sync inventory", "inventory_sync", *_START, order=10))
 register_start(Start("Sync groups", "directory_groups_sync", *_START, order=11))
 register_start(Start("Sync role definitions", "role_definitions_sync", *_START, order=12))
 
-_SHOWN: tuple[tuple[str, str, Any, OperationRunType], ...] = (
+_PANEL_ROWS: tuple[tuple[str, str, Any, OperationRunType], ...] = (
     ("Policies", "policy_list", Policy, OperationRunType.INVENTORY_SYNC),
     ("Groups", "group_list", DirectoryGroup, OperationRunType.DIRECTORY_GROUPS_SYNC),
     (
@@ -46,7 +46,7 @@ def inventory(request: Request, tenant: Tenant) -> Panel:
             "count": model.objects.visible_to(request.user).present().filter(tenant=tenant).count(),
             "sync": last_syncs(run_type, [tenant]).get(tenant.pk),
         }
-        for label, url_name, model, run_type in _SHOWN
+        for label, url_name, model, run_type in _PANEL_ROWS
     ]
     return "inventory/_tenant_panel.html", {"rows": rows}
 

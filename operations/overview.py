@@ -26,7 +26,7 @@ from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
 MakesPanel = Callable[[Request, Workspace], Panel | None]
-SHOWN = 8
+PANEL_ROWS = 8
 
 _PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
 
@@ -50,7 +50,7 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
     """The active runs."""
     runs = _runs(request, workspace).active().newest_first()
     return "operations/_panel_active.html", {
-        "runs": list(runs[:SHOWN]),
+        "runs": list(runs[:PANEL_ROWS]),
         "count": capped_count(runs),
     }
 
@@ -59,8 +59,8 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
     """The runs that failed and are not acknowledged."""
     runs = _runs(request, workspace).needs_attention()
-    shown = list(runs.newest_first()[:SHOWN])
-    return "operations/_panel_attention.html", {"runs": shown, "count": capped_count(runs)}
+    newest = list(runs.newest_first()[:PANEL_ROWS])
+    return "operations/_panel_attention.html", {"runs": newest, "count": capped_count(runs)}
 
 
 @overview_panel(order=40)

@@ -13,14 +13,14 @@ from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
 
-SHOWN = 10
+PANEL_ROWS = 10
 
 
 @tenant_panel(order=20)
 def runs(request: Request, tenant: Tenant) -> Panel:
     """The newest runs of the tenant."""
     visible = OperationRun.objects.visible_to(request.user).filter(tenant=tenant).with_scope()
-    return "operations/_tenant_runs.html", {"runs": visible.newest_first()[:SHOWN]}
+    return "operations/_tenant_runs.html", {"runs": visible.newest_first()[:PANEL_ROWS]}
 
 
 @tenant_fact("Last run", order=20)

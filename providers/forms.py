@@ -50,10 +50,10 @@ class TenantField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         tenant_id = parse_id(str(super().clean(value)))
-        found = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
-        if found is None:
+        tenant = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
+        if tenant is None:
             raise ValidationError("Select one of the tenants.")
-        return found
+        return tenant
 
 
 class NewConnectionForm(ConnectionForm):
@@ -106,12 +106,12 @@ class CredentialForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        wanted = "pem" if data.get("kind") == CredentialKind.CERTIFICATE else "secret"
-        if wanted in self.errors:
+        field = "pem" if data.get("kind") == CredentialKind.CERTIFICATE else "secret"
+        if field in self.errors:
             return data
-        if not data.get(wanted):
-            self.add_error(wanted, "Enter the new credential.")
-        elif wanted == "pem":
+        if not data.get(field):
+            self.add_error(field, "Enter the new credential.")
+        elif field == "pem":
             data["expires_on"] = self._expiry(data["pem"])
         return data
 

@@ -13,7 +13,7 @@ from providers.models import EXPIRES_SOON_DAYS, ConnectionStatus, ProviderConnec
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
 
-SHOWN = 8
+PANEL_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ def connections(request: Request, workspace: Workspace) -> Panel | None:
     if not count:
         return None
     problems = [
-        *(_problem_of_connection(connection) for connection in unreachable[:SHOWN]),
-        *(_problem_of_tenant(tenant) for tenant in unconnected[:SHOWN]),
+        *(_problem_of_connection(connection) for connection in unreachable[:PANEL_ROWS]),
+        *(_problem_of_tenant(tenant) for tenant in unconnected[:PANEL_ROWS]),
     ]
     return "providers/_panel_connections.html", {
-        "problems": problems[:SHOWN],
-        "more": max(0, count - SHOWN),
+        "problems": problems[:PANEL_ROWS],
+        "more": max(0, count - PANEL_ROWS),
     }
 
 

@@ -143,7 +143,7 @@ class Execution:
             else:
                 self._resolve_lost_creation(write)
         except CancelRequested:
-            if item.settled_at is None:
+            if item.ended_at is None:
                 self._log.unknown(item, "restore_unknown")
             raise
 

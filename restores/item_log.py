@@ -14,7 +14,7 @@ from restores.models import Action, ItemState, RestoreItem
 #: The columns that `_end` writes. Only these, because retention may clear the reference to the
 #: backup item at the same time.
 _OUTCOME_COLUMNS = (
-    *("state", "settled_at", "after_hash"),
+    *("state", "ended_at", "after_hash"),
     *("outcome_code", "outcome_message", "outcome_next_step"),
 )
 _SKIP_REASONS = {
@@ -112,7 +112,7 @@ class ItemLog:
     ) -> None:
         """Record the final state of an item; a write, or possible write, is also noted on the
         timeline of the run."""
-        item.state, item.settled_at = item_state, timezone.now()
+        item.state, item.ended_at = item_state, timezone.now()
         item.outcome_code = error.code if error else ""
         item.outcome_message = error.message if error else ""
         item.outcome_next_step = error.next_step if error else ""

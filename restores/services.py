@@ -71,7 +71,7 @@ def start_preview(
         )
         for item in items
     )
-    # Previews of one tenant may run at the same time, so each is a request of its own identity.
+    # Previews of one tenant may run at the same time, so their requests have different identities.
     inputs = {"restore_run_id": restore.pk}
     result = _dispatch(OperationRunType.RESTORE_PREVIEW, restore, by, submission, inputs)
     RestoreRun.objects.filter(pk=restore.pk).update(preview_run=result.run)
@@ -105,8 +105,8 @@ def decide(restore: RestoreRun, decisions: dict[int, str]) -> None:
             "again."
         )
     for item in locked.items.filter(action=Action.CONFLICT, pk__in=decisions):
-        item.choice = Decision(decisions[item.pk])
-        item.save(update_fields=["choice"])
+        item.decision = Decision(decisions[item.pk])
+        item.save(update_fields=["decision"])
 
 
 @transaction.atomic

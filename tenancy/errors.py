@@ -1,4 +1,4 @@
-"""The pages for what went wrong. They are plain, and the same for everybody."""
+"""The error pages. They use no request data, so they are the same for every user."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ RETRY_AFTER_SECONDS = 10
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400; 413 for what is too large."""
+    """400, or 413 if the request is too large."""
     if isinstance(exception, RequestDataTooBig | TooManyFilesSent):
         return render_error("413.html", 413)
     return render_error("400.html", 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, with the reason if we gave one."""
+    """403, with the reason of the exception if it has one."""
     reason = str(exception) if isinstance(exception, PermissionDenied) else ""
     return render_error("403.html", 403, reason=reason)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404, byte for byte the same whether the thing is missing or somebody else's."""
+    """404, byte for byte the same for a missing object and one of another workspace."""
     return render_error("404.html", 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, with a reference that the log has too; 503 where the database is the reason."""
+    """500 with a reference to the log, or 503 if the database is unavailable."""
     reference = getattr(request, "reference", "")
-    if not is_database_away(sys.exc_info()[1]):
+    if not is_database_unavailable(sys.exc_info()[1]):
         return render_error("500.html", 500, reference=reference)
-    answer = render_error("503.html", 503, reference=reference)
-    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer
+    response = render_error("503.html", 503, reference=reference)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
-def is_database_away(error: BaseException | None) -> bool:
-    """Whether the database is down, full, out of connections, too slow, or takes no writes."""
+def is_database_unavailable(error: BaseException | None) -> bool:
+    """Whether the database is down, full, out of connections, too slow or read-only."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     return isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)

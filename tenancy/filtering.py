@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.choices import CallableChoiceIterator
 
 from tenancy.models import Tenant
 from web.ids import parse_id
@@ -116,8 +117,7 @@ class ListFilter:
         def menu() -> list[tuple[str, str]]:
             return [("", "Any tenant"), *_tenant_choices(tenants, tenant)]
 
-        # Django calls the choices when it renders them; its stubs know only values here.
-        widget = forms.Select({"class": "form-select"}, cast("Any", menu))
+        widget = forms.Select({"class": "form-select"}, CallableChoiceIterator(menu))
         self.fields.append(FilterField(name, "Tenant", tenant and tenant.pk, widget))
         return tenant
 

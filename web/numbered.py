@@ -11,29 +11,29 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-#: Nobody turns more pages than this; the filter is the way to what comes after.
+#: Later rows are found with the filter.
 MAX_ROWS = 10_000
 
 
 class CappedPaginator(Paginator[Any]):
-    """Counts no further than `MAX_ROWS`, and ends there."""
+    """Counts and shows at most `MAX_ROWS`."""
 
     @cached_property
-    def found(self) -> int:
-        """How many rows there are, up to one more than the cap."""
+    def row_count(self) -> int:
+        """The number of rows, at most one more than `MAX_ROWS`."""
         rows: Any = self.object_list
         return int(rows.order_by()[: MAX_ROWS + 1].count())
 
     @cached_property
     def count(self) -> int:
-        return min(self.found, MAX_ROWS)
+        return min(self.row_count, MAX_ROWS)
 
     @property
     def count_text(self) -> str:
-        """How many rows there are, for people: “1,204”, “10,000+”."""
-        return f"{MAX_ROWS:,}+" if self.found > MAX_ROWS else f"{self.found:,}"
+        """The number of rows as text: “1,204”, “10,000+”."""
+        return f"{MAX_ROWS:,}+" if self.row_count > MAX_ROWS else f"{self.row_count:,}"
 
 
 def numbered_page(rows: QuerySet[Any], number: str | None, *, size: int = 50) -> Page[Any]:
-    """The page of that number; the nearest one if there is no such page."""
+    """The page with this number, or the nearest one."""
     return CappedPaginator(rows, size).get_page(number)

@@ -22,7 +22,7 @@ from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
 
-SLOTS_SHOWN = 14
+RECENT_SLOTS = 14
 
 
 @page
@@ -106,7 +106,7 @@ def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSche
 
 def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
     """Each schedule with its last slots and its last run."""
-    slots, runs = last_slots(schedules, SLOTS_SHOWN), last_runs(schedules)
+    slots, runs = last_slots(schedules, RECENT_SLOTS), last_runs(schedules)
     return [
         {"schedule": schedule, "slots": slots.get(schedule.pk, []), "last": runs.get(schedule.pk)}
         for schedule in schedules

@@ -34,7 +34,7 @@ from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
-MAX_SHOWN = 1024 * 1024
+MAX_PAYLOAD_BYTES = 1024 * 1024
 
 
 @page
@@ -176,14 +176,14 @@ def _field_changes(earlier: BackupItem | None, item: BackupItem) -> list[FieldCh
 
 
 def _redacted(payload: dict[str, Any]) -> Any:
-    return sanitize_json(payload, max_bytes=MAX_SHOWN)
+    return sanitize_json(payload, max_bytes=MAX_PAYLOAD_BYTES)
 
 
 def _payload_text(item: BackupItem) -> str:
     """The content as indented JSON, redacted again before it is shown."""
     if item.version is None:
         return ""
-    safe = sanitize_json(item.version.payload, max_bytes=MAX_SHOWN)
+    safe = sanitize_json(item.version.payload, max_bytes=MAX_PAYLOAD_BYTES)
     return json.dumps(safe, indent=2, ensure_ascii=False)
 
 

@@ -161,11 +161,11 @@ def _events(request: Request, run: OperationRun) -> dict[str, Any]:
     if re.fullmatch(r"[0-9]{1,9}", before, re.ASCII):
         events = events.filter(sequence__lt=int(before))
     rows = list(events[: EVENTS_ON_PAGE + 1])
-    shown = rows[:EVENTS_ON_PAGE][::-1]
+    events_on_page = rows[:EVENTS_ON_PAGE][::-1]
     return {
-        "events": shown,
+        "events": events_on_page,
         "events_level": level if level == "warning" else "",
-        "events_earlier": shown[0].sequence if len(rows) > EVENTS_ON_PAGE else None,
+        "events_earlier": events_on_page[0].sequence if len(rows) > EVENTS_ON_PAGE else None,
         "events_paged": bool(before),
     }
 
@@ -198,13 +198,13 @@ def _inputs(run: OperationRun) -> list[dict[str, Any]]:
     context = sanitize_json(run.context)
     if not isinstance(context, dict):
         return []
-    known = [key for key in KNOWN_KEYS if key in context]
-    others = sorted(key for key in context if key not in KNOWN_KEYS)
+    keys = [key for key in KNOWN_KEYS if key in context]
+    keys += sorted(key for key in context if key not in KNOWN_KEYS)
     return [
         {
             "label": KNOWN_KEYS[key].label if key in KNOWN_KEYS else key,
             "value": context[key],
             "is_json": isinstance(context[key], dict | list),
         }
-        for key in [*known, *others]
+        for key in keys
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from django.contrib import messages
@@ -15,10 +14,11 @@ from restores import services
 from restores.models import Decision, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action
+from tenancy.http import Request, action, try_service
 from tenancy.roles import Capability
+from web.ids import parse_id
 
-_DECISION_FIELD = re.compile(r"decision-([0-9]{1,18})", re.ASCII)
+DECISION_FIELD = "decision-"
 
 
 @action
@@ -27,9 +27,9 @@ def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse
     restore = _restore_to_change(request, slug, restore_id)
     decisions = {}
     for name, value in request.POST.items():
-        match = _DECISION_FIELD.fullmatch(name)
-        if match and value in (Decision.KEEP, Decision.TAKE):
-            decisions[int(match[1])] = value
+        item_id = parse_id(name.removeprefix(DECISION_FIELD))
+        if item_id is not None and value in (Decision.KEEP, Decision.TAKE):
+            decisions[item_id] = value
     return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
 
 
@@ -96,10 +96,5 @@ def _apply(
     request: Request, restore: RestoreRun, change: Callable[[], object], success: str
 ) -> HttpResponse:
     """Make a change, and return to the restore with a message about the result."""
-    try:
-        change()
-    except ValidationError as error:
-        messages.error(request, error.messages[0])
-    else:
-        messages.success(request, success)
+    try_service(request, change, success=success)
     return redirect(restore)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import render
 
 from restores.models import RestoreRun, RestoreStatus
 from tenancy.filtering import ListFilter
-from tenancy.http import Request, page, workspace_or_404
+from tenancy.http import Request, page, render_checked, workspace_or_404
 from web.numbered import numbered_page
 
 
@@ -17,19 +16,22 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     filters = ListFilter(request.GET)
     status = filters.one_of("status", "Status", RestoreStatus.values)
-    restores = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
+    visible = RestoreRun.objects.visible_to(request.user).filter(workspace=workspace)
+    restores = visible
     if filters.errors:
-        restores = restores.none()
+        restores = visible.none()
     elif status:
-        restores = restores.filter(status=status)
+        restores = visible.filter(status=status)
     rows = restores.with_scope().with_unknown().newest_first()
     context = {
         "workspace": workspace,
         "section": "restores",
-        "errors": filters.errors,
+        "title": "Restores",
+        "noun": "restore",
+        "filters": filters,
+        "has_rows": visible.exists(),
         "page": numbered_page(rows, request.GET.get("page")),
         "statuses": RestoreStatus.choices,
         "status": status,
     }
-    code = 400 if filters.errors else 200
-    return render(request, "restores/restore_list.html", context, status=code)
+    return render_checked(request, "restores/restore_list.html", context, errors=filters.errors)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 
 from backups.kinds import label_of
 from backups.models import BackupItem, BackupSet
@@ -18,7 +18,7 @@ from restores.forms import OptionsForm
 from restores.services import MAX_ITEMS
 from tenancy.capabilities import require_capability
 from tenancy.filtering import ListFilter
-from tenancy.http import Request, form_page
+from tenancy.http import Request, form_page, render_checked
 from tenancy.roles import Capability
 from web.ids import parse_ids
 
@@ -54,8 +54,7 @@ def restore_create(request: Request, slug: str, set_id: int) -> HttpResponse:
         **_selection(request, backup_set),
     }
     is_rejected = context["errors"] or (form.errors and not is_filter)
-    status = 400 if is_rejected else 200
-    return render(request, "restores/restore_create.html", context, status=status)
+    return render_checked(request, "restores/restore_create.html", context, errors=is_rejected)
 
 
 def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:

@@ -58,10 +58,10 @@ def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
         {"start": start, "url": start.url(tenant.workspace, tenant)}
         for start in starts_for(allowed)
     ]
-    parts = [
-        {"template": template, "context": shown} for template, shown in panels_for(request, tenant)
+    panels = [
+        {"template": template, "context": panel} for template, panel in panels_for(request, tenant)
     ]
-    context = {"tenant": tenant, "starts": starts, "columns": [parts[0::2], parts[1::2]]}
+    context = {"tenant": tenant, "starts": starts, "columns": [panels[0::2], panels[1::2]]}
     return render(
         request, "tenancy/tenant_detail.html", _with_frame(request, tenant.workspace, context)
     )

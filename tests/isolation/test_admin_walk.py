@@ -29,6 +29,7 @@ HISTORY = {
     "operations.OperationRunItem",
     "operations.OperationRunTombstone",
     "operations.InvariantResult",
+    "operations.OperationTick",
     "backups.BackupSet",
     "backups.BackupItem",
     "backups.PolicyVersion",

@@ -25,7 +25,15 @@ FIELDS = [
     *("policy", "tenant", "q", "state", "cron", "timezone", "misfire", "client_id", "cloud"),
     *("credential", "secret", "workspace", "is_default", "id", "pk", "user", "status", "outcome"),
     *("username", "password", "policy_id", "_connector", "workspace__slug", "context__secret"),
-    *("item", "all_of", "assignments", "access_state", "digest", "tenant_name", "choice-1"),
+    *(
+        "item",
+        "all_of",
+        "assignments",
+        "access_state",
+        "decision_digest",
+        "tenant_name",
+        "decision-1",
+    ),
 ]
 #: What a refusal or a kind answer looks like; 409 and 413 are refusals with a name of their own.
 FINE = {200, 302, 400, 403, 404, 405, 409, 413}

@@ -14,7 +14,7 @@ from django.test import Client
 
 from dev.services.postgres import Postgres
 from operations.models import OperationRun
-from tenancy.errors import is_database_away
+from tenancy.errors import is_database_unavailable
 from tenancy.models import Tenant, User
 from tests.support.sessions import open_session
 
@@ -126,8 +126,8 @@ def test_a_server_without_a_free_connection_is_told_and_nothing_is_half_done(
 
 
 def test_another_error_is_no_excuse() -> None:
-    assert is_database_away(OperationalError())
-    assert not is_database_away(InternalError())
-    assert not is_database_away(DataError())
-    assert not is_database_away(ValueError())
-    assert not is_database_away(None)
+    assert is_database_unavailable(OperationalError())
+    assert not is_database_unavailable(InternalError())
+    assert not is_database_unavailable(DataError())
+    assert not is_database_unavailable(ValueError())
+    assert not is_database_unavailable(None)
