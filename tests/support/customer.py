@@ -1,4 +1,4 @@
-"""Everything real: a worker and beat as processes, a broker of the test's own, Graph over HTTPS."""
+"""A customer for the integration tests: worker and beat are processes, Graph is reached by HTTPS."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeStack = Callable[..., Stack]
 def make_stack(
     transactional_db: None, tmp_path: Path, broker: Broker, graph_sandbox: SandboxProcess
 ) -> Iterator[MakeStack]:
-    """Starts workers and beat against this test's database and broker, with settings of its own."""
+    """Starts workers and beat against this test's database and broker, with its settings."""
     made: list[Stack] = []
 
     def make(**environment: str) -> Stack:
@@ -77,7 +77,7 @@ MakeCustomer = Callable[..., Customer]
 
 @pytest.fixture
 def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> MakeCustomer:
-    """Makes a customer in a workspace, known to the stand-in by the same ids and secret."""
+    """Makes a customer in a workspace, known to the Graph sandbox by the same ids and secret."""
 
     def make(workspace: Workspace, **schedule: object) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")

@@ -1,4 +1,4 @@
-"""A tenant in the stand-in with a backup of everything, and restores of it, executed here."""
+"""A tenant in the Graph sandbox with a backup of all objects, and restores executed in this process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = [
 
 @dataclass
 class Place:
-    """A tenant with one backup set, and everything one does with them."""
+    """A tenant with one backup set, and the actions on them."""
 
     tenant: Tenant
     graph: SandboxControl
@@ -41,15 +41,15 @@ class Place:
     back_up: Callable[[BackupSchedule], OperationRun]
 
     def items(self, kind: str = "") -> list[BackupItem]:
-        found = self.backup_set.items.order_by("kind", "name", "pk")
-        return list(found.filter(kind=kind) if kind else found)
+        items = self.backup_set.items.order_by("kind", "name", "pk")
+        return list(items.filter(kind=kind) if kind else items)
 
     def objects(self, kind: str) -> dict[str, dict[str, Any]]:
-        """What the stand-in has now, by id."""
+        """The current objects of the Graph sandbox, by id."""
         return {entry["id"]: entry for entry in self.graph.objects(self.tenant.external_id, kind)}
 
     def change(self, item: BackupItem, **columns: Any) -> None:
-        """Somebody changes an object in the tenant."""
+        """Change an object in the tenant, as an administrator does."""
         entry = self.objects(item.kind)[item.graph_id]
         self.graph.put_object(self.tenant.external_id, item.kind, {**entry, **columns})
 
@@ -57,7 +57,7 @@ class Place:
         self.graph.delete_object(self.tenant.external_id, item.kind, item.graph_id)
 
     def back_up_again(self, item: BackupItem) -> BackupItem:
-        """Back everything up once more; the object's item in the new set."""
+        """Back up all objects again; returns the object's item in the new set."""
         self.backup_set = self.back_up(self.schedule).backup_set
         return self.backup_set.items.get(kind=item.kind, graph_id=item.graph_id)
 
@@ -73,7 +73,7 @@ class Place:
         services.choose(restore, {item.pk: Choice.TAKE for item in restore.items.all()})
 
     def start(self, restore: RestoreRun) -> OperationRun:
-        """Confirm a restore; its run, which nobody has executed yet."""
+        """Confirm a restore; returns its queued run."""
         fresh = RestoreRun.objects.with_scope().get(pk=restore.pk)
         return services.execute(
             fresh,
@@ -86,7 +86,7 @@ class Place:
         return run_now(self.start(restore))
 
     def restore(self, items: list[BackupItem], **options: str) -> tuple[RestoreRun, OperationRun]:
-        """Preview, let the backup win every conflict, and write."""
+        """Preview, decide every conflict for the backup, and write."""
         restore = self.preview(items, **options)
         self.take_all(restore)
         run = self.execute(restore)
@@ -111,7 +111,7 @@ def place(
 
 
 def state_of(restore: RestoreRun) -> dict[str, str]:
-    """By name, what became of each item."""
+    """The state of each item, by name."""
     return dict(restore.items.values_list("name", "state"))
 
 
@@ -134,7 +134,7 @@ def written(place: Place, item: BackupItem) -> list[dict[str, Any]]:
 
 
 def a_change(item: BackupItem) -> dict[str, str]:
-    """A change that somebody makes in the admin center; locations and policies of conditional
+    """A change made in the admin center; locations and policies of conditional
     access have no description."""
     if item.kind in ("named_location", "conditional_access"):
         return {"displayName": f"{item.name} changed"}

@@ -1,4 +1,4 @@
-"""Connections, and tenants at the stand-in Graph server."""
+"""Connections, and tenants of the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAST = RetryPolicy(first_wait=0.01, longest_wait=0.05)
 
 
 class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnection]):
-    """A tenant's default connection to the stand-in, without a credential."""
+    """A tenant's default connection to the Graph sandbox, without a credential."""
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -49,7 +49,7 @@ class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnec
 
 
 class FarTenant:
-    """A tenant at the stand-in, with an app that may do everything."""
+    """A tenant of the Graph sandbox, with an app that has all permissions."""
 
     def __init__(self, sandbox: SandboxProcess, **options: Any) -> None:
         self.url, self.ca = sandbox.url, str(sandbox.ca)
@@ -62,7 +62,7 @@ class FarTenant:
 
     @classmethod
     def known(cls, url: str, ca: Path, **ids: Any) -> FarTenant:
-        """One that the stand-in has already, by its ids and secret; nothing controls it."""
+        """A tenant that the Graph sandbox already has; it cannot be controlled."""
         known = cls.__new__(cls)
         vars(known).update(ids, url=url, ca=str(ca), waits=[])
         return known

@@ -50,7 +50,7 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
 def a_restore(
     tenant: Any, *items: dict[str, Any], executing: bool = False, **more: Any
 ) -> RestoreRun:
-    """A restore that was previewed, or is being executed: of one item, or of those given."""
+    """A restore that was previewed, or is being executed: of one item, or of the passed items."""
     backup_set = BackupSetFactory(
         schedule__tenant=tenant, started_at=timezone.now() - dt.timedelta(days=1)
     )
