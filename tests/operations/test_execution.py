@@ -20,7 +20,12 @@ from operations.types import OperationRunType
 from operations.worker import active_run, execution
 from operations.worker.active_run import ActiveRun, LeaseLost
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_running_run,
+    an_ended_run,
+    event_kinds,
+)
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 FORBIDDEN = SafeError("unexpected_error", reference="0123456789ab")
@@ -78,7 +83,7 @@ def test_work_that_is_done_ends_as_succeeded(run: OperationRun, use_handler: Han
         "unchanged": 1,
         "meta": {"phase": "Reading", "pages": 2},
     }
-    assert told(run) == ["created", "started", "note", "ended"]
+    assert event_kinds(run) == ["created", "started", "note", "ended"]
     assert list(run.items.values_list("key", "outcome", "label")) == [
         ("a", ItemOutcome.SUCCEEDED, "Policy A"),
         ("b", ItemOutcome.SUCCEEDED, "b"),
@@ -302,7 +307,7 @@ def test_a_message_delivered_three_times_runs_once(run: OperationRun, use_handle
 
     assert results == [True, False, False]
     assert calls == [run.pk]
-    assert told(run) == ["created", "started", "ended"]
+    assert event_kinds(run) == ["created", "started", "ended"]
 
 
 @pytest.mark.parametrize("start", [a_running_run, an_ended_run])
@@ -351,7 +356,7 @@ def test_a_cancelled_run_stops_between_two_items(
     assert run.outcome == RunOutcome.CANCELLED
     assert (run.counts.total, run.counts.processed) == (10, 4)
     assert run.items.count() == 4
-    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+    assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
 def test_a_run_that_never_looks_up_finishes_its_work(
@@ -410,7 +415,7 @@ def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert run.counts.processed == 1
-    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert event_kinds(run) == ["created", "started", "ended", "late_write_refused"]
 
 
 def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
@@ -427,7 +432,7 @@ def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
     assert [cause["code"] for cause in run.failures] == ["never_started"]
     assert run.counts.processed == 0
     assert not run.items.exists()
-    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert event_kinds(run) == ["created", "started", "ended", "late_write_refused"]
 
 
 # --- what a handler is given ----------------------------------------------------------------------
