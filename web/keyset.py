@@ -69,10 +69,10 @@ class Place:
         except binascii.Error:
             raise BadCursor(cursor) from None
         match = _PLACE.fullmatch(text)
-        if not match or int(rows[2]) >= 2**63:
+        if not match or int(match[2]) >= 2**63:
             raise BadCursor(cursor)
         # Seventeen digits of microseconds end in the year 5138: nothing here overflows.
-        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(rows[2]))
+        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(match[2]))
 
 
 @dataclass(frozen=True)
