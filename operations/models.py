@@ -416,7 +416,9 @@ class InvariantResult(models.Model):
         """The result as text."""
         if self.error:
             return self.error
-        return f"violated {self.count:,} times" if self.count else "kept"
+        if not self.count:
+            return "kept"
+        return "1 violation" if self.count == 1 else f"{self.count:,} violations"
 
 
 class OperationTick(models.Model):

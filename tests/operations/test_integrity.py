@@ -278,7 +278,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
 
     text = answer.content.decode()
     assert before.count("Not checked yet") == len(NAMES)
-    assert "Violated 1 times" in text
+    assert "1 violation" in text
     assert reverse("admin:operations_operationrun_change", args=[run.pk]) in text
     assert text.count("</svg>Kept") >= len(NAMES) - 1
 
