@@ -27,8 +27,8 @@ def ended(run: OperationRun | None) -> OperationRun:
     def look() -> OperationRun | None:
         return OperationRun.objects.filter(pk=run.pk, status=RunStatus.COMPLETED).first()
 
-    found: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
-    return found
+    completed: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
+    return completed
 
 
 def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: User) -> None:
