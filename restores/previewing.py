@@ -44,7 +44,8 @@ class Preview:
 
     def _compare(self, item: RestoreItem) -> None:
         kind = KIND.get(item.kind)
-        self._run.phase(f"Comparing {in_sentence(kind.label_plural) if kind else item.kind}")
+        label = in_sentence(kind.label_plural) if kind else item.kind
+        self._run.phase(f"Comparing {label}")
         try:
             plan = self._plan(Target.of(item, self._options))
         except GraphError as error:

@@ -28,8 +28,8 @@ def ended(run: OperationRun | None) -> OperationRun:
     def look() -> OperationRun | None:
         return OperationRun.objects.filter(pk=run.pk, status=RunStatus.COMPLETED).first()
 
-    found: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
-    return found
+    completed: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
+    return completed
 
 
 @pytest.mark.executes(OperationRunType.RESTORE_PREVIEW, OperationRunType.RESTORE_EXECUTE)
