@@ -195,7 +195,7 @@ def test_two_workers_share_the_work_and_run_nothing_twice(
     assert outcomes == {RunOutcome.SUCCEEDED}
     started = OperationRunEvent.objects.filter(kind="started")
     assert started.count() == len(customers)
-    assert dt.timedelta(0) <= ended(runs[0].pk).queue_wait < dt.timedelta(seconds=30)
+    assert dt.timedelta(0) <= ended(runs[0].pk).queue_time < dt.timedelta(seconds=30)
 
 
 def test_a_worker_that_is_killed_leaves_a_run_that_ends_and_a_retry_that_finishes(

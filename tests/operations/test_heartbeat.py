@@ -193,7 +193,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(100)
-        active.succeeded("a")
+        active.report_success("a")
         service.request_cancel(active.run, by=operator)
         while True:
             active.checkpoint()
@@ -332,7 +332,7 @@ from operations.worker import execution, heartbeat
 from operations.types import OperationRunType as T
 
 def hang(active):
-    active.succeeded("first")
+    active.report_success("first")
     active.flush()
     print("working", flush=True)
     time.sleep(600)

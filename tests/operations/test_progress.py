@@ -281,7 +281,7 @@ def test_a_batch_with_a_mistake_in_it_is_kept_in_no_part(
 def test_a_late_write_is_told_on_the_timeline(tenant: Tenant, service: OperationRunService) -> None:
     ended = an_ended_run(tenant)
 
-    service.note_late_write(ended.pk, "worker-1")
+    service.record_late_write(ended.pk, "worker-1")
 
     late = ended.events.get(kind="late_write_refused")
     assert late.level == EventLevel.WARNING

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from operations.delivery import publisher, relay
 from operations.models import OperationRun
-from operations.presentation.queue_position import waiting_facts, why_waiting
+from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
@@ -178,12 +178,14 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
     relay.relay_once()
 
     run.refresh_from_db()
-    assert "refused it since: it cannot be reached" in why_waiting(waiting_facts(run))
+    assert "refused it since: it cannot be reached" in describe_queue_position(
+        load_queue_position(run)
+    )
     broker.start()
     make_due()
     relay.relay_once()
     run.refresh_from_db()
-    assert "no worker has taken it yet" in why_waiting(waiting_facts(run))
+    assert "no worker has taken it yet" in describe_queue_position(load_queue_position(run))
 
 
 def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:

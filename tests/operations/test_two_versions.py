@@ -46,8 +46,8 @@ def test_an_older_worker_works_on_newer_tables(
 
     def backup(active: ActiveRun) -> None:
         active.expect(1)
-        active.succeeded("a")
-        active.note("Read.")
+        active.report_success("a")
+        active.add_note("Read.")
 
     use_handler(backup)
     migrate_to_the_next_version()
