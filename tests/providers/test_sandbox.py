@@ -15,7 +15,8 @@ from django.core.management import call_command
 from dev.graph_sandbox.control import SandboxControl, SandboxError
 from dev.graph_sandbox.faults import FAULTS
 from dev.graph_sandbox.process import ROOT, SandboxProcess
-from dev.graph_sandbox.seed import LARGE_POLICIES, seed_tenant
+from dev.graph_sandbox.seed.settings_catalog import LARGE_POLICIES
+from dev.graph_sandbox.seed.tenant import seed_tenant
 from providers.graph.errors import ConsentMissing
 from tests.support.factories.providers import SIZES, FarTenant
 

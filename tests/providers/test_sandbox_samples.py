@@ -15,7 +15,7 @@ import pytest
 
 from dev.graph_sandbox.process import ROOT
 from dev.graph_sandbox.samples import sample_tenant
-from dev.graph_sandbox.seed import seed_tenant
+from dev.graph_sandbox.seed.tenant import seed_tenant
 from providers.graph.kinds import KIND
 from tests.support.factories.providers import SIZES, FarTenant
 from tests.support.samples import NEEDED, SAMPLES
