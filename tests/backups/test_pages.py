@@ -74,7 +74,7 @@ def test_the_list_says_when_a_schedule_fires_in_words_and_on_both_clocks(
     assert "2998-07-01 00:30 UTC" in html
 
 
-def test_the_last_slots_are_told_in_words(
+def test_recent_slots_are_described_in_text(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
     slot = utc(2026, 3, 8, 2, 30)
@@ -118,7 +118,7 @@ def test_a_search_without_a_match_says_so(
     assert "No schedule matches the filter." in html
 
 
-def test_every_page_is_there_for_a_reader_and_nobody_else(
+def test_every_page_is_visible_to_members_only(
     client: Client, reader: User, stranger: User, nightly: BackupSchedule, backup_set: BackupSet
 ) -> None:
     for address in addresses(nightly, backup_set):
@@ -130,7 +130,7 @@ def test_every_page_is_there_for_a_reader_and_nobody_else(
         assert (missing.status_code, foreign.status_code) == (404, 404), address
 
 
-def test_things_of_another_workspace_are_not_found_under_ones_own(
+def test_objects_of_another_workspace_do_not_exist_in_ones_own(
     client: Client, stranger: User, nightly: BackupSchedule, backup_set: BackupSet
 ) -> None:
     signed_in(client, stranger)
@@ -301,7 +301,7 @@ def test_the_sets_are_filtered_by_tenant_and_status(
     client: Client, reader: User, backup_set: BackupSet
 ) -> None:
     signed_in(client, reader)
-    found = {
+    listed = {
         query: f"#{backup_set.pk}</a>"
         in client.get(f"/w/contoso/backup-sets/{query}").content.decode()
         for query in (
@@ -311,10 +311,10 @@ def test_the_sets_are_filtered_by_tenant_and_status(
         )
     }
 
-    assert list(found.values()) == [True, False, False]
+    assert list(listed.values()) == [True, False, False]
 
 
-def test_the_overview_tells_how_fresh_each_tenant_is(
+def test_the_overview_shows_the_freshness_of_each_tenant(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
     finish(BackupSetFactory(schedule=nightly), finished_at=timezone.now())
@@ -325,7 +325,7 @@ def test_the_overview_tells_how_fresh_each_tenant_is(
     assert "Fabrikam" in html
 
 
-def test_no_page_has_style_or_script_of_its_own(
+def test_no_page_has_inline_style_or_script(
     client: Client, owner: User, nightly: BackupSchedule, backup_set: BackupSet
 ) -> None:
     signed_in(client, owner)

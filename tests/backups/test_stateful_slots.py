@@ -25,6 +25,7 @@ from operations.states import Ending
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import FAR, BackupScheduleFactory, utc
+from tests.support.properties import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,7 +167,7 @@ def test_slots_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
     run_state_machine_as_test(
         Slots,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -21,7 +21,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync API
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-#: Root needs no-sandbox; the others keep Chromium from looking for hosts of its own.
+#: Root needs no-sandbox; the others keep Chromium from looking for other hosts.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -206,7 +206,7 @@ def populate_backups() -> dict[str, str]:
 
 
 def _connections(tenant: Tenant) -> dict[str, str]:
-    found = dict.fromkeys([*PROBES, *WRITES], "granted") | {
+    results = dict.fromkeys([*PROBES, *WRITES], "granted") | {
         "groups": "missing",
         "app_protection": "unknown",
         "write/compliance": "missing",
@@ -216,7 +216,7 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         tenant=tenant,
         access="read_write",
         status="limited",
-        check_results=found,
+        check_results=results,
         check_reason_code="permission_missing",
     )
     url = connection.get_absolute_url()
@@ -325,7 +325,7 @@ def populate_inventory() -> dict[str, str]:
         "member-new": "/w/contoso/members/new/",
         "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",
-        "tenants-empty": "/w/contoso/tenants/?q=nobody",
+        "tenants-empty": "/w/contoso/tenants/?q=unknown",
         "tenant": fabrikam.get_absolute_url(),
         "tenant-new": "/w/contoso/tenants/new/",
         "tenant-edit": f"{fabrikam.get_absolute_url()}edit/",
@@ -384,14 +384,14 @@ def populate_checked() -> dict[str, str]:
 
 def runs() -> dict[str, str]:
     """The addresses of the pages of runs; those of northwind have nothing to show."""
-    found = OperationRun.objects.filter(workspace__slug="contoso", context=CONTEXT)
+    visible_runs = OperationRun.objects.filter(workspace__slug="contoso", context=CONTEXT)
     return {
         "overview": "/w/contoso/",
         "overview-empty": "/w/northwind/",
         "runs": "/w/contoso/runs/",
         "runs-all": "/runs/?view=attention",
         "runs-empty": "/w/northwind/runs/",
-        **{f"run-{run.pk}": run.get_absolute_url() for run in found},
+        **{f"run-{run.pk}": run.get_absolute_url() for run in visible_runs},
     }
 
 
@@ -406,7 +406,7 @@ def what_goes_wrong() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Tour:
-    """Pages that somebody looks at one after the other; `populate` has something to show on them."""
+    """Pages that are visited in order; `populate` has something to show on them."""
 
     person: str
     populate: Callable[[], dict[str, str]]

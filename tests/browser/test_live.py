@@ -112,7 +112,9 @@ def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
     expect(page.get_by_text("Stopping is not a rollback")).to_be_visible()
 
 
-def test_colors_follow_the_system_until_somebody_chooses(open_context: Any, fabrikam: Tenant):
+def test_colors_follow_the_system_until_the_user_selects_a_theme(
+    open_context: Any, fabrikam: Tenant
+):
     page = open_context(color_scheme="dark").new_page()
     sign_in(page, "olga")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -50,7 +50,7 @@ def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) 
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("", {"Alpha", "Beta"}),
         ("?q=alp", {"Alpha"}),
@@ -64,14 +64,14 @@ def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) 
         ("?page=99999999999999999999", {"Alpha", "Beta"}),
     ],
 )
-def test_policies_are_filtered(page: Client, tenant: Tenant, query: str, found: set[str]) -> None:
+def test_policies_are_filtered(page: Client, tenant: Tenant, query: str, names: set[str]) -> None:
     PolicyFactory(tenant=tenant, name="Alpha")
     PolicyFactory(tenant=tenant, name="Beta", kind="compliance", graph_id="id-b", is_assigned=True)
     PolicyFactory(tenant=tenant, name="Gamma", gone=True)
 
     text = shown(page, POLICIES + query)
 
-    assert {name for name in ("Alpha", "Beta", "Gamma") if f"<bdi>{name}</bdi>" in text} == found
+    assert {name for name in ("Alpha", "Beta", "Gamma") if f"<bdi>{name}</bdi>" in text} == names
 
 
 @pytest.mark.parametrize("listing", ["policies", "groups", "roles"])
@@ -167,7 +167,7 @@ def test_a_button_starts_its_sync_once(
     assert {answer["Location"] for answer in answers} == {run.get_absolute_url()}
 
 
-def test_a_tenant_that_cannot_be_synced_is_told_and_starts_nothing(
+def test_a_tenant_that_cannot_be_synced_shows_an_error_and_starts_nothing(
     page: Client, tenant: Tenant
 ) -> None:
     url = reverse("inventory_sync", args=["contoso", tenant.pk])
@@ -203,10 +203,10 @@ def test_ticked_policies_are_selected_by_tenant(
 ) -> None:
     one, two = PolicyFactory(tenant=tenant), PolicyFactory(tenant=tenant)
     other = PolicyFactory(tenant=TenantFactory(workspace=workspace))
-    foreign, gone = PolicyFactory(), PolicyFactory(tenant=tenant, gone=True)
+    foreign, deleted = PolicyFactory(), PolicyFactory(tenant=tenant, gone=True)
 
     chosen = select(
-        rf, operator, workspace, policy=[p.pk for p in (one, two, other, foreign, gone)]
+        rf, operator, workspace, policy=[p.pk for p in (one, two, other, foreign, deleted)]
     )
 
     assert {t.pk: {p.pk for p in ps} for t, ps in chosen.by_tenant.items()} == {

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dev.graph_sandbox.control import SandboxControl
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
@@ -30,7 +30,10 @@ pytestmark = pytest.mark.django_db
 EVERY_KIND = pytest.mark.parametrize("kind", TABLES)
 EVERY_ADDRESS = pytest.mark.parametrize(
     ("name", "kind"),
-    [*((f"legacy_{kind}", kind) for kind in TABLES), *((name, kind) for name, _, kind in OLDER)],
+    [
+        *((f"legacy_{kind}", kind) for kind in TABLES),
+        *((name, kind) for name, _, kind in ADDRESSES),
+    ],
 )
 LIST = "/w/contoso/legacy-runs/"
 SCHEDULE_RUN = "backup_schedule_run"
@@ -38,7 +41,7 @@ SCHEDULE_RUN = "backup_schedule_run"
 
 @pytest.fixture
 def page(client: Client, reader: User) -> Client:
-    """Signed in as somebody who may only look."""
+    """Signed in as a reader."""
     open_session(client, reader)
     return client
 
@@ -71,7 +74,7 @@ def test_a_row_with_a_run_leads_to_the_run(
 
 
 @EVERY_ADDRESS
-def test_a_row_without_a_run_is_a_page_marked_as_history(
+def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
     row = a_row(tenant, kind)
@@ -191,7 +194,7 @@ def test_the_list_holds_the_three_tables_newest_first(tenant: Tenant, page: Clie
     assert shown(page, LIST) == [row.get_absolute_url() for row in reversed(rows)]
 
 
-def test_an_empty_list_says_how_history_comes_here(page: Client) -> None:
+def test_an_empty_list_says_how_legacy_runs_are_imported(page: Client) -> None:
     text = page.get(LIST).content.decode()
 
     assert "No legacy runs." in text
@@ -231,7 +234,7 @@ def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> No
         {"q": "x" * 101},
     ],
 )
-def test_a_filter_that_means_nothing_is_told(
+def test_an_invalid_filter_shows_an_error(
     query: dict[str, str], tenant: Tenant, page: Client
 ) -> None:
     a_row(tenant)
@@ -252,11 +255,11 @@ def test_a_tenant_of_another_workspace_is_no_filter(tenant: Tenant, page: Client
 
 def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Client) -> None:
     other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
-    theirs, mine = a_row(other, SCHEDULE_RUN), a_row(tenant, run=a_run_of(tenant))
+    theirs, own = a_row(other, SCHEDULE_RUN), a_row(tenant, run=a_run_of(tenant))
 
     assert shown(page, LIST, q="woodGROVE") == [theirs.get_absolute_url()]
     assert shown(page, LIST, q=f"#{theirs.pk}") == [theirs.get_absolute_url()]
-    assert shown(page, LIST, q=str(mine.operation_run_id)) == [mine.get_absolute_url()]
+    assert shown(page, LIST, q=str(own.operation_run_id)) == [own.get_absolute_url()]
     assert shown(page, LIST, q="9" * 40) == []
 
 
@@ -359,7 +362,7 @@ def test_the_oldest_and_the_newest_row_there_can_be_are_listed(
 @pytest.mark.parametrize(
     "day", ["2026-02-30", "yesterday", "0000-00-00", "99999-01-01", "\x00", "9" * 5000]
 )
-def test_a_date_that_is_none_is_told(name: str, day: str, tenant: Tenant, page: Client) -> None:
+def test_an_invalid_date_shows_an_error(name: str, day: str, tenant: Tenant, page: Client) -> None:
     a_row(tenant)
 
     answer = page.get(LIST, {name: day})
@@ -370,7 +373,7 @@ def test_a_date_that_is_none_is_told(name: str, day: str, tenant: Tenant, page: 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "9" * 70, "MS4yMw.."])
 @pytest.mark.parametrize("way", ["newer", "older"])
-def test_a_damaged_page_link_is_told(way: str, cursor: str, page: Client) -> None:
+def test_an_invalid_page_link_shows_an_error(way: str, cursor: str, page: Client) -> None:
     answer = page.get(LIST, {way: cursor})
 
     assert answer.status_code == 400
@@ -408,7 +411,9 @@ def test_a_list_costs_the_same_however_long_it_is(
 # --- runs and history of a tenant --------------------------------------------------------------------
 
 
-def test_runs_and_history_stand_in_one_list_and_none_twice(tenant: Tenant, page: Client) -> None:
+def test_runs_and_legacy_runs_are_in_one_list_without_duplicates(
+    tenant: Tenant, page: Client
+) -> None:
     run = a_run_of(tenant)
     a_row(tenant, run=run)
     unmapped = a_row(tenant, SCHEDULE_RUN)
@@ -437,7 +442,7 @@ def test_the_timeline_has_the_quick_views_of_the_run_list(
     runs = {
         "active": OperationRunFactory(tenant=tenant, running=True),
         "attention": OperationRunFactory(tenant=tenant, failed=True),
-        "mine": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
+        "own": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
     }
 
     for view, run in {**runs, "failed": runs["attention"]}.items():
@@ -519,12 +524,12 @@ def test_a_run_leads_to_its_schedule_run_of_before(tenant: Tenant, page: Client)
     assert row.get_absolute_url() in page.get(run.get_absolute_url()).content.decode()
 
 
-@pytest.mark.parametrize("whose", ["nobody", "another tenant"])
+@pytest.mark.parametrize("whose", ["unknown", "another tenant"])
 def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
     whose: str, tenant: Tenant, page: Client
 ) -> None:
     other = TenantFactory(workspace=tenant.workspace)
-    row_id = 2**40 if whose == "nobody" else a_row(other, SCHEDULE_RUN).pk
+    row_id = 2**40 if whose == "unknown" else a_row(other, SCHEDULE_RUN).pk
     run = OperationRunFactory(tenant=tenant, context={"backup_schedule_run_id": row_id})
 
     text = page.get(run.get_absolute_url()).content.decode()

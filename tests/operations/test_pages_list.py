@@ -56,14 +56,14 @@ def test_the_newest_run_comes_first_with_its_tenant_and_outcome(page, tenant):
 def test_a_workspace_lists_its_own_runs_only(page, tenant, operator):
     other = WorkspaceFactory(slug="other")
     MembershipFactory(user=operator, workspace=other, role=Role.READER)
-    mine, elsewhere = (
+    own, elsewhere = (
         OperationRunFactory(tenant=tenant),
         OperationRunFactory(tenant__workspace=other),
     )
     foreign = OperationRunFactory()
 
-    assert shown(page.get(LIST).content) == [mine.pk]
-    assert shown(page.get("/runs/").content) == [elsewhere.pk, mine.pk]
+    assert shown(page.get(LIST).content) == [own.pk]
+    assert shown(page.get("/runs/").content) == [elsewhere.pk, own.pk]
     assert str(foreign.tenant.name).encode() not in page.get("/runs/").content
 
 
@@ -75,14 +75,14 @@ def test_a_foreign_workspace_does_not_exist(page, stranger):
 FILTERS = [
     ("view=active", {"queued", "running"}),
     ("view=attention", {"failed", "partial", "blocked"}),
-    ("view=mine", {"mine"}),
+    ("view=mine", {"own"}),
     ("view=failed", {"failed", "partial", "blocked"}),
     ("status=queued", {"queued"}),
-    ("status=completed", {"succeeded", "failed", "partial", "blocked", "cancelled", "mine"}),
+    ("status=completed", {"succeeded", "failed", "partial", "blocked", "cancelled", "own"}),
     ("outcome=failed", {"failed"}),
     ("outcome=cancelled", {"cancelled"}),
-    ("type=backup_schedule.retry", {"mine"}),
-    ("q=olga", {"mine"}),
+    ("type=backup_schedule.retry", {"own"}),
+    ("q=olga", {"own"}),
     ("since=2026-03-08&until=2026-03-08", {"cancelled"}),
     ("status=queued&status=running", {"running"}),
     ("nonsense=1&_connector=OR&workspace=999&ordering=context__x", None),
@@ -101,7 +101,7 @@ def every_kind(tenant: Tenant, operator: User) -> dict[str, OperationRun]:
         "partial": OperationRunFactory(tenant=tenant, partial=True),
         "blocked": OperationRunFactory(tenant=tenant, blocked=True),
         "cancelled": OperationRunFactory(tenant=tenant, cancelled=True, created_at=march),
-        "mine": OperationRunFactory(
+        "own": OperationRunFactory(
             tenant=tenant,
             succeeded=True,
             user=operator,

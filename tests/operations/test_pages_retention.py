@@ -1,4 +1,4 @@
-"""The page of retention, its button, and what an address tells when its run is gone."""
+"""The page of retention, its button, and the page of a removed run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def gone(tenant: Any, settings: Any) -> OperationRun:
+def removed(tenant: Any, settings: Any) -> OperationRun:
     """A run that retention has removed, and another one that it left without details."""
     settings.RUN_KEEP_LAST = 1
     removed = a_past_run(tenant, 900)
@@ -37,8 +37,8 @@ def signed_in(person: Any) -> Client:
 
 
 @pytest.mark.parametrize("address", ["run_detail", "run_log"])
-def test_a_removed_run_is_told_of_to_those_who_could_see_it(gone, reader, address):
-    answer = signed_in(reader).get(reverse(address, args=[gone.pk]))
+def test_a_removed_run_has_a_page_for_members(removed, reader, address):
+    answer = signed_in(reader).get(reverse(address, args=[removed.pk]))
 
     assert answer.status_code == 410
     text = answer.content.decode()
@@ -49,21 +49,21 @@ def test_a_removed_run_is_told_of_to_those_who_could_see_it(gone, reader, addres
 
 
 @pytest.mark.parametrize("address", ["run_detail", "run_log"])
-def test_for_others_a_removed_run_is_as_missing_as_any(gone, stranger, address):
+def test_for_others_a_removed_run_is_as_missing_as_any(removed, stranger, address):
     client = signed_in(stranger)
 
-    answers = [client.get(reverse(address, args=[pk])) for pk in (gone.pk, 2**40)]
+    answers = [client.get(reverse(address, args=[pk])) for pk in (removed.pk, 2**40)]
 
     assert [answer.status_code for answer in answers] == [404, 404]
     assert answers[0].content == answers[1].content
 
 
 @pytest.mark.parametrize("name", ["run_cancel", "run_retry", "run_acknowledge"])
-def test_nothing_can_be_done_with_a_removed_run(gone, owner, name):
-    assert signed_in(owner).post(reverse(name, args=[gone.pk])).status_code == 404
+def test_nothing_can_be_done_with_a_removed_run(removed, owner, name):
+    assert signed_in(owner).post(reverse(name, args=[removed.pk])).status_code == 404
 
 
-def test_a_run_without_details_says_since_when_and_keeps_its_story(gone, reader):
+def test_a_run_without_details_says_since_when_and_keeps_its_story(removed, reader):
     bare = OperationRun.objects.get(details_removed_at__isnull=False)
     client = signed_in(reader)
 

@@ -71,7 +71,7 @@ def test_a_number_that_cannot_be_is_a_404(page, tenant, path):
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "acknowledge"])
-def test_nobody_acts_on_a_foreign_run(page, tenant, action):
+def test_a_foreign_run_cannot_be_changed(page, tenant, action):
     foreign = OperationRunFactory(failed=action != "cancel")
 
     answer = page.post(f"/runs/{foreign.pk}/{action}/")
@@ -129,7 +129,7 @@ def test_a_post_without_a_token_changes_nothing(operator, tenant):
     assert run.acknowledged_at is None
 
 
-# --- what the page tells ------------------------------------------------------------------------------
+# --- content of the page ------------------------------------------------------------------------------
 
 
 def test_a_queued_run_says_why_it_waits(page, tenant):
@@ -176,7 +176,7 @@ def test_the_usual_duration_comes_from_the_runs_before(page, tenant):
     assert b"unusually slow" in answer.content
 
 
-def test_failures_are_told_by_cause_with_the_next_step(page, tenant):
+def test_failures_are_listed_by_cause_with_the_next_step(page, tenant):
     told = [
         failure("permission_missing", "Needs Policy.Read.All.", 3, next_step="Grant it."),
         failure("service_unavailable", "No answer.", 41),
@@ -448,7 +448,7 @@ def test_what_succeeded_is_not_retried(page, tenant):
         (False, None, "is already queued"),
     ],
 )
-def test_a_start_says_what_became_of_it(rf, tenant, created, published, text):
+def test_a_start_shows_its_result(rf, tenant, created, published, text):
     from django.contrib.messages.storage.cookie import CookieStorage
 
     run = OperationRunFactory(tenant=tenant)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
 #: Routes that answer to anybody, signed in or not.
@@ -73,7 +73,7 @@ ROUTES = [
     Route("legacy_inventory_sync_run", ids=("legacy_id",)),
     Route("legacy_entra_group_sync_run", ids=("legacy_id",)),
     Route("legacy_backup_schedule_run", ids=("legacy_id",)),
-    *(Route(name, ids=("legacy_id",)) for name, _, _ in OLDER),
+    *(Route(name, ids=("legacy_id",)) for name, _, _ in ADDRESSES),
     of_workspace("legacy_run_list"),
     of_workspace("tenant_run_list", "tenant_id"),
     of_workspace("tenant_list"),

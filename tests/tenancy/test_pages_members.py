@@ -54,7 +54,7 @@ def test_an_account_becomes_a_member(page: Client, workspace: Workspace, login: 
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ({"login": "nobody", "role": "reader"}, "No active account"),
+        ({"login": "unknown", "role": "reader"}, "No active account"),
         ({"login": "closed", "role": "reader"}, "No active account"),
         ({"login": "shared@example.com", "role": "reader"}, "Several accounts"),
         ({"login": "rita", "role": "owner"}, "a member already"),
@@ -63,7 +63,7 @@ def test_an_account_becomes_a_member(page: Client, workspace: Workspace, login: 
         ({"login": "", "role": "reader"}, "required"),
     ],
 )
-def test_what_cannot_be_is_told_beside_the_field(
+def test_an_invalid_value_shows_an_error_at_its_field(
     page: Client, workspace: Workspace, form: dict[str, str], says: str
 ) -> None:
     member(workspace, Role.READER, username="rita")
@@ -106,7 +106,9 @@ def test_the_last_owner_stays(page: Client, workspace: Workspace, owner: User) -
     assert of(owner, workspace).role == Role.OWNER
 
 
-def test_whoever_leaves_is_led_home(page: Client, workspace: Workspace, owner: User) -> None:
+def test_a_member_who_leaves_is_redirected_to_the_start_page(
+    page: Client, workspace: Workspace, owner: User
+) -> None:
     member(workspace, Role.OWNER)
 
     answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/")
@@ -150,7 +152,7 @@ def test_an_owner_changes_the_settings(page: Client, workspace: Workspace) -> No
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"name": "x" * 201}, {"timezone": "Mars/Olympus"}, {"timezone": ""}]
 )
-def test_settings_that_cannot_be_are_told_and_nothing_is_stored(
+def test_invalid_settings_show_an_error_and_are_not_saved(
     page: Client, workspace: Workspace, wrong: dict[str, str]
 ) -> None:
     before = Workspace.objects.filter(pk=workspace.pk).values().get()
