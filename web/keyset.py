@@ -60,7 +60,7 @@ class Place:
         """The place that `cursor()` wrote.
 
         Raises:
-            BadCursor: it is anything else.
+            BadCursor: the text is anything else.
         """
         if not _CURSOR.fullmatch(cursor):
             raise BadCursor(cursor)
@@ -69,15 +69,15 @@ class Place:
         except binascii.Error:
             raise BadCursor(cursor) from None
         match = _PLACE.fullmatch(text)
-        if not match or int(rows[2]) >= 2**63:
+        if not match or int(match[2]) >= 2**63:
             raise BadCursor(cursor)
         # Seventeen digits of microseconds end in the year 5138: nothing here overflows.
-        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(rows[2]))
+        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(match[2]))
 
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """One page of match, and the cursors of the pages next to it (empty where there is none)."""
+    """One page of rows, and the cursors of the pages next to it (empty where there is none)."""
 
     rows: list[M] = field(default_factory=list)
     newer: str = ""

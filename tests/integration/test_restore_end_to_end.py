@@ -9,6 +9,7 @@ from django.urls import reverse
 from backups.models import BackupSet
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
+from operations.types import OperationRunType
 from providers.models import Access, ProviderConnection
 from restores import services
 from restores.models import Action, RestoreRun, RestoreStatus
@@ -31,6 +32,7 @@ def ended(run: OperationRun | None) -> OperationRun:
     return completed
 
 
+@pytest.mark.executes(OperationRunType.RESTORE_PREVIEW, OperationRunType.RESTORE_EXECUTE)
 def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: User) -> None:
     stack.worker(concurrency=1)
     page = Client()

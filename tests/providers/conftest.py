@@ -1,4 +1,4 @@
-"""A real Graph sandbox for everybody, and a tenant of one's own at it."""
+"""A tenant of the Graph sandbox, and a connection to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def far(graph_sandbox: SandboxProcess) -> Iterator[FarTenant]:
 
 @pytest.fixture
 def tenant(workspace: Workspace, far: FarTenant) -> Tenant:
-    """The tenant here whose twin is at the Graph sandbox."""
+    """The tenant whose counterpart is in the Graph sandbox."""
     made: Tenant = TenantFactory(workspace=workspace, name="Fabrikam", external_id=far.tenant_id)
     return made
 
@@ -37,7 +37,7 @@ def client(far: FarTenant) -> Iterator[GraphClient]:
 
 @pytest.fixture
 def connection(tenant: Any, far: FarTenant, settings: Any) -> Any:
-    """The default connection of the tenant, to its twin at the Graph sandbox."""
+    """The default connection of the tenant, to its counterpart in the Graph sandbox."""
     settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
     made = ProviderConnectionFactory(tenant=tenant, client_id=far.client_id)
     made.set_credential(far.secret)

@@ -28,4 +28,4 @@ def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
         for key, entry in entries(kind, path):
             graph.put_object(tenant_id, key, entry)
             ids.setdefault(key, set()).add(entry["id"])
-    return {key: len(found) for key, found in ids.items()}
+    return {key: len(values) for key, values in ids.items()}

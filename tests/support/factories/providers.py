@@ -1,4 +1,4 @@
-"""Connections, and tenants at the Graph sandbox."""
+"""Connections, and tenants of the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnec
 
 
 class FarTenant:
-    """A tenant at the Graph sandbox, with an app that may do everything."""
+    """A tenant of the Graph sandbox, with an app that has all permissions."""
 
     def __init__(self, sandbox: SandboxProcess, **options: Any) -> None:
         self.url, self.ca = sandbox.url, str(sandbox.ca)
@@ -62,7 +62,7 @@ class FarTenant:
 
     @classmethod
     def known(cls, url: str, ca: Path, **ids: Any) -> FarTenant:
-        """One that the Graph sandbox has already, by its ids and secret; nothing controls it."""
+        """A tenant that the Graph sandbox already has; it cannot be controlled."""
         known = cls.__new__(cls)
         vars(known).update(ids, url=url, ca=str(ca), waits=[])
         return known
