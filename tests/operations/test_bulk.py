@@ -14,7 +14,11 @@ from operations.models import OperationRun
 from operations.states import RunStatus
 from operations.views import bulk
 from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories.operations import (
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
+)
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +41,11 @@ def post(person: Any, what: str, **form: Any) -> tuple[str, str]:
 
 
 def failed(tenant: Any, schedule: int) -> OperationRun:
-    return an_ended_run(tenant, schedule, total=1, processed=1, failed=1)
+    return create_ended_run(tenant, schedule, total=1, processed=1, failed=1)
 
 
 def test_each_selected_run_is_cancelled_as_by_its_own_button(tenant, manager):
-    queued, running = a_queued_run(tenant, 1), a_running_run(tenant, 2)
+    queued, running = create_queued_run(tenant, 1), create_running_run(tenant, 2)
     ended = failed(tenant, 3)
 
     to, told = post(manager, "cancel", run=[queued.pk, running.pk, ended.pk])
@@ -57,8 +61,8 @@ def test_each_selected_run_is_cancelled_as_by_its_own_button(tenant, manager):
 
 
 def test_an_operator_cancels_their_own_and_is_told_of_the_others(tenant, operator):
-    own = a_queued_run(tenant, 1, by=operator)
-    other = a_queued_run(tenant, 2)
+    own = create_queued_run(tenant, 1, by=operator)
+    other = create_queued_run(tenant, 2)
 
     _, told = post(operator, "cancel", run=[own.pk, other.pk])
 
@@ -69,7 +73,7 @@ def test_an_operator_cancels_their_own_and_is_told_of_the_others(tenant, operato
 
 def test_what_failed_is_retried_and_what_cannot_be_is_counted(tenant, operator):
     first, second = failed(tenant, 1), failed(tenant, 2)
-    fine = an_ended_run(tenant, 3, total=1, processed=1, succeeded=1)
+    fine = create_ended_run(tenant, 3, total=1, processed=1, succeeded=1)
     again = failed(tenant, 1)
 
     _, told = post(operator, "retry", run=[first.pk, second.pk, fine.pk, again.pk])
@@ -175,7 +179,7 @@ def test_the_way_back_is_the_list_whatever_the_form_says(workspace, operator, fi
 
 
 def test_buttons_and_boxes_are_there_for_those_who_may(tenant, reader, operator):
-    a_queued_run(tenant, 1)
+    create_queued_run(tenant, 1)
 
     seen = signed_in(operator).get(LIST).content.decode()
     unseen = signed_in(reader).get(LIST).content.decode()
@@ -192,7 +196,7 @@ def test_buttons_and_boxes_are_there_for_those_who_may(tenant, reader, operator)
 
 
 def test_the_form_stands_outside_of_what_asks_for_itself_again(tenant, operator):
-    a_queued_run(tenant, 1)
+    create_queued_run(tenant, 1)
     address = f"{LIST}?part=run-rows"
 
     rows = signed_in(operator).get(address, headers={"HX-Request": "true"}).content.decode()

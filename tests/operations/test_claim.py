@@ -7,9 +7,9 @@ from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant, User
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_running_run,
-    an_ended_run,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -17,7 +17,7 @@ from tests.support.factories.operations import (
 def test_a_claimed_run_is_running_with_a_lease(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    run = service.claim(a_queued_run(tenant).pk, "worker-1:42")
+    run = service.claim(create_queued_run(tenant).pk, "worker-1:42")
 
     assert run
     assert run.status == RunStatus.RUNNING
@@ -31,7 +31,7 @@ def test_a_claimed_run_is_running_with_a_lease(
 def test_a_claimed_run_is_claimed_by_nobody_else(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     assert service.claim(run.pk, "worker-2") is None
 
@@ -41,13 +41,13 @@ def test_a_claimed_run_is_claimed_by_nobody_else(
 
 
 def test_an_ended_run_is_never_claimed(tenant: Tenant, service: OperationRunService) -> None:
-    assert service.claim(an_ended_run(tenant).pk, "worker-2") is None
+    assert service.claim(create_ended_run(tenant).pk, "worker-2") is None
 
 
 def test_a_cancelled_run_is_never_claimed(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     service.request_cancel(run, by=operator)
 
     assert service.claim(run.pk, "worker-1") is None
@@ -62,7 +62,7 @@ def test_a_run_that_does_not_exist_is_nothing_to_claim(
 def test_the_workers_name_is_cleaned_and_capped(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    run = service.claim(a_queued_run(tenant).pk, "worker\x00-1\n" + "x" * 500)
+    run = service.claim(create_queued_run(tenant).pk, "worker\x00-1\n" + "x" * 500)
 
     assert run
     assert run.worker.startswith("worker")
@@ -73,7 +73,7 @@ def test_the_workers_name_is_cleaned_and_capped(
 def test_a_claimed_run_comes_with_its_scope(
     tenant: Tenant, service: OperationRunService, django_assert_num_queries: object
 ) -> None:
-    run = service.claim(a_queued_run(tenant).pk, "worker-1")
+    run = service.claim(create_queued_run(tenant).pk, "worker-1")
 
     assert run
     with django_assert_num_queries(0):  # type: ignore[operator]

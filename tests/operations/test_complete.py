@@ -10,12 +10,12 @@ from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending, RunOutcome, RunStatus
 from tenancy.models import Tenant
-from tests.support.factories.operations import a_running_run, an_ended_run, event_kinds
+from tests.support.factories.operations import create_ended_run, create_running_run, event_kinds
 
 
 @pytest.fixture
 def run(tenant: Tenant) -> OperationRun:
-    return a_running_run(tenant)
+    return create_running_run(tenant)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def run(tenant: Tenant) -> OperationRun:
 def test_the_outcome_follows_from_the_counts(
     tenant: Tenant, counts: dict[str, int], outcome: RunOutcome, level: EventLevel
 ) -> None:
-    ended = an_ended_run(tenant, **counts)
+    ended = create_ended_run(tenant, **counts)
 
     assert ended.status == RunStatus.COMPLETED
     assert ended.outcome == outcome
@@ -112,7 +112,7 @@ def test_the_failures_of_the_items_are_kept_at_the_end(
 
 
 def test_an_ended_run_no_longer_waits_for_anything(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant)
+    ended = create_ended_run(tenant)
 
     assert ended.next_publish_at is None
     assert not ended.is_active

@@ -18,8 +18,8 @@ from operations.states import RunOutcome
 from operations.worker import execution
 from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant
-from tests.support.concurrency import PATIENCE_SECONDS, backend_pid, wait_until_blocked
-from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.concurrency import TIMEOUT_SECONDS, backend_pid, wait_until_blocked
+from tests.support.factories.operations import create_queued_run, create_running_run
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 QUICKLY = pytest.mark.usefixtures("short_pauses")
@@ -103,7 +103,7 @@ def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
     tenant: Tenant, service: OperationRunService
 ) -> None:
     """Two sessions take two rows in opposite order; Postgres ends the one that waits less long."""
-    first, second = a_running_run(tenant, 1), a_running_run(tenant, 2)
+    first, second = create_running_run(tenant, 1), create_running_run(tenant, 2)
     tries: list[int] = []
     holds_first = threading.Event()
     crossing_pid: Future[int] = Future()
@@ -113,7 +113,7 @@ def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
             cursor.execute("SET LOCAL deadlock_timeout = '60s'")
             _touch(second)
             crossing_pid.set_result(backend_pid())
-            assert holds_first.wait(PATIENCE_SECONDS)
+            assert holds_first.wait(TIMEOUT_SECONDS)
             _touch(first)
         connection.close()
 
@@ -124,7 +124,7 @@ def test_a_report_that_is_the_victim_of_a_real_deadlock_is_written_all_the_same(
         service.increment_summary_counts(first.pk, processed=1, succeeded=1)
         if len(tries) == 1:
             holds_first.set()
-            wait_until_blocked(crossing_pid.result(PATIENCE_SECONDS), by=backend_pid())
+            wait_until_blocked(crossing_pid.result(TIMEOUT_SECONDS), by=backend_pid())
         service.increment_summary_counts(second.pk, processed=1, succeeded=1)
 
     crossing = threading.Thread(target=cross)
@@ -149,7 +149,7 @@ def test_a_run_that_meets_conflicts_for_ever_fails_with_a_cause_of_its_own(
         raise lost_to(DeadlockDetected)
 
     use_handler(backup)
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     execution.execute(run.pk)
 

@@ -23,11 +23,11 @@ from tests.support.broker import Broker
 from tests.support.factories import TenantFactory
 from tests.support.factories.operations import (
     RUN_NOW,
-    a_queued_run,
-    a_request,
-    a_running_run,
-    a_slot_request,
-    an_ended_run,
+    build_request,
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     dispatch,
     event_kinds,
 )
@@ -41,7 +41,7 @@ OnCommit = Callable[..., AbstractContextManager[list[Any]]]
 def test_a_first_request_creates_a_queued_run(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    result = service.ensure_run(a_request(tenant, 7, by=operator))
+    result = service.ensure_run(build_request(tenant, 7, by=operator))
 
     assert result.created
     assert result.run.status == RunStatus.QUEUED
@@ -69,13 +69,13 @@ def test_a_second_request_joins_the_run_already_active(tenant: Tenant, operator:
 
 
 def test_a_request_joins_a_run_that_is_already_running(tenant: Tenant) -> None:
-    running = a_running_run(tenant)
+    running = create_running_run(tenant)
 
     assert dispatch(tenant).run == running
 
 
 def test_a_joined_request_does_not_touch_the_row(tenant: Tenant) -> None:
-    first = a_queued_run(tenant)
+    first = create_queued_run(tenant)
 
     dispatch(tenant)
 
@@ -83,7 +83,7 @@ def test_a_joined_request_does_not_touch_the_row(tenant: Tenant) -> None:
 
 
 def test_after_its_end_the_same_operation_may_be_run_again(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant)
+    ended = create_ended_run(tenant)
 
     again = dispatch(tenant)
 
@@ -108,7 +108,7 @@ def test_a_form_posted_again_leads_to_its_run_even_after_the_end(
 
 
 def test_a_form_rendered_anew_starts_a_new_run(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant, submission=uuid.uuid4())
+    ended = create_ended_run(tenant, submission=uuid.uuid4())
 
     again = dispatch(tenant, submission=uuid.uuid4())
 
@@ -125,9 +125,9 @@ def test_one_form_may_start_operations_on_several_things(tenant: Tenant) -> None
 
 
 def test_types_of_one_identity_group_exclude_each_other(tenant: Tenant) -> None:
-    by_hand = a_queued_run(tenant)
+    by_hand = create_queued_run(tenant)
 
-    by_schedule = OperationRunService().ensure_run(a_slot_request(tenant))
+    by_schedule = OperationRunService().ensure_run(build_slot_request(tenant))
 
     assert by_schedule.run == by_hand
     assert not by_schedule.created
@@ -265,9 +265,9 @@ def test_a_duplicate_inside_a_transaction_leaves_the_transaction_usable(tenant: 
 
 
 def test_a_batch_answers_in_the_order_of_its_requests(tenant: Tenant) -> None:
-    existing = a_queued_run(tenant, 2)
+    existing = create_queued_run(tenant, 2)
 
-    results = OperationRunService().dispatch_many([a_request(tenant, at) for at in (3, 2, 1)])
+    results = OperationRunService().dispatch_many([build_request(tenant, at) for at in (3, 2, 1)])
 
     assert [result.run.context["backup_schedule_id"] for result in results] == [3, 2, 1]
     assert [result.created for result in results] == [True, False, True]
@@ -275,7 +275,7 @@ def test_a_batch_answers_in_the_order_of_its_requests(tenant: Tenant) -> None:
 
 
 def test_equal_requests_of_one_batch_share_one_run(tenant: Tenant) -> None:
-    results = OperationRunService().dispatch_many([a_request(tenant)] * 3)
+    results = OperationRunService().dispatch_many([build_request(tenant)] * 3)
 
     assert [result.created for result in results] == [True, False, False]
     assert len({result.run.pk for result in results}) == 1
@@ -288,7 +288,7 @@ def test_an_empty_batch_is_no_work(db: None) -> None:
 
 @pytest.mark.parametrize("size", [1, 2_000])
 def test_a_batch_of_any_size_takes_the_same_few_statements(tenant: Tenant, size: int) -> None:
-    requests = [a_request(tenant, at) for at in range(size)]
+    requests = [build_request(tenant, at) for at in range(size)]
 
     with CaptureQueriesContext(connection) as queries:
         created = OperationRunService().dispatch_many(requests)
@@ -306,11 +306,11 @@ def test_a_batch_of_any_size_takes_the_same_few_statements(tenant: Tenant, size:
 
 
 def test_a_slot_fires_once_for_ever(tenant: Tenant, service: OperationRunService) -> None:
-    first = service.ensure_run(a_slot_request(tenant))
+    first = service.ensure_run(build_slot_request(tenant))
     service.claim(first.run.pk, "worker-1")
     ended = service.complete(first.run.pk)
 
-    again = service.ensure_run(a_slot_request(tenant))
+    again = service.ensure_run(build_slot_request(tenant))
 
     assert again.run == ended
     assert not again.created
@@ -319,11 +319,11 @@ def test_a_slot_fires_once_for_ever(tenant: Tenant, service: OperationRunService
 def test_the_next_slot_fires_after_the_first_has_ended(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    first = service.ensure_run(a_slot_request(tenant))
+    first = service.ensure_run(build_slot_request(tenant))
     service.claim(first.run.pk, "worker-1")
     service.complete(first.run.pk)
 
-    assert service.ensure_run(a_slot_request(tenant, slot="2026-03-09T07:00Z")).created
+    assert service.ensure_run(build_slot_request(tenant, slot="2026-03-09T07:00Z")).created
 
 
 # --- the broker -----------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def test_a_batch_is_handed_over_however_large_it_is(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         results = OperationRunService().dispatch_many(
-            [a_request(tenant, at) for at in range(2_000)]
+            [build_request(tenant, at) for at in range(2_000)]
         )
 
     assert broker.waiting() == 2_000

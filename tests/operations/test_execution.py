@@ -21,9 +21,9 @@ from operations.worker import active_run, execution
 from operations.worker.active_run import ActiveRun, LeaseLost
 from tenancy.models import Tenant, User
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_running_run,
-    an_ended_run,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -35,7 +35,7 @@ Handled = Callable[..., None]
 
 @pytest.fixture
 def run(tenant: Tenant) -> OperationRun:
-    return a_queued_run(tenant)
+    return create_queued_run(tenant)
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def test_a_message_delivered_three_times_runs_once(run: OperationRun, use_handle
     assert event_kinds(run) == ["created", "started", "ended"]
 
 
-@pytest.mark.parametrize("start", [a_running_run, an_ended_run])
+@pytest.mark.parametrize("start", [create_running_run, create_ended_run])
 def test_a_message_for_a_run_that_is_taken_does_nothing(
     tenant: Tenant, use_handler: Handled, start: Callable[[Tenant], OperationRun]
 ) -> None:

@@ -19,7 +19,7 @@ from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
 from tests.support.broker import Broker
-from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.factories.operations import create_queued_run, create_running_run
 from tests.support.stack import ROOT, database_url
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -100,7 +100,7 @@ def silence(run_id: int) -> None:
 
 @pytest.mark.parametrize("place", OF_A_RUN)
 def test_a_worker_may_die_at_any_step_of_a_run(place: str, tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     assert work(run.pk, place) == failpoints.EXIT
     silence(run.pk)
@@ -128,7 +128,7 @@ publisher.publish([(int(sys.argv[1]), "backup_schedule.run_now")])
 def test_whoever_dispatches_may_die_around_the_message(
     place: str, tenant: Tenant, broker: Broker
 ) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "REDIS_URL": broker.url,
@@ -158,7 +158,7 @@ reconciler.reconcile()
 
 @pytest.mark.parametrize("place", ["reconciler.before_retry", "reconciler.before_commit"])
 def test_a_reconciler_that_dies_has_ended_nothing_by_half(place: str, tenant: Tenant) -> None:
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     silence(run.pk)
     environment = os.environ | {
         "DATABASE_URL": database_url(),

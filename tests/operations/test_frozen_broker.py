@@ -14,7 +14,7 @@ from operations.presentation.queue_position import describe_queue_position, load
 from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tests.support.broker import Broker
-from tests.support.factories.operations import a_request
+from tests.support.factories.operations import build_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +25,7 @@ PROMISED_SECONDS = 0.3
 def dispatch_seconds(tenant: Tenant, at: int) -> float:
     service = OperationRunService()
     started = time.perf_counter()
-    service.dispatch_many([a_request(tenant, at)])
+    service.dispatch_many([build_request(tenant, at)])
     return time.perf_counter() - started
 
 
@@ -59,11 +59,11 @@ def test_only_the_first_one_waits_at_all(tenant: Tenant, broker: Broker) -> None
 def test_the_page_says_what_the_broker_did(tenant: Tenant, broker: Broker) -> None:
     broker.freeze()
     try:
-        (silent,) = OperationRunService().dispatch_many([a_request(tenant, 1)])
+        (silent,) = OperationRunService().dispatch_many([build_request(tenant, 1)])
     finally:
         broker.thaw()
     broker.fill()
-    (full,) = OperationRunService().dispatch_many([a_request(tenant, 2)])
+    (full,) = OperationRunService().dispatch_many([build_request(tenant, 2)])
 
     now = timezone.now() + dt.timedelta(seconds=5)
     told = [

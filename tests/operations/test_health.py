@@ -19,7 +19,7 @@ from operations.worker import execution
 from tenancy.models import Tenant
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import a_queued_run
+from tests.support.factories.operations import create_queued_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -156,7 +156,7 @@ def test_a_queue_from_which_runs_are_taken_only_is_long(
     waiting_since(tenant, 20)
     use_handler(lambda active: None)
 
-    execution.execute(a_queued_run(tenant).pk)
+    execution.execute(create_queued_run(tenant).pk)
 
     report = health.check_health()
     assert report["checks"]["queues"] == "ok"

@@ -24,7 +24,7 @@ from operations.worker import execution, heartbeat
 from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.worker.heartbeat import Heartbeat
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, event_kinds
+from tests.support.factories.operations import create_queued_run, create_running_run, event_kinds
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def quick_beats(settings: Settings) -> None:
 
 @pytest.fixture
 def active(tenant: Tenant, service: OperationRunService) -> ActiveRun:
-    return ActiveRun(a_running_run(tenant), service)
+    return ActiveRun(create_running_run(tenant), service)
 
 
 def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] | None:
@@ -200,7 +200,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
             time.sleep(0.01)
 
     use_handler(backup)
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     execution.execute(run.pk)
 
@@ -258,7 +258,7 @@ def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
 
     monkeypatch.setattr(OperationRunService, "claim", claim_and_freeze)
     use_handler(lambda active: pytest.fail("the work began"))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     execution.execute(run.pk)
 
@@ -359,7 +359,7 @@ def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dea
     tenant: Tenant,
 ) -> None:
     """A real process; its connections are cut and no new ones are let in, while its work hangs."""
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "RUN_LEASE_SECONDS": "8",

@@ -16,9 +16,9 @@ from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome
 from tenancy.models import Tenant
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_running_run,
-    an_ended_run,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -28,7 +28,7 @@ ERROR = SafeError("unexpected_error", reference="0123456789ab", request_id="req-
 
 @pytest.fixture
 def run(tenant: Tenant) -> OperationRun:
-    return a_running_run(tenant)
+    return create_running_run(tenant)
 
 
 def fresh(run: OperationRun) -> OperationRun:
@@ -218,7 +218,7 @@ LATE: dict[str, Callable[[OperationRunService, int], object]] = {
 def test_a_late_write_is_refused_and_leaves_nothing(
     tenant: Tenant, service: OperationRunService, write: Callable[..., object]
 ) -> None:
-    ended = an_ended_run(tenant, total=1, processed=1, failed=1)
+    ended = create_ended_run(tenant, total=1, processed=1, failed=1)
     before = OperationRun.objects.filter(pk=ended.pk).values().get()
 
     with pytest.raises(RunNoLongerActive, match="has ended already"):
@@ -233,7 +233,7 @@ def test_a_late_write_is_refused_and_leaves_nothing(
 def test_a_run_that_nobody_has_claimed_takes_no_reports(
     tenant: Tenant, service: OperationRunService, write: Callable[..., object]
 ) -> None:
-    waiting = a_queued_run(tenant)
+    waiting = create_queued_run(tenant)
 
     with pytest.raises(RunNoLongerActive):
         write(service, waiting.pk)
@@ -279,7 +279,7 @@ def test_a_batch_with_a_mistake_in_it_is_kept_in_no_part(
 
 
 def test_a_late_write_is_told_on_the_timeline(tenant: Tenant, service: OperationRunService) -> None:
-    ended = an_ended_run(tenant)
+    ended = create_ended_run(tenant)
 
     service.record_late_write(ended.pk, "worker-1")
 

@@ -42,7 +42,7 @@ from tests.support.factories import (
     TenantFactory,
 )
 from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.operations import create_past_run, prune
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -125,7 +125,11 @@ def test_the_newest_and_the_last_success_stay_however_old(kept: Kept) -> None:
 
 
 def test_old_details_and_old_runs_go_and_the_run_says_how_many(tenant, keep_none):
-    ancient, old, fresh = a_past_run(tenant, 400), a_past_run(tenant, 40), a_past_run(tenant, 1)
+    ancient, old, fresh = (
+        create_past_run(tenant, 400),
+        create_past_run(tenant, 40),
+        create_past_run(tenant, 1),
+    )
 
     run = prune(tenant.workspace)
 
@@ -144,7 +148,7 @@ def test_old_details_and_old_runs_go_and_the_run_says_how_many(tenant, keep_none
 
 def test_a_second_time_finds_nothing_left_to_do(tenant, keep_none):
     for days in (400, 40, 1):
-        a_past_run(tenant, days)
+        create_past_run(tenant, days)
     prune(tenant.workspace)
 
     again = prune(tenant.workspace)
@@ -156,7 +160,7 @@ def test_an_active_run_stays_however_old(tenant, keep_none):
     at = timezone.now() - 4000 * DAY
     running = OperationRunFactory(tenant=tenant, running=True, created_at=at, started_at=at)
     OperationRunEventFactory(run=running, sequence=1)
-    a_past_run(tenant, 1)
+    create_past_run(tenant, 1)
 
     prune(tenant.workspace)
 
@@ -167,9 +171,9 @@ def test_an_active_run_stays_however_old(tenant, keep_none):
 def test_the_newest_of_each_tenant_and_type_stay(tenant, settings):
     settings.RUN_KEEP_LAST = 2
     other = TenantFactory(workspace=tenant.workspace)
-    mine = [a_past_run(tenant, days) for days in (900, 800, 700)]
-    theirs = [a_past_run(other, days) for days in (900, 800)]
-    typed = [a_past_run(tenant, 900, type="backup_schedule.retry")]
+    mine = [create_past_run(tenant, days) for days in (900, 800, 700)]
+    theirs = [create_past_run(other, days) for days in (900, 800)]
+    typed = [create_past_run(tenant, 900, type="backup_schedule.retry")]
 
     prune(tenant.workspace)
 
@@ -179,9 +183,9 @@ def test_the_newest_of_each_tenant_and_type_stay(tenant, settings):
 
 def test_the_last_success_stays_behind_any_number_of_failures(tenant, keep_none):
     success, *failures = (
-        a_past_run(tenant, 900),
-        a_past_run(tenant, 890, "failed"),
-        a_past_run(tenant, 880, "failed"),
+        create_past_run(tenant, 900),
+        create_past_run(tenant, 890, "failed"),
+        create_past_run(tenant, 880, "failed"),
     )
 
     prune(tenant.workspace)
@@ -191,10 +195,10 @@ def test_the_last_success_stays_behind_any_number_of_failures(tenant, keep_none)
 
 
 def test_what_an_active_retry_descends_from_stays(tenant, keep_none):
-    first = a_past_run(tenant, 900, "failed")
-    second = a_past_run(tenant, 890, "failed", retry_of=first)
+    first = create_past_run(tenant, 900, "failed")
+    second = create_past_run(tenant, 890, "failed", retry_of=first)
     OperationRunFactory(tenant=tenant, running=True, retry_of=second)
-    lonely = a_past_run(tenant, 880, "failed")
+    lonely = create_past_run(tenant, 880, "failed")
 
     prune(tenant.workspace)
 
@@ -212,7 +216,7 @@ def may_go(workspace: Any) -> tuple[Step, list[Candidate]]:
 
 @pytest.mark.parametrize("days", [900, 40])
 def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant, keep_none, days):
-    old, _ = a_past_run(tenant, days), a_past_run(tenant, 1)
+    old, _ = create_past_run(tenant, days), create_past_run(tenant, 1)
     step, runs = may_go(tenant.workspace)
     OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
@@ -227,7 +231,7 @@ def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant
 def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
     tenant, keep_none, monkeypatch
 ):
-    old, _ = a_past_run(tenant, 900), a_past_run(tenant, 1)
+    old, _ = create_past_run(tenant, 900), create_past_run(tenant, 1)
     step, runs = may_go(tenant.workspace)
     delete_lines = retention._delete_lines
 
@@ -244,8 +248,8 @@ def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
 
 
 def test_what_referred_to_a_removed_run_stays_and_refers_to_nothing(tenant, keep_none):
-    gone = a_past_run(tenant, 900)
-    retry = a_past_run(tenant, 1, retry_of=gone)
+    gone = create_past_run(tenant, 900)
+    retry = create_past_run(tenant, 1, retry_of=gone)
     backup_set = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant), operation_run=gone)
 
     prune(tenant.workspace)
@@ -257,7 +261,7 @@ def test_what_referred_to_a_removed_run_stays_and_refers_to_nothing(tenant, keep
 
 def test_another_workspace_is_left_alone(tenant, keep_none):
     elsewhere = TenantFactory()
-    old = [a_past_run(elsewhere, days) for days in (900, 800)]
+    old = [create_past_run(elsewhere, days) for days in (900, 800)]
 
     prune(tenant.workspace)
 
@@ -265,8 +269,8 @@ def test_another_workspace_is_left_alone(tenant, keep_none):
 
 
 def test_a_tombstone_stands_in_its_place_until_it_is_old_itself(tenant, keep_none, settings):
-    gone = a_past_run(tenant, 900)
-    a_past_run(tenant, 1)
+    gone = create_past_run(tenant, 900)
+    create_past_run(tenant, 1)
     prune(tenant.workspace)
     stone = OperationRunTombstone.objects.get(pk=gone.pk)
     assert (stone.type, stone.outcome, stone.tenant_id) == (gone.type, "succeeded", tenant.pk)
@@ -283,7 +287,7 @@ def test_more_than_a_batch_goes_in_several(tenant, keep_none, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
     monkeypatch.setattr(retention, "LINES", 2)
     for days in range(900, 908):
-        a_past_run(tenant, days)
+        create_past_run(tenant, days)
 
     run = prune(tenant.workspace)
 
@@ -295,7 +299,7 @@ def test_it_stops_between_two_batches_and_says_how_far_it_came(
 ):
     monkeypatch.setattr(retention, "BATCH", 2)
     for days in range(900, 907):
-        a_past_run(tenant, days)
+        create_past_run(tenant, days)
     run = dispatch_prune(tenant.workspace).run
     remove_runs, calls = retention.remove_runs, Counter[str]()
 
@@ -331,7 +335,7 @@ REFUSED = (InternalError, IntegrityError)
 
 
 def test_the_database_lets_only_retention_say_that_details_are_gone(tenant):
-    run = a_past_run(tenant, 40)
+    run = create_past_run(tenant, 40)
 
     with pytest.raises(REFUSED, match="only retention"):
         sql(MARK, run.pk)
@@ -353,8 +357,8 @@ def test_the_database_keeps_the_details_of_an_active_run(tenant):
 
 
 def test_the_database_keeps_a_tombstone_as_it_is(tenant, keep_none):
-    gone = a_past_run(tenant, 900)
-    a_past_run(tenant, 1)
+    gone = create_past_run(tenant, 900)
+    create_past_run(tenant, 1)
     prune(tenant.workspace)
 
     with pytest.raises(REFUSED, match="append-only"):
@@ -381,8 +385,8 @@ def somebody_holding(run: OperationRun) -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.race
 def test_a_row_that_somebody_holds_is_left_for_the_next_time(tenant, keep_none):
-    held, free = a_past_run(tenant, 900), a_past_run(tenant, 890)
-    a_past_run(tenant, 1)
+    held, free = create_past_run(tenant, 900), create_past_run(tenant, 890)
+    create_past_run(tenant, 1)
 
     with somebody_holding(held):
         run = prune(tenant.workspace)
@@ -397,7 +401,7 @@ def test_a_row_that_somebody_holds_is_left_for_the_next_time(tenant, keep_none):
 
 
 def test_five_beats_start_one_run_a_day_for_each_workspace(tenant, keep_none):
-    a_past_run(tenant, 900)
+    create_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
 
     started = [result for _ in range(5) for result in dispatch_due(evening)]
@@ -410,7 +414,7 @@ def test_five_beats_start_one_run_a_day_for_each_workspace(tenant, keep_none):
 def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
     tenant, keep_none, monkeypatch
 ):
-    a_past_run(tenant, 900)
+    create_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
@@ -421,13 +425,13 @@ def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
 
 
 def test_a_workspace_with_nothing_old_is_left_in_peace(tenant):
-    a_past_run(tenant, 29)
+    create_past_run(tenant, 29)
 
     assert dispatch_due(timezone.now().replace(hour=23, minute=30)) == []
 
 
 def test_workspaces_take_turns(tenant, keep_none, monkeypatch):
-    a_past_run(tenant, 900)
+    create_past_run(tenant, 900)
     monkeypatch.setattr("operations.maintenance.prune._turn", lambda *_: timezone.now() + DAY)
     assert dispatch_due(timezone.now()) == []
 
@@ -446,7 +450,7 @@ def command(*options: str) -> str:
 
 def test_a_dry_run_counts_and_touches_nothing(tenant, keep_none):
     for days, trait in ((900, "failed"), (400, "succeeded"), (40, "cancelled"), (1, "succeeded")):
-        a_past_run(tenant, days, trait)
+        create_past_run(tenant, days, trait)
     before = OperationRunEvent.objects.count()
 
     told = command("--workspace", "contoso", "--dry-run")

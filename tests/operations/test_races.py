@@ -29,11 +29,11 @@ from tests.support.broker import Broker
 from tests.support.concurrency import backend_pid, racing_threads, wait_until_blocked
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_request,
-    a_running_run,
-    a_slot_request,
-    an_ended_run,
+    build_request,
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -46,7 +46,7 @@ Job = Callable[[], Any]
 
 
 def ensure(tenant: Tenant, schedule: int = 1) -> tuple[int, bool]:
-    result = OperationRunService().ensure_run(a_request(tenant, schedule))
+    result = OperationRunService().ensure_run(build_request(tenant, schedule))
     return result.run.pk, result.created
 
 
@@ -83,7 +83,7 @@ def test_a_form_sent_many_times_while_its_run_ends_starts_one_run(tenant: Tenant
     service = OperationRunService()
 
     def send_and_end(form: uuid.UUID) -> int:
-        run = service.ensure_run(a_request(tenant, submission=form)).run
+        run = service.ensure_run(build_request(tenant, submission=form)).run
         if service.claim(run.pk, "worker"):
             service.complete(run.pk)
         return run.pk
@@ -160,7 +160,7 @@ def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
 
     with racing_threads(2) as dispatchers:
         for at in range(50):
-            requests = [a_request(tenant, at * 100 + schedule) for schedule in range(20)]
+            requests = [build_request(tenant, at * 100 + schedule) for schedule in range(20)]
             forward, backward = dispatchers.race(
                 [
                     functools.partial(a_batch, requests),
@@ -175,7 +175,7 @@ def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
 
 def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
     service = OperationRunService()
-    requests = [a_request(tenant, schedule) for schedule in range(20)]
+    requests = [build_request(tenant, schedule) for schedule in range(20)]
     service.ensure_runs(requests)
     shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]
 
@@ -191,7 +191,7 @@ def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: 
 
 def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
     service = OperationRunService()
-    slots = [a_slot_request(tenant, schedule) for schedule in range(50)]
+    slots = [build_slot_request(tenant, schedule) for schedule in range(50)]
 
     def tick() -> int:
         """Fire what is due and do it at once, so that only the slot itself stands in the way."""
@@ -215,7 +215,7 @@ def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
 
     with racing_threads(8) as workers:
         for schedule in range(25):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             claims = [functools.partial(service.claim, run.pk, f"worker-{at}") for at in range(8)]
 
             won = [claimed for claimed in workers.race(claims) if claimed]
@@ -227,7 +227,7 @@ def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
 
 def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     def write() -> None:
         for _ in range(1_000):
@@ -244,7 +244,7 @@ def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
 
 def test_concurrent_reports_of_every_kind_are_all_kept(tenant: Tenant) -> None:
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     error = SafeError("unexpected_error", reference="0123456789ab")
 
     def report(writer: int) -> None:
@@ -268,7 +268,7 @@ def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
 
     with racing_threads(4) as workers:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             complete = outcome_of(functools.partial(service.complete, run.pk))
 
             results = workers.race([complete] * 4)
@@ -279,7 +279,7 @@ def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
 
 def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
     """The joiner's event refers to the row that the worker holds: neither waits for ever."""
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def complete() -> OperationRun:
@@ -303,7 +303,7 @@ def test_a_report_and_the_end_of_the_run_do_not_mix(tenant: Tenant) -> None:
 
     with racing_threads(2) as workers:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             count = functools.partial(service.increment_summary_counts, run.pk, succeeded=1)
             ending = functools.partial(service.complete, run.pk)
 
@@ -324,7 +324,7 @@ def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, opera
 
     with racing_threads(2) as pair:
         for schedule in range(40):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             cancel = functools.partial(service.request_cancel, run, by=operator)
             claim = functools.partial(service.claim, run.pk, "worker-1")
 
@@ -348,7 +348,7 @@ def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: Use
 
     with racing_threads(2) as pair:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
             complete = functools.partial(service.complete, run.pk)
 
@@ -365,7 +365,7 @@ def test_two_people_who_cancel_are_told_of_as_one(tenant: Tenant, operator: User
 
     with racing_threads(4) as people:
         for schedule in range(20):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
 
             people.race([cancel] * 4)
@@ -382,7 +382,7 @@ def test_two_people_who_retry_get_the_same_run(tenant: Tenant, operator: User) -
 
     with racing_threads(4) as people:
         for schedule in range(20):
-            ended = an_ended_run(tenant, schedule, total=1, processed=1, failed=1)
+            ended = create_ended_run(tenant, schedule, total=1, processed=1, failed=1)
 
             retried = people.race([functools.partial(retry, ended)] * 4)
 
@@ -401,7 +401,7 @@ def make_due() -> None:
 
 def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
-    service.ensure_runs([a_request(tenant, schedule) for schedule in range(60)])
+    service.ensure_runs([build_request(tenant, schedule) for schedule in range(60)])
     make_due()
 
     with racing_threads(4) as relays:
@@ -414,7 +414,7 @@ def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> N
 
 def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
-    claimed, waiting = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    claimed, waiting = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     make_due()
 
     with racing_threads(1) as relays, transaction.atomic():
@@ -432,7 +432,7 @@ def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Brok
 
     with racing_threads(2) as pair:
         for schedule in range(25):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             make_due()
             claim = functools.partial(service.claim, run.pk, "worker-1")
 
@@ -478,7 +478,7 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
     tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
     change_catalog(start_deadline=dt.timedelta(0))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
@@ -494,7 +494,7 @@ def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
     tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
     change_catalog(start_deadline=dt.timedelta(0))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def claim() -> OperationRun | None:
@@ -515,7 +515,7 @@ def test_a_reconciler_passes_over_a_run_that_is_being_asked_to_stop(
     tenant: Tenant, operator: User, settings: Settings
 ) -> None:
     settings.RUN_CANCEL_SECONDS = 0
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
@@ -531,7 +531,7 @@ def test_who_asks_a_run_to_stop_while_it_is_ended_is_told_that_it_has(
     tenant: Tenant, operator: User, settings: Settings
 ) -> None:
     settings.RUN_LEASE_SECONDS = 0
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def cancel() -> Any:

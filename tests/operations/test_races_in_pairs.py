@@ -26,7 +26,7 @@ from operations.states import Ending
 from tenancy.models import Tenant, User
 from tests.support.concurrency import RacingThreads, racing_threads
 from tests.support.factories.backups import BackupScheduleFactory
-from tests.support.factories.operations import a_queued_run, a_request, a_running_run
+from tests.support.factories.operations import build_request, create_queued_run, create_running_run
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -64,7 +64,7 @@ def do(operation: str, run: OperationRun, schedule: BackupSchedule, person: User
     tenant = run.tenant
     assert tenant
     doing: dict[str, Callable[[], Any]] = {
-        "dispatch": lambda: service.ensure_run(a_request(tenant, schedule.pk)),
+        "dispatch": lambda: service.ensure_run(build_request(tenant, schedule.pk)),
         "claim": lambda: service.claim(run.pk, "worker-2"),
         "heartbeat": lambda: service.heartbeat(run.pk),
         "report": lambda: service.increment_summary_counts(
@@ -107,8 +107,8 @@ def a_run_to_fight_over(
 ) -> OperationRun:
     """In the state in which both operations have something to do, as far as there is one."""
     if {"claim", "never_started"} & set(pair):
-        return a_queued_run(tenant, schedule)
-    run = a_running_run(tenant, schedule)
+        return create_queued_run(tenant, schedule)
+    run = create_running_run(tenant, schedule)
     if "retry" in pair and not set(LOST) & set(pair):
         return OperationRunService().complete(run.pk, ending=Ending.CANCELLED)
     if "cancel_timeout" in pair and "cancel" not in pair:

@@ -19,10 +19,10 @@ from tenancy.models import Tenant
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_request,
-    a_running_run,
-    an_ended_run,
+    build_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -41,7 +41,7 @@ def seconds_until_next(run: OperationRun) -> float:
 
 
 def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 1
@@ -54,19 +54,19 @@ def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Bro
 
 
 def test_a_run_is_not_sent_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
-    a_queued_run(tenant)
+    create_queued_run(tenant)
 
     assert relay.relay_once() == 0
     assert broker.waiting() == 0
 
 
 def test_a_new_run_gives_its_first_message_time(tenant: Tenant) -> None:
-    wait = seconds_until_next(a_queued_run(tenant))
+    wait = seconds_until_next(create_queued_run(tenant))
 
     assert 0 < settings.RUN_RELAY_AFTER_SECONDS - wait < 5
 
 
-@pytest.mark.parametrize("start", [a_running_run, an_ended_run])
+@pytest.mark.parametrize("start", [create_running_run, create_ended_run])
 def test_a_run_that_was_claimed_is_left_alone(
     tenant: Tenant, broker: Broker, start: object
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_run_that_was_claimed_is_left_alone(
 
 def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Broker) -> None:
     """However long the next attempt is away: after a broker that forgot everything nobody waits."""
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     relay.relay_once()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -96,7 +96,7 @@ def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Bro
 
 
 def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, broker: Broker) -> None:
-    first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    first, second = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     publisher.send_all([(first.pk, first.type)])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -110,7 +110,7 @@ def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, brok
 
 
 def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     waits = []
 
     for _ in range(8):
@@ -147,7 +147,7 @@ def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> No
 
 def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, broker: Broker) -> None:
     OperationRunFactory(tenant=tenant, type="teleport.execute")
-    known = a_queued_run(tenant)
+    known = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 1
@@ -155,7 +155,7 @@ def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, brok
 
 
 def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_broker: None) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 0
@@ -169,7 +169,7 @@ def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_br
 def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
     tenant: Tenant, broker: Broker
 ) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     make_due()
     relay.relay_once()
     broker.stop()
@@ -189,7 +189,7 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
 
 
 def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:
-    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(3)])
+    OperationRunService().ensure_runs([build_request(tenant, schedule) for schedule in range(3)])
     broker.stop()
     make_due()
     while_away = relay.relay_once()
@@ -202,7 +202,7 @@ def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker
 
 
 def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     make_due()
     broker.fill()
 
@@ -214,7 +214,7 @@ def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
     tenant: Tenant, broker: Broker
 ) -> None:
     """One message's time-outs, whatever number of runs wait."""
-    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(50)])
+    OperationRunService().ensure_runs([build_request(tenant, schedule) for schedule in range(50)])
     make_due()
     broker.freeze()
     started = time.monotonic()

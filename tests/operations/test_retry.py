@@ -16,17 +16,17 @@ from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
     RETRY,
-    a_queued_run,
-    a_running_run,
-    a_slot_request,
-    an_ended_run,
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     dispatch,
 )
 
 
 @pytest.fixture
 def failed(tenant: Tenant) -> OperationRun:
-    return an_ended_run(tenant, total=2, processed=2, succeeded=1, failed=1)
+    return create_ended_run(tenant, total=2, processed=2, succeeded=1, failed=1)
 
 
 def test_a_retry_is_a_new_run_with_the_same_identity(
@@ -67,7 +67,7 @@ def test_a_retry_joins_the_run_that_is_already_active(
 def test_the_identity_holds_even_where_the_inputs_were_redacted(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    run = a_running_run(tenant, inputs={"query": "password=Xq8~Canary-7sVwLk2mPz9TfRb"})
+    run = create_running_run(tenant, inputs={"query": "password=Xq8~Canary-7sVwLk2mPz9TfRb"})
     ended = service.complete(run.pk, ending="error")  # type: ignore[arg-type]
 
     assert service.retry(ended, by=operator).run.run_identity_hash == run.run_identity_hash
@@ -76,7 +76,7 @@ def test_the_identity_holds_even_where_the_inputs_were_redacted(
 def test_the_retry_of_a_scheduled_backup_leaves_it_its_slot(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    scheduled = service.ensure_run(a_slot_request(tenant)).run
+    scheduled = service.ensure_run(build_slot_request(tenant)).run
     service.claim(scheduled.pk, "worker-1")
     ended = service.complete(scheduled.pk, ending="error")  # type: ignore[arg-type]
 
@@ -111,13 +111,13 @@ def test_whatever_did_not_succeed_may_be_repeated(
 def test_what_has_succeeded_is_not_repeated(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    ended = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    ended = create_ended_run(tenant, total=1, processed=1, succeeded=1)
 
     with pytest.raises(NotRetryable, match="has succeeded"):
         service.retry(ended, by=operator)
 
 
-@pytest.mark.parametrize("start", [a_queued_run, a_running_run])
+@pytest.mark.parametrize("start", [create_queued_run, create_running_run])
 def test_an_active_run_is_not_repeated(
     tenant: Tenant, operator: User, service: OperationRunService, start: Callable[..., OperationRun]
 ) -> None:

@@ -29,7 +29,7 @@ from operations.worker import retrying
 from tenancy.models import Tenant, User
 from tests.support.database import empty
 from tests.support.factories import TenantFactory, UserFactory
-from tests.support.factories.operations import RETRY, a_request
+from tests.support.factories.operations import RETRY, build_request
 from tests.support.properties import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,7 +96,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(target=runs, tenant=st.integers(0, 1), schedule=st.integers(1, 2))
     def dispatch(self, tenant: int, schedule: int) -> Any:
-        result = self.service.ensure_run(a_request(self.tenants[tenant], schedule))
+        result = self.service.ensure_run(build_request(self.tenants[tenant], schedule))
         active = self._active((tenant, schedule))
         if active is None:
             assert result.created

@@ -17,7 +17,7 @@ from operations.dispatch import RunRequest
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant
-from tests.support.factories.operations import a_request, a_running_run, a_slot_request
+from tests.support.factories.operations import build_request, build_slot_request, create_running_run
 
 ENDED_ROWS = 6_000
 
@@ -42,8 +42,8 @@ def ledger(tenant: Tenant) -> Tenant:
         cursor.execute(
             FILL, {"workspace": tenant.workspace_id, "tenant": tenant.pk, "rows": ENDED_ROWS}
         )
-    OperationRunService().ensure_runs([a_request(tenant, at) for at in range(100_000, 100_020)])
-    a_running_run(tenant, 200_000)
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(100_000, 100_020)])
+    create_running_run(tenant, 200_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE operation_runs")
     return tenant
@@ -150,14 +150,14 @@ PARTIAL = {
 
 
 def test_joining_a_run_never_reads_the_history(ledger: Tenant) -> None:
-    scans = look_up(a_request(ledger, 100_001))
+    scans = look_up(build_request(ledger, 100_001))
 
     assert scans <= PARTIAL
     assert "runs_slot_once" in scans
 
 
 def test_one_active_run_is_found_by_identity(ledger: Tenant) -> None:
-    request = a_slot_request(ledger, 100_001)
+    request = build_slot_request(ledger, 100_001)
     active = OperationRun.objects.active().filter(tenant=ledger, run_identity_hash=request.identity)
 
     scans = scans_of_queryset(active)
@@ -191,7 +191,7 @@ def updates_of_runs() -> tuple[int, int]:
 @pytest.mark.django_db(transaction=True)
 def test_heartbeats_and_counts_touch_no_index(tenant: Tenant) -> None:
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     updates_before, hot_before = updates_of_runs()
 
     for _ in range(100):

@@ -17,7 +17,7 @@ from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import a_queued_run, event_kinds
+from tests.support.factories.operations import create_queued_run, event_kinds
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def test_an_older_worker_works_on_newer_tables(
 ) -> None:
     """Also with a run that it had begun before."""
     service = OperationRunService()
-    begun_before = service.claim(a_queued_run(tenant, 1).pk, "worker-1")
+    begun_before = service.claim(create_queued_run(tenant, 1).pk, "worker-1")
     assert begun_before
 
     def backup(active: ActiveRun) -> None:
@@ -51,7 +51,7 @@ def test_an_older_worker_works_on_newer_tables(
 
     use_handler(backup)
     migrate_to_the_next_version()
-    run = a_queued_run(tenant, 2)
+    run = create_queued_run(tenant, 2)
     execution.execute(run.pk)
     service.increment_summary_counts(begun_before.pk, total=1, processed=1, failed=1)
     retry = service.retry(service.complete(begun_before.pk), by=operator).run
