@@ -20,7 +20,7 @@ from legacy_runs.addresses import ADDRESSES
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
-from tests.support.factories import OperationRunFactory, TenantFactory
+from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory
 from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 from tests.support.sessions import open_session
 from web.keyset import Place
@@ -550,8 +550,6 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
-    from tests.support.factories import WorkspaceFactory
-
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))
     OperationRunFactory(tenant=tenant, type="provider_connection.check", succeeded=True)

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
+from config.celery import beat_schedule
 from operations import tasks
 from operations.maintenance import integrity
 from operations.maintenance.integrity import Invariant, check_ledger, invariants, register_invariant
@@ -315,9 +316,6 @@ def test_what_an_outage_left_is_no_broken_promise(
 
 
 def test_beat_has_it_checked() -> None:
-    from config.celery import beat_schedule
-    from operations import tasks
-
     assert "operations.tasks.check_ledger" in {
         str(entry["task"]) for entry in beat_schedule(30).values()
     }

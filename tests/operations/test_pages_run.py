@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 import pytest
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import Client
 from django.utils import timezone
 
@@ -453,8 +454,6 @@ def test_what_succeeded_is_not_retried(page, tenant):
     ],
 )
 def test_a_start_shows_its_result(rf, tenant, created, published, text):
-    from django.contrib.messages.storage.cookie import CookieStorage
-
     run = OperationRunFactory(tenant=tenant)
     request = rf.post("/")
     request._messages = CookieStorage(request)
