@@ -1,4 +1,4 @@
-"""Somebody asks a run to stop."""
+"""An operator cancels a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_queued_run_is_cancelled_at_once(
     assert run.events.get(kind="cancelled").message.endswith("Reason: Wrong tenant")
 
 
-def test_a_running_run_is_asked_to_stop(
+def test_a_running_run_receives_a_cancel_request(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
     run = service.request_cancel(create_running_run(tenant), by=operator)
@@ -41,7 +41,7 @@ def test_a_running_run_is_asked_to_stop(
 
 
 @pytest.mark.parametrize("start", [create_queued_run, create_running_run])
-def test_asking_twice_changes_nothing_or_says_that_it_is_over(
+def test_a_second_cancel_request_changes_nothing_or_reports_that_the_run_has_ended(
     tenant: Tenant, operator: User, manager: User, service: OperationRunService, start: object
 ) -> None:
     run: OperationRun = start(tenant)  # type: ignore[operator]
@@ -72,14 +72,14 @@ def test_an_ended_run_is_not_cancelled(
     assert ended.cancel_requested_at is None
 
 
-def test_a_stale_picture_of_the_run_does_no_harm(
+def test_a_run_that_was_claimed_since_the_page_loaded_receives_a_cancel_request(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    """The page showed it as queued; by now a worker has it."""
-    as_shown = create_queued_run(tenant)
-    service.claim(as_shown.pk, "worker-1")
+    """The page showed the run as queued; in the meantime a worker has claimed it."""
+    stale_run = create_queued_run(tenant)
+    service.claim(stale_run.pk, "worker-1")
 
-    run = service.request_cancel(as_shown, by=operator)
+    run = service.request_cancel(stale_run, by=operator)
 
     assert run.status == RunStatus.RUNNING
     assert run.cancel_requested_at is not None
@@ -93,10 +93,10 @@ def test_after_a_cancellation_the_operation_may_be_started_again(
     assert dispatch(tenant).created
 
 
-def test_a_worker_that_finishes_all_the_same_tells_the_truth(
+def test_a_run_that_finished_all_items_despite_a_cancel_request_succeeded(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    """The request came after the last item: everything was done, and the run says so."""
+    """The request came after the last item, so the run succeeded."""
     run = create_running_run(tenant)
     service.increment_summary_counts(run.pk, total=1, processed=1, succeeded=1)
     service.request_cancel(run, by=operator)

@@ -1,4 +1,4 @@
-"""A worker takes a run: one worker, once."""
+"""A queued run is claimed by one worker, once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_claimed_run_is_running_with_a_lease(
     assert event_kinds(run) == ["created", "started"]
 
 
-def test_a_claimed_run_is_claimed_by_nobody_else(
+def test_a_claimed_run_cannot_be_claimed_again(
     tenant: Tenant, service: OperationRunService
 ) -> None:
     run = create_running_run(tenant)
@@ -53,13 +53,13 @@ def test_a_cancelled_run_is_never_claimed(
     assert service.claim(run.pk, "worker-1") is None
 
 
-def test_a_run_that_does_not_exist_is_nothing_to_claim(
+def test_a_run_that_does_not_exist_cannot_be_claimed(
     db: None, service: OperationRunService
 ) -> None:
     assert service.claim(2**62, "worker-1") is None
 
 
-def test_the_workers_name_is_cleaned_and_capped(
+def test_the_worker_name_is_sanitized_and_truncated(
     tenant: Tenant, service: OperationRunService
 ) -> None:
     run = service.claim(create_queued_run(tenant).pk, "worker\x00-1\n" + "x" * 500)
@@ -70,7 +70,7 @@ def test_the_workers_name_is_cleaned_and_capped(
     assert len(run.worker) <= 200
 
 
-def test_a_claimed_run_comes_with_its_scope(
+def test_a_claimed_run_has_its_tenant_and_workspace_loaded(
     tenant: Tenant, service: OperationRunService, django_assert_num_queries: object
 ) -> None:
     run = service.claim(create_queued_run(tenant).pk, "worker-1")

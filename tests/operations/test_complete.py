@@ -1,4 +1,4 @@
-"""A run ends, exactly once, and its outcome follows from its counts."""
+"""A run ends exactly once, and its outcome follows from its counts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_run_ends_exactly_once(run: OperationRun, service: OperationRunService
     assert event_kinds(run).count("ended") == 1
 
 
-def test_items_that_were_never_reached_are_told_as_such(
+def test_items_that_were_not_reached_are_reported_as_not_attempted(
     run: OperationRun, service: OperationRunService
 ) -> None:
     service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
@@ -66,7 +66,7 @@ def test_items_that_were_never_reached_are_told_as_such(
     assert [(cause["code"], cause["count"]) for cause in ended.failures] == [("not_attempted", 3)]
 
 
-def test_a_cancelled_run_does_not_blame_itself_for_what_it_left(
+def test_a_cancelled_run_lists_no_failure_for_items_it_did_not_reach(
     run: OperationRun, service: OperationRunService
 ) -> None:
     service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
@@ -85,7 +85,7 @@ def test_a_cancelled_run_does_not_blame_itself_for_what_it_left(
         (Ending.BLOCKED, Blocked("tenant_suspended", tenant="Fabrikam"), RunOutcome.BLOCKED),
     ],
 )
-def test_what_ended_a_run_is_its_failure(
+def test_the_error_that_ended_a_run_is_its_failure(
     run: OperationRun,
     service: OperationRunService,
     ending: Ending,
@@ -111,7 +111,7 @@ def test_the_failures_of_the_items_are_kept_at_the_end(
     assert [cause["code"] for cause in ended.failures] == ["not_attempted", "lease_lost"]
 
 
-def test_an_ended_run_no_longer_waits_for_anything(tenant: Tenant) -> None:
+def test_an_ended_run_is_neither_active_nor_waiting_for_a_message(tenant: Tenant) -> None:
     ended = create_ended_run(tenant)
 
     assert ended.next_publish_at is None
