@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from backups import services, sets
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
 from operations.models import EventLevel, OperationRun
+from operations.services import OperationRunService
 from operations.states import ItemOutcome, RunOutcome
+from operations.testing import run_now
+from operations.worker import active_run
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sandbox import SECRET
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -293,8 +298,6 @@ def test_a_credential_revoked_half_way_leaves_what_was_read(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from backups import sets
-
     original = sets.store
 
     def store_and_revoke(*args: Any) -> str:
@@ -325,8 +328,6 @@ def test_throttling_is_waited_for_and_shown(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from operations.worker import active_run
-
     phases: list[str] = []
     original = active_run.ActiveRun.set_phase
 
@@ -345,9 +346,6 @@ def test_throttling_is_waited_for_and_shown(
 
 
 def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
-    from backups import services
-    from operations.testing import run_now
-
     queued = services.run_now(schedule, operator).run
     Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
 
@@ -357,9 +355,6 @@ def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, opera
 
 
 def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
-    from backups import services
-    from operations.testing import run_now
-
     queued = services.run_now(schedule, operator).run
     schedule.delete()
 
@@ -371,11 +366,6 @@ def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, opera
 def test_a_cancelled_backup_keeps_what_it_has_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backups import services, sets
-    from operations.services import OperationRunService
-    from operations.testing import run_now
-    from operations.worker import active_run
-
     queued = services.run_now(schedule, operator).run
     original = sets.store
 
@@ -440,8 +430,6 @@ def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
 
 
 def test_no_secret_is_in_any_payload_or_row(schedule: BackupSchedule, back_up: BackUp) -> None:
-    from tests.support.sandbox import SECRET
-
     run = back_up(schedule)
 
     told = [str(vars(row)) for row in (run, *run.events.all(), *run.items.all())]

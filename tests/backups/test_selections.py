@@ -16,6 +16,7 @@ from django.test import Client
 
 from backups import exporting, services
 from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from backups.retention import delete_set
 from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
@@ -278,8 +279,6 @@ def test_a_tenant_has_one_selection_of_a_name(tenant: Tenant) -> None:
 def test_a_selection_neither_replaces_nor_outlives_the_last_complete_backup(
     tenant: Tenant, policies: list[Policy], operator: User
 ) -> None:
-    from backups.retention import delete_set
-
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
     BackupItemFactory(backup_set=backup)
     finish(backup, item_count=1)
