@@ -15,7 +15,7 @@ from providers.graph.errors import (
     LicenseMissing,
     PermissionMissing,
     Transient,
-    Untrusted,
+    CertificateUntrusted,
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
@@ -275,7 +275,7 @@ def test_a_slow_answer_is_waited_for(sandbox_tenant, client):
 
 def test_an_answer_that_never_ends_is_cut_off(sandbox_tenant):
     sandbox_tenant.fault("slow", ms=300)
-    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, answer_seconds=-1)
+    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, response_seconds=-1)
 
     with sandbox_tenant.client(http=http, policy=RetryPolicy(attempts=1)) as client:
         with pytest.raises(Transient) as caught:
@@ -428,7 +428,7 @@ def test_redirects_are_not_followed(sandbox_tenant, client):
 def test_a_server_with_another_certificate_is_not_trusted(sandbox_tenant):
     with (
         sandbox_tenant.client(http=Http(trust_env=False)) as client,
-        pytest.raises(Untrusted) as caught,
+        pytest.raises(CertificateUntrusted) as caught,
     ):
         client.get(CONFIGURATIONS)
 
