@@ -50,7 +50,7 @@ class TenantField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         tenant_id = parse_id(str(super().clean(value)))
-        tenant = self.tenants.filter(pk=tenant_id).first()
+        tenant = None if tenant_id is None else self.tenants.filter(pk=tenant_id).first()
         if tenant is None:
             raise ValidationError("Select one of the tenants.")
         return tenant

@@ -8,6 +8,7 @@ import pytest
 
 from providers.graph.client import WaitReason
 from providers.graph.errors import (
+    CertificateUntrusted,
     Gone,
     GraphError,
     IncompleteListing,
@@ -15,7 +16,6 @@ from providers.graph.errors import (
     LicenseMissing,
     PermissionMissing,
     Transient,
-    CertificateUntrusted,
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
