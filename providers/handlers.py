@@ -49,7 +49,7 @@ def check_connection(run: ActiveRun) -> None:
 
 def _record(run: ActiveRun, connection: ProviderConnection, finding: Finding) -> None:
     if not record_check(connection, finding):
-        run.note(
+        run.add_note(
             "The connection was changed during the check, so the result was discarded.",
             EventLevel.WARNING,
         )

@@ -22,7 +22,7 @@ def telling_waits(run: ActiveRun) -> OnWait:
 
     def on_wait(seconds: float, reason: WaitReason) -> None:
         if reason in _WAITS:
-            run.phase(f"{_WAITS[reason]}: continuing in {max(1, round(seconds))} s")
+            run.set_phase(f"{_WAITS[reason]}: continuing in {max(1, round(seconds))} s")
         run.checkpoint()
 
     return on_wait

@@ -64,7 +64,7 @@ class Prober:
         results: dict[str, str] = {}
         for key, (label, path) in PROBES.items():
             self._run.checkpoint()
-            self._run.phase(f"Checking: {label}")
+            self._run.set_phase(f"Checking: {label}")
             results[key] = self._probe(key, label, path).value
         for key, kind in writes.items():
             results[key] = self._probe_write(key, kind).value
@@ -78,7 +78,7 @@ class Prober:
             return self._report(key, label, error)
         if key == ORGANIZATION:
             require_tenant(body, str(self._connection.tenant.external_id))
-        self._run.succeeded(key, label=label)
+        self._run.report_success(key, label=label)
         return ProbeResult.GRANTED
 
     def _probe_write(self, key: str, kind: PolicyKind) -> ProbeResult:
@@ -88,16 +88,16 @@ class Prober:
         is_granted = self._client.has_permission(permission)
         if is_granted is False:
             error = SafeError("write_permission_missing", kind=noun, permission=permission)
-            self._run.failed(key, error, label=label)
+            self._run.report_failure(key, error, label=label)
             return ProbeResult.MISSING
-        self._run.succeeded(key, label=label)
+        self._run.report_success(key, label=label)
         return ProbeResult.GRANTED if is_granted else ProbeResult.UNVERIFIED
 
     def _report(self, key: str, label: str, error: GraphError) -> ProbeResult:
         if isinstance(error, LicenseMissing):
-            self._run.skipped(key, error, label=label)
+            self._run.report_skip(key, error, label=label)
             return ProbeResult.NOT_LICENSED
-        self._run.failed(key, error, label=label)
+        self._run.report_failure(key, error, label=label)
         if isinstance(error, PermissionMissing):
             return ProbeResult.MISSING
         self._unknown_code = error.code
