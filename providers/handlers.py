@@ -10,7 +10,7 @@ from operations.reasons import Blocked
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client
-from providers.handling import active_tenant, telling_waits
+from providers.handling import active_tenant, show_waits
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.probes import Prober
 from providers.services import Finding, record_check
@@ -39,7 +39,7 @@ def check_connection(run: ActiveRun) -> None:
     if connection is None:
         raise Blocked("connection_gone")
     try:
-        with graph_client(connection, on_wait=telling_waits(run)) as client:
+        with graph_client(connection, on_wait=show_waits(run)) as client:
             finding = Prober(run, client, connection).probe_all()
     except Blocked as blocked:
         _record(run, connection, Finding(ConnectionStatus.FAILING, {}, blocked.code))

@@ -14,7 +14,7 @@ _WAITS = {
 }
 
 
-def telling_waits(run: ActiveRun) -> OnWait:
+def show_waits(run: ActiveRun) -> OnWait:
     """Return a callback that displays waits as the run's phase and lets a cancellation end them.
 
     Waits for the pace of requests are not displayed.

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone
-from providers.graph.policy_kind import Captured, Json, PolicyKind, build_capture
+from providers.graph.errors import ObjectNotFound
+from providers.graph.policy_kind import Capture, Json, PolicyKind, build_capture
 
 SETTINGS_PAGE = "1000"
 
 
-def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
+def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
     """Read the object with `detail_params` and its assignments."""
     policy = client.get(kind.object_path(listed), kind.detail_params)
     missing = _add_assignments(kind, client, policy, listed)
@@ -24,7 +24,7 @@ def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured
     return build_capture(policy, listed, missing)
 
 
-def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
+def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
     """Read the object, every page of its settings, and its assignments.
 
     The policy can change between two requests. If the number of settings does not match, it is read
@@ -50,7 +50,7 @@ def _add_assignments(
         return []
     try:
         policy["assignments"] = list(client.list(f"{kind.object_path(listed)}/assignments"))
-    except Gone:
+    except ObjectNotFound:
         policy.pop("assignments", None)
         return ["assignments"]
     return []

@@ -87,7 +87,7 @@ class LicenseMissing(GraphError):
     default_code = "license_missing"
 
 
-class Gone(GraphError):
+class ObjectNotFound(GraphError):
     """The object does not exist, or was removed while it was read."""
 
     default_code = "object_gone"
@@ -185,9 +185,9 @@ def classify(
     if response.status == 401:
         return CredentialRejected("token_rejected", **common)
     if response.status == 410 or codes & RESYNC_CODES:
-        return Gone("resync_required", **common)
+        return ObjectNotFound("resync_required", **common)
     if response.status == 404 or codes & GONE_CODES:
-        return Gone(**common)
+        return ObjectNotFound(**common)
     if response.status in (409, 412) or codes & CONFLICT_CODES:
         return Conflict(**common)
     return InvalidRequest(error=response.code, **common)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from providers.graph.errors import Gone, IncompleteListing, InvalidRequest, Transient
+from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotFound, Transient
 
 #: The maximum number of pages; a page has up to 999 objects.
 MAX_PAGES = 5_000
@@ -62,7 +62,7 @@ def _fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[st
     """Fetch a page; `count` is the number of objects before it, None for the first page."""
     try:
         return fetch(url)
-    except (Transient, Gone, InvalidRequest) as error:
+    except (Transient, ObjectNotFound, InvalidRequest) as error:
         is_unreadable = error.code == "answer_unreadable"
         if count is None and not is_unreadable:
             raise

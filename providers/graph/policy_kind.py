@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Captured:
+class Capture:
     """The result of reading a policy.
 
     `payload` is everything that Graph returned, without annotations. `missing` names the parts that
@@ -38,10 +38,10 @@ class Captured:
         return not self.missing
 
 
-class Capture(Protocol):
+class ReadPolicy(Protocol):
     """A function that reads a policy that was listed."""
 
-    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Captured: ...
+    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Capture: ...
 
 
 def object_path(collection: str, object_id: str) -> str:
@@ -49,12 +49,12 @@ def object_path(collection: str, object_id: str) -> str:
     return f"{collection}/{quote(object_id, safe='')}"
 
 
-def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
+def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
     """Use the object from the list, which is already complete."""
     return build_capture(listed, listed, [])
 
 
-def build_capture(policy: Json, listed: Json, missing: list[str]) -> Captured:
+def build_capture(policy: Json, listed: Json, missing: list[str]) -> Capture:
     """Clean a policy that was read and compare it with its entry in the list."""
     payload = clean(policy)
     # Graph omits the type of some objects that are read individually.
@@ -62,7 +62,7 @@ def build_capture(policy: Json, listed: Json, missing: list[str]) -> Captured:
         payload["@odata.type"] = listed["@odata.type"]
     if payload.get("id") != listed.get("id"):
         missing = [*missing, "the requested object (another one was returned)"]
-    return Captured(payload, missing, _notes(payload))
+    return Capture(payload, missing, _notes(payload))
 
 
 def _notes(payload: Mapping[str, Any]) -> list[str]:
@@ -99,7 +99,7 @@ class PolicyKind:
     list_params: Mapping[str, str] = field(default_factory=dict)
     detail_params: Mapping[str, str] = field(default_factory=dict)
     name_field: str = "displayName"
-    read: Capture = as_listed
+    read: ReadPolicy = as_listed
     has_scheduled_actions: bool = False
     collections: Mapping[str, str] = field(default_factory=dict)
     noise: Noise = NO_NOISE
@@ -140,20 +140,20 @@ class PolicyKind:
                 raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
             yield listed
 
-    def capture(self, client: GraphClient, listed: dict[str, Any]) -> Captured:
+    def capture(self, client: GraphClient, listed: dict[str, Any]) -> Capture:
         """Read one object that was listed.
 
         Raises:
-            Gone: the object was removed in the meantime.
+            ObjectNotFound: the object was removed in the meantime.
             GraphError: the object could not be read.
         """
         return self.read(self, client, listed)
 
-    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Captured:
+    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Capture:
         """Read one object by its id; `object_type` is its type in Graph, if known.
 
         Raises:
-            Gone: the object does not exist.
+            ObjectNotFound: the object does not exist.
             GraphError: the object could not be read.
         """
         listed: dict[str, Any] = {"id": graph_id}

@@ -11,9 +11,9 @@ from providers.graph.errors import (
     Conflict,
     ConsentMissing,
     CredentialRejected,
-    Gone,
     InvalidRequest,
     LicenseMissing,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
     UnknownWriteOutcome,
@@ -55,11 +55,11 @@ def classified(status, code="", message=CANARY, *, is_write=False, **more):
         (403, "Authorization_RequestDenied", PermissionMissing, "permission_missing"),
         (403, "accessDenied", PermissionMissing, "permission_missing"),
         (403, "", PermissionMissing, "permission_missing"),
-        (404, "ResourceNotFound", Gone, "object_gone"),
-        (404, "", Gone, "object_gone"),
-        (400, "Request_ResourceNotFound", Gone, "object_gone"),
-        (410, "", Gone, "resync_required"),
-        (400, "resyncRequired", Gone, "resync_required"),
+        (404, "ResourceNotFound", ObjectNotFound, "object_gone"),
+        (404, "", ObjectNotFound, "object_gone"),
+        (400, "Request_ResourceNotFound", ObjectNotFound, "object_gone"),
+        (410, "", ObjectNotFound, "resync_required"),
+        (400, "resyncRequired", ObjectNotFound, "resync_required"),
         (409, "", Conflict, "object_conflict"),
         (412, "", Conflict, "object_conflict"),
         (400, "nameAlreadyExists", Conflict, "object_conflict"),
@@ -217,5 +217,12 @@ def test_no_sign_in_answer_is_too_strange(body):
 
 
 def test_every_reason_of_a_class_is_in_the_catalog():
-    for cls in (Transient, UnknownWriteOutcome, CredentialRejected, ConsentMissing, Gone, Conflict):
+    for cls in (
+        Transient,
+        UnknownWriteOutcome,
+        CredentialRejected,
+        ConsentMissing,
+        ObjectNotFound,
+        Conflict,
+    ):
         assert get_reason(cls.default_code).next_step

@@ -9,11 +9,11 @@ import pytest
 from providers.graph.client import WaitReason
 from providers.graph.errors import (
     CertificateUntrusted,
-    Gone,
     GraphError,
     IncompleteListing,
     InvalidRequest,
     LicenseMissing,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
 )
@@ -147,7 +147,7 @@ def test_an_object_removed_since_the_list_is_gone(sandbox_tenant, client):
     listed = next(iter(kind.list_objects(client)))
     sandbox_tenant.control.delete_object(sandbox_tenant.tenant_id, "compliance", listed["id"])
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectNotFound):
         kind.capture(client, listed)
 
 
