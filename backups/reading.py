@@ -12,7 +12,7 @@ from operations.models import EventLevel
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError, LicenseMissing
+from providers.graph.errors import GraphError, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
@@ -123,7 +123,7 @@ class Reader:
     def _capture(self, kind: PolicyKind, listed: Json, item: BackupItem) -> None:
         try:
             captured = kind.capture(self._client, listed)
-        except Gone:
+        except ObjectNotFound:
             sets.set_gone(item)
             self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
             return

@@ -17,7 +17,7 @@ from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
-from providers.graph.policy_kind import Captured, PolicyKind, last_modified
+from providers.graph.policy_kind import Capture, PolicyKind, last_modified
 from redaction.text import sanitize_text
 
 #: An object that has been listed and not yet read.
@@ -140,7 +140,7 @@ def carry_over(backup_set: BackupSet, parent: BackupSet) -> None:
 
 
 @transaction.atomic
-def store(item: BackupItem, kind: PolicyKind, captured: Captured) -> str:
+def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     """Store what was read of an item; whether that is `created`, `updated` or `unchanged`.
 
     Compared with what was last read of the same object, whatever set it is in.

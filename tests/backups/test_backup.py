@@ -341,7 +341,9 @@ def test_throttling_is_waited_for_and_shown(
     run = back_up(schedule)
 
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert any(text.startswith("Microsoft Graph asked to wait: going on in") for text in phases)
+    assert any(
+        text.startswith("Microsoft Graph is throttling requests: continuing in") for text in phases
+    )
     assert "Reading conditional access policies" in phases
 
 

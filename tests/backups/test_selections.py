@@ -26,7 +26,7 @@ from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.graph.policy_kind import Captured, PolicyKind
+from providers.graph.policy_kind import Capture, PolicyKind
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import TenantFactory
@@ -162,10 +162,10 @@ def test_an_answer_about_another_object_is_kept_as_a_part_of_the_one_asked_for(
         PolicyFactory(tenant=tenant, kind="compliance", graph_id=name) for name in "ab"
     ]
 
-    def answered(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Captured:
+    def answered(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Capture:
         if graph_id == "a":
-            return Captured({"displayName": "x"} | answer, ["the object asked for"])
-        return Captured({"displayName": "x", "id": graph_id})
+            return Capture({"displayName": "x"} | answer, ["the object asked for"])
+        return Capture({"displayName": "x", "id": graph_id})
 
     monkeypatch.setattr(PolicyKind, "capture_one", answered)
     run = add(chosen, operator)

@@ -97,7 +97,7 @@ def _run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> Operation
         [
             ("Requested by Schedule: Nightly.", EventLevel.INFO),
             ("Started by worker-1:42.", EventLevel.INFO),
-            ("Microsoft Graph asked to wait 12 seconds.", EventLevel.WARNING),
+            ("Microsoft Graph is throttling requests: continuing in 12 s.", EventLevel.WARNING),
         ],
         start=1,
     ):
@@ -210,7 +210,7 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "groups": "missing",
         "app_protection": "unknown",
         "write/compliance": "missing",
-        "write/named_location": "untold",
+        "write/named_location": "unverified",
     }
     connection = ProviderConnectionFactory(
         tenant=tenant,
