@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Model
 
-from legacy_runs.models import TABLES, HistoryIsReadOnly
+from legacy_runs.models import TABLES, LegacyRunsAreReadOnly
 from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory, TenantFactory
@@ -97,7 +97,7 @@ def test_the_orm_refuses_in_words(
 ) -> None:
     row = a_row(tenant, kind)
 
-    with pytest.raises(HistoryIsReadOnly, match="import_legacy_runs"):
+    with pytest.raises(LegacyRunsAreReadOnly, match="import_legacy_runs"):
         write(row, type(row).objects)
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from dev.graph_sandbox.control import SandboxControl
 from legacy_runs.addresses import ADDRESSES
-from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
+from legacy_runs.models import MAX_ID, TABLES, LegacyRunEntry, RunEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, TenantFactory
@@ -393,7 +393,7 @@ def test_pages_go_on_where_the_last_one_ended_across_tables(tenant: Tenant, page
 
     seen = [row.pk for answer in (first, second) for row in answer.context["page"].rows]
     assert len(seen) == len(set(seen)) == 60
-    assert seen == list(HistoryEntry.objects.newest_first().values_list("pk", flat=True))
+    assert seen == list(LegacyRunEntry.objects.newest_first().values_list("pk", flat=True))
     assert back.context["page"].rows == first.context["page"].rows
 
 
@@ -477,9 +477,7 @@ def test_the_timeline_reads_no_more_history_than_it_shows(tenant: Tenant, reader
     for number in range(60):
         a_row(tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z")
     OperationRunFactory(tenant=tenant, succeeded=True)
-    rows = TimelineEntry.objects.visible_to(reader).filter(
-        workspace=tenant.workspace, tenant=tenant
-    )
+    rows = RunEntry.objects.visible_to(reader).filter(workspace=tenant.workspace, tenant=tenant)
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -552,12 +550,12 @@ def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
         for kind in TABLES
     }
 
-    call_command("demo_history", verbosity=0)
-    first = HistoryEntry.objects.count()
-    call_command("demo_history", verbosity=0)
+    call_command("demo_legacy_runs", verbosity=0)
+    first = LegacyRunEntry.objects.count()
+    call_command("demo_legacy_runs", verbosity=0)
 
-    assert first == HistoryEntry.objects.count() == 75
-    mapped = HistoryEntry.objects.exclude(operation_run_id=None)
+    assert first == LegacyRunEntry.objects.count() == 75
+    mapped = LegacyRunEntry.objects.exclude(operation_run_id=None)
     assert {row.kind: row.operation_run_id for row in mapped} == {
         kind: run.pk for kind, run in runs.items()
     }
@@ -568,4 +566,4 @@ def test_the_demo_s_history_is_not_made_in_production(settings: Any) -> None:
     settings.DEMO_DATA_ALLOWED = False
 
     with pytest.raises(CommandError, match="only in development"):
-        call_command("demo_history")
+        call_command("demo_legacy_runs")
