@@ -73,8 +73,8 @@ class Migration(migrations.Migration):
                     "misfire_policy",
                     models.CharField(
                         choices=[
-                            ("fire_latest", "Fire the latest one, if it is not too old"),
-                            ("skip", "Skip it"),
+                            ("fire_latest", "Run the latest missed slot within the grace period"),
+                            ("skip", "Skip missed slots"),
                         ],
                         default="fire_latest",
                         max_length=20,
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                     "misfire_grace",
                     models.DurationField(
                         default=datetime.timedelta(seconds=43200),
-                        help_text="How late the latest missed slot may still be fired.",
+                        help_text="The longest delay after which the latest missed slot still runs.",
                     ),
                 ),
                 ("next_run_at", models.DateTimeField(blank=True, editable=False, null=True)),

@@ -23,8 +23,8 @@ NAME_TAKEN = "This tenant has a schedule of that name already."
 class MisfirePolicy(models.TextChoices):
     """What happens to a slot that could not fire on time."""
 
-    FIRE_LATEST = "fire_latest", "Fire the latest one, if it is not too old"
-    SKIP = "skip", "Skip it"
+    FIRE_LATEST = "fire_latest", "Run the latest missed slot within the grace period"
+    SKIP = "skip", "Skip missed slots"
 
 
 class BackupScheduleQuerySet(WorkspaceScopedQuerySet["BackupSchedule"]):
@@ -67,7 +67,7 @@ class BackupSchedule(models.Model):
     )
     misfire_grace = models.DurationField(
         default=dt.timedelta(hours=12),
-        help_text="How late the latest missed slot may still be fired.",
+        help_text="The longest delay after which the latest missed slot still runs.",
     )
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
     spread_seconds = models.PositiveIntegerField(default=0, db_default=0, editable=False)

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import Error, connection
 
-from dev.chaos.load import World
 from dev.chaos.cluster import LEASE
+from dev.chaos.load import World
 from dev.graph_sandbox.control import SandboxControl
 from operations.maintenance.integrity import check_ledger
 from operations.models import OperationRun

@@ -448,7 +448,7 @@ def test_the_combined_list_has_the_quick_filters_of_the_run_list(
     runs = {
         "active": OperationRunFactory(tenant=tenant, running=True),
         "attention": OperationRunFactory(tenant=tenant, failed=True),
-        "own": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
+        "mine": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
     }
 
     for view, run in {**runs, "failed": runs["attention"]}.items():
