@@ -112,7 +112,7 @@ def test_the_role_can_read_and_cannot_change_the_guards(app_role: str) -> None:
         for statement in forbidden:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement)
-        app.execute("SELECT FROM operation_runs, legacy_history, run_timeline")
+        app.execute("SELECT FROM operation_runs, legacy_run_entries, run_entries")
 
 
 WORK = """
