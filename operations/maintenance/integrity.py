@@ -64,7 +64,7 @@ def register_invariant(invariant: Invariant) -> None:
         ValueError: its name is taken.
     """
     if invariant.name in _INVARIANTS:
-        raise ValueError(f"The invariant {invariant.name} is registered already.")
+        raise ValueError(f"The invariant {invariant.name} is already registered.")
     _INVARIANTS[invariant.name] = invariant
 
 
