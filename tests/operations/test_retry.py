@@ -130,7 +130,7 @@ def test_a_type_that_must_not_be_repeated_is_not(
 ) -> None:
     change_catalog(OperationRunType(failed.type), retry=Retry.NEVER)
 
-    with pytest.raises(NotRetryable, match="never repeated"):
+    with pytest.raises(NotRetryable, match="never retried"):
         service.retry(failed, by=operator)
 
 
