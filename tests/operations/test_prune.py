@@ -21,8 +21,8 @@ from operations.maintenance import retention
 from operations.maintenance.prune import PRUNE, count_removable, dispatch_due, dispatch_prune
 from operations.maintenance.retention import (
     Candidate,
-    Kept,
     Limits,
+    Protected,
     RetentionPolicy,
     Step,
     step_for,
@@ -52,12 +52,12 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 POLICY = RetentionPolicy(
-    quiet=Limits(30 * DAY, 365 * DAY),
+    default=Limits(30 * DAY, 365 * DAY),
     problem=Limits(180 * DAY, 730 * DAY),
     keep_last=20,
     tombstones=1825 * DAY,
 )
-YOUNGER = Kept((NOW, 10**9), None)
+YOUNGER = Protected((NOW, 10**9), None)
 
 
 @pytest.fixture
@@ -114,10 +114,10 @@ def test_what_still_needs_attention_keeps_its_details_as_long_as_its_row() -> No
 
 @pytest.mark.parametrize(
     "kept",
-    [Kept(None, None), Kept((NOW - 5001 * DAY, 7), None), Kept((NOW, 10**9), 7)],
+    [Protected(None, None), Protected((NOW - 5001 * DAY, 7), None), Protected((NOW, 10**9), 7)],
     ids=["few in all", "among the newest", "the last success"],
 )
-def test_the_newest_and_the_last_success_stay_however_old(kept: Kept) -> None:
+def test_the_newest_and_the_last_success_stay_however_old(kept: Protected) -> None:
     assert step_for(candidate("succeeded", 5000), kept, POLICY, NOW) is None
 
 
@@ -131,7 +131,7 @@ def test_old_details_and_old_runs_go_and_the_run_says_how_many(tenant, keep_none
 
     assert run.outcome == "succeeded"
     assert (run.counts.deleted, run.counts.updated, run.counts.succeeded) == (1, 1, 2)
-    assert "Removed 1 run, the details of 1 more, and 0 tombstones." in [
+    assert "Runs removed: 1. Details removed: 1. Tombstones removed: 0." in [
         event.message for event in run.events.all()
     ]
     assert not OperationRun.objects.filter(pk=ancient.pk).exists()
@@ -229,13 +229,13 @@ def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
 ):
     old, _ = a_past_run(tenant, 900), a_past_run(tenant, 1)
     step, runs = may_go(tenant.workspace)
-    delete_lines = retention._delete_lines
+    delete_lines = retention._delete_details
 
     def delete_lines_and_retry(table: str, run_ids: list[int]) -> None:
         delete_lines(table, run_ids)
         OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
-    monkeypatch.setattr(retention, "_delete_lines", delete_lines_and_retry)
+    monkeypatch.setattr(retention, "_delete_details", delete_lines_and_retry)
 
     assert retention.remove_runs(tenant.workspace_id, step, runs) == 0
 
@@ -281,7 +281,7 @@ def test_a_tombstone_stands_in_its_place_until_it_is_old_itself(tenant, keep_non
 
 def test_more_than_a_batch_goes_in_several(tenant, keep_none, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
-    monkeypatch.setattr(retention, "LINES", 2)
+    monkeypatch.setattr(retention, "MAX_DELETED_ROWS", 2)
     for days in range(900, 908):
         a_past_run(tenant, days)
 
@@ -414,7 +414,7 @@ def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
-    monkeypatch.setattr("operations.maintenance.prune._due", lambda _: [tenant.workspace])
+    monkeypatch.setattr("operations.maintenance.prune._due_workspaces", lambda _: [tenant.workspace])
 
     assert dispatch_due(evening) == []
     assert OperationRun.objects.filter(type=PRUNE).count() == 1

@@ -213,14 +213,14 @@ def test_a_row_that_cannot_be_ended_does_not_keep_the_others_waiting(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poisoned, other = a_silent_run(tenant), a_silent_run(tenant)
-    end = reconciler._end
+    end = reconciler._end_if_lost
 
     def end_all_but_one(run_id: int, loss: reconciler.Loss) -> bool:
         if run_id == poisoned.pk:
             raise RuntimeError
         return end(run_id, loss)
 
-    monkeypatch.setattr(reconciler, "_end", end_all_but_one)
+    monkeypatch.setattr(reconciler, "_end_if_lost", end_all_but_one)
     monkeypatch.setattr(reconciler, "BATCH", 1)
 
     assert reconcile() == {"worker_lost": 1}
