@@ -428,7 +428,7 @@ def test_a_workspace_with_nothing_old_is_left_in_peace(tenant):
 
 def test_workspaces_take_turns(tenant, keep_none, monkeypatch):
     a_past_run(tenant, 900)
-    monkeypatch.setattr("operations.maintenance.prune._turn", lambda *_: timezone.now() + DAY)
+    monkeypatch.setattr("operations.maintenance.prune._start_time", lambda *_: timezone.now() + DAY)
     assert dispatch_due(timezone.now()) == []
 
     monkeypatch.undo()
