@@ -201,9 +201,9 @@ def test_failpoints_are_refused_in_production(
     refuse_to_start()
     settings.REQUIRE_APP_ROLE = True
 
-    with pytest.raises(SystemExit, match="would die at random"):
+    with pytest.raises(SystemExit, match="would exit at random"):
         refuse_to_start()
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.LOOKS) == 4
+    assert len(preflight.CHECKS) == 4
