@@ -90,7 +90,7 @@ class Adding:
         """The set, locked and building, with this kind among its kinds."""
         backup_set = self._locked()
         kinds = sorted({*backup_set.kinds, kind.key})
-        backup_set.status, backup_set.finished_at = SetStatus.BUILDING, None
+        backup_set.status, backup_set.ended_at = SetStatus.BUILDING, None
         backup_set.kinds = backup_set.listed_kinds = kinds
         backup_set.save()
         return backup_set

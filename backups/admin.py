@@ -106,7 +106,7 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
         "item_count",
         "incomplete_count",
         "started_at",
-        "finished_at",
+        "ended_at",
     )
     list_filter = ("status", "workspace")
     list_select_related = ("workspace", "tenant", "schedule")

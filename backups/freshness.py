@@ -59,10 +59,10 @@ def freshness_of(workspace: Workspace) -> list[Freshness]:
 def freshness_of_tenants(tenants: QuerySet[Tenant]) -> list[Freshness]:
     """The freshness of each of these tenants; one query."""
     here = {"tenant": OuterRef("pk"), "workspace": OuterRef("workspace")}
-    complete = BackupSet.objects.complete().filter(**here).order_by("-finished_at")
+    complete = BackupSet.objects.complete().filter(**here).order_by("-ended_at")
     waiting = BackupSchedule.objects.filter(**here, paused_at=None).order_by("next_run_at", "pk")
     annotated = tenants.annotate(
-        last_complete_at=Subquery(complete.values("finished_at")[:1]),
+        last_complete_at=Subquery(complete.values("ended_at")[:1]),
         next_backup_at=Subquery(waiting.values("next_run_at")[:1]),
         next_cron=Subquery(waiting.values("cron")[:1]),
         next_zone=Subquery(waiting.values("timezone")[:1]),

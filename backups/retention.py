@@ -34,19 +34,19 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
 def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
     """The sets that the schedule no longer keeps, oldest first, at most a batch of them."""
     own = BackupSet.objects.filter(schedule=schedule)
-    newest = own.complete().order_by("-finished_at", "-id")[: schedule.retention_keep_sets]
-    partial = own.filter(status=SetStatus.INCOMPLETE).order_by("-finished_at", "-id")[:1]
+    newest = own.complete().order_by("-ended_at", "-id")[: schedule.retention_keep_sets]
+    partial = own.filter(status=SetStatus.INCOMPLETE).order_by("-ended_at", "-id")[:1]
     last = _last_complete_of(schedule.tenant_id)
     kept = {*newest.values_list("pk", flat=True), *partial.values_list("pk", flat=True)}
     kept |= {last} if last else set()
-    old = own.filter(finished_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
+    old = own.filter(ended_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
     old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=kept)
-    return list(old.order_by("finished_at", "id")[:BATCH])
+    return list(old.order_by("ended_at", "id")[:BATCH])
 
 
 def _last_complete_of(tenant_id: int) -> int | None:
     complete = BackupSet.objects.filter(tenant_id=tenant_id).complete()
-    return complete.order_by("-finished_at", "-id").values_list("pk", flat=True).first()
+    return complete.order_by("-ended_at", "-id").values_list("pk", flat=True).first()
 
 
 @transaction.atomic

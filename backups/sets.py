@@ -70,7 +70,7 @@ def finish(backup_set: BackupSet) -> None:
     locked.item_count = locked.items.count()
     locked.incomplete_count = locked.items.incomplete().count()
     locked.status = _status(locked)
-    locked.finished_at = timezone.now()
+    locked.ended_at = timezone.now()
     locked.save()
     backup_set.refresh_from_db()
 

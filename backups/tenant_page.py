@@ -23,7 +23,7 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
     schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
     return "backups/_tenant_backups.html", {
-        "last": sets.with_scope().order_by("-finished_at", "-id").first(),
+        "last": sets.with_scope().order_by("-ended_at", "-id").first(),
         "schedules": schedules.with_scope()[:SCHEDULES],
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,

@@ -99,10 +99,10 @@ def _upsert_sql(table: Table) -> str:
     FROM jsonb_to_recordset(%s::jsonb) AS seen({types})
     WHERE NOT EXISTS (
         SELECT FROM {table.name} held WHERE held.tenant_id = %s AND {same_key}
-        AND held.gone_at IS NULL AND ({held}) IS NOT DISTINCT FROM ({seen}))
+        AND held.missing_since IS NULL AND ({held}) IS NOT DISTINCT FROM ({seen}))
     ORDER BY {key}
     ON CONFLICT (tenant_id, {key}) DO UPDATE
-    SET {updates}, gone_at = NULL, changed_at = clock_timestamp()
+    SET {updates}, missing_since = NULL, changed_at = clock_timestamp()
     RETURNING id, graph_id, name, xmax = 0
     """  # noqa: S608 - assembled from the tables above
 
@@ -110,8 +110,8 @@ def _upsert_sql(table: Table) -> str:
 def _retire_sql(table: Table) -> str:
     within = "AND kind = %s" if "kind" in table.key else ""
     return f"""
-    UPDATE {table.name} SET gone_at = clock_timestamp()
-    WHERE tenant_id = %s {within} AND gone_at IS NULL
+    UPDATE {table.name} SET missing_since = clock_timestamp()
+    WHERE tenant_id = %s {within} AND missing_since IS NULL
     AND NOT EXISTS (SELECT FROM unnest(%s::varchar[]) AS seen(id) WHERE seen.id = graph_id)
     RETURNING id, graph_id, name
     """  # noqa: S608 - assembled from the tables above

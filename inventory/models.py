@@ -18,7 +18,7 @@ from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 M = TypeVar("M", bound="Mirrored")
-PRESENT = models.Q(gone_at__isnull=True)
+PRESENT = models.Q(missing_since__isnull=True)
 
 
 class MirroredQuerySet(WorkspaceScopedQuerySet[M]):
@@ -26,7 +26,7 @@ class MirroredQuerySet(WorkspaceScopedQuerySet[M]):
         """What was there when it was last looked for."""
         return self.filter(PRESENT)
 
-    def gone(self) -> Self:
+    def missing(self) -> Self:
         return self.exclude(PRESENT)
 
     def with_scope(self) -> Self:
@@ -48,7 +48,7 @@ class Mirrored(models.Model):
     first_seen_at = models.DateTimeField(db_default=Now())
     #: When a sync last found something of it changed.
     changed_at = models.DateTimeField(db_default=Now())
-    gone_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -57,8 +57,8 @@ class Mirrored(models.Model):
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(condition=~models.Q(graph_id=""), name="%(class)s_has_an_id"),
             models.CheckConstraint(
-                condition=PRESENT | models.Q(gone_at__gte=models.F("first_seen_at")),
-                name="%(class)s_gone_after_seen",
+                condition=PRESENT | models.Q(missing_since__gte=models.F("first_seen_at")),
+                name="%(class)s_missing_after_seen",
             ),
         )
 
@@ -66,8 +66,8 @@ class Mirrored(models.Model):
         return self.name
 
     @property
-    def is_gone(self) -> bool:
-        return self.gone_at is not None
+    def is_missing(self) -> bool:
+        return self.missing_since is not None
 
 
 #: What Graph calls the states of a conditional access policy, and how people call them.

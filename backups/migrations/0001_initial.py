@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
                     "started_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "operation_run",
                     models.OneToOneField(
@@ -301,7 +301,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["tenant", "started_at", "id"], name="sets_tenant"),
                     models.Index(
                         condition=models.Q(("purpose", "schedule"), ("status", "complete")),
-                        fields=["workspace", "tenant", "finished_at"],
+                        fields=["workspace", "tenant", "ended_at"],
                         name="sets_complete",
                     ),
                 ],
@@ -317,10 +317,10 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("finished_at__isnull", True), ("status", "building")),
+                            models.Q(("ended_at__isnull", True), ("status", "building")),
                             models.Q(
                                 models.Q(("status", "building"), _negated=True),
-                                ("finished_at__isnull", False),
+                                ("ended_at__isnull", False),
                             ),
                             _connector="OR",
                         ),

@@ -95,7 +95,7 @@ class BackupSet(models.Model):
     item_count = models.PositiveIntegerField(default=0, db_default=0)
     incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
     started_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = BackupSetQuerySet.as_manager()
 
@@ -106,7 +106,7 @@ class BackupSet(models.Model):
             models.Index(fields=("workspace", "started_at", "id"), name="sets_ws"),
             models.Index(fields=("tenant", "started_at", "id"), name="sets_tenant"),
             models.Index(
-                fields=("workspace", "tenant", "finished_at"),
+                fields=("workspace", "tenant", "ended_at"),
                 name="sets_complete",
                 condition=models.Q(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE),
             ),
@@ -128,8 +128,8 @@ class BackupSet(models.Model):
                 condition=models.Q(status__in=SetStatus.values), name="sets_status_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(status=SetStatus.BUILDING, finished_at__isnull=True)
-                | ~models.Q(status=SetStatus.BUILDING) & models.Q(finished_at__isnull=False),
+                condition=models.Q(status=SetStatus.BUILDING, ended_at__isnull=True)
+                | ~models.Q(status=SetStatus.BUILDING) & models.Q(ended_at__isnull=False),
                 name="sets_building_or_finished",
             ),
             models.CheckConstraint(

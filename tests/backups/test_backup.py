@@ -48,7 +48,7 @@ def test_a_backup_reads_everything_and_its_set_is_complete(
     assert (made.item_count, made.incomplete_count, made.schedule) == (7, 0, schedule)
     assert sorted(made.listed_kinds) == sorted(schedule.kinds)
     assert made.items.filter(complete=True, version__isnull=False).count() == 7
-    assert made.finished_at
+    assert made.ended_at
 
 
 @pytest.mark.django_db(transaction=True)

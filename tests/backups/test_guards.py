@@ -157,7 +157,7 @@ def test_a_set_with_a_wrong_count_is_never_complete() -> None:
 
 
 def test_a_finished_set_says_when() -> None:
-    assert "sets_building_or_finished" in complete(BackupSetFactory(), finished_at=None)
+    assert "sets_building_or_finished" in complete(BackupSetFactory(), ended_at=None)
 
 
 @pytest.mark.parametrize("status", [SetStatus.COMPLETE, SetStatus.INCOMPLETE, SetStatus.FAILED])
@@ -176,7 +176,7 @@ def test_a_finished_set_takes_in_nothing_more(status: SetStatus) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["status = 'building', finished_at = NULL", "item_count = 7", "started_at = now()"]
+    "change", ["status = 'building', ended_at = NULL", "item_count = 7", "started_at = now()"]
 )
 def test_a_finished_set_is_history(change: str) -> None:
     made = finish(BackupSetFactory())

@@ -317,7 +317,7 @@ def test_the_sets_are_filtered_by_tenant_and_status(
 def test_the_overview_shows_the_freshness_of_each_tenant(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
-    finish(BackupSetFactory(schedule=nightly), finished_at=timezone.now())
+    finish(BackupSetFactory(schedule=nightly), ended_at=timezone.now())
 
     html = signed_in(client, reader).get("/w/contoso/").content.decode()
 

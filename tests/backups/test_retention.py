@@ -29,7 +29,7 @@ def a_set(
 ) -> BackupSet:
     at = timezone.now() - dt.timedelta(days=days_ago)
     item = BackupItemFactory(backup_set=BackupSetFactory(schedule=schedule, started_at=at))
-    return finish(item.backup_set, status, finished_at=at, item_count=1)
+    return finish(item.backup_set, status, ended_at=at, item_count=1)
 
 
 def expired(schedule: BackupSchedule) -> list[BackupSet]:

@@ -163,7 +163,7 @@ def test_the_stalest_tenant_comes_first(tenant: Tenant, django_assert_num_querie
     fresh = BackupScheduleFactory(tenant__workspace=tenant.workspace, tenant__name="Fresh")
     for days, schedule in ((9, old), (2, new), (0, fresh)):
         at = timezone.now() - dt.timedelta(days=days)
-        finish(BackupSetFactory(schedule=schedule), finished_at=at)
+        finish(BackupSetFactory(schedule=schedule), ended_at=at)
     finish(BackupSetFactory(schedule=old), SetStatus.FAILED)
 
     with django_assert_num_queries(1):  # type: ignore[operator]

@@ -236,7 +236,7 @@ def test_what_was_read_is_never_changed(policies: list[Policy], operator: User) 
     assert item
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE backup_sets SET status = 'building', finished_at = NULL")
+        cursor.execute("UPDATE backup_sets SET status = 'building', ended_at = NULL")
     told = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
 
     assert "a complete item cannot be changed" in told
@@ -246,7 +246,7 @@ def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
     backup = finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
 
     told = refused(
-        "UPDATE backup_sets SET status = 'building', finished_at = NULL WHERE id = %s", backup.pk
+        "UPDATE backup_sets SET status = 'building', ended_at = NULL WHERE id = %s", backup.pk
     )
 
     assert "a finished set cannot be changed" in told

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(("age", "state"), [(2, "good"), (27, "warn"), (24 * 90, "warn")])
 def test_an_old_backup_is_not_called_good(tenant: Tenant, age: int, state: str) -> None:
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
-    finish(backup, finished_at=timezone.now() - dt.timedelta(hours=age))
+    finish(backup, ended_at=timezone.now() - dt.timedelta(hours=age))
 
     assert last_complete_backup([tenant])[tenant.pk].state == state
 
@@ -35,13 +35,13 @@ def test_a_weekly_backup_is_late_after_its_slot_only(
     slot = at - dt.timedelta(hours=1)
     cron = f"{slot.minute} {slot.hour} * * {slot.isoweekday() % 7}"
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, cron=cron))
-    finish(backup, finished_at=at)
+    finish(backup, ended_at=at)
 
     assert last_complete_backup([tenant])[tenant.pk].state == state
 
 
 def test_where_nothing_is_scheduled_a_day_is_too_old(tenant: Tenant) -> None:
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True))
-    finish(backup, finished_at=timezone.now() - dt.timedelta(days=2))
+    finish(backup, ended_at=timezone.now() - dt.timedelta(days=2))
 
     assert last_complete_backup([tenant])[tenant.pk].state == "warn"

@@ -37,8 +37,8 @@ def test_no_object_belongs_to_a_tenant_of_another_workspace(factory: Any, tenant
 
 @EVERY_TABLE
 def test_no_object_is_gone_before_it_was_seen(factory: Any, tenant: Tenant) -> None:
-    with pytest.raises(DatabaseError, match="gone_after_seen"):
-        change(factory(tenant=tenant), "gone_at = first_seen_at - interval '1 second'")
+    with pytest.raises(DatabaseError, match="missing_after_seen"):
+        change(factory(tenant=tenant), "missing_since = first_seen_at - interval '1 second'")
 
 
 @EVERY_TABLE

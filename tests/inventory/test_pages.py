@@ -67,7 +67,7 @@ def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) 
 def test_policies_are_filtered(page: Client, tenant: Tenant, query: str, names: set[str]) -> None:
     PolicyFactory(tenant=tenant, name="Alpha")
     PolicyFactory(tenant=tenant, name="Beta", kind="compliance", graph_id="id-b", is_assigned=True)
-    PolicyFactory(tenant=tenant, name="Gamma", gone=True)
+    PolicyFactory(tenant=tenant, name="Gamma", missing=True)
 
     text = shown(page, POLICIES + query)
 
@@ -203,7 +203,7 @@ def test_ticked_policies_are_selected_by_tenant(
 ) -> None:
     one, two = PolicyFactory(tenant=tenant), PolicyFactory(tenant=tenant)
     other = PolicyFactory(tenant=TenantFactory(workspace=workspace))
-    foreign, deleted = PolicyFactory(), PolicyFactory(tenant=tenant, gone=True)
+    foreign, deleted = PolicyFactory(), PolicyFactory(tenant=tenant, missing=True)
 
     chosen = select(
         rf, operator, workspace, policy=[p.pk for p in (one, two, other, foreign, deleted)]

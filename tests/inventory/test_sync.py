@@ -112,7 +112,7 @@ def test_what_is_new_changed_or_gone_has_a_line_each(
         ["Changed: Renamed", "New: Brand new", f"Gone: {second['displayName']}"]
     )
     gone = Policy.objects.get(graph_id=second["id"])
-    assert gone.is_gone
+    assert gone.is_missing
     assert run.items.get(label__startswith="Gone").link == gone.get_absolute_url()
 
 
@@ -128,7 +128,7 @@ def test_what_was_gone_is_there_again_when_it_is_seen_again(
     run = sync(connected)
 
     held = Policy.objects.get(graph_id=policy["id"])
-    assert not held.is_gone
+    assert not held.is_missing
     assert numbers(run) == (0, 1, 0, EVERYTHING - 1)
 
 
@@ -155,8 +155,8 @@ def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert not Policy.objects.get(graph_id=one["id"]).is_gone
-    assert Policy.objects.get(graph_id=other["id"]).is_gone
+    assert not Policy.objects.get(graph_id=one["id"]).is_missing
+    assert Policy.objects.get(graph_id=other["id"]).is_missing
     assert run.items.get(outcome="failed").key == "kind:conditional_access"
     assert run.failures[0]["next_step"]
 
@@ -173,7 +173,7 @@ def test_a_kind_without_a_license_is_skipped_and_nothing_of_it_is_gone(
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert (left.outcome, left.reason_code) == ("skipped", "license_missing")
     assert not run.needs_attention
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
 def test_a_list_that_comes_back_empty_is_believed_and_told(
@@ -185,7 +185,7 @@ def test_a_list_that_comes_back_empty_is_believed_and_told(
 
     run = sync(connected)
 
-    assert Policy.objects.gone().count() == SIZES["compliance"]
+    assert Policy.objects.missing().count() == SIZES["compliance"]
     told = run.events.get(level=EventLevel.WARNING)
     assert "came back empty" in told.message
 
@@ -200,7 +200,7 @@ def test_a_tenant_that_lets_nobody_in_blocks_the_run_and_nothing_is_gone(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.BLOCKED
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
 def test_a_throttled_sync_waits_and_succeeds(
@@ -229,7 +229,7 @@ def test_a_cancelled_sync_marks_nothing_as_gone(
 
     assert ended.outcome == RunOutcome.CANCELLED
     assert 0 < ended.counts.processed < EVERYTHING
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
 def test_another_tenants_policies_are_left_alone(
@@ -278,7 +278,7 @@ def test_an_object_without_a_usable_id_counts_as_a_list_that_broke_off(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert not Policy.objects.filter(kind="named_location").gone().exists()
+    assert not Policy.objects.filter(kind="named_location").missing().exists()
 
 
 # --- groups and roles -----------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_a_broken_page_of_groups_marks_none_as_gone(
     run = sync(connected, GROUPS)
 
     assert run.outcome == RunOutcome.FAILED
-    assert not DirectoryGroup.objects.gone().exists()
+    assert not DirectoryGroup.objects.missing().exists()
 
 
 # --- starting -------------------------------------------------------------------------------------

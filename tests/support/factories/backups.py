@@ -121,7 +121,7 @@ class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
 
 def finish(backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **more: Any) -> BackupSet:
     """The set, finished."""
-    changes = {"status": status, "finished_at": timezone.now()} | more
+    changes = {"status": status, "ended_at": timezone.now()} | more
     BackupSet.objects.filter(pk=backup_set.pk).update(**changes)
     backup_set.refresh_from_db()
     return backup_set
