@@ -59,8 +59,10 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     def get_readonly_fields(
         self, request: HttpRequest, obj: BackupSchedule | None = None
     ) -> tuple[str, ...]:
-        """The workspace and tenant cannot change: the backup sets belong to them."""
-        return (*self.readonly_fields, *(("workspace", "tenant") if obj else ()))
+        """Make the workspace and the tenant of a stored schedule read-only: its sets belong to them."""
+        if obj is None:
+            return self.readonly_fields
+        return (*self.readonly_fields, "workspace", "tenant")
 
     def save_model(
         self, request: HttpRequest, obj: BackupSchedule, form: Any, change: bool

@@ -82,7 +82,7 @@ def test_a_name_that_another_schedule_has_is_refused_beside_the_form(
     answer = client.post(address, form_of(tenant, name="Nightly"))
 
     assert answer.status_code == 200
-    assert "has a schedule of that name already" in answer.content.decode()
+    assert "already has a schedule with this name" in answer.content.decode()
 
 
 def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant: Tenant) -> None:

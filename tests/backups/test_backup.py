@@ -192,7 +192,7 @@ def test_a_license_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
 
     found = changes_of(the_set_of(run))
     assert found
-    assert (found.gone, found.uncompared) == ([], ["conditional_access"])
+    assert (found.deleted, found.uncompared) == ([], ["conditional_access"])
     assert "has no license any more" in run.events.get(level=EventLevel.WARNING).message
 
 

@@ -58,7 +58,7 @@ def test_what_is_new_changed_and_gone_is_told_apart(schedule: BackupSchedule) ->
     assert found.previous == before
     assert [item.name for item in found.added] == ["came"]
     assert [(b.name, n.name) for b, n in found.changed] == [("other", "other")]
-    assert {item.name for item in found.gone} == {"left", "same"}
+    assert {item.name for item in found.deleted} == {"left", "same"}
 
 
 def test_a_first_set_has_nothing_to_be_compared_with(schedule: BackupSchedule) -> None:
@@ -83,7 +83,7 @@ def test_what_was_not_read_is_neither_changed_nor_gone(schedule: BackupSchedule)
 
     assert found
     assert not found.changed
-    assert [item.name for item in found.gone] == ["b"]
+    assert [item.name for item in found.deleted] == ["b"]
 
 
 def test_a_kind_that_was_not_listed_has_nothing_gone(schedule: BackupSchedule) -> None:
@@ -113,8 +113,8 @@ def test_what_was_read_in_part_is_not_called_changed(schedule: BackupSchedule) -
     found = changes_of(now)
 
     assert found
-    assert (found.changed, found.unchanged, found.unread) == ([], 0, 2)
-    assert not found.is_whole
+    assert (found.changed, found.unchanged, found.incomplete) == ([], 0, 2)
+    assert not found.is_complete
 
 
 def test_a_kind_that_the_earlier_set_did_not_read_has_nothing_new(
@@ -139,7 +139,7 @@ def test_a_kind_that_both_had_no_license_for_is_no_difference(schedule: BackupSc
     found = changes_of(now)
 
     assert found
-    assert found.is_whole
+    assert found.is_complete
 
 
 def test_a_set_that_read_nothing_does_not_say_that_nothing_changed(

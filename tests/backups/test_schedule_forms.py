@@ -74,7 +74,7 @@ def test_for_several_tenants_it_is_all_or_none(page: Client, workspace: Workspac
     answer = page.post(NEW, form(tenants=[other.pk, has_one.pk]))
 
     assert answer.status_code == 400
-    assert "Has one: This tenant has a schedule of that name already." in answer.content.decode()
+    assert "Has one: This tenant already has a schedule with this name." in answer.content.decode()
     assert BackupSchedule.objects.count() == 1
 
 

@@ -31,7 +31,7 @@ def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
         told = threads.race([create] * 6)
 
     refused = [
-        f"{tenant.name}: This tenant has a schedule of that name already." for tenant in tenants
+        f"{tenant.name}: This tenant already has a schedule with this name." for tenant in tenants
     ]
     assert sorted(told) == [[], *[refused] * 5]
     assert BackupSchedule.objects.count() == 2

@@ -361,7 +361,7 @@ def test_an_expired_export_is_not_given_out_and_its_bytes_are_removed(
     )
 
     answer = page.get(expired.get_absolute_url())
-    removed = exporting.forget_expired()
+    removed = exporting.delete_expired_archives()
 
     left = PolicyExport.objects.exclude(archive=None)
     assert answer.status_code == 410
