@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from backups.integrity import unexplained
+from backups.integrity import unexplained_schedules
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.db import database_now
@@ -120,7 +120,7 @@ def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[
     assert still_due() == 0
     assert max(slots.values()) == 1
     assert len({schedule for schedule, _ in slots}) == SCHEDULES
-    assert unexplained() == []
+    assert unexplained_schedules() == []
     assert all("Z" in run.context["scheduled_for"] for run in runs)
     latest = max(slot for _, slot in slots)
     assert latest <= f"{database_now():%Y-%m-%dT%H:%MZ}", "no clock but the database's counts"

@@ -61,7 +61,7 @@ def test_the_set_of_a_schedule_is_left_to_its_retention(page: Client, tenant: Te
     answer = page.post(f"{kept.get_absolute_url()}delete/", follow=True)
 
     assert "Delete backup set" not in shown
-    assert "The retention of its schedule lets go of this set." in answer.content.decode()
+    assert "The retention of its schedule deletes this set." in answer.content.decode()
     assert BackupSet.objects.get() == kept
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from backups import services, tick
-from backups.integrity import unexplained
+from backups.integrity import unexplained_schedules
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.db import database_now
@@ -72,7 +72,7 @@ def test_a_change_of_its_times_settles_the_slot_that_had_come(
     assert slots_of(due) == [f"{slot:%Y-%m-%dT%H:%MZ}"]
     assert changed.next_run_at
     assert changed.next_run_at > database_now()
-    assert unexplained() == []
+    assert unexplained_schedules() == []
 
 
 def test_ticking_again_after_a_change_fires_nothing_twice(due: BackupSchedule) -> None:
