@@ -10,7 +10,15 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 
 @admin.register(Policy)
 class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
-    list_display = ("name", "kind", "tenant", "workspace", "platform", "is_assigned", "missing_since")
+    list_display = (
+        "name",
+        "kind",
+        "tenant",
+        "workspace",
+        "platform",
+        "is_assigned",
+        "missing_since",
+    )
     list_filter = ("kind", ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")

@@ -109,11 +109,11 @@ def test_what_is_new_changed_or_gone_has_a_line_each(
 
     assert numbers(run) == (1, 1, 1, EVERYTHING - 2)
     assert sorted(run.items.values_list("label", flat=True)) == sorted(
-        ["Changed: Renamed", "New: Brand new", f"Gone: {second['displayName']}"]
+        ["Changed: Renamed", "New: Brand new", f"Deleted: {second['displayName']}"]
     )
     gone = Policy.objects.get(graph_id=second["id"])
     assert gone.is_missing
-    assert run.items.get(label__startswith="Gone").link == gone.get_absolute_url()
+    assert run.items.get(label__startswith="Deleted").link == gone.get_absolute_url()
 
 
 def test_what_was_gone_is_there_again_when_it_is_seen_again(
@@ -187,7 +187,7 @@ def test_a_list_that_comes_back_empty_is_believed_and_told(
 
     assert Policy.objects.missing().count() == SIZES["compliance"]
     told = run.events.get(level=EventLevel.WARNING)
-    assert "came back empty" in told.message
+    assert "the list is empty" in told.message
 
 
 @pytest.mark.parametrize("fault", ["expire_credential", "remove_consent"])
