@@ -158,9 +158,11 @@ def mark_missing(
 
 def is_empty(table: Table, tenant: Tenant, *, kind: str = "") -> bool:
     """Whether the table has no row of the tenant, or none of one kind."""
-    rows, values = f"SELECT FROM {table.name} WHERE tenant_id = %s", [tenant.pk]
+    rows = f"SELECT FROM {table.name} WHERE tenant_id = %s"
+    values: list[int | str] = [tenant.pk]
     if kind:
-        rows, values = f"{rows} AND kind = %s", [tenant.pk, kind]
+        rows += " AND kind = %s"
+        values.append(kind)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT NOT EXISTS ({rows})", values)
         return bool(cursor.fetchone()[0])
