@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from backups.models import BackupSchedule
 from backups.slots import slots_between
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.maintenance.integrity import Invariant, register_invariant
 from operations.models import OperationRun
 from operations.types import OperationRunType
@@ -54,7 +54,7 @@ def is_explained(schedule: BackupSchedule, recorded: Ranges, now: dt.datetime) -
     end = next_run_at - dt.timedelta(minutes=1)
     expected = slots_between(schedule.cron, schedule.timezone, start, end, MAX_SLOTS)
     # UTC minutes sort as text in the same order as in time.
-    slots = [slot_text(slot) for slot in expected]
+    slots = [format_slot(slot) for slot in expected]
     return all(any(first <= slot <= last for first, last in recorded) for slot in slots)
 
 

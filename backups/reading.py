@@ -48,14 +48,14 @@ class Reader:
         self._leave_out_unlicensed()
         for kind, entry, item in pending:
             self._run.checkpoint()
-            self._run.phase(f"Reading {in_sentence(kind.label_plural)}")
+            self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
             self._capture(kind, entry, item)
 
     # --- listing ----------------------------------------------------------------------------------
 
     def _list(self, kind: PolicyKind, known: list[BackupItem]) -> list[Pending]:
         """List a kind and add an item for each new object; return the objects to read."""
-        self._run.phase(f"Listing {in_sentence(kind.label_plural)}")
+        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
         listed, error = self._read_list(kind)
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
         new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
@@ -89,7 +89,9 @@ class Reader:
     def _report_failed_kind(self, key: str, label: str, error: SafeError) -> None:
         self._expect(1)
         sets.set_unlisted(self._set, key, error.code)
-        self._run.failed(f"kind:{key}", error, label=label, link=self._set.get_absolute_url())
+        self._run.report_failure(
+            f"kind:{key}", error, label=label, link=self._set.get_absolute_url()
+        )
 
     def _leave_out_unlicensed(self) -> None:
         """Leave the kinds that the tenant has no license for out of the set, and report them.
@@ -102,10 +104,10 @@ class Reader:
                 continue
             self._expect(1)
             sets.leave_out(self._set, kind.key, error.code)
-            self._run.skipped(f"kind:{kind.key}", error, label=kind.label_plural)
+            self._run.report_skip(f"kind:{kind.key}", error, label=kind.label_plural)
             previous = previous_of(self._set)
             if previous and (count := previous.items.filter(kind=kind.key).count()):
-                self._run.note(
+                self._run.add_note(
                     f"{kind.label_plural}: the tenant no longer has a license, so the {count:,} of "
                     f"backup set {previous.pk} are not in this one.",
                     EventLevel.WARNING,
@@ -128,16 +130,16 @@ class Reader:
         change = sets.store(item, kind, captured)
         if captured.complete:
             link = item.get_absolute_url()
-            self._run.succeeded(_key(item), label=item.name, link=link, **{change: 1})
+            self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
         else:
             missing = ", ".join(captured.missing)
             self._report_failed_item(item, SafeError("incomplete_capture", missing=missing))
 
     def _report_removed(self, item: BackupItem) -> None:
-        self._run.skipped(_key(item), SafeError("removed_while_running"), label=item.name)
+        self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
 
     def _report_failed_item(self, item: BackupItem, error: SafeError) -> None:
-        self._run.failed(_key(item), error, label=item.name, link=item.get_absolute_url())
+        self._run.report_failure(_key(item), error, label=item.name, link=item.get_absolute_url())
 
     def _expect(self, count: int) -> None:
         self._total += count

@@ -41,16 +41,18 @@ def captures(
         if kind is None:
             _report_failed(run, policy, SafeError("kind_unknown", kind=policy.kind))
             continue
-        run.phase(f"Reading {in_sentence(kind.label_plural)}")
+        run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
         try:
             yield policy, kind, kind.capture_one(client, policy.graph_id, policy.object_type)
         except Gone:
             reason = SafeError("removed_while_running")
-            run.skipped(key_of(policy), reason, label=policy.name, link=policy.get_absolute_url())
+            run.report_skip(
+                key_of(policy), reason, label=policy.name, link=policy.get_absolute_url()
+            )
         except GraphError as error:
             raise_if_blocking(error)
             _report_failed(run, policy, error)
 
 
 def _report_failed(run: ActiveRun, policy: Policy, error: SafeError) -> None:
-    run.failed(key_of(policy), error, label=policy.name, link=policy.get_absolute_url())
+    run.report_failure(key_of(policy), error, label=policy.name, link=policy.get_absolute_url())

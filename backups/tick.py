@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from backups.misfire import Decision, Missed, decide
 from backups.models import BackupSchedule, MisfirePolicy
 from backups.requests import scheduled_request
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
 from operations.reasons import SafeError
@@ -76,7 +76,7 @@ def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> TickResult:
         for plan in plans
         if plan.decision.run_slot and plan.schedule.tenant.is_active
     ]
-    results = service.dispatch_many(requests, note_joins=False)
+    results = service.dispatch_many(requests, record_deduplicated=False)
     blocked += service.block_many(_overlapping_requests(requests, results))
     failpoint("tick.before_next_slots")
     _write_next_slots(plans)
@@ -147,14 +147,14 @@ def _missed_requests(plans: Sequence[Plan], now: dt.datetime) -> list[BlockedReq
 
 
 def _missed_request(schedule: BackupSchedule, missed: Missed, now: dt.datetime) -> BlockedRequest:
-    first, last = slot_text(missed.first), slot_text(missed.last)
+    first, last = format_slot(missed.first), format_slot(missed.last)
     summary = {"slots": missed.slots, "or_more": missed.is_capped, "first": first, "last": last}
     if missed.slots == 1:
         slots = f"The slot {last} was"
     else:
         count = f"{missed.slots} or more" if missed.is_capped else f"{missed.slots}"
         slots = f"{count} slots from {first} to {last} were"
-    until = slot_text(now.replace(second=0, microsecond=0))
+    until = format_slot(now.replace(second=0, microsecond=0))
     error = SafeError("missed", slots=slots, now=until)
     return scheduled_request(schedule, missed.last, missed=summary), error
 

@@ -44,7 +44,7 @@ class FanOut:
             for child in completed.order_by("completed_at", "pk"):
                 active.discard(child.pk)
                 self._report(child)
-                self._run.phase(f"{count - len(active)} of {count} tenants")
+                self._run.set_phase(f"{count - len(active)} of {count} tenants")
             queued = children.filter(status=RunStatus.QUEUED).order_by("pk")
             oldest = queued.values_list("pk", flat=True).first()
             has_executed = oldest is not None and execution.execute(oldest)
@@ -65,11 +65,11 @@ class FanOut:
         ]
         if not requests:
             raise Blocked("no_active_tenant", workspace=self._run.workspace.name)
-        self._run.phase(f"0 of {len(requests)} tenants")
+        self._run.set_phase(f"0 of {len(requests)} tenants")
         return {result.run.pk for result in self._service.dispatch_many(requests)}
 
     def _report(self, child: OperationRun) -> None:
-        self._run.part(
+        self._run.report_child_run(
             f"run:{child.pk}",
             child.counts,
             error=_error_of(child),

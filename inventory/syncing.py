@@ -53,7 +53,7 @@ class Sync:
             raise_if_blocking(error)
             # A kind that the tenant has no license for is not a failure.
             is_unlicensed = isinstance(error, LicenseMissing) and not ids
-            report = self._run.skipped if is_unlicensed else self._run.failed
+            report = self._run.report_skip if is_unlicensed else self._run.report_failure
             self._expect(1)
             report(f"kind:{kind.key}", error, label=kind.label_plural)
             return
@@ -61,7 +61,7 @@ class Sync:
         self._expect(len(missing))
         self._report(kind, missing)
         if missing and not ids:
-            self._run.note(
+            self._run.add_note(
                 f"{kind.label_plural}: the list is empty, so all {len(missing)} known objects are "
                 "marked as deleted in the tenant. If that is wrong, sync again.",
                 EventLevel.WARNING,
@@ -71,7 +71,7 @@ class Sync:
         """Write the listed objects and add their ids; return the error that ended the list."""
         batch: list[Json] = []
         error = None
-        self._run.phase(f"Listing {in_sentence(kind.label_plural)}")
+        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
         try:
             for entry in kind.list_objects(self._client):
                 if entry["id"] in ids:
@@ -81,7 +81,7 @@ class Sync:
                 if len(batch) == BATCH:
                     self._write(kind, batch, is_first=is_first)
                     batch = []
-                    self._run.phase(
+                    self._run.set_phase(
                         f"Listing {in_sentence(kind.label_plural)}: {len(ids):,} so far"
                     )
                     self._run.checkpoint()
@@ -107,7 +107,7 @@ class Sync:
     def _report(self, kind: PolicyKind, changes: Iterable[Changed]) -> None:
         slug = self._run.workspace.slug
         for changed in changes:
-            self._run.succeeded(
+            self._run.report_success(
                 f"{kind.key}/{changed.graph_id}",
                 label=f"{_CHANGE_LABELS[changed.change]}: {changed.name}",
                 link=reverse(self._page, args=[slug, changed.id]),

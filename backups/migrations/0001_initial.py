@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                     "misfire_policy",
                     models.CharField(
                         choices=[
-                            ("fire_latest", "Run the latest missed slot"),
+                            ("fire_latest", "Run the latest missed slot within the grace period"),
                             ("skip", "Skip missed slots"),
                         ],
                         default="fire_latest",

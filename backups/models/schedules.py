@@ -23,7 +23,7 @@ NAME_TAKEN = "This tenant already has a schedule with this name."
 class MisfirePolicy(models.TextChoices):
     """What happens to slots that did not start on time."""
 
-    FIRE_LATEST = "fire_latest", "Run the latest missed slot"
+    FIRE_LATEST = "fire_latest", "Run the latest missed slot within the grace period"
     SKIP = "skip", "Skip missed slots"
 
 

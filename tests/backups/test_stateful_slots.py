@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from backups.models import BackupSchedule
 from backups.requests import run_now_request
 from backups.tick import tick
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import Ending
@@ -160,7 +160,7 @@ class Slots(RuleBasedStateMachine):
 
 
 def _text(slot: int) -> str:
-    return slot_text(FIRST + slot * EVERY * MINUTE)
+    return format_slot(FIRST + slot * EVERY * MINUTE)
 
 
 def test_the_runs_of_slots_match_a_simple_model(tenant: Tenant) -> None:

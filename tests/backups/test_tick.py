@@ -9,7 +9,7 @@ import pytest
 from backups import services
 from backups.models import BackupSchedule, MisfirePolicy
 from backups.tick import tick
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
@@ -89,7 +89,7 @@ def test_the_spread_delays_the_start_but_not_the_slot(tenant: Tenant) -> None:
     assert runs_of(schedule) == []
     tick(SLOT + dt.timedelta(seconds=90))
 
-    assert run_of(schedule).context["scheduled_for"] == slot_text(SLOT)
+    assert run_of(schedule).context["scheduled_for"] == format_slot(SLOT)
 
 
 def test_a_paused_schedule_does_not_start_runs(tenant: Tenant) -> None:
@@ -112,7 +112,7 @@ def test_a_slot_during_an_active_run_is_blocked_and_names_that_run(
     blocked = runs_of(schedule)[1]
     assert blocked.outcome == RunOutcome.BLOCKED
     assert blocked.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
-    assert blocked.context["scheduled_for"] == slot_text(SLOT)
+    assert blocked.context["scheduled_for"] == format_slot(SLOT)
     assert blocked.context["previous_run_id"] == active_run.pk
     assert blocked.failures[0]["code"] == "previous_run_active"
     assert f"run {active_run.pk} " in blocked.failures[0]["message"]
@@ -208,8 +208,8 @@ def test_an_outage_of_a_year_is_one_missed_run(tenant: Tenant) -> None:
     missed, started = runs_of(schedule)
     assert missed.context["missed"]["or_more"] is True
     assert missed.failures[0]["message"].startswith("1000 or more slots from")
-    assert missed.context["scheduled_for"] == slot_text(SLOT + 365 * DAY - MINUTE)
-    assert started.context["scheduled_for"] == slot_text(SLOT + 365 * DAY)
+    assert missed.context["scheduled_for"] == format_slot(SLOT + 365 * DAY - MINUTE)
+    assert started.context["scheduled_for"] == format_slot(SLOT + 365 * DAY)
 
 
 def test_the_next_tick_processes_schedules_beyond_the_limit(tenant: Tenant) -> None:

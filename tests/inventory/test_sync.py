@@ -424,7 +424,7 @@ def test_a_single_worker_process_syncs_all_tenants(
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert run.counts.succeeded == run.counts.total == 2 * EVERYTHING
-    children = run.parts()
+    children = run.child_runs()
     assert {child.tenant for child in children} == {connected, other}
     assert sorted(run.items.values_list("label", flat=True)) == ["Fabrikam", "Northwind"]
     assert {item.link for item in run.items.all()} == {
@@ -476,7 +476,7 @@ def test_a_sync_that_is_already_active_is_used_but_is_no_child_run(
     active.refresh_from_db()
     assert active.outcome == RunOutcome.SUCCEEDED
     assert ended.outcome == RunOutcome.SUCCEEDED
-    assert not ended.parts().exists()
+    assert not ended.child_runs().exists()
     assert ended.items.get().link == active.get_absolute_url()
 
 

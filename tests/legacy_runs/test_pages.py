@@ -442,7 +442,7 @@ def test_the_timeline_has_the_quick_views_of_the_run_list(
     runs = {
         "active": OperationRunFactory(tenant=tenant, running=True),
         "attention": OperationRunFactory(tenant=tenant, failed=True),
-        "own": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
+        "mine": OperationRunFactory(tenant=tenant, succeeded=True, user=reader),
     }
 
     for view, run in {**runs, "failed": runs["attention"]}.items():

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
-#: Routes that answer to anybody, signed in or not.
+#: Public routes, which need no sign-in.
 OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
 
 
@@ -56,7 +56,7 @@ ROUTES = [
     Route("run_export_all", needs=None),
     of_run("run_detail"),
     of_run("run_log"),
-    # The run of the table was started by somebody else.
+    # The run of the table was started by another user.
     of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
     of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
     of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
