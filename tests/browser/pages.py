@@ -312,7 +312,7 @@ def populate_inventory() -> dict[str, str]:
             (HOSTILE, "compliance", False),
         )
     ]
-    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", gone=True)
+    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", missing=True)
     group = DirectoryGroupFactory(
         tenant=fabrikam, name="Sales", is_dynamic=True, membership_rule='user.city -eq "Graz"'
     )

@@ -16,7 +16,7 @@ from legacy_runs.models import TABLES, LegacyRunsAreReadOnly
 from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, remove
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 
 pytestmark = pytest.mark.django_db
 
@@ -169,7 +169,7 @@ def test_pruning_a_run_keeps_its_row_and_its_number(kind: str, tenant: Tenant) -
     row = create_legacy_run(tenant, kind, run)
     before = stored_values(row)
 
-    remove(run)
+    prune_run(run)
 
     assert stored_values(row) == before | {"operation_run_id": None}
     assert before["was_operation_run_id"] == run.pk

@@ -40,7 +40,7 @@ from tests.support.factories.legacy_runs import (
     GUIDE,
     columns_of_run,
     create_canonical_run,
-    remove,
+    prune_run,
     source_row,
 )
 from tests.support.factories.operations import create_past_run, prune
@@ -311,7 +311,7 @@ def test_a_repeated_import_accepts_a_row_whose_run_was_pruned(tenant: Tenant) ->
     run = create_canonical_run(tenant)
     row = source_row(tenant, id=4, **columns_of_run(run))
     run_import(row)
-    remove(run)
+    prune_run(run)
 
     assert run_import(row).report.counts == {"already imported": 1}
 

@@ -21,7 +21,7 @@ from legacy_runs.models import MAX_ID, TABLES, LegacyRunEntry, RunEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory
-from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, remove
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 from tests.support.sessions import open_session
 from web.keyset import Place
 
@@ -93,7 +93,7 @@ def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
 def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Client) -> None:
     run = create_canonical_run(tenant, kind)
     row = create_legacy_run(tenant, kind, run)
-    remove(run)
+    prune_run(run)
 
     text = page.get(row.get_absolute_url()).content.decode()
 
@@ -510,7 +510,7 @@ def test_a_row_whose_run_was_removed_returns_to_the_combined_list(
 ) -> None:
     run = create_canonical_run(tenant)
     row = create_legacy_run(tenant, run=run)
-    remove(run)
+    prune_run(run)
 
     assert listed_urls(page, combined_list(tenant)) == [row.get_absolute_url()]
 
