@@ -53,7 +53,7 @@ class Adding:
 
     def _skip(self, policy: Policy, reason: SafeError) -> None:
         link = policy.get_absolute_url()
-        self._run.skipped(key_of(policy), reason, label=policy.name, link=link)
+        self._run.report_skip(key_of(policy), reason, label=policy.name, link=link)
 
     def _keep(self, policy: Policy, kind: PolicyKind, captured: Captured) -> None:
         item, change = self._store(kind, policy.graph_id, captured)
@@ -61,10 +61,10 @@ class Adding:
         if change is None:
             self._skip(policy, SafeError("already_in_set", name=self._name))
         elif captured.complete:
-            self._run.succeeded(key_of(policy), label=policy.name, link=link, **{change: 1})
+            self._run.report_success(key_of(policy), label=policy.name, link=link, **{change: 1})
         else:
             error = SafeError("incomplete_capture", missing=", ".join(captured.missing))
-            self._run.failed(key_of(policy), error, label=policy.name, link=link)
+            self._run.report_failure(key_of(policy), error, label=policy.name, link=link)
 
     @transaction.atomic
     def _store(

@@ -51,11 +51,11 @@ def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[
         )
         link = policy.get_absolute_url()
         if captured.complete:
-            run.succeeded(key_of(policy), label=policy.name, link=link)
+            run.report_success(key_of(policy), label=policy.name, link=link)
         else:
             incomplete += 1
             error = SafeError("incomplete_capture", missing=", ".join(captured.missing))
-            run.failed(key_of(policy), error, label=policy.name, link=link)
+            run.report_failure(key_of(policy), error, label=policy.name, link=link)
     return incomplete
 
 

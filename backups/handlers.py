@@ -99,7 +99,7 @@ def export_policies(run: ActiveRun) -> None:
 
 def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:
     sets.close_abandoned(schedule)
-    run.phase("Connecting")
+    run.set_phase("Connecting")
     with (
         graph_client_for(run.tenant, on_wait=telling_waits(run)) as client,
         sets.building(run, schedule, parent) as backup_set,

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from backups.models import BackupSchedule
 from backups.slots import slots_between
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.maintenance.integrity import Invariant, register_invariant
 from operations.models import OperationRun
 from operations.types import OperationRunType
@@ -56,7 +56,7 @@ def is_explained(schedule: BackupSchedule, told: Ranges, now: dt.datetime) -> bo
     start = max(schedule.updated_at, now - WINDOW)
     before = waits_for - dt.timedelta(minutes=1)
     expected = slots_between(schedule.cron, schedule.timezone, start, before, MOST)
-    return all(_within(slot_text(slot), told) for slot in expected)
+    return all(_within(format_slot(slot), told) for slot in expected)
 
 
 def _within(slot: str, told: Iterable[tuple[str, str]]) -> bool:

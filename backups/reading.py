@@ -86,7 +86,9 @@ class Reader:
     def _kind_failed(self, key: str, label: str, error: SafeError) -> None:
         self._expect(1)
         sets.set_unlisted(self._set, key, error.code)
-        self._run.failed(f"kind:{key}", error, label=label, link=self._set.get_absolute_url())
+        self._run.report_failure(
+            f"kind:{key}", error, label=label, link=self._set.get_absolute_url()
+        )
 
     def _leave_out_unlicensed(self) -> None:
         """A kind that the tenant has no license for is left out of the set, and said to be.
@@ -99,13 +101,13 @@ class Reader:
                 continue
             self._expect(1)
             sets.leave_out(self._set, kind.key, error.code)
-            self._run.skipped(f"kind:{kind.key}", error, label=kind.label_plural)
+            self._run.report_skip(f"kind:{kind.key}", error, label=kind.label_plural)
             self._warn_of_a_lapse(kind)
 
     def _warn_of_a_lapse(self, kind: PolicyKind) -> None:
         before = previous_of(self._set)
         if before and (count := before.items.filter(kind=kind.key).count()):
-            self._run.note(
+            self._run.add_note(
                 f"{kind.label_plural}: the tenant has no license any more, so the {count:,} of "
                 f"backup set {before.pk} are not in this one.",
                 EventLevel.WARNING,
@@ -114,7 +116,7 @@ class Reader:
     def _tell_gone(self, gone: Iterable[BackupItem]) -> None:
         for item in gone:
             self._expect(1)
-            self._run.skipped(_key(item), SafeError("removed_while_running"), label=item.name)
+            self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -123,7 +125,7 @@ class Reader:
             captured = kind.capture(self._client, listed)
         except Gone:
             sets.set_gone(item)
-            self._run.skipped(_key(item), SafeError("removed_while_running"), label=item.name)
+            self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
             return
         except GraphError as error:
             raise_if_blocking(error)
@@ -133,18 +135,18 @@ class Reader:
         change = sets.store(item, kind, captured)
         if captured.complete:
             link = item.get_absolute_url()
-            self._run.succeeded(_key(item), label=item.name, link=link, **{change: 1})
+            self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
         else:
             missing = ", ".join(captured.missing)
             self._fail(item, SafeError("incomplete_capture", missing=missing))
 
     def _fail(self, item: BackupItem, error: SafeError) -> None:
-        self._run.failed(_key(item), error, label=item.name, link=item.get_absolute_url())
+        self._run.report_failure(_key(item), error, label=item.name, link=item.get_absolute_url())
 
     # --- telling ----------------------------------------------------------------------------------
 
     def _say(self, kind: PolicyKind, verb: str = "Reading") -> None:
-        self._run.phase(f"{verb} {in_sentence(kind.label_plural)}")
+        self._run.set_phase(f"{verb} {in_sentence(kind.label_plural)}")
 
     def _expect(self, more: int) -> None:
         self._total += more

@@ -11,7 +11,7 @@ from typing import Any
 
 from backups.models import BackupSchedule, BackupSet, SetPurpose
 from inventory.selection import Selection
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.types import OperationRunType
 from providers.models import ProviderConnection
@@ -23,7 +23,7 @@ def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: An
     return RunRequest(
         type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
         initiator_name=f"Schedule: {schedule.name}",
-        **_common(schedule, scheduled_for=slot_text(slot), **context),
+        **_common(schedule, scheduled_for=format_slot(slot), **context),
     )
 
 

@@ -23,7 +23,7 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
     for backup_set in expired:
         run.checkpoint()
         if delete_set(backup_set):
-            run.note(
+            run.add_note(
                 f"Deleted backup set {backup_set.pk} of {backup_set.started_at:%Y-%m-%d %H:%M} UTC "
                 f"({backup_set.item_count} items) as the schedule's retention says."
             )

@@ -41,16 +41,16 @@ def captures(
         if kind is None:
             _failed(run, policy, SafeError("kind_unknown", kind=policy.kind))
             continue
-        run.phase(f"Reading {in_sentence(kind.label_plural)}")
+        run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
         try:
             yield policy, kind, kind.capture_one(client, policy.graph_id, policy.object_type)
         except Gone:
             gone = SafeError("removed_while_running")
-            run.skipped(key_of(policy), gone, label=policy.name, link=policy.get_absolute_url())
+            run.report_skip(key_of(policy), gone, label=policy.name, link=policy.get_absolute_url())
         except GraphError as error:
             raise_if_blocking(error)
             _failed(run, policy, error)
 
 
 def _failed(run: ActiveRun, policy: Policy, error: SafeError) -> None:
-    run.failed(key_of(policy), error, label=policy.name, link=policy.get_absolute_url())
+    run.report_failure(key_of(policy), error, label=policy.name, link=policy.get_absolute_url())

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from backups.misfire import Decision, Missed, decide
 from backups.models import BackupSchedule, MisfirePolicy
 from backups.requests import scheduled_request
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
 from operations.reasons import SafeError
@@ -70,7 +70,7 @@ def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> Ticked:
     service = OperationRunService()
     blocked = service.block_many([*_missed(plans, now), *_suspended(plans)])
     wanted = [_request(plan) for plan in _able(plans)]
-    results = service.dispatch_many(wanted, note_joins=False)
+    results = service.dispatch_many(wanted, record_deduplicated=False)
     blocked += service.block_many(_overlapping(wanted, results))
     failpoint("tick.before_next_slots")
     _advance(plans)
@@ -150,9 +150,9 @@ def _missed(plans: Sequence[Plan], now: dt.datetime) -> list[Blocked]:
 
 
 def _missed_row(schedule: BackupSchedule, missed: Missed, now: dt.datetime) -> Blocked:
-    first, last = slot_text(missed.first), slot_text(missed.last)
+    first, last = format_slot(missed.first), format_slot(missed.last)
     facts = {"slots": missed.slots, "or_more": missed.is_more, "first": first, "last": last}
-    until = slot_text(now.replace(second=0, microsecond=0))
+    until = format_slot(now.replace(second=0, microsecond=0))
     error = SafeError("missed", slots=_in_words(missed, first, last), now=until)
     return scheduled_request(schedule, missed.last, missed=facts), error
 

@@ -1,4 +1,4 @@
-"""The administration site: a request that none of its pages sends is a bad request, never a crash."""
+"""The administration site: invalid values in an address are a bad request, never a crash."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.db import DataError
 from django.http import HttpRequest
 
 
-def refusing_nonsense(view: Callable[..., Any]) -> Any:
-    """Answer 400 where Django reports a database error, or the database rejects a value."""
+def reject_invalid_values(view: Callable[..., Any]) -> Any:
+    """Answer 400 where Django reports a filter, or the database a value, as invalid."""
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -29,7 +29,7 @@ def refusing_nonsense(view: Callable[..., Any]) -> Any:
 
 
 class SupportSite(admin.AdminSite):
-    """Rows are deleted one at a time, through the services; there is no bulk delete."""
+    """Disables bulk deletion: objects are deleted one by one, through the services."""
 
     site_header = "Runledger administration"
     site_title = "Runledger"
@@ -40,4 +40,4 @@ class SupportSite(admin.AdminSite):
         self.disable_action("delete_selected")
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(refusing_nonsense(view), cacheable)
+        return super().admin_view(reject_invalid_values(view), cacheable)

@@ -1,4 +1,4 @@
-"""Django's admin with the site of ours."""
+"""Django admin with our site."""
 
 from django.contrib.admin.apps import AdminConfig
 

@@ -1,4 +1,4 @@
-"""Beat's scheduler, for hosts whose clocks are wrong or are put right."""
+"""Beat's scheduler, for hosts whose clocks are wrong or are corrected."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from celery.beat import PersistentScheduler
 
 
 class Scheduler(PersistentScheduler):
-    """Sends each entry once an interval, also after the clock was set back.
+    """Sends each entry once per interval, also after the clock was set back.
 
-    Celery's own would wait until the clock is again where it was, and its entries have no other.
+    Celery's scheduler would wait until the clock reaches the former time again.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
-        """Send what is due; the seconds until something is due again."""
+        """Send what is due, and return the seconds until the next entry is due."""
         entries: list[Any] = list(self.schedule.values())
         if any(entry.last_run_at > entry.default_now() for entry in entries):
             self._count_from_now()
@@ -20,7 +20,7 @@ class Scheduler(PersistentScheduler):
         return seconds
 
     def _count_from_now(self) -> None:
-        """Let every interval begin now; the order in which they end is found anew."""
+        """Start every interval now and compute the order of the entries again."""
         for entry in self.schedule.values():
             entry.last_run_at = entry.default_now()
         self._heap = None

@@ -1,4 +1,4 @@
-"""The way to the broker, on which a message that nobody can read costs nothing but itself."""
+"""A transport to the broker that drops unreadable messages."""
 
 import logging
 from json import JSONDecodeError
@@ -8,15 +8,15 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 
 log = logging.getLogger(__name__)
 
-DROPPED = "a message that cannot be read was dropped: %s"
+DROPPED = "an unreadable message was dropped: %s"
 
 
 class Unreadable(Exception):
-    """A message is not even an envelope."""
+    """The envelope of a message is malformed."""
 
 
 class Message(virtual.Message):
-    """A message that can be taken and given back."""
+    """A message whose envelope is complete, so that it can be acknowledged or rejected."""
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
         try:
@@ -25,13 +25,13 @@ class Message(virtual.Message):
         except Exception as error:
             raise Unreadable(type(error).__name__) from error
         if not all(isinstance(text, str) for text in [self.delivery_tag, *where]):
-            raise Unreadable("its envelope is torn")
+            raise Unreadable("malformed envelope")
 
 
 class Channel(redis.Channel):
-    """Kombu's, but what cannot be read is dropped: there, it ends the worker and all its work.
+    """Kombu's channel, which drops an unreadable message instead of ending the worker.
 
-    The broker has forgotten the message already, and a run's message is sent again by the relay.
+    The broker has already removed the message, and the relay publishes the message of a run again.
     """
 
     Message = Message
@@ -40,31 +40,31 @@ class Channel(redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]
         except (Unreadable, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            log.error(DROPPED, error)  # noqa: TRY400 - a trace of it tells nobody more
+            log.error(DROPPED, error)  # noqa: TRY400 - the traceback adds nothing
             return True
 
     def basic_consume(
         self, queue: Any, no_ack: Any, callback: Any, consumer_tag: Any, **options: Any
     ) -> Any:
-        """Consume from a queue; a message over which the consumer stumbles is dropped."""
+        """Consume from a queue, and drop a message that the consumer cannot process."""
 
-        def take(message: Any) -> None:
+        def consume(message: Any) -> None:
             try:
                 callback(message)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                log.exception(DROPPED, "its contents are odd")
+                log.exception(DROPPED, "malformed content")
                 if not (no_ack or message.acknowledged):
                     message.reject()
 
-        return super().basic_consume(queue, no_ack, take, consumer_tag, **options)
+        return super().basic_consume(queue, no_ack, consume, consumer_tag, **options)
 
 
 class Transport(redis.Transport):
-    """Kombu's for Redis and Valkey, with our channel."""
+    """Kombu's transport for Redis and Valkey, with our channel."""
 
     Channel = Channel
 
 
-def use_this_transport() -> None:
-    """Let every address of a Redis, with TLS or through a socket, be spoken to in this way."""
+def install_transport() -> None:
+    """Use this transport for every Redis URL, with TLS or through a socket."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))

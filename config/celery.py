@@ -9,29 +9,29 @@ from celery import Celery
 from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 from kombu.exceptions import OperationalError
 
-from config.broker import use_this_transport
+from config.broker import install_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
-use_this_transport()
+install_transport()
 app = Celery("runledger")
 # Threads other than this one (gunicorn's, the publisher's) must find this app too.
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-#: Retention runs once a day; this is how soon after its turn, or after an outage, it starts.
+#: Retention runs once a day; it starts this soon after its time, or after an outage.
 PRUNE_TICK_SECONDS = 900
 INTEGRITY_TICK_SECONDS = 3600
-#: A tick that takes longer hangs, in a database that does not answer; the next one does its work.
+#: A tick that takes longer waits for a database that does not answer; the next one does its work.
 TICK_LIMIT_SECONDS = 120
 
 
 def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
-    """What beat sends: wake-ups only.
+    """Return what beat sends: ticks, which carry no data.
 
-    They never expire: that would be told by beat's clock and judged by the worker's, and with one of
-    them wrong no tick would ever be done. One too many finds nothing to do.
+    They never expire: beat's clock would set the time and the worker's clock would judge it, so one
+    wrong clock could stop every tick. A superfluous tick does nothing.
     """
     ticks = {
         "tick backup schedules": ("backups.tasks.tick_backup_schedules", tick_seconds),
@@ -41,13 +41,13 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
     }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
-    # Looks at a month of runs, for which no tick shall wait.
-    patient = {"queue": "default", "time_limit": INTEGRITY_TICK_SECONDS}
+    # Reads a month of runs, so it must not delay ticks.
+    check_options = {"queue": "default", "time_limit": INTEGRITY_TICK_SECONDS}
     check = {"task": "operations.tasks.check_ledger", "schedule": INTEGRITY_TICK_SECONDS}
     return {
         name: {"task": task, "schedule": seconds, "options": options}
         for name, (task, seconds) in ticks.items()
-    } | {"check the ledger": {**check, "options": patient}}
+    } | {"check the ledger": {**check, "options": check_options}}
 
 
 @app.on_after_configure.connect
@@ -59,26 +59,26 @@ def _set_beat_schedule(sender: Celery, **_: object) -> None:
 
 @worker_init.connect
 @beat_init.connect
-def _look_before_the_start(**_: object) -> None:
+def _run_preflight_checks(**_: object) -> None:
     from operations.maintenance.preflight import refuse_to_start
 
     refuse_to_start()
 
 
 @beat_init.connect
-def _tick_at_once(**_: object) -> None:
-    """Beat's first tick would come a whole interval after its start."""
+def _send_first_ticks(**_: object) -> None:
+    """Send every tick at start; beat would wait for a whole interval first."""
     with suppress(OperationalError):
         for entry in app.conf.beat_schedule.values():
             app.send_task(entry["task"], retry=False, **entry["options"])
 
 
 @worker_ready.connect
-def _give_work_its_time_at_sigterm(sender: Any, **_: object) -> None:
-    """Make SIGTERM, which every supervisor sends, the stop that waits for work only for so long.
+def _use_soft_shutdown_for_sigterm(sender: Any, **_: object) -> None:
+    """Make SIGTERM, which every supervisor sends, wait for running work for a limited time.
 
-    Celery has that stop on SIGQUIT. Its SIGTERM waits for all work, until the supervisor kills
-    everything and the runs are lost. A second SIGTERM ends what runs at once.
+    Celery does that on SIGQUIT. Its SIGTERM waits for all work, until the supervisor kills the
+    process and the runs are lost. A second SIGTERM ends running work at once.
     """
     worker: Any = importlib.import_module("celery.apps.worker")
 
@@ -93,7 +93,7 @@ def _give_work_its_time_at_sigterm(sender: Any, **_: object) -> None:
 
 @task_prerun.connect
 def _drop_broken_connections(**_: object) -> None:
-    """A worker keeps its connection between tasks; after a restart of Postgres it needs another."""
+    """Close a connection that broke since the last task, for example in a restart of PostgreSQL."""
     from django.db import close_old_connections
 
     close_old_connections()

@@ -1,4 +1,4 @@
-"""What gunicorn reads besides its command line: its own lines look like all the others."""
+"""Settings of gunicorn: its log lines have the format of all others."""
 
 import os
 

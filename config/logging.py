@@ -1,4 +1,4 @@
-"""Logging: one line per event, no secret in it; JSON in production, colored text elsewhere."""
+"""Logging: one line per event, without secrets; JSON in production, colored text elsewhere."""
 
 import logging.config
 import sys
@@ -18,7 +18,7 @@ SHARED: list[Any] = [
 
 
 def redact(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Take secrets and control characters out of every text of a log event."""
+    """Remove secrets and control characters from every text of a log event."""
     return {
         key: sanitize_text(value, max_length=20_000, keep_newlines=key == "exception")
         if isinstance(value, str)
@@ -27,15 +27,15 @@ def redact(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class NotTheHealthCheck(logging.Filter):
-    """Drops the line about an answer that whoever polls `/healthz` has read already."""
+class ExcludeHealthChecks(logging.Filter):
+    """Drops failed health checks: their client has already read the answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not record.getMessage().endswith(": /healthz")
 
 
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
-    """For `dictConfig`: all logging, ours and the libraries', to standard error in one shape."""
+    """Return the `dictConfig` that sends all logging to standard error in one format."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
@@ -59,25 +59,25 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "filters": {"not_the_health_check": {"()": NotTheHealthCheck}},
+        "filters": {"exclude_health_checks": {"()": ExcludeHealthChecks}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            "django.request": {"filters": ["not_the_health_check"]},
+            "django.request": {"filters": ["exclude_health_checks"]},
             "django.server": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
             "msal": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
-            # gunicorn gives it a handler of its own.
+            # Without its own handler, which gunicorn would add.
             "gunicorn.error": {"handlers": [], "propagate": True},
         },
     }
 
 
 def configure_logging(*, json: bool, level: str) -> None:
-    """Let everything be logged that way, from now on."""
+    """Apply this configuration to the standard library and structlog."""
     logging.config.dictConfig(logging_config(json=json, level=level))
     structlog.configure(
         processors=[

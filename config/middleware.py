@@ -1,4 +1,4 @@
-"""Two small promises about every response: a reference to quote, and nothing kept by a cache."""
+"""Every response has a reference to quote, and no cache stores it."""
 
 import uuid
 from collections.abc import Callable
@@ -11,7 +11,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class ReferenceMiddleware:
-    """Gives each request a reference that its log lines and its error page share."""
+    """Adds a reference to each request, for its log lines and its error page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -25,7 +25,7 @@ class ReferenceMiddleware:
 
 
 class PrivateResponseMiddleware:
-    """Pages hold one person's tenants: no cache keeps them, and a fragment is not a page."""
+    """Forbids caching: pages show the tenants of one user, and a fragment is not a page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

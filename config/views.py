@@ -1,4 +1,4 @@
-"""Answers for load balancers and for `make run`: no sign-in, no secret, no tenant."""
+"""Health checks for load balancers and `make run`, without sign-in, secrets or tenants."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
@@ -10,7 +10,7 @@ from operations.maintenance import health
 @require_GET
 @login_not_required
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 once database, broker, worker and beat all work together; 503 with the reasons else."""
+    """Answer 200 when database, broker, worker and beat work together, else 503 with reasons."""
     report = health.check_health()
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
 
@@ -18,5 +18,5 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_GET
 @login_not_required
 def livez(request: HttpRequest) -> JsonResponse:
-    """200 while this web process answers, whatever the rest does."""
+    """Answer 200 while this web process works, whatever the other processes do."""
     return JsonResponse({"status": "ok"})

@@ -14,6 +14,6 @@ from operations.maintenance.preflight import refuse_to_start  # noqa: E402
 try:
     refuse_to_start()
 except SystemExit as refusal:
-    # Gunicorn would start another worker for one that has exited, for ever; at an error it ends.
+    # Gunicorn replaces a worker that exits, forever; an error ends gunicorn.
     raise RuntimeError(str(refusal)) from None
 warm_up()

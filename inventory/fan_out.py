@@ -43,7 +43,7 @@ class FanOut:
             for child in self._ended(waiting):
                 waiting.discard(child.pk)
                 self._report(child)
-                self._run.phase(f"{count - len(waiting)} of {count} tenants")
+                self._run.set_phase(f"{count - len(waiting)} of {count} tenants")
             if waiting and not self._take_one(waiting):
                 time.sleep(POLL_SECONDS)
 
@@ -61,7 +61,7 @@ class FanOut:
         ]
         if not requests:
             raise Blocked("no_active_tenant", workspace=self._run.workspace.name)
-        self._run.phase(f"0 of {len(requests)} tenants")
+        self._run.set_phase(f"0 of {len(requests)} tenants")
         return {result.run.pk for result in self._service.dispatch_many(requests)}
 
     def _ended(self, waiting: set[int]) -> Iterator[OperationRun]:
@@ -74,7 +74,7 @@ class FanOut:
         return oldest is not None and execution.execute(oldest)
 
     def _report(self, child: OperationRun) -> None:
-        self._run.part(
+        self._run.report_child_run(
             f"run:{child.pk}",
             child.counts,
             error=_error_of(child),

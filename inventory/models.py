@@ -42,7 +42,7 @@ class Mirrored(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    graph_id = models.CharField("Graph id", max_length=200)
+    graph_id = models.CharField("Graph ID", max_length=200)
     name = models.CharField(max_length=300)
     description = models.CharField(max_length=1000, default="", blank=True)
     first_seen_at = models.DateTimeField(db_default=Now())

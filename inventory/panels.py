@@ -15,12 +15,12 @@ from tenancy.http import Request
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
-MakesPanel = Callable[[Request, Policy], Panel | None]
+PanelBuilder = Callable[[Request, Policy], Panel | None]
 
-_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
+_PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
-def policy_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+def policy_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
     """Register a panel: a template and its context; the one with the lowest order comes first."""
     return _PANELS.register(order=order)
 

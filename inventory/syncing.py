@@ -57,7 +57,7 @@ class Sync:
         self._expect(len(gone))
         self._report(kind, gone)
         if gone and not seen:
-            self._run.note(
+            self._run.add_note(
                 f"{kind.label_plural}: the list came back empty, so all {len(gone)} known ones "
                 "are marked as gone. If that is not so, sync again.",
                 EventLevel.WARNING,
@@ -103,7 +103,7 @@ class Sync:
     def _report(self, kind: PolicyKind, changes: Iterable[Changed]) -> None:
         slug = self._run.workspace.slug
         for changed in changes:
-            self._run.succeeded(
+            self._run.report_success(
                 f"{kind.key}/{changed.graph_id}",
                 label=f"{_SAID[changed.change]}: {changed.name}",
                 link=reverse(self._page, args=[slug, changed.id]),
@@ -114,12 +114,12 @@ class Sync:
         """Say why a kind was not read; that a tenant has no license for it is no failure."""
         self._expect(1)
         is_rightly_left = isinstance(error, LicenseMissing) and not seen
-        report = self._run.skipped if is_rightly_left else self._run.failed
+        report = self._run.report_skip if is_rightly_left else self._run.report_failure
         report(f"kind:{kind.key}", error, label=kind.label_plural)
 
     def _say(self, kind: PolicyKind, seen: set[str]) -> None:
         so_far = f": {len(seen):,} so far" if seen else ""
-        self._run.phase(f"Listing {in_sentence(kind.label_plural)}{so_far}")
+        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}{so_far}")
 
     def _expect(self, more: int) -> None:
         self._total += more

@@ -14,6 +14,7 @@ from operations.models import (
     OperationRunEvent,
     OperationRunItem,
     OperationRunTombstone,
+    OperationTick,
 )
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
@@ -77,4 +78,15 @@ class InvariantResultAdmin(ReadOnly, ModelAdmin[InvariantResult]):
 
     def has_view_permission(self, request: HttpRequest, obj: InvariantResult | None = None) -> bool:
         """Users who may view runs may view these results."""
+        return request.user.has_perm("operations.view_operationrun")
+
+
+@admin.register(OperationTick)
+class OperationTickAdmin(ReadOnly, ModelAdmin[OperationTick]):
+    list_display = ("name", "at")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+    def has_view_permission(self, request: HttpRequest, obj: OperationTick | None = None) -> bool:
+        """Allow everyone who can view runs."""
         return request.user.has_perm("operations.view_operationrun")

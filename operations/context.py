@@ -67,7 +67,7 @@ def build_context(given: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[s
     return cleaned
 
 
-def slot_text(slot: dt.datetime) -> str:
+def format_slot(slot: dt.datetime) -> str:
     """A slot as it stands in `scheduled_for`: UTC, whole minute, e.g. `2026-03-08T07:00Z`.
 
     Raises:
@@ -79,7 +79,7 @@ def slot_text(slot: dt.datetime) -> str:
 
 
 def parse_slot(text: str) -> dt.datetime:
-    """The slot that `slot_text` wrote."""
+    """The slot that `format_slot` wrote."""
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
 
 

@@ -21,7 +21,7 @@ COUNT_KEYS = (
 MAX_META_TEXT = 200
 MAX_COUNT = 2**53
 
-type_of_meta = str | int | bool | None
+MetaValue = str | int | bool | None
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Counts:
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
-    meta: Mapping[str, type_of_meta] = field(default_factory=dict)
+    meta: Mapping[str, MetaValue] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Counts:
@@ -57,7 +57,7 @@ class Counts:
         return {key: value for key in keys if (value := getattr(self, key))}
 
 
-def checked_increments(increments: Mapping[str, int]) -> dict[str, int]:
+def validate_increments(increments: Mapping[str, int]) -> dict[str, int]:
     """The increments, if every one can be added.
 
     Raises:

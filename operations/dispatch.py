@@ -140,7 +140,7 @@ SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
 """
 
 
-def winners_sql() -> str:
+def existing_runs_sql() -> str:
     """The look-ups of the active run of an identity, of a slot's run, and of a form's run."""
     slots = "".join(
         _SLOT_WINNERS.format(key=entry.slot_key, type=run_type.value)
@@ -184,7 +184,7 @@ def _insert(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
 
 def _winners(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
     with connection.cursor() as cursor:
-        cursor.execute(winners_sql(), [_as_json(waiting)])
+        cursor.execute(existing_runs_sql(), [_as_json(waiting)])
         # The run of the form itself comes last and wins.
         return {at: (run_id, False) for at, run_id, _ in cursor.fetchall()}
 

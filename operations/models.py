@@ -201,8 +201,8 @@ class OperationRun(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("run_detail", args=[self.pk])
 
-    def parts(self) -> OperationRunQuerySet:
-        """The runs that this one has started itself."""
+    def child_runs(self) -> OperationRunQuerySet:
+        """The runs that this run started and whose counts it sums up."""
         return OperationRun.objects.filter(
             workspace=self.workspace_id,
             context__has_key="parent_run_id",
@@ -248,7 +248,7 @@ class OperationRun(models.Model):
         return self.catalog.expected_duration if self.catalog else None
 
     @property
-    def queue_wait(self) -> dt.timedelta:
+    def queue_time(self) -> dt.timedelta:
         """From being asked for to being taken by a worker (or to now, or to its end)."""
         return (self.started_at or self.completed_at or timezone.now()) - self.created_at
 

@@ -18,20 +18,20 @@ from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.presentation.charts import HOURS, day_chart
+from operations.presentation.charts import HOURS, build_day_chart
 from tenancy.http import Request
 from tenancy.models import Workspace
 from web.keyset import capped_count
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
-MakesPanel = Callable[[Request, Workspace], Panel | None]
+PanelBuilder = Callable[[Request, Workspace], Panel | None]
 PANEL_ROWS = 8
 
-_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
+_PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
-def overview_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+def overview_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
     """Register a panel; the one with the lowest order comes first."""
     return _PANELS.register(order=order)
 
@@ -70,7 +70,7 @@ def last_day(request: Request, workspace: Workspace) -> Panel:
     runs = _runs(request, workspace).filter(created_at__gte=since)
     by_hour = runs.annotate(hour=TruncHour("created_at")).order_by()
     counts = by_hour.values_list("hour", "outcome").annotate(Count("id"))
-    return "operations/_panel_day.html", {"chart": day_chart(counts, timezone.now())}
+    return "operations/_panel_day.html", {"chart": build_day_chart(counts, timezone.now())}
 
 
 def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:

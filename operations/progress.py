@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from operations.counts import MAX_META_TEXT, checked_increments
+from operations.counts import MAX_META_TEXT, validate_increments
 from operations.events import Event
 from operations.failures import Failure
 from operations.reasons import SafeError
@@ -71,7 +71,7 @@ def write_progress(run_id: int, progress: Progress) -> bool | None:
 
 def _counts_expression(progress: Progress) -> tuple[str, list[Any]]:
     """`summary_counts = …,` and its parameters; keys are checked against the known ones."""
-    increments = checked_increments(progress.increments)
+    increments = validate_increments(progress.increments)
     parts: list[str] = []
     values: list[Any] = []
     for key, value in increments.items():

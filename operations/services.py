@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from operations.catalog import Retry
 from operations.conflicts import retry_on_serialization_failure
-from operations.counts import Counts, checked_increments
+from operations.counts import Counts, validate_increments
 from operations.delivery.publisher import Wakeup, publish
 from operations.dispatch import RunRequest, ensure_rows, insert_blocked
 from operations.events import Event, append_events
@@ -78,11 +78,11 @@ class OperationRunService:
     @retry_on_serialization_failure
     @transaction.atomic
     def ensure_runs(
-        self, requests: Sequence[RunRequest], *, note_joins: bool = True
+        self, requests: Sequence[RunRequest], *, record_deduplicated: bool = True
     ) -> list[DispatchResult]:
         """`ensure_run` for a batch, in a bounded number of statements; results in the same order.
 
-        `note_joins=False` is for a caller that does something else with a request whose run is
+        `record_deduplicated=False` is for a caller that does something else with a request whose run is
         active already: the timeline of that run is left alone.
         """
         placed = ensure_rows([request.row() for request in requests])
@@ -90,7 +90,7 @@ class OperationRunService:
         append_events(
             (run_id, _dispatch_event(request, created=created))
             for request, (run_id, created) in zip(requests, placed, strict=True)
-            if created or note_joins
+            if created or record_deduplicated
         )
         return [DispatchResult(runs[run_id], created) for run_id, created in placed]
 
@@ -104,10 +104,10 @@ class OperationRunService:
         return self.dispatch_many([RunRequest(type=run_type, **request)])[0]
 
     def dispatch_many(
-        self, requests: Sequence[RunRequest], *, note_joins: bool = True
+        self, requests: Sequence[RunRequest], *, record_deduplicated: bool = True
     ) -> list[DispatchResult]:
         """`dispatch_or_fail` for a batch of any size, in a bounded number of statements."""
-        results = self.ensure_runs(requests, note_joins=note_joins)
+        results = self.ensure_runs(requests, record_deduplicated=record_deduplicated)
         created = [result for result in results if result.created]
         if created:
             transaction.on_commit(lambda: self._hand_over(created))
@@ -222,7 +222,7 @@ class OperationRunService:
             ValueError: an unknown count, or one that is not a non-negative integer.
             RunNoLongerActive: the run has ended.
         """
-        self.record_progress(run_id, Progress(increments=checked_increments(increments)))
+        self.record_progress(run_id, Progress(increments=validate_increments(increments)))
 
     def append_failures(self, run_id: int, failures: Iterable[Failure]) -> None:
         """Add failures to a running run, grouped by cause.
@@ -248,7 +248,7 @@ class OperationRunService:
         """
         self.record_progress(run_id, Progress(events=[event]))
 
-    def note_late_write(self, run_id: int, worker: str) -> None:
+    def record_late_write(self, run_id: int, worker: str) -> None:
         """Put on the timeline that a worker came back after its run had ended."""
         message = f"{worker} reported after the run had ended; its report was refused."
         late = Event("late_write_refused", message, EventLevel.WARNING, actor=worker)
@@ -280,7 +280,7 @@ class OperationRunService:
         return self._fresh(run_id)
 
     @transaction.atomic
-    def end_lost(self, run: OperationRun, *, error: SafeError) -> OperationRun:
+    def end_lost_run(self, run: OperationRun, *, error: SafeError) -> OperationRun:
         """Close an active run that nothing more will come of, for the reason given.
 
         It has failed; or is cancelled, if it was asked to stop and its worker is gone. The caller has locked the row and made sure that it is lost.
@@ -321,11 +321,11 @@ class OperationRunService:
         fresh = self._fresh(run.pk)
         if status is None and not fresh.is_active:
             raise RunNoLongerActive(run.pk)
-        self._cancel_parts(fresh, by, reason)
+        self._cancel_child_runs(fresh, by, reason)
         return fresh
 
-    def _cancel_parts(self, run: OperationRun, by: User, reason: str) -> None:
-        for part in run.parts().active().order_by("pk"):
+    def _cancel_child_runs(self, run: OperationRun, by: User, reason: str) -> None:
+        for part in run.child_runs().active().order_by("pk"):
             with contextlib.suppress(RunNoLongerActive):
                 self.request_cancel(part, by=by, reason=reason or f"Run {run.pk} was cancelled.")
 

@@ -41,7 +41,7 @@ def check_ledger() -> None:
 
     What an outage has left is ended by the ticks that follow it, and is no broken promise.
     """
-    if not all(result.is_kept for result in integrity.ask()):
+    if not all(result.is_kept for result in integrity.check_invariants()):
         time.sleep(2 * settings.TICK_SECONDS)
     integrity.check_ledger()
 

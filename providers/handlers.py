@@ -55,7 +55,7 @@ def _connection_of(run: ActiveRun) -> ProviderConnection:
 
 def _keep(run: ActiveRun, connection: ProviderConnection, finding: Finding) -> None:
     if not record_check(connection, finding):
-        run.note(
+        run.add_note(
             "The connection was changed during the check, so what was found was discarded.",
             EventLevel.WARNING,
         )

@@ -20,7 +20,7 @@ def telling_waits(run: ActiveRun) -> OnWait:
 
     def on_wait(seconds: float, reason: WaitReason) -> None:
         if reason != WaitReason.PACING:
-            run.phase(f"{_WAITS[reason]}: going on in {max(1, round(seconds))} s")
+            run.set_phase(f"{_WAITS[reason]}: going on in {max(1, round(seconds))} s")
         run.checkpoint()
 
     return on_wait

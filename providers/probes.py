@@ -70,7 +70,7 @@ class Prober:
     def _probes(self) -> Iterator[tuple[str, str]]:
         for key, (label, path) in PROBES.items():
             self._run.checkpoint()
-            self._run.phase(f"Trying: {label}")
+            self._run.set_phase(f"Trying: {label}")
             yield key, self._probe(key, label, path).value
 
     def _probe(self, key: str, label: str, path: str) -> Found:
@@ -81,7 +81,7 @@ class Prober:
             return self._report(key, label, error)
         if key == ORGANIZATION:
             require_tenant(answer, str(self._connection.tenant.external_id))
-        self._run.succeeded(key, label=label)
+        self._run.report_success(key, label=label)
         return Found.GRANTED
 
     def _look_for_write(self, key: str, kind: PolicyKind) -> Found:
@@ -94,16 +94,16 @@ class Prober:
                 kind=in_sentence(kind.label_plural),
                 permission=permission,
             )
-            self._run.failed(key, error, label=label)
+            self._run.report_failure(key, error, label=label)
             return Found.MISSING
-        self._run.succeeded(key, label=label)
+        self._run.report_success(key, label=label)
         return Found.GRANTED if named else Found.UNTOLD
 
     def _report(self, key: str, label: str, error: GraphError) -> Found:
         if isinstance(error, LicenseMissing):
-            self._run.skipped(key, error, label=label)
+            self._run.report_skip(key, error, label=label)
             return Found.NOT_LICENSED
-        self._run.failed(key, error, label=label)
+        self._run.report_failure(key, error, label=label)
         if isinstance(error, PermissionMissing):
             return Found.MISSING
         self._unknown_code = error.code

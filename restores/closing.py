@@ -33,7 +33,7 @@ def close_restore(restore_id: int) -> None:
         error = SafeError(code)
         restore.items.filter(state=before).update(
             state=state,
-            settled_at=now,
+            ended_at=now,
             outcome_code=error.code,
             outcome_message=error.message,
             outcome_next_step=error.next_step,

@@ -76,7 +76,7 @@ class Execution:
 
         Returns the ids of the items whose object could be read.
         """
-        self._run.phase("Backing up the current configuration")
+        self._run.set_phase("Backing up the current configuration")
         captures = []
         for target in targets:
             self._run.checkpoint()
@@ -102,7 +102,7 @@ class Execution:
 
     def _write(self, target: Target, *, is_backed_up: bool) -> None:
         """Write one object, if it is still as the preview saw it: it is read again just before."""
-        self._run.phase(f"Writing {in_sentence(target.kind.label_plural)}")
+        self._run.set_phase(f"Writing {in_sentence(target.kind.label_plural)}")
         try:
             live = self._read_current(target)
             state = self._preconditions.state_as_previewed(target)
@@ -143,7 +143,7 @@ class Execution:
             else:
                 self._resolve_lost_creation(write)
         except CancelRequested:
-            if item.settled_at is None:
+            if item.ended_at is None:
                 self._log.unknown(item, "restore_unknown")
             raise
 

@@ -14,7 +14,7 @@ from restores.models import Action, ItemState, RestoreItem
 #: The columns that `_end` writes. Only these, because retention may clear the reference to the
 #: backup item at the same time.
 _OUTCOME_COLUMNS = (
-    *("state", "settled_at", "after_hash"),
+    *("state", "ended_at", "after_hash"),
     *("outcome_code", "outcome_message", "outcome_next_step"),
 )
 _SKIP_REASONS = {
@@ -38,7 +38,7 @@ class ItemLog:
         item.state, item.before_hash = ItemState.INTENT, item.live_hash
         item.intent_at = timezone.now()
         item.save(update_fields=["state", "before_hash", "intent_at"])
-        self._run.note(f"{item.name}: pending write ({_content(item)}).")
+        self._run.add_note(f"{item.name}: pending write ({_content(item)}).")
         self._run.flush()
 
     def applied(self, item: RestoreItem, result_id: str) -> None:
@@ -50,21 +50,23 @@ class ItemLog:
 
     def answer_lost(self, item: RestoreItem, error: GraphError) -> None:
         request_id = error.request_id or "unknown"
-        self._run.note(f"{item.name}: the response was lost (request {request_id}).")
+        self._run.add_note(f"{item.name}: the response was lost (request {request_id}).")
 
     def verified(self, item: RestoreItem, state: Json) -> None:
         self._end(item, ItemState.VERIFIED, state=state)
         is_new = not item.target_id
-        self._run.succeeded(item.key, label=item.name, created=int(is_new), updated=int(not is_new))
+        self._run.report_success(
+            item.key, label=item.name, created=int(is_new), updated=int(not is_new)
+        )
 
     def skipped(self, item: RestoreItem) -> None:
         """Record an item that is not to be written."""
         why = _SKIP_REASONS.get(Action(item.action), "it was not previewed")
         reason = SafeError("restore_kept", why=why)
         self._end(item, ItemState.SKIPPED, reason)
-        self._run.skipped(item.key, reason, label=item.name)
+        self._run.report_skip(item.key, reason, label=item.name)
         if item.action == Action.BLOCKED:
-            self._run.note(f"{item.name}: {item.message}")
+            self._run.add_note(f"{item.name}: {item.message}")
 
     def refused(self, item: RestoreItem, error: GraphError) -> None:
         """Record that Graph refused the object, or a later request of an object already written."""
@@ -101,7 +103,7 @@ class ItemLog:
         state: Json | None = None,
     ) -> None:
         self._end(item, item_state, error, state)
-        self._run.failed(item.key, error, label=item.name)
+        self._run.report_failure(item.key, error, label=item.name)
 
     def _end(
         self,
@@ -112,7 +114,7 @@ class ItemLog:
     ) -> None:
         """Record the final state of an item; a write, or possible write, is also noted on the
         timeline of the run."""
-        item.state, item.settled_at = item_state, timezone.now()
+        item.state, item.ended_at = item_state, timezone.now()
         item.outcome_code = error.code if error else ""
         item.outcome_message = error.message if error else ""
         item.outcome_next_step = error.next_step if error else ""
@@ -120,7 +122,7 @@ class ItemLog:
         item.save(update_fields=_OUTCOME_COLUMNS)
         if item.is_written:
             label = item.get_state_display().lower()
-            self._run.note(f"{item.name}: {label} ({_content(item)}).")
+            self._run.add_note(f"{item.name}: {label} ({_content(item)}).")
 
 
 def _content(item: RestoreItem) -> str:

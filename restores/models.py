@@ -229,8 +229,8 @@ class RestoreItem(models.Model):
     changes = models.JSONField(default=list)
     target_id = models.CharField(max_length=200, default="", blank=True)
     live_hash = models.CharField(max_length=64, default="", blank=True)
-    wanted_hash = models.CharField(max_length=64, default="", blank=True)
-    choice = models.CharField(max_length=8, choices=Decision.choices, default="", blank=True)
+    expected_hash = models.CharField(max_length=64, default="", blank=True)
+    decision = models.CharField(max_length=8, choices=Decision.choices, default="", blank=True)
 
     # The result, from the execution.
     state = models.CharField(max_length=16, choices=ItemState.choices, default=ItemState.PLANNED)
@@ -241,7 +241,7 @@ class RestoreItem(models.Model):
     after_hash = models.CharField(max_length=64, default="", blank=True)
     result_id = models.CharField(max_length=200, default="", blank=True)
     intent_at = models.DateTimeField(null=True, blank=True)
-    settled_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "restore_items"
@@ -252,7 +252,8 @@ class RestoreItem(models.Model):
                 fields=("restore", "kind", "graph_id"), name="restore_items_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(action__in=Action.values) & models.Q(choice__in=Decision.values),
+                condition=models.Q(action__in=Action.values)
+                & models.Q(decision__in=Decision.values),
                 name="restore_items_action_known",
             ),
             models.CheckConstraint(
@@ -288,13 +289,13 @@ class RestoreItem(models.Model):
     def will_be_written(self) -> bool:
         """Whether an execution writes the object, as planned and decided."""
         if self.action == Action.CONFLICT:
-            return self.choice == Decision.TAKE
+            return self.decision == Decision.TAKE
         return self.action in (Action.CREATE, Action.UPDATE)
 
     @property
     def is_undecided(self) -> bool:
         """Whether it is a conflict that needs a decision."""
-        return self.action == Action.CONFLICT and not self.choice
+        return self.action == Action.CONFLICT and not self.decision
 
     @property
     def is_remaining(self) -> bool:
@@ -311,5 +312,5 @@ class RestoreItem(models.Model):
             "reason": self.reason_code,
             "target": self.target_id,
             "live": self.live_hash,
-            "wanted": self.wanted_hash,
+            "wanted": self.expected_hash,
         }

@@ -68,7 +68,7 @@ class Plan:
     changes: list[dict[str, str]] = field(default_factory=list)
     target_id: str = ""
     live_hash: str = ""
-    wanted_hash: str = ""
+    expected_hash: str = ""
 
 
 def plan(
@@ -88,7 +88,7 @@ def plan(
         changes=_changes(target.kind, current or {}, expected),
         target_id=str(captured.payload.get("id", "")) if captured else "",
         live_hash="" if current is None else bodies.state_hash(current),
-        wanted_hash=bodies.state_hash(expected),
+        expected_hash=bodies.state_hash(expected),
     )
     if reason := _incomparable(target, captured):
         return replace(blocked, reason=reason)
@@ -197,8 +197,8 @@ def digest(items: Iterable[RestoreItem], options: Options) -> str:
 
 def decision_digest(preview_digest: str, items: Iterable[RestoreItem]) -> str:
     """One value for a preview and all decisions about it: what a person confirms."""
-    choices = sorted(f"{item.pk}={item.choice}" for item in items)
-    return hashlib.sha256(canonical_json([preview_digest, choices])).hexdigest()
+    decisions = sorted(f"{item.pk}={item.decision}" for item in items)
+    return hashlib.sha256(canonical_json([preview_digest, decisions])).hexdigest()
 
 
 def _changes(kind: PolicyKind, before: Json, after: Json) -> list[dict[str, str]]:
@@ -239,5 +239,5 @@ def as_columns(plan: Plan) -> Mapping[str, Any]:
         "changes": plan.changes,
         "target_id": plan.target_id,
         "live_hash": plan.live_hash,
-        "wanted_hash": plan.wanted_hash,
+        "expected_hash": plan.expected_hash,
     }

@@ -76,10 +76,10 @@ class Preconditions:
             return SafeError("restore_live_unreadable")
         if self._has_changed(target, live):
             return SafeError("restore_moved_since_preview")
-        if bodies.state_hash(state) != item.wanted_hash:
+        if bodies.state_hash(state) != item.expected_hash:
             return SafeError("restore_not_as_previewed")
         # A decision made at the preview already covers earlier attempts to create the object.
-        since = self._restore.previewed_at if item.choice else None
+        since = self._restore.previewed_at if item.decision else None
         if not item.target_id and is_possibly_created(self._restore.tenant_id, item, since=since):
             return SafeError("restore_may_be_made")
         return self._missing_reference(bodies.replace_ids(state, self._locations.current))

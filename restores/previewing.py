@@ -44,15 +44,16 @@ class Preview:
 
     def _compare(self, item: RestoreItem) -> None:
         kind = KIND.get(item.kind)
-        self._run.phase(f"Comparing {in_sentence(kind.label_plural) if kind else item.kind}")
+        label = in_sentence(kind.label_plural) if kind else item.kind
+        self._run.set_phase(f"Comparing {label}")
         try:
             plan = self._plan(Target.of(item, self._options))
         except GraphError as error:
             raise_if_blocking(error)
             plan = Plan(Action.BLOCKED, error)
-            self._run.failed(item.key, error, label=item.name)
+            self._run.report_failure(item.key, error, label=item.name)
         else:
-            self._run.succeeded(item.key, label=item.name)
+            self._run.report_success(item.key, label=item.name)
         if item.kind == LOCATIONS:
             self._note_location(item, plan)
         RestoreItem.objects.filter(pk=item.pk).update(**planning.as_columns(plan))

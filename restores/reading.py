@@ -176,9 +176,9 @@ def backed_up_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) ->
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:
     """The ids under which earlier restores wrote objects: {id in the backup: id after it}."""
     items = RestoreItem.objects.filter(
-        restore__tenant=tenant_id, kind=kind_key, settled_at__isnull=False
+        restore__tenant=tenant_id, kind=kind_key, ended_at__isnull=False
     ).exclude(result_id__in=("", F("graph_id")))
-    return dict(items.order_by("settled_at", "pk").values_list("graph_id", "result_id"))
+    return dict(items.order_by("ended_at", "pk").values_list("graph_id", "result_id"))
 
 
 def is_possibly_created(
@@ -197,6 +197,6 @@ def is_possibly_created(
         graph_id=item.graph_id,
         target_id="",
         state=ItemState.UNKNOWN,
-        settled_at__gt=after,
+        ended_at__gt=after,
     )
     return attempts.exists()

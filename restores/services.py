@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Sequence
 
@@ -71,7 +70,7 @@ def start_preview(
         )
         for item in items
     )
-    # Previews of one tenant may run at the same time, so each is a request of its own identity.
+    # Previews of one tenant may run at the same time, so their requests have different identities.
     inputs = {"restore_run_id": restore.pk}
     result = _dispatch(OperationRunType.RESTORE_PREVIEW, restore, by, submission, inputs)
     RestoreRun.objects.filter(pk=restore.pk).update(preview_run=result.run)
@@ -105,8 +104,8 @@ def decide(restore: RestoreRun, decisions: dict[int, str]) -> None:
             "again."
         )
     for item in locked.items.filter(action=Action.CONFLICT, pk__in=decisions):
-        item.choice = Decision(decisions[item.pk])
-        item.save(update_fields=["choice"])
+        item.decision = Decision(decisions[item.pk])
+        item.save(update_fields=["decision"])
 
 
 @transaction.atomic
@@ -197,8 +196,7 @@ def _review_error(restore: RestoreRun, items: Sequence[RestoreItem], decision_di
     """The reason why what was reviewed cannot be confirmed; empty if it can."""
     if any(item.is_undecided for item in items):
         return "Decide every conflict first."
-    current_digest = planning.decision_digest(restore.preview_digest, items)
-    if not secrets.compare_digest(decision_digest, current_digest):
+    if decision_digest != planning.decision_digest(restore.preview_digest, items):
         return "The preview has changed since you opened this page. Reload and review it again."
     return ""
 

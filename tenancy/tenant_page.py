@@ -27,12 +27,12 @@ from tenancy.roles import Capability
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
-MakesPanel = Callable[[Request, Tenant], Panel | None]
+PanelBuilder = Callable[[Request, Tenant], Panel | None]
 
-_PANELS: OrderedRegistry[MakesPanel] = OrderedRegistry()
+_PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
-def tenant_panel(*, order: int) -> Callable[[MakesPanel], MakesPanel]:
+def tenant_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
     """Register a panel: a template and its context; the one with the lowest order comes first.
 
     The template gets `workspace`, `tenant`, `user` and its own context.

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORDS = {
     "told|tells?|telling|tellers?": "describe, report, show, notify",
     "untold": "unmanaged",
-    "somebody|somebody's": "someone, a user, an operator",
-    "nobody|nobody's": "no one; or name who or what does not",
+    "somebody": "someone, a user, an operator",
+    "nobody": "no one; or name who or what does not",
     "whoever": "the user who, anyone who",
     "of its own": "its own, separate",
     "what became of": "the result of",
@@ -77,7 +77,7 @@ PARTICIPLES = {"found", "given", "mine", "gone"}
 
 @dataclass(frozen=True)
 class Allowed:
-    """A word that may stand in one file, because it is not ours to choose."""
+    """A word that one file may contain; `*` is every word."""
 
     path: str
     word: str
@@ -88,7 +88,7 @@ ALLOWED = (
     Allowed("tests/test_wording.py", "*", "the list itself and the snippets that it is tried on"),
 )
 
-#: Folders with files of other origin, or of no interest.
+#: Folders whose files others wrote or tools generate.
 SKIPPED_FOLDERS = {
     "vendor",
     "requirements",
@@ -98,7 +98,7 @@ SKIPPED_FOLDERS = {
     "__pycache__",
 }
 TEXT_SUFFIXES = {".md", ".html", ".txt", ".js", ".css", ".sql", ".toml", ".yml", ".yaml"}
-TEXT_NAMES = {"Makefile", "Dockerfile", ".env.example"}
+TEXT_NAMES = {"Makefile", "Dockerfile", ".env.example", ".pre-commit-config.yaml", ".ci", "run"}
 
 
 @dataclass(frozen=True, order=True)
@@ -120,7 +120,7 @@ class Vocabulary:
     def __init__(self, words: dict[str, str]) -> None:
         flexible = {word.replace(" ", r"\s+"): advice for word, advice in words.items()}
         self._advice = {re.compile(word): advice for word, advice in flexible.items()}
-        # The letter before is looked at afterwards: a look-behind would cost most of the time.
+        # `search` checks the letter before a match: a look-behind would take most of the time.
         self._any = re.compile(f"(?:{'|'.join(flexible)})(?![a-z])")
 
     def search(self, text: str) -> Iterator[tuple[int, str, str]]:
@@ -242,14 +242,14 @@ def offenses_in_file(path: Path, root: Path = ROOT) -> Iterator[Offense]:
 
 
 def files_to_check(root: Path = ROOT) -> Iterator[Path]:
-    """Every Python and text file of the repository that is ours."""
+    """Every Python and text file of the repository, without those of others."""
     for path in sorted(root.iterdir()):
         hidden = path.name.startswith(".") and path.name not in TEXT_NAMES
         if hidden or path.is_symlink() or path.name in SKIPPED_FOLDERS:
             continue
         if path.is_dir():
             yield from files_to_check(path)
-        elif path.suffix == ".py" or path.suffix in TEXT_SUFFIXES or path.name in TEXT_NAMES:
+        elif path.suffix in {".py", *TEXT_SUFFIXES} or path.name in TEXT_NAMES:
             yield path
 
 

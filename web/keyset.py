@@ -60,7 +60,7 @@ class Place:
         """The place that `cursor()` wrote.
 
         Raises:
-            BadCursor: it is anything else.
+            BadCursor: the text is anything else.
         """
         if not _CURSOR.fullmatch(cursor):
             raise BadCursor(cursor)
@@ -77,7 +77,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """One page of match, and the cursors of the pages next to it (empty where there is none)."""
+    """One page of rows, and the cursors of the pages next to it (empty where there is none)."""
 
     rows: list[M] = field(default_factory=list)
     newer: str = ""

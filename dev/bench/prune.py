@@ -62,7 +62,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
     """Seconds per run, in batches and one by one, taking turns until nothing is left."""
     spent = {"batch": 0.0, "single": 0.0}
     count = {"batch": 0, "single": 0}
-    walk = retention.walk(workspace.pk, RetentionPolicy.configured(), database_now())
+    walk = retention.find_removable(workspace.pk, RetentionPolicy.configured(), database_now())
     for turn, (step, runs) in enumerate(walk):
         if step is not Step.ROW or not runs:
             continue
@@ -71,7 +71,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
         if way == "single":
             one_by_one(runs)
         else:
-            retention.remove(workspace.pk, step, runs)
+            retention.remove_runs(workspace.pk, step, runs)
         spent[way] += time.perf_counter() - started
         count[way] += len(runs)
     return spent["batch"] / count["batch"], spent["single"] / count["single"]

@@ -46,7 +46,7 @@ def make_effects(run: ActiveRun) -> None:
         for number in range(EFFECTS):
             key = effect_key(run.inputs["number"], number)
             if key in done:
-                run.succeeded(str(number))
+                run.report_success(str(number))
             else:
                 _make_effect(run, client, number, key)
             run.flush()
@@ -64,9 +64,9 @@ def _make_effect(run: ActiveRun, client: GraphClient, number: int, key: str) -> 
         client.post(LOCATIONS, _location(effect_name(key, run.id)))
     except GraphError as error:
         raise_if_blocking(error)
-        run.failed(str(number), error)
+        run.report_failure(str(number), error)
     else:
-        run.succeeded(str(number))
+        run.report_success(str(number))
 
 
 def _location(name: str) -> dict[str, object]:

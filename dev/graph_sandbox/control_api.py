@@ -12,7 +12,7 @@ from typing import Any
 from dev.graph_sandbox.faults import FAULTS, Fault, Faults
 from dev.graph_sandbox.messages import Answer, Json, Refused, Request
 from dev.graph_sandbox.resources import kinds
-from dev.graph_sandbox.seed import seed_tenant
+from dev.graph_sandbox.seed.tenant import seed_tenant
 from dev.graph_sandbox.store import Store
 
 PREFIX = "/_sandbox/"

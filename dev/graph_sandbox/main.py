@@ -16,7 +16,7 @@ from pathlib import Path
 from dev.graph_sandbox.files import write_private
 from dev.graph_sandbox.resources import READ_PERMISSIONS
 from dev.graph_sandbox.samples import Objects, left_out, sample_tenant
-from dev.graph_sandbox.seed import DEFAULT_SIZES, seed_tenant
+from dev.graph_sandbox.seed.tenant import DEFAULT_SIZES, seed_tenant
 from dev.graph_sandbox.server import RunningServer, Sandbox
 from dev.graph_sandbox.store import Store
 from dev.graph_sandbox.tls import ensure_certificate

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("graph_id", models.CharField(max_length=200, verbose_name="Graph id")),
+                ("graph_id", models.CharField(max_length=200, verbose_name="Graph ID")),
                 ("name", models.CharField(max_length=300)),
                 ("description", models.CharField(blank=True, default="", max_length=1000)),
                 (
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("graph_id", models.CharField(max_length=200, verbose_name="Graph id")),
+                ("graph_id", models.CharField(max_length=200, verbose_name="Graph ID")),
                 ("name", models.CharField(max_length=300)),
                 ("description", models.CharField(blank=True, default="", max_length=1000)),
                 (
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("graph_id", models.CharField(max_length=200, verbose_name="Graph id")),
+                ("graph_id", models.CharField(max_length=200, verbose_name="Graph ID")),
                 ("name", models.CharField(max_length=300)),
                 ("description", models.CharField(blank=True, default="", max_length=1000)),
                 (

@@ -95,11 +95,11 @@ def _refusal(future: Future[None], wait: float) -> str:
     except WaitedLongEnough:
         return SILENT
     except REFUSALS as error:
-        return why_refused(error)
+        return describe_refusal(error)
     return ""
 
 
-def why_refused(error: Exception) -> str:
+def describe_refusal(error: Exception) -> str:
     """A refusal of the broker in words of ours; what its client said goes to the log."""
     log.warning("the broker refused a message: %s", type(error).__name__)
     if "OOM" in str(error) or "maxmemory" in str(error):
@@ -158,7 +158,7 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
     failpoint("publish.after")
     run_ids = [run_id for run_id, _ in wakeups]
     if refusal:
-        note_refused(run_ids, refusal)
+        record_refusal(run_ids, refusal)
     else:
         _mark_published(run_ids)
     return not refusal
@@ -173,7 +173,7 @@ def _mark_published(run_ids: list[int]) -> None:
         )
 
 
-def note_refused(run_ids: list[int], why: str) -> None:
+def record_refusal(run_ids: list[int], why: str) -> None:
     refused = Event(
         "publish_refused",
         f"The broker has not taken the message: {why}. The run is safe and will be sent again.",

@@ -10,7 +10,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from operations.catalog import OperationCatalog, Queue
-from operations.delivery.publisher import REFUSALS, Wakeup, note_refused, send_all, why_refused
+from operations.delivery.publisher import (
+    REFUSALS,
+    Wakeup,
+    describe_refusal,
+    record_refusal,
+    send_all,
+)
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
 
@@ -60,7 +66,7 @@ def relay_once(limit: int = 500) -> int:
     for sent, wakeup in enumerate(known):
         if refusal := _resend(wakeup):
             # Each of the others would wait for the same broker as long as this one did.
-            note_refused([run_id for run_id, _ in known[sent:]], refusal)
+            record_refusal([run_id for run_id, _ in known[sent:]], refusal)
             return sent
     return len(known)
 
@@ -89,7 +95,7 @@ def _resend(wakeup: Wakeup) -> str:
     try:
         send_all([wakeup])
     except REFUSALS as error:
-        return why_refused(error)
+        return describe_refusal(error)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %s",

@@ -73,14 +73,14 @@ def invariants() -> list[Invariant]:
     return list(_INVARIANTS.values())
 
 
-def ask() -> list[InvariantResult]:
+def check_invariants() -> list[InvariantResult]:
     """What the database says about every invariant; nothing is kept of it."""
     return [_check(invariant) for invariant in invariants()]
 
 
 def check_ledger() -> list[InvariantResult]:
     """Ask the database about every invariant, keep what it said, and give it back."""
-    results = ask()
+    results = check_invariants()
     for result in results:
         result.save()
         if not result.is_kept:
@@ -178,7 +178,7 @@ _OWN = (
         parameters=_lease,
     ),
     Invariant(
-        "nothing_runs_for_ever",
+        "no_run_exceeds_its_limits",
         "No run is queued past its deadline, or running past its limit.",
         "SELECT id FROM operation_runs WHERE"
         " status = 'queued' AND created_at < clock_timestamp() - make_interval("
@@ -193,7 +193,7 @@ _OWN = (
         "SELECT id FROM operation_runs WHERE status = 'queued' AND next_publish_at IS NULL",
     ),
     Invariant(
-        "every_change_is_told",
+        "every_change_has_an_event",
         "Every change of a run's status has its line on the timeline, once.",
         "SELECT run.id FROM operation_runs run LEFT JOIN LATERAL ("
         " SELECT count(*) FILTER (WHERE kind IN ('created', 'blocked')) AS begun,"

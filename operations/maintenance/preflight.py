@@ -34,7 +34,7 @@ def refuse_to_start() -> None:
         SystemExit: something is wrong enough not to start; the text says what and how to mend it.
     """
     errors = []
-    for message in findings():
+    for message in run_preflight_checks():
         log.warning("%s %s", message.msg, message.hint or "")
         if message.level >= Error("").level:
             errors.append(f"{message.msg} {message.hint}")
@@ -42,7 +42,7 @@ def refuse_to_start() -> None:
         raise SystemExit("Runledger does not start.\n" + "\n".join(errors))
 
 
-def findings() -> list[CheckMessage]:
+def run_preflight_checks() -> list[CheckMessage]:
     """What is wrong with the servers and settings of this installation."""
     return [message for look in LOOKS for message in look()]
 

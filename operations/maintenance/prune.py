@@ -42,14 +42,14 @@ def prune(run: ActiveRun) -> None:
     """Let go of what the policy no longer keeps; safe to run again, and to stop at any moment."""
     policy, now = RetentionPolicy.configured(), database_now()
     removed: Counter[str] = Counter()
-    for step, runs in retention.walk(run.workspace.pk, policy, now):
+    for step, runs in retention.find_removable(run.workspace.pk, policy, now):
         run.checkpoint()
-        run.phase("Removing runs" if step is Step.ROW else "Removing details")
-        count = retention.remove(run.workspace.pk, step, runs)
+        run.set_phase("Removing runs" if step is Step.ROW else "Removing details")
+        count = retention.remove_runs(run.workspace.pk, step, runs)
         removed[step] += count
         _report(run, step, count)
     stones = retention.remove_old_tombstones(run.workspace.pk, now - policy.tombstones)
-    run.note(_told(removed[Step.ROW], removed[Step.DETAILS], stones))
+    run.add_note(_told(removed[Step.ROW], removed[Step.DETAILS], stones))
 
 
 def _report(run: ActiveRun, step: Step, count: int) -> None:
@@ -66,10 +66,10 @@ def _told(rows: int, details: int, stones: int) -> str:
     )
 
 
-def planned(workspace: Workspace, policy: RetentionPolicy) -> dict[Step, Counter[str]]:
+def count_removable(workspace: Workspace, policy: RetentionPolicy) -> dict[Step, Counter[str]]:
     """What retention would take now, by step and outcome; nothing is touched."""
     found: dict[Step, Counter[str]] = {step: Counter() for step in Step}
-    for step, runs in retention.walk(workspace.pk, policy, database_now()):
+    for step, runs in retention.find_removable(workspace.pk, policy, database_now()):
         found[step].update(run.outcome for run in runs)
     return found
 
@@ -104,7 +104,9 @@ def dispatch_due(now: dt.datetime) -> list[DispatchResult]:
         for workspace in _due(now)
         if now >= _turn(workspace, today)
     ]
-    results = OperationRunService().dispatch_many(requests, note_joins=False) if requests else []
+    results = (
+        OperationRunService().dispatch_many(requests, record_deduplicated=False) if requests else []
+    )
     return [result for result in results if result.created]
 
 

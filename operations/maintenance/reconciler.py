@@ -108,7 +108,7 @@ def _end(run_id: int, loss: Loss) -> bool:
         if cursor.fetchone() is None:
             return False
     run = OperationRun.objects.with_scope().get(pk=run_id)
-    ended = OperationRunService().end_lost(run, error=_error(run, loss))
+    ended = OperationRunService().end_lost_run(run, error=_error(run, loss))
     failpoint("reconciler.before_retry")
     if loss.code in LOST_WORKER:
         retry_after_loss(ended)

@@ -112,7 +112,7 @@ def step_for(run: Candidate, kept: Kept, policy: RetentionPolicy, now: dt.dateti
 # --- what may go --------------------------------------------------------------------------------------
 
 
-def walk(
+def find_removable(
     workspace_id: int, policy: RetentionPolicy, now: dt.datetime
 ) -> Iterator[tuple[Step, list[Candidate]]]:
     """What may go in a workspace, oldest first, at most a batch at a time; empty pages too."""
@@ -235,7 +235,7 @@ def _held_by_active_retries(workspace_id: int) -> set[int]:
 # --- letting go -----------------------------------------------------------------------------------------
 
 
-def remove(workspace_id: int, step: Step, runs: Sequence[Candidate]) -> int:
+def remove_runs(workspace_id: int, step: Step, runs: Sequence[Candidate]) -> int:
     """Let go of a batch; how many runs. Runs that somebody holds are left for the next time.
 
     A run is marked before its details go, so that one whose row stays after all, because somebody

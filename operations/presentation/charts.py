@@ -59,7 +59,7 @@ class Chart:
         return sum(count for _, _, count in self.sums)
 
 
-def day_chart(numbers: Iterable[tuple[dt.datetime, str, int]], now: dt.datetime) -> Chart:
+def build_day_chart(numbers: Iterable[tuple[dt.datetime, str, int]], now: dt.datetime) -> Chart:
     """The chart of (hour, outcome, count) rows that end with the hour of `now`."""
     hours: dict[dt.datetime, Counter[str]] = {}
     for hour, outcome, count in numbers:

@@ -20,7 +20,7 @@ A_WHILE = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuePosition:
     """What is known about a queued run's way to its worker."""
 
     queue: str
@@ -32,10 +32,10 @@ class Waiting:
     refusal: str = ""
 
 
-def waiting_facts(run: OperationRun) -> Waiting:
+def load_queue_position(run: OperationRun) -> QueuePosition:
     """The facts of a queued run; two queries."""
     entry = run.catalog
-    return Waiting(
+    return QueuePosition(
         queue=entry.queue.value if entry else "unknown",
         ahead=_ahead(run),
         published_at=run.published_at,
@@ -46,7 +46,7 @@ def waiting_facts(run: OperationRun) -> Waiting:
     )
 
 
-def why_waiting(facts: Waiting, now: dt.datetime | None = None) -> str:
+def describe_queue_position(facts: QueuePosition, now: dt.datetime | None = None) -> str:
     """The facts in sentences for whoever waits."""
     now = now or timezone.now()
     if facts.published_at is None:
@@ -67,7 +67,7 @@ def _since(age: dt.timedelta) -> str:
     return f" {ago(age.total_seconds())}" if age >= A_WHILE else ""
 
 
-def _not_handed_over(facts: Waiting, now: dt.datetime) -> str:
+def _not_handed_over(facts: QueuePosition, now: dt.datetime) -> str:
     text = "It is recorded, but the queue has not taken it yet"
     if facts.refusal:
         text += f": {facts.refusal}"

@@ -23,7 +23,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Narrative:
+class Summary:
     """The story of a run; `next_step` is empty where nothing has to be done."""
 
     headline: str
@@ -62,10 +62,10 @@ def outcome_state(outcome: str) -> State:
     return _STATES[outcome]
 
 
-def tell(run: OperationRun) -> Narrative:
+def summarize(run: OperationRun) -> Summary:
     """The story of a run, queued, running or ended."""
     if run.status == RunStatus.QUEUED:
-        return Narrative(f"{subject(run)} is waiting for a worker.")
+        return Summary(f"{subject(run)} is waiting for a worker.")
     if run.is_running:
         return _running(run)
     tellers = {
@@ -83,63 +83,63 @@ def subject(run: OperationRun) -> str:
     return f"{run.label} for {run.tenant or run.workspace}"
 
 
-def _running(run: OperationRun) -> Narrative:
+def _running(run: OperationRun) -> Summary:
     state = state_of(run).key
     if state == "silent":
-        return Narrative(
+        return Summary(
             f"{subject(run)} has lost touch with its worker.",
             f"{run.worker or 'The worker'} has not reported within its lease. {_done_so_far(run)}",
             "The run is closed as soon as the worker is known to be lost; what is done stays done.",
         )
     if state == "stopping":
-        return Narrative(
+        return Summary(
             f"{subject(run)} was asked to stop{_by(run)}.",
             f"It stops after the item it is working on. {_done_so_far(run)}",
             "Stopping is not a rollback: what is done stays done.",
         )
-    return Narrative(f"{subject(run)} is running.", _done_so_far(run))
+    return Summary(f"{subject(run)} is running.", _done_so_far(run))
 
 
-def _succeeded(run: OperationRun) -> Narrative:
+def _succeeded(run: OperationRun) -> Summary:
     counts = run.counts
     if not counts.processed:
-        return Narrative(f"{subject(run)} succeeded.", "There was nothing to do.")
+        return Summary(f"{subject(run)} succeeded.", "There was nothing to do.")
     done = _all(counts.succeeded, counts.total)
     skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
-    return Narrative(f"{subject(run)} succeeded.", f"{done} done{skipped}{_changes(run)}.")
+    return Summary(f"{subject(run)} succeeded.", f"{done} done{skipped}{_changes(run)}.")
 
 
-def _partial(run: OperationRun) -> Narrative:
+def _partial(run: OperationRun) -> Summary:
     counts = run.counts
     parts = [f"{counts.succeeded:,} of {_items(max(counts.total, counts.processed))} succeeded"]
     parts += [f"{counts.failed:,} failed"] if counts.failed else []
     parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
     parts += [f"{counts.not_attempted:,} not reached"] if counts.not_attempted else []
-    return Narrative(
+    return Summary(
         f"{subject(run)} succeeded in part.", f"{', '.join(parts)}{_mostly(run)}.", _next(run)
     )
 
 
-def _failed(run: OperationRun) -> Narrative:
+def _failed(run: OperationRun) -> Summary:
     counts = run.counts
     if counts.failed and counts.failed >= counts.total:
         what = f"{_all(counts.failed, counts.failed)} failed{_mostly(run)}."
     else:
         what = _cause(run) or "Nothing more is known about the cause."
         what += f" {_done_so_far(run)}" if counts.processed else ""
-    return Narrative(f"{subject(run)} failed.", what, _next(run))
+    return Summary(f"{subject(run)} failed.", what, _next(run))
 
 
-def _blocked(run: OperationRun) -> Narrative:
-    return Narrative(f"{subject(run)} did not start.", _cause(run), _next(run))
+def _blocked(run: OperationRun) -> Summary:
+    return Summary(f"{subject(run)} did not start.", _cause(run), _next(run))
 
 
-def _cancelled(run: OperationRun) -> Narrative:
+def _cancelled(run: OperationRun) -> Summary:
     if run.started_at is None:
-        return Narrative(
+        return Summary(
             f"{subject(run)} was cancelled{_by(run)} before it started.", "Nothing was done."
         )
-    return Narrative(
+    return Summary(
         f"{subject(run)} was cancelled{_by(run)}.",
         f"{_done_so_far(run)} What was done stays done.",
         "Retry to do the rest." if run.counts.not_attempted else "",

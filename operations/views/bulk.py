@@ -20,7 +20,7 @@ from operations.services import (
     OperationRunService,
     RunNoLongerActive,
 )
-from operations.views.listing import LIST_SECONDS, MAX_BULK, filter_query, filtered
+from operations.views.listing import LIST_SECONDS, MAX_BULK, build_run_filter, filter_query
 from operations.views.start import submission_of
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, action, workspace_or_404
@@ -123,7 +123,7 @@ def _selected(request: Request, workspace: Workspace) -> tuple[Runs, int]:
 
 def _matching(request: Request, workspace: Workspace) -> Runs:
     """The newest runs that match the filter of the list now."""
-    run_filter = filtered(request, _query(request), workspace)
+    run_filter = build_run_filter(request, _query(request), workspace)
     if not run_filter.is_valid():
         raise SelectionError("The filter is not valid. Nothing was changed.")
     try:

@@ -24,9 +24,9 @@ from operations.models import (
 from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation import summary
 from operations.presentation.expected_duration import expectation
-from operations.presentation.queue_position import waiting_facts, why_waiting
+from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.states import ItemOutcome, RunOutcome
-from operations.views.retention import removed_run
+from operations.views.retention import show_removed_run
 from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page
@@ -45,7 +45,7 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
     """
     run = _visible(request).filter(pk=run_id).first()
     if run is None:
-        return removed_run(request, run_id)
+        return show_removed_run(request, run_id)
     seconds = 2 if run.is_active else 0
     parts = {"run-live": _state, "run-log": _log}
     templates = {"run-live": "operations/_run_live.html", "run-log": "operations/_run_log.html"}
@@ -67,7 +67,7 @@ def run_log(request: Request, run_id: int) -> HttpResponseBase:
     """The whole timeline as a text file."""
     run = _visible(request).filter(pk=run_id).first()
     if run is None:
-        return removed_run(request, run_id)
+        return show_removed_run(request, run_id)
     response = StreamingHttpResponse(_log_lines(run), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.txt"'
     return response
@@ -85,10 +85,10 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
     """The summary and counts of the run, its failures, and its buttons."""
     usual = expectation(run)
     return {
-        "summary": summary.tell(run),
+        "summary": summary.summarize(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
-        "waiting": why_waiting(waiting_facts(run)) if run.is_queued else "",
+        "waiting": describe_queue_position(load_queue_position(run)) if run.is_queued else "",
         "usual": usual,
         "is_slow": bool(usual and usual.is_slow(run.duration)),
         "can": _permitted_actions(request, run),

@@ -57,7 +57,7 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
-    run_filter = filtered(request, request.GET, workspace)
+    run_filter = build_run_filter(request, request.GET, workspace)
     context = _frame(request, workspace, run_filter)
     if not run_filter.is_valid():
         return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
@@ -83,7 +83,7 @@ def _is_large(count: str) -> bool:
 
 
 def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
-    run_filter = filtered(request, request.GET, workspace)
+    run_filter = build_run_filter(request, request.GET, workspace)
     if not run_filter.is_valid():
         context = _frame(request, workspace, run_filter) | {"errors": run_filter.error_messages}
         return _list_page(request, context, status=400)
@@ -93,7 +93,7 @@ def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
 _BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
 
 
-def filtered(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
+def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
     """The filter of a query over the runs of a workspace, or of all workspaces of the user."""
     runs = OperationRun.objects.visible_to(request.user)
     tenants = Tenant.objects.visible_to(request.user)

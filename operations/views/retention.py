@@ -43,7 +43,7 @@ def retention_prune(request: Request, slug: str) -> HttpResponse:
     return redirect_to_dispatch(request, result)
 
 
-def removed_run(request: Request, run_id: int) -> HttpResponse:
+def show_removed_run(request: Request, run_id: int) -> HttpResponse:
     """The page of a run that retention has removed, for members of its workspace.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from operations.counts import COUNT_KEYS, Counts, checked_increments
+from operations.counts import COUNT_KEYS, Counts, validate_increments
 from operations.events import Event
 from operations.failpoints import failpoint
 from operations.failures import Failure
@@ -57,7 +57,7 @@ class ActiveRun:
         self._items: list[ItemResult] = []
         self._failures: list[Failure] = []
         self._events: list[Event] = []
-        self._seen: set[str] = set()
+        self._reported_keys: set[str] = set()
         self._total = 0
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
@@ -103,26 +103,30 @@ class ActiveRun:
             self._total = total
         self._flush_if_due()
 
-    def succeeded(self, key: str, *, label: str = "", link: str = "", **counts: int) -> None:
-        """Report an item as done; `counts` adds to other counts, such as `created=1`."""
-        self._count(**counts)
-        self._item(ItemResult(key, ItemOutcome.SUCCEEDED, label=label, link=link))
+    def report_success(self, key: str, *, label: str = "", link: str = "", **counts: int) -> None:
+        """Report an item as succeeded; `counts` adds to other counts, such as `created=1`."""
+        item = ItemResult(key, ItemOutcome.SUCCEEDED, label=label, link=link)
+        self._add_item(item, processed=1, succeeded=1, **counts)
 
-    def skipped(self, key: str, reason: SafeError, *, label: str = "", link: str = "") -> None:
-        """Report an item as rightly left out, and why."""
-        self._item(ItemResult(key, ItemOutcome.SKIPPED, label=label, error=reason, link=link))
+    def report_skip(self, key: str, reason: SafeError, *, label: str = "", link: str = "") -> None:
+        """Report an item as skipped, with the reason."""
+        item = ItemResult(key, ItemOutcome.SKIPPED, label=label, error=reason, link=link)
+        self._add_item(item, processed=1, skipped=1)
 
-    def failed(self, key: str, error: SafeError, *, label: str = "", link: str = "") -> None:
-        """Report an item as failed, and why."""
-        self._note_failure(error, label or key)
-        self._item(ItemResult(key, ItemOutcome.FAILED, label=label, error=error, link=link))
+    def report_failure(
+        self, key: str, error: SafeError, *, label: str = "", link: str = ""
+    ) -> None:
+        """Report an item as failed, with the error."""
+        self._add_failure(error, label or key)
+        item = ItemResult(key, ItemOutcome.FAILED, label=label, error=error, link=link)
+        self._add_item(item, processed=1, failed=1)
 
     def tally(self, *, succeeded: int, **counts: int) -> None:
-        """Count items as done that are not worth a line each, such as those found unchanged."""
+        """Count items as succeeded that need no line each, such as unchanged items."""
         self._count(processed=succeeded, succeeded=succeeded, **counts)
         self._flush_if_due()
 
-    def part(
+    def report_child_run(
         self,
         key: str,
         counts: Counts,
@@ -131,33 +135,33 @@ class ActiveRun:
         label: str = "",
         link: str = "",
     ) -> None:
-        """Report a part that has counted for itself, such as another run, as one item.
+        """Report an ended child run as one item.
 
-        Its counts are added to this run's, so that the outcome follows from what all parts did.
-        A part that failed without having counted a failure counts as one.
+        Its counts are added to the counts of this run, so that the outcome follows from the work
+        of all child runs. A child run that failed without a failed item counts as one.
         """
-        added = {name: getattr(counts, name) for name in COUNT_KEYS}
+        increments = {name: getattr(counts, name) for name in COUNT_KEYS}
         if error and not (counts.failed or counts.not_attempted):
             for name in ("total", "processed", "failed"):
-                added[name] += 1
-        self._total += added["total"]
-        self._count(**added)
+                increments[name] += 1
+        self._total += increments["total"]
         if error:
-            self._note_failure(error, label or key)
+            self._add_failure(error, label or key)
         outcome = ItemOutcome.FAILED if error else ItemOutcome.SUCCEEDED
-        self._list(ItemResult(key, outcome, label=label, error=error, link=link))
+        item = ItemResult(key, outcome, label=label, error=error, link=link)
+        self._add_item(item, **increments)
 
-    def phase(self, text: str) -> None:
-        """Say in a few words what the run is doing now; shown beside its progress."""
-        self.meta(phase=text)
+    def set_phase(self, text: str) -> None:
+        """Set what the run is doing now, in a few words; its page shows it beside the progress."""
+        self.set_meta(phase=text)
         self._flush_if_due()
 
-    def meta(self, **facts: str | int | bool | None) -> None:
-        """Keep short facts for the run's page."""
+    def set_meta(self, **facts: str | int | bool | None) -> None:
+        """Store short facts for the run's page."""
         self._meta.update(facts)
 
-    def note(self, message: str, level: EventLevel = EventLevel.INFO) -> None:
-        """Put a line on the run's timeline."""
+    def add_note(self, message: str, level: EventLevel = EventLevel.INFO) -> None:
+        """Add a line to the run's timeline."""
         self._events.append(Event("note", message, EventLevel(level), actor=self.run.worker))
         self._flush_if_due()
 
@@ -169,7 +173,7 @@ class ActiveRun:
         """
         if self._stop:
             raise self._stop
-        if self.lease_left() <= 0:
+        if self.remaining_lease() <= 0:
             # A process that was frozen may come here before its guard does.
             raise LeaseLost
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
@@ -187,7 +191,7 @@ class ActiveRun:
         """Note that the lease was renewed at the earliest at this moment."""
         self.renewed_at = max(self.renewed_at, asked_at)
 
-    def lease_left(self) -> float:
+    def remaining_lease(self) -> float:
         """Seconds until others may think this worker dead, by when it last proved that it lives."""
         return float(settings.RUN_LEASE_SECONDS) - (time.monotonic() - self.renewed_at)
 
@@ -213,30 +217,25 @@ class ActiveRun:
         failpoint("report.after")
         self.renewed(asked_at)
 
-    def _item(self, item: ItemResult) -> None:
-        self._once(item.key)
-        self._count(processed=1, **{item.outcome.value: 1})
-        self._append(item)
+    def _add_item(self, item: ItemResult, **increments: int) -> None:
+        """Store an item, with what it adds to the counts.
 
-    def _list(self, item: ItemResult) -> None:
-        self._once(item.key)
-        self._append(item)
-
-    def _once(self, key: str) -> None:
-        if key in self._seen:
-            raise ValueError(f"The item {key!r} was reported twice")
-        self._seen.add(key)
-
-    def _append(self, item: ItemResult) -> None:
+        Raises:
+            ValueError: the item was reported before, or a count is not valid.
+        """
+        if item.key in self._reported_keys:
+            raise ValueError(f"The item {item.key!r} was reported twice")
+        self._count(**increments)
+        self._reported_keys.add(item.key)
         self._items.append(replace(item, label=item.label or item.key))
         self._flush_if_due()
 
-    def _note_failure(self, error: SafeError, item: str) -> None:
+    def _add_failure(self, error: SafeError, item: str) -> None:
         at = timezone.now().isoformat(timespec="seconds")
         self._failures.append(Failure(error, at=at, item=item))
 
     def _count(self, **increments: int) -> None:
-        for key, value in checked_increments(increments).items():
+        for key, value in validate_increments(increments).items():
             self._increments[key] = self._increments.get(key, 0) + value
 
     def _flush_if_due(self) -> None:

@@ -72,7 +72,7 @@ def _execute_claimed(
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
         log.warning("run %s had ended before its worker did", run.pk)
-        service.note_late_write(run.pk, run.worker)
+        service.record_late_write(run.pk, run.worker)
         return
     if error and error.code == WORKER_SHUTDOWN:
         raise SystemExit

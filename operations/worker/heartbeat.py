@@ -99,7 +99,7 @@ class Heartbeat:
 
     def _let_pass(self, safety: float) -> bool:
         """Wait for the end of the block; False when the lease has only `safety` seconds left."""
-        while (left := self._active.lease_left() - safety) > 0:
+        while (left := self._active.remaining_lease() - safety) > 0:
             if self._over.wait(left):
                 return True
         return self._over.is_set()

@@ -246,9 +246,9 @@ class Migration(migrations.Migration):
                 ("changes", models.JSONField(default=list)),
                 ("target_id", models.CharField(blank=True, default="", max_length=200)),
                 ("live_hash", models.CharField(blank=True, default="", max_length=64)),
-                ("wanted_hash", models.CharField(blank=True, default="", max_length=64)),
+                ("expected_hash", models.CharField(blank=True, default="", max_length=64)),
                 (
-                    "choice",
+                    "decision",
                     models.CharField(
                         blank=True,
                         choices=[
@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
                 ("after_hash", models.CharField(blank=True, default="", max_length=64)),
                 ("result_id", models.CharField(blank=True, default="", max_length=200)),
                 ("intent_at", models.DateTimeField(blank=True, null=True)),
-                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "backup_item",
                     models.ForeignKey(
@@ -330,7 +330,7 @@ class Migration(migrations.Migration):
                                 "action__in",
                                 ["", "create", "update", "unchanged", "conflict", "blocked"],
                             ),
-                            ("choice__in", ["", "keep", "take"]),
+                            ("decision__in", ["", "keep", "take"]),
                         ),
                         name="restore_items_action_known",
                     ),

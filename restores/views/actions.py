@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from django.contrib import messages
@@ -17,8 +16,9 @@ from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, try_service
 from tenancy.roles import Capability
+from web.ids import parse_id
 
-_DECISION_FIELD = re.compile(r"decision-([0-9]{1,18})", re.ASCII)
+DECISION_FIELD = "decision-"
 
 
 @action
@@ -27,9 +27,9 @@ def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse
     restore = _restore_to_change(request, slug, restore_id)
     decisions = {}
     for name, value in request.POST.items():
-        match = _DECISION_FIELD.fullmatch(name)
-        if match and value in (Decision.KEEP, Decision.TAKE):
-            decisions[int(match[1])] = value
+        item_id = parse_id(name.removeprefix(DECISION_FIELD))
+        if item_id is not None and value in (Decision.KEEP, Decision.TAKE):
+            decisions[item_id] = value
     return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
 
 

@@ -328,13 +328,13 @@ def test_throttling_is_waited_for_and_shown(
     from operations.worker import active_run
 
     phases: list[str] = []
-    original = active_run.ActiveRun.phase
+    original = active_run.ActiveRun.set_phase
 
     def phase(run: active_run.ActiveRun, text: str) -> None:
         phases.append(text)
         original(run, text)
 
-    monkeypatch.setattr(active_run.ActiveRun, "phase", phase)
+    monkeypatch.setattr(active_run.ActiveRun, "set_phase", phase)
     graph.fault(schedule.tenant.external_id, "throttle", kind="compliance", retry_after=1, times=1)
 
     run = back_up(schedule)

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from backups import services
 from backups.models import BackupSchedule
-from tests.support.concurrency import crew
+from tests.support.concurrency import racing_threads
 from tests.support.factories import TenantFactory
 
 
@@ -27,7 +27,7 @@ def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
             return error.messages
         return []
 
-    with crew(6) as threads:
+    with racing_threads(6) as threads:
         told = threads.race([create] * 6)
 
     refused = [

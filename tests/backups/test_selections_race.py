@@ -11,7 +11,7 @@ from backups.adding import Adding
 from backups.models import BackupItem, BackupSet, PolicyVersion
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import Captured
-from tests.support.concurrency import crew
+from tests.support.concurrency import racing_threads
 from tests.support.factories import TenantFactory
 from tests.support.factories.operations import dispatch
 
@@ -33,7 +33,7 @@ def test_racing_runs_make_one_set_with_each_policy_once() -> None:
             for n in range(POLICIES)
         ]
 
-    with crew(RUNS) as threads:
+    with racing_threads(RUNS) as threads:
         told = threads.race([lambda run=run: add(run) for run in runs])
 
     made = BackupSet.objects.get()

@@ -18,13 +18,14 @@ from hypothesis.stateful import (
 from backups.models import BackupSchedule
 from backups.requests import run_now_request
 from backups.tick import tick
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import Ending
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import FAR, BackupScheduleFactory, utc
+from tests.support.properties import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -157,7 +158,7 @@ class Slots(RuleBasedStateMachine):
 
 
 def _text(slot: int) -> str:
-    return slot_text(FIRST + slot * EVERY * MINUTE)
+    return format_slot(FIRST + slot * EVERY * MINUTE)
 
 
 def test_slots_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
@@ -166,7 +167,7 @@ def test_slots_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
     run_state_machine_as_test(
         Slots,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

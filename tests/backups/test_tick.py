@@ -9,7 +9,7 @@ import pytest
 from backups import services
 from backups.models import BackupSchedule, MisfirePolicy
 from backups.tick import tick
-from operations.context import slot_text
+from operations.context import format_slot
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
@@ -89,7 +89,7 @@ def test_the_spread_delays_the_start_and_not_the_slot(tenant: Tenant) -> None:
     assert runs_of(schedule) == []
     tick(SLOT + dt.timedelta(seconds=90))
 
-    assert the_run_of(schedule).context["scheduled_for"] == slot_text(SLOT)
+    assert the_run_of(schedule).context["scheduled_for"] == format_slot(SLOT)
 
 
 def test_a_paused_schedule_does_not_fire(tenant: Tenant) -> None:
@@ -112,7 +112,7 @@ def test_a_slot_that_meets_an_active_run_is_blocked_and_names_it(
     blocked = runs_of(schedule)[1]
     assert blocked.outcome == RunOutcome.BLOCKED
     assert blocked.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
-    assert blocked.context["scheduled_for"] == slot_text(SLOT)
+    assert blocked.context["scheduled_for"] == format_slot(SLOT)
     assert blocked.context["previous_run_id"] == holder.pk
     assert blocked.failures[0]["code"] == "previous_run_active"
     assert f"run {holder.pk} " in blocked.failures[0]["message"]
@@ -206,8 +206,8 @@ def test_an_outage_of_a_year_is_one_row(tenant: Tenant) -> None:
     missed, fired = runs_of(schedule)
     assert missed.context["missed"]["or_more"] is True
     assert missed.failures[0]["message"].startswith("1000 or more slots from")
-    assert missed.context["scheduled_for"] == slot_text(SLOT + 365 * DAY - MINUTE)
-    assert fired.context["scheduled_for"] == slot_text(SLOT + 365 * DAY)
+    assert missed.context["scheduled_for"] == format_slot(SLOT + 365 * DAY - MINUTE)
+    assert fired.context["scheduled_for"] == format_slot(SLOT + 365 * DAY)
 
 
 def test_more_schedules_than_the_limit_are_done_by_the_next_tick(tenant: Tenant) -> None:

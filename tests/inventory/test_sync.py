@@ -418,7 +418,7 @@ def test_all_tenants_are_synced_by_a_worker_with_one_place(
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert run.counts.succeeded == run.counts.total == 2 * EVERYTHING
-    parts = run.parts()
+    parts = run.child_runs()
     assert {part.tenant for part in parts} == {connected, other}
     assert sorted(run.items.values_list("label", flat=True)) == ["Fabrikam", "Northwind"]
     assert {item.link for item in run.items.all()} == {part.get_absolute_url() for part in parts}
@@ -470,7 +470,7 @@ def test_a_sync_that_is_active_already_is_joined_and_not_cancelled_with_the_whol
     own.refresh_from_db()
     assert own.outcome == RunOutcome.SUCCEEDED
     assert ended.outcome == RunOutcome.SUCCEEDED
-    assert not ended.parts().exists()
+    assert not ended.child_runs().exists()
     assert ended.items.get().link == own.get_absolute_url()
 
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dev.graph_sandbox.control import SandboxControl
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
@@ -30,7 +30,10 @@ pytestmark = pytest.mark.django_db
 EVERY_KIND = pytest.mark.parametrize("kind", TABLES)
 EVERY_ADDRESS = pytest.mark.parametrize(
     ("name", "kind"),
-    [*((f"legacy_{kind}", kind) for kind in TABLES), *((name, kind) for name, _, kind in OLDER)],
+    [
+        *((f"legacy_{kind}", kind) for kind in TABLES),
+        *((name, kind) for name, _, kind in ADDRESSES),
+    ],
 )
 LIST = "/w/contoso/legacy-runs/"
 SCHEDULE_RUN = "backup_schedule_run"

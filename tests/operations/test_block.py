@@ -17,7 +17,7 @@ from tests.support.factories.operations import (
     a_queued_run,
     a_request,
     a_slot_request,
-    told,
+    event_kinds,
 )
 
 REASON = Blocked("tenant_suspended", tenant="Fabrikam")
@@ -38,7 +38,7 @@ def test_a_blocked_run_ends_before_it_begins(
     (cause,) = run.failures
     assert cause["message"] == "The tenant Fabrikam is suspended, so nothing runs on it."
     assert cause["next_step"] == "Set the tenant to active, then retry."
-    assert told(run) == ["blocked"]
+    assert event_kinds(run) == ["blocked"]
 
 
 def test_a_block_does_not_hinder_the_run_that_is_active(

@@ -26,6 +26,28 @@ declare = functools.partial(
 )
 
 
+#: As rows of installations have them; a new type needs no line here.
+STORED_VALUES = {
+    "provider_connection.check",
+    "inventory.sync",
+    "directory_groups.sync",
+    "directory_role_definitions.sync",
+    "workspace.inventory_sync",
+    "backup_schedule.scheduled",
+    "backup_schedule.run_now",
+    "backup_schedule.retry",
+    "backup_set.add_policies",
+    "policy.export",
+    "restore.preview",
+    "restore.execute",
+    "operations.prune",
+}
+
+
+def test_stored_values_never_change() -> None:
+    assert set(OperationRunType) >= STORED_VALUES
+
+
 def test_every_type_has_an_entry() -> None:
     assert set(OperationCatalog.all()) == set(OperationRunType)
 

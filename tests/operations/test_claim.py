@@ -6,7 +6,12 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_running_run,
+    an_ended_run,
+    event_kinds,
+)
 
 
 def test_a_claimed_run_is_running_with_a_lease(
@@ -20,7 +25,7 @@ def test_a_claimed_run_is_running_with_a_lease(
     assert run.started_at is not None
     assert run.heartbeat_at is not None
     assert run.next_publish_at is None
-    assert told(run) == ["created", "started"]
+    assert event_kinds(run) == ["created", "started"]
 
 
 def test_a_claimed_run_is_claimed_by_nobody_else(
@@ -32,7 +37,7 @@ def test_a_claimed_run_is_claimed_by_nobody_else(
 
     run.refresh_from_db()
     assert run.worker == "worker-1"
-    assert told(run) == ["created", "started"]
+    assert event_kinds(run) == ["created", "started"]
 
 
 def test_an_ended_run_is_never_claimed(tenant: Tenant, service: OperationRunService) -> None:

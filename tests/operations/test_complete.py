@@ -10,7 +10,7 @@ from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending, RunOutcome, RunStatus
 from tenancy.models import Tenant
-from tests.support.factories.operations import a_running_run, an_ended_run, told
+from tests.support.factories.operations import a_running_run, an_ended_run, event_kinds
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_run_ends_exactly_once(run: OperationRun, service: OperationRunService
     assert run.completed_at == first.completed_at
     assert run.outcome == RunOutcome.SUCCEEDED
     assert run.failure_summary == []
-    assert told(run).count("ended") == 1
+    assert event_kinds(run).count("ended") == 1
 
 
 def test_items_that_were_never_reached_are_told_as_such(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from operations.context import KNOWN_KEYS, ContextError, build_context, parse_slot, slot_text
+from operations.context import KNOWN_KEYS, ContextError, build_context, format_slot, parse_slot
 
 EXAMPLES: dict[type, object] = {int: 7, str: "2026-03-08T07:00Z", dict: {"count": 3}}
 
@@ -67,7 +67,7 @@ def test_a_context_that_is_too_large_is_refused() -> None:
     ],
 )
 def test_a_slot_is_a_whole_minute_in_utc(slot: dt.datetime, text: str) -> None:
-    assert slot_text(slot) == text
+    assert format_slot(slot) == text
     assert parse_slot(text) == slot
 
 
@@ -81,4 +81,4 @@ def test_a_slot_is_a_whole_minute_in_utc(slot: dt.datetime, text: str) -> None:
 )
 def test_a_time_that_is_no_slot_is_refused(slot: dt.datetime) -> None:
     with pytest.raises(ContextError, match="whole minute"):
-        slot_text(slot)
+        format_slot(slot)

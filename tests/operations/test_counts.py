@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from operations.counts import COUNT_KEYS, Counts, checked_increments
+from operations.counts import COUNT_KEYS, Counts, validate_increments
 
 
 def test_what_was_never_counted_is_nought() -> None:
@@ -38,16 +38,16 @@ def test_changes_tell_only_what_the_run_said() -> None:
 
 @pytest.mark.parametrize("key", COUNT_KEYS)
 def test_every_known_count_can_be_added_to(key: str) -> None:
-    assert checked_increments({key: 3}) == {key: 3}
+    assert validate_increments({key: 3}) == {key: 3}
 
 
 @pytest.mark.parametrize("value", [-1, 1.0, "1", None, True, 2**53 + 1])
 def test_a_count_that_is_no_whole_number_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="non-negative integer"):
-        checked_increments({"total": value})  # type: ignore[dict-item]
+        validate_increments({"total": value})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("key", ["meta", "Total", "total'; DROP TABLE operation_runs; --", ""])
 def test_an_unknown_count_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="is not a count"):
-        checked_increments({key: 1})
+        validate_increments({key: 1})

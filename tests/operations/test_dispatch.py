@@ -29,7 +29,7 @@ from tests.support.factories.operations import (
     a_slot_request,
     an_ended_run,
     dispatch,
-    told,
+    event_kinds,
 )
 
 OnCommit = Callable[..., AbstractContextManager[list[Any]]]
@@ -53,7 +53,7 @@ def test_a_first_request_creates_a_queued_run(
         "idempotency": {"backup_schedule_id": 7},
     }
     assert result.run.next_publish_at is not None
-    assert told(result.run) == ["created"]
+    assert event_kinds(result.run) == ["created"]
 
 
 def test_a_second_request_joins_the_run_already_active(tenant: Tenant, operator: User) -> None:
@@ -65,7 +65,7 @@ def test_a_second_request_joins_the_run_already_active(tenant: Tenant, operator:
     assert not second.created
     joined = first.run.events.get(kind="joined")
     assert joined.actor == "olga"
-    assert told(first.run) == ["created", "joined"]
+    assert event_kinds(first.run) == ["created", "joined"]
 
 
 def test_a_request_joins_a_run_that_is_already_running(tenant: Tenant) -> None:
@@ -279,7 +279,7 @@ def test_equal_requests_of_one_batch_share_one_run(tenant: Tenant) -> None:
 
     assert [result.created for result in results] == [True, False, False]
     assert len({result.run.pk for result in results}) == 1
-    assert told(results[0].run) == ["created", "joined", "joined"]
+    assert event_kinds(results[0].run) == ["created", "joined", "joined"]
 
 
 def test_an_empty_batch_is_no_work(db: None) -> None:
@@ -363,7 +363,7 @@ def test_a_batch_is_handed_over_however_large_it_is(
 
     assert broker.waiting() == 2_000
     assert all(result.published for result in results)
-    assert set(told(results[-1].run)) == {"created"}
+    assert set(event_kinds(results[-1].run)) == {"created"}
 
 
 def assert_it_waits_for_the_relay(run: OperationRun) -> None:
@@ -371,7 +371,7 @@ def assert_it_waits_for_the_relay(run: OperationRun) -> None:
     assert run.status == RunStatus.QUEUED
     assert run.next_publish_at is not None
     assert run.published_at is None
-    assert told(run) == ["created", "publish_refused"]
+    assert event_kinds(run) == ["created", "publish_refused"]
 
 
 def test_a_broker_that_refuses_loses_no_run_and_raises_nothing(
@@ -467,5 +467,5 @@ def test_any_other_error_while_handing_over_ends_the_run_as_failed(
     assert result.run.outcome == RunOutcome.FAILED
     assert [cause["code"] for cause in result.run.failures] == ["dispatch_failed"]
     assert "canary" not in str(result.run.failure_summary)
-    assert told(result.run) == ["created", "ended"]
+    assert event_kinds(result.run) == ["created", "ended"]
     assert broker.waiting() == 0

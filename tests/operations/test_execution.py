@@ -20,7 +20,12 @@ from operations.types import OperationRunType
 from operations.worker import active_run, execution
 from operations.worker.active_run import ActiveRun, LeaseLost
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_running_run,
+    an_ended_run,
+    event_kinds,
+)
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 FORBIDDEN = SafeError("unexpected_error", reference="0123456789ab")
@@ -56,12 +61,12 @@ def everything_stored() -> str:
 def test_work_that_is_done_ends_as_succeeded(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(3)
-        active.phase("Reading")
-        active.succeeded("a", label="Policy A", link="/w/contoso/policies/1/", created=1)
-        active.succeeded("b", unchanged=1)
-        active.skipped("c", SafeError("not_attempted"))
-        active.meta(pages=2)
-        active.note("Two pages were read.")
+        active.set_phase("Reading")
+        active.report_success("a", label="Policy A", link="/w/contoso/policies/1/", created=1)
+        active.report_success("b", unchanged=1)
+        active.report_skip("c", SafeError("not_attempted"))
+        active.set_meta(pages=2)
+        active.add_note("Two pages were read.")
 
     use_handler(backup)
 
@@ -78,7 +83,7 @@ def test_work_that_is_done_ends_as_succeeded(run: OperationRun, use_handler: Han
         "unchanged": 1,
         "meta": {"phase": "Reading", "pages": 2},
     }
-    assert told(run) == ["created", "started", "note", "ended"]
+    assert event_kinds(run) == ["created", "started", "note", "ended"]
     assert list(run.items.values_list("key", "outcome", "label")) == [
         ("a", ItemOutcome.SUCCEEDED, "Policy A"),
         ("b", ItemOutcome.SUCCEEDED, "b"),
@@ -91,8 +96,8 @@ def test_work_that_half_failed_ends_as_partially_succeeded(
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(2)
-        active.succeeded("a")
-        active.failed("b", FORBIDDEN, label="Policy B")
+        active.report_success("a")
+        active.report_failure("b", FORBIDDEN, label="Policy B")
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -120,7 +125,7 @@ def test_a_block_after_some_work_leaves_a_partial_success(
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(2)
-        active.succeeded("a")
+        active.report_success("a")
         raise Blocked("tenant_suspended", tenant=active.tenant.name)
 
     use_handler(backup)
@@ -135,7 +140,7 @@ def test_a_safe_error_ends_as_failed_with_its_reason(
     run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
+        active.report_success("a")
         raise SafeError("never_started", minutes=3, queue="backup")
 
     use_handler(backup)
@@ -151,7 +156,7 @@ def test_an_unexpected_error_leaves_a_reference_and_none_of_its_words(
     run: OperationRun, use_handler: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
+        active.report_success("a")
         raise RuntimeError(f"{CANARY} said the server") from ValueError(CANARY)
 
     use_handler(backup)
@@ -235,7 +240,7 @@ def test_a_handler_that_forgives_every_error_is_cancelled_all_the_same(
         active.flush()
         with contextlib.suppress(Exception):
             active.checkpoint()
-        active.succeeded("never")
+        active.report_success("never")
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -256,13 +261,17 @@ def test_a_type_without_a_handler_ends_as_failed(run: OperationRun) -> None:
 @pytest.mark.parametrize(
     "mistake",
     [
-        pytest.param(lambda active: active.succeeded("a", teleported=1), id="an unknown count"),
-        pytest.param(lambda active: active.succeeded("a", created=-1), id="a negative count"),
-        pytest.param(lambda active: active.succeeded("a", created=1.5), id="half a count"),
+        pytest.param(
+            lambda active: active.report_success("a", teleported=1), id="an unknown count"
+        ),
+        pytest.param(lambda active: active.report_success("a", created=-1), id="a negative count"),
+        pytest.param(lambda active: active.report_success("a", created=1.5), id="half a count"),
         pytest.param(lambda active: active.expect(1.5), id="half an item"),
-        pytest.param(lambda active: active.note("x", level="loud"), id="an unknown level"),
-        pytest.param(lambda active: active.meta(x=object()), id="a fact that is no fact"),
-        pytest.param(lambda active: active.failed("a", SafeError("x" * 65)), id="a long code"),
+        pytest.param(lambda active: active.add_note("x", level="loud"), id="an unknown level"),
+        pytest.param(lambda active: active.set_meta(x=object()), id="a fact that is no fact"),
+        pytest.param(
+            lambda active: active.report_failure("a", SafeError("x" * 65)), id="a long code"
+        ),
     ],
 )
 def test_a_mistake_of_the_handler_ends_its_run(
@@ -281,7 +290,7 @@ def test_items_that_were_expected_and_never_reached_are_told(
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(5)
-        active.succeeded("a")
+        active.report_success("a")
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -302,7 +311,7 @@ def test_a_message_delivered_three_times_runs_once(run: OperationRun, use_handle
 
     assert results == [True, False, False]
     assert calls == [run.pk]
-    assert told(run) == ["created", "started", "ended"]
+    assert event_kinds(run) == ["created", "started", "ended"]
 
 
 @pytest.mark.parametrize("start", [a_running_run, an_ended_run])
@@ -342,7 +351,7 @@ def test_a_cancelled_run_stops_between_two_items(
             if at == 4:
                 service.request_cancel(active.run, by=operator)
             active.checkpoint()
-            active.succeeded(f"policy-{at}")
+            active.report_success(f"policy-{at}")
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -351,7 +360,7 @@ def test_a_cancelled_run_stops_between_two_items(
     assert run.outcome == RunOutcome.CANCELLED
     assert (run.counts.total, run.counts.processed) == (10, 4)
     assert run.items.count() == 4
-    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+    assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
 def test_a_run_that_never_looks_up_finishes_its_work(
@@ -360,7 +369,7 @@ def test_a_run_that_never_looks_up_finishes_its_work(
     def backup(active: ActiveRun) -> None:
         service.request_cancel(active.run, by=operator)
         active.expect(1)
-        active.succeeded("a")
+        active.report_success("a")
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -374,7 +383,7 @@ def test_a_run_that_never_looks_up_finishes_its_work(
 
 def test_a_run_that_loses_its_lease_stops_itself(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
+        active.report_success("a")
         active.stop(LeaseLost())
         active.checkpoint()
         pytest.fail("the work went on")
@@ -399,9 +408,9 @@ def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
     run: OperationRun, use_handler: Handled, at_once: None
 ) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
+        active.report_success("a")
         ended_by_another(active.run)
-        active.succeeded("b")
+        active.report_success("b")
         pytest.fail("the work went on")
 
     use_handler(backup)
@@ -410,14 +419,14 @@ def test_a_worker_that_comes_back_late_changes_nothing_and_is_told_of(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert run.counts.processed == 1
-    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert event_kinds(run) == ["created", "started", "ended", "late_write_refused"]
 
 
 def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
     run: OperationRun, use_handler: Handled
 ) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
+        active.report_success("a")
         ended_by_another(active.run)
 
     use_handler(backup)
@@ -427,7 +436,7 @@ def test_a_worker_that_ends_late_changes_nothing_and_is_told_of(
     assert [cause["code"] for cause in run.failures] == ["never_started"]
     assert run.counts.processed == 0
     assert not run.items.exists()
-    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert event_kinds(run) == ["created", "started", "ended", "late_write_refused"]
 
 
 # --- what a handler is given ----------------------------------------------------------------------
@@ -447,8 +456,8 @@ def test_a_handler_sees_its_run(run: OperationRun, tenant: Tenant, use_handler: 
 
 def test_an_item_is_reported_once(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
-        active.succeeded("a")
-        active.failed("a", FORBIDDEN)
+        active.report_success("a")
+        active.report_failure("a", FORBIDDEN)
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -464,7 +473,7 @@ def test_more_items_may_be_found_on_the_way(run: OperationRun, use_handler: Hand
         for total in (1, 3, 2):
             active.expect(total)
         for key in "abc":
-            active.succeeded(key)
+            active.report_success(key)
 
     use_handler(backup)
     execution.execute(run.pk)
@@ -479,7 +488,7 @@ def test_what_is_not_worth_a_line_each_is_counted_together(
     def sync(active: ActiveRun) -> None:
         active.expect(501)
         active.tally(succeeded=500, unchanged=500)
-        active.succeeded("a", created=1)
+        active.report_success("a", created=1)
 
     use_handler(sync)
     execution.execute(run.pk)
@@ -497,7 +506,7 @@ def test_reports_are_written_in_batches(
         active.expect(500)
         for at in range(500):
             active.checkpoint()
-            active.succeeded(f"policy-{at}")
+            active.report_success(f"policy-{at}")
 
     use_handler(backup)
 
@@ -513,7 +522,7 @@ def test_progress_is_visible_while_the_run_works(run: OperationRun, use_handler:
     def backup(active: ActiveRun) -> None:
         active.expect(60)
         for at in range(60):
-            active.succeeded(f"policy-{at}")
+            active.report_success(f"policy-{at}")
         seen.append(OperationRun.objects.get(pk=active.id).counts.processed)
 
     use_handler(backup)
@@ -523,7 +532,7 @@ def test_progress_is_visible_while_the_run_works(run: OperationRun, use_handler:
 
 
 def test_a_note_has_a_level(run: OperationRun, use_handler: Handled) -> None:
-    use_handler(lambda active: active.note("Careful.", EventLevel.WARNING))
+    use_handler(lambda active: active.add_note("Careful.", EventLevel.WARNING))
     execution.execute(run.pk)
 
     note = run.events.get(kind="note")
@@ -534,11 +543,11 @@ def test_a_note_has_a_level(run: OperationRun, use_handler: Handled) -> None:
 def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, use_handler: Handled) -> None:
     def backup(active: ActiveRun) -> None:
         secret = f"client_secret={CANARY}"
-        active.phase(secret)
-        active.note(secret)
-        active.meta(said=secret)
-        active.succeeded("a", label=secret)
-        active.failed("b", SafeError("tenant_suspended", tenant=secret, request_id=secret))
+        active.set_phase(secret)
+        active.add_note(secret)
+        active.set_meta(said=secret)
+        active.report_success("a", label=secret)
+        active.report_failure("b", SafeError("tenant_suspended", tenant=secret, request_id=secret))
 
     use_handler(backup)
     execution.execute(run.pk)

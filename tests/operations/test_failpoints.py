@@ -67,9 +67,9 @@ from operations.types import OperationRunType as T
 
 def work(active):
     active.expect(2)
-    active.succeeded("a")
+    active.report_success("a")
     active.flush()
-    active.succeeded("b")
+    active.report_success("b")
 
 with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, work):
     with override_handler(T.BACKUP_SCHEDULE_RETRY, work):

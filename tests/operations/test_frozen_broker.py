@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from operations.delivery.publisher import SILENT
 from operations.models import OperationRun
-from operations.presentation.queue_position import waiting_facts, why_waiting
+from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tests.support.broker import Broker
@@ -66,7 +66,9 @@ def test_the_page_says_what_the_broker_did(tenant: Tenant, broker: Broker) -> No
     (full,) = OperationRunService().dispatch_many([a_request(tenant, 2)])
 
     now = timezone.now() + dt.timedelta(seconds=5)
-    told = [why_waiting(waiting_facts(result.run), now) for result in (silent, full)]
+    told = [
+        describe_queue_position(load_queue_position(result.run), now) for result in (silent, full)
+    ]
 
     assert SILENT in told[0]
     assert "its memory is full" in told[1]

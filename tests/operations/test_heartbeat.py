@@ -24,7 +24,7 @@ from operations.worker import execution, heartbeat
 from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.worker.heartbeat import Heartbeat
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, told
+from tests.support.factories.operations import a_queued_run, a_running_run, event_kinds
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
 ) -> None:
     def backup(active: ActiveRun) -> None:
         active.expect(100)
-        active.succeeded("a")
+        active.report_success("a")
         service.request_cancel(active.run, by=operator)
         while True:
             active.checkpoint()
@@ -207,7 +207,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.CANCELLED
     assert (run.counts.total, run.counts.processed) == (100, 1)
-    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+    assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
 # --- a worker that cannot be reached by its own threads ---------------------------------------------
@@ -262,7 +262,7 @@ def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
 
     execution.execute(run.pk)
 
-    assert told(run) == ["created", "started", "ended", "late_write_refused"]
+    assert event_kinds(run) == ["created", "started", "ended", "late_write_refused"]
     assert run.retries.count() == 1
 
 
@@ -332,7 +332,7 @@ from operations.worker import execution, heartbeat
 from operations.types import OperationRunType as T
 
 def hang(active):
-    active.succeeded("first")
+    active.report_success("first")
     active.flush()
     print("working", flush=True)
     time.sleep(600)

@@ -101,13 +101,13 @@ BREAKAGES = {
             " WHERE status = 'running'"
         ),
     ],
-    "nothing_runs_for_ever": [
+    "no_run_exceeds_its_limits": [
         "UPDATE operation_runs SET created_at = now() - interval '9 days' WHERE status = 'queued'",
     ],
     "queued_is_on_its_way": [
         "UPDATE operation_runs SET next_publish_at = NULL WHERE status = 'queued'",
     ],
-    "every_change_is_told": [
+    "every_change_has_an_event": [
         "DELETE FROM operation_run_events WHERE kind = 'ended'",
     ],
     "nothing_after_the_end": [

@@ -15,7 +15,12 @@ from operations.reasons import SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome
 from tenancy.models import Tenant
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run, told
+from tests.support.factories.operations import (
+    a_queued_run,
+    a_running_run,
+    an_ended_run,
+    event_kinds,
+)
 
 CANARY = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 ERROR = SafeError("unexpected_error", reference="0123456789ab", request_id="req-1")
@@ -221,7 +226,7 @@ def test_a_late_write_is_refused_and_leaves_nothing(
 
     assert OperationRun.objects.filter(pk=ended.pk).values().get() == before
     assert not ended.items.exists()
-    assert told(ended) == ["created", "started", "ended"]
+    assert event_kinds(ended) == ["created", "started", "ended"]
 
 
 @pytest.mark.parametrize("write", LATE.values(), ids=LATE)
@@ -233,7 +238,7 @@ def test_a_run_that_nobody_has_claimed_takes_no_reports(
     with pytest.raises(RunNoLongerActive):
         write(service, waiting.pk)
 
-    assert told(waiting) == ["created"]
+    assert event_kinds(waiting) == ["created"]
 
 
 def test_nothing_of_a_refused_batch_is_kept(
@@ -254,7 +259,7 @@ def test_nothing_of_a_refused_batch_is_kept(
     assert fresh(run).summary_counts == {}
     assert fresh(run).failure_summary == []
     assert not run.items.exists()
-    assert "note" not in told(run)
+    assert "note" not in event_kinds(run)
 
 
 def test_a_batch_with_a_mistake_in_it_is_kept_in_no_part(
@@ -276,7 +281,7 @@ def test_a_batch_with_a_mistake_in_it_is_kept_in_no_part(
 def test_a_late_write_is_told_on_the_timeline(tenant: Tenant, service: OperationRunService) -> None:
     ended = an_ended_run(tenant)
 
-    service.note_late_write(ended.pk, "worker-1")
+    service.record_late_write(ended.pk, "worker-1")
 
     late = ended.events.get(kind="late_write_refused")
     assert late.level == EventLevel.WARNING

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from backups.models import BackupSet
 from operations.maintenance import retention
-from operations.maintenance.prune import PRUNE, dispatch_due, dispatch_prune, planned
+from operations.maintenance.prune import PRUNE, count_removable, dispatch_due, dispatch_prune
 from operations.maintenance.retention import (
     Candidate,
     Kept,
@@ -206,7 +206,7 @@ def test_what_an_active_retry_descends_from_stays(tenant, keep_none):
 
 def may_go(workspace: Any) -> tuple[Step, list[Candidate]]:
     """The first batch that retention finds."""
-    found = retention.walk(workspace.pk, RetentionPolicy.configured(), timezone.now())
+    found = retention.find_removable(workspace.pk, RetentionPolicy.configured(), timezone.now())
     return next((step, runs) for step, runs in found if runs)
 
 
@@ -216,7 +216,7 @@ def test_a_retry_that_begins_after_the_look_keeps_the_run_and_its_details(tenant
     step, runs = may_go(tenant.workspace)
     OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
-    removed = retention.remove(tenant.workspace_id, step, runs)
+    removed = retention.remove_runs(tenant.workspace_id, step, runs)
 
     old.refresh_from_db()
     assert removed == 0
@@ -237,7 +237,7 @@ def test_a_run_whose_retry_begins_while_its_details_go_says_where_they_are(
 
     monkeypatch.setattr(retention, "_delete_lines", delete_lines_and_retry)
 
-    assert retention.remove(tenant.workspace_id, step, runs) == 0
+    assert retention.remove_runs(tenant.workspace_id, step, runs) == 0
 
     old.refresh_from_db()
     assert old.details_removed_at
@@ -297,15 +297,15 @@ def test_it_stops_between_two_batches_and_says_how_far_it_came(
     for days in range(900, 907):
         a_past_run(tenant, days)
     run = dispatch_prune(tenant.workspace).run
-    remove, calls = retention.remove, Counter[str]()
+    remove_runs, calls = retention.remove_runs, Counter[str]()
 
     def cancel_after_one(workspace_id: int, step: Step, runs: list[Candidate]) -> int:
-        removed = remove(workspace_id, step, runs)
+        removed = remove_runs(workspace_id, step, runs)
         calls["n"] += 1
         OperationRunService().request_cancel(OperationRun.objects.get(pk=run.pk), by=owner)
         return removed
 
-    monkeypatch.setattr(retention, "remove", cancel_after_one)
+    monkeypatch.setattr(retention, "remove_runs", cancel_after_one)
     monkeypatch.setattr("operations.worker.active_run.FLUSH_SECONDS", 0)
     execution.execute(run.pk)
 
@@ -457,7 +457,7 @@ def test_a_dry_run_counts_and_touches_nothing(tenant, keep_none):
     ]
     assert OperationRunEvent.objects.count() == before
     assert OperationRun.objects.count() == 4
-    assert planned(tenant.workspace, RetentionPolicy.configured())[Step.ROW].total() == 2
+    assert count_removable(tenant.workspace, RetentionPolicy.configured())[Step.ROW].total() == 2
 
 
 def test_the_command_starts_the_run_or_names_the_active_one(tenant):

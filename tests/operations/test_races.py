@@ -26,7 +26,7 @@ from operations.services import NotRetryable, OperationRunService, RunNoLongerAc
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
-from tests.support.concurrency import backend_pid, crew, wait_until_blocked
+from tests.support.concurrency import backend_pid, racing_threads, wait_until_blocked
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
     a_queued_run,
@@ -34,7 +34,7 @@ from tests.support.factories.operations import (
     a_running_run,
     a_slot_request,
     an_ended_run,
-    told,
+    event_kinds,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def outcome_of(job: Job) -> Job:
 
 
 def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -> None:
-    with crew(16) as dispatchers:
+    with racing_threads(16) as dispatchers:
         for schedule in range(100):
             placed = dispatchers.race([functools.partial(ensure, tenant, schedule)] * 16)
 
@@ -75,7 +75,7 @@ def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -
 
     assert OperationRun.objects.count() == 100
     assert all(
-        told(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10]
+        event_kinds(run) == ["created"] + ["joined"] * 15 for run in OperationRun.objects.all()[:10]
     )
 
 
@@ -88,7 +88,7 @@ def test_a_form_sent_many_times_while_its_run_ends_starts_one_run(tenant: Tenant
             service.complete(run.pk)
         return run.pk
 
-    with crew(8) as fingers:
+    with racing_threads(8) as fingers:
         for _ in range(40):
             runs = fingers.race([functools.partial(send_and_end, uuid.uuid4())] * 8)
 
@@ -108,7 +108,7 @@ def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tena
             return 1
         return 0
 
-    with crew(8) as everybody:
+    with racing_threads(8) as everybody:
         ended = sum(sum(everybody.race([dispatch_and_end] * 8)) for _ in range(40))
 
     assert ended == OperationRun.objects.filter(status=RunStatus.COMPLETED).count()
@@ -122,7 +122,7 @@ def test_the_waiter_creates_the_run_when_the_winner_rolls_back(tenant: Tenant) -
         pids.put(backend_pid())
         return ensure(tenant)
 
-    with crew(1) as others:
+    with racing_threads(1) as others:
         with transaction.atomic():
             winner, created = ensure(tenant)
             waiter = others.submit(wait_for_the_winner)
@@ -143,7 +143,7 @@ def test_the_waiter_joins_the_run_when_the_winner_commits(tenant: Tenant) -> Non
         pids.put(backend_pid())
         return ensure(tenant)
 
-    with crew(1) as others:
+    with racing_threads(1) as others:
         with transaction.atomic():
             winner, _ = ensure(tenant)
             waiter = others.submit(wait_for_the_winner)
@@ -158,7 +158,7 @@ def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
     def a_batch(requests: list[Any]) -> set[int]:
         return {result.run.pk for result in service.ensure_runs(requests)}
 
-    with crew(2) as dispatchers:
+    with racing_threads(2) as dispatchers:
         for at in range(50):
             requests = [a_request(tenant, at * 100 + schedule) for schedule in range(20)]
             forward, backward = dispatchers.race(
@@ -179,13 +179,13 @@ def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: 
     service.ensure_runs(requests)
     shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]
 
-    with crew(4) as dispatchers:
+    with racing_threads(4) as dispatchers:
         for _ in range(25):
             dispatchers.race([functools.partial(service.ensure_runs, mine) for mine in shuffled])
 
     run = OperationRun.objects.first()
     assert run
-    assert told(run) == ["created"] + ["joined"] * 100
+    assert event_kinds(run) == ["created"] + ["joined"] * 100
     assert list(run.events.values_list("sequence", flat=True)) == list(range(1, 102))
 
 
@@ -201,7 +201,7 @@ def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
             service.complete(run_id)
         return len(created)
 
-    with crew(6) as ticks:
+    with racing_threads(6) as ticks:
         assert sum(sum(ticks.race([tick] * 6)) for _ in range(3)) == 50
 
     assert OperationRun.objects.count() == 50
@@ -213,7 +213,7 @@ def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
 def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
     service = OperationRunService()
 
-    with crew(8) as workers:
+    with racing_threads(8) as workers:
         for schedule in range(25):
             run = a_queued_run(tenant, schedule)
             claims = [functools.partial(service.claim, run.pk, f"worker-{at}") for at in range(8)]
@@ -222,7 +222,7 @@ def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
 
             assert len(won) == 1
             assert OperationRun.objects.get(pk=run.pk).worker == won[0].worker
-            assert told(run) == ["created", "started"]
+            assert event_kinds(run) == ["created", "started"]
 
 
 def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
@@ -233,7 +233,7 @@ def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
         for _ in range(1_000):
             service.increment_summary_counts(run.pk, processed=1, succeeded=1)
 
-    with crew(8) as writers:
+    with racing_threads(8) as writers:
         futures = [writers.submit(write) for _ in range(8)]
         for future in futures:
             future.result(timeout=120)
@@ -254,7 +254,7 @@ def test_concurrent_reports_of_every_kind_are_all_kept(tenant: Tenant) -> None:
             service.append_failures(run.pk, [Failure(error, at="2026-03-08T07:00:00Z", item=key)])
             service.add_event(run.pk, Event("note", key))
 
-    with crew(4) as writers:
+    with racing_threads(4) as writers:
         writers.race([functools.partial(report, writer) for writer in range(4)])
 
     run.refresh_from_db()
@@ -266,7 +266,7 @@ def test_concurrent_reports_of_every_kind_are_all_kept(tenant: Tenant) -> None:
 def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
     service = OperationRunService()
 
-    with crew(4) as workers:
+    with racing_threads(4) as workers:
         for schedule in range(25):
             run = a_running_run(tenant, schedule)
             complete = outcome_of(functools.partial(service.complete, run.pk))
@@ -274,7 +274,7 @@ def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
             results = workers.race([complete] * 4)
 
             assert results.count("RunNoLongerActive") == 3
-            assert told(run).count("ended") == 1
+            assert event_kinds(run).count("ended") == 1
 
 
 def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
@@ -286,7 +286,7 @@ def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
         pids.put(backend_pid())
         return OperationRunService().complete(run.pk)
 
-    with crew(1) as workers:
+    with racing_threads(1) as workers:
         with transaction.atomic():
             ensure(tenant)
             worker = workers.submit(complete)
@@ -294,14 +294,14 @@ def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
         ended = worker.result(timeout=10)
 
     assert ended.outcome == RunOutcome.SUCCEEDED
-    assert told(run) == ["created", "started", "joined", "ended"]
+    assert event_kinds(run) == ["created", "started", "joined", "ended"]
 
 
 def test_a_report_and_the_end_of_the_run_do_not_mix(tenant: Tenant) -> None:
     """A batch is counted in the ended run, or refused: nothing in between."""
     service = OperationRunService()
 
-    with crew(2) as workers:
+    with racing_threads(2) as workers:
         for schedule in range(25):
             run = a_running_run(tenant, schedule)
             count = functools.partial(service.increment_summary_counts, run.pk, succeeded=1)
@@ -322,7 +322,7 @@ def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, opera
     service = OperationRunService()
     endings = set()
 
-    with crew(2) as pair:
+    with racing_threads(2) as pair:
         for schedule in range(40):
             run = a_queued_run(tenant, schedule)
             cancel = functools.partial(service.request_cancel, run, by=operator)
@@ -335,10 +335,10 @@ def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, opera
             assert run.cancel_requested_at is not None
             if claimed:
                 assert run.status == RunStatus.RUNNING
-                assert told(run) == ["created", "started", "cancel_requested"]
+                assert event_kinds(run) == ["created", "started", "cancel_requested"]
             else:
                 assert run.outcome == RunOutcome.CANCELLED
-                assert told(run) == ["created", "cancelled"]
+                assert event_kinds(run) == ["created", "cancelled"]
 
     assert endings
 
@@ -346,7 +346,7 @@ def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, opera
 def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: User) -> None:
     service = OperationRunService()
 
-    with crew(2) as pair:
+    with racing_threads(2) as pair:
         for schedule in range(25):
             run = a_running_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
@@ -355,20 +355,22 @@ def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: Use
             cancelled, ended = pair.race([cancel, complete])
 
             assert ended.outcome == RunOutcome.SUCCEEDED
-            assert (cancelled == "RunNoLongerActive") == ("cancel_requested" not in told(run))
+            assert (cancelled == "RunNoLongerActive") == (
+                "cancel_requested" not in event_kinds(run)
+            )
 
 
 def test_two_people_who_cancel_are_told_of_as_one(tenant: Tenant, operator: User) -> None:
     service = OperationRunService()
 
-    with crew(4) as people:
+    with racing_threads(4) as people:
         for schedule in range(20):
             run = a_queued_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
 
             people.race([cancel] * 4)
 
-            assert told(run) == ["created", "cancelled"]
+            assert event_kinds(run) == ["created", "cancelled"]
 
 
 def test_two_people_who_retry_get_the_same_run(tenant: Tenant, operator: User) -> None:
@@ -378,7 +380,7 @@ def test_two_people_who_retry_get_the_same_run(tenant: Tenant, operator: User) -
         request = service.retry(run, by=operator)
         return request.run.pk, request.created
 
-    with crew(4) as people:
+    with racing_threads(4) as people:
         for schedule in range(20):
             ended = an_ended_run(tenant, schedule, total=1, processed=1, failed=1)
 
@@ -402,7 +404,7 @@ def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> N
     service.ensure_runs([a_request(tenant, schedule) for schedule in range(60)])
     make_due()
 
-    with crew(4) as relays:
+    with racing_threads(4) as relays:
         sent = relays.race([functools.partial(relay.relay_once, 20)] * 4)
 
     assert sum(sent) == 60
@@ -415,20 +417,20 @@ def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker:
     claimed, waiting = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
     make_due()
 
-    with crew(1) as relays, transaction.atomic():
+    with racing_threads(1) as relays, transaction.atomic():
         service.claim(claimed.pk, "worker-1")
         sent = relays.submit(relay.relay_once).result(timeout=10)
 
     waiting.refresh_from_db()
     assert sent == 1
     assert waiting.publish_attempts == 1
-    assert told(claimed) == ["created", "started"]
+    assert event_kinds(claimed) == ["created", "started"]
 
 
 def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
 
-    with crew(2) as pair:
+    with racing_threads(2) as pair:
         for schedule in range(25):
             run = a_queued_run(tenant, schedule)
             make_due()
@@ -448,7 +450,7 @@ def test_the_barrier_is_real() -> None:
     seen: list[int] = []
     together = threading.Barrier(4, timeout=5)
 
-    with crew(4) as racers:
+    with racing_threads(4) as racers:
         racers.race([lambda: seen.append(together.wait())] * 4)
 
     assert sorted(seen) == [0, 1, 2, 3]
@@ -462,7 +464,7 @@ def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are
         OperationRunFactory(tenant=tenant, running=True, heartbeat_at=long_ago) for _ in range(20)
     ]
 
-    with crew(6) as reconcilers:
+    with racing_threads(6) as reconcilers:
         counted = reconcilers.race([reconcile] * 6)
 
     assert sum(count["worker_lost"] for count in counted) == len(runs)
@@ -478,14 +480,14 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
     change_catalog(start_deadline=dt.timedelta(0))
     run = a_queued_run(tenant)
 
-    with crew(1) as reconcilers:
+    with racing_threads(1) as reconcilers:
         with transaction.atomic():
             assert OperationRunService().claim(run.pk, "worker-1")
             passed_over = reconcilers.submit(reconcile).result(timeout=10)
         ended = reconcilers.submit(reconcile).result(timeout=10)
 
     assert (passed_over, ended) == ({}, {})
-    assert told(run) == ["created", "started"]
+    assert event_kinds(run) == ["created", "started"]
 
 
 def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
@@ -499,14 +501,14 @@ def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
         pids.put(backend_pid())
         return OperationRunService().claim(run.pk, "worker-1")
 
-    with crew(1) as workers:
+    with racing_threads(1) as workers:
         with transaction.atomic():
             assert reconcile() == {"never_started": 1}
             worker = workers.submit(claim)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
         assert worker.result(timeout=10) is None
 
-    assert told(run) == ["created", "ended"]
+    assert event_kinds(run) == ["created", "ended"]
 
 
 def test_a_reconciler_passes_over_a_run_that_is_being_asked_to_stop(
@@ -515,14 +517,14 @@ def test_a_reconciler_passes_over_a_run_that_is_being_asked_to_stop(
     settings.RUN_CANCEL_SECONDS = 0
     run = a_running_run(tenant)
 
-    with crew(1) as reconcilers:
+    with racing_threads(1) as reconcilers:
         with transaction.atomic():
             OperationRunService().request_cancel(run, by=operator)
             passed_over = reconcilers.submit(reconcile).result(timeout=10)
         ended = reconcilers.submit(reconcile).result(timeout=10)
 
     assert (passed_over, ended) == ({}, {"cancel_timeout": 1})
-    assert told(run) == ["created", "started", "cancel_requested", "ended"]
+    assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
 def test_who_asks_a_run_to_stop_while_it_is_ended_is_told_that_it_has(
@@ -536,11 +538,11 @@ def test_who_asks_a_run_to_stop_while_it_is_ended_is_told_that_it_has(
         pids.put(backend_pid())
         return outcome_of(lambda: OperationRunService().request_cancel(run, by=operator))()
 
-    with crew(1) as people:
+    with racing_threads(1) as people:
         with transaction.atomic():
             assert reconcile()["worker_lost"] == 1
             person = people.submit(cancel)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
         assert person.result(timeout=10) == "RunNoLongerActive"
 
-    assert told(run) == ["created", "started", "ended"]
+    assert event_kinds(run) == ["created", "started", "ended"]

@@ -24,7 +24,7 @@ from operations.models import OperationRun
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.states import Ending
 from tenancy.models import Tenant, User
-from tests.support.concurrency import Crew, crew
+from tests.support.concurrency import RacingThreads, racing_threads
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.operations import a_queued_run, a_request, a_running_run
 
@@ -53,8 +53,8 @@ PAIRS = [
 
 
 @pytest.fixture
-def racers() -> Iterator[Crew]:
-    with crew(2) as both:
+def racers() -> Iterator[RacingThreads]:
+    with racing_threads(2) as both:
         yield both
 
 
@@ -130,7 +130,7 @@ def test_any_two_at_once_leave_the_ledger_whole(
     pair: tuple[str, str],
     tenant: Tenant,
     operator: User,
-    racers: Crew,
+    racers: RacingThreads,
     impatient: Callable[..., None],
 ) -> None:
     impatient(pair)

@@ -20,7 +20,7 @@ from operations.states import RunOutcome
 from operations.testing import override_catalog
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
-from tests.support.concurrency import crew
+from tests.support.concurrency import racing_threads
 from tests.support.factories import OperationRunFactory
 
 pytestmark = pytest.mark.django_db
@@ -269,7 +269,7 @@ def test_a_stuck_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
     multiply(OperationRunFactory(worker="refused", **silent), BATCH + 1)
     stuck = OperationRunFactory(**silent)
 
-    with crew(1) as reconcilers, transaction.atomic():
+    with racing_threads(1) as reconcilers, transaction.atomic():
         list(OperationRun.objects.filter(worker="held").select_for_update().values_list("pk"))
         counted = reconcilers.submit(reconcile).result(timeout=250)
 

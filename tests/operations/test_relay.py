@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from operations.delivery import publisher, relay
 from operations.models import OperationRun
-from operations.presentation.queue_position import waiting_facts, why_waiting
+from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
@@ -23,7 +23,7 @@ from tests.support.factories.operations import (
     a_request,
     a_running_run,
     an_ended_run,
-    told,
+    event_kinds,
 )
 
 
@@ -50,7 +50,7 @@ def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Bro
     assert broker.waiting("backup") == 1
     assert run.publish_attempts == 1
     assert run.published_at is not None
-    assert told(run) == ["created", "published_again"]
+    assert event_kinds(run) == ["created", "published_again"]
 
 
 def test_a_run_is_not_sent_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
@@ -151,7 +151,7 @@ def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, brok
     make_due()
 
     assert relay.relay_once() == 1
-    assert told(known) == ["created", "published_again"]
+    assert event_kinds(known) == ["created", "published_again"]
 
 
 def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_broker: None) -> None:
@@ -163,7 +163,7 @@ def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_br
     assert seconds_until_next(run) > 20
     assert run.status == RunStatus.QUEUED
     assert run.published_at is None
-    assert told(run) == ["created", "publish_refused"]
+    assert event_kinds(run) == ["created", "publish_refused"]
 
 
 def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
@@ -178,12 +178,14 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
     relay.relay_once()
 
     run.refresh_from_db()
-    assert "refused it since: it cannot be reached" in why_waiting(waiting_facts(run))
+    assert "refused it since: it cannot be reached" in describe_queue_position(
+        load_queue_position(run)
+    )
     broker.start()
     make_due()
     relay.relay_once()
     run.refresh_from_db()
-    assert "no worker has taken it yet" in why_waiting(waiting_facts(run))
+    assert "no worker has taken it yet" in describe_queue_position(load_queue_position(run))
 
 
 def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:
@@ -205,7 +207,7 @@ def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broke
     broker.fill()
 
     assert relay.relay_once() == 0
-    assert told(run) == ["created", "publish_refused"]
+    assert event_kinds(run) == ["created", "publish_refused"]
 
 
 def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
@@ -220,4 +222,6 @@ def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
     assert relay.relay_once() == 0
 
     assert time.monotonic() - started < 15
-    assert all(told(run) == ["created", "publish_refused"] for run in OperationRun.objects.all())
+    assert all(
+        event_kinds(run) == ["created", "publish_refused"] for run in OperationRun.objects.all()
+    )

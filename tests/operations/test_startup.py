@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from operations.maintenance import preflight
-from operations.maintenance.preflight import findings, refuse_to_start
+from operations.maintenance.preflight import refuse_to_start, run_preflight_checks
 from tests.support.broker import Broker
 from tests.support.stack import ROOT, database_url
 
@@ -29,7 +29,7 @@ GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
 
 
 def told() -> dict[str, str]:
-    return {str(message.id): f"{message.msg} {message.hint}" for message in findings()}
+    return {str(message.id): f"{message.msg} {message.hint}" for message in run_preflight_checks()}
 
 
 def test_a_sound_installation_starts(broker: Broker) -> None:

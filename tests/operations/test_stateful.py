@@ -27,9 +27,10 @@ from operations.services import NotRetryable, OperationRunService, RunNoLongerAc
 from operations.states import Ending
 from operations.worker import retrying
 from tenancy.models import Tenant, User
-from tests.support.database import guards_disabled
+from tests.support.database import empty
 from tests.support.factories import TenantFactory, UserFactory
 from tests.support.factories.operations import RETRY, a_request
+from tests.support.properties import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -259,8 +260,7 @@ class Ledger(RuleBasedStateMachine):
         return found[0] if found else None
 
     def teardown(self) -> None:
-        with guards_disabled(), connection.cursor() as cursor:
-            cursor.execute("TRUNCATE operation_runs CASCADE")
+        empty(["operation_run_items", "operation_run_events", "operation_runs"])
 
 
 def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
@@ -270,7 +270,7 @@ def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> 
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -135,7 +135,7 @@ def test_the_reconciler_finds_what_is_running_without_the_history(ledger: Tenant
 
 
 def look_up(request: RunRequest) -> set[str]:
-    return scans_of(dispatch.winners_sql(), [dispatch._as_json({0: request.row()})])
+    return scans_of(dispatch.existing_runs_sql(), [dispatch._as_json({0: request.row()})])
 
 
 #: Small however long the history is; which of them is cheapest depends on how much is active.

@@ -17,7 +17,7 @@ from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import a_queued_run, told
+from tests.support.factories.operations import a_queued_run, event_kinds
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +46,8 @@ def test_an_older_worker_works_on_newer_tables(
 
     def backup(active: ActiveRun) -> None:
         active.expect(1)
-        active.succeeded("a")
-        active.note("Read.")
+        active.report_success("a")
+        active.add_note("Read.")
 
     use_handler(backup)
     migrate_to_the_next_version()
@@ -57,7 +57,7 @@ def test_an_older_worker_works_on_newer_tables(
     retry = service.retry(service.complete(begun_before.pk), by=operator).run
 
     run.refresh_from_db()
-    assert (run.outcome, told(run)) == (
+    assert (run.outcome, event_kinds(run)) == (
         RunOutcome.SUCCEEDED,
         ["created", "started", "note", "ended"],
     )
@@ -74,7 +74,7 @@ def test_a_run_of_a_type_that_a_worker_does_not_know_ends_visibly_if_it_gets_it(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert run.failures[0]["code"]
-    assert told(run) == ["started", "ended"]
+    assert event_kinds(run) == ["started", "ended"]
 
 
 def test_an_older_relay_leaves_runs_of_a_newer_type_to_a_newer_one(

@@ -160,11 +160,11 @@ def test_rotation_leaves_what_it_cannot_read_and_says_so(stored, settings, capsy
 # --- From a tenant to a client --------------------------------------------------------------
 
 
-def test_a_tenants_client_reads_its_tenant(connection, tenant, far):
+def test_a_tenants_client_reads_its_tenant(connection, tenant, sandbox_tenant):
     with graph_client_for(tenant) as client:
         (organization,) = client.list("/v1.0/organization")
 
-    assert organization["id"] == str(far.tenant_id)
+    assert organization["id"] == str(sandbox_tenant.tenant_id)
 
 
 def test_a_wrong_secret_blocks_with_a_next_step(connection, tenant):

@@ -87,7 +87,7 @@ def test_decisions_are_locked_after_approval_in_the_database(restore: RestoreRun
     change(restore, "approved_by_id = %s, approved_at = now()", UserFactory().pk)
 
     with pytest.raises(DatabaseError, match="cannot be changed after approval"):
-        change(restore.items.get(), "choice = 'take'")
+        change(restore.items.get(), "decision = 'take'")
 
 
 def test_an_executing_restore_cannot_be_approved(executing: RestoreRun) -> None:
@@ -167,4 +167,4 @@ def test_the_result_of_an_item_never_changes(executing: RestoreRun) -> None:
 
 def test_decisions_are_locked_during_the_execution(executing: RestoreRun) -> None:
     with pytest.raises(DatabaseError, match="cannot be changed after the preview"):
-        change(executing.items.get(), "choice = 'take'")
+        change(executing.items.get(), "decision = 'take'")

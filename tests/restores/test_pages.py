@@ -144,7 +144,7 @@ def test_decisions_about_other_restores_are_ignored(
         },
     )
 
-    assert only_item(other).choice == only_item(restore).choice == Decision.OPEN
+    assert only_item(other).decision == only_item(restore).decision == Decision.OPEN
 
 
 def test_submitting_the_form_twice_starts_one_restore(
@@ -252,7 +252,7 @@ def test_restore_and_run_show_the_evidence_of_each_write(
     text = page.get(restore.get_absolute_url()).content.decode()
     timeline = page.get(run.get_absolute_url()).content.decode()
     assert {item_row.before_hash, item_row.after_hash} <= set(re.findall(r"[0-9a-f]{64}", text))
-    assert item_row.after_hash == item_row.wanted_hash != item_row.before_hash
+    assert item_row.after_hash == item_row.expected_hash != item_row.before_hash
     assert "<del>changed</del>" in text
     assert f"{item_row.before_hash[:12]} → {item_row.after_hash[:12]}" in timeline
     assert "Executed by" in text

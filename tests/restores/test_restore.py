@@ -451,9 +451,9 @@ def test_assignments_are_restored_with_inclusions_exclusions_and_filters(
     )
 
 
-@pytest.mark.parametrize(("choice", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
+@pytest.mark.parametrize(("option", "count"), [("keep", 1), ("backup", 0), ("none", 0)])
 def test_assignments_follow_their_option(
-    scenario: RestoreScenario, choice: str, count: int
+    scenario: RestoreScenario, option: str, count: int
 ) -> None:
     item = scenario.items("compliance")[0]
     scenario.change(item, assignments=[])
@@ -461,7 +461,7 @@ def test_assignments_follow_their_option(
     all_devices = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
     scenario.change(item, description="changed", assignments=[{"id": "1", **all_devices}])
 
-    _, run = scenario.restore([item], assignments=choice)
+    _, run = scenario.restore([item], assignments=option)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert len(scenario.objects("compliance")[item.graph_id]["assignments"]) == count
@@ -1018,7 +1018,7 @@ def test_a_write_that_failed_repeatedly_is_not_reported_as_written(
     assert scenario.objects("compliance")[item.graph_id]["description"] == "changed"
 
 
-def test_a_cancelled_restore_keeps_and_reports_what_was_written(scenario: RestoreScenario) -> None:
+def test_a_canceled_restore_keeps_and_reports_what_was_written(scenario: RestoreScenario) -> None:
     items = scenario.items("compliance")
     for item in items:
         scenario.change(item, description="changed")

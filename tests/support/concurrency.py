@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 PATIENCE_SECONDS = 20
 
 
-class Crew:
+class RacingThreads:
     """A fixed number of threads, each with its own connection, which act together."""
 
     def __init__(self, size: int) -> None:
@@ -33,7 +33,7 @@ class Crew:
         """Start one job by itself."""
         return self._pool.submit(job)
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Close every thread's connection, so that the test database can be emptied."""
         self.race([_close_own_connection] * self._size)
         self._pool.shutdown()
@@ -49,13 +49,13 @@ def _close_own_connection() -> None:
 
 
 @contextmanager
-def crew(size: int) -> Any:
-    """Threads that are sent home at the end."""
-    threads = Crew(size)
+def racing_threads(size: int) -> Any:
+    """Threads whose connections are closed at the end."""
+    threads = RacingThreads(size)
     try:
         yield threads
     finally:
-        threads.dismiss()
+        threads.close()
 
 
 def backend_pid() -> int:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
-#: Routes that answer to anybody, signed in or not.
+#: Public routes, which need no sign-in.
 OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
 
 
@@ -56,7 +56,7 @@ ROUTES = [
     Route("run_export_all", needs=None),
     of_run("run_detail"),
     of_run("run_log"),
-    # The run of the table was started by somebody else.
+    # The run of the table was started by another user.
     of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
     of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
     of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
@@ -73,7 +73,7 @@ ROUTES = [
     Route("legacy_inventory_sync_run", ids=("legacy_id",)),
     Route("legacy_entra_group_sync_run", ids=("legacy_id",)),
     Route("legacy_backup_schedule_run", ids=("legacy_id",)),
-    *(Route(name, ids=("legacy_id",)) for name, _, _ in OLDER),
+    *(Route(name, ids=("legacy_id",)) for name, _, _ in ADDRESSES),
     of_workspace("legacy_run_list"),
     of_workspace("tenant_run_list", "tenant_id"),
     of_workspace("tenant_list"),

@@ -9,7 +9,7 @@ from django.test import Client
 from tenancy import services
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import Role
-from tests.support.concurrency import crew
+from tests.support.concurrency import racing_threads
 from tests.support.factories import UserFactory, member
 from tests.support.sessions import open_session
 
@@ -129,7 +129,7 @@ def test_two_owners_who_remove_each_other_leave_one(workspace: Workspace) -> Non
             return error.messages[0]
         return ""
 
-    with crew(2) as threads:
+    with racing_threads(2) as threads:
         said = threads.race(
             [lambda: remove(owners[0], owners[1]), lambda: remove(owners[1], owners[0])]
         )

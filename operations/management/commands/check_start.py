@@ -7,14 +7,14 @@ from typing import Any
 from django.core.checks import Error
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.maintenance.preflight import findings
+from operations.maintenance.preflight import run_preflight_checks
 
 
 class Command(BaseCommand):
     help = "Looks at the broker, the settings and the database role as the processes do at start."
 
     def handle(self, **_: Any) -> None:
-        found = findings()
+        found = run_preflight_checks()
         for message in found:
             self.stdout.write(f"{message.id}: {message.msg} {message.hint}")
         if any(message.level >= Error("").level for message in found):

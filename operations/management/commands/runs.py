@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from operations.catalog import OperationCatalog
-from operations.maintenance.prune import dispatch_prune, planned
+from operations.maintenance.prune import count_removable, dispatch_prune
 from operations.maintenance.retention import RetentionPolicy, Step
 from operations.models import OperationRun
 from operations.states import RunStatus
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def _prune(self, workspace: Workspace, *, dry_run: bool) -> None:
         if dry_run:
-            found = planned(workspace, RetentionPolicy.configured())
+            found = count_removable(workspace, RetentionPolicy.configured())
             for step, outcomes in found.items():
                 self.stdout.write(f"{_STEPS[step]}: {outcomes.total():,}{_each(outcomes)}")
             return

@@ -1,2 +1,2 @@
-DROP FUNCTION restore_items_choice_guard CASCADE;
+DROP FUNCTION restore_items_decision_guard CASCADE;
 DROP FUNCTION restore_items_guard CASCADE;

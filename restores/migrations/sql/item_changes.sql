@@ -12,12 +12,12 @@ BEGIN
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF restore.status <> 'previewing' AND (OLD.action, OLD.reason_code, OLD.target_id,
-            OLD.live_hash, OLD.wanted_hash) IS DISTINCT FROM (NEW.action, NEW.reason_code,
-            NEW.target_id, NEW.live_hash, NEW.wanted_hash) THEN
+            OLD.live_hash, OLD.expected_hash) IS DISTINCT FROM (NEW.action, NEW.reason_code,
+            NEW.target_id, NEW.live_hash, NEW.expected_hash) THEN
         RAISE EXCEPTION 'restore item %: its preview cannot be changed', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF restore.status NOT IN ('previewing', 'previewed') AND OLD.choice <> NEW.choice THEN
+    IF restore.status NOT IN ('previewing', 'previewed') AND OLD.decision <> NEW.decision THEN
         RAISE EXCEPTION 'restore item %: decisions cannot be changed after the preview', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -30,8 +30,8 @@ BEGIN
             OLD.state, NEW.state, restore.status USING ERRCODE = 'restrict_violation';
     END IF;
     IF OLD.state IN ('verified', 'differs', 'unknown', 'failed', 'skipped') AND (OLD.before_hash,
-            OLD.after_hash, OLD.result_id, OLD.outcome_code, OLD.settled_at) IS DISTINCT FROM
-            (NEW.before_hash, NEW.after_hash, NEW.result_id, NEW.outcome_code, NEW.settled_at) THEN
+            OLD.after_hash, OLD.result_id, OLD.outcome_code, OLD.ended_at) IS DISTINCT FROM
+            (NEW.before_hash, NEW.after_hash, NEW.result_id, NEW.outcome_code, NEW.ended_at) THEN
         RAISE EXCEPTION 'restore item %: its result cannot be changed', OLD.id
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -41,7 +41,7 @@ END $$;
 CREATE TRIGGER restore_items_guard BEFORE UPDATE ON restore_items FOR EACH ROW
     EXECUTE FUNCTION restore_items_guard();
 
-CREATE FUNCTION restore_items_choice_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION restore_items_decision_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM restore_runs WHERE id = OLD.restore_id AND approved_at IS NOT NULL) THEN
         RAISE EXCEPTION 'restore item %: decisions cannot be changed after approval', OLD.id
@@ -50,6 +50,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER restore_items_choice_is_fixed BEFORE UPDATE OF choice ON restore_items
-    FOR EACH ROW WHEN (OLD.choice IS DISTINCT FROM NEW.choice)
-    EXECUTE FUNCTION restore_items_choice_guard();
+CREATE TRIGGER restore_items_decision_is_fixed BEFORE UPDATE OF decision ON restore_items
+    FOR EACH ROW WHEN (OLD.decision IS DISTINCT FROM NEW.decision)
+    EXECUTE FUNCTION restore_items_decision_guard();

@@ -29,8 +29,8 @@ GUIDE = {
 
 def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
     """A row of any kind as an older installation has it."""
-    given = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
-    return GUIDE | given | {"workspace": tenant.workspace.slug} | columns
+    ids = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
+    return GUIDE | ids | {"workspace": tenant.workspace.slug} | columns
 
 
 def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) -> OperationRun:
@@ -61,7 +61,7 @@ def a_row(
 
 
 def a_row_of_every_kind(tenant: Tenant) -> int:
-    """One row of each table, all with the same id, which is given back."""
+    """One row of each table, all with the same id, which is returned."""
     row_id = next(_IDS)
     for kind in TABLES:
         a_row(tenant, kind, id=row_id)

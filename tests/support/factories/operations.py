@@ -71,7 +71,7 @@ def an_ended_run(
     return OperationRunService().complete(run.pk)
 
 
-def told(run: OperationRun) -> list[str]:
+def event_kinds(run: OperationRun) -> list[str]:
     """The kinds of the run's events, in order."""
     return list(run.events.values_list("kind", flat=True))
 

@@ -40,7 +40,7 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
     action = Action.UPDATE
     target_id = factory.SelfAttribute("graph_id")
     live_hash = "a" * 64
-    wanted_hash = "b" * 64
+    expected_hash = "b" * 64
     changes = factory.LazyFunction(lambda: [dict(DIFFERENCE)])
 
     class Meta:

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.presentation.charts import day_chart
-from operations.presentation.queue_position import Waiting, why_waiting
-from operations.presentation.summary import state_of, tell
+from operations.presentation.charts import build_day_chart
+from operations.presentation.queue_position import QueuePosition, describe_queue_position
+from operations.presentation.summary import state_of, summarize
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import failure
@@ -159,7 +159,7 @@ STORIES = [
 
 @pytest.mark.parametrize(("run", "key", "headline", "detail", "next_step"), STORIES)
 def test_a_run_is_told_in_one_sentence(run, key, headline, detail, next_step):
-    story = tell(run)
+    story = summarize(run)
 
     assert state_of(run).key == key
     assert story.headline == f"Backup now for Fabrikam {headline}"
@@ -167,10 +167,10 @@ def test_a_run_is_told_in_one_sentence(run, key, headline, detail, next_step):
 
 
 def test_a_workspace_run_is_told_of_its_workspace():
-    assert "for Contoso" in tell(a_run(tenant=None)).headline
+    assert "for Contoso" in summarize(a_run(tenant=None)).headline
 
 
-def waiting(**facts: object) -> Waiting:
+def waiting(**facts: object) -> QueuePosition:
     known: dict[str, object] = {
         "queue": "backup",
         "ahead": 0,
@@ -179,7 +179,7 @@ def waiting(**facts: object) -> Waiting:
         "attempts": 1,
         "start_deadline": None,
     }
-    return Waiting(**known | facts)  # type: ignore[arg-type]
+    return QueuePosition(**known | facts)  # type: ignore[arg-type]
 
 
 LOST_NOTHING = "Nothing is lost: it is sent until it is taken."
@@ -216,7 +216,7 @@ WAITS = [
 
 @pytest.mark.parametrize(("facts", "seconds", "text"), WAITS)
 def test_a_queued_run_says_why_it_waits(facts, seconds, text):
-    assert why_waiting(facts, NOW + dt.timedelta(seconds=seconds)) == text
+    assert describe_queue_position(facts, NOW + dt.timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,9 @@ def test_how_long_ago(seconds, text):
 
 
 def test_the_chart_tells_its_numbers_in_words_too():
-    chart = day_chart([(NOW, "succeeded", 3), (NOW, "failed", 1)], NOW + dt.timedelta(minutes=5))
+    chart = build_day_chart(
+        [(NOW, "succeeded", 3), (NOW, "failed", 1)], NOW + dt.timedelta(minutes=5)
+    )
 
     assert chart.words == "In the last 24 hours: 3 succeeded, 1 failed."
     assert chart.bars[-1].words == "07:00 UTC: 3 succeeded, 1 failed"
@@ -255,7 +257,7 @@ def test_the_chart_tells_its_numbers_in_words_too():
 
 
 def test_a_day_without_runs_has_a_chart_without_bars():
-    chart = day_chart([], NOW)
+    chart = build_day_chart([], NOW)
 
     assert chart.total == 0
     assert all(not bar.blocks for bar in chart.bars)

@@ -15,9 +15,9 @@ import pytest
 
 from dev.graph_sandbox.process import ROOT
 from dev.graph_sandbox.samples import sample_tenant
-from dev.graph_sandbox.seed import seed_tenant
+from dev.graph_sandbox.seed.tenant import seed_tenant
 from providers.graph.kinds import KIND
-from tests.support.factories.providers import SIZES, FarTenant
+from tests.support.factories.providers import SIZES, SandboxTenant
 from tests.support.samples import NEEDED, SAMPLES
 
 FOLDERS = {
@@ -50,7 +50,7 @@ def write(path: Path, content: Any) -> None:
 
 
 @contextlib.contextmanager
-def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
+def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], SandboxTenant]]:
     """What the command says, and the tenant that it made."""
     command = [sys.executable, "manage.py", "graph_sandbox", "--samples", str(folder)]
     process = subprocess.Popen(
@@ -72,9 +72,9 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], FarTenant]]:
         process.stdout.close()
 
 
-def tenant_of(said: list[str], tls: Path) -> FarTenant:
+def tenant_of(said: list[str], tls: Path) -> SandboxTenant:
     told = dict(line.split(" ", 1) for line in said)
-    return FarTenant.known(
+    return SandboxTenant.existing(
         told["Graph sandbox"].rpartition(" ")[2],
         tls / "ca.pem",
         tenant_id=uuid.UUID(told["tenant"]),
@@ -84,9 +84,9 @@ def tenant_of(said: list[str], tls: Path) -> FarTenant:
 
 
 def test_what_was_exported_is_listed_and_captured(exported: Path, tmp_path: Path) -> None:
-    with started(exported, tmp_path / "tls") as (said, far):
+    with started(exported, tmp_path / "tls") as (said, sandbox_tenant):
         assert "left out notifications: no kind of object that is read here" in said
-        with far.client() as client:
+        with sandbox_tenant.client() as client:
             for kind in ("conditional_access", "named_location", "compliance", "linux_compliance"):
                 listed = list(KIND[kind].list_objects(client))
                 assert len(listed) == (1 if kind == "linux_compliance" else SIZES[kind])
@@ -125,7 +125,10 @@ def test_real_exports_become_a_tenant(tmp_path: Path) -> None:
     expected = {
         kind: {entry["id"] for entry in found} for kind, found in sample_tenant(SAMPLES).items()
     }
-    with started(SAMPLES, tmp_path / "tls") as (_, far), far.client() as client:
+    with (
+        started(SAMPLES, tmp_path / "tls") as (_, sandbox_tenant),
+        sandbox_tenant.client() as client,
+    ):
         for kind in ("conditional_access", "compliance", "app_protection"):
             assert {one["id"] for one in KIND[kind].list_objects(client)} <= expected[kind]
         assert len(list(client.list("/v1.0/groups"))) == len(expected["groups"])
