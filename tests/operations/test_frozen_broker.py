@@ -72,4 +72,4 @@ def test_the_page_says_what_the_broker_did(tenant: Tenant, broker: Broker) -> No
 
     assert SILENT in told[0]
     assert "its memory is full" in told[1]
-    assert all("Nothing is lost" in text for text in told)
+    assert all("The run is safe" in text for text in told)

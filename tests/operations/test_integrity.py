@@ -246,10 +246,10 @@ def test_the_command_is_fit_for_cron(tenant: Tenant, unguarded: Callable[..., No
     code, text = command(quiet=True)
 
     assert whole[0] == 0
-    assert whole[1].count("ok ") == len(NAMES)
+    assert whole[1].count("OK ") == len(NAMES)
     assert quiet == (0, "")
     assert code == 1
-    assert text.startswith("BROKEN")
+    assert text.startswith("VIOLATED")
     assert str(run.pk) in text
 
 

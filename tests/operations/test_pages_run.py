@@ -136,14 +136,14 @@ def test_a_queued_run_says_why_it_waits(page, tenant):
     first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
     OperationRun.objects.update(published_at=timezone.now())
 
-    assert b"no worker has taken it yet" in page.get(address(first)).content
-    assert b"one run is ahead of it" in page.get(address(second)).content
+    assert b"No worker has started it yet" in page.get(address(first)).content
+    assert b"1 run is ahead of it" in page.get(address(second)).content
 
 
 def test_a_run_that_the_broker_refused_is_said_to_be_safe(page, tenant):
     run = a_queued_run(tenant)
 
-    assert b"the queue has not taken it yet" in page.get(address(run)).content
+    assert b"The queue has not accepted its message yet" in page.get(address(run)).content
 
 
 def test_a_silent_worker_is_not_called_running(page, tenant):
@@ -153,8 +153,8 @@ def test_a_silent_worker_is_not_called_running(page, tenant):
 
     answer = page.get(address(run))
 
-    assert b"Worker silent" in answer.content
-    assert b"has lost touch with its worker" in answer.content
+    assert b"Worker not responding" in answer.content
+    assert b"its worker is not responding" in answer.content
 
 
 def test_the_usual_duration_comes_from_the_runs_before(page, tenant):
@@ -349,8 +349,8 @@ def test_cancelling_a_running_run_asks_it_to_stop(client, manager, tenant):
 
     answer = client.post(f"/runs/{run.pk}/cancel/", follow=True)
 
-    assert b"was asked to stop by marc" in answer.content
-    assert b"not a rollback" in answer.content
+    assert b"Cancellation was requested by marc" in answer.content
+    assert b"not rolled back" in answer.content
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
 

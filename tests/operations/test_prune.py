@@ -414,7 +414,9 @@ def test_the_day_is_the_databases_word_even_where_the_look_before_saw_nothing(
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
-    monkeypatch.setattr("operations.maintenance.prune._due_workspaces", lambda _: [tenant.workspace])
+    monkeypatch.setattr(
+        "operations.maintenance.prune._due_workspaces", lambda _: [tenant.workspace]
+    )
 
     assert dispatch_due(evening) == []
     assert OperationRun.objects.filter(type=PRUNE).count() == 1
@@ -462,7 +464,7 @@ def test_a_dry_run_counts_and_touches_nothing(tenant, keep_none):
 
 def test_the_command_starts_the_run_or_names_the_active_one(tenant):
     assert "was started" in command("--workspace", "contoso")
-    assert "is active already" in command("--workspace", "contoso")
+    assert "is already active" in command("--workspace", "contoso")
 
 
 def test_the_command_says_which_workspaces_there_are(tenant):

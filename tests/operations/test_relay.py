@@ -185,7 +185,7 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
     make_due()
     relay.relay_once()
     run.refresh_from_db()
-    assert "no worker has taken it yet" in describe_queue_position(load_queue_position(run))
+    assert "No worker has started it yet" in describe_queue_position(load_queue_position(run))
 
 
 def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:
