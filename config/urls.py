@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import views
-from legacy_runs.addresses import OLDER, under_admin
+from legacy_runs.addresses import ADDRESSES
+from legacy_runs.urls import admin_routes
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("livez", views.livez, name="livez"),
-    *under_admin(OLDER),
+    *admin_routes(ADDRESSES),
     path("admin/", admin.site.urls),
     path("", include("tenancy.urls")),
     path("", include("operations.urls")),

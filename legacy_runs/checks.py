@@ -1,4 +1,4 @@
-"""System checks: an older address that leads elsewhere is told at the start, not by a bookmark."""
+"""System check: a legacy address that another page uses fails at startup."""
 
 from __future__ import annotations
 
@@ -9,33 +9,31 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.urls import Resolver404, get_resolver
 
-from legacy_runs.addresses import OLDER, OlderAddress
+from legacy_runs.addresses import ADDRESSES, LegacyAddress
 
 
 @register(Tags.urls)
-def older_addresses_lead_to_history(**_: Any) -> list[CheckMessage]:
-    """No page of the product, and no other line of the table, has the address already."""
+def legacy_addresses_are_free(**_: Any) -> list[CheckMessage]:
+    """Report every legacy address that a page of the product or an earlier line already uses."""
     return [
         Error(
-            f"LEGACY_ADDRESSES: “{each.kind}={each.path}” is the address of something else.",
-            hint="Leave it out: what an address leads to already stays as it is.",
+            f"LEGACY_ADDRESSES: “{address.kind}={address.path}” is the address of another page.",
+            hint="Remove the line; the page keeps its address.",
             id="legacy_runs.E001",
         )
-        for each in OLDER
-        if not leads_to_history(each)
+        for address in ADDRESSES
+        if not resolves_to_own_route(address)
     ]
 
 
-def leads_to_history(address: OlderAddress) -> bool:
-    """Whether an example of the address arrives at its own route."""
+def resolves_to_own_route(address: LegacyAddress) -> bool:
+    """Whether an example of the address resolves to the address's own route."""
+
+    def example(placeholder: re.Match[str]) -> str:
+        return str(uuid.UUID(int=1)) if placeholder[1] == "uuid" else "1"
+
+    url = re.sub(r"<(?:(\w+):)?\w+>", example, address.path)
     try:
-        return get_resolver().resolve(f"/{_example(address.path)}").url_name == address.name
+        return get_resolver().resolve(f"/{url}").url_name == address.name
     except Resolver404:
         return False
-
-
-def _example(shape: str) -> str:
-    """The path with something in every place."""
-    return re.sub(
-        r"<(?:(\w+):)?\w+>", lambda place: f"{uuid.UUID(int=1) if place[1] == 'uuid' else 1}", shape
-    )

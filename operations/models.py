@@ -416,9 +416,9 @@ class InvariantResult(models.Model):
         """The result as text."""
         if self.error:
             return self.error
-        if self.count:
-            return f"violated {self.count:,} times"
-        return "kept"
+        if not self.count:
+            return "kept"
+        return "1 violation" if self.count == 1 else f"{self.count:,} violations"
 
 
 class OperationTick(models.Model):

@@ -44,7 +44,8 @@ class Preview:
 
     def _compare(self, item: RestoreItem) -> None:
         kind = KIND.get(item.kind)
-        self._run.set_phase(f"Comparing {in_sentence(kind.label_plural) if kind else item.kind}")
+        label = in_sentence(kind.label_plural) if kind else item.kind
+        self._run.set_phase(f"Comparing {label}")
         try:
             plan = self._plan(Target.of(item, self._options))
         except GraphError as error:
@@ -70,7 +71,7 @@ class Preview:
         """
         if kind.restore is not Restore.FULL:
             return True
-        return self._client.names(kind.permission.write) is not False
+        return self._client.has_permission(kind.permission.write) is not False
 
     def _resolve_references(self, target: Target) -> References:
         """Look up the objects that the target refers to, and no others."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Sequence
 
@@ -197,8 +196,7 @@ def _review_error(restore: RestoreRun, items: Sequence[RestoreItem], decision_di
     """The reason why what was reviewed cannot be confirmed; empty if it can."""
     if any(item.is_undecided for item in items):
         return "Decide every conflict first."
-    current_digest = planning.decision_digest(restore.preview_digest, items)
-    if not secrets.compare_digest(decision_digest, current_digest):
+    if decision_digest != planning.decision_digest(restore.preview_digest, items):
         return "The preview has changed since you opened this page. Reload and review it again."
     return ""
 

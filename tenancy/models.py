@@ -1,4 +1,4 @@
-"""Workspaces, their tenants, and the people who look after them."""
+"""Workspaces, their tenants, and the users who manage them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TenantQuerySet(WorkspaceScopedQuerySet["Tenant"]):
 
 
 class Tenant(models.Model):
-    """One Microsoft 365 tenant that a workspace looks after."""
+    """One Microsoft 365 tenant that a workspace manages."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="tenants")
     name = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""Test modules stay independent of each other: what they share stands in tests/support."""
+"""The layout: imports without cycles, the domain without views, tests without each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
+import pytest
+from grimp import ImportGraph
+
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -24,7 +29,7 @@ def is_forbidden(module: str, importer: Path) -> bool:
     *parents, name = module.split(".")
     if not parents or parents[0] != "tests":
         return False
-    folder = TESTS.parent.joinpath(*parents)
+    folder = ROOT.joinpath(*parents)
     return (name.startswith("test_") and (folder / f"{name}.py").exists()) or (
         name == "conftest" and folder != importer.parent
     )
@@ -51,3 +56,31 @@ def test_tests_that_race_are_marked() -> None:
     }
 
     assert unmarked == set()
+
+
+@pytest.fixture(scope="module")
+def imports() -> ImportGraph:
+    """The imports of all packages but the tests, those inside functions and for types included."""
+    packages = [path.parent.name for path in ROOT.glob("*/__init__.py")]
+    return grimp.build_graph(*(name for name in packages if name != "tests"), cache_dir=None)
+
+
+def test_no_modules_import_each_other_in_a_cycle(imports: ImportGraph) -> None:
+    remaining = {name: imports.find_modules_directly_imported_by(name) for name in imports.modules}
+    while leaves := {name for name, imported in remaining.items() if not imported & set(remaining)}:
+        remaining = {name: of for name, of in remaining.items() if name not in leaves}
+
+    assert sorted(remaining) == [], "these modules are in a cycle or import one that is"
+
+
+def test_only_views_and_routes_import_from_a_views_package(imports: ImportGraph) -> None:
+    """What a view needs stands in the domain; the domain never depends on a page."""
+    violations = {
+        f"{name}: {imported}"
+        for name in imports.modules
+        if not {"views", "urls"} & set(name.split("."))
+        for imported in imports.find_modules_directly_imported_by(name)
+        if "views" in imported.split(".")
+    }
+
+    assert violations == set()

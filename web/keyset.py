@@ -60,7 +60,7 @@ class Place:
         """The place that `cursor()` wrote.
 
         Raises:
-            BadCursor: it is anything else.
+            BadCursor: the text is anything else.
         """
         if not _CURSOR.fullmatch(cursor):
             raise BadCursor(cursor)
@@ -68,11 +68,11 @@ class Place:
             text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except binascii.Error:
             raise BadCursor(cursor) from None
-        found = _PLACE.fullmatch(text)
-        if not found or int(found[2]) >= 2**63:
+        match = _PLACE.fullmatch(text)
+        if not match or int(match[2]) >= 2**63:
             raise BadCursor(cursor)
         # Seventeen digits of microseconds end in the year 5138: nothing here overflows.
-        return cls(_EPOCH + dt.timedelta(microseconds=int(found[1])), int(found[2]))
+        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(match[2]))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,11 +58,13 @@ def restore_item(
 
 def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
     items = _load_items(restore)
-    counts = Counter(item.action for item in items)
+    items_by_action = defaultdict(list)
+    for item in items:
+        items_by_action[item.action].append(item)
     groups = [
-        (group.label, group.value, [item for item in items if item.action == group])
+        (group.label, group.value, items_by_action[group])
         for group in GROUPS
-        if counts[group]
+        if group in items_by_action
     ]
     may_restore = has_capability(request.user, restore.workspace, Capability.RESTORE)
     return {
@@ -73,7 +75,7 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "groups": groups,
         "items": items,
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
-        "blocked_count": counts[Action.BLOCKED],
+        "blocked_count": len(items_by_action[Action.BLOCKED]),
         "undecided_count": sum(item.is_undecided for item in items),
         "write_count": sum(item.will_be_written for item in items),
         # A plain dict: a template would ask a Counter for its key “items”.
@@ -115,4 +117,4 @@ def _fitting_ids(items: Sequence[Any]) -> list[int]:
 def _load_differences(ids: Sequence[int]) -> dict[int, list[Any]]:
     """The differences of items, each redacted once more."""
     rows = RestoreItem.objects.filter(pk__in=ids).values_list("pk", "changes")
-    return {pk: [sanitize_json(change) for change in changes] for pk, changes in rows}
+    return {pk: list(map(sanitize_json, changes)) for pk, changes in rows}

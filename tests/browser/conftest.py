@@ -21,7 +21,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync API
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-#: Root needs no-sandbox; the others keep Chromium from looking for hosts of its own.
+#: Root needs no-sandbox; the others keep Chromium from looking for other hosts.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -86,12 +86,12 @@ def complaints() -> Complaints:
 
 
 def sign_in(page: Page, username: str) -> None:
-    """Sign in as anybody would."""
+    """Sign in by the form, as a person does."""
     page.goto("/sign-in/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
 def keep_picture(page: Page, name: str) -> None:

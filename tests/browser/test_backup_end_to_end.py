@@ -23,9 +23,9 @@ pytestmark = [
 
 
 def serious_findings(page: Page) -> list[str]:
-    """What axe finds on the page that keeps somebody out."""
-    found = Axe().run(page).response["violations"]
-    return [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")]
+    """The serious accessibility violations that axe reports."""
+    violations = Axe().run(page).response["violations"]
+    return [entry["id"] for entry in violations if entry["impact"] in ("serious", "critical")]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,7 +14,12 @@ from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tenancy.roles import Role
 from tests.browser.conftest import Complaints, keep_picture, sign_in
-from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
+from tests.support.factories import (
+    OperationRunFactory,
+    TenantFactory,
+    WorkspaceFactory,
+    create_member,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def fabrikam() -> Tenant:
     """A tenant of `contoso`, which olga manages."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso")
-    member(contoso, Role.MANAGER, username="olga")
+    create_member(contoso, Role.MANAGER, username="olga")
     tenant: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
     return tenant
 
@@ -113,7 +118,9 @@ def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
     expect(page.get_by_text("Processed items are not rolled back")).to_be_visible()
 
 
-def test_colors_follow_the_system_until_somebody_chooses(open_context: Any, fabrikam: Tenant):
+def test_colors_follow_the_system_until_the_user_selects_a_theme(
+    open_context: Any, fabrikam: Tenant
+):
     page = open_context(color_scheme="dark").new_page()
     sign_in(page, "olga")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -14,6 +14,7 @@ from dev.services.processes import kill_group
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
+from operations.types import OperationRunType
 from tenancy.models import User
 from tests.support.broker import Broker
 from tests.support.customer import KINDS, SIZES, Customer, MakeStack
@@ -38,6 +39,7 @@ def codes(run: OperationRun) -> set[str]:
     return {entry["code"] for entry in run.failure_summary}
 
 
+@pytest.mark.executes(OperationRunType.BACKUP_SCHEDULE_SCHEDULED)
 def test_a_schedule_fires_by_itself_and_ends_succeeded(customer: Customer, stack: Stack) -> None:
     stack.worker()
     stack.beat()
@@ -79,6 +81,7 @@ def test_a_throttled_and_partly_forbidden_tenant_ends_partially_succeeded(
     assert throttled
 
 
+@pytest.mark.executes(OperationRunType.BACKUP_SCHEDULE_RETRY)
 def test_a_retry_repeats_only_what_failed(customer: Customer, stack: Stack, operator: User) -> None:
     customer.fault("forbid", kind="conditional_access", permission="Policy.Read.All")
     stack.worker()

@@ -9,6 +9,7 @@ from django.urls import reverse
 from backups.models import BackupSet
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
+from operations.types import OperationRunType
 from providers.models import Access, ProviderConnection
 from restores import services
 from restores.models import Action, RestoreRun, RestoreStatus
@@ -27,10 +28,11 @@ def ended(run: OperationRun | None) -> OperationRun:
     def look() -> OperationRun | None:
         return OperationRun.objects.filter(pk=run.pk, status=RunStatus.COMPLETED).first()
 
-    found: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
-    return found
+    completed: OperationRun = eventually(look, seconds=40, what=f"the end of run {run.pk}")
+    return completed
 
 
+@pytest.mark.executes(OperationRunType.RESTORE_PREVIEW, OperationRunType.RESTORE_EXECUTE)
 def test_a_deleted_policy_comes_back(customer: Customer, stack: Stack, manager: User) -> None:
     stack.worker(concurrency=1)
     page = Client()

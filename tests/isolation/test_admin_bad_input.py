@@ -1,4 +1,4 @@
-"""Every page of the admin against what no link or form of it would send: refused, never a crash."""
+"""Every admin page rejects input that no link or form sends, and never crashes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from tenancy.model_admin import LOOKUP_SUFFIXES
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
+from tests.isolation.bad_input import BROKEN, FORM, HOSTILE
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,7 @@ def filters_of(model: type[Model]) -> list[str]:
 
 
 @EVERY_MODEL
-def test_a_list_takes_any_parameter(client: Client, model: type[Model]) -> None:
+def test_a_list_accepts_any_parameter(client: Client, model: type[Model]) -> None:
     address = addresses(model)["list"]
     asked = [
         *zip(parameters_of(model), cycle(VALUES), strict=False),
@@ -95,9 +95,7 @@ def test_a_list_takes_any_parameter(client: Client, model: type[Model]) -> None:
 
 
 @EVERY_MODEL
-def test_every_other_page_takes_any_parameter_and_any_id(
-    client: Client, model: type[Model]
-) -> None:
+def test_every_other_page_accepts_any_parameter_and_id(client: Client, model: type[Model]) -> None:
     pages = addresses(model)
 
     for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
@@ -109,7 +107,7 @@ def test_every_other_page_takes_any_parameter_and_any_id(
 
 
 @EVERY_MODEL
-def test_a_form_takes_any_value_in_every_field(client: Client, model: type[Model]) -> None:
+def test_a_form_accepts_any_value_in_every_field(client: Client, model: type[Model]) -> None:
     names = [
         *fields_of(model),
         *("_save", "_continue", "_addanother", "_saveasnew", "action", "_selected_action"),
@@ -139,7 +137,7 @@ def choosers() -> Iterator[tuple[str, str, str]]:
                 yield holder.opts.app_label, holder.opts.model_name or "", name
 
 
-def test_the_choosers_take_any_text(client: Client) -> None:
+def test_autocomplete_accepts_any_text(client: Client) -> None:
     address = reverse("admin:autocomplete")
     assert AutocompleteMixin.url_name == "%s:autocomplete"
     asked = [(*chooser, "term") for chooser in choosers()]
@@ -152,7 +150,7 @@ def test_the_choosers_take_any_text(client: Client) -> None:
             check_answer(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
 
 
-def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
+def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
     address = reverse("admin:autocomplete")
 
     for value in VALUES:
@@ -166,7 +164,7 @@ def test_a_chooser_of_nothing_is_refused(client: Client) -> None:
     "address",
     ["/admin/", "/admin/tenancy/", "/admin/nonsense/", "/admin/jsi18n/", "/admin/password_change/"],
 )
-def test_the_other_pages_of_the_admin_take_any_parameter(client: Client, address: str) -> None:
+def test_other_admin_pages_accept_any_parameter(client: Client, address: str) -> None:
     for value in VALUES:
         query = "&".join(f"{name}={value}" for name in PARAMETERS)
         check_answer(client.get(f"{address}?{query}"), f"{address} {value}")

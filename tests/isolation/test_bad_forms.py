@@ -1,4 +1,4 @@
-"""Every route against bodies and methods that no page of ours would send: refused, never a crash."""
+"""Every route rejects bodies and methods that no page sends, and never crashes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from tenancy.roles import Role
+from tests.isolation.bad_input import BROKEN, FORM, HOSTILE
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 from tests.support.routes import OPEN, ROUTES, Route
 
 pytestmark = pytest.mark.django_db
@@ -35,12 +35,12 @@ FIELDS = [
         "decision-1",
     ),
 ]
-#: What a refusal or a kind answer looks like; 409 and 413 are refusals with a name of their own.
+#: Acceptable statuses; 409 and 413 are specific rejections.
 FINE = {200, 302, 400, 403, 404, 405, 409, 413}
 
 
 def permitted(world: World, sign_in: SignIn, route: Route) -> Client:
-    """A client of somebody who may use the route."""
+    """A client of a user who may use the route."""
     client = sign_in(world.people["staff" if route.staff else Role.OWNER])
     client.raise_request_exception = False
     return client
@@ -86,7 +86,7 @@ def test_fields_that_come_twice_do_no_harm(world: World, sign_in: SignIn, route:
 
 
 @CHANGES
-def test_too_many_fields_and_too_large_a_body_are_refused(
+def test_too_many_fields_and_too_large_a_body_are_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
     client, address = permitted(world, sign_in, route), world.url(route, world.own)
@@ -107,9 +107,7 @@ def test_a_broken_body_is_rejected(world: World, sign_in: SignIn, route: Route) 
 
 
 @EVERY
-def test_a_method_that_a_route_does_not_know_is_refused_by_name(
-    world: World, sign_in: SignIn, route: Route
-) -> None:
+def test_an_unsupported_method_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
     client, address = permitted(world, sign_in, route), world.url(route, world.own)
 
     for method in ("FOO", "TRACE", "PUT", "PATCH", "DELETE"):
@@ -132,7 +130,7 @@ def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Rout
 
 @pytest.mark.parametrize("name", sorted(OPEN))
 @pytest.mark.parametrize("method", ["FOO", "TRACE", "PUT", "DELETE"])
-def test_the_open_routes_refuse_them_too(client: Client, name: str, method: str) -> None:
+def test_a_public_route_rejects_unsupported_methods(client: Client, name: str, method: str) -> None:
     client.raise_request_exception = False
 
     answer = client.generic(method, reverse(name), b"")
@@ -176,7 +174,7 @@ def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Ro
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a\x00b", "testserver:port", "[::1"])
-def test_a_foreign_host_is_refused(client: Client, host: str) -> None:
+def test_an_invalid_host_is_rejected(client: Client, host: str) -> None:
     client.raise_request_exception = False
 
     assert client.get(reverse("sign_in"), HTTP_HOST=host).status_code == 400

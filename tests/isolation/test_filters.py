@@ -1,4 +1,4 @@
-"""Every list with a filter: what cannot be used is refused, and never answered with everything."""
+"""Every list with a filter rejects invalid values and never answers them with all rows."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Filter(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag in ("form", "fieldset"):
-            self._inside = given.get("role") == "search"
-        elif self._inside and tag in ("input", "select") and (name := given.get("name")):
+            self._inside = attributes.get("role") == "search"
+        elif self._inside and tag in ("input", "select") and (name := attributes.get("name")):
             self.names.append(name)
 
     def handle_endtag(self, tag: str) -> None:
@@ -52,9 +52,7 @@ def filters_of(client: Client, address: str) -> list[str]:
 
 
 @LISTS
-def test_a_filter_that_cannot_be_used_is_refused(
-    world: World, sign_in: SignIn, route: Route
-) -> None:
+def test_an_invalid_filter_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
     client = sign_in(world.people["staff" if route.staff else Role.OWNER])
     address = world.url(route, world.own)
 
@@ -69,7 +67,7 @@ def test_a_filter_that_cannot_be_used_is_refused(
     assert failures == [], route.name
 
 
-def test_every_list_with_rows_of_its_own_has_a_filter(world: World, sign_in: SignIn) -> None:
+def test_every_list_has_a_filter(world: World, sign_in: SignIn) -> None:
     client = sign_in(world.people[Role.OWNER])
 
     filtered = {
@@ -86,7 +84,7 @@ def test_every_list_with_rows_of_its_own_has_a_filter(world: World, sign_in: Sig
 
 
 @pytest.mark.parametrize("status", ["nonsense", "9" * 200, "\x00"])
-def test_a_link_that_filters_is_refused_like_a_form(
+def test_an_invalid_filter_in_a_link_is_rejected(
     world: World, sign_in: SignIn, status: str
 ) -> None:
     client = sign_in(world.people[Role.OWNER])

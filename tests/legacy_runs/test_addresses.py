@@ -1,4 +1,4 @@
-"""The addresses of an older installation are a setting, and lead where the row's own address leads."""
+"""Legacy addresses are a setting; each leads to the same page as the row's own address."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from django.test import Client
 
 from config.urls import urlpatterns
 from legacy_runs import checks
-from legacy_runs.addresses import elsewhere, older_addresses, under_admin
-from legacy_runs.checks import leads_to_history, older_addresses_lead_to_history
+from legacy_runs.addresses import parse_addresses
+from legacy_runs.checks import legacy_addresses_are_free, resolves_to_own_route
 from legacy_runs.models import TABLES
+from legacy_runs.urls import admin_routes, page_routes
 from tenancy.models import Tenant, User
 from tests.support.factories import TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
-#: Shapes that an older installation may have had, and an address of each.
+#: Possible address patterns of an older installation, with an example of each.
 SHAPES = [
     ("t/<slug:tenant>/inventory-sync-runs/<int:legacy_id>", "/t/fabrikam/inventory-sync-runs/{}"),
     (
@@ -35,39 +36,37 @@ SHAPES = [
 
 @pytest.fixture
 def page(client: Client, reader: User, settings: Any) -> Client:
-    """Signed in at an installation whose table has these shapes for every kind."""
+    """Return a signed-in client; the setting has these patterns for every kind."""
     table = [f"{kind}={kind}/{shape}" for kind in TABLES for shape, _ in SHAPES]
     table += [f"inventory_sync_run={shape}" for shape, _ in SHAPES]
-    older = older_addresses(table)
-    settings.ROOT_URLCONF = moved(older)
+    addresses = parse_addresses(table)
+    settings.ROOT_URLCONF = site_with(addresses)
     open_session(client, reader)
     return client
 
 
-def moved(older: Any) -> Any:
-    """The routes of an installation with these older addresses."""
-    module: Any = ModuleType("moved")
-    module.urlpatterns = [*under_admin(older), *urlpatterns, *elsewhere(older)]
+def site_with(addresses: Any) -> Any:
+    """Return the routes of an installation with these legacy addresses."""
+    module: Any = ModuleType("site")
+    module.urlpatterns = [*admin_routes(addresses), *urlpatterns, *page_routes(addresses)]
     module.handler404 = "tenancy.errors.not_found"
     return module
 
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
-def test_an_older_address_leads_to_the_run_whatever_else_it_says(
-    address: str, tenant: Tenant, page: Client
-) -> None:
-    run = a_run_of(tenant)
-    mapped, unmapped = a_row(tenant, run=run), a_row(tenant)
+def test_a_legacy_address_leads_to_the_run(address: str, tenant: Tenant, page: Client) -> None:
+    run = create_canonical_run(tenant)
+    mapped, unmapped = create_legacy_run(tenant, run=run), create_legacy_run(tenant)
 
     assert page.get(address.format(mapped.pk))["Location"] == run.get_absolute_url()
     assert b"This is a legacy run." in page.get(address.format(unmapped.pk)).content
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_an_older_address_finds_the_row_of_its_kind(
+def test_a_legacy_address_shows_the_row_of_its_kind(
     kind: str, tenant: Tenant, page: Client
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     text = page.get(f"/{kind}/t/x/inventory-sync-runs/{row.pk}").content.decode()
 
@@ -75,8 +74,8 @@ def test_an_older_address_finds_the_row_of_its_kind(
 
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
-def test_an_older_address_shows_nothing_of_somebody_else(address: str, page: Client) -> None:
-    foreign = a_row(TenantFactory())
+def test_a_foreign_row_has_the_same_404_as_a_missing_one(address: str, page: Client) -> None:
+    foreign = create_legacy_run(TenantFactory())
 
     answers = [page.get(address.format(each)) for each in (foreign.pk, 2**40)]
 
@@ -85,12 +84,10 @@ def test_an_older_address_shows_nothing_of_somebody_else(address: str, page: Cli
 
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
-def test_an_older_address_wants_somebody_signed_in(
-    address: str, page: Client, tenant: Tenant
-) -> None:
+def test_a_legacy_address_requires_sign_in(address: str, page: Client, tenant: Tenant) -> None:
     page.logout()
 
-    answer = page.get(address.format(a_row(tenant).pk))
+    answer = page.get(address.format(create_legacy_run(tenant).pk))
 
     assert answer.status_code == 302
     assert "sign-in" in answer["Location"]
@@ -108,9 +105,9 @@ def test_an_older_address_wants_somebody_signed_in(
         "inventory_sync_run=a/<int:legacy_id>/<int:legacy_id>/",
     ],
 )
-def test_a_line_that_is_no_address_is_refused_at_the_start(line: str) -> None:
+def test_an_invalid_line_fails_at_start(line: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="LEGACY_ADDRESSES"):
-        older_addresses([line])
+        parse_addresses([line])
 
 
 @pytest.mark.parametrize(
@@ -121,26 +118,26 @@ def test_a_line_that_is_no_address_is_refused_at_the_start(line: str) -> None:
         "legacy/inventory-sync-runs/<int:legacy_id>/",
     ],
 )
-def test_no_older_address_takes_a_page_away(shape: str, settings: Any) -> None:
-    older = older_addresses([f"inventory_sync_run={shape}"])
-    settings.ROOT_URLCONF = moved(older)
+def test_a_legacy_address_never_hides_a_page(shape: str, settings: Any) -> None:
+    addresses = parse_addresses([f"inventory_sync_run={shape}"])
+    settings.ROOT_URLCONF = site_with(addresses)
 
-    assert not leads_to_history(older[0])
+    assert not resolves_to_own_route(addresses[0])
 
 
-def test_an_address_that_is_taken_fails_the_checks(
+def test_an_address_in_use_fails_the_system_checks(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert older_addresses_lead_to_history() == []
-    older = older_addresses(["inventory_sync_run=runs/<int:legacy_id>/"])
-    settings.ROOT_URLCONF = moved(older)
-    monkeypatch.setattr(checks, "OLDER", older)
+    assert legacy_addresses_are_free() == []
+    addresses = parse_addresses(["inventory_sync_run=runs/<int:legacy_id>/"])
+    settings.ROOT_URLCONF = site_with(addresses)
+    monkeypatch.setattr(checks, "ADDRESSES", addresses)
 
-    (problem,) = older_addresses_lead_to_history()
+    (problem,) = legacy_addresses_are_free()
 
     assert problem.id == "legacy_runs.E001"
     assert "runs/<int:legacy_id>/" in problem.msg
 
 
-def test_django_admin_stays_where_it_is(page: Client, owner: User) -> None:
+def test_django_admin_keeps_its_address(page: Client, owner: User) -> None:
     assert page.get("/admin/")["Location"].startswith("/admin/login/")

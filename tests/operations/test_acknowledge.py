@@ -1,4 +1,4 @@
-"""Somebody takes a failure out of “needs attention”."""
+"""Acknowledging a run removes it from “Needs attention”."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import told
+from tests.support.factories.operations import event_kinds
 
 
 @pytest.mark.parametrize("outcome", ["failed", "partial", "blocked"])
@@ -23,7 +23,7 @@ def test_an_acknowledged_run_no_longer_needs_attention(
     assert acknowledged.acknowledged_by == operator
     assert not acknowledged.needs_attention
     assert not OperationRun.objects.needs_attention().exists()
-    assert told(run) == ["acknowledged"]
+    assert event_kinds(run) == ["acknowledged"]
 
 
 def test_acknowledging_twice_changes_nothing(
@@ -36,21 +36,21 @@ def test_acknowledging_twice_changes_nothing(
 
     assert second.acknowledged_by == operator
     assert second.acknowledged_at == first.acknowledged_at
-    assert told(run) == ["acknowledged"]
+    assert event_kinds(run) == ["acknowledged"]
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
-def test_there_is_nothing_to_acknowledge_where_nothing_went_wrong(
+def test_a_run_that_needs_no_attention_cannot_be_acknowledged(
     tenant: Tenant, operator: User, service: OperationRunService, state: str
 ) -> None:
     run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
 
     assert service.acknowledge(run, by=operator).acknowledged_at is None
-    assert told(run) == []
+    assert event_kinds(run) == []
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
-def test_only_failures_need_attention(tenant: Tenant, state: str) -> None:
+def test_a_run_without_failures_needs_no_attention(tenant: Tenant, state: str) -> None:
     run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
 
     assert not run.needs_attention

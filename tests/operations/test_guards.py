@@ -16,7 +16,7 @@ from operations.services import OperationRunService
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
-from tests.support.factories.operations import SCHEDULED, a_queued_run, an_ended_run
+from tests.support.factories.operations import SCHEDULED, create_ended_run, create_queued_run
 
 Refusal = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
@@ -55,8 +55,8 @@ RUNNING_AGAIN = (
 
 def test_a_submission_starts_an_operation_once(tenant: Tenant) -> None:
     form = uuid.uuid4()
-    first = an_ended_run(tenant, submission=form)
-    second = an_ended_run(tenant)
+    first = create_ended_run(tenant, submission=form)
+    second = create_ended_run(tenant)
 
     with refused("its submission cannot be changed"):
         change(second, "submission_id = %s", form)
@@ -411,7 +411,7 @@ def test_retention_cannot_delete_an_active_run(tenant: Tenant, state: str) -> No
 
 
 def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
-    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    run = create_ended_run(tenant, total=1, processed=1, succeeded=1)
     allow_pruning()
 
     run.delete()
@@ -421,7 +421,7 @@ def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_permission_to_prune_ends_with_the_transaction(tenant: Tenant) -> None:
-    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    run = create_ended_run(tenant, total=1, processed=1, succeeded=1)
     with transaction.atomic():
         allow_pruning()
 
@@ -462,14 +462,14 @@ def test_the_tables_of_the_ledger_cannot_be_truncated(db: None, table: str) -> N
 def test_the_timeline_is_append_only_even_for_statements_without_rows(
     tenant: Tenant, statement: str
 ) -> None:
-    a_queued_run(tenant)
+    create_queued_run(tenant)
 
     with refused("append-only"):
         sql(statement)
 
 
 def test_retention_cannot_change_an_event(tenant: Tenant) -> None:
-    a_queued_run(tenant)
+    create_queued_run(tenant)
     allow_pruning()
 
     with refused("append-only"):
@@ -477,7 +477,7 @@ def test_retention_cannot_change_an_event(tenant: Tenant) -> None:
 
 
 def test_the_guards_apply_to_the_orm(tenant: Tenant) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with refused("append-only"), transaction.atomic():
         OperationRunEvent.objects.update(message="nothing happened")
@@ -488,7 +488,7 @@ def test_the_guards_apply_to_the_orm(tenant: Tenant) -> None:
 
 
 def test_two_events_cannot_share_a_sequence_number(tenant: Tenant) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with refused("run_events_sequence"):
         sql(
@@ -520,7 +520,7 @@ def test_the_guards_add_no_statement_to_a_claim(
     tenant: Tenant, service: OperationRunService, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     """A claim has five statements: the savepoint and its release, the update, the event, the row."""
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with django_assert_num_queries(5):
         assert service.claim(run.pk, "worker-1")

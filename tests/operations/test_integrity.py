@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
+from config.celery import beat_schedule
 from operations import tasks
 from operations.maintenance import integrity
 from operations.maintenance.integrity import Invariant, check_ledger, invariants, register_invariant
@@ -26,7 +27,7 @@ from tenancy.db import database_now
 from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupScheduleFactory
-from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.factories.operations import create_queued_run, create_running_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -57,15 +58,15 @@ def unguarded(db: None) -> Iterator[Callable[..., None]]:
 def a_complete_run(tenant: Tenant) -> OperationRun:
     """Create a run that was dispatched, claimed, executed and completed."""
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     service.increment_summary_counts(run.pk, total=2, processed=2, succeeded=2)
     return service.complete(run.pk)
 
 
 def test_an_unmodified_ledger_has_no_violations(tenant: Tenant) -> None:
     a_complete_run(tenant)
-    a_queued_run(tenant, 2)
-    a_running_run(tenant, 3)
+    create_queued_run(tenant, 2)
+    create_running_run(tenant, 3)
 
     assert violations() == {}
     assert set(InvariantResult.objects.values_list("name", flat=True)) == set(NAMES)
@@ -132,8 +133,8 @@ def test_each_violation_is_reported(
     name: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
     a_complete_run(tenant)
-    a_queued_run(tenant, 2)
-    a_running_run(tenant, 3)
+    create_queued_run(tenant, 2)
+    create_running_run(tenant, 3)
     unguarded("SET CONSTRAINTS ALL IMMEDIATE")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -194,7 +195,7 @@ def test_an_invalid_schedule_is_reported_and_hides_no_other_violation(
 ) -> None:
     soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     invalid = BackupScheduleFactory(tenant=tenant, due=soon)
-    a_queued_run(tenant)
+    create_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
@@ -242,7 +243,7 @@ def command(**options: Any) -> tuple[int, str]:
 def test_the_command_suits_cron(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     verbose = command()
     quiet = command(quiet=True)
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
     code, text = command(quiet=True)
@@ -273,14 +274,14 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
     staff: Client, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
     before = staff.get(reverse("ledger_integrity")).content.decode()
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
     response = staff.post(reverse("ledger_check"), follow=True)
 
     text = response.content.decode()
     assert before.count("Not checked yet") == len(NAMES)
-    assert "Violated 1 times" in text
+    assert "1 violation" in text
     assert reverse("admin:operations_operationrun_change", args=[run.pk]) in text
     assert text.count("</svg>Kept") >= len(NAMES) - 1
 
@@ -300,7 +301,7 @@ def test_runs_lost_in_an_outage_are_not_reported_once_reconciled(
 ) -> None:
     """After an outage, the check starts before the reconciler, which runs a moment later."""
     settings.TICK_SECONDS = 30
-    a_running_run(tenant)
+    create_running_run(tenant)
     unguarded("UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'")
     sleeps: list[float] = []
 
@@ -317,8 +318,6 @@ def test_runs_lost_in_an_outage_are_not_reported_once_reconciled(
 
 
 def test_beat_schedules_the_check() -> None:
-    from config.celery import beat_schedule
-    from operations import tasks
 
     assert "operations.tasks.check_ledger" in {
         str(entry["task"]) for entry in beat_schedule(30).values()

@@ -75,14 +75,14 @@ def test_a_foreign_workspace_does_not_exist(page, stranger):
 FILTERS = [
     ("view=active", {"queued", "running"}),
     ("view=attention", {"failed", "partial", "blocked"}),
-    ("view=mine", {"mine"}),
+    ("view=mine", {"own"}),
     ("view=failed", {"failed", "partial", "blocked"}),
     ("status=queued", {"queued"}),
-    ("status=completed", {"succeeded", "failed", "partial", "blocked", "cancelled", "mine"}),
+    ("status=completed", {"succeeded", "failed", "partial", "blocked", "cancelled", "own"}),
     ("outcome=failed", {"failed"}),
     ("outcome=cancelled", {"cancelled"}),
-    ("type=backup_schedule.retry", {"mine"}),
-    ("q=olga", {"mine"}),
+    ("type=backup_schedule.retry", {"own"}),
+    ("q=olga", {"own"}),
     ("since=2026-03-08&until=2026-03-08", {"cancelled"}),
     ("status=queued&status=running", {"running"}),
     ("nonsense=1&_connector=OR&workspace=999&ordering=context__x", None),
@@ -101,7 +101,7 @@ def every_kind(tenant: Tenant, operator: User) -> dict[str, OperationRun]:
         "partial": OperationRunFactory(tenant=tenant, partial=True),
         "blocked": OperationRunFactory(tenant=tenant, blocked=True),
         "cancelled": OperationRunFactory(tenant=tenant, cancelled=True, created_at=march),
-        "mine": OperationRunFactory(
+        "own": OperationRunFactory(
             tenant=tenant,
             succeeded=True,
             user=operator,

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 import pytest
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import Client
 from django.utils import timezone
 
@@ -19,10 +20,14 @@ from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
+    create_member,
     failure,
-    member,
 )
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories.operations import (
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
+)
 from tests.support.sessions import open_session
 
 HTMX = {"HX-Request": "true"}
@@ -133,7 +138,7 @@ def test_a_post_without_a_token_changes_nothing(operator, tenant):
 
 
 def test_a_queued_run_shows_why_it_waits(page, tenant):
-    first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    first, second = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     OperationRun.objects.update(published_at=timezone.now())
 
     assert b"No worker has started it yet" in page.get(address(first)).content
@@ -141,7 +146,7 @@ def test_a_queued_run_shows_why_it_waits(page, tenant):
 
 
 def test_a_run_refused_by_the_broker_shows_the_refusal(page, tenant):
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     assert b"The queue has not accepted its message yet" in page.get(address(run)).content
 
@@ -263,9 +268,9 @@ def test_retries_are_linked_both_ways(page, tenant):
 
 
 def test_deduplicated_requests_are_counted(page, tenant):
-    run = a_queued_run(tenant)
-    a_queued_run(tenant)
-    a_queued_run(tenant)
+    run = create_queued_run(tenant)
+    create_queued_run(tenant)
+    create_queued_run(tenant)
 
     assert b"<dt>Deduplicated requests</dt><dd>2</dd>" in page.get(address(run)).content
 
@@ -302,7 +307,7 @@ def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
 
 @pytest.mark.parametrize("part", ["run_live", "run_log"])
 def test_an_unchanged_section_is_responseed_with_204(page, tenant, part):
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     section = page.get(address(run)).context[part]
 
     unchanged = page.get(section.url, headers=HTMX)
@@ -316,7 +321,7 @@ def test_an_unchanged_section_is_responseed_with_204(page, tenant, part):
 
 
 def test_the_section_of_an_ended_run_stops_polling(page, tenant):
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     section = page.get(address(run)).context["run_live"]
     OperationRunService().complete(run.pk)
 
@@ -347,7 +352,7 @@ def test_cancelling_a_queued_run_ends_it_at_once(page, tenant, operator):
 
 def test_cancelling_a_running_run_asks_it_to_stop(client, manager, tenant):
     open_session(client, manager)
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     response = client.post(f"/runs/{run.pk}/cancel/", follow=True)
 
@@ -387,7 +392,7 @@ def test_acknowledging_removes_a_run_from_needs_attention(page, tenant):
 
 
 def test_a_retry_redirects_to_the_new_run(page, tenant, monkeypatch):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
 
     response = page.post(f"/runs/{ended.pk}/retry/")
 
@@ -397,7 +402,7 @@ def test_a_retry_redirects_to_the_new_run(page, tenant, monkeypatch):
 
 
 def test_a_retry_submitted_twice_starts_one_run_even_after_it_ended(page, tenant, operator):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
     form = {
         "submission": re.findall(
             rb'name="submission" value="([^"]+)"', page.get(address(ended)).content
@@ -415,7 +420,7 @@ def test_a_retry_submitted_twice_starts_one_run_even_after_it_ended(page, tenant
 
 @pytest.mark.parametrize("value", ["", "x", "1" * 5000, "urn:uuid:" + "0" * 32, "\x00"])
 def test_an_invalid_submission_is_ignored(page, tenant, value):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
 
     response = page.post(f"/runs/{ended.pk}/retry/", {"submission": value})
 
@@ -423,8 +428,8 @@ def test_an_invalid_submission_is_ignored(page, tenant, value):
 
 
 def test_a_retry_redirects_to_the_active_run(page, tenant):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
-    active = a_queued_run(tenant)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
+    active = create_queued_run(tenant)
 
     response = page.post(f"/runs/{ended.pk}/retry/", follow=True)
 
@@ -451,7 +456,6 @@ def test_a_succeeded_run_cannot_be_retried(page, tenant):
     ],
 )
 def test_a_start_shows_its_result(rf, tenant, created, published, text):
-    from django.contrib.messages.storage.cookie import CookieStorage
 
     run = OperationRunFactory(tenant=tenant)
     request = rf.post("/")
@@ -479,7 +483,9 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_items(
 
 
 def test_staff_without_membership_get_a_404(client, tenant):
-    staff = member(OperationRunFactory().workspace, Role.READER, is_staff=True, is_superuser=True)
+    staff = create_member(
+        OperationRunFactory().workspace, Role.READER, is_staff=True, is_superuser=True
+    )
     open_session(client, staff)
 
     assert client.get(address(OperationRunFactory(tenant=tenant))).status_code == 404

@@ -1,4 +1,4 @@
-"""A real Graph sandbox for everybody, and a tenant of one's own at it."""
+"""A tenant in the product whose counterpart is in the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -7,38 +7,29 @@ from typing import Any
 
 import pytest
 
-from dev.graph_sandbox.process import SandboxProcess
 from providers.graph.client import GraphClient
+from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace
 from tests.support.factories import TenantFactory
-from tests.support.factories.providers import FarTenant, ProviderConnectionFactory
+from tests.support.factories.providers import ProviderConnectionFactory, SandboxTenant
 
 
 @pytest.fixture
-def far(graph_sandbox: SandboxProcess) -> Iterator[FarTenant]:
-    tenant = FarTenant(graph_sandbox)
-    yield tenant
-    tenant.control.clear(tenant.tenant_id)
-    tenant.control.remove_tenant(tenant.tenant_id)
+def tenant(workspace: Workspace, sandbox_tenant: SandboxTenant) -> Tenant:
+    return TenantFactory(workspace=workspace, name="Fabrikam", external_id=sandbox_tenant.tenant_id)
 
 
 @pytest.fixture
-def tenant(workspace: Workspace, far: FarTenant) -> Tenant:
-    """The tenant here whose twin is at the Graph sandbox."""
-    made: Tenant = TenantFactory(workspace=workspace, name="Fabrikam", external_id=far.tenant_id)
-    return made
-
-
-@pytest.fixture
-def client(far: FarTenant) -> Iterator[GraphClient]:
-    with far.client() as graph:
+def client(sandbox_tenant: SandboxTenant) -> Iterator[GraphClient]:
+    with sandbox_tenant.client() as graph:
         yield graph
 
 
 @pytest.fixture
-def connection(tenant: Any, far: FarTenant, settings: Any) -> Any:
-    """The default connection of the tenant, to its twin at the Graph sandbox."""
-    settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = far.url, far.ca
-    made = ProviderConnectionFactory(tenant=tenant, client_id=far.client_id)
-    made.set_credential(far.secret)
-    return made
+def connection(tenant: Tenant, sandbox_tenant: SandboxTenant, settings: Any) -> ProviderConnection:
+    """The default connection of the tenant, which leads to the Graph sandbox."""
+    settings.GRAPH_SANDBOX_URL = sandbox_tenant.url
+    settings.GRAPH_CA_BUNDLE = sandbox_tenant.ca
+    connection = ProviderConnectionFactory(tenant=tenant, client_id=sandbox_tenant.client_id)
+    connection.set_credential(sandbox_tenant.secret)
+    return connection

@@ -17,7 +17,7 @@ from providers.graph.tokens import forget_all_tokens
 from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.models import User
-from tests.support.factories.providers import FarTenant
+from tests.support.factories.providers import SandboxTenant
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +50,10 @@ def test_a_connection_that_may_read_everything_is_ready(checked: Any) -> None:
     assert connection.checked_at
 
 
-def test_a_missing_permission_is_a_failed_item_that_names_it(checked: Any, far: FarTenant) -> None:
-    far.fault("forbid", kind="groups", permission="GroupMember.Read.All")
+def test_a_missing_permission_is_a_failed_item_that_names_it(
+    checked: Any, sandbox_tenant: SandboxTenant
+) -> None:
+    sandbox_tenant.fault("forbid", kind="groups", permission="GroupMember.Read.All")
 
     run, connection = checked()
 
@@ -62,12 +64,17 @@ def test_a_missing_permission_is_a_failed_item_that_names_it(checked: Any, far: 
 
 
 def test_writing_is_looked_for_only_where_the_connection_may(
-    checked: Any, connection: ProviderConnection, far: FarTenant
+    checked: Any, connection: ProviderConnection, sandbox_tenant: SandboxTenant
 ) -> None:
     ProviderConnection.objects.update(access=Access.READ_WRITE)
     _, may = checked()
     permissions = [*READ_PERMISSIONS, "Policy.ReadWrite.ConditionalAccess"]
-    far.control.add_tenant(far.tenant_id, far.client_id, far.secret, permissions=permissions)
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id,
+        sandbox_tenant.client_id,
+        sandbox_tenant.secret,
+        permissions=permissions,
+    )
     forget_all_tokens()
 
     run, may_not_all = checked()
@@ -82,8 +89,10 @@ def test_writing_is_looked_for_only_where_the_connection_may(
     assert "DeviceManagementConfiguration.ReadWrite.All" in message
 
 
-def test_a_missing_license_is_left_out_and_not_a_failure(checked: Any, far: FarTenant) -> None:
-    far.fault("license", kind="conditional_access")
+def test_a_missing_license_is_left_out_and_not_a_failure(
+    checked: Any, sandbox_tenant: SandboxTenant
+) -> None:
+    sandbox_tenant.fault("license", kind="conditional_access")
 
     run, connection = checked()
 
@@ -97,9 +106,9 @@ def test_a_missing_license_is_left_out_and_not_a_failure(checked: Any, far: FarT
     [("expire_credential", "credential_expired"), ("remove_consent", "app_not_in_tenant")],
 )
 def test_a_refused_sign_in_blocks_the_check(
-    checked: Any, far: FarTenant, fault: str, code: str
+    checked: Any, sandbox_tenant: SandboxTenant, fault: str, code: str
 ) -> None:
-    far.fault(fault)
+    sandbox_tenant.fault(fault)
 
     run, connection = checked()
 
@@ -108,13 +117,15 @@ def test_a_refused_sign_in_blocks_the_check(
 
 
 def test_another_tenant_blocks_the_check_and_only_its_id_is_told(
-    checked: Any, far: FarTenant
+    checked: Any, sandbox_tenant: SandboxTenant
 ) -> None:
-    (organization,) = far.objects("organization")
+    (organization,) = sandbox_tenant.objects("organization")
     foreign = str(uuid.uuid4())
-    far.control.delete_object(far.tenant_id, "organization", organization["id"])
+    sandbox_tenant.control.delete_object(
+        sandbox_tenant.tenant_id, "organization", organization["id"]
+    )
     other = organization | {"id": foreign, "displayName": "Somebody else"}
-    far.control.put_object(far.tenant_id, "organization", other)
+    sandbox_tenant.control.put_object(sandbox_tenant.tenant_id, "organization", other)
 
     run, connection = checked()
 
@@ -124,8 +135,10 @@ def test_another_tenant_blocks_the_check_and_only_its_id_is_told(
     assert "Somebody else" not in str(run.failure_summary)
 
 
-def test_what_could_not_be_told_is_not_called_missing(checked: Any, far: FarTenant) -> None:
-    far.fault("garbage", kind="groups")
+def test_what_could_not_be_told_is_not_called_missing(
+    checked: Any, sandbox_tenant: SandboxTenant
+) -> None:
+    sandbox_tenant.fault("garbage", kind="groups")
 
     _, connection = checked()
 
@@ -134,10 +147,10 @@ def test_what_could_not_be_told_is_not_called_missing(checked: Any, far: FarTena
 
 
 def test_what_was_found_of_an_older_credential_is_discarded(
-    connection: ProviderConnection, far: FarTenant
+    connection: ProviderConnection, sandbox_tenant: SandboxTenant
 ) -> None:
     before = ProviderConnection.objects.select_related("tenant").get(pk=connection.pk)
-    connection.set_credential(far.secret)
+    connection.set_credential(sandbox_tenant.secret)
 
     kept = services.record_check(before, services.Finding(ConnectionStatus.READY, {}))
 
@@ -146,10 +159,12 @@ def test_what_was_found_of_an_older_credential_is_discarded(
     assert connection.status == ConnectionStatus.UNCHECKED
 
 
-def test_the_credential_is_in_no_row_of_the_run(checked: Any, far: FarTenant) -> None:
-    far.fault("expire_credential")
+def test_the_credential_is_in_no_row_of_the_run(
+    checked: Any, sandbox_tenant: SandboxTenant
+) -> None:
+    sandbox_tenant.fault("expire_credential")
 
     run, _ = checked()
 
     rows = [vars(run), *OperationRunEvent.objects.values(), *run.items.values()]
-    assert far.secret not in str(rows)
+    assert sandbox_tenant.secret not in str(rows)

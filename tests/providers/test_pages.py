@@ -303,7 +303,7 @@ def test_removing_is_offered_to_those_who_may(
     assert "Remove connection" not in text_of(page, own.get_absolute_url())
 
 
-def test_a_tenants_page_and_the_list_of_tenants_tell_of_the_connection(
+def test_the_page_and_the_list_of_tenants_show_the_connection(
     page: Client, own: ProviderConnection
 ) -> None:
     assert own.get_absolute_url() in text_of(page, own.tenant.get_absolute_url())

@@ -8,14 +8,14 @@ import pytest
 
 from providers.graph.client import WaitReason
 from providers.graph.errors import (
-    Gone,
+    CertificateUntrusted,
     GraphError,
     IncompleteListing,
     InvalidRequest,
     LicenseMissing,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
-    Untrusted,
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
@@ -28,36 +28,40 @@ CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
 
 
 @pytest.mark.parametrize("key", KINDS)
-def test_every_policy_of_every_kind_is_captured_completely(far, client, key):
+def test_every_policy_of_every_kind_is_captured_completely(sandbox_tenant, client, key):
     kind = KIND[key]
 
     captured = [kind.capture(client, listed) for listed in kind.list_objects(client)]
 
     there = {
-        entry["id"] for entry in far.objects(key) if not kind.collections or "App" in kind.label
+        entry["id"]
+        for entry in sandbox_tenant.objects(key)
+        if not kind.collections or "App" in kind.label
     }
     if key == "app_protection":
-        there = {e["id"] for e in far.objects(key) if e["@odata.type"] in kind.collections}
+        there = {
+            e["id"] for e in sandbox_tenant.objects(key) if e["@odata.type"] in kind.collections
+        }
     assert {one.payload["id"] for one in captured} == there
     assert [one.missing for one in captured if not one.complete] == []
     assert all(kind.name_of(one.payload) for one in captured)
 
 
 @pytest.mark.parametrize("key", REFERENCE_KINDS)
-def test_every_reference_is_listed(far, client, key):
+def test_every_reference_is_listed(sandbox_tenant, client, key):
     listed = {entry["id"] for entry in KIND[key].list_objects(client)}
 
-    assert listed == {entry["id"] for entry in far.objects(key)}
+    assert listed == {entry["id"] for entry in sandbox_tenant.objects(key)}
 
 
-def test_every_page_of_a_long_list_is_read(far, client):
+def test_every_page_of_a_long_list_is_read(sandbox_tenant, client):
     groups = list(client.list("/v1.0/groups", {"$top": "100"}))
 
     assert len({group["id"] for group in groups}) == SIZES["groups"]
-    assert far.asked()["GET", "groups"] == 3
+    assert sandbox_tenant.request_counts()["GET", "groups"] == 3
 
 
-def test_every_page_of_a_policys_settings_is_read(far, client):
+def test_every_page_of_a_policys_settings_is_read(sandbox_tenant, client):
     kind = KIND["settings_catalog"]
     largest = next(iter(kind.list_objects(client)))
 
@@ -90,10 +94,10 @@ def test_assignments_with_exclusions_are_part_of_a_capture(client):
 # --- Incomplete captures --------------------------------------------------------------------
 
 
-def test_settings_that_end_early_make_the_capture_incomplete(far, client):
+def test_settings_that_end_early_make_the_capture_incomplete(sandbox_tenant, client):
     kind = KIND["settings_catalog"]
     listed = next(iter(kind.list_objects(client)))
-    far.fault("short_settings")
+    sandbox_tenant.fault("short_settings")
 
     captured = kind.capture(client, listed)
 
@@ -101,18 +105,18 @@ def test_settings_that_end_early_make_the_capture_incomplete(far, client):
     assert captured.missing == ["settings (59 of 118)"]
 
 
-def test_a_policy_that_changes_while_it_is_read_is_read_once_more(far, client):
+def test_a_policy_that_changes_while_it_is_read_is_read_once_more(sandbox_tenant, client):
     kind = KIND["settings_catalog"]
     listed = next(iter(kind.list_objects(client)))
-    far.fault("short_settings", times=1)
+    sandbox_tenant.fault("short_settings", times=1)
 
     assert kind.capture(client, listed).complete
 
 
-def test_assignments_that_are_not_expanded_are_read_from_their_own_list(far, client):
+def test_assignments_that_are_not_expanded_are_read_from_their_own_list(sandbox_tenant, client):
     kind = KIND["device_configuration"]
     listed = next(entry for entry in kind.list_objects(client) if entry["assignments"])
-    far.fault("no_assignments")
+    sandbox_tenant.fault("no_assignments")
 
     captured = kind.capture(client, listed)
 
@@ -120,10 +124,10 @@ def test_assignments_that_are_not_expanded_are_read_from_their_own_list(far, cli
     assert captured.payload["assignments"] == listed["assignments"]
 
 
-def test_missing_actions_for_noncompliance_make_the_capture_incomplete(far, client):
+def test_missing_actions_for_noncompliance_make_the_capture_incomplete(sandbox_tenant, client):
     kind = KIND["compliance"]
-    bare = {**far.objects("compliance")[0], "scheduledActionsForRule": []}
-    far.control.put_object(far.tenant_id, "compliance", bare)
+    bare = {**sandbox_tenant.objects("compliance")[0], "scheduledActionsForRule": []}
+    sandbox_tenant.control.put_object(sandbox_tenant.tenant_id, "compliance", bare)
 
     captured = kind.capture(client, bare)
 
@@ -138,181 +142,183 @@ def test_encrypted_values_are_noted_and_not_missing(client):
     assert ["1 encrypted OMA-URI values"] in notes
 
 
-def test_an_object_removed_since_the_list_is_gone(far, client):
+def test_an_object_removed_since_the_list_is_gone(sandbox_tenant, client):
     kind = KIND["compliance"]
     listed = next(iter(kind.list_objects(client)))
-    far.control.delete_object(far.tenant_id, "compliance", listed["id"])
+    sandbox_tenant.control.delete_object(sandbox_tenant.tenant_id, "compliance", listed["id"])
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectNotFound):
         kind.capture(client, listed)
 
 
-def test_an_id_cannot_lead_elsewhere(far, client):
+def test_an_id_cannot_lead_elsewhere(sandbox_tenant, client):
     with pytest.raises(GraphError):
         KIND["compliance"].capture(client, {"id": "../../groups?$top=1#"})
 
-    assert far.asked()["GET", "groups"] == 0
+    assert sandbox_tenant.request_counts()["GET", "groups"] == 0
 
 
 # --- Asking again ---------------------------------------------------------------------------
 
 
-def test_retry_after_is_honored_and_told(far, client):
-    far.fault("throttle", times=1, retry_after=1)
+def test_retry_after_is_honored_and_told(sandbox_tenant, client):
+    sandbox_tenant.fault("throttle", times=1, retry_after=1)
     started = time.monotonic()
 
     assert list(client.list(CONFIGURATIONS))
 
     assert time.monotonic() - started >= 1
-    seconds, reason = far.waits[0]
+    seconds, reason = sandbox_tenant.waits[0]
     assert 1 <= seconds < 1.2
     assert reason is WaitReason.THROTTLED
 
 
-def test_retry_after_may_be_a_date(far):
+def test_retry_after_may_be_a_date(sandbox_tenant):
     slept: list[float] = []
-    far.fault("throttle", times=1, retry_after=60, http_date=1)
+    sandbox_tenant.fault("throttle", times=1, retry_after=60, http_date=1)
 
-    with far.client(sleep=slept.append) as client:
+    with sandbox_tenant.client(sleep=slept.append) as client:
         assert list(client.list(CONFIGURATIONS))
 
     assert 30 < sum(slept) <= 66
 
 
-def test_throttling_without_retry_after_backs_off(far, client):
-    far.fault("throttle", kind="conditional_access", times=3)
+def test_throttling_without_retry_after_backs_off(sandbox_tenant, client):
+    sandbox_tenant.fault("throttle", kind="conditional_access", times=3)
 
     assert list(KIND["conditional_access"].list_objects(client))
-    assert len(far.waits) == 3
+    assert len(sandbox_tenant.waits) == 3
 
 
-def test_every_third_request_throttled_still_reads_everything(far, client):
-    far.fault("throttle", every=3, none=1)
+def test_every_third_request_throttled_still_reads_everything(sandbox_tenant, client):
+    sandbox_tenant.fault("throttle", every=3, none=1)
 
     for kind in KINDS.values():
         assert all(kind.capture(client, one).complete for one in kind.list_objects(client))
 
 
-def test_a_wait_longer_than_allowed_is_given_up_at_once(far, client):
-    far.fault("throttle", retry_after=3600)
+def test_a_wait_longer_than_allowed_is_given_up_at_once(sandbox_tenant, client):
+    sandbox_tenant.fault("throttle", retry_after=3600)
 
     with pytest.raises(Transient) as caught:
         client.get(CONFIGURATIONS)
 
     assert caught.value.code == "throttled"
     assert caught.value.retry_after == 3600
-    assert far.waits == []
-    assert far.asked()["GET", "device_configuration"] == 1
+    assert sandbox_tenant.waits == []
+    assert sandbox_tenant.request_counts()["GET", "device_configuration"] == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_server_errors_are_asked_again(far, client, status):
-    far.fault("server_error", status=status, times=2)
+def test_server_errors_are_asked_again(sandbox_tenant, client, status):
+    sandbox_tenant.fault("server_error", status=status, times=2)
 
     assert list(client.list(CONFIGURATIONS))
-    assert [reason for _, reason in far.waits] == [WaitReason.UNAVAILABLE] * 2
+    assert [reason for _, reason in sandbox_tenant.waits] == [WaitReason.UNAVAILABLE] * 2
 
 
-def test_asking_again_has_an_end(far, client):
-    far.fault("server_error", kind="device_configuration")
+def test_asking_again_has_an_end(sandbox_tenant, client):
+    sandbox_tenant.fault("server_error", kind="device_configuration")
 
     with pytest.raises(Transient) as caught:
         client.get(CONFIGURATIONS)
 
-    assert far.asked()["GET", "device_configuration"] == FAST.attempts
+    assert sandbox_tenant.request_counts()["GET", "device_configuration"] == FAST.attempts
     assert caught.value.request_id
 
 
-def test_a_service_that_was_given_up_is_asked_without_patience_until_it_answers(far, client):
-    far.fault("server_error", times=FAST.attempts + 3)
+def test_a_service_that_was_given_up_is_asked_without_patience_until_it_answers(
+    sandbox_tenant, client
+):
+    sandbox_tenant.fault("server_error", times=FAST.attempts + 3)
 
     for expected in (6, 7, 8, 9):
         with pytest.raises(Transient):
             client.get(CONFIGURATIONS)
-        assert far.asked()["GET", "device_configuration"] == expected
+        assert sandbox_tenant.request_counts()["GET", "device_configuration"] == expected
     client.get(CONFIGURATIONS)
-    far.fault("server_error", times=1)
+    sandbox_tenant.fault("server_error", times=1)
 
     assert client.get(CONFIGURATIONS)["value"]
 
 
 @pytest.mark.parametrize("fault", ["drop", "drop_mid_body", "truncated_page", "garbage"])
-def test_a_broken_answer_is_asked_for_again(far, client, fault):
-    far.fault(fault, times=2)
+def test_a_broken_answer_is_asked_for_again(sandbox_tenant, client, fault):
+    sandbox_tenant.fault(fault, times=2)
 
     assert len(list(client.list(CONFIGURATIONS))) == SIZES["device_configuration"]
 
 
 @pytest.mark.parametrize("fault", ["drop", "drop_mid_body"])
-def test_a_connection_that_always_breaks_is_given_up(far, client, fault):
-    far.fault(fault)
+def test_a_connection_that_always_breaks_is_given_up(sandbox_tenant, client, fault):
+    sandbox_tenant.fault(fault)
 
     with pytest.raises(GraphError):
         list(client.list(CONFIGURATIONS))
 
 
 @pytest.mark.parametrize("fault", ["truncated_page", "garbage"])
-def test_json_that_stays_unreadable_makes_the_list_incomplete(far, client, fault):
-    far.fault(fault)
+def test_json_that_stays_unreadable_makes_the_list_incomplete(sandbox_tenant, client, fault):
+    sandbox_tenant.fault(fault)
 
     with pytest.raises(IncompleteListing):
         list(client.list(CONFIGURATIONS))
 
 
-def test_a_slow_answer_is_waited_for(far, client):
-    far.fault("slow", ms=300, times=1)
+def test_a_slow_answer_is_waited_for(sandbox_tenant, client):
+    sandbox_tenant.fault("slow", ms=300, times=1)
     started = time.monotonic()
 
     assert client.get(CONFIGURATIONS)["value"]
     assert time.monotonic() - started > 0.3
 
 
-def test_an_answer_that_never_ends_is_cut_off(far):
-    far.fault("slow", ms=300)
-    http = Http(ca_bundle=far.ca, trust_env=False, answer_seconds=-1)
+def test_an_answer_that_never_ends_is_cut_off(sandbox_tenant):
+    sandbox_tenant.fault("slow", ms=300)
+    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, response_seconds=-1)
 
-    with far.client(http=http, policy=RetryPolicy(attempts=1)) as client:
+    with sandbox_tenant.client(http=http, policy=RetryPolicy(attempts=1)) as client:
         with pytest.raises(Transient) as caught:
             client.get(CONFIGURATIONS)
 
     assert caught.value.code == "answer_unreadable"
 
 
-def test_an_answer_that_is_too_large_is_not_read(far):
-    http = Http(ca_bundle=far.ca, trust_env=False, max_bytes=100)
+def test_an_answer_that_is_too_large_is_not_read(sandbox_tenant):
+    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, max_bytes=100)
 
-    with far.client(http=http, policy=RetryPolicy(attempts=1)) as client:
+    with sandbox_tenant.client(http=http, policy=RetryPolicy(attempts=1)) as client:
         with pytest.raises(Transient):
             client.get(CONFIGURATIONS)
 
 
-def test_a_wait_can_be_stopped(far):
+def test_a_wait_can_be_stopped(sandbox_tenant):
     class Stop(Exception):
         pass
 
     def stop(seconds, reason):
         raise Stop
 
-    far.fault("throttle", retry_after=60)
-    with far.client(on_wait=stop) as client, pytest.raises(Stop):
+    sandbox_tenant.fault("throttle", retry_after=60)
+    with sandbox_tenant.client(on_wait=stop) as client, pytest.raises(Stop):
         client.get(CONFIGURATIONS)
 
 
-def test_a_long_wait_is_told_in_slices(far):
+def test_a_long_wait_is_told_in_slices(sandbox_tenant):
     slept: list[float] = []
-    far.fault("throttle", times=1, retry_after=10)
+    sandbox_tenant.fault("throttle", times=1, retry_after=10)
 
-    with far.client(sleep=slept.append) as client:
+    with sandbox_tenant.client(sleep=slept.append) as client:
         client.get(CONFIGURATIONS)
 
-    told = [seconds for seconds, _ in far.waits]
+    told = [seconds for seconds, _ in sandbox_tenant.waits]
     assert len(told) >= 5
     assert told == sorted(told, reverse=True)
     assert 10 <= sum(slept) <= 11
 
 
-def test_paced_requests_keep_their_distance(far):
-    with far.client(pacer=Pacer({"/identity/conditionalAccess/": 0.2})) as client:
+def test_paced_requests_keep_their_distance(sandbox_tenant):
+    with sandbox_tenant.client(pacer=Pacer({"/identity/conditionalAccess/": 0.2})) as client:
         started = time.monotonic()
         for _ in range(3):
             client.get("/v1.0/identity/conditionalAccess/policies")
@@ -323,8 +329,8 @@ def test_paced_requests_keep_their_distance(far):
 # --- Pages ----------------------------------------------------------------------------------
 
 
-def test_a_next_link_to_another_host_is_not_followed(far, client):
-    far.fault("foreign_next_link", url="http://169.254.169.254/latest/meta-data/")
+def test_a_next_link_to_another_host_is_not_followed(sandbox_tenant, client):
+    sandbox_tenant.fault("foreign_next_link", url="http://169.254.169.254/latest/meta-data/")
 
     with pytest.raises(IncompleteListing) as caught:
         list(client.list(POLICIES))
@@ -333,8 +339,8 @@ def test_a_next_link_to_another_host_is_not_followed(far, client):
     assert "169.254" not in str(caught.value)
 
 
-def test_a_list_that_leads_back_ends(far, client):
-    far.fault("loop_next_link")
+def test_a_list_that_leads_back_ends(sandbox_tenant, client):
+    sandbox_tenant.fault("loop_next_link")
 
     with pytest.raises(IncompleteListing) as caught:
         list(client.list(CONFIGURATIONS))
@@ -342,16 +348,16 @@ def test_a_list_that_leads_back_ends(far, client):
     assert caught.value.code == "listing_loops"
 
 
-def test_an_empty_page_is_not_the_end(far, client):
-    far.fault("empty_page", times=1)
+def test_an_empty_page_is_not_the_end(sandbox_tenant, client):
+    sandbox_tenant.fault("empty_page", times=1)
 
     assert len(list(client.list(CONFIGURATIONS))) == SIZES["device_configuration"]
 
 
-def test_a_list_that_breaks_off_is_incomplete_and_says_how_far_it_came(far, client):
+def test_a_list_that_breaks_off_is_incomplete_and_says_how_far_it_came(sandbox_tenant, client):
     pages = client.list(POLICIES)
     first = [next(pages) for _ in range(25)]
-    far.fault("server_error")
+    sandbox_tenant.fault("server_error")
 
     with pytest.raises(IncompleteListing) as caught:
         next(pages)
@@ -364,33 +370,36 @@ def test_a_list_that_breaks_off_is_incomplete_and_says_how_far_it_came(far, clie
 # --- Refusals -------------------------------------------------------------------------------
 
 
-def test_a_forbidden_kind_names_its_permission_and_leaves_the_others(far, client):
-    far.fault("forbid", kind="device_configuration")
+def test_a_forbidden_kind_names_its_permission_and_leaves_the_others(sandbox_tenant, client):
+    sandbox_tenant.fault("forbid", kind="device_configuration")
 
     with pytest.raises(PermissionMissing) as caught:
         list(client.list(CONFIGURATIONS))
 
     assert caught.value.params["permission"] == "DeviceManagementConfiguration.Read.All"
     assert not caught.value.is_blocking_whole_run
-    assert far.asked()["GET", "device_configuration"] == 1
+    assert sandbox_tenant.request_counts()["GET", "device_configuration"] == 1
     assert list(client.list(POLICIES))
 
 
-def test_intunes_401_that_means_forbidden_does_not_fetch_tokens(far, client):
-    far.fault("forbid_intune", kind="device_configuration")
+def test_intunes_401_that_means_forbidden_does_not_fetch_tokens(sandbox_tenant, client):
+    sandbox_tenant.fault("forbid_intune", kind="device_configuration")
 
     with pytest.raises(PermissionMissing):
         list(client.list(CONFIGURATIONS))
 
-    assert far.asked()["POST", "sign_in"] == 1
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 1
 
 
-def test_an_app_without_a_permission_is_told_which(graph_sandbox, far):
-    far.control.add_tenant(
-        far.tenant_id, far.client_id, far.secret, permissions=["Policy.Read.All"]
+def test_an_app_without_a_permission_is_told_which(graph_sandbox, sandbox_tenant):
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id,
+        sandbox_tenant.client_id,
+        sandbox_tenant.secret,
+        permissions=["Policy.Read.All"],
     )
 
-    with far.client() as client:
+    with sandbox_tenant.client() as client:
         assert list(KIND["conditional_access"].list_objects(client))
         with pytest.raises(PermissionMissing) as caught:
             list(KIND["groups"].list_objects(client))
@@ -398,8 +407,8 @@ def test_an_app_without_a_permission_is_told_which(graph_sandbox, far):
     assert caught.value.params["permission"] == "GroupMember.Read.All"
 
 
-def test_a_missing_license_is_its_own_reason(far, client):
-    far.fault("license", kind="compliance")
+def test_a_missing_license_is_its_own_reason(sandbox_tenant, client):
+    sandbox_tenant.fault("license", kind="compliance")
 
     with pytest.raises(LicenseMissing) as caught:
         list(KIND["compliance"].list_objects(client))
@@ -407,8 +416,8 @@ def test_a_missing_license_is_its_own_reason(far, client):
     assert "compliance policies" in str(caught.value)
 
 
-def test_redirects_are_not_followed(far, client):
-    far.fault("redirect")
+def test_redirects_are_not_followed(sandbox_tenant, client):
+    sandbox_tenant.fault("redirect")
 
     with pytest.raises(InvalidRequest) as caught:
         client.get(CONFIGURATIONS)
@@ -416,16 +425,22 @@ def test_redirects_are_not_followed(far, client):
     assert caught.value.params["status"] == 302
 
 
-def test_a_server_with_another_certificate_is_not_trusted(far):
-    with far.client(http=Http(trust_env=False)) as client, pytest.raises(Untrusted) as caught:
+def test_a_server_with_another_certificate_is_not_trusted(sandbox_tenant):
+    with (
+        sandbox_tenant.client(http=Http(trust_env=False)) as client,
+        pytest.raises(CertificateUntrusted) as caught,
+    ):
         client.get(CONFIGURATIONS)
 
     assert caught.value.is_blocking_whole_run
-    assert far.waits == []
+    assert sandbox_tenant.waits == []
 
 
-def test_a_server_that_is_not_there_is_unreachable(far):
-    with far.client(base_url="https://localhost:1") as client, pytest.raises(Transient) as caught:
+def test_a_server_that_is_not_there_is_unreachable(sandbox_tenant):
+    with (
+        sandbox_tenant.client(base_url="https://localhost:1") as client,
+        pytest.raises(Transient) as caught,
+    ):
         client.get(CONFIGURATIONS)
 
     assert caught.value.code == "service_unreachable"

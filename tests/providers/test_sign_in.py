@@ -40,54 +40,64 @@ def certificate() -> tuple[str, str]:
     return private.decode(), signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_a_token_is_fetched_once_for_the_whole_process(far):
+def test_a_token_is_fetched_once_for_the_whole_process(sandbox_tenant):
     for _ in range(3):
-        with far.client() as client:
+        with sandbox_tenant.client() as client:
             client.get(PATH)
 
-    assert far.asked()["POST", "sign_in"] == 1
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 1
 
 
-def test_a_permission_that_was_granted_meanwhile_is_seen_at_once(far):
-    with far.client() as client:
-        assert client.names("Groups.Are.Cool") is False
-        assert client.names("Policy.Read.All") is True
-    assert far.asked()["POST", "sign_in"] == 2, "asked again once, not for every permission"
+def test_a_permission_that_was_granted_meanwhile_is_seen_at_once(sandbox_tenant):
+    with sandbox_tenant.client() as client:
+        assert client.has_permission("Groups.Are.Cool") is False
+        assert client.has_permission("Policy.Read.All") is True
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2, (
+        "asked again once, not for every permission"
+    )
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "eyJhbGciOiJub25lIn0.W10.", None])
-def test_a_token_that_does_not_tell_is_no_refusal(far, token):
+def test_a_token_that_does_not_tell_is_no_refusal(sandbox_tenant, token):
     class Opaque:
         def token(self) -> str:
             return token or jwt.encode({"appid": "x"}, "k" * 32)
 
         def forget(self) -> None: ...
 
-    with far.client(tokens=Opaque()) as client:
-        assert client.names("Policy.Read.All") is None
+    with sandbox_tenant.client(tokens=Opaque()) as client:
+        assert client.has_permission("Policy.Read.All") is None
 
 
-def test_another_secret_is_another_token(far):
-    with far.client() as client:
+def test_another_secret_is_another_token(sandbox_tenant):
+    with sandbox_tenant.client() as client:
         client.get(PATH)
-    with far.client(sign_in=far.sign_in(credential="wrong-secret")) as client:
+    with sandbox_tenant.client(sign_in=sandbox_tenant.sign_in(credential="wrong-secret")) as client:
         with pytest.raises(CredentialRejected):
             client.get(PATH)
 
 
-def test_a_certificate_signs_in(far):
+def test_a_certificate_signs_in(sandbox_tenant):
     key, public = certificate()
-    far.control.add_tenant(far.tenant_id, far.client_id, certificate=public)
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id, sandbox_tenant.client_id, certificate=public
+    )
 
-    with far.client(sign_in=far.sign_in(credential=key + public, is_certificate=True)) as client:
+    with sandbox_tenant.client(
+        sign_in=sandbox_tenant.sign_in(credential=key + public, is_certificate=True)
+    ) as client:
         assert client.get(PATH)["value"]
 
 
-def test_a_certificate_that_is_not_registered_is_rejected(far):
-    far.control.add_tenant(far.tenant_id, far.client_id, certificate=certificate()[1])
+def test_a_certificate_that_is_not_registered_is_rejected(sandbox_tenant):
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id, sandbox_tenant.client_id, certificate=certificate()[1]
+    )
     other = "".join(certificate())
 
-    with far.client(sign_in=far.sign_in(credential=other, is_certificate=True)) as client:
+    with sandbox_tenant.client(
+        sign_in=sandbox_tenant.sign_in(credential=other, is_certificate=True)
+    ) as client:
         with pytest.raises(CredentialRejected):
             client.get(PATH)
 
@@ -103,8 +113,10 @@ def test_a_certificate_that_is_not_registered_is_rejected(far):
         certificate()[0] + certificate()[1],
     ],
 )
-def test_a_certificate_that_is_none_is_malformed(far, text):
-    with far.client(sign_in=far.sign_in(credential=text, is_certificate=True)) as client:
+def test_a_certificate_that_is_none_is_malformed(sandbox_tenant, text):
+    with sandbox_tenant.client(
+        sign_in=sandbox_tenant.sign_in(credential=text, is_certificate=True)
+    ) as client:
         with pytest.raises(Blocked) as caught:
             client.get(PATH)
 
@@ -120,11 +132,11 @@ def test_a_certificate_that_is_none_is_malformed(far, text):
     ],
 )
 def test_a_credential_refused_before_or_during_a_run_blocks_it_at_once(
-    far, client, fault, cls, reason
+    sandbox_tenant, client, fault, cls, reason
 ):
     client.get(PATH)
-    far.control.clear_log()
-    far.fault(fault)
+    sandbox_tenant.control.clear_log()
+    sandbox_tenant.fault(fault)
 
     with pytest.raises(cls) as caught:
         client.get(PATH)
@@ -132,90 +144,90 @@ def test_a_credential_refused_before_or_during_a_run_blocks_it_at_once(
     assert caught.value.code == reason
     assert caught.value.is_blocking_whole_run
     assert caught.value.request_id
-    assert far.asked()["POST", "sign_in"] == 1
-    assert far.asked()["GET", "device_configuration"] == 1
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 1
+    assert sandbox_tenant.request_counts()["GET", "device_configuration"] == 1
 
 
-def test_a_repaired_credential_works_at_once(far, client):
-    far.fault("revoke_credential")
+def test_a_repaired_credential_works_at_once(sandbox_tenant, client):
+    sandbox_tenant.fault("revoke_credential")
     with pytest.raises(CredentialRejected):
         client.get(PATH)
-    far.control.clear(far.tenant_id)
+    sandbox_tenant.control.clear(sandbox_tenant.tenant_id)
 
     assert client.get(PATH)["value"]
 
 
-def test_a_token_that_lost_its_worth_is_replaced_once(far, client):
+def test_a_token_that_lost_its_worth_is_replaced_once(sandbox_tenant, client):
     client.get(PATH)
-    far.control.forget_tokens(far.tenant_id)
+    sandbox_tenant.control.forget_tokens(sandbox_tenant.tenant_id)
 
     assert client.get(PATH)["value"]
-    assert far.asked()["POST", "sign_in"] == 2
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2
 
 
-def test_a_fresh_token_that_is_refused_too_ends_it(far, client):
-    far.fault("refuse_tokens")
+def test_a_fresh_token_that_is_refused_too_ends_it(sandbox_tenant, client):
+    sandbox_tenant.fault("refuse_tokens")
 
     with pytest.raises(CredentialRejected) as caught:
         client.get(PATH)
 
     assert caught.value.code == "token_rejected"
-    assert far.asked()["POST", "sign_in"] == 2
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2
 
 
-def test_an_unknown_tenant_is_told_apart_from_a_wrong_secret(far):
-    sign_in = far.sign_in(authority=f"{far.url}/{uuid.uuid4()}")
+def test_an_unknown_tenant_is_told_apart_from_a_wrong_secret(sandbox_tenant):
+    sign_in = sandbox_tenant.sign_in(authority=f"{sandbox_tenant.url}/{uuid.uuid4()}")
 
-    with far.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
+    with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
         client.get(PATH)
 
     assert caught.value.code == "tenant_unknown"
 
 
-def test_an_unknown_app_is_told_apart_too(far):
-    sign_in = far.sign_in(client_id=str(uuid.uuid4()))
+def test_an_unknown_app_is_told_apart_too(sandbox_tenant):
+    sign_in = sandbox_tenant.sign_in(client_id=str(uuid.uuid4()))
 
-    with far.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
+    with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
         client.get(PATH)
 
     assert caught.value.code == "app_not_in_tenant"
 
 
-def test_a_sign_in_that_is_busy_is_asked_again(far, client):
-    far.fault("sign_in_unavailable", times=2)
+def test_a_sign_in_that_is_busy_is_asked_again(sandbox_tenant, client):
+    sandbox_tenant.fault("sign_in_unavailable", times=2)
 
     assert client.get(PATH)["value"]
 
 
-def test_a_sign_in_that_stays_busy_is_transient(far, client):
-    far.fault("sign_in_unavailable")
+def test_a_sign_in_that_stays_busy_is_transient(sandbox_tenant, client):
+    sandbox_tenant.fault("sign_in_unavailable")
 
     with pytest.raises(Transient):
         client.get(PATH)
 
 
-def test_a_sign_in_that_is_not_there_is_unreachable(far):
-    sign_in = far.sign_in(authority=f"https://localhost:1/{far.tenant_id}")
+def test_a_sign_in_that_is_not_there_is_unreachable(sandbox_tenant):
+    sign_in = sandbox_tenant.sign_in(authority=f"https://localhost:1/{sandbox_tenant.tenant_id}")
 
-    with far.client(sign_in=sign_in) as client, pytest.raises(Transient) as caught:
+    with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(Transient) as caught:
         client.get(PATH)
 
     assert caught.value.code == "service_unreachable"
 
 
-def test_neither_secret_nor_token_is_shown_or_logged(far, caplog):
+def test_neither_secret_nor_token_is_shown_or_logged(sandbox_tenant, caplog):
     caplog.set_level(logging.DEBUG)
-    sign_in = far.sign_in()
+    sign_in = sandbox_tenant.sign_in()
     tokens = MsalTokens(sign_in)
-    with far.client(sign_in=sign_in) as client:
+    with sandbox_tenant.client(sign_in=sign_in) as client:
         client.get(PATH)
         token = tokens.token()
-        far.fault("revoke_credential")
+        sandbox_tenant.fault("revoke_credential")
         with pytest.raises(CredentialRejected) as caught:
             client.get(PATH)
         shown = f"{sign_in!r} {client!r} {tokens!r} {caught.value!r} {caught.value}"
 
-    for secret in (far.secret, token):
+    for secret in (sandbox_tenant.secret, token):
         assert secret not in shown
         assert secret not in caplog.text
         assert secret not in sanitize_text(f"it said {token} and then stopped")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from providers.graph.errors import (
-    Gone,
     InvalidRequest,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
     UnknownWriteOutcome,
@@ -23,71 +23,78 @@ LOCATION = {
 }
 
 
-def named(far, name="New office"):
-    return [entry for entry in far.objects("named_location") if entry["displayName"] == name]
+def named(sandbox_tenant, name="New office"):
+    return [
+        entry for entry in sandbox_tenant.objects("named_location") if entry["displayName"] == name
+    ]
 
 
-def test_an_object_is_created_changed_and_deleted(far, client):
+def test_an_object_is_created_changed_and_deleted(sandbox_tenant, client):
     created = client.post(LOCATIONS, LOCATION)
     assert client.patch(f"{LOCATIONS}/{created['id']}", {"displayName": "Old office"}) == {}
     assert client.get(f"{LOCATIONS}/{created['id']}")["displayName"] == "Old office"
     client.delete(f"{LOCATIONS}/{created['id']}")
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectNotFound):
         client.get(f"{LOCATIONS}/{created['id']}")
 
 
 @pytest.mark.parametrize("fault", ["drop_after_write", "error_after_write"])
-def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(far, client, fault):
-    far.fault(fault, times=1)
+def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(
+    sandbox_tenant, client, fault
+):
+    sandbox_tenant.fault(fault, times=1)
 
     with pytest.raises(UnknownWriteOutcome) as caught:
         client.post(LOCATIONS, LOCATION)
 
     assert caught.value.request_id
-    assert len(named(far)) == 1
-    assert far.asked()["POST", "named_location"] == 1
+    assert len(named(sandbox_tenant)) == 1
+    assert sandbox_tenant.request_counts()["POST", "named_location"] == 1
 
 
 @pytest.mark.parametrize("fault", ["drop", "server_error"])
-def test_an_answer_lost_before_the_change_is_just_as_unknown(far, client, fault):
-    far.fault(fault, times=1)
+def test_an_answer_lost_before_the_change_is_just_as_unknown(sandbox_tenant, client, fault):
+    sandbox_tenant.fault(fault, times=1)
 
     with pytest.raises(UnknownWriteOutcome):
         client.post(LOCATIONS, LOCATION)
 
-    assert named(far) == []
-    assert far.asked()["POST", "named_location"] == 1
+    assert named(sandbox_tenant) == []
+    assert sandbox_tenant.request_counts()["POST", "named_location"] == 1
 
 
-def test_a_throttled_write_is_sent_again(far, client):
-    far.fault("throttle", times=2, method="POST")
+def test_a_throttled_write_is_sent_again(sandbox_tenant, client):
+    sandbox_tenant.fault("throttle", times=2, method="POST")
 
     client.post(LOCATIONS, LOCATION)
 
-    assert len(named(far)) == 1
+    assert len(named(sandbox_tenant)) == 1
 
 
-def test_a_write_that_could_not_connect_was_not_applied(far):
-    with far.client(base_url="https://localhost:1") as client, pytest.raises(Transient):
+def test_a_write_that_could_not_connect_was_not_applied(sandbox_tenant):
+    with sandbox_tenant.client(base_url="https://localhost:1") as client, pytest.raises(Transient):
         client.post(LOCATIONS, LOCATION)
 
 
-def test_a_write_with_an_outdated_token_is_sent_again_with_a_fresh_one(far, client):
+def test_a_write_with_an_outdated_token_is_sent_again_with_a_fresh_one(sandbox_tenant, client):
     client.get(LOCATIONS)
-    far.control.forget_tokens(far.tenant_id)
+    sandbox_tenant.control.forget_tokens(sandbox_tenant.tenant_id)
 
     client.post(LOCATIONS, LOCATION)
 
-    assert len(named(far)) == 1
+    assert len(named(sandbox_tenant)) == 1
 
 
-def test_a_write_names_the_permission_to_write(far):
-    far.control.add_tenant(
-        far.tenant_id, far.client_id, far.secret, permissions=["Policy.Read.All"]
+def test_a_write_names_the_permission_to_write(sandbox_tenant):
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id,
+        sandbox_tenant.client_id,
+        sandbox_tenant.secret,
+        permissions=["Policy.Read.All"],
     )
 
-    with far.client() as client, pytest.raises(PermissionMissing) as caught:
+    with sandbox_tenant.client() as client, pytest.raises(PermissionMissing) as caught:
         client.post(LOCATIONS, LOCATION)
 
     assert caught.value.params["permission"] == "Policy.ReadWrite.ConditionalAccess"
@@ -101,8 +108,8 @@ def test_what_graph_would_refuse_is_refused(client):
     assert caught.value.request_id
 
 
-def test_assigning_replaces_the_whole_set(far, client):
-    policy = next(entry for entry in far.objects("compliance") if entry["assignments"])
+def test_assigning_replaces_the_whole_set(sandbox_tenant, client):
+    policy = next(entry for entry in sandbox_tenant.objects("compliance") if entry["assignments"])
     target = {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}
 
     client.post(f"{COMPLIANCE}/{policy['id']}/assign", {"assignments": [{"target": target}]})
@@ -111,8 +118,8 @@ def test_assigning_replaces_the_whole_set(far, client):
     assert [one["target"] for one in found["assignments"]] == [target]
 
 
-def test_a_settings_catalog_policy_is_replaced_with_its_settings(far, client):
-    policy = far.objects("settings_catalog")[0]
+def test_a_settings_catalog_policy_is_replaced_with_its_settings(sandbox_tenant, client):
+    policy = sandbox_tenant.objects("settings_catalog")[0]
     body = {key: policy[key] for key in ("name", "platforms", "technologies", "roleScopeTagIds")}
 
     client.put(f"{POLICIES}/{policy['id']}", {**body, "settings": policy["settings"][:3]})
@@ -131,8 +138,8 @@ def test_a_settings_catalog_policy_is_replaced_with_its_settings(far, client):
     ],
     ids=lambda extra: next(iter(extra)),
 )
-def test_what_graph_sets_itself_is_refused(far, client, extra):
+def test_what_graph_sets_itself_is_refused(sandbox_tenant, client, extra):
     with pytest.raises(InvalidRequest):
         client.post(LOCATIONS, LOCATION | extra)
 
-    assert named(far) == []
+    assert named(sandbox_tenant) == []

@@ -17,7 +17,7 @@ from operations.delivery import publisher
 
 
 class Broker:
-    """A Valkey of the test's own, which may be stopped, frozen and looked into."""
+    """A Valkey for one test, which can be stopped, frozen and inspected."""
 
     def __init__(self, folder: Path) -> None:
         self._server = Valkey(folder, durable=False).start()
@@ -30,7 +30,7 @@ class Broker:
             return int(client.llen(queue))
 
     def dump(self) -> str:
-        """Everything that the broker holds, as text."""
+        """All contents of the broker, as text."""
         with self._server.client() as client:
             return "".join(str(client.dump(key)) for key in client.keys("*"))
 
@@ -55,7 +55,7 @@ class Broker:
         self._server.stop()
 
     def kill(self) -> None:
-        """End it without a word; what it held is gone."""
+        """Kill it; its messages are lost."""
         assert self._server.process
         self._server.process.kill()
         self._server.process.wait()
@@ -74,7 +74,7 @@ UseBroker = Callable[[str], None]
 
 @pytest.fixture
 def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBroker]:
-    """Send messages to another broker, from a Celery app and a publisher without a past."""
+    """Send messages to another broker, from a new Celery app and publisher."""
 
     def use(url: str) -> None:
         settings.CELERY_BROKER_URL = url
@@ -100,5 +100,5 @@ def broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
 
 @pytest.fixture
 def no_broker(tmp_path: Path, use_broker: UseBroker) -> None:
-    """A broker's address at which nobody listens."""
-    use_broker(f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0")
+    """The address of a broker that does not run."""
+    use_broker(f"redis+socket://{tmp_path}/missing.sock?virtual_host=0")

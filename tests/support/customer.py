@@ -1,4 +1,4 @@
-"""Everything real: a worker and beat as processes, a broker of the test's own, Graph over HTTPS."""
+"""A customer for the integration tests: worker and beat are processes, Graph is reached by HTTPS."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeStack = Callable[..., Stack]
 def make_stack(
     transactional_db: None, tmp_path: Path, broker: Broker, graph_sandbox: SandboxProcess
 ) -> Iterator[MakeStack]:
-    """Starts workers and beat against this test's database and broker, with settings of its own."""
+    """Starts workers and beat against this test's database and broker, with its settings."""
     made: list[Stack] = []
 
     def make(**environment: str) -> Stack:

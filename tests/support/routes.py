@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
-#: Routes that answer to anybody, signed in or not.
+#: Public routes, which need no sign-in.
 OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
 
 
@@ -47,19 +47,19 @@ def of_workspace(
     return Route(name, needs=needs, post=post, ids=("slug", *ids))
 
 
-def of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
+def columns_of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
     return Route(name, needs=needs, post=post, ids=("run_id",))
 
 
 ROUTES = [
     Route("run_list_all", needs=None),
     Route("run_export_all", needs=None),
-    of_run("run_detail"),
-    of_run("run_log"),
-    # The run of the table was started by somebody else.
-    of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
-    of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
-    of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
+    columns_of_run("run_detail"),
+    columns_of_run("run_log"),
+    # The run of the table was started by another user.
+    columns_of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
+    columns_of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
+    columns_of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
     of_workspace("run_cancel_many", needs=Capability.CANCEL_OWN_RUN, post=True),
     of_workspace("run_retry_many", needs=Capability.RETRY_RUN, post=True),
     of_workspace("run_acknowledge_many", needs=Capability.ACKNOWLEDGE_RUN, post=True),
@@ -73,7 +73,7 @@ ROUTES = [
     Route("legacy_inventory_sync_run", ids=("legacy_id",)),
     Route("legacy_entra_group_sync_run", ids=("legacy_id",)),
     Route("legacy_backup_schedule_run", ids=("legacy_id",)),
-    *(Route(name, ids=("legacy_id",)) for name, _, _ in OLDER),
+    *(Route(name, ids=("legacy_id",)) for name, _, _ in ADDRESSES),
     of_workspace("legacy_run_list"),
     of_workspace("tenant_run_list", "tenant_id"),
     of_workspace("tenant_list"),

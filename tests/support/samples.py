@@ -1,4 +1,4 @@
-"""Real exports of policies, where they are at hand: set RUNLEDGER_GRAPH_SAMPLES to their folder."""
+"""Real exports of policies, where present: RUNLEDGER_GRAPH_SAMPLES names their folder."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FILES = list(files(SAMPLES))
 
 
 def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
-    """Put every object of every file into a tenant of the Graph sandbox; how many of each kind.
+    """Put every exported object into a tenant of the Graph sandbox; return the counts by kind.
 
-    Some files hold the same object as another one.
+    An object may be in more than one file.
     """
     ids: dict[str, set[str]] = {}
     for kind, path in FILES:
         for key, entry in entries(kind, path):
             graph.put_object(tenant_id, key, entry)
             ids.setdefault(key, set()).add(entry["id"])
-    return {key: len(found) for key, found in ids.items()}
+    return {key: len(kind_ids) for key, kind_ids in ids.items()}

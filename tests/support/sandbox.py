@@ -1,4 +1,4 @@
-"""The Graph sandbox: one process for all tests, and tenants in it."""
+"""Fixtures of the Graph sandbox: one process for all tests, and tenants in it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dev.graph_sandbox.process import SandboxProcess
 from providers.clouds import Cloud
 from providers.models import ProviderConnection
 from tenancy.models import Tenant
+from tests.support.factories.providers import SandboxTenant
 
 SECRET = "Pq8~sandbox.secret"
 SIZES = {
@@ -33,8 +34,17 @@ def graph_sandbox() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
+def sandbox_tenant(graph_sandbox: SandboxProcess) -> Iterator[SandboxTenant]:
+    """A tenant in the Graph sandbox, with an app that has every permission."""
+    tenant = SandboxTenant(graph_sandbox)
+    yield tenant
+    tenant.control.clear(tenant.tenant_id)
+    tenant.control.remove_tenant(tenant.tenant_id)
+
+
+@pytest.fixture
 def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[SandboxControl]:
-    """The control of the Graph sandbox, which this test's connections use."""
+    """Control of the Graph sandbox that the connections of this test use."""
     settings.GRAPH_SANDBOX_URL = graph_sandbox.url
     settings.GRAPH_CA_BUNDLE = str(graph_sandbox.ca)
     settings.GRAPH_INTERVALS = {}
@@ -44,7 +54,7 @@ def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[Sandbox
 
 @pytest.fixture
 def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
-    """Add a tenant to the Graph sandbox, with a connection to it."""
+    """Return a function that adds a tenant to the Graph sandbox with a connection to it."""
 
     def add(tenant: Tenant, **options: Any) -> ProviderConnection:
         client_id = uuid.uuid4()

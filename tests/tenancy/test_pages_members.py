@@ -9,8 +9,8 @@ from django.test import Client
 from tenancy import services
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import Role
-from tests.support.concurrency import crew
-from tests.support.factories import UserFactory, member
+from tests.support.concurrency import racing_threads
+from tests.support.factories import UserFactory, create_member
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_an_account_becomes_a_member(page: Client, workspace: Workspace, login: 
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ({"login": "nobody", "role": "reader"}, "No active account"),
+        ({"login": "unknown", "role": "reader"}, "No active account"),
         ({"login": "closed", "role": "reader"}, "No active account"),
         ({"login": "shared@example.com", "role": "reader"}, "Several accounts"),
         ({"login": "rita", "role": "owner"}, "a member already"),
@@ -63,10 +63,10 @@ def test_an_account_becomes_a_member(page: Client, workspace: Workspace, login: 
         ({"login": "", "role": "reader"}, "required"),
     ],
 )
-def test_what_cannot_be_is_told_beside_the_field(
+def test_an_invalid_value_shows_an_error_at_its_field(
     page: Client, workspace: Workspace, form: dict[str, str], says: str
 ) -> None:
-    member(workspace, Role.READER, username="rita")
+    create_member(workspace, Role.READER, username="rita")
     UserFactory(username="nadia")
     UserFactory(username="closed", is_active=False)
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_a_role_is_changed_and_a_member_removed(
 
 def test_the_last_owner_stays(page: Client, workspace: Workspace, owner: User) -> None:
     pk = of(owner, workspace).pk
-    member(workspace, Role.OWNER, is_active=False)
+    create_member(workspace, Role.OWNER, is_active=False)
 
     demoted = page.post(f"{MEMBERS}{pk}/role/", {"role": "reader"}, follow=True)
     removed = page.post(f"{MEMBERS}{pk}/remove/", follow=True)
@@ -106,8 +106,10 @@ def test_the_last_owner_stays(page: Client, workspace: Workspace, owner: User) -
     assert of(owner, workspace).role == Role.OWNER
 
 
-def test_whoever_leaves_is_led_home(page: Client, workspace: Workspace, owner: User) -> None:
-    member(workspace, Role.OWNER)
+def test_a_member_who_leaves_is_redirected_to_the_start_page(
+    page: Client, workspace: Workspace, owner: User
+) -> None:
+    create_member(workspace, Role.OWNER)
 
     answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/")
 
@@ -118,7 +120,7 @@ def test_whoever_leaves_is_led_home(page: Client, workspace: Workspace, owner: U
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_two_owners_who_remove_each_other_leave_one(workspace: Workspace) -> None:
-    owners = [member(workspace, Role.OWNER) for _ in range(2)]
+    owners = [create_member(workspace, Role.OWNER) for _ in range(2)]
 
     def remove(each: User, by: User) -> str:
         try:
@@ -127,7 +129,7 @@ def test_two_owners_who_remove_each_other_leave_one(workspace: Workspace) -> Non
             return error.messages[0]
         return ""
 
-    with crew(2) as threads:
+    with racing_threads(2) as threads:
         said = threads.race(
             [lambda: remove(owners[0], owners[1]), lambda: remove(owners[1], owners[0])]
         )
@@ -150,7 +152,7 @@ def test_an_owner_changes_the_settings(page: Client, workspace: Workspace) -> No
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"name": "x" * 201}, {"timezone": "Mars/Olympus"}, {"timezone": ""}]
 )
-def test_settings_that_cannot_be_are_told_and_nothing_is_stored(
+def test_invalid_settings_show_an_error_and_are_not_saved(
     page: Client, workspace: Workspace, wrong: dict[str, str]
 ) -> None:
     before = Workspace.objects.filter(pk=workspace.pk).values().get()

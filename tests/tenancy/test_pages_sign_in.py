@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
+from operations.views import listing
 from tests.support.factories import (
     PASSWORD,
     MembershipFactory,
@@ -30,7 +31,7 @@ def test_a_person_signs_in_and_sees_the_first_workspace(client, operator):
 
 def test_a_wrong_password_says_nothing_about_the_name(client, operator):
     wrong = sign_in(client, "olga", "nonsense").content
-    unknown = sign_in(client, "nobody", "nonsense").content
+    unknown = sign_in(client, "unknown", "nonsense").content
 
     assert b"is incorrect" in wrong
     assert b"is incorrect" in unknown
@@ -89,7 +90,7 @@ def test_a_disabled_person_is_out_at_once(client, operator):
     assert client.get("/runs/")["Location"].startswith(SIGN_IN)
 
 
-def test_a_person_without_a_workspace_is_told_what_to_do(client, db):
+def test_a_user_without_a_workspace_sees_what_to_do(client, db):
     client.force_login(UserFactory())
 
     assert b"not a member of any workspace" in client.get("/").content
@@ -112,7 +113,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("target", ELSEWHERE)
-def test_nobody_is_led_elsewhere(client, operator, target):
+def test_a_redirect_never_leaves_the_site(client, operator, target):
     after_sign_in = sign_in(client, "olga", next=target)["Location"]
     after_theme = client.post("/theme/", {"theme": "dark", "next": target})["Location"]
 
@@ -201,7 +202,7 @@ def test_foreign_and_missing_are_the_same_to_the_byte(client, operator, stranger
     assert len(bodies) == 1
 
 
-def test_what_a_role_may_not_do_is_told_with_the_reason(client, workspace, reader, tenant):
+def test_a_missing_permission_is_shown_with_the_reason(client, workspace, reader, tenant):
     client.force_login(reader)
     run = OperationRunFactory(tenant=tenant, failed=True)
 
@@ -225,8 +226,6 @@ def test_too_many_fields_and_too_much_are_refused_kindly(client, operator):
 
 
 def test_an_error_of_ours_shows_a_reference_and_nothing_else(client, operator, monkeypatch):
-    from operations.views import listing
-
     def fail(*_: object) -> None:
         raise RuntimeError("canary-secret")
 

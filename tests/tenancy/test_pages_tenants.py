@@ -32,7 +32,7 @@ def test_an_empty_list_says_what_to_do(page: Client, workspace: Workspace) -> No
     assert "Add tenant" in text_of(page, LIST)
 
 
-def test_every_tenant_is_listed_with_what_the_apps_tell(page: Client, tenant: Tenant) -> None:
+def test_every_tenant_is_listed_with_the_facts_of_the_apps(page: Client, tenant: Tenant) -> None:
     text = text_of(page, LIST)
 
     assert tenant.get_absolute_url() in text
@@ -54,7 +54,7 @@ def test_the_list_asks_as_much_for_many_tenants_as_for_few(
     [
         ("?q=fabri", 1),
         (f"?q={GUID.upper()}", 1),
-        ("?q=nobody", 0),
+        ("?q=unknown", 0),
         ("?status=suspended", 1),
         ("?status=active&q=+fabri+", 1),
     ],
@@ -100,7 +100,7 @@ def test_an_owner_adds_a_tenant(page: Client, workspace: Workspace) -> None:
         ("Adatum", "\x00"),
     ],
 )
-def test_what_cannot_be_a_tenant_is_told_at_its_field(
+def test_an_invalid_tenant_shows_an_error_at_its_field(
     page: Client, workspace: Workspace, name: str, external_id: str
 ) -> None:
     answer = page.post(f"{LIST}new/", {"name": name, "external_id": external_id})

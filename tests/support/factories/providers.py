@@ -1,4 +1,4 @@
-"""Connections, and tenants at the Graph sandbox."""
+"""Factories of connections, and tenants in the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import ProviderConnection
 from tests.support.factories import TenantFactory
 
-#: Small enough to be seeded in no time, large enough for two pages of policies.
+#: Small enough to seed quickly, large enough for two pages of policies.
 SIZES = {
     "settings_catalog": 28,
     "device_configuration": 8,
@@ -48,24 +48,24 @@ class ProviderConnectionFactory(factory.django.DjangoModelFactory[ProviderConnec
         model = ProviderConnection
 
 
-class FarTenant:
-    """A tenant at the Graph sandbox, with an app that may do everything."""
+class SandboxTenant:
+    """A tenant in the Graph sandbox with an app that has every permission."""
 
     def __init__(self, sandbox: SandboxProcess, **options: Any) -> None:
         self.url, self.ca = sandbox.url, str(sandbox.ca)
         self.control: SandboxControl = sandbox.control
         self.tenant_id, self.client_id = uuid.uuid4(), uuid.uuid4()
-        self.secret = f"far~{uuid.uuid4().hex}"
+        self.secret = f"sandbox~{uuid.uuid4().hex}"
         self.waits: list[tuple[float, str]] = []
         options = {"sizes": SIZES, "seed": "fabrikam", **options}
         self.control.add_tenant(self.tenant_id, self.client_id, self.secret, **options)
 
     @classmethod
-    def known(cls, url: str, ca: Path, **ids: Any) -> FarTenant:
-        """One that the Graph sandbox has already, by its ids and secret; nothing controls it."""
-        known = cls.__new__(cls)
-        vars(known).update(ids, url=url, ca=str(ca), waits=[])
-        return known
+    def existing(cls, url: str, ca: Path, **ids: Any) -> SandboxTenant:
+        """A tenant that the Graph sandbox already has, by its ids and secret; without control."""
+        tenant = cls.__new__(cls)
+        vars(tenant).update(ids, url=url, ca=str(ca), waits=[])
+        return tenant
 
     def sign_in(self, **changes: Any) -> SignIn:
         values: dict[str, Any] = {
@@ -93,8 +93,8 @@ class FarTenant:
     def fault(self, name: str, **options: Any) -> None:
         self.control.fault(self.tenant_id, name, **options)
 
-    def asked(self) -> Counter[tuple[str, str]]:
-        """How often each (method, kind) was asked."""
+    def request_counts(self) -> Counter[tuple[str, str]]:
+        """The number of requests by (method, kind)."""
         return self.control.counts(self.tenant_id)
 
     def objects(self, kind: str) -> list[dict[str, Any]]:

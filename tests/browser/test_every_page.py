@@ -8,13 +8,13 @@ import pytest
 from django.db import transaction
 from django.urls import Resolver404, resolve
 
-from legacy_runs.addresses import OLDER
+from legacy_runs.addresses import ADDRESSES
 from tests.browser.pages import TOURS, populate
 from tests.support.routes import OPEN, ROUTES
 
 #: Routes that show no page to look at, and why.
 NO_PAGE = {
-    **dict.fromkeys((name for name, _, _ in OLDER), "leads to the address of now"),
+    **dict.fromkeys((name for name, _, _ in ADDRESSES), "leads to the address of now"),
     "legacy_entra_group_sync_run": "looks like legacy_inventory_sync_run",
     "run_log": "a text file",
     "run_export": "a CSV file",

@@ -20,11 +20,11 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def serious(page: Any) -> list[str]:
-    """What axe finds that keeps somebody from using the page."""
-    found = Axe().run(page).response["violations"]
+    """The serious accessibility violations that axe reports."""
+    violations = Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for rule in found
+        for rule in violations
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]
@@ -49,8 +49,8 @@ class Inspection:
 
     def look_at(self, name: str) -> None:
         keep_picture(self.page, f"{name}-{self.look}")
-        if found := serious(self.page):
-            self.problems[name] = found
+        if violations := serious(self.page):
+            self.problems[name] = violations
         if scrolls_sideways(self.page):
             self.problems[f"{name} scrolls sideways"] = True
 
@@ -73,7 +73,7 @@ def test_every_page_looks_right(inspection: Inspection, complaints: Complaints, 
         inspection.visit(name, address)
 
     assert inspection.problems == {}
-    assert [said for said in complaints if not _is_told_by_the_status(said)] == []
+    assert [said for said in complaints if not _repeats_the_status(said)] == []
 
 
 def test_the_question_for_the_name_of_a_set_looks_right(inspection: Inspection):
@@ -90,6 +90,6 @@ def test_the_question_for_the_name_of_a_set_looks_right(inspection: Inspection):
     assert inspection.problems == {}
 
 
-def _is_told_by_the_status(said: str) -> bool:
+def _repeats_the_status(said: str) -> bool:
     """Chromium repeats in the console that a page was answered with 400, 404, 405 or 410."""
     return "Failed to load resource: the server responded with a status of 4" in said

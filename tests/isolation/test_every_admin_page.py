@@ -1,4 +1,4 @@
-"""Every registered model, by every sort of staff: to look at, never to rewrite history or see a secret."""
+"""Every registered model, viewed by every kind of staff: no history changes, no secret is shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.factories import MembershipFactory
 pytestmark = pytest.mark.django_db
 
 EVERY_MODEL = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
-#: What happened is never changed by hand, whoever asks.
+#: Records of what happened; no user may change them.
 HISTORY = {
     "operations.OperationRun",
     "operations.OperationRunEvent",
@@ -48,7 +48,7 @@ HISTORY = {
 }
 
 
-def looked_at(client: Client, address: str) -> str:
+def page_text(client: Client, address: str) -> str:
     """The text of a page of the admin, which keeps the promises of every page."""
     answer = client.get(address)
     assert answer.status_code == 200, (address, answer.status_code)
@@ -63,21 +63,21 @@ def looked_at(client: Client, address: str) -> str:
 
 
 @EVERY_MODEL
-def test_a_superuser_finds_everything_and_never_a_secret(
+def test_a_superuser_sees_every_model_but_no_secret(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     client = sign_in(staff(superuser=True))
     pages = addresses(model)
 
-    looked_at(client, pages["list"])
+    page_text(client, pages["list"])
     for text in ("fabrikam", "1", "9" * 40, "x" * 5000, "'<b>"):
-        looked_at(client, f"{pages['list']}?q={text}")
-    looked_at(client, pages["detail"])
-    looked_at(client, pages["history"])
+        page_text(client, f"{pages['list']}?q={text}")
+    page_text(client, pages["detail"])
+    page_text(client, pages["history"])
 
 
 @EVERY_MODEL
-def test_every_list_can_be_searched_and_is_no_bare_list_of_names(model: type[Model]) -> None:
+def test_every_list_has_a_search_and_several_columns(model: type[Model]) -> None:
     registered = admin.site._registry[model]
 
     assert registered.search_fields
@@ -85,12 +85,14 @@ def test_every_list_can_be_searched_and_is_no_bare_list_of_names(model: type[Mod
 
 
 @EVERY_MODEL
-def test_who_may_only_look_only_looks(world: World, sign_in: SignIn, model: type[Model]) -> None:
+def test_view_permission_allows_viewing_only(
+    world: World, sign_in: SignIn, model: type[Model]
+) -> None:
     client = sign_in(staff(view=True))
     pages = addresses(model)
 
-    listed = looked_at(client, pages["list"])
-    shown = looked_at(client, pages["detail"])
+    listed = page_text(client, pages["list"])
+    shown = page_text(client, pages["detail"])
 
     assert 'name="action"' not in listed
     assert 'name="_save"' not in shown
@@ -101,7 +103,7 @@ def test_who_may_only_look_only_looks(world: World, sign_in: SignIn, model: type
 
 
 @EVERY_MODEL
-def test_staff_without_rights_see_nothing(
+def test_staff_without_permissions_see_no_model(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     client = sign_in(staff())
@@ -126,7 +128,7 @@ def test_history_is_never_added_changed_or_deleted(
     assert list(model._default_manager.order_by("pk").values()) == before
 
 
-def test_every_model_of_ours_can_be_looked_at() -> None:
+def test_every_model_of_ours_can_be_page_text() -> None:
     ours = [
         model
         for app in apps.get_app_configs()
@@ -140,19 +142,21 @@ def test_every_model_of_ours_can_be_looked_at() -> None:
 
 
 @EVERY_MODEL
-def test_every_model_keeps_the_promises_of_the_admin(model: type[Model]) -> None:
+def test_every_model_uses_the_common_model_admin(model: type[Model]) -> None:
     assert isinstance(REGISTERED[model], ModelAdmin)
 
 
 @EVERY_MODEL
-def test_every_action_says_who_may(model: type[Model]) -> None:
+def test_every_action_requires_a_permission(model: type[Model]) -> None:
     request = RequestFactory().get("/admin/")
     request.user = staff(superuser=True)
 
     actions: dict[str, Any] = REGISTERED[model].get_actions(request)
     assert "delete_selected" not in actions
     for function, name, _ in actions.values():
-        assert getattr(function, "allowed_permissions", ()), f"{name} is open to whoever may look"
+        assert getattr(function, "allowed_permissions", ()), (
+            f"{name} requires no permission beyond viewing"
+        )
 
 
 @pytest.mark.parametrize(
@@ -178,15 +182,15 @@ def test_a_secret_cannot_be_guessed_letter_by_letter(
     [model for model in REGISTERED if hasattr(model, "get_absolute_url")],
     ids=lambda model: model._meta.label,
 )
-def test_the_way_to_the_site_is_shown_to_those_for_whom_there_is_something(
+def test_view_on_site_is_shown_to_members_only(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     person = staff(superuser=True)
-    before = looked_at(sign_in(person), addresses(model)["detail"])
+    before = page_text(sign_in(person), addresses(model)["detail"])
     for workspace in Workspace.objects.all():
         MembershipFactory(user=person, workspace=workspace, role=Role.READER)
 
-    after = looked_at(sign_in(person), addresses(model)["detail"])
+    after = page_text(sign_in(person), addresses(model)["detail"])
 
     assert "View on site" not in before
     assert "View on site" in after

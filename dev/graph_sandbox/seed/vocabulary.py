@@ -1,4 +1,4 @@
-"""The words that a seeded tenant is made of; believable, not any real tenant's."""
+"""The names in a seeded tenant. They are realistic, and not those of a real tenant."""
 
 SETTINGS_POLICIES = (
     ("Windows - Defender Antivirus - Baseline", "defender"),
@@ -31,7 +31,7 @@ SETTINGS_POLICIES = (
     ("Android - Fully managed restrictions", "android"),
 )
 
-#: Settings by area; the definition ids are made in the shape of Microsoft's.
+#: Settings by area; the definition ids have the form of Microsoft's.
 _AREAS = {
     "defender": (
         "allowarchivescanning allowbehaviormonitoring allowcloudprotection allowemailscanning "
@@ -152,6 +152,8 @@ _AREAS = {
 }
 
 AREAS = {area: tuple(names.split()) for area, names in _AREAS.items()}
+#: Every setting with its area.
+SETTINGS = [(area, name) for area, names in AREAS.items() for name in names]
 
 DEVICE_CONFIGURATIONS = (
     ("Windows - Wi-Fi - Corporate", "windowsWifiEnterpriseEAPConfiguration"),

@@ -1,4 +1,4 @@
-"""Every route, by every sort of person, for one's own, somebody else's and no id at all."""
+"""Every route, requested by every kind of user, with own, foreign and missing ids."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WITH_IDS = [route for route in ROUTES if route.ids]
 
 
 def expected(route: Route, person: str) -> int:
-    """What the table promises for one's own workspace."""
+    """The status that the table specifies for the own workspace."""
     if person in ("anonymous", "inactive"):
         return HTTPStatus.FOUND
     if route.staff:
@@ -44,25 +44,25 @@ def expected(route: Route, person: str) -> int:
     return route.answers if allowed else HTTPStatus.FORBIDDEN
 
 
-def may(world: World, route: Route) -> User | None:
-    """Somebody who may do it."""
+def permitted_user(world: World, route: Route) -> User | None:
+    """A user who may use the route."""
     return world.people["staff" if route.staff else Role.OWNER]
 
 
-def ask(client: Client, route: Route, url: str) -> Any:
+def request(client: Client, route: Route, url: str) -> Any:
     return getattr(client, route.method)(url)
 
 
-def test_every_route_has_its_row() -> None:
+def test_every_route_is_in_the_table() -> None:
     assert named_routes() == OPEN | {"home"} | {route.name for route in ROUTES}
 
 
 @pytest.mark.parametrize("person", PEOPLE)
 @BY_NAME
-def test_a_route_answers_each_sort_of_person_as_promised(
+def test_a_route_answers_each_kind_of_user_as_specified(
     world: World, sign_in: SignIn, route: Route, person: str
 ) -> None:
-    response = ask(sign_in(world.people[person]), route, world.url(route, world.own))
+    response = request(sign_in(world.people[person]), route, world.url(route, world.own))
 
     assert response.status_code == expected(route, person)
     if person in ("anonymous", "inactive"):
@@ -71,12 +71,12 @@ def test_a_route_answers_each_sort_of_person_as_promised(
 
 @pytest.mark.parametrize("person", [*Role.values, "staff"])
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
-def test_somebody_elses_and_none_are_the_same_404_to_the_byte(
+def test_foreign_and_missing_are_the_same_404_to_the_byte(
     world: World, sign_in: SignIn, route: Route, person: str
 ) -> None:
     client = sign_in(world.people[person])
-    missing = ask(client, route, world.url(route, MISSING))
-    foreign = ask(client, route, world.url(route, world.foreign))
+    missing = request(client, route, world.url(route, MISSING))
+    foreign = request(client, route, world.url(route, world.foreign))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
@@ -87,12 +87,12 @@ def test_somebody_elses_and_none_are_the_same_404_to_the_byte(
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
 )
-def test_a_foreign_thing_in_ones_own_workspace_is_the_404_of_a_missing_one_to_the_byte(
+def test_a_foreign_object_under_the_own_workspace_is_the_404_of_a_missing_one(
     world: World, sign_in: SignIn, route: Route, person: str
 ) -> None:
     client, own = sign_in(world.people[person]), {"slug": world.own["slug"]}
-    missing = ask(client, route, world.url(route, own))
-    foreign = ask(client, route, world.url(route, world.foreign | own))
+    missing = request(client, route, world.url(route, own))
+    foreign = request(client, route, world.url(route, world.foreign | own))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
@@ -100,7 +100,7 @@ def test_a_foreign_thing_in_ones_own_workspace_is_the_404_of_a_missing_one_to_th
 
 
 def written_by(client: Client, address: str) -> tuple[int, list[str]]:
-    """What a GET answers, and what it writes, other than that somebody was here."""
+    """The status of a GET request, and its writes except those to the session."""
     with CaptureQueriesContext(connection) as captured:
         response = client.get(address)
     statements = [query["sql"] for query in captured if "django_session" not in query["sql"]]
@@ -110,15 +110,15 @@ def written_by(client: Client, address: str) -> tuple[int, list[str]]:
 
 
 @BY_NAME
-def test_looking_changes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
-    status, written = written_by(sign_in(may(world, route)), world.url(route, world.own))
+def test_a_get_request_writes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
+    status, written = written_by(sign_in(permitted_user(world, route)), world.url(route, world.own))
 
     assert status == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
     assert written == []
 
 
-#: What they answer to a GET of somebody who is signed in.
-BESIDE_THE_TABLE = {
+#: Their status for a GET request of a signed-in user.
+PUBLIC_STATUS = {
     "home": HTTPStatus.FOUND,
     "healthz": HTTPStatus.SERVICE_UNAVAILABLE,  # no beat has ticked in a test
     "livez": HTTPStatus.OK,
@@ -129,19 +129,21 @@ BESIDE_THE_TABLE = {
 
 
 @pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
-def test_looking_beside_the_table_changes_nothing(world: World, sign_in: SignIn, name: str) -> None:
+def test_a_get_request_to_a_public_route_writes_nothing(
+    world: World, sign_in: SignIn, name: str
+) -> None:
     status, written = written_by(sign_in(world.people[Role.OWNER]), reverse(name))
 
-    assert (status, written) == (BESIDE_THE_TABLE[name], [])
+    assert (status, written) == (PUBLIC_STATUS[name], [])
 
 
 @pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
-def test_a_stranger_who_looks_changes_nothing(db: None, client: Client, name: str) -> None:
+def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name: str) -> None:
     assert written_by(client, reverse(name))[1] == []
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
-def test_looking_at_the_admin_changes_nothing(
+def test_viewing_a_model_in_the_admin_writes_nothing(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
     client = sign_in(world.people["staff"])
@@ -153,7 +155,7 @@ def test_looking_at_the_admin_changes_nothing(
 
 
 @pytest.mark.parametrize("address", ADMIN_PAGES)
-def test_looking_at_another_page_of_the_admin_changes_nothing(
+def test_viewing_another_admin_page_writes_nothing(
     world: World, sign_in: SignIn, address: str
 ) -> None:
     status, written = written_by(sign_in(world.people["staff"]), address)
@@ -162,8 +164,8 @@ def test_looking_at_another_page_of_the_admin_changes_nothing(
     assert written == []
 
 
-def test_every_page_of_the_admin_is_walked() -> None:
-    """The pages of a model are walked by model; what else there is stands in a list."""
+def test_every_admin_page_is_tested() -> None:
+    """The pages of models are tested by model; the list names all other pages."""
     site: Any
     (site,) = [
         one for one in get_resolver().url_patterns if getattr(one, "app_name", "") == "admin"
@@ -199,7 +201,7 @@ def test_an_invalid_id_is_not_found(world: World, sign_in: SignIn, route: Route)
     last = str(2**40) if str(2**40) in address else world.own["slug"]
 
     statuses = {
-        hostile: ask(client, route, address.replace(last, hostile)).status_code
+        hostile: request(client, route, address.replace(last, hostile)).status_code
         for hostile in HOSTILE_IDS
     }
 
@@ -255,7 +257,7 @@ def is_acceptable(response: Any) -> bool:
 def test_an_invalid_parameter_is_rejected_or_ignored(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client = sign_in(may(world, route))
+    client = sign_in(permitted_user(world, route))
     client.raise_request_exception = False
     address = world.url(route, world.own)
     failures = []
@@ -268,7 +270,7 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
     assert failures == [], route.name
 
 
-def test_only_staff_come_into_the_admin(world: World, sign_in: SignIn) -> None:
+def test_only_staff_can_open_the_admin(world: World, sign_in: SignIn) -> None:
     for person, user in world.people.items():
         response = sign_in(user).get("/admin/")
 

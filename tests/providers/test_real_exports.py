@@ -21,9 +21,9 @@ def annotated(value):
 
 @NEEDED
 @pytest.mark.parametrize(("kind", "path"), FILES, ids=lambda part: str(part)[-40:])
-def test_a_real_export_is_captured_as_it_is(far, client, kind, path):
+def test_a_real_export_is_captured_as_it_is(sandbox_tenant, client, kind, path):
     for key, entry in entries(kind, path):
-        far.control.put_object(far.tenant_id, key, entry)
+        sandbox_tenant.control.put_object(sandbox_tenant.tenant_id, key, entry)
 
         listed = next(one for one in KIND[key].list_objects(client) if one["id"] == entry["id"])
         captured = KIND[key].capture(client, listed)

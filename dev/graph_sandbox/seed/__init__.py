@@ -1,0 +1,1 @@
+"""The objects of a seeded tenant, one module per family of kinds."""
