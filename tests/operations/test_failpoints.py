@@ -53,7 +53,7 @@ def test_an_invalid_chance_is_refused(text: str) -> None:
 
 
 def test_failpoints_do_nothing_unless_enabled() -> None:
-    assert failpoints._chances == {}
+    assert failpoints._probabilities == {}
     for place in PLACES:
         failpoints.failpoint(place)
 
