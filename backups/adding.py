@@ -13,7 +13,7 @@ from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.kinds import KINDS
-from providers.graph.policy_kind import Captured, PolicyKind
+from providers.graph.policy_kind import Capture, PolicyKind
 from tenancy.models import Tenant
 
 
@@ -56,7 +56,7 @@ class Adding:
         link = policy.get_absolute_url()
         self._run.report_skip(key_of(policy), reason, label=policy.name, link=link)
 
-    def _store_and_report(self, policy: Policy, kind: PolicyKind, captured: Captured) -> None:
+    def _store_and_report(self, policy: Policy, kind: PolicyKind, captured: Capture) -> None:
         item, change = self._store(kind, policy.graph_id, captured)
         link = item.get_absolute_url()
         if change is None:
@@ -69,7 +69,7 @@ class Adding:
 
     @transaction.atomic
     def _store(
-        self, kind: PolicyKind, graph_id: str, captured: Captured
+        self, kind: PolicyKind, graph_id: str, captured: Capture
     ) -> tuple[BackupItem, str | None]:
         """Store one object; return its item and its change, None if another run stored it first.
 

@@ -16,7 +16,7 @@ from operations.reasons import Blocked
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import graph_client_for
-from providers.handling import active_tenant, telling_waits
+from providers.handling import active_tenant, show_waits
 from tenancy.roles import Capability
 
 #: Backups of one schedule exclude each other, whatever their type.
@@ -81,7 +81,7 @@ def repeat_failed(run: ActiveRun) -> None:
 )
 def add_policies(run: ActiveRun) -> None:
     """Read the selected policies into the named set; skip those that it already contains."""
-    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+    with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         Adding(run, str(run.inputs["set_name"])).add(client)
 
 
@@ -93,7 +93,7 @@ def add_policies(run: ActiveRun) -> None:
 )
 def export_policies(run: ActiveRun) -> None:
     """Read the selected policies into an archive; each run creates a separate one."""
-    with graph_client_for(active_tenant(run), on_wait=telling_waits(run)) as client:
+    with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         export(run, client)
 
 
@@ -101,7 +101,7 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
     sets.close_abandoned(schedule)
     run.set_phase("Connecting")
     with (
-        graph_client_for(run.tenant, on_wait=telling_waits(run)) as client,
+        graph_client_for(run.tenant, on_wait=show_waits(run)) as client,
         sets.building(run, schedule, parent) as backup_set,
     ):
         missed: list[BackupItem] = []

@@ -12,7 +12,7 @@ from operations.models import EventLevel
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError, LicenseMissing
+from providers.graph.errors import GraphError, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
@@ -118,7 +118,7 @@ class Reader:
     def _capture(self, kind: PolicyKind, entry: Json, item: BackupItem) -> None:
         try:
             captured = kind.capture(self._client, entry)
-        except Gone:
+        except ObjectNotFound:
             item.delete()
             self._report_removed(item)
             return

@@ -8,9 +8,9 @@ from inventory.models import Policy
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError
+from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
-from providers.graph.policy_kind import Captured, PolicyKind, in_sentence
+from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 
@@ -28,7 +28,7 @@ def selected_of(run: ActiveRun) -> list[Policy]:
 
 def captures(
     run: ActiveRun, client: GraphClient, policies: list[Policy]
-) -> Iterator[tuple[Policy, PolicyKind, Captured]]:
+) -> Iterator[tuple[Policy, PolicyKind, Capture]]:
     """Read each policy; report those that cannot be read to the run.
 
     Raises:
@@ -44,7 +44,7 @@ def captures(
         run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
         try:
             yield policy, kind, kind.capture_one(client, policy.graph_id, policy.object_type)
-        except Gone:
+        except ObjectNotFound:
             reason = SafeError("removed_while_running")
             run.report_skip(
                 key_of(policy), reason, label=policy.name, link=policy.get_absolute_url()

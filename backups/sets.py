@@ -17,7 +17,7 @@ from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
-from providers.graph.policy_kind import Captured, PolicyKind, last_modified
+from providers.graph.policy_kind import Capture, PolicyKind, last_modified
 from redaction.text import sanitize_text
 
 #: The reason code of an object that was listed but not read.
@@ -144,7 +144,7 @@ def copy_complete_items(backup_set: BackupSet, parent: BackupSet) -> None:
 
 
 @transaction.atomic
-def store(item: BackupItem, kind: PolicyKind, captured: Captured) -> str:
+def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     """Store what was read of an item; return `created`, `updated` or `unchanged`.
 
     The content is compared with the last version of the same object in any set.

@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from backups import services, sets
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
 from operations.models import EventLevel, OperationRun
+from operations.services import OperationRunService
 from operations.states import ItemOutcome, RunOutcome
+from operations.testing import run_now
+from operations.worker import active_run
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sandbox import SECRET
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -305,8 +310,6 @@ def test_a_credential_revoked_during_the_backup_keeps_what_was_read(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from backups import sets
-
     original = sets.store
 
     def store_and_revoke(*args: Any) -> str:
@@ -337,8 +340,6 @@ def test_the_run_waits_for_throttling_and_shows_it(
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from operations.worker import active_run
-
     phases: list[str] = []
     original = active_run.ActiveRun.set_phase
 
@@ -352,16 +353,15 @@ def test_the_run_waits_for_throttling_and_shows_it(
     run = back_up(schedule)
 
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert any(text.startswith("Microsoft Graph asked to wait: going on in") for text in phases)
+    assert any(
+        text.startswith("Microsoft Graph is throttling requests: continuing in") for text in phases
+    )
     assert "Reading conditional access policies" in phases
 
 
 def test_a_backup_of_a_tenant_suspended_after_the_request_is_blocked(
     schedule: BackupSchedule, operator: User
 ) -> None:
-    from backups import services
-    from operations.testing import run_now
-
     queued = services.run_now(schedule, operator).run
     Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
 
@@ -373,9 +373,6 @@ def test_a_backup_of_a_tenant_suspended_after_the_request_is_blocked(
 def test_a_backup_of_a_schedule_deleted_after_the_request_is_blocked(
     schedule: BackupSchedule, operator: User
 ) -> None:
-    from backups import services
-    from operations.testing import run_now
-
     queued = services.run_now(schedule, operator).run
     schedule.delete()
 
@@ -387,11 +384,6 @@ def test_a_backup_of_a_schedule_deleted_after_the_request_is_blocked(
 def test_a_cancelled_backup_keeps_what_it_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backups import services, sets
-    from operations.services import OperationRunService
-    from operations.testing import run_now
-    from operations.worker import active_run
-
     queued = services.run_now(schedule, operator).run
     original = sets.store
 
@@ -456,8 +448,6 @@ def test_a_run_links_to_its_schedule_and_its_set_for_members_only(
 
 
 def test_no_secret_is_in_any_payload_or_row(schedule: BackupSchedule, back_up: BackUp) -> None:
-    from tests.support.sandbox import SECRET
-
     run = back_up(schedule)
 
     texts = [str(vars(row)) for row in (run, *run.events.all(), *run.items.all())]

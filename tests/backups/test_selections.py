@@ -16,6 +16,7 @@ from django.test import Client
 
 from backups import exporting, services
 from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from backups.retention import delete_set
 from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
@@ -25,7 +26,7 @@ from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.graph.policy_kind import Captured, PolicyKind
+from providers.graph.policy_kind import Capture, PolicyKind
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import TenantFactory
@@ -167,10 +168,10 @@ def test_a_response_about_another_object_is_stored_as_incomplete(
         PolicyFactory(tenant=tenant, kind="compliance", graph_id=name) for name in "ab"
     ]
 
-    def capture_one(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Captured:
+    def capture_one(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Capture:
         if graph_id == "a":
-            return Captured({"displayName": "x"} | response, ["the requested object"])
-        return Captured({"displayName": "x", "id": graph_id})
+            return Capture({"displayName": "x"} | response, ["the requested object"])
+        return Capture({"displayName": "x", "id": graph_id})
 
     monkeypatch.setattr(PolicyKind, "capture_one", capture_one)
     run = add(selected, operator)
@@ -284,8 +285,6 @@ def test_a_tenant_has_one_selection_per_name(tenant: Tenant) -> None:
 def test_a_selection_does_not_replace_the_last_complete_backup(
     tenant: Tenant, policies: list[Policy], operator: User
 ) -> None:
-    from backups.retention import delete_set
-
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
     BackupItemFactory(backup_set=backup)
     finish(backup, item_count=1)

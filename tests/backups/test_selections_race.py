@@ -10,7 +10,7 @@ import pytest
 from backups.adding import Adding
 from backups.models import BackupItem, BackupSet, PolicyVersion
 from providers.graph.kinds import KINDS
-from providers.graph.policy_kind import Captured
+from providers.graph.policy_kind import Capture
 from tests.support.concurrency import racing_threads
 from tests.support.factories import TenantFactory
 from tests.support.factories.operations import dispatch
@@ -29,7 +29,7 @@ def test_concurrent_runs_create_one_set_with_each_policy_once() -> None:
         active_run = SimpleNamespace(workspace=tenant.workspace, tenant=tenant, run=run)
         adding = Adding(active_run, NAME)  # type: ignore[arg-type]
         return [
-            adding._store(kind, str(n), Captured({"id": str(n), "displayName": f"Policy {n}"}))[1]
+            adding._store(kind, str(n), Capture({"id": str(n), "displayName": f"Policy {n}"}))[1]
             for n in range(POLICIES)
         ]
 

@@ -16,7 +16,7 @@ from legacy_runs.models import TABLES, HistoryIsReadOnly
 from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def as_it_is(row: Any) -> dict[str, Any]:
     ],
 )
 def test_plain_sql_is_refused(kind: str, statement: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     before = as_it_is(row)
     sql("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -95,7 +95,7 @@ def test_copying_in_is_refused(kind: str, tenant: Tenant) -> None:
 def test_the_orm_refuses_in_words(
     kind: str, write: Callable[[Any, Any], Any], tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     with pytest.raises(HistoryIsReadOnly, match="import_legacy_runs"):
         write(row, type(row).objects)
@@ -116,7 +116,7 @@ def test_the_orm_refuses_in_words(
 def test_the_database_refuses_what_goes_round_the_model(
     kind: str, write: Callable[[Any], Any], tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     before = as_it_is(row)
 
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -127,7 +127,7 @@ def test_the_database_refuses_what_goes_round_the_model(
 
 @EVERY_KIND
 def test_a_fixture_is_refused(kind: str, tenant: Tenant, tmp_path: Any) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     model = type(row)
     fields = {
         field.name: value
@@ -148,8 +148,8 @@ def test_a_fixture_is_refused(kind: str, tenant: Tenant, tmp_path: Any) -> None:
 @EVERY_KIND
 def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) -> None:
     """Even a trigger that writes, which the first guard lets through, may not unmap a row."""
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
     sql("CREATE TABLE poke (id int)")
     sql(
         "CREATE FUNCTION poke() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -165,11 +165,11 @@ def test_a_row_whose_run_is_still_there_stays_mapped(kind: str, tenant: Tenant) 
 
 @EVERY_KIND
 def test_a_run_that_is_pruned_leaves_the_row_and_its_number(kind: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
     before = as_it_is(row)
 
-    remove(run)
+    prune_run(run)
 
     assert as_it_is(row) == before | {"operation_run_id": None}
     assert before["was_operation_run_id"] == run.pk
@@ -193,7 +193,7 @@ def copied(row: Any, **columns: Any) -> None:
 @EVERY_KIND
 @pytest.mark.parametrize("whose", ["another tenant", "another workspace", "nobody"])
 def test_no_row_is_mapped_to_a_run_of_somebody_else(kind: str, whose: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     neighbor = TenantFactory(workspace=tenant.workspace)
     runs = {
         "another tenant": lambda: OperationRunFactory(tenant=neighbor).pk,
@@ -208,7 +208,7 @@ def test_no_row_is_mapped_to_a_run_of_somebody_else(kind: str, whose: str, tenan
 
 @EVERY_KIND
 def test_no_row_is_mapped_to_a_run_that_did_something_else(kind: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     run = OperationRunFactory(tenant=tenant, type="restore.execute", succeeded=True)
 
     with pytest.raises(DatabaseError, match="a different type"):
@@ -229,7 +229,7 @@ def test_no_row_is_mapped_to_a_run_that_did_something_else(kind: str, tenant: Te
 def test_no_row_is_one_that_the_lists_cannot_show(
     kind: str, columns: dict[str, Any], named: str, tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     with pytest.raises(IntegrityError, match=named):
         copied(row, **{"id": row.pk + 1} | columns)
@@ -238,7 +238,7 @@ def test_no_row_is_one_that_the_lists_cannot_show(
 @EVERY_KIND
 @pytest.mark.parametrize("setting", ["runledger.pruning", "runledger.legacy_import"])
 def test_no_setting_allows_truncate(kind: str, setting: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     sql("SET CONSTRAINTS ALL IMMEDIATE")
     sql("SELECT set_config(%s, 'on', true)", setting)
 
@@ -249,7 +249,7 @@ def test_no_setting_allows_truncate(kind: str, setting: str, tenant: Tenant) -> 
 
 @EVERY_KIND
 def test_no_row_is_of_a_tenant_of_another_workspace(kind: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     elsewhere = TenantFactory().workspace_id
 
     with pytest.raises(IntegrityError, match="tenant_of_workspace"):

@@ -19,7 +19,7 @@ from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
-from tests.support.factories.legacy_runs import raw
+from tests.support.factories.legacy_runs import source_row
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,9 @@ def test_what_is_not_taken_is_written_down_with_its_line_and_the_reason(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     argument = write_csv(
-        raw(tenant, id=1), raw(tenant, id="=cmd|1"), raw(tenant, id=3, created_at="never")
+        source_row(tenant, id=1),
+        source_row(tenant, id="=cmd|1"),
+        source_row(tenant, id=3, created_at="never"),
     )
 
     out, _ = command(csv=[argument], rejects=str(tmp_path / "rejects"))
@@ -53,7 +55,7 @@ def test_what_is_not_taken_can_be_corrected_and_imported(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     payload = '{"policy_types": ["compliance"], "client_secret": "hunter2-hunter2"}'
-    argument = write_csv(raw(tenant, id=3, status="", selection_payload=payload))
+    argument = write_csv(source_row(tenant, id=3, status="", selection_payload=payload))
     command(csv=[argument], rejects=str(tmp_path / "rejects"))
     file = tmp_path / "rejects" / f"{INVENTORY}.csv"
     assert "hunter2" not in file.read_text()
@@ -75,7 +77,7 @@ def test_each_kind_has_a_file_of_its_own(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     arguments = [
-        write_csv(raw(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
+        write_csv(source_row(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
     ]
 
     command(csv=arguments, rejects=str(tmp_path / "rejects"))
@@ -86,7 +88,7 @@ def test_each_kind_has_a_file_of_its_own(
 def test_nothing_that_is_there_is_overwritten(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
-    argument = write_csv(raw(tenant, id=1))
+    argument = write_csv(source_row(tenant, id=1))
     path = tmp_path / "rows.csv"
     before = path.read_text()
 
@@ -115,7 +117,7 @@ def test_a_wrong_file_is_told_before_the_first_row_of_another(
     wrong: str, tenant: Tenant, write_csv: WriteCsv
 ) -> None:
     with pytest.raises(CommandError):
-        command(csv=[write_csv(raw(tenant, id=1)), wrong])
+        command(csv=[write_csv(source_row(tenant, id=1)), wrong])
 
     assert not InventorySyncRun.objects.exists()
 
@@ -135,7 +137,7 @@ def test_a_database_that_goes_away_is_told_in_words(
         taken(self, batch, open_transaction)
 
     monkeypatch.setattr(Import, "_take", cut)
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 2 * BATCH)))
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 2 * BATCH)))
 
     says = "nothing is kept" if dry_run else "those before stay"
     with pytest.raises(CommandError, match=f"stopped after 1,000 rows, {says}"):
@@ -154,7 +156,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_sees_how_far_it_is(tenant: Tenant, write_csv: WriteCsv) -> None:
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
     err = Terminal()
 
     call_command("import_legacy_runs", csv=[argument], stdout=io.StringIO(), stderr=err)
@@ -169,7 +171,7 @@ def test_a_terminal_sees_how_far_it_is(tenant: Tenant, write_csv: WriteCsv) -> N
 
 
 def test_a_log_is_not_filled_with_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
-    out, err = command(csv=[write_csv(raw(tenant, id=1))])
+    out, err = command(csv=[write_csv(source_row(tenant, id=1))])
 
     assert err == ""
     assert "rows a second" in out

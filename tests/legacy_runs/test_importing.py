@@ -36,8 +36,14 @@ from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
 from tests.support.factories import TenantFactory, WorkspaceFactory
-from tests.support.factories.legacy_runs import GUIDE, a_run_of, of_run, raw, remove
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.legacy_runs import (
+    GUIDE,
+    columns_of_run,
+    create_canonical_run,
+    prune_run,
+    source_row,
+)
+from tests.support.factories.operations import create_past_run, prune
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,7 +129,7 @@ def test_a_row_that_does_not_say_when_it_was_made_is_placed_by_what_it_says(name
 
 def test_a_row_comes_in_as_it_was(tenant: Tenant) -> None:
     one = imported(
-        raw(
+        source_row(
             tenant,
             id=77,
             status="success",
@@ -155,7 +161,7 @@ def test_a_secret_of_the_older_installation_does_not_come_along(kind: str, tenan
         "status": "failed",
     }
 
-    imported(raw(tenant, id=3, **columns), kind=kind)
+    imported(source_row(tenant, id=3, **columns), kind=kind)
 
     values = str(TABLES[kind]._default_manager.filter(pk=3).values().get())
     assert "c2lnbmF0dXJlLXBhcnQ" not in values
@@ -163,7 +169,7 @@ def test_a_secret_of_the_older_installation_does_not_come_along(kind: str, tenan
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_an_unknown_status_is_kept_and_shown_as_it_is(kind: str, tenant: Tenant) -> None:
-    imported(raw(tenant, id=3, status="half_done"), kind=kind)
+    imported(source_row(tenant, id=3, status="half_done"), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=3)
     assert (row.status, row.status_label) == ("half_done", "half_done")
@@ -173,7 +179,7 @@ def test_an_unknown_status_is_kept_and_shown_as_it_is(kind: str, tenant: Tenant)
 
 
 def test_a_tenant_that_is_not_known_here_is_skipped_with_the_reason(tenant: Tenant) -> None:
-    one = imported(raw(tenant, tenant_external_id=str(uuid.uuid4())), raw(tenant))
+    one = imported(source_row(tenant, tenant_external_id=str(uuid.uuid4())), source_row(tenant))
 
     assert one.report.counts == {"imported": 1, "skipped": 1}
     assert one.report.reasons == {"tenant: not known here": 1}
@@ -183,10 +189,10 @@ def test_the_older_number_of_a_workspace_says_whose_the_rows_are(tenant: Tenant)
     """Two workspaces look after one tenant, here and in the older installation."""
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
     rows = [
-        raw(tenant, id=1, workspace="", workspace_id=7),
-        raw(tenant, id=2, workspace="", workspace_id="8"),
-        raw(tenant, id=3, workspace="", workspace_id=9),
-        raw(tenant, id=4, workspace="contoso"),
+        source_row(tenant, id=1, workspace="", workspace_id=7),
+        source_row(tenant, id=2, workspace="", workspace_id="8"),
+        source_row(tenant, id=3, workspace="", workspace_id=9),
+        source_row(tenant, id=4, workspace="contoso"),
     ]
 
     one = imported(*rows, workspaces={"7": "contoso", "8": "other"})
@@ -199,7 +205,7 @@ def test_the_older_number_of_a_workspace_says_whose_the_rows_are(tenant: Tenant)
 
 def test_a_tenant_of_two_workspaces_needs_a_workspace(tenant: Tenant) -> None:
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
-    row = raw(tenant, id=9, workspace="")
+    row = source_row(tenant, id=9, workspace="")
 
     asked = imported(row)
     told = imported(row, workspace="other")
@@ -213,9 +219,9 @@ def test_a_tenant_of_two_workspaces_needs_a_workspace(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_run_of_this_tenant_is_mapped_if_it_is_the_row_s(kind: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, kind)
+    run = create_canonical_run(tenant, kind)
 
-    one = imported(raw(tenant, id=4, **of_run(run)), kind=kind)
+    one = imported(source_row(tenant, id=4, **columns_of_run(run)), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run, row.was_operation_run_id) == (run, run.pk)
@@ -237,9 +243,9 @@ def test_a_number_that_is_another_run_s_here_is_not_mapped(
 ) -> None:
     """The older installation numbered its own runs, and so does this one."""
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
-    run = a_run_of(tenant, kind, **{"created_at": at} | strange)
+    run = create_canonical_run(tenant, kind, **{"created_at": at} | strange)
 
-    one = imported(raw(tenant, id=4, operation_run_id=run.pk), kind=kind)
+    one = imported(source_row(tenant, id=4, operation_run_id=run.pk), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
@@ -250,12 +256,15 @@ def test_a_row_whose_run_was_removed_before_it_came_still_tells_of_it(
     tenant: Tenant, settings: Any
 ) -> None:
     settings.RUN_KEEP_LAST = 1
-    run, strange = (a_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE))
+    run, strange = (create_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE))
     for each in ("inventory.sync", RESTORE):
-        a_past_run(tenant, 1, type=each)
+        create_past_run(tenant, 1, type=each)
     prune(tenant.workspace)
 
-    imported(raw(tenant, id=4, **of_run(run)), raw(tenant, id=5, **of_run(strange)))
+    imported(
+        source_row(tenant, id=4, **columns_of_run(run)),
+        source_row(tenant, id=5, **columns_of_run(strange)),
+    )
 
     rows = InventorySyncRun.objects.in_bulk([4, 5])
     assert OperationRunTombstone.objects.filter(pk__in=[run.pk, strange.pk]).count() == 2
@@ -268,13 +277,13 @@ def test_a_run_that_is_not_this_tenant_s_is_not_mapped(whose: str, tenant: Tenan
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
     runs = {
         "another tenant": lambda: (
-            a_run_of(TenantFactory(workspace=tenant.workspace), created_at=at).pk
+            create_canonical_run(TenantFactory(workspace=tenant.workspace), created_at=at).pk
         ),
-        "another workspace": lambda: a_run_of(TenantFactory(), created_at=at).pk,
+        "another workspace": lambda: create_canonical_run(TenantFactory(), created_at=at).pk,
         "nobody": lambda: 2**62,
     }
 
-    imported(raw(tenant, id=4, operation_run_id=runs[whose](), created_at=at.isoformat()))
+    imported(source_row(tenant, id=4, operation_run_id=runs[whose](), created_at=at.isoformat()))
 
     row = InventorySyncRun.objects.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
@@ -284,7 +293,7 @@ def test_a_run_that_is_not_this_tenant_s_is_not_mapped(whose: str, tenant: Tenan
 
 
 def test_importing_again_changes_nothing_and_says_so(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
+    rows = [source_row(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
     imported(*rows)
     before = list(InventorySyncRun.objects.order_by("pk").values())
 
@@ -295,18 +304,22 @@ def test_importing_again_changes_nothing_and_says_so(tenant: Tenant) -> None:
 
 
 def test_importing_again_after_the_run_was_pruned_is_no_conflict(tenant: Tenant) -> None:
-    run = a_run_of(tenant)
-    row = raw(tenant, id=4, **of_run(run))
+    run = create_canonical_run(tenant)
+    row = source_row(tenant, id=4, **columns_of_run(run))
     imported(row)
-    remove(run)
+    prune_run(run)
 
     assert imported(row).report.counts == {"already there": 1}
 
 
 def test_an_id_that_says_something_else_here_is_skipped_and_the_row_stays(tenant: Tenant) -> None:
-    imported(raw(tenant, id=4, status="success"))
+    imported(source_row(tenant, id=4, status="success"))
 
-    one = imported(raw(tenant, id=4, status="failed"), raw(tenant, id=5), raw(tenant, id=5))
+    one = imported(
+        source_row(tenant, id=4, status="failed"),
+        source_row(tenant, id=5),
+        source_row(tenant, id=5),
+    )
 
     assert one.report.counts == {"imported": 1, "already there": 1, "skipped": 1}
     assert set(one.report.reasons) == {"id: taken by a row that says something else"}
@@ -314,7 +327,7 @@ def test_an_id_that_says_something_else_here_is_skipped_and_the_row_stays(tenant
 
 
 def test_a_dry_run_tells_the_same_and_keeps_nothing(tenant: Tenant) -> None:
-    rows = (raw(tenant, id=1), raw(tenant, id=2, status=""), raw(tenant, id=3))
+    rows = (source_row(tenant, id=1), source_row(tenant, id=2, status=""), source_row(tenant, id=3))
 
     dry = imported(*rows, dry_run=True)
 
@@ -323,7 +336,7 @@ def test_a_dry_run_tells_the_same_and_keeps_nothing(tenant: Tenant) -> None:
 
 
 def test_a_dry_run_tells_the_same_of_an_id_that_comes_again_later(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
+    rows = [source_row(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
 
     dry = imported(*rows, dry_run=True)
 
@@ -334,7 +347,7 @@ def test_a_dry_run_tells_the_same_of_an_id_that_comes_again_later(tenant: Tenant
 @pytest.mark.race
 def test_a_row_that_another_import_is_adding_is_already_there(tenant: Tenant) -> None:
     """The loser waits for the winner, and then sees the winner's row."""
-    row = raw(tenant, id=5)
+    row = source_row(tenant, id=5)
     with ThreadPoolExecutor(1) as pool:
         with allow_import():
             Import(INVENTORY, open_transaction=nullcontext).run([(2, row)])
@@ -368,7 +381,7 @@ def wait_until_blocked() -> None:
 
 def test_memory_does_not_grow_with_the_number_of_rows(tenant: Tenant) -> None:
     def peak(batches: int, first: int) -> int:
-        rows = ((n, raw(tenant, id=first + n)) for n in range(batches * BATCH))
+        rows = ((n, source_row(tenant, id=first + n)) for n in range(batches * BATCH))
         tracemalloc.start()
         Import(INVENTORY).run(rows)
         _, most = tracemalloc.get_traced_memory()
@@ -386,7 +399,7 @@ def test_a_batch_is_taken_whole_or_not_at_all(
 ) -> None:
     """The second batch fails in the database: the first stays, nothing of the second does."""
     one = Import(INVENTORY)
-    rows = [raw(tenant, id=each) for each in range(1, BATCH + 11)]
+    rows = [source_row(tenant, id=each) for each in range(1, BATCH + 11)]
     parsed = one._parsed
 
     def spoil(line: int, row: Any) -> Any:
@@ -407,7 +420,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
     tenant: Tenant, write_csv: Callable[..., str]
 ) -> None:
     """SIGKILL of the real command while it imports; then the same command again."""
-    rows = [raw(tenant, id=each) for each in range(1, 30_001)]
+    rows = [source_row(tenant, id=each) for each in range(1, 30_001)]
     argument = write_csv(*rows)
     environment = os.environ | {"DATABASE_URL": database_url()}
     process = subprocess.Popen(
@@ -489,7 +502,7 @@ def test_a_file_that_is_no_csv_is_refused_in_words(content: bytes, tmp_path: Pat
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tenant: Tenant, tmp_path: Path) -> None:
-    row = raw(tenant, id=12)
+    row = source_row(tenant, id=12)
     path = tmp_path / "windows.csv"
     text = ",".join(row) + "\r\n" + ",".join(str(value) for value in row.values()) + "\r\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -512,7 +525,7 @@ def test_a_password_of_the_source_is_never_shown() -> None:
 
 
 def test_all_three_tables_come_from_the_older_database(older: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
+    run = create_canonical_run(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
     with psycopg.connect(older, autocommit=True) as source:
         source.execute(
             "INSERT INTO inventory_sync_runs SELECT n, 41, %s, 'abc', '{\"a\": 1}', 'success', 4, 3,"

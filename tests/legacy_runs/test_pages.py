@@ -20,8 +20,8 @@ from legacy_runs.addresses import ADDRESSES
 from legacy_runs.models import MAX_ID, TABLES, HistoryEntry, TimelineEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
-from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 from tests.support.sessions import open_session
 from web.keyset import Place
 
@@ -64,8 +64,8 @@ def shown(client: Client, address: str, **query: Any) -> list[str]:
 def test_a_row_with_a_run_leads_to_the_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
 
     answer = page.get(reverse(name, args=[row.pk]), {"next": "https://evil.example/"})
 
@@ -77,7 +77,7 @@ def test_a_row_with_a_run_leads_to_the_run(
 def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     answer = page.get(reverse(name, args=[row.pk]))
 
@@ -91,9 +91,9 @@ def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
 
 @EVERY_KIND
 def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Client) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
-    remove(run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
+    prune_run(run)
 
     text = page.get(row.get_absolute_url()).content.decode()
 
@@ -102,9 +102,9 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 
 @EVERY_KIND
 def test_missing_and_foreign_are_the_same_to_the_byte(kind: str, page: Client) -> None:
-    row = a_row(TenantFactory(), kind)
+    row = create_legacy_run(TenantFactory(), kind)
     neighbor = TenantFactory()
-    mapped = a_row(neighbor, kind, a_run_of(neighbor, kind))
+    mapped = create_legacy_run(neighbor, kind, create_canonical_run(neighbor, kind))
 
     answers = [
         page.get(reverse(f"legacy_{kind}", args=[legacy_id]))
@@ -116,7 +116,7 @@ def test_missing_and_foreign_are_the_same_to_the_byte(kind: str, page: Client) -
 
 
 def test_a_row_shows_what_was_recorded(tenant: Tenant, page: Client) -> None:
-    row = a_row(
+    row = create_legacy_run(
         tenant,
         SCHEDULE_RUN,
         status="partial",
@@ -138,7 +138,7 @@ def test_a_row_shows_what_was_recorded(tenant: Tenant, page: Client) -> None:
     "payload", ['{"keys": 0, "tzinfo": 1}', '["keys", {"tzinfo": "x"}]', "17", '"text"']
 )
 def test_whatever_was_selected_is_shown_as_json(payload: str, tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, selection_payload=payload)
+    row = create_legacy_run(tenant, selection_payload=payload)
 
     answer = page.get(row.get_absolute_url())
 
@@ -149,7 +149,7 @@ def test_whatever_was_selected_is_shown_as_json(payload: str, tenant: Tenant, pa
 
 
 def test_a_hash_is_shown_to_the_letter(tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, selection_hash="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
+    row = create_legacy_run(tenant, selection_hash="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 
     assert row.selection_hash in page.get(row.get_absolute_url()).content.decode()
 
@@ -164,7 +164,10 @@ def test_no_page_of_history_asks_a_provider(
 ) -> None:
     """The tenant can be reached, and is not."""
     add_to_graph(tenant)
-    mapped, unmapped = a_row(tenant, kind, a_run_of(tenant, kind)), a_row(tenant, kind)
+    mapped, unmapped = (
+        create_legacy_run(tenant, kind, create_canonical_run(tenant, kind)),
+        create_legacy_run(tenant, kind),
+    )
     before = graph.log()
 
     addresses = (mapped.get_absolute_url(), unmapped.get_absolute_url(), LIST, timeline(tenant))
@@ -176,7 +179,7 @@ def test_no_page_of_history_asks_a_provider(
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_a_row_is_only_looked_at(method: str, tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant)
+    row = create_legacy_run(tenant)
 
     assert getattr(page, method)(row.get_absolute_url()).status_code == 405
 
@@ -186,10 +189,10 @@ def test_a_row_is_only_looked_at(method: str, tenant: Tenant, page: Client) -> N
 
 def test_the_list_holds_the_three_tables_newest_first(tenant: Tenant, page: Client) -> None:
     rows = [
-        a_row(tenant, kind, created_at=f"2024-03-0{day}T07:00:00Z")
+        create_legacy_run(tenant, kind, created_at=f"2024-03-0{day}T07:00:00Z")
         for day, kind in enumerate(TABLES, start=1)
     ]
-    a_row(TenantFactory(), "inventory_sync_run")
+    create_legacy_run(TenantFactory(), "inventory_sync_run")
 
     assert shown(page, LIST) == [row.get_absolute_url() for row in reversed(rows)]
 
@@ -203,9 +206,9 @@ def test_an_empty_list_says_how_legacy_runs_are_imported(page: Client) -> None:
 
 def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> None:
     other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
-    old = a_row(tenant, created_at="2023-01-01T12:00:00Z", status="success")
-    failed = a_row(tenant, "entra_group_sync_run", created_at="2024-01-01T12:00:00Z")
-    theirs = a_row(other, SCHEDULE_RUN, created_at="2025-01-01T12:00:00Z")
+    old = create_legacy_run(tenant, created_at="2023-01-01T12:00:00Z", status="success")
+    failed = create_legacy_run(tenant, "entra_group_sync_run", created_at="2024-01-01T12:00:00Z")
+    theirs = create_legacy_run(other, SCHEDULE_RUN, created_at="2025-01-01T12:00:00Z")
 
     def urls(*rows: Any) -> list[str]:
         return [row.get_absolute_url() for row in rows]
@@ -237,7 +240,7 @@ def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> No
 def test_an_invalid_filter_shows_an_error(
     query: dict[str, str], tenant: Tenant, page: Client
 ) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, query)
 
@@ -248,14 +251,17 @@ def test_an_invalid_filter_shows_an_error(
 
 def test_a_tenant_of_another_workspace_is_no_filter(tenant: Tenant, page: Client) -> None:
     other = TenantFactory()
-    a_row(other)
+    create_legacy_run(other)
 
     assert page.get(LIST, {"tenant": other.pk}).status_code == 400
 
 
 def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Client) -> None:
     other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
-    theirs, own = a_row(other, SCHEDULE_RUN), a_row(tenant, run=a_run_of(tenant))
+    theirs, own = (
+        create_legacy_run(other, SCHEDULE_RUN),
+        create_legacy_run(tenant, run=create_canonical_run(tenant)),
+    )
 
     assert shown(page, LIST, q="woodGROVE") == [theirs.get_absolute_url()]
     assert shown(page, LIST, q=f"#{theirs.pk}") == [theirs.get_absolute_url()]
@@ -264,8 +270,8 @@ def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Clie
 
 
 def test_quick_views_narrow_the_list_and_are_taken_off_again(tenant: Tenant, page: Client) -> None:
-    mapped = a_row(tenant, run=a_run_of(tenant), status="success")
-    partial = a_row(tenant, status="partial")
+    mapped = create_legacy_run(tenant, run=create_canonical_run(tenant), status="success")
+    partial = create_legacy_run(tenant, status="partial")
     chips = {chip["label"]: chip["url"] for chip in page.get(LIST).context["chips"]}
 
     assert shown(page, chips["With a run"]) == [mapped.get_absolute_url()]
@@ -280,7 +286,7 @@ def test_an_outcome_finds_every_word_that_means_it(
     outcome: str, tenant: Tenant, page: Client
 ) -> None:
     rows = [
-        a_row(tenant, kind, status=status)
+        create_legacy_run(tenant, kind, status=status)
         for kind, model in TABLES.items()
         for status in model.STATUSES
     ]
@@ -306,8 +312,8 @@ def test_a_tenant_beyond_the_menu_stays_chosen(tenant: Tenant, page: Client) -> 
     for number in range(201):
         TenantFactory(workspace=tenant.workspace, name=f"A{number:03}")
     last = TenantFactory(workspace=tenant.workspace, name="Zzz")
-    row = a_row(last)
-    a_row(tenant)
+    row = create_legacy_run(last)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, {"tenant": last.pk})
 
@@ -318,7 +324,7 @@ def test_a_tenant_beyond_the_menu_stays_chosen(tenant: Tenant, page: Client) -> 
 def test_a_page_beyond_the_end_says_that_there_is_nothing_more(
     tenant: Tenant, page: Client
 ) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
     beyond = Place(dt.datetime(2001, 1, 1, tzinfo=dt.UTC), 1).cursor()
 
     text = page.get(LIST, {"older": beyond}).content.decode()
@@ -330,8 +336,8 @@ def test_a_page_beyond_the_end_says_that_there_is_nothing_more(
 def test_a_row_shows_its_state_how_long_it_took_and_how_many_there_are(
     tenant: Tenant, page: Client
 ) -> None:
-    a_row(tenant, status="partial")
-    a_row(tenant, SCHEDULE_RUN, status="half_done", finished_at="")
+    create_legacy_run(tenant, status="partial")
+    create_legacy_run(tenant, SCHEDULE_RUN, status="half_done", finished_at="")
 
     text = page.get(LIST).content.decode()
 
@@ -346,8 +352,8 @@ def test_the_oldest_and_the_newest_row_there_can_be_are_listed(
 ) -> None:
     """Over several pages, and with the largest number."""
     for number in range(MAX_ID - 54, MAX_ID + 1):
-        a_row(tenant, SCHEDULE_RUN, id=number, created_at="1970-01-01T00:00:00Z")
-    a_row(tenant, SCHEDULE_RUN, id=0, created_at="2199-12-31T23:59:59.999999Z")
+        create_legacy_run(tenant, SCHEDULE_RUN, id=number, created_at="1970-01-01T00:00:00Z")
+    create_legacy_run(tenant, SCHEDULE_RUN, id=0, created_at="2199-12-31T23:59:59.999999Z")
 
     for address in (LIST, timeline(tenant)):
         first = page.get(address)
@@ -363,7 +369,7 @@ def test_the_oldest_and_the_newest_row_there_can_be_are_listed(
     "day", ["2026-02-30", "yesterday", "0000-00-00", "99999-01-01", "\x00", "9" * 5000]
 )
 def test_an_invalid_date_shows_an_error(name: str, day: str, tenant: Tenant, page: Client) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, {name: day})
 
@@ -384,7 +390,7 @@ def test_pages_go_on_where_the_last_one_ended_across_tables(tenant: Tenant, page
     """Sixty rows of three tables, all at one instant but a few."""
     for number in range(60):
         kind = list(TABLES)[number % 3]
-        a_row(tenant, kind, created_at=f"2024-03-08T07:00:{number % 2:02}Z")
+        create_legacy_run(tenant, kind, created_at=f"2024-03-08T07:00:{number % 2:02}Z")
     first = page.get(LIST)
     older = first.context["page"].older
     second = page.get(LIST, {"older": older})
@@ -401,7 +407,7 @@ def test_a_list_costs_the_same_however_long_it_is(
     tenant: Tenant, page: Client, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(30):
-        a_row(tenant)
+        create_legacy_run(tenant)
     page.get(LIST)
 
     with django_assert_max_num_queries(14):
@@ -414,9 +420,9 @@ def test_a_list_costs_the_same_however_long_it_is(
 def test_runs_and_legacy_runs_are_in_one_list_without_duplicates(
     tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant)
-    a_row(tenant, run=run)
-    unmapped = a_row(tenant, SCHEDULE_RUN)
+    run = create_canonical_run(tenant)
+    create_legacy_run(tenant, run=run)
+    unmapped = create_legacy_run(tenant, SCHEDULE_RUN)
     OperationRunFactory(tenant=TenantFactory(workspace=tenant.workspace), succeeded=True)
 
     assert shown(page, timeline(tenant)) == [run.get_absolute_url(), unmapped.get_absolute_url()]
@@ -426,8 +432,8 @@ def test_runs_and_legacy_runs_are_in_one_list_without_duplicates(
 def test_one_status_finds_runs_and_history(tenant: Tenant, page: Client) -> None:
     run = OperationRunFactory(tenant=tenant, failed=True)
     OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, status="failed")
-    a_row(tenant, status="success")
+    row = create_legacy_run(tenant, status="failed")
+    create_legacy_run(tenant, status="success")
 
     expected = [run.get_absolute_url(), row.get_absolute_url()]
     assert shown(page, timeline(tenant), outcome="failed") == expected
@@ -437,8 +443,8 @@ def test_one_status_finds_runs_and_history(tenant: Tenant, page: Client) -> None
 def test_the_timeline_has_the_quick_views_of_the_run_list(
     tenant: Tenant, page: Client, reader: User
 ) -> None:
-    a_row(tenant, status="running")
-    a_row(tenant, status="failed", created_at=timezone.now().isoformat())
+    create_legacy_run(tenant, status="running")
+    create_legacy_run(tenant, status="failed", created_at=timezone.now().isoformat())
     runs = {
         "active": OperationRunFactory(tenant=tenant, running=True),
         "attention": OperationRunFactory(tenant=tenant, failed=True),
@@ -451,7 +457,7 @@ def test_the_timeline_has_the_quick_views_of_the_run_list(
 
 def test_the_timeline_is_searched_by_initiator_and_by_number(tenant: Tenant, page: Client) -> None:
     run = OperationRunFactory(tenant=tenant, succeeded=True, initiator_name="Olga")
-    row = a_row(tenant, id=10**9)
+    row = create_legacy_run(tenant, id=10**9)
 
     assert shown(page, timeline(tenant), q="olga") == [run.get_absolute_url()]
     assert shown(page, timeline(tenant), q="1000000000") == [row.get_absolute_url()]
@@ -462,7 +468,7 @@ def test_a_run_looks_in_the_timeline_as_it_does_in_the_run_list(
     tenant: Tenant, page: Client
 ) -> None:
     OperationRunFactory(tenant=tenant, running=True, initiator_name="Olga")
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     def row_of(address: str) -> str:
         text = page.get(address).content.decode()
@@ -475,7 +481,9 @@ def test_a_run_looks_in_the_timeline_as_it_does_in_the_run_list(
 
 def test_the_timeline_reads_no_more_history_than_it_shows(tenant: Tenant, reader: User) -> None:
     for number in range(60):
-        a_row(tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z")
+        create_legacy_run(
+            tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z"
+        )
     OperationRunFactory(tenant=tenant, succeeded=True)
     rows = TimelineEntry.objects.visible_to(reader).filter(
         workspace=tenant.workspace, tenant=tenant
@@ -494,9 +502,9 @@ def test_the_timeline_reads_no_more_history_than_it_shows(tenant: Tenant, reader
 def test_a_row_whose_run_was_removed_comes_back_into_the_timeline(
     tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant)
-    row = a_row(tenant, run=run)
-    remove(run)
+    run = create_canonical_run(tenant)
+    row = create_legacy_run(tenant, run=run)
+    prune_run(run)
 
     assert shown(page, timeline(tenant)) == [row.get_absolute_url()]
 
@@ -505,7 +513,7 @@ def test_the_tenant_s_page_and_the_menu_lead_to_history_where_there_is_any(
     tenant: Tenant, page: Client
 ) -> None:
     before = page.get(tenant.get_absolute_url()).content.decode()
-    a_row(tenant)
+    create_legacy_run(tenant)
     after = page.get(tenant.get_absolute_url()).content.decode()
 
     assert timeline(tenant) not in before
@@ -518,7 +526,7 @@ def test_the_tenant_s_page_and_the_menu_lead_to_history_where_there_is_any(
 
 
 def test_a_run_leads_to_its_schedule_run_of_before(tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, SCHEDULE_RUN)
+    row = create_legacy_run(tenant, SCHEDULE_RUN)
     run = OperationRunFactory(tenant=tenant, context={"backup_schedule_run_id": row.pk})
 
     assert row.get_absolute_url() in page.get(run.get_absolute_url()).content.decode()
@@ -529,7 +537,7 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
     whose: str, tenant: Tenant, page: Client
 ) -> None:
     other = TenantFactory(workspace=tenant.workspace)
-    row_id = 2**40 if whose == "unknown" else a_row(other, SCHEDULE_RUN).pk
+    row_id = 2**40 if whose == "unknown" else create_legacy_run(other, SCHEDULE_RUN).pk
     run = OperationRunFactory(tenant=tenant, context={"backup_schedule_run_id": row_id})
 
     text = page.get(run.get_absolute_url()).content.decode()
@@ -542,13 +550,11 @@ def test_a_run_leads_to_no_schedule_run_that_is_not_its_tenant_s(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_history_with_and_without_runs(settings: Any) -> None:
-    from tests.support.factories import WorkspaceFactory
-
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))
     OperationRunFactory(tenant=tenant, type="provider_connection.check", succeeded=True)
     runs = {
-        kind: a_run_of(tenant, kind, created_at=timezone.now() - dt.timedelta(days=2))
+        kind: create_canonical_run(tenant, kind, created_at=timezone.now() - dt.timedelta(days=2))
         for kind in TABLES
     }
 

@@ -18,7 +18,7 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
-    member,
+    create_member,
 )
 from tests.support.sessions import open_session
 
@@ -88,7 +88,7 @@ def test_the_last_owner_stays(
 def test_one_of_two_owners_may_go(
     client: Client, support: User, workspace: Workspace, owner: User
 ) -> None:
-    other = Membership.objects.get(user=member(workspace, Role.OWNER))
+    other = Membership.objects.get(user=create_member(workspace, Role.OWNER))
 
     client.post(to("membership", "change", other.pk), {"role": "reader"})
     other.refresh_from_db()
@@ -113,7 +113,7 @@ def test_who_is_a_member_already_is_told_so(
 def test_a_deleted_account_leaves_its_runs_with_its_name(
     client: Client, support: User, tenant: Tenant
 ) -> None:
-    gone = member(tenant.workspace, Role.OPERATOR, username="olga")
+    gone = create_member(tenant.workspace, Role.OPERATOR, username="olga")
     run = OperationRunFactory(tenant=tenant, succeeded=True, user=gone, initiator_name="olga")
 
     client.post(to("user", "delete", gone.pk), {"post": "yes"})

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
+from operations.views import listing
 from tests.support.factories import (
     PASSWORD,
     MembershipFactory,
@@ -225,8 +226,6 @@ def test_too_many_fields_and_too_much_are_refused_kindly(client, operator):
 
 
 def test_an_error_of_ours_shows_a_reference_and_nothing_else(client, operator, monkeypatch):
-    from operations.views import listing
-
     def fail(*_: object) -> None:
         raise RuntimeError("canary-secret")
 
