@@ -14,10 +14,10 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator
 
-from cron_descriptor import ExpressionDescriptor, Options
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
 
+from backups.cron_spelling import suggest
 from tenancy.models import TIMEZONES
 
 MAX_LENGTH = 100
@@ -39,6 +39,8 @@ def validate_cron(text: str) -> None:
     """
     if len(text) > MAX_LENGTH:
         raise ValidationError(f"A cron expression has at most {MAX_LENGTH} characters.")
+    if suggestion := suggest(text):
+        raise ValidationError(suggestion)
     if len(text.split()) != 5:
         raise ValidationError(
             "A cron expression has five fields: minute, hour, day of month, month, day of week."
@@ -166,14 +168,3 @@ def spread(cron: str, timezone: str, key: str, after: dt.datetime) -> dt.timedel
     longest = min(MAX_SPREAD, (second - first) / SPREAD_DIVISOR)
     fraction = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     return dt.timedelta(seconds=int(longest.total_seconds() * fraction))
-
-
-def describe(cron: str) -> str:
-    """Describe the expression in words, such as "At 02:30"; return it unchanged if that fails."""
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en"
-    try:
-        return str(ExpressionDescriptor(cron, options).get_full_description())
-    except Exception:  # noqa: BLE001 - a display text of a library must not break a page
-        return cron

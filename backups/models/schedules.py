@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from backups import kinds, slots
+from backups import cron_words, kinds, slots
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
@@ -160,7 +160,7 @@ class BackupSchedule(models.Model):
     @property
     def in_words(self) -> str:
         """The cron expression in words."""
-        return slots.describe(self.cron)
+        return cron_words.describe(self.cron)
 
     @property
     def kind_labels(self) -> list[str]:

@@ -6,8 +6,9 @@ import datetime as dt
 
 from django import template
 
+from backups.cron_words import describe
 from backups.models import BackupSet, SetStatus
-from backups.slots import describe, zone_of
+from backups.slots import zone_of
 from operations.models import OperationRun
 from operations.presentation.summary import State, state_of
 

@@ -170,7 +170,8 @@ def _earlier_item(request: Request, item: BackupItem) -> BackupItem | None:
     same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     text = request.GET.get("with", "")
     if text:
-        return same.filter(pk=parse_id(text)).first()
+        item_id = parse_id(text)
+        return None if item_id is None else same.filter(pk=item_id).first()
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 

@@ -1,6 +1,7 @@
 """The slots of schedules: a table of cron expressions on unusual days of many zones."""
 
 import datetime as dt
+import re
 import time
 
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.slots import (
-    describe,
     latest_slot,
     next_slot,
     slots_between,
@@ -213,6 +213,30 @@ def test_the_spread_is_stable_and_at_most_a_tenth_of_the_interval() -> None:
     assert daily[7] == spread("0 2 * * *", "UTC", "7", utc(2027, 1, 1))
 
 
-def test_an_expression_is_described_in_words() -> None:
-    assert describe("30 2 * * *") == "At 02:30"
-    assert describe("nonsense") == "nonsense"
+@pytest.mark.parametrize(
+    ("cron", "equivalent"),
+    [
+        ("@daily", "0 0 * * *"),
+        ("@Weekly", "0 0 * * 0"),
+        ("0 22-2 * * *", "22-23,0-2"),
+        ("50-10 * * * *", "50-59,0-10"),
+        ("0 0 * * FRI-MON", "FRI-SAT,SUN-MON"),
+        ("0 0 * * 6-0", "6,0"),
+        ("0 0 * 11-2 *", "11-12,1-2"),
+        ("0 0 25-5 * *", "25-31,1-5"),
+        ("0 0 2-2/1 * *", "2"),
+        ("0 0 15W * *", "LW"),
+    ],
+)
+def test_a_spelling_of_another_scheduler_is_refused_with_its_equivalent(
+    cron: str, equivalent: str
+) -> None:
+    with pytest.raises(ValidationError, match=f"Write {re.escape(equivalent)} "):
+        validate_cron(cron)
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 8-17/3 * * MON-FRI", "0 0 LW * *", "0 0 * * 5L,1#1", "0 0 1 JAN *"]
+)
+def test_other_spellings_are_accepted(cron: str) -> None:
+    validate_cron(cron)

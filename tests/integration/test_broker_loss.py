@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from backups import services
-from dev.chaos.parts import children_of
+from dev.chaos.cluster import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
