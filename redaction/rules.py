@@ -48,7 +48,7 @@ Replacement = str | Callable[[re.Match[str]], str]
 
 
 def mask_secret_formats(text: str) -> str:
-    """Return the text with everything masked that has the format of a secret."""
+    """Return the text with every value masked that has the format of a secret."""
     lowered = text.lower()
     for rule in RULES:
         text = rule.apply(text, lowered)

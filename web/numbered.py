@@ -35,5 +35,5 @@ class CappedPaginator(Paginator[Any]):
 
 
 def numbered_page(rows: QuerySet[Any], number: str | None, *, size: int = 50) -> Page[Any]:
-    """The page with this number, or the nearest one."""
+    """Return the page with this number, or the nearest one."""
     return CappedPaginator(rows, size).get_page(number)
