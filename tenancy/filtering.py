@@ -109,8 +109,9 @@ class ListFilter:
     def tenant(self, tenants: QuerySet[Tenant], name: str = "tenant") -> Tenant | None:
         """Read one of these tenants; any other tenant counts as missing."""
         value = self._value(name)
-        tenant_id = parse_id(value)
-        tenant = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
+        tenant_id, tenant = parse_id(value), None
+        if tenant_id is not None:
+            tenant = tenants.filter(pk=tenant_id).first()
         if value and tenant is None:
             self.errors.append("Tenant: select a tenant of this workspace.")
 

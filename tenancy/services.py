@@ -44,8 +44,10 @@ def save_workspace(workspace: Workspace) -> None:
         ValidationError: a field is invalid.
     """
     workspace.full_clean()
-    fields = ["name", "timezone", "restores_need_approval"]
-    workspace.save(update_fields=fields if workspace.pk else None)
+    if workspace.pk:
+        workspace.save(update_fields=["name", "timezone", "restores_need_approval"])
+    else:
+        workspace.save()
 
 
 @transaction.atomic

@@ -24,7 +24,9 @@ def ago(seconds: float) -> str:
     """Return a relative time in one unit: “just now”, “40 s ago”, “3 min ago”, “in 2 h”."""
     if seconds < -5:
         return f"in {_one(-seconds)}"
-    return "just now" if seconds < 5 else f"{_one(seconds)} ago"
+    if seconds < 5:
+        return "just now"
+    return f"{_one(seconds)} ago"
 
 
 def _one(seconds: float) -> str:
@@ -39,5 +41,6 @@ def _one(seconds: float) -> str:
 
 
 def _two(first: int, first_unit: str, second: int, second_unit: str) -> str:
-    text = f"{first} {first_unit}"
-    return f"{text} {second} {second_unit}" if second else text
+    if second:
+        return f"{first} {first_unit} {second} {second_unit}"
+    return f"{first} {first_unit}"

@@ -98,13 +98,17 @@ def page_of(
     """
     if newer:
         return _page_before(rows, Place.parse(newer), size)
-    return _page_after(rows, Place.parse(older) if older else None, size)
+    if older:
+        return _page_after(rows, Place.parse(older), size)
+    return _page_after(rows, None, size)
 
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
     """Return the number of rows as text, “1,000+” if there are more than the cap."""
     count = rows.order_by()[: cap + 1].count()
-    return f"{cap:,}+" if count > cap else f"{count:,}"
+    if count > cap:
+        return f"{cap:,}+"
+    return f"{count:,}"
 
 
 def older_than(rows: Q, place: Place) -> Q:
@@ -113,9 +117,10 @@ def older_than(rows: Q, place: Place) -> Q:
 
 
 def _page_after(rows: QuerySet[M], place: Place | None, size: int) -> Page[M]:
-    following = older_than(rows, place) if place else rows
+    if place:
+        rows = older_than(rows, place)
     # One row more than the page contains shows whether there is another page.
-    fetched = list(following.order_by("-created_at", "-id")[: size + 1])
+    fetched = list(rows.order_by("-created_at", "-id")[: size + 1])
     page_rows = fetched[:size]
     newer = older = ""
     if place and page_rows:

@@ -45,7 +45,9 @@ def server_account() -> Account:
     """Return the best account that this machine allows."""
     if os.geteuid() != 0:
         return Account.SELF
-    return Account.NAMESPACE if _are_namespaces_allowed() else Account.UNPRIVILEGED
+    if _are_namespaces_allowed():
+        return Account.NAMESPACE
+    return Account.UNPRIVILEGED
 
 
 def _are_namespaces_allowed() -> bool:
