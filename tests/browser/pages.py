@@ -24,8 +24,8 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
+    create_member,
     failure,
-    member,
 )
 from tests.support.factories.backups import (
     BackupItemFactory,
@@ -40,8 +40,8 @@ from tests.support.factories.inventory import (
     PolicyFactory,
     RoleDefinitionFactory,
 )
-from tests.support.factories.legacy_runs import a_row, a_run_of
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
+from tests.support.factories.operations import create_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import DIFFERENCE, create_restore
 
@@ -59,7 +59,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
 def populate() -> dict[str, OperationRun]:
     """A run in every state; olga manages the workspace `contoso`."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso", timezone="Europe/Berlin")
-    olga = member(contoso, Role.MANAGER, username="olga")
+    olga = create_member(contoso, Role.MANAGER, username="olga")
     MembershipFactory(user=olga, workspace=WorkspaceFactory(name="Northwind", slug="northwind"))
     fabrikam = TenantFactory(workspace=contoso, name="Fabrikam")
     _yesterday(contoso)
@@ -97,7 +97,7 @@ def _run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> Operation
         [
             ("Requested by Schedule: Nightly.", EventLevel.INFO),
             ("Started by worker-1:42.", EventLevel.INFO),
-            ("Microsoft Graph asked to wait 12 seconds.", EventLevel.WARNING),
+            ("Microsoft Graph is throttling requests: continuing in 12 s.", EventLevel.WARNING),
         ],
         start=1,
     ):
@@ -168,7 +168,7 @@ def populate_retention() -> dict[str, str]:
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
     with override_settings(RUN_KEEP_LAST=1):
-        old, bare, _ = (a_past_run(tenant, days) for days in (900, 40, 1))
+        old, bare, _ = (create_past_run(tenant, days) for days in (900, 40, 1))
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",
@@ -210,7 +210,7 @@ def _connections(tenant: Tenant) -> dict[str, str]:
         "groups": "missing",
         "app_protection": "unknown",
         "write/compliance": "missing",
-        "write/named_location": "untold",
+        "write/named_location": "unverified",
     }
     connection = ProviderConnectionFactory(
         tenant=tenant,
@@ -269,9 +269,11 @@ def populate_restores() -> dict[str, str]:
 def populate_history() -> dict[str, str]:
     """Runs of an older installation in `contoso`; the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
-    a_row(fabrikam, run=a_run_of(fabrikam), status="success")
-    sync = a_row(fabrikam, status="partial", selection_payload='{"policy_types": ["compliance"]}')
-    failed = a_row(
+    create_legacy_run(fabrikam, run=create_canonical_run(fabrikam), status="success")
+    sync = create_legacy_run(
+        fabrikam, status="partial", selection_payload='{"policy_types": ["compliance"]}'
+    )
+    failed = create_legacy_run(
         fabrikam,
         "backup_schedule_run",
         error_code="GRAPH_THROTTLED",
@@ -294,7 +296,7 @@ def populate_history() -> dict[str, str]:
 def populate_inventory() -> dict[str, str]:
     """Policies, groups, roles, exports and what changed in `contoso`; owen owns it."""
     contoso = Workspace.objects.get(slug="contoso")
-    member(contoso, Role.OWNER, username="owen")
+    create_member(contoso, Role.OWNER, username="owen")
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
     policies = [
         PolicyFactory(
@@ -310,7 +312,7 @@ def populate_inventory() -> dict[str, str]:
             (HOSTILE, "compliance", False),
         )
     ]
-    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", gone=True)
+    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", missing=True)
     group = DirectoryGroupFactory(
         tenant=fabrikam, name="Sales", is_dynamic=True, membership_rule='user.city -eq "Graz"'
     )

@@ -14,7 +14,12 @@ from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tenancy.roles import Role
 from tests.browser.conftest import Complaints, keep_picture, sign_in
-from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory, member
+from tests.support.factories import (
+    OperationRunFactory,
+    TenantFactory,
+    WorkspaceFactory,
+    create_member,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def fabrikam() -> Tenant:
     """A tenant of `contoso`, which olga manages."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso")
-    member(contoso, Role.MANAGER, username="olga")
+    create_member(contoso, Role.MANAGER, username="olga")
     tenant: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
     return tenant
 

@@ -13,7 +13,7 @@ from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Role
 from tests.browser.conftest import PHONE, keep_picture, sign_in
-from tests.support.factories import TenantFactory, WorkspaceFactory, member
+from tests.support.factories import TenantFactory, WorkspaceFactory, create_member
 from tests.support.factories.backups import BackupItemFactory, BackupSetFactory, finish
 from tests.support.factories.inventory import PolicyFactory
 from tests.support.factories.providers import ProviderConnectionFactory
@@ -27,7 +27,7 @@ GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
 def contoso() -> Workspace:
     """A workspace that owen owns."""
     made: Workspace = WorkspaceFactory(name="Contoso Services", slug="contoso")
-    member(made, Role.OWNER, username="owen")
+    create_member(made, Role.OWNER, username="owen")
     return made
 
 
@@ -135,7 +135,7 @@ def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: T
     keep_picture(page, "policies-back-up-phone")
     page.get_by_label("Name of the backup set").fill("")
     press(page, "Add to backup set")
-    expect(page.get_by_text("Give the set a name")).to_be_visible()
+    expect(page.get_by_text("Enter a name of at most")).to_be_visible()
     page.get_by_label("Name of the backup set").fill("Before the migration")
     press(page, "Add to backup set")
 

@@ -14,7 +14,7 @@ from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.operations import create_past_run, prune
 
 CANARY = "canary-Xq8~7Q.secret-of-a-connection"
 #: Ours and those of the libraries.
@@ -32,8 +32,8 @@ def staff(*, view: bool = False, superuser: bool = False) -> User:
 def populate_admin(tenant: Tenant, connection_id: int) -> None:
     """Give every model of the admin a row, and one connection a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
-    a_past_run(tenant, 900)
-    recent = a_past_run(tenant, 1)
+    create_past_run(tenant, 900)
+    recent = create_past_run(tenant, 1)
     prune(tenant.workspace)
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)

@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from tenancy.model_admin import LOOKUP_SUFFIXES
 from tests.isolation.admin_pages import REGISTERED, addresses, staff
+from tests.isolation.bad_input import BROKEN, FORM, HOSTILE
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from tenancy.roles import Role
+from tests.isolation.bad_input import BROKEN, FORM, HOSTILE
 from tests.isolation.conftest import SignIn, World
-from tests.isolation.hostile import BROKEN, FORM, HOSTILE
 from tests.support.routes import OPEN, ROUTES, Route
 
 pytestmark = pytest.mark.django_db

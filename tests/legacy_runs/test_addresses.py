@@ -17,7 +17,7 @@ from legacy_runs.models import TABLES
 from legacy_runs.urls import admin_routes, page_routes
 from tenancy.models import Tenant, User
 from tests.support.factories import TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -55,8 +55,8 @@ def site_with(addresses: Any) -> Any:
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
 def test_a_legacy_address_leads_to_the_run(address: str, tenant: Tenant, page: Client) -> None:
-    run = a_run_of(tenant)
-    mapped, unmapped = a_row(tenant, run=run), a_row(tenant)
+    run = create_canonical_run(tenant)
+    mapped, unmapped = create_legacy_run(tenant, run=run), create_legacy_run(tenant)
 
     assert page.get(address.format(mapped.pk))["Location"] == run.get_absolute_url()
     assert b"This is a legacy run." in page.get(address.format(unmapped.pk)).content
@@ -66,7 +66,7 @@ def test_a_legacy_address_leads_to_the_run(address: str, tenant: Tenant, page: C
 def test_a_legacy_address_shows_the_row_of_its_kind(
     kind: str, tenant: Tenant, page: Client
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     text = page.get(f"/{kind}/t/x/inventory-sync-runs/{row.pk}").content.decode()
 
@@ -75,7 +75,7 @@ def test_a_legacy_address_shows_the_row_of_its_kind(
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
 def test_a_foreign_row_has_the_same_404_as_a_missing_one(address: str, page: Client) -> None:
-    foreign = a_row(TenantFactory())
+    foreign = create_legacy_run(TenantFactory())
 
     answers = [page.get(address.format(each)) for each in (foreign.pk, 2**40)]
 
@@ -87,7 +87,7 @@ def test_a_foreign_row_has_the_same_404_as_a_missing_one(address: str, page: Cli
 def test_a_legacy_address_requires_sign_in(address: str, page: Client, tenant: Tenant) -> None:
     page.logout()
 
-    answer = page.get(address.format(a_row(tenant).pk))
+    answer = page.get(address.format(create_legacy_run(tenant).pk))
 
     assert answer.status_code == 302
     assert "sign-in" in answer["Location"]

@@ -13,7 +13,7 @@ from django.urls import reverse
 from legacy_runs.models import TABLES
 from tenancy.models import Tenant
 from tests.support.factories import UserFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,10 @@ def listed_ids(staff: Client, kind: str, **query: Any) -> list[int]:
 def test_the_list_is_sorted_by_key_and_its_filters_query_no_table(
     kind: str, tenant: Tenant, staff: Client
 ) -> None:
-    rows = [a_row(tenant, kind, created_at=f"2024-03-0{9 - day}T07:00:00Z") for day in (1, 2, 3)]
+    rows = [
+        create_legacy_run(tenant, kind, created_at=f"2024-03-0{9 - day}T07:00:00Z")
+        for day in (1, 2, 3)
+    ]
 
     with CaptureQueriesContext(connection) as queries:
         assert listed_ids(staff, kind) == [row.pk for row in reversed(rows)]
@@ -63,8 +66,11 @@ def test_the_list_is_sorted_by_key_and_its_filters_query_no_table(
 def test_a_row_is_found_by_its_number_its_run_and_its_tenant(
     kind: str, tenant: Tenant, staff: Client
 ) -> None:
-    run = a_run_of(tenant, kind)
-    mapped, other = a_row(tenant, kind, run, id=10**9), a_row(tenant, kind, id=10**9 + 1)
+    run = create_canonical_run(tenant, kind)
+    mapped, other = (
+        create_legacy_run(tenant, kind, run, id=10**9),
+        create_legacy_run(tenant, kind, id=10**9 + 1),
+    )
 
     assert listed_ids(staff, kind, q=str(other.pk)) == [other.pk]
     assert listed_ids(staff, kind, q=f"#{run.pk}") == [mapped.pk]
@@ -76,8 +82,8 @@ def test_a_row_is_found_by_its_number_its_run_and_its_tenant(
 def test_rows_are_filtered_by_the_statuses_of_the_older_system(
     kind: str, tenant: Tenant, staff: Client
 ) -> None:
-    a_row(tenant, kind, status="failed")
-    partial = a_row(tenant, kind, status="partial")
+    create_legacy_run(tenant, kind, status="failed")
+    partial = create_legacy_run(tenant, kind, status="partial")
 
     assert listed_ids(staff, kind, status="partial") == [partial.pk]
     assert listed_ids(staff, kind, status="nonsense") == []

@@ -16,7 +16,7 @@ from legacy_runs.models import TABLES, LegacyRunsAreReadOnly
 from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def stored_values(row: Any) -> dict[str, Any]:
     ],
 )
 def test_sql_writes_are_rejected(kind: str, statement: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     before = stored_values(row)
     sql("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -95,7 +95,7 @@ def test_copy_is_rejected(kind: str, tenant: Tenant) -> None:
 def test_the_model_rejects_writes_with_an_explanation(
     kind: str, write: Callable[[Any, Any], Any], tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     with pytest.raises(LegacyRunsAreReadOnly, match="import_legacy_runs"):
         write(row, type(row).objects)
@@ -116,7 +116,7 @@ def test_the_model_rejects_writes_with_an_explanation(
 def test_the_database_rejects_writes_that_bypass_the_model(
     kind: str, write: Callable[[Any], Any], tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     before = stored_values(row)
 
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -127,7 +127,7 @@ def test_the_database_rejects_writes_that_bypass_the_model(
 
 @EVERY_KIND
 def test_loading_a_fixture_is_rejected(kind: str, tenant: Tenant, tmp_path: Any) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     model = type(row)
     fields = {
         field.name: value
@@ -148,8 +148,8 @@ def test_loading_a_fixture_is_rejected(kind: str, tenant: Tenant, tmp_path: Any)
 @EVERY_KIND
 def test_a_row_stays_mapped_while_its_run_exists(kind: str, tenant: Tenant) -> None:
     """A write from a trigger passes the first guard; the second one rejects it."""
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
     sql("CREATE TABLE poke (id int)")
     sql(
         "CREATE FUNCTION poke() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -165,11 +165,11 @@ def test_a_row_stays_mapped_while_its_run_exists(kind: str, tenant: Tenant) -> N
 
 @EVERY_KIND
 def test_pruning_a_run_keeps_its_row_and_its_number(kind: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
     before = stored_values(row)
 
-    remove(run)
+    prune_run(run)
 
     assert stored_values(row) == before | {"operation_run_id": None}
     assert before["was_operation_run_id"] == run.pk
@@ -195,7 +195,7 @@ def copy_row(row: Any, **columns: Any) -> None:
 def test_a_row_cannot_be_mapped_to_a_run_of_another_tenant(
     kind: str, owner: str, tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     neighbor = TenantFactory(workspace=tenant.workspace)
     runs = {
         "another tenant": lambda: OperationRunFactory(tenant=neighbor).pk,
@@ -210,7 +210,7 @@ def test_a_row_cannot_be_mapped_to_a_run_of_another_tenant(
 
 @EVERY_KIND
 def test_a_row_cannot_be_mapped_to_a_run_of_another_type(kind: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     run = OperationRunFactory(tenant=tenant, type="restore.execute", succeeded=True)
 
     with pytest.raises(DatabaseError, match="a different type"):
@@ -231,7 +231,7 @@ def test_a_row_cannot_be_mapped_to_a_run_of_another_type(kind: str, tenant: Tena
 def test_values_outside_the_range_of_the_lists_are_rejected(
     kind: str, columns: dict[str, Any], constraint: str, tenant: Tenant
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     with pytest.raises(IntegrityError, match=constraint):
         copy_row(row, **{"id": row.pk + 1} | columns)
@@ -240,7 +240,7 @@ def test_values_outside_the_range_of_the_lists_are_rejected(
 @EVERY_KIND
 @pytest.mark.parametrize("setting", ["runledger.pruning", "runledger.legacy_import"])
 def test_no_setting_allows_truncate(kind: str, setting: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     sql("SET CONSTRAINTS ALL IMMEDIATE")
     sql("SELECT set_config(%s, 'on', true)", setting)
 
@@ -251,7 +251,7 @@ def test_no_setting_allows_truncate(kind: str, setting: str, tenant: Tenant) -> 
 
 @EVERY_KIND
 def test_a_row_cannot_have_a_tenant_of_another_workspace(kind: str, tenant: Tenant) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
     elsewhere = TenantFactory().workspace_id
 
     with pytest.raises(IntegrityError, match="tenant_of_workspace"):

@@ -19,7 +19,7 @@ from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
-from tests.support.factories.legacy_runs import raw
+from tests.support.factories.legacy_runs import source_row
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,9 @@ def test_rejected_rows_are_written_with_line_and_reason(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     argument = write_csv(
-        raw(tenant, id=1), raw(tenant, id="=cmd|1"), raw(tenant, id=3, created_at="never")
+        source_row(tenant, id=1),
+        source_row(tenant, id="=cmd|1"),
+        source_row(tenant, id=3, created_at="never"),
     )
 
     out, _ = command(csv=[argument], rejects=str(tmp_path / "rejects"))
@@ -53,7 +55,7 @@ def test_rejected_rows_can_be_corrected_and_imported(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     payload = '{"policy_types": ["compliance"], "client_secret": "hunter2-hunter2"}'
-    argument = write_csv(raw(tenant, id=3, status="", selection_payload=payload))
+    argument = write_csv(source_row(tenant, id=3, status="", selection_payload=payload))
     command(csv=[argument], rejects=str(tmp_path / "rejects"))
     file = tmp_path / "rejects" / f"{INVENTORY}.csv"
     assert "hunter2" not in file.read_text()
@@ -73,7 +75,7 @@ def test_rejected_rows_can_be_corrected_and_imported(
 
 def test_each_kind_has_its_own_file(tenant: Tenant, write_csv: WriteCsv, tmp_path: Path) -> None:
     arguments = [
-        write_csv(raw(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
+        write_csv(source_row(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
     ]
 
     command(csv=arguments, rejects=str(tmp_path / "rejects"))
@@ -84,7 +86,7 @@ def test_each_kind_has_its_own_file(tenant: Tenant, write_csv: WriteCsv, tmp_pat
 def test_existing_files_are_not_overwritten(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
-    argument = write_csv(raw(tenant, id=1))
+    argument = write_csv(source_row(tenant, id=1))
     path = tmp_path / "rows.csv"
     before = path.read_text()
 
@@ -113,7 +115,7 @@ def test_every_file_is_checked_before_the_first_row_is_imported(
     wrong: str, tenant: Tenant, write_csv: WriteCsv
 ) -> None:
     with pytest.raises(CommandError):
-        command(csv=[write_csv(raw(tenant, id=1)), wrong])
+        command(csv=[write_csv(source_row(tenant, id=1)), wrong])
 
     assert not InventorySyncRun.objects.exists()
 
@@ -133,7 +135,7 @@ def test_a_lost_database_connection_is_explained(
         import_batch(self, batch, open_transaction)
 
     monkeypatch.setattr(Import, "_import_batch", cut)
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 2 * BATCH)))
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 2 * BATCH)))
 
     consequence = "nothing was imported" if dry_run else "completed batches are kept"
     with pytest.raises(CommandError, match=f"stopped after 1,000 rows, {consequence}"):
@@ -152,7 +154,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_shows_the_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
     err = Terminal()
 
     call_command("import_legacy_runs", csv=[argument], stdout=io.StringIO(), stderr=err)
@@ -167,7 +169,7 @@ def test_a_terminal_shows_the_progress(tenant: Tenant, write_csv: WriteCsv) -> N
 
 
 def test_a_log_contains_no_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
-    out, err = command(csv=[write_csv(raw(tenant, id=1))])
+    out, err = command(csv=[write_csv(source_row(tenant, id=1))])
 
     assert err == ""
     assert "rows a second" in out

@@ -36,8 +36,14 @@ from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
 from tests.support.factories import TenantFactory, WorkspaceFactory
-from tests.support.factories.legacy_runs import GUIDE, a_run_of, of_run, raw, remove
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.legacy_runs import (
+    GUIDE,
+    columns_of_run,
+    create_canonical_run,
+    prune_run,
+    source_row,
+)
+from tests.support.factories.operations import create_past_run, prune
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,7 +129,7 @@ def test_a_missing_creation_time_is_taken_from_another_column(name: str) -> None
 
 def test_a_row_is_imported_with_its_values(tenant: Tenant) -> None:
     result = run_import(
-        raw(
+        source_row(
             tenant,
             id=77,
             status="success",
@@ -155,7 +161,7 @@ def test_secrets_of_the_older_installation_are_redacted(kind: str, tenant: Tenan
         "status": "failed",
     }
 
-    run_import(raw(tenant, id=3, **columns), kind=kind)
+    run_import(source_row(tenant, id=3, **columns), kind=kind)
 
     values = str(TABLES[kind]._default_manager.filter(pk=3).values().get())
     assert "c2lnbmF0dXJlLXBhcnQ" not in values
@@ -163,7 +169,7 @@ def test_secrets_of_the_older_installation_are_redacted(kind: str, tenant: Tenan
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_an_unknown_status_is_stored_and_shown_unchanged(kind: str, tenant: Tenant) -> None:
-    run_import(raw(tenant, id=3, status="half_done"), kind=kind)
+    run_import(source_row(tenant, id=3, status="half_done"), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=3)
     assert (row.status, row.status_label) == ("half_done", "half_done")
@@ -173,7 +179,9 @@ def test_an_unknown_status_is_stored_and_shown_unchanged(kind: str, tenant: Tena
 
 
 def test_a_row_of_an_unknown_tenant_is_rejected_with_the_reason(tenant: Tenant) -> None:
-    result = run_import(raw(tenant, tenant_external_id=str(uuid.uuid4())), raw(tenant))
+    result = run_import(
+        source_row(tenant, tenant_external_id=str(uuid.uuid4())), source_row(tenant)
+    )
 
     assert result.report.counts == {"imported": 1, "rejected": 1}
     assert result.report.reasons == {"tenant: unknown": 1}
@@ -183,10 +191,10 @@ def test_rows_are_assigned_by_the_older_workspace_number(tenant: Tenant) -> None
     """Two workspaces manage one tenant, here and in the older installation."""
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
     rows = [
-        raw(tenant, id=1, workspace="", workspace_id=7),
-        raw(tenant, id=2, workspace="", workspace_id="8"),
-        raw(tenant, id=3, workspace="", workspace_id=9),
-        raw(tenant, id=4, workspace="contoso"),
+        source_row(tenant, id=1, workspace="", workspace_id=7),
+        source_row(tenant, id=2, workspace="", workspace_id="8"),
+        source_row(tenant, id=3, workspace="", workspace_id=9),
+        source_row(tenant, id=4, workspace="contoso"),
     ]
 
     result = run_import(*rows, workspaces={"7": "contoso", "8": "other"})
@@ -199,7 +207,7 @@ def test_rows_are_assigned_by_the_older_workspace_number(tenant: Tenant) -> None
 
 def test_a_tenant_of_two_workspaces_needs_a_workspace(tenant: Tenant) -> None:
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
-    row = raw(tenant, id=9, workspace="")
+    row = source_row(tenant, id=9, workspace="")
 
     without_workspace = run_import(row)
     with_workspace = run_import(row, workspace="other")
@@ -213,9 +221,9 @@ def test_a_tenant_of_two_workspaces_needs_a_workspace(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_row_is_mapped_to_its_run(kind: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, kind)
+    run = create_canonical_run(tenant, kind)
 
-    result = run_import(raw(tenant, id=4, **of_run(run)), kind=kind)
+    result = run_import(source_row(tenant, id=4, **columns_of_run(run)), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run, row.was_operation_run_id) == (run, run.pk)
@@ -237,9 +245,9 @@ def test_a_row_is_not_mapped_to_an_unrelated_run_with_the_same_number(
 ) -> None:
     """Both installations number their own runs."""
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
-    run = a_run_of(tenant, kind, **{"created_at": at} | unrelated)
+    run = create_canonical_run(tenant, kind, **{"created_at": at} | unrelated)
 
-    result = run_import(raw(tenant, id=4, operation_run_id=run.pk), kind=kind)
+    result = run_import(source_row(tenant, id=4, operation_run_id=run.pk), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
@@ -250,12 +258,17 @@ def test_a_row_whose_run_is_already_removed_keeps_the_number_of_the_run(
     tenant: Tenant, settings: Any
 ) -> None:
     settings.RUN_KEEP_LAST = 1
-    run, unrelated = (a_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE))
+    run, unrelated = (
+        create_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE)
+    )
     for each in ("inventory.sync", RESTORE):
-        a_past_run(tenant, 1, type=each)
+        create_past_run(tenant, 1, type=each)
     prune(tenant.workspace)
 
-    run_import(raw(tenant, id=4, **of_run(run)), raw(tenant, id=5, **of_run(unrelated)))
+    run_import(
+        source_row(tenant, id=4, **columns_of_run(run)),
+        source_row(tenant, id=5, **columns_of_run(unrelated)),
+    )
 
     rows = InventorySyncRun.objects.in_bulk([4, 5])
     assert OperationRunTombstone.objects.filter(pk__in=[run.pk, unrelated.pk]).count() == 2
@@ -268,13 +281,13 @@ def test_a_row_is_not_mapped_to_a_run_of_another_tenant(owner: str, tenant: Tena
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
     runs = {
         "another tenant": lambda: (
-            a_run_of(TenantFactory(workspace=tenant.workspace), created_at=at).pk
+            create_canonical_run(TenantFactory(workspace=tenant.workspace), created_at=at).pk
         ),
-        "another workspace": lambda: a_run_of(TenantFactory(), created_at=at).pk,
+        "another workspace": lambda: create_canonical_run(TenantFactory(), created_at=at).pk,
         "no one": lambda: 2**62,
     }
 
-    run_import(raw(tenant, id=4, operation_run_id=runs[owner](), created_at=at.isoformat()))
+    run_import(source_row(tenant, id=4, operation_run_id=runs[owner](), created_at=at.isoformat()))
 
     row = InventorySyncRun.objects.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
@@ -284,7 +297,7 @@ def test_a_row_is_not_mapped_to_a_run_of_another_tenant(owner: str, tenant: Tena
 
 
 def test_a_repeated_import_changes_nothing_and_reports_it(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
+    rows = [source_row(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
     run_import(*rows)
     before = list(InventorySyncRun.objects.order_by("pk").values())
 
@@ -295,10 +308,10 @@ def test_a_repeated_import_changes_nothing_and_reports_it(tenant: Tenant) -> Non
 
 
 def test_a_repeated_import_accepts_a_row_whose_run_was_pruned(tenant: Tenant) -> None:
-    run = a_run_of(tenant)
-    row = raw(tenant, id=4, **of_run(run))
+    run = create_canonical_run(tenant)
+    row = source_row(tenant, id=4, **columns_of_run(run))
     run_import(row)
-    remove(run)
+    prune_run(run)
 
     assert run_import(row).report.counts == {"already imported": 1}
 
@@ -306,9 +319,13 @@ def test_a_repeated_import_accepts_a_row_whose_run_was_pruned(tenant: Tenant) ->
 def test_a_row_whose_id_has_other_values_is_rejected_and_the_existing_row_stays(
     tenant: Tenant,
 ) -> None:
-    run_import(raw(tenant, id=4, status="success"))
+    run_import(source_row(tenant, id=4, status="success"))
 
-    result = run_import(raw(tenant, id=4, status="failed"), raw(tenant, id=5), raw(tenant, id=5))
+    result = run_import(
+        source_row(tenant, id=4, status="failed"),
+        source_row(tenant, id=5),
+        source_row(tenant, id=5),
+    )
 
     assert result.report.counts == {"imported": 1, "already imported": 1, "rejected": 1}
     assert set(result.report.reasons) == {"id: in use by a row with other values"}
@@ -316,7 +333,7 @@ def test_a_row_whose_id_has_other_values_is_rejected_and_the_existing_row_stays(
 
 
 def test_a_dry_run_gives_the_same_report_and_imports_nothing(tenant: Tenant) -> None:
-    rows = (raw(tenant, id=1), raw(tenant, id=2, status=""), raw(tenant, id=3))
+    rows = (source_row(tenant, id=1), source_row(tenant, id=2, status=""), source_row(tenant, id=3))
 
     dry = run_import(*rows, dry_run=True)
 
@@ -325,7 +342,7 @@ def test_a_dry_run_gives_the_same_report_and_imports_nothing(tenant: Tenant) -> 
 
 
 def test_a_dry_run_gives_the_same_report_for_a_repeated_id(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
+    rows = [source_row(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
 
     dry = run_import(*rows, dry_run=True)
 
@@ -338,7 +355,7 @@ def test_a_row_that_another_import_adds_at_the_same_time_is_already_imported(
     tenant: Tenant,
 ) -> None:
     """The second import waits for the first, and then sees its row."""
-    row = raw(tenant, id=5)
+    row = source_row(tenant, id=5)
     with ThreadPoolExecutor(1) as pool:
         with allow_import():
             Import(INVENTORY, open_transaction=nullcontext).run([(2, row)])
@@ -372,7 +389,7 @@ def wait_until_blocked() -> None:
 
 def test_memory_does_not_grow_with_the_number_of_rows(tenant: Tenant) -> None:
     def peak(batches: int, first: int) -> int:
-        rows = ((n, raw(tenant, id=first + n)) for n in range(batches * BATCH))
+        rows = ((n, source_row(tenant, id=first + n)) for n in range(batches * BATCH))
         tracemalloc.start()
         Import(INVENTORY).run(rows)
         _, peak_size = tracemalloc.get_traced_memory()
@@ -390,7 +407,7 @@ def test_a_batch_is_imported_completely_or_not_at_all(
 ) -> None:
     """The second batch fails in the database; only the first is imported."""
     legacy_import = Import(INVENTORY)
-    rows = [raw(tenant, id=each) for each in range(1, BATCH + 11)]
+    rows = [source_row(tenant, id=each) for each in range(1, BATCH + 11)]
     parse_row = legacy_import._parse
 
     def spoil(line: int, row: Any) -> Any:
@@ -411,7 +428,7 @@ def test_an_import_that_was_killed_can_be_repeated(
     tenant: Tenant, write_csv: Callable[..., str]
 ) -> None:
     """The real command is killed while it imports, then the same command runs again."""
-    rows = [raw(tenant, id=each) for each in range(1, 30_001)]
+    rows = [source_row(tenant, id=each) for each in range(1, 30_001)]
     argument = write_csv(*rows)
     environment = os.environ | {"DATABASE_URL": database_url()}
     process = subprocess.Popen(
@@ -497,7 +514,7 @@ def test_a_file_that_is_not_csv_is_rejected_with_an_explanation(
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tenant: Tenant, tmp_path: Path) -> None:
-    row = raw(tenant, id=12)
+    row = source_row(tenant, id=12)
     path = tmp_path / "windows.csv"
     text = ",".join(row) + "\r\n" + ",".join(str(value) for value in row.values()) + "\r\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -520,7 +537,7 @@ def test_a_password_of_the_source_is_never_shown() -> None:
 
 
 def test_all_three_tables_come_from_the_older_database(older: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
+    run = create_canonical_run(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
     with psycopg.connect(older, autocommit=True) as source:
         source.execute(
             "INSERT INTO inventory_sync_runs SELECT n, 41, %s, 'abc', '{\"a\": 1}', 'success', 4, 3,"

@@ -19,7 +19,7 @@ from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
 from tenancy.models import User
-from tests.support.factories.legacy_runs import a_row_of_every_kind
+from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = (
@@ -92,7 +92,7 @@ def test_no_operation_writes_legacy_runs(
     operator: User,
 ) -> None:
     tenant = schedule.tenant
-    a_row_of_every_kind(tenant)
+    create_legacy_runs_of_every_kind(tenant)
     before = writes()
     assert [count > 0 for _, count in before] == [True] * 3, "the counter works"
 

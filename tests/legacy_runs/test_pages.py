@@ -20,8 +20,8 @@ from legacy_runs.addresses import ADDRESSES
 from legacy_runs.models import MAX_ID, TABLES, LegacyRunEntry, RunEntry
 from legacy_runs.statuses import ENDED
 from tenancy.models import Tenant, User
-from tests.support.factories import OperationRunFactory, TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of, remove
+from tests.support.factories import OperationRunFactory, TenantFactory, WorkspaceFactory
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
 from tests.support.sessions import open_session
 from web.keyset import Place
 
@@ -64,8 +64,8 @@ def listed_urls(client: Client, address: str, **query: Any) -> list[str]:
 def test_a_row_with_a_run_leads_to_the_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
 
     answer = page.get(reverse(name, args=[row.pk]), {"next": "https://evil.example/"})
 
@@ -77,7 +77,7 @@ def test_a_row_with_a_run_leads_to_the_run(
 def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
     name: str, kind: str, tenant: Tenant, page: Client
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     answer = page.get(reverse(name, args=[row.pk]))
 
@@ -91,9 +91,9 @@ def test_a_row_without_a_run_is_a_page_marked_as_legacy_run(
 
 @EVERY_KIND
 def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Client) -> None:
-    run = a_run_of(tenant, kind)
-    row = a_row(tenant, kind, run)
-    remove(run)
+    run = create_canonical_run(tenant, kind)
+    row = create_legacy_run(tenant, kind, run)
+    prune_run(run)
 
     text = page.get(row.get_absolute_url()).content.decode()
 
@@ -102,9 +102,9 @@ def test_a_row_whose_run_was_removed_says_so(kind: str, tenant: Tenant, page: Cl
 
 @EVERY_KIND
 def test_missing_and_foreign_rows_give_identical_responses(kind: str, page: Client) -> None:
-    row = a_row(TenantFactory(), kind)
+    row = create_legacy_run(TenantFactory(), kind)
     neighbor = TenantFactory()
-    mapped = a_row(neighbor, kind, a_run_of(neighbor, kind))
+    mapped = create_legacy_run(neighbor, kind, create_canonical_run(neighbor, kind))
 
     answers = [
         page.get(reverse(f"legacy_{kind}", args=[legacy_id]))
@@ -116,7 +116,7 @@ def test_missing_and_foreign_rows_give_identical_responses(kind: str, page: Clie
 
 
 def test_a_row_shows_its_recorded_values(tenant: Tenant, page: Client) -> None:
-    row = a_row(
+    row = create_legacy_run(
         tenant,
         SCHEDULE_RUN,
         status="partial",
@@ -138,7 +138,7 @@ def test_a_row_shows_its_recorded_values(tenant: Tenant, page: Client) -> None:
     "payload", ['{"keys": 0, "tzinfo": 1}', '["keys", {"tzinfo": "x"}]', "17", '"text"']
 )
 def test_the_selection_is_shown_as_json(payload: str, tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, selection_payload=payload)
+    row = create_legacy_run(tenant, selection_payload=payload)
 
     answer = page.get(row.get_absolute_url())
 
@@ -149,7 +149,7 @@ def test_the_selection_is_shown_as_json(payload: str, tenant: Tenant, page: Clie
 
 
 def test_a_hash_is_shown_unchanged(tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, selection_hash="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
+    row = create_legacy_run(tenant, selection_hash="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 
     assert row.selection_hash in page.get(row.get_absolute_url()).content.decode()
 
@@ -164,7 +164,10 @@ def test_legacy_run_pages_send_no_provider_requests(
 ) -> None:
     """The tenant can be reached, but no request is sent."""
     add_to_graph(tenant)
-    mapped, unmapped = a_row(tenant, kind, a_run_of(tenant, kind)), a_row(tenant, kind)
+    mapped, unmapped = (
+        create_legacy_run(tenant, kind, create_canonical_run(tenant, kind)),
+        create_legacy_run(tenant, kind),
+    )
     before = graph.log()
 
     addresses = (
@@ -181,7 +184,7 @@ def test_legacy_run_pages_send_no_provider_requests(
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_a_row_page_rejects_writes(method: str, tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant)
+    row = create_legacy_run(tenant)
 
     assert getattr(page, method)(row.get_absolute_url()).status_code == 405
 
@@ -191,10 +194,10 @@ def test_a_row_page_rejects_writes(method: str, tenant: Tenant, page: Client) ->
 
 def test_the_list_contains_the_three_tables_newest_first(tenant: Tenant, page: Client) -> None:
     rows = [
-        a_row(tenant, kind, created_at=f"2024-03-0{day}T07:00:00Z")
+        create_legacy_run(tenant, kind, created_at=f"2024-03-0{day}T07:00:00Z")
         for day, kind in enumerate(TABLES, start=1)
     ]
-    a_row(TenantFactory(), "inventory_sync_run")
+    create_legacy_run(TenantFactory(), "inventory_sync_run")
 
     assert listed_urls(page, LIST) == [row.get_absolute_url() for row in reversed(rows)]
 
@@ -208,9 +211,9 @@ def test_an_empty_list_says_how_legacy_runs_are_imported(page: Client) -> None:
 
 def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> None:
     other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
-    old = a_row(tenant, created_at="2023-01-01T12:00:00Z", status="success")
-    failed = a_row(tenant, "entra_group_sync_run", created_at="2024-01-01T12:00:00Z")
-    theirs = a_row(other, SCHEDULE_RUN, created_at="2025-01-01T12:00:00Z")
+    old = create_legacy_run(tenant, created_at="2023-01-01T12:00:00Z", status="success")
+    failed = create_legacy_run(tenant, "entra_group_sync_run", created_at="2024-01-01T12:00:00Z")
+    theirs = create_legacy_run(other, SCHEDULE_RUN, created_at="2025-01-01T12:00:00Z")
 
     def urls(*rows: Any) -> list[str]:
         return [row.get_absolute_url() for row in rows]
@@ -242,7 +245,7 @@ def test_the_list_is_filtered_by_its_address(tenant: Tenant, page: Client) -> No
 def test_an_invalid_filter_shows_an_error(
     query: dict[str, str], tenant: Tenant, page: Client
 ) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, query)
 
@@ -253,14 +256,17 @@ def test_an_invalid_filter_shows_an_error(
 
 def test_a_tenant_of_another_workspace_is_no_filter(tenant: Tenant, page: Client) -> None:
     other = TenantFactory()
-    a_row(other)
+    create_legacy_run(other)
 
     assert page.get(LIST, {"tenant": other.pk}).status_code == 400
 
 
 def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Client) -> None:
     other = TenantFactory(workspace=tenant.workspace, name="Woodgrove")
-    theirs, own = a_row(other, SCHEDULE_RUN), a_row(tenant, run=a_run_of(tenant))
+    theirs, own = (
+        create_legacy_run(other, SCHEDULE_RUN),
+        create_legacy_run(tenant, run=create_canonical_run(tenant)),
+    )
 
     assert listed_urls(page, LIST, q="woodGROVE") == [theirs.get_absolute_url()]
     assert listed_urls(page, LIST, q=f"#{theirs.pk}") == [theirs.get_absolute_url()]
@@ -269,8 +275,8 @@ def test_the_list_is_searched_by_tenant_and_by_number(tenant: Tenant, page: Clie
 
 
 def test_quick_filters_can_be_set_and_removed(tenant: Tenant, page: Client) -> None:
-    mapped = a_row(tenant, run=a_run_of(tenant), status="success")
-    partial = a_row(tenant, status="partial")
+    mapped = create_legacy_run(tenant, run=create_canonical_run(tenant), status="success")
+    partial = create_legacy_run(tenant, status="partial")
     chips = {chip["label"]: chip["url"] for chip in page.get(LIST).context["chips"]}
 
     assert listed_urls(page, chips["With a run"]) == [mapped.get_absolute_url()]
@@ -285,7 +291,7 @@ def test_an_outcome_matches_every_corresponding_status(
     outcome: str, tenant: Tenant, page: Client
 ) -> None:
     rows = [
-        a_row(tenant, kind, status=status)
+        create_legacy_run(tenant, kind, status=status)
         for kind, model in TABLES.items()
         for status in model.STATUSES
     ]
@@ -313,8 +319,8 @@ def test_a_tenant_beyond_the_listed_choices_stays_selected(tenant: Tenant, page:
     for number in range(201):
         TenantFactory(workspace=tenant.workspace, name=f"A{number:03}")
     last = TenantFactory(workspace=tenant.workspace, name="Zzz")
-    row = a_row(last)
-    a_row(tenant)
+    row = create_legacy_run(last)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, {"tenant": last.pk})
 
@@ -325,7 +331,7 @@ def test_a_tenant_beyond_the_listed_choices_stays_selected(tenant: Tenant, page:
 def test_a_page_beyond_the_end_states_that_there_are_no_more_runs(
     tenant: Tenant, page: Client
 ) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
     beyond = Place(dt.datetime(2001, 1, 1, tzinfo=dt.UTC), 1).cursor()
 
     text = page.get(LIST, {"older": beyond}).content.decode()
@@ -335,8 +341,8 @@ def test_a_page_beyond_the_end_states_that_there_are_no_more_runs(
 
 
 def test_the_list_shows_state_duration_and_count(tenant: Tenant, page: Client) -> None:
-    a_row(tenant, status="partial")
-    a_row(tenant, SCHEDULE_RUN, status="half_done", finished_at="")
+    create_legacy_run(tenant, status="partial")
+    create_legacy_run(tenant, SCHEDULE_RUN, status="half_done", finished_at="")
 
     text = page.get(LIST).content.decode()
 
@@ -349,8 +355,8 @@ def test_the_list_shows_state_duration_and_count(tenant: Tenant, page: Client) -
 def test_the_oldest_and_the_newest_possible_rows_are_listed(tenant: Tenant, page: Client) -> None:
     """They are listed across several pages, with the largest possible id."""
     for number in range(MAX_ID - 54, MAX_ID + 1):
-        a_row(tenant, SCHEDULE_RUN, id=number, created_at="1970-01-01T00:00:00Z")
-    a_row(tenant, SCHEDULE_RUN, id=0, created_at="2199-12-31T23:59:59.999999Z")
+        create_legacy_run(tenant, SCHEDULE_RUN, id=number, created_at="1970-01-01T00:00:00Z")
+    create_legacy_run(tenant, SCHEDULE_RUN, id=0, created_at="2199-12-31T23:59:59.999999Z")
 
     for address in (LIST, combined_list(tenant)):
         first = page.get(address)
@@ -366,7 +372,7 @@ def test_the_oldest_and_the_newest_possible_rows_are_listed(tenant: Tenant, page
     "day", ["2026-02-30", "yesterday", "0000-00-00", "99999-01-01", "\x00", "9" * 5000]
 )
 def test_an_invalid_date_shows_an_error(name: str, day: str, tenant: Tenant, page: Client) -> None:
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     answer = page.get(LIST, {name: day})
 
@@ -387,7 +393,7 @@ def test_pages_continue_across_tables_without_gaps(tenant: Tenant, page: Client)
     """Sixty rows of three tables, nearly all with the same time."""
     for number in range(60):
         kind = list(TABLES)[number % 3]
-        a_row(tenant, kind, created_at=f"2024-03-08T07:00:{number % 2:02}Z")
+        create_legacy_run(tenant, kind, created_at=f"2024-03-08T07:00:{number % 2:02}Z")
     first = page.get(LIST)
     older = first.context["page"].older
     second = page.get(LIST, {"older": older})
@@ -404,7 +410,7 @@ def test_the_number_of_queries_does_not_depend_on_the_length_of_the_list(
     tenant: Tenant, page: Client, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(30):
-        a_row(tenant)
+        create_legacy_run(tenant)
     page.get(LIST)
 
     with django_assert_max_num_queries(14):
@@ -417,9 +423,9 @@ def test_the_number_of_queries_does_not_depend_on_the_length_of_the_list(
 def test_runs_and_legacy_runs_are_in_one_list_without_duplicates(
     tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant)
-    a_row(tenant, run=run)
-    unmapped = a_row(tenant, SCHEDULE_RUN)
+    run = create_canonical_run(tenant)
+    create_legacy_run(tenant, run=run)
+    unmapped = create_legacy_run(tenant, SCHEDULE_RUN)
     OperationRunFactory(tenant=TenantFactory(workspace=tenant.workspace), succeeded=True)
 
     assert listed_urls(page, combined_list(tenant)) == [
@@ -432,8 +438,8 @@ def test_runs_and_legacy_runs_are_in_one_list_without_duplicates(
 def test_one_status_matches_runs_and_legacy_runs(tenant: Tenant, page: Client) -> None:
     run = OperationRunFactory(tenant=tenant, failed=True)
     OperationRunFactory(tenant=tenant, succeeded=True)
-    row = a_row(tenant, status="failed")
-    a_row(tenant, status="success")
+    row = create_legacy_run(tenant, status="failed")
+    create_legacy_run(tenant, status="success")
 
     expected = [run.get_absolute_url(), row.get_absolute_url()]
     assert listed_urls(page, combined_list(tenant), outcome="failed") == expected
@@ -443,8 +449,8 @@ def test_one_status_matches_runs_and_legacy_runs(tenant: Tenant, page: Client) -
 def test_the_combined_list_has_the_quick_filters_of_the_run_list(
     tenant: Tenant, page: Client, reader: User
 ) -> None:
-    a_row(tenant, status="running")
-    a_row(tenant, status="failed", created_at=timezone.now().isoformat())
+    create_legacy_run(tenant, status="running")
+    create_legacy_run(tenant, status="failed", created_at=timezone.now().isoformat())
     runs = {
         "active": OperationRunFactory(tenant=tenant, running=True),
         "attention": OperationRunFactory(tenant=tenant, failed=True),
@@ -459,7 +465,7 @@ def test_the_combined_list_is_searched_by_initiator_and_by_number(
     tenant: Tenant, page: Client
 ) -> None:
     run = OperationRunFactory(tenant=tenant, succeeded=True, initiator_name="Olga")
-    row = a_row(tenant, id=10**9)
+    row = create_legacy_run(tenant, id=10**9)
 
     assert listed_urls(page, combined_list(tenant), q="olga") == [run.get_absolute_url()]
     assert listed_urls(page, combined_list(tenant), q="1000000000") == [row.get_absolute_url()]
@@ -470,7 +476,7 @@ def test_a_run_looks_the_same_in_the_combined_list_and_in_the_run_list(
     tenant: Tenant, page: Client
 ) -> None:
     OperationRunFactory(tenant=tenant, running=True, initiator_name="Olga")
-    a_row(tenant)
+    create_legacy_run(tenant)
 
     def row_of(address: str) -> str:
         text = page.get(address).content.decode()
@@ -483,7 +489,9 @@ def test_a_run_looks_the_same_in_the_combined_list_and_in_the_run_list(
 
 def test_the_combined_list_reads_only_the_rows_that_it_shows(tenant: Tenant, reader: User) -> None:
     for number in range(60):
-        a_row(tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z")
+        create_legacy_run(
+            tenant, list(TABLES)[number % 3], created_at=f"2024-03-08T07:00:{number:02}Z"
+        )
     OperationRunFactory(tenant=tenant, succeeded=True)
     rows = RunEntry.objects.visible_to(reader).filter(workspace=tenant.workspace, tenant=tenant)
 
@@ -500,9 +508,9 @@ def test_the_combined_list_reads_only_the_rows_that_it_shows(tenant: Tenant, rea
 def test_a_row_whose_run_was_removed_returns_to_the_combined_list(
     tenant: Tenant, page: Client
 ) -> None:
-    run = a_run_of(tenant)
-    row = a_row(tenant, run=run)
-    remove(run)
+    run = create_canonical_run(tenant)
+    row = create_legacy_run(tenant, run=run)
+    prune_run(run)
 
     assert listed_urls(page, combined_list(tenant)) == [row.get_absolute_url()]
 
@@ -511,7 +519,7 @@ def test_the_tenant_page_and_the_menu_link_to_legacy_runs_if_there_are_any(
     tenant: Tenant, page: Client
 ) -> None:
     before = page.get(tenant.get_absolute_url()).content.decode()
-    a_row(tenant)
+    create_legacy_run(tenant)
     after = page.get(tenant.get_absolute_url()).content.decode()
 
     assert combined_list(tenant) not in before
@@ -524,7 +532,7 @@ def test_the_tenant_page_and_the_menu_link_to_legacy_runs_if_there_are_any(
 
 
 def test_a_run_links_to_its_legacy_schedule_run(tenant: Tenant, page: Client) -> None:
-    row = a_row(tenant, SCHEDULE_RUN)
+    row = create_legacy_run(tenant, SCHEDULE_RUN)
     run = OperationRunFactory(tenant=tenant, context={"backup_schedule_run_id": row.pk})
 
     assert row.get_absolute_url() in page.get(run.get_absolute_url()).content.decode()
@@ -535,7 +543,7 @@ def test_a_run_links_to_no_schedule_run_of_another_tenant(
     whose: str, tenant: Tenant, page: Client
 ) -> None:
     other = TenantFactory(workspace=tenant.workspace)
-    row_id = 2**40 if whose == "unknown" else a_row(other, SCHEDULE_RUN).pk
+    row_id = 2**40 if whose == "unknown" else create_legacy_run(other, SCHEDULE_RUN).pk
     run = OperationRunFactory(tenant=tenant, context={"backup_schedule_run_id": row_id})
 
     text = page.get(run.get_absolute_url()).content.decode()
@@ -548,13 +556,11 @@ def test_a_run_links_to_no_schedule_run_of_another_tenant(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_has_legacy_runs_with_and_without_runs(settings: Any) -> None:
-    from tests.support.factories import WorkspaceFactory
-
     settings.DEMO_DATA_ALLOWED = True
     tenant = TenantFactory(workspace=WorkspaceFactory(slug="alpine"))
     OperationRunFactory(tenant=tenant, type="provider_connection.check", succeeded=True)
     runs = {
-        kind: a_run_of(tenant, kind, created_at=timezone.now() - dt.timedelta(days=2))
+        kind: create_canonical_run(tenant, kind, created_at=timezone.now() - dt.timedelta(days=2))
         for kind in TABLES
     }
 

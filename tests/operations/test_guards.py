@@ -16,7 +16,7 @@ from operations.services import OperationRunService
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
-from tests.support.factories.operations import SCHEDULED, a_queued_run, an_ended_run
+from tests.support.factories.operations import SCHEDULED, create_ended_run, create_queued_run
 
 Refused = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
@@ -55,8 +55,8 @@ RUNNING_AGAIN = (
 
 def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
     form = uuid.uuid4()
-    first = an_ended_run(tenant, submission=form)
-    second = an_ended_run(tenant)
+    first = create_ended_run(tenant, submission=form)
+    second = create_ended_run(tenant)
 
     with refused("its submission cannot be changed"):
         change(second, "submission_id = %s", form)
@@ -409,7 +409,7 @@ def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) ->
 
 
 def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
-    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    run = create_ended_run(tenant, total=1, processed=1, succeeded=1)
     allow_pruning()
 
     run.delete()
@@ -419,7 +419,7 @@ def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_permission_to_prune_ends_with_its_transaction(tenant: Tenant) -> None:
-    run = an_ended_run(tenant, total=1, processed=1, succeeded=1)
+    run = create_ended_run(tenant, total=1, processed=1, succeeded=1)
     with transaction.atomic():
         allow_pruning()
 
@@ -460,14 +460,14 @@ def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
 def test_history_is_append_only_even_where_a_statement_touches_no_row(
     tenant: Tenant, statement: str
 ) -> None:
-    a_queued_run(tenant)
+    create_queued_run(tenant)
 
     with refused("append-only"):
         sql(statement)
 
 
 def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
-    a_queued_run(tenant)
+    create_queued_run(tenant)
     allow_pruning()
 
     with refused("append-only"):
@@ -475,7 +475,7 @@ def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
 
 
 def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with refused("append-only"), transaction.atomic():
         OperationRunEvent.objects.update(message="nothing happened")
@@ -486,7 +486,7 @@ def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
 
 
 def test_two_events_never_share_a_number(tenant: Tenant) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with refused("run_events_sequence"):
         sql(
@@ -518,7 +518,7 @@ def test_the_guards_are_the_ones_that_the_service_meets(
     tenant: Tenant, service: OperationRunService, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     """The guards cost no statement: claiming is its savepoint, the update, the event, the row."""
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with django_assert_num_queries(5):
         assert service.claim(run.pk, "worker-1")

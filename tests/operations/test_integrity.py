@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backups import tick
+from config.celery import beat_schedule
 from operations import tasks
 from operations.maintenance import integrity
 from operations.maintenance.integrity import Invariant, check_ledger, invariants, register_invariant
@@ -26,7 +27,7 @@ from tenancy.db import database_now
 from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupScheduleFactory
-from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.factories.operations import create_queued_run, create_running_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -57,15 +58,15 @@ def unguarded(db: None) -> Iterator[Callable[..., None]]:
 def a_whole_run(tenant: Tenant) -> OperationRun:
     """A run that was dispatched, claimed, worked on and ended as it should."""
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     service.increment_summary_counts(run.pk, total=2, processed=2, succeeded=2)
     return service.complete(run.pk)
 
 
 def test_a_ledger_that_nobody_has_touched_is_whole(tenant: Tenant) -> None:
     a_whole_run(tenant)
-    a_queued_run(tenant, 2)
-    a_running_run(tenant, 3)
+    create_queued_run(tenant, 2)
+    create_running_run(tenant, 3)
 
     assert broken() == {}
     assert set(InvariantResult.objects.values_list("name", flat=True)) == set(NAMES)
@@ -132,8 +133,8 @@ def test_what_is_broken_by_hand_is_found(
     name: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
     a_whole_run(tenant)
-    a_queued_run(tenant, 2)
-    a_running_run(tenant, 3)
+    create_queued_run(tenant, 2)
+    create_running_run(tenant, 3)
     unguarded("SET CONSTRAINTS ALL IMMEDIATE")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -192,7 +193,7 @@ def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
 ) -> None:
     soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     odd = BackupScheduleFactory(tenant=tenant, due=soon)
-    a_queued_run(tenant)
+    create_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
@@ -214,14 +215,14 @@ def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
     with add_invariants(*added):
         told = {result.name: result.summary for result in check_ledger()}
 
-    assert "longer than" in told["slow"]
-    assert "refused the question" in told["wrong"]
+    assert "stopped after" in told["slow"]
+    assert "query failed" in told["wrong"]
     assert "ValueError" in told["odd"]
     assert told["lease_is_kept"] == "kept"
 
 
 def test_a_name_is_registered_once() -> None:
-    with pytest.raises(ValueError, match="registered already"):
+    with pytest.raises(ValueError, match="already registered"):
         register_invariant(invariants()[0])
 
 
@@ -240,7 +241,7 @@ def command(**options: Any) -> tuple[int, str]:
 def test_the_command_is_fit_for_cron(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     whole = command()
     quiet = command(quiet=True)
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
     code, text = command(quiet=True)
@@ -271,7 +272,7 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
     staff: Client, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
     before = staff.get(reverse("ledger_integrity")).content.decode()
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
     answer = staff.post(reverse("ledger_check"), follow=True)
@@ -298,7 +299,7 @@ def test_what_an_outage_left_is_no_broken_promise(
 ) -> None:
     """Everything was down; the check begins before the reconciler, which comes a moment later."""
     settings.TICK_SECONDS = 30
-    a_running_run(tenant)
+    create_running_run(tenant)
     unguarded("UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'")
     waited: list[float] = []
 
@@ -315,9 +316,6 @@ def test_what_an_outage_left_is_no_broken_promise(
 
 
 def test_beat_has_it_checked() -> None:
-    from config.celery import beat_schedule
-    from operations import tasks
-
     assert "operations.tasks.check_ledger" in {
         str(entry["task"]) for entry in beat_schedule(30).values()
     }

@@ -13,7 +13,7 @@ from operations.maintenance.prune import PRUNE
 from operations.models import OperationRun
 from operations.worker import execution
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.operations import create_past_run, prune
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.django_db
 def removed(tenant: Any, settings: Any) -> OperationRun:
     """A run that retention has removed, and another one that it left without details."""
     settings.RUN_KEEP_LAST = 1
-    removed = a_past_run(tenant, 900)
-    a_past_run(tenant, 40)
-    a_past_run(tenant, 1)
+    removed = create_past_run(tenant, 900)
+    create_past_run(tenant, 40)
+    create_past_run(tenant, 1)
     prune(tenant.workspace)
     return removed
 

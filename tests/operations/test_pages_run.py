@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 import pytest
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import Client
 from django.utils import timezone
 
@@ -19,10 +20,14 @@ from tests.support.factories import (
     OperationRunEventFactory,
     OperationRunFactory,
     OperationRunItemFactory,
+    create_member,
     failure,
-    member,
 )
-from tests.support.factories.operations import a_queued_run, a_running_run, an_ended_run
+from tests.support.factories.operations import (
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
+)
 from tests.support.sessions import open_session
 
 HTMX = {"HX-Request": "true"}
@@ -133,7 +138,7 @@ def test_a_post_without_a_token_changes_nothing(operator, tenant):
 
 
 def test_a_queued_run_says_why_it_waits(page, tenant):
-    first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    first, second = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     OperationRun.objects.update(published_at=timezone.now())
 
     assert b"no worker has taken it yet" in page.get(address(first)).content
@@ -141,7 +146,7 @@ def test_a_queued_run_says_why_it_waits(page, tenant):
 
 
 def test_a_run_that_the_broker_refused_is_said_to_be_safe(page, tenant):
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     assert b"the queue has not taken it yet" in page.get(address(run)).content
 
@@ -261,9 +266,9 @@ def test_retries_are_linked_both_ways(page, tenant):
 
 
 def test_requests_that_joined_are_counted(page, tenant):
-    run = a_queued_run(tenant)
-    a_queued_run(tenant)
-    a_queued_run(tenant)
+    run = create_queued_run(tenant)
+    create_queued_run(tenant)
+    create_queued_run(tenant)
 
     assert b"<dt>Deduplicated requests</dt><dd>2</dd>" in page.get(address(run)).content
 
@@ -300,7 +305,7 @@ def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
 
 @pytest.mark.parametrize("part", ["run_live", "run_log"])
 def test_a_section_that_would_look_the_same_is_answered_204(page, tenant, part):
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     section = page.get(address(run)).context[part]
 
     unchanged = page.get(section.url, headers=HTMX)
@@ -314,7 +319,7 @@ def test_a_section_that_would_look_the_same_is_answered_204(page, tenant, part):
 
 
 def test_an_ended_run_comes_back_once_and_stops_asking(page, tenant):
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     section = page.get(address(run)).context["run_live"]
     OperationRunService().complete(run.pk)
 
@@ -345,7 +350,7 @@ def test_cancelling_a_queued_run_ends_it_at_once(page, tenant, operator):
 
 def test_cancelling_a_running_run_asks_it_to_stop(client, manager, tenant):
     open_session(client, manager)
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     answer = client.post(f"/runs/{run.pk}/cancel/", follow=True)
 
@@ -385,7 +390,7 @@ def test_acknowledging_takes_a_run_out_of_needs_attention(page, tenant):
 
 
 def test_a_retry_is_a_new_run_and_leads_there(page, tenant, monkeypatch):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
 
     answer = page.post(f"/runs/{ended.pk}/retry/")
 
@@ -395,7 +400,7 @@ def test_a_retry_is_a_new_run_and_leads_there(page, tenant, monkeypatch):
 
 
 def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenant, operator):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
     form = {
         "submission": re.findall(
             rb'name="submission" value="([^"]+)"', page.get(address(ended)).content
@@ -413,7 +418,7 @@ def test_a_retry_sent_twice_is_one_retry_even_if_the_first_has_ended(page, tenan
 
 @pytest.mark.parametrize("garbage", ["", "x", "1" * 5000, "urn:uuid:" + "0" * 32, "\x00"])
 def test_a_form_with_a_garbled_mark_is_a_form_without_one(page, tenant, garbage):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
 
     answer = page.post(f"/runs/{ended.pk}/retry/", {"submission": garbage})
 
@@ -421,8 +426,8 @@ def test_a_form_with_a_garbled_mark_is_a_form_without_one(page, tenant, garbage)
 
 
 def test_a_retry_while_another_run_is_active_leads_to_that_one(page, tenant):
-    ended = an_ended_run(tenant, total=2, processed=2, failed=2)
-    active = a_queued_run(tenant)
+    ended = create_ended_run(tenant, total=2, processed=2, failed=2)
+    active = create_queued_run(tenant)
 
     answer = page.post(f"/runs/{ended.pk}/retry/", follow=True)
 
@@ -435,7 +440,7 @@ def test_what_succeeded_is_not_retried(page, tenant):
 
     answer = page.post(f"/runs/{run.pk}/retry/", follow=True)
 
-    assert b"there is nothing to repeat" in answer.content
+    assert b"There is nothing to retry" in answer.content
     assert OperationRun.objects.count() == 1
 
 
@@ -449,8 +454,6 @@ def test_what_succeeded_is_not_retried(page, tenant):
     ],
 )
 def test_a_start_shows_its_result(rf, tenant, created, published, text):
-    from django.contrib.messages.storage.cookie import CookieStorage
-
     run = OperationRunFactory(tenant=tenant)
     request = rf.post("/")
     request._messages = CookieStorage(request)
@@ -477,7 +480,9 @@ def test_a_page_costs_the_same_number_of_queries_whatever_the_run_holds(
 
 
 def test_staff_without_membership_see_nothing_here(client, tenant):
-    boss = member(OperationRunFactory().workspace, Role.READER, is_staff=True, is_superuser=True)
+    boss = create_member(
+        OperationRunFactory().workspace, Role.READER, is_staff=True, is_superuser=True
+    )
     open_session(client, boss)
 
     assert client.get(address(OperationRunFactory(tenant=tenant))).status_code == 404

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.db import connection
 
 Result = TypeVar("Result")
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
 class RacingThreads:
@@ -20,14 +20,14 @@ class RacingThreads:
 
     def __init__(self, size: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="racer")
-        self._start = threading.Barrier(size, timeout=PATIENCE_SECONDS)
+        self._start = threading.Barrier(size, timeout=TIMEOUT_SECONDS)
         self._size = size
 
     def race(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
         """Start as many jobs as there are threads at once; their results, in order."""
         assert len(jobs) == self._size
         futures = [self._pool.submit(self._run, job) for job in jobs]
-        return [future.result(timeout=PATIENCE_SECONDS) for future in futures]
+        return [future.result(timeout=TIMEOUT_SECONDS) for future in futures]
 
     def submit(self, job: Callable[[], Result]) -> Future[Result]:
         """Start one job by itself."""
@@ -71,7 +71,7 @@ def wait_until_blocked(pid: int, *, by: int) -> None:
     Raises:
         AssertionError: it never did.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_blocking_pids(%s)", [pid])

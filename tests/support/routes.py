@@ -47,19 +47,19 @@ def of_workspace(
     return Route(name, needs=needs, post=post, ids=("slug", *ids))
 
 
-def of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
+def columns_of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
     return Route(name, needs=needs, post=post, ids=("run_id",))
 
 
 ROUTES = [
     Route("run_list_all", needs=None),
     Route("run_export_all", needs=None),
-    of_run("run_detail"),
-    of_run("run_log"),
+    columns_of_run("run_detail"),
+    columns_of_run("run_log"),
     # The run of the table was started by another user.
-    of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
-    of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
-    of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
+    columns_of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
+    columns_of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
+    columns_of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
     of_workspace("run_cancel_many", needs=Capability.CANCEL_OWN_RUN, post=True),
     of_workspace("run_retry_many", needs=Capability.RETRY_RUN, post=True),
     of_workspace("run_acknowledge_many", needs=Capability.ACKNOWLEDGE_RUN, post=True),

@@ -18,7 +18,7 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
-    member,
+    create_member,
 )
 from tests.support.sessions import open_session
 
@@ -88,7 +88,7 @@ def test_the_last_owner_cannot_be_removed(
 def test_one_of_two_owners_can_be_removed(
     client: Client, support: User, workspace: Workspace, owner: User
 ) -> None:
-    other = Membership.objects.get(user=member(workspace, Role.OWNER))
+    other = Membership.objects.get(user=create_member(workspace, Role.OWNER))
 
     client.post(to("membership", "change", other.pk), {"role": "reader"})
     other.refresh_from_db()
@@ -113,7 +113,7 @@ def test_adding_an_existing_member_shows_an_error(
 def test_the_runs_of_a_deleted_account_keep_its_name(
     client: Client, support: User, tenant: Tenant
 ) -> None:
-    deleted_user = member(tenant.workspace, Role.OPERATOR, username="olga")
+    deleted_user = create_member(tenant.workspace, Role.OPERATOR, username="olga")
     run = OperationRunFactory(
         tenant=tenant, succeeded=True, user=deleted_user, initiator_name="olga"
     )

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.models import User, Workspace
 from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
-from tests.support.factories import UserFactory, member
+from tests.support.factories import UserFactory, create_member
 
 R, O, M, W = Role.READER, Role.OPERATOR, Role.MANAGER, Role.OWNER  # noqa: E741
 
@@ -45,7 +45,7 @@ def test_every_capability_is_in_the_table() -> None:
 def test_a_role_has_exactly_the_capabilities_of_the_table(
     workspace: Workspace, role: Role, capability: Capability
 ) -> None:
-    person = member(workspace, role)
+    person = create_member(workspace, role)
 
     assert has_capability(person, workspace, capability) == (role in TABLE[capability])
 
@@ -67,7 +67,7 @@ def test_a_member_of_another_workspace_has_no_capability(
     "flags", [{"is_active": False}, {"is_active": False, "is_superuser": True}]
 )
 def test_an_inactive_owner_has_no_capability(workspace: Workspace, flags: dict[str, bool]) -> None:
-    assert capabilities_of(member(workspace, Role.OWNER, **flags), workspace) == frozenset()
+    assert capabilities_of(create_member(workspace, Role.OWNER, **flags), workspace) == frozenset()
 
 
 @pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_superuser": True, "is_staff": True}])

@@ -10,7 +10,7 @@ from tenancy import services
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import Role
 from tests.support.concurrency import racing_threads
-from tests.support.factories import UserFactory, member
+from tests.support.factories import UserFactory, create_member
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_a_user_is_added_as_a_member(page: Client, workspace: Workspace, login: 
 def test_an_invalid_value_shows_an_error_at_its_field(
     page: Client, workspace: Workspace, form: dict[str, str], message: str
 ) -> None:
-    member(workspace, Role.READER, username="rita")
+    create_member(workspace, Role.READER, username="rita")
     UserFactory(username="nadia")
     UserFactory(username="closed", is_active=False)
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_a_role_is_changed_and_a_member_is_removed(
 
 def test_the_last_owner_cannot_be_removed(page: Client, workspace: Workspace, owner: User) -> None:
     pk = of(owner, workspace).pk
-    member(workspace, Role.OWNER, is_active=False)
+    create_member(workspace, Role.OWNER, is_active=False)
 
     demoted = page.post(f"{MEMBERS}{pk}/role/", {"role": "reader"}, follow=True)
     removed = page.post(f"{MEMBERS}{pk}/remove/", follow=True)
@@ -109,7 +109,7 @@ def test_the_last_owner_cannot_be_removed(page: Client, workspace: Workspace, ow
 def test_a_member_who_leaves_is_redirected_to_the_start_page(
     page: Client, workspace: Workspace, owner: User
 ) -> None:
-    member(workspace, Role.OWNER)
+    create_member(workspace, Role.OWNER)
 
     answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/")
 
@@ -120,7 +120,7 @@ def test_a_member_who_leaves_is_redirected_to_the_start_page(
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_two_owners_cannot_remove_each_other(workspace: Workspace) -> None:
-    owners = [member(workspace, Role.OWNER) for _ in range(2)]
+    owners = [create_member(workspace, Role.OWNER) for _ in range(2)]
 
     def remove(each: User, by: User) -> str:
         try:

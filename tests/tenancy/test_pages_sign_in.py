@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
+from operations.views import listing
 from tests.support.factories import (
     PASSWORD,
     MembershipFactory,
@@ -225,12 +226,10 @@ def test_too_many_fields_and_too_large_requests_show_an_error_page(client, opera
 
 
 def test_a_server_error_shows_only_a_reference(client, operator, monkeypatch):
-    from operations.views import listing
-
     def fail(*_: object) -> None:
         raise RuntimeError("canary-secret")
 
-    monkeypatch.setattr(listing, "filtered", fail)
+    monkeypatch.setattr(listing, "build_run_filter", fail)
     client.force_login(operator)
     client.raise_request_exception = False
 

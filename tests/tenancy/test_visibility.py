@@ -15,7 +15,7 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
-    member,
+    create_member,
 )
 
 
@@ -60,7 +60,7 @@ def test_anonymous_users_see_no_rows(run: OperationRun, model: type[Tenant]) -> 
 
 def test_a_member_of_two_workspaces_sees_both_and_each_row_once(run: OperationRun) -> None:
     other = OperationRunFactory()
-    person = member(run.workspace)
+    person = create_member(run.workspace)
     Membership.objects.create(user=person, workspace=other.workspace)
 
     assert sorted(OperationRun.objects.visible_to(person).values_list("pk", flat=True)) == sorted(

@@ -60,7 +60,7 @@ class MembershipFactory(factory.django.DjangoModelFactory[Membership]):
         model = Membership
 
 
-def member(workspace: Workspace, role: Role = Role.OPERATOR, **user: Any) -> User:
+def create_member(workspace: Workspace, role: Role = Role.OPERATOR, **user: Any) -> User:
     """A new user with this role in the workspace."""
     created: User = UserFactory(**user)
     MembershipFactory(user=created, workspace=workspace, role=role)

@@ -27,13 +27,15 @@ GUIDE = {
 }
 
 
-def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
+def source_row(tenant: Tenant, **columns: Any) -> dict[str, Any]:
     """A row of any kind as an older installation has it."""
     ids = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
     return GUIDE | ids | {"workspace": tenant.workspace.slug} | columns
 
 
-def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) -> OperationRun:
+def create_canonical_run(
+    tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any
+) -> OperationRun:
     """A run that a row of this kind can lead to."""
     run: OperationRun = OperationRunFactory(
         tenant=tenant, **{"type": TABLES[kind].RUN_TYPES[0].value, "succeeded": True} | traits
@@ -41,30 +43,30 @@ def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) ->
     return run
 
 
-def of_run(run: OperationRun) -> dict[str, Any]:
+def columns_of_run(run: OperationRun) -> dict[str, Any]:
     """The columns of a row whose canonical run this is."""
     return {"operation_run_id": run.pk, "created_at": run.created_at.isoformat()}
 
 
-def a_row(
+def create_legacy_run(
     tenant: Tenant,
     kind: str = "inventory_sync_run",
     run: OperationRun | None = None,
     **columns: Any,
 ) -> Any:
     """An imported row; with its canonical run, if there is one."""
-    wanted = raw(tenant, **(of_run(run) if run else {}), **columns)
+    wanted = source_row(tenant, **(columns_of_run(run) if run else {}), **columns)
     report = _import(kind, wanted)
     assert report.counts["imported"] == 1, report.reasons
     model: Any = TABLES[kind]
     return model.objects.get(pk=wanted["id"])
 
 
-def a_row_of_every_kind(tenant: Tenant) -> int:
+def create_legacy_runs_of_every_kind(tenant: Tenant) -> int:
     """One row of each table, all with the same id, which is returned."""
     row_id = next(_IDS)
     for kind in TABLES:
-        a_row(tenant, kind, id=row_id)
+        create_legacy_run(tenant, kind, id=row_id)
     return row_id
 
 
@@ -89,7 +91,7 @@ class _AllowImport:
         self._atomic.__exit__(*error)
 
 
-def remove(run: OperationRun) -> None:
+def prune_run(run: OperationRun) -> None:
     """What retention does with an old run."""
     with transaction.atomic(), connection.cursor() as cursor:
         retention.allow_pruning()

@@ -26,7 +26,7 @@ RETRY = OperationRunType.BACKUP_SCHEDULE_RETRY
 SLOT = "2026-03-08T07:00Z"
 
 
-def a_request(tenant: Tenant, schedule: int = 1, **more: Any) -> RunRequest:
+def build_request(tenant: Tenant, schedule: int = 1, **more: Any) -> RunRequest:
     """A request for the backup of one schedule."""
     wish: dict[str, Any] = {
         "type": RUN_NOW,
@@ -38,35 +38,35 @@ def a_request(tenant: Tenant, schedule: int = 1, **more: Any) -> RunRequest:
     return RunRequest(**wish | more)
 
 
-def a_slot_request(tenant: Tenant, schedule: int = 1, slot: str = SLOT) -> RunRequest:
+def build_slot_request(tenant: Tenant, schedule: int = 1, slot: str = SLOT) -> RunRequest:
     """A request for one slot of a schedule."""
     context = {"backup_schedule_id": schedule, "scheduled_for": slot}
-    return a_request(tenant, schedule, type=SCHEDULED, context=context)
+    return build_request(tenant, schedule, type=SCHEDULED, context=context)
 
 
 def dispatch(tenant: Tenant, schedule: int = 1, **more: Any) -> DispatchResult:
     """Dispatch the backup of one schedule."""
-    wish = dict(vars(a_request(tenant, schedule, **more)))
+    wish = dict(vars(build_request(tenant, schedule, **more)))
     return OperationRunService().dispatch_or_fail(wish.pop("type"), **wish)
 
 
-def a_queued_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
+def create_queued_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
     """A run that waits for its worker."""
-    return OperationRunService().ensure_run(a_request(tenant, schedule, **more)).run
+    return OperationRunService().ensure_run(build_request(tenant, schedule, **more)).run
 
 
-def a_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
+def create_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
     """A run in the hands of worker-1."""
-    run = OperationRunService().claim(a_queued_run(tenant, schedule, **more).pk, "worker-1")
+    run = OperationRunService().claim(create_queued_run(tenant, schedule, **more).pk, "worker-1")
     assert run
     return run
 
 
-def an_ended_run(
+def create_ended_run(
     tenant: Tenant, schedule: int = 1, *, submission: Any = None, **counts: int
 ) -> OperationRun:
     """A run that a worker has completed; its outcome follows from the counts."""
-    run = a_running_run(tenant, schedule, submission=submission)
+    run = create_running_run(tenant, schedule, submission=submission)
     OperationRunService().increment_summary_counts(run.pk, **counts)
     return OperationRunService().complete(run.pk)
 
@@ -76,7 +76,7 @@ def event_kinds(run: OperationRun) -> list[str]:
     return list(run.events.values_list("kind", flat=True))
 
 
-def a_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
+def create_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
     """A run that ended so many days ago, with two lines of timeline and an item."""
     at = timezone.now() - dt.timedelta(days=days)
     run = OperationRunFactory(
