@@ -351,7 +351,7 @@ def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [template_shape(random.Random(1))[0] for shape in SHAPES.values()]
+    texts = [shape(random.Random(1))[0] for shape in SHAPES.values()]
     texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
     sanitized = [sanitize_text(text) for text in texts]
 
@@ -586,7 +586,7 @@ def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
 
 
 SEEDED_TEXT = st.sampled_from(
-    [template_shape(random.Random(1))[0] for shape in SHAPES.values()]
+    [shape(random.Random(1))[0] for shape in SHAPES.values()]
     + HARMLESS
     + ["password", "=", ":", '"', "'", "\\", "%22", "&quot;", "[redacted]", "[", "eyJ", "@", "\n"]
 )
