@@ -71,7 +71,7 @@ def test_a_route_answers_each_kind_of_user_as_specified(
 
 @pytest.mark.parametrize("person", [*Role.values, "staff"])
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
-def test_foreign_and_missing_are_the_same_404_to_the_byte(
+def test_foreign_and_missing_objects_return_identical_404_responses(
     world: World, sign_in: SignIn, route: Route, person: str
 ) -> None:
     client = sign_in(world.people[person])
@@ -87,7 +87,7 @@ def test_foreign_and_missing_are_the_same_404_to_the_byte(
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
 )
-def test_a_foreign_object_under_the_own_workspace_is_the_404_of_a_missing_one(
+def test_a_foreign_object_under_the_own_workspace_returns_the_404_of_a_missing_one(
     world: World, sign_in: SignIn, route: Route, person: str
 ) -> None:
     client, own = sign_in(world.people[person]), {"slug": world.own["slug"]}
@@ -99,7 +99,7 @@ def test_a_foreign_object_under_the_own_workspace_is_the_404_of_a_missing_one(
     assert set(foreign.headers) == set(missing.headers)
 
 
-def written_by(client: Client, address: str) -> tuple[int, list[str]]:
+def status_and_writes(client: Client, address: str) -> tuple[int, list[str]]:
     """The status of a GET request, and its writes except those to the session."""
     with CaptureQueriesContext(connection) as captured:
         response = client.get(address)
@@ -111,10 +111,12 @@ def written_by(client: Client, address: str) -> tuple[int, list[str]]:
 
 @BY_NAME
 def test_a_get_request_writes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
-    status, written = written_by(sign_in(permitted_user(world, route)), world.url(route, world.own))
+    status, writes = status_and_writes(
+        sign_in(permitted_user(world, route)), world.url(route, world.own)
+    )
 
     assert status == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
-    assert written == []
+    assert writes == []
 
 
 #: Their status for a GET request of a signed-in user.
@@ -132,14 +134,14 @@ PUBLIC_STATUS = {
 def test_a_get_request_to_a_public_route_writes_nothing(
     world: World, sign_in: SignIn, name: str
 ) -> None:
-    status, written = written_by(sign_in(world.people[Role.OWNER]), reverse(name))
+    status, writes = status_and_writes(sign_in(world.people[Role.OWNER]), reverse(name))
 
-    assert (status, written) == (PUBLIC_STATUS[name], [])
+    assert (status, writes) == (PUBLIC_STATUS[name], [])
 
 
 @pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
 def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name: str) -> None:
-    assert written_by(client, reverse(name))[1] == []
+    assert status_and_writes(client, reverse(name))[1] == []
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
@@ -148,34 +150,36 @@ def test_viewing_a_model_in_the_admin_writes_nothing(
 ) -> None:
     client = sign_in(world.people["staff"])
 
-    looked = {page: written_by(client, address) for page, address in addresses(model).items()}
+    results = {
+        page: status_and_writes(client, address) for page, address in addresses(model).items()
+    }
 
-    assert {status for status, _ in looked.values()} <= {HTTPStatus.OK, HTTPStatus.FORBIDDEN}
-    assert [written for _, written in looked.values() if written] == []
+    assert {status for status, _ in results.values()} <= {HTTPStatus.OK, HTTPStatus.FORBIDDEN}
+    assert [writes for _, writes in results.values() if writes] == []
 
 
 @pytest.mark.parametrize("address", ADMIN_PAGES)
 def test_viewing_another_admin_page_writes_nothing(
     world: World, sign_in: SignIn, address: str
 ) -> None:
-    status, written = written_by(sign_in(world.people["staff"]), address)
+    status, writes = status_and_writes(sign_in(world.people["staff"]), address)
 
     assert status in (HTTPStatus.OK, HTTPStatus.FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-    assert written == []
+    assert writes == []
 
 
 def test_every_admin_page_is_tested() -> None:
     """The pages of models are tested by model; the list names all other pages."""
     site: Any
     (site,) = [
-        one for one in get_resolver().url_patterns if getattr(one, "app_name", "") == "admin"
+        entry for entry in get_resolver().url_patterns if getattr(entry, "app_name", "") == "admin"
     ]
-    others = {one.name for one in site.url_patterns if isinstance(one, URLPattern)}
+    others = {entry.name for entry in site.url_patterns if isinstance(entry, URLPattern)}
 
     assert others == {
         *("index", "login", "logout", "password_change", "password_change_done"),
         *("app_list", "autocomplete", "jsi18n", "view_on_site"),
-        None,  # the page of what is no address
+        None,  # the page for unknown addresses
     }
 
 
@@ -242,7 +246,7 @@ HOSTILE_VALUES = [
 
 
 def is_acceptable(response: Any) -> bool:
-    """The page, or a refusal, which neither shows a traceback nor repeats a script."""
+    """Return whether the response is a page or a refusal without a traceback or an echoed script."""
     content = getattr(response, "content", b"")
     return (
         response.status_code in (200, 204, 302, 400, 404)
@@ -277,5 +281,5 @@ def test_only_staff_can_open_the_admin(world: World, sign_in: SignIn) -> None:
         assert response.status_code == (200 if person == "staff" else 302), person
 
 
-def test_every_capability_guards_something() -> None:
+def test_every_capability_is_required_by_a_route() -> None:
     assert {route.needs for route in ROUTES} >= set(Capability)

@@ -22,7 +22,7 @@ LISTS = pytest.mark.parametrize(
 
 
 class Filter(HTMLParser):
-    """The names that the filter of a page has fields for."""
+    """Collect the field names of a page's filter form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Filter(HTMLParser):
         self._inside = self._inside and tag not in ("form", "fieldset")
 
 
-def rows_of(html: str) -> int:
+def count_rows(html: str) -> int:
     return len(re.findall(r"<tr data-row|<tbody>\s*<tr>", html))
 
 
@@ -60,7 +60,7 @@ def test_an_invalid_filter_is_rejected(world: World, sign_in: SignIn, route: Rou
     failures = []
     for name, value in product(filters_of(client, address), values):
         answer = client.get(address, {name: value})
-        result = (answer.status_code, rows_of(answer.content.decode()))
+        result = (answer.status_code, count_rows(answer.content.decode()))
         if result != (400, 0):
             failures.append((name, value, result))
 
@@ -70,13 +70,13 @@ def test_an_invalid_filter_is_rejected(world: World, sign_in: SignIn, route: Rou
 def test_every_list_has_a_filter(world: World, sign_in: SignIn) -> None:
     client = sign_in(world.people[Role.OWNER])
 
-    filtered = {
+    filtered_routes = {
         route.name
         for route in ROUTES
         if not route.post and filters_of(client, world.url(route, world.own))
     }
 
-    assert filtered >= {
+    assert filtered_routes >= {
         *("run_list", "run_list_all", "tenant_list", "connection_list", "schedule_list"),
         *("policy_list", "group_list", "role_definition_list"),
         *("backup_set_list", "backup_set_detail", "restore_create"),
