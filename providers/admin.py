@@ -1,4 +1,4 @@
-"""Connections in Django admin: everything but the credential."""
+"""The Django admin of connections, without their credentials."""
 
 from __future__ import annotations
 
@@ -64,24 +64,24 @@ class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
 
     @admin.action(description="Make default connection of the tenant", permissions=["change"])
     def make_default(self, request: HttpRequest, queryset: QuerySet[ProviderConnection]) -> None:
-        """Make each connection the default of its tenant; of several of one tenant, the last."""
+        """Make each connection the default of its tenant; the last one of each tenant wins."""
         for connection in queryset:
             services.make_default(connection)
 
     def save_model(
         self, request: HttpRequest, obj: ProviderConnection, form: Any, change: bool
     ) -> None:
-        """Save by the same rules as the pages."""
+        """Save with the same rules as the pages."""
         services.save_connection(obj)
         if "credential_expires_on" in form.changed_data:
             obj.save(update_fields=["credential_expires_on", "updated_at"])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A connection needs a credential, and credentials are not entered here."""
+        """Refuse: a connection needs a credential, and the admin does not accept credentials."""
         return False
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ProviderConnection | None = None
     ) -> Any:
-        """The workspace and tenant that the credential belongs to cannot change."""
+        """Protect the workspace and tenant: the credential is bound to them."""
         return (*self.readonly_fields, "workspace", "tenant")

@@ -1,7 +1,7 @@
-"""Microsoft's clouds: where each one signs in and where its Graph is. One table, easy to correct.
+"""The addresses of Microsoft's clouds for signing in and for Graph.
 
-Tokens of one cloud are worth nothing in another. Sources: Microsoft's pages on national clouds;
-nothing here was tried against the live clouds.
+A token of one cloud is not valid in another. Source: Microsoft's documentation of national clouds;
+the addresses were not tested against the live clouds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Hosts:
 
     @property
     def scope(self) -> str:
-        """What a token for this cloud's Graph is asked for."""
+        """The scope of a token for the Graph of this cloud."""
         return f"{self.graph}/.default"
 
 
@@ -47,10 +47,10 @@ _HOSTS: dict[str, Hosts] = {
 
 
 def hosts_of(cloud: str) -> Hosts:
-    """The hosts of a cloud; those of the Graph sandbox come from `GRAPH_SANDBOX_URL`.
+    """Return the hosts of a cloud; those of the Graph sandbox come from `GRAPH_SANDBOX_URL`.
 
     Raises:
-        Blocked: `cloud_not_available`, no such cloud here.
+        Blocked: `cloud_not_available`.
     """
     if cloud == Cloud.SANDBOX and settings.GRAPH_SANDBOX_URL:
         url = settings.GRAPH_SANDBOX_URL.rstrip("/")
@@ -61,14 +61,14 @@ def hosts_of(cloud: str) -> Hosts:
 
 
 def admin_consent_url(cloud: str, tenant_id: object, client_id: object) -> str:
-    """Where an administrator of the tenant consents to the app; empty for the Graph sandbox."""
+    """Return the address for admin consent to the app; empty for the Graph sandbox."""
     if cloud not in _HOSTS:
         return ""
     return f"{_HOSTS[cloud].login}/{tenant_id}/adminconsent?client_id={client_id}"
 
 
 def available_clouds() -> list[tuple[str, str]]:
-    """The choices of a form: the Graph sandbox only where there is one."""
+    """Return the choices of a form; the Graph sandbox is one only where it is configured."""
     return [
         (value, label)
         for value, label in Cloud.choices

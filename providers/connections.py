@@ -1,4 +1,4 @@
-"""From a tenant to a client that can ask its Graph."""
+"""Finds the connection of a tenant and creates its Graph client."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tenancy.models import Tenant
 
 
 def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphClient:
-    """A client of the tenant's default connection; use it in a `with` block.
+    """Return a client of the tenant's default connection; use it in a `with` block.
 
-    Nothing is asked yet. `on_wait` is called with (seconds, reason) before and during each wait,
-    and may raise to stop.
+    No request is sent yet. `on_wait` is called with (seconds, reason) before and during each wait
+    and can raise to stop.
 
     Raises:
         Blocked: `connection_missing`, `credential_missing`, `credential_unreadable`,
@@ -29,20 +29,20 @@ def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphC
 
 
 def default_connection(tenant: Tenant) -> ProviderConnection:
-    """The connection that is used unless another is named.
+    """Return the default connection of a tenant.
 
     Raises:
         Blocked: `connection_missing`.
     """
     connections = ProviderConnection.objects.defaults().select_related("tenant")
-    found = connections.filter(tenant=tenant).first()
-    if found is None:
+    connection = connections.filter(tenant=tenant).first()
+    if connection is None:
         raise Blocked("connection_missing", tenant=tenant.name)
-    return found
+    return connection
 
 
 def writable_connection(tenant: Tenant) -> ProviderConnection:
-    """The default connection, if somebody has allowed it to write.
+    """Return the default connection of a tenant if its access is read and write.
 
     Raises:
         Blocked: `connection_missing`, `connection_read_only`.
@@ -54,7 +54,7 @@ def writable_connection(tenant: Tenant) -> ProviderConnection:
 
 
 def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = None) -> GraphClient:
-    """A client of this connection; see `graph_client_for`."""
+    """Return a client of this connection; see `graph_client_for`."""
     sign_in = _sign_in(connection)
     try:
         http = Http(ca_bundle=sign_in.ca_bundle, trust_env=sign_in.trust_env)
@@ -79,7 +79,7 @@ def _sign_in(connection: ProviderConnection) -> SignIn:
         credential=_credential(connection),
         is_certificate=connection.credential_kind == CredentialKind.CERTIFICATE,
         ca_bundle=settings.GRAPH_CA_BUNDLE,
-        # The Graph sandbox is on this machine, where no proxy leads.
+        # The Graph sandbox runs on this machine, which a proxy does not reach.
         trust_env=connection.cloud != Cloud.SANDBOX,
     )
 
@@ -88,7 +88,6 @@ def _credential(connection: ProviderConnection) -> str:
     if not connection.has_credential:
         raise Blocked("credential_missing", connection=connection.name)
     try:
-        plaintext = connection.credential()
+        return connection.credential()
     except CredentialUnreadable:
         raise Blocked("credential_unreadable", connection=connection.name) from None
-    return plaintext

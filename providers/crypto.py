@@ -1,9 +1,9 @@
-"""Credentials at rest: AES-256-GCM, bound to the row they belong to, with keys that can rotate.
+"""Encrypts credentials with AES-256-GCM, bound to their row, with keys that can be rotated.
 
-A stored credential is a text `rl1.<key id>.<base64url of nonce and ciphertext>`. Where it belongs
-(workspace, connection, field) and the key's id are authenticated with it, so a value copied to
-another row, or relabelled with another key, does not decrypt. The keys come from
-`CREDENTIAL_KEYS` and nowhere else; in particular not from `SECRET_KEY`.
+A stored credential is a text `rl1.<key id>.<base64url of nonce and ciphertext>`. Its place
+(workspace, connection, field) and the id of the key are authenticated, so a value that is copied to
+another row or relabeled with another key does not decrypt. The keys come from `CREDENTIAL_KEYS`
+only, never from `SECRET_KEY`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class CredentialUnreadable(Exception):
-    """A stored credential cannot be decrypted; the text says why and holds nothing of it."""
+    """A stored credential cannot be decrypted; the text says why and contains no part of it."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Place:
     field: str = "credential"
 
     def bind(self, key_id: str) -> bytes:
-        """The associated data of the encryption."""
+        """Return the associated data of the encryption."""
         parts = [VERSION, key_id, self.workspace_id, self.connection_id, self.field]
         return json.dumps(parts, separators=(",", ":")).encode()
 
 
 class KeyRing:
-    """Keys by id. The first one encrypts, each of them decrypts."""
+    """Keys by id. The first key encrypts, every key decrypts."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = dict(keys)
@@ -61,20 +61,20 @@ class KeyRing:
         return f"<KeyRing {', '.join(self._keys)}>"
 
     def encrypt(self, plaintext: str, place: Place) -> str:
-        """The envelope of a text, under the first key; different each time."""
+        """Encrypt a text with the first key. The envelope is different each time."""
         if not plaintext:
-            raise ValueError("There is nothing to encrypt.")
+            raise ValueError("The credential is empty.")
         nonce = os.urandom(NONCE_BYTES)
         cipher = AESGCM(self._keys[self.current])
         sealed = cipher.encrypt(nonce, plaintext.encode(), place.bind(self.current))
         return f"{VERSION}.{self.current}.{_to_text(nonce + sealed)}"
 
     def decrypt(self, envelope: str, place: Place) -> str:
-        """The text inside.
+        """Return the plaintext of an envelope.
 
         Raises:
-            CredentialUnreadable: not an envelope, made with a key that is not in the ring,
-                damaged, or taken from another row.
+            CredentialUnreadable: it is no envelope, its key is not in the ring, it is damaged, or it
+                comes from another row.
         """
         key_id, sealed = _open_envelope(envelope)
         if key_id not in self._keys:
@@ -84,46 +84,46 @@ class KeyRing:
             plain = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.bind(key_id))
             return plain.decode()
         except (InvalidTag, UnicodeDecodeError):
-            reason = "The stored credential was altered, or belongs to another row."
+            reason = "The stored credential was changed or belongs to another row."
             raise CredentialUnreadable(reason) from None
 
 
 def key_id_of(envelope: str) -> str:
-    """The id of the key that made the envelope; empty when there is none."""
+    """Return the id of the key of an envelope; empty for any other text."""
     parts = envelope.split(".")
     return parts[1] if len(parts) == 3 and parts[0] == VERSION else ""
 
 
 def key_ring() -> KeyRing:
-    """The ring of `settings.CREDENTIAL_KEYS`."""
+    """Return the key ring of `settings.CREDENTIAL_KEYS`."""
     return parse_key_ring(settings.CREDENTIAL_KEYS)
 
 
 @functools.lru_cache(maxsize=8)
 def parse_key_ring(text: str) -> KeyRing:
-    """Read "v2:<base64 of 32 bytes>,v1:…".
+    """Parse "v2:<base64 of 32 bytes>,v1:…".
 
     Raises:
-        ImproperlyConfigured: no key, a name twice, or something that is not a key. The text of
-            the error names the place, never a value.
+        ImproperlyConfigured: there is no key, an id is used twice, or a key is malformed. The
+            message gives the number of the entry, never a value.
     """
     keys: dict[str, bytes] = {}
     for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
         key_id, _, encoded = entry.partition(":")
         if not _KEY_ID.fullmatch(key_id) or key_id in keys:
-            raise ImproperlyConfigured(f"CREDENTIAL_KEYS: entry {number} needs a name of its own.")
-        keys[key_id] = _key(encoded, number)
+            raise ImproperlyConfigured(f"CREDENTIAL_KEYS: entry {number} needs a unique id.")
+        keys[key_id] = _decode_key(encoded, number)
     if not keys:
-        raise ImproperlyConfigured("CREDENTIAL_KEYS holds no key.")
+        raise ImproperlyConfigured("CREDENTIAL_KEYS contains no key.")
     return KeyRing(keys)
 
 
 def new_key() -> str:
-    """A fresh random key, in the form that `CREDENTIAL_KEYS` takes."""
+    """Return a new random key in the format of `CREDENTIAL_KEYS`."""
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
 
 
-def _key(encoded: str, number: int) -> bytes:
+def _decode_key(encoded: str, number: int) -> bytes:
     try:
         key = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
     except binascii.Error:
@@ -137,12 +137,12 @@ def _key(encoded: str, number: int) -> bytes:
 
 def _open_envelope(envelope: str) -> tuple[str, bytes]:
     if not re.match(ENVELOPE_PATTERN, envelope):
-        raise CredentialUnreadable("What is stored is not an encrypted credential.")
+        raise CredentialUnreadable("The stored value is not an encrypted credential.")
     _, key_id, text = envelope.split(".")
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
-        raise CredentialUnreadable("The stored credential is cut off or damaged.") from None
+        raise CredentialUnreadable("The stored credential is truncated or damaged.") from None
     if _to_text(sealed) != text:
         raise CredentialUnreadable("The stored credential is damaged.")
     return key_id, sealed

@@ -1,4 +1,4 @@
-"""The forms of connections. A credential can be entered and is never shown again."""
+"""The forms of connections. A credential can be entered but is never displayed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from providers.clouds import available_clouds
 from providers.models import CredentialKind, ProviderConnection
-from providers.pem import NotUsable, expiry_of
+from providers.pem import InvalidPem, expiry_of
 from tenancy.forms import GuidField
 from tenancy.models import Tenant, Workspace
 from web.ids import parse_id
@@ -19,14 +19,14 @@ LAST_YEAR = 2199
 
 
 class WriteOnlyTextarea(forms.Textarea):
-    """Never shows the value that was entered, not even after an error."""
+    """A text area that never displays the entered value, not even after an error."""
 
     def format_value(self, value: Any) -> str:
         return ""
 
 
 class ConnectionForm(forms.ModelForm[ProviderConnection]):
-    """The data of an app registration without its credential."""
+    """The app registration of a connection, without its credential."""
 
     client_id = GuidField(
         label="Application (client) ID",
@@ -44,7 +44,7 @@ class ConnectionForm(forms.ModelForm[ProviderConnection]):
 
 
 class TenantField(forms.CharField):
-    """The tenant of a new connection, by its id."""
+    """The tenant of a new connection; its value is the id."""
 
     tenants = Tenant.objects.none()
 
@@ -57,7 +57,7 @@ class TenantField(forms.CharField):
 
 
 class NewConnectionForm(ConnectionForm):
-    """A new connection of one of the workspace's tenants."""
+    """A new connection of a tenant in the workspace."""
 
     tenant = TenantField(label="Tenant")
     field_order = ("tenant", "name", "cloud", "client_id", "access")
@@ -112,18 +112,14 @@ class CredentialForm(forms.Form):
         if not data.get(field):
             self.add_error(field, "Enter the new credential.")
         elif field == "pem":
-            data["expires_on"] = self._expiry(data["pem"])
+            try:
+                data["expires_on"] = expiry_of(data["pem"])
+            except InvalidPem as error:
+                self.add_error("pem", str(error))
         return data
 
     @property
     def plaintext(self) -> str:
         """The credential that was entered."""
-        certificate = self.cleaned_data["kind"] == CredentialKind.CERTIFICATE
-        return str(self.cleaned_data["pem" if certificate else "secret"])
-
-    def _expiry(self, pem: str) -> dt.date | None:
-        try:
-            return expiry_of(pem)
-        except NotUsable as error:
-            self.add_error("pem", str(error))
-            return None
+        is_certificate = self.cleaned_data["kind"] == CredentialKind.CERTIFICATE
+        return str(self.cleaned_data["pem" if is_certificate else "secret"])

@@ -1,4 +1,4 @@
-"""What every handler that talks to Microsoft Graph needs."""
+"""Helpers of every handler that uses Microsoft Graph."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from providers.graph.errors import GraphError
 from tenancy.models import Tenant
 
 _WAITS = {
-    WaitReason.THROTTLED: "Microsoft Graph asked to wait",
-    WaitReason.UNAVAILABLE: "Microsoft Graph does not answer",
-    WaitReason.PACING: "Waiting for a place in line at Microsoft Graph",
+    WaitReason.THROTTLED: "Microsoft Graph is throttling requests",
+    WaitReason.UNAVAILABLE: "Microsoft Graph is not responding",
 }
 
 
-def telling_waits(run: ActiveRun) -> OnWait:
-    """Show every wait for Microsoft as the run's phase, and let a cancellation end it."""
+def show_waits(run: ActiveRun) -> OnWait:
+    """Return a callback that displays waits as the run's phase and lets a cancellation end them.
+
+    Waits for the pace of requests are not displayed.
+    """
 
     def on_wait(seconds: float, reason: WaitReason) -> None:
-        if reason != WaitReason.PACING:
-            run.set_phase(f"{_WAITS[reason]}: going on in {max(1, round(seconds))} s")
+        if reason in _WAITS:
+            run.set_phase(f"{_WAITS[reason]}: continuing in {max(1, round(seconds))} s")
         run.checkpoint()
 
     return on_wait
 
 
 def raise_if_blocking(error: GraphError) -> None:
-    """End the run where nothing more can come of it, such as after a rejected credential.
+    """End the run if every further request would fail too, such as after a rejected credential.
 
     Raises:
-        Blocked: the tenant lets nothing of this connection in.
+        Blocked: the tenant refuses every request of this connection.
     """
     if error.is_blocking_whole_run:
         raise Blocked(error.code, request_id=error.request_id, **error.params) from error
 
 
 def active_tenant(run: ActiveRun) -> Tenant:
-    """The tenant of the run, if operations may run on it.
+    """Return the tenant of the run.
 
     Raises:
-        Blocked: it is suspended.
+        Blocked: the tenant is suspended.
     """
     if not run.tenant.is_active:
         raise Blocked("tenant_suspended", tenant=run.tenant.name)

@@ -1,4 +1,4 @@
-"""Where a run leads: the connection that it used."""
+"""Links from a run to the connection that it used."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ register_context_key("provider_connection_id", "Connection", int)
 
 @related_link("provider_connection_id")
 def connection_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The connection of the run."""
+    """Return the link to the connection of the run."""
     connections = ProviderConnection.objects.visible_to(user).select_related("workspace")
-    found = connections.filter(workspace=run.workspace_id, pk=value).first()
-    if found is None:
+    connection = connections.filter(workspace=run.workspace_id, pk=value).first()
+    if connection is None:
         return None
-    return Link(f"Connection: {found.name}", found.get_absolute_url(), "provider_connection")
+    url = connection.get_absolute_url()
+    return Link(f"Connection: {connection.name}", url, "provider_connection")

@@ -1,4 +1,4 @@
-"""`ProviderConnection`: how Runledger reaches one tenant's Microsoft Graph."""
+"""`ProviderConnection`: how Runledger reaches the Microsoft Graph of a tenant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redaction.known_secrets import register_secret
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
-#: From here on a credential that expires is worth a warning.
+#: A warning is displayed this many days before a credential expires.
 EXPIRES_SOON_DAYS = 30
 
 
@@ -29,7 +29,7 @@ class Access(models.TextChoices):
 
 
 class ConnectionStatus(models.TextChoices):
-    """What the last check found."""
+    """The result of the last check."""
 
     UNCHECKED = "unchecked", "Not checked yet"
     READY = "ready", "Ready"
@@ -39,14 +39,14 @@ class ConnectionStatus(models.TextChoices):
 
 class ProviderConnectionQuerySet(WorkspaceScopedQuerySet["ProviderConnection"]):
     def defaults(self) -> ProviderConnectionQuerySet:
-        """The one of each tenant that is used unless another is named."""
+        """Return the default connection of each tenant."""
         return self.filter(is_default=True)
 
 
 class ProviderConnection(models.Model):
-    """An app registration that may act on a tenant.
+    """An app registration with access to a tenant.
 
-    Its credential is stored encrypted, bound to this row, and leaves only through `credential()`.
+    Its credential is stored encrypted and bound to this row. Only `credential()` decrypts it.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="connections")
@@ -65,17 +65,17 @@ class ProviderConnection(models.Model):
     )
     encrypted_credential = models.TextField(blank=True, default="", editable=False)
     credential_set_at = models.DateTimeField(null=True, editable=False)
-    #: A certificate says it; for a secret it is entered, as Microsoft does not tell it to the app.
+    #: Read from a certificate; entered for a secret, because Microsoft does not give it to the app.
     credential_expires_on = models.DateField(null=True, blank=True)
 
     status = models.CharField(
         max_length=20, choices=ConnectionStatus.choices, default=ConnectionStatus.UNCHECKED
     )
     checked_at = models.DateTimeField(null=True, blank=True)
-    #: A code of the catalog of reasons; empty when the last check found nothing wrong.
+    #: A code of the reason catalog; empty if the last check found no problem.
     check_reason_code = models.CharField(max_length=64, blank=True, default="")
-    #: What the last check found by kind: "granted", "missing", "not_licensed", "unknown"; and
-    #: of writing, where the connection may, under "write/<kind>": "granted", "missing", "untold".
+    #: The results of the last check by kind: "granted", "missing", "not_licensed" or "unknown".
+    #: For write access, under "write/<kind>": "granted", "missing" or "unverified".
     check_results = models.JSONField(default=dict, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
@@ -127,7 +127,7 @@ class ProviderConnection(models.Model):
 
     @property
     def place(self) -> Place:
-        """Where the credential belongs; the encryption is bound to it."""
+        """The place that the encryption of the credential is bound to."""
         if self.pk is None:
             raise ValueError("Save the connection before its credential.")
         return Place(self.workspace_id, self.pk)
@@ -135,13 +135,13 @@ class ProviderConnection(models.Model):
     def set_credential(self, plaintext: str, *, expires_on: dt.date | None = None) -> None:
         """Encrypt and store the client secret, or the PEM of private key and certificate.
 
-        The connection must have been saved. What the last check found no longer holds.
+        The connection must have been saved. The result of the last check is cleared.
         """
         register_secret(plaintext)
         self.encrypted_credential = key_ring().encrypt(plaintext, self.place)
         self.credential_set_at = dt.datetime.now(dt.UTC)
         self.credential_expires_on = expires_on
-        self.forget_check()
+        self.clear_check()
         self.save(
             update_fields=[
                 "encrypted_credential",
@@ -156,18 +156,18 @@ class ProviderConnection(models.Model):
             ]
         )
 
-    def forget_check(self) -> None:
-        """What the last check found no longer holds; nothing is saved."""
+    def clear_check(self) -> None:
+        """Clear the result of the last check, without saving."""
         self.status = ConnectionStatus.UNCHECKED
         self.checked_at = None
         self.check_reason_code = ""
         self.check_results = {}
 
     def credential(self) -> str:
-        """The decrypted credential, for signing in and nothing else.
+        """Decrypt the credential. Use it for signing in only.
 
         Raises:
-            CredentialUnreadable: it cannot be decrypted (any more), or there is none.
+            CredentialUnreadable: it is missing or cannot be decrypted.
         """
         plaintext = key_ring().decrypt(self.encrypted_credential, self.place)
         register_secret(plaintext)
@@ -175,23 +175,23 @@ class ProviderConnection(models.Model):
 
     @property
     def has_credential(self) -> bool:
-        """Whether one is stored."""
+        """Whether a credential is stored."""
         return bool(self.encrypted_credential)
 
     @property
     def credential_key_id(self) -> str:
-        """The id of the key that it is stored with."""
+        """The id of the key that encrypted the credential."""
         return key_id_of(self.encrypted_credential)
 
     @property
     def credential_has_expired(self) -> bool:
-        """Whether its date has passed, where it is known."""
+        """Whether the credential has expired, as far as its date is known."""
         expires_on = self.credential_expires_on
         return expires_on is not None and expires_on < dt.datetime.now(dt.UTC).date()
 
     @property
     def credential_expires_soon(self) -> bool:
-        """Whether it expires within thirty days."""
+        """Whether the credential expires within thirty days."""
         expires_on = self.credential_expires_on
         if expires_on is None or self.credential_has_expired:
             return False
@@ -199,14 +199,16 @@ class ProviderConnection(models.Model):
 
     @property
     def credential_state(self) -> str:
-        """What may be shown of it: "set, key v1, expires 2027-01-31"."""
+        """The credential for display: "set, key v1, expires 2027-01-31"."""
         if not self.has_credential:
             return "not set"
-        word = "expired" if self.credential_has_expired else "expires"
-        expiry = f", {word} {self.credential_expires_on}" if self.credential_expires_on else ""
-        return f"set, key {self.credential_key_id}{expiry}"
+        state = f"set, key {self.credential_key_id}"
+        if self.credential_expires_on is None:
+            return state
+        verb = "expired" if self.credential_has_expired else "expires"
+        return f"{state}, {verb} {self.credential_expires_on}"
 
     @property
     def check_reason(self) -> str:
-        """What the last check found wrong, in words."""
+        """The problem that the last check found, for display."""
         return get_reason(self.check_reason_code).label if self.check_reason_code else ""

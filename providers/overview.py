@@ -1,4 +1,4 @@
-"""The overview's panel of connections that need attention; none where there are none."""
+"""The panel of connections that need attention on the overview."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ class ConnectionProblem:
 
 @overview_panel(order=15)
 def connections(request: Request, workspace: Workspace) -> Panel | None:
-    """Tenants that cannot be reached, or soon cannot."""
-    unreachable, unconnected = _unreachable(workspace), _unconnected(workspace)
-    count = unreachable.count() + unconnected.count()
+    """List tenants without a working connection; None if there are none."""
+    failing = _failing_connections(workspace)
+    unconnected = _unconnected_tenants(workspace)
+    count = failing.count() + unconnected.count()
     if not count:
         return None
-    problems = [
-        *(_problem_of_connection(connection) for connection in unreachable[:PANEL_ROWS]),
-        *(_problem_of_tenant(tenant) for tenant in unconnected[:PANEL_ROWS]),
+    problems = [_problem_of(connection) for connection in failing[:PANEL_ROWS]]
+    problems += [
+        ConnectionProblem(tenant.name, tenant.get_absolute_url(), "No connection", is_error=False)
+        for tenant in unconnected[:PANEL_ROWS]
     ]
     return "providers/_panel_connections.html", {
         "problems": problems[:PANEL_ROWS],
@@ -43,42 +45,33 @@ def connections(request: Request, workspace: Workspace) -> Panel | None:
     }
 
 
-def _unreachable(workspace: Workspace) -> QuerySet[ProviderConnection]:
-    """The default connections that failed their check, or whose credential expires."""
+def _failing_connections(workspace: Workspace) -> QuerySet[ProviderConnection]:
+    """Return the default connections that failed their check or whose credential expires soon."""
     soon: dt.date = timezone.now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
     failed = Q(status__in=[ConnectionStatus.FAILING, ConnectionStatus.LIMITED])
-    used = ProviderConnection.objects.defaults().filter(
+    defaults = ProviderConnection.objects.defaults().filter(
         failed | Q(credential_expires_on__lte=soon), workspace=workspace, tenant__status="active"
     )
-    return used.select_related("workspace", "tenant").order_by("credential_expires_on", "name")
+    return defaults.select_related("workspace", "tenant").order_by("credential_expires_on", "name")
 
 
-def _unconnected(workspace: Workspace) -> QuerySet[Tenant]:
-    """The active tenants that have no default connection."""
-    used = ProviderConnection.objects.defaults().filter(tenant=OuterRef("pk"))
-    tenants = Tenant.objects.active().filter(~Exists(used), workspace=workspace)
+def _unconnected_tenants(workspace: Workspace) -> QuerySet[Tenant]:
+    """Return the active tenants without a default connection."""
+    defaults = ProviderConnection.objects.defaults().filter(tenant=OuterRef("pk"))
+    tenants = Tenant.objects.active().filter(~Exists(defaults), workspace=workspace)
     return tenants.select_related("workspace").order_by("name", "pk")
 
 
-def _problem_of_connection(connection: ProviderConnection) -> ConnectionProblem:
+def _problem_of(connection: ProviderConnection) -> ConnectionProblem:
+    problem = str(connection.get_status_display())
+    if connection.credential_has_expired:
+        problem = "Credential expired"
+    elif connection.credential_expires_soon:
+        problem = f"Credential expires {connection.credential_expires_on}"
     is_failing = connection.status == ConnectionStatus.FAILING
     return ConnectionProblem(
         name=connection.tenant.name,
         url=connection.get_absolute_url(),
-        problem=_problem_text(connection),
+        problem=problem,
         is_error=connection.credential_has_expired or is_failing,
     )
-
-
-def _problem_of_tenant(tenant: Tenant) -> ConnectionProblem:
-    return ConnectionProblem(
-        tenant.name, tenant.get_absolute_url(), "No connection", is_error=False
-    )
-
-
-def _problem_text(connection: ProviderConnection) -> str:
-    if connection.credential_has_expired:
-        return "Credential expired"
-    if connection.credential_expires_soon:
-        return f"Credential expires {connection.credential_expires_on}"
-    return str(connection.get_status_display())

@@ -1,9 +1,8 @@
-"""Trying what a connection may do: one small read of each kind."""
+"""Checks the permissions of a connection with one small read of each kind."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from operations.reasons import Blocked, SafeError
@@ -22,24 +21,24 @@ _SELECT = {"$select": "id,displayName,verifiedDomains"}
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Found(StrEnum):
-    """What one probe found."""
+class ProbeResult(StrEnum):
+    """The result of one probe."""
 
     GRANTED = "granted"
     MISSING = "missing"
     NOT_LICENSED = "not_licensed"
     UNKNOWN = "unknown"
-    #: Of writing: the token does not say.
-    UNTOLD = "untold"
+    #: For write access: the token does not name its permissions.
+    UNVERIFIED = "unverified"
 
 
-#: Every probe in order: its key, what people call it, its path.
+#: The key, label and path of every probe, in order.
 PROBES: dict[str, tuple[str, str]] = {
     ORGANIZATION: ("Organization", _ORGANIZATION_PATH),
     **{kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values()},
 }
 
-#: The kinds that a restore writes, by the key of what is found about writing them.
+#: The kinds that a restore writes, by the key of their result.
 WRITES: dict[str, PolicyKind] = {
     f"write/{kind.key}": kind for kind in KIND.values() if kind.restore is Restore.FULL
 }
@@ -55,80 +54,74 @@ class Prober:
         self._unknown_code = ""
 
     def probe_all(self) -> Finding:
-        """Try everything once.
+        """Run every probe once.
 
         Raises:
-            Blocked: nothing of the connection is let in, or it leads to another tenant.
+            Blocked: the connection is refused, or it belongs to another tenant.
         """
         writes = WRITES if self._connection.access == Access.READ_WRITE else {}
         self._run.expect(len(PROBES) + len(writes))
-        results = dict(self._probes())
-        for key, kind in writes.items():
-            results[key] = self._look_for_write(key, kind).value
-        return derive_finding(results, self._unknown_code)
-
-    def _probes(self) -> Iterator[tuple[str, str]]:
+        results: dict[str, str] = {}
         for key, (label, path) in PROBES.items():
             self._run.checkpoint()
-            self._run.set_phase(f"Trying: {label}")
-            yield key, self._probe(key, label, path).value
+            self._run.set_phase(f"Checking: {label}")
+            results[key] = self._probe(key, label, path).value
+        for key, kind in writes.items():
+            results[key] = self._probe_write(key, kind).value
+        return derive_finding(results, self._unknown_code)
 
-    def _probe(self, key: str, label: str, path: str) -> Found:
+    def _probe(self, key: str, label: str, path: str) -> ProbeResult:
         try:
-            answer = self._client.get(path, _SELECT if key == ORGANIZATION else {"$top": "1"})
+            body = self._client.get(path, _SELECT if key == ORGANIZATION else {"$top": "1"})
         except GraphError as error:
             raise_if_blocking(error)
             return self._report(key, label, error)
         if key == ORGANIZATION:
-            require_tenant(answer, str(self._connection.tenant.external_id))
+            require_tenant(body, str(self._connection.tenant.external_id))
         self._run.report_success(key, label=label)
-        return Found.GRANTED
+        return ProbeResult.GRANTED
 
-    def _look_for_write(self, key: str, kind: PolicyKind) -> Found:
-        """Writing is not tried: the token names what was consented to."""
-        permission, label = kind.permission.write, f"Writing {in_sentence(kind.label_plural)}"
-        named = self._client.names(permission)
-        if named is False:
-            error = SafeError(
-                "write_permission_missing",
-                kind=in_sentence(kind.label_plural),
-                permission=permission,
-            )
+    def _probe_write(self, key: str, kind: PolicyKind) -> ProbeResult:
+        """Look for the permission in the token, without writing."""
+        permission, noun = kind.permission.write, in_sentence(kind.label_plural)
+        label = f"Writing {noun}"
+        is_granted = self._client.has_permission(permission)
+        if is_granted is False:
+            error = SafeError("write_permission_missing", kind=noun, permission=permission)
             self._run.report_failure(key, error, label=label)
-            return Found.MISSING
+            return ProbeResult.MISSING
         self._run.report_success(key, label=label)
-        return Found.GRANTED if named else Found.UNTOLD
+        return ProbeResult.GRANTED if is_granted else ProbeResult.UNVERIFIED
 
-    def _report(self, key: str, label: str, error: GraphError) -> Found:
+    def _report(self, key: str, label: str, error: GraphError) -> ProbeResult:
         if isinstance(error, LicenseMissing):
             self._run.report_skip(key, error, label=label)
-            return Found.NOT_LICENSED
+            return ProbeResult.NOT_LICENSED
         self._run.report_failure(key, error, label=label)
         if isinstance(error, PermissionMissing):
-            return Found.MISSING
+            return ProbeResult.MISSING
         self._unknown_code = error.code
-        return Found.UNKNOWN
+        return ProbeResult.UNKNOWN
 
 
 def derive_finding(results: dict[str, str], unknown_code: str = "") -> Finding:
-    """Limited where a permission is missing; failing where not everything could be told."""
-    found: Iterable[str] = results.values()
-    if Found.MISSING in found:
+    """Return LIMITED if a permission is missing, else FAILING if a result is unknown, else READY."""
+    if ProbeResult.MISSING in results.values():
         return Finding(ConnectionStatus.LIMITED, results, "permission_missing")
-    if Found.UNKNOWN in found:
+    if ProbeResult.UNKNOWN in results.values():
         return Finding(ConnectionStatus.FAILING, results, unknown_code)
     return Finding(ConnectionStatus.READY, results)
 
 
-def require_tenant(answer: dict[str, object], expected: str) -> None:
-    """Let the organization pass that the connection is meant for.
+def require_tenant(body: dict[str, object], expected: str) -> None:
+    """Check that the organization in a response is the expected tenant.
 
     Raises:
-        Blocked: `wrong_tenant`; of the other one only its id is told.
+        Blocked: `wrong_tenant`; it reports only the id of the other tenant.
     """
-    listed = answer.get("value")
-    first = listed[0] if isinstance(listed, list) and listed else {}
-    found = str(first.get("id", "")).lower() if isinstance(first, dict) else ""
-    if found != expected.lower():
-        shown = found if _GUID.fullmatch(found) else "without an id"
-        raise Blocked("wrong_tenant", found=shown, expected=expected)
+    organizations = body.get("value")
+    first = organizations[0] if isinstance(organizations, list) and organizations else {}
+    tenant_id = str(first.get("id", "")).lower() if isinstance(first, dict) else ""
+    if tenant_id != expected.lower():
+        reported_id = tenant_id if _GUID.fullmatch(tenant_id) else "without an id"
+        raise Blocked("wrong_tenant", found=reported_id, expected=expected)

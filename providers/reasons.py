@@ -1,4 +1,4 @@
-"""Why work with a provider failed or could not start, and what to do about it."""
+"""The reasons why work with a provider failed or could not start."""
 
 from operations.reasons import Reason, register_reasons
 
@@ -12,21 +12,21 @@ register_reasons(
     ),
     Reason(
         "connection_gone",
-        "Connection gone",
-        "The connection of the run does not exist any more.",
-        "Check the tenant's present connection instead.",
+        "Connection removed",
+        "The connection of the run no longer exists.",
+        "Check the current connection of the tenant instead.",
     ),
     Reason(
         "wrong_tenant",
         "Wrong tenant",
-        "The connection leads to the tenant {found}, but the tenant's id here is {expected}.",
+        "The connection belongs to the tenant {found}, but the tenant's id in Runledger is {expected}.",
         "Correct the tenant's Entra id, or use an app registration of the right tenant.",
     ),
     Reason(
         "connection_read_only",
         "Connection is read-only",
-        "The connection may read, but this needs to write.",
-        "Allow writing on the connection, or choose one that may write.",
+        "The connection can only read, but this operation writes.",
+        "Allow writing on the connection, or choose one with write access.",
     ),
     Reason(
         "credential_missing",
@@ -50,7 +50,7 @@ register_reasons(
     Reason(
         "cloud_not_available",
         "Cloud not available",
-        "The cloud {cloud} is not set up in this installation.",
+        "The cloud {cloud} is not configured in this installation.",
         "Choose another cloud for the connection; the Graph sandbox needs GRAPH_SANDBOX_URL.",
     ),
     Reason(
@@ -108,7 +108,7 @@ register_reasons(
         "Microsoft refused the sign-in of the connection ({error}, AADSTS{number}).",
         "Look the number up in Microsoft's list of sign-in errors, then retry.",
     ),
-    # --- Answers of Graph -------------------------------------------------------------------
+    # --- Responses of Graph -----------------------------------------------------------------
     Reason(
         "permission_missing",
         "Permission missing",
@@ -117,8 +117,8 @@ register_reasons(
     ),
     Reason(
         "write_permission_missing",
-        "Permission to write missing",
-        "The connection may not write {kind}: {permission} is missing.",
+        "Write permission missing",
+        "The connection cannot write {kind}: {permission} is missing.",
         "Grant {permission} to the app registration and give admin consent again.",
     ),
     Reason(
@@ -129,20 +129,20 @@ register_reasons(
     ),
     Reason(
         "object_gone",
-        "No longer there",
-        "The object does not exist (any more).",
+        "Object not found",
+        "The object does not exist or was deleted.",
         "Nothing to do if it was deleted on purpose.",
     ),
     Reason(
         "resync_required",
-        "Must be read again",
-        "Microsoft Graph no longer knows the place to go on from.",
+        "List has changed",
+        "Microsoft Graph can no longer continue the list from the last position.",
         "Retry; everything is read again from the start.",
     ),
     Reason(
         "object_conflict",
         "Conflict",
-        "The object was changed by somebody else, or its name is taken.",
+        "The object was changed by someone else, or its name is taken.",
         "Look at the object as it is now, then decide.",
     ),
     Reason(
@@ -154,13 +154,13 @@ register_reasons(
     Reason(
         "throttled",
         "Throttled",
-        "Microsoft Graph asked to slow down more often than the run may wait.",
+        "Microsoft Graph throttled requests for longer than the run waits.",
         "Retry later, or spread the runs of this tenant.",
     ),
     Reason(
         "service_unavailable",
         "Microsoft Graph unavailable",
-        "Microsoft's service answered with an error (HTTP {status}), also when asked again.",
+        "Microsoft's service returned an error (HTTP {status}), also after retries.",
         "Retry later; Microsoft 365's service health may say more.",
     ),
     Reason(
@@ -172,55 +172,55 @@ register_reasons(
     Reason(
         "tls_failed",
         "Certificate not trusted",
-        "{host} did not show a certificate that this machine trusts.",
+        "This machine does not trust the certificate of {host}.",
         "Check the proxy, or add its authority with GRAPH_CA_BUNDLE, then retry.",
     ),
     Reason(
         "service_timeout",
-        "No answer in time",
-        "Microsoft's service did not answer in time, also when asked again.",
+        "No response in time",
+        "Microsoft's service did not respond in time, also after retries.",
         "Retry later.",
     ),
     Reason(
         "answer_unreadable",
-        "Answer not readable",
-        "Microsoft Graph's answer was cut off, too large, or not JSON, also when asked again.",
+        "Response not readable",
+        "Microsoft Graph's response was truncated, too large, or not JSON, also after retries.",
         "Retry later.",
     ),
     Reason(
         "write_outcome_unknown",
-        "Unknown whether it was applied",
-        "The connection broke after a change was sent, so it may or may not be in place.",
-        "Look at the object in the tenant before the change is made again.",
+        "Result of the change unknown",
+        "The connection was lost after a change was sent, so it may or may not be in place.",
+        "Look at the object in the tenant before you make the change again.",
     ),
     Reason(
         "incomplete_listing",
-        "List could not be read to its end",
-        "The list of {kind} broke off after {count} objects.",
-        "Retry; what was not read is unknown, not gone.",
+        "List incomplete",
+        "The list of {kind} ended early, after {count} objects.",
+        "Retry; objects that were not read can still exist.",
     ),
     Reason(
         "listing_loops",
-        "List never ends",
-        "Microsoft Graph led the reading of {kind} back to a page already read.",
+        "Endless list",
+        "The list of {kind} leads back to a page that was already read.",
         "Retry later.",
     ),
     Reason(
         "listing_too_long",
         "List too long",
         "The list of {kind} has more pages than Runledger reads ({pages}).",
-        "Tell whoever runs Runledger.",
+        "Contact your Runledger administrator.",
     ),
     Reason(
         "foreign_link",
-        "List leads elsewhere",
-        "The next page of {kind} was said to be on another host; it was not asked.",
+        "List continues on another host",
+        "The link to the next page of {kind} points to another host; it was not followed.",
         "Check the proxy between Runledger and Microsoft Graph.",
     ),
     Reason(
         "incomplete_capture",
-        "Read incompletely",
+        "Incomplete capture",
         "Microsoft Graph did not return everything: {missing}.",
-        "Retry; an incomplete item is kept, and marked so.",
+        "Retry; an incomplete item is kept and marked as incomplete.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Moving stored credentials to the first key of the ring."""
+"""Encrypts the stored credentials again with the first key of the ring."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from providers.crypto import CredentialUnreadable, key_ring
 from providers.models import ProviderConnection
 
 
-class Rotated(Enum):
-    """What became of one credential."""
+class RotationResult(Enum):
+    """The result of the rotation of one credential."""
 
     ROTATED = "encrypted again"
     CURRENT = "already current"
     UNREADABLE = "unreadable"
 
 
-def rotate_credentials() -> Counter[Rotated]:
+def rotate_credentials() -> Counter[RotationResult]:
     """Encrypt every stored credential with the first key; one short transaction each.
 
-    Safe to repeat, to interrupt, and to run beside people who enter new credentials.
+    It is safe to repeat, to interrupt, and to run while users enter new credentials.
     """
     stored = ProviderConnection.objects.exclude(encrypted_credential="")
     ids = list(stored.order_by("pk").values_list("pk", flat=True))
-    return Counter(outcome for pk in ids if (outcome := _rotate(pk)) is not None)
+    results = [_rotate(pk) for pk in ids]
+    return Counter(result for result in results if result is not None)
 
 
 @transaction.atomic
-def _rotate(pk: int) -> Rotated | None:
-    """None: it was removed meanwhile."""
+def _rotate(pk: int) -> RotationResult | None:
+    """Rotate one credential. Return None if it was removed in the meantime."""
     connection = ProviderConnection.objects.select_for_update(of=("self",)).filter(pk=pk).first()
     if connection is None or not connection.has_credential:
         return None
@@ -39,9 +40,9 @@ def _rotate(pk: int) -> Rotated | None:
     try:
         plaintext = ring.decrypt(connection.encrypted_credential, connection.place)
     except CredentialUnreadable:
-        return Rotated.UNREADABLE
+        return RotationResult.UNREADABLE
     if connection.credential_key_id == ring.current:
-        return Rotated.CURRENT
+        return RotationResult.CURRENT
     connection.encrypted_credential = ring.encrypt(plaintext, connection.place)
     connection.save(update_fields=["encrypted_credential"])
-    return Rotated.ROTATED
+    return RotationResult.ROTATED

@@ -1,4 +1,4 @@
-"""What a person or a check does with a connection. Pages and admin are thin doors to these."""
+"""The service of connections. Pages, admin and the check change connections only through it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ log = logging.getLogger(__name__)
 
 @transaction.atomic
 def save_connection(connection: ProviderConnection) -> None:
-    """Store a new or changed connection, checked; a tenant's first one becomes its default.
+    """Validate and save a connection. The first connection of a tenant becomes its default.
 
-    Another client id or cloud forgets what the last check found.
+    A change of the client id or cloud clears the result of the last check.
 
     Raises:
-        ValidationError: a value cannot be, or the tenant has a connection of that name.
+        ValidationError: a value is invalid, or the tenant has a connection with this name.
     """
     Tenant.objects.select_for_update().get(pk=connection.tenant_id)
-    known = ProviderConnection.objects.filter(pk=connection.pk).first()
-    if known is None:
+    stored = ProviderConnection.objects.filter(pk=connection.pk).first()
+    if stored is None:
         others = ProviderConnection.objects.defaults().filter(tenant=connection.tenant_id)
         connection.is_default = not others.exists()
-    elif (known.client_id, known.cloud) != (connection.client_id, connection.cloud):
-        connection.forget_check()
+    elif (stored.client_id, stored.cloud) != (connection.client_id, connection.cloud):
+        connection.clear_check()
     connection.full_clean()
-    if known is None:
+    if stored is None:
         connection.save()
         return
     fields = ["name", "client_id", "cloud", "access", "updated_at"]
@@ -55,7 +55,7 @@ def rotate_credential(
     plaintext: str,
     expires_on: dt.date | None,
 ) -> None:
-    """Replace the credential; the old one is gone, and so is what the last check found."""
+    """Replace the credential and clear the result of the last check."""
     locked = ProviderConnection.objects.select_for_update().get(pk=connection.pk)
     locked.credential_kind = kind
     locked.set_credential(plaintext, expires_on=expires_on)
@@ -63,7 +63,7 @@ def rotate_credential(
 
 @transaction.atomic
 def make_default(connection: ProviderConnection) -> None:
-    """Use this connection for the tenant from now on; of two who choose, the later one wins."""
+    """Make this the default connection of its tenant. The later of two concurrent calls wins."""
     Tenant.objects.select_for_update().get(pk=connection.tenant_id)
     of_tenant = ProviderConnection.objects.filter(tenant=connection.tenant_id)
     of_tenant.filter(is_default=True).exclude(pk=connection.pk).update(is_default=False)
@@ -72,10 +72,10 @@ def make_default(connection: ProviderConnection) -> None:
 
 @transaction.atomic
 def remove_connection(connection: ProviderConnection, *, by: User) -> None:
-    """Forget a connection and its credential. What it has read stays.
+    """Delete a connection and its credential. Inventory and backups stay.
 
     Raises:
-        ValidationError: its tenant uses it and has others, of which one is to be chosen first.
+        ValidationError: it is the default of a tenant that has other connections.
     """
     Tenant.objects.select_for_update().get(pk=connection.tenant_id)
     of_tenant = ProviderConnection.objects.filter(tenant=connection.tenant_id)
@@ -89,7 +89,7 @@ def remove_connection(connection: ProviderConnection, *, by: User) -> None:
 def start_check(
     connection: ProviderConnection, *, by: User, submission: uuid.UUID | None = None
 ) -> DispatchResult:
-    """Check a connection, or join the check that is active.
+    """Start a check of a connection. A request during an active check leads to that check.
 
     Raises:
         Blocked: the tenant is suspended.
@@ -117,7 +117,7 @@ def start_check(
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: a status, the results by kind, and a reason where something is wrong."""
+    """The result of a check: a status, the results by kind, and the reason of a problem."""
 
     status: ConnectionStatus
     results: dict[str, str]
@@ -125,9 +125,9 @@ class Finding:
 
 
 def record_check(checked: ProviderConnection, finding: Finding) -> bool:
-    """Keep what a check of `checked` found, as it was read when the check began.
+    """Store the result of a check. `checked` is the connection as of the start of the check.
 
-    False: its credential, client id, cloud or tenant id has changed since; nothing was kept.
+    Return False, and store nothing, if its credential, client id, cloud or tenant id has changed.
     """
     unchanged = ProviderConnection.objects.filter(
         pk=checked.pk,

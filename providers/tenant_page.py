@@ -1,4 +1,4 @@
-"""The connections' part of a tenant's page and of the list of tenants."""
+"""Connections on the page of a tenant and in the list of tenants."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATES = {ConnectionStatus.READY: "good", ConnectionStatus.FAILING: "bad"}
 
 @tenant_panel(order=20)
 def connections(request: Request, tenant: Tenant) -> Panel:
-    """The connections of the tenant."""
+    """List the connections of the tenant."""
     visible = ProviderConnection.objects.visible_to(request.user).filter(tenant=tenant)
     context = {
         "connections": list(visible.select_related("workspace").order_by("-is_default", "name")),
@@ -37,7 +37,7 @@ def connections(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Connection", order=20)
 def connection(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """The state of the default connection of each tenant."""
+    """Return the state of the default connection of each tenant."""
     defaults = ProviderConnection.objects.defaults().filter(tenant__in=tenants)
     facts = {row.tenant_id: _fact(row) for row in defaults.select_related("workspace")}
     return {tenant.pk: facts.get(tenant.pk, Fact("None", state="warn")) for tenant in tenants}

@@ -1,4 +1,4 @@
-"""The addresses of connections."""
+"""The URLs of connections."""
 
 from django.urls import path
 

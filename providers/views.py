@@ -43,7 +43,7 @@ _RESULTS = {
     "granted": ("Granted", "check", "succeeded"),
     "missing": ("Missing", "x", "failed"),
     "not_licensed": ("Not licensed", "circle-minus", "cancelled"),
-    "untold": ("Verified by the first restore", "circle-minus", "cancelled"),
+    "unverified": ("Verified by the first restore", "circle-minus", "cancelled"),
     "unknown": ("Unknown", "alert-triangle", "partially_succeeded"),
 }
 
@@ -67,13 +67,13 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
         "page": numbered_page(rows, request.GET.get("page")),
         "has_tenants": Tenant.objects.filter(workspace=workspace).exists(),
     }
-    framed = _with_frame(request, workspace, context)
-    return render_checked(request, "providers/connection_list.html", framed, errors=filters.errors)
+    context |= _frame(request, workspace)
+    return render_checked(request, "providers/connection_list.html", context, errors=filters.errors)
 
 
 @page
 def connection_detail(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """One connection: its permissions, and the state of its credential."""
+    """A connection, its permissions and the state of its credential."""
     connection = _connection_or_404(request, slug, connection_id)
     tenant_id, client_id = connection.tenant.external_id, connection.client_id
     context = {
@@ -85,8 +85,8 @@ def connection_detail(request: Request, slug: str, connection_id: int) -> HttpRe
         "restore_permissions": restore_permissions(),
         "consent_url": admin_consent_url(connection.cloud, tenant_id, client_id),
     }
-    framed = _with_frame(request, connection.workspace, context)
-    return render(request, "providers/connection_detail.html", framed)
+    context |= _frame(request, connection.workspace)
+    return render(request, "providers/connection_detail.html", context)
 
 
 @form_page
@@ -102,7 +102,7 @@ def connection_create(request: Request, slug: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         form.instance.tenant = form.cleaned_data["tenant"]
-        if _saved(form):
+        if _save(form):
             messages.success(
                 request, f"Connection “{form.instance.name}” added. Enter its credential now."
             )
@@ -113,10 +113,10 @@ def connection_create(request: Request, slug: str) -> HttpResponse:
 @form_page
 def connection_edit(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Edit the connection without its credential."""
-    connection = _managed(request, slug, connection_id)
+    connection = _managed_or_404(request, slug, connection_id)
     url = connection.get_absolute_url()
     form = ConnectionForm(request.POST or None, instance=connection)
-    if request.method == "POST" and form.is_valid() and _saved(form):
+    if request.method == "POST" and form.is_valid() and _save(form):
         messages.success(request, f"Connection “{connection.name}” saved.")
         return redirect(url)
     return _form(
@@ -127,8 +127,8 @@ def connection_edit(request: Request, slug: str, connection_id: int) -> HttpResp
 @sensitive_post_parameters()
 @form_page
 def connection_credential(request: Request, slug: str, connection_id: int) -> HttpResponse:
-    """Enter a new credential. It is never shown, not even after an error."""
-    connection = _managed(request, slug, connection_id)
+    """Enter a new credential. It is never displayed, not even after an error."""
+    connection = _managed_or_404(request, slug, connection_id)
     form = CredentialForm(request.POST or None, initial={"kind": connection.credential_kind})
     if request.method == "POST" and form.is_valid():
         services.rotate_credential(
@@ -146,7 +146,7 @@ def connection_credential(request: Request, slug: str, connection_id: int) -> Ht
 @action
 def connection_default(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Make this connection the default of its tenant."""
-    connection = _managed(request, slug, connection_id)
+    connection = _managed_or_404(request, slug, connection_id)
     services.make_default(connection)
     messages.success(
         request, f"“{connection.name}” is now the default connection of {connection.tenant.name}."
@@ -157,7 +157,7 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
 @action
 def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Remove the connection and its credential."""
-    connection = _managed(request, slug, connection_id)
+    connection = _managed_or_404(request, slug, connection_id)
     is_removed = try_service(
         request,
         lambda: services.remove_connection(connection, by=request.user),
@@ -201,14 +201,14 @@ def _connection_or_404(request: Request, slug: str, connection_id: int) -> Provi
     return get_object_or_404(scoped, workspace__slug=slug, pk=connection_id)
 
 
-def _managed(request: Request, slug: str, connection_id: int) -> ProviderConnection:
+def _managed_or_404(request: Request, slug: str, connection_id: int) -> ProviderConnection:
     connection = _connection_or_404(request, slug, connection_id)
     require_capability(request.user, connection.workspace, Capability.MANAGE_CONNECTIONS)
     return connection
 
 
-def _saved(form: Any) -> bool:
-    """Save the connection of a form; if the service refuses, the form gets its errors."""
+def _save(form: Any) -> bool:
+    """Save the connection of a form. If the service refuses, add its errors to the form."""
     try:
         services.save_connection(form.instance)
     except ValidationError as error:
@@ -220,29 +220,25 @@ def _saved(form: Any) -> bool:
 def _form(
     request: Request, workspace: Workspace, form: Any, title: str, *, action: str, back: str = ""
 ) -> HttpResponse:
-    framed = _with_frame(
-        request, workspace, {"form": form, "title": title, "action": action, "back": back}
-    )
-    return render_checked(request, "providers/connection_form.html", framed, errors=form.is_bound)
+    context = {"form": form, "title": title, "action": action, "back": back}
+    context |= _frame(request, workspace)
+    return render_checked(request, "providers/connection_form.html", context, errors=form.is_bound)
 
 
 def _matrix(connection: ProviderConnection) -> list[dict[str, Any]]:
-    """The results of the last check for reading and writing, in the order of the probes."""
-    probed = [(key, label, permission_for(path).read) for key, (label, path) in PROBES.items()]
-    probed += [
+    """Return the results of the last check in the order of the probes."""
+    probes = [(key, label, permission_for(path).read) for key, (label, path) in PROBES.items()]
+    probes += [
         (key, f"Writing {in_sentence(kind.label_plural)}", kind.permission.write)
         for key, kind in WRITES.items()
     ]
-    return [
-        {"label": label, "permission": permission, **_result(result)}
-        for key, label, permission in probed
-        if (result := connection.check_results.get(key))
-    ]
-
-
-def _result(value: Any) -> dict[str, str]:
-    word, icon, outcome = _RESULTS.get(str(value), _RESULTS["unknown"])
-    return {"word": word, "icon": icon, "key": outcome}
+    rows = []
+    for key, label, permission in probes:
+        if result := connection.check_results.get(key):
+            word, icon, outcome = _RESULTS.get(str(result), _RESULTS["unknown"])
+            row = {"label": label, "permission": permission}
+            rows.append(row | {"word": word, "icon": icon, "key": outcome})
+    return rows
 
 
 def _last_check(request: Request, connection: ProviderConnection) -> OperationRun | None:
@@ -254,9 +250,10 @@ def _last_check(request: Request, connection: ProviderConnection) -> OperationRu
     return runs.newest_first().first()
 
 
-def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
+def _frame(request: Request, workspace: Workspace) -> dict[str, Any]:
+    """Return the context that every page of connections needs."""
     allowed = capabilities_of(request.user, workspace)
-    return context | {
+    return {
         "workspace": workspace,
         "section": "connections",
         "may_manage": Capability.MANAGE_CONNECTIONS in allowed,

@@ -10,14 +10,14 @@ from django.utils import timezone
 from backups import sets
 from backups.models import BackupSet, SetPurpose
 from operations.worker.active_run import ActiveRun
-from providers.graph.policy_kind import Captured
+from providers.graph.policy_kind import Capture
 from restores.models import RestoreRun
 from restores.target import Target
 
 
 @transaction.atomic
 def save_before_set(
-    run: ActiveRun, restore: RestoreRun, captures: Sequence[tuple[Target, Captured]]
+    run: ActiveRun, restore: RestoreRun, captures: Sequence[tuple[Target, Capture]]
 ) -> None:
     """Store what was read of the targets in a set named “Before restore …”."""
     kinds = sorted({target.kind.key for target, _ in captures})

@@ -14,7 +14,7 @@ from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun, CancelRequested
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, UnknownWriteOutcome
-from providers.graph.policy_kind import Captured, in_sentence
+from providers.graph.policy_kind import Capture, in_sentence
 from providers.handling import raise_if_blocking
 from restores import bodies, planning
 from restores.before_set import save_before_set
@@ -91,7 +91,7 @@ class Execution:
             save_before_set(self._run, self._restore, captures)
         return {target.item.pk for target, _ in captures}
 
-    def _read_current(self, target: Target) -> Captured | None:
+    def _read_current(self, target: Target) -> Capture | None:
         """The object as it is now; None if it does not exist.
 
         Raises:

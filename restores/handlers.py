@@ -9,7 +9,7 @@ from operations.handlers import operation
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, writable_connection
-from providers.handling import active_tenant, telling_waits
+from providers.handling import active_tenant, show_waits
 from restores.closing import close_restore
 from restores.executing import Execution
 from restores.loading import load_restore
@@ -32,7 +32,7 @@ def preview(run: ActiveRun) -> None:
     """Plan what would change in each object. Nothing is written to the tenant."""
     restore = load_restore(run, RestoreStatus.PREVIEWING)
     connection = default_connection(active_tenant(run))
-    with graph_client(connection, on_wait=telling_waits(run)) as client:
+    with graph_client(connection, on_wait=show_waits(run)) as client:
         Preview(run, restore, client).build()
 
 
@@ -51,7 +51,7 @@ def execute(run: ActiveRun) -> None:
     restore = load_restore(run, RestoreStatus.EXECUTING)
     try:
         connection = writable_connection(active_tenant(run))
-        with graph_client(connection, on_wait=telling_waits(run)) as client:
+        with graph_client(connection, on_wait=show_waits(run)) as client:
             Execution(run, restore, client).execute()
     finally:
         close_restore(restore.pk)

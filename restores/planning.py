@@ -10,7 +10,7 @@ from typing import Any
 from backups.diff import Difference, FieldChange, shown_changes
 from operations.reasons import SafeError
 from providers.graph.normalize import canonical_json
-from providers.graph.policy_kind import Captured, PolicyKind, Restore, in_sentence
+from providers.graph.policy_kind import Capture, PolicyKind, Restore, in_sentence
 from redaction.json import sanitize_json
 from restores import bodies
 from restores.bodies import Json, Options
@@ -39,7 +39,7 @@ class LiveObject:
     and its outcome is unknown.
     """
 
-    captured: Captured | None = None
+    captured: Capture | None = None
     is_other_object: bool = False
     same_name_count: int = 0
     backed_up_hashes: Collection[str] = ()
@@ -103,7 +103,7 @@ def plan(
     return replace(blocked, action=action, reason=conflict, warning=warning)
 
 
-def _incomparable(target: Target, captured: Captured | None) -> SafeError | None:
+def _incomparable(target: Target, captured: Capture | None) -> SafeError | None:
     """The reason why the object cannot be compared with its backup, if there is one."""
     if count := bodies.count_encrypted_values(target.payload):
         return SafeError("restore_encrypted", count=count)

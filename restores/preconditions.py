@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from operations.reasons import SafeError
-from providers.graph.policy_kind import Captured
+from providers.graph.policy_kind import Capture
 from restores import bodies, planning
 from restores.bodies import Json
 from restores.loading import existing_ids, restored_ids
@@ -62,7 +62,7 @@ class Preconditions:
         return bodies.replace_ids(state, self._locations.previewed | restored)
 
     def refusal(
-        self, target: Target, state: Json, live: Captured | None, *, is_backed_up: bool
+        self, target: Target, state: Json, live: Capture | None, *, is_backed_up: bool
     ) -> SafeError | None:
         """The reason why the object must not be written any more, if there is one.
 
@@ -84,7 +84,7 @@ class Preconditions:
             return SafeError("restore_may_be_made")
         return self._missing_reference(bodies.replace_ids(state, self._locations.current))
 
-    def _has_changed(self, target: Target, live: Captured | None) -> bool:
+    def _has_changed(self, target: Target, live: Capture | None) -> bool:
         """Whether the object is not as previewed, or exists although the preview did not find it."""
         if not target.item.target_id:
             return self._exists(target)

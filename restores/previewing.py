@@ -71,7 +71,7 @@ class Preview:
         """
         if kind.restore is not Restore.FULL:
             return True
-        return self._client.names(kind.permission.write) is not False
+        return self._client.has_permission(kind.permission.write) is not False
 
     def _resolve_references(self, target: Target) -> References:
         """Look up the objects that the target refers to, and no others."""

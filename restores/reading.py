@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from backups.models import BackupItem
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone, GraphError
+from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
-from providers.graph.policy_kind import Captured
+from providers.graph.policy_kind import Capture
 from restores import bodies
 from restores.bodies import Json
 from restores.models import ItemState, RestoreItem
@@ -125,16 +125,16 @@ class LiveTenant:
             ids.append(later)
         return ids
 
-    def read(self, target: Target, graph_id: str) -> Captured:
+    def read(self, target: Target, graph_id: str) -> Capture:
         """Read everything of one object of the target's kind and type.
 
         Raises:
-            Gone: it does not exist.
+            ObjectNotFound: it does not exist.
             GraphError: it could not be read.
         """
         return target.kind.capture_one(self._client, graph_id, target.object_type)
 
-    def read_or_none(self, target: Target, graph_id: str) -> Captured | None:
+    def read_or_none(self, target: Target, graph_id: str) -> Capture | None:
         """Read one object; None if it does not exist.
 
         Raises:
@@ -142,10 +142,10 @@ class LiveTenant:
         """
         try:
             return self.read(target, graph_id)
-        except Gone:
+        except ObjectNotFound:
             return None
 
-    def _read_if_listed(self, target: Target, graph_id: str) -> Captured | None:
+    def _read_if_listed(self, target: Target, graph_id: str) -> Capture | None:
         """Read one object; None if it is neither readable nor listed.
 
         A single "not found" response is no proof: acting on a false one would create the object a

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from providers.graph.kinds import KIND
-from providers.graph.policy_kind import Captured, PolicyKind
+from providers.graph.policy_kind import Capture, PolicyKind
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import AccessState, Assignments, RestoreItem
@@ -69,7 +69,7 @@ class Target:
             state["state"] = bodies.REPORT_ONLY
         return state
 
-    def current_state(self, captured: Captured) -> Json:
+    def current_state(self, captured: Capture) -> Json:
         """The state that the object has now, limited to the properties in the backup.
 
         Graph returns every property of a type, null where it is not set. A property that is not in
@@ -78,7 +78,7 @@ class Target:
         state = bodies.comparable_state(self.kind, captured.payload, self.options)
         return {name: value for name, value in state.items() if name in self.payload}
 
-    def unmanaged_properties(self, captured: Captured) -> Json:
+    def unmanaged_properties(self, captured: Capture) -> Json:
         """What the object has now and the backup does not contain: a restore must preserve it."""
         state = bodies.comparable_state(self.kind, captured.payload, self.options)
         return {name: value for name, value in state.items() if name not in self.payload}
@@ -94,7 +94,7 @@ class PlannedWrite:
 
     target: Target
     state: Json
-    live: Captured | None
+    live: Capture | None
 
     @property
     def item(self) -> RestoreItem:
@@ -116,7 +116,7 @@ class PlannedWrite:
             return {}
         return self.target.unmanaged_properties(self.live)
 
-    def is_fulfilled_by(self, captured: Captured) -> bool:
+    def is_fulfilled_by(self, captured: Capture) -> bool:
         """Whether an object has the expected state and lost no property outside the backup."""
         if not bodies.is_same_json(self.target.current_state(captured), self.state):
             return False

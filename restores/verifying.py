@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from operations.reasons import SafeError
 from operations.worker.active_run import CancelRequested
 from providers.graph.errors import GraphError
-from providers.graph.policy_kind import Captured
+from providers.graph.policy_kind import Capture
 from restores import bodies
 from restores.bodies import Json
 from restores.item_log import ItemLog
@@ -94,7 +94,7 @@ class Verifier:
                 return str(captured.payload["id"]), state
         return None
 
-    def _read_back(self, write: PlannedWrite, graph_id: str) -> Captured | None:
+    def _read_back(self, write: PlannedWrite, graph_id: str) -> Capture | None:
         """The object as soon as it is as expected, else as it was last read completely.
 
         None if it could not be read.

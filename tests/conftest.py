@@ -10,6 +10,7 @@ from tests.support.factories import TenantFactory, WorkspaceFactory, create_memb
 
 pytest_plugins = [
     "tests.support.marks",
+    "tests.support.speed",
     "tests.support.database",
     "tests.support.broker",
     "tests.support.sandbox",

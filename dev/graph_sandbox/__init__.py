@@ -1,5 +1,5 @@
-"""The Graph sandbox: a separate process that speaks the used part of Microsoft Graph.
+"""The Graph sandbox: a separate process that implements the part of Microsoft Graph that Runledger uses.
 
-Nothing of the product imports this package; it is met over HTTPS, like the real one. It needs no
-Django and no database: `python -m dev.graph_sandbox` starts it.
+The product does not import this package. It reaches the sandbox over HTTPS, like the real service.
+The sandbox needs neither Django nor a database: `python -m dev.graph_sandbox` starts it.
 """

@@ -1,4 +1,4 @@
-"""`python -m dev.graph_sandbox`."""
+"""Entry point of `python -m dev.graph_sandbox`."""
 
 import sys
 

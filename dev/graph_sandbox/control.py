@@ -1,4 +1,4 @@
-"""Telling a running Graph sandbox what to hold and what to get wrong: for tests, demos and people."""
+"""Client of the control API: adds tenants and faults to a running Graph sandbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class SandboxError(Exception):
-    """The Graph sandbox could not be reached, or refused; the text says why."""
+    """The Graph sandbox could not be reached or refused the command; the text says why."""
 
 
 class SandboxControl:
@@ -32,18 +32,24 @@ class SandboxControl:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The Graph sandbox of GRAPH_SANDBOX_URL; its token from GRAPH_SANDBOX_TOKEN, or from the
-        file `control-token` beside GRAPH_CA_BUNDLE.
+        """Connect to GRAPH_SANDBOX_URL.
+
+        The token comes from GRAPH_SANDBOX_TOKEN, or from the file `control-token` beside
+        GRAPH_CA_BUNDLE.
 
         Raises:
-            SandboxError: there is none.
+            SandboxError: the address or the token is missing.
         """
         url, ca = os.environ.get("GRAPH_SANDBOX_URL", ""), os.environ.get("GRAPH_CA_BUNDLE", "")
         return cls.at(url, ca, os.environ.get("GRAPH_SANDBOX_TOKEN", ""))
 
     @classmethod
     def at(cls, url: str, ca: str | Path, token: str = "") -> Self:
-        """The Graph sandbox at this address; without a token, the one beside the authority's file."""
+        """Connect to this address; an empty token is read from `control-token` beside `ca`.
+
+        Raises:
+            SandboxError: the address or the token is missing.
+        """
         if not url:
             raise SandboxError("No Graph sandbox: GRAPH_SANDBOX_URL is not set.")
         if not token:
@@ -67,10 +73,10 @@ class SandboxControl:
         permissions: Sequence[str] | None = None,
         certificate: str = "",
     ) -> bool:
-        """Add a seeded tenant and register an app; whether the tenant is new.
+        """Add a seeded tenant and register an app. Return whether the tenant is new.
 
-        A tenant that exists keeps its objects; its app gets the new credential and permissions
-        (None grants them all). `sizes` is the number of objects by kind.
+        An existing tenant keeps its objects. Its app gets the new credential and permissions;
+        None grants every permission. `sizes` is the number of objects by kind.
         """
         body = {
             "tenant_id": str(tenant_id),
@@ -85,61 +91,63 @@ class SandboxControl:
         return bool(self.call("add_tenant", body))
 
     def remove_tenant(self, tenant_id: object) -> None:
-        """Let the tenant not exist any more."""
+        """Remove the tenant."""
         self.call("remove_tenant", {"tenant_id": str(tenant_id)})
 
     def tenants(self) -> list[str]:
-        """The ids of every tenant."""
+        """Return the id of every tenant."""
         return list(self.call("tenants"))
 
     # --- Faults -----------------------------------------------------------------------------
 
     def fault(self, tenant_id: object, name: str, **options: Any) -> None:
-        """Let something go wrong: see `dev.graph_sandbox.faults.FAULTS`.
+        """Add a fault from `dev.graph_sandbox.faults.FAULTS`.
 
-        Every fault takes `kind`, `method`, `times` (then it is used up) and `every` (only each
-        nth request).
+        Every fault takes `kind`, `method`, `times` (how often it applies) and `every` (it applies
+        to each nth request only).
         """
         self.call("fault", {"tenant_id": str(tenant_id), "name": name, "options": options})
 
     def faults(self) -> list[Json]:
-        """The faults at work."""
+        """Return the active faults."""
         return list(self.call("faults"))
 
     def clear(self, tenant_id: object = "") -> None:
-        """End all faults, of one tenant or of all."""
+        """Remove all faults of one tenant, or of all tenants."""
         self.call("clear", {"tenant_id": str(tenant_id)})
 
     def forget_tokens(self, tenant_id: object) -> None:
         """Refuse every token issued so far."""
         self.call("forget_tokens", {"tenant_id": str(tenant_id)})
 
-    # --- What happened, and what is there ---------------------------------------------------
+    # --- Requests and objects ---------------------------------------------------------------
 
     def log(self, tenant_id: object = "") -> list[Json]:
-        """Every request, oldest first: at, tenant_id, kind, method, path, query, status
-        (0: the connection was cut)."""
+        """Return every request, oldest first.
+
+        Keys: at, tenant_id, kind, method, path, query, status (0: the connection was cut).
+        """
         return list(self.call("log", {"tenant_id": str(tenant_id)}))
 
     def counts(self, tenant_id: object = "") -> Counter[tuple[str, str]]:
-        """How often each (method, kind) was asked."""
+        """Return the number of requests by (method, kind)."""
         return Counter((entry["method"], entry["kind"]) for entry in self.log(tenant_id))
 
     def clear_log(self) -> None:
-        """Forget the requests so far."""
+        """Clear the log of requests."""
         self.call("clear_log")
 
     def objects(self, tenant_id: object, kind: str) -> list[Json]:
-        """The objects of a kind, with every hidden part."""
+        """Return the objects of a kind, including properties that Graph returns only on request."""
         return list(self.call("objects", {"tenant_id": str(tenant_id), "kind": kind}))
 
     def put_object(self, tenant_id: object, kind: str, entry: Json) -> str:
-        """Add or replace an object behind Graph's back; gives its id."""
+        """Add or replace an object without the checks of Graph. Return its id."""
         body = {"tenant_id": str(tenant_id), "kind": kind, "object": entry}
         return str(self.call("put_object", body))
 
     def delete_object(self, tenant_id: object, kind: str, object_id: str) -> None:
-        """Remove an object behind Graph's back."""
+        """Remove an object without the checks of Graph."""
         body = {"tenant_id": str(tenant_id), "kind": kind, "id": object_id}
         self.call("delete_object", body)
 
@@ -147,7 +155,7 @@ class SandboxControl:
         """Send one command.
 
         Raises:
-            SandboxError: not reached, or refused.
+            SandboxError: the sandbox was not reached or refused the command.
         """
         request = urllib.request.Request(  # noqa: S310 - the operator's own address
             f"{self.url}/_sandbox/{command}",

@@ -1,4 +1,4 @@
-"""`/_sandbox/…`: tenants, faults, objects and the log, for whoever has the control token."""
+"""The control API under `/_sandbox/`: tenants, faults, objects and the log of requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dev.graph_sandbox.faults import FAULTS, Fault, Faults
-from dev.graph_sandbox.messages import Answer, Json, Refused, Request
+from dev.graph_sandbox.messages import Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import kinds
 from dev.graph_sandbox.seed.tenant import seed_tenant
 from dev.graph_sandbox.store import Store
@@ -20,63 +20,63 @@ MAX_LOG = 200_000
 
 
 class Log:
-    """Every request to Graph: which tenant, method, path and status."""
+    """The requests to Graph: tenant, method, path and status of each."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: list[Json] = []
 
     def add(self, **entry: Any) -> None:
-        """Note one request."""
+        """Add one request."""
         with self._lock:
             if len(self._entries) < MAX_LOG:
                 self._entries.append(entry)
 
     def entries(self, tenant_id: str = "") -> list[Json]:
-        """What was noted, of one tenant or of all, oldest first."""
+        """Return the requests of one tenant or of all, oldest first."""
         with self._lock:
             return [e for e in self._entries if not tenant_id or e["tenant_id"] == tenant_id]
 
     def clear(self) -> None:
-        """Start again."""
+        """Remove every request."""
         with self._lock:
             self._entries.clear()
 
 
 class ControlApi:
-    """One POST per command: `/_sandbox/<command>` with a JSON object."""
+    """Runs commands: one POST to `/_sandbox/<command>` with a JSON object each."""
 
     def __init__(self, store: Store, faults: Faults, log: Log, token: str) -> None:
         self._store, self._faults, self._log, self._token = store, faults, log, token
 
-    def answer(self, request: Request) -> Answer:
-        """Do what is asked, if the token is right."""
-        given = request.headers.get("x-sandbox-token", "")
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return Answer(403, {"error": "The control token is missing or wrong."})
+    def respond(self, request: Request) -> Response:
+        """Check the token, run the command and return its result."""
+        token = request.headers.get("x-sandbox-token", "")
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
+            return Response(403, {"error": "The control token is missing or wrong."})
         command = self._commands().get(request.path.removeprefix(PREFIX))
         if command is None:
-            return Answer(404, {"error": f"Commands: {', '.join(self._commands())}"})
+            return Response(404, {"error": f"Commands: {', '.join(self._commands())}"})
         try:
             with self._store.lock:
-                return Answer(200, {"result": command(request.json())})
-        except Refused as refused:
-            return Answer(400, {"error": refused.message})
+                return Response(200, {"result": command(request.json())})
+        except RequestRefused as refusal:
+            return Response(400, {"error": refusal.message})
         except (KeyError, TypeError, ValueError) as error:
-            return Answer(400, {"error": f"{type(error).__name__}: {error}"})
+            return Response(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _commands(self) -> dict[str, Callable[[Json], Any]]:
         return {
             "add_tenant": self._add_tenant,
             "remove_tenant": lambda body: self._store.remove_tenant(body["tenant_id"]),
             "tenants": lambda _: self._store.tenant_ids(),
-            "fault": self._fault,
+            "fault": self._add_fault,
             "faults": lambda _: self._faults.active(),
             "clear": lambda body: self._faults.clear(body.get("tenant_id", "")),
             "forget_tokens": lambda body: self._store.forget_tokens(body["tenant_id"]),
             "log": lambda body: self._log.entries(body.get("tenant_id", "")),
             "clear_log": lambda _: self._log.clear(),
-            "objects": self._objects,
+            "objects": self._list_objects,
             "put_object": self._put_object,
             "delete_object": self._delete_object,
             "kinds": lambda _: list(kinds()),
@@ -100,7 +100,7 @@ class ControlApi:
         )
         return added
 
-    def _fault(self, body: Json) -> None:
+    def _add_fault(self, body: Json) -> None:
         if body["name"] not in FAULTS:
             raise KeyError(f"no fault {body['name']}; there are: {', '.join(FAULTS)}")
         options = dict(body.get("options") or {})
@@ -115,7 +115,7 @@ class ControlApi:
         )
         self._faults.add(body["tenant_id"], fault)
 
-    def _objects(self, body: Json) -> list[Json]:
+    def _list_objects(self, body: Json) -> list[Json]:
         return copy.deepcopy(list(self._store.objects(body["tenant_id"], body["kind"]).values()))
 
     def _put_object(self, body: Json) -> str:

@@ -1,4 +1,4 @@
-"""What goes wrong on demand: each fault by name, for one tenant, until it is used up or cleared."""
+"""Faults on demand: each has a name and one tenant, and lasts until it is used up or cleared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Every fault with what it does; options in brackets besides `kind`, `method`, `times`, `every`.
+#: Every fault and its effect, with its options in parentheses. All faults also take `kind`,
+#: `method`, `times` and `every`.
 FAULTS = {
     "throttle": "429 with Retry-After (retry_after seconds, or a date: http_date=1; none: none=1)",
     "forbid": "403, the permission is missing (permission)",
@@ -14,34 +15,38 @@ FAULTS = {
     "license": "400, the tenant has no license",
     "server_error": "5xx (status, retry_after); a write is not applied",
     "error_after_write": "504 although the write was applied",
-    "drop": "the connection closes before anything is done",
+    "drop": "the connection closes before the request is processed",
     "drop_after_write": "the write is applied, then the connection closes",
-    "drop_mid_body": "the connection closes in the middle of the answer",
-    "slow": "the answer takes its time (ms)",
-    "slow_replication": "what was created or changed is not seen for a moment (ms)",
+    "drop_mid_body": "the connection closes in the middle of the response",
+    "slow": "the response is delayed (ms)",
+    "slow_replication": "created and changed objects are not visible for a moment (ms)",
     "late_write": "504, and the write is applied a moment later (ms)",
     "truncated_page": "the JSON of a 200 is cut off",
     "garbage": "200 with HTML instead of JSON",
-    "foreign_next_link": "nextLink leads to another host (url)",
-    "loop_next_link": "nextLink leads to the page itself",
-    "empty_page": "a page without objects, but with a nextLink to the real one",
-    "short_settings": "a policy's settings end early, without a nextLink",
-    "no_assignments": "assignments are left out although expanded",
+    "foreign_next_link": "nextLink points to another host (url)",
+    "loop_next_link": "nextLink points to the same page",
+    "empty_page": "a page without objects, with a nextLink to the first real page",
+    "short_settings": "the settings of a policy end early, without a nextLink",
+    "no_assignments": "assignments are omitted although expanded",
     "redirect": "302 to another host (url)",
-    "edited": "an administrator edits one of the objects just before they are listed",
-    "removed": "an administrator removes one of the objects just before they are listed",
-    "gone": "404 for single objects, as if removed since the list",
-    "revoke_credential": "the credential is refused and tokens are worth nothing",
-    "expire_credential": "the credential has expired and tokens are worth nothing",
-    "remove_consent": "the app is not in the tenant any more",
-    "sign_in_unavailable": "the sign-in answers 503",
-    "refuse_tokens": "Graph answers 401 to every token",
+    "edited": "an administrator edits an object just before the list is read",
+    "removed": "an administrator removes an object just before the list is read",
+    "gone": "404 for single objects, as if removed after the list was read",
+    "revoke_credential": "the credential and all tokens are refused",
+    "expire_credential": "the credential has expired and all tokens are refused",
+    "remove_consent": "the app is no longer in the tenant",
+    "sign_in_unavailable": "the sign-in returns 503",
+    "refuse_tokens": "Graph returns 401 for every token",
 }
 
 
 @dataclass
 class Fault:
-    """One fault at work. `times`: how often it still strikes; `every`: only each nth request."""
+    """One fault.
+
+    `times` is how often it still applies, `every` limits it to each nth request, and `requests`
+    counts the requests that matched it.
+    """
 
     name: str
     kind: str = ""
@@ -49,14 +54,14 @@ class Fault:
     times: int | None = None
     every: int = 1
     options: dict[str, Any] = field(default_factory=dict)
-    seen: int = 0
+    requests: int = 0
 
-    def strikes(self, kind: str, method: str) -> bool:
-        """Whether it strikes this request; counts it."""
+    def applies_to(self, kind: str, method: str) -> bool:
+        """Count this request and return whether the fault applies to it."""
         if (self.kind and self.kind != kind) or (self.method and self.method != method):
             return False
-        self.seen += 1
-        if self.times == 0 or self.seen % self.every:
+        self.requests += 1
+        if self.times == 0 or self.requests % self.every:
             return False
         if self.times is not None:
             self.times -= 1
@@ -64,17 +69,17 @@ class Fault:
 
 
 class Faults:
-    """The faults at work, by tenant."""
+    """The faults of every tenant. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_tenant: dict[str, list[Fault]] = {}
 
     def add(self, tenant_id: str, fault: Fault) -> None:
-        """Let it strike from now on.
+        """Add a fault to a tenant.
 
         Raises:
-            KeyError: no such fault.
+            KeyError: the fault is unknown.
         """
         if fault.name not in FAULTS:
             raise KeyError(fault.name)
@@ -82,23 +87,23 @@ class Faults:
             self._by_tenant.setdefault(tenant_id.lower(), []).append(fault)
 
     def clear(self, tenant_id: str = "") -> None:
-        """All is well again, for one tenant or for all."""
+        """Remove the faults of one tenant, or of all tenants."""
         with self._lock:
             if tenant_id:
                 self._by_tenant.pop(tenant_id.lower(), None)
             else:
                 self._by_tenant.clear()
 
-    def strike(self, tenant_id: str, name: str, kind: str = "", method: str = "") -> Fault | None:
-        """The first fault of this name that strikes this request."""
+    def take(self, tenant_id: str, name: str, kind: str = "", method: str = "") -> Fault | None:
+        """Count this request and return the first fault of this name that applies to it."""
         with self._lock:
             for fault in self._by_tenant.get(tenant_id.lower(), ()):
-                if fault.name == name and fault.strikes(kind, method):
+                if fault.name == name and fault.applies_to(kind, method):
                     return fault
         return None
 
     def active(self) -> list[dict[str, Any]]:
-        """What is at work."""
+        """Return the faults that are not used up."""
         with self._lock:
             return [
                 {"tenant_id": tenant_id, **vars(fault)}

@@ -1,4 +1,4 @@
-"""A request and an answer, apart from how they travel."""
+"""Requests and responses, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ class Request:
     body: bytes
 
     def json(self) -> Json:
-        """The object in the body.
+        """Return the JSON object in the body.
 
         Raises:
-            Refused: there is none.
+            RequestRefused: the body is not a JSON object.
         """
         try:
             value = json.loads(self.body or b"{}")
         except ValueError:
-            raise Refused(400, "BadRequest", "Unable to read JSON request payload.") from None
+            raise RequestRefused(
+                400, "BadRequest", "Unable to read JSON request payload."
+            ) from None
         if not isinstance(value, dict):
-            raise Refused(400, "BadRequest", "Empty Payload. JSON content expected.")
+            raise RequestRefused(400, "BadRequest", "Empty Payload. JSON content expected.")
         return value
 
 
 class Cut(Enum):
-    """How an answer is spoilt on its way."""
+    """Where the connection closes while a response is sent."""
 
-    NOT_SENT = "nothing of it is sent"
-    HALF = "half of it is sent, then the connection closes"
+    NOT_SENT = "before the response"
+    HALF = "after half of the response"
 
 
 @dataclass
-class Answer:
-    """One answer; `raw` is sent instead of `body` when there is one."""
+class Response:
+    """One response; `raw`, where present, is sent instead of `body`."""
 
     status: int
     body: Json | None = None
@@ -55,21 +57,23 @@ class Answer:
     cut: Cut | None = None
 
     def encoded(self) -> bytes:
-        """What goes over the wire."""
+        """Return the bytes of the body."""
         if self.raw is not None:
             return self.raw
-        return b"" if self.body is None else json.dumps(self.body).encode()
+        if self.body is None:
+            return b""
+        return json.dumps(self.body).encode()
 
 
-class Refused(Exception):
-    """An answer in Graph's error shape."""
+class RequestRefused(Exception):
+    """Graph refuses the request; becomes a response in the format of Graph's errors."""
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers
 
-    def answer(self, ids: Mapping[str, str]) -> Answer:
-        """The error body, with the ids and the date of the request."""
+    def response(self, ids: Mapping[str, str]) -> Response:
+        """Return the error response, with the ids and the date of the request."""
         error = {"code": self.code, "message": self.message, "innerError": dict(ids)}
         headers = {name.replace("_", "-"): value for name, value in self.headers.items()}
-        return Answer(self.status, {"error": error}, headers)
+        return Response(self.status, {"error": error}, headers)

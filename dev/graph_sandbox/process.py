@@ -1,4 +1,4 @@
-"""A Graph sandbox server as a real process, for tests and for whoever starts one beside the product."""
+"""Runs the Graph sandbox as a process, for tests and chaos campaigns."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ START_SECONDS = 60.0
 
 
 class SandboxProcess:
-    """Starts the server on a free port and stops it at the end of the `with` block.
+    """A server on a free port that stops at the end of the `with` block.
 
-    It also ends when this process does, however that ends. `url`, `ca` and `control` are set once
-    it is up. Without `folder` nothing is kept.
+    It also stops when this process ends for any reason. `url`, `ca` and `control` are set once the
+    server has started. Its files are in `folder`, or in a temporary folder that is removed; `keep`
+    also stores its tenants there.
     """
 
     def __init__(self, folder: Path | None = None, *, port: int = 0, keep: bool = False) -> None:
         self._stack = contextlib.ExitStack()
-        self._given, self._port, self._keep = folder, port, keep
+        self._folder, self._port, self._keep = folder, port, keep
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self.ca = Path()
@@ -37,16 +38,16 @@ class SandboxProcess:
 
     @property
     def control(self) -> SandboxControl:
-        """Its control API."""
+        """A client of its control API."""
         return SandboxControl(self.url, self.token, self.ca)
 
     def start(self) -> Self:
-        """Start it and wait until it answers.
+        """Start the server and wait until it is ready.
 
         Raises:
-            RuntimeError: it did not come up.
+            RuntimeError: the server did not start.
         """
-        folder = self._given or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self.ca = folder / "ca.pem"
         command = [sys.executable, "-m", "dev.graph_sandbox", "--port", str(self._port)]
         command += ["--tls-dir", str(folder), "--die-with-parent"]
@@ -77,7 +78,7 @@ class SandboxProcess:
         return line
 
     def stop(self) -> None:
-        """Stop it and remove what it left, unless a folder was given."""
+        """Stop the server and remove its temporary folder."""
         if self._process:
             self._process.terminate()
             try:

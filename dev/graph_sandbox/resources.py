@@ -1,4 +1,4 @@
-"""Which parts of Graph there are here, and how each of them behaves."""
+"""The collections of Graph that the sandbox has, and how each of them behaves."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ APP_TYPES = {
 class Resource:
     """One collection.
 
-    `hidden`: parts that are returned only when expanded; `type_only`: just the objects of this
-    type; `writable`: the methods that change something.
+    `hidden` names the properties that are returned only when expanded. `type_only` limits the
+    collection to the objects of one type. `writable` names the supported methods that write.
     """
 
     kind: str
@@ -176,7 +176,7 @@ RESOURCES = (
     ),
 )
 
-#: What an app registration of the demo is granted.
+#: The permissions that an app registration of the demo has.
 READ_PERMISSIONS = (
     "DeviceManagementConfiguration.Read.All",
     "DeviceManagementApps.Read.All",
@@ -196,15 +196,15 @@ ALL_PERMISSIONS = (*READ_PERMISSIONS, *WRITE_PERMISSIONS)
 
 
 def kinds() -> tuple[str, ...]:
-    """Every kind, once."""
+    """Return every kind once."""
     return tuple(dict.fromkeys(resource.kind for resource in RESOURCES))
 
 
 def collection_of(kind: str) -> Resource:
-    """The collection that lists a kind.
+    """Return the collection that lists a kind.
 
     Raises:
-        KeyError: no such kind.
+        KeyError: the kind is unknown.
     """
     for resource in RESOURCES:
         if resource.kind == kind:
@@ -213,19 +213,17 @@ def collection_of(kind: str) -> Resource:
 
 
 def find(path: str) -> tuple[Resource, list[str]] | None:
-    """The collection of a path like "/beta/groups/<id>/owners", and what comes after it."""
+    """Return the collection of a path like "/beta/groups/<id>/owners" and the segments after it.
+
+    OData writes the id of an object as "/<id>" or as "('<id>')".
+    """
     _, _, rest = path.partition("/")
     version, _, rest = rest.partition("/")
     for resource in RESOURCES:
         after = f"/{rest}".removeprefix(resource.path)
         if resource.version == version and after != f"/{rest}" and after[:1] in ("", "/", "("):
-            return resource, _segments(after)
+            if after.startswith("('"):
+                object_id, _, tail = after[2:].partition("')")
+                return resource, [object_id, *filter(None, tail.split("/"))]
+            return resource, [segment for segment in after.split("/") if segment]
     return None
-
-
-def _segments(after: str) -> list[str]:
-    """("/id/sub" and "('id')/sub" mean the same.)"""
-    if after.startswith("('"):
-        key, _, rest = after[2:].partition("')")
-        return [key, *filter(None, rest.split("/"))]
-    return [part for part in after.split("/") if part]

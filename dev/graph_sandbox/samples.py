@@ -1,4 +1,4 @@
-"""A tenant of the Graph sandbox from a folder of exported policies: one folder for each kind of object."""
+"""Reads the objects of a tenant from exported policies: one folder for each kind of object."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.resources import collection_of, kinds
 
 Objects = dict[str, list[Json]]
-#: Under these names an export keeps several objects in one file.
+#: Keys under which an export has several objects in one file.
 LISTS = ("value", "filters", "groups")
 
 
 def kind_of(folder: str) -> str | None:
-    """The kind of what is in a folder ("named-locations"); None for what is no kind here."""
+    """Return the kind of the objects in a folder ("named-locations"), or None if unknown."""
     name = folder.lower().replace("-", "_")
-    return next((kind for kind in (name, name.removesuffix("s")) if kind in kinds()), None)
+    for kind in (name, name.removesuffix("s")):
+        if kind in kinds():
+            return kind
+    return None
 
 
 def files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file with the kind of what is in it."""
-    for inside in sorted(folder.glob("*/")):
-        if kind := kind_of(inside.name):
-            yield from ((kind, path) for path in sorted(inside.glob("*.json")))
+    """Yield every file with the kind of its objects."""
+    for subfolder in sorted(folder.glob("*/")):
+        if kind := kind_of(subfolder.name):
+            yield from ((kind, path) for path in sorted(subfolder.glob("*.json")))
 
 
-def left_out(folder: Path) -> list[str]:
-    """The folders whose objects are of no kind that the product reads, such as notifications."""
-    return [inside.name for inside in sorted(folder.glob("*/")) if not kind_of(inside.name)]
+def unknown_folders(folder: Path) -> list[str]:
+    """Return the folders with objects of a kind that Runledger does not read."""
+    return [path.name for path in sorted(folder.glob("*/")) if not kind_of(path.name)]
 
 
 def entries(kind: str, path: Path) -> Iterator[tuple[str, Json]]:
-    """The objects of a file with their kind.
+    """Yield the objects of a file with their kind.
 
-    An export that has lost its id gets one that is the same each time.
+    An exported object without an id gets one that is the same each time. Linux compliance policies
+    are exported with the other compliance policies, but Graph has a separate collection for them.
     """
     content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    listed = next((content[name] for name in LISTS if name in content), [content])
-    for number, exported in enumerate(listed):
-        key = _kind_of_object(kind, exported)
-        made = uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{path.name}/{number}")
-        hidden: Json = {part: [] for part in collection_of(key).hidden}
-        yield key, {**hidden, "id": str(made), **exported}
-
-
-def _kind_of_object(kind: str, exported: Json) -> str:
-    """Compliance policies of Linux are a collection of their own, with settings."""
-    return "linux_compliance" if kind == "compliance" and "settings" in exported else kind
+    exported_objects = next((content[name] for name in LISTS if name in content), [content])
+    for number, exported in enumerate(exported_objects):
+        is_linux = kind == "compliance" and "settings" in exported
+        object_kind = "linux_compliance" if is_linux else kind
+        default_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{path.name}/{number}")
+        hidden: Json = {name: [] for name in collection_of(object_kind).hidden}
+        yield object_kind, {**hidden, "id": str(default_id), **exported}
 
 
 def sample_tenant(folder: Path) -> Objects:
-    """The objects of every file by kind."""
-    found: Objects = {}
+    """Return the objects of every file by kind."""
+    objects: Objects = {}
     for kind, path in files(folder):
-        for key, entry in entries(kind, path):
-            found.setdefault(key, []).append(entry)
-    return found
+        for object_kind, entry in entries(kind, path):
+            objects.setdefault(object_kind, []).append(entry)
+    return objects

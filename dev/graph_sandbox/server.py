@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dev.graph_sandbox.control_api import PREFIX, ControlApi, Log
 from dev.graph_sandbox.faults import Faults
 from dev.graph_sandbox.graph import Graph
-from dev.graph_sandbox.messages import Answer, Cut, Request
+from dev.graph_sandbox.messages import Cut, Request, Response
 from dev.graph_sandbox.sign_in import SignIn
 from dev.graph_sandbox.store import Store
 
@@ -24,7 +24,7 @@ SAVE_SECONDS = 1.0
 
 
 class Sandbox:
-    """Everything behind the socket."""
+    """Routes requests to Graph, the sign-in and the control API."""
 
     def __init__(self, store: Store, token: str) -> None:
         self.store, self.faults, self.log = store, Faults(), Log()
@@ -32,22 +32,22 @@ class Sandbox:
         self._graph = Graph(store, self.faults, self._sign_in)
         self._control = ControlApi(store, self.faults, self.log, token)
 
-    def answer(self, request: Request) -> Answer:
-        """The answer to any request; those to Graph and the sign-in are noted in the log."""
+    def respond(self, request: Request) -> Response:
+        """Return the response to any request; requests to Graph and the sign-in are logged."""
         if request.path.startswith(PREFIX):
-            return self._control.answer(request)
+            return self._control.respond(request)
         if request.path.startswith(("/v1.0/", "/beta/")):
-            answer, tenant_id, kind = self._graph.answer(request)
-            self._note(request, answer, tenant_id, kind)
-            return answer
-        signed_in = self._sign_in.answer(request)
-        if signed_in is None:
-            return Answer(404, {"error": {"code": "NotFound", "message": "Nothing is here."}})
-        self._note(request, signed_in, request.path.split("/")[1].lower(), "sign_in")
-        return signed_in
+            response, tenant_id, kind = self._graph.respond(request)
+            self._log_request(request, response, tenant_id, kind)
+            return response
+        token_response = self._sign_in.respond(request)
+        if token_response is None:
+            return Response(404, {"error": {"code": "NotFound", "message": "Unknown path."}})
+        self._log_request(request, token_response, request.path.split("/")[1].lower(), "sign_in")
+        return token_response
 
-    def _note(self, request: Request, answer: Answer, tenant_id: str, kind: str) -> None:
-        status = 0 if answer.cut else answer.status
+    def _log_request(self, request: Request, response: Response, tenant_id: str, kind: str) -> None:
+        status = 0 if response.cut else response.status
         self.log.add(
             at=time.time(),
             tenant_id=tenant_id,
@@ -61,15 +61,15 @@ class Sandbox:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version = "RunledgerStandIn"
+    server_version = "RunledgerGraphSandbox"
     sys_version = ""
     timeout = 120
-    wbufsize = -1  # One write per answer.
+    wbufsize = -1  # One write per response.
     disable_nagle_algorithm = True
     server: _Server
 
     def setup(self) -> None:
-        # Here and not in the accepting thread, which a silent peer would otherwise hold up.
+        # The handshake runs in this thread: a silent client must not block the accepting thread.
         if self.server.context:
             self.request.settimeout(self.timeout)
             self.request = self.server.context.wrap_socket(self.request, server_side=True)
@@ -79,12 +79,12 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length") or "0"
         if not length.isdigit() or int(length) > MAX_BODY:
             self.close_connection = True
-            self._send(Answer(413, {"error": {"code": "RequestEntityTooLarge", "message": ""}}))
+            self._send(Response(413, {"error": {"code": "RequestEntityTooLarge", "message": ""}}))
             return
         body = self.rfile.read(int(length))
-        self._send(self.server.sandbox.answer(self._request(body)))
+        self._send(self.server.sandbox.respond(self._request(body)))
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - the names it wants
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - the base class requires these names
 
     def _request(self, body: bytes) -> Request:
         parts = urlsplit(self.path)
@@ -98,31 +98,33 @@ class _Handler(BaseHTTPRequestHandler):
             body=body,
         )
 
-    def _send(self, answer: Answer) -> None:
-        if answer.cut is Cut.NOT_SENT:
-            self._hang_up()
+    def _send(self, response: Response) -> None:
+        if response.cut is Cut.NOT_SENT:
+            self._disconnect()
             return
-        body = answer.encoded()
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+        body = response.encoded()
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             if name.lower() != "date":
                 self.send_header(name, value)
-        if answer.status not in (204, 304):
+        if response.status not in (204, 304):
             self.send_header("Content-Type", "application/json;odata.metadata=minimal")
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if answer.cut is Cut.HALF else body)
+        if response.cut is Cut.HALF:
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
         self.wfile.flush()
-        if answer.cut is Cut.HALF:
-            self._hang_up()
+        if response.cut is Cut.HALF:
+            self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.request.shutdown(socket.SHUT_RDWR)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        """Silent: the log is asked for through the control API."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by the base class
+        """Print nothing: the control API has the log."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -137,11 +139,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that hangs up or does not trust us is no event."""
+        """Ignore clients that disconnect or do not trust the certificate."""
 
 
 class RunningServer:
-    """A server on its port; `serve()` until `stop()`."""
+    """A server that listens on its port."""
 
     def __init__(
         self, sandbox: Sandbox, host: str, port: int, certificate: tuple[Path, Path] | None
@@ -150,12 +152,13 @@ class RunningServer:
         self._server = _Server((host, port), sandbox, _context(certificate))
         self._stopped = threading.Event()
         scheme = "https" if certificate else "http"
-        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1") else host  # noqa: S104
-        self.url = f"{scheme}://{shown}:{self._server.server_address[1]}"
+        is_local = host in ("127.0.0.1", "0.0.0.0", "::1")  # noqa: S104
+        name = "localhost" if is_local else host
+        self.url = f"{scheme}://{name}:{self._server.server_address[1]}"
 
     def serve(self) -> None:
-        """Answer until stopped; what changed is kept every second and at the end."""
-        threading.Thread(target=self._save, daemon=True).start()
+        """Serve until `stop`; changes are saved every second and at the end."""
+        threading.Thread(target=self._save_regularly, daemon=True).start()
         try:
             self._server.serve_forever(poll_interval=0.1)
         finally:
@@ -164,10 +167,10 @@ class RunningServer:
             self._sandbox.store.save()
 
     def stop(self) -> None:
-        """End `serve`; safe to call from a signal handler."""
+        """Make `serve` return; safe to call from a signal handler."""
         threading.Thread(target=self._server.shutdown, daemon=True).start()
 
-    def _save(self) -> None:
+    def _save_regularly(self) -> None:
         while not self._stopped.wait(SAVE_SECONDS):
             self._sandbox.store.save()
 

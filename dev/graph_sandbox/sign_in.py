@@ -1,4 +1,4 @@
-"""Entra's part: discovery, and tokens for registered apps."""
+"""The sign-in of Microsoft Entra: discovery, and tokens for registered apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from dev.graph_sandbox.faults import Faults
-from dev.graph_sandbox.messages import Answer, Json, Request
+from dev.graph_sandbox.messages import Json, Request, Response
 from dev.graph_sandbox.store import Store, digest
 
 TOKEN_SECONDS = 3599
@@ -29,8 +29,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _PATH = re.compile(r"/([^/]+)/(v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
 
 
-class Denied(Exception):
-    """A sign-in error by its AADSTS number."""
+class SignInDenied(Exception):
+    """A sign-in error with its AADSTS number."""
 
     def __init__(self, error: str, number: int, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -38,45 +38,45 @@ class Denied(Exception):
 
 
 class SignIn:
-    """Answers under `/<tenant>/`."""
+    """Responds under `/<tenant>/`."""
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
         self._faults = faults
 
-    def answer(self, request: Request) -> Answer | None:
-        """The answer, or None when this is not for the sign-in."""
-        found = _PATH.fullmatch(request.path)
-        if not found:
+    def respond(self, request: Request) -> Response | None:
+        """Return the response, or None if the path does not belong to the sign-in."""
+        match = _PATH.fullmatch(request.path)
+        if not match:
             return None
-        tenant_id = found[1].lower()
+        tenant_id = match[1].lower()
         try:
             self._check_tenant(tenant_id)
-            if found[2].endswith("openid-configuration"):
-                return Answer(200, _configuration(request.base_url, tenant_id))
-            return Answer(200, self._token(request, tenant_id), {"Cache-Control": "no-store"})
-        except Denied as denied:
-            return Answer(denied.status, _error(denied))
+            if match[2].endswith("openid-configuration"):
+                return Response(200, _configuration(request.base_url, tenant_id))
+            return Response(200, self._token(request, tenant_id), {"Cache-Control": "no-store"})
+        except SignInDenied as denial:
+            return Response(denial.status, _error(denial))
 
     def _check_tenant(self, tenant_id: str) -> None:
-        if self._faults.strike(tenant_id, "sign_in_unavailable"):
-            raise Denied("temporarily_unavailable", 90033, "A transient error occurred.", 503)
+        if self._faults.take(tenant_id, "sign_in_unavailable"):
+            raise SignInDenied("temporarily_unavailable", 90033, "A transient error occurred.", 503)
         if not self._store.has_tenant(tenant_id):
             text = f"Tenant '{tenant_id}' not found. Check to make sure you have the correct tenant ID."
-            raise Denied("invalid_request", 90002, text)
+            raise SignInDenied("invalid_request", 90002, text)
 
     def _token(self, request: Request, tenant_id: str) -> Json:
         form = {key: values[0] for key, values in parse_qs(request.body.decode()).items()}
         if form.get("grant_type") != "client_credentials":
-            raise Denied("unsupported_grant_type", 70003, "The grant type is not supported.")
+            raise SignInDenied("unsupported_grant_type", 70003, "The grant type is not supported.")
         client_id = form.get("client_id", "").lower()
         app = self._store.app(tenant_id, client_id)
-        if app is None or self._faults.strike(tenant_id, "remove_consent"):
+        if app is None or self._faults.take(tenant_id, "remove_consent"):
             text = f"Application with identifier '{client_id}' was not found in the directory."
-            raise Denied("unauthorized_client", 700016, text)
+            raise SignInDenied("unauthorized_client", 700016, text)
         self._check_credential(tenant_id, client_id, app, form, request)
         if form.get("scope") != f"{request.base_url}/.default":
-            raise Denied("invalid_resource", 500011, "The resource principal was not found.")
+            raise SignInDenied("invalid_resource", 500011, "The resource principal was not found.")
         return {
             "token_type": "Bearer",
             "expires_in": TOKEN_SECONDS,
@@ -87,24 +87,25 @@ class SignIn:
     def _check_credential(
         self, tenant_id: str, client_id: str, app: Json, form: Json, request: Request
     ) -> None:
-        if self._faults.strike(tenant_id, "expire_credential"):
+        if self._faults.take(tenant_id, "expire_credential"):
             text = f"The provided client secret keys for app '{client_id}' are expired."
-            raise Denied("invalid_client", 7000222, text, 401)
+            raise SignInDenied("invalid_client", 7000222, text, 401)
         if form.get("client_assertion_type") == ASSERTION_TYPE and app["certificate"]:
             audience = f"{request.base_url}/{tenant_id}/oauth2/v2.0/token"
-            good = _good_assertion(form.get("client_assertion", ""), app, client_id, audience)
+            assertion = form.get("client_assertion", "")
+            is_valid = _is_valid_assertion(assertion, app, client_id, audience)
             number, text = 700027, "The certificate with identifier used to sign is not registered."
         else:
-            given = digest(form.get("client_secret", ""))
-            good = bool(app["secret"]) and hmac.compare_digest(given, app["secret"])
+            secret = digest(form.get("client_secret", ""))
+            is_valid = bool(app["secret"]) and hmac.compare_digest(secret, app["secret"])
             number, text = 7000215, f"Invalid client secret provided for app '{client_id}'."
-        if not good or self._faults.strike(tenant_id, "revoke_credential"):
-            raise Denied("invalid_client", number, text, 401)
+        if not is_valid or self._faults.take(tenant_id, "revoke_credential"):
+            raise SignInDenied("invalid_client", number, text, 401)
 
     # --- Tokens -----------------------------------------------------------------------------
 
     def issue(self, tenant_id: str, client_id: str, permissions: Any, audience: str) -> str:
-        """A signed token in the shape of Entra's."""
+        """Return a signed token in the format of Entra's."""
         now = int(time.time())
         claims = {
             "aud": audience,
@@ -121,7 +122,7 @@ class SignIn:
         return f"{body}.{self._sign(body)}"
 
     def claims(self, authorization: str) -> Json | None:
-        """The claims of a bearer token that we issued, still good or not."""
+        """Return the claims of a bearer token that was issued here, valid or not; else None."""
         scheme, _, token = authorization.partition(" ")
         body, _, signature = token.rpartition(".")
         if scheme != "Bearer" or not hmac.compare_digest(self._sign(body), signature):
@@ -129,15 +130,15 @@ class SignIn:
         claims: Json = json.loads(_decode(body.partition(".")[2]))
         return claims
 
-    def is_good(self, claims: Json) -> bool:
-        """Whether a token with these claims still opens anything."""
+    def is_valid(self, claims: Json) -> bool:
+        """Return whether Graph accepts a token with these claims."""
         tenant_id = claims["tid"]
         if claims["exp"] < time.time() or not self._store.has_tenant(tenant_id):
             return False
         if claims["generation"] != self._store.generation(tenant_id):
             return False
-        refusing = ("revoke_credential", "expire_credential", "remove_consent", "refuse_tokens")
-        return not any(self._faults.strike(tenant_id, name) for name in refusing)
+        faults = ("revoke_credential", "expire_credential", "remove_consent", "refuse_tokens")
+        return not any(self._faults.take(tenant_id, name) for name in faults)
 
     def _sign(self, body: str) -> str:
         key = self._store.signing_key.encode()
@@ -155,25 +156,25 @@ def _configuration(base_url: str, tenant_id: str) -> Json:
     }
 
 
-def _error(denied: Denied) -> Json:
+def _error(denial: SignInDenied) -> Json:
     trace_id, correlation_id = uuid.uuid4(), uuid.uuid4()
     now = dt.datetime.now(dt.UTC)
     return {
-        "error": denied.error,
+        "error": denial.error,
         "error_description": (
-            f"AADSTS{denied.number}: {denied} Trace ID: {trace_id} "
+            f"AADSTS{denial.number}: {denial} Trace ID: {trace_id} "
             f"Correlation ID: {correlation_id} Timestamp: {now:%Y-%m-%d %H:%M:%SZ}"
         ),
-        "error_codes": [denied.number],
+        "error_codes": [denial.number],
         "timestamp": f"{now:%Y-%m-%d %H:%M:%SZ}",
         "trace_id": str(trace_id),
         "correlation_id": str(correlation_id),
-        "error_uri": f"https://login.microsoftonline.com/error?code={denied.number}",
+        "error_uri": f"https://login.microsoftonline.com/error?code={denial.number}",
     }
 
 
-def _good_assertion(assertion: str, app: Json, client_id: str, audience: str) -> bool:
-    """Whether the app's certificate signed it, for us, and lately."""
+def _is_valid_assertion(assertion: str, app: Json, client_id: str, audience: str) -> bool:
+    """Return whether the app signed the assertion for this audience and it has not expired."""
     try:
         head, body, signature = assertion.split(".")
         header, claims = json.loads(_decode(head)), json.loads(_decode(body))
@@ -183,16 +184,18 @@ def _good_assertion(assertion: str, app: Json, client_id: str, audience: str) ->
         key.verify(_decode(signature), f"{head}.{body}".encode(), _padding(header), hashes.SHA256())
     except (ValueError, KeyError, InvalidSignature, binascii.Error):
         return False
-    issued_to = claims.get("iss") == claims.get("sub") == client_id
-    return bool(issued_to and claims.get("aud") == audience and claims.get("exp", 0) > time.time())
+    is_from_app = claims.get("iss") == claims.get("sub") == client_id
+    return bool(
+        is_from_app and claims.get("aud") == audience and claims.get("exp", 0) > time.time()
+    )
 
 
 def _padding(header: Json) -> Any:
-    known: dict[str, Callable[[], Any]] = {
+    paddings: dict[str, Callable[[], Any]] = {
         "PS256": lambda: padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256().digest_size),
         "RS256": padding.PKCS1v15,
     }
-    return known[header["alg"]]()
+    return paddings[header["alg"]]()
 
 
 def _encode(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The tenants, their app registrations and their objects; kept in one file."""
+"""Stores the tenants, their app registrations and their objects in one file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dev.graph_sandbox.resources import ALL_PERMISSIONS, kinds
 
 
 class Store:
-    """Everything the Graph sandbox knows; safe to use from many threads."""
+    """The state of the Graph sandbox. Thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -25,23 +25,23 @@ class Store:
         self._tenants: dict[str, Json] = {}
         self.signing_key = secrets.token_hex(32)
         if path and path.exists():
-            kept = json.loads(path.read_bytes())
-            self._tenants, self.signing_key = kept["tenants"], kept["signing_key"]
+            state = json.loads(path.read_bytes())
+            self._tenants, self.signing_key = state["tenants"], state["signing_key"]
 
     # --- Tenants and app registrations ------------------------------------------------------
 
     def tenant_ids(self) -> list[str]:
-        """Every tenant."""
+        """Return the id of every tenant."""
         with self.lock:
             return list(self._tenants)
 
     def has_tenant(self, tenant_id: str) -> bool:
-        """Whether the tenant exists."""
+        """Return whether the tenant exists."""
         with self.lock:
             return tenant_id.lower() in self._tenants
 
     def add_tenant(self, tenant_id: str, name: str, objects: dict[str, list[Json]]) -> bool:
-        """Add a tenant with its objects; one that exists keeps what it has."""
+        """Add a tenant with its objects, unless it exists. Return whether it was added."""
         with self.lock:
             if tenant_id.lower() in self._tenants:
                 return False
@@ -56,7 +56,7 @@ class Store:
             return True
 
     def remove_tenant(self, tenant_id: str) -> None:
-        """Forget a tenant."""
+        """Remove a tenant."""
         with self.lock:
             self._tenants.pop(tenant_id.lower(), None)
             self.touch()
@@ -64,7 +64,7 @@ class Store:
     def add_app(
         self, tenant_id: str, client_id: str, *, secret: str, certificate: str, permissions: Any
     ) -> None:
-        """Register an app, or give a registered one another credential and other permissions."""
+        """Register an app, or replace the credential and permissions of a registered one."""
         with self.lock:
             self._tenants[tenant_id.lower()]["apps"][client_id.lower()] = {
                 "secret": digest(secret) if secret else "",
@@ -74,14 +74,14 @@ class Store:
             self.touch()
 
     def app(self, tenant_id: str, client_id: str) -> Json | None:
-        """An app registration."""
+        """Return an app registration, or None."""
         with self.lock:
-            found = self._tenants.get(tenant_id.lower(), {}).get("apps", {})
-            app: Json | None = found.get(client_id.lower())
+            apps = self._tenants.get(tenant_id.lower(), {}).get("apps", {})
+            app: Json | None = apps.get(client_id.lower())
             return copy.deepcopy(app)
 
     def generation(self, tenant_id: str) -> int:
-        """Tokens of an earlier generation are refused."""
+        """Return the current generation of tokens; tokens of earlier ones are refused."""
         with self.lock:
             return int(self._tenants[tenant_id.lower()]["generation"])
 
@@ -94,27 +94,27 @@ class Store:
     # --- Objects ----------------------------------------------------------------------------
 
     def objects(self, tenant_id: str, kind: str) -> dict[str, Json]:
-        """The objects of a kind by id: the very dictionary, to be used under `lock`."""
-        found: dict[str, Json] = self._tenants[tenant_id.lower()]["objects"].setdefault(kind, {})
-        return found
+        """Return the objects of a kind by id. This is the live dictionary: use it under `lock`."""
+        by_kind: dict[str, dict[str, Json]] = self._tenants[tenant_id.lower()]["objects"]
+        return by_kind.setdefault(kind, {})
 
     def touch(self) -> None:
-        """Something changed and wants to be kept."""
+        """Mark the state as changed, so that `save` writes it."""
         self._dirty = True
 
     def save(self) -> None:
-        """Write what changed since the last time, if there is a file."""
+        """Write the state to the file, if there is one and the state has changed."""
         if not self._path:
             return
         with self.lock:
             if not self._dirty:
                 return
-            kept = {"tenants": self._tenants, "signing_key": self.signing_key}
-            data = json.dumps(kept, separators=(",", ":")).encode()
+            state = {"tenants": self._tenants, "signing_key": self.signing_key}
+            data = json.dumps(state, separators=(",", ":")).encode()
             self._dirty = False
         write_private(self._path, data)
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret."""
+    """Return the digest under which a secret is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A certificate authority of its own and a server certificate for this machine."""
+"""Creates a certificate authority and a server certificate for this machine."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ DAYS = 825
 
 
 def ensure_certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """The server's certificate and key in `folder`, made when missing or soon to expire.
+    """Return the paths of the server's certificate and key in `folder`.
 
-    The authority to trust is beside them: `ca.pem`. Its key is not kept.
+    They are created if they are missing or expire within a week. Clients trust the authority in
+    `ca.pem` beside them; its key is not stored.
     """
     certificate, key = folder / "server.pem", folder / "server.key"
-    if not (folder / "ca.pem").exists() or not key.exists() or not _good(certificate, host):
+    if not (folder / "ca.pem").exists() or not key.exists() or not _is_usable(certificate, host):
         folder.mkdir(parents=True, exist_ok=True)
-        _make(folder, host)
+        _create(folder, host)
     return certificate, key
 
 
-def _good(path: Path, host: str) -> bool:
+def _is_usable(path: Path, host: str) -> bool:
     if not path.exists():
         return False
-    found = x509.load_pem_x509_certificate(path.read_bytes())
-    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(days=7)
-    return found.not_valid_after_utc > soon and _general_name(host) in list(names)
+    return certificate.not_valid_after_utc > soon and _general_name(host) in list(names)
 
 
-def _make(folder: Path, host: str) -> None:
+def _create(folder: Path, host: str) -> None:
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = _name("Runledger Graph sandbox authority")
     ca = (
@@ -64,7 +65,7 @@ def _make(folder: Path, host: str) -> None:
     )
     write_private(folder / "server.key", _pem(key))
     (folder / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    # Last, because its presence says that the rest is there.
+    # Written last: if it exists, the other files exist.
     (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
 
 

@@ -66,7 +66,7 @@ class Runner:
         self._start_graph()
         self.supervisor.say("making the demonstration data")
         logins = self._run_to_end("demo", "demo_data")
-        self._run_to_end("history", "demo_history")
+        self._run_to_end("history", "demo_legacy_runs")
         for program in self._programs():
             self.supervisor.start(program)
         self.supervisor.wait_until("the app", lambda: web_missing(self.port), every=1)

@@ -1,7 +1,6 @@
-"""Reading one policy completely, and noticing when it was not.
+"""Reads one policy completely and reports the parts that are missing.
 
-Graph returns parts of a policy only when asked for them, in pages, and sometimes not at all. A
-capture says what is missing instead of passing off half a policy as a whole one.
+Graph returns some properties of a policy only on request, in pages, and sometimes not at all.
 """
 
 from __future__ import annotations
@@ -10,60 +9,64 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.graph.client import GraphClient
-from providers.graph.errors import Gone
-from providers.graph.policy_kind import Captured, Json, PolicyKind, captured
+from providers.graph.errors import ObjectNotFound
+from providers.graph.policy_kind import Capture, Json, PolicyKind, build_capture
 
 SETTINGS_PAGE = "1000"
 
 
-def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
-    """The object itself with `detail_params`, and its assignments."""
-    found = client.get(kind.object_path(listed), kind.detail_params)
-    missing = _add_assignments(kind, client, found, listed)
+def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
+    """Read the object with `detail_params` and its assignments."""
+    policy = client.get(kind.object_path(listed), kind.detail_params)
+    missing = _add_assignments(kind, client, policy, listed)
     if kind.has_scheduled_actions:
-        missing += _missing_actions(found)
-    return captured(kind, found, listed, missing)
+        missing += _missing_actions(policy)
+    return build_capture(policy, listed, missing)
 
 
-def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
-    """The object, every page of its settings, and its assignments.
+def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
+    """Read the object, every page of its settings, and its assignments.
 
-    Somebody may change the policy between two reads, so a count that does not hold is read once
-    more before it is believed.
+    The policy can change between two requests. If the number of settings does not match, it is read
+    a second time.
     """
+    path = kind.object_path(listed)
     for _ in range(2):
-        found = client.get(kind.object_path(listed), kind.detail_params)
-        found["settings"] = list(
-            client.list(f"{kind.object_path(listed)}/settings", {"$top": SETTINGS_PAGE})
-        )
-        missing = _missing_settings(found)
+        policy = client.get(path, kind.detail_params)
+        policy["settings"] = list(client.list(f"{path}/settings", {"$top": SETTINGS_PAGE}))
+        missing = _missing_settings(policy)
         if not missing:
             break
-    missing += _add_assignments(kind, client, found, listed)
-    return captured(kind, found, listed, missing)
+    missing += _add_assignments(kind, client, policy, listed)
+    return build_capture(policy, listed, missing)
 
 
-def _add_assignments(kind: PolicyKind, client: GraphClient, found: Json, listed: Json) -> list[str]:
-    """Make sure that the assignments are all there; gives what is missing."""
-    if isinstance(found.get("assignments"), list) and "assignments@odata.nextLink" not in found:
+def _add_assignments(
+    kind: PolicyKind, client: GraphClient, policy: Json, listed: Json
+) -> list[str]:
+    """Read the assignments unless they are complete. Return what is missing."""
+    has_list = isinstance(policy.get("assignments"), list)
+    if has_list and "assignments@odata.nextLink" not in policy:
         return []
     try:
-        found["assignments"] = list(client.list(f"{kind.object_path(listed)}/assignments"))
-    except Gone:
-        found.pop("assignments", None)
+        policy["assignments"] = list(client.list(f"{kind.object_path(listed)}/assignments"))
+    except ObjectNotFound:
+        policy.pop("assignments", None)
         return ["assignments"]
     return []
 
 
-def _missing_settings(found: Mapping[str, Any]) -> list[str]:
-    expected, read = found.get("settingCount"), len(found["settings"])
+def _missing_settings(policy: Mapping[str, Any]) -> list[str]:
+    expected, actual = policy.get("settingCount"), len(policy["settings"])
     if not isinstance(expected, int):
         return ["the number of settings"]
-    return [] if expected == read else [f"settings ({read} of {expected})"]
+    if expected != actual:
+        return [f"settings ({actual} of {expected})"]
+    return []
 
 
-def _missing_actions(found: Mapping[str, Any]) -> list[str]:
-    rules = found.get("scheduledActionsForRule")
+def _missing_actions(policy: Mapping[str, Any]) -> list[str]:
+    rules = policy.get("scheduledActionsForRule")
     if not isinstance(rules, list) or not rules:
         return ["actions for noncompliance"]
     if not all(isinstance(rule.get("scheduledActionConfigurations"), list) for rule in rules):

@@ -1,4 +1,4 @@
-"""The Graph client: raw JSON in and out, everything that can go wrong as a `GraphError`."""
+"""The Graph client: JSON in and out; every failure is a `GraphError`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import httpx2
 
 from providers.graph import paging
 from providers.graph.errors import (
+    CertificateUntrusted,
     CredentialRejected,
     GraphError,
     Transient,
     UnknownWriteOutcome,
-    Untrusted,
     classify,
     network_error,
-    read_answer,
+    parse_error,
 )
-from providers.graph.http import Http, Reply, UnreadableAnswer
+from providers.graph.http import Http, Response, UnreadableResponse
 from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
 from providers.graph.retry import RetryPolicy, parse_retry_after
@@ -39,27 +39,27 @@ class WaitReason(StrEnum):
     PACING = "pacing"
 
 
-#: Called with the seconds still to wait and why, before each slice of a wait; may raise to stop.
+#: Called before each slice of a wait with the remaining seconds and the reason; can raise to stop.
 OnWait = Callable[[float, WaitReason], None]
 
-#: A wait is told, and can be stopped, this often.
+#: A wait is reported, and can be stopped, at this interval.
 SLICE_SECONDS = 2.0
 
 _HEADERS = {
     "Accept": "application/json;odata.metadata=minimal",
     "x-ms-throttle-priority": "low",
 }
-#: Failures before the first byte was sent: nothing can have been applied.
+#: Failures before the first byte was sent: the request cannot have been applied.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
 class GraphClient:
-    """A connection to one tenant's Graph; use it in a `with` block, from one thread.
+    """A client of one tenant's Graph; use it in a `with` block, from one thread.
 
-    Reads are repeated within the bounds of the retry policy. Writes are repeated only when they
-    cannot have been applied (429, no connection, no token); otherwise `UnknownWriteOutcome` says
-    that nobody knows. Once a service was given up, it is asked without patience until it answers
-    again, so that a run of a thousand reads does not wait a thousand times.
+    Reads are retried within the limits of the retry policy. Writes are retried only if they cannot
+    have been applied (429, no connection, no token); otherwise `UnknownWriteOutcome` is raised.
+    After the retries of one request are exhausted, later requests are not retried until one
+    succeeds, so that a run of a thousand reads does not wait a thousand times.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class GraphClient:
         self._policy = policy or RetryPolicy()
         self._on_wait = on_wait
         self._sleep = sleep
-        self._patient = True
+        self._retries = True
         self._has_new_token = False
 
     def __enter__(self) -> Self:
@@ -101,45 +101,47 @@ class GraphClient:
         """Close every connection."""
         self._http.close()
 
-    def names(self, permission: str) -> bool | None:
-        """Whether the token names a permission; None where a token does not tell.
+    def has_permission(self, permission: str) -> bool | None:
+        """Return whether the token names a permission; None if the token names none at all.
 
-        A token without it may be older than the consent, so a new one is fetched, once.
+        A token without the permission can be older than the consent, so a new one is fetched once.
 
         Raises:
             GraphError, Blocked: there is no token.
         """
-        named = permissions_in(self._tokens.token())
-        if named is not None and permission not in named and not self._has_new_token:
+        permissions = permissions_in(self._tokens.token())
+        if permissions is None:
+            return None
+        if permission not in permissions and not self._has_new_token:
             self._has_new_token = True
             self._tokens.forget()
-            return self.names(permission)
-        return None if named is None else permission in named
+            return self.has_permission(permission)
+        return permission in permissions
 
     # --- Reading ----------------------------------------------------------------------------
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read one object; `path` is like "/beta/deviceManagement/configurationPolicies/<id>"."""
+        """Read one object by a path like "/beta/deviceManagement/configurationPolicies/<id>"."""
         return self._request("GET", self._url(path, params))
 
     def list(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Every object of a collection, page by page.
+        """Yield every object of a collection, page by page.
 
         Raises:
-            IncompleteListing: it broke off: nothing may be concluded from what is absent.
-            GraphError: it could not be begun.
+            IncompleteListing: the list ended early; an absent object can still exist.
+            GraphError: the first page could not be read.
         """
         return paging.pages(
             lambda url: self._request("GET", url),
             self._url(path, params),
             base=self._base_url,
-            what=permission_for(path).what,
+            noun=permission_for(path).noun,
         )
 
     # --- Writing ----------------------------------------------------------------------------
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an object, or call an action; gives what the answer holds."""
+        """Create an object or call an action. Return the body of the response."""
         return self._request("POST", self._url(path), body)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,33 +161,35 @@ class GraphClient:
     def _url(self, path: str, params: Mapping[str, str] | None = None) -> str:
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError(f"Not a path of Graph: {path}")
-        query = urlencode(params or {}, quote_via=quote, safe="$,()'=")
-        return f"{self._base_url}{path}{'?' if query else ''}{query}"
+        url = f"{self._base_url}{path}"
+        if params:
+            url += "?" + urlencode(params, quote_via=quote, safe="$,()'=")
+        return url
 
     def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        attempt, waited, refreshed = 1, 0.0, False
+        attempt, waited, has_new_token = 1, 0.0, False
         while True:
             try:
-                answer = self._attempt(method, url, content)
+                body_or_empty = self._attempt(method, url, content)
             except CredentialRejected as error:
-                if error.code != "token_rejected" or refreshed:
+                if error.code != "token_rejected" or has_new_token:
                     raise
-                refreshed = True
+                has_new_token = True
                 self._tokens.forget()
             except Transient as error:
                 attempt += 1
                 waited += self._wait_before(attempt, waited, error)
             else:
-                self._patient = True
-                return answer
+                self._retries = True
+                return body_or_empty
 
     def _wait_before(self, attempt: int, waited: float, error: Transient) -> float:
         wait = self._policy.wait_before(attempt, retry_after=error.retry_after, waited=waited)
-        if wait is None or not self._patient:
-            self._patient = False
+        if wait is None or not self._retries:
+            self._retries = False
             raise error
         throttled = error.code == "throttled"
         self._wait(wait, WaitReason.THROTTLED if throttled else WaitReason.UNAVAILABLE)
@@ -201,52 +205,53 @@ class GraphClient:
         }
         if content is not None:
             headers["Content-Type"] = "application/json"
-        reply = self._send(method, url, headers, content)
-        if 200 <= reply.status < 300:
-            return self._read(method, url, reply)
-        raise self._error(method, url, reply)
+        response = self._send(method, url, headers, content)
+        if 200 <= response.status < 300:
+            return self._parse(method, url, response)
+        raise self._error(method, url, response)
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> Reply:
+    ) -> Response:
         try:
             return self._http.send(method, url, headers=headers, content=content)
-        except (httpx2.TransportError, UnreadableAnswer) as error:
-            name = headers["client-request-id"]
-            failure = network_error(error, url, name)
-            untouched = isinstance(error, _NOT_SENT) or isinstance(failure, Untrusted)
-            if method == "GET" or untouched:
+        except (httpx2.TransportError, UnreadableResponse) as error:
+            request_id = headers["client-request-id"]
+            failure = network_error(error, url, request_id)
+            was_not_sent = isinstance(error, _NOT_SENT) or isinstance(failure, CertificateUntrusted)
+            if method == "GET" or was_not_sent:
                 raise failure from error
-            raise UnknownWriteOutcome(request_id=name) from error
+            raise UnknownWriteOutcome(request_id=request_id) from error
 
-    def _read(self, method: str, url: str, reply: Reply) -> dict[str, Any]:
+    def _parse(self, method: str, url: str, response: Response) -> dict[str, Any]:
         try:
-            return reply.json()
-        except UnreadableAnswer as error:
-            request_id = reply.headers.get("request-id", "")
+            return response.json()
+        except UnreadableResponse as error:
+            request_id = response.headers.get("request-id", "")
             if method == "GET":
                 raise network_error(error, url, request_id) from error
             raise UnknownWriteOutcome(request_id=request_id) from error
 
-    def _error(self, method: str, url: str, reply: Reply) -> GraphError:
+    def _error(self, method: str, url: str, response: Response) -> GraphError:
         try:
-            body = reply.json()
-        except UnreadableAnswer:
+            body = response.json()
+        except UnreadableResponse:
             body = {}
-        retry_after = parse_retry_after(reply.headers.get("retry-after"))
-        needed = permission_for(urlsplit(url).path)
+        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        is_write = method != "GET"
+        permission = permission_for(urlsplit(url).path)
         return classify(
-            read_answer(reply.status, body, reply.headers, retry_after),
-            what=needed.what,
-            permission=needed.read if method == "GET" else needed.write or needed.read,
-            wrote=method != "GET",
+            parse_error(response.status, body, response.headers, retry_after),
+            noun=permission.noun,
+            permission=(is_write and permission.write) or permission.read,
+            is_write=is_write,
         )
 
     def _wait(self, seconds: float, reason: WaitReason) -> None:
-        """Wait in slices, telling how long it still takes; short pacing is not worth telling."""
-        told = reason != WaitReason.PACING or seconds > SLICE_SECONDS
+        """Wait in slices and report the remaining seconds, except of a short wait for the pace."""
+        is_reported = reason != WaitReason.PACING or seconds > SLICE_SECONDS
         while seconds > 0:
-            if self._on_wait and told:
+            if self._on_wait and is_reported:
                 self._on_wait(seconds, reason)
             self._sleep(min(seconds, SLICE_SECONDS))
             seconds -= SLICE_SECONDS

@@ -1,8 +1,8 @@
-"""What went wrong at the far end, as a class to act on and a reason to show.
+"""Classifies the errors of Graph and its sign-in: a class to act on and a reason to display.
 
-Classified by HTTP status first and by Graph's error code second, because codes are sometimes
-empty or wrong. What a server wrote is looked at and never repeated: an error carries the
-catalog's words and checked values (status, code, permission, request id).
+The HTTP status decides before Graph's error code, because codes are sometimes empty or wrong. The
+text of a server is never repeated: an error contains the words of the reason catalog and validated
+values (status, code, permission, request id).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from urllib.parse import urlsplit
 import httpx2
 
 from operations.reasons import SafeError
-from providers.graph.http import UnreadableAnswer, is_certificate_failure
+from providers.graph.http import UnreadableResponse, is_certificate_failure
 
 
 class GraphError(SafeError):
-    """Any failure of a request to Graph or to its sign-in.
+    """A failed request to Graph or to its sign-in.
 
-    `retry_after`: seconds the server asked to wait, if it did.
+    `retry_after` is the number of seconds that the server asked to wait, if any.
     """
 
     default_code: ClassVar[str] = "request_refused"
-    #: Nothing else of the run can work either: its credential, consent or tenant is refused.
+    #: Every further request of the run fails too: its credential, consent or tenant is refused.
     is_blocking_whole_run: ClassVar[bool] = False
 
     def __init__(
@@ -43,77 +43,77 @@ class GraphError(SafeError):
 
 
 class Transient(GraphError):
-    """May work when asked again; it was, within bounds."""
+    """The request failed after all retries, but can succeed later."""
 
     default_code = "service_unavailable"
 
 
 class UnknownWriteOutcome(GraphError):
-    """A change was sent and its answer lost: read back before doing anything."""
+    """A write was sent but its response was lost: read the object before writing again."""
 
     default_code = "write_outcome_unknown"
 
 
 class CredentialRejected(GraphError):
-    """The secret, the certificate or the token is refused."""
+    """Microsoft refuses the secret, the certificate or the token."""
 
     default_code = "credential_rejected"
     is_blocking_whole_run = True
 
 
 class ConsentMissing(GraphError):
-    """The tenant does not let the app registration in (or does not exist)."""
+    """The tenant has not consented to the app registration, or does not exist."""
 
     default_code = "consent_missing"
     is_blocking_whole_run = True
 
 
-class Untrusted(GraphError):
-    """The other side's certificate is not trusted, so nothing was sent to it."""
+class CertificateUntrusted(GraphError):
+    """The certificate of the server is not trusted, so no request was sent."""
 
     default_code = "tls_failed"
     is_blocking_whole_run = True
 
 
 class PermissionMissing(GraphError):
-    """One permission is missing: blocks what needs it, not the rest."""
+    """One permission is missing; requests that do not need it still work."""
 
     default_code = "permission_missing"
 
 
 class LicenseMissing(GraphError):
-    """The tenant has not bought this."""
+    """The tenant has no license for these objects."""
 
     default_code = "license_missing"
 
 
-class Gone(GraphError):
-    """The object was removed, perhaps while it was being read."""
+class ObjectNotFound(GraphError):
+    """The object does not exist, or was removed while it was read."""
 
     default_code = "object_gone"
 
 
 class Conflict(GraphError):
-    """Somebody else changed it, or its name is taken."""
+    """The object was changed by someone else, or its name is taken."""
 
     default_code = "object_conflict"
 
 
 class InvalidRequest(GraphError):
-    """Graph will never accept this request as it is."""
+    """Graph rejects the request; a retry cannot succeed."""
 
     default_code = "request_refused"
 
 
 class IncompleteListing(GraphError):
-    """A list was not read to its end: what is missing from it is unknown, not gone."""
+    """A list ended early; an absent object can still exist."""
 
     default_code = "incomplete_listing"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is known of an error answer: its status, codes from outside in, all texts, its id."""
+class ErrorResponse:
+    """The parsed error response: `codes` from outer to inner, `text` with every message."""
 
     status: int
     codes: tuple[str, ...]
@@ -123,7 +123,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The first code there is, if it looks like one."""
+        """The first well-formed code, or an empty text."""
         return next((code for code in self.codes if _CODE.fullmatch(code)), "")
 
 
@@ -131,7 +131,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,63}")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z\-]{7,63}")
 _SCOPES = re.compile(r"must have one of the following scopes:\s*([A-Za-z0-9., ]{3,400})")
 _SCOPE = re.compile(r"[A-Za-z0-9]{1,60}(?:\.[A-Za-z0-9]{1,60}){1,4}")
-_LICENCE = re.compile(
+_LICENSE = re.compile(
     r"request not applicable to target tenant|not licensed for this feature"
     r"|doesn'?t have (?:a )?premium license|does not have (?:a )?premium license",
     re.IGNORECASE,
@@ -147,52 +147,53 @@ CONFLICT_CODES = frozenset({"namealreadyexists", "resourcemodified"})
 RESYNC_CODES = frozenset({"resyncrequired", "syncstatenotfound"})
 
 
-def read_answer(
+def parse_error(
     status: int, body: object, headers: Mapping[str, str], retry_after: float | None = None
-) -> Answer:
-    """Take an error answer apart, through nested errors and JSON inside of messages."""
-    found = list(_walk(body.get("error") if isinstance(body, dict) else None))
-    codes = tuple(code for code, _, _ in found if code)
-    text = "\n".join(message for _, message, _ in found if message)
-    ids = [headers.get("request-id", ""), *(request_id for _, _, request_id in found)]
+) -> ErrorResponse:
+    """Parse an error response, including nested errors and JSON inside messages."""
+    errors = list(_walk(body.get("error") if isinstance(body, dict) else None))
+    codes = tuple(code for code, _, _ in errors if code)
+    text = "\n".join(message for _, message, _ in errors if message)
+    ids = [headers.get("request-id", ""), *(request_id for _, _, request_id in errors)]
     request_id = next((value for value in ids if _REQUEST_ID.fullmatch(value)), "")
-    return Answer(status, codes, text, request_id, retry_after)
+    return ErrorResponse(status, codes, text, request_id, retry_after)
 
 
-def classify(answer: Answer, *, what: str, permission: str, wrote: bool = False) -> GraphError:
-    """The error for an answer that was not a success.
+def classify(
+    response: ErrorResponse, *, noun: str, permission: str, is_write: bool = False
+) -> GraphError:
+    """Return the error of a response that was not a success.
 
-    `what` and `permission` name the part of Graph and the permission it needs, used where the
-    answer does not say; `wrote` tells that the request may have changed something.
+    `noun` names the objects of the request. `permission` is the required permission, used if the
+    response names none. `is_write` is whether the request can have changed the tenant.
     """
     common: dict[str, Any] = {
-        "request_id": answer.request_id,
-        "retry_after": answer.retry_after,
-        "status": answer.status,
-        "kind": what,
+        "request_id": response.request_id,
+        "retry_after": response.retry_after,
+        "status": response.status,
+        "kind": noun,
     }
-    codes = {code.lower() for code in answer.codes}
-    if answer.status == 429 or (answer.status < 500 and codes & TRANSIENT_CODES):
+    codes = {code.lower() for code in response.codes}
+    if response.status == 429 or (response.status < 500 and codes & TRANSIENT_CODES):
         return Transient("throttled", **common)
-    if answer.status in TRANSIENT_STATUSES or (answer.status > 501):
-        return UnknownWriteOutcome(**common) if wrote else Transient(**common)
-    if answer.status in (400, 403) and _LICENCE.search(answer.text):
+    if response.status in TRANSIENT_STATUSES or (response.status > 501):
+        return UnknownWriteOutcome(**common) if is_write else Transient(**common)
+    if response.status in (400, 403) and _LICENSE.search(response.text):
         return LicenseMissing(**common)
-    if answer.status == 403 or (answer.status == 401 and codes & FORBIDDEN_CODES):
-        return PermissionMissing(permission=_scopes(answer.text) or permission, **common)
-    if answer.status == 401:
+    if response.status == 403 or (response.status == 401 and codes & FORBIDDEN_CODES):
+        return PermissionMissing(permission=_permissions_in(response.text) or permission, **common)
+    if response.status == 401:
         return CredentialRejected("token_rejected", **common)
-    if answer.status == 410 or codes & RESYNC_CODES:
-        return Gone("resync_required", **common)
-    if answer.status == 404 or codes & GONE_CODES:
-        return Gone(**common)
-    if answer.status in (409, 412) or codes & CONFLICT_CODES:
+    if response.status == 410 or codes & RESYNC_CODES:
+        return ObjectNotFound("resync_required", **common)
+    if response.status == 404 or codes & GONE_CODES:
+        return ObjectNotFound(**common)
+    if response.status in (409, 412) or codes & CONFLICT_CODES:
         return Conflict(**common)
-    return InvalidRequest(error=answer.code, **common)
+    return InvalidRequest(error=response.code, **common)
 
 
-#: Sign-in errors by their AADSTS number: these only choose the words; the class comes from
-#: the table below where a number has one, else from `error`.
+#: Class and reason of a sign-in error by its AADSTS number.
 _SIGN_IN: dict[int, tuple[type[GraphError], str]] = {
     7000215: (CredentialRejected, "credential_rejected"),
     7000222: (CredentialRejected, "credential_expired"),
@@ -205,6 +206,7 @@ _SIGN_IN: dict[int, tuple[type[GraphError], str]] = {
     900023: (ConsentMissing, "tenant_unknown"),
     5000224: (ConsentMissing, "tenant_unknown"),
 }
+#: Class and reason by the OAuth error, for numbers that are not in the table above.
 _BY_ERROR: dict[str, tuple[type[GraphError], str]] = {
     "invalid_client": (CredentialRejected, "credential_rejected"),
     "unauthorized_client": (ConsentMissing, "app_not_in_tenant"),
@@ -217,47 +219,46 @@ _BY_ERROR: dict[str, tuple[type[GraphError], str]] = {
 def classify_sign_in(
     status: int, body: Mapping[str, object], retry_after: float | None = None
 ) -> GraphError:
-    """The error for a token that was refused."""
+    """Return the error of a failed sign-in."""
     request_id = str(body.get("trace_id") or body.get("correlation_id") or "")
-    request_id = request_id if _REQUEST_ID.fullmatch(request_id) else ""
+    if not _REQUEST_ID.fullmatch(request_id):
+        request_id = ""
     error = str(body.get("error") or "")
     if status == 429 or status >= 500:
         code = "throttled" if status == 429 else "service_unavailable"
         return Transient(code, request_id=request_id, retry_after=retry_after, status=status)
-    number = _sign_in_number(body)
+    codes = body.get("error_codes")
+    number = codes[0] if isinstance(codes, list) and codes else 0
+    if not isinstance(number, int) or not 0 < number < 10**9:
+        number = 0
     cls, code = _SIGN_IN.get(number) or _BY_ERROR.get(error) or (ConsentMissing, "sign_in_failed")
-    error = error if _CODE.fullmatch(error) else "error"
+    if not _CODE.fullmatch(error):
+        error = "error"
     return cls(code, request_id=request_id, status=status, error=error, number=number)
 
 
-def _sign_in_number(body: Mapping[str, object]) -> int:
-    codes = body.get("error_codes")
-    first = codes[0] if isinstance(codes, list) and codes else 0
-    return first if isinstance(first, int) and 0 < first < 10**9 else 0
-
-
-def _scopes(text: str) -> str:
-    """The permissions that the answer itself names, as "A or B"; at most three."""
-    found = _SCOPES.search(text)
-    scopes = _SCOPE.findall(found[1]) if found else []
+def _permissions_in(text: str) -> str:
+    """Return the permissions that a message names, at most three, as "A or B"."""
+    match = _SCOPES.search(text)
+    scopes = _SCOPE.findall(match[1]) if match else []
     return " or ".join(dict.fromkeys(scope.rstrip(".") for scope in scopes[:3]))
 
 
 def _walk(error: object, depth: int = 0) -> Iterator[tuple[str, str, str]]:
-    """(code, message, request id) of an error and of everything nested in it."""
+    """Yield (code, message, request id) of an error and of every error nested in it."""
     if not isinstance(error, dict) or depth > 6:
         return
     keys = {str(key).lower(): value for key, value in error.items()}
     code = str(keys.get("code") or keys.get("errorcode") or "")
     message = keys.get("message")
-    yield code, message if isinstance(message, str) else "", str(keys.get("request-id") or "")
-    nested = _json_object(message) if isinstance(message, str) else None
-    for inner in (nested, keys.get("innererror"), keys.get("error")):
+    text = message if isinstance(message, str) else ""
+    yield code, text, str(keys.get("request-id") or "")
+    for inner in (_json_object(text), keys.get("innererror"), keys.get("error")):
         yield from _walk(inner, depth + 1)
 
 
 def _json_object(text: str) -> dict[str, object] | None:
-    """Intune puts JSON into `message`, sometimes twice."""
+    """Parse the JSON that Intune puts into messages, sometimes nested twice."""
     if not text.lstrip().startswith("{") or len(text) > 100_000:
         return None
     try:
@@ -268,15 +269,15 @@ def _json_object(text: str) -> dict[str, object] | None:
 
 
 def network_error(error: Exception, url: str, request_id: str = "") -> GraphError:
-    """The GraphError of a connection that failed or an answer that could not be read.
+    """Return the error of a failed connection or an unreadable response.
 
-    `request_id` is our own name of the request, as nobody else's came back.
+    `request_id` is the id that the client gave the request, because no other id was received.
     """
     host = urlsplit(url).hostname or "?"
-    if isinstance(error, UnreadableAnswer | httpx2.RemoteProtocolError):
+    if isinstance(error, UnreadableResponse | httpx2.RemoteProtocolError):
         return Transient("answer_unreadable", host=host, request_id=request_id)
     if is_certificate_failure(error):
-        return Untrusted(host=host, request_id=request_id)
+        return CertificateUntrusted(host=host, request_id=request_id)
     if isinstance(error, httpx2.TimeoutException):
         return Transient("service_timeout", host=host, request_id=request_id)
     return Transient("service_unreachable", host=host, request_id=request_id)

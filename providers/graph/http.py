@@ -1,6 +1,6 @@
-"""One way out: every request to Microsoft, sign-in included, goes through here.
+"""Sends every request to Microsoft, including sign-in.
 
-No redirects, no cookies, bounded time and size, certificates always checked.
+It follows no redirects, stores no cookies, limits time and size, and always checks certificates.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ import httpx2
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-#: A whole answer must be there by then, however slowly its bytes trickle in.
-ANSWER_SECONDS = 180.0
-#: The largest policy seen has 540 KB, a page of 999 groups about 1 MB.
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: The limit for a complete response, however slowly its bytes arrive.
+RESPONSE_SECONDS = 180.0
+#: The largest known policy has 540 KB; a page of 999 groups has about 1 MB.
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 _MAX_DEPTH = 64
 
 USER_AGENT = "Runledger"
 
 
-class UnreadableAnswer(Exception):
-    """An answer that is cut off, too large, or not a JSON object."""
+class UnreadableResponse(Exception):
+    """The response is truncated, too large, or not a JSON object."""
 
 
 @dataclass(frozen=True)
-class Reply:
-    """A complete answer."""
+class Response:
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> dict[str, object]:
-        """The object in the body; an empty body is an empty object.
+        """Parse the body; an empty body is an empty object.
 
         Raises:
-            UnreadableAnswer: it is something else.
+            UnreadableResponse: the body is not a JSON object.
         """
         if not self.body.strip():
             return {}
         try:
-            value = json.loads(self.body, parse_constant=_refuse, parse_float=_float)
+            value = json.loads(self.body, parse_constant=_parse_constant, parse_float=_parse_float)
         except (ValueError, RecursionError) as error:
-            raise UnreadableAnswer from error
+            raise UnreadableResponse from error
         if not isinstance(value, dict) or _too_deep(value):
-            raise UnreadableAnswer
+            raise UnreadableResponse
         return value
 
 
 class Http:
-    """A pool of connections; `close()` it, or use it in a `with` block."""
+    """A pool of connections; call `close()` at the end."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Http:
         ca_bundle: str = "",
         trust_env: bool = True,
         transport: httpx2.BaseTransport | None = None,
-        answer_seconds: float = ANSWER_SECONDS,
-        max_bytes: int = MAX_ANSWER_BYTES,
+        response_seconds: float = RESPONSE_SECONDS,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
-        self._answer_seconds = answer_seconds
+        self._response_seconds = response_seconds
         self._max_bytes = max_bytes
         self._client = httpx2.Client(
             verify=_ssl_context(ca_bundle),
@@ -86,29 +86,29 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
-    ) -> Reply:
-        """Send one request and read its answer to the end.
+    ) -> Response:
+        """Send one request and read the complete response.
 
         Raises:
             httpx2.TransportError: the connection failed.
-            UnreadableAnswer: the answer is too large or took too long.
+            UnreadableResponse: the response is too large or took too long.
         """
         self._client.cookies.clear()
         with self._client.stream(method, url, headers=headers, content=content) as response:
             body = self._read(response)
-            return Reply(response.status_code, response.headers, body)
+            return Response(response.status_code, response.headers, body)
 
     def _read(self, response: httpx2.Response) -> bytes:
-        deadline = time.monotonic() + self._answer_seconds
+        deadline = time.monotonic() + self._response_seconds
         chunks, size = [], 0
         try:
             for chunk in response.iter_bytes():
                 size += len(chunk)
                 if size > self._max_bytes or time.monotonic() > deadline:
-                    raise UnreadableAnswer
+                    raise UnreadableResponse
                 chunks.append(chunk)
         except httpx2.DecodingError as error:
-            raise UnreadableAnswer from error
+            raise UnreadableResponse from error
         return b"".join(chunks)
 
     def close(self) -> None:
@@ -117,30 +117,30 @@ class Http:
 
 
 def is_certificate_failure(error: BaseException) -> bool:
-    """Whether a connection failed because the other side's certificate is not trusted."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
+    """Return whether the connection failed because the server's certificate is not trusted."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 @functools.lru_cache(maxsize=8)
 def _ssl_context(ca_bundle: str) -> ssl.SSLContext:
-    """The usual authorities, and those of the bundle besides."""
+    """Trust the default authorities and those of the bundle."""
     context = httpx2.create_ssl_context()
     if ca_bundle:
         context.load_verify_locations(cafile=ca_bundle)
     return context
 
 
-def _refuse(constant: str) -> object:
+def _parse_constant(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _float(text: str) -> float:
-    """(1e400 is infinite, and no JSON when it is written again.)"""
+def _parse_float(text: str) -> float:
+    """Parse a number. 1e400 is refused: it becomes infinite, which JSON cannot represent."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)

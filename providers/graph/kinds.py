@@ -1,4 +1,4 @@
-"""The kinds of object that Runledger reads. Adding one is an entry here and its permission."""
+"""The kinds of object that Runledger reads. A new kind is an entry here and its permission."""
 
 from __future__ import annotations
 
@@ -130,12 +130,12 @@ _KINDS = (
     ),
 )
 
-#: Every kind by its key, in the order in which things depend on each other.
+#: Every kind by its key; kinds that others refer to come first.
 KIND: dict[str, PolicyKind] = {kind.key: kind for kind in _KINDS}
 
 _REFERENCES = frozenset({"groups", "role_definitions", "assignment_filters", "scope_tags"})
 
-#: What a backup may hold.
+#: The kinds of policy, which backups contain.
 KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if k not in _REFERENCES}
-#: What is only read, to give names to ids.
+#: The kinds that are read only to resolve ids to names.
 REFERENCE_KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if k in _REFERENCES}

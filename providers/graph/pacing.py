@@ -1,7 +1,7 @@
-"""Not asking faster than Microsoft allows, per connection and kind of endpoint.
+"""Limits the rate of requests per connection and kind of endpoint to what Microsoft allows.
 
-Within one process only: several workers on one tenant share the limit by chance, and
-`Retry-After` settles the rest. The limits are one table, easy to correct.
+The limit applies within one process. Several workers on one tenant can exceed it together; then
+`Retry-After` slows them down.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping
 
 from django.conf import settings
 
-#: Least seconds between two requests under a path. Conditional access allows one request per
-#: second and tenant over all apps, and its 429 carries no Retry-After.
+#: Minimum seconds between two requests under a path. Conditional access allows one request per
+#: second and tenant for all apps together, and its 429 response has no Retry-After.
 INTERVALS: dict[str, float] = {"/identity/conditionalAccess/": 1.0}
 
 
 def configured_intervals() -> Mapping[str, float]:
-    """The table above, or `GRAPH_INTERVALS` where the settings have one."""
+    """Return `GRAPH_INTERVALS` of the settings, by default the table above."""
     return getattr(settings, "GRAPH_INTERVALS", INTERVALS)
 
 
 class Pacer:
-    """Hands out places in line: a request under a paced path may go at its place."""
+    """Spaces the requests under each path. Thread-safe."""
 
     def __init__(
         self,
@@ -37,15 +37,15 @@ class Pacer:
         self._lock = threading.Lock()
 
     def delay(self, path: str) -> float:
-        """Take the next place for this path and say how many seconds away it is."""
+        """Reserve the next time slot for this path. Return the seconds until then."""
         prefix = next((prefix for prefix in self._intervals if prefix in path), None)
         if prefix is None:
             return 0.0
         with self._lock:
             now = self._clock()
-            place = max(now, self._next.get(prefix, now))
-            self._next[prefix] = place + self._intervals[prefix]
-        return place - now
+            slot = max(now, self._next.get(prefix, now))
+            self._next[prefix] = slot + self._intervals[prefix]
+        return slot - now
 
 
 _PACERS: dict[object, Pacer] = {}
@@ -53,7 +53,7 @@ _PACERS_LOCK = threading.Lock()
 
 
 def pacer_for(key: object) -> Pacer:
-    """The pacer that every client of this connection in this process shares."""
+    """Return the pacer that all clients of this connection in this process share."""
     with _PACERS_LOCK:
         if key not in _PACERS:
             _PACERS[key] = Pacer(configured_intervals())

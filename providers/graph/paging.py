@@ -1,4 +1,4 @@
-"""Following a list from page to page, on its own host and to its end."""
+"""Reads a list page by page, to its end and from one host only."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import httpx2
 
-from providers.graph.errors import Gone, IncompleteListing, InvalidRequest, Transient
+from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotFound, Transient
 
-#: A tenant with more pages than this is not one we know how to read (999 groups a page).
+#: The maximum number of pages; a page has up to 999 objects.
 MAX_PAGES = 5_000
 
 Fetch = Callable[[str], dict[str, Any]]
 
 
 def same_origin(url: str, base: str) -> bool:
-    """Whether a link leads to the same scheme, host and port, without a name and password.
+    """Return whether a link has the same scheme, host and port, and no user name and password.
 
-    Parsed with the library that will send the request, so that the two cannot disagree.
+    The library that sends the request also parses the link, so the two cannot disagree.
     """
     try:
         link, home = httpx2.URL(url), httpx2.URL(base)
@@ -32,52 +32,50 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def pages(
-    fetch: Fetch, first: str, *, base: str, what: str, max_pages: int = MAX_PAGES
+    fetch: Fetch, first: str, *, base: str, noun: str, max_pages: int = MAX_PAGES
 ) -> Iterator[Any]:
-    """The objects of every page; `fetch` gets the first address, then each `nextLink` verbatim.
+    """Yield the objects of every page. `fetch` gets the first URL, then each `nextLink` unchanged.
+
+    `noun` names the objects in errors.
 
     Raises:
-        IncompleteListing: it broke off, loops, never ends or leads to another host.
-        GraphError: the first page failed, or something that blocks the rest of the run too.
+        IncompleteListing: the list ended early, loops, is too long or leads to another host.
+        GraphError: the first page failed, or an error that affects the whole run.
     """
-    seen, address, count = {first}, first, 0
+    visited, url, count = {first}, first, 0
     while True:
-        page = _fetch_page(fetch, address, count if len(seen) > 1 else None, what)
-        for entry in _entries(page, count, what):
+        page = _fetch_page(fetch, url, count if len(visited) > 1 else None, noun)
+        entries = page.get("value")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise IncompleteListing(kind=noun, count=count)
+        for entry in entries:
             count += 1
             yield entry
         link = page.get("@odata.nextLink")
         if not link:
             return
-        address = _checked(link, seen, base=base, what=what, max_pages=max_pages, count=count)
-        seen.add(address)
+        url = _check_link(link, visited, base=base, noun=noun, max_pages=max_pages, count=count)
+        visited.add(url)
 
 
-def _fetch_page(fetch: Fetch, address: str, count: int | None, what: str) -> dict[str, Any]:
-    """A page; `count` objects came before it, None for the first page."""
+def _fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[str, Any]:
+    """Fetch a page; `count` is the number of objects before it, None for the first page."""
     try:
-        return fetch(address)
-    except (Transient, Gone, InvalidRequest) as error:
-        unreadable = error.code == "answer_unreadable"
-        if count is None and not unreadable:
+        return fetch(url)
+    except (Transient, ObjectNotFound, InvalidRequest) as error:
+        is_unreadable = error.code == "answer_unreadable"
+        if count is None and not is_unreadable:
             raise
-        raise IncompleteListing(request_id=error.request_id, kind=what, count=count or 0) from error
+        raise IncompleteListing(request_id=error.request_id, kind=noun, count=count or 0) from error
 
 
-def _entries(page: dict[str, Any], count: int, what: str) -> list[Any]:
-    entries = page.get("value")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise IncompleteListing(kind=what, count=count)
-    return entries
-
-
-def _checked(
-    link: object, seen: set[str], *, base: str, what: str, max_pages: int, count: int
+def _check_link(
+    link: object, visited: set[str], *, base: str, noun: str, max_pages: int, count: int
 ) -> str:
     if not isinstance(link, str) or not same_origin(link, base):
-        raise IncompleteListing("foreign_link", kind=what, count=count)
-    if link in seen:
-        raise IncompleteListing("listing_loops", kind=what, count=count)
-    if len(seen) >= max_pages:
-        raise IncompleteListing("listing_too_long", kind=what, pages=max_pages, count=count)
+        raise IncompleteListing("foreign_link", kind=noun, count=count)
+    if link in visited:
+        raise IncompleteListing("listing_loops", kind=noun, count=count)
+    if len(visited) >= max_pages:
+        raise IncompleteListing("listing_too_long", kind=noun, pages=max_pages, count=count)
     return link

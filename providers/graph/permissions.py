@@ -1,6 +1,6 @@
-"""Which application permission each part of Graph needs. One table, easy to correct.
+"""The application permissions that each path of Graph requires.
 
-Source: Microsoft's permission reference; not tried against live Microsoft.
+Source: Microsoft's permission reference; not tested against the live service.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Permission:
-    """What reading and writing under a path needs, and what to call what is there."""
+    """The permissions for reading and writing under a path; `noun` names the objects there."""
 
     path: str
-    what: str
+    noun: str
     read: str
     write: str = ""
 
@@ -85,29 +85,31 @@ _UNKNOWN = Permission("", "this part of Microsoft Graph", "the permission for it
 
 
 def permission_for(path: str) -> Permission:
-    """The entry of a request's path, with or without its version ("/beta", "/v1.0")."""
+    """Return the permissions of a path, with or without its version ("/beta", "/v1.0")."""
     for version in ("/beta", "/v1.0"):
         path = path.removeprefix(version)
     return next((entry for entry in PERMISSIONS if path.startswith(entry.path)), _UNKNOWN)
 
 
-#: Needed beside the permissions of what is restored.
-_BESIDE_RESTORE = {"Application.Read.All": ["the applications that conditional access names"]}
+#: Required in addition to the permissions for the restored objects.
+_ADDITIONAL_FOR_RESTORE = {
+    "Application.Read.All": ["the applications that conditional access names"]
+}
 _NOT_RESTORED = frozenset({"/roleManagement/directory/roleDefinitions"})
 
 
 def read_permissions() -> dict[str, list[str]]:
-    """What to grant for inventory and backup: each permission with what it is for."""
+    """Return the permissions for inventory and backup, each with the objects that it covers."""
     grouped: dict[str, list[str]] = {}
     for entry in PERMISSIONS:
-        grouped.setdefault(entry.read, []).append(entry.what)
+        grouped.setdefault(entry.read, []).append(entry.noun)
     return grouped
 
 
 def restore_permissions() -> dict[str, list[str]]:
-    """What to grant besides where policies are to be restored."""
+    """Return the additional permissions for restores, each with the objects that it covers."""
     grouped: dict[str, list[str]] = {}
     for entry in PERMISSIONS:
         if entry.write and entry.path not in _NOT_RESTORED:
-            grouped.setdefault(entry.write, []).append(entry.what)
-    return grouped | _BESIDE_RESTORE
+            grouped.setdefault(entry.write, []).append(entry.noun)
+    return grouped | _ADDITIONAL_FOR_RESTORE

@@ -1,9 +1,9 @@
-"""What a kind of policy is: where it is listed, how it is read, which part of it is content."""
+"""Describes a kind of policy: its path, how it is read, and which part of it is content."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,11 +21,11 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Captured:
-    """A policy as it was read.
+class Capture:
+    """The result of reading a policy.
 
-    `payload` has everything that was returned, without annotations; `missing` names in plain
-    words what should have been there. `notes` names what is complete but cannot be restored.
+    `payload` is everything that Graph returned, without annotations. `missing` names the parts that
+    were not returned. `notes` names parts that are complete but cannot be restored.
     """
 
     payload: Json
@@ -38,51 +38,46 @@ class Captured:
         return not self.missing
 
 
-class Capture(Protocol):
-    """How the policies of one kind are read."""
+class ReadPolicy(Protocol):
+    """A function that reads a policy that was listed."""
 
-    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Captured: ...
+    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Capture: ...
 
 
 def object_path(collection: str, object_id: str) -> str:
-    """The path of one object; the id is data and cannot lead elsewhere."""
+    """Return the path of one object; the id is escaped."""
     return f"{collection}/{quote(object_id, safe='')}"
 
 
-def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Captured:
-    """The list already has all there is."""
-    return captured(kind, listed, listed, [])
+def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
+    """Use the object from the list, which is already complete."""
+    return build_capture(listed, listed, [])
 
 
-def captured(kind: PolicyKind, found: Json, listed: Json, missing: list[str]) -> Captured:
-    payload = clean(found)
-    # Some reads of one object leave out the type that the list had.
+def build_capture(policy: Json, listed: Json, missing: list[str]) -> Capture:
+    """Clean a policy that was read and compare it with its entry in the list."""
+    payload = clean(policy)
+    # Graph omits the type of some objects that are read individually.
     if "@odata.type" not in payload and "@odata.type" in listed:
         payload["@odata.type"] = listed["@odata.type"]
     if payload.get("id") != listed.get("id"):
-        missing = [*missing, "the object asked for (another one was returned)"]
-    return Captured(payload, missing, _notes(payload))
+        missing = [*missing, "the requested object (another one was returned)"]
+    return Capture(payload, missing, _notes(payload))
 
 
 def _notes(payload: Mapping[str, Any]) -> list[str]:
-    encrypted = sum(1 for setting in _oma_settings(payload) if setting.get("isEncrypted"))
-    return [f"{encrypted} encrypted OMA-URI values"] if encrypted else []
-
-
-def _oma_settings(payload: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     settings = payload.get("omaSettings")
-    return (
-        [entry for entry in settings if isinstance(entry, dict)]
-        if isinstance(settings, list)
-        else []
-    )
+    if not isinstance(settings, list):
+        return []
+    encrypted = sum(1 for entry in settings if isinstance(entry, dict) and entry.get("isEncrypted"))
+    return [f"{encrypted} encrypted OMA-URI values"] if encrypted else []
 
 
 MAX_ID = 200
 
 
 class Restore(StrEnum):
-    """How far a kind can be restored."""
+    """Whether a kind can be restored."""
 
     FULL = "full"
     PREVIEW_ONLY = "preview_only"
@@ -91,10 +86,10 @@ class Restore(StrEnum):
 
 @dataclass(frozen=True)
 class PolicyKind:
-    """One kind: where it is, how it is read, what of it is content.
+    """One kind of object: its path, how it is read, and which part of it is content.
 
-    `collections` gives the collection of each `@odata.type` where a list mixes types and one
-    object must be read from its own; types that are not in it are not of this kind.
+    `collections` maps each `@odata.type` to its collection, for a list that mixes types. Objects of
+    other types do not belong to the kind.
     """
 
     key: str
@@ -104,7 +99,7 @@ class PolicyKind:
     list_params: Mapping[str, str] = field(default_factory=dict)
     detail_params: Mapping[str, str] = field(default_factory=dict)
     name_field: str = "displayName"
-    read: Capture = as_listed
+    read: ReadPolicy = as_listed
     has_scheduled_actions: bool = False
     collections: Mapping[str, str] = field(default_factory=dict)
     noise: Noise = NO_NOISE
@@ -113,56 +108,53 @@ class PolicyKind:
 
     @property
     def permission(self) -> Permission:
-        """What reading and writing need."""
+        """The permissions for reading and writing."""
         return permission_for(self.list_path)
 
     @property
     def permission_read(self) -> str:
-        """The application permission that reading needs."""
+        """The application permission for reading."""
         return self.permission.read
 
     def name_of(self, payload: Mapping[str, Any]) -> str:
-        """What people call the object; its id where it has no name."""
+        """Return the name of the object; its id if it has no name."""
         return str(payload.get(self.name_field) or payload.get("id") or "")
 
     def object_path(self, listed: Mapping[str, Any]) -> str:
-        """The path of one object that was listed."""
+        """Return the path of one object that was listed."""
         collection = self.collections.get(str(listed.get("@odata.type")), self.list_path)
         return object_path(collection, str(listed["id"]))
 
     def list_objects(self, client: GraphClient) -> Iterator[dict[str, Any]]:
-        """Every object of the kind, page by page, each with a usable `id`.
+        """Yield every object of the kind, page by page, each with a valid `id`.
 
         Raises:
+            IncompleteListing: the list ended early, or an object has no valid id.
             GraphError: see `GraphClient.list`.
         """
         for count, listed in enumerate(client.list(self.list_path, self.list_params)):
-            if not self.collections or listed.get("@odata.type") in self.collections:
-                self._check_id(listed, count)
-                yield listed
+            if self.collections and listed.get("@odata.type") not in self.collections:
+                continue
+            if not _is_valid_id(listed.get("id")):
+                # Skipping the object would lose it silently.
+                raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
+            yield listed
 
-    def _check_id(self, listed: Mapping[str, Any], count: int) -> None:
-        """An object without an id would be lost silently, so the list counts as broken off."""
-        graph_id = listed.get("id")
-        usable = isinstance(graph_id, str) and 0 < len(graph_id) <= MAX_ID
-        if not usable or any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in str(graph_id)):
-            raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
-
-    def capture(self, client: GraphClient, listed: dict[str, Any]) -> Captured:
-        """Read everything of one object that was listed.
+    def capture(self, client: GraphClient, listed: dict[str, Any]) -> Capture:
+        """Read one object that was listed.
 
         Raises:
-            Gone: it was removed since.
-            GraphError: it could not be read; nothing is known of it.
+            ObjectNotFound: the object was removed in the meantime.
+            GraphError: the object could not be read.
         """
         return self.read(self, client, listed)
 
-    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Captured:
-        """Read one object that was not just listed; `object_type` is its type in Graph, if known.
+    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Capture:
+        """Read one object by its id; `object_type` is its type in Graph, if known.
 
         Raises:
-            Gone: it is not there any more.
-            GraphError: it could not be read; nothing is known of it.
+            ObjectNotFound: the object does not exist.
+            GraphError: the object could not be read.
         """
         listed: dict[str, Any] = {"id": graph_id}
         if object_type:
@@ -172,21 +164,27 @@ class PolicyKind:
         return self.capture(client, listed)
 
     def content(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """What of a captured object somebody decided: comparable, without ids and times."""
+        """Return the part of a payload that an administrator decided, without ids and times."""
         return normalize.content(payload, self.noise)
 
     def content_hash(self, payload: dict[str, Any]) -> str:
-        """Equal for two captures of an unchanged object."""
+        """Return the hash of the content; two captures of an unchanged object have the same hash."""
         return normalize.content_hash(payload, self.noise)
 
 
+def _is_valid_id(graph_id: object) -> bool:
+    if not isinstance(graph_id, str) or not 0 < len(graph_id) <= MAX_ID:
+        return False
+    return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in graph_id)
+
+
 def in_sentence(label: str) -> str:
-    """A label within a sentence: “settings catalog policies”."""
+    """Return a label for use within a sentence: “settings catalog policies”."""
     return f"{label[:1].lower()}{label[1:]}"
 
 
 def last_modified(entry: Mapping[str, Any]) -> dt.datetime | None:
-    """Graph's time of the last change, where it gives a usable one."""
+    """Return when Graph says that the object last changed, or None."""
     text = entry.get("lastModifiedDateTime") or entry.get("modifiedDateTime")
     if not isinstance(text, str) or len(text) > 40:
         return None
@@ -194,5 +192,5 @@ def last_modified(entry: Mapping[str, Any]) -> dt.datetime | None:
         at = parse_datetime(text)
     except ValueError:
         return None
-    # Years at the ends overflow when they are converted to another zone.
+    # The first and last year can overflow when they are converted to another zone.
     return at if at and at.tzinfo and 1 < at.year < 9999 else None

@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait before: pure arithmetic."""
+"""Decides whether a request is retried and how long to wait before: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Bounds of asking again for one request; all times are seconds.
+    """The limits for the retries of one request; all times are in seconds.
 
-    A server's `Retry-After` is honored up to `longest_retry_after`; what would wait longer, or
-    longer than `budget` in all, is given up at once rather than asked again too early.
+    `Retry-After` is honored up to `longest_retry_after`. A request that would wait longer, or
+    longer than `budget` in total, fails at once instead of being retried too early.
     """
 
     attempts: int = 6
@@ -31,25 +31,22 @@ class RetryPolicy:
         waited: float,
         chance: Callable[[], float] = random.random,
     ) -> float | None:
-        """Seconds to wait before the given attempt (the first retry is 2), or None: give up."""
+        """Return the seconds to wait before an attempt (the first retry is 2), or None to give up."""
         if attempt > self.attempts:
             return None
         if retry_after is None:
-            wait = self._backoff(attempt, chance())
+            ceiling: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 2))
+            wait = ceiling * (0.5 + 0.5 * chance())
         elif retry_after > self.longest_retry_after:
             return None
         else:
-            # A little later than asked, so that the workers of one tenant do not return at once.
+            # Up to 10 % later, so that the workers of one tenant do not retry at the same time.
             wait = retry_after * (1 + 0.1 * chance())
         return wait if waited + wait <= self.budget else None
 
-    def _backoff(self, attempt: int, chance: float) -> float:
-        ceiling: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 2))
-        return ceiling * (0.5 + 0.5 * chance)
-
 
 def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Seconds of a `Retry-After` header: a number, a number said twice ("7,7"), or a date."""
+    """Return the seconds of a `Retry-After` header: a number, a repeated number ("7,7"), or a date."""
     if not value:
         return None
     first = value.split(",")[0].strip()
@@ -59,5 +56,7 @@ def parse_retry_after(value: str | None, *, now: datetime | None = None) -> floa
         at = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((at - (now or datetime.now(UTC))).total_seconds(), 0.0), 86_400.0)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), 86_400.0)

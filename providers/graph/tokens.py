@@ -1,8 +1,8 @@
-"""Access tokens, through MSAL, kept for the whole process.
+"""Gets access tokens through MSAL and caches them for the whole process.
 
-MSAL talks to the network in its constructor, so it is built when the first token is wanted. It
-remembers refusals for a minute; it is thrown away after each one, so that a retry after the
-operator fixed something asks again.
+The constructor of MSAL sends requests, so its application is created when the first token is
+needed. MSAL caches refusals for a minute, so the application is discarded after each refusal: a
+retry after the operator's correction signs in again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from operations.reasons import Blocked, SafeError
 from providers.graph.errors import GraphError, Transient, classify_sign_in, network_error
-from providers.graph.http import Http, Reply, UnreadableAnswer
+from providers.graph.http import Http, Response, UnreadableResponse
 from providers.graph.retry import parse_retry_after
 from redaction.known_secrets import register_secret
 
@@ -34,18 +34,18 @@ MAX_APPS = 500
 
 
 class TokenSource(Protocol):
-    """Where a client gets its bearer token from."""
+    """The source of a client's bearer token."""
 
     def token(self) -> str:
-        """A token that is valid now; a network request only when none is at hand."""
+        """Return a valid token; from the cache if possible."""
 
     def forget(self) -> None:
-        """Throw the token away: the next one is fetched."""
+        """Discard the token, so that the next call fetches a new one."""
 
 
 @dataclass(frozen=True)
 class SignIn:
-    """What is needed to get a token. `connection` is any key that tells connections apart."""
+    """The data of a sign-in. `connection` is any key that identifies the connection."""
 
     connection: object
     authority: str
@@ -58,13 +58,13 @@ class SignIn:
 
     @property
     def key(self) -> tuple[object, str]:
-        """The connection and a fingerprint of how it signs in: another secret, another token."""
+        """The cache key: the connection and a hash of the sign-in, so a new secret has a new token."""
         parts = (self.authority, self.client_id, self.scope, self.credential, self.ca_bundle)
         return self.connection, hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 class MsalTokens:
-    """The tokens of one connection; every instance for the same sign-in shares them."""
+    """The tokens of one connection; all instances with the same sign-in share them."""
 
     def __init__(self, sign_in: SignIn) -> None:
         self._sign_in = sign_in
@@ -73,7 +73,7 @@ class MsalTokens:
         """See `TokenSource`.
 
         Raises:
-            GraphError: sign-in failed; Transient if it may work later.
+            GraphError: the sign-in failed; `Transient` if it can succeed later.
             Blocked: `credential_malformed`.
         """
         slot = _slot(self._sign_in.key)
@@ -88,13 +88,13 @@ class MsalTokens:
 
 
 class _Slot:
-    """MSAL's application for one sign-in, once it was needed."""
+    """The MSAL application of one sign-in, created when it is needed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._app: Any = None
         self._http: _MsalHttp | None = None
-        self._last = ""
+        self._last_token = ""
 
     def drop(self) -> None:
         self._app = self._http = None
@@ -110,14 +110,22 @@ class _Slot:
             raise self._failure() from error
         if "access_token" not in result:
             raise self._failure()
-        return self._known(str(result["access_token"]))
+        token = str(result["access_token"])
+        if token != self._last_token:
+            register_secret(token)
+            self._last_token = token
+        return token
 
     def _application(self, sign_in: SignIn) -> Any:
         if self._app is None:
             self._http = _MsalHttp(_http(sign_in.ca_bundle, sign_in.trust_env))
+            credential: str | dict[str, str] = sign_in.credential
+            if sign_in.is_certificate:
+                key, certificate = read_certificate(sign_in.credential)
+                credential = {"private_key": key, "public_certificate": certificate}
             self._app = msal.ConfidentialClientApplication(
                 sign_in.client_id,
-                client_credential=_msal_credential(sign_in),
+                client_credential=credential,
                 authority=sign_in.authority,
                 instance_discovery=False,
                 http_client=self._http,
@@ -125,27 +133,25 @@ class _Slot:
         return self._app
 
     def _failure(self) -> GraphError | Blocked:
-        """The error of the last answer; without one, MSAL could not use the certificate."""
-        reply = self._http.last if self._http else None
+        """Return the error of the last response; without one, MSAL cannot use the certificate."""
+        response = self._http.last_response if self._http else None
         self.drop()
-        if reply is None:
+        if response is None:
             return Blocked("credential_malformed")
-        if reply.status == 200:
+        if response.status == 200:
             return Transient("answer_unreadable")
-        retry_after = parse_retry_after(reply.headers.get("retry-after"))
-        return classify_sign_in(reply.status, _body(reply), retry_after)
-
-    def _known(self, token: str) -> str:
-        if token != self._last:
-            register_secret(token)
-            self._last = token
-        return token
+        try:
+            body = response.json()
+        except UnreadableResponse:
+            body = {}
+        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        return classify_sign_in(response.status, body, retry_after)
 
 
 def permissions_in(token: str) -> frozenset[str] | None:
-    """The application permissions that a token names; None where it names none that we can read.
+    """Return the application permissions that a token names; None if it is opaque.
 
-    Good for a forecast only. What a token looks like is between Entra and Graph, and Graph decides.
+    This is a forecast only: the format of tokens is not a public interface, and Graph decides.
     """
     try:
         roles = jwt.decode(token, options={"verify_signature": False}).get("roles")
@@ -168,7 +174,7 @@ def _slot(key: object) -> _Slot:
 
 
 def forget_all_tokens() -> None:
-    """Start with no token at hand, as a new process does."""
+    """Clear the cache, as in a new process."""
     with _SLOTS_LOCK:
         _SLOTS.clear()
 
@@ -179,88 +185,72 @@ def _http(ca_bundle: str, trust_env: bool) -> Http:
 
 
 class _MsalHttp:
-    """What MSAL wants of an HTTP library, over ours; remembers the last answer."""
+    """The interface of an HTTP library that MSAL expects; stores the last response."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self.last: Reply | None = None
+        self.last_response: Response | None = None
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: object) -> _MsalReply:
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: object) -> _MsalResponse:
         return self._send("GET", url, params, headers)
 
     def post(
         self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: object
-    ) -> _MsalReply:
+    ) -> _MsalResponse:
         content = data if isinstance(data, str) else urlencode(data or {})
         headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
         return self._send("POST", url, params, headers, content.encode())
 
     def _send(
         self, method: str, url: str, params: Any, headers: Any, content: bytes | None = None
-    ) -> _MsalReply:
+    ) -> _MsalResponse:
         if params:
-            url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
-        self.last = None
+            separator = "&" if "?" in url else "?"
+            url = f"{url}{separator}{urlencode(params)}"
+        # MSAL sets headers without a value to None.
+        texts = {name: str(value) for name, value in (headers or {}).items() if value is not None}
+        self.last_response = None
         try:
-            self.last = self._http.send(method, url, headers=_texts(headers), content=content)
-        except (httpx2.TransportError, UnreadableAnswer) as error:
+            response = self._http.send(method, url, headers=texts, content=content)
+        except (httpx2.TransportError, UnreadableResponse) as error:
             raise network_error(error, url) from error
-        return _MsalReply(self.last)
+        self.last_response = response
+        return _MsalResponse(response)
 
     def close(self) -> None:
-        """The pool is shared and stays."""
+        """Do nothing: the pool is shared."""
 
 
-class _MsalReply:
-    def __init__(self, reply: Reply) -> None:
-        self.status_code = reply.status
-        self.text = reply.body.decode("utf-8", "replace")
-        self.headers = dict(reply.headers)
+class _MsalResponse:
+    def __init__(self, response: Response) -> None:
+        self.status_code = response.status
+        self.text = response.body.decode("utf-8", "replace")
+        self.headers = dict(response.headers)
 
     def raise_for_status(self) -> None:
         if self.status_code >= 400:
             raise ValueError(f"HTTP {self.status_code}")
 
 
-def _texts(headers: Mapping[str, object] | None) -> dict[str, str]:
-    """MSAL puts None under headers it has no value for."""
-    return {name: str(value) for name, value in (headers or {}).items() if value is not None}
-
-
-def _body(reply: Reply) -> Mapping[str, object]:
-    try:
-        return reply.json()
-    except UnreadableAnswer:
-        return {}
-
-
 _KEY = re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----.+?-----END [A-Z ]+-----", re.DOTALL)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def _msal_credential(sign_in: SignIn) -> str | dict[str, str]:
-    """The secret as it is; or the private key and the certificate found in the PEM text."""
-    if not sign_in.is_certificate:
-        return sign_in.credential
-    key, certificate = read_certificate(sign_in.credential)
-    return {"private_key": key, "public_certificate": certificate}
-
-
 def read_certificate(text: str) -> tuple[str, str]:
-    """The private key and its certificate in a PEM text, in any order.
+    """Return the private key and its certificate in a PEM text, in any order.
 
     Raises:
-        Blocked: `credential_malformed`, one is missing, unreadable, or not the other's.
+        Blocked: `credential_malformed`; one is missing or unreadable, or they do not belong
+            together.
     """
     key, certificate = _KEY.search(text), _CERTIFICATE.search(text)
+    if key is None or certificate is None:
+        raise Blocked("credential_malformed")
     try:
-        if key and certificate and _belong_together(key[0].encode(), certificate[0].encode()):
-            return key[0], certificate[0]
+        public_key = load_pem_private_key(key[0].encode(), password=None).public_key()
+        certified_key = load_pem_x509_certificate(certificate[0].encode()).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        pass
-    raise Blocked("credential_malformed")
-
-
-def _belong_together(key: bytes, certificate: bytes) -> bool:
-    ours = load_pem_private_key(key, password=None).public_key()
-    return ours == load_pem_x509_certificate(certificate).public_key()
+        raise Blocked("credential_malformed") from None
+    if public_key != certified_key:
+        raise Blocked("credential_malformed")
+    return key[0], certificate[0]

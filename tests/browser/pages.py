@@ -97,7 +97,7 @@ def _create_run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> Op
         [
             ("Requested by Schedule: Nightly.", EventLevel.INFO),
             ("Started by worker-1:42.", EventLevel.INFO),
-            ("Microsoft Graph asked to wait 12 seconds.", EventLevel.WARNING),
+            ("Microsoft Graph is throttling requests: continuing in 12 s.", EventLevel.WARNING),
         ],
         start=1,
     ):
@@ -210,7 +210,7 @@ def _create_connection(tenant: Tenant) -> dict[str, str]:
         "groups": "missing",
         "app_protection": "unknown",
         "write/compliance": "missing",
-        "write/named_location": "untold",
+        "write/named_location": "unverified",
     }
     connection = ProviderConnectionFactory(
         tenant=tenant,
@@ -314,7 +314,7 @@ def populate_inventory() -> dict[str, str]:
             (HOSTILE, "compliance", False),
         )
     ]
-    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", gone=True)
+    PolicyFactory(tenant=fabrikam, name="Legacy VPN", kind="device_configuration", missing=True)
     group = DirectoryGroupFactory(
         tenant=fabrikam, name="Sales", is_dynamic=True, membership_rule='user.city -eq "Graz"'
     )

@@ -135,7 +135,7 @@ def test_filtered_policies_are_selected_and_added_to_a_set(page: Page, fabrikam:
     save_screenshot(page, "policies-back-up-phone")
     page.get_by_label("Name of the backup set").fill("")
     press(page, "Add to backup set")
-    expect(page.get_by_text("Give the set a name")).to_be_visible()
+    expect(page.get_by_text("Enter a name of at most")).to_be_visible()
     page.get_by_label("Name of the backup set").fill("Before the migration")
     press(page, "Add to backup set")
 

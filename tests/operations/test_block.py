@@ -36,7 +36,7 @@ def test_a_blocked_run_ends_before_it_begins(
     assert run.started_at is None
     assert run.needs_attention
     (cause,) = run.failures
-    assert cause["message"] == "The tenant Fabrikam is suspended, so nothing runs on it."
+    assert cause["message"] == "The tenant Fabrikam is suspended. Operations cannot run on it."
     assert cause["next_step"] == "Set the tenant to active, then retry."
     assert event_kinds(run) == ["blocked"]
 

@@ -68,7 +68,7 @@ def test_a_declaration_adds_the_entry_and_the_handler() -> None:
 
 
 def test_a_second_declaration_of_a_type_is_refused() -> None:
-    with pytest.raises(ValueError, match="is declared already"):
+    with pytest.raises(ValueError, match="is already declared"):
         declare(RUN_NOW)(print)
 
 

@@ -198,14 +198,14 @@ def test_a_tenant_of_another_workspace_is_refused_by_the_database(
 
 
 def test_a_tenant_operation_without_a_tenant_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(ValueError, match="is run for a tenant"):
+    with pytest.raises(ValueError, match="needs a tenant as its scope"):
         OperationRunService().dispatch_or_fail(RUN_NOW, workspace=workspace)
 
 
 def test_a_workspace_operation_with_a_tenant_is_refused(
     tenant: Tenant, workspace_scoped: OperationRunType
 ) -> None:
-    with pytest.raises(ValueError, match="is run for a workspace"):
+    with pytest.raises(ValueError, match="needs a workspace as its scope"):
         dispatch(tenant)
 
 

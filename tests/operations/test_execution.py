@@ -149,7 +149,7 @@ def test_a_safe_error_ends_as_failed_with_its_reason(
     run.refresh_from_db()
     assert run.outcome == RunOutcome.FAILED
     assert run.counts.succeeded == 1
-    assert run.failures[0]["message"] == "No worker took the run within 3 minutes."
+    assert run.failures[0]["message"] == "No worker started the run within 3 minutes."
 
 
 def test_an_unexpected_error_is_stored_as_a_reference_without_its_text(

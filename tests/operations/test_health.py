@@ -144,7 +144,7 @@ def test_only_a_stalled_queue_is_reported(tenant: Tenant, broker: Broker, client
 
     report = health.check_health()
 
-    assert report["checks"]["queues"] == "“backup”: 1 wait, none was taken for 20 min"
+    assert report["checks"]["queues"] == "“backup”: 1 queued, none claimed for 20 min"
     assert report["checks"]["scheduler"] == "ok"
     assert client.get("/healthz").status_code == 503
 
@@ -191,7 +191,7 @@ def test_a_broken_invariant_is_reported(broker: Broker) -> None:
 
     report = health.check_health()
 
-    assert report["checks"]["ledger"] == "promises not kept: slot_fired_once"
+    assert report["checks"]["ledger"] == "violated: slot_fired_once"
     assert report["status"] == "degraded"
 
 

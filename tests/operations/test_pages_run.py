@@ -440,7 +440,7 @@ def test_what_succeeded_is_not_retried(page, tenant):
 
     answer = page.post(f"/runs/{run.pk}/retry/", follow=True)
 
-    assert b"there is nothing to repeat" in answer.content
+    assert b"There is nothing to retry" in answer.content
     assert OperationRun.objects.count() == 1
 
 

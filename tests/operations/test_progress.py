@@ -232,7 +232,7 @@ def test_a_late_write_is_refused_and_changes_nothing(
     ended = create_ended_run(tenant, total=1, processed=1, failed=1)
     before = OperationRun.objects.filter(pk=ended.pk).values().get()
 
-    with pytest.raises(RunNoLongerActive, match="has ended already"):
+    with pytest.raises(RunNoLongerActive, match="has already ended"):
         write(service, ended.pk)
 
     assert OperationRun.objects.filter(pk=ended.pk).values().get() == before

@@ -21,8 +21,8 @@ from operations.maintenance import retention
 from operations.maintenance.prune import PRUNE, count_removable, dispatch_due, dispatch_prune
 from operations.maintenance.retention import (
     Candidate,
-    Kept,
     Limits,
+    Protected,
     RetentionPolicy,
     Step,
     step_for,
@@ -52,12 +52,12 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 POLICY = RetentionPolicy(
-    quiet=Limits(30 * DAY, 365 * DAY),
+    default=Limits(30 * DAY, 365 * DAY),
     problem=Limits(180 * DAY, 730 * DAY),
     keep_last=20,
     tombstones=1825 * DAY,
 )
-YOUNGER = Kept((NOW, 10**9), None)
+YOUNGER = Protected((NOW, 10**9), None)
 
 
 @pytest.fixture
@@ -114,10 +114,10 @@ def test_a_run_that_needs_attention_keeps_its_details_until_its_row_is_removed()
 
 @pytest.mark.parametrize(
     "kept",
-    [Kept(None, None), Kept((NOW - 5001 * DAY, 7), None), Kept((NOW, 10**9), 7)],
+    [Protected(None, None), Protected((NOW - 5001 * DAY, 7), None), Protected((NOW, 10**9), 7)],
     ids=["fewer runs than the limit", "among the newest", "the last success"],
 )
-def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(kept: Kept) -> None:
+def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(kept: Protected) -> None:
     assert step_for(build_candidate("succeeded", 5000), kept, POLICY, NOW) is None
 
 
@@ -135,7 +135,7 @@ def test_the_prune_run_removes_old_details_and_old_runs_and_counts_them(tenant, 
 
     assert run.outcome == "succeeded"
     assert (run.counts.deleted, run.counts.updated, run.counts.succeeded) == (1, 1, 2)
-    assert "Removed 1 run, the details of 1 more, and 0 tombstones." in [
+    assert "Runs removed: 1. Details removed: 1. Tombstones removed: 0." in [
         event.message for event in run.events.all()
     ]
     assert not OperationRun.objects.filter(pk=oldest.pk).exists()
@@ -235,13 +235,13 @@ def test_a_run_whose_retry_starts_during_the_removal_is_marked_as_without_detail
 ):
     old, _ = create_past_run(tenant, 900), create_past_run(tenant, 1)
     step, runs = first_removable_batch(tenant.workspace)
-    delete_lines = retention._delete_lines
+    delete_lines = retention._delete_details
 
     def delete_lines_and_retry(table: str, run_ids: list[int]) -> None:
         delete_lines(table, run_ids)
         OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
-    monkeypatch.setattr(retention, "_delete_lines", delete_lines_and_retry)
+    monkeypatch.setattr(retention, "_delete_details", delete_lines_and_retry)
 
     assert retention.remove_runs(tenant.workspace_id, step, runs) == 0
 
@@ -293,7 +293,7 @@ def test_a_tombstone_replaces_a_removed_run_until_it_is_old_enough(tenant, keep_
 
 def test_many_runs_are_removed_in_several_batches(tenant, keep_none, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
-    monkeypatch.setattr(retention, "LINES", 2)
+    monkeypatch.setattr(retention, "MAX_DELETED_ROWS", 2)
     for days in range(900, 908):
         create_past_run(tenant, days)
 
@@ -424,7 +424,9 @@ def test_the_database_allows_one_prune_run_per_day(tenant, keep_none, monkeypatc
     evening = timezone.now().replace(hour=23, minute=30)
     (first,) = dispatch_due(evening)
     execution.execute(first.run.pk)
-    monkeypatch.setattr("operations.maintenance.prune._due", lambda _: [tenant.workspace])
+    monkeypatch.setattr(
+        "operations.maintenance.prune._due_workspaces", lambda _: [tenant.workspace]
+    )
 
     assert dispatch_due(evening) == []
     assert OperationRun.objects.filter(type=PRUNE).count() == 1
@@ -438,7 +440,7 @@ def test_a_workspace_without_old_runs_is_not_pruned(tenant):
 
 def test_workspaces_are_pruned_at_different_times(tenant, keep_none, monkeypatch):
     create_past_run(tenant, 900)
-    monkeypatch.setattr("operations.maintenance.prune._turn", lambda *_: timezone.now() + DAY)
+    monkeypatch.setattr("operations.maintenance.prune._start_time", lambda *_: timezone.now() + DAY)
     assert dispatch_due(timezone.now()) == []
 
     monkeypatch.undo()

@@ -13,13 +13,13 @@ from operations.reasons import Blocked, Reason, SafeError, all_reasons, get_reas
 def test_a_message_is_the_catalogs_with_its_parameters() -> None:
     error = SafeError("never_started", minutes=60, queue="backup")
 
-    assert error.message == "No worker took the run within 60 minutes."
+    assert error.message == "No worker started the run within 60 minutes."
     assert error.next_step == "Check that a worker listens to the queue “backup”, then retry."
     assert str(error) == error.message
 
 
 def test_a_missing_parameter_does_not_hide_the_reason() -> None:
-    assert SafeError("never_started").message == "No worker took the run within ? minutes."
+    assert SafeError("never_started").message == "No worker started the run within ? minutes."
 
 
 def test_parameters_are_redacted_and_capped() -> None:
@@ -46,7 +46,7 @@ def test_control_characters_do_not_survive() -> None:
 
 @pytest.mark.parametrize("params", [{"tenant": None}, {"tenant": 3.5}, {"tenant": object()}])
 def test_any_parameter_can_be_told(params: dict[str, Any]) -> None:
-    assert SafeError("tenant_suspended", **params).message.endswith("so nothing runs on it.")
+    assert SafeError("tenant_suspended", **params).message.endswith("Operations cannot run on it.")
 
 
 def test_a_code_that_is_not_known_says_so() -> None:

@@ -215,14 +215,14 @@ def test_a_run_that_cannot_be_ended_does_not_delay_the_others(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, other = create_lost_run(tenant), create_lost_run(tenant)
-    end = reconciler._end
+    end = reconciler._end_if_lost
 
     def end_all_but_one(run_id: int, loss: reconciler.Loss) -> bool:
         if run_id == broken.pk:
             raise RuntimeError
         return end(run_id, loss)
 
-    monkeypatch.setattr(reconciler, "_end", end_all_but_one)
+    monkeypatch.setattr(reconciler, "_end_if_lost", end_all_but_one)
     monkeypatch.setattr(reconciler, "BATCH", 1)
 
     assert reconcile() == {"worker_lost": 1}

@@ -130,7 +130,7 @@ def test_a_type_without_retries_is_not_retried(
 ) -> None:
     change_catalog(OperationRunType(failed_run.type), retry=Retry.NEVER)
 
-    with pytest.raises(NotRetryable, match="never repeated"):
+    with pytest.raises(NotRetryable, match="never retried"):
         service.retry(failed_run, by=operator)
 
 

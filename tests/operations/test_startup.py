@@ -112,7 +112,7 @@ def test_the_role_can_read_and_cannot_change_the_guards(app_role: str) -> None:
         for statement in forbidden:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement)
-        app.execute("SELECT FROM operation_runs, legacy_history, run_timeline")
+        app.execute("SELECT FROM operation_runs, legacy_run_entries, run_entries")
 
 
 WORK = """
@@ -201,9 +201,9 @@ def test_failpoints_are_refused_in_production(
     refuse_to_start()
     settings.REQUIRE_APP_ROLE = True
 
-    with pytest.raises(SystemExit, match="would die at random"):
+    with pytest.raises(SystemExit, match="would exit at random"):
         refuse_to_start()
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.LOOKS) == 4
+    assert len(preflight.CHECKS) == 4

@@ -118,7 +118,7 @@ def test_a_page_of_the_list_uses_its_index(
 
 def test_the_relay_uses_its_index(ledger: Tenant) -> None:
     scans = scans_of(
-        relay._TAKE_DUE, {"after": 30, "most": 600, "lost": ["inventory.sync"], "limit": 500}
+        relay._RESCHEDULE_DUE, {"after": 30, "most": 600, "lost": ["inventory.sync"], "limit": 500}
     )
 
     assert "runs_relay" in scans

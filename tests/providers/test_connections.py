@@ -18,7 +18,7 @@ from providers.connections import default_connection, graph_client_for
 from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
-from providers.rotation import Rotated, rotate_credentials
+from providers.rotation import RotationResult, rotate_credentials
 from redaction.text import sanitize_text
 from tests.support.factories import TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
@@ -137,8 +137,8 @@ def test_a_new_credential_makes_the_last_check_worthless(stored):
 def test_rotation_moves_every_credential_to_the_first_key_and_may_be_repeated(stored, settings):
     settings.CREDENTIAL_KEYS = f"v2:{new_key()},{settings.CREDENTIAL_KEYS}"
 
-    assert rotate_credentials() == {Rotated.ROTATED: 1}
-    assert rotate_credentials() == {Rotated.CURRENT: 1}
+    assert rotate_credentials() == {RotationResult.ROTATED: 1}
+    assert rotate_credentials() == {RotationResult.CURRENT: 1}
 
     settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS.split(",")[0]
     found = ProviderConnection.objects.get()

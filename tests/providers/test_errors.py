@@ -11,15 +11,15 @@ from providers.graph.errors import (
     Conflict,
     ConsentMissing,
     CredentialRejected,
-    Gone,
     InvalidRequest,
     LicenseMissing,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
     UnknownWriteOutcome,
     classify,
     classify_sign_in,
-    read_answer,
+    parse_error,
 )
 
 REQUEST_ID = "0b5c5c5e-5a3c-4f5b-9d1e-3f2c1b0a9d8e"
@@ -28,12 +28,12 @@ CANARY = "canary-Xy7~secret-of-the-server"
 
 def answer(status, code="", message=CANARY, headers=None, **inner):
     body = {"error": {"code": code, "message": message, "innerError": inner}}
-    return read_answer(status, body, headers or {})
+    return parse_error(status, body, headers or {})
 
 
-def classified(status, code="", message=CANARY, *, wrote=False, **more):
+def classified(status, code="", message=CANARY, *, is_write=False, **more):
     found = answer(status, code, message, **more)
-    return classify(found, what="groups", permission="Group.Read.All", wrote=wrote)
+    return classify(found, noun="groups", permission="Group.Read.All", is_write=is_write)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def classified(status, code="", message=CANARY, *, wrote=False, **more):
         (403, "Authorization_RequestDenied", PermissionMissing, "permission_missing"),
         (403, "accessDenied", PermissionMissing, "permission_missing"),
         (403, "", PermissionMissing, "permission_missing"),
-        (404, "ResourceNotFound", Gone, "object_gone"),
-        (404, "", Gone, "object_gone"),
-        (400, "Request_ResourceNotFound", Gone, "object_gone"),
-        (410, "", Gone, "resync_required"),
-        (400, "resyncRequired", Gone, "resync_required"),
+        (404, "ResourceNotFound", ObjectNotFound, "object_gone"),
+        (404, "", ObjectNotFound, "object_gone"),
+        (400, "Request_ResourceNotFound", ObjectNotFound, "object_gone"),
+        (410, "", ObjectNotFound, "resync_required"),
+        (400, "resyncRequired", ObjectNotFound, "resync_required"),
         (409, "", Conflict, "object_conflict"),
         (412, "", Conflict, "object_conflict"),
         (400, "nameAlreadyExists", Conflict, "object_conflict"),
@@ -79,11 +79,11 @@ def test_reads_are_classified(status, code, cls, reason):
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 509])
 def test_a_write_that_ended_in_a_server_error_may_have_been_applied(status):
-    assert type(classified(status, wrote=True)) is UnknownWriteOutcome
+    assert type(classified(status, is_write=True)) is UnknownWriteOutcome
 
 
 def test_a_throttled_write_was_not_applied():
-    assert type(classified(429, wrote=True)) is Transient
+    assert type(classified(429, is_write=True)) is Transient
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_intune_401_that_means_forbidden_is_a_permission():
 
 def test_codes_and_ids_are_found_in_nested_inner_errors():
     inner = {"code": "resourceModified", "innererror": {"request-id": REQUEST_ID}}
-    found = read_answer(400, {"error": {"code": "", "innererror": inner}}, {})
+    found = parse_error(400, {"error": {"code": "", "innererror": inner}}, {})
 
     assert found.codes == ("resourceModified",)
     assert found.request_id == REQUEST_ID
@@ -152,7 +152,7 @@ def test_the_request_id_of_the_header_wins_and_must_look_like_one():
      {"error": {"message": "[" * 90_000}}, {"error": {"code": {"a": 1}}}],
 )  # fmt: skip
 def test_no_body_is_too_strange(body):
-    error = classify(read_answer(400, body, {}), what="groups", permission="X.Read")
+    error = classify(parse_error(400, body, {}), noun="groups", permission="X.Read")
 
     assert type(error) is InvalidRequest
 
@@ -162,7 +162,7 @@ def test_endless_nesting_ends():
     for _ in range(500):
         error = {"code": "", "innerError": error}
 
-    assert read_answer(400, {"error": error}, {}).code == ""
+    assert parse_error(400, {"error": error}, {}).code == ""
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500])
@@ -217,5 +217,12 @@ def test_no_sign_in_answer_is_too_strange(body):
 
 
 def test_every_reason_of_a_class_is_in_the_catalog():
-    for cls in (Transient, UnknownWriteOutcome, CredentialRejected, ConsentMissing, Gone, Conflict):
+    for cls in (
+        Transient,
+        UnknownWriteOutcome,
+        CredentialRejected,
+        ConsentMissing,
+        ObjectNotFound,
+        Conflict,
+    ):
         assert get_reason(cls.default_code).next_step

@@ -30,7 +30,7 @@ def read(*answers, max_pages=100):
             raise answer
         return answer
 
-    found = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, what="groups", max_pages=max_pages)
+    found = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, noun="groups", max_pages=max_pages)
     return list(found), asked
 
 

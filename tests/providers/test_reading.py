@@ -8,14 +8,14 @@ import pytest
 
 from providers.graph.client import WaitReason
 from providers.graph.errors import (
-    Gone,
+    CertificateUntrusted,
     GraphError,
     IncompleteListing,
     InvalidRequest,
     LicenseMissing,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
-    Untrusted,
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
@@ -147,7 +147,7 @@ def test_an_object_removed_since_the_list_is_gone(sandbox_tenant, client):
     listed = next(iter(kind.list_objects(client)))
     sandbox_tenant.control.delete_object(sandbox_tenant.tenant_id, "compliance", listed["id"])
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectNotFound):
         kind.capture(client, listed)
 
 
@@ -275,7 +275,7 @@ def test_a_slow_answer_is_waited_for(sandbox_tenant, client):
 
 def test_an_answer_that_never_ends_is_cut_off(sandbox_tenant):
     sandbox_tenant.fault("slow", ms=300)
-    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, answer_seconds=-1)
+    http = Http(ca_bundle=sandbox_tenant.ca, trust_env=False, response_seconds=-1)
 
     with sandbox_tenant.client(http=http, policy=RetryPolicy(attempts=1)) as client:
         with pytest.raises(Transient) as caught:
@@ -428,7 +428,7 @@ def test_redirects_are_not_followed(sandbox_tenant, client):
 def test_a_server_with_another_certificate_is_not_trusted(sandbox_tenant):
     with (
         sandbox_tenant.client(http=Http(trust_env=False)) as client,
-        pytest.raises(Untrusted) as caught,
+        pytest.raises(CertificateUntrusted) as caught,
     ):
         client.get(CONFIGURATIONS)
 

@@ -50,8 +50,8 @@ def test_a_token_is_fetched_once_for_the_whole_process(sandbox_tenant):
 
 def test_a_permission_that_was_granted_meanwhile_is_seen_at_once(sandbox_tenant):
     with sandbox_tenant.client() as client:
-        assert client.names("Groups.Are.Cool") is False
-        assert client.names("Policy.Read.All") is True
+        assert client.has_permission("Groups.Are.Cool") is False
+        assert client.has_permission("Policy.Read.All") is True
     assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2, (
         "asked again once, not for every permission"
     )
@@ -66,7 +66,7 @@ def test_a_token_that_does_not_tell_is_no_refusal(sandbox_tenant, token):
         def forget(self) -> None: ...
 
     with sandbox_tenant.client(tokens=Opaque()) as client:
-        assert client.names("Policy.Read.All") is None
+        assert client.has_permission("Policy.Read.All") is None
 
 
 def test_another_secret_is_another_token(sandbox_tenant):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from providers.graph.errors import (
-    Gone,
     InvalidRequest,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
     UnknownWriteOutcome,
@@ -35,7 +35,7 @@ def test_an_object_is_created_changed_and_deleted(sandbox_tenant, client):
     assert client.get(f"{LOCATIONS}/{created['id']}")["displayName"] == "Old office"
     client.delete(f"{LOCATIONS}/{created['id']}")
 
-    with pytest.raises(Gone):
+    with pytest.raises(ObjectNotFound):
         client.get(f"{LOCATIONS}/{created['id']}")
 
 

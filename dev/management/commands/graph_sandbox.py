@@ -1,4 +1,4 @@
-"""`manage.py graph_sandbox`: the Graph sandbox."""
+"""The command `manage.py graph_sandbox`."""
 
 import argparse
 from typing import Any
@@ -9,7 +9,7 @@ from dev.graph_sandbox.main import add_arguments, run
 
 
 class Command(BaseCommand):
-    help = "Run the Graph sandbox, which speaks the used part of Microsoft Graph over HTTPS."
+    help = "Run the Graph sandbox, a server with the part of Microsoft Graph that Runledger uses."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

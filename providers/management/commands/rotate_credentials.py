@@ -1,4 +1,4 @@
-"""`manage.py rotate_credentials`: store every credential with the first of CREDENTIAL_KEYS."""
+"""The command `manage.py rotate_credentials`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from providers.rotation import Rotated, rotate_credentials
+from providers.rotation import RotationResult, rotate_credentials
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored credential again with the first key of CREDENTIAL_KEYS. Safe to "
-        "repeat and to interrupt; afterward the older keys can be removed."
+        "Encrypt every stored credential again with the first key of CREDENTIAL_KEYS. It is safe "
+        "to repeat and to interrupt. Afterward the older keys can be removed."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts: Counter[Rotated] = rotate_credentials()
-        for outcome in Rotated:
-            self.stdout.write(f"{outcome.value}: {counts[outcome]}")
-        if counts[Rotated.UNREADABLE]:
-            raise CommandError("Some credentials cannot be decrypted; they were left as they are.")
+        counts: Counter[RotationResult] = rotate_credentials()
+        for result in RotationResult:
+            self.stdout.write(f"{result.value}: {counts[result]}")
+        if counts[RotationResult.UNREADABLE]:
+            raise CommandError("Some credentials cannot be decrypted and were not changed.")

@@ -1,4 +1,4 @@
-"""`manage.py graph_sandbox --samples`: a tenant with the policies that were exported to a folder."""
+"""`manage.py graph_sandbox --samples` adds a tenant with the policies exported to a folder."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ FOLDERS = {
 
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
-    """What an export leaves: a file for each policy, groups in one; ids are lost here and there."""
+    """A folder with one file for each policy, several groups in one file, and some ids missing."""
     objects = seed_tenant("t", "Contoso", "a", SIZES)
     for folder, kind in FOLDERS.items():
         for number, entry in enumerate(objects[kind]):
-            kept = entry if number % 2 else {k: v for k, v in entry.items() if k != "id"}
-            write(tmp_path / folder / f"{number}.json", kept)
+            has_id = number % 2
+            content = {k: v for k, v in entry.items() if k != "id" or has_id}
+            write(tmp_path / folder / f"{number}.json", content)
     write(tmp_path / "compliance" / "linux.json", objects["linux_compliance"][0])
     write(
         tmp_path / "groups" / "more.json", {"groups": [{"displayName": "A"}, {"displayName": "B"}]}
@@ -51,7 +52,7 @@ def write(path: Path, content: Any) -> None:
 
 @contextlib.contextmanager
 def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], SandboxTenant]]:
-    """What the command says, and the tenant that it made."""
+    """Run the command; yields the lines of its output and the tenant that it added."""
     command = [sys.executable, "manage.py", "graph_sandbox", "--samples", str(folder)]
     process = subprocess.Popen(
         [*command, "--tls-dir", str(tls), "--die-with-parent"],
@@ -61,31 +62,31 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], SandboxTenant]
     )
     assert process.stdout
     try:
-        said: list[str] = []
-        while not (said and said[-1].startswith("Graph sandbox")):
-            said.append(process.stdout.readline().strip())
-            assert process.poll() is None, said
-        yield said, tenant_of(said, tls)
+        lines: list[str] = []
+        while not (lines and lines[-1].startswith("Graph sandbox")):
+            lines.append(process.stdout.readline().strip())
+            assert process.poll() is None, lines
+        yield lines, tenant_of(lines, tls)
     finally:
         process.terminate()
         process.wait(10)
         process.stdout.close()
 
 
-def tenant_of(said: list[str], tls: Path) -> SandboxTenant:
-    told = dict(line.split(" ", 1) for line in said)
+def tenant_of(lines: list[str], tls: Path) -> SandboxTenant:
+    values = dict(line.rsplit(" ", 1) for line in lines)
     return SandboxTenant.existing(
-        told["Graph sandbox"].rpartition(" ")[2],
+        values["Graph sandbox at"],
         tls / "ca.pem",
-        tenant_id=uuid.UUID(told["tenant"]),
-        client_id=uuid.UUID(told["client"]),
-        secret=told["secret"],
+        tenant_id=uuid.UUID(values["tenant"]),
+        client_id=uuid.UUID(values["client"]),
+        secret=values["secret"],
     )
 
 
-def test_what_was_exported_is_listed_and_captured(exported: Path, tmp_path: Path) -> None:
-    with started(exported, tmp_path / "tls") as (said, sandbox_tenant):
-        assert "left out notifications: no kind of object that is read here" in said
+def test_exported_objects_are_listed_and_captured(exported: Path, tmp_path: Path) -> None:
+    with started(exported, tmp_path / "tls") as (lines, sandbox_tenant):
+        assert "skipped notifications: unknown kind of object" in lines
         with sandbox_tenant.client() as client:
             for kind in ("conditional_access", "named_location", "compliance", "linux_compliance"):
                 listed = list(KIND[kind].list_objects(client))
@@ -97,7 +98,7 @@ def test_what_was_exported_is_listed_and_captured(exported: Path, tmp_path: Path
             assert list(KIND["settings_catalog"].list_objects(client)) == []
 
 
-def test_an_object_that_has_lost_its_id_gets_the_same_one_each_time(exported: Path) -> None:
+def test_an_object_without_an_id_gets_the_same_one_each_time(exported: Path) -> None:
     first, second = sample_tenant(exported), sample_tenant(exported)
 
     assert first == second
@@ -105,10 +106,10 @@ def test_an_object_that_has_lost_its_id_gets_the_same_one_each_time(exported: Pa
     assert len(set(ids)) == len(ids)
 
 
-def test_a_folder_without_exports_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_exports_is_rejected(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dev.graph_sandbox", "--samples", str(tmp_path)]
 
-    ended = subprocess.run(
+    process = subprocess.run(
         [*command, "--tls-dir", str(tmp_path / "tls")],
         cwd=ROOT,
         capture_output=True,
@@ -116,14 +117,14 @@ def test_a_folder_without_exports_is_told(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert ended.returncode == 1
-    assert "has no folder of a kind" in ended.stderr
+    assert process.returncode == 1
+    assert "has no folder of a known kind" in process.stderr
 
 
 @NEEDED
 def test_real_exports_become_a_tenant(tmp_path: Path) -> None:
     expected = {
-        kind: {entry["id"] for entry in found} for kind, found in sample_tenant(SAMPLES).items()
+        kind: {entry["id"] for entry in objects} for kind, objects in sample_tenant(SAMPLES).items()
     }
     with (
         started(SAMPLES, tmp_path / "tls") as (_, sandbox_tenant),

@@ -1,4 +1,4 @@
-"""The Graph sandbox: the same tenant each time, kept between two starts, controlled by token only."""
+"""The Graph sandbox seeds the same tenant each time, stores it, and is controlled with a token."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from providers.graph.errors import ConsentMissing
 from tests.support.factories.providers import SIZES, SandboxTenant
 
 
-def test_the_same_seed_makes_the_same_tenant():
+def test_the_same_seed_produces_the_same_tenant():
     first, second, other = (seed_tenant("t", "Contoso", seed, SIZES) for seed in ("a", "a", "b"))
 
     assert first == second
     assert first["groups"] != other["groups"]
 
 
-def test_a_seeded_tenant_looks_like_one():
+def test_a_seeded_tenant_is_consistent():
     tenant = seed_tenant("t", "Contoso", "a", {})
     groups = {group["id"] for group in tenant["groups"]}
 
@@ -47,7 +47,7 @@ def test_a_seeded_tenant_looks_like_one():
     assert {target for target in targets if target} <= groups
 
 
-def test_the_number_of_objects_does_not_change_the_others():
+def test_the_number_of_objects_of_one_kind_does_not_change_other_kinds():
     few, many = (seed_tenant("t", "C", "a", {**SIZES, "compliance": n}) for n in (1, 7))
 
     assert few["compliance"] == many["compliance"][:1]
@@ -73,14 +73,14 @@ def test_an_unknown_kind_cannot_be_seeded(sandbox_tenant):
         sandbox_tenant.control.add_tenant(uuid.uuid4(), uuid.uuid4(), "x", sizes={"scripts": 1})
 
 
-def test_without_the_token_nothing_is_controlled(graph_sandbox):
-    stranger = SandboxControl(graph_sandbox.url, "wrong", graph_sandbox.ca)
+def test_a_command_without_the_right_token_is_refused(graph_sandbox):
+    control = SandboxControl(graph_sandbox.url, "wrong", graph_sandbox.ca)
 
     with pytest.raises(SandboxError, match="token"):
-        stranger.tenants()
+        control.tenants()
 
 
-def test_only_registered_tenants_exist(sandbox_tenant):
+def test_a_removed_tenant_is_unknown_to_graph(sandbox_tenant):
     sandbox_tenant.control.remove_tenant(sandbox_tenant.tenant_id)
 
     with sandbox_tenant.client() as client, pytest.raises(ConsentMissing):
@@ -93,27 +93,25 @@ def test_an_unknown_fault_is_refused(sandbox_tenant, name):
         sandbox_tenant.fault(name)
 
 
-def test_what_was_changed_is_kept_between_two_starts(tmp_path):
+def test_stored_tenants_survive_a_restart(tmp_path):
     with SandboxProcess(tmp_path, keep=True) as first:
         sandbox_tenant = SandboxTenant(first, sizes={**SIZES, "groups": 5})
         sandbox_tenant.control.put_object(
-            sandbox_tenant.tenant_id, "compliance", {"id": "x", "displayName": "Mine"}
+            sandbox_tenant.tenant_id, "compliance", {"id": "x", "displayName": "Added"}
         )
     with SandboxProcess(tmp_path, keep=True) as second:
-        kept = {
-            entry["id"] for entry in second.control.objects(sandbox_tenant.tenant_id, "compliance")
-        }
+        objects = second.control.objects(sandbox_tenant.tenant_id, "compliance")
         sandbox_tenant.url, sandbox_tenant.ca = second.url, str(second.ca)
         with sandbox_tenant.client() as client:
             client.get("/v1.0/groups")
 
-    assert "x" in kept
+    assert "x" in {entry["id"] for entry in objects}
     assert sandbox_tenant.secret not in (tmp_path / "state.json").read_text()
     assert (tmp_path / "state.json").stat().st_mode & 0o077 == 0
     assert (tmp_path / "server.key").stat().st_mode & 0o077 == 0
 
 
-def test_it_ends_with_its_parent(tmp_path):
+def test_the_sandbox_process_ends_with_its_parent(tmp_path):
     script = (
         "import time; from dev.graph_sandbox.process import SandboxProcess\n"
         "box = SandboxProcess().start(); print(box._process.pid, flush=True); time.sleep(60)"
@@ -141,7 +139,9 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def test_faults_are_switched_from_the_command_line(sandbox_tenant, graph_sandbox, settings, capsys):
+def test_faults_are_added_and_removed_on_the_command_line(
+    sandbox_tenant, graph_sandbox, settings, capsys
+):
     settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = sandbox_tenant.url, sandbox_tenant.ca
     options = {"token": graph_sandbox.token}
     tenant_id = str(sandbox_tenant.tenant_id)

@@ -10,7 +10,7 @@ import pytest
 
 from dev.services.processes import ServiceError, running_processes
 from dev.services.runner import chosen_port
-from tests.devservices.helpers import (
+from tests.dev.services.helpers import (
     descendants,
     eventually,
     read_until,

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from tests.devservices.helpers import ROOT
+from tests.dev.services.helpers import ROOT
 
 
 def test_make_alone_lists_every_command():

@@ -7,7 +7,7 @@ import pytest
 from dev.services.accounts import Account
 from dev.services.postgres import Postgres
 from dev.services.processes import ServiceError
-from tests.devservices.helpers import eventually, mentioning, read_until, start_python
+from tests.dev.services.helpers import eventually, mentioning, read_until, start_python
 
 ACCOUNTS = [Account.NAMESPACE, Account.NOBODY] if os.geteuid() == 0 else [Account.SELF]
 

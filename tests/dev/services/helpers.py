@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dev.services.processes import parent_of, running_processes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def eventually(holds: Callable[[], object], *, within: float = 15) -> None:

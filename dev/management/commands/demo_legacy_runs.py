@@ -1,4 +1,4 @@
-"""`manage.py demo_history`: some history for the demo's tenants. Safe to run again."""
+"""`manage.py demo_legacy_runs`: some history for the demo's tenants. Safe to run again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.DEMO_DATA_ALLOWED:
-            raise CommandError("demo_history makes up history: only in development.")
+            raise CommandError("demo_legacy_runs makes up history: only in development.")
         workspace = Workspace.objects.filter(slug=DEMO).first()
         if workspace is None:
             raise CommandError("There is no demo workspace; run demo_data first.")
