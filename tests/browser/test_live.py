@@ -48,7 +48,7 @@ def test_progress_and_end_are_shown_without_a_reload(
     expect(bar).to_have_attribute("value", "20")
     OperationRunService().increment_summary_counts(run.pk, processed=20, succeeded=20)
     OperationRunService().complete(run.pk)
-    expect(page.get_by_role("heading", name="succeeded in part")).to_be_visible()
+    expect(page.get_by_role("heading", name="partially succeeded")).to_be_visible()
 
     expect(page.locator("#announcer")).to_have_text("Partially succeeded")
     expect(page.locator("[hx-trigger]")).to_have_count(0)
@@ -113,8 +113,9 @@ def test_cancelling_explains_what_happens(open_context: Any, fabrikam: Tenant):
 
     page.get_by_role("button", name="Cancel run").click()
 
-    expect(page.get_by_role("heading", name="was asked to stop by olga")).to_be_visible()
-    expect(page.get_by_text("Stopping is not a rollback")).to_be_visible()
+    expect(page.get_by_role("heading", name="is stopping")).to_be_visible()
+    expect(page.get_by_text("Cancellation was requested by olga")).to_be_visible()
+    expect(page.get_by_text("Processed items are not rolled back")).to_be_visible()
 
 
 def test_colors_follow_the_system_until_the_user_selects_a_theme(

@@ -74,4 +74,4 @@ def test_the_queue_position_describes_the_state_of_the_broker(
 
     assert NO_ANSWER in texts[0]
     assert "its memory is full" in texts[1]
-    assert all("Nothing is lost" in text for text in texts)
+    assert all("The run is safe" in text for text in texts)

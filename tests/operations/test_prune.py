@@ -474,7 +474,7 @@ def test_a_dry_run_counts_and_changes_nothing(tenant, keep_none):
 
 def test_the_command_starts_the_run_or_names_the_active_one(tenant):
     assert "was started" in run_prune_command("--workspace", "contoso")
-    assert "is active already" in run_prune_command("--workspace", "contoso")
+    assert "is already active" in run_prune_command("--workspace", "contoso")
 
 
 def test_the_command_lists_the_workspaces(tenant):

@@ -45,7 +45,7 @@ def test_a_broker_that_evicts_is_refused(broker: Broker, policy: str) -> None:
 
     with pytest.raises(SystemExit, match=f"is {policy}.*maxmemory-policy noeviction"):
         refuse_to_start()
-    with pytest.raises(CommandError, match="would not start"):
+    with pytest.raises(CommandError, match="cannot start"):
         call_command("check_start")
 
 
