@@ -416,7 +416,7 @@ def error_pages() -> dict[str, str]:
 class Tour:
     """Pages that a user visits in order; `populate` creates their data and returns their addresses."""
 
-    person: str
+    user: str
     populate: Callable[[], dict[str, str]]
 
 

@@ -63,8 +63,8 @@ def test_every_page_is_displayed_without_problems(
 ):
     populate()
     addresses = TOURS[tour].populate()
-    if person := TOURS[tour].person:
-        sign_in(inspection.page, person)
+    if user := TOURS[tour].user:
+        sign_in(inspection.page, user)
 
     for name, address in addresses.items():
         inspection.visit(name, address)

@@ -11,7 +11,7 @@ from tests.support.stack import wait_for_end
 
 def start(page: Client, route: str, *ids: object, **form: object) -> OperationRun:
     """Post to a route; return the run that it leads to after the run has ended."""
-    answer = page.post(reverse(route, args=["contoso", *ids]), form)
-    assert answer.status_code == 302, answer.content
-    run_id = int(answer["Location"].strip("/").split("/")[-1])
+    response = page.post(reverse(route, args=["contoso", *ids]), form)
+    assert response.status_code == 302, response.content
+    run_id = int(response["Location"].strip("/").split("/")[-1])
     return wait_for_end(run_id)

@@ -23,10 +23,10 @@ REGISTERED: dict[type[Model], admin.ModelAdmin[Any]] = admin.site._registry
 
 def create_staff(*, view: bool = False, superuser: bool = False) -> User:
     """Create a member of staff with all permissions, with all view permissions, or with none."""
-    person: User = UserFactory(is_staff=True, is_superuser=superuser)
+    user: User = UserFactory(is_staff=True, is_superuser=superuser)
     if view:
-        person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
-    return person
+        user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return user
 
 
 def populate_admin(tenant: Tenant, connection_id: int) -> None:

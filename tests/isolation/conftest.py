@@ -75,9 +75,9 @@ def create_objects(workspace: Workspace) -> Ids:
 class World:
     """The ids of the own and of a foreign workspace, and the users by kind."""
 
-    own: Ids
-    foreign: Ids
-    people: dict[str, User | None]
+    own_ids: Ids
+    foreign_ids: Ids
+    users: dict[str, User | None]
 
     def url(self, route: Route, ids: Ids) -> str:
         return reverse(route.name, kwargs={name: ids.get(name, MISSING_ID) for name in route.ids})
@@ -100,13 +100,15 @@ def shared_world(shared_rows: SharedRows) -> World:
     """The shared rows; every model of the admin has one."""
     with shared_rows(), override_settings(RUN_KEEP_LAST=1):
         ours, theirs = WorkspaceFactory(slug="ours"), WorkspaceFactory(slug="theirs")
-        people: dict[str, User | None] = {role.value: create_member(ours, role) for role in Role}
-        people["staff"] = UserFactory(is_staff=True, is_superuser=True)
-        people["stranger"] = create_member(theirs, Role.OWNER)
-        people["inactive"] = create_member(ours, Role.OWNER, is_active=False)
-        people["anonymous"] = None
-        world = World(create_objects(ours), create_objects(theirs), people)
-        populate_admin(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
+        users: dict[str, User | None] = {role.value: create_member(ours, role) for role in Role}
+        users["staff"] = UserFactory(is_staff=True, is_superuser=True)
+        users["stranger"] = create_member(theirs, Role.OWNER)
+        users["inactive"] = create_member(ours, Role.OWNER, is_active=False)
+        users["anonymous"] = None
+        world = World(create_objects(ours), create_objects(theirs), users)
+        populate_admin(
+            Tenant.objects.get(pk=world.own_ids["tenant_id"]), world.own_ids["connection_id"]
+        )
     return world
 
 
@@ -120,10 +122,10 @@ SignIn = Callable[[User | None], Client]
 
 @pytest.fixture
 def sign_in() -> SignIn:
-    def client_of(person: User | None) -> Client:
+    def open_client(user: User | None) -> Client:
         client = Client()
-        if person:
-            open_session(client, person)
+        if user:
+            open_session(client, user)
         return client
 
-    return client_of
+    return open_client

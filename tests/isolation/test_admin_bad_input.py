@@ -57,12 +57,12 @@ def client(world: World, sign_in: SignIn) -> Client:
     return client
 
 
-def check_answer(answer: Any, description: str) -> Any:
-    assert answer.status_code in ACCEPTABLE_STATUSES, (answer.status_code, description[:200])
-    assert b"Traceback" not in answer.content
-    assert b"<script>alert(1)" not in answer.content
-    assert b"database installation" not in answer.content
-    return answer
+def check_response(response: Any, description: str) -> Any:
+    assert response.status_code in ACCEPTABLE_STATUSES, (response.status_code, description[:200])
+    assert b"Traceback" not in response.content
+    assert b"<script>alert(1)" not in response.content
+    assert b"database installation" not in response.content
+    return response
 
 
 def parameters_of(model: type[Model]) -> list[str]:
@@ -91,7 +91,7 @@ def test_a_list_accepts_any_parameter(client: Client, model: type[Model]) -> Non
     ]
 
     for name, value in parameters:
-        check_answer(client.get(f"{address}?{name}={value}"), f"{name}={value}")
+        check_response(client.get(f"{address}?{name}={value}"), f"{name}={value}")
 
 
 @EVERY_MODEL
@@ -100,10 +100,10 @@ def test_every_other_page_accepts_any_parameter_and_id(client: Client, model: ty
 
     for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
         query = "&".join(f"{name}={value}" for name in parameters_of(model))
-        check_answer(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
+        check_response(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
     for value, page in zip(IDS, cycle(("change/", "history/", "delete/", "")), strict=False):
         address = f"{pages['list']}{value}/{page}"
-        check_answer(client.get(address, follow=True), address)
+        check_response(client.get(address, follow=True), address)
 
 
 @EVERY_MODEL
@@ -121,8 +121,8 @@ def test_a_form_accepts_any_value_in_every_field(client: Client, model: type[Mod
         address = addresses(model)[page]
         refused = client.post(address).status_code == 403
         for body, content_type in [*forms, *BROKEN][: 1 if refused else None]:
-            answer = client.generic("POST", address, body, content_type)
-            check_answer(answer, f"{page} {body[:20]!r}")
+            response = client.generic("POST", address, body, content_type)
+            check_response(response, f"{page} {body[:20]!r}")
 
 
 def autocomplete_fields() -> Iterator[tuple[str, str, str]]:
@@ -144,8 +144,8 @@ def test_autocomplete_accepts_any_text(client: Client) -> None:
     for app, model, field in fields:
         source = f"app_label={app}&model_name={model}&field_name={field}"
         for value in VALUES:
-            check_answer(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
-            check_answer(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
+            check_response(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
+            check_response(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
 
 
 def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
@@ -155,7 +155,7 @@ def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
         for name in ("app_label", "model_name", "field_name"):
             source = {"app_label": "tenancy", "model_name": "tenant", "field_name": "workspace"}
             query = "&".join(f"{key}={text}" for key, text in {**source, name: value}.items())
-            check_answer(client.get(f"{address}?{query}"), query)
+            check_response(client.get(f"{address}?{query}"), query)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
 def test_other_admin_pages_accept_any_parameter(client: Client, address: str) -> None:
     for value in VALUES:
         query = "&".join(f"{name}={value}" for name in PARAMETERS)
-        check_answer(client.get(f"{address}?{query}"), f"{address} {value}")
+        check_response(client.get(f"{address}?{query}"), f"{address} {value}")
 
 
 def test_an_invalid_link_to_the_site_is_not_found(client: Client) -> None:
     for value in VALUES[1:]:
         for path in (f"{value}/1", f"1/{value}", f"{value}/{value}"):
-            check_answer(client.get(f"/admin/r/{path}/"), path)
+            check_response(client.get(f"/admin/r/{path}/"), path)

@@ -41,17 +41,17 @@ ACCEPTABLE_STATUSES = {200, 302, 400, 403, 404, 405, 409, 413}
 
 def permitted_client(world: World, sign_in: SignIn, route: Route) -> Client:
     """A client of a user who may use the route."""
-    client = sign_in(world.people["staff" if route.staff else Role.OWNER])
+    client = sign_in(world.users["staff" if route.staff else Role.OWNER])
     client.raise_request_exception = False
     return client
 
 
 def send(client: Client, address: str, body: bytes, content_type: str = FORM) -> Any:
-    answer = client.generic("POST", address, body, content_type)
-    assert answer.status_code in ACCEPTABLE_STATUSES, (answer.status_code, body[:60])
-    assert b"Traceback" not in answer.content
-    assert b"<script>alert(1)" not in answer.content
-    return answer
+    response = client.generic("POST", address, body, content_type)
+    assert response.status_code in ACCEPTABLE_STATUSES, (response.status_code, body[:60])
+    assert b"Traceback" not in response.content
+    assert b"<script>alert(1)" not in response.content
+    return response
 
 
 def failures_of(client: Client, address: str, bodies: Iterable[tuple[bytes, str]]) -> list[str]:
@@ -69,7 +69,7 @@ def failures_of(client: Client, address: str, bodies: Iterable[tuple[bytes, str]
 def test_a_hostile_value_in_every_field_is_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
     bodies = [
         *(b"&".join(name.encode() + b"=" + value for name in FIELDS) for value in HOSTILE),
         b"&".join(name.encode() + b"[]=1" for name in FIELDS),
@@ -84,14 +84,14 @@ def test_repeated_fields_are_accepted_or_rejected(
 ) -> None:
     body = b"&".join(name.encode() + b"=1&" + name.encode() + b"=2" for name in FIELDS)
 
-    send(permitted_client(world, sign_in, route), world.url(route, world.own), body)
+    send(permitted_client(world, sign_in, route), world.url(route, world.own_ids), body)
 
 
 @POST_ROUTES
 def test_too_many_fields_and_too_large_a_body_are_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     many = send(client, address, b"&".join(b"f%d=1" % number for number in range(1001)))
     large = send(client, address, b"name=" + b"x" * 3_000_000)
@@ -103,25 +103,25 @@ def test_too_many_fields_and_too_large_a_body_are_rejected(
 
 @POST_ROUTES
 def test_a_broken_body_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     assert failures_of(client, address, BROKEN) == [], route.name
 
 
 @ALL_ROUTES
 def test_an_unsupported_method_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     for method in ("FOO", "TRACE", "PUT", "PATCH", "DELETE"):
-        answer = client.generic(method, address, b"")
+        response = client.generic(method, address, b"")
 
-        assert answer.status_code == 405, method
-        assert answer["Allow"]
+        assert response.status_code == 405, method
+        assert response["Allow"]
 
 
 @ALL_ROUTES
 def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     head, options = client.head(address), client.options(address)
 
@@ -135,11 +135,11 @@ def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Rout
 def test_a_public_route_rejects_unsupported_methods(client: Client, name: str, method: str) -> None:
     client.raise_request_exception = False
 
-    answer = client.generic(method, reverse(name), b"")
+    response = client.generic(method, reverse(name), b"")
 
     # Signing out redirects anonymous users; Django's sign-in treats PUT like POST.
     exceptions = {("sign_in", "PUT"): 200, ("sign_out", method): 302}
-    assert answer.status_code == exceptions.get((name, method), 405)
+    assert response.status_code == exceptions.get((name, method), 405)
 
 
 @pytest.mark.parametrize("name", ["sign_in", "theme", "sign_out"])
@@ -166,13 +166,13 @@ HEADERS = {
 
 @ALL_ROUTES
 def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted_client(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
     method = "POST" if route.post else "GET"
     for header, junk in HEADERS.items():
         extra: dict[str, Any] = {header: junk}
-        answer = client.generic(method, address, b"", **extra)
+        response = client.generic(method, address, b"", **extra)
 
-        assert answer.status_code in ACCEPTABLE_STATUSES | {204, 206, 304, 416}, header
+        assert response.status_code in ACCEPTABLE_STATUSES | {204, 206, 304, 416}, header
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a\x00b", "testserver:port", "[::1"])

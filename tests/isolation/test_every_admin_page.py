@@ -50,12 +50,12 @@ HISTORY = {
 
 def page_text(client: Client, address: str) -> str:
     """Return the text of an admin page after checking what every page has to fulfill."""
-    answer = client.get(address)
-    assert answer.status_code == 200, (address, answer.status_code)
-    policy = answer["Content-Security-Policy"]
+    response = client.get(address)
+    assert response.status_code == 200, (address, response.status_code)
+    policy = response["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "object-src 'none'" in policy
-    text = answer.content.decode()
+    text = response.content.decode()
     assert CANARY not in text
     assert "rl1." not in text, "not even encrypted"
     assert not re.search(r'<script(?![^>]*(?:src|nonce|type="application/json"))[^>]*>', text)
@@ -183,12 +183,12 @@ def test_a_secret_cannot_be_guessed_by_filters(world: World, sign_in: SignIn, qu
 def test_view_on_site_is_shown_to_members_only(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    person = create_staff(superuser=True)
-    before = page_text(sign_in(person), addresses(model)["detail"])
+    user = create_staff(superuser=True)
+    before = page_text(sign_in(user), addresses(model)["detail"])
     for workspace in Workspace.objects.all():
-        MembershipFactory(user=person, workspace=workspace, role=Role.READER)
+        MembershipFactory(user=user, workspace=workspace, role=Role.READER)
 
-    after = page_text(sign_in(person), addresses(model)["detail"])
+    after = page_text(sign_in(user), addresses(model)["detail"])
 
     assert "View on site" not in before
     assert "View on site" in after

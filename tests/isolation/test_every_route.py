@@ -26,27 +26,27 @@ ADMIN_PAGES = [
     *("/admin/password_change/", "/admin/password_change/done/"),
     "/admin/autocomplete/?app_label=tenancy&model_name=tenant&field_name=workspace",
 ]
-PEOPLE = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
+USER_KINDS = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
 WITH_IDS = [route for route in ROUTES if route.ids]
 
 
-def expected(route: Route, person: str) -> int:
+def expected(route: Route, user_kind: str) -> int:
     """The status that the table specifies for the own workspace."""
-    if person in ("anonymous", "inactive"):
+    if user_kind in ("anonymous", "inactive"):
         return HTTPStatus.FOUND
     if route.staff:
-        return route.answers if person == "staff" else HTTPStatus.FORBIDDEN
-    if route.needs is None:
-        return route.answers
-    if person in ("staff", "stranger"):
+        return route.expected_status if user_kind == "staff" else HTTPStatus.FORBIDDEN
+    if route.capability is None:
+        return route.expected_status
+    if user_kind in ("staff", "stranger"):
         return HTTPStatus.NOT_FOUND
-    allowed = route.needs in ROLE_CAPABILITIES[person]
-    return route.answers if allowed else HTTPStatus.FORBIDDEN
+    allowed = route.capability in ROLE_CAPABILITIES[user_kind]
+    return route.expected_status if allowed else HTTPStatus.FORBIDDEN
 
 
 def permitted_user(world: World, route: Route) -> User | None:
     """A user who may use the route."""
-    return world.people["staff" if route.staff else Role.OWNER]
+    return world.users["staff" if route.staff else Role.OWNER]
 
 
 def request(client: Client, route: Route, url: str) -> Any:
@@ -57,42 +57,42 @@ def test_every_route_is_in_the_table() -> None:
     assert named_routes() == OPEN | {"home"} | {route.name for route in ROUTES}
 
 
-@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("user_kind", USER_KINDS)
 @BY_NAME
 def test_a_route_answers_each_kind_of_user_as_specified(
-    world: World, sign_in: SignIn, route: Route, person: str
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    response = request(sign_in(world.people[person]), route, world.url(route, world.own))
+    response = request(sign_in(world.users[user_kind]), route, world.url(route, world.own_ids))
 
-    assert response.status_code == expected(route, person)
-    if person in ("anonymous", "inactive"):
+    assert response.status_code == expected(route, user_kind)
+    if user_kind in ("anonymous", "inactive"):
         assert response["Location"].startswith(reverse("sign_in"))
 
 
-@pytest.mark.parametrize("person", [*Role.values, "staff"])
+@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
 def test_foreign_and_missing_objects_return_identical_404_responses(
-    world: World, sign_in: SignIn, route: Route, person: str
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    client = sign_in(world.people[person])
+    client = sign_in(world.users[user_kind])
     missing = request(client, route, world.url(route, MISSING))
-    foreign = request(client, route, world.url(route, world.foreign))
+    foreign = request(client, route, world.url(route, world.foreign_ids))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
     assert set(foreign.headers) == set(missing.headers)
 
 
-@pytest.mark.parametrize("person", [*Role.values, "staff"])
+@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
 )
 def test_a_foreign_object_under_the_own_workspace_returns_the_404_of_a_missing_one(
-    world: World, sign_in: SignIn, route: Route, person: str
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    client, own = sign_in(world.people[person]), {"slug": world.own["slug"]}
+    client, own = sign_in(world.users[user_kind]), {"slug": world.own_ids["slug"]}
     missing = request(client, route, world.url(route, own))
-    foreign = request(client, route, world.url(route, world.foreign | own))
+    foreign = request(client, route, world.url(route, world.foreign_ids | own))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
@@ -112,7 +112,7 @@ def status_and_writes(client: Client, address: str) -> tuple[int, list[str]]:
 @BY_NAME
 def test_a_get_request_writes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
     status, writes = status_and_writes(
-        sign_in(permitted_user(world, route)), world.url(route, world.own)
+        sign_in(permitted_user(world, route)), world.url(route, world.own_ids)
     )
 
     assert status == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
@@ -134,7 +134,7 @@ PUBLIC_STATUS = {
 def test_a_get_request_to_a_public_route_writes_nothing(
     world: World, sign_in: SignIn, name: str
 ) -> None:
-    status, writes = status_and_writes(sign_in(world.people[Role.OWNER]), reverse(name))
+    status, writes = status_and_writes(sign_in(world.users[Role.OWNER]), reverse(name))
 
     assert (status, writes) == (PUBLIC_STATUS[name], [])
 
@@ -148,7 +148,7 @@ def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name:
 def test_viewing_a_model_in_the_admin_writes_nothing(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(world.people["staff"])
+    client = sign_in(world.users["staff"])
 
     results = {
         page: status_and_writes(client, address) for page, address in addresses(model).items()
@@ -162,7 +162,7 @@ def test_viewing_a_model_in_the_admin_writes_nothing(
 def test_viewing_another_admin_page_writes_nothing(
     world: World, sign_in: SignIn, address: str
 ) -> None:
-    status, writes = status_and_writes(sign_in(world.people["staff"]), address)
+    status, writes = status_and_writes(sign_in(world.users["staff"]), address)
 
     assert status in (HTTPStatus.OK, HTTPStatus.FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
     assert writes == []
@@ -200,9 +200,9 @@ HOSTILE_IDS = [
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
 def test_an_invalid_id_is_not_found(world: World, sign_in: SignIn, route: Route) -> None:
-    client = sign_in(world.people[Role.OWNER])
-    address = world.url(route, {"slug": world.own["slug"]})
-    last = str(2**40) if str(2**40) in address else world.own["slug"]
+    client = sign_in(world.users[Role.OWNER])
+    address = world.url(route, {"slug": world.own_ids["slug"]})
+    last = str(2**40) if str(2**40) in address else world.own_ids["slug"]
 
     statuses = {
         hostile: request(client, route, address.replace(last, hostile)).status_code
@@ -263,7 +263,7 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
 ) -> None:
     client = sign_in(permitted_user(world, route))
     client.raise_request_exception = False
-    address = world.url(route, world.own)
+    address = world.url(route, world.own_ids)
     failures = []
     for value, suffix in product(HOSTILE_VALUES, ("", "[]")):
         text = value.encode("utf-8", "surrogatepass").decode("latin-1")
@@ -275,11 +275,11 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
 
 
 def test_only_staff_can_open_the_admin(world: World, sign_in: SignIn) -> None:
-    for person, user in world.people.items():
+    for user_kind, user in world.users.items():
         response = sign_in(user).get("/admin/")
 
-        assert response.status_code == (200 if person == "staff" else 302), person
+        assert response.status_code == (200 if user_kind == "staff" else 302), user_kind
 
 
 def test_every_capability_is_required_by_a_route() -> None:
-    assert {route.needs for route in ROUTES} >= set(Capability)
+    assert {route.capability for route in ROUTES} >= set(Capability)

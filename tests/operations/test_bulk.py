@@ -26,18 +26,18 @@ pytestmark = pytest.mark.django_db
 LIST = "/w/contoso/runs/"
 
 
-def signed_in(person: Any) -> Client:
+def signed_in(user: Any) -> Client:
     client = Client()
-    open_session(client, person)
+    open_session(client, user)
     return client
 
 
-def post(person: Any, action: str, **form: Any) -> tuple[str, str]:
+def post(user: Any, action: str, **form: Any) -> tuple[str, str]:
     """Post a bulk action; return the address it redirects to and its message."""
-    answer = signed_in(person).post(reverse(f"run_{action}_many", args=["contoso"]), form)
-    assert answer.status_code == 302, answer.content
-    (message,) = get_messages(answer.wsgi_request)
-    return answer["Location"], str(message)
+    response = signed_in(user).post(reverse(f"run_{action}_many", args=["contoso"]), form)
+    assert response.status_code == 302, response.content
+    (message,) = get_messages(response.wsgi_request)
+    return response["Location"], str(message)
 
 
 def create_failed_run(tenant: Any, schedule: int) -> OperationRun:
