@@ -34,7 +34,7 @@ pytestmark = [
 DEAD_CONNECTION_SECONDS = 150.0
 
 
-# --- a dead connection ------------------------------------------------------------------------------
+# --- a dead connection ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_worker_reconnects_after_its_connections_become_dead(
     assert run.events.filter(kind="started").count() == 1
 
 
-# --- a log that cannot be written -------------------------------------------------------------------
+# --- a log that cannot be written -----------------------------------------------------------------
 
 
 def start_worker_without_log_reader(stack: Stack) -> subprocess.Popen[bytes]:
@@ -103,7 +103,7 @@ def test_a_run_continues_when_the_log_cannot_be_written(
     assert f"run {run.pk} ended" not in stack.logs()
 
 
-# --- a message of a newer version -------------------------------------------------------------------
+# --- a message of a newer version -----------------------------------------------------------------
 
 
 def test_a_run_survives_a_message_of_a_newer_version(

@@ -210,7 +210,7 @@ def test_a_handler_that_reports_nothing_is_cancelled(
     assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
-# --- a worker whose threads are blocked -------------------------------------------------------------
+# --- a worker whose threads are blocked -----------------------------------------------------------
 
 
 def test_a_hanging_database_does_not_keep_the_lease_alive(
