@@ -74,9 +74,9 @@ def test_an_operator_cancels_own_runs_and_the_others_are_counted_as_not_permitte
 def test_failed_runs_are_retried_and_the_others_are_counted(tenant, operator):
     first, second = create_failed_run(tenant, 1), create_failed_run(tenant, 2)
     fine = create_ended_run(tenant, 3, total=1, processed=1, succeeded=1)
-    again = create_failed_run(tenant, 1)
+    duplicate = create_failed_run(tenant, 1)
 
-    _, message = post(operator, "retry", run=[first.pk, second.pk, fine.pk, again.pk])
+    _, message = post(operator, "retry", run=[first.pk, second.pk, fine.pk, duplicate.pk])
 
     assert "2 retried" in message
     assert "1 already being retried" in message
@@ -84,7 +84,7 @@ def test_failed_runs_are_retried_and_the_others_are_counted(tenant, operator):
     assert {run.retry_of_id for run in OperationRun.objects.active()} <= {
         first.pk,
         second.pk,
-        again.pk,
+        duplicate.pk,
     }
     assert OperationRun.objects.active().count() == 2
 

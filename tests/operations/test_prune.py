@@ -113,12 +113,12 @@ def test_a_run_that_needs_attention_keeps_its_details_until_its_row_is_removed()
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "protected",
     [Protected(None, None), Protected((NOW - 5001 * DAY, 7), None), Protected((NOW, 10**9), 7)],
     ids=["fewer runs than the limit", "among the newest", "the last success"],
 )
-def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(kept: Protected) -> None:
-    assert step_for(build_candidate("succeeded", 5000), kept, POLICY, NOW) is None
+def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(protected: Protected) -> None:
+    assert step_for(build_candidate("succeeded", 5000), protected, POLICY, NOW) is None
 
 
 # --- the prune run --------------------------------------------------------------------------------
@@ -412,10 +412,10 @@ def test_five_beats_start_one_prune_run_per_day_and_workspace(tenant, keep_none)
     create_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
 
-    started = [result for _ in range(5) for result in dispatch_due(evening)]
+    results = [result for _ in range(5) for result in dispatch_due(evening)]
 
-    assert [result.run.workspace_id for result in started] == [tenant.workspace_id]
-    execution.execute(started[0].run.pk)
+    assert [result.run.workspace_id for result in results] == [tenant.workspace_id]
+    execution.execute(results[0].run.pk)
     assert dispatch_due(evening) == []
 
 
