@@ -58,7 +58,9 @@ def empty(names: Iterable[str]) -> None:
         filled = [name for (name,) in cursor.fetchall()]
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in filled:
-            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER; DELETE FROM {name}")
+            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+        for name in filled:
+            cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for name in filled:
             cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
