@@ -306,7 +306,7 @@ def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
 
 
 @pytest.mark.parametrize("part", ["run_live", "run_log"])
-def test_an_unchanged_section_is_responseed_with_204(page, tenant, part):
+def test_an_unchanged_section_is_answered_with_204(page, tenant, part):
     run = create_running_run(tenant)
     section = page.get(address(run)).context[part]
 

@@ -76,7 +76,7 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
         refuse_to_start()
 
 
-# --- the application role ---------------------------------------------------------------------------
+# --- the application role -------------------------------------------------------------------------
 
 Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
 
