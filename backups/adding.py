@@ -1,4 +1,4 @@
-"""Adding selected policies to a set of that name, however often it is asked for."""
+"""Add selected policies to a named backup set."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tenancy.models import Tenant
 
 
 class Adding:
-    """One run's additions to one set.
+    """The additions of one run to one backup set.
 
-    Each policy comes in by a transaction of its own that leaves the set finished and true, so
-    that several runs may add to it at once and a worker that dies leaves nothing half done.
+    Each policy is added in a separate transaction that leaves the set finished and consistent, so
+    that several runs can add to it at once and a worker that dies leaves no partial write.
     """
 
     def __init__(self, run: ActiveRun, name: str) -> None:
@@ -29,24 +29,25 @@ class Adding:
         self._name = name
 
     def add(self, client: GraphClient) -> None:
-        """Read and add what the run selected; what the set holds already is skipped."""
+        """Read and add the selected policies; skip those that the set already contains."""
         policies = selected_of(self._run)
         self._run.expect(len(policies))
-        wanted = [policy for policy in policies if self._is_wanted(policy)]
-        for policy, kind, captured in captures(self._run, client, wanted):
-            self._keep(policy, kind, captured)
+        to_add = [policy for policy in policies if self._is_missing(policy)]
+        for policy, kind, captured in captures(self._run, client, to_add):
+            self._store_and_report(policy, kind, captured)
 
-    def _is_wanted(self, policy: Policy) -> bool:
+    def _is_missing(self, policy: Policy) -> bool:
+        """Whether the set lacks the policy; reports it as skipped if not."""
         if policy.kind not in KINDS:
             self._skip(policy, SafeError("kind_not_backed_up", kind=policy.kind_label))
             return False
-        held = BackupItem.objects.filter(
-            backup_set__in=_named(self._run.tenant, self._name),
+        complete_items = BackupItem.objects.filter(
+            backup_set__in=_sets_named(self._run.tenant, self._name),
             kind=policy.kind,
             graph_id=policy.graph_id,
             complete=True,
         )
-        if held.exists():
+        if complete_items.exists():
             self._skip(policy, SafeError("already_in_set", name=self._name))
             return False
         return True
@@ -55,7 +56,7 @@ class Adding:
         link = policy.get_absolute_url()
         self._run.report_skip(key_of(policy), reason, label=policy.name, link=link)
 
-    def _keep(self, policy: Policy, kind: PolicyKind, captured: Capture) -> None:
+    def _store_and_report(self, policy: Policy, kind: PolicyKind, captured: Capture) -> None:
         item, change = self._store(kind, policy.graph_id, captured)
         link = item.get_absolute_url()
         if change is None:
@@ -70,46 +71,41 @@ class Adding:
     def _store(
         self, kind: PolicyKind, graph_id: str, captured: Capture
     ) -> tuple[BackupItem, str | None]:
-        """The item, and what is different about it; None where another run was faster.
+        """Store one object; return its item and its change, None if another run stored it first.
 
-        It is the object that was asked for, whatever id the answer has.
+        The item gets the requested Graph id, whatever id the response contains.
         """
-        backup_set = self._opened(kind)
-        held = backup_set.items.filter(kind=kind.key, graph_id=graph_id).first()
-        if held and held.complete:
+        backup_set = self._lock_and_reopen(kind)
+        item = backup_set.items.filter(kind=kind.key, graph_id=graph_id).first()
+        if item and item.complete:
             change = None
         else:
-            if held is None:
+            if item is None:
                 sets.add_listed(backup_set, kind, [{**captured.payload, "id": graph_id}])
-            held = backup_set.items.get(kind=kind.key, graph_id=graph_id)
-            change = sets.store(held, kind, captured)
+            item = backup_set.items.get(kind=kind.key, graph_id=graph_id)
+            change = sets.store(item, kind, captured)
         sets.finish(backup_set)
-        return held, change
+        return item, change
 
-    def _opened(self, kind: PolicyKind) -> BackupSet:
-        """The set, locked and building, with this kind among its kinds."""
-        backup_set = self._locked()
-        kinds = sorted({*backup_set.kinds, kind.key})
-        backup_set.status, backup_set.finished_at = SetStatus.BUILDING, None
-        backup_set.kinds = backup_set.listed_kinds = kinds
-        backup_set.save()
-        return backup_set
+    def _lock_and_reopen(self, kind: PolicyKind) -> BackupSet:
+        """Lock the set, creating it if needed; set it to building and add the kind to its kinds.
 
-    def _locked(self) -> BackupSet:
-        """The set of that name, made if there is none.
-
-        What its first run was is on its row; each later one names it in its own inputs.
+        Its row names the run that created it; each later run names the set in its inputs.
         """
-        named = _named(self._run.tenant, self._name)
+        named = _sets_named(self._run.tenant, self._name)
         if not named.exists():
             try:
                 with transaction.atomic():
-                    self._make()
+                    self._create_set()
             except IntegrityError:
-                pass  # another run has just made it
-        return named.with_scope().select_for_update(of=("self",)).get()
+                pass  # Another run has just created it.
+        backup_set = named.with_scope().select_for_update(of=("self",)).get()
+        backup_set.status, backup_set.ended_at = SetStatus.BUILDING, None
+        backup_set.kinds = backup_set.listed_kinds = sorted({*backup_set.kinds, kind.key})
+        backup_set.save()
+        return backup_set
 
-    def _make(self) -> None:
+    def _create_set(self) -> None:
         BackupSet.objects.create(
             workspace=self._run.workspace,
             tenant=self._run.tenant,
@@ -121,6 +117,6 @@ class Adding:
         )
 
 
-def _named(tenant: Tenant, name: str) -> BackupSetQuerySet:
-    """The selection of that name, if there is one."""
+def _sets_named(tenant: Tenant, name: str) -> BackupSetQuerySet:
+    """The tenant's selection with this name, if there is one."""
     return BackupSet.objects.filter(tenant=tenant, purpose=SetPurpose.SELECTION, name=name)

@@ -59,8 +59,10 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     def get_readonly_fields(
         self, request: HttpRequest, obj: BackupSchedule | None = None
     ) -> tuple[str, ...]:
-        """The workspace and tenant cannot change: the backup sets belong to them."""
-        return (*self.readonly_fields, *(("workspace", "tenant") if obj else ()))
+        """Make the workspace and the tenant of a stored schedule read-only: its sets belong to them."""
+        if obj is None:
+            return self.readonly_fields
+        return (*self.readonly_fields, "workspace", "tenant")
 
     def save_model(
         self, request: HttpRequest, obj: BackupSchedule, form: Any, change: bool
@@ -106,7 +108,7 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
         "item_count",
         "incomplete_count",
         "started_at",
-        "finished_at",
+        "ended_at",
     )
     list_filter = ("status", "workspace")
     list_select_related = ("workspace", "tenant", "schedule")

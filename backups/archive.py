@@ -1,4 +1,4 @@
-"""An archive of policies: a folder for each kind, a file for each policy, and a manifest. Pure."""
+"""Archive of policies: a folder for each kind, a file for each policy, and a manifest. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 MAX_NAME = 80
-#: The same bytes for the same content, whenever it is made.
-_AT = (1980, 1, 1, 0, 0, 0)
-#: Names that Windows keeps for itself, with any ending.
+#: A fixed time stamp, so that the same content always gives the same bytes.
+_MODIFIED = (1980, 1, 1, 0, 0, 0)
+#: Names that Windows reserves, with any extension.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w .()+,=@-]", re.ASCII)
 
@@ -27,7 +27,7 @@ class ArchiveTooLarge(Exception):
 
 @dataclass
 class Archive:
-    """Collects files and refuses to grow beyond `max_bytes`; use it in a `with` block."""
+    """A ZIP file in memory of at most `max_bytes`; use it in a `with` block."""
 
     max_bytes: int
     _buffer: io.BytesIO = field(default_factory=io.BytesIO)
@@ -45,16 +45,16 @@ class Archive:
 
     @property
     def count(self) -> int:
-        """How many policies are in it."""
+        """The number of policies in the archive."""
         return len(self._files)
 
     def add(
         self, *, kind: str, name: str, graph_id: str, payload: dict[str, Any], missing: list[str]
     ) -> None:
-        """Put a policy into it.
+        """Add a policy.
 
         Raises:
-            ArchiveTooLarge: it does not fit.
+            ArchiveTooLarge: the policy does not fit.
         """
         body = _pretty(payload)
         path = self._path(kind, name, graph_id)
@@ -71,20 +71,20 @@ class Archive:
             }
         )
 
-    def close(self, about: dict[str, Any]) -> bytes:
-        """The archive, with a manifest of what is in it.
+    def close(self, header: dict[str, Any]) -> bytes:
+        """Add the manifest, `header` and the list of policies, and return the archive.
 
         Raises:
-            ArchiveTooLarge: the manifest does not fit any more.
+            ArchiveTooLarge: the manifest does not fit.
         """
-        self._write("manifest.json", _pretty({**about, "policies": self._files}))
+        self._write("manifest.json", _pretty({**header, "policies": self._files}))
         self._zip.close()
         if self._buffer.tell() > self.max_bytes:
             raise ArchiveTooLarge
         return self._buffer.getvalue()
 
     def _write(self, path: str, body: bytes) -> None:
-        entry = zipfile.ZipInfo(path, _AT)
+        entry = zipfile.ZipInfo(path, _MODIFIED)
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.external_attr = 0o644 << 16
         self._zip.writestr(entry, body)
@@ -92,24 +92,24 @@ class Archive:
             raise ArchiveTooLarge
 
     def _path(self, kind: str, name: str, graph_id: str) -> str:
-        """A path that every system can unpack, and that no other policy has."""
-        short = hashlib.sha256(graph_id.encode("utf-8", "replace")).hexdigest()[:8]
+        """Choose a unique path that every operating system can unpack."""
+        short_hash = hashlib.sha256(graph_id.encode("utf-8", "replace")).hexdigest()[:8]
         stem = f"{safe_name(kind)}/{safe_name(name)}"
-        path = next(p for p in _paths(stem, short) if p.lower() not in self._names)
+        path = next(path for path in _paths(stem, short_hash) if path.lower() not in self._names)
         self._names.add(path.lower())
         return path
 
 
-def _paths(stem: str, short: str) -> Iterator[str]:
-    """Paths to try, the plainest first; one of them is free."""
+def _paths(stem: str, short_hash: str) -> Iterator[str]:
+    """Generate candidate paths, the simplest first."""
     yield f"{stem}.json"
-    yield f"{stem} {short}.json"
+    yield f"{stem} {short_hash}.json"
     for number in itertools.count(2):
-        yield f"{stem} {short} {number}.json"
+        yield f"{stem} {short_hash} {number}.json"
 
 
 def safe_name(text: str) -> str:
-    """A file name from any text: no way out of its folder, nothing that a system would refuse."""
+    """Make a file name from any text: it cannot leave its folder and is valid on every system."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = _UNSAFE.sub("_", plain).strip(" .")[:MAX_NAME].strip(" .")
     if not name or _RESERVED.match(name):

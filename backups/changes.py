@@ -13,29 +13,28 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class SetChanges:
-    """A set beside the one before it. Pairs are (before, now).
+    """The differences between a set and the previous one. Pairs are (before, now).
 
-    `unread` counts objects of which this set holds only a part or nothing: they may be new, but
-    are never called changed. `uncompared` names the kinds that one of the two sets did not list to
-    their end.
+    `incomplete` counts the objects that this set did not read completely: they can be new, but
+    never changed. `uncompared` names the kinds that one of the two sets did not list completely.
     """
 
     previous: BackupSet
     added: list[BackupItem] = field(default_factory=list)
     changed: list[tuple[BackupItem, BackupItem]] = field(default_factory=list)
-    gone: list[BackupItem] = field(default_factory=list)
+    deleted: list[BackupItem] = field(default_factory=list)
     unchanged: int = 0
-    unread: int = 0
+    incomplete: int = 0
     uncompared: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.added or self.changed or self.gone)
+        return not (self.added or self.changed or self.deleted)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether everything could be compared."""
-        return not (self.unread or self.uncompared)
+    def is_complete(self) -> bool:
+        """Whether every object could be compared."""
+        return not (self.incomplete or self.uncompared)
 
     @property
     def uncompared_labels(self) -> list[str]:
@@ -43,7 +42,7 @@ class SetChanges:
 
 
 def previous_of(backup_set: BackupSet) -> BackupSet | None:
-    """The last complete set of the same schedule before this one."""
+    """Return the last complete set of the same schedule before this one."""
     if backup_set.schedule_id is None:
         return None
     before = BackupSet.objects.complete().filter(
@@ -53,45 +52,41 @@ def previous_of(backup_set: BackupSet) -> BackupSet | None:
 
 
 def changes_of(backup_set: BackupSet) -> SetChanges | None:
-    """What changed since the last complete set of the schedule; None where there is none.
+    """Compare a set with the last complete set of its schedule; None if there is none.
 
-    Only what both sets read completely is compared. A kind that this set did not list to its end
-    has nothing gone, and one that the earlier set did not read has nothing new.
+    Only items that both sets read completely are compared. A kind that this set did not list
+    completely has no deleted objects, and one that the earlier set did not list has no new ones.
     """
     previous = previous_of(backup_set)
     if previous is None:
         return None
     before, now = _items(previous), _items(backup_set)
-    both = [(before[key], item) for key, item in now.items() if key in before and item.complete]
-    changed = [pair for pair in both if _differ(*pair)]
+    pairs = [(before[key], item) for key, item in now.items() if key in before and item.complete]
+    changed = [(earlier, item) for earlier, item in pairs if _differ(earlier, item)]
+    requested = [*backup_set.kinds, *backup_set.unlicensed_kinds]
+    listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
+    # A kind that has no license in either set is no difference between them.
+    unlicensed = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
     return SetChanges(
         previous,
         added=_without(now, before, previous.listed_kinds),
         changed=changed,
-        gone=_without(before, now, backup_set.listed_kinds),
-        unchanged=len(both) - len(changed),
-        unread=sum(not item.complete for item in now.values()),
-        uncompared=_uncompared(previous, backup_set),
+        deleted=_without(before, now, backup_set.listed_kinds),
+        unchanged=len(pairs) - len(changed),
+        incomplete=sum(not item.complete for item in now.values()),
+        uncompared=[kind for kind in requested if kind not in listed | unlicensed],
     )
 
 
 def _without(
     items: dict[Key, BackupItem], others: dict[Key, BackupItem], listed: list[str]
 ) -> list[BackupItem]:
-    """The items that the other set does not have, of the kinds that it listed to their end."""
+    """The items of the kinds in `listed` that the other set does not have."""
     return [item for key, item in items.items() if key not in others and item.kind in listed]
 
 
-def _uncompared(previous: BackupSet, backup_set: BackupSet) -> list[str]:
-    """Kinds that one of the two did not list; what both had no license for is no difference."""
-    listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
-    unlicensed = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
-    asked = [*backup_set.kinds, *backup_set.unlicensed_kinds]
-    return [kind for kind in asked if kind not in listed | unlicensed]
-
-
 def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:
-    """The items without their contents, which may be large."""
+    """The items of a set by kind and Graph id, without their contents, which may be large."""
     rows: Iterable[BackupItem] = (
         backup_set.items.select_related("version")
         .defer("version__payload")

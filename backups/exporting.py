@@ -1,10 +1,9 @@
-"""Exporting selected policies as an archive to download."""
+"""Export selected policies as an archive to download."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +12,7 @@ from django.utils import timezone
 from backups.archive import Archive, ArchiveTooLarge, safe_name
 from backups.models import PolicyExport
 from backups.selections import captures, key_of, selected_of
+from inventory.models import Policy
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
@@ -21,7 +21,7 @@ MEGABYTE = 1024 * 1024
 
 
 def export(run: ActiveRun, client: GraphClient) -> PolicyExport | None:
-    """Read what the run selected and keep it as an archive; None if nothing could be read.
+    """Read the selected policies and store them as an archive; None if none could be read.
 
     Raises:
         SafeError: `export_too_large`.
@@ -33,13 +33,13 @@ def export(run: ActiveRun, client: GraphClient) -> PolicyExport | None:
             incomplete = _fill(archive, run, client, policies)
             if not archive.count:
                 return None
-            return _keep(run, archive, archive.close(_about(run)), incomplete)
+            return _store(run, archive, incomplete)
     except ArchiveTooLarge:
         raise SafeError("export_too_large", megabytes=settings.POLICY_EXPORT_MAX_MB) from None
 
 
-def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[Any]) -> int:
-    """Put every policy that can be read into the archive; how many are incomplete."""
+def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[Policy]) -> int:
+    """Add every policy that can be read; return the number of incomplete ones."""
     incomplete = 0
     for policy, kind, captured in captures(run, client, policies):
         archive.add(
@@ -59,18 +59,17 @@ def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[
     return incomplete
 
 
-def _about(run: ActiveRun) -> dict[str, Any]:
-    return {
-        "tenant": run.tenant.name,
-        "tenant_id": str(run.tenant.external_id),
-        "run": run.id,
-        "exported_at": timezone.now().isoformat(timespec="seconds"),
-        "by": run.run.initiator_name,
-    }
-
-
-def _keep(run: ActiveRun, archive: Archive, body: bytes, incomplete: int) -> PolicyExport:
+def _store(run: ActiveRun, archive: Archive, incomplete: int) -> PolicyExport:
     now = timezone.now()
+    body = archive.close(
+        {
+            "tenant": run.tenant.name,
+            "tenant_id": str(run.tenant.external_id),
+            "run": run.id,
+            "exported_at": now.isoformat(timespec="seconds"),
+            "by": run.run.initiator_name,
+        }
+    )
     return PolicyExport.objects.create(
         workspace=run.workspace,
         tenant=run.tenant,
@@ -86,8 +85,8 @@ def _keep(run: ActiveRun, archive: Archive, body: bytes, incomplete: int) -> Pol
     )
 
 
-def forget_expired() -> int:
-    """Let go of the archives whose time has come; their rows stay. How many."""
+def delete_expired_archives() -> int:
+    """Delete the files of expired exports but not their rows; return their number."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE policy_exports SET archive = NULL"

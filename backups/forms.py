@@ -20,7 +20,7 @@ MAX_SETS = 1000
 MAX_DAYS = 3650
 MAX_GRACE_HOURS = 7 * 24
 MAX_TENANT_RESULTS = 50
-#: Presets that fill the form by its address.
+#: Presets of the form; the address selects one.
 PRESETS = (
     ("Every night at 02:30", "30 2 * * *"),
     ("Every six hours", "15 */6 * * *"),
@@ -34,7 +34,7 @@ def _number(label: str, *, most: int, least: int = 1, help_text: str = "") -> fo
 
 
 class ScheduleForm(forms.ModelForm[BackupSchedule]):
-    """The scope of a schedule, its times, and the retention of its sets."""
+    """The scope, times and retention of a schedule."""
 
     kinds = forms.MultipleChoiceField(
         label="Scope",
@@ -101,8 +101,8 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
 class NewScheduleForm(ScheduleForm):
     """The same schedule for one tenant, for several, or for every tenant that does not have it.
 
-    The form shows the selected tenants and the first results of a search: a workspace may have
-    thousands.
+    A workspace can have thousands of tenants, so the form shows the selected ones and the first
+    results of a search.
     """
 
     every = forms.BooleanField(
@@ -134,7 +134,7 @@ class NewScheduleForm(ScheduleForm):
         field = self.fields["tenants"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = workspace.tenants.all()
-        field.widget.choices = self._tenant_choices()
+        field.widget.choices = self._selected_and_first_results()
         if len(workspace.tenants.all()[: MAX_TENANT_RESULTS + 1]) <= MAX_TENANT_RESULTS:
             del self.fields["find"]
 
@@ -154,19 +154,15 @@ class NewScheduleForm(ScheduleForm):
         others = self.workspace.tenants.active().filter(~Exists(same))
         return list({tenant.pk: tenant for tenant in [*selected, *others]}.values())
 
-    def _tenant_choices(self) -> list[tuple[int, str]]:
-        """The selected tenants, then the results of the search."""
-        tenants = self.workspace.tenants.order_by("name", "pk").values_list("pk", "name")
-        selected = tenants.filter(pk__in=self._selected_ids())
-        results = tenants.filter(name__icontains=self._value("find"))[:MAX_TENANT_RESULTS]
-        return list(dict([*selected, *results]).items())
-
-    def _selected_ids(self) -> list[int]:
-        values = self.initial.get("tenants", [])
+    def _selected_and_first_results(self) -> list[tuple[int, str]]:
+        """The choices: the selected tenants, then the first results of the search."""
         if self.is_bound:
-            values = cast("QueryDict", self.data).getlist("tenants")
-        return parse_ids(values)
-
-    def _value(self, name: str) -> str:
-        value = self.data.get(name) if self.is_bound else self.initial.get(name)
-        return str(value or "").replace("\x00", "")[:MAX_SEARCH]
+            params = cast("QueryDict", self.data)
+            selected_ids, search = params.getlist("tenants"), params.get("find")
+        else:
+            selected_ids, search = self.initial.get("tenants", []), self.initial.get("find")
+        search = str(search or "").replace("\x00", "")[:MAX_SEARCH]
+        tenants = self.workspace.tenants.order_by("name", "pk").values_list("pk", "name")
+        selected = tenants.filter(pk__in=parse_ids(selected_ids))
+        results = tenants.filter(name__icontains=search)[:MAX_TENANT_RESULTS]
+        return list(dict([*selected, *results]).items())

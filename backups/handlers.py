@@ -1,4 +1,4 @@
-"""What a worker does for a backup: read everything, keep what changed, say what is missing."""
+"""The operations on backups: scheduled and manual backups, retries, selections, exports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from providers.connections import graph_client_for
 from providers.handling import active_tenant, show_waits
 from tenancy.roles import Capability
 
-#: The types of a schedule's backup exclude each other: one backup of a schedule at a time.
+#: Backups of one schedule exclude each other, whatever their type.
 backup_operation = functools.partial(
     operation,
     required_capability=Capability.START_BACKUP,
@@ -44,18 +44,18 @@ selection_operation = functools.partial(
 @backup_operation(
     OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
     label="Scheduled backup",
-    description="Reads every policy of the schedule's kinds and keeps what changed.",
+    description="Reads every policy of the schedule's kinds and stores what changed.",
     slot_key="backup_schedule_id",
 )
 @backup_operation(
     OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
     label="Backup now",
-    description="A schedule's backup that a person started.",
+    description="A backup of a schedule that a user started.",
 )
 def back_up(run: ActiveRun) -> None:
-    """Read every kind of the schedule into a new set, then let go of sets that are too old.
+    """Read every kind of the schedule into a new set, then delete the sets that are too old.
 
-    Safe to run again: each run makes a set of its own, and equal contents are stored once.
+    Idempotent: each run creates a separate set, and equal contents are stored once.
     """
     _read(run, _schedule_of(run), parent=None)
 
@@ -63,24 +63,24 @@ def back_up(run: ActiveRun) -> None:
 @backup_operation(
     OperationRunType.BACKUP_SCHEDULE_RETRY,
     label="Backup retry",
-    description="Repeats the part of an earlier backup that could not be read.",
+    description="Reads the objects that an earlier backup could not read.",
 )
 def repeat_failed(run: ActiveRun) -> None:
-    """Read again what an earlier backup missed, into a new set that takes over all the rest.
+    """Read what an earlier backup missed into a new set that copies the complete items of the other.
 
-    Where the earlier backup left no set, it is a whole backup.
+    It is a full backup if the earlier run left no set.
     """
-    _read(run, _schedule_of(run), parent=_set_of_earlier(run))
+    _read(run, _schedule_of(run), parent=_set_of_earlier_run(run))
 
 
 @selection_operation(
     OperationRunType.BACKUP_SET_ADD_POLICIES,
     label="Add policies to a backup set",
-    description="Reads the selected policies into the backup set of that name.",
+    description="Reads the selected policies into a named backup set.",
     required_capability=Capability.START_BACKUP,
 )
 def add_policies(run: ActiveRun) -> None:
-    """Read the selected policies into the set of that name; what it holds already is skipped."""
+    """Read the selected policies into the named set; skip those that it already contains."""
     with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         Adding(run, str(run.inputs["set_name"])).add(client)
 
@@ -92,7 +92,7 @@ def add_policies(run: ActiveRun) -> None:
     required_capability=Capability.EXPORT_POLICIES,
 )
 def export_policies(run: ActiveRun) -> None:
-    """Read the selected policies into an archive; each run makes one of its own."""
+    """Read the selected policies into an archive; each run creates a separate one."""
     with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         export(run, client)
 
@@ -106,14 +106,18 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
     ):
         missed: list[BackupItem] = []
         if parent:
-            sets.carry_over(backup_set, parent)
+            sets.copy_complete_items(backup_set, parent)
             missed = list(parent.items.incomplete())
         Reader(run, backup_set, client).read(missed)
     retention.apply(schedule, run)
 
 
 def _schedule_of(run: ActiveRun) -> BackupSchedule:
-    """The schedule of the run, if a backup of it may run."""
+    """Return the schedule of the run.
+
+    Raises:
+        Blocked: the schedule was deleted, or its tenant is suspended.
+    """
     schedule_id = int(run.inputs["backup_schedule_id"])
     schedules = BackupSchedule.objects.with_scope().filter(tenant=run.tenant)
     schedule = schedules.filter(pk=schedule_id).first()
@@ -124,12 +128,12 @@ def _schedule_of(run: ActiveRun) -> BackupSchedule:
     return schedule
 
 
-def _set_of_earlier(run: ActiveRun) -> BackupSet | None:
-    """The set of the run that this one repeats, or of the one which that repeated, and so on."""
+def _set_of_earlier_run(run: ActiveRun) -> BackupSet | None:
+    """The set of the latest earlier run, following `retry_of`, that has one."""
     earlier = run.run.retry_of
     while earlier:
-        found = BackupSet.objects.filter(operation_run=earlier, tenant=run.tenant).first()
-        if found:
-            return found
+        backup_set = BackupSet.objects.filter(operation_run=earlier, tenant=run.tenant).first()
+        if backup_set:
+            return backup_set
         earlier = earlier.retry_of
     return None

@@ -1,4 +1,4 @@
-"""What became of schedules' slots and runs, for whole pages of schedules at once."""
+"""The latest slots and runs of schedules, in one query for a page of schedules."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ CROSS JOIN LATERAL (
 
 
 def last_slots(schedules: Sequence[BackupSchedule], count: int) -> dict[int, list[OperationRun]]:
-    """By schedule: the runs of its last slots, oldest first."""
+    """Return the runs of the last slots by schedule id, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(_LAST_SLOTS, [[schedule.pk for schedule in schedules], count])
         pairs = cursor.fetchall()
     runs = OperationRun.objects.defer("summary_counts").in_bulk([run_id for _, run_id in pairs])
-    found: dict[int, list[OperationRun]] = defaultdict(list)
+    by_schedule: dict[int, list[OperationRun]] = defaultdict(list)
     for schedule_id, run_id in pairs:
-        found[schedule_id].append(runs[run_id])
-    return found
+        by_schedule[schedule_id].append(runs[run_id])
+    return by_schedule
 
 
 _LAST_RUNS = """
@@ -52,7 +52,7 @@ CROSS JOIN LATERAL (
 
 
 def last_runs(schedules: Sequence[BackupSchedule]) -> dict[int, OperationRun]:
-    """By schedule: its newest run, scheduled or not."""
+    """Return the newest run of any type by schedule id."""
     ids = [schedule.pk for schedule in schedules]
     tenants = [schedule.tenant_id for schedule in schedules]
     with connection.cursor() as cursor:
@@ -63,6 +63,6 @@ def last_runs(schedules: Sequence[BackupSchedule]) -> dict[int, OperationRun]:
 
 
 def runs_of(schedule: BackupSchedule, count: int) -> list[OperationRun]:
-    """The newest runs of one schedule."""
+    """Return the newest runs of one schedule."""
     runs = OperationRun.objects.filter(tenant=schedule.tenant_id, type__in=TYPES)
     return list(runs.filter(context__backup_schedule_id=schedule.pk).newest_first()[:count])

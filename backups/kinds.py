@@ -1,4 +1,4 @@
-"""The kinds of objects that a backup can hold: those of the providers' registry."""
+"""The kinds of objects that a backup can contain: those of the providers' registry."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from providers.graph.kinds import KINDS
 
 
 def label_of(kind: str) -> str:
-    """What people call the kind; its key for one that is no longer known."""
-    known = KINDS.get(kind)
-    return known.label_plural if known else kind
+    """Return the plural label of a kind; its key if the kind is no longer known."""
+    return KINDS[kind].label_plural if kind in KINDS else kind
 
 
 def validate_kinds(keys: Sequence[str]) -> None:
-    """Accept a non-empty list of known kinds, each once.
+    """Accept a non-empty list of known kinds without duplicates.
 
     Raises:
-        ValidationError: it is empty, or names a kind twice or one that does not exist.
+        ValidationError: the list is empty, or contains a kind twice or an unknown one.
     """
     unknown = [key for key in keys if key not in KINDS]
     if unknown:
         raise ValidationError(f"Unknown kinds: {', '.join(unknown)}. Known: {', '.join(KINDS)}.")
     if not keys or len(set(keys)) != len(keys):
-        raise ValidationError("Choose at least one kind, and each once.")
+        raise ValidationError("Select at least one kind, and each kind only once.")

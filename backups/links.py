@@ -1,4 +1,4 @@
-"""Where a run leads: its schedule, its backup set, the run that was in its way."""
+"""Links from a run to its schedule, its backup set, its exports and the run that blocked it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def schedule_link(value: Any, run: OperationRun, user: User) -> Link | None:
 
 @related_link("previous_run_id")
 def previous_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The run that was active when the slot came."""
+    """The run that was still active at the time of the slot."""
     runs = OperationRun.objects.visible_to(user).filter(workspace=run.workspace_id)
     previous = runs.filter(pk=value).first()
     if previous is None:
@@ -43,22 +43,21 @@ def previous_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
 
 @related_links
 def export_links(run: OperationRun, user: User) -> Iterable[Link]:
-    """The archive that the run made, for those who may download it."""
+    """The archives that the run created, for users who may download them."""
     if not has_capability(user, run.workspace, Capability.EXPORT_POLICIES):
         return
-    made = PolicyExport.objects.visible_to(user).filter(operation_run=run).defer("archive")
-    for export in made.select_related("workspace"):
-        gone = " (expired)" if export.is_expired else ""
-        yield Link(f"Download {export.file_name}{gone}", export.get_absolute_url(), "export")
+    exports = PolicyExport.objects.visible_to(user).filter(operation_run=run).defer("archive")
+    for export in exports.select_related("workspace"):
+        suffix = " (expired)" if export.is_expired else ""
+        yield Link(f"Download {export.file_name}{suffix}", export.get_absolute_url(), "export")
 
 
 @related_links
 def set_links(run: OperationRun, user: User) -> Iterable[Link]:
-    """The backup set that the run made or added to."""
-    mine = Q(operation_run=run)
+    """The backup set that the run created or added to."""
+    is_of_run = Q(operation_run=run)
     if name := run.context.get("idempotency", {}).get("set_name"):
-        mine |= Q(tenant=run.tenant_id, purpose=SetPurpose.SELECTION, name=name)
-    made = BackupSet.objects.visible_to(user).with_scope().filter(mine)
-    for backup_set in made:
+        is_of_run |= Q(tenant=run.tenant_id, purpose=SetPurpose.SELECTION, name=name)
+    for backup_set in BackupSet.objects.visible_to(user).with_scope().filter(is_of_run):
         label = f"{backup_set} ({backup_set.get_status_display().lower()})"
         yield Link(label, backup_set.get_absolute_url(), "backup_set")

@@ -1,4 +1,4 @@
-"""The overview's panel of how fresh every tenant's backup is."""
+"""The overview's panel of backup freshness."""
 
 from __future__ import annotations
 

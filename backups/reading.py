@@ -1,4 +1,4 @@
-"""Reading a tenant into a backup set, kind by kind and object by object."""
+"""Read a tenant into a backup set, kind by kind and object by object."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 Json = dict[str, Any]
-#: An object to be read: its kind, what the list said of it, its item.
-Waiting = tuple[PolicyKind, Json, BackupItem]
+#: An object that was listed and must be read: its kind, its list entry, its item.
+Pending = tuple[PolicyKind, Json, BackupItem]
 
 
 class Reader:
-    """Reads what a set still lacks. What could not be read is reported and does not stop the rest."""
+    """Reads what a set lacks. An object that cannot be read is reported and does not stop the rest."""
 
     def __init__(self, run: ActiveRun, backup_set: BackupSet, client: GraphClient) -> None:
         self._run = run
@@ -36,54 +36,57 @@ class Reader:
         """Read every kind that is not listed yet; `known` are objects that an earlier set missed.
 
         Raises:
-            Blocked: the tenant lets nothing of this connection in.
+            Blocked: the tenant rejects the connection.
         """
-        lacking = [KINDS[key] for key in self._set.missing_kinds if key in KINDS]
+        kinds = [KINDS[key] for key in self._set.missing_kinds if key in KINDS]
         for key in self._set.missing_kinds:
             if key not in KINDS:
-                self._kind_failed(key, key, SafeError("kind_unknown", kind=key))
-        waiting: list[Waiting] = []
-        for kind in lacking:
-            waiting += self._list(kind, [item for item in known if item.kind == kind.key])
+                self._report_failed_kind(key, key, SafeError("kind_unknown", kind=key))
+        pending: list[Pending] = []
+        for kind in kinds:
+            pending += self._list(kind, [item for item in known if item.kind == kind.key])
         self._leave_out_unlicensed()
-        for kind, listed, item in waiting:
+        for kind, entry, item in pending:
             self._run.checkpoint()
-            self._say(kind)
-            self._capture(kind, listed, item)
+            self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
+            self._capture(kind, entry, item)
 
     # --- listing ----------------------------------------------------------------------------------
 
-    def _list(self, kind: PolicyKind, known: list[BackupItem]) -> list[Waiting]:
-        """The objects of a kind that are to be read; their number is added to the expected."""
-        self._say(kind, "Listing")
-        listed, error = self._listed(kind)
-        have = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
-        wanted = {key: entry for key, entry in listed.items() if key not in have}
-        sets.add_listed(self._set, kind, wanted.values())
-        self._expect(len(wanted))
+    def _list(self, kind: PolicyKind, known: list[BackupItem]) -> list[Pending]:
+        """List a kind and add an item for each new object; return the objects to read."""
+        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
+        listed, error = self._read_list(kind)
+        existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
+        new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
+        sets.add_listed(self._set, kind, new.values())
+        self._expect(len(new))
         if isinstance(error, LicenseMissing) and not listed:
             self._unlicensed.append((kind, error))
         elif error:
-            self._kind_failed(kind.key, kind.label_plural, error)
+            self._report_failed_kind(kind.key, kind.label_plural, error)
         else:
             sets.set_listed(self._set, kind.key)
-            self._tell_gone(item for item in known if item.graph_id not in listed)
+            for item in known:
+                if item.graph_id not in listed:
+                    self._expect(1)
+                    self._report_removed(item)
         items = {item.graph_id: item for item in self._set.items.filter(kind=kind.key)}
-        return [(kind, entry, items[key]) for key, entry in wanted.items()]
+        return [(kind, entry, items[key]) for key, entry in new.items()]
 
-    def _listed(self, kind: PolicyKind) -> tuple[dict[str, Json], GraphError | None]:
-        """The objects by id, as far as the list could be read, and what broke it off."""
-        found: dict[str, Json] = {}
+    def _read_list(self, kind: PolicyKind) -> tuple[dict[str, Json], GraphError | None]:
+        """The entries by Graph id, as far as the list could be read, and the error that ended it."""
+        entries: dict[str, Json] = {}
         try:
             for entry in kind.list_objects(self._client):
                 self._run.checkpoint()
-                found[entry["id"]] = entry
+                entries[entry["id"]] = entry
         except GraphError as error:
             raise_if_blocking(error)
-            return found, error
-        return found, None
+            return entries, error
+        return entries, None
 
-    def _kind_failed(self, key: str, label: str, error: SafeError) -> None:
+    def _report_failed_kind(self, key: str, label: str, error: SafeError) -> None:
         self._expect(1)
         sets.set_unlisted(self._set, key, error.code)
         self._run.report_failure(
@@ -91,46 +94,38 @@ class Reader:
         )
 
     def _leave_out_unlicensed(self) -> None:
-        """A kind that the tenant has no license for is left out of the set, and said to be.
+        """Leave the kinds that the tenant has no license for out of the set, and report them.
 
-        A set of nothing else would be a backup of nothing: then it is a failure.
+        If no other kind was listed, they are failures: the set would be an empty backup.
         """
         for kind, error in self._unlicensed:
             if not self._set.listed_kinds:
-                self._kind_failed(kind.key, kind.label_plural, error)
+                self._report_failed_kind(kind.key, kind.label_plural, error)
                 continue
             self._expect(1)
             sets.leave_out(self._set, kind.key, error.code)
             self._run.report_skip(f"kind:{kind.key}", error, label=kind.label_plural)
-            self._warn_of_a_lapse(kind)
-
-    def _warn_of_a_lapse(self, kind: PolicyKind) -> None:
-        before = previous_of(self._set)
-        if before and (count := before.items.filter(kind=kind.key).count()):
-            self._run.add_note(
-                f"{kind.label_plural}: the tenant has no license any more, so the {count:,} of "
-                f"backup set {before.pk} are not in this one.",
-                EventLevel.WARNING,
-            )
-
-    def _tell_gone(self, gone: Iterable[BackupItem]) -> None:
-        for item in gone:
-            self._expect(1)
-            self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
+            previous = previous_of(self._set)
+            if previous and (count := previous.items.filter(kind=kind.key).count()):
+                self._run.add_note(
+                    f"{kind.label_plural}: the tenant no longer has a license, so the {count:,} of "
+                    f"backup set {previous.pk} are not in this one.",
+                    EventLevel.WARNING,
+                )
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def _capture(self, kind: PolicyKind, listed: Json, item: BackupItem) -> None:
+    def _capture(self, kind: PolicyKind, entry: Json, item: BackupItem) -> None:
         try:
-            captured = kind.capture(self._client, listed)
+            captured = kind.capture(self._client, entry)
         except ObjectNotFound:
-            sets.set_gone(item)
-            self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
+            item.delete()
+            self._report_removed(item)
             return
         except GraphError as error:
             raise_if_blocking(error)
             sets.set_failed(item, error.code)
-            self._fail(item, error)
+            self._report_failed_item(item, error)
             return
         change = sets.store(item, kind, captured)
         if captured.complete:
@@ -138,18 +133,16 @@ class Reader:
             self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
         else:
             missing = ", ".join(captured.missing)
-            self._fail(item, SafeError("incomplete_capture", missing=missing))
+            self._report_failed_item(item, SafeError("incomplete_capture", missing=missing))
 
-    def _fail(self, item: BackupItem, error: SafeError) -> None:
+    def _report_removed(self, item: BackupItem) -> None:
+        self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
+
+    def _report_failed_item(self, item: BackupItem, error: SafeError) -> None:
         self._run.report_failure(_key(item), error, label=item.name, link=item.get_absolute_url())
 
-    # --- telling ----------------------------------------------------------------------------------
-
-    def _say(self, kind: PolicyKind, verb: str = "Reading") -> None:
-        self._run.set_phase(f"{verb} {in_sentence(kind.label_plural)}")
-
-    def _expect(self, more: int) -> None:
-        self._total += more
+    def _expect(self, count: int) -> None:
+        self._total += count
         self._run.expect(self._total)
 
 

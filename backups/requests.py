@@ -1,6 +1,6 @@
-"""What a backup asks the ledger for.
+"""The run requests of backups and exports.
 
-Every backup of one schedule has the same inputs, so only one of them is active at a time.
+All backups of a schedule have the same inputs, so only one of them is active at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tenancy.models import Tenant, User
 
 
 def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: Any) -> RunRequest:
-    """The run of one slot; `context` holds more to show."""
+    """Request the run of one slot, with additional `context`."""
     return RunRequest(
         type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
         initiator_name=f"Schedule: {schedule.name}",
@@ -30,7 +30,7 @@ def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: An
 def run_now_request(
     schedule: BackupSchedule, by: User, submission: uuid.UUID | None = None
 ) -> RunRequest:
-    """A backup that a person starts by hand."""
+    """Request a backup that a user starts."""
     return RunRequest(
         type=OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
         by=by,
@@ -59,11 +59,16 @@ def _common(schedule: BackupSchedule, **context: Any) -> dict[str, Any]:
 
 
 def add_policies_request(
-    selection: Selection, tenant: Tenant, name: str, **asked: Any
+    selection: Selection,
+    tenant: Tenant,
+    name: str,
+    *,
+    by: User,
+    submission: uuid.UUID | None,
 ) -> RunRequest:
-    """Add what was selected of the tenant to its set of that name."""
-    held = BackupSet.objects.filter(tenant=tenant, purpose=SetPurpose.SELECTION, name=name)
-    set_id = held.values_list("pk", flat=True).first()
+    """Request to add the selected policies of a tenant to its set with this name."""
+    named = BackupSet.objects.filter(tenant=tenant, purpose=SetPurpose.SELECTION, name=name)
+    set_id = named.values_list("pk", flat=True).first()
     context = {"backup_set_id": set_id} if set_id else {}
     return _selection_request(
         OperationRunType.BACKUP_SET_ADD_POLICIES,
@@ -71,15 +76,23 @@ def add_policies_request(
         tenant,
         inputs={"set_name": name, "selection": selection.hash_of(tenant)},
         context=context,
-        **asked,
+        by=by,
+        submission=submission,
     )
 
 
-def export_request(selection: Selection, tenant: Tenant, **asked: Any) -> RunRequest:
-    """Export what was selected of the tenant."""
-    inputs = {"selection": selection.hash_of(tenant)}
+def export_request(
+    selection: Selection, tenant: Tenant, *, by: User, submission: uuid.UUID | None
+) -> RunRequest:
+    """Request an export of the selected policies of a tenant."""
     return _selection_request(
-        OperationRunType.POLICY_EXPORT, selection, tenant, inputs=inputs, context={}, **asked
+        OperationRunType.POLICY_EXPORT,
+        selection,
+        tenant,
+        inputs={"selection": selection.hash_of(tenant)},
+        context={},
+        by=by,
+        submission=submission,
     )
 
 

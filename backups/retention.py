@@ -1,7 +1,7 @@
-"""Letting go of old sets: never the newest N complete, never the young, never the last of a kind.
+"""Delete the backup sets that a schedule's retention no longer keeps.
 
-The last of a kind are a tenant's last complete set and a schedule's last incomplete one: where
-nothing is ever complete, that is all there is.
+The newest complete sets and all recent sets are kept, and always a tenant's last complete set and
+a schedule's last incomplete one, because some tenants never have a complete backup.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ BATCH = 100
 
 
 def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
-    """Delete what the schedule no longer keeps and note each set on the run's timeline."""
+    """Delete the expired sets of a schedule and note each on the run's timeline."""
     expired = expired_sets(schedule, database_now())
     for backup_set in expired:
         run.checkpoint()
         if delete_set(backup_set):
             run.add_note(
                 f"Deleted backup set {backup_set.pk} of {backup_set.started_at:%Y-%m-%d %H:%M} UTC "
-                f"({backup_set.item_count} items) as the schedule's retention says."
+                f"({backup_set.item_count} items) because of the schedule's retention."
             )
     if expired:
         delete_unreferenced_versions(schedule.workspace_id)
 
 
 def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
-    """The sets that the schedule no longer keeps, oldest first, at most a batch of them."""
+    """Return up to `BATCH` sets that the schedule no longer keeps, oldest first."""
     own = BackupSet.objects.filter(schedule=schedule)
-    newest = own.complete().order_by("-finished_at", "-id")[: schedule.retention_keep_sets]
-    partial = own.filter(status=SetStatus.INCOMPLETE).order_by("-finished_at", "-id")[:1]
-    last = _last_complete_of(schedule.tenant_id)
-    kept = {*newest.values_list("pk", flat=True), *partial.values_list("pk", flat=True)}
-    kept |= {last} if last else set()
-    old = own.filter(finished_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
-    old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=kept)
-    return list(old.order_by("finished_at", "id")[:BATCH])
+    newest = own.complete().order_by("-ended_at", "-id")[: schedule.retention_keep_sets]
+    incomplete = own.filter(status=SetStatus.INCOMPLETE).order_by("-ended_at", "-id")[:1]
+    keep = {*newest.values_list("pk", flat=True), *incomplete.values_list("pk", flat=True)}
+    if last_id := _last_complete_id(schedule.tenant_id):
+        keep.add(last_id)
+    old = own.filter(ended_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
+    old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=keep)
+    return list(old.order_by("ended_at", "id")[:BATCH])
 
 
-def _last_complete_of(tenant_id: int) -> int | None:
+def _last_complete_id(tenant_id: int) -> int | None:
     complete = BackupSet.objects.filter(tenant_id=tenant_id).complete()
-    return complete.order_by("-finished_at", "-id").values_list("pk", flat=True).first()
+    return complete.order_by("-ended_at", "-id").values_list("pk", flat=True).first()
 
 
 @transaction.atomic
 def delete_set(backup_set: BackupSet) -> bool:
-    """Delete a set with its items; False if it became the tenant's last complete one meanwhile."""
+    """Delete a set with its items; return False if it is the tenant's last complete one."""
     locked = BackupSet.objects.select_for_update().filter(pk=backup_set.pk).first()
-    if locked is None or locked.pk == _last_complete_of(locked.tenant_id):
+    if locked is None or locked.pk == _last_complete_id(locked.tenant_id):
         return False
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM backup_items WHERE set_id = %s", [locked.pk])
@@ -66,7 +66,7 @@ SELECT id FROM policy_versions version
 WHERE workspace_id = %s AND NOT EXISTS (SELECT FROM backup_items WHERE version_id = version.id)
 FOR UPDATE SKIP LOCKED
 """
-# A second look under the lock: a backup may have referred to one after the first was taken.
+# Check again under the lock: a backup can have referred to a version in the meantime.
 _DELETE_UNREFERENCED = """
 DELETE FROM policy_versions version WHERE id = ANY(%s)
 AND NOT EXISTS (SELECT FROM backup_items WHERE version_id = version.id)
@@ -75,8 +75,9 @@ AND NOT EXISTS (SELECT FROM backup_items WHERE version_id = version.id)
 
 @transaction.atomic
 def delete_unreferenced_versions(workspace_id: int) -> int:
-    """Delete contents that no set refers to any more; how many."""
+    """Delete contents that no set refers to; return their number."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_UNREFERENCED, [workspace_id])
-        cursor.execute(_DELETE_UNREFERENCED, [[found for (found,) in cursor.fetchall()]])
+        version_ids = [version_id for (version_id,) in cursor.fetchall()]
+        cursor.execute(_DELETE_UNREFERENCED, [version_ids])
         return int(cursor.rowcount)

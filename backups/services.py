@@ -1,9 +1,8 @@
-"""What a person does with schedules, sets and selections. Pages, admin and commands are thin doors."""
+"""What users do with schedules, sets and selections. Pages, admin and commands call these."""
 
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import logging
 import unicodedata
 import uuid
@@ -24,17 +23,17 @@ from tenancy.db import database_now
 from tenancy.models import Tenant, User
 
 log = logging.getLogger(__name__)
-#: More names than this help nobody.
-TOLD = 10
+#: The number of tenants that an error message names.
+MAX_NAMES = 10
 
 
 def run_now(
     schedule: BackupSchedule, by: User, submission: uuid.UUID | None = None
 ) -> DispatchResult:
-    """Start the schedule's backup, or join the one that is active. A paused schedule may too.
+    """Start the schedule's backup, or return the active one. Works for paused schedules, too.
 
     Raises:
-        Blocked: its tenant is suspended.
+        Blocked: the tenant is suspended.
     """
     if not schedule.tenant.is_active:
         raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
@@ -43,84 +42,73 @@ def run_now(
 
 @transaction.atomic
 def save(schedule: BackupSchedule) -> BackupSchedule:
-    """Store a new or changed schedule, checked. Its first slot is the first one from now on.
+    """Validate and store a new or changed schedule. New times start with the first slot from now.
 
     Raises:
-        ValidationError: a field has a value that cannot be; nothing was stored.
+        ValidationError: a field has an invalid value; nothing was stored.
     """
     stored = _lock(schedule) if schedule.pk else None
     if schedule.tenant.workspace_id != schedule.workspace_id:
         raise ValidationError({"tenant": "This tenant belongs to another workspace."})
     schedule.clean_fields()
     if stored:
-        _keep_state(schedule, stored)
-    if not schedule.is_paused and (stored is None or _fires_at_other_times(schedule, stored)):
+        # A tick or a pause can have changed these since the caller read the schedule.
+        for field in ("next_run_at", "spread_seconds", "paused_at", "paused_by_id", "pause_reason"):
+            setattr(schedule, field, getattr(stored, field))
+    stored_times = (stored.cron, stored.timezone) if stored else None
+    if not schedule.is_paused and stored_times != (schedule.cron, schedule.timezone):
         schedule.start_from(database_now())
     schedule.validate_constraints()
-    _write(schedule)
-    return schedule
-
-
-def _write(schedule: BackupSchedule) -> None:
-    """Save it; a form that was sent twice at once finds the name taken like one sent later."""
     try:
         schedule.save()
     except IntegrityError as error:
+        # The same form was posted twice at once.
         if "schedules_name_once_per_tenant" not in str(error):
             raise
         raise ValidationError(NAME_TAKEN) from None
-
-
-def create_for(wish: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
-    """Store the same new schedule for each of these tenants: for all of them, or for none.
-
-    Raises:
-        ValidationError: one of them could not have it; the text names the tenant.
-    """
-    wish.clean_fields(exclude={"tenant"})
-    now = database_now()
-    made = [_of(tenant, wish, now) for tenant in sorted(tenants, key=lambda tenant: tenant.pk)]
-    for first in made[:1]:
-        first.validate_constraints(exclude={"name"})
-    _require_free_names(made)
-    try:
-        with transaction.atomic():
-            return BackupSchedule.objects.bulk_create(made, batch_size=500)
-    except IntegrityError:
-        _require_free_names(made)
-        raise
-
-
-def _of(tenant: Tenant, wish: BackupSchedule, now: dt.datetime) -> BackupSchedule:
-    if tenant.workspace_id != wish.workspace_id:
-        raise ValidationError({"tenant": "This tenant belongs to another workspace."})
-    schedule = copy.copy(wish)
-    schedule.tenant = tenant
-    schedule.start_from(now)
     return schedule
 
 
-def _require_free_names(made: list[BackupSchedule]) -> None:
-    names = {schedule.name for schedule in made}
-    same = BackupSchedule.objects.filter(name__in=names, tenant__in=[row.tenant for row in made])
-    taken = same.order_by("tenant__name").values_list("tenant__name", flat=True)[:TOLD]
-    if texts := [f"{name}: {NAME_TAKEN}" for name in taken]:
-        raise ValidationError(texts)
+def create_for(template: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
+    """Store the same new schedule for each of these tenants: for all of them, or for none.
+
+    Raises:
+        ValidationError: one of the tenants cannot have it; the message names the tenant.
+    """
+    template.clean_fields(exclude={"tenant"})
+    now = database_now()
+    schedules = []
+    for tenant in sorted(tenants, key=lambda tenant: tenant.pk):
+        if tenant.workspace_id != template.workspace_id:
+            raise ValidationError({"tenant": "This tenant belongs to another workspace."})
+        schedule = copy.copy(template)
+        schedule.tenant = tenant
+        schedule.start_from(now)
+        schedules.append(schedule)
+    if schedules:
+        schedules[0].validate_constraints(exclude={"name"})
+    _require_free_names(schedules)
+    try:
+        with transaction.atomic():
+            return BackupSchedule.objects.bulk_create(schedules, batch_size=500)
+    except IntegrityError:
+        _require_free_names(schedules)
+        raise
 
 
-def _keep_state(schedule: BackupSchedule, stored: BackupSchedule) -> None:
-    """What a tick or a pause has changed since the caller read the schedule holds."""
-    for field in ("next_run_at", "spread_seconds", "paused_at", "paused_by_id", "pause_reason"):
-        setattr(schedule, field, getattr(stored, field))
-
-
-def _fires_at_other_times(schedule: BackupSchedule, stored: BackupSchedule) -> bool:
-    return (schedule.cron, schedule.timezone) != (stored.cron, stored.timezone)
+def _require_free_names(schedules: list[BackupSchedule]) -> None:
+    same = BackupSchedule.objects.filter(
+        name__in={schedule.name for schedule in schedules},
+        tenant__in=[schedule.tenant for schedule in schedules],
+    )
+    tenants = same.order_by("tenant__name").values_list("tenant__name", flat=True)[:MAX_NAMES]
+    if messages := [f"{name}: {NAME_TAKEN}" for name in tenants]:
+        raise ValidationError(messages)
 
 
 @transaction.atomic
 def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedule:
-    """Let a schedule rest; its slots are not owed. Pausing twice changes nothing."""
+    """Pause a schedule; its slots are not caught up. Pausing twice has no further effect."""
     locked = _lock(schedule)
     if not locked.is_paused:
         locked.paused_at = database_now()
@@ -133,7 +121,7 @@ def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedul
 
 @transaction.atomic
 def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
-    """Let a schedule fire again, from its next slot on. Resuming twice changes nothing."""
+    """Resume a schedule from its next slot. Resuming twice has no further effect."""
     locked = _lock(schedule)
     if locked.is_paused:
         locked.paused_at = locked.paused_by = None
@@ -144,7 +132,7 @@ def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
 
 
 def _lock(schedule: BackupSchedule) -> BackupSchedule:
-    """The schedule as it stands, locked, with every slot up to now accounted for."""
+    """Lock a schedule, account for its slots up to now, and return it as stored."""
     rows = BackupSchedule.objects.with_scope().select_for_update(of=("self",))
     locked = rows.get(pk=schedule.pk)
     now = database_now()
@@ -157,10 +145,10 @@ def _lock(schedule: BackupSchedule) -> BackupSchedule:
 def add_policies(
     selection: Selection, name: str, *, by: User, submission: uuid.UUID | None = None
 ) -> list[DispatchResult]:
-    """Add a selection to the set of that name of each tenant: one run for each.
+    """Add a selection to the set with this name of each tenant: one run per tenant.
 
     Raises:
-        ValidationError: the name cannot be one.
+        ValidationError: the name is invalid.
     """
     name = clean_set_name(name)
     requests = [
@@ -173,7 +161,7 @@ def add_policies(
 def export_policies(
     selection: Selection, *, by: User, submission: uuid.UUID | None = None
 ) -> list[DispatchResult]:
-    """Export a selection: one run, and one archive, for each tenant."""
+    """Export a selection: one run and one archive per tenant."""
     requests = [
         export_request(selection, tenant, by=by, submission=submission)
         for tenant in selection.by_tenant
@@ -183,39 +171,36 @@ def export_policies(
 
 @transaction.atomic
 def delete_set(backup_set: BackupSet, *, by: User) -> None:
-    """Delete a set that no schedule's retention looks after, with all that only it holds.
+    """Delete a set that belongs to no schedule, with the contents that only it refers to.
 
     Raises:
-        ValidationError: it has a schedule, a run is at work with it, or it is the tenant's last
+        ValidationError: it belongs to a schedule, a run is using it, or it is the tenant's last
             complete backup.
     """
     locked = BackupSet.objects.select_for_update().filter(pk=backup_set.pk).first()
     if locked is None:
         return
     if locked.schedule_id is not None:
-        raise ValidationError("The retention of its schedule lets go of this set.")
-    if _is_at_work(locked):
-        raise ValidationError("A run is at work with this set. Wait for its end.")
+        raise ValidationError("The retention of its schedule deletes this set.")
+    # Created, extended or restored by an active run.
+    uses_set = Q(context__backup_set_id=locked.pk) | Q(backup_set=locked.pk)
+    if OperationRun.objects.active().filter(uses_set, tenant=locked.tenant_id).exists():
+        raise ValidationError(
+            "A running operation is using this backup set. Try again when it has finished."
+        )
     if not retention.delete_set(locked):
-        raise ValidationError("This is the last complete backup of its tenant, which is kept.")
+        raise ValidationError("The last complete backup of a tenant cannot be deleted.")
     retention.delete_unreferenced_versions(locked.workspace_id)
     log.info("%s of tenant %s deleted by %s", backup_set, backup_set.tenant_id, by)
 
 
-def _is_at_work(backup_set: BackupSet) -> bool:
-    """Whether an active run has made the set, adds to it, or restores from it."""
-    active = OperationRun.objects.active().filter(tenant=backup_set.tenant_id)
-    named = Q(context__backup_set_id=backup_set.pk) | Q(backup_set=backup_set.pk)
-    return active.filter(named).exists()
-
-
 def clean_set_name(text: str) -> str:
-    """The name of a selection, without spaces around it.
+    """Return the normalized name of a selection.
 
     Raises:
-        ValidationError: it is empty, too long, or holds what cannot be shown.
+        ValidationError: it is empty, too long, or contains characters that cannot be displayed.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name or len(name) > 200 or not name.isprintable():
-        raise ValidationError("Give the set a name of at most 200 characters.")
+        raise ValidationError("Enter a name of at most 200 characters.")
     return name

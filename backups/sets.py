@@ -1,7 +1,7 @@
-"""Building a backup set: what was listed, what was read, and whether anything is missing.
+"""Build a backup set: record what was listed, what was read, and what is missing.
 
-Every write is a short transaction of its own, so that what has been reported is there even if the
-worker dies in the next moment.
+Every write is a short, separate transaction, so that what was reported is stored even if the
+worker dies immediately afterward.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from operations.worker.active_run import ActiveRun
 from providers.graph.policy_kind import Capture, PolicyKind, last_modified
 from redaction.text import sanitize_text
 
-#: An object that has been listed and not yet read.
+#: The reason code of an object that was listed but not read.
 NOT_ATTEMPTED = "not_attempted_in_set"
 Json = Mapping[str, Any]
 
@@ -29,25 +29,28 @@ Json = Mapping[str, Any]
 def building(
     run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None
 ) -> Iterator[BackupSet]:
-    """A new set for the run, finished when the block ends, however it ends.
+    """Create a set for the run and finish it when the block ends, with or without an error.
 
-    A run that was blocked before anything was listed leaves no set behind.
+    A run that is blocked before it has listed an object leaves no set.
     """
+    kinds = schedule.kinds
+    if parent:
+        kinds = [*parent.kinds, *parent.unlicensed_kinds]
     backup_set = BackupSet.objects.create(
         workspace=run.workspace,
         tenant=run.tenant,
         schedule=schedule,
         operation_run=run.run,
         parent=parent,
-        kinds=[*parent.kinds, *parent.unlicensed_kinds] if parent else schedule.kinds,
+        kinds=kinds,
     )
     try:
         yield backup_set
     except Blocked:
-        if not backup_set.items.exists():
-            backup_set.delete()
-        else:
+        if backup_set.items.exists():
             finish(backup_set)
+        else:
+            backup_set.delete()
         raise
     except BaseException:
         finish(backup_set)
@@ -56,35 +59,36 @@ def building(
 
 
 def close_abandoned(schedule: BackupSchedule) -> None:
-    """Finish sets whose worker died; the caller's is the only active run of the schedule."""
-    for left in BackupSet.objects.filter(schedule=schedule, status=SetStatus.BUILDING):
-        finish(left)
+    """Finish the sets of lost runs; the caller's is the only active run of the schedule."""
+    for abandoned in BackupSet.objects.filter(schedule=schedule, status=SetStatus.BUILDING):
+        finish(abandoned)
 
 
 @transaction.atomic
 def finish(backup_set: BackupSet) -> None:
-    """Close a set. It is complete only if every kind was listed to its end and every item read."""
+    """Finish a set: set its counts, its end and its status.
+
+    It is complete only if every kind was listed completely and every item was read completely.
+    """
     locked = BackupSet.objects.select_for_update().get(pk=backup_set.pk)
     if locked.status != SetStatus.BUILDING:
         return
     locked.item_count = locked.items.count()
     locked.incomplete_count = locked.items.incomplete().count()
-    locked.status = _status(locked)
-    locked.finished_at = timezone.now()
+    if not (locked.missing_kinds or locked.incomplete_count):
+        locked.status = SetStatus.COMPLETE
+    elif locked.item_count > locked.incomplete_count:
+        locked.status = SetStatus.INCOMPLETE
+    else:
+        locked.status = SetStatus.FAILED
+    locked.ended_at = timezone.now()
     locked.save()
     backup_set.refresh_from_db()
 
 
-def _status(backup_set: BackupSet) -> SetStatus:
-    if not (backup_set.missing_kinds or backup_set.incomplete_count):
-        return SetStatus.COMPLETE
-    whole = backup_set.item_count - backup_set.incomplete_count
-    return SetStatus.INCOMPLETE if whole else SetStatus.FAILED
-
-
 @transaction.atomic
 def add_listed(backup_set: BackupSet, kind: PolicyKind, listed: Iterable[Json]) -> None:
-    """Note objects as expected, before any of them is read."""
+    """Add an incomplete item for each listed object, before any of them is read."""
     items = [
         BackupItem(
             workspace_id=backup_set.workspace_id,
@@ -102,25 +106,25 @@ def add_listed(backup_set: BackupSet, kind: PolicyKind, listed: Iterable[Json]) 
 
 
 def set_listed(backup_set: BackupSet, kind: str) -> None:
-    """Note that a kind was listed to its end."""
+    """Record that a kind was listed completely."""
     backup_set.listed_kinds = [*backup_set.listed_kinds, kind]
     backup_set.save(update_fields=["listed_kinds"])
 
 
 def set_unlisted(backup_set: BackupSet, kind: str, reason_code: str) -> None:
-    """Note why a kind could not be listed to its end."""
+    """Record why a kind could not be listed completely."""
     backup_set.unlisted = {**backup_set.unlisted, kind: reason_code}
     backup_set.save(update_fields=["unlisted"])
 
 
 def leave_out(backup_set: BackupSet, kind: str, reason_code: str) -> None:
-    """Take a kind out of what the set is to hold, and note why."""
+    """Remove a kind from the kinds of the set, and record why."""
     backup_set.kinds = [other for other in backup_set.kinds if other != kind]
     backup_set.unlisted = {**backup_set.unlisted, kind: reason_code}
     backup_set.save(update_fields=["kinds", "unlisted"])
 
 
-_CARRY_OVER = """
+_COPY_COMPLETE_ITEMS = """
 INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, version_id,
                           complete, missing, reason_code, captured_at, last_modified_at)
 SELECT workspace_id, tenant_id, %s, kind, graph_id, name, version_id,
@@ -130,23 +134,26 @@ FROM backup_items WHERE set_id = %s AND complete
 
 
 @transaction.atomic
-def carry_over(backup_set: BackupSet, parent: BackupSet) -> None:
-    """Take over what the earlier set read completely; nothing of it is read again."""
+def copy_complete_items(backup_set: BackupSet, parent: BackupSet) -> None:
+    """Copy the items that an earlier set read completely, so that they are not read again."""
     with connection.cursor() as cursor:
-        cursor.execute(_CARRY_OVER, [backup_set.pk, parent.pk])
-    unfinished = parent.items.incomplete().values_list("kind", flat=True)
-    backup_set.listed_kinds = sorted(set(parent.listed_kinds) - set(unfinished))
+        cursor.execute(_COPY_COMPLETE_ITEMS, [backup_set.pk, parent.pk])
+    incomplete_kinds = parent.items.incomplete().values_list("kind", flat=True)
+    backup_set.listed_kinds = sorted(set(parent.listed_kinds) - set(incomplete_kinds))
     backup_set.save(update_fields=["listed_kinds"])
 
 
 @transaction.atomic
 def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
-    """Store what was read of an item; whether that is `created`, `updated` or `unchanged`.
+    """Store what was read of an item; return `created`, `updated` or `unchanged`.
 
-    Compared with what was last read of the same object, whatever set it is in.
+    The content is compared with the last version of the same object in any set.
     """
     content = Content.of(kind, captured.payload)
-    before = _last_hash(item)
+    same_object = BackupItem.objects.filter(
+        tenant_id=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
+    ).order_by("-id")
+    previous_hash = same_object.values_list("version__normalized_hash", flat=True).first()
     BackupItem.objects.filter(pk=item.pk).update(
         version_id=ensure_version(item.workspace_id, content),
         name=_name(kind, content.payload),
@@ -156,26 +163,14 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
         captured_at=timezone.now(),
         last_modified_at=last_modified(content.payload) or item.last_modified_at,
     )
-    if before is None:
+    if previous_hash is None:
         return "created"
-    return "unchanged" if before == content.normalized_hash else "updated"
+    return "unchanged" if previous_hash == content.normalized_hash else "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:
-    """Note why an item could not be read."""
+    """Record why an item could not be read."""
     BackupItem.objects.filter(pk=item.pk).update(reason_code=reason_code)
-
-
-def set_gone(item: BackupItem) -> None:
-    """Leave out an object that no longer exists."""
-    BackupItem.objects.filter(pk=item.pk).delete()
-
-
-def _last_hash(item: BackupItem) -> str | None:
-    same = BackupItem.objects.filter(
-        tenant_id=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
-    )
-    return same.order_by("-id").values_list("version__normalized_hash", flat=True).first()
 
 
 def _name(kind: PolicyKind, entry: Json) -> str:

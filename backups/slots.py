@@ -1,8 +1,8 @@
-"""When a schedule fires: cron expressions in a time zone, with the semantics of Debian's cron.
+"""The slots of a schedule: cron expressions in a time zone, with the semantics of Debian's cron.
 
-A local time that does not exist fires at the first instant after the gap. One that occurs twice
-fires once, at the first. Expressions with a wildcard hour or minute follow elapsed time. A slot is
-an instant: a whole minute in UTC.
+A local time that does not exist runs at the first instant after the gap. One that occurs twice runs
+once, at the first occurrence. Expressions with a wildcard hour or minute follow elapsed time. A
+slot is an instant: a whole minute in UTC.
 """
 
 from __future__ import annotations
@@ -14,53 +14,54 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator
 
-from cron_descriptor import ExpressionDescriptor, Options
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
 
+from backups.cron_spelling import suggest
 from tenancy.models import TIMEZONES
 
 MAX_LENGTH = 100
-#: Steps in which the newest slot before an instant is looked for, from the likely to the rare.
+#: The windows in which the latest slot before an instant is searched, from frequent to rare ones.
 WINDOWS = tuple(
     dt.timedelta(days=days) for days in (5 / 1440, 1 / 12, 2, 9, 63, 367, 4 * 366, 9 * 366)
 )
-NOTHING = dt.timedelta(0)
-#: A backup starts at most this long after its slot, and this part of the time to the next one.
+ZERO = dt.timedelta(0)
+#: The longest time from a slot to the start of its backup, and its share of the time between slots.
 MAX_SPREAD = dt.timedelta(minutes=5)
-SPREAD_PART = 10
+SPREAD_DIVISOR = 10
 
 
 def validate_cron(text: str) -> None:
-    """Accept a five-field cron expression that fires some day.
+    """Accept a cron expression of five fields that has at least one slot.
 
     Raises:
-        ValidationError: it has another number of fields, a value out of range, or never fires.
+        ValidationError: the number of fields is wrong, a value is invalid, or there is no slot.
     """
     if len(text) > MAX_LENGTH:
         raise ValidationError(f"A cron expression has at most {MAX_LENGTH} characters.")
+    if suggestion := suggest(text):
+        raise ValidationError(suggestion)
     if len(text.split()) != 5:
         raise ValidationError(
             "A cron expression has five fields: minute, hour, day of month, month, day of week."
         )
     try:
         next(CronSim(text, dt.datetime(2024, 1, 1, tzinfo=dt.UTC)))
-    except (CronSimError, AssertionError, ValueError) as error:
-        raise ValidationError(f"Not a cron expression: {_complaint(error)}.") from error
+    except CronSimError as error:
+        cause = str(error)
+        message = f"Not a cron expression: {cause[:1].lower()}{cause[1:]}."
+        raise ValidationError(message) from error
+    except (AssertionError, ValueError) as error:
+        raise ValidationError("Not a cron expression: bad value.") from error
     except StopIteration:
-        raise ValidationError("This expression never fires.") from None
-
-
-def _complaint(error: Exception) -> str:
-    text = str(error) if isinstance(error, CronSimError) else "bad value"
-    return f"{text[:1].lower()}{text[1:]}"
+        raise ValidationError("This expression never runs.") from None
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
-    """The zone of that name.
+    """Return the time zone with this name.
 
     Raises:
-        ValueError: it is not in the list of known zones.
+        ValueError: the time zone is unknown.
     """
     if name not in TIMEZONES:
         raise ValueError(f"“{name[:64]}” is not a known time zone")
@@ -68,73 +69,66 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
 
 
 def slots(cron: str, timezone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Every slot later than `after`, in order, each once; ends only for an expression that does."""
+    """Generate the slots later than `after`, in order, without duplicates."""
     zone, last = zone_of(timezone), after.astimezone(dt.UTC)
-    for slot in (_elapsed if _has_wildcard_time(cron) else _by_the_wall)(cron, zone, last):
-        # In a repeated hour a fixed time comes up again; around a gap two times become one.
+    minute, hour, *_ = cron.split()
+    if minute.startswith("*") or hour.startswith("*"):
+        instants = _instants_of_elapsed_time(cron, zone, last)
+    else:
+        # The library moves a time inside a gap to the end of the gap.
+        instants = (local.astimezone(dt.UTC) for local in CronSim(cron, last.astimezone(zone)))
+    for slot in instants:
+        # In a repeated hour a fixed time occurs twice; at a gap two times become one instant.
         if slot > last:
             last = slot
             yield slot
 
 
-def _has_wildcard_time(cron: str) -> bool:
-    """Whether the expression follows elapsed time instead of the wall clock."""
-    minute, hour, *_ = cron.split()
-    return minute.startswith("*") or hour.startswith("*")
+def _instants_of_elapsed_time(
+    cron: str, zone: zoneinfo.ZoneInfo, after: dt.datetime
+) -> Iterator[dt.datetime]:
+    """Generate each instant at which the local time matches the expression, in order.
 
-
-def _by_the_wall(cron: str, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Each time of the wall calendar once; one that is skipped at the end of its gap."""
-    for local in CronSim(cron, after.astimezone(zone)):
-        yield local.astimezone(dt.UTC)
-
-
-def _elapsed(cron: str, zone: zoneinfo.ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Each instant at which the clock shows a time of the expression, in order.
-
-    The expression is walked on a calendar that knows no change of clocks: one that does loses its
-    step at those of half an hour, and when it starts inside a gap.
+    The expression is evaluated without a time zone: with one, the library loses its step at clock
+    changes of half an hour, and when it starts inside a gap.
     """
-    waiting: list[dt.datetime] = []
-    for wall in CronSim(cron, _first_wall_time(zone, after)):
-        shown = _shown(wall, zone)
-        # The second time of a repeated hour waits until what comes before it has had its turn.
-        while shown and waiting and waiting[0] < shown[0]:
-            yield heapq.heappop(waiting)
-        for instant in shown:
-            heapq.heappush(waiting, instant)
-    yield from sorted(waiting)
+    # Start at the earliest local time that can still occur: a repeated hour begins again.
+    local, tomorrow = after.astimezone(zone), (after + dt.timedelta(days=1)).astimezone(zone)
+    goes_back = (local.utcoffset() or ZERO) - (tomorrow.utcoffset() or ZERO)
+    start = local.replace(tzinfo=None) - max(goes_back, ZERO)
+    pending: list[dt.datetime] = []
+    for local_time in CronSim(cron, start):
+        instants = _instants_of(local_time, zone)
+        # The second occurrence in a repeated hour follows the earlier instants of that hour.
+        while instants and pending and pending[0] < instants[0]:
+            yield heapq.heappop(pending)
+        for instant in instants:
+            heapq.heappush(pending, instant)
+    yield from sorted(pending)
 
 
-def _first_wall_time(zone: zoneinfo.ZoneInfo, after: dt.datetime) -> dt.datetime:
-    """The earliest time that the clock may still show: before a repeated hour, that hour's."""
-    here, tomorrow = after.astimezone(zone), (after + dt.timedelta(days=1)).astimezone(zone)
-    goes_back = (here.utcoffset() or NOTHING) - (tomorrow.utcoffset() or NOTHING)
-    return here.replace(tzinfo=None) - max(goes_back, NOTHING)
-
-
-def _shown(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> list[dt.datetime]:
-    """The instants at which a clock shows a time: one, two in a repeated hour, none in a gap."""
-    instants = {wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
-    return sorted(at for at in instants if at.astimezone(zone).replace(tzinfo=None) == wall)
+def _instants_of(local_time: dt.datetime, zone: zoneinfo.ZoneInfo) -> list[dt.datetime]:
+    """The instants of a local time: usually one, two in a repeated hour, none in a gap."""
+    instants = {local_time.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
+    return sorted(at for at in instants if at.astimezone(zone).replace(tzinfo=None) == local_time)
 
 
 def next_slot(cron: str, timezone: str, after: dt.datetime) -> dt.datetime:
-    """The first slot later than `after`.
+    """Return the first slot later than `after`.
 
     Raises:
-        ValueError: there is none; `validate_cron` refuses such expressions.
+        ValueError: there is none; `validate_cron` rejects such expressions.
     """
     slot = next(slots(cron, timezone, after), None)
     if slot is None:
-        raise ValueError(f"“{cron}” never fires")
+        raise ValueError(f"“{cron}” never runs")
     return slot
 
 
 def next_slots(
     cron: str, timezone: str, first: dt.datetime | None, count: int
 ) -> list[dt.datetime]:
-    """`first` and the slots after it; none for a schedule that waits for none."""
+    """Return `first` and the slots after it, `count` in total; none if `first` is None."""
     if first is None:
         return []
     return [first, *itertools.islice(slots(cron, timezone, first), count - 1)]
@@ -143,44 +137,34 @@ def next_slots(
 def slots_between(
     cron: str, timezone: str, start: dt.datetime, end: dt.datetime, limit: int
 ) -> list[dt.datetime]:
-    """The slots later than `start` up to and including `end`, at most `limit` of them."""
-    wanted = itertools.takewhile(lambda slot: slot <= end, slots(cron, timezone, start))
-    return list(itertools.islice(wanted, limit))
+    """Return up to `limit` slots later than `start`, up to and including `end`."""
+    until_end = itertools.takewhile(lambda slot: slot <= end, slots(cron, timezone, start))
+    return list(itertools.islice(until_end, limit))
 
 
 def latest_slot(
     cron: str, timezone: str, after: dt.datetime, until: dt.datetime
 ) -> dt.datetime | None:
-    """The last slot later than `after` up to and including `until`, however long that is."""
+    """Return the last slot later than `after`, up to and including `until`; None if there is none."""
     for start in (*(until - window for window in WINDOWS), after):
-        found = None
+        latest = None
         for slot in slots(cron, timezone, max(start, after)):
             if slot > until:
                 break
-            found = slot
-        if found or start <= after:
-            return found
+            latest = slot
+        if latest or start <= after:
+            return latest
     raise AssertionError("the last start is `after` itself")
 
 
 def spread(cron: str, timezone: str, key: str, after: dt.datetime) -> dt.timedelta:
-    """How long after its slots a schedule starts: always the same for one key, different between.
+    """Return the delay between the slots of a schedule and its starts, derived from `key`.
 
-    Up to five minutes and at most a tenth of the time between two slots, so that a thousand
-    schedules of 02:00 do not ask Microsoft at the same second and one of every minute is prompt.
+    It is at most five minutes and at most a tenth of the time between two slots: a thousand
+    schedules for 02:00 do not call Microsoft at the same second, and a schedule that runs every
+    minute starts promptly.
     """
     first, second = itertools.islice(slots(cron, timezone, after), 2)
-    longest = min(MAX_SPREAD, (second - first) / SPREAD_PART)
-    chance = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return dt.timedelta(seconds=int(longest.total_seconds() * chance))
-
-
-def describe(cron: str) -> str:
-    """The expression in words, such as "At 02:30"; the expression itself where there are none."""
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en"
-    try:
-        return str(ExpressionDescriptor(cron, options).get_full_description())
-    except Exception:  # noqa: BLE001 - a display text of a library must not break a page
-        return cron
+    longest = min(MAX_SPREAD, (second - first) / SPREAD_DIVISOR)
+    fraction = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    return dt.timedelta(seconds=int(longest.total_seconds() * fraction))

@@ -1,4 +1,4 @@
-"""Celery's way in; nothing is decided here."""
+"""Celery tasks of backups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operations import ticks
 
 @shared_task(ignore_result=True)
 def tick_backup_schedules() -> None:
-    """Give every slot that is due its run, and let go of exports that have expired."""
+    """Create the runs of due slots, and delete the files of expired exports."""
     if ticks.acquire_tick("schedules"):
         tick.tick_all()
-        exporting.forget_expired()
+        exporting.delete_expired_archives()

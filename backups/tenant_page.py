@@ -1,10 +1,10 @@
-"""The backups' part of a tenant's page and of the list of tenants."""
+"""The backup panel of a tenant's page, and the backup column of the list of tenants."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backups.freshness import Freshness, freshness_of_tenants
+from backups.freshness import freshness_of_tenants
 from backups.models import BackupSchedule, BackupSet
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request
@@ -23,7 +23,7 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
     schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
     return "backups/_tenant_backups.html", {
-        "last": sets.with_scope().order_by("-finished_at", "-id").first(),
+        "last": sets.with_scope().order_by("-ended_at", "-id").first(),
         "schedules": schedules.with_scope()[:SCHEDULES],
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,
@@ -34,10 +34,11 @@ def backups(request: Request, tenant: Tenant) -> Panel:
 def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
     """The age of each tenant's last complete backup, and whether it is late."""
     queryset = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    return {row.tenant.pk: _fact(row) for row in freshness_of_tenants(queryset)}
-
-
-def _fact(row: Freshness) -> Fact:
-    if row.age is None:
-        return Fact("Never", state="bad")
-    return Fact(ago(row.age.total_seconds()), state="warn" if row.is_late else "good")
+    facts = {}
+    for row in freshness_of_tenants(queryset):
+        if row.age is None:
+            facts[row.tenant.pk] = Fact("Never", state="bad")
+        else:
+            state = "warn" if row.is_late else "good"
+            facts[row.tenant.pk] = Fact(ago(row.age.total_seconds()), state=state)
+    return facts

@@ -1,11 +1,12 @@
-"""The tick: every slot that has come gets its run, exactly one, however many ticks there are.
+"""The tick of schedules: create exactly one run for every due slot, however many ticks there are.
 
-Beat only wakes this up. What is due stands in the rows: a tick locks due schedules, skips those
-that another tick has locked, and in the same transaction writes their runs and their next slot.
+Beat only triggers a tick; the rows say what is due. A tick locks due schedules, skips those that
+another tick has locked, and writes their runs and their next slots in the same transaction.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Sequence
@@ -26,57 +27,62 @@ from tenancy.db import database_now
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 20
-Blocked = tuple[RunRequest, SafeError]
+#: A run that is not to start, and the reason.
+BlockedRequest = tuple[RunRequest, SafeError]
 
 
 @dataclass(frozen=True)
-class Ticked:
-    """What one tick did."""
+class TickResult:
+    """The number of schedules that a tick locked, and of runs that it started or blocked."""
 
     schedules: int = 0
-    fired: int = 0
+    started: int = 0
     blocked: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to become of one schedule's slots."""
+    """What a tick does with the due slots of one schedule."""
 
     schedule: BackupSchedule
     decision: Decision
 
 
 def tick_all(limit: int = 500) -> None:
-    """Tick until nothing is due; each round is a transaction of its own."""
+    """Tick until nothing is due; each round is a separate transaction."""
     for _ in range(MAX_ROUNDS):
         if tick(limit=limit).schedules < limit:
             return
 
 
 @transaction.atomic
-def tick(now: dt.datetime | None = None, limit: int = 500) -> Ticked:
+def tick(now: dt.datetime | None = None, limit: int = 500) -> TickResult:
     """Account for the due slots of up to `limit` schedules; `now` is the database's by default.
 
-    A slot fires, or it is recorded as blocked: `missed` after an outage (one row for a range),
-    `previous_run_active`, `tenant_suspended`.
+    A slot starts a run, or it is recorded as blocked: `missed` after an outage (one row for a
+    range), `previous_run_active`, `tenant_suspended`.
     """
     now = now or database_now()
-    return account_for(_lock_due(now, limit), now)
+    return account_for(_lock_due_schedules(now, limit), now)
 
 
-def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> Ticked:
-    """Give every slot of these schedules up to `now` its run; the caller holds their locks."""
+def account_for(due: Sequence[BackupSchedule], now: dt.datetime) -> TickResult:
+    """Create a run for every slot of these schedules up to `now`; the caller has locked them."""
     plans = [plan for schedule in due if (plan := _plan(schedule, now))]
     service = OperationRunService()
-    blocked = service.block_many([*_missed(plans, now), *_suspended(plans)])
-    wanted = [_request(plan) for plan in _able(plans)]
-    results = service.dispatch_many(wanted, record_deduplicated=False)
-    blocked += service.block_many(_overlapping(wanted, results))
+    blocked = service.block_many([*_missed_requests(plans, now), *_suspended_requests(plans)])
+    requests = [
+        scheduled_request(plan.schedule, plan.decision.run_slot)
+        for plan in plans
+        if plan.decision.run_slot and plan.schedule.tenant.is_active
+    ]
+    results = service.dispatch_many(requests, record_deduplicated=False)
+    blocked += service.block_many(_overlapping_requests(requests, results))
     failpoint("tick.before_next_slots")
-    _advance(plans)
+    _write_next_slots(plans)
     failpoint("tick.before_commit")
-    fired = sum(result.created for result in results)
-    return Ticked(schedules=len(due), fired=fired, blocked=len(blocked))
+    started = sum(result.created for result in results)
+    return TickResult(schedules=len(due), started=started, blocked=len(blocked))
 
 
 _LOCK_DUE = """
@@ -87,7 +93,7 @@ ORDER BY next_run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 
 
-def _lock_due(now: dt.datetime, limit: int) -> list[BackupSchedule]:
+def _lock_due_schedules(now: dt.datetime, limit: int) -> list[BackupSchedule]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_DUE, {"now": now, "limit": limit})
         ids = [schedule_id for (schedule_id,) in cursor.fetchall()]
@@ -95,9 +101,9 @@ def _lock_due(now: dt.datetime, limit: int) -> list[BackupSchedule]:
 
 
 def _plan(schedule: BackupSchedule, now: dt.datetime) -> Plan | None:
-    """The plan; None for a schedule that cannot be read any more, which is paused.
+    """Plan the due slots of a schedule; pause it and return None if its times cannot be computed.
 
-    One such schedule must not keep the others from firing.
+    One such schedule must not prevent the backups of the others.
     """
     if schedule.next_run_at is None:
         return None
@@ -111,7 +117,7 @@ def _plan(schedule: BackupSchedule, now: dt.datetime) -> Plan | None:
             grace=schedule.misfire_grace,
         )
     except Exception:
-        log.exception("schedule %s cannot be read; it is paused", schedule.pk)
+        log.exception("the times of schedule %s could not be computed; it is paused", schedule.pk)
         reason = "Its times could not be computed: check the cron expression and the time zone."
         unreadable = BackupSchedule.objects.filter(pk=schedule.pk)
         unreadable.update(paused_at=now, pause_reason=reason, next_run_at=None)
@@ -119,79 +125,64 @@ def _plan(schedule: BackupSchedule, now: dt.datetime) -> Plan | None:
     return Plan(schedule, decision)
 
 
-def _request(plan: Plan) -> RunRequest:
-    if plan.decision.fire is None:
-        raise ValueError("nothing fires")
-    return scheduled_request(plan.schedule, plan.decision.fire)
-
-
-def _firing(plans: Sequence[Plan]) -> list[Plan]:
-    return [plan for plan in plans if plan.decision.fire]
-
-
-def _able(plans: Sequence[Plan]) -> list[Plan]:
-    return [plan for plan in _firing(plans) if plan.schedule.tenant.is_active]
-
-
-def _suspended(plans: Sequence[Plan]) -> list[Blocked]:
+def _suspended_requests(plans: Sequence[Plan]) -> list[BlockedRequest]:
+    """The slots that cannot start because their tenant is suspended."""
     return [
-        (_request(plan), SafeError("tenant_suspended", tenant=plan.schedule.tenant.name))
-        for plan in _firing(plans)
-        if not plan.schedule.tenant.is_active
+        (
+            scheduled_request(plan.schedule, plan.decision.run_slot),
+            SafeError("tenant_suspended", tenant=plan.schedule.tenant.name),
+        )
+        for plan in plans
+        if plan.decision.run_slot and not plan.schedule.tenant.is_active
     ]
 
 
-def _missed(plans: Sequence[Plan], now: dt.datetime) -> list[Blocked]:
+def _missed_requests(plans: Sequence[Plan], now: dt.datetime) -> list[BlockedRequest]:
+    """The ranges of missed slots, one request for each."""
     return [
-        _missed_row(plan.schedule, plan.decision.missed, now)
+        _missed_request(plan.schedule, plan.decision.missed, now)
         for plan in plans
         if plan.decision.missed
     ]
 
 
-def _missed_row(schedule: BackupSchedule, missed: Missed, now: dt.datetime) -> Blocked:
+def _missed_request(schedule: BackupSchedule, missed: Missed, now: dt.datetime) -> BlockedRequest:
     first, last = format_slot(missed.first), format_slot(missed.last)
-    facts = {"slots": missed.slots, "or_more": missed.is_more, "first": first, "last": last}
-    until = format_slot(now.replace(second=0, microsecond=0))
-    error = SafeError("missed", slots=_in_words(missed, first, last), now=until)
-    return scheduled_request(schedule, missed.last, missed=facts), error
-
-
-def _in_words(missed: Missed, first: str, last: str) -> str:
+    summary = {"slots": missed.slots, "or_more": missed.is_capped, "first": first, "last": last}
     if missed.slots == 1:
-        return f"The slot {last}"
-    return f"{missed.slots}{' or more' if missed.is_more else ''} slots from {first} to {last}"
+        slots = f"The slot {last} was"
+    else:
+        count = f"{missed.slots} or more" if missed.is_capped else f"{missed.slots}"
+        slots = f"{count} slots from {first} to {last} were"
+    until = format_slot(now.replace(second=0, microsecond=0))
+    error = SafeError("missed", slots=slots, now=until)
+    return scheduled_request(schedule, missed.last, missed=summary), error
 
 
-def _overlapping(wanted: Sequence[RunRequest], results: Sequence[DispatchResult]) -> list[Blocked]:
-    """Blocked rows for the slots that met an active run of their schedule."""
-    return [
-        (_with_holder(request, result), SafeError("previous_run_active", run=result.run.pk))
-        for request, result in zip(wanted, results, strict=True)
-        if not result.created and not _is_its_own(request, result)
-    ]
+def _overlapping_requests(
+    requests: Sequence[RunRequest], results: Sequence[DispatchResult]
+) -> list[BlockedRequest]:
+    """The slots that did not start because another run of their schedule was active."""
+    overlapping = []
+    for request, result in zip(requests, results, strict=True):
+        active = result.run
+        slot = request.context["scheduled_for"]
+        is_same_slot = active.type == request.type and active.context.get("scheduled_for") == slot
+        if not result.created and not is_same_slot:
+            context = {**request.context, "previous_run_id": active.pk}
+            blocked = dataclasses.replace(request, context=context)
+            overlapping.append((blocked, SafeError("previous_run_active", run=active.pk)))
+    return overlapping
 
 
-def _is_its_own(request: RunRequest, result: DispatchResult) -> bool:
-    """Whether the run that was met is the one that this very slot has already."""
-    same_type = result.run.type == request.type
-    slot = result.run.context.get("scheduled_for")
-    return same_type and slot == request.context["scheduled_for"]
-
-
-def _with_holder(request: RunRequest, result: DispatchResult) -> RunRequest:
-    context = {**request.context, "previous_run_id": result.run.pk}
-    return RunRequest(**{**vars(request), "context": context})
-
-
-_ADVANCE = """
+_WRITE_NEXT_SLOTS = """
 UPDATE backup_schedules SET next_run_at = moved.next_run_at
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS moved(id, next_run_at)
 WHERE backup_schedules.id = moved.id
 """
 
 
-def _advance(plans: Sequence[Plan]) -> None:
+def _write_next_slots(plans: Sequence[Plan]) -> None:
     ids = [plan.schedule.pk for plan in plans]
     with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE, [ids, [plan.decision.next_slot for plan in plans]])
+        cursor.execute(_WRITE_NEXT_SLOTS, [ids, [plan.decision.next_slot for plan in plans]])

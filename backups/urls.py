@@ -1,4 +1,4 @@
-"""The addresses of schedules and backup sets."""
+"""The addresses of schedules, backup sets and exports."""
 
 from django.urls import path
 

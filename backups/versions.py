@@ -1,4 +1,4 @@
-"""Contents: each is stored once in a workspace, under the hash of what it says."""
+"""Policy versions: each content is stored once per workspace, identified by its hash."""
 
 from __future__ import annotations
 
@@ -35,19 +35,14 @@ class Content:
 
 
 def _storable(value: Any) -> Any:
-    """What Postgres takes as text: no NUL and no half of a surrogate pair."""
+    """Replace what PostgreSQL rejects in text: NUL and unpaired surrogates."""
     if isinstance(value, dict):
         return {_storable(key): _storable(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_storable(entry) for entry in value]
     if isinstance(value, str):
-        text = value.replace("\x00", "\ufffd")
-        return text.encode("utf-8", "replace").decode() if _has_surrogate(text) else text
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return value
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 _INSERT = """
@@ -56,28 +51,28 @@ INSERT INTO policy_versions
 VALUES (%s, %s, %s, %s::jsonb, %s, clock_timestamp())
 ON CONFLICT (workspace_id, content_hash) DO NOTHING RETURNING id
 """
-_FIND = """
+_SELECT = """
 SELECT id FROM policy_versions WHERE workspace_id = %s AND content_hash = %s FOR KEY SHARE
 """
 ROUNDS = 10
 
 
 def ensure_version(workspace_id: int, content: Content) -> int:
-    """The id of the version with this content, made if there was none.
+    """Return the id of the version with this content; create it if there is none.
 
-    The caller's transaction holds the version until it is referred to: retention, which deletes
-    what nothing refers to, may take the row between the two statements, hence the loop.
+    The caller's transaction locks the version until an item refers to it. Retention can delete an
+    unreferenced version between the two statements, so they are repeated.
     """
-    place: list[int | str] = [workspace_id, content.content_hash]
+    key: list[int | str] = [workspace_id, content.content_hash]
     rest: list[int | str] = [content.normalized_hash, json.dumps(content.payload), content.size]
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
-            cursor.execute(_INSERT, [*place, *rest])
-            found = cursor.fetchone()
-            if found is None:
-                cursor.execute(_FIND, place)
-                found = cursor.fetchone()
-            if found:
-                version_id: int = found[0]
+            cursor.execute(_INSERT, [*key, *rest])
+            row = cursor.fetchone()
+            if row is None:
+                cursor.execute(_SELECT, key)
+                row = cursor.fetchone()
+            if row:
+                version_id: int = row[0]
                 return version_id
     raise RuntimeError("a policy version could be neither stored nor found")

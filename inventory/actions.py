@@ -1,8 +1,8 @@
-"""Bulk actions on selected policies; apps above register theirs.
+"""Bulk actions on selected policies; other apps register them.
 
     register_policy_action(PolicyAction("Export", "policies_export", Capability.EXPORT_POLICIES))
 
-The list of policies shows a button for each; it posts the selection to the action's route.
+The list of policies shows a button for each action; it posts the selection to the action's route.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ACTIONS: OrderedRegistry[PolicyAction] = OrderedRegistry()
 
 
 def register_policy_action(action: PolicyAction) -> None:
-    """Add a button; the one with the lowest order comes first."""
+    """Register an action; the lowest order comes first."""
     _ACTIONS.add(action, order=action.order)
 
 
 def actions_for(allowed: frozenset[Capability]) -> list[PolicyAction]:
-    """The buttons that these capabilities allow, in order."""
+    """Return the actions that these capabilities allow, in order."""
     return [action for action in _ACTIONS if action.needs in allowed]

@@ -10,8 +10,16 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 
 @admin.register(Policy)
 class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
-    list_display = ("name", "kind", "tenant", "workspace", "platform", "is_assigned", "gone_at")
-    list_filter = ("kind", ("gone_at", admin.EmptyFieldListFilter), "is_assigned")
+    list_display = (
+        "name",
+        "kind",
+        "tenant",
+        "workspace",
+        "platform",
+        "is_assigned",
+        "missing_since",
+    )
+    list_filter = ("kind", ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
     show_full_result_count = False
@@ -19,8 +27,8 @@ class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
 
 @admin.register(DirectoryGroup)
 class DirectoryGroupAdmin(ReadOnly, ModelAdmin[DirectoryGroup]):
-    list_display = ("name", "group_type", "tenant", "workspace", "is_dynamic", "gone_at")
-    list_filter = ("group_type", "is_dynamic", ("gone_at", admin.EmptyFieldListFilter))
+    list_display = ("name", "group_type", "tenant", "workspace", "is_dynamic", "missing_since")
+    list_filter = ("group_type", "is_dynamic", ("missing_since", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
     show_full_result_count = False
@@ -28,8 +36,8 @@ class DirectoryGroupAdmin(ReadOnly, ModelAdmin[DirectoryGroup]):
 
 @admin.register(RoleDefinition)
 class RoleDefinitionAdmin(ReadOnly, ModelAdmin[RoleDefinition]):
-    list_display = ("name", "is_built_in", "is_enabled", "tenant", "workspace", "gone_at")
-    list_filter = ("is_built_in", "is_enabled", ("gone_at", admin.EmptyFieldListFilter))
+    list_display = ("name", "is_built_in", "is_enabled", "tenant", "workspace", "missing_since")
+    list_filter = ("is_built_in", "is_enabled", ("missing_since", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
     show_full_result_count = False

@@ -1,4 +1,4 @@
-"""The menus of the inventory's lists."""
+"""The filter menus of the inventory's lists."""
 
 from django.db.models import Q
 

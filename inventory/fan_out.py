@@ -1,9 +1,8 @@
-"""One run that starts many and ends as they did."""
+"""Run a child run for each tenant and sum up the results."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 from inventory.services import sync_request
 from operations.models import OperationRun
@@ -19,35 +18,40 @@ POLL_SECONDS = 1.0
 
 
 class FanOut:
-    """The inventory syncs of a workspace's tenants, in the hands of the run that started them.
+    """The inventory syncs of a workspace's tenants, as child runs of one run.
 
-    While some of them wait for a worker, this one takes them itself: a worker with one place
-    would otherwise wait for itself for ever. A claim is exclusive, so nothing runs twice.
+    While child runs are queued, this worker executes them: a worker with one process would
+    otherwise wait for itself forever. A claim is exclusive, so no run is executed twice.
     """
 
     def __init__(self, run: ActiveRun) -> None:
         self._run = run
         self._service = OperationRunService()
 
-    def run_to_the_end(self) -> None:
-        """Start, work, wait and report.
+    def run_until_complete(self) -> None:
+        """Start the child runs, execute queued ones, and report each when it has completed.
 
         Raises:
             Blocked: the workspace has no active tenant.
-            StopRun: the run was asked to stop; `request_cancel` has asked its children too.
+            StopRun: the run was asked to stop; `request_cancel` has asked its child runs, too.
         """
-        waiting = self._start()
-        count = len(waiting)
-        while waiting:
+        active = self._start_child_runs()
+        count = len(active)
+        while active:
             self._run.checkpoint()
-            for child in self._ended(waiting):
-                waiting.discard(child.pk)
+            children = OperationRun.objects.filter(pk__in=active)
+            completed = children.filter(status=RunStatus.COMPLETED).with_scope()
+            for child in completed.order_by("completed_at", "pk"):
+                active.discard(child.pk)
                 self._report(child)
-                self._run.set_phase(f"{count - len(waiting)} of {count} tenants")
-            if waiting and not self._take_one(waiting):
+                self._run.set_phase(f"{count - len(active)} of {count} tenants")
+            queued = children.filter(status=RunStatus.QUEUED).order_by("pk")
+            oldest = queued.values_list("pk", flat=True).first()
+            has_executed = oldest is not None and execution.execute(oldest)
+            if active and not has_executed:
                 time.sleep(POLL_SECONDS)
 
-    def _start(self) -> set[int]:
+    def _start_child_runs(self) -> set[int]:
         tenants = Tenant.objects.filter(workspace=self._run.workspace).active().order_by("pk")
         requests = [
             sync_request(
@@ -64,15 +68,6 @@ class FanOut:
         self._run.set_phase(f"0 of {len(requests)} tenants")
         return {result.run.pk for result in self._service.dispatch_many(requests)}
 
-    def _ended(self, waiting: set[int]) -> Iterator[OperationRun]:
-        ended = OperationRun.objects.filter(pk__in=waiting, status=RunStatus.COMPLETED)
-        yield from ended.with_scope().order_by("completed_at", "pk")
-
-    def _take_one(self, waiting: set[int]) -> bool:
-        queued = OperationRun.objects.filter(pk__in=waiting, status=RunStatus.QUEUED)
-        oldest = queued.order_by("pk").values_list("pk", flat=True).first()
-        return oldest is not None and execution.execute(oldest)
-
     def _report(self, child: OperationRun) -> None:
         self._run.report_child_run(
             f"run:{child.pk}",
@@ -84,7 +79,7 @@ class FanOut:
 
 
 def _error_of(child: OperationRun) -> SafeError | None:
-    """Why a child did not succeed: its first cause, or only how it ended."""
+    """The reason why a child run did not succeed, with its outcome and its first cause."""
     if child.outcome == RunOutcome.SUCCEEDED:
         return None
     cause = child.failures[0]["label"] if child.failures else "no cause was recorded"

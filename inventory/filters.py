@@ -69,7 +69,7 @@ class Filters:
         if self.errors:
             return rows.none()
         if self.state != "all":
-            rows = rows.filter(gone_at__isnull=self.state != "deleted")
+            rows = rows.filter(missing_since__isnull=self.state != "deleted")
         if self.tenant:
             rows = rows.filter(tenant=self.tenant)
         if self.search:

@@ -1,4 +1,4 @@
-"""What a worker does for a sync: list, write what changed, mark what is gone."""
+"""The sync operations: list objects, write the changed ones, mark the missing ones."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from tenancy.roles import Capability
     retry=Retry.AUTOMATIC,
 )
 def sync_policies(run: ActiveRun) -> None:
-    """Mirror the tenant's policies of every kind; safe to run again.
+    """Mirror the tenant's policies of every kind. Idempotent.
 
-    A kind that may not be read, or whose list breaks off, is a failure of its own: the other
-    kinds go on, and nothing of that kind is marked as gone.
+    A kind that cannot be read, or whose list is incomplete, is a separate failure: the other kinds
+    continue, and no object of that kind is marked as missing.
     """
     with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         sync = Sync(run, client, POLICIES, policy_row, "policy_detail")
@@ -50,7 +50,7 @@ def sync_policies(run: ActiveRun) -> None:
     retry=Retry.AUTOMATIC,
 )
 def sync_groups(run: ActiveRun) -> None:
-    """Mirror the tenant's groups, however many; safe to run again."""
+    """Mirror the tenant's groups. Idempotent."""
     with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         Sync(run, client, GROUPS, group_row, "group_detail").mirror(KIND["groups"])
 
@@ -65,7 +65,7 @@ def sync_groups(run: ActiveRun) -> None:
     retry=Retry.AUTOMATIC,
 )
 def sync_role_definitions(run: ActiveRun) -> None:
-    """Mirror the tenant's directory roles, built-in and custom; safe to run again."""
+    """Mirror the tenant's directory roles, built-in and custom. Idempotent."""
     with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
         sync = Sync(run, client, ROLE_DEFINITIONS, role_definition_row, "role_definition_detail")
         sync.mirror(KIND["role_definitions"])
@@ -74,7 +74,7 @@ def sync_role_definitions(run: ActiveRun) -> None:
 @operation(
     OperationRunType.WORKSPACE_INVENTORY_SYNC,
     label="Inventory sync of all tenants",
-    description="Starts an inventory sync on every active tenant and sums up their results.",
+    description="Starts an inventory sync on every active tenant and sums up the results.",
     required_capability=Capability.START_SYNC,
     scope=Scope.WORKSPACE,
     time_limit=dt.timedelta(hours=6),
@@ -82,9 +82,8 @@ def sync_role_definitions(run: ActiveRun) -> None:
     retry=Retry.AUTOMATIC,
 )
 def sync_every_tenant(run: ActiveRun) -> None:
-    """Start an inventory sync on every active tenant and sum up what became of them.
+    """Start an inventory sync on every active tenant, wait for them, and sum up the results.
 
-    Where one is active already it is joined. Run again, it starts them again: nothing is lost and
-    nothing is done twice at a time.
+    A tenant's sync that is already active is used. Idempotent: another run starts the syncs again.
     """
-    FanOut(run).run_to_the_end()
+    FanOut(run).run_until_complete()

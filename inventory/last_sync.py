@@ -1,4 +1,4 @@
-"""When a tenant was last synced, and how that ended."""
+"""The last sync of each tenant."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from tenancy.models import Tenant
 
 
 def last_syncs(run_type: OperationRunType, tenants: Sequence[Tenant]) -> dict[int, OperationRun]:
-    """The newest run of the type by tenant id; one look into the index for each tenant."""
+    """Return the newest run of a type by tenant id; one index lookup per tenant."""
     newest = OperationRun.objects.filter(tenant=OuterRef("pk"), type=run_type)
-    chosen = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    ids = chosen.annotate(
-        run_id=Subquery(newest.order_by("-created_at", "-id").values("pk")[:1])
-    ).values_list("run_id", flat=True)
+    newest_id = Subquery(newest.order_by("-created_at", "-id").values("pk")[:1])
+    rows = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    ids = rows.annotate(run_id=newest_id).values_list("run_id", flat=True)
     runs = OperationRun.objects.with_scope().filter(pk__in=[run_id for run_id in ids if run_id])
     return {run.tenant_id: run for run in runs if run.tenant_id}

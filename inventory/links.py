@@ -1,4 +1,4 @@
-"""Where a sync leads: to what it filled, to the run it is part of, to its parts."""
+"""Links from a sync to the list that it updates and to its parent run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ _LISTS = {
     OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC: ("role_definition_list", "Role definitions"),
 }
 
-
 register_context_key("policy_id", "Policy", int)
 
 
@@ -30,21 +29,25 @@ def policy_link(value: Any, run: OperationRun, user: User) -> Link | None:
     """The policy that the run is about."""
     policies = Policy.objects.visible_to(user).filter(workspace=run.workspace_id).with_scope()
     policy = policies.filter(pk=value).first()
-    return Link(f"Policy: {policy.name}", policy.get_absolute_url(), "policy") if policy else None
+    if policy is None:
+        return None
+    return Link(f"Policy: {policy.name}", policy.get_absolute_url(), "policy")
 
 
 @related_link("parent_run_id")
 def parent_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The run that has started this one."""
+    """The run that started this one."""
     runs = OperationRun.objects.visible_to(user).filter(workspace=run.workspace_id)
     parent = runs.filter(pk=value).first()
-    return Link(f"Part of run {parent.pk}", parent.get_absolute_url(), "run") if parent else None
+    if parent is None:
+        return None
+    return Link(f"Part of run {parent.pk}", parent.get_absolute_url(), "run")
 
 
 @related_links
 def list_links(run: OperationRun, user: User) -> Iterable[Link]:
-    """The list that the sync fills, for its tenant."""
+    """The list that the sync updates, filtered by its tenant."""
     for run_type, (url_name, label) in _LISTS.items():
         if run.type == run_type:
-            within = f"?tenant={run.tenant_id}" if run.tenant_id else ""
-            yield Link(label, reverse(url_name, args=[run.workspace.slug]) + within, url_name)
+            query = f"?tenant={run.tenant_id}" if run.tenant_id else ""
+            yield Link(label, reverse(url_name, args=[run.workspace.slug]) + query, url_name)

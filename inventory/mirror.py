@@ -1,7 +1,7 @@
-"""Keeping a table the image of a listing: what is new, what is different, what is gone.
+"""Mirror a list of objects into a table: write new and changed rows, mark missing ones.
 
-A row is written only if something of it changed, so that a sync of ten thousand objects of which
-three changed writes three rows.
+An unchanged row is not written: a sync of ten thousand objects of which three changed writes three
+rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Changed:
-    """One row that a sync changed, and how."""
+    """One row that a sync changed, and the kind of change."""
 
     id: int
     graph_id: str
@@ -37,7 +37,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to mirror into: its key within a tenant, and the columns that a listing fills."""
+    """A table to mirror into: its key within a tenant, and the columns that a list fills."""
 
     name: str
     key: tuple[str, ...]
@@ -84,44 +84,42 @@ ROLE_DEFINITIONS = Table(
 
 def _upsert_sql(table: Table) -> str:
     key, columns = ", ".join(table.key), ", ".join(table.columns)
-    types = ", ".join(
-        [*(f"{name} varchar" for name in table.key)]
-        + [f"{name} {kind}" for name, kind in table.columns.items()]
-    )
-    same_key = " AND ".join(f"held.{name} = seen.{name}" for name in table.key)
-    held = ", ".join(f"held.{name}" for name in table.columns)
-    seen = ", ".join(f"seen.{name}" for name in table.columns)
+    column_types = dict.fromkeys(table.key, "varchar") | table.columns
+    types = ", ".join(f"{name} {column_type}" for name, column_type in column_types.items())
+    same_key = " AND ".join(f"stored.{name} = listed.{name}" for name in table.key)
+    stored = ", ".join(f"stored.{name}" for name in table.columns)
+    listed = ", ".join(f"listed.{name}" for name in table.columns)
     updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in table.columns)
     return f"""
-    INSERT INTO {table.name} AS held (workspace_id, tenant_id, {key}, {columns},
-                                      first_seen_at, changed_at)
+    INSERT INTO {table.name} AS stored (workspace_id, tenant_id, {key}, {columns},
+                                        first_seen_at, changed_at)
     SELECT %s, %s, {key}, {columns}, clock_timestamp(), clock_timestamp()
-    FROM jsonb_to_recordset(%s::jsonb) AS seen({types})
+    FROM jsonb_to_recordset(%s::jsonb) AS listed({types})
     WHERE NOT EXISTS (
-        SELECT FROM {table.name} held WHERE held.tenant_id = %s AND {same_key}
-        AND held.gone_at IS NULL AND ({held}) IS NOT DISTINCT FROM ({seen}))
+        SELECT FROM {table.name} stored WHERE stored.tenant_id = %s AND {same_key}
+        AND stored.missing_since IS NULL AND ({stored}) IS NOT DISTINCT FROM ({listed}))
     ORDER BY {key}
     ON CONFLICT (tenant_id, {key}) DO UPDATE
-    SET {updates}, gone_at = NULL, changed_at = clock_timestamp()
+    SET {updates}, missing_since = NULL, changed_at = clock_timestamp()
     RETURNING id, graph_id, name, xmax = 0
     """  # noqa: S608 - assembled from the tables above
 
 
-def _retire_sql(table: Table) -> str:
-    within = "AND kind = %s" if "kind" in table.key else ""
+def _mark_missing_sql(table: Table) -> str:
+    kind_filter = "AND kind = %s" if "kind" in table.key else ""
     return f"""
-    UPDATE {table.name} SET gone_at = clock_timestamp()
-    WHERE tenant_id = %s {within} AND gone_at IS NULL
-    AND NOT EXISTS (SELECT FROM unnest(%s::varchar[]) AS seen(id) WHERE seen.id = graph_id)
+    UPDATE {table.name} SET missing_since = clock_timestamp()
+    WHERE tenant_id = %s {kind_filter} AND missing_since IS NULL
+    AND NOT EXISTS (SELECT FROM unnest(%s::varchar[]) AS listed(id) WHERE listed.id = graph_id)
     RETURNING id, graph_id, name
     """  # noqa: S608 - assembled from the tables above
 
 
 @transaction.atomic
 def upsert(table: Table, tenant: Tenant, rows: Sequence[Row]) -> list[Changed]:
-    """Write what is new or different; those rows, with an object that is back among the updated.
+    """Write the new and changed rows and return them; a row that is no longer missing is updated.
 
-    Of an object that a listing gives twice the last one holds.
+    If a list contains an object twice, the last entry counts.
     """
     unique = {tuple(row[name] for name in table.key): row for row in rows}
     values: list[int | str] = [
@@ -139,14 +137,19 @@ def upsert(table: Table, tenant: Tenant, rows: Sequence[Row]) -> list[Changed]:
 
 
 @transaction.atomic
-def retire(table: Table, tenant: Tenant, seen: Collection[str], *, kind: str = "") -> list[Changed]:
-    """Mark what a listing that came to its end did not hold as gone; those rows.
+def mark_missing(
+    table: Table, tenant: Tenant, listed_ids: Collection[str], *, kind: str = ""
+) -> list[Changed]:
+    """Mark the rows that a complete list did not contain as missing, and return them.
 
-    `kind` limits it to one kind, for the table that has several.
+    `kind` limits this to one kind, for the table with several kinds.
     """
-    values: list[Any] = [tenant.pk, *([kind] if "kind" in table.key else []), list(seen)]
+    values: list[Any] = [tenant.pk]
+    if "kind" in table.key:
+        values.append(kind)
+    values.append(list(listed_ids))
     with connection.cursor() as cursor:
-        cursor.execute(_retire_sql(table), values)
+        cursor.execute(_mark_missing_sql(table), values)
         return [
             Changed(row_id, graph_id, name, Change.DELETED)
             for row_id, graph_id, name in cursor.fetchall()
@@ -154,11 +157,12 @@ def retire(table: Table, tenant: Tenant, seen: Collection[str], *, kind: str = "
 
 
 def is_empty(table: Table, tenant: Tenant, *, kind: str = "") -> bool:
-    """Whether nothing of the tenant (of that kind) was ever seen."""
-    within = "AND kind = %s" if kind else ""
+    """Whether the table has no row of the tenant, or none of one kind."""
+    rows = f"SELECT FROM {table.name} WHERE tenant_id = %s"
+    values: list[int | str] = [tenant.pk]
+    if kind:
+        rows += " AND kind = %s"
+        values.append(kind)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT NOT EXISTS (SELECT FROM {table.name} WHERE tenant_id = %s {within})",  # noqa: S608
-            [tenant.pk, *([kind] if kind else [])],
-        )
+        cursor.execute(f"SELECT NOT EXISTS ({rows})", values)
         return bool(cursor.fetchone()[0])

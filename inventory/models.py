@@ -1,7 +1,8 @@
-"""What there is in a tenant, as the last sync saw it: policies, groups, role definitions.
+"""Policies, groups and role definitions of a tenant as of the last sync.
 
-An object is the same object when tenant, kind and Graph id are the same. What is gone is marked,
-never deleted, and is there again when it is seen again. Rows are written by `inventory.mirror`.
+Tenant, kind and Graph id identify an object. A row of an object that is missing from the tenant is
+marked, never deleted; the mark is removed when a list contains the object again.
+`inventory.mirror` writes the rows.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 M = TypeVar("M", bound="Mirrored")
-PRESENT = models.Q(gone_at__isnull=True)
+PRESENT = models.Q(missing_since__isnull=True)
 
 
 class MirroredQuerySet(WorkspaceScopedQuerySet[M]):
     def present(self) -> Self:
-        """What was there when it was last looked for."""
+        """Objects that the last complete list contained."""
         return self.filter(PRESENT)
 
-    def gone(self) -> Self:
+    def missing(self) -> Self:
+        """Objects that were deleted in the tenant."""
         return self.exclude(PRESENT)
 
     def with_scope(self) -> Self:
@@ -34,7 +36,7 @@ class MirroredQuerySet(WorkspaceScopedQuerySet[M]):
 
 
 class Mirrored(models.Model):
-    """One object of a tenant. Nothing is written while a sync finds it unchanged."""
+    """One object of a tenant. A sync writes the row only when the object has changed."""
 
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -46,9 +48,10 @@ class Mirrored(models.Model):
     name = models.CharField(max_length=300)
     description = models.CharField(max_length=1000, default="", blank=True)
     first_seen_at = models.DateTimeField(db_default=Now())
-    #: When a sync last found something of it changed.
+    #: When a sync last wrote changed data of the object.
     changed_at = models.DateTimeField(db_default=Now())
-    gone_at = models.DateTimeField(null=True, blank=True)
+    #: When a complete list first did not contain the object.
+    missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -57,8 +60,8 @@ class Mirrored(models.Model):
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(condition=~models.Q(graph_id=""), name="%(class)s_has_an_id"),
             models.CheckConstraint(
-                condition=PRESENT | models.Q(gone_at__gte=models.F("first_seen_at")),
-                name="%(class)s_gone_after_seen",
+                condition=PRESENT | models.Q(missing_since__gte=models.F("first_seen_at")),
+                name="%(class)s_missing_after_seen",
             ),
         )
 
@@ -66,11 +69,11 @@ class Mirrored(models.Model):
         return self.name
 
     @property
-    def is_gone(self) -> bool:
-        return self.gone_at is not None
+    def is_missing(self) -> bool:
+        return self.missing_since is not None
 
 
-#: What Graph calls the states of a conditional access policy, and how people call them.
+#: The states of a conditional access policy in Graph, and their labels.
 STATES = {
     "enabled": "On",
     "disabled": "Off",
@@ -82,10 +85,10 @@ class Policy(Mirrored):
     """A policy, or a named location, which policies refer to."""
 
     kind = models.CharField(max_length=64)
-    #: What Graph calls its type, where a kind has several: "windows10CustomConfiguration".
+    #: The Graph type, for kinds with several types: "windows10CustomConfiguration".
     object_type = models.CharField(max_length=200, default="", blank=True)
     platform = models.CharField(max_length=100, default="", blank=True)
-    #: Of a conditional access policy: enabled, disabled, report-only.
+    #: The state of a conditional access policy, see `STATES`.
     state = models.CharField(max_length=64, default="", blank=True)
     is_assigned = models.BooleanField(null=True, blank=True)
     #: Graph's lastModifiedDateTime.
@@ -112,7 +115,7 @@ class Policy(Mirrored):
 
     @property
     def state_label(self) -> str:
-        """Its state as Microsoft's own pages call it."""
+        """The state as Microsoft's pages name it."""
         return STATES.get(self.state, self.state)
 
     @property
@@ -154,12 +157,12 @@ class DirectoryGroup(Mirrored):
 
 
 class RoleDefinition(Mirrored):
-    """A role of the tenant's directory, built in or made by the tenant."""
+    """A role of the tenant's directory, built-in or custom."""
 
     template_id = models.CharField(max_length=200, default="", blank=True)
     is_built_in = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)
-    #: What it allows: ["microsoft.directory/users/standard/read", …].
+    #: The permissions of the role: ["microsoft.directory/users/standard/read", …].
     actions = ArrayField(models.CharField(max_length=300), default=list, blank=True)
 
     objects = MirroredQuerySet["RoleDefinition"].as_manager()

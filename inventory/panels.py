@@ -1,4 +1,4 @@
-"""What other apps show of a policy; each registers its part.
+"""Panels that other apps add to the page of a policy.
 
 @policy_panel(order=10)
 def sets_of(request: Request, policy: Policy) -> Panel | None:
@@ -21,11 +21,11 @@ _PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
 def policy_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
-    """Register a panel: a template and its context; the one with the lowest order comes first."""
+    """Register a panel: a template and its context. The lowest order comes first."""
     return _PANELS.register(order=order)
 
 
 def policy_panels_for(request: Request, policy: Policy) -> list[Panel]:
-    """The panels of a policy's page, in order; one that returns None is left out."""
-    panels = (make(request, policy) for make in _PANELS)
+    """Return the panels of a policy's page in order, without those that are None."""
+    panels = (build(request, policy) for build in _PANELS)
     return [panel for panel in panels if panel]

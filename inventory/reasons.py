@@ -1,4 +1,4 @@
-"""Why a sync could not start, or did not reach all it should have."""
+"""Reasons why a sync could not start or is incomplete."""
 
 from operations.reasons import Reason, register_reasons
 
@@ -7,12 +7,12 @@ register_reasons(
         "no_active_tenant",
         "No active tenant",
         "The workspace {workspace} has no active tenant.",
-        "Add a tenant, or set a suspended one to active, then start again.",
+        "Add a tenant or activate a suspended one, then start the sync again.",
     ),
     Reason(
         "tenant_not_synced",
         "A tenant's sync did not succeed",
         "The sync of the tenant ended as {outcome}: {cause}.",
-        "Open its run: it says why, and can be retried by itself.",
+        "Open the run of the tenant to see the cause. You can retry it separately.",
     ),
 )

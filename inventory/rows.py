@@ -1,4 +1,4 @@
-"""From what Graph lists to the columns of an inventory: pure, and safe against any JSON."""
+"""Convert the list entries of Graph to rows of the inventory. Pure; accepts any JSON."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ _PLATFORMS = {
 
 
 def policy_row(kind: PolicyKind, entry: Json) -> Row:
-    """A policy as it was listed."""
+    """Return the row of a policy."""
     object_type = _text(entry.get("@odata.type"), 200).removeprefix("#microsoft.graph.")
+    # The type names the platform of kinds without such a property.
+    platforms = entry.get("platforms") or entry.get("platform") or object_type
     modified = last_modified(entry)
     return _common(kind, entry) | {
         "object_type": object_type,
-        "platform": _platform(entry, object_type),
+        "platform": _platform_labels(str(platforms)),
         "state": _text(entry.get("state"), 64),
         "is_assigned": _is_assigned(entry),
         "last_modified_at": modified.isoformat() if modified else None,
@@ -39,7 +41,7 @@ def policy_row(kind: PolicyKind, entry: Json) -> Row:
 
 
 def group_row(kind: PolicyKind, entry: Json) -> Row:
-    """A group as it was listed."""
+    """Return the row of a group."""
     return _common(kind, entry) | {
         "group_type": _group_type(entry).value,
         "is_dynamic": "DynamicMembership" in _list(entry.get("groupTypes")),
@@ -50,7 +52,7 @@ def group_row(kind: PolicyKind, entry: Json) -> Row:
 
 
 def role_definition_row(kind: PolicyKind, entry: Json) -> Row:
-    """A directory role as it was listed; what it allows comes sorted."""
+    """Return the row of a directory role, with its permissions sorted."""
     allowed = {
         _text(action, 300)
         for permission in _list(entry.get("rolePermissions"))
@@ -82,24 +84,24 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _platform(entry: Json, object_type: str) -> str:
-    """In words, from what a kind says of it: a field of its own, or the name of its type."""
-    said = entry.get("platforms") or entry.get("platform") or object_type
-    names = {name for part in str(said).split(",") if (name := _platform_name(part.strip()))}
-    return ", ".join(sorted(names))
-
-
-def _platform_name(text: str) -> str:
-    lower = text.lower()
-    return next((name for start, name in _PLATFORMS.items() if lower.startswith(start)), "")
+def _platform_labels(platforms: str) -> str:
+    """The labels of comma-separated platforms or of a type name, sorted; unknown ones are ignored."""
+    labels = set()
+    for text in platforms.lower().split(","):
+        for prefix, label in _PLATFORMS.items():
+            if text.strip().startswith(prefix):
+                labels.add(label)
+                break
+    return ", ".join(sorted(labels))
 
 
 def _is_assigned(entry: Json) -> bool | None:
-    """Whether it is assigned to anybody; None for kinds that do not tell in their list."""
+    """Whether the policy has assignments; None for kinds whose lists do not include them."""
     if isinstance(entry.get("isAssigned"), bool):
         return bool(entry["isAssigned"])
-    assignments = entry.get("assignments")
-    return bool(assignments) if isinstance(assignments, list) else None
+    if isinstance(entry.get("assignments"), list):
+        return bool(entry["assignments"])
+    return None
 
 
 def _group_type(entry: Json) -> GroupType:

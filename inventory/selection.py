@@ -36,7 +36,7 @@ class Selection:
 
     @property
     def ids(self) -> str:
-        """The ids of all of them as one text, for a form that asks again."""
+        """The ids as one text, for the hidden field of a confirmation form."""
         return ",".join(str(policy.pk) for policy in self.policies)
 
     @property
@@ -77,15 +77,12 @@ def selected_policies(request: Request, workspace: Workspace) -> Selection:
             raise SelectionError("The filter is not valid. Nothing was changed.")
         matching = filters.apply(visible.present(), POLICY_CHOICES)
         return _selection(matching, query=filters.as_query())
-    ids = _ids(request)
+    ids = set(
+        parse_ids([*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")])
+    )
     if len(ids) > MAX_SELECTED:
         raise SelectionError(_TOO_MANY)
     return _selection(visible.present().filter(pk__in=ids), requested=len(ids))
-
-
-def _ids(request: Request) -> set[int]:
-    values = [*request.POST.getlist("policy"), *request.POST.get("policies", "").split(",")]
-    return set(parse_ids(values))
 
 
 _TOO_MANY = f"Select at most {MAX_SELECTED:,} policies at a time. Narrow the filter."

@@ -1,4 +1,4 @@
-"""Starting syncs. Pages, admin and commands are thin doors to these."""
+"""Start syncs. Pages, admin and commands call these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenancy.models import Tenant, User, Workspace
 def start_sync(
     run_type: OperationRunType, tenant: Tenant, *, by: User, submission: uuid.UUID | None = None
 ) -> DispatchResult:
-    """Start a sync of one tenant, or join the one that is active.
+    """Start a sync of one tenant, or return the active one.
 
     Raises:
         Blocked: the tenant is suspended, or has no connection.
@@ -32,7 +32,7 @@ def start_sync(
 def start_workspace_sync(
     workspace: Workspace, *, by: User, submission: uuid.UUID | None = None
 ) -> DispatchResult:
-    """Start the inventory sync of every active tenant, or join the one that is active.
+    """Start the inventory sync of every active tenant, or return the active one.
 
     Raises:
         Blocked: there is no active tenant.
@@ -56,14 +56,14 @@ def sync_request(
     parent_run_id: int | None = None,
     submission: uuid.UUID | None = None,
 ) -> RunRequest:
-    """What a sync of a tenant asks the ledger for: nothing but the tenant makes its identity."""
-    context: dict[str, object] = {
-        "target_scope": {
-            "tenant_name": tenant.name,
-            "tenant_external_id": str(tenant.external_id),
-            **({"kinds": list(POLICY_KINDS)} if _reads_policies(run_type) else {}),
-        }
+    """Return the run request of a tenant's sync; its type and its tenant are its identity."""
+    target_scope: dict[str, object] = {
+        "tenant_name": tenant.name,
+        "tenant_external_id": str(tenant.external_id),
     }
+    if run_type is OperationRunType.INVENTORY_SYNC:
+        target_scope["kinds"] = list(POLICY_KINDS)
+    context: dict[str, object] = {"target_scope": target_scope}
     connections = ProviderConnection.objects.defaults().filter(tenant=tenant)
     if connection_id := connections.values_list("pk", flat=True).first():
         context["provider_connection_id"] = connection_id
@@ -78,7 +78,3 @@ def sync_request(
         context=context,
         submission=submission,
     )
-
-
-def _reads_policies(run_type: OperationRunType) -> bool:
-    return run_type is OperationRunType.INVENTORY_SYNC

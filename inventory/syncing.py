@@ -1,4 +1,4 @@
-"""Reading what a tenant lists into the inventory, and reporting what changed."""
+"""Read the lists of a tenant into the inventory and report what changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from inventory.mirror import Change, Changed, Row, Table, is_empty, retire, upsert
+from inventory.mirror import Change, Changed, Row, Table, is_empty, mark_missing, upsert
 from operations.models import EventLevel
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
@@ -16,7 +16,7 @@ from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
 BATCH = 500
-_SAID = {Change.CREATED: "New", Change.UPDATED: "Changed", Change.DELETED: "Gone"}
+_CHANGE_LABELS = {Change.CREATED: "New", Change.UPDATED: "Changed", Change.DELETED: "Deleted"}
 Json = dict[str, Any]
 ToRow = Callable[[PolicyKind, Json], Row]
 
@@ -24,8 +24,8 @@ ToRow = Callable[[PolicyKind, Json], Row]
 class Sync:
     """Mirrors kinds of objects into one table.
 
-    Every object counts; those that changed have a line each. The first time, when all of them are
-    new, the lines would tell nothing and are left out.
+    Every object is counted, and each changed one is an item of the run. The first sync records no
+    items: all objects would be new.
     """
 
     def __init__(
@@ -39,88 +39,81 @@ class Sync:
         self._total = 0
 
     def mirror(self, kind: PolicyKind) -> None:
-        """Read a kind to its end. If its list breaks off, nothing of it is marked as gone.
+        """Read a kind completely. If its list is incomplete, no object is marked as missing.
 
         Raises:
-            Blocked: the tenant lets nothing of this connection in.
+            Blocked: the tenant rejects the connection.
             StopRun: the run was asked to stop.
         """
         scope = kind.key if "kind" in self._table.key else ""
-        quiet = is_empty(self._table, self._run.tenant, kind=scope)
-        seen: set[str] = set()
-        error = self._read(kind, seen, quiet=quiet)
+        is_first = is_empty(self._table, self._run.tenant, kind=scope)
+        ids: set[str] = set()
+        error = self._read(kind, ids, is_first=is_first)
         if error:
             raise_if_blocking(error)
-            self._leave(kind, error, seen)
+            # A kind that the tenant has no license for is not a failure.
+            is_unlicensed = isinstance(error, LicenseMissing) and not ids
+            report = self._run.report_skip if is_unlicensed else self._run.report_failure
+            self._expect(1)
+            report(f"kind:{kind.key}", error, label=kind.label_plural)
             return
-        gone = retire(self._table, self._run.tenant, seen, kind=scope)
-        self._expect(len(gone))
-        self._report(kind, gone)
-        if gone and not seen:
+        missing = mark_missing(self._table, self._run.tenant, ids, kind=scope)
+        self._expect(len(missing))
+        self._report(kind, missing)
+        if missing and not ids:
             self._run.add_note(
-                f"{kind.label_plural}: the list came back empty, so all {len(gone)} known ones "
-                "are marked as gone. If that is not so, sync again.",
+                f"{kind.label_plural}: the list is empty, so all {len(missing)} known objects are "
+                "marked as deleted in the tenant. If that is wrong, sync again.",
                 EventLevel.WARNING,
             )
 
-    def _read(self, kind: PolicyKind, seen: set[str], *, quiet: bool) -> GraphError | None:
-        """Write every object that is listed; what broke the list off, if anything did."""
+    def _read(self, kind: PolicyKind, ids: set[str], *, is_first: bool) -> GraphError | None:
+        """Write the listed objects and add their ids; return the error that ended the list."""
         batch: list[Json] = []
         error = None
-        self._say(kind, seen)
+        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
         try:
             for entry in kind.list_objects(self._client):
-                if entry["id"] in seen:
+                if entry["id"] in ids:
                     continue
-                seen.add(entry["id"])
+                ids.add(entry["id"])
                 batch.append(entry)
                 if len(batch) == BATCH:
-                    self._write(kind, batch, quiet=quiet)
+                    self._write(kind, batch, is_first=is_first)
                     batch = []
-                    self._say(kind, seen)
+                    self._run.set_phase(
+                        f"Listing {in_sentence(kind.label_plural)}: {len(ids):,} so far"
+                    )
                     self._run.checkpoint()
-        except GraphError as broke_off:
-            error = broke_off
-        self._write(kind, batch, quiet=quiet)
+        except GraphError as list_error:
+            error = list_error
+        self._write(kind, batch, is_first=is_first)
         self._run.checkpoint()
         return error
 
-    def _write(self, kind: PolicyKind, batch: list[Json], *, quiet: bool) -> None:
-        rows = [self._row(kind, entry) for entry in batch]
+    def _write(self, kind: PolicyKind, batch: list[Json], *, is_first: bool) -> None:
+        rows = [self._to_row(kind, entry) for entry in batch]
+        if "kind" in self._table.key:
+            rows = [{"kind": kind.key, **row} for row in rows]
         changed = upsert(self._table, self._run.tenant, rows)
         self._expect(len(batch))
-        same = len(batch) - len(changed)
-        self._run.tally(succeeded=same, unchanged=same)
-        if quiet:
+        unchanged = len(batch) - len(changed)
+        self._run.tally(succeeded=unchanged, unchanged=unchanged)
+        if is_first:
             self._run.tally(succeeded=len(changed), created=len(changed))
         else:
             self._report(kind, changed)
-
-    def _row(self, kind: PolicyKind, entry: Json) -> Row:
-        row = self._to_row(kind, entry)
-        return {"kind": kind.key, **row} if "kind" in self._table.key else row
 
     def _report(self, kind: PolicyKind, changes: Iterable[Changed]) -> None:
         slug = self._run.workspace.slug
         for changed in changes:
             self._run.report_success(
                 f"{kind.key}/{changed.graph_id}",
-                label=f"{_SAID[changed.change]}: {changed.name}",
+                label=f"{_CHANGE_LABELS[changed.change]}: {changed.name}",
                 link=reverse(self._page, args=[slug, changed.id]),
                 **{changed.change.value: 1},
             )
 
-    def _leave(self, kind: PolicyKind, error: GraphError, seen: set[str]) -> None:
-        """Say why a kind was not read; that a tenant has no license for it is no failure."""
-        self._expect(1)
-        is_rightly_left = isinstance(error, LicenseMissing) and not seen
-        report = self._run.report_skip if is_rightly_left else self._run.report_failure
-        report(f"kind:{kind.key}", error, label=kind.label_plural)
-
-    def _say(self, kind: PolicyKind, seen: set[str]) -> None:
-        so_far = f": {len(seen):,} so far" if seen else ""
-        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}{so_far}")
-
-    def _expect(self, more: int) -> None:
-        self._total += more
+    def _expect(self, count: int) -> None:
+        self._total += count
         self._run.expect(self._total)

@@ -1,4 +1,4 @@
-"""The inventory's part of a tenant's page and of the list of tenants."""
+"""The inventory panel of a tenant's page, and the policies column of the list of tenants."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def inventory(request: Request, tenant: Tenant) -> Panel:
 
 @tenant_fact("Policies", order=30)
 def policies(tenants: Sequence[Tenant]) -> dict[int, Fact]:
-    """The number of policies of each tenant, and the age of that number."""
+    """The number of policies of each tenant, and the age of its last sync."""
     present = Policy.objects.present().filter(tenant__in=tenants).order_by()
     counts = dict(present.values_list("tenant").annotate(Count("pk")))
     syncs = last_syncs(OperationRunType.INVENTORY_SYNC, tenants)
@@ -70,4 +70,5 @@ def _fact(tenant: Tenant, count: int, sync: Any) -> Fact:
     if sync.is_active:
         return Fact(f"{count:,}, syncing", url)
     age = ago((timezone.now() - sync.completed_at).total_seconds())
-    return Fact(f"{count:,}, {age}", url, "" if sync.outcome == RunOutcome.SUCCEEDED else "warn")
+    state = "" if sync.outcome == RunOutcome.SUCCEEDED else "warn"
+    return Fact(f"{count:,}, {age}", url, state)

@@ -1,4 +1,4 @@
-"""System checks: a legacy address that is taken fails the start, not a bookmark."""
+"""System check: a legacy address that another page uses fails at startup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from legacy_runs.addresses import ADDRESSES, LegacyAddress
 
 @register(Tags.urls)
 def legacy_addresses_are_free(**_: Any) -> list[CheckMessage]:
-    """No page of the product and no other line of the table has the address."""
+    """Report every legacy address that a page of the product or an earlier line already uses."""
     return [
         Error(
             f"LEGACY_ADDRESSES: “{address.kind}={address.path}” is the address of another page.",

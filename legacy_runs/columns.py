@@ -1,6 +1,7 @@
-"""What each of the three tables takes, and how a text of an older installation becomes a value.
+"""The columns of the three tables, and how values of an older installation are parsed.
 
-Pure: from texts (CSV) or values (a database) to values that Postgres accepts, or a reason why not.
+Pure functions: they convert texts (CSV) or values (a database) into values that PostgreSQL accepts,
+or raise `Malformed` with the reason.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from redaction.text import clean_text, sanitize_text
 
 MAX_BIGINT = 2**63 - 1
 MAX_JSON = 65536
-#: What a reader of CSV calls the fields of a row that stand beyond the header.
+#: The key of the fields of a CSV row that have no column in the header.
 SURPLUS = "(surplus)"
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -41,27 +42,27 @@ Row = dict[str, Any]
 
 
 class Malformed(ValueError):
-    """A row cannot be taken; the text says which column and why, and quotes nothing of it."""
+    """A row cannot be imported; the message names the column and the cause, but quotes no value."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, the Postgres type it is sent as, and how its value is read."""
+    """A column, the PostgreSQL type that it is sent as, and the function that parses its value."""
 
     name: str
     sql: str
-    read: Callable[[Any], Any]
+    parse: Callable[[Any], Any]
     required: bool = False
 
 
-def _integer(most: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
+def _integer(maximum: int) -> Callable[[Any], int]:
+    def parse_integer(value: Any) -> int:
         text = str(value).strip()
-        if not _NUMBER.fullmatch(text) or int(text) > most:
-            raise ValueError(f"not a number between 0 and {most}")
+        if not _NUMBER.fullmatch(text) or int(text) > maximum:
+            raise ValueError(f"not a number between 0 and {maximum}")
         return int(text)
 
-    return read
+    return parse_integer
 
 
 def _time(value: Any) -> str:
@@ -72,7 +73,7 @@ def _time(value: Any) -> str:
         at = parse_datetime(text)
     except ValueError:
         at = None
-    # Beyond these years an offset could lead out of the calendar.
+    # In the first and the last year, an offset could overflow the calendar.
     if at is None or not 1 < at.year < 9999:
         raise ValueError("not a time such as 2024-03-08T07:00:00Z")
     aware = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
@@ -82,28 +83,28 @@ def _time(value: Any) -> str:
 
 
 def _text(max_length: int) -> Callable[[Any], str]:
-    """A text that may say anything: redacted, and cut where it is too long."""
+    """Parse free text: redact it, and cut it if it is too long."""
 
-    def read(value: Any) -> str:
+    def parse_text(value: Any) -> str:
         return sanitize_text(str(value), max_length=max_length)
 
-    return read
+    return parse_text
 
 
 def _name(max_length: int) -> Callable[[Any], str]:
-    """A text that tells rows apart: kept to the letter, or refused."""
+    """Parse an identifying text: keep it unchanged, or reject it if it is too long."""
 
-    def read(value: Any) -> str:
+    def parse_name(value: Any) -> str:
         text = identifier(value).strip()
         if len(text) > max_length:
             raise ValueError(f"longer than {max_length} characters")
         return text
 
-    return read
+    return parse_name
 
 
 def identifier(value: Any) -> str:
-    """A hash, a key or a status as it is, without what no column can hold."""
+    """Return a hash, a key or a status unchanged, except for characters that no column can store."""
     return clean_text(str(value), max_length=20_000)
 
 
@@ -113,15 +114,12 @@ def _json(value: Any) -> Any:
         size = len(json.dumps(value))
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
-    # Room for what the sanitizer counts besides: it must not cut a value that fits.
+    # The sanitizer counts more than the JSON text; it must not cut a value that fits.
     cleaned = sanitize_json(value, max_bytes=4 * MAX_JSON)
-    if size > MAX_JSON or _was_cut(value, cleaned):
+    was_cut = TRUNCATED in json.dumps(cleaned) and TRUNCATED not in json.dumps(value)
+    if size > MAX_JSON or was_cut:
         raise ValueError("larger than 64 KB, or too deep")
     return cleaned
-
-
-def _was_cut(value: Any, cleaned: Any) -> bool:
-    return TRUNCATED in json.dumps(cleaned) and TRUNCATED not in json.dumps(value)
 
 
 def _guid(value: Any) -> str:
@@ -134,7 +132,7 @@ def _guid(value: Any) -> str:
 _COMMON = (
     Column("id", "bigint", _integer(MAX_ID), required=True),
     Column("tenant_external_id", "uuid", _guid, required=True),
-    # Our slug, or the number that the older installation gave it.
+    # The slug here, or the number in the older installation.
     Column("workspace", "varchar", _name(60)),
     Column("workspace_id", "varchar", _name(60)),
     Column("operation_run_id", "bigint", _integer(MAX_BIGINT)),
@@ -176,57 +174,53 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("backup_set_id", "bigint", _integer(MAX_BIGINT)),
     ),
 }
-#: Looked up rather than stored.
-LOOKED_UP = ("tenant_external_id", "workspace", "workspace_id", "operation_run_id")
-#: Kept and shown to the letter: what tells rows apart, and holds no secret.
+#: Columns for lookups; the table stores the result instead.
+LOOKUP_COLUMNS = ("tenant_external_id", "workspace", "workspace_id", "operation_run_id")
+#: Columns that identify rows and contain no secret: stored and shown unchanged.
 IDENTIFIERS = frozenset({"selection_hash", "selection_key", "slot_key"})
-#: What else says when a row was made, where the older system did not.
-_MADE_AT = ("created_at", "started_at", "scheduled_for")
+#: The columns that `created_at` is taken from, in order of preference.
+_CREATED_AT_SOURCES = ("created_at", "started_at", "scheduled_for")
 
 
 def parse(kind: str, raw: Raw) -> Row:
-    """A row's values by column; what is not given is empty.
+    """Return a row's values by column; missing optional values are empty.
 
     Raises:
-        Malformed: a value is missing, or cannot be what its column holds.
+        Malformed: a required value is missing, or a value does not fit its column.
     """
     if raw.get(SURPLUS):
         raise Malformed("row: more fields than the header names")
-    made_at = next((at for name in _MADE_AT if (at := raw.get(name))), None)
-    given = {**raw, "created_at": made_at}
-    return {column.name: _value(column, given.get(column.name)) for column in COLUMNS[kind]}
+    created_at = next((at for name in _CREATED_AT_SOURCES if (at := raw.get(name))), None)
+    raw = {**raw, "created_at": created_at}
+    return {column.name: _value(column, raw.get(column.name)) for column in COLUMNS[kind]}
 
 
-def _value(column: Column, value: Any) -> Any:
-    if value is None or value == "":
+def _value(column: Column, raw_value: Any) -> Any:
+    if raw_value is None or raw_value == "":
         if column.required:
             raise Malformed(f"{column.name}: missing")
-        return _empty(column)
+        if column.name.endswith(("_count", "_fetched")):
+            return 0
+        return "" if column.sql == "varchar" else None
     try:
-        found = column.read(value)
+        value = column.parse(raw_value)
     except ValueError as error:
         raise Malformed(f"{column.name}: {error}") from None
-    if column.required and found == "":
+    if column.required and value == "":
         raise Malformed(f"{column.name}: empty")
-    return found
+    return value
 
 
-def _empty(column: Column) -> Any:
-    if column.name.endswith(("_count", "_fetched")):
-        return 0
-    return "" if column.sql == "varchar" else None
-
-
-def stored(kind: str) -> list[Column]:
-    """The columns of the table itself."""
-    return [column for column in COLUMNS[kind] if column.name not in LOOKED_UP]
+def stored_columns(kind: str) -> list[Column]:
+    """Return the columns that the table stores as they are in the source."""
+    return [column for column in COLUMNS[kind] if column.name not in LOOKUP_COLUMNS]
 
 
 def model_of(kind: str) -> type[LegacyRun]:
-    """The model of a kind."""
+    """Return the model of a kind."""
     return TABLES[kind]
 
 
 def table_of(kind: str) -> str:
-    """The name of its table."""
+    """Return the table name of a kind."""
     return TABLES[kind]._meta.db_table  # noqa: SLF001 - Django's own API

@@ -1,4 +1,4 @@
-"""The filters of the lists of legacy runs: those of the run list, adapted to legacy runs."""
+"""The filters of the lists of legacy runs; they extend the filters of the run list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from legacy_runs.models import TABLES, HistoryEntry
+from legacy_runs.models import TABLES, LegacyRunEntry
 from legacy_runs.statuses import ACTIVE, ENDED, SKIPPED
 from operations.filters import OUTCOMES, RunFilter
 from operations.filters import VIEWS as RUN_VIEWS
@@ -61,7 +61,7 @@ class LegacyRunFilter(RunFilter):
     outcome = _menu("Outcome", (*OUTCOMES, (SKIPPED, "Skipped")), "Any outcome", "by_outcome")
 
     class Meta:
-        model = HistoryEntry
+        model = LegacyRunEntry
         fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -102,7 +102,7 @@ class TenantRunFilter(LegacyRunFilter):
     view = _views(RUN_VIEWS)
     q = _search("Initiator or number")
     kind = _menu("Kind", (("run", "Run"), *KINDS), "Any kind", "by_kind")
-    tenant = None  # type: ignore[assignment]  # takes the inherited filter away
+    tenant = None  # type: ignore[assignment]  # removes the inherited filter
 
     def by_view(self, rows: QuerySet[Any], name: str, view: str) -> QuerySet[Any]:
         """Only runs can be active, need attention, or belong to the user."""

@@ -1,7 +1,6 @@
-"""Copying the history of an older installation: in batches, each whole or not at all.
+"""Import legacy runs of an older installation in batches; each batch is one transaction.
 
-A row that is there already is left as it is, so an import may be repeated, and after a kill it is
-simply started again.
+Existing rows are not changed, so an import can be repeated, also after it was killed.
 """
 
 from __future__ import annotations
@@ -15,13 +14,23 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
-from legacy_runs.columns import COLUMNS, Malformed, Raw, Row, model_of, parse, stored, table_of
+from legacy_runs.columns import (
+    COLUMNS,
+    Malformed,
+    Raw,
+    Row,
+    model_of,
+    parse,
+    stored_columns,
+    table_of,
+)
 from legacy_runs.write_access import allow_import
 
 BATCH = 1000
-IMPORTED, THERE, SKIPPED = "imported", "already there", "skipped"
-TAKEN = "id: taken by a row that says something else"
-_HELD = "held"
+IMPORTED, UNCHANGED, REJECTED = "imported", "already imported", "rejected"
+ID_IN_USE = "id: in use by a row with other values"
+#: A row whose id is in use: already imported, or rejected.
+_ID_EXISTS = "id exists"
 
 Numbered = tuple[int, Raw]
 OpenTransaction = Callable[[], AbstractContextManager[None]]
@@ -29,7 +38,7 @@ OpenTransaction = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that was not taken: where it stood, what it was, and why."""
+    """A rejected row, with its line in the source and the reason."""
 
     kind: str
     line: int
@@ -39,9 +48,7 @@ class Reject:
 
 @dataclass
 class Report:
-    """What became of the rows so far: of the imported ones also whose they are, and how many lead
-    to a run.
-    """
+    """The counts of an import so far; `tenants` and `mapped` count imported rows only."""
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -54,10 +61,11 @@ class Report:
 
 
 class Import:
-    """An import of one kind. `workspace` is the slug for rows that do not say whose they are,
-    `workspaces` the slugs by the older installation's numbers. `reject` is called
-    with each row that is not taken, `told` with the report after each batch; with `dry_run` nothing
-    stays.
+    """An import of one kind.
+
+    `workspace` is the slug for rows that name no workspace; `workspaces` maps workspace numbers of
+    the older installation to slugs. `reject` is called with each rejected row, `on_progress` with
+    the report after each batch. With `dry_run`, everything is rolled back.
     """
 
     def __init__(
@@ -75,153 +83,157 @@ class Import:
         self._workspace = workspace
         self._workspaces = workspaces or {}
         self.dry_run = dry_run
-        self.told: Callable[[Report], None] = lambda _: None
+        self.on_progress: Callable[[Report], None] = lambda _: None
         self._reject = reject
         self._open_transaction = open_transaction
         self._insert = _insert_sql(kind)
         self._compare = _compare_sql(kind)
 
     def run(self, rows: Iterable[Numbered]) -> Report:
-        """Take every row that can be taken; memory holds one batch."""
+        """Import every valid row and return the report; memory contains one batch at a time."""
         if not self.dry_run:
             return self._run(rows, self._open_transaction)
         with self._open_transaction():
-            _allow_a_long_look()
+            with connection.cursor() as cursor:
+                # A dry run waits for its source within one transaction, and reports deferred
+                # constraints too.
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             self._run(rows, nullcontext)
             transaction.set_rollback(True)
         return self.report
 
     def _run(self, rows: Iterable[Numbered], open_transaction: OpenTransaction) -> Report:
-        numbered = iter(rows)
-        for first in numbered:
-            batch = itertools.chain([first], itertools.islice(numbered, BATCH - 1))
-            self._take([each for one in batch if (each := self._parsed(*one))], open_transaction)
-            self.told(self.report)
+        numbered_rows = iter(rows)
+        for first in numbered_rows:
+            batch = itertools.chain([first], itertools.islice(numbered_rows, BATCH - 1))
+            parsed_rows = [self._parse(line, raw) for line, raw in batch]
+            self._import_batch([row for row in parsed_rows if row], open_transaction)
+            self.on_progress(self.report)
         return self.report
 
-    def _take(self, batch: list[tuple[Raw, Row]], open_transaction: OpenTransaction) -> None:
-        rows = [row for _, row in batch]
-        with open_transaction():
-            ends = _ask(self._insert, rows)
-            held = [row for row in rows if ends[row["position"]][0] == _HELD]
-            # A statement of its own: it sees what another import has added since the first began.
-            ends |= _ask(self._compare, held) if held else {}
-        for raw, row in batch:
-            self._count(raw, row, *ends[row["position"]])
-
-    def _parsed(self, line: int, raw: Raw) -> tuple[Raw, Row] | None:
+    def _parse(self, line: int, raw: Raw) -> tuple[Raw, Row] | None:
         try:
             row = parse(self.kind, raw)
         except Malformed as error:
-            self._refuse(line, raw, str(error))
+            self._report_reject(line, raw, str(error))
             return None
-        return raw, {**row, "workspace": self._slug_of(row), "position": line}
+        workspace = row["workspace"] or self._workspace
+        if number := row["workspace_id"]:
+            workspace = self._workspaces.get(number) or workspace
+        return raw, {**row, "workspace": workspace, "position": line}
 
-    def _slug_of(self, row: Row) -> str:
-        number = row["workspace_id"]
-        by_number = self._workspaces.get(number, "") if number else ""
-        return str(by_number or row["workspace"] or self._workspace)
+    def _import_batch(
+        self, batch: list[tuple[Raw, Row]], open_transaction: OpenTransaction
+    ) -> None:
+        rows = [row for _, row in batch]
+        with open_transaction():
+            results = _execute(self._insert, rows)
+            existing = [row for row in rows if results[row["position"]][0] == _ID_EXISTS]
+            if existing:
+                # A second statement: it sees rows that another import has added in the meantime.
+                results |= _execute(self._compare, existing)
+        for raw, row in batch:
+            self._report_row(raw, row, *results[row["position"]])
 
-    def _count(self, raw: Raw, row: Row, end: str, tenant_id: int, is_mapped: bool) -> None:
-        if end not in (IMPORTED, THERE):
-            self._refuse(row["position"], raw, end)
+    def _report_row(self, raw: Raw, row: Row, result: str, tenant_id: int, is_mapped: bool) -> None:
+        if result not in (IMPORTED, UNCHANGED):
+            self._report_reject(row["position"], raw, result)
             return
-        self.report.counts[end] += 1
-        if end == IMPORTED:
+        self.report.counts[result] += 1
+        if result == IMPORTED:
             self.report.tenants[tenant_id] += 1
             self.report.mapped += is_mapped
 
-    def _refuse(self, line: int, raw: Raw, reason: str) -> None:
-        self.report.counts[SKIPPED] += 1
+    def _report_reject(self, line: int, raw: Raw, reason: str) -> None:
+        self.report.counts[REJECTED] += 1
         self.report.reasons[reason] += 1
         self._reject(Reject(self.kind, line, reason, raw))
 
 
-def _allow_a_long_look() -> None:
-    """A dry run is one transaction, which waits for its source, and is to meet every refusal."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-
-
-def _ask(statement: str, rows: list[Row]) -> dict[int, tuple[str, int, bool]]:
-    """What became of each row, by its position: the end, its tenant, whether it has a run."""
+def _execute(statement: str, rows: list[Row]) -> dict[int, tuple[str, int, bool]]:
+    """Return result, tenant and whether it is mapped of each row, by the position of the row."""
     with connection.cursor() as cursor:
         cursor.execute(statement, [json.dumps(rows)])
-        return {position: tuple(told) for position, *told in cursor.fetchall()}
+        return {position: tuple(result) for position, *result in cursor.fetchall()}
 
 
-def _given(kind: str) -> str:
+def _source_rows(kind: str) -> str:
+    """Return the SQL that reads the rows from the statement's parameter."""
     columns = [column for column in COLUMNS[kind] if column.name != "workspace_id"]
     types = ", ".join(f"{column.name} {column.sql}" for column in columns)
-    return f"jsonb_to_recordset(%s::jsonb) AS given({types}, position bigint)"
+    return f"jsonb_to_recordset(%s::jsonb) AS source({types}, position bigint)"
 
 
-def _run_of_row(table: str, kind: str) -> str:
-    """A run is the row's own if it did the same for the same tenant at about the same time: the
-    older installation numbered its own runs, so that the number may be that of any run here.
+def _join_run(table: str, kind: str) -> str:
+    """Return the SQL that joins the run of a row.
+
+    The older installation numbered its own runs, so the number alone proves nothing: tenant and
+    type must match as well, and the two must be created within a day of each other.
     """
-    types = ", ".join(f"'{each}'" for each in model_of(kind).RUN_TYPES)
+    types = ", ".join(f"'{run_type}'" for run_type in model_of(kind).RUN_TYPES)
     return f"""
-        LEFT JOIN {table} ON {table}.id = wanted.operation_run_id
-            AND {table}.workspace_id = wanted.workspace_id AND {table}.tenant_id = wanted.tenant_id
+        LEFT JOIN {table} ON {table}.id = scoped.operation_run_id
+            AND {table}.workspace_id = scoped.workspace_id AND {table}.tenant_id = scoped.tenant_id
             AND {table}.type IN ({types})
-            AND {table}.created_at BETWEEN wanted.created_at - interval '1 day'
-                AND wanted.created_at + interval '1 day'"""
+            AND {table}.created_at BETWEEN scoped.created_at - interval '1 day'
+                AND scoped.created_at + interval '1 day'"""
 
 
 def _insert_sql(kind: str) -> str:
-    """Insert a batch and tell of each row what became of it; `held` where its id is there."""
-    own = [column.name for column in stored(kind)]
-    wanted = ", ".join(f"wanted.{name}" for name in own)
+    """Return the SQL that inserts a batch and returns the result of each row."""
+    names = [column.name for column in stored_columns(kind)]
+    values = ", ".join(f"scoped.{name}" for name in names)
     return f"""
-    WITH wanted AS MATERIALIZED (
-        SELECT given.*, found.tenant_id, found.workspace_id, found.tenants,
-               row_number() OVER (PARTITION BY given.id, found.tenants = 1
-                                  ORDER BY given.position) AS place
-        FROM {_given(kind)}
+    WITH scoped AS MATERIALIZED (
+        SELECT source.*, scope.tenant_id, scope.workspace_id, scope.tenants,
+               row_number() OVER (PARTITION BY source.id, scope.tenants = 1
+                                  ORDER BY source.position) AS place
+        FROM {_source_rows(kind)}
         CROSS JOIN LATERAL (
             SELECT min(tenant.id) AS tenant_id, min(tenant.workspace_id) AS workspace_id,
                    count(*) AS tenants
             FROM tenants tenant JOIN workspaces workspace ON workspace.id = tenant.workspace_id
-            WHERE tenant.external_id = given.tenant_external_id
-            AND given.workspace IN ('', workspace.slug)) found
+            WHERE tenant.external_id = source.tenant_external_id
+            AND source.workspace IN ('', workspace.slug)) scope
     ), added AS (
-        INSERT INTO {table_of(kind)} ({", ".join(own)}, workspace_id, tenant_id,
+        INSERT INTO {table_of(kind)} ({", ".join(names)}, workspace_id, tenant_id,
                                       operation_run_id, was_operation_run_id)
-        SELECT {wanted}, wanted.workspace_id, wanted.tenant_id,
+        SELECT {values}, scoped.workspace_id, scoped.tenant_id,
                operation_runs.id, coalesce(operation_runs.id, operation_run_tombstones.id)
-        FROM wanted {_run_of_row("operation_runs", kind)}
-        {_run_of_row("operation_run_tombstones", kind)}
-        WHERE wanted.tenants = 1 AND wanted.place = 1
-        ORDER BY wanted.id
+        FROM scoped {_join_run("operation_runs", kind)}
+        {_join_run("operation_run_tombstones", kind)}
+        WHERE scoped.tenants = 1 AND scoped.place = 1
+        ORDER BY scoped.id
         ON CONFLICT (id) DO NOTHING
         RETURNING id, operation_run_id
     )
-    SELECT wanted.position, CASE
-        WHEN wanted.tenants = 0 THEN 'tenant: not known here'
-        WHEN wanted.tenants > 1 THEN 'tenant: in several workspaces; name one with --workspace'
-        WHEN added.id IS NULL OR wanted.place > 1 THEN '{_HELD}'
-        ELSE '{IMPORTED}' END, wanted.tenant_id, added.operation_run_id IS NOT NULL
-    FROM wanted LEFT JOIN added ON added.id = wanted.id
+    SELECT scoped.position, CASE
+        WHEN scoped.tenants = 0 THEN 'tenant: unknown'
+        WHEN scoped.tenants > 1 THEN 'tenant: in several workspaces; select one with --workspace'
+        WHEN added.id IS NULL OR scoped.place > 1 THEN '{_ID_EXISTS}'
+        ELSE '{IMPORTED}' END, scoped.tenant_id, added.operation_run_id IS NOT NULL
+    FROM scoped LEFT JOIN added ON added.id = scoped.id
     """  # noqa: S608 - assembled from the columns above
 
 
 def _compare_sql(kind: str) -> str:
-    """Whether each row says the same as the one that has its id.
+    """Return the SQL that compares each row with the existing row of the same id.
 
-    `updated_at` is not asked: rows that were imported before it was kept have none.
+    It ignores `updated_at`, which earlier imports did not store.
     """
-    own = [column.name for column in stored(kind) if column.name != "updated_at"]
-    held, given = (", ".join(f"{side}.{name}" for name in own) for side in ("held", "given"))
+    names = [column.name for column in stored_columns(kind) if column.name != "updated_at"]
+    existing_values = ", ".join(f"existing.{name}" for name in names)
+    source_values = ", ".join(f"source.{name}" for name in names)
     return f"""
-    SELECT given.position,
-           CASE WHEN ({held}) IS NOT DISTINCT FROM ({given})
-                AND tenant.external_id = given.tenant_external_id
-                AND given.workspace IN ('', workspace.slug) THEN '{THERE}' ELSE '{TAKEN}' END,
-           held.tenant_id, held.operation_run_id IS NOT NULL
-    FROM {_given(kind)}
-    JOIN {table_of(kind)} held ON held.id = given.id
-    JOIN tenants tenant ON tenant.id = held.tenant_id
-    JOIN workspaces workspace ON workspace.id = held.workspace_id
+    SELECT source.position,
+           CASE WHEN ({existing_values}) IS NOT DISTINCT FROM ({source_values})
+                AND tenant.external_id = source.tenant_external_id
+                AND source.workspace IN ('', workspace.slug)
+                THEN '{UNCHANGED}' ELSE '{ID_IN_USE}' END,
+           existing.tenant_id, existing.operation_run_id IS NOT NULL
+    FROM {_source_rows(kind)}
+    JOIN {table_of(kind)} existing ON existing.id = source.id
+    JOIN tenants tenant ON tenant.id = existing.tenant_id
+    JOIN workspaces workspace ON workspace.id = existing.workspace_id
     """  # noqa: S608 - assembled from the columns above

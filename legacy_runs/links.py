@@ -15,9 +15,11 @@ register_context_key("backup_schedule_run_id", "Legacy schedule run", int)
 
 @related_link("backup_schedule_run_id")
 def schedule_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The older system's schedule run, where it was imported."""
+    """Link the schedule run of the older system if it was imported and shows another page."""
     rows = BackupScheduleRun.objects.visible_to(user).filter(
         workspace=run.workspace_id, tenant=run.tenant_id, pk=value
     )
     row = rows.exclude(operation_run=run).first()
-    return Link(f"Legacy run: {row}", row.get_absolute_url(), row.KIND) if row else None
+    if row is None:
+        return None
+    return Link(f"Legacy run: {row}", row.get_absolute_url(), row.KIND)

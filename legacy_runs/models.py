@@ -1,9 +1,8 @@
-"""Runs of an older installation: history, which nothing writes but the importer.
+"""Legacy runs: the runs of an older installation, which only the import writes.
 
-The database refuses every other write (migration 0001); what is here says the same politely. A row
-keeps the id that it had, so that old links stay true. `operation_run` is the canonical run that it
-was mapped to; when retention takes that run away it becomes empty, and `was_operation_run_id` still
-tells that there was one.
+The database rejects every other write (migration 0002); the model methods reject it earlier, with a
+helpful message. A row keeps its id, so that old links still work. `operation_run` is the canonical
+run that it is mapped to. Retention clears it with the run; `was_operation_run_id` keeps the id.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ from tenancy.querysets import WorkspaceScopedQuerySet
 
 M = TypeVar("M", bound=models.Model)
 
-#: A list that mixes tables numbers its lines by the row's id times four and a digit: that is a bigint.
+#: Lists of several tables have ids of the form 4 * row id + table number; they must fit a bigint.
 MAX_ID = 2**61 - 1
-#: From here to there (the second excluded) the times of history lie.
+#: Legacy runs were created at or after the first and before the last time.
 FIRST_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LAST_TIME = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 
 
-class HistoryIsReadOnly(TypeError):
-    """Somebody tried to write history; only `manage.py import_legacy_runs` does."""
+class LegacyRunsAreReadOnly(TypeError):
+    """A write to a legacy run was attempted outside `manage.py import_legacy_runs`."""
 
     def __init__(self, *_: object) -> None:
-        super().__init__("Legacy runs are history. Only manage.py import_legacy_runs writes them.")
+        super().__init__("Legacy runs are read-only. Only manage.py import_legacy_runs adds them.")
 
 
-def _refuse(*_args: object, **_options: object) -> Never:
-    raise HistoryIsReadOnly
+def _reject_write(*_args: object, **_options: object) -> Never:
+    raise LegacyRunsAreReadOnly
 
 
-class HistoryQuerySet(WorkspaceScopedQuerySet[M]):
-    """To look at."""
+class ReadOnlyQuerySet(WorkspaceScopedQuerySet[M]):
+    """Rows that the methods of this class never write."""
 
-    create = bulk_create = bulk_update = update = delete = _refuse
-    get_or_create = update_or_create = _refuse
+    create = bulk_create = bulk_update = update = delete = _reject_write
+    get_or_create = update_or_create = _reject_write
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -55,20 +54,20 @@ class HistoryQuerySet(WorkspaceScopedQuerySet[M]):
         return self.select_related("workspace", "tenant")
 
     def without_a_run(self) -> Self:
-        """Those that no canonical run tells already."""
+        """Return only rows that have no canonical run."""
         return self.filter(operation_run_id=None)
 
 
 class LegacyRun(models.Model):
-    """What the three tables have in common."""
+    """The common columns and behavior of the three tables."""
 
-    #: The name of its kind in addresses and filters, its label, and what its statuses are called.
+    #: The name of the kind in URLs and filters, its label, and the labels of its statuses.
     KIND: ClassVar[str]
     LABEL: ClassVar[str]
     STATUSES: ClassVar[dict[str, str]]
-    #: What a canonical run of such a row does; a run of any other type belongs to something else.
+    #: The operation types of canonical runs that a row of this kind can be mapped to.
     RUN_TYPES: ClassVar[tuple[OperationRunType, ...]]
-    #: The rows of a list may be runs, too.
+    #: Lists contain runs as well; templates use this to distinguish them.
     is_legacy = True
 
     id = models.BigIntegerField(primary_key=True)
@@ -78,7 +77,7 @@ class LegacyRun(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    # The key and what happens when the run goes are the migration's.
+    # The migration creates the foreign key, with ON DELETE SET NULL.
     operation_run = models.ForeignKey(
         OperationRun,
         on_delete=models.DO_NOTHING,
@@ -113,34 +112,34 @@ class LegacyRun(models.Model):
         return f"{self.LABEL} {self.pk}"
 
     def save(self, *_args: Any, **_options: Any) -> None:
-        raise HistoryIsReadOnly
+        raise LegacyRunsAreReadOnly
 
     def get_absolute_url(self) -> str:
         return reverse(f"legacy_{self.KIND}", args=[self.pk])
 
     def delete(self, *_args: Any, **_options: Any) -> Never:
-        raise HistoryIsReadOnly
+        raise LegacyRunsAreReadOnly
 
     @property
     def status_label(self) -> str:
-        """Its status as people call it; verbatim where the old system had one of its own."""
+        """The label of the status; an unknown status is shown unchanged."""
         return self.STATUSES.get(self.status, self.status)
 
     @property
     def state(self) -> State:
-        """Its status as a badge."""
+        """The badge of the status."""
         return state_of(self.status, self.status_label)
 
     @property
     def duration(self) -> dt.timedelta | None:
-        """How long it took; None where the older system did not say."""
+        """The time from start to end, or None if the older system did not record both."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
 
     @property
     def was_pruned(self) -> bool:
-        """Whether it had a canonical run that retention has removed since."""
+        """Whether it had a canonical run that retention has removed."""
         return self.operation_run_id is None and self.was_operation_run_id is not None
 
 
@@ -165,7 +164,7 @@ class InventorySyncRun(LegacyRun):
     items_upserted_count = models.PositiveBigIntegerField(default=0)
     errors_count = models.PositiveBigIntegerField(default=0)
 
-    objects = HistoryQuerySet["InventorySyncRun"].as_manager()
+    objects = ReadOnlyQuerySet["InventorySyncRun"].as_manager()
 
     class Meta(LegacyRun.Meta):
         db_table = "inventory_sync_runs"
@@ -199,7 +198,7 @@ class EntraGroupSyncRun(LegacyRun):
     items_upserted_count = models.PositiveBigIntegerField(default=0)
     error_count = models.PositiveBigIntegerField(default=0)
 
-    objects = HistoryQuerySet["EntraGroupSyncRun"].as_manager()
+    objects = ReadOnlyQuerySet["EntraGroupSyncRun"].as_manager()
 
     class Meta(LegacyRun.Meta):
         db_table = "entra_group_sync_runs"
@@ -210,7 +209,7 @@ class EntraGroupSyncRun(LegacyRun):
 
 
 class BackupScheduleRun(LegacyRun):
-    """One execution of a backup schedule; the schedule and the set are the older system's."""
+    """One execution of a backup schedule of the older system."""
 
     KIND = "backup_schedule_run"
     LABEL = "Schedule run"
@@ -236,7 +235,7 @@ class BackupScheduleRun(LegacyRun):
     error_message = models.CharField(max_length=2000, default="", blank=True)
     backup_set_id = models.BigIntegerField(null=True, blank=True)
 
-    objects = HistoryQuerySet["BackupScheduleRun"].as_manager()
+    objects = ReadOnlyQuerySet["BackupScheduleRun"].as_manager()
 
     class Meta(LegacyRun.Meta):
         db_table = "backup_schedule_runs"
@@ -246,16 +245,16 @@ class BackupScheduleRun(LegacyRun):
         )
 
 
-#: The three, by their kind.
+#: The three models by kind.
 TABLES: dict[str, type[LegacyRun]] = {
     model.KIND: model for model in (InventorySyncRun, EntraGroupSyncRun, BackupScheduleRun)
 }
 
 
 class Entry(models.Model):
-    """One line of a list that mixes tables: a view of the database, so that it is paged as one.
+    """An entry of a list of several tables. A database view unites them, so that they page as one.
 
-    `id` is the row's own times four plus a digit for its table: unique, and in order within one.
+    `id` is the row's id times four plus a table number: unique, and in the order of each table.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -285,28 +284,28 @@ class Entry(models.Model):
 
     @property
     def url(self) -> str:
-        """Its page, which leads on to the canonical run where there is one."""
+        """The address of its page, which redirects to the canonical run if there is one."""
         name = f"legacy_{self.kind}" if self.is_legacy else "run_detail"
         return reverse(name, args=[self.own_id])
 
 
-class HistoryEntry(Entry):
-    """A row of one of the three tables."""
+class LegacyRunEntry(Entry):
+    """An entry for a legacy run."""
 
-    objects = HistoryQuerySet["HistoryEntry"].as_manager()
+    objects = ReadOnlyQuerySet["LegacyRunEntry"].as_manager()
 
     class Meta(Entry.Meta):
-        db_table = "legacy_history"
+        db_table = "legacy_run_entries"
 
 
-class TimelineEntry(Entry):
-    """A run, or a row of one of the three tables; what only runs have is empty for those."""
+class RunEntry(Entry):
+    """An entry for a run or a legacy run; fields that only runs have are empty for legacy runs."""
 
     user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+", null=True)
     initiator_name = models.CharField(max_length=200)
     acknowledged_at = models.DateTimeField(null=True)
 
-    objects = HistoryQuerySet["TimelineEntry"].as_manager()
+    objects = ReadOnlyQuerySet["RunEntry"].as_manager()
 
     class Meta(Entry.Meta):
-        db_table = "run_timeline"
+        db_table = "run_entries"

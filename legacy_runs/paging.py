@@ -11,11 +11,13 @@ from web.keyset import Page, Place, page_of
 
 
 def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page[Any]:
-    """A page of `web.keyset`. The time alone is compared as well, because that is what the
-    index of each table can answer; the number of a row belongs to the view.
+    """Return a keyset page of entries.
+
+    It compares the time alone as well: the index of each table can answer that, while the id of an
+    entry exists only in the view.
 
     Raises:
-        BadCursor: a cursor that was not made here.
+        BadCursor: the cursor is invalid.
     """
     if newer:
         rows = rows.filter(created_at__gte=Place.parse(newer).at)
@@ -24,19 +26,18 @@ def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page[Any]
     return page_of(rows, newer=newer, older=older)
 
 
-def in_full(entries: Iterable[Any]) -> list[Any]:
-    """The runs and legacy runs that stand behind the entries, in their order; one query a table.
+def load_rows(entries: Iterable[Any]) -> list[Any]:
+    """Load the runs and legacy runs of the entries, in their order, with one query per table.
 
-    What was removed in between is left out.
+    Rows that have been removed in the meantime are left out.
     """
     entries = list(entries)
-    wanted: dict[str, list[int]] = {}
+    ids_by_kind: dict[str, list[int]] = {}
     for entry in entries:
-        wanted.setdefault(entry.kind, []).append(entry.own_id)
-    found = {kind: _rows(kind).in_bulk(ids) for kind, ids in wanted.items()}
-    return [row for entry in entries if (row := found[entry.kind].get(entry.own_id))]
-
-
-def _rows(kind: str) -> Any:
-    model: Any = TABLES.get(kind, OperationRun)
-    return model.objects.with_scope()
+        ids_by_kind.setdefault(entry.kind, []).append(entry.own_id)
+    rows: dict[tuple[str, int], Any] = {}
+    for kind, ids in ids_by_kind.items():
+        model: Any = TABLES.get(kind, OperationRun)
+        for pk, row in model.objects.with_scope().in_bulk(ids).items():
+            rows[kind, pk] = row
+    return [row for entry in entries if (row := rows.get((entry.kind, entry.own_id)))]

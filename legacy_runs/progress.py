@@ -1,4 +1,4 @@
-"""How far an import is, on one line of a terminal that is written again and again."""
+"""The progress of an import, on one terminal line that is rewritten."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ WIDTH = 30
 
 
 def bar(share: float) -> str:
-    """“[##########....................]  33 %”."""
+    """Return a progress bar: “[##########....................]  33 %”."""
     done = int(share * WIDTH)
     return f"[{'#' * done}{'.' * (WIDTH - done)}] {int(share * 100):3} %"
 
 
 def speed(rows: int, seconds: float) -> str:
-    """“8,000 rows a second”."""
+    """Return the speed as text: “8,000 rows a second”."""
     return f"{rows / max(seconds, 0.001):,.0f} rows a second"
 
 
 class Progress:
-    """The line of one import; a terminal sees it, a log does not."""
+    """The progress line of one import; without `write` nothing is shown."""
 
     def __init__(self, kind: str, write: Callable[[str], object] | None) -> None:
         self._kind = kind
@@ -34,15 +34,16 @@ class Progress:
         return time.monotonic() - self._started
 
     def show(self, report: Report, share: float | None) -> None:
-        """Write the line again; without a share nobody knows how much is to come."""
-        told = f"{report.rows:,} so far, {speed(report.rows, self.seconds)}"
-        line = told if share is None else f"{bar(share)}  {told}"
-        self._say(f"\r{self._kind}  {line} ")
+        """Rewrite the line; without a share there is no bar."""
+        line = f"{report.rows:,} so far, {speed(report.rows, self.seconds)}"
+        if share is not None:
+            line = f"{bar(share)}  {line}"
+        self._print(f"\r{self._kind}  {line} ")
 
     def end(self) -> None:
-        """Leave the line."""
-        self._say("\n")
+        """End the line."""
+        self._print("\n")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._write:
             self._write(text)

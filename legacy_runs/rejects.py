@@ -1,4 +1,4 @@
-"""The rows that an import did not take, in files that can be corrected and imported again."""
+"""Rejected rows, in files that can be corrected and imported again."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from redaction.json import sanitize_json
 from redaction.text import sanitize_text
 from web.csv_cells import safe_cell
 
-#: What is longer could not be imported anyway; cut, it still is no valid value of a short column.
+#: Longer values cannot be imported in any case; cut to this length, they remain too long.
 MAX_CELL = 20_000
-WHY = ("line", "reason")
+REJECT_COLUMNS = ("line", "reason")
 
 
 class RejectFolder:
-    """A folder with a CSV file for each kind of which a row was rejected: the columns of the
-    import, redacted, then the line it stood on and the reason, which an import does not read.
+    """A folder with one CSV file for each kind that has rejected rows.
+
+    A file has the columns of the import, redacted, then the line number in the source and the
+    reason, which an import ignores.
 
     Raises:
-        OSError: the folder cannot be made, or there is something in it: nothing is overwritten.
+        OSError: the folder cannot be created, or is not empty; no file is overwritten.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         if any(folder.iterdir()):
-            raise FileExistsError(f"there is something in {folder.name} already")
+            raise FileExistsError(f"{folder.name} is not empty")
         self._folder = folder
         self._files = ExitStack()
         self._writers: dict[str, Any] = {}
@@ -48,18 +50,19 @@ class RejectFolder:
     ) -> None:
         self._files.close()
 
-    def __call__(self, one: Reject) -> None:
-        """Write a row down."""
-        if one.kind not in self._writers:
-            self._writers[one.kind] = self._begin(one.kind)
-        cells = [_cell(column.name, one.raw.get(column.name)) for column in COLUMNS[one.kind]]
-        self._writers[one.kind].writerow([*cells, one.line, one.reason])
+    def __call__(self, reject: Reject) -> None:
+        """Write a rejected row to the file of its kind."""
+        kind = reject.kind
+        if kind not in self._writers:
+            self._writers[kind] = self._open_file(kind)
+        cells = [_cell(column.name, reject.raw.get(column.name)) for column in COLUMNS[kind]]
+        self._writers[kind].writerow([*cells, reject.line, reject.reason])
 
-    def _begin(self, kind: str) -> Any:
+    def _open_file(self, kind: str) -> Any:
         path = self._folder / f"{kind}.csv"
         file = self._files.enter_context(path.open("x", encoding="utf-8", newline=""))
         writer = csv.writer(file)
-        writer.writerow([*(column.name for column in COLUMNS[kind]), *WHY])
+        writer.writerow([*(column.name for column in COLUMNS[kind]), *REJECT_COLUMNS])
         return writer
 
 
@@ -70,11 +73,13 @@ def _cell(name: str, value: Any) -> object:
         return value.isoformat()
     if name in IDENTIFIERS:
         return safe_cell(identifier(value))
-    return safe_cell(_redacted(value if isinstance(value, str) else json.dumps(value)))
+    if not isinstance(value, str):
+        value = json.dumps(value)
+    return safe_cell(_redacted(value))
 
 
 def _redacted(text: str) -> str:
-    """JSON stays JSON where it is not too large; any other text is redacted as one."""
+    """Redact a text; JSON stays JSON unless it is too large."""
     if text.lstrip().startswith(("{", "[")) and len(text) <= MAX_CELL:
         try:
             return json.dumps(sanitize_json(json.loads(text)))

@@ -1,6 +1,6 @@
-"""Where the rows of an older installation come from: a file, or its database; streamed, never held.
+"""The sources of legacy runs: a CSV file, or the database of the older installation.
 
-A source gives its rows by their number and, while it does, the share of itself that is read.
+A source streams numbered rows and reports the share that has been read.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from psycopg.types.string import TextLoader
 
 from legacy_runs.columns import COLUMNS, SURPLUS, Raw, table_of
 
-#: A field of a CSV file is at most this long.
+#: The maximum length of a field of a CSV file, in characters.
 MAX_FIELD = 1024 * 1024
-#: So many rows at a time come from the older database.
-FETCHED = 1000
+#: The number of rows in one fetch from the older database.
+FETCH_SIZE = 1000
 
 Numbered = tuple[int, Raw]
 
 
 class Source(Protocol):
-    """Rows, and how far they are read: from 0 to 1, or None where nobody knows."""
+    """Numbered rows, and the share that has been read: from 0 to 1, or None if unknown."""
 
     def __iter__(self) -> Iterator[Numbered]: ...
 
@@ -34,10 +34,10 @@ class Source(Protocol):
 
 
 class CsvFile:
-    """The rows of a CSV file with a header, by the line on which each begins.
+    """The rows of a CSV file with a header, numbered by the line on which each begins.
 
     Raises:
-        OSError: it cannot be read; at once, not only when it is read.
+        OSError: the file cannot be opened; raised by the constructor.
         csv.Error, UnicodeDecodeError: it is not a CSV file in UTF-8.
     """
 
@@ -55,7 +55,8 @@ class CsvFile:
             line = reader.line_num + 1
             for fields in reader:
                 if fields:
-                    yield line, _named(names, fields)
+                    surplus = fields[len(names) :]
+                    yield line, {**dict(zip(names, fields, strict=False)), SURPLUS: surplus}
                 line = reader.line_num + 1
         self._file = None
 
@@ -65,59 +66,53 @@ class CsvFile:
         return min(self._file.buffer.tell() / self._size, 1.0)
 
 
-def _named(names: list[str], fields: list[str]) -> Raw:
-    return {**dict(zip(names, fields, strict=False)), SURPLUS: fields[len(names) :]}
-
-
-# The tenant is looked for by its number; a row whose tenant is gone comes along, and is told.
+# Rows of deleted tenants are read as well, so that the import reports them.
 _ROWS = """
 SELECT legacy.*, tenant.external_id AS tenant_external_id,
        to_jsonb(tenant) ->> 'workspace_id' AS workspace_of_tenant
 FROM {table} legacy LEFT JOIN tenants tenant ON tenant.id = legacy.tenant_id ORDER BY legacy.id
 """
-#: Times may be ones that Python has no value for, JSON may be too deep: our own reading tells.
-_AS_TEXT = ("timestamp", "timestamptz", "date", "json", "jsonb")
+#: Read as text, because Python may have no value for them; `legacy_runs.columns` parses them.
+_TEXT_TYPES = ("timestamp", "timestamptz", "date", "json", "jsonb")
 
 
 class OlderDatabase:
-    """The rows of an older installation's table, by their number.
+    """The rows of a table of an older installation, numbered from 1.
 
-    The older system has the same tables, and `tenants` with an `external_id`; where those have a
-    `workspace_id`, each row comes with it.
+    The older system has the same tables, and `tenants` with an `external_id` and perhaps a
+    `workspace_id`, which applies to rows that have none.
 
     Raises:
-        psycopg.Error: it cannot be reached, or is another kind of database.
+        psycopg.Error: the database cannot be reached, or has other tables.
     """
 
     def __init__(self, kind: str, address: str) -> None:
-        self._kind = kind
         self._address = address
         self._table = sql.Identifier(table_of(kind))
+        self._columns = [column.name for column in COLUMNS[kind]]
         self._total = self._read = 0
 
     def __iter__(self) -> Iterator[Numbered]:
         with psycopg.connect(self._address, connect_timeout=10, client_encoding="utf8") as older:
             self._prepare(older)
             with older.cursor("legacy", row_factory=dict_row) as cursor:
-                cursor.itersize = FETCHED
+                cursor.itersize = FETCH_SIZE
                 cursor.execute(sql.SQL(_ROWS).format(table=self._table))
                 for self._read, row in enumerate(cursor, start=1):
-                    yield self._read, _known(self._kind, row)
+                    workspace = row.get("workspace_id") or row["workspace_of_tenant"]
+                    # A slug of the older system has no meaning here.
+                    row |= {"workspace": None, "workspace_id": workspace}
+                    yield self._read, {name: row.get(name) for name in self._columns}
 
     def share(self) -> float | None:
-        return min(self._read / self._total, 1.0) if self._total else None
+        if not self._total:
+            return None
+        return min(self._read / self._total, 1.0)
 
     def _prepare(self, older: psycopg.Connection[Any]) -> None:
         older.read_only = True
-        for name in _AS_TEXT:
+        for name in _TEXT_TYPES:
             older.adapters.register_loader(name, TextLoader)
         older.execute("SET TIME ZONE 'UTC'")
-        counted = older.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
-        (self._total,) = counted or (0,)
-
-
-def _known(kind: str, row: dict[str, Any]) -> Raw:
-    """The columns that are known; a slug of the older system would say nothing here."""
-    named = row.get("workspace_id") or row.pop("workspace_of_tenant", None)
-    row |= {"workspace": None, "workspace_id": named}
-    return {column.name: row.get(column.name) for column in COLUMNS[kind]}
+        row = older.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
+        (self._total,) = row or (0,)

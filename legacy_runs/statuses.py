@@ -1,4 +1,4 @@
-"""What the statuses of the older system mean in the terms of a run; their words stay their own."""
+"""How statuses of the older system correspond to the statuses and outcomes of runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from operations.presentation.summary import State, outcome_state
 from operations.states import RunOutcome, RunStatus
 
 SKIPPED = "skipped"
-#: Where a run is in its life, by the statuses that say so; whatever is none of them has ended.
+#: The statuses of active runs; runs with any other status have ended.
 ACTIVE: dict[str, tuple[str, ...]] = {
     RunStatus.QUEUED: ("queued", "pending"),
     RunStatus.RUNNING: ("running",),
 }
-#: How it ended, by the statuses that say so.
+#: The statuses of ended runs by outcome.
 ENDED: dict[str, tuple[str, ...]] = {
     RunOutcome.SUCCEEDED: ("success", "succeeded"),
     RunOutcome.PARTIALLY_SUCCEEDED: ("partial",),
@@ -23,12 +23,12 @@ _OUTCOMES = {status: outcome for outcome, statuses in ENDED.items() for status i
 
 
 def state_of(status: str, label: str) -> State:
-    """The badge of a status: the color of the outcome it means, and its own word.
+    """Return the badge of a status: the color of the corresponding outcome, with its own label.
 
-    What never ended stays without a color: nothing goes on in history.
+    Legacy runs that never ended are neutral, because they are not running any more.
     """
     outcome = _OUTCOMES.get(status, SKIPPED)
     if outcome == SKIPPED:
         return State("cancelled", label, "history")
-    known = outcome_state(outcome)
-    return State(known.key, label, known.icon)
+    state = outcome_state(outcome)
+    return State(state.key, label, state.icon)

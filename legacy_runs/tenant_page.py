@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from legacy_runs.models import HistoryEntry
+from legacy_runs.models import LegacyRunEntry
 from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.tenant_page import Panel, tenant_panel
@@ -10,6 +10,8 @@ from tenancy.tenant_page import Panel, tenant_panel
 
 @tenant_panel(order=60)
 def legacy_runs(request: Request, tenant: Tenant) -> Panel | None:
-    """A link, if the tenant has legacy runs."""
-    rows = HistoryEntry.objects.visible_to(request.user).filter(tenant=tenant)
-    return ("legacy_runs/_tenant_panel.html", {}) if rows.exists() else None
+    """Return a panel with the link if the tenant has legacy runs."""
+    rows = LegacyRunEntry.objects.visible_to(request.user).filter(tenant=tenant)
+    if not rows.exists():
+        return None
+    return "legacy_runs/_tenant_panel.html", {}

@@ -1,4 +1,4 @@
-"""The routes of legacy runs, and those of the legacy addresses."""
+"""The routes of legacy runs and of the legacy addresses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from legacy_runs.models import TABLES
 
 
 def admin_routes(addresses: Iterable[LegacyAddress]) -> list[URLPattern]:
-    """The routes that must come before Django admin."""
+    """Return the routes that must come before Django admin."""
     return [_route(address) for address in addresses if address.is_below_admin]
 
 
 def page_routes(addresses: Iterable[LegacyAddress]) -> list[URLPattern]:
-    """The other routes. They come last, so that they never hide a page of the product."""
+    """Return the other routes. They come last, so that they never hide a page of the product."""
     return [_route(address) for address in addresses if not address.is_below_admin]
 
 

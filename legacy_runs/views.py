@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from legacy_runs.columns import IDENTIFIERS, identifier
 from legacy_runs.filters import LegacyRunFilter, TenantRunFilter
-from legacy_runs.models import TABLES, HistoryEntry, LegacyRun, TimelineEntry
-from legacy_runs.paging import in_full, page_of_entries
+from legacy_runs.models import TABLES, LegacyRun, LegacyRunEntry, RunEntry
+from legacy_runs.paging import load_rows, page_of_entries
 from operations.models import OperationRun
 from operations.views.listing import quick_filters
 from redaction.json import sanitize_json
@@ -23,7 +23,7 @@ from web.keyset import BadCursor, Page, capped_count
 from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
-#: Columns that the page of a row shows in another place, or not at all.
+#: Columns that the page of a row shows elsewhere or omits.
 _OTHER_COLUMNS = {"id", "workspace", "tenant", "operation_run", "was_operation_run_id", "status"}
 _BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
 
@@ -52,20 +52,20 @@ def legacy_run_detail(
 
 @page
 def legacy_run_list(request: Request, slug: str) -> HttpResponse:
-    """The legacy runs of a workspace, newest first."""
+    """List the legacy runs of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
-    rows = HistoryEntry.objects.visible_to(request.user).filter(workspace=workspace)
+    rows = LegacyRunEntry.objects.visible_to(request.user).filter(workspace=workspace)
     context = {"title": "Legacy runs"}
     return _list(request, workspace, _filter(request, LegacyRunFilter, rows, workspace), context)
 
 
 @page
 def tenant_run_list(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """The runs and legacy runs of a tenant in one list, newest first."""
+    """List the runs and legacy runs of a tenant together, newest first."""
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")
     tenant = get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
     workspace = tenant.workspace
-    rows = TimelineEntry.objects.visible_to(request.user).filter(workspace=workspace, tenant=tenant)
+    rows = RunEntry.objects.visible_to(request.user).filter(workspace=workspace, tenant=tenant)
     run_filter = _filter(request, TenantRunFilter, rows.without_a_run(), workspace)
     context = {"title": "Runs and legacy runs", "tenant": tenant}
     return _list(request, workspace, run_filter, context)
@@ -93,7 +93,7 @@ def _list(
     try:
         with statement_timeout(LIST_SECONDS):
             entries = page_of_entries(run_filter.qs, newer=newer, older=older)
-            rows, count = in_full(entries.rows), capped_count(run_filter.qs)
+            rows, count = load_rows(entries.rows), capped_count(run_filter.qs)
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -102,22 +102,18 @@ def _list(
 
 
 def _frame(request: Request, workspace: Workspace, run_filter: LegacyRunFilter) -> dict[str, Any]:
-    """The context of the page around the rows, with an empty page of rows."""
+    """Return the context of the page around the rows, with an empty page of rows."""
+    query = QueryDict(mutable=True)
+    query.update({name: value for name in run_filter.filters if (value := request.GET.get(name))})
+    views = run_filter.filters["view"].extra["choices"]
     return {
         "workspace": workspace,
         "section": "legacy_runs",
         "filter": run_filter,
         "page": Page(),
         "list_url": request.path,
-        "chips": _chips(request, run_filter),
+        "chips": quick_filters(request.path, query, views),
     }
-
-
-def _chips(request: Request, run_filter: LegacyRunFilter) -> list[dict[str, Any]]:
-    """The quick filters; selecting the active one clears it."""
-    query = QueryDict(mutable=True)
-    query.update({name: value for name in run_filter.filters if (value := request.GET.get(name))})
-    return quick_filters(request.path, query, run_filter.filters["view"].extra["choices"])
 
 
 def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -125,7 +121,7 @@ def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> 
 
 
 def _facts(row: LegacyRun) -> list[tuple[str, Any, str]]:
-    """The other columns that have a value, redacted before they are shown, and their format."""
+    """Return name, redacted value and format of each remaining column that has a value."""
     facts = []
     for field in row._meta.concrete_fields:  # noqa: SLF001 - Django's own API
         value = getattr(row, field.attname)

@@ -20,7 +20,7 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
 class TypeFilter(admin.SimpleListFilter):
-    """The types of the catalog; selecting them from the table would read all of it."""
+    """Filter by a type of the catalog; reading the types from the table would scan all of it."""
 
     title = "type"
     parameter_name = "type"
@@ -77,7 +77,7 @@ class InvariantResultAdmin(ReadOnly, ModelAdmin[InvariantResult]):
     ordering = ("name",)
 
     def has_view_permission(self, request: HttpRequest, obj: InvariantResult | None = None) -> bool:
-        """Users who may view runs may view these results."""
+        """Allow everyone who can view runs."""
         return request.user.has_perm("operations.view_operationrun")
 
 

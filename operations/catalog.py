@@ -1,4 +1,4 @@
-"""The read side of the declared operations: label, limits, capability and rules of each type.
+"""The catalog of operations: label, limits, required capability and rules of each type.
 
 Apps declare their operations with `@operation` (`operations.handlers`), which adds the entries.
 """
@@ -14,14 +14,14 @@ from tenancy.roles import Capability
 
 
 class Scope(StrEnum):
-    """What a run of the type belongs to."""
+    """Whether the runs of a type belong to a tenant or to a workspace."""
 
     TENANT = "tenant"
     WORKSPACE = "workspace"
 
 
 class Retry(StrEnum):
-    """Whether lost or failed work may be started again, and by whom."""
+    """Whether a run can be retried, and whether the reconciler retries lost runs."""
 
     AUTOMATIC = "automatic"
     MANUAL = "manual"
@@ -29,7 +29,7 @@ class Retry(StrEnum):
 
 
 class Queue(StrEnum):
-    """Short syncs never wait behind long backups, and nothing waits behind a restore."""
+    """The queues; short syncs never wait behind long backups, and nothing waits behind a restore."""
 
     DEFAULT = "default"
     SYNC = "sync"
@@ -39,25 +39,25 @@ class Queue(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogEntry:
-    """One type of operation."""
+    """The catalog entry of one operation type."""
 
     label: str
     description: str
-    #: What a person needs to start it.
+    #: The capability that a user needs to start a run.
     required_capability: Capability
     scope: Scope = Scope.TENANT
     queue: Queue = Queue.DEFAULT
     expected_duration: dt.timedelta | None = None
-    #: How long a run may be running.
+    #: The longest time that a run may be running.
     time_limit: dt.timedelta = dt.timedelta(minutes=30)
-    #: How long a run may be queued before it has failed to start.
+    #: The longest time that a run may be queued; after it, the run fails as never started.
     start_deadline: dt.timedelta = dt.timedelta(hours=1)
     retry: Retry = Retry.MANUAL
-    #: Types of one group exclude each other; without a group a type excludes only itself.
+    #: Types of one group exclude each other; without a group, a type excludes only itself.
     identity_group: str = ""
-    #: The type of a retry; without one it is the type itself.
+    #: The type of a retry; by default the type itself.
     retry_as: OperationRunType | None = None
-    #: The context key that together with `scheduled_for` names a slot, which has one run at most.
+    #: The context key that identifies a slot together with `scheduled_for`; a slot has at most one run.
     #: A unique index in a migration of the declaring app guarantees it.
     slot_key: str = ""
 
@@ -66,31 +66,31 @@ _ENTRIES: dict[OperationRunType, CatalogEntry] = {}
 
 
 def add_entry(run_type: OperationRunType, entry: CatalogEntry) -> None:
-    """Add a type; called by `@operation` only."""
+    """Add the entry of a type; only `@operation` calls this."""
     _ENTRIES[run_type] = entry
 
 
 class OperationCatalog:
-    """Look-ups by type."""
+    """Lookups by operation type."""
 
     @staticmethod
     def get(run_type: str) -> CatalogEntry:
         """Return the entry of a type.
 
         Raises:
-            KeyError: the type is not declared; the system checks find that at start.
-            ValueError: the value is not in the vocabulary.
+            KeyError: the type is not declared; the system checks report this at startup.
+            ValueError: the value is not an `OperationRunType`.
         """
         return _ENTRIES[OperationRunType(run_type)]
 
     @staticmethod
     def find(run_type: str) -> CatalogEntry | None:
-        """Return the entry, or None for a type that another version wrote."""
+        """Return the entry, or None for a type that another version of Runledger wrote."""
         return _ENTRIES.get(run_type)  # type: ignore[call-overload, no-any-return]
 
     @staticmethod
     def all() -> dict[OperationRunType, CatalogEntry]:
-        """Return every entry, in the order of the vocabulary."""
+        """Return every entry, in the order of `OperationRunType`."""
         return {
             run_type: _ENTRIES[run_type] for run_type in OperationRunType if run_type in _ENTRIES
         }
@@ -103,5 +103,5 @@ class OperationCatalog:
 
     @staticmethod
     def identity_group(run_type: str) -> str:
-        """Return the group within which runs of equal inputs exclude each other."""
+        """Return the group within which runs with equal inputs exclude each other."""
         return OperationCatalog.get(run_type).identity_group or str(run_type)

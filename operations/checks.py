@@ -1,4 +1,4 @@
-"""System checks: a mistake in the registries stops the start, not an operator."""
+"""System checks of the operations and of the retention settings; an error prevents the start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.types import OperationRunType
 
 @register
 def every_type_is_declared(**_: Any) -> list[CheckMessage]:
-    """Each type of the vocabulary is declared by one app."""
+    """Check that an app declares each operation type."""
     return [
         Error(
             f"No app declares the operation {run_type}.",
@@ -25,27 +25,31 @@ def every_type_is_declared(**_: Any) -> list[CheckMessage]:
     ]
 
 
-#: What ends the details of a run must not come after what ends the run.
-_PAIRS = (
+#: Pairs of settings: the details of a run must not be kept longer than the run.
+_SETTING_PAIRS = (
     ("RUN_KEEP_DETAILS_DAYS", "RUN_KEEP_DAYS"),
     ("RUN_KEEP_PROBLEM_DETAILS_DAYS", "RUN_KEEP_PROBLEM_DAYS"),
 )
-#: More days than a hundred years of them are a mistake.
-_MOST = 36_525
+#: A hundred years; a longer retention is a mistake.
+_MAX_DAYS = 36_525
 
 
 @register
-def retention_makes_sense(**_: Any) -> list[CheckMessage]:
-    """Each limit is a reasonable number, and details never outlive their run."""
-    names = [*(name for pair in _PAIRS for name in pair), "RUN_KEEP_LAST", "RUN_TOMBSTONE_DAYS"]
+def retention_settings_are_valid(**_: Any) -> list[CheckMessage]:
+    """Check that each limit is in range, and that details are not kept longer than their run."""
+    names = [
+        *(name for pair in _SETTING_PAIRS for name in pair),
+        "RUN_KEEP_LAST",
+        "RUN_TOMBSTONE_DAYS",
+    ]
     problems: list[CheckMessage] = [
-        Error(f"{name} must be from 1 to {_MOST:,}.", id="operations.E003")
+        Error(f"{name} must be from 1 to {_MAX_DAYS:,}.", id="operations.E003")
         for name in names
-        if not 1 <= getattr(settings, name) <= _MOST
+        if not 1 <= getattr(settings, name) <= _MAX_DAYS
     ]
     problems += [
         Error(f"{details} must not be more than {row}.", id="operations.E004")
-        for details, row in _PAIRS
+        for details, row in _SETTING_PAIRS
         if getattr(settings, details) > getattr(settings, row)
     ]
     return problems

@@ -1,4 +1,4 @@
-"""Deadlocks and serialization failures: Postgres undoes one transaction, which is simply done again."""
+"""Retries after a deadlock or a serialization failure, for which Postgres rolls one transaction back."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds to wait before each further try, halved or doubled by chance: two that met meet no more.
+#: Seconds before each retry; a random factor from 0.5 to 2 keeps two transactions apart.
 PAUSES = (0.05, 0.2, 0.5)
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether Postgres ended a transaction because of another one, and would take it now."""
+    """Return whether the error is a deadlock or a serialization failure, after which a retry helps."""
     return isinstance(error.__cause__, DeadlockDetected | SerializationFailure)
 
 
 def retry_on_serialization_failure(write: Callable[P, T]) -> Callable[P, T]:
-    """Do a short transaction again when Postgres undid it for another's sake, three times at most.
+    """Retry a short transaction after a conflict with another one, at most three times.
 
-    Inside somebody else's transaction nothing is tried again: all of that is undone already.
+    Inside an outer transaction nothing is retried, because Postgres has rolled all of it back.
     """
 
     @functools.wraps(write)
-    def tried(*args: P.args, **options: P.kwargs) -> T:
+    def write_with_retries(*args: P.args, **options: P.kwargs) -> T:
         for pause in PAUSES:
             try:
                 return write(*args, **options)
@@ -40,4 +40,4 @@ def retry_on_serialization_failure(write: Callable[P, T]) -> Callable[P, T]:
             time.sleep(pause * random.uniform(0.5, 2))  # noqa: S311 - not a secret
         return write(*args, **options)
 
-    return tried
+    return write_with_retries

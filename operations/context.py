@@ -1,7 +1,7 @@
 """The context of a run: provenance, inputs and target, written once at dispatch.
 
-The keys of the ledger are listed here; apps register theirs. Unknown keys are allowed. Everything is
-redacted and capped, when it is written and again when it is shown.
+The keys of the ledger are listed here; apps register more. Unknown keys are allowed. Values are
+redacted and limited in size when they are written, and redacted again when they are shown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True)
 class ContextKey:
-    """The label of a known key on a page, and the type that its value must have."""
+    """The label of a known key on a page, and the required type of its value."""
 
     label: str
     type: type
@@ -37,29 +37,34 @@ KNOWN_KEYS: dict[str, ContextKey] = {
 
 
 def register_context_key(name: str, label: str, value_type: type) -> None:
-    """Make a key of an app known, so that its type is checked and pages show its label.
+    """Register a key of an app, so that its type is checked and pages show its label.
 
     Raises:
-        ValueError: the key is known already.
+        ValueError: the key is already registered.
     """
     if name in KNOWN_KEYS:
-        raise ValueError(f"The context key {name} is known already.")
+        raise ValueError(f"The context key {name} is already registered.")
     KNOWN_KEYS[name] = ContextKey(label, value_type)
 
 
 class ContextError(ValueError):
-    """The context breaks its contract; the text says where."""
+    """The context is not valid; the message says why."""
 
 
-def build_context(given: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The context to store: checked, redacted, with the inputs under `idempotency`.
+def build_context(values: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context to store: validated, redacted, with the inputs under `idempotency`.
 
     Raises:
-        ContextError: a known key has the wrong type, or the whole is too large or too deep.
+        ContextError: a known key has the wrong type, or the context is too large or too deep.
     """
-    context = {**given, "idempotency": dict(inputs)}
+    context = {**values, "idempotency": dict(inputs)}
     for key, known in KNOWN_KEYS.items():
-        if key in context and not _has_type(context[key], known.type):
+        if key not in context:
+            continue
+        value = context[key]
+        # A bool is an int to Python, but not a number here.
+        is_bool_for_int = known.type is int and isinstance(value, bool)
+        if not isinstance(value, known.type) or is_bool_for_int:
             raise ContextError(f"context[{key!r}] must be {known.type.__name__}")
     cleaned: dict[str, Any] = sanitize_json(context, max_depth=MAX_DEPTH, max_bytes=2 * MAX_BYTES)
     if len(json.dumps(cleaned)) > MAX_BYTES:
@@ -68,20 +73,16 @@ def build_context(given: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[s
 
 
 def format_slot(slot: dt.datetime) -> str:
-    """A slot as it stands in `scheduled_for`: UTC, whole minute, e.g. `2026-03-08T07:00Z`.
+    """Return a slot as stored in `scheduled_for`: a UTC minute such as `2026-03-08T07:00Z`.
 
     Raises:
-        ContextError: the time has no zone or is not a whole minute.
+        ContextError: the time has no time zone or is not a whole minute.
     """
     if slot.tzinfo is None or slot.second or slot.microsecond:
-        raise ContextError("a slot is a whole minute with a zone")
+        raise ContextError("a slot is a whole minute with a time zone")
     return slot.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def parse_slot(text: str) -> dt.datetime:
-    """The slot that `format_slot` wrote."""
+    """Return the slot that `format_slot` wrote."""
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
-
-
-def _has_type(value: object, wanted: type) -> bool:
-    return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))

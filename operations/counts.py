@@ -1,4 +1,4 @@
-"""`summary_counts`: non-negative integers under known keys, and short facts under `meta`."""
+"""`summary_counts`: non-negative integers with known keys, and short facts under `meta`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: The keys that handlers may count under. `processed` follows from the outcomes of the items.
+#: The keys of the counts. `processed` is the sum of `succeeded`, `failed` and `skipped`.
 COUNT_KEYS = (
     "total",
     "processed",
@@ -26,7 +26,7 @@ MetaValue = str | int | bool | None
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of a run as numbers; what was never counted is 0."""
+    """The counts of a run; a key without a value counts as 0."""
 
     total: int = 0
     processed: int = 0
@@ -41,31 +41,31 @@ class Counts:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Counts:
-        """Read `summary_counts` as it stands in a row; unknown keys are left out."""
+        """Return the counts of a stored `summary_counts`, without unknown keys."""
         known = {key: int(stored[key]) for key in COUNT_KEYS if key in stored}
         return cls(**known, meta=dict(stored.get("meta") or {}))
 
     @property
     def not_attempted(self) -> int:
-        """Items that were expected and never reached."""
+        """Items that were expected but not processed."""
         return max(0, self.total - self.processed)
 
     @property
     def changes(self) -> dict[str, int]:
-        """What the run did to the world: created, updated, deleted, unchanged, if it said so."""
+        """The non-zero counts of created, updated, deleted and unchanged objects."""
         keys = ("created", "updated", "deleted", "unchanged")
         return {key: value for key in keys if (value := getattr(self, key))}
 
 
 def validate_increments(increments: Mapping[str, int]) -> dict[str, int]:
-    """The increments, if every one can be added.
+    """Return the increments as a dict.
 
     Raises:
-        ValueError: an unknown key, or a value that is not a non-negative integer.
+        ValueError: a key is unknown, or a value is not a non-negative integer.
     """
     for key, value in increments.items():
         if key not in COUNT_KEYS:
-            raise ValueError(f"“{key}” is not a count; known are {', '.join(COUNT_KEYS)}.")
+            raise ValueError(f"“{key}” is not a count. Counts are {', '.join(COUNT_KEYS)}.")
         if type(value) is not int or not 0 <= value <= MAX_COUNT:
-            raise ValueError(f"The count “{key}” takes a non-negative integer, not {value!r}.")
+            raise ValueError(f"The count “{key}” must be a non-negative integer, not {value!r}.")
     return dict(increments)

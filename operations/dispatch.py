@@ -1,8 +1,8 @@
-"""The SQL of `ensure_run`: one active run per identity, whoever races for it.
+"""The SQL of `ensure_run`: one active run per identity under any number of concurrent requests.
 
-`INSERT … ON CONFLICT DO NOTHING RETURNING`, then a look at the winner, in a short loop, because the
-winner may end between the two. Rows are inserted in the order of their hash, so that two batches
-in opposite order never wait for each other in a circle.
+It inserts with `ON CONFLICT DO NOTHING` and then looks up the existing run, in a short loop, because
+that run may end between the two statements. Rows are inserted in the order of their identity hash,
+so that two batches in opposite order do not deadlock.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User, Workspace
 
-ROUNDS = 10
+MAX_ROUNDS = 10
 
 
 class DispatchContention(RuntimeError):
-    """The active run of an identity kept ending just before it could be joined."""
+    """A run could be neither created nor found in any round."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """A wish for a run.
+    """A request for a run.
 
-    `inputs` make the identity, together with the scope and the type's identity group; `context`
-    holds what is only shown: provenance, target, slot. `submission` is the form that asked:
-    the same form for the same operation, posted however often and however late, leads to the run
-    that it started.
+    `inputs`, the scope and the identity group of the type make the identity. `context` has the
+    values that are only shown: provenance, target, slot. `submission` is the rendering of the form
+    that sent the request: posting it again leads to the run that it started, even if that has ended.
     """
 
     type: OperationRunType
@@ -53,11 +52,11 @@ class RunRequest:
     def __post_init__(self) -> None:
         scope = OperationCatalog.get(self.type).scope
         if (scope is Scope.TENANT) != (self.tenant is not None):
-            raise ValueError(f"{self.type} is run for a {scope}")
+            raise ValueError(f"{self.type} needs a {scope} as its scope")
 
     @property
     def identity(self) -> str:
-        """The hash that this request shares with every request for the same operation."""
+        """The identity hash that this request shares with every request for the same operation."""
         if self.retry_of:
             return self.retry_of.run_identity_hash
         return run_identity_hash(
@@ -69,12 +68,14 @@ class RunRequest:
 
     @property
     def initiator(self) -> str:
-        """Who asked, in words that stay when the user goes."""
-        name = self.initiator_name or (self.by and (self.by.get_full_name() or self.by.username))
+        """The name of the initiator, which stays on the run after the user is deleted."""
+        name = self.initiator_name
+        if not name and self.by:
+            name = self.by.get_full_name() or self.by.username
         return (name or "System")[:200]
 
     def row(self) -> dict[str, Any]:
-        """The columns that a new run takes from the request."""
+        """Return the columns of a new run."""
         return {
             "workspace_id": self.workspace.pk,
             "tenant_id": self.tenant.pk if self.tenant else None,
@@ -91,7 +92,7 @@ class RunRequest:
 Row = dict[str, Any]
 
 _REQUESTED = """
-jsonb_to_recordset(%s::jsonb) AS wanted(
+jsonb_to_recordset(%s::jsonb) AS requested(
     position int, workspace_id bigint, tenant_id bigint, user_id bigint, initiator_name text,
     type text, run_identity_hash varchar, context jsonb, retry_of_id bigint, submission_id uuid)
 """
@@ -109,87 +110,89 @@ ON CONFLICT DO NOTHING
 RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
 """  # noqa: S608 - assembled from constants
 
-# Separate look-ups, because each has its own index.
-_WINNERS = f"""
-WITH wanted AS MATERIALIZED (SELECT * FROM {_REQUESTED})
-SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
-    ON run.tenant_id = wanted.tenant_id AND run.run_identity_hash = wanted.run_identity_hash
+# Separate lookups, because each has its own index.
+_EXISTING_RUNS = f"""
+WITH requested AS MATERIALIZED (SELECT * FROM {_REQUESTED})
+SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
+    ON run.tenant_id = requested.tenant_id AND run.run_identity_hash = requested.run_identity_hash
     WHERE run.tenant_id IS NOT NULL AND run.status IN ('queued', 'running')
 UNION ALL
-SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
-    ON run.workspace_id = wanted.workspace_id AND run.run_identity_hash = wanted.run_identity_hash
-    WHERE wanted.tenant_id IS NULL AND run.tenant_id IS NULL
+SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
+    ON run.workspace_id = requested.workspace_id
+   AND run.run_identity_hash = requested.run_identity_hash
+    WHERE requested.tenant_id IS NULL AND run.tenant_id IS NULL
       AND run.status IN ('queued', 'running')
 {{slots}}
 UNION ALL
-SELECT wanted.position, run.id, true FROM wanted JOIN operation_runs run
-    ON run.submission_id = wanted.submission_id
-   AND run.run_identity_hash = wanted.run_identity_hash
+SELECT requested.position, run.id, true FROM requested JOIN operation_runs run
+    ON run.submission_id = requested.submission_id
+   AND run.run_identity_hash = requested.run_identity_hash
     WHERE run.submission_id IS NOT NULL
 ORDER BY 3
 """  # noqa: S608 - assembled from constants
 
 
-# The type is a literal, so that the look-up can use the partial index of the declaring app.
-_SLOT_WINNERS = """
+# The type is a literal, so that the lookup can use the partial index of the declaring app.
+_RUNS_OF_SLOT = """
 UNION ALL
-SELECT wanted.position, run.id, false FROM wanted JOIN operation_runs run
-    ON run.context->>'{key}' = wanted.context->>'{key}'
-   AND run.context->>'scheduled_for' = wanted.context->>'scheduled_for'
-    WHERE wanted.type = '{type}' AND run.type = '{type}'
+SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
+    ON run.context->>'{key}' = requested.context->>'{key}'
+   AND run.context->>'scheduled_for' = requested.context->>'scheduled_for'
+    WHERE requested.type = '{type}' AND run.type = '{type}'
 """
 
 
 def existing_runs_sql() -> str:
-    """The look-ups of the active run of an identity, of a slot's run, and of a form's run."""
+    """Return the SQL that finds the active run of an identity, or the run of a slot or submission."""
     slots = "".join(
-        _SLOT_WINNERS.format(key=entry.slot_key, type=run_type.value)
+        _RUNS_OF_SLOT.format(key=entry.slot_key, type=run_type.value)
         for run_type, entry in OperationCatalog.all().items()
         if entry.slot_key
     )
-    return _WINNERS.format(slots=slots)
+    return _EXISTING_RUNS.format(slots=slots)
 
 
 def ensure_rows(rows: Sequence[Row]) -> list[tuple[int, bool]]:
-    """For each row, in order: the id of its run, and whether it was created by this call.
+    """Return for each row, in order, the id of its run and whether this call created it.
 
     Raises:
-        DispatchContention: after many rounds some run could neither be created nor joined; only
-            a transaction above READ COMMITTED, which cannot see the winner, gets here.
+        DispatchContention: after all rounds a run could be neither created nor found. This happens
+            only above READ COMMITTED, where the transaction cannot see the existing run.
     """
-    found: dict[int, tuple[int, bool]] = {}
-    waiting = dict(enumerate(rows))
-    for _ in range(ROUNDS):
-        found |= _insert(waiting)
-        waiting = {at: row for at, row in waiting.items() if at not in found}
-        if waiting:
-            found |= _winners(waiting)
-            waiting = {at: row for at, row in waiting.items() if at not in found}
-        if not waiting:
-            return [found[at] for at in range(len(rows))]
+    runs: dict[int, tuple[int, bool]] = {}
+    pending = dict(enumerate(rows))
+    for _ in range(MAX_ROUNDS):
+        for resolve in (_insert_runs, _find_existing_runs):
+            if pending:
+                runs |= resolve(pending)
+                pending = {at: row for at, row in pending.items() if at not in runs}
+        if not pending:
+            return [runs[at] for at in range(len(rows))]
     raise DispatchContention(
-        f"{len(waiting)} runs could be neither created nor joined; dispatch needs READ COMMITTED."
+        f"{len(pending)} runs could be neither created nor found; dispatch needs READ COMMITTED."
     )
 
 
-def _insert(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
+def _insert_runs(pending: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [settings.RUN_RELAY_AFTER_SECONDS, _as_json(waiting)])
-        created = {tuple(key): run_id for run_id, *key in cursor.fetchall()}
-    # Of two equal rows in one batch the first is the creator, the second joins it.
-    return {
-        at: (created.pop(key), True) for at, row in waiting.items() if (key := _key(row)) in created
-    }
+        cursor.execute(_INSERT, [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending)])
+        run_ids = {tuple(key): run_id for run_id, *key in cursor.fetchall()}
+    created: dict[int, tuple[int, bool]] = {}
+    for at, row in pending.items():
+        # Of two equal rows in one batch, the first creates the run.
+        if run_id := run_ids.pop(_conflict_key(row), None):
+            created[at] = (run_id, True)
+    return created
 
 
-def _winners(waiting: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
+def _find_existing_runs(pending: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
     with connection.cursor() as cursor:
-        cursor.execute(existing_runs_sql(), [_as_json(waiting)])
-        # The run of the form itself comes last and wins.
+        cursor.execute(existing_runs_sql(), [_as_json(pending)])
+        # The run of the submission comes last and takes precedence.
         return {at: (run_id, False) for at, run_id, _ in cursor.fetchall()}
 
 
-def _key(row: Row) -> tuple[Any, ...]:
+def _conflict_key(row: Row) -> tuple[Any, ...]:
     return (
         row["tenant_id"],
         row["workspace_id"],
@@ -199,8 +202,8 @@ def _key(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _as_json(waiting: Mapping[int, Row]) -> str:
-    return json.dumps([{"position": at, **row} for at, row in waiting.items()])
+def _as_json(pending: Mapping[int, Row]) -> str:
+    return json.dumps([{"position": at, **row} for at, row in pending.items()])
 
 
 _INSERT_BLOCKED = """
@@ -210,7 +213,7 @@ INSERT INTO operation_runs (
 SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'completed', 'blocked',
        run_identity_hash, context, failure_summary, retry_of_id, clock_timestamp(),
        clock_timestamp(), clock_timestamp()
-FROM jsonb_to_recordset(%s::jsonb) AS wanted(
+FROM jsonb_to_recordset(%s::jsonb) AS requested(
     workspace_id bigint, tenant_id bigint, user_id bigint, initiator_name text, type text,
     run_identity_hash varchar, context jsonb, failure_summary jsonb, retry_of_id bigint)
 ON CONFLICT DO NOTHING
@@ -219,9 +222,9 @@ RETURNING id
 
 
 def insert_blocked(rows: Sequence[Row]) -> list[int]:
-    """Insert runs that are over before they began; rows carry their `failure_summary`.
+    """Insert blocked runs, with the `failure_summary` of each row, and return their ids.
 
-    A slot that has its run already is left alone, so fewer ids than rows may come back.
+    A row for a slot that already has a run is skipped, so there may be fewer ids than rows.
     """
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_BLOCKED, [json.dumps(list(rows))])

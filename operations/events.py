@@ -1,4 +1,4 @@
-"""The timeline: append-only lines, numbered per run without gaps or ties."""
+"""The timeline: append-only events, numbered per run without gaps or duplicates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_ACTOR = 200
 
 @dataclass(frozen=True)
 class Event:
-    """One line for a run's timeline; texts are sanitized when it is written."""
+    """One line of a run's timeline; its texts are sanitized when it is written."""
 
     kind: str
     message: str
@@ -43,24 +43,23 @@ RETURNING run_id
 
 
 def append_events(events: Iterable[tuple[int, Event]]) -> None:
-    """Write (run id, event) pairs, in order; a bounded number of statements for any number of runs.
+    """Append (run id, event) pairs in order, in a bounded number of statements for any number of runs.
 
-    Two writers that want the same number of one run: the later one takes the next.
+    If two writers want the same sequence number of a run, the later one uses the next number.
     """
-    waiting: dict[int, list[Event]] = defaultdict(list)
+    pending: dict[int, list[Event]] = defaultdict(list)
     for run_id, event in events:
-        waiting[run_id].append(event)
-    while waiting:
-        for run_id in _append_first_of_each(waiting):
-            waiting[run_id].pop(0)
-        waiting = defaultdict(list, {run_id: rest for run_id, rest in waiting.items() if rest})
-
-
-def _append_first_of_each(waiting: Mapping[int, list[Event]]) -> list[int]:
-    rows = [_row(run_id, events[0]) for run_id, events in waiting.items()]
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [json.dumps(rows)])
-        return [run_id for (run_id,) in cursor.fetchall()]
+        pending[run_id].append(event)
+    while pending:
+        # One statement appends the next event of each run; a number in use is tried again.
+        rows = [_row(run_id, run_events[0]) for run_id, run_events in pending.items()]
+        with connection.cursor() as cursor:
+            cursor.execute(_APPEND, [json.dumps(rows)])
+            appended_run_ids = [run_id for (run_id,) in cursor.fetchall()]
+        for run_id in appended_run_ids:
+            pending[run_id].pop(0)
+            if not pending[run_id]:
+                del pending[run_id]
 
 
 def _row(run_id: int, event: Event) -> dict[str, Any]:

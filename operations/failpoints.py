@@ -1,8 +1,9 @@
-"""Named places at which a process can be told to die, so that what follows a death can be tested.
+"""Failpoints: named places where a test can make a process exit, to test the recovery.
 
-`RUNLEDGER_FAILPOINTS=0.002` lets every place end the process with that chance each time it is passed;
-`RUNLEDGER_FAILPOINTS=claim.after:1;0.1` names one and leaves the others a chance. Unset, as always but in tests, a place costs one look
-at an empty table. Production refuses to start with it (`operations/maintenance/preflight.py`).
+`RUNLEDGER_FAILPOINTS=0.002` ends the process at every failpoint with this probability.
+`RUNLEDGER_FAILPOINTS=claim.after:1;0.1` sets the probability of one failpoint and of all others.
+The variable is set in tests only; without it, a failpoint costs one lookup in an empty dict.
+Production does not start with it (`operations/maintenance/preflight.py`).
 """
 
 from __future__ import annotations
@@ -12,35 +13,35 @@ import random
 import time
 
 VARIABLE = "RUNLEDGER_FAILPOINTS"
-#: Until when, in seconds since the epoch; for ever if it is not given.
+#: The end of the failpoints in seconds since the epoch; without it they never end.
 UNTIL_VARIABLE = "RUNLEDGER_FAILPOINTS_UNTIL"
 EXIT = 137
 EVERY = ""
 
 
 def parse(text: str) -> dict[str, float]:
-    """The chance of each place by its name; `EVERY` stands for those that are not named.
+    """Return the probability by failpoint; `EVERY` is the key for all others.
 
     Raises:
-        ValueError: a chance is not a number from 0 to 1.
+        ValueError: a probability is not a number from 0 to 1.
     """
-    chances = {}
+    probabilities = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
-        name, _, chance = part.rpartition(":")
-        chances[name] = float(chance)
-        if not 0 <= chances[name] <= 1:
-            raise ValueError(f"{part}: a chance is from 0 to 1")
-    return chances
+        name, _, probability = part.rpartition(":")
+        probabilities[name] = float(probability)
+        if not 0 <= probabilities[name] <= 1:
+            raise ValueError(f"{part}: a probability must be from 0 to 1")
+    return probabilities
 
 
-_chances = parse(os.environ.get(VARIABLE, ""))
+_probabilities = parse(os.environ.get(VARIABLE, ""))
 _until = float(os.environ.get(UNTIL_VARIABLE, "inf"))
 
 
-def failpoint(place: str) -> None:
-    """Pass a place; end the process here if it was told to."""
-    if not _chances or time.time() > _until:
+def failpoint(name: str) -> None:
+    """End the process here if the failpoint is set to do so."""
+    if not _probabilities or time.time() > _until:
         return
-    if random.random() < _chances.get(place, _chances.get(EVERY, 0)):  # noqa: S311
-        os.write(2, f"failpoint: {place}\n".encode())
+    if random.random() < _probabilities.get(name, _probabilities.get(EVERY, 0)):  # noqa: S311
+        os.write(2, f"failpoint: {name}\n".encode())
         os._exit(EXIT)

@@ -1,4 +1,4 @@
-"""`failure_summary`: failures grouped by cause, each with a count, its first time and an example."""
+"""`failure_summary`: failures grouped by cause, with a count, the first time and an example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CAUSES = 20
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that went wrong: its cause, and how many items it stands for."""
+    """A cause, and the number of items that failed for it."""
 
     error: SafeError
     at: str
@@ -21,7 +21,7 @@ class Failure:
     count: int = 1
 
     def entry(self) -> dict[str, Any]:
-        """The failure as it stands in `failure_summary`."""
+        """Return the entry of the failure in `failure_summary`."""
         entry: dict[str, Any] = {
             "code": self.error.code,
             "message": self.error.message,
@@ -29,29 +29,29 @@ class Failure:
             "count": self.count,
             "first_at": self.at,
         }
-        return entry | ({"item": self.item} if self.item else {})
+        if self.item:
+            entry["item"] = self.item
+        return entry
 
 
-def merge_failures(stored: list[dict[str, Any]], added: Iterable[Failure]) -> list[dict[str, Any]]:
-    """Stored entries and new failures together: one entry a cause, at most 20 causes.
+def merge_failures(
+    entries: list[dict[str, Any]], failures: Iterable[Failure]
+) -> list[dict[str, Any]]:
+    """Add new failures to the stored entries: one entry per cause, at most 20 causes.
 
-    A cause is a code with its message. What no longer fits is counted under `other_causes`, so
-    that the counts always add up.
+    A cause is a code with its message. Further causes are counted under `other_causes`, so that
+    the counts always add up.
     """
-    merged = {(entry["code"], entry["message"]): dict(entry) for entry in stored}
-    for failure in added:
+    merged = {(entry["code"], entry["message"]): dict(entry) for entry in entries}
+    for failure in failures:
         entry = failure.entry()
         key = (entry["code"], entry["message"])
         if key not in merged and len(merged) >= MAX_CAUSES - 1:
-            entry = _other(entry)
+            other = get_reason("other_causes")
+            entry |= {"code": other.code, "message": other.message, "next_step": other.next_step}
             key = (entry["code"], entry["message"])
         if key in merged:
             merged[key]["count"] += entry["count"]
         else:
             merged[key] = entry
     return list(merged.values())
-
-
-def _other(entry: dict[str, Any]) -> dict[str, Any]:
-    reason = get_reason("other_causes")
-    return entry | {"code": reason.code, "message": reason.message, "next_step": reason.next_step}

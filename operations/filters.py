@@ -24,12 +24,12 @@ VIEWS = (
     ("failed", "Failed in the last 24 hours"),
 )
 OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
-#: A longer menu is of no use; the text filter finds the other tenants.
+#: The text filter finds the other tenants.
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 
 
-def _types() -> list[tuple[str, str]]:
+def _type_choices() -> list[tuple[str, str]]:
     return [(key.value, entry.label) for key, entry in OperationCatalog.all().items()]
 
 
@@ -101,7 +101,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             }
         ),
     )
-    type = _menu("Type", _types, "Any type")
+    type = _menu("Type", _type_choices, "Any type")
     tenant = TenantFilter(label="Tenant", widget=forms.Select({"class": "form-select"}))
     status = _menu("Status", RunStatus.choices, "Any status")
     outcome = _menu("Outcome", OUTCOMES, "Any outcome")

@@ -1,4 +1,4 @@
-"""`@operation`: declares a type of operation beside the function that does its work."""
+"""`@operation` declares an operation type beside its handler."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def operation(
     retry_as: OperationRunType | None = None,
     slot_key: str = "",
 ) -> Callable[[Handler], Handler]:
-    """Declare a type of operation; the decorated function becomes its handler.
+    """Declare an operation type; the decorated function becomes its handler.
 
-    The parameters are the fields of `CatalogEntry`, which describes them. The decorator may be
-    stacked where one function handles several types. Modules named `handlers` in installed apps
-    are imported at start, so a declaration there needs no other registration.
+    The parameters are the fields of `CatalogEntry`, which describes them. Stack the decorator if
+    one function handles several types. The `handlers` modules of installed apps are imported at
+    startup, so that a declaration there needs no other registration.
 
     Raises:
-        ValueError: the type is declared already.
+        ValueError: the type is already declared.
     """
     entry = CatalogEntry(
         label=label,
@@ -58,7 +58,7 @@ def operation(
 
     def register(handler: Handler) -> Handler:
         if run_type in _HANDLERS:
-            raise ValueError(f"{run_type} is declared already: {_HANDLERS[run_type]!r}")
+            raise ValueError(f"{run_type} is already declared: {_HANDLERS[run_type]!r}")
         catalog.add_entry(run_type, entry)
         _HANDLERS[run_type] = handler
         return handler

@@ -1,8 +1,8 @@
-"""What makes two requests the same operation.
+"""The identity of a run: requests with the same identity share one active run.
 
-The identity is a SHA-256 over canonical JSON of scope, identity group and inputs. Who asked, when
-and in which request is never part of it. The golden values in the tests keep it stable: changing
-the form of the text needs a new version prefix.
+It is a SHA-256 over canonical JSON of scope, identity group and inputs. The user, the time and the
+request are never part of it. Tests with fixed values keep it stable: a change of the canonical
+form needs a new version prefix.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = "v1"
 def run_identity_hash(
     *, workspace_id: int, tenant_id: int | None, group: str, inputs: Mapping[str, Any]
 ) -> str:
-    """64 lower-case hex digits that are equal exactly for requests of the same operation.
+    """Return 64 lower-case hex digits, equal exactly for requests with the same identity.
 
     Raises:
         TypeError: an input has no canonical form (a float, bytes, an object).
@@ -32,10 +32,10 @@ def run_identity_hash(
 
 
 def identity_json(value: object) -> str:
-    """Return the same text for all values that mean the same.
+    """Return the same text for all values with the same meaning.
 
     Unlike `providers.graph.normalize.canonical_json`, which keeps a policy byte for byte, it
-    unifies Unicode forms, kinds of sequences, sets and zones, and rejects floats.
+    unifies Unicode forms, sequence types, sets and time zones, and rejects floats.
     """
     return json.dumps(
         canonical_form(value),
@@ -47,7 +47,7 @@ def identity_json(value: object) -> str:
 
 
 def canonical_form(value: object) -> Any:
-    """Return the value as plain JSON types: NFC texts, UTC times, sorted sets."""
+    """Return the value as JSON types: NFC text, UTC times, sorted sets."""
     match value:
         case None | bool() | int():
             return value
@@ -56,7 +56,10 @@ def canonical_form(value: object) -> Any:
         case uuid.UUID():
             return str(value)
         case dt.datetime():
-            return _utc(value)
+            if value.tzinfo is None:
+                raise TypeError(f"A time in a run identity needs a time zone: {value.isoformat()}")
+            in_utc = value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+            return in_utc.replace("+00:00", "Z")
         case dt.date():
             return value.isoformat()
         case Mapping():
@@ -66,16 +69,10 @@ def canonical_form(value: object) -> Any:
             return [items[text] for text in sorted(items)]
         case Sequence() if not isinstance(value, bytes | bytearray):
             return [canonical_form(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no place in a run's identity: {value!r}")
+    raise TypeError(f"{type(value).__name__} cannot be part of a run identity: {value!r}")
 
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"Keys of a run's identity are text, not {key!r}")
+        raise TypeError(f"Keys in a run identity must be text, not {key!r}")
     return unicodedata.normalize("NFC", key)
-
-
-def _utc(value: dt.datetime) -> str:
-    if value.tzinfo is None:
-        raise TypeError(f"A time in a run's identity needs a zone: {value.isoformat()}")
-    return value.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

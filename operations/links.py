@@ -1,6 +1,6 @@
-"""`OperationRunLinks`: where a run is shown, and what it has to do with other things.
+"""`OperationRunLinks`: the page of a run, and its links to related objects.
 
-Apps above this one register what they know, so that this one knows no domain.
+Apps register the links to their objects, so that this app does not depend on them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Link:
-    """A related thing: what it is called, where it is, and what kind of thing it is."""
+    """A link to a related object: its label, its address and its kind."""
 
     label: str
     url: str
@@ -33,7 +33,7 @@ _BY_RUN: list[ByRun] = []
 def related_link(context_key: str) -> Callable[[ByKey], ByKey]:
     """Register the link for a context key.
 
-    The function gets (value, run, user) and returns None for what the person may not see.
+    The function gets (value, run, user) and returns None if the user cannot view the object.
     """
 
     def register(resolve: ByKey) -> ByKey:
@@ -44,7 +44,7 @@ def related_link(context_key: str) -> Callable[[ByKey], ByKey]:
 
 
 def related_links(resolve: ByRun) -> ByRun:
-    """Register links that do not come from a context key."""
+    """Register links that do not belong to a context key."""
     _BY_RUN.append(resolve)
     return resolve
 
@@ -54,18 +54,18 @@ class OperationRunLinks:
 
     @staticmethod
     def view(run: OperationRun) -> str:
-        """The run's one permalink."""
+        """Return the address of the run's page."""
         return run.get_absolute_url()
 
     @staticmethod
     def related(run: OperationRun, user: User) -> list[Link]:
-        """Everything related to the run that this person may see."""
+        """Return the links to all related objects that the user can view."""
         by_key = (
             resolve(run.context[key], run, user)
             for key, resolve in _BY_KEY.items()
             if key in run.context
         )
-        found = [link for link in by_key if link]
+        links = [link for link in by_key if link]
         for resolve in _BY_RUN:
-            found += resolve(run, user)
-        return found
+            links += resolve(run, user)
+        return links

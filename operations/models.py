@@ -1,7 +1,7 @@
 """The canonical record of every operation, its timeline and its items.
 
-Only `OperationRunService` writes these tables, and only `operations.maintenance.retention` deletes. What must never happen is refused by the
-constraints here and by the triggers of migration 0002 (`migrations/sql/`).
+Only `OperationRunService` writes these tables, and only `operations.maintenance.retention` deletes
+from them. The constraints here and the triggers of migration 0002 (`migrations/sql/`) guard them.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ UNACKNOWLEDGED = models.Q(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnul
 
 class OperationRunQuerySet(WorkspaceScopedQuerySet["OperationRun"]):
     def active(self) -> Self:
-        """Queued or running."""
+        """Queued and running runs."""
         return self.filter(ACTIVE)
 
     def needs_attention(self) -> Self:
-        """Failed, partly failed or blocked, and nobody has acknowledged it."""
+        """Failed, partially succeeded and blocked runs that are not acknowledged."""
         return self.filter(UNACKNOWLEDGED)
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
     def with_scope(self) -> Self:
-        """With the workspace and the tenant, which every row of a list shows."""
+        """Load the workspace and the tenant, which every row of a list shows."""
         return self.select_related("workspace", "tenant")
 
 
 class OperationRun(models.Model):
-    """One background operation: dispatched once, told truthfully, never lost."""
+    """One execution of an operation."""
 
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="operation_runs", db_index=False
@@ -78,7 +78,7 @@ class OperationRun(models.Model):
         max_length=24, choices=RunOutcome.choices, default=RunOutcome.PENDING
     )
     run_identity_hash = models.CharField(max_length=64)
-    #: The form that started it, so that the same form posted again leads here.
+    #: The rendering of the form that started it; posting that form again leads to this run.
     submission_id = models.UUIDField(null=True, blank=True)
     summary_counts = models.JSONField(default=dict, db_default={})
     failure_summary = models.JSONField(default=list, db_default=[])
@@ -153,8 +153,8 @@ class OperationRun(models.Model):
                 name="runs_by_parent",
                 condition=models.Q(context__has_key="parent_run_id"),
             ),
-            # The reconciler walks the running rows; heartbeat_at itself is in no index, so that
-            # heartbeats stay HOT updates.
+            # The reconciler reads the running rows. No index has heartbeat_at, so that heartbeats
+            # stay HOT updates.
             models.Index(
                 fields=("id",), name="runs_running", condition=models.Q(status=RunStatus.RUNNING)
             ),
@@ -239,29 +239,29 @@ class OperationRun(models.Model):
 
     @property
     def phase(self) -> str:
-        """What the run is doing now, in a few words."""
+        """What the run is doing now, in a few words; empty if it has not reported it."""
         return str(self.counts.meta.get("phase") or "")
 
     @property
     def expected(self) -> dt.timedelta | None:
-        """How long runs of this type usually take, as the catalog says."""
+        """The usual duration of the type, from the catalog."""
         return self.catalog.expected_duration if self.catalog else None
 
     @property
     def queue_time(self) -> dt.timedelta:
-        """From being asked for to being taken by a worker (or to now, or to its end)."""
+        """The time from the request to the start, or to completion, or until now."""
         return (self.started_at or self.completed_at or timezone.now()) - self.created_at
 
     @property
     def duration(self) -> dt.timedelta | None:
-        """How long it has been, or was, running; None if it never started."""
+        """The time from the start to completion, or until now; None if the run never started."""
         if self.started_at is None:
             return None
         return (self.completed_at or timezone.now()) - self.started_at
 
     @property
     def lease_expired(self) -> bool:
-        """Whether it says running although its worker has been silent for longer than the lease."""
+        """Whether the run is running and its lease has ended without a heartbeat."""
         lease = dt.timedelta(seconds=settings.RUN_LEASE_SECONDS)
         return (
             self.is_running
@@ -271,7 +271,7 @@ class OperationRun(models.Model):
 
     @property
     def failures(self) -> list[dict[str, Any]]:
-        """The causes, most frequent first, each with the label and next step of its reason."""
+        """The failures, most frequent first, each with the label of its reason."""
         entries = [
             {**entry, "label": get_reason(entry["code"]).label} for entry in self.failure_summary
         ]
@@ -285,7 +285,7 @@ class EventLevel(models.TextChoices):
 
 
 class OperationRunEvent(models.Model):
-    """One line of a run's timeline. Append-only; the sequence has no gaps and no ties."""
+    """One line of a run's timeline. Append-only; the sequence has no gaps or duplicates."""
 
     run = models.ForeignKey(
         OperationRun, on_delete=models.CASCADE, related_name="events", db_index=False
@@ -310,7 +310,7 @@ class OperationRunEvent(models.Model):
 
 
 class OperationRunItem(models.Model):
-    """What became of one item of a run."""
+    """The outcome of one item of a run."""
 
     run = models.ForeignKey(
         OperationRun, on_delete=models.CASCADE, related_name="items", db_index=False
@@ -346,9 +346,9 @@ class OperationRunItem(models.Model):
 
 
 class OperationRunTombstone(models.Model):
-    """What is left of a run that retention has removed: that it was, and how it ended."""
+    """The remainder of a run that retention has removed: what it was and how it ended."""
 
-    #: The id that the run had.
+    #: The id of the removed run.
     id = models.BigIntegerField(primary_key=True)
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -390,14 +390,14 @@ class OperationRunTombstone(models.Model):
 
 
 class InvariantResult(models.Model):
-    """What the last check of the ledger found about one invariant (`operations/maintenance/integrity.py`)."""
+    """The result of the last check of one invariant (`operations/maintenance/integrity.py`)."""
 
     name = models.CharField(max_length=64, primary_key=True)
     checked_at = models.DateTimeField()
-    #: How many break it, up to a cap; the first of them by id.
+    #: The number of violations, up to a limit, and the lowest ids.
     count = models.PositiveIntegerField(default=0)
     offenders = models.JSONField(default=list)
-    #: Why it could not be checked.
+    #: Why the invariant could not be checked; empty if it was checked.
     error = models.CharField(max_length=300, default="", blank=True)
 
     class Meta:

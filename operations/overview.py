@@ -1,10 +1,10 @@
-"""The overview of a workspace is made of panels that apps register in their `overview.py`.
+"""The overview of a workspace: panels that apps register in their `overview.py`.
 
     @overview_panel(order=10)
     def freshness(request: Request, workspace: Workspace) -> Panel | None:
         return "backups/_freshness.html", {"tenants": …}
 
-A panel that returns None is left out. The template gets `workspace`, `user` and its own context.
+A panel that returns None is omitted. The template gets `workspace`, `user` and its own context.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
 def overview_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
-    """Register a panel; the one with the lowest order comes first."""
+    """Register a panel; the panel with the lowest order comes first."""
     return _PANELS.register(order=order)
 
 
 def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
-    """The panels of a workspace's overview, in order."""
-    panels = (make(request, workspace) for make in _PANELS)
+    """Return the panels of a workspace's overview, in order."""
+    panels = (build_panel(request, workspace) for build_panel in _PANELS)
     return [panel for panel in panels if panel]
 
 
@@ -57,7 +57,7 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
 
 @overview_panel(order=30)
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
-    """The runs that failed and are not acknowledged."""
+    """The runs that need attention."""
     runs = _runs(request, workspace).needs_attention()
     newest = list(runs.newest_first()[:PANEL_ROWS])
     return "operations/_panel_attention.html", {"runs": newest, "count": capped_count(runs)}

@@ -1,4 +1,4 @@
-"""Who may do what with a run: the one rule behind its page, the bulk actions and the admin."""
+"""The permission checks of a run, shared by its page and the bulk actions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from tenancy.roles import Capability
 Capabilities = AbstractSet[Capability]
 
 
-def may_cancel(run: OperationRun, user: User, mine: Capabilities) -> bool:
-    """Any run with one capability, one's own with another."""
-    own = run.user_id == user.pk and Capability.CANCEL_OWN_RUN in mine
-    return own or Capability.CANCEL_ANY_RUN in mine
+def may_cancel(run: OperationRun, user: User, capabilities: Capabilities) -> bool:
+    """Return whether the user may cancel the run: any run, or only the user's own runs."""
+    is_own = run.user_id == user.pk
+    may_cancel_own = Capability.CANCEL_OWN_RUN in capabilities
+    return (is_own and may_cancel_own) or Capability.CANCEL_ANY_RUN in capabilities
 
 
-def may_retry(run: OperationRun, user: User, mine: Capabilities) -> bool:
-    """Whoever may retry, and may start operations of this type."""
-    needs = {Capability.RETRY_RUN, *([run.catalog.required_capability] if run.catalog else [])}
-    return needs <= mine
+def may_retry(run: OperationRun, user: User, capabilities: Capabilities) -> bool:
+    """Return whether the user may retry runs, and may start operations of this type."""
+    if run.catalog and run.catalog.required_capability not in capabilities:
+        return False
+    return Capability.RETRY_RUN in capabilities
 
 
-def may_acknowledge(run: OperationRun, user: User, mine: Capabilities) -> bool:
-    """Whoever may acknowledge runs here."""
-    return Capability.ACKNOWLEDGE_RUN in mine
+def may_acknowledge(run: OperationRun, user: User, capabilities: Capabilities) -> bool:
+    """Return whether the user may acknowledge runs."""
+    return Capability.ACKNOWLEDGE_RUN in capabilities

@@ -1,4 +1,4 @@
-"""What a running operation reports in one go, and the guarded SQL that writes it."""
+"""The progress that a running operation reports in one batch, and the SQL that writes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from redaction.text import clean_text, sanitize_text
 
 @dataclass(frozen=True)
 class ItemResult:
-    """What became of one item. `key` names it within the run; `link` is a path of this site."""
+    """The outcome of one item. `key` identifies it within the run; `link` is a path of this site."""
 
     key: str
     outcome: ItemOutcome
@@ -28,7 +28,7 @@ class ItemResult:
     link: str = ""
 
     def row(self) -> dict[str, Any]:
-        """The columns of the item."""
+        """Return the columns of the item."""
         return {
             "key": clean_text(self.key, max_length=300),
             "label": sanitize_text(self.label, max_length=300),
@@ -42,7 +42,7 @@ class ItemResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """A batch of news about a running run; every part may be empty."""
+    """A batch of reports from a running run; each field may be empty."""
 
     increments: Mapping[str, int] = field(default_factory=dict)
     meta: Mapping[str, str | int | bool | None] = field(default_factory=dict)
@@ -54,8 +54,10 @@ class Progress:
 def write_progress(run_id: int, progress: Progress) -> bool | None:
     """Add the counts and the meta facts to a running run in one atomic statement.
 
-    Returns whether somebody has asked it to stop, or None if it is not running any more. It renews
-    the lease too: a worker that writes is alive.
+    It also renews the lease, because a worker that writes is alive.
+
+    Returns:
+        Whether cancellation was requested, or None if the run is no longer running.
     """
     new_counts, values = _counts_expression(progress)
     with connection.cursor() as cursor:
@@ -70,28 +72,30 @@ def write_progress(run_id: int, progress: Progress) -> bool | None:
 
 
 def _counts_expression(progress: Progress) -> tuple[str, list[Any]]:
-    """`summary_counts = …,` and its parameters; keys are checked against the known ones."""
+    """Return `summary_counts = …,` and its parameters; only known keys are accepted."""
     increments = validate_increments(progress.increments)
-    parts: list[str] = []
+    pairs: list[str] = []
     values: list[Any] = []
     for key, value in increments.items():
-        parts.append(f"'{key}', COALESCE((summary_counts->>'{key}')::bigint, 0) + %s::bigint")
+        pairs.append(f"'{key}', COALESCE((summary_counts->>'{key}')::bigint, 0) + %s::bigint")
         values.append(value)
     if progress.meta:
-        parts.append("'meta', COALESCE(summary_counts->'meta', '{}'::jsonb) || %s::jsonb")
+        pairs.append("'meta', COALESCE(summary_counts->'meta', '{}'::jsonb) || %s::jsonb")
         values.append(json.dumps(_clean_meta(progress.meta)))
-    if not parts:
+    if not pairs:
         return "", []
-    return f"summary_counts = summary_counts || jsonb_build_object({', '.join(parts)}),", values
+    return f"summary_counts = summary_counts || jsonb_build_object({', '.join(pairs)}),", values
 
 
 def _clean_meta(meta: Mapping[str, str | int | bool | None]) -> dict[str, Any]:
-    return {
-        sanitize_text(key, max_length=40): sanitize_text(value, max_length=MAX_META_TEXT)
-        if isinstance(value, str)
-        else value
-        for key, value in meta.items()
-    }
+    cleaned: dict[str, Any] = {}
+    for key, value in meta.items():
+        cleaned_key = sanitize_text(key, max_length=40)
+        if isinstance(value, str):
+            cleaned[cleaned_key] = sanitize_text(value, max_length=MAX_META_TEXT)
+        else:
+            cleaned[cleaned_key] = value
+    return cleaned
 
 
 _WRITE_ITEMS = """
@@ -110,10 +114,10 @@ ON CONFLICT (run_id, key) DO UPDATE SET
 
 
 def write_items(run_id: int, items: Sequence[ItemResult]) -> None:
-    """Write a batch of items in one statement; the last word on a key holds."""
+    """Write a batch of items in one statement; the last report of a key replaces earlier ones."""
     if not items:
         return
-    last = {row["key"]: row for row in map(ItemResult.row, items)}
-    rows = [{"position": at, **row} for at, row in enumerate(last.values())]
+    rows_by_key = {row["key"]: row for row in map(ItemResult.row, items)}
+    rows = [{"position": at, **row} for at, row in enumerate(rows_by_key.values())]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_ITEMS, [run_id, json.dumps(rows)])

@@ -1,7 +1,7 @@
-"""Why something did not work: a catalog of codes, and errors that can be shown to anybody.
+"""The reason catalog, and errors that are safe to store and show.
 
-A failure text is made from a code and typed parameters, never from the text of an exception, so
-that nothing a library or a server said reaches a row. Apps add their codes in `reasons.py`.
+A failure text is built from a code and typed parameters, never from the text of an exception, so
+that no text of a library or server is stored. Apps add their reasons in `reasons.py`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from redaction.text import sanitize_text
 
 MAX_PARAM = 200
-#: Codes of runs that lost their worker: not the work's doing, so a retry may well succeed.
+#: Reasons of runs that lost their worker; the work did not cause this, so a retry can succeed.
 LOST_WORKER = frozenset({"worker_lost", "worker_shutdown", "lease_lost"})
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One cause.
+    """One cause of a failure.
 
     `message` and `next_step` are templates over the parameters of the error, as in
     `str.format`: "Reading {kind} needs {permission}."
@@ -34,38 +34,38 @@ _REASONS: dict[str, Reason] = {}
 
 
 def register_reasons(*reasons: Reason) -> None:
-    """Add codes to the catalog; registering the same code again replaces it."""
+    """Add reasons to the catalog; registering the same code again replaces it."""
     _REASONS.update({reason.code: reason for reason in reasons})
 
 
 def get_reason(code: str) -> Reason:
-    """The catalog's entry; for a code that it does not know (any more), one that says so."""
+    """Return the reason of a code; for an unknown code, a reason without details."""
     return _REASONS.get(code) or Reason(
         code, code.replace("_", " ").capitalize(), "No further details are known.", ""
     )
 
 
 def all_reasons() -> list[Reason]:
-    """Every registered reason, by code."""
+    """Return every registered reason, sorted by code."""
     return [_REASONS[code] for code in sorted(_REASONS)]
 
 
 class SafeError(Exception):
-    """A failure that is fit to be stored and shown.
+    """A failure that is safe to store and show.
 
-    `str()` of it is the catalog's message with the parameters filled in; parameters are
-    sanitized and capped when the error is made.
+    `str()` returns the message of the catalog with the parameters filled in. The constructor
+    sanitizes the parameters and limits their length.
     """
 
     def __init__(self, code: str, *, request_id: str = "", **params: object) -> None:
         self.code = code
         self.request_id = sanitize_text(request_id, max_length=100)
-        self.params = {
-            key: value
-            if isinstance(value, int)
-            else sanitize_text(str(value), max_length=MAX_PARAM)
-            for key, value in params.items()
-        }
+        self.params: dict[str, int | str] = {}
+        for key, value in params.items():
+            if isinstance(value, int):
+                self.params[key] = value
+            else:
+                self.params[key] = sanitize_text(str(value), max_length=MAX_PARAM)
         super().__init__(code)
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class SafeError(Exception):
 
     @property
     def next_step(self) -> str:
-        """What to do about it; empty where nobody knows."""
+        """What to do about it; empty if there is nothing to do."""
         return _fill(get_reason(self.code).next_step, self.params)
 
 
@@ -86,96 +86,101 @@ class Blocked(SafeError):
     """A precondition is not met: the run could not start its work."""
 
 
-class _Lenient(dict[str, object]):
+class _Params(dict[str, object]):
+    """Parameters of a template; a missing one becomes a question mark."""
+
     def __missing__(self, key: str) -> str:
         return "?"
 
 
 def _fill(template: str, params: dict[str, int | str]) -> str:
-    return string.Formatter().vformat(template, (), _Lenient(params))
+    return string.Formatter().vformat(template, (), _Params(params))
 
 
 register_reasons(
     Reason(
         "dispatch_failed",
         "Could not be started",
-        "The run was recorded, but an error stopped it from being handed to a worker "
+        "The run was recorded, but it could not be sent to a worker because of an error "
         "(reference {reference}).",
-        "Start it again; if it happens again, give the reference to whoever runs Runledger.",
+        "Start the operation again. If it happens again, contact your Runledger administrator and "
+        "quote the reference.",
     ),
     Reason(
         "never_started",
         "Never started",
-        "No worker took the run within {minutes} minutes.",
+        "No worker started the run within {minutes} minutes.",
         "Check that a worker listens to the queue “{queue}”, then retry.",
     ),
     Reason(
         "unexpected_error",
         "Unexpected error",
         "The operation stopped because of an error in Runledger (reference {reference}).",
-        "Retry; if it happens again, give the reference to whoever runs Runledger. "
-        "The log holds the details.",
+        "Retry the run. If it happens again, contact your Runledger administrator and quote the "
+        "reference. The log contains the details.",
     ),
     Reason(
         "not_attempted",
         "Not attempted",
-        "The run ended before it reached these items.",
-        "Retry to process what is left.",
+        "The run ended before it processed these items.",
+        "Retry the run to process the remaining items.",
     ),
     Reason(
         "time_limit_exceeded",
-        "Took too long",
-        "The operation ran longer than its limit of {minutes} minutes.",
-        "Retry with a smaller scope, or ask for a longer limit.",
+        "Time limit exceeded",
+        "The operation exceeded its time limit of {minutes} minutes.",
+        "Retry with a smaller scope, or ask your administrator for a longer limit.",
     ),
     Reason(
         "worker_lost",
         "Worker lost",
-        "{worker} has not been heard from for {seconds} seconds; it was stopped, or lost the "
-        "database.",
-        "Nothing, where a retry has been started; else retry.",
+        "{worker} has not responded for {seconds} seconds. It was stopped or lost its connection "
+        "to the database.",
+        "No action needed if a retry was started. Otherwise retry the run.",
     ),
     Reason(
         "max_runtime_exceeded",
-        "Ran for too long",
-        "The operation was still running long after its limit of {minutes} minutes.",
-        "Retry with a smaller scope, or ask for a longer limit.",
+        "Maximum runtime exceeded",
+        "The operation was still running long after its time limit of {minutes} minutes.",
+        "Retry with a smaller scope, or ask your administrator for a longer limit.",
     ),
     Reason(
         "cancel_timeout",
         "Did not stop",
-        "The run was asked to stop and did not; {worker} may still finish the item in hand.",
-        "Look at the items to see what was done.",
+        "Cancellation was requested, but the run did not stop. {worker} may still finish the "
+        "current item.",
+        "Check the items to see which were processed.",
     ),
     Reason(
         "database_conflict",
         "Database conflict",
-        "Postgres undid a report for the sake of another transaction, again and again.",
-        "Retry; if it happens again, look for long transactions in pg_stat_activity.",
+        "Postgres repeatedly rolled back a progress report because of another transaction.",
+        "Retry the run. If it happens again, look for long transactions in pg_stat_activity.",
     ),
     Reason(
         "lease_lost",
         "Worker lost contact",
         "The worker could not renew its lease and stopped.",
-        "Nothing, where a retry has been started; else retry. If it happens again, check the "
-        "worker's connection to the database.",
+        "No action needed if a retry was started. Otherwise retry the run. If it happens again, "
+        "check the worker's connection to the database.",
     ),
     Reason(
         "worker_shutdown",
         "Worker shut down",
         "The worker was shut down while the operation was running.",
-        "Nothing, where a retry has been started; else retry to process what is left.",
+        "No action needed if a retry was started. Otherwise retry the run to process the remaining "
+        "items.",
     ),
     Reason(
         "tenant_suspended",
         "Tenant suspended",
-        "The tenant {tenant} is suspended, so nothing runs on it.",
+        "The tenant {tenant} is suspended. Operations cannot run on it.",
         "Set the tenant to active, then retry.",
     ),
     Reason(
         "other_causes",
         "Other causes",
-        "More kinds of failure than are listed here.",
-        "Look at the items for each cause.",
+        "There are more causes than are listed here.",
+        "Check the items for the other causes.",
     ),
 )

@@ -1,7 +1,7 @@
 """`OperationRunService`: the only way to dispatch and update runs.
 
-Every write to a running run repeats `status = 'running'` in its WHERE, so that a worker that comes
-back after its run has ended changes nothing and is told so.
+Every write to a running run repeats `status = 'running'` in its WHERE. A worker that writes after its
+run has ended changes nothing and gets `RunNoLongerActive`.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ log = logging.getLogger(__name__)
 
 
 class RunNoLongerActive(Exception):
-    """The run has ended already; nothing was changed."""
+    """The run has already ended; nothing was changed."""
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
-        super().__init__(f"Run {run_id} has ended already, so nothing was changed.")
+        super().__init__(f"Run {run_id} has already ended. Nothing was changed.")
 
 
 class NotRetryable(Exception):
-    """This run cannot be retried; the text says why."""
+    """The run cannot be retried; the message says why."""
 
 
 @dataclass
 class DispatchResult:
-    """The run of a request. `created` is False where it joined the run already there.
+    """The run of a request; `created` is False for a deduplicated request.
 
-    `published` tells whether the broker took the message; None until the transaction commits, and
-    for a joined run.
+    `published` says whether the broker accepted the message. It is None until the transaction
+    commits, and for a deduplicated request.
     """
 
     run: OperationRun
@@ -66,12 +66,12 @@ class OperationRunService:
     # --- dispatch ---------------------------------------------------------------------------------
 
     def ensure_run(self, request: RunRequest) -> DispatchResult:
-        """The active run of the request's identity, or a new queued one.
+        """Return the active run of the request's identity, or create a queued run.
 
-        Correct under any number of racing callers, inside or outside a transaction. Nothing is
-        published at once; the relay finds the row. Inside a transaction the others wait for its
-        end, so keep it short, and ask for several runs in one `ensure_runs`: two transactions
-        that ask one by one in opposite order are a deadlock, which Postgres ends.
+        Any number of callers may race, inside or outside a transaction. No message is published;
+        the relay publishes it later. Other callers wait for the end of the transaction, so keep
+        it short. Request several runs with one `ensure_runs`: two transactions that request
+        single runs in opposite order deadlock.
         """
         return self.ensure_runs([request])[0]
 
@@ -80,84 +80,88 @@ class OperationRunService:
     def ensure_runs(
         self, requests: Sequence[RunRequest], *, record_deduplicated: bool = True
     ) -> list[DispatchResult]:
-        """`ensure_run` for a batch, in a bounded number of statements; results in the same order.
+        """Like `ensure_run` for a batch, in a bounded number of statements; results in the same order.
 
-        `record_deduplicated=False` is for a caller that does something else with a request whose run is
-        active already: the timeline of that run is left alone.
+        `record_deduplicated=False` adds no event to the timeline of an existing run, for callers
+        that handle deduplicated requests themselves.
         """
-        placed = ensure_rows([request.row() for request in requests])
-        runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in placed])
+        run_refs = ensure_rows([request.row() for request in requests])
+        runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in run_refs])
         append_events(
             (run_id, _dispatch_event(request, created=created))
-            for request, (run_id, created) in zip(requests, placed, strict=True)
+            for request, (run_id, created) in zip(requests, run_refs, strict=True)
             if created or record_deduplicated
         )
-        return [DispatchResult(runs[run_id], created) for run_id, created in placed]
+        return [DispatchResult(runs[run_id], created) for run_id, created in run_refs]
 
     def dispatch_or_fail(self, run_type: OperationRunType, **request: Any) -> DispatchResult:
-        """Dispatch one run and hand it to the broker after commit.
+        """Dispatch one run and publish its message after commit.
 
-        The keyword arguments are those of `RunRequest`. The broker refusing never loses the run
-        and never raises: the relay sends it later. Any other error while handing it over ends it
-        as `failed / dispatch_failed`: there is no orphan.
+        The keyword arguments are those of `RunRequest`. If the broker refuses the message, nothing
+        is raised and the relay publishes it later. Any other error while publishing ends the run
+        as failed with the reason `dispatch_failed`.
         """
         return self.dispatch_many([RunRequest(type=run_type, **request)])[0]
 
     def dispatch_many(
         self, requests: Sequence[RunRequest], *, record_deduplicated: bool = True
     ) -> list[DispatchResult]:
-        """`dispatch_or_fail` for a batch of any size, in a bounded number of statements."""
+        """Like `dispatch_or_fail` for a batch of any size, in a bounded number of statements."""
         results = self.ensure_runs(requests, record_deduplicated=record_deduplicated)
         created = [result for result in results if result.created]
         if created:
-            transaction.on_commit(lambda: self._hand_over(created))
+            transaction.on_commit(lambda: self._publish_runs(created))
         return results
 
     def block(
         self, run_type: OperationRunType, *, reason: SafeError, **request: Any
     ) -> OperationRun | None:
-        """Record a run that could not start: it ends as blocked, with the reason and a next step.
+        """Record a run that ends as blocked without starting, with the reason and its next step.
 
-        The keyword arguments are those of `RunRequest`. None if it is for a slot that has its run
-        already.
+        The keyword arguments are those of `RunRequest`.
+
+        Returns:
+            The run, or None if it is for a slot that already has a run.
         """
         runs = self.block_many([(RunRequest(type=run_type, **request), reason)])
         return runs[0] if runs else None
 
     @transaction.atomic
-    def block_many(self, blocked: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
-        """`block` for a batch, in a bounded number of statements; the runs that were recorded."""
-        run_ids = insert_blocked(
-            [request.row() | _blocked_columns(reason) for request, reason in blocked]
+    def block_many(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
+        """Like `block` for a batch, in a bounded number of statements; returns the recorded runs."""
+        rows = [
+            request.row() | {"failure_summary": merge_failures([], [_failure(reason)])}
+            for request, reason in requests
+        ]
+        runs = OperationRun.objects.with_scope().in_bulk(insert_blocked(rows))
+        append_events(
+            (run.pk, Event("blocked", run.failure_summary[0]["message"], EventLevel.WARNING))
+            for run in runs.values()
         )
-        runs = OperationRun.objects.with_scope().in_bulk(run_ids)
-        append_events((run.pk, _blocked_event(run)) for run in runs.values())
         return list(runs.values())
 
-    def _hand_over(self, results: Sequence[DispatchResult]) -> None:
+    def _publish_runs(self, results: Sequence[DispatchResult]) -> None:
         wakeups: list[Wakeup] = [(result.run.pk, result.run.type) for result in results]
         try:
-            taken = publish(wakeups)
+            published = publish(wakeups)
         except Exception:
             reference = uuid.uuid4().hex[:12]
             log.exception("dispatch failed, reference %s", reference)
-            self._fail_dispatch(wakeups, SafeError("dispatch_failed", reference=reference))
+            failure = _failure(SafeError("dispatch_failed", reference=reference))
+            for run_id, _ in wakeups:
+                with transaction.atomic():
+                    if self._close(run_id, RunStatus.QUEUED, RunOutcome.FAILED, [failure]):
+                        append_events([(run_id, _ended_event(RunOutcome.FAILED, Counts()))])
             return
         for result in results:
-            result.published = taken
+            result.published = published
 
-    def _fail_dispatch(self, wakeups: Sequence[Wakeup], error: SafeError) -> None:
-        for run_id, _ in wakeups:
-            with transaction.atomic():
-                if self._close(run_id, RunStatus.QUEUED, RunOutcome.FAILED, [_failure(error)]):
-                    append_events([(run_id, _ended_event(RunOutcome.FAILED, Counts()))])
-
-    # --- what a worker does -----------------------------------------------------------------------
+    # --- worker -----------------------------------------------------------------------------------
 
     @retry_on_serialization_failure
     @transaction.atomic
     def claim(self, run_id: int, worker: str) -> OperationRun | None:
-        """Take a queued run: the run for exactly one caller, None for all others."""
+        """Claim a queued run: return it to exactly one caller, and None to all others."""
         worker = sanitize_text(worker, max_length=200)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -169,10 +173,10 @@ class OperationRunService:
             if cursor.fetchone() is None:
                 return None
         append_events([(run_id, Event("started", f"Started by {worker}.", actor=worker))])
-        return self._fresh(run_id)
+        return self._load(run_id)
 
     def heartbeat(self, run_id: int) -> bool:
-        """Renew the lease by the database's clock; whether somebody has asked the run to stop.
+        """Renew the lease by the clock of the database; return whether cancellation was requested.
 
         Raises:
             RunNoLongerActive: the run has ended.
@@ -182,23 +186,23 @@ class OperationRunService:
     @retry_on_serialization_failure
     @transaction.atomic
     def record_progress(self, run_id: int, progress: Progress) -> bool:
-        """Write a batch of counts, items, failures and events; whether a stop was asked for.
+        """Write a batch of counts, items, failures and events; return whether to cancel the run.
 
-        Counts are added in one atomic statement: concurrent writers lose nothing. Every batch
-        renews the lease.
+        Counts are added in one atomic statement, so that concurrent writers lose nothing. Every
+        batch renews the lease.
 
         Raises:
-            ValueError: an unknown count, or one that is not a non-negative integer.
-            RunNoLongerActive: the run has ended; nothing of the batch was kept.
+            ValueError: a count is unknown or not a non-negative integer.
+            RunNoLongerActive: the run has ended; nothing of the batch was written.
         """
-        stop_wanted = write_progress(run_id, progress)
-        if stop_wanted is None:
+        cancel_requested = write_progress(run_id, progress)
+        if cancel_requested is None:
             raise RunNoLongerActive(run_id)
         if progress.failures:
             self._add_failures(run_id, progress.failures)
         write_items(run_id, progress.items)
         append_events((run_id, event) for event in progress.events)
-        return stop_wanted
+        return cancel_requested
 
     def update_run(
         self,
@@ -207,19 +211,21 @@ class OperationRunService:
         phase: str = "",
         meta: Mapping[str, str | int | bool | None] | None = None,
     ) -> None:
-        """Say what a running run is doing; `meta` holds short facts for its page.
+        """Set the phase of a running run and short facts for its page.
 
         Raises:
             RunNoLongerActive: the run has ended.
         """
-        facts = {**(meta or {}), **({"phase": phase} if phase else {})}
+        facts = dict(meta or {})
+        if phase:
+            facts["phase"] = phase
         self.record_progress(run_id, Progress(meta=facts))
 
     def increment_summary_counts(self, run_id: int, **increments: int) -> None:
         """Add to the counts of a running run.
 
         Raises:
-            ValueError: an unknown count, or one that is not a non-negative integer.
+            ValueError: a count is unknown or not a non-negative integer.
             RunNoLongerActive: the run has ended.
         """
         self.record_progress(run_id, Progress(increments=validate_increments(increments)))
@@ -233,7 +239,7 @@ class OperationRunService:
         self.record_progress(run_id, Progress(failures=list(failures)))
 
     def record_items(self, run_id: int, items: Iterable[ItemResult]) -> None:
-        """Write what became of items; the last word on an item holds. Counts are not touched.
+        """Write the outcome of items; a later report replaces an earlier one. Counts do not change.
 
         Raises:
             RunNoLongerActive: the run has ended.
@@ -241,7 +247,7 @@ class OperationRunService:
         self.record_progress(run_id, Progress(items=list(items)))
 
     def add_event(self, run_id: int, event: Event) -> None:
-        """Put a line on the timeline of a run.
+        """Add an event to the timeline of a running run.
 
         Raises:
             RunNoLongerActive: the run has ended.
@@ -249,8 +255,8 @@ class OperationRunService:
         self.record_progress(run_id, Progress(events=[event]))
 
     def record_late_write(self, run_id: int, worker: str) -> None:
-        """Put on the timeline that a worker came back after its run had ended."""
-        message = f"{worker} reported after the run had ended; its report was refused."
+        """Record on the timeline that a worker wrote to the run after it had ended."""
+        message = f"{worker} reported after the run had ended. The report was refused."
         late = Event("late_write_refused", message, EventLevel.WARNING, actor=worker)
         append_events([(run_id, late)])
 
@@ -259,75 +265,72 @@ class OperationRunService:
     def complete(
         self, run_id: int, *, ending: Ending = Ending.FINISHED, error: SafeError | None = None
     ) -> OperationRun:
-        """Close a running run, exactly once; its outcome follows from its counts and its ending.
+        """Complete a running run exactly once; its outcome follows from its counts and the ending.
 
-        `error` is what ended it, if not its own end. Items that were expected and never reached
-        are told as a failure of their own.
+        `error` is the cause if the handler did not finish. Items that were expected but not
+        attempted are recorded as a failure.
 
         Raises:
-            RunNoLongerActive: somebody else has closed it.
+            RunNoLongerActive: the run has already ended.
         """
-        # A plain FOR UPDATE would wait for whoever joins the run meanwhile, and he for us.
+        # A plain FOR UPDATE would deadlock with a request that is deduplicated at the same time.
         run = OperationRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
         if run is None or not run.is_running:
             raise RunNoLongerActive(run_id)
-        told = [_failure(error)] if error else []
+        failures = [_failure(error)] if error else []
         if ending == Ending.FINISHED and run.counts.not_attempted:
-            told.append(_failure(SafeError("not_attempted"), count=run.counts.not_attempted))
+            failures.append(_failure(SafeError("not_attempted"), count=run.counts.not_attempted))
         outcome = derive_outcome(run.counts, _ending(run, ending, error))
-        self._close(run_id, RunStatus.RUNNING, outcome, told, run.failure_summary)
+        self._close(run_id, RunStatus.RUNNING, outcome, failures, run.failure_summary)
         append_events([(run_id, _ended_event(outcome, run.counts))])
-        return self._fresh(run_id)
+        return self._load(run_id)
 
     @transaction.atomic
     def end_lost_run(self, run: OperationRun, *, error: SafeError) -> OperationRun:
-        """Close an active run that nothing more will come of, for the reason given.
+        """End an active run that is lost, with the error as its failure.
 
-        It has failed; or is cancelled, if it was asked to stop and its worker is gone. The caller has locked the row and made sure that it is lost.
+        The run fails. It is cancelled instead if cancellation was requested and its worker is
+        lost. The caller has locked the row and checked that the run is lost.
 
         Raises:
-            RunNoLongerActive: it has ended.
+            RunNoLongerActive: the run has already ended.
         """
         outcome = derive_outcome(run.counts, _ending(run, Ending.ERROR, error))
-        told = [_failure(error)]
-        if not self._close(run.pk, RunStatus(run.status), outcome, told, run.failure_summary):
+        failures = [_failure(error)]
+        if not self._close(run.pk, RunStatus(run.status), outcome, failures, run.failure_summary):
             raise RunNoLongerActive(run.pk)
         append_events([(run.pk, _ended_event(outcome, run.counts))])
-        return self._fresh(run.pk)
+        return self._load(run.pk)
 
-    # --- what a person does -----------------------------------------------------------------------
+    # --- user -------------------------------------------------------------------------------------
 
     @retry_on_serialization_failure
     @transaction.atomic
     def request_cancel(self, run: OperationRun, *, by: User, reason: str = "") -> OperationRun:
-        """Ask for a run to stop.
+        """Request the cancellation of a run.
 
-        A queued run ends at once. A running one is asked to: its worker stops between two
-        items and leaves honest partial counts. The runs that it has started itself are asked
-        too. Asking twice changes nothing.
+        A queued run ends at once. A running run stops between two items and keeps its partial
+        counts. Its child runs are cancelled too. A second request has no further effect.
 
         Raises:
-            RunNoLongerActive: it had ended already.
+            RunNoLongerActive: the run has already ended.
         """
-        because = f" Reason: {reason}" if reason else ""
+        suffix = f" Reason: {reason}" if reason else ""
         status = self._mark_cancel_requested(run.pk, by)
         if status == RunStatus.QUEUED:
             self._close(run.pk, RunStatus.QUEUED, RunOutcome.CANCELLED)
-            ended = Event("cancelled", f"Cancelled before it started.{because}", actor=by.username)
-            append_events([(run.pk, ended)])
+            event = Event("cancelled", f"Cancelled before it started.{suffix}", actor=by.username)
+            append_events([(run.pk, event)])
         elif status == RunStatus.RUNNING:
-            asked = Event("cancel_requested", f"Asked to stop.{because}", actor=by.username)
-            append_events([(run.pk, asked)])
-        fresh = self._fresh(run.pk)
-        if status is None and not fresh.is_active:
+            event = Event("cancel_requested", f"Cancellation requested.{suffix}", actor=by.username)
+            append_events([(run.pk, event)])
+        current = self._load(run.pk)
+        if status is None and not current.is_active:
             raise RunNoLongerActive(run.pk)
-        self._cancel_child_runs(fresh, by, reason)
-        return fresh
-
-    def _cancel_child_runs(self, run: OperationRun, by: User, reason: str) -> None:
-        for part in run.child_runs().active().order_by("pk"):
+        for child in current.child_runs().active().order_by("pk"):
             with contextlib.suppress(RunNoLongerActive):
-                self.request_cancel(part, by=by, reason=reason or f"Run {run.pk} was cancelled.")
+                self.request_cancel(child, by=by, reason=reason or f"Run {run.pk} was cancelled.")
+        return current
 
     def retry(
         self,
@@ -337,10 +340,10 @@ class OperationRunService:
         initiator_name: str = "",
         submission: uuid.UUID | None = None,
     ) -> DispatchResult:
-        """A new run for what an ended one did not get done; the active one, if there is one.
+        """Start a new run for what an ended run did not complete, or return the active run.
 
         Raises:
-            NotRetryable: it is still active, has succeeded, or its type may not be repeated.
+            NotRetryable: the run is active or has succeeded, or its type is never retried.
         """
         request = _retry_request(run, by, initiator_name, submission)
         return self.dispatch_many([request])[0]
@@ -352,21 +355,23 @@ class OperationRunService:
         by: User | None = None,
         submission: uuid.UUID | None = None,
     ) -> list[DispatchResult | NotRetryable]:
-        """`retry` for a batch, in a bounded number of statements; results in the same order."""
-        answers: list[RunRequest | NotRetryable] = []
-        for run in runs:
+        """Like `retry` for a batch, in a bounded number of statements; results in the same order."""
+        requests: dict[int, RunRequest] = {}
+        results: dict[int, DispatchResult | NotRetryable] = {}
+        for at, run in enumerate(runs):
             try:
-                answers.append(_retry_request(run, by, "", submission))
-            except NotRetryable as refused:
-                answers.append(refused)
-        requests = [answer for answer in answers if isinstance(answer, RunRequest)]
-        results = iter(self.dispatch_many(requests) if requests else [])
-        return [next(results) if isinstance(answer, RunRequest) else answer for answer in answers]
+                requests[at] = _retry_request(run, by, "", submission)
+            except NotRetryable as error:
+                results[at] = error
+        if requests:
+            dispatched = self.dispatch_many(list(requests.values()))
+            results |= dict(zip(requests, dispatched, strict=True))
+        return [results[at] for at in range(len(runs))]
 
     @retry_on_serialization_failure
     @transaction.atomic
     def acknowledge(self, run: OperationRun, *, by: User) -> OperationRun:
-        """Take a run out of "needs attention"; doing it twice changes nothing."""
+        """Remove a run from “Needs attention”; a second call has no effect."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET acknowledged_at = clock_timestamp(),"
@@ -378,7 +383,7 @@ class OperationRunService:
             changed = cursor.rowcount == 1
         if changed:
             append_events([(run.pk, Event("acknowledged", "Acknowledged.", actor=by.username))])
-        return self._fresh(run.pk)
+        return self._load(run.pk)
 
     # --- single statements ------------------------------------------------------------------------
 
@@ -388,29 +393,30 @@ class OperationRunService:
         status: RunStatus,
         outcome: RunOutcome,
         failures: Sequence[Failure] = (),
-        stored: Sequence[dict[str, Any]] = (),
+        entries: Sequence[dict[str, Any]] = (),
     ) -> bool:
+        """Complete a run that has this status; return whether this call did it."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET status = 'completed', outcome = %s,"
                 " failure_summary = %s::jsonb, next_publish_at = NULL,"
                 " completed_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " WHERE id = %s AND status = %s",
-                [outcome, json.dumps(merge_failures(list(stored), failures)), run_id, status],
+                [outcome, json.dumps(merge_failures(list(entries), failures)), run_id, status],
             )
             return bool(cursor.rowcount == 1)
 
     def _add_failures(self, run_id: int, failures: Sequence[Failure]) -> None:
-        """Merge failures into a run whose row this transaction holds."""
-        stored = OperationRun.objects.values_list("failure_summary", flat=True).get(pk=run_id)
+        """Merge failures into a run whose row this transaction has locked."""
+        entries = OperationRun.objects.values_list("failure_summary", flat=True).get(pk=run_id)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET failure_summary = %s::jsonb WHERE id = %s",
-                [json.dumps(merge_failures(stored, failures)), run_id],
+                [json.dumps(merge_failures(entries, failures)), run_id],
             )
 
     def _mark_cancel_requested(self, run_id: int, by: User) -> str | None:
-        """The status of the run if this call was the first to ask, else None."""
+        """Return the status of the run if this call is the first to request cancellation."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET cancel_requested_at = clock_timestamp(),"
@@ -422,14 +428,16 @@ class OperationRunService:
             row = cursor.fetchone()
         return row[0] if row else None
 
-    def _fresh(self, run_id: int) -> OperationRun:
+    def _load(self, run_id: int) -> OperationRun:
         return OperationRun.objects.with_scope().get(pk=run_id)
 
 
 def _ending(run: OperationRun, ending: Ending, error: SafeError | None) -> Ending:
-    """How a run ended; one that was asked to stop and has lost its worker has stopped."""
+    """Return the ending; a run that lost its worker after a cancel request is cancelled."""
     is_lost = error is not None and error.code in LOST_WORKER
-    return Ending.CANCELLED if is_lost and run.cancel_requested_at else ending
+    if is_lost and run.cancel_requested_at:
+        return Ending.CANCELLED
+    return ending
 
 
 def _retry_request(
@@ -437,11 +445,11 @@ def _retry_request(
 ) -> RunRequest:
     entry = run.catalog
     if entry is None or entry.retry is Retry.NEVER:
-        raise NotRetryable("Operations of this type are never repeated; start a new one.")
+        raise NotRetryable("Operations of this type are never retried. Start a new one.")
     if run.is_active:
-        raise NotRetryable("The run is still active; wait for its end or cancel it.")
+        raise NotRetryable("The run is still active. Wait until it ends, or cancel it.")
     if run.outcome == RunOutcome.SUCCEEDED:
-        raise NotRetryable("The run has succeeded: there is nothing to repeat.")
+        raise NotRetryable("The run has succeeded. There is nothing to retry.")
     context = dict(run.context)
     return RunRequest(
         type=entry.retry_as or OperationRunType(run.type),
@@ -459,16 +467,8 @@ def _retry_request(
 def _dispatch_event(request: RunRequest, *, created: bool) -> Event:
     if created:
         return Event("created", f"Requested by {request.initiator}.", actor=request.initiator)
-    joined = f"{request.initiator} asked for the same operation and joined this run."
-    return Event("joined", joined, actor=request.initiator)
-
-
-def _blocked_columns(reason: SafeError) -> dict[str, Any]:
-    return {"failure_summary": merge_failures([], [_failure(reason)])}
-
-
-def _blocked_event(run: OperationRun) -> Event:
-    return Event("blocked", run.failure_summary[0]["message"], EventLevel.WARNING)
+    text = f"Deduplicated request by {request.initiator}: this run was already active."
+    return Event("joined", text, actor=request.initiator)
 
 
 _ENDED_LEVELS = {
@@ -480,8 +480,8 @@ _ENDED_LEVELS = {
 
 def _ended_event(outcome: RunOutcome, counts: Counts) -> Event:
     level = _ENDED_LEVELS.get(outcome, EventLevel.WARNING)
-    numbers = {"succeeded": counts.succeeded, "failed": counts.failed, "skipped": counts.skipped}
-    return Event("ended", f"Ended: {outcome.label.lower()}.", level, data=numbers)
+    data = {"succeeded": counts.succeeded, "failed": counts.failed, "skipped": counts.skipped}
+    return Event("ended", f"Ended: {outcome.label.lower()}.", level, data=data)
 
 
 def _failure(error: SafeError, *, count: int = 1) -> Failure:

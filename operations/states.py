@@ -1,4 +1,4 @@
-"""Lifecycle and outcome: two axes, and the one function that derives the second."""
+"""Status and outcome of a run, and the function that derives the outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operations.counts import Counts
 
 
 class RunStatus(models.TextChoices):
-    """Where a run is in its life. It only ever moves to the right."""
+    """The status of a run; it changes only in this order."""
 
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
@@ -16,7 +16,7 @@ class RunStatus(models.TextChoices):
 
 
 class RunOutcome(models.TextChoices):
-    """How a run ended; pending until it has."""
+    """How a run ended; pending until it is completed."""
 
     PENDING = "pending", "Pending"
     SUCCEEDED = "succeeded", "Succeeded"
@@ -35,12 +35,12 @@ class ItemOutcome(models.TextChoices):
 
 
 class Ending(models.TextChoices):
-    """What made a run stop."""
+    """Why a run ended."""
 
-    FINISHED = "finished", "Its work was done"
-    ERROR = "error", "An error ended it"
+    FINISHED = "finished", "The work was completed"
+    ERROR = "error", "An error occurred"
     BLOCKED = "blocked", "A precondition was not met"
-    CANCELLED = "cancelled", "Somebody cancelled it"
+    CANCELLED = "cancelled", "The run was cancelled"
 
 
 ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -48,20 +48,22 @@ ATTENTION_OUTCOMES = (RunOutcome.FAILED, RunOutcome.PARTIALLY_SUCCEEDED, RunOutc
 
 
 def derive_outcome(counts: Counts, ending: Ending) -> RunOutcome:
-    """The outcome that the counts tell.
+    """Derive the outcome from the counts and the ending.
 
-    Nothing failed or left out: succeeded. Some of it: partially succeeded. All of it: failed.
-    An item that was never attempted counts as not done. A precondition that failed after some
-    items were tried leaves what became of them, not a block.
+    Without failed or not attempted items the run has succeeded; with some, partially succeeded;
+    with nothing else, failed. If a precondition fails after some items were processed, their
+    results decide the outcome instead of “blocked”.
     """
     if ending == Ending.CANCELLED:
         return RunOutcome.CANCELLED
     if ending == Ending.ERROR:
         return RunOutcome.FAILED
-    done = counts.succeeded + counts.skipped
     if ending == Ending.BLOCKED:
-        tried = RunOutcome.FAILED if counts.failed else RunOutcome.BLOCKED
-        return RunOutcome.PARTIALLY_SUCCEEDED if counts.succeeded else tried
+        if counts.succeeded:
+            return RunOutcome.PARTIALLY_SUCCEEDED
+        return RunOutcome.FAILED if counts.failed else RunOutcome.BLOCKED
     if not (counts.failed or counts.not_attempted):
         return RunOutcome.SUCCEEDED
-    return RunOutcome.PARTIALLY_SUCCEEDED if done else RunOutcome.FAILED
+    if counts.succeeded or counts.skipped:
+        return RunOutcome.PARTIALLY_SUCCEEDED
+    return RunOutcome.FAILED

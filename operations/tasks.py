@@ -1,4 +1,4 @@
-"""Celery's way in; nothing is decided here."""
+"""The Celery tasks; each one calls the module that does the work."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from operations.worker.heartbeat import end_process
 
 @shared_task(acks_late=True, ignore_result=True)
 def execute_operation_run(run_id: int) -> None:
-    """Run one operation; a message delivered twice runs it once."""
+    """Execute a run; a message that is delivered twice executes it once."""
     execution.execute(run_id, hard_stop=end_process)
 
 
 @shared_task(ignore_result=True)
 def relay_queued_runs() -> None:
-    """Send again the runs that nobody has taken."""
+    """Publish queued runs again that no worker has claimed."""
     if ticks.acquire_tick("relay"):
         relay.relay_once()
 
 
 @shared_task(ignore_result=True)
 def reconcile_runs() -> None:
-    """End the runs that died."""
+    """End the lost runs."""
     if ticks.acquire_tick("reconciler"):
         reconciler.reconcile()
 
 
 @shared_task(ignore_result=True)
 def check_ledger() -> None:
-    """Ask the database whether the invariants hold.
+    """Check the invariants of the ledger.
 
-    What an outage has left is ended by the ticks that follow it, and is no broken promise.
+    After an outage, the next ticks end what it left behind. A violation is therefore recorded only
+    if it still exists after two ticks.
     """
     if not all(result.is_kept for result in integrity.check_invariants()):
         time.sleep(2 * settings.TICK_SECONDS)
@@ -48,5 +49,5 @@ def check_ledger() -> None:
 
 @shared_task(ignore_result=True)
 def prune_old_runs() -> None:
-    """Start today's retention where it is due."""
+    """Start today's retention in the workspaces where it is due."""
     prune.dispatch_due(timezone.now())

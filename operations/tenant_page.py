@@ -1,4 +1,4 @@
-"""The ledger's part of a tenant's page and of the list of tenants."""
+"""The runs on a tenant's page and in the list of tenants."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def last_run(tenants: Sequence[Tenant]) -> dict[int, Fact]:
     """The outcome of each tenant's newest run; one index lookup per tenant."""
     newest = OperationRun.objects.filter(tenant=OuterRef("pk")).order_by("-created_at", "-id")
     queryset = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    ids = queryset.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list(
+    run_ids = queryset.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list(
         "run_id", flat=True
     )
-    runs = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in ids if pk])
+    runs = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in run_ids if pk])
     return {run.tenant_id: _fact(run) for run in runs if run.tenant_id}
 
 

@@ -1,4 +1,4 @@
-"""Support for tests of operations: run one here and now, replace a handler or a catalog entry.
+"""Support for tests of operations: execute a run now, replace a handler or a catalog entry.
 
 The context managers change this process only and restore what they changed when they end. They are
 public: tests use them instead of the registries' private dictionaries.
@@ -23,13 +23,13 @@ from operations.worker import execution
 
 
 def run_now(run: OperationRun) -> OperationRun:
-    """Execute a queued run in this process and return a fresh copy of it as it ended.
+    """Execute a queued run in this process and return it as it ended.
 
     The run is claimed and completed on this thread's connection, so it works inside the
     transaction of a test. It sends no heartbeats: those need a connection that sees the run.
 
     Raises:
-        ValueError: the run is not queued, so there was nothing to execute.
+        ValueError: the run is not queued.
     """
     with mock.patch.object(execution, "Heartbeat", return_value=nullcontext()):
         if not execution.execute(run.pk):
@@ -39,8 +39,8 @@ def run_now(run: OperationRun) -> OperationRun:
 
 @contextmanager
 def override_handler(run_type: OperationRunType, handler: Handler | None) -> Iterator[None]:
-    """Let `handler` do the work of a type; `None` leaves the type without a handler."""
-    with _replaced(handlers._HANDLERS, run_type, handler):  # noqa: SLF001
+    """Replace the handler of a type; `None` leaves the type without a handler."""
+    with _replace_key(handlers._HANDLERS, run_type, handler):  # noqa: SLF001
         yield
 
 
@@ -52,7 +52,7 @@ def override_catalog(run_type: OperationRunType, **changes: Any) -> Iterator[Cat
         The entry as it is inside the context.
     """
     entry = replace(catalog._ENTRIES[run_type], **changes)  # noqa: SLF001
-    with _replaced(catalog._ENTRIES, run_type, entry):  # noqa: SLF001
+    with _replace_key(catalog._ENTRIES, run_type, entry):  # noqa: SLF001
         yield entry
 
 
@@ -60,8 +60,8 @@ def override_catalog(run_type: OperationRunType, **changes: Any) -> Iterator[Cat
 def remove_operation(run_type: OperationRunType) -> Iterator[None]:
     """Leave a type undeclared: without a catalog entry and without a handler."""
     with (
-        _replaced(catalog._ENTRIES, run_type, None),  # noqa: SLF001
-        _replaced(handlers._HANDLERS, run_type, None),  # noqa: SLF001
+        _replace_key(catalog._ENTRIES, run_type, None),  # noqa: SLF001
+        _replace_key(handlers._HANDLERS, run_type, None),  # noqa: SLF001
     ):
         yield
 
@@ -71,13 +71,13 @@ def add_invariants(*invariants: Invariant) -> Iterator[None]:
     """Register invariants of the ledger that are checked inside the context only."""
     with ExitStack() as stack:
         for invariant in invariants:
-            stack.enter_context(_replaced(integrity._INVARIANTS, invariant.name, None))  # noqa: SLF001
+            stack.enter_context(_replace_key(integrity._INVARIANTS, invariant.name, None))  # noqa: SLF001
             register_invariant(invariant)
         yield
 
 
 @contextmanager
-def _replaced(registry: dict[Any, Any], key: Any, value: Any) -> Iterator[None]:
+def _replace_key(registry: dict[Any, Any], key: Any, value: Any) -> Iterator[None]:
     """Set a key of a registry, or remove it with `None`; restore it afterward."""
     before = registry.pop(key, None)
     if value is not None:

@@ -1,10 +1,13 @@
-"""The vocabulary of operations. Values are stored in rows: they are never renamed or reused."""
+"""The operation types. The values are stored in rows, so they are never renamed or reused."""
 
 from enum import StrEnum
 
 
 class OperationRunType(StrEnum):
-    """What a run does. Each one has a catalog entry and a handler, or the checks fail."""
+    """The operation that a run executes.
+
+    The system checks fail for a type that has no catalog entry or no handler.
+    """
 
     PROVIDER_CONNECTION_CHECK = "provider_connection.check"
     INVENTORY_SYNC = "inventory.sync"

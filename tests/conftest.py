@@ -1,4 +1,4 @@
-"""Fixtures of every directory: a workspace with a tenant, and one user of each role."""
+"""Fixtures for all tests: a workspace with a tenant, and one user of each role."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import pytest
 
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
-from tests.support.factories import TenantFactory, WorkspaceFactory, member
+from tests.support.factories import TenantFactory, WorkspaceFactory, create_member
 
 pytest_plugins = [
     "tests.support.marks",
+    "tests.support.speed",
     "tests.support.database",
     "tests.support.broker",
     "tests.support.sandbox",
@@ -31,25 +32,27 @@ def tenant(workspace: Workspace) -> Tenant:
 
 @pytest.fixture
 def reader(workspace: Workspace) -> User:
-    return member(workspace, Role.READER, username="rita")
+    return create_member(workspace, Role.READER, username="rita")
 
 
 @pytest.fixture
 def operator(workspace: Workspace) -> User:
-    return member(workspace, Role.OPERATOR, username="olga")
+    return create_member(workspace, Role.OPERATOR, username="olga")
 
 
 @pytest.fixture
 def manager(workspace: Workspace) -> User:
-    return member(workspace, Role.MANAGER, username="marc")
+    return create_member(workspace, Role.MANAGER, username="marc")
 
 
 @pytest.fixture
 def owner(workspace: Workspace) -> User:
-    return member(workspace, Role.OWNER, username="owen")
+    return create_member(workspace, Role.OWNER, username="owen")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
     """A member of another workspace."""
-    return member(WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam")
+    return create_member(
+        WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam"
+    )

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                     "retention_keep_sets",
                     models.PositiveIntegerField(
                         default=30,
-                        help_text="The newest complete sets that are always kept.",
+                        help_text="The newest complete sets are always kept.",
                         verbose_name="keep sets",
                     ),
                 ),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                     "retention_keep_days",
                     models.PositiveIntegerField(
                         default=90,
-                        help_text="Sets younger than this are always kept.",
+                        help_text="Newer sets are always kept.",
                         verbose_name="keep days",
                     ),
                 ),
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("tenant", "name"),
                         name="schedules_name_once_per_tenant",
-                        violation_error_message="This tenant has a schedule of that name already.",
+                        violation_error_message="This tenant already has a schedule with this name.",
                     ),
                     models.UniqueConstraint(fields=("id", "tenant"), name="schedules_id_tenant"),
                     models.CheckConstraint(
@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
                     "started_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "operation_run",
                     models.OneToOneField(
@@ -301,7 +301,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["tenant", "started_at", "id"], name="sets_tenant"),
                     models.Index(
                         condition=models.Q(("purpose", "schedule"), ("status", "complete")),
-                        fields=["workspace", "tenant", "finished_at"],
+                        fields=["workspace", "tenant", "ended_at"],
                         name="sets_complete",
                     ),
                 ],
@@ -317,10 +317,10 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("finished_at__isnull", True), ("status", "building")),
+                            models.Q(("ended_at__isnull", True), ("status", "building")),
                             models.Q(
                                 models.Q(("status", "building"), _negated=True),
-                                ("finished_at__isnull", False),
+                                ("ended_at__isnull", False),
                             ),
                             _connector="OR",
                         ),

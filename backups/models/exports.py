@@ -1,4 +1,4 @@
-"""Archives of policies that can be downloaded for some days."""
+"""Archives of policies that can be downloaded for a limited time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenancy.querysets import WorkspaceScopedQuerySet
 
 
 class PolicyExport(models.Model):
-    """An archive of policies, kept for a while to be downloaded."""
+    """An archive of policies that can be downloaded until it expires."""
 
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -29,7 +29,7 @@ class PolicyExport(models.Model):
         blank=True,
     )
     file_name = models.CharField(max_length=200)
-    #: The ZIP file; gone when it has expired.
+    #: The ZIP file; null after it has expired.
     archive = models.BinaryField(null=True)
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)

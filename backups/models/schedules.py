@@ -1,4 +1,4 @@
-"""Backup schedules: when a tenant is backed up, which kinds, and how long the sets are kept."""
+"""Backup schedules: times, scope, retention and missed runs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from backups import kinds, slots
+from backups import cron_words, kinds, slots
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 
-NAME_TAKEN = "This tenant has a schedule of that name already."
+NAME_TAKEN = "This tenant already has a schedule with this name."
 
 
 class MisfirePolicy(models.TextChoices):
-    """What happens to a slot that could not fire on time."""
+    """What happens to slots that did not start on time."""
 
     FIRE_LATEST = "fire_latest", "Run the latest missed slot within the grace period"
     SKIP = "skip", "Skip missed slots"
@@ -29,17 +29,17 @@ class MisfirePolicy(models.TextChoices):
 
 class BackupScheduleQuerySet(WorkspaceScopedQuerySet["BackupSchedule"]):
     def with_scope(self) -> Self:
-        """With the workspace, the tenant and its default connection."""
+        """Load the workspace, the tenant and its default connection."""
         defaults = ProviderConnection.objects.defaults().filter(tenant=models.OuterRef("tenant"))
         scoped = self.select_related("workspace", "tenant")
         return scoped.annotate(default_connection_id=models.Subquery(defaults.values("pk")[:1]))
 
 
 class BackupSchedule(models.Model):
-    """When a tenant is backed up, what of it, and how long that is kept.
+    """When a tenant is backed up, which kinds of it, and how long its sets are kept.
 
-    `next_run_at` is the nominal slot; the run starts `spread_seconds` later. Change a schedule with
-    `backups.services`, which keeps both right.
+    `next_run_at` is the next slot; the run starts `spread_seconds` later. Use `backups.services` to
+    change a schedule: it updates both.
     """
 
     workspace = models.ForeignKey(
@@ -57,10 +57,10 @@ class BackupSchedule(models.Model):
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     kinds = ArrayField(models.CharField(max_length=64), validators=[kinds.validate_kinds])
     retention_keep_sets = models.PositiveIntegerField(
-        "keep sets", default=30, help_text="The newest complete sets that are always kept."
+        "keep sets", default=30, help_text="The newest complete sets are always kept."
     )
     retention_keep_days = models.PositiveIntegerField(
-        "keep days", default=90, help_text="Sets younger than this are always kept."
+        "keep days", default=90, help_text="Newer sets are always kept."
     )
     misfire_policy = models.CharField(
         max_length=20, choices=MisfirePolicy.choices, default=MisfirePolicy.FIRE_LATEST
@@ -84,7 +84,7 @@ class BackupSchedule(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    #: The tenant's, where `with_scope` has looked it up.
+    #: The default connection of the tenant, set by `with_scope`.
     default_connection_id: int | None = None
 
     objects = BackupScheduleQuerySet.as_manager()
@@ -143,7 +143,7 @@ class BackupSchedule(models.Model):
         return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
 
     def start_from(self, now: dt.datetime) -> None:
-        """Make the first slot after `now` the next one; what came before it is not owed."""
+        """Set the next slot to the first one after `now`; earlier slots are not caught up."""
         self.next_run_at = slots.next_slot(self.cron, self.timezone, now)
         key = f"{self.tenant_id}/{self.name}"
         self.spread_seconds = slots.spread(self.cron, self.timezone, key, now).seconds
@@ -154,13 +154,13 @@ class BackupSchedule(models.Model):
 
     @property
     def spread(self) -> dt.timedelta:
-        """How long after its slot the backup starts."""
+        """The time from a slot to the start of its backup."""
         return dt.timedelta(seconds=self.spread_seconds)
 
     @property
     def in_words(self) -> str:
         """The cron expression in words."""
-        return slots.describe(self.cron)
+        return cron_words.describe(self.cron)
 
     @property
     def kind_labels(self) -> list[str]:

@@ -1,7 +1,7 @@
-"""Schedules, and what their backups bring home: sets of items, each item a version of a policy.
+"""Backup sets, their items, and the versions of policies that the items refer to.
 
-An object is the same object when tenant, kind and Graph id are the same; its name says nothing.
-Migration 0002 adds what the constraints here cannot say.
+Tenant, kind and Graph id identify an object; its name does not. Migration 0002 adds the database
+guards that Django's constraints cannot express.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SetStatus(models.TextChoices):
 
 
 class SetPurpose(models.TextChoices):
-    """Why there is a set: a backup made it, or somebody collected policies in it."""
+    """What a set was created for: a backup of a schedule, or a selection of policies."""
 
     SCHEDULE = "schedule", "Schedule"
     SELECTION = "selection", "Selection"
@@ -37,7 +37,7 @@ class SetPurpose(models.TextChoices):
 
 class BackupSetQuerySet(WorkspaceScopedQuerySet["BackupSet"]):
     def complete(self) -> Self:
-        """Backups in which nothing is missing; a selection is not a backup of a tenant."""
+        """Complete backups of tenants, without selections."""
         return self.filter(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE)
 
     def newest_first(self) -> Self:
@@ -48,10 +48,11 @@ class BackupSetQuerySet(WorkspaceScopedQuerySet["BackupSet"]):
 
 
 class BackupSet(models.Model):
-    """What one backup brought home. Complete means: every kind to its end, every item whole.
+    """The objects that one backup captured.
 
-    Items come in while it is building and never change afterward. A selection is a set of
-    policies that somebody collected under a name: it may be added to, by several runs.
+    A set is complete if every kind was listed completely and every item was read completely. Items
+    are added while it is building and never change afterward. A selection is a named set of chosen
+    policies, to which several runs can add.
     """
 
     workspace = models.ForeignKey(
@@ -83,19 +84,19 @@ class BackupSet(models.Model):
         default=SetPurpose.SCHEDULE,
         db_default=SetPurpose.SCHEDULE,
     )
-    #: Of a selection; a backup has none.
+    #: The name of a selection; empty for a backup of a schedule.
     name = models.CharField(max_length=200, default="", db_default="", blank=True)
     status = models.CharField(max_length=16, choices=SetStatus.choices, default=SetStatus.BUILDING)
-    #: What it is to hold; a kind that the tenant has no license for is taken out.
+    #: The kinds to capture, without those that the tenant has no license for.
     kinds = ArrayField(models.CharField(max_length=64))
-    #: Those that were listed to their end.
+    #: The kinds that were listed completely.
     listed_kinds = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
     #: Why a kind could not be listed: {kind: reason code}.
     unlisted = models.JSONField(default=dict, db_default={})
     item_count = models.PositiveIntegerField(default=0, db_default=0)
     incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
     started_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = BackupSetQuerySet.as_manager()
 
@@ -106,7 +107,7 @@ class BackupSet(models.Model):
             models.Index(fields=("workspace", "started_at", "id"), name="sets_ws"),
             models.Index(fields=("tenant", "started_at", "id"), name="sets_tenant"),
             models.Index(
-                fields=("workspace", "tenant", "finished_at"),
+                fields=("workspace", "tenant", "ended_at"),
                 name="sets_complete",
                 condition=models.Q(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE),
             ),
@@ -128,8 +129,8 @@ class BackupSet(models.Model):
                 condition=models.Q(status__in=SetStatus.values), name="sets_status_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(status=SetStatus.BUILDING, finished_at__isnull=True)
-                | ~models.Q(status=SetStatus.BUILDING) & models.Q(finished_at__isnull=False),
+                condition=models.Q(status=SetStatus.BUILDING, ended_at__isnull=True)
+                | ~models.Q(status=SetStatus.BUILDING) & models.Q(ended_at__isnull=False),
                 name="sets_building_or_finished",
             ),
             models.CheckConstraint(
@@ -151,20 +152,20 @@ class BackupSet(models.Model):
 
     @property
     def missing_kinds(self) -> list[str]:
-        """Kinds that were not listed to their end."""
+        """Kinds that were not listed completely."""
         return [kind for kind in self.kinds if kind not in self.listed_kinds]
 
     @property
     def unlicensed_kinds(self) -> list[str]:
-        """Kinds that were left out, because the tenant has no license for them."""
+        """Kinds that were left out because the tenant has no license for them."""
         return [kind for kind in self.unlisted if kind not in self.kinds]
 
 
 class PolicyVersion(models.Model):
-    """One content, stored once in a workspace and never changed.
+    """One content of a policy, stored once per workspace and never changed.
 
-    `content_hash` is that of the payload as it came; `normalized_hash` leaves out what does not
-    matter (timestamps, order of sets), so that equal ones mean "unchanged".
+    `content_hash` is the hash of the payload as received. `normalized_hash` ignores time stamps and
+    the order of sets: if it is equal, the policy is unchanged.
     """
 
     workspace = models.ForeignKey(
@@ -198,10 +199,10 @@ class BackupItemQuerySet(WorkspaceScopedQuerySet["BackupItem"]):
 
 
 class BackupItem(models.Model):
-    """One object in a set, and the version that was read of it.
+    """One object in a set, and the version of it that was read.
 
-    Written when the object is listed, with the reason `not_attempted`, so that a set knows what it
-    misses even if its worker dies; filled in when the object has been read.
+    The row is created when the object is listed, with the reason `not_attempted_in_set`, so that the
+    set shows what is missing even if its worker dies. Reading the object completes the row.
     """
 
     workspace = models.ForeignKey(
@@ -224,7 +225,7 @@ class BackupItem(models.Model):
         PolicyVersion, on_delete=models.PROTECT, related_name="items", null=True, blank=True
     )
     complete = models.BooleanField(default=False)
-    #: What was not read, e.g. ["settings: 25 of 118"].
+    #: The parts that were not read, such as ["settings: 25 of 118"].
     missing = models.JSONField(default=list, db_default=[])
     reason_code = models.CharField(max_length=64, default="", blank=True)
     captured_at = models.DateTimeField(null=True, blank=True)

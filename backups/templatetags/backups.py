@@ -6,8 +6,9 @@ import datetime as dt
 
 from django import template
 
+from backups.cron_words import describe
 from backups.models import BackupSet, SetStatus
-from backups.slots import describe, zone_of
+from backups.slots import zone_of
 from operations.models import OperationRun
 from operations.presentation.summary import State, state_of
 
@@ -23,13 +24,13 @@ _STATES = {
 
 @register.filter
 def set_state(backup_set: BackupSet) -> State:
-    """The label and color key of the set."""
+    """Return the label, icon and color key of the set."""
     return _STATES[SetStatus(backup_set.status)]
 
 
 @register.filter
 def in_zone(moment: dt.datetime | None, zone: str) -> str:
-    """A slot in local time, with the UTC offset: “Sun 8 Mar 2026, 03:00 (UTC-04:00)”."""
+    """Format a slot in local time with the UTC offset: “Sun 8 Mar 2026, 03:00 (UTC-04:00)”."""
     if moment is None:
         return ""
     try:
@@ -42,19 +43,21 @@ def in_zone(moment: dt.datetime | None, zone: str) -> str:
 
 @register.filter
 def in_words(cron: str) -> str:
-    """A cron expression in words."""
+    """Describe a cron expression in words."""
     return describe(cron)
 
 
 @register.filter
 def in_utc(moment: dt.datetime | None) -> str:
-    """A slot in UTC: “2026-03-08 07:00 UTC”."""
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+    """Format a slot in UTC: “2026-03-08 07:00 UTC”."""
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @register.filter
 def slot_summary(run: OperationRun) -> str:
-    """A slot and its result: “2026-03-08 07:00 UTC: Succeeded”."""
+    """Describe a slot and its result: “2026-03-08 07:00 UTC: Succeeded”."""
     slot = str(run.context.get("scheduled_for", "")).replace("T", " ").replace("Z", " UTC")
     causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
     summary = f"{slot}: {state_of(run).word}"

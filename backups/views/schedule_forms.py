@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from backups import services
@@ -22,7 +22,7 @@ from tenancy.models import TIMEZONES, Workspace
 from tenancy.roles import Capability
 from web.ids import parse_id
 
-PREVIEWED = 5
+PREVIEW_SLOTS = 5
 
 
 @form_page
@@ -30,14 +30,14 @@ def schedule_create(request: Request, slug: str) -> HttpResponse:
     """Add a schedule to one tenant or to several."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_SCHEDULES)
-    is_search = "find_tenants" in request.POST
-    form = NewScheduleForm(
-        None if is_search else request.POST or None,
-        workspace=workspace,
-        initial=_entered(request.POST) if is_search else _defaults(request, workspace),
-        instance=BackupSchedule(workspace=workspace),
-    )
-    if not is_search and _can_save(request, form) and (schedules := _create(form)):
+    data, initial = request.POST or None, _defaults(request, workspace)
+    if "find_tenants" in request.POST:
+        # Show the entered values again without validation.
+        lists = {name: request.POST.getlist(name) for name in ("tenants", "kinds")}
+        data, initial = None, {**request.POST.dict(), **lists, "every": "every" in request.POST}
+    schedule = BackupSchedule(workspace=workspace)
+    form = NewScheduleForm(data, workspace=workspace, initial=initial, instance=schedule)
+    if _can_save(request, form) and (schedules := _create(form)):
         if len(schedules) == 1:
             messages.success(request, f"Schedule “{schedules[0].name}” added.")
             return redirect(schedules[0])
@@ -70,12 +70,6 @@ def _defaults(request: Request, workspace: Workspace) -> dict[str, Any]:
         "timezone": workspace.timezone,
         "tenants": tenant_ids[:100],
     }
-
-
-def _entered(params: QueryDict) -> dict[str, Any]:
-    """The values entered so far, to be shown again without validation."""
-    lists = {name: params.getlist(name) for name in ("tenants", "kinds")}
-    return {**params.dict(), **lists, "every": "every" in params}
 
 
 def _can_save(request: Request, form: ScheduleForm) -> bool:
@@ -123,11 +117,11 @@ def _render_form(
 
 
 def _preview(form: ScheduleForm) -> list[dict[str, Any]]:
-    """The next slots of a schedule with these values; none where one of them is invalid."""
+    """The next slots of a schedule with these values; none if its times are invalid."""
     if not form.is_bound or {"cron", "timezone"} & set(form.errors):
         return []
     cron, zone = form.cleaned_data["cron"], form.cleaned_data["timezone"]
-    slots = next_slots(cron, zone, next_slot(cron, zone, database_now()), PREVIEWED)
+    slots = next_slots(cron, zone, next_slot(cron, zone, database_now()), PREVIEW_SLOTS)
     return [
         {"slot": slot, "zone": zone, "note": _clock_change(earlier, slot, zone)}
         for earlier, slot in zip([slots[0], *slots], slots, strict=False)
@@ -136,9 +130,8 @@ def _preview(form: ScheduleForm) -> list[dict[str, Any]]:
 
 def _clock_change(earlier: dt.datetime, slot: dt.datetime, zone: str) -> str:
     """Describe a clock change of the time zone between two slots, if there is one."""
-    before, after = (
-        moment.astimezone(zone_of(zone)).utcoffset() or dt.timedelta() for moment in (earlier, slot)
-    )
-    if before == after:
+    before, after = earlier.astimezone(zone_of(zone)), slot.astimezone(zone_of(zone))
+    change = (after.utcoffset() or dt.timedelta()) - (before.utcoffset() or dt.timedelta())
+    if not change:
         return ""
-    return "after clocks go forward" if after > before else "after clocks go back"
+    return "after clocks go forward" if change > dt.timedelta() else "after clocks go back"

@@ -27,7 +27,7 @@ RECENT_SLOTS = 14
 
 @page
 def schedule_list(request: Request, slug: str) -> HttpResponse:
-    """The schedules of a workspace: when they run, and how their last slots ended."""
+    """The schedules of a workspace: their next runs, and the results of their last slots."""
     workspace = workspace_or_404(request, slug)
     visible = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
     filters = ListFilter(request.GET)
@@ -99,7 +99,7 @@ def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpRespon
 
 
 def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
-    """The schedule of an address; for anyone who is not a member it does not exist."""
+    """Return the schedule of an address; 404 for users who are not members of its workspace."""
     schedules = BackupSchedule.objects.visible_to(request.user).with_scope()
     return get_object_or_404(schedules, workspace__slug=slug, pk=schedule_id)
 

@@ -105,18 +105,21 @@ def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
 
 @page
 def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
-    """One object as it was read, and its other stored versions."""
+    """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
     same = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
+    payload = ""
+    if item.version:
+        payload = json.dumps(_redact(item.version.payload), indent=2, ensure_ascii=False)
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
-        "payload": _payload_text(item),
+        "payload": payload,
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "versions": _distinct_versions(
             same.select_related("version").order_by("-id")[: VERSIONS * 5]
@@ -140,22 +143,26 @@ def backup_set_changes(request: Request, slug: str, set_id: int) -> HttpResponse
 
 @page
 def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
-    """The changes of one object since an earlier version: that of `with`, or the one before."""
+    """The changes of one object since the version in `with`, or since the previous one."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    earlier = _earlier_of(request, item)
+    kind = KINDS.get(item.kind)
+    earlier = _earlier_item(request, item)
+    changes: list[FieldChange] = []
+    if kind and earlier and earlier.version and item.version:
+        changes = shown_changes(kind, earlier.version.payload, item.version.payload, _redact)
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
         "earlier": earlier,
-        "changes": _field_changes(earlier, item),
+        "changes": changes,
     }
     return render(request, "backups/backup_item_changes.html", context)
 
 
-def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
+def _earlier_item(request: Request, item: BackupItem) -> BackupItem | None:
     """The item to compare with: the same object, read completely, and visible to the user."""
     same = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
@@ -168,23 +175,9 @@ def _earlier_of(request: Request, item: BackupItem) -> BackupItem | None:
     return same.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
-def _field_changes(earlier: BackupItem | None, item: BackupItem) -> list[FieldChange]:
-    kind = KINDS.get(item.kind)
-    if not (kind and earlier and earlier.version and item.version):
-        return []
-    return shown_changes(kind, earlier.version.payload, item.version.payload, _redacted)
-
-
-def _redacted(payload: dict[str, Any]) -> Any:
+def _redact(payload: dict[str, Any]) -> Any:
+    """Redact a content again before it is shown."""
     return sanitize_json(payload, max_bytes=MAX_PAYLOAD_BYTES)
-
-
-def _payload_text(item: BackupItem) -> str:
-    """The content as indented JSON, redacted again before it is shown."""
-    if item.version is None:
-        return ""
-    safe = sanitize_json(item.version.payload, max_bytes=MAX_PAYLOAD_BYTES)
-    return json.dumps(safe, indent=2, ensure_ascii=False)
 
 
 def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
@@ -200,7 +193,9 @@ def _filtered(
         items = items.filter(Q(name__icontains=search) | Q(graph_id=search))
     if kind:
         items = items.filter(kind=kind)
-    return items.filter(complete=False) if only_missing else items
+    if only_missing:
+        items = items.filter(complete=False)
+    return items
 
 
 def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
@@ -222,7 +217,7 @@ def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
 
 
 def _distinct_versions(items: Iterable[BackupItem]) -> list[BackupItem]:
-    """Of the items of one object, newest first: the first item of each version."""
+    """The first item of each version, given the items of one object, newest first."""
     distinct: list[BackupItem] = []
     for item in items:
         content = item.version and item.version.normalized_hash

@@ -1,1 +1,1 @@
-"""A campaign of faults against the real parts: `make chaos`. docs/reliability.md says how to read it."""
+"""The chaos campaign, `make chaos`; docs/reliability.md explains its report."""

@@ -1,9 +1,9 @@
-"""`python -m dev.chaos`: break everything for some minutes, then ask whether the promises were kept.
+"""`python -m dev.chaos`: cause faults for some minutes, then check every promise.
 
     python -m dev.chaos [--duration 300] [--seed 1] [--within 31] [--control fence|identity|relay|slot]
 
-Ends with 0 if they were, with 1 if one was not. With `--control` a promise is broken on purpose, and
-it is the other way round: 0 if the campaign noticed, and it ends as soon as it has.
+The exit status is 0 if every promise was kept, otherwise 1. With `--control`, one promise is broken on
+purpose; then the exit status is 0 if a checker detected it, and the campaign ends as soon as one does.
 """
 
 from __future__ import annotations
@@ -17,124 +17,131 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dev.chaos.parts import Parts
+from dev.chaos.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator
 
+    from dev.chaos.checkers import Verdict
     from dev.chaos.faults import Faults
-    from dev.chaos.judge import Verdict
+    from dev.chaos.load import Load
 
-#: The names in `dev.chaos.controls`, which can be imported only when there are settings, and the seconds
-#: after which each gives up. What is lost without the relay shows at the end only.
+#: The controls of `dev.chaos.controls`, which can be imported only after Django is configured, and the
+#: seconds after which each gives up. Runs that are lost without the relay show only at the end.
 CONTROLS = {"fence": 200.0, "identity": 200.0, "relay": 30.0, "slot": 200.0}
 DURATION = 300.0
 WORKERS = 3
-#: Dispatches and faults a second: in five minutes above 1,000 runs and 200 faults. Twice the work
-#: would measure how long two processors take to catch up, not what a fault does.
+#: Dispatches and faults per second: more than 1,000 runs and 200 faults in five minutes. With twice the
+#: work, the campaign would measure how long two processors take to catch up, not the effect of faults.
 RATE = 3.3
-#: Seconds that workers and beats are given to come up.
+#: Seconds that workers and beats have to start.
 START = 5.0
-#: Seconds after the last fault until what has not ended counts as lost; before, it is late.
+#: Seconds after the last fault after which an active run counts as lost; before that it is late.
 PATIENCE = 150.0
-#: A campaign of so many seconds has time for freezes that outlast every lease.
+#: Campaigns of this many seconds have time for freezes that outlast every lease.
 LONG_ENOUGH = 120.0
-FAULTS_A_SECOND = 0.8
-TELL_EVERY = 5.0
+FAULTS_PER_SECOND = 0.8
+PROGRESS_SECONDS = 5.0
 
 
 def main() -> int:
-    given = _arguments()
-    _say(
-        f"seed {given.seed}, {given.duration} s{f', without {given.control}' * bool(given.control)}"
-    )
-    failpoints = "" if given.control else "0.002"
-    with Parts(workers=WORKERS, failpoints=failpoints, control=given.control) as parts:
-        os.environ.update(parts.environment)
-        return _campaign(parts, given)
+    options = _parse_options()
+    settings = f"seed {options.seed}, {options.duration} s"
+    if options.control:
+        settings += f", without {options.control}"
+    _print(settings)
+    failpoints = "" if options.control else "0.002"
+    with Cluster(workers=WORKERS, failpoints=failpoints, control=options.control) as cluster:
+        os.environ.update(cluster.environment)
+        return _campaign(cluster, options)
 
 
-def _campaign(parts: Parts, given: argparse.Namespace) -> int:
+def _campaign(cluster: Cluster, options: argparse.Namespace) -> int:
     import django
 
     django.setup()
     from django.core.management import call_command
 
-    from dev.chaos import controls, judge
+    from dev.chaos import checkers, controls
     from dev.chaos.faults import Faults
     from dev.chaos.load import Load, make_world
 
     call_command("migrate", verbosity=0)
-    world = make_world(parts.graph.control)
-    control = controls.CONTROLS.get(given.control)
-    controls.break_in_the_database(given.control)
-    load, watch = Load(world, seed=given.seed, rate=RATE), judge.ActiveTwice()
-    asked = judge.Judge(world, parts.graph.control, load.promised, watch)
-    faults = Faults(parts, world, given.seed, control.faults if control else frozenset())
-    parts.start_programs(failpoints_until=time.time() + START + given.duration)
+    world = make_world(cluster.graph.control)
+    control = controls.CONTROLS.get(options.control)
+    controls.break_database(options.control)
+    load, watcher = Load(world, seed=options.seed, rate=RATE), checkers.IdentityWatcher()
+    checks = checkers.Checkers(world, cluster.graph.control, load.created_ids, watcher)
+    faults = Faults(cluster, world, options.seed, control.faults if control else frozenset())
+    cluster.start_programs(failpoints_until=time.time() + START + options.duration)
     time.sleep(START)
-    watch.start()
+    watcher.start()
     load.start()
     try:
-        for told in _strike(faults, given):
-            _say(f"{told}, {len(load.promised)} runs asked for")
-            # What is not lost but on its way looks the same as long as work goes on.
-            if control and control.caught_by != "nothing is lost" and asked.one(control.caught_by):
+        for progress in _inject_faults(faults, options):
+            _print(f"{progress}, {len(load.created_ids)} runs requested")
+            # While work goes on, a lost run cannot be distinguished from a late one.
+            if control and control.caught_by != "nothing is lost" and checks.run(control.caught_by):
                 break
     finally:
-        faults.wake_due(everything=True)
+        faults.resume_due(everything=True)
         load.stop()
-    faults.counts["failpoints"] = parts.failpoints_hit()
-    parts.graph.control.clear()
-    within = given.within or judge.SETTLED
-    settled = _settle(judge.is_quiet, within if control else max(PATIENCE, within))
-    watch.stop()
-    parts.stop_programs()
-    verdict = asked.all()
+    faults.counts["failpoints"] = cluster.failpoints_hit()
+    cluster.graph.control.clear()
+    within = options.within or checkers.SETTLED
+    settled = _settle(checkers.is_quiet, within if control else max(PATIENCE, within))
+    watcher.stop()
+    cluster.stop_programs()
+    verdict = checks.run_all()
     in_time = settled is not None and settled <= within
-    verdict.broken["everything ends in time"] = [] if in_time else [f"promised: {within:.0f} s"]
-    verdict.broken["no worker ends by itself"] = parts.ended_by_themselves()
-    _report(faults, load, verdict, settled, watch.looks)
-    _say(f"workers started again: {_listed(parts.restarts) or 'none'}")
-    _say_what_was_kept(verdict)
+    if in_time:
+        verdict.broken["everything ends in time"] = []
+    else:
+        verdict.broken["everything ends in time"] = [f"limit: {within:.0f} s"]
+    verdict.broken["no worker ends unexpectedly"] = cluster.unexpected_ends()
+    _report(faults, load, verdict, settled, watcher.checks)
+    _print(f"workers restarted: {_format_counts(cluster.restarts) or 'none'}")
+    _report_promises(verdict)
     if control:
-        noticed = bool(verdict.broken[control.caught_by])
-        _say(f"\nwithout {given.control}: {control.caught_by if noticed else 'nothing noticed'}")
-        return 0 if noticed else 1
+        if not verdict.broken[control.caught_by]:
+            _print(f"\nwithout {options.control}: not detected")
+            return 1
+        _print(f"\nwithout {options.control}: {control.caught_by}")
+        return 0
     if not verdict.is_kept:
-        _say(parts.logs())
-    return 0 if verdict.is_kept else 1
+        _print(cluster.logs())
+        return 1
+    return 0
 
 
-def _strike(faults: Faults, given: argparse.Namespace) -> Iterator[str]:
-    """Do one fault after another; what has been done so far, now and then."""
-    chance = random.Random(given.seed)  # noqa: S311 - repeatable
-    started, told = time.monotonic(), 0.0
-    due = [] if given.control else _planned(faults, given.duration)
-    while (now := time.monotonic() - started) < given.duration:
-        time.sleep(chance.expovariate(FAULTS_A_SECOND * 1.3))
+def _inject_faults(faults: Faults, options: argparse.Namespace) -> Iterator[str]:
+    """Cause one fault after another; yield the progress every few seconds."""
+    chance = random.Random(options.seed)  # noqa: S311 - repeatable
+    started, last_progress = time.monotonic(), 0.0
+    due = [] if options.control else _schedule_planned(faults, options.duration)
+    while (now := time.monotonic() - started) < options.duration:
+        time.sleep(chance.expovariate(FAULTS_PER_SECOND * 1.3))
         if due and now > due[0][0]:
             due.pop(0)[1]()
-        faults.strike()
-        faults.wake_due()
-        if now - told > TELL_EVERY:
-            told = now
+        faults.inject()
+        faults.resume_due()
+        if now - last_progress > PROGRESS_SECONDS:
+            last_progress = now
             yield f"{now:4.0f} s: {faults.counts.total()} faults"
 
 
-def _planned(faults: Faults, duration: float) -> list[tuple[float, Callable[[], None]]]:
-    """What is done whatever chance says, and after how many seconds."""
+def _schedule_planned(faults: Faults, duration: float) -> list[tuple[float, Callable[[], None]]]:
+    """Return the faults that every campaign includes, each with its second."""
     planned = faults.planned(is_long=duration >= LONG_ENOUGH)
-    every = duration / (len(planned) + 1)
-    return [(every * number, fault) for number, fault in enumerate(planned, start=1)]
+    interval = duration / (len(planned) + 1)
+    return [(interval * number, fault) for number, fault in enumerate(planned, start=1)]
 
 
-def _settle(is_quiet: object, patience: float) -> float | None:
-    """Seconds until every run had ended; None if some had not in time."""
+def _settle(is_quiet: Callable[[], bool], patience: float) -> float | None:
+    """Return the seconds until every run had ended, or None if some had not after `patience`."""
     from django.db import Error, connection
 
-    assert callable(is_quiet)
     started = time.monotonic()
     while (now := time.monotonic() - started) < patience:
         try:
@@ -146,53 +153,59 @@ def _settle(is_quiet: object, patience: float) -> float | None:
     return None
 
 
-def _report(faults, load, verdict: Verdict, settled: float | None, looks: int) -> None:  # type: ignore[no-untyped-def]
+def _report(
+    faults: Faults, load: Load, verdict: Verdict, settled: float | None, checks: int
+) -> None:
     counts, runs = faults.counts, sum(verdict.outcomes.values())
-    _say(f"\nfaults: {counts.total()}")
+    _print(f"\nfaults: {counts.total()}")
     for name, count in counts.most_common():
-        _say(f"  {count:4} {name}")
-    _say(f"runs: {runs} ({_listed(verdict.outcomes)})")
-    _say(f"reasons: {_listed(verdict.reasons)}")
-    _say(f"dispatches: {_listed(load.told)}")
+        _print(f"  {count:4} {name}")
+    _print(f"runs: {runs} ({_format_counts(verdict.outcomes)})")
+    _print(f"reasons: {_format_counts(verdict.reasons)}")
+    _print(f"dispatches: {_format_counts(load.results)}")
     duplicated = sum(
         verdict.count(name)
-        for name in ("one active run per identity", "a slot fires once", "effects happen once")
+        for name in ("one active run per identity", "a slot starts once", "effects happen once")
     )
-    _say(
+    _print(
         f"lost: {verdict.count('nothing is lost')}, duplicated: {duplicated}, late writes accepted: "
         f"{verdict.count('no late write is accepted')} (refused: {verdict.refused_late}, "
         f"calls in flight at the end of their run: {verdict.in_flight})"
     )
     if times := verdict.seconds:
         p50, p99 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)]
-        _say(f"time to terminal: p50 {p50:.1f} s, p99 {p99:.1f} s, max {times[-1]:.1f} s")
-    _say(f"all ended {f'{settled:.1f} s' if settled is not None else 'NOT'} after the last fault")
-    _say(f"looks for two active runs of one identity: {looks}")
+        _print(f"time to terminal: p50 {p50:.1f} s, p99 {p99:.1f} s, max {times[-1]:.1f} s")
+    if settled is None:
+        _print("NOT all runs ended after the last fault")
+    else:
+        _print(f"all runs ended {settled:.1f} s after the last fault")
+    _print(f"checks for two active runs of one identity: {checks}")
 
 
-def _listed(counts: Counter[str]) -> str:
+def _format_counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
-def _say_what_was_kept(verdict: Verdict) -> None:
-    for name, found in verdict.broken.items():
-        _say(
-            f"  {'BROKEN' if found else 'kept  '} {name}{': ' if found else ''}{'; '.join(found[:5])}"
-        )
+def _report_promises(verdict: Verdict) -> None:
+    for name, offenders in verdict.broken.items():
+        if offenders:
+            _print(f"  BROKEN {name}: {'; '.join(offenders[:5])}")
+        else:
+            _print(f"  kept   {name}")
 
 
-def _arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--duration", type=float, help=f"seconds of faults ({DURATION:.0f})")
-    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    options.add_argument("--within", type=float, help="seconds in which all must have ended")
-    options.add_argument("--control", choices=CONTROLS, default="")
-    given = options.parse_args()
-    given.duration = given.duration or CONTROLS.get(given.control, DURATION)
-    return given
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--duration", type=float, help=f"seconds of faults ({DURATION:.0f})")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--within", type=float, help="seconds within which every run must end")
+    parser.add_argument("--control", choices=CONTROLS, default="")
+    options = parser.parse_args()
+    options.duration = options.duration or CONTROLS.get(options.control, DURATION)
+    return options
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Beat with a clock that is wrong: `python -m dev.chaos.beat SECONDS -s FILE`."""
+"""Beat with a wrong clock: `python -m dev.chaos.beat SECONDS -s FILE`."""
 
 from __future__ import annotations
 

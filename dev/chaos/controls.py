@@ -1,6 +1,6 @@
-"""Negative controls: each takes one promise away, and the campaign must notice.
+"""Negative controls: each removes one guard, and the campaign must detect it.
 
-A checker that has never been seen red proves nothing.
+They prove that the checkers can fail.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from operations.services import OperationRunService
 
 @dataclass(frozen=True)
 class Control:
-    """A promise that is taken away: in the database by `sql`, in the code below.
+    """A guard that is removed: in the database by `sql`, in the process by `break_process`.
 
-    `faults` are those that make it matter; only these are done, so that chance has no say in
-    whether the checker named in `caught_by` gets to see anything.
+    Only `faults` are injected, so that the checker named in `caught_by` reliably detects it.
     """
 
     caught_by: str
@@ -40,40 +39,36 @@ CONTROLS = {
     ),
     "relay": Control(caught_by="nothing is lost", faults=frozenset({"broker killed, all lost"})),
     "slot": Control(
-        caught_by="a slot fires once",
+        caught_by="a slot starts once",
         faults=frozenset({"schedules set back"}),
         sql="DROP INDEX runs_slot_once",
     ),
 }
 
-_CLAIM_ANYTHING = """
+_CLAIM_UNCONDITIONALLY = """
 UPDATE operation_runs SET status = 'running', outcome = 'pending', completed_at = NULL, worker = %s,
     started_at = clock_timestamp(), heartbeat_at = clock_timestamp(), next_publish_at = NULL
 WHERE id = %s RETURNING id
 """
 
 
-def break_in_the_database(control: str) -> None:
-    """Take away what the control takes away from the tables."""
+def break_database(control: str) -> None:
+    """Remove the guard of the control from the database."""
     if control:
         with connection.cursor() as cursor:
             cursor.execute(CONTROLS[control].sql)
 
 
-def break_in_this_process(control: str) -> None:
-    """Take away what the control takes away from the code."""
+def break_process(control: str) -> None:
+    """Remove the guard of the control from the code of this process."""
     if control == "fence":
-        OperationRunService.claim = _claim_anything  # type: ignore[method-assign, assignment]
+        OperationRunService.claim = _claim_unconditionally  # type: ignore[method-assign, assignment]
     elif control == "relay":
-        relay.relay_once = _relay_nothing
+        relay.relay_once = lambda limit=500: 0
 
 
-def _claim_anything(service: OperationRunService, run_id: int, worker: str):  # type: ignore[no-untyped-def]
+def _claim_unconditionally(service: OperationRunService, run_id: int, worker: str):  # type: ignore[no-untyped-def]
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_ANYTHING, [worker, run_id])
-        found = cursor.fetchone()
-    return service._fresh(run_id) if found else None  # noqa: SLF001
-
-
-def _relay_nothing(limit: int = 500) -> int:
-    return 0
+        cursor.execute(_CLAIM_UNCONDITIONALLY, [worker, run_id])
+        is_claimed = cursor.fetchone() is not None
+    return service._load(run_id) if is_claimed else None  # noqa: SLF001

@@ -1,7 +1,7 @@
-"""What workers do in a campaign besides the product's own operations.
+"""The handler of `policy.export` in a campaign.
 
-`policy.export` is given a handler with effects in the Graph sandbox, so that work done twice can be seen
-from outside. With `CHAOS_CONTROL` a promise is broken on purpose (`dev/chaos/controls.py`).
+It creates objects in the Graph sandbox, so that work that is done twice can be detected from outside.
+With `CHAOS_CONTROL`, a guard is removed on purpose (`dev/chaos/controls.py`).
 """
 
 from __future__ import annotations
@@ -25,37 +25,35 @@ LOCATIONS = "/v1.0/identity/conditionalAccess/namedLocations"
 
 
 def effect_key(work: int, number: int) -> str:
-    """What one item of one piece of work is called, whichever run of its chain does it."""
+    """Return the key of one item of an export; it is the same for a run and its retries."""
     return f"export {work} effect {number}"
 
 
 def effect_name(key: str, run_id: int) -> str:
-    """The name of the object that is created for an item: it tells who has created it."""
+    """Return the name of the object that a run creates for an item."""
     return f"{key} by run {run_id}"
 
 
 def make_effects(run: ActiveRun) -> None:
-    """Create one object in the Graph sandbox for each item that no earlier run of the chain has done.
+    """Create an object in the Graph sandbox for each item that no earlier run of the chain created.
 
-    A run does not look for objects of its own: one that is done twice is to be seen, and so is an
-    earlier run that works on beside its retry.
+    A run does not look for its own objects, so that duplicates become visible: those of a run that
+    executes twice, and those of a run that continues beside its retry.
     """
     run.expect(EFFECTS)
     with graph_client_for(run.tenant, on_wait=lambda *_: run.checkpoint()) as client:
-        done = _done_before(client) if run.run.retry_of_id else set()
+        existing_keys: set[str] = set()
+        if run.run.retry_of_id:
+            for entry in client.list(LOCATIONS):
+                existing_keys.add(entry["displayName"].partition(" by run ")[0])
         for number in range(EFFECTS):
             key = effect_key(run.inputs["number"], number)
-            if key in done:
+            if key in existing_keys:
                 run.report_success(str(number))
             else:
                 _make_effect(run, client, number, key)
             run.flush()
             time.sleep(run.inputs["pause_ms"] / 1000)
-
-
-def _done_before(client: GraphClient) -> set[str]:
-    names = (entry["displayName"] for entry in client.list(LOCATIONS))
-    return {name.partition(" by run ")[0] for name in names}
 
 
 def _make_effect(run: ActiveRun, client: GraphClient, number: int, key: str) -> None:
@@ -79,7 +77,7 @@ def _location(name: str) -> dict[str, object]:
     }
 
 
-# Kept for the life of the process: the override ends when the object is collected.
+# The override ends when this object is collected, so it must live as long as the process.
 _OVERRIDE = ExitStack()
 _OVERRIDE.enter_context(override_handler(OperationRunType.POLICY_EXPORT, make_effects))
-controls.break_in_this_process(getattr(settings, "CHAOS_CONTROL", ""))
+controls.break_process(getattr(settings, "CHAOS_CONTROL", ""))

@@ -1,4 +1,4 @@
-"""Work for the workers: real operations of many tenants, dispatched as pages and the tick do it."""
+"""The load of a campaign: real operations of many tenants, dispatched as pages and ticks do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import Error, close_old_connections, connection
 
@@ -27,7 +27,7 @@ from tenancy.roles import Role
 
 TENANTS = 24
 SIZES = {"named_location": 1, "compliance": 2, "groups": 4}
-#: Milliseconds after each item of an export; a long one is still at work when a soft stop is over.
+#: Milliseconds after each item of an export; after a long one, the run outlasts a soft shutdown.
 LONG_PAUSE = 1500
 PAUSES = (100, 100, 100, 100, LONG_PAUSE)
 SYNCS = (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC)
@@ -35,31 +35,30 @@ SYNCS = (OperationRunType.INVENTORY_SYNC, OperationRunType.DIRECTORY_GROUPS_SYNC
 
 @dataclass
 class World:
-    """What the campaign works on."""
+    """The workspace of the campaign, its user, tenants and schedules."""
 
     workspace: Workspace
-    person: User
+    user: User
     tenants: list[Tenant]
-    schedules: list[BackupSchedule] = field(default_factory=list)
+    schedules: list[BackupSchedule]
 
 
 def make_world(graph: SandboxControl) -> World:
-    """A workspace of tenants that the Graph sandbox knows, each with a schedule of every minute."""
+    """Create a workspace with tenants of the Graph sandbox, each with a schedule for every minute."""
     workspace = Workspace.objects.create(name="Chaos", slug="chaos")
-    person = User.objects.create(username="chaos", email="chaos@example.com")
-    Membership.objects.create(workspace=workspace, user=person, role=Role.OWNER)
-    world = World(workspace, person, [_tenant(workspace, graph, n) for n in range(TENANTS)])
-    world.schedules = [_schedule(tenant) for tenant in world.tenants]
-    return world
+    user = User.objects.create(username="chaos", email="chaos@example.com")
+    Membership.objects.create(workspace=workspace, user=user, role=Role.OWNER)
+    tenants = [_create_tenant(workspace, graph, number) for number in range(TENANTS)]
+    return World(workspace, user, tenants, [_create_schedule(tenant) for tenant in tenants])
 
 
-def _tenant(workspace: Workspace, graph: SandboxControl, number: int) -> Tenant:
+def _create_tenant(workspace: Workspace, graph: SandboxControl, number: int) -> Tenant:
     tenant = Tenant.objects.create(
         workspace=workspace, name=f"Tenant {number}", external_id=uuid.uuid4()
     )
     secret, client_id = f"chaos~{uuid.uuid4().hex}", uuid.uuid4()
     graph.add_tenant(tenant.external_id, client_id, secret, sizes=SIZES)
-    reached = ProviderConnection.objects.create(
+    provider_connection = ProviderConnection.objects.create(
         workspace=workspace,
         tenant=tenant,
         name="Graph sandbox",
@@ -67,11 +66,11 @@ def _tenant(workspace: Workspace, graph: SandboxControl, number: int) -> Tenant:
         client_id=client_id,
         is_default=True,
     )
-    reached.set_credential(secret)
+    provider_connection.set_credential(secret)
     return tenant
 
 
-def _schedule(tenant: Tenant) -> BackupSchedule:
+def _create_schedule(tenant: Tenant) -> BackupSchedule:
     schedule = BackupSchedule(
         workspace=tenant.workspace,
         tenant=tenant,
@@ -85,16 +84,16 @@ def _schedule(tenant: Tenant) -> BackupSchedule:
 
 
 class Load:
-    """Dispatches from several threads until it is stopped; remembers every run it was promised."""
+    """Dispatches from several threads until it is stopped, and records the id of every run."""
 
     def __init__(self, world: World, *, seed: int, rate: float, threads: int = 3) -> None:
-        self.promised: set[int] = set()
-        self.told: Counter[str] = Counter()
+        self.created_ids: set[int] = set()
+        self.results: Counter[str] = Counter()
         self._world = world
         self._pause = threads / rate
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._threads = [
-            threading.Thread(target=self._dispatch_until_over, args=[random.Random(seed + n)])  # noqa: S311
+            threading.Thread(target=self._dispatch_until_stopped, args=[random.Random(seed + n)])  # noqa: S311
             for n in range(threads)
         ]
 
@@ -103,17 +102,17 @@ class Load:
             thread.start()
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
         for thread in self._threads:
             thread.join()
 
-    def _dispatch_until_over(self, chance: random.Random) -> None:
-        while not self._over.wait(self._pause * chance.uniform(0.5, 1.5)):
+    def _dispatch_until_stopped(self, chance: random.Random) -> None:
+        while not self._stopped.wait(self._pause * chance.uniform(0.5, 1.5)):
             try:
                 self._dispatch(chance)
             except Error as error:
-                # Nobody was promised anything: a page would have said 503.
-                self.told[f"refused ({type(error).__name__})"] += 1
+                # No run was created: a page would respond with 503.
+                self.results[f"refused ({type(error).__name__})"] += 1
                 connection.close()
                 time.sleep(0.2)
         close_old_connections()
@@ -121,25 +120,28 @@ class Load:
 
     def _dispatch(self, chance: random.Random) -> None:
         close_old_connections()
-        # Two of the same now and then: the second must join the first.
+        # Sometimes the same request twice: the second must lead to the run of the first.
         request = self._request(chance)
-        wanted = [request] * chance.choice((1, 1, 1, 2))
-        for result in OperationRunService().dispatch_many(wanted):
-            self.promised.add(result.run.pk)
-            self.told["created" if result.created else "joined"] += 1
+        requests = [request] * chance.choice((1, 1, 1, 2))
+        for result in OperationRunService().dispatch_many(requests):
+            self.created_ids.add(result.run.pk)
+            if result.created:
+                self.results["created"] += 1
+            else:
+                self.results["deduplicated"] += 1
 
     def _request(self, chance: random.Random) -> RunRequest:
-        place = chance.randrange(len(self._world.tenants))
-        tenant, person = self._world.tenants[place], self._world.person
-        kind = chance.random()
-        if kind < 0.5:
+        index = chance.randrange(len(self._world.tenants))
+        tenant, user = self._world.tenants[index], self._world.user
+        share = chance.random()
+        if share < 0.5:
             return RunRequest(
                 type=OperationRunType.POLICY_EXPORT,
                 workspace=tenant.workspace,
                 tenant=tenant,
-                by=person,
+                by=user,
                 inputs={"number": chance.randrange(10**9), "pause_ms": chance.choice(PAUSES)},
             )
-        if kind < 0.8:
-            return sync_request(chance.choice(SYNCS), tenant, by=person)
-        return run_now_request(self._world.schedules[place], person)
+        if share < 0.8:
+            return sync_request(chance.choice(SYNCS), tenant, by=user)
+        return run_now_request(self._world.schedules[index], user)

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                     "changed_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("gone_at", models.DateTimeField(blank=True, null=True)),
+                ("missing_since", models.DateTimeField(blank=True, null=True)),
                 (
                     "group_type",
                     models.CharField(
@@ -89,11 +89,11 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("gone_at__isnull", True),
-                            ("gone_at__gte", models.F("first_seen_at")),
+                            ("missing_since__isnull", True),
+                            ("missing_since__gte", models.F("first_seen_at")),
                             _connector="OR",
                         ),
-                        name="directorygroup_gone_after_seen",
+                        name="directorygroup_missing_after_seen",
                     ),
                     models.UniqueConstraint(
                         fields=("tenant", "graph_id"), name="groups_once_per_object"
@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                     "changed_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("gone_at", models.DateTimeField(blank=True, null=True)),
+                ("missing_since", models.DateTimeField(blank=True, null=True)),
                 ("kind", models.CharField(max_length=64)),
                 ("object_type", models.CharField(blank=True, default="", max_length=200)),
                 ("platform", models.CharField(blank=True, default="", max_length=100)),
@@ -175,11 +175,11 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("gone_at__isnull", True),
-                            ("gone_at__gte", models.F("first_seen_at")),
+                            ("missing_since__isnull", True),
+                            ("missing_since__gte", models.F("first_seen_at")),
                             _connector="OR",
                         ),
-                        name="policy_gone_after_seen",
+                        name="policy_missing_after_seen",
                     ),
                     models.UniqueConstraint(
                         fields=("tenant", "kind", "graph_id"), name="policies_once_per_object"
@@ -207,7 +207,7 @@ class Migration(migrations.Migration):
                     "changed_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("gone_at", models.DateTimeField(blank=True, null=True)),
+                ("missing_since", models.DateTimeField(blank=True, null=True)),
                 ("template_id", models.CharField(blank=True, default="", max_length=200)),
                 ("is_built_in", models.BooleanField(default=False)),
                 ("is_enabled", models.BooleanField(default=True)),
@@ -253,11 +253,11 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("gone_at__isnull", True),
-                            ("gone_at__gte", models.F("first_seen_at")),
+                            ("missing_since__isnull", True),
+                            ("missing_since__gte", models.F("first_seen_at")),
                             _connector="OR",
                         ),
-                        name="roledefinition_gone_after_seen",
+                        name="roledefinition_missing_after_seen",
                     ),
                     models.UniqueConstraint(
                         fields=("tenant", "graph_id"), name="roles_once_per_object"

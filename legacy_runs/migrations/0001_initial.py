@@ -1,7 +1,6 @@
 from datetime import UTC, datetime
 
 import django.db.models.deletion
-from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 from tenancy.db import composite_tenant_fk, run_sql_file
@@ -9,19 +8,19 @@ from tenancy.db import composite_tenant_fk, run_sql_file
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def checks(model):
-    """Check new rows: ids that fit the lists' keys and creation times that can be sorted."""
+def range_checks(model):
+    """Ids fit the keys of the lists, and creation times can be sorted."""
     return (
-        AddConstraintNotValid(
-            model,
-            models.CheckConstraint(
+        migrations.AddConstraint(
+            model_name=model,
+            constraint=models.CheckConstraint(
                 condition=models.Q(id__gte=0, id__lte=2**61 - 1),
                 name=f"{model}_id_range",
             ),
         ),
-        AddConstraintNotValid(
-            model,
-            models.CheckConstraint(
+        migrations.AddConstraint(
+            model_name=model,
+            constraint=models.CheckConstraint(
                 condition=models.Q(created_at__gte=FIRST, created_at__lt=LAST),
                 name=f"{model}_created_at_range",
             ),
@@ -39,7 +38,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="HistoryEntry",
+            name="LegacyRunEntry",
             fields=[
                 ("id", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("kind", models.CharField(max_length=32)),
@@ -54,13 +53,13 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                "db_table": "legacy_history",
+                "db_table": "legacy_run_entries",
                 "abstract": False,
                 "managed": False,
             },
         ),
         migrations.CreateModel(
-            name="TimelineEntry",
+            name="RunEntry",
             fields=[
                 ("id", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("kind", models.CharField(max_length=32)),
@@ -75,7 +74,7 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                "db_table": "run_timeline",
+                "db_table": "run_entries",
                 "abstract": False,
                 "managed": False,
             },
@@ -256,9 +255,9 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        *checks("backupschedulerun"),
-        *checks("entragroupsyncrun"),
-        *checks("inventorysyncrun"),
+        *range_checks("backupschedulerun"),
+        *range_checks("entragroupsyncrun"),
+        *range_checks("inventorysyncrun"),
         composite_tenant_fk("inventory_sync_runs"),
         composite_tenant_fk("entra_group_sync_runs"),
         composite_tenant_fk("backup_schedule_runs"),

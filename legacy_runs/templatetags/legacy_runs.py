@@ -1,10 +1,10 @@
-"""Whether a workspace has legacy runs, for the navigation."""
+"""Template filters about legacy runs, for the navigation."""
 
 from __future__ import annotations
 
 from django import template
 
-from legacy_runs.models import HistoryEntry
+from legacy_runs.models import LegacyRunEntry
 from tenancy.models import Workspace
 
 register = template.Library()
@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def has_legacy_runs(workspace: Workspace) -> bool:
-    """Whether legacy runs were imported into the workspace; three index lookups."""
-    return HistoryEntry.objects.filter(workspace=workspace).exists()
+    """Return whether the workspace has legacy runs; this costs three index lookups."""
+    return LegacyRunEntry.objects.filter(workspace=workspace).exists()

@@ -1,1 +1,1 @@
-"""From a queued row to a message in the broker: the publisher and the relay."""
+"""The publisher and the relay, which send the wake-up messages of queued runs."""

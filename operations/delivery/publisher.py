@@ -1,8 +1,8 @@
-"""The way of a run to its worker: a wake-up message that carries the run's id.
+"""Publishes the wake-up message of a run, which carries the run's id and nothing else.
 
-The row is the outbox. A message that gets lost, arrives twice or never leaves costs nothing: the
-relay sends again until the run is claimed, and a run can be claimed once. So publishing may fail,
-and nobody waits for it long.
+The queued row is the outbox. A lost, duplicated or unsent message does no harm: the relay publishes
+again until the run is claimed, and a run can be claimed only once. Publishing may therefore fail,
+and callers wait for it only briefly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as WaitedLongEnough
+from concurrent.futures import TimeoutError as WaitTimeout
 from queue import SimpleQueue
 
 from celery import current_app
@@ -31,88 +31,83 @@ log = logging.getLogger(__name__)
 
 TASK = "operations.tasks.execute_operation_run"
 GRACE_SECONDS = 60
-MAX_WAITING = 100
-#: A batch is given more time than a request: a healthy broker takes a message in 1 to 2 ms.
+MAX_PENDING = 100
+#: Additional wait for each message of a batch; a healthy broker accepts one in 1 to 2 ms.
 SECONDS_PER_MESSAGE = 0.005
 
 Wakeup = tuple[int, str]
 
-SILENT = "it did not answer in time"
-#: Not reachable, not answering, or full: the relay tries again.
-REFUSALS = (OperationalError, OSError)
+NO_ANSWER = "it did not answer in time"
+#: Errors of a broker that is unreachable, does not answer or is full; the relay tries again.
+REFUSAL_ERRORS = (OperationalError, OSError)
 
 
 class Publisher:
-    """Sends wake-ups in a thread of its own, so that a hanging broker holds nobody up.
+    """Sends wake-up messages in a separate thread, so that a hanging broker does not block callers.
 
-    The thread is a daemon: what it has not sent when the process ends, the relay sends.
+    The thread is a daemon; the relay sends the messages that remain when the process ends.
     """
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[tuple[Sequence[Wakeup], Future[None]]] = SimpleQueue()
-        self._thread = threading.Thread(target=self._send_for_ever, name="publisher", daemon=True)
+        self._pending: SimpleQueue[tuple[Sequence[Wakeup], Future[None]]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._send_forever, name="publisher", daemon=True)
         self._starting = threading.Lock()
         self._sending_since: float | None = None
 
     def publish(self, wakeups: Sequence[Wakeup], *, wait: float) -> str:
-        """Send (run id, type) pairs; why the broker has not taken them all, "" if it has.
+        """Send (run id, type) pairs, waiting at most `wait` seconds.
 
-        Nobody waits longer than `wait` seconds, and nobody at all behind a message with which the
-        broker has been silent for that long already.
+        If the broker has not answered an earlier message for that long, this does not wait at all.
+
+        Returns:
+            Why the broker did not accept all messages, or "" if it did.
         """
-        self._ensure_started()
-        if self._waiting.qsize() >= MAX_WAITING:
-            return SILENT
-        future: Future[None] = Future()
-        self._waiting.put((wakeups, future))
-        return _refusal(future, 0 if self._hangs(wait) else wait)
-
-    def _hangs(self, wait: float) -> bool:
-        since = self._sending_since
-        return since is not None and time.monotonic() - since > wait
-
-    def _ensure_started(self) -> None:
         with self._starting:
             if self._thread.ident is None:
                 self._thread.start()
+        if self._pending.qsize() >= MAX_PENDING:
+            return NO_ANSWER
+        future: Future[None] = Future()
+        self._pending.put((wakeups, future))
+        sending_since = self._sending_since
+        if sending_since is not None and time.monotonic() - sending_since > wait:
+            wait = 0
+        try:
+            future.result(timeout=wait)
+        except WaitTimeout:
+            return NO_ANSWER
+        except REFUSAL_ERRORS as error:
+            return describe_refusal(error)
+        return ""
 
-    def _send_for_ever(self) -> None:
+    def _send_forever(self) -> None:
         while True:
-            wakeups, future = self._waiting.get()
+            wakeups, future = self._pending.get()
             self._sending_since = time.monotonic()
             try:
                 send_all(wakeups)
-            except BaseException as error:  # noqa: BLE001 - it is the waiting caller's
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting caller
                 future.set_exception(error)
             else:
                 future.set_result(None)
             self._sending_since = None
 
 
-def _refusal(future: Future[None], wait: float) -> str:
-    try:
-        future.result(timeout=wait)
-    except WaitedLongEnough:
-        return SILENT
-    except REFUSALS as error:
-        return describe_refusal(error)
-    return ""
-
-
 def describe_refusal(error: Exception) -> str:
-    """A refusal of the broker in words of ours; what its client said goes to the log."""
+    """Return a safe text for a refusal of the broker; the log gets the type of the error."""
     log.warning("the broker refused a message: %s", type(error).__name__)
     if "OOM" in str(error) or "maxmemory" in str(error):
         return "its memory is full"
-    timed_out = isinstance(error, TimeoutError) or "imeout" in str(error) + type(error).__name__
-    return SILENT if timed_out else "it cannot be reached"
+    if isinstance(error, TimeoutError) or "imeout" in str(error) + type(error).__name__:
+        return NO_ANSWER
+    return "it cannot be reached"
 
 
 def send_all(wakeups: Iterable[Wakeup]) -> None:
     """Send one message per run.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker did not take a message.
+        kombu.exceptions.OperationalError: the broker did not accept a message.
     """
     with current_app.producer_or_acquire() as producer:
         for run_id, run_type in wakeups:
@@ -132,7 +127,7 @@ def send_all(wakeups: Iterable[Wakeup]) -> None:
 
 @functools.cache
 def warm_up() -> None:
-    """Load what publishing needs, once in a process; that takes longer than anybody may wait."""
+    """Load what publishing needs, once per process; this takes longer than a caller may wait."""
     current_app.finalize()
     with current_app.connection_for_write() as broker:
         broker.get_transport_cls()
@@ -150,7 +145,7 @@ os.register_at_fork(after_in_child=_new_publisher)
 
 
 def publish(wakeups: Sequence[Wakeup]) -> bool:
-    """Hand runs to the broker and note on each how that went; False: the relay will try again."""
+    """Publish runs and record the result on each; return False if the relay has to try again."""
     failpoint("publish.before")
     warm_up()
     wait = settings.PUBLISH_WAIT_SECONDS + len(wakeups) * SECONDS_PER_MESSAGE
@@ -160,24 +155,21 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
     if refusal:
         record_refusal(run_ids, refusal)
     else:
-        _mark_published(run_ids)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE operation_runs SET published_at = clock_timestamp(), "
+                "publish_attempts = publish_attempts + 1 WHERE id = ANY(%s)",
+                [run_ids],
+            )
     return not refusal
 
 
-def _mark_published(run_ids: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE operation_runs SET published_at = clock_timestamp(), "
-            "publish_attempts = publish_attempts + 1 WHERE id = ANY(%s)",
-            [run_ids],
-        )
-
-
-def record_refusal(run_ids: list[int], why: str) -> None:
-    refused = Event(
+def record_refusal(run_ids: list[int], refusal: str) -> None:
+    """Add an event with the text of a refusal to the timeline of each run."""
+    event = Event(
         "publish_refused",
-        f"The broker has not taken the message: {why}. The run is safe and will be sent again.",
+        f"The broker did not accept the message: {refusal}. The run stays queued and is sent again.",
         EventLevel.WARNING,
-        data={"why": why},
+        data={"why": refusal},
     )
-    append_events((run_id, refused) for run_id in run_ids)
+    append_events((run_id, event) for run_id in run_ids)

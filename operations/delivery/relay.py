@@ -1,4 +1,4 @@
-"""The relay: sends the message of a queued run again until a worker claims the run."""
+"""The relay: publishes the message of a queued run again until a worker claims the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from operations.catalog import OperationCatalog, Queue
 from operations.delivery.publisher import (
-    REFUSALS,
+    REFUSAL_ERRORS,
     Wakeup,
     describe_refusal,
     record_refusal,
@@ -22,11 +22,11 @@ from operations.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
-#: The longest wait between two messages for one run, in first waits: four minutes by default.
+#: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
 
 
-_TAKE_DUE = """
+_RESCHEDULE_DUE = """
 UPDATE operation_runs SET
     publish_attempts = publish_attempts + 1,
     next_publish_at = clock_timestamp()
@@ -46,11 +46,11 @@ RETURNING id, type
 
 
 def relay_once(limit: int = 500) -> int:
-    """Send again the queued runs that nobody has claimed in time; returns how many were sent.
+    """Publish again the queued runs that no worker has claimed in time; return their number.
 
-    Any number of relays may run at once. Each run's next attempt is moved ahead, further every
-    time, before anything is sent, so that no lock is held while the broker answers. Behind a queue
-    that is empty nobody waits so long: messages that are not there any more are lost.
+    Any number of relays may run at once. The time of each run's next attempt is moved, by more
+    every time, before anything is sent, so that no row stays locked while the broker answers. If
+    the queue is empty, the message is lost, and the run is published after the first wait.
     """
     values = {
         "after": settings.RUN_RELAY_AFTER_SECONDS,
@@ -59,48 +59,48 @@ def relay_once(limit: int = 500) -> int:
         "limit": limit,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_TAKE_DUE, values)
+        cursor.execute(_RESCHEDULE_DUE, values)
         due: list[Wakeup] = cursor.fetchall()
     failpoint("relay.before_publish")
-    known = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
-    for sent, wakeup in enumerate(known):
-        if refusal := _resend(wakeup):
+    wakeups = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
+    for sent, wakeup in enumerate(wakeups):
+        if refusal := _publish_again(wakeup):
             # Each of the others would wait for the same broker as long as this one did.
-            record_refusal([run_id for run_id, _ in known[sent:]], refusal)
+            record_refusal([run_id for run_id, _ in wakeups[sent:]], refusal)
             return sent
-    return len(known)
+    return len(wakeups)
 
 
 def _types_of_empty_queues() -> list[str]:
-    """The types whose queue holds no message; none where the broker cannot be asked."""
+    """Return the types whose queue has no message, or none if the broker does not answer."""
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=0, timeout=1)
             channel: Any = broker.default_channel
-            waiting = {
+            message_counts = {
                 queue: channel.queue_declare(queue=queue.value).message_count for queue in Queue
             }
-    except Exception as error:  # noqa: BLE001 - each transport has errors of its own
-        log.warning("the broker cannot be asked for its queues: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - each transport has its own errors
+        log.warning("the lengths of the queues cannot be read: %s", type(error).__name__)
         return []
     return [
         run_type.value
         for run_type, entry in OperationCatalog.all().items()
-        if not waiting[entry.queue]
+        if not message_counts[entry.queue]
     ]
 
 
-def _resend(wakeup: Wakeup) -> str:
-    """Send once more; why the broker has not taken it, "" if it has."""
+def _publish_again(wakeup: Wakeup) -> str:
+    """Publish a run again; return why the broker did not accept it, or "" if it did."""
     try:
         send_all([wakeup])
-    except REFUSALS as error:
+    except REFUSAL_ERRORS as error:
         return describe_refusal(error)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %s",
             [wakeup[0]],
         )
-    resent = Event("published_again", "No worker had taken the run; its message was sent again.")
-    append_events([(wakeup[0], resent)])
+    event = Event("published_again", "No worker had claimed the run. Its message was sent again.")
+    append_events([(wakeup[0], event)])
     return ""

@@ -1,1 +1,1 @@
-"""What keeps the ledger sound: reconciler, retention, integrity checks, health, preflight."""
+"""Maintenance of the ledger: reconciler, retention, integrity checks, health, preflight checks."""

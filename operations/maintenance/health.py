@@ -1,4 +1,4 @@
-"""Is everything up? Rows tell when beat, broker, worker and database last worked together."""
+"""The health of the installation, from the times of ticks and claims in `operation_ticks`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ from operations.catalog import OperationCatalog
 from operations.models import InvariantResult
 from web.durations import ago
 
-#: Missing two ticks in a row is a hiccup; missing more is an outage.
-TICKS_TO_MISS = 3
-#: The ledger is checked every hour; a check that is older has been missed twice.
-CHECK_IS_OLD = dt.timedelta(hours=3)
+#: The scheduler is unhealthy after this many missed ticks in a row.
+MAX_MISSED_TICKS = 3
+#: The ledger is checked every hour; after this time two checks have been missed.
+MAX_CHECK_AGE = dt.timedelta(hours=3)
 
 
 def check_health() -> dict[str, Any]:
-    """`status` "ok" or "degraded"; by name of a check "ok" or what is wrong; and the queues.
+    """Check database, broker, scheduler, queues and ledger.
 
-    Of each queue with queued runs: how many, how many seconds the oldest has waited, and for how
-    many no run was taken.
+    Returns:
+        `status`, "ok" or "degraded"; `checks`, "ok" or the problem by name of the check; and
+        `waiting`, for each queue with queued runs their number, the age of the oldest in seconds,
+        and the seconds since a run was last claimed.
     """
-    checks = {"database": _database(), "broker": _broker()}
-    is_there = checks["database"] == "ok"
-    waiting = _waiting() if is_there else {}
-    checks["scheduler"] = _scheduler() if is_there else "unknown"
-    checks["queues"] = _queues(waiting) if is_there else "unknown"
-    checks["ledger"] = _ledger() if is_there else "unknown"
-    healthy = all(state == "ok" for state in checks.values())
-    return {"status": "ok" if healthy else "degraded", "checks": checks, "waiting": waiting}
+    checks = {"database": _check_database(), "broker": _check_broker()}
+    waiting: dict[str, dict[str, int]] = {}
+    if checks["database"] == "ok":
+        waiting = _load_waiting()
+        checks["scheduler"] = _check_scheduler()
+        checks["queues"] = _check_queues(waiting)
+        checks["ledger"] = _check_ledger()
+    else:
+        checks |= dict.fromkeys(("scheduler", "queues", "ledger"), "unknown")
+    is_healthy = all(state == "ok" for state in checks.values())
+    return {"status": "ok" if is_healthy else "degraded", "checks": checks, "waiting": waiting}
 
 
-def _database() -> str:
+def _check_database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -45,17 +50,17 @@ def _database() -> str:
     return "ok"
 
 
-def _broker() -> str:
+def _check_broker() -> str:
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
-    except Exception:  # noqa: BLE001 - each transport has errors of its own
+    except Exception:  # noqa: BLE001 - each transport has its own errors
         return "not reachable"
     return "ok"
 
 
-def _scheduler() -> str:
-    """Whether a tick has come through lately: beat, the broker and a worker are all alive."""
+def _check_scheduler() -> str:
+    """Check that a tick ran recently, which needs beat, the broker and a worker."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXTRACT(EPOCH FROM clock_timestamp() - max(at)) FROM operation_ticks"
@@ -64,7 +69,7 @@ def _scheduler() -> str:
         (age,) = cursor.fetchone()
     if age is None:
         return "no tick from beat yet"
-    if age > settings.TICK_SECONDS * TICKS_TO_MISS:
+    if age > settings.TICK_SECONDS * MAX_MISSED_TICKS:
         return f"last tick {int(age)} seconds ago: is beat running, and a worker on “ticks”?"
     return "ok"
 
@@ -75,17 +80,17 @@ FROM operation_runs WHERE status = 'queued' GROUP BY type
 """
 
 
-def _waiting() -> dict[str, dict[str, int]]:
-    """The queues with queued runs: `runs`, `oldest_seconds`, `seconds_without_claim`."""
+def _load_waiting() -> dict[str, dict[str, int]]:
+    """Return `runs`, `oldest_seconds` and `seconds_without_claim` of each queue with queued runs."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITING)
-        found = cursor.fetchall()
+        rows = cursor.fetchall()
         cursor.execute(
             "SELECT name, EXTRACT(EPOCH FROM clock_timestamp() - at)::int FROM operation_ticks"
         )
-        since = dict(cursor.fetchall())
+        tick_ages = dict(cursor.fetchall())
     queues: dict[str, dict[str, int]] = {}
-    for run_type, runs, oldest in found:
+    for run_type, runs, oldest in rows:
         entry = OperationCatalog.find(run_type)
         queue = queues.setdefault(
             entry.queue if entry else "unknown", {"runs": 0, "oldest_seconds": 0}
@@ -93,30 +98,34 @@ def _waiting() -> dict[str, dict[str, int]]:
         queue["runs"] += runs
         queue["oldest_seconds"] = max(queue["oldest_seconds"], oldest)
     for name, queue in queues.items():
-        # Before the oldest came there was perhaps nothing to take.
-        quiet = since.get(f"claim {name}", queue["oldest_seconds"])
-        queue["seconds_without_claim"] = min(quiet, queue["oldest_seconds"])
+        # Before the oldest run was queued, the queue may have been empty.
+        claim_age = tick_ages.get(f"claim {name}", queue["oldest_seconds"])
+        queue["seconds_without_claim"] = min(claim_age, queue["oldest_seconds"])
     return queues
 
 
-def _queues(waiting: dict[str, dict[str, int]]) -> str:
-    """Whether each queue in which runs wait has a worker that takes them."""
-    patience = 60 * settings.QUEUE_STALLED_MINUTES
+def _check_queues(waiting: dict[str, dict[str, int]]) -> str:
+    """Check that runs are claimed from each queue with queued runs."""
+    limit = 60 * settings.QUEUE_STALLED_MINUTES
     stalled = [
-        f"“{name}”: {queue['runs']} wait, none was taken for {queue['seconds_without_claim'] // 60} min"
+        f"“{name}”: {queue['runs']} queued, none claimed for"
+        f" {queue['seconds_without_claim'] // 60} min"
         for name, queue in sorted(waiting.items())
-        if queue["seconds_without_claim"] > patience
+        if queue["seconds_without_claim"] > limit
     ]
     return "; ".join(stalled) or "ok"
 
 
-def _ledger() -> str:
-    """What the last check of the ledger found; nothing is wrong before the first."""
+def _check_ledger() -> str:
+    """Check the results of the last ledger check; before the first one, the result is “ok”."""
     results = InvariantResult.objects.order_by("name")
-    broken = [result.name for result in results if not result.is_kept]
-    if broken:
-        return f"promises not kept: {', '.join(broken)}"
+    violated = [result.name for result in results if not result.is_kept]
+    if violated:
+        return f"violated: {', '.join(violated)}"
     oldest = min((result.checked_at for result in results), default=None)
-    if oldest and timezone.now() - oldest > CHECK_IS_OLD:
-        return f"last checked {ago((timezone.now() - oldest).total_seconds())}: is a worker on “default”?"
+    if oldest is None:
+        return "ok"
+    age = timezone.now() - oldest
+    if age > MAX_CHECK_AGE:
+        return f"last checked {ago(age.total_seconds())}: is a worker on “default”?"
     return "ok"

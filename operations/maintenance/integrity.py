@@ -1,11 +1,11 @@
-"""The invariants of the ledger, asked of the database itself.
+"""The invariants of the ledger, checked with queries.
 
-Constraints and triggers keep most of them, and code the rest; this is how anybody can see that they
-hold, and finds out when somebody has been at the tables. Apps register theirs in `integrity.py`.
+Constraints and triggers guarantee most of them, and code the others. The check shows whether they
+hold, for example after someone has modified the tables. Apps register theirs in `integrity.py`.
 
-An invariant is SQL that names the ids of what breaks it. Those over ended runs read the runs of the
-last `RECENT_DAYS` by their age and no more; the others read the small partial indexes. Each is
-stopped after `SECONDS`, and an invariant that was stopped says so instead of looking kept.
+An invariant is SQL that returns the ids of the rows that violate it. Invariants of ended runs read
+the runs of the last `RECENT_DAYS`; the others read the small partial indexes. A query is stopped
+after `SECONDS`, and its invariant is then reported as not checked.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ log = logging.getLogger(__name__)
 
 SECONDS = 60.0
 RECENT_DAYS = 30
-#: So many offenders are named; all are counted, up to the cap.
-NAMED, COUNTED = 20, 1000
+#: The number of violating ids to store, and the limit up to which violations are counted.
+MAX_STORED, MAX_COUNTED = 20, 1000
 
 Parameters = Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Invariant:
-    """A promise, and what gives the ids of all that breaks it: SQL, or a function where SQL cannot.
+    """A promise, and the query that returns the ids of the rows that violate it.
 
-    `address` gives the page of an offender. `parameters` are the SQL's; `recent` is among them.
+    `offenders` is SQL, or a function where SQL is not enough. `noun` and `address` describe an
+    offender and its page. `parameters` returns the parameters of the SQL besides `recent`.
     """
 
     name: str
@@ -58,35 +59,34 @@ _INVARIANTS: dict[str, Invariant] = {}
 
 
 def register_invariant(invariant: Invariant) -> None:
-    """Make an invariant part of every check.
+    """Register an invariant for every check.
 
     Raises:
-        ValueError: its name is taken.
+        ValueError: the name is already registered.
     """
     if invariant.name in _INVARIANTS:
-        raise ValueError(f"The invariant {invariant.name} is registered already.")
+        raise ValueError(f"The invariant {invariant.name} is already registered.")
     _INVARIANTS[invariant.name] = invariant
 
 
 def invariants() -> list[Invariant]:
-    """All of them, in the order in which they were registered."""
+    """Return all invariants in the order of their registration."""
     return list(_INVARIANTS.values())
 
 
 def check_invariants() -> list[InvariantResult]:
-    """What the database says about every invariant; nothing is kept of it."""
+    """Check every invariant and return the results without storing them."""
     return [_check(invariant) for invariant in invariants()]
 
 
 def check_ledger() -> list[InvariantResult]:
-    """Ask the database about every invariant, keep what it said, and give it back."""
+    """Check every invariant, store the results and return them."""
     results = check_invariants()
     for result in results:
         result.save()
         if not result.is_kept:
             log.error("invariant %s: %s", result.name, result.summary)
-    gone = InvariantResult.objects.exclude(name__in=_INVARIANTS)
-    gone.delete()
+    InvariantResult.objects.exclude(name__in=_INVARIANTS).delete()
     return results
 
 
@@ -95,40 +95,40 @@ def _check(invariant: Invariant) -> InvariantResult:
     try:
         ids = _offenders(invariant)
     except TookTooLong:
-        result.error = f"It took longer than {SECONDS:.0f} seconds and was stopped."
+        result.error = f"The query was stopped after {SECONDS:.0f} seconds."
         return result
     except Error as error:
         log.exception("invariant %s could not be checked", invariant.name)
-        result.error = f"The database refused the question ({type(error).__name__}); see the log."
+        result.error = f"The query failed ({type(error).__name__}). See the log."
         return result
     except Exception as error:
-        # One that stumbles over a row must not hide what the others would find.
+        # An error in one invariant must not hide the results of the others.
         log.exception("invariant %s could not be checked", invariant.name)
-        result.error = f"It could not be checked ({type(error).__name__}); see the log."
+        result.error = f"The check failed ({type(error).__name__}). See the log."
         return result
     result.count = len(ids)
-    result.offenders = ids[:NAMED]
+    result.offenders = ids[:MAX_STORED]
     return result
 
 
 def _offenders(invariant: Invariant) -> list[int]:
     if callable(invariant.offenders):
         with statement_timeout(SECONDS):
-            return invariant.offenders()[:COUNTED]
+            return invariant.offenders()[:MAX_COUNTED]
     values = {"recent": dt.timedelta(days=RECENT_DAYS), **invariant.parameters()}
     with statement_timeout(SECONDS), connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM ({invariant.offenders}) AS offender ORDER BY id LIMIT {COUNTED}",  # noqa: S608
+            f"SELECT id FROM ({invariant.offenders}) AS offender ORDER BY id LIMIT {MAX_COUNTED}",  # noqa: S608
             values,
         )
         return [offender for (offender,) in cursor.fetchall()]
 
 
-# --- the ledger's own -------------------------------------------------------------------------------
+# --- invariants of the ledger ------------------------------------------------------------------------
 
 
-def _limits() -> dict[str, Any]:
-    """Seconds after which a run must have been ended, by type: its limit, and two ticks to see it."""
+def _limit_parameters() -> dict[str, Any]:
+    """Return the seconds by type after which a run must have ended: its limit and two ticks."""
     slack = 2 * settings.TICK_SECONDS + GRACE_SECONDS
     limits = {
         run_type.value: {
@@ -140,11 +140,7 @@ def _limits() -> dict[str, Any]:
     return {"limits": json.dumps(limits)}
 
 
-def _lease() -> dict[str, Any]:
-    return {"silent": settings.RUN_LEASE_SECONDS + 2 * settings.TICK_SECONDS}
-
-
-_OWN = (
+_LEDGER_INVARIANTS = (
     Invariant(
         "one_active_per_identity",
         "At most one run of an identity is active.",
@@ -154,14 +150,14 @@ _OWN = (
     ),
     Invariant(
         "ended_is_ended",
-        "A run is completed exactly if it has an outcome and an end.",
+        "A run is completed if and only if it has an outcome and an end.",
         "SELECT id FROM operation_runs WHERE (created_at > now() - %(recent)s"
         " OR status IN ('queued', 'running')) AND ((status = 'completed') <> (outcome <> 'pending')"
         " OR (status = 'completed') <> (completed_at IS NOT NULL))",
     ),
     Invariant(
         "counts_add_up",
-        "What was processed has succeeded, failed or was skipped; a success has no failures.",
+        "Processed items have succeeded, failed or been skipped. A succeeded run has no failed items.",
         "SELECT id FROM (SELECT id, outcome,"
         " COALESCE((summary_counts->>'processed')::bigint, 0) AS processed,"
         " COALESCE((summary_counts->>'succeeded')::bigint, 0) AS succeeded,"
@@ -172,48 +168,48 @@ _OWN = (
     ),
     Invariant(
         "lease_is_kept",
-        "No run is running past its lease and the tick that ends it.",
+        "No run is still running after its lease and the next tick.",
         "SELECT id FROM operation_runs WHERE status = 'running'"
-        " AND heartbeat_at < clock_timestamp() - make_interval(secs => %(silent)s)",
-        parameters=_lease,
+        " AND heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s)",
+        parameters=lambda: {"lease": settings.RUN_LEASE_SECONDS + 2 * settings.TICK_SECONDS},
     ),
     Invariant(
         "no_run_exceeds_its_limits",
-        "No run is queued past its deadline, or running past its limit.",
+        "No run is queued after its start deadline or running after its time limit.",
         "SELECT id FROM operation_runs WHERE"
         " status = 'queued' AND created_at < clock_timestamp() - make_interval("
         "secs => (%(limits)s::jsonb #>> ARRAY[type, 'start'])::float)"
         " OR status = 'running' AND started_at < clock_timestamp() - make_interval("
         "secs => (%(limits)s::jsonb #>> ARRAY[type, 'runtime'])::float)",
-        parameters=_limits,
+        parameters=_limit_parameters,
     ),
     Invariant(
         "queued_is_on_its_way",
-        "Every queued run has a time at which it is sent again.",
+        "Every queued run has a time for its next message.",
         "SELECT id FROM operation_runs WHERE status = 'queued' AND next_publish_at IS NULL",
     ),
     Invariant(
         "every_change_has_an_event",
-        "Every change of a run's status has its line on the timeline, once.",
+        "Every status change of a run has exactly one event on the timeline.",
         "SELECT run.id FROM operation_runs run LEFT JOIN LATERAL ("
-        " SELECT count(*) FILTER (WHERE kind IN ('created', 'blocked')) AS begun,"
+        " SELECT count(*) FILTER (WHERE kind IN ('created', 'blocked')) AS created,"
         " count(*) FILTER (WHERE kind = 'started') AS started,"
         " count(*) FILTER (WHERE kind IN ('ended', 'cancelled', 'blocked')) AS ended"
-        " FROM operation_run_events event WHERE event.run_id = run.id) told ON true"
+        " FROM operation_run_events event WHERE event.run_id = run.id) events ON true"
         " WHERE run.created_at > now() - %(recent)s AND run.details_removed_at IS NULL"
-        " AND (told.begun <> 1 OR told.started <> (run.started_at IS NOT NULL)::int"
-        " OR told.ended <> (run.status = 'completed')::int)",
+        " AND (events.created <> 1 OR events.started <> (run.started_at IS NOT NULL)::int"
+        " OR events.ended <> (run.status = 'completed')::int)",
     ),
     Invariant(
         "nothing_after_the_end",
-        "No item of a run was written after its end.",
+        "No item of a run was written after the run ended.",
         "SELECT DISTINCT run.id FROM operation_runs run"
         " JOIN operation_run_items item ON item.run_id = run.id"
         " WHERE run.created_at > now() - %(recent)s AND item.at > run.completed_at",
     ),
     Invariant(
         "attempts_are_capped",
-        "No lost run was repeated by itself more often than three times.",
+        "No lost run was retried automatically more than twice in a row.",
         "WITH RECURSIVE chain AS ("
         " SELECT id, retry_of_id, 1 AS length FROM operation_runs"
         " WHERE created_at > now() - %(recent)s AND initiator_name = 'Reconciler'"
@@ -223,5 +219,5 @@ _OWN = (
         " SELECT id FROM chain WHERE length > 2",
     ),
 )
-for _invariant in _OWN:
+for _invariant in _LEDGER_INVARIANTS:
     register_invariant(_invariant)

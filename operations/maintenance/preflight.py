@@ -1,7 +1,7 @@
-"""What web, worker and beat look at before they start; each finding says how to mend it.
+"""The preflight checks of web, worker and beat; each message says how to correct the problem.
 
-A broker that throws messages away, or a database role that could switch the guards off, would do its
-harm quietly and much later. A server that does not answer yet is no reason to refuse: it may come.
+A broker that evicts messages, or a database role that can disable the guards, would cause harm
+unnoticed and much later. A server that does not answer yet only causes a warning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
-from django.core.checks import Warning as Doubt
+from django.core.checks import Warning as PreflightWarning
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -24,14 +24,14 @@ from operations.delivery.publisher import GRACE_SECONDS
 
 log = logging.getLogger(__name__)
 
-KEEPS_EVERYTHING = "noeviction"
+REQUIRED_POLICY = "noeviction"
 
 
 def refuse_to_start() -> None:
-    """Look at everything once; warnings go to the log.
+    """Run the preflight checks; log the warnings.
 
     Raises:
-        SystemExit: something is wrong enough not to start; the text says what and how to mend it.
+        SystemExit: a check found an error; the message says how to correct it.
     """
     errors = []
     for message in run_preflight_checks():
@@ -43,23 +43,23 @@ def refuse_to_start() -> None:
 
 
 def run_preflight_checks() -> list[CheckMessage]:
-    """What is wrong with the servers and settings of this installation."""
-    return [message for look in LOOKS for message in look()]
+    """Return the problems of the servers and settings of this installation."""
+    return [message for check in CHECKS for message in check()]
 
 
-def broker_keeps_what_it_is_given() -> Iterator[CheckMessage]:
-    """A broker that evicts forgets messages under pressure; the relay would send for ever."""
+def check_broker_eviction() -> Iterator[CheckMessage]:
+    """Check that the broker never evicts messages, which the relay would then send forever."""
     try:
         memory = _broker_memory()
-    except Exception as error:  # noqa: BLE001 - each transport has errors of its own
-        yield Doubt(
+    except Exception as error:  # noqa: BLE001 - each transport has its own errors
+        yield PreflightWarning(
             f"The broker cannot be reached ({type(error).__name__}).",
-            hint="Check REDIS_URL; queued runs wait until it is there.",
+            hint="Check REDIS_URL. Queued runs wait until the broker is available.",
             id="operations.W010",
         )
         return
-    policy = memory.get("maxmemory_policy", KEEPS_EVERYTHING)
-    if policy != KEEPS_EVERYTHING:
+    policy = memory.get("maxmemory_policy", REQUIRED_POLICY)
+    if policy != REQUIRED_POLICY:
         yield Error(
             f"The broker evicts messages: its maxmemory-policy is {policy}.",
             hint="Set “maxmemory-policy noeviction” in its configuration, and do not share it with "
@@ -76,43 +76,43 @@ def _broker_memory() -> dict[str, Any]:
     return memory
 
 
-def messages_stay_hidden_while_they_are_worked_on() -> Iterator[CheckMessage]:
-    """A broker that hands a message out again while its run goes on wastes a worker each time."""
+def check_visibility_timeout() -> Iterator[CheckMessage]:
+    """Check that the broker does not deliver a message again while its run is still running."""
     longest = max(entry.time_limit for entry in OperationCatalog.all().values())
-    needed = longest.total_seconds() + GRACE_SECONDS
-    hidden = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("visibility_timeout", 3600)
-    if hidden <= needed:
+    minimum = longest.total_seconds() + GRACE_SECONDS
+    timeout = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("visibility_timeout", 3600)
+    if timeout <= minimum:
         yield Error(
-            f"The broker's visibility timeout ({hidden:.0f} s) is not longer than the longest time "
-            f"limit of an operation ({needed:.0f} s).",
+            f"The broker's visibility timeout ({timeout:.0f} s) is not longer than the longest time "
+            f"limit of an operation ({minimum:.0f} s).",
             hint="Raise VISIBILITY_TIMEOUT_SECONDS in config/settings/base.py, or lower the limit "
             "in operations/catalog.py.",
             id="operations.E011",
         )
 
 
-def role_cannot_disable_the_guards() -> Iterator[CheckMessage]:
-    """Triggers bind everybody but those who may drop or skip them."""
+def check_database_role() -> Iterator[CheckMessage]:
+    """Check that the role of this process cannot drop or skip the triggers."""
     if not settings.REQUIRE_APP_ROLE:
         return
     try:
-        is_superuser, is_owner, may_skip = _role()
+        with connection.cursor() as cursor:
+            cursor.execute(_ROLE)
+            is_superuser, is_owner, may_skip_triggers = cursor.fetchone()
     except DatabaseError as error:
-        yield Doubt(
-            f"The database cannot be asked about its role ({type(error).__name__}).",
-            hint="Check DATABASE_URL, and that the migrations have run.",
+        yield PreflightWarning(
+            f"The database role cannot be checked ({type(error).__name__}).",
+            hint="Check DATABASE_URL and run the migrations.",
             id="operations.W012",
         )
         return
-    reasons = [
-        reason
-        for reason, holds in (
-            ("it is a superuser", is_superuser),
-            ("it owns the tables", is_owner),
-            ("it may set session_replication_role", may_skip),
-        )
-        if holds
-    ]
+    reasons = []
+    if is_superuser:
+        reasons.append("it is a superuser")
+    if is_owner:
+        reasons.append("it owns the tables")
+    if may_skip_triggers:
+        reasons.append("it may set session_replication_role")
     if reasons:
         yield Error(
             "The database role of this process could disable the guards of the ledger: "
@@ -123,12 +123,12 @@ def role_cannot_disable_the_guards() -> Iterator[CheckMessage]:
         )
 
 
-def nothing_is_told_to_die() -> Iterator[CheckMessage]:
-    """Failpoints are for tests."""
+def check_failpoints() -> Iterator[CheckMessage]:
+    """Check that no failpoint is set, because failpoints are for tests only."""
     if settings.REQUIRE_APP_ROLE and os.environ.get(failpoints.VARIABLE):
         yield Error(
-            f"{failpoints.VARIABLE} is set: processes would die at random.",
-            hint="Unset it; it is for tests.",
+            f"{failpoints.VARIABLE} is set: processes would exit at random.",
+            hint="Unset it. It is for tests only.",
             id="operations.E013",
         )
 
@@ -141,16 +141,9 @@ WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 """
 
 
-def _role() -> tuple[bool, bool, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ROLE)
-        found: tuple[bool, bool, bool] = cursor.fetchone()
-    return found
-
-
-LOOKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
-    broker_keeps_what_it_is_given,
-    messages_stay_hidden_while_they_are_worked_on,
-    role_cannot_disable_the_guards,
-    nothing_is_told_to_die,
+CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
+    check_broker_eviction,
+    check_visibility_timeout,
+    check_database_role,
+    check_failpoints,
 )

@@ -1,12 +1,13 @@
-"""Ends what died, so that no run says "running" or "queued" for ever.
+"""The reconciler: ends lost runs, so that no run stays queued or running forever.
 
-Any number of reconcilers may run at once: each row is ended in a short transaction of its own,
-which locks it (or passes it over) and looks again whether it is still lost. A row that cannot be
-ended is logged and left behind; it does not keep the next one waiting.
+Any number of reconcilers may run at once. Each run is ended in a separate short transaction, which
+locks the row, or skips it if it is locked, and checks again that the run is lost. An error while
+ending a run is logged and does not affect the others.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 from collections import Counter
@@ -31,9 +32,9 @@ BATCH = 200
 
 @dataclass(frozen=True)
 class Loss:
-    """A way to be lost: its reason code, and the SQL that tells it, by the database's clock.
+    """A kind of lost run: the reason code, and the SQL condition by the clock of the database.
 
-    `limits` holds each type's seconds, so that the catalog decides and not the table.
+    The parameter `limits` has the limits of each type in seconds, from the catalog.
     """
 
     code: str
@@ -41,8 +42,8 @@ class Loss:
 
 
 LOSSES = (
-    # First: a worker that was heard from after the limit and no more has met its hard time limit. To
-    # do again what hangs for hours would help nobody.
+    # This comes first: a heartbeat after the time limit, followed by silence, means that the hard
+    # time limit ended the worker. The run is not retried, because it would exceed the limit again.
     Loss(
         "max_runtime_exceeded",
         "status = 'running' AND heartbeat_at >= started_at"
@@ -68,37 +69,37 @@ LOSSES = (
 
 
 def reconcile() -> Counter[str]:
-    """End every run that is lost; how many, by reason code."""
+    """End every lost run; return their number by reason code."""
     ended: Counter[str] = Counter()
     for loss in LOSSES:
-        for run_id in _lost(loss):
+        for run_id in _find_lost(loss):
             try:
-                ended[loss.code] += _end(run_id, loss)
+                ended[loss.code] += _end_if_lost(run_id, loss)
             except Exception:
                 log.exception("run %s could not be ended as %s", run_id, loss.code)
     return +ended
 
 
-def _lost(loss: Loss) -> Iterator[int]:
-    """The ids of the lost, in batches, each id once."""
-    last = 0
+def _find_lost(loss: Loss) -> Iterator[int]:
+    """Yield the id of each lost run once; read them in batches."""
+    last_id = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT id FROM operation_runs WHERE {loss.condition} AND id > %(last)s"  # noqa: S608
+                f"SELECT id FROM operation_runs WHERE {loss.condition} AND id > %(last_id)s"  # noqa: S608
                 " ORDER BY id LIMIT %(batch)s",
-                {**_parameters(), "last": last, "batch": BATCH},
+                {**_parameters(), "last_id": last_id, "batch": BATCH},
             )
             ids = [run_id for (run_id,) in cursor.fetchall()]
         if not ids:
             return
         yield from ids
-        last = ids[-1]
+        last_id = ids[-1]
 
 
 @transaction.atomic
-def _end(run_id: int, loss: Loss) -> bool:
-    """End one run if it is still lost and nobody else is at it."""
+def _end_if_lost(run_id: int, loss: Loss) -> bool:
+    """End a run if it is still lost and no other transaction has locked it."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM operation_runs WHERE id = %(id)s AND {loss.condition}"  # noqa: S608
@@ -118,12 +119,14 @@ def _end(run_id: int, loss: Loss) -> bool:
 
 def _error(run: OperationRun, loss: Loss) -> SafeError:
     entry = run.catalog
-    limit = entry and (entry.start_deadline if run.is_queued else entry.time_limit)
+    limit = dt.timedelta(0)
+    if entry:
+        limit = entry.start_deadline if run.is_queued else entry.time_limit
     return SafeError(
         loss.code,
         worker=run.worker or "The worker",
         seconds=settings.RUN_LEASE_SECONDS,
-        minutes=int(limit.total_seconds() // 60) if limit else 0,
+        minutes=int(limit.total_seconds() // 60),
         queue=entry.queue.value if entry else "unknown",
     )
 

@@ -1,1 +1,1 @@
-"""How a run is described on a page: summary, expected duration, queue position, charts."""
+"""The description of runs on pages: summary, expected duration, queue position, charts."""

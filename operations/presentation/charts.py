@@ -1,4 +1,4 @@
-"""The last 24 hours as bars: numbers in, the geometry of an SVG out."""
+"""The bar chart of the last 24 hours: turns counts into the geometry of an SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOURS = 24
 HEIGHT = 72
 SLOT = 12
 BAR = 9
-#: From the foot of a bar to its top.
+#: The order of the outcomes from the bottom of a bar to the top.
 STACK = (
     RunOutcome.SUCCEEDED,
     RunOutcome.PARTIALLY_SUCCEEDED,
@@ -26,7 +26,7 @@ STACK = (
 
 @dataclass(frozen=True)
 class Block:
-    """One outcome within one bar."""
+    """The part of a bar for one outcome."""
 
     key: str
     x: int
@@ -36,20 +36,20 @@ class Block:
 
 @dataclass(frozen=True)
 class Bar:
-    """One hour; `words` tells it without colors."""
+    """The bar of one hour; `text` describes it without colors."""
 
     x: int
-    words: str
+    text: str
     blocks: list[Block]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """The bars, the sums by outcome, and all of it in one sentence."""
+    """The bars, the sums by outcome, and a text that describes the chart."""
 
     bars: list[Bar]
     sums: list[tuple[str, str, int]]
-    words: str
+    text: str
     width: int = (HOURS + 1) * SLOT
     height: int = HEIGHT
     bar: int = BAR
@@ -59,39 +59,40 @@ class Chart:
         return sum(count for _, _, count in self.sums)
 
 
-def build_day_chart(numbers: Iterable[tuple[dt.datetime, str, int]], now: dt.datetime) -> Chart:
-    """The chart of (hour, outcome, count) rows that end with the hour of `now`."""
+def build_day_chart(rows: Iterable[tuple[dt.datetime, str, int]], now: dt.datetime) -> Chart:
+    """Build the chart of (hour, outcome, count) rows up to the hour of `now`."""
     hours: dict[dt.datetime, Counter[str]] = {}
-    for hour, outcome, count in numbers:
+    for hour, outcome, count in rows:
         hours.setdefault(hour, Counter())[outcome] += count
     tallest = max((sum(counts.values()) for counts in hours.values()), default=0)
     first = now.replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=HOURS)
-    bars = [
-        _bar(at, index, hours.get(at, Counter()), tallest)
-        for index in range(HOURS + 1)
-        for at in [first + dt.timedelta(hours=index)]
+    bars = []
+    for index in range(HOURS + 1):
+        hour = first + dt.timedelta(hours=index)
+        bars.append(_bar(hour, index, hours.get(hour, Counter()), tallest))
+    totals: Counter[str] = Counter()
+    for counts in hours.values():
+        totals.update(counts)
+    sums = [
+        (outcome.value, _label(outcome), totals[outcome]) for outcome in STACK if totals[outcome]
     ]
-    sums = _sums(hours.values())
-    told = ", ".join(f"{count:,} {label.lower()}" for _, label, count in sums) or "no runs"
-    return Chart(bars, sums, f"In the last 24 hours: {told}.")
+    return Chart(bars, sums, f"In the last 24 hours: {_counts_text(totals)}.")
 
 
-def _bar(at: dt.datetime, index: int, counts: Counter[str], tallest: int) -> Bar:
+def _bar(hour: dt.datetime, index: int, counts: Counter[str], tallest: int) -> Bar:
     blocks: list[Block] = []
     top = float(HEIGHT)
     for outcome in STACK:
-        if height := HEIGHT * counts[outcome] / tallest if counts[outcome] else 0:
+        if counts[outcome]:
+            height = HEIGHT * counts[outcome] / tallest
             top -= height
             blocks.append(Block(outcome, index * SLOT, round(top, 2), round(height, 2)))
-    told = ", ".join(f"{counts[o]:,} {_label(o).lower()}" for o in STACK if counts[o])
-    return Bar(index * SLOT, f"{at:%H}:00 UTC: {told or 'no runs'}", blocks)
+    return Bar(index * SLOT, f"{hour:%H}:00 UTC: {_counts_text(counts)}", blocks)
 
 
-def _sums(hours: Iterable[Counter[str]]) -> list[tuple[str, str, int]]:
-    sums: Counter[str] = Counter()
-    for counts in hours:
-        sums.update(counts)
-    return [(outcome.value, _label(outcome), sums[outcome]) for outcome in STACK if sums[outcome]]
+def _counts_text(counts: Counter[str]) -> str:
+    texts = [f"{counts[key]:,} {_label(key).lower()}" for key in STACK if counts[key]]
+    return ", ".join(texts) or "no runs"
 
 
 def _label(outcome: RunOutcome) -> str:

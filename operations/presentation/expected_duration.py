@@ -1,4 +1,4 @@
-"""How long such a run usually takes, judged by those before it."""
+"""The expected duration of a run, from earlier runs of its type on its tenant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db import connection
 from operations.models import OperationRun
 from web.durations import duration_text
 
-ENOUGH = 5
-LOOK_BACK = 50
-#: Beyond the slowest twentieth by this much, a run is unusually slow.
+MIN_RUNS = 5
+MAX_RUNS = 50
+#: A run is unusually slow if it exceeds the 95th percentile by this factor.
 SLOW_FACTOR = 1.5
 
 _PERCENTILES = """
@@ -27,7 +27,7 @@ SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY second
 
 @dataclass(frozen=True)
 class Expectation:
-    """From the usual duration to the slowest twentieth."""
+    """The median and the 95th percentile of the duration."""
 
     usual: dt.timedelta
     slow: dt.timedelta
@@ -35,31 +35,28 @@ class Expectation:
 
     @property
     def text(self) -> str:
-        """“usually 40 s to 2 min”, or what the catalog says."""
+        """A text such as “usually 40 s to 2 min”."""
         usual, slow = duration_text(self.usual), duration_text(self.slow)
         if not self.from_history:
             return f"expected to take about {usual}"
-        return f"usually {usual}" if usual == slow else f"usually {usual} to {slow}"
+        if usual == slow:
+            return f"usually {usual}"
+        return f"usually {usual} to {slow}"
 
     def is_slow(self, duration: dt.timedelta | None) -> bool:
-        """Whether this takes, or took, unusually long."""
-        patience = max(self.slow * SLOW_FACTOR, dt.timedelta(seconds=10))
-        return duration is not None and duration > patience
+        """Return whether the duration is unusually long."""
+        limit = max(self.slow * SLOW_FACTOR, dt.timedelta(seconds=10))
+        return duration is not None and duration > limit
 
 
 def expectation(run: OperationRun) -> Expectation | None:
-    """By the last runs of the type on the tenant; by the catalog while there are too few."""
-    count, percentiles = _history(run)
-    if count >= ENOUGH:
+    """Return the expectation from the latest runs, or from the catalog if there are too few."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PERCENTILES, [run.tenant_id, run.type, run.pk, MAX_RUNS])
+        count, percentiles = cursor.fetchone()
+    if count >= MIN_RUNS:
         usual, slow = (dt.timedelta(seconds=seconds) for seconds in percentiles)
         return Expectation(usual, slow, from_history=True)
     if run.expected:
         return Expectation(run.expected, run.expected * 2, from_history=False)
     return None
-
-
-def _history(run: OperationRun) -> tuple[int, list[float]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_PERCENTILES, [run.tenant_id, run.type, run.pk, LOOK_BACK])
-        count, percentiles = cursor.fetchone()
-    return count, percentiles or []

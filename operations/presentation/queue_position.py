@@ -1,4 +1,4 @@
-"""Why a queued run has not started, from facts: recorded, handed over, taken."""
+"""The queue position of a queued run: why it has not started yet."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from operations.models import OperationRun
 from operations.states import RunStatus
 from web.durations import ago
 
-#: Counting further would tell nobody more.
-MANY = 100
-NOTHING_LOST = "Nothing is lost: it is sent until it is taken."
-A_WHILE = dt.timedelta(minutes=1)
+#: Larger counts of runs ahead are shown as “more than”.
+MAX_COUNTED = 100
+RETRY_NOTE = "The run is safe: its message is sent again until a worker starts it."
+#: Shorter times are not shown: a screen reader would read every change aloud.
+MIN_SHOWN = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """What is known about a queued run's way to its worker."""
+    """The known position about a queued run."""
 
     queue: str
     ahead: int
@@ -33,11 +34,11 @@ class QueuePosition:
 
 
 def load_queue_position(run: OperationRun) -> QueuePosition:
-    """The facts of a queued run; two queries."""
+    """Load the queue position of a queued run with two queries."""
     entry = run.catalog
     return QueuePosition(
         queue=entry.queue.value if entry else "unknown",
-        ahead=_ahead(run),
+        ahead=_count_ahead(run),
         published_at=run.published_at,
         next_publish_at=run.next_publish_at,
         attempts=run.publish_attempts,
@@ -46,60 +47,57 @@ def load_queue_position(run: OperationRun) -> QueuePosition:
     )
 
 
-def describe_queue_position(facts: QueuePosition, now: dt.datetime | None = None) -> str:
-    """The facts in sentences for whoever waits."""
+def describe_queue_position(position: QueuePosition, now: dt.datetime | None = None) -> str:
+    """Describe why the run has not started yet."""
     now = now or timezone.now()
-    if facts.published_at is None:
-        return f"{_not_handed_over(facts, now)} {NOTHING_LOST}"
-    text = f"It was handed to the queue “{facts.queue}”{_since(now - facts.published_at)}"
-    if facts.refusal:
-        return f"{text}, which has refused it since: {facts.refusal}. {NOTHING_LOST}"
-    if facts.ahead:
-        return f"{text}; {_ahead_text(facts.ahead)} ahead of it there."
-    text = f"{text}, and no worker has taken it yet."
-    if now - facts.published_at >= A_WHILE:
-        text += f" Check that a worker listens to “{facts.queue}” and is not busy."
+    if position.published_at is None:
+        return f"{_describe_unpublished(position, now)} {RETRY_NOTE}"
+    age = now - position.published_at
+    text = f"It was sent to the queue “{position.queue}”"
+    if age >= MIN_SHOWN:
+        text += f" {ago(age.total_seconds())}"
+    if position.refusal:
+        return f"{text}. The queue has refused further messages: {position.refusal}. {RETRY_NOTE}"
+    if position.ahead > MAX_COUNTED:
+        return f"{text}. More than {MAX_COUNTED} runs are ahead of it."
+    if position.ahead:
+        runs = "1 run is" if position.ahead == 1 else f"{position.ahead} runs are"
+        return f"{text}. {runs} ahead of it."
+    text += ". No worker has started it yet."
+    if age >= MIN_SHOWN:
+        text += f" Check that a worker listens to “{position.queue}” and is not busy."
     return text
 
 
-def _since(age: dt.timedelta) -> str:
-    """Whole minutes, and none at first: a sentence that ticks would be read out again and again."""
-    return f" {ago(age.total_seconds())}" if age >= A_WHILE else ""
-
-
-def _not_handed_over(facts: QueuePosition, now: dt.datetime) -> str:
-    text = "It is recorded, but the queue has not taken it yet"
-    if facts.refusal:
-        text += f": {facts.refusal}"
-    if facts.attempts:
-        text += f" ({facts.attempts} {'try' if facts.attempts == 1 else 'tries'} so far)"
-    if facts.next_publish_at and facts.next_publish_at - now >= A_WHILE:
-        text += f"; the next try is {ago((now - facts.next_publish_at).total_seconds())}"
-    return f"{text}."
+def _describe_unpublished(position: QueuePosition, now: dt.datetime) -> str:
+    text = "The queue has not accepted its message yet"
+    if position.refusal:
+        text += f": {position.refusal}"
+    if position.attempts:
+        attempts = "1 attempt" if position.attempts == 1 else f"{position.attempts} attempts"
+        text += f" ({attempts} so far)"
+    text += "."
+    if position.next_publish_at and position.next_publish_at - now >= MIN_SHOWN:
+        text += f" The next attempt is {ago((now - position.next_publish_at).total_seconds())}."
+    return text
 
 
 def _refusal(run: OperationRun) -> str:
-    """Why the broker has not taken the message, unless it has taken one since."""
+    """Return the last refusal of the broker, unless it has accepted a message since."""
     refusals = run.events.filter(kind="publish_refused")
     if run.published_at:
         refusals = refusals.filter(at__gt=run.published_at)
-    refused = refusals.order_by("-sequence").first()
-    return str(refused.data.get("why", "")) if refused else ""
+    event = refusals.order_by("-sequence").first()
+    return str(event.data.get("why", "")) if event else ""
 
 
-def _ahead_text(ahead: int) -> str:
-    if ahead > MANY:
-        return f"more than {MANY} runs are"
-    return "one run is" if ahead == 1 else f"{ahead} runs are"
-
-
-def _ahead(run: OperationRun) -> int:
+def _count_ahead(run: OperationRun) -> int:
     entry = run.catalog
     if entry is None:
         return 0
-    shared = [
+    types_of_queue = [
         key.value for key, other in OperationCatalog.all().items() if other.queue == entry.queue
     ]
     earlier = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, pk__lt=run.pk)
-    queued = OperationRun.objects.filter(earlier, status=RunStatus.QUEUED, type__in=shared)
-    return queued.order_by()[: MANY + 1].count()
+    queued = OperationRun.objects.filter(earlier, status=RunStatus.QUEUED, type__in=types_of_queue)
+    return queued.order_by()[: MAX_COUNTED + 1].count()

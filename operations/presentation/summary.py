@@ -1,7 +1,6 @@
-"""A run in one sentence: what was asked, for whom, what happened, and what to do next.
+"""The summary of a run: what was requested, for which tenant, what happened, what to do next.
 
-Pure: a run and its related facts in, texts out. Only what the row says is told; a failure's text
-is its safe message, never more.
+The functions only read the row of the run. The text of a failure is its safe message.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from operations.states import RunOutcome, RunStatus
 
 @dataclass(frozen=True)
 class State:
-    """One word for where a run is or how it ended; `key` chooses color and icon."""
+    """The label and icon of a state; `key` selects the color."""
 
     key: str
     word: str
@@ -24,7 +23,7 @@ class State:
 
 @dataclass(frozen=True)
 class Summary:
-    """The story of a run; `next_step` is empty where nothing has to be done."""
+    """The description of a run; `next_step` is empty if there is nothing to do."""
 
     headline: str
     detail: str = ""
@@ -35,7 +34,7 @@ _STATES = {
     "queued": State("queued", "Queued", "clock"),
     "running": State("running", "Running", "loader-2"),
     "stopping": State("stopping", "Stopping", "player-stop"),
-    "silent": State("silent", "Worker silent", "heartbeat"),
+    "silent": State("silent", "Worker not responding", "heartbeat"),
     RunOutcome.SUCCEEDED: State("succeeded", "Succeeded", "check"),
     RunOutcome.PARTIALLY_SUCCEEDED: State(
         "partially_succeeded", "Partially succeeded", "alert-triangle"
@@ -47,7 +46,7 @@ _STATES = {
 
 
 def state_of(run: OperationRun) -> State:
-    """The run's state: its outcome once it has ended, how it is getting on until then."""
+    """Return the state of a run: its outcome if it has ended, or its progress."""
     if not run.is_active:
         return _STATES[run.outcome]
     if run.lease_expired:
@@ -58,28 +57,29 @@ def state_of(run: OperationRun) -> State:
 
 
 def outcome_state(outcome: str) -> State:
-    """How an outcome by itself is shown."""
+    """Return the state that shows an outcome."""
     return _STATES[outcome]
 
 
 def summarize(run: OperationRun) -> Summary:
-    """The story of a run, queued, running or ended."""
+    """Describe a queued, running or ended run."""
     if run.status == RunStatus.QUEUED:
         return Summary(f"{subject(run)} is waiting for a worker.")
     if run.is_running:
         return _running(run)
-    tellers = {
+    if run.outcome == RunOutcome.BLOCKED:
+        return Summary(f"{subject(run)} did not start.", _first_message(run), _next_step(run))
+    describe_by_outcome = {
         RunOutcome.SUCCEEDED: _succeeded,
         RunOutcome.PARTIALLY_SUCCEEDED: _partial,
         RunOutcome.FAILED: _failed,
-        RunOutcome.BLOCKED: _blocked,
         RunOutcome.CANCELLED: _cancelled,
     }
-    return tellers[RunOutcome(run.outcome)](run)
+    return describe_by_outcome[RunOutcome(run.outcome)](run)
 
 
 def subject(run: OperationRun) -> str:
-    """What was asked, and for which tenant: “Scheduled backup for Fabrikam”."""
+    """Return the operation and its tenant or workspace: “Scheduled backup for Fabrikam”."""
     return f"{run.label} for {run.tenant or run.workspace}"
 
 
@@ -87,106 +87,111 @@ def _running(run: OperationRun) -> Summary:
     state = state_of(run).key
     if state == "silent":
         return Summary(
-            f"{subject(run)} has lost touch with its worker.",
-            f"{run.worker or 'The worker'} has not reported within its lease. {_done_so_far(run)}",
-            "The run is closed as soon as the worker is known to be lost; what is done stays done.",
+            f"{subject(run)} is running, but its worker is not responding.",
+            f"{run.worker or 'The worker'} has not renewed its lease. {_progress(run)}",
+            "The run ends automatically if the worker is lost. Processed items are not rolled back.",
         )
     if state == "stopping":
         return Summary(
-            f"{subject(run)} was asked to stop{_by(run)}.",
-            f"It stops after the item it is working on. {_done_so_far(run)}",
-            "Stopping is not a rollback: what is done stays done.",
+            f"{subject(run)} is stopping.",
+            f"Cancellation was requested{_by(run)}. The run stops after the current item."
+            f" {_progress(run)}",
+            "Processed items are not rolled back.",
         )
-    return Summary(f"{subject(run)} is running.", _done_so_far(run))
+    return Summary(f"{subject(run)} is running.", _progress(run))
 
 
 def _succeeded(run: OperationRun) -> Summary:
     counts = run.counts
     if not counts.processed:
-        return Summary(f"{subject(run)} succeeded.", "There was nothing to do.")
-    done = _all(counts.succeeded, counts.total)
-    skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
-    return Summary(f"{subject(run)} succeeded.", f"{done} done{skipped}{_changes(run)}.")
+        return Summary(f"{subject(run)} succeeded.", "There were no items to process.")
+    detail = f"{_share(counts.succeeded, counts.total)} processed"
+    if counts.skipped:
+        detail += f", {counts.skipped:,} skipped"
+    if counts.changes:
+        changes = ", ".join(f"{count:,} {name}" for name, count in counts.changes.items())
+        detail += f" ({changes})"
+    return Summary(f"{subject(run)} succeeded.", f"{detail}.")
 
 
 def _partial(run: OperationRun) -> Summary:
     counts = run.counts
+    numbers = {
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "not attempted": counts.not_attempted,
+    }
     parts = [f"{counts.succeeded:,} of {_items(max(counts.total, counts.processed))} succeeded"]
-    parts += [f"{counts.failed:,} failed"] if counts.failed else []
-    parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
-    parts += [f"{counts.not_attempted:,} not reached"] if counts.not_attempted else []
+    parts += [f"{number:,} {name}" for name, number in numbers.items() if number]
     return Summary(
-        f"{subject(run)} succeeded in part.", f"{', '.join(parts)}{_mostly(run)}.", _next(run)
+        f"{subject(run)} partially succeeded.",
+        f"{', '.join(parts)}.{_main_cause(run)}",
+        _next_step(run),
     )
 
 
 def _failed(run: OperationRun) -> Summary:
     counts = run.counts
     if counts.failed and counts.failed >= counts.total:
-        what = f"{_all(counts.failed, counts.failed)} failed{_mostly(run)}."
+        detail = f"{_share(counts.failed, counts.failed)} failed.{_main_cause(run)}"
     else:
-        what = _cause(run) or "Nothing more is known about the cause."
-        what += f" {_done_so_far(run)}" if counts.processed else ""
-    return Summary(f"{subject(run)} failed.", what, _next(run))
-
-
-def _blocked(run: OperationRun) -> Summary:
-    return Summary(f"{subject(run)} did not start.", _cause(run), _next(run))
+        detail = _first_message(run) or "No cause was recorded."
+        if counts.processed:
+            detail += f" {_progress(run)}"
+    return Summary(f"{subject(run)} failed.", detail, _next_step(run))
 
 
 def _cancelled(run: OperationRun) -> Summary:
     if run.started_at is None:
         return Summary(
-            f"{subject(run)} was cancelled{_by(run)} before it started.", "Nothing was done."
+            f"{subject(run)} was cancelled{_by(run)} before it started.", "No items were processed."
         )
     return Summary(
         f"{subject(run)} was cancelled{_by(run)}.",
-        f"{_done_so_far(run)} What was done stays done.",
-        "Retry to do the rest." if run.counts.not_attempted else "",
+        f"{_progress(run)} Processed items are not rolled back.",
+        "Retry the run to process the remaining items." if run.counts.not_attempted else "",
     )
 
 
-def _done_so_far(run: OperationRun) -> str:
+def _progress(run: OperationRun) -> str:
     counts = run.counts
     if not (counts.total or counts.processed):
-        return "No item has been reported yet." if run.is_active else "No item was reported."
-    of = f" of {counts.total:,}" if counts.total else ""
-    failed = f", {counts.failed:,} of them failed" if counts.failed else ""
-    noun = "item" if (counts.total or counts.processed) == 1 else "items"
-    return f"{counts.processed:,}{of} {noun} done{failed}."
+        return "No items processed yet." if run.is_active else "No items were processed."
+    text = f"{_items(counts.processed)} processed"
+    if counts.total:
+        text = f"{counts.processed:,} of {_items(counts.total)} processed"
+    if counts.failed:
+        text += f", {counts.failed:,} failed"
+    return f"{text}."
 
 
-def _all(done: int, total: int) -> str:
-    if total == 1:
-        return "The one item"
-    return f"All {total:,} items" if done == total else f"{done:,} of {_items(total)}"
+def _share(number: int, total: int) -> str:
+    if number != total:
+        return f"{number:,} of {_items(total)}"
+    return "1 item" if total == 1 else f"All {total:,} items"
 
 
 def _items(number: int) -> str:
     return f"{number:,} item" if number == 1 else f"{number:,} items"
 
 
-def _changes(run: OperationRun) -> str:
-    changes = ", ".join(f"{count:,} {word}" for word, count in run.counts.changes.items())
-    return f" ({changes})" if changes else ""
-
-
-def _mostly(run: OperationRun) -> str:
+def _main_cause(run: OperationRun) -> str:
+    """Return a sentence with the most frequent cause, after a space; empty without failures."""
     if not run.failures:
         return ""
     codes = [failure["code"] for failure in run.failures]
-    label = get_reason(codes[0]).label.lower()
-    return f"; the cause: {label}" if len(set(codes)) == 1 else f"; mostly: {label}"
+    name = "Cause" if len(set(codes)) == 1 else "Main cause"
+    return f" {name}: {get_reason(codes[0]).label.lower()}."
 
 
-def _cause(run: OperationRun) -> str:
+def _first_message(run: OperationRun) -> str:
     return str(run.failures[0]["message"]) if run.failures else ""
 
 
-def _next(run: OperationRun) -> str:
+def _next_step(run: OperationRun) -> str:
     for failure in run.failures:
         if step := failure.get("next_step") or get_reason(failure["code"]).next_step:
-            # A template of the catalog is not a sentence; only filled-in steps are shown.
+            # A template of the catalog without its parameters is not shown.
             return "" if "{" in step else str(step)
     return ""
 

@@ -1,1 +1,1 @@
-"""What runs inside a Celery worker: claim, heartbeat, the handler's `ActiveRun`, retries."""
+"""The code inside a Celery worker: claim, heartbeat, the handler's `ActiveRun`, retries."""

@@ -1,7 +1,7 @@
-"""`ActiveRun`: what a handler sees of its run, and the way in which it reports.
+"""`ActiveRun`: the interface through which a handler reads its run and reports progress.
 
 Reports are buffered and written in batches, at most a second late, each batch in one short
-transaction. Writing is also when the run learns that it was asked to stop.
+transaction. Each write also reads whether cancellation was requested.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ FLUSH_ITEMS = 50
 
 
 class StopRun(BaseException):
-    """Work must stop between two items; `execute` knows what it means.
+    """The handler must stop between two items; `execute` handles it.
 
-    Not an `Exception`, so that a handler which forgives errors does not forgive this one.
+    It is not an `Exception`, so that a handler that catches errors does not catch it.
     """
 
 
 class CancelRequested(StopRun):
-    """Somebody asked the run to stop."""
+    """Cancellation of the run was requested."""
 
 
 class LeaseLost(StopRun):
-    """The worker can no longer prove that it is alive."""
+    """The worker cannot renew its lease."""
 
 
 class ActiveRun:
-    """A claimed run in the hands of its handler."""
+    """A claimed run, as passed to its handler."""
 
     def __init__(
         self, run: OperationRun, service: OperationRunService, *, claimed_at: float | None = None
     ) -> None:
-        """`claimed_at`: when, by the monotonic clock, the claim was sent; its lease runs from then."""
+        """`claimed_at` is the monotonic time at which the claim was sent; the lease starts then."""
         self.run = run
         self._service = service
         self._increments: dict[str, int] = {}
@@ -61,7 +61,7 @@ class ActiveRun:
         self._total = 0
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
-        #: When, by this process' monotonic clock, a renewal of the lease that arrived was sent.
+        #: The monotonic time at which the last successful renewal of the lease was sent.
         self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
 
     @property
@@ -90,14 +90,14 @@ class ActiveRun:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What made the run's identity, as plain JSON."""
+        """The inputs of the run's identity, as JSON values."""
         inputs: dict[str, Any] = self.context.get("idempotency", {})
         return inputs
 
     # --- reporting --------------------------------------------------------------------------------
 
     def expect(self, total: int) -> None:
-        """Say how many items there will be; may be called again when more are found."""
+        """Set the number of expected items; call it again if there are more."""
         if total > self._total:
             self._count(total=total - self._total)
             self._total = total
@@ -166,37 +166,37 @@ class ActiveRun:
         self._flush_if_due()
 
     def checkpoint(self) -> None:
-        """Between two items: write what is due, and stop here if the run was asked to.
+        """Write buffered reports if due, and stop the handler if necessary; call it between items.
 
         Raises:
-            StopRun: cancelled, or the lease is lost. Let it pass.
+            StopRun: cancellation was requested or the lease is lost. Do not catch it.
         """
         if self._stop:
             raise self._stop
         if self.remaining_lease() <= 0:
-            # A process that was frozen may come here before its guard does.
+            # After a freeze, the process may reach this line before the guard thread runs.
             raise LeaseLost
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush()
         if self._stop:
             raise self._stop
 
-    # --- for the execution ------------------------------------------------------------------------
+    # --- execution -------------------------------------------------------------------------------
 
     def stop(self, reason: StopRun) -> None:
         """Make the next checkpoint raise `reason`; safe to call from another thread."""
         self._stop = reason
 
-    def renewed(self, asked_at: float) -> None:
-        """Note that the lease was renewed at the earliest at this moment."""
-        self.renewed_at = max(self.renewed_at, asked_at)
+    def record_renewal(self, sent_at: float) -> None:
+        """Record a renewal of the lease that was sent at this monotonic time."""
+        self.renewed_at = max(self.renewed_at, sent_at)
 
     def remaining_lease(self) -> float:
-        """Seconds until others may think this worker dead, by when it last proved that it lives."""
+        """Return the seconds until the lease ends, counted from the last successful renewal."""
         return float(settings.RUN_LEASE_SECONDS) - (time.monotonic() - self.renewed_at)
 
     def flush(self) -> None:
-        """Write all that is buffered.
+        """Write all buffered reports.
 
         Raises:
             RunNoLongerActive: the run has ended; the batch was refused.
@@ -210,12 +210,12 @@ class ActiveRun:
         )
         self._increments, self._meta = {}, {}
         self._items, self._failures, self._events = [], [], []
-        self._last_flush = asked_at = time.monotonic()
+        self._last_flush = sent_at = time.monotonic()
         failpoint("report.before")
         if self._service.record_progress(self.id, progress):
             self.stop(CancelRequested())
         failpoint("report.after")
-        self.renewed(asked_at)
+        self.record_renewal(sent_at)
 
     def _add_item(self, item: ItemResult, **increments: int) -> None:
         """Store an item, with what it adds to the counts.
@@ -239,6 +239,6 @@ class ActiveRun:
             self._increments[key] = self._increments.get(key, 0) + value
 
     def _flush_if_due(self) -> None:
-        due = time.monotonic() - self._last_flush >= FLUSH_SECONDS
-        if due or len(self._items) >= FLUSH_ITEMS:
+        is_due = time.monotonic() - self._last_flush >= FLUSH_SECONDS
+        if is_due or len(self._items) >= FLUSH_ITEMS:
             self.flush()

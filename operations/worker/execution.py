@@ -1,4 +1,4 @@
-"""Claim → handler → complete: what a worker does with a wake-up message."""
+"""The execution of a run in a worker: claim, call the handler, complete."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from operations.worker.retrying import retry_after_loss
 log = logging.getLogger(__name__)
 
 WORKER_SHUTDOWN = "worker_shutdown"
-#: How a handler ended: its ending, and the error that brought it about.
-Ended = tuple[Ending, SafeError | None]
+#: How a handler ended: the ending, and the error that caused it.
+HandlerResult = tuple[Ending, SafeError | None]
 
 
 def worker_name() -> str:
-    """This process, as the run page shows it."""
+    """Return the name of this process, as shown on the page of a run."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
-    """Run one operation; False where there was nothing to claim.
+    """Execute a run; return False if there is nothing to claim.
 
-    A message that comes twice, late, for a run that does not exist or for no run does nothing.
-    `hard_stop` ends the process of work that hangs when its lease cannot be renewed.
+    A message that is duplicated, late, or not for an existing run has no effect. `hard_stop` ends
+    the process if the lease cannot be renewed and the handler does not stop.
     """
     service = OperationRunService()
     failpoint("claim.before")
-    asked_at = time.monotonic()
+    claimed_at = time.monotonic()
     run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
     if run is None:
         log.info("run %r: nothing to claim", run_id)
@@ -55,7 +55,7 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     with contextlib.suppress(Error):
         ticks.record_claim(run.type)
     with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
-        _execute_claimed(ActiveRun(run, service, claimed_at=asked_at), service, hard_stop)
+        _execute_claimed(ActiveRun(run, service, claimed_at=claimed_at), service, hard_stop)
     return True
 
 
@@ -83,17 +83,17 @@ def _execute_claimed(
 def _end(
     run: OperationRun, service: OperationRunService, ending: Ending, error: SafeError | None
 ) -> OperationRun:
-    """Close the run; one that loses its worker has its retry as soon as it has ended."""
+    """Complete the run; a run that lost its worker is retried in the same transaction."""
     ended = service.complete(run.pk, ending=ending, error=error)
     if error and error.code in LOST_WORKER:
         retry_after_loss(ended)
     return ended
 
 
-def _call_handler(active: ActiveRun) -> Ended:
-    """Call the handler and tell how it ended; anything but a safe error becomes a reference."""
+def _call_handler(active: ActiveRun) -> HandlerResult:
+    """Call the handler and return how it ended; an unexpected error is logged with a reference."""
     try:
-        _work(active)
+        _run_handler(active)
     except RunNoLongerActive:
         raise
     except CancelRequested:
@@ -105,28 +105,25 @@ def _call_handler(active: ActiveRun) -> Ended:
     except SafeError as error:
         return Ending.ERROR, error
     except SoftTimeLimitExceeded:
-        return Ending.ERROR, _took_too_long(active.run)
+        limit = OperationCatalog.get(active.run.type).time_limit
+        minutes = int(limit.total_seconds() // 60)
+        return Ending.ERROR, SafeError("time_limit_exceeded", minutes=minutes)
     except (SystemExit, KeyboardInterrupt):
         return Ending.ERROR, SafeError(WORKER_SHUTDOWN)
     except Exception as error:
         if is_conflict(error):
             return Ending.ERROR, SafeError("database_conflict")
-        # The traceback goes to the log under a reference; the row gets the reference alone.
+        # The log gets the traceback with a reference; the row gets only the reference.
         reference = uuid.uuid4().hex[:12]
         log.exception("run %s: unexpected error, reference %s", active.id, reference)
         return Ending.ERROR, SafeError("unexpected_error", reference=reference)
     return Ending.FINISHED, None
 
 
-def _work(active: ActiveRun) -> None:
-    """Call the handler; however it ends, what it has reported is written."""
+def _run_handler(active: ActiveRun) -> None:
+    """Call the handler; write its buffered reports however it ends."""
     try:
         active.checkpoint()
         get_handler(active.run.type)(active)
     finally:
         active.flush()
-
-
-def _took_too_long(run: OperationRun) -> SafeError:
-    limit = OperationCatalog.get(run.type).time_limit
-    return SafeError("time_limit_exceeded", minutes=int(limit.total_seconds() // 60))

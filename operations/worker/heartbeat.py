@@ -1,6 +1,6 @@
-"""The lease of a running run: renewed by one thread, and given up in time by another.
+"""The lease of a running run: one thread renews it, another stops the work before it ends.
 
-Two threads, because the one that renews may hang in a database that does not answer.
+There are two threads because the renewal can hang if the database does not respond.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 
 log = logging.getLogger(__name__)
 
-#: The work is told to stop this long before others may think the worker dead, …
+#: Seconds before the end of the lease at which the handler is stopped at its next checkpoint.
 SAFETY_SECONDS = 5.0
-#: … and where it does not listen, because a call hangs, its process ends this long before. A short
-#: lease keeps a quarter and an eighth of itself instead.
+#: Seconds before the end of the lease at which the process of a handler that hangs is ended. For a
+#: short lease, the limits are a quarter and an eighth of the lease instead.
 HARD_SAFETY_SECONDS = 2.0
 LEASE_LOST_EXIT = 75
 
@@ -31,22 +31,22 @@ HardStop = Callable[[], None]
 
 
 def end_process() -> None:
-    """End this process at once. Its run is `running` until the reconciler finds it lost."""
-    log.error("the lease could not be renewed and the work did not stop; this process ends")
+    """End this process at once. Its run stays `running` until the reconciler ends it."""
+    log.error("the lease could not be renewed and the handler did not stop; the process exits")
     os._exit(LEASE_LOST_EXIT)
 
 
 class Heartbeat:
-    """While the block runs, the lease is renewed; when that fails for too long, the work is told.
+    """A context manager that renews the lease and stops the handler if that fails for too long.
 
-    Work that has not stopped `HARD_SAFETY_SECONDS` before its lease ends meets `hard_stop`. A short
-    run never needs any of this: the connection is opened at the first beat.
+    If the handler has not stopped `HARD_SAFETY_SECONDS` before the lease ends, `hard_stop` is
+    called. The database connection is opened at the first heartbeat, so short runs need none.
     """
 
     def __init__(self, active: ActiveRun, *, hard_stop: HardStop | None = None) -> None:
         self._active = active
         self._hard_stop = hard_stop
-        self._over = threading.Event()
+        self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for target, name in ((self._renew, "heartbeat"), (self._guard, "lease guard"))
@@ -63,19 +63,19 @@ class Heartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._ended.set()
 
     def _renew(self) -> None:
         try:
-            while not self._over.wait(settings.RUN_HEARTBEAT_SECONDS):
+            while not self._ended.wait(settings.RUN_HEARTBEAT_SECONDS):
                 if not self._beat():
                     return
         finally:
             connection.close()
 
     def _beat(self) -> bool:
-        """Renew once; whether to go on."""
-        asked_at = time.monotonic()
+        """Renew the lease once; return whether to continue."""
+        sent_at = time.monotonic()
         try:
             if OperationRunService().heartbeat(self._active.id):
                 self._active.stop(CancelRequested())
@@ -86,20 +86,20 @@ class Heartbeat:
             log.warning("run %s: heartbeat failed: %s", self._active.id, type(error).__name__)
             connection.close()
             return True
-        self._active.renewed(asked_at)
+        self._active.record_renewal(sent_at)
         return True
 
     def _guard(self) -> None:
         lease = float(settings.RUN_LEASE_SECONDS)
-        if self._let_pass(min(SAFETY_SECONDS, lease / 4)):
+        if self._wait_until_ended(min(SAFETY_SECONDS, lease / 4)):
             return
         self._active.stop(LeaseLost())
-        if self._hard_stop and not self._let_pass(min(HARD_SAFETY_SECONDS, lease / 8)):
+        if self._hard_stop and not self._wait_until_ended(min(HARD_SAFETY_SECONDS, lease / 8)):
             self._hard_stop()
 
-    def _let_pass(self, safety: float) -> bool:
-        """Wait for the end of the block; False when the lease has only `safety` seconds left."""
-        while (left := self._active.remaining_lease() - safety) > 0:
-            if self._over.wait(left):
+    def _wait_until_ended(self, safety: float) -> bool:
+        """Wait for the end of the block; return False when `safety` seconds of the lease remain."""
+        while (remaining := self._active.remaining_lease() - safety) > 0:
+            if self._ended.wait(remaining):
                 return True
-        return self._over.is_set()
+        return self._ended.is_set()

@@ -1,4 +1,4 @@
-"""The retry of a run that lost its worker: a new run in its place, where that is wanted."""
+"""The automatic retry of a run that lost its worker."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ INITIATOR = "Reconciler"
 
 
 def retry_after_loss(run: OperationRun) -> None:
-    """Put a new run in the place of an ended one, if its type allows; three in a row at most.
+    """Retry an ended run if its type allows; at most three runs in a row lose their worker.
 
-    Nobody wants a cancelled run back. Where no retry comes, the timeline says why; the end of the
-    run, which belongs to the same transaction, stays.
+    A cancelled run is not retried. If the retry is given up, the timeline says why, and the end of
+    the run, which is part of the same transaction, stays.
     """
     if run.cancel_requested_at or run.catalog is None or run.catalog.retry is not Retry.AUTOMATIC:
         return
-    if _attempts(run) >= MAX_ATTEMPTS:
-        _give_up(run, f"Not retried again: {MAX_ATTEMPTS} runs in a row have lost their workers.")
+    if _count_attempts(run) >= MAX_ATTEMPTS:
+        _record_give_up(run, f"Not retried again: {MAX_ATTEMPTS} runs in a row lost their worker.")
         return
     try:
         with transaction.atomic():
@@ -38,16 +38,16 @@ def retry_after_loss(run: OperationRun) -> None:
             raise
         reference = uuid.uuid4().hex[:12]
         log.exception("run %s could not be retried, reference %s", run.pk, reference)
-        _give_up(run, f"Not retried: that failed with an error (reference {reference}).")
+        _record_give_up(run, f"Not retried because of an error (reference {reference}).")
 
 
-def _attempts(run: OperationRun) -> int:
-    """How many runs in a row were lost, this one included, since somebody asked for one."""
+def _count_attempts(run: OperationRun) -> int:
+    """Return how many runs in a row were lost, including this one, since the last manual request."""
     attempts = 1
     while run.initiator_name == INITIATOR and run.retry_of and attempts < MAX_ATTEMPTS:
         attempts, run = attempts + 1, run.retry_of
     return attempts
 
 
-def _give_up(run: OperationRun, why: str) -> None:
-    append_events([(run.pk, Event("retry_given_up", why, EventLevel.WARNING))])
+def _record_give_up(run: OperationRun, message: str) -> None:
+    append_events([(run.pk, Event("retry_given_up", message, EventLevel.WARNING))])

@@ -1,4 +1,4 @@
-"""A database that refuses more rows."""
+"""A database that rejects further rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connection as database
 
 @pytest.fixture
 def fill_the_disk(transactional_db: None) -> Iterator[Callable[..., None]]:
-    """Let Postgres refuse more than some rows of a table, as it does when its disk is full."""
+    """Make PostgreSQL reject further rows of a table, as it does when its disk is full."""
 
     def fill(table: str, *, rows: int) -> None:
         with database.cursor() as cursor:

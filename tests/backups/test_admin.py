@@ -1,4 +1,4 @@
-"""Backups in Django admin: schedules can be changed, history cannot."""
+"""Backups in Django admin: schedules can be changed, backup sets cannot."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def form_of(tenant: Tenant, /, **more: object) -> dict[str, object]:
 
 
 def test_support_creates_a_schedule(client: Client, support: User, tenant: Tenant) -> None:
-    answer = client.post(reverse("admin:backups_backupschedule_add"), form_of(tenant))
+    response = client.post(reverse("admin:backups_backupschedule_add"), form_of(tenant))
 
-    assert answer.status_code == 302, answer.context["errors"]
-    made = BackupSchedule.objects.get()
-    assert made.kinds == ["compliance", "conditional_access"]
-    assert made.next_run_at
+    assert response.status_code == 302, response.context["errors"]
+    schedule = BackupSchedule.objects.get()
+    assert schedule.kinds == ["compliance", "conditional_access"]
+    assert schedule.next_run_at
 
 
 def test_support_changes_a_schedule(client: Client, support: User, tenant: Tenant) -> None:
@@ -63,29 +63,27 @@ def test_support_changes_a_schedule(client: Client, support: User, tenant: Tenan
 
 def test_a_schedule_stays_with_its_tenant(client: Client, support: User, tenant: Tenant) -> None:
     schedule = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)).schedule
-    elsewhere = TenantFactory(workspace=tenant.workspace)
+    other_tenant = TenantFactory(workspace=tenant.workspace)
     address = reverse("admin:backups_backupschedule_change", args=[schedule.pk])
 
-    client.post(address, form_of(elsewhere, name="Weekly"))
+    client.post(address, form_of(other_tenant, name="Weekly"))
 
     schedule.refresh_from_db()
     assert (schedule.tenant, schedule.name) == (tenant, "Weekly")
 
 
-def test_a_name_that_another_schedule_has_is_refused_beside_the_form(
-    client: Client, support: User, tenant: Tenant
-) -> None:
+def test_a_duplicate_name_is_a_form_error(client: Client, support: User, tenant: Tenant) -> None:
     BackupScheduleFactory(tenant=tenant, name="Nightly")
     schedule = BackupScheduleFactory(tenant=tenant, name="Weekly")
     address = reverse("admin:backups_backupschedule_change", args=[schedule.pk])
 
-    answer = client.post(address, form_of(tenant, name="Nightly"))
+    response = client.post(address, form_of(tenant, name="Nightly"))
 
-    assert answer.status_code == 200
-    assert "has a schedule of that name already" in answer.content.decode()
+    assert response.status_code == 200
+    assert "already has a schedule with this name" in response.content.decode()
 
 
-def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant: Tenant) -> None:
+def test_a_schedule_cannot_be_deleted(client: Client, support: User, tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     address = reverse("admin:backups_backupschedule_delete", args=[schedule.pk])
 
@@ -93,7 +91,7 @@ def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "complaint"),
+    ("field", "value", "message"),
     [
         ("cron", "0 0 31 2 *", "cron expression"),
         ("timezone", "Mars/Olympus", "time zone"),
@@ -101,51 +99,49 @@ def test_a_schedule_is_paused_not_deleted(client: Client, support: User, tenant:
         ("retention_keep_sets", 0, "schedules_retention_positive"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason(
-    client: Client, support: User, tenant: Tenant, *, field: str, value: object, complaint: str
+def test_an_invalid_value_is_rejected_with_a_message(
+    client: Client, support: User, tenant: Tenant, *, field: str, value: object, message: str
 ) -> None:
-    answer = client.post(
+    response = client.post(
         reverse("admin:backups_backupschedule_add"), form_of(tenant, **{field: value})
     )
 
-    assert complaint in answer.content.decode()
+    assert message in response.content.decode()
     assert not BackupSchedule.objects.exists()
 
 
-def test_a_tenant_of_another_workspace_is_refused(
+def test_a_tenant_of_another_workspace_is_rejected(
     client: Client, support: User, tenant: Tenant
 ) -> None:
-    elsewhere = TenantFactory()
+    other_tenant = TenantFactory()
 
-    answer = client.post(
-        reverse("admin:backups_backupschedule_add"), form_of(tenant, tenant=elsewhere.pk)
+    response = client.post(
+        reverse("admin:backups_backupschedule_add"), form_of(tenant, tenant=other_tenant.pk)
     )
 
-    assert "belongs to another workspace" in answer.content.decode()
+    assert "belongs to another workspace" in response.content.decode()
 
 
 @pytest.mark.parametrize("action", ["run_now", "pause", "resume"])
-def test_the_actions_go_through_the_service(
+def test_the_actions_call_the_service(
     client: Client, support: User, tenant: Tenant, action: str
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
 
-    answer = client.post(
+    response = client.post(
         reverse("admin:backups_backupschedule_changelist"),
         {"action": action, "_selected_action": [schedule.pk]},
         follow=True,
     )
 
     schedule.refresh_from_db()
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert schedule.is_paused is (action == "pause")
     assert OperationRun.objects.exists() is (action == "run_now")
 
 
 @pytest.mark.parametrize("model", ["backupset", "backupitem", "policyversion"])
-def test_what_was_read_is_looked_at_and_never_changed(
-    client: Client, support: User, model: str
-) -> None:
+def test_backup_data_is_read_only(client: Client, support: User, model: str) -> None:
     item = BackupItemFactory()
     pk = {
         "backupset": item.backup_set_id,
@@ -153,15 +149,15 @@ def test_what_was_read_is_looked_at_and_never_changed(
         "policyversion": item.version_id,
     }[model]
 
-    looked = [
+    read_statuses = [
         client.get(reverse(f"admin:backups_{model}_changelist"), {"q": "x"}).status_code,
         client.get(reverse(f"admin:backups_{model}_change", args=[pk])).status_code,
     ]
-    touched = [
+    write_statuses = [
         client.post(reverse(f"admin:backups_{model}_change", args=[pk])).status_code,
         client.post(reverse(f"admin:backups_{model}_delete", args=[pk])).status_code,
         client.post(reverse(f"admin:backups_{model}_add")).status_code,
     ]
 
-    assert looked == [200, 200]
-    assert touched == [403, 403, 403]
+    assert read_statuses == [200, 200]
+    assert write_statuses == [403, 403, 403]

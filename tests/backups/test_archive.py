@@ -1,4 +1,4 @@
-"""An archive that every system can unpack."""
+"""Archives that every operating system can unpack."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from hypothesis import strategies as st
 from backups.archive import Archive, ArchiveTooLarge, safe_name
 
 
-def an_archive(*names: str) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(the_bytes(*names)))
+def make_archive(*names: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(archive_bytes(*names)))
 
 
-def the_bytes(*names: str) -> bytes:
+def archive_bytes(*names: str) -> bytes:
     with Archive(1_000_000) as archive:
         for number, name in enumerate(names):
-            put(archive, name, str(number))
+            add_policy(archive, name, str(number))
         return archive.close({"run": 1})
 
 
-def put(archive: Archive, name: str, graph_id: str) -> None:
+def add_policy(archive: Archive, name: str, graph_id: str) -> None:
     payload: dict[str, Any] = {"id": graph_id, "displayName": name}
     archive.add(kind="compliance", name=name, graph_id=graph_id, payload=payload, missing=[])
 
 
-def test_the_same_content_is_the_same_to_the_byte() -> None:
-    assert the_bytes("A", "B") == the_bytes("A", "B")
+def test_the_same_content_gives_the_same_bytes() -> None:
+    assert archive_bytes("A", "B") == archive_bytes("A", "B")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_same_content_is_the_same_to_the_byte() -> None:
         "lpt1.txt",
     ],
 )
-def test_no_name_leads_out_of_its_folder_or_upsets_a_system(name: str) -> None:
+def test_no_name_leaves_its_folder_or_is_invalid_on_a_system(name: str) -> None:
     safe = safe_name(name)
 
     assert re.fullmatch(r"[\w .()+,=@-]{1,81}", safe, re.ASCII)
@@ -68,8 +68,8 @@ def test_no_name_leads_out_of_its_folder_or_upsets_a_system(name: str) -> None:
 
 
 @given(st.lists(st.text(max_size=12), max_size=8))
-def test_every_policy_has_a_file_of_its_own(names: list[str]) -> None:
-    archive = an_archive(*names)
+def test_every_policy_has_a_separate_file(names: list[str]) -> None:
+    archive = make_archive(*names)
     manifest = json.loads(archive.read("manifest.json"))
 
     paths = [path.lower() for path in archive.namelist()]
@@ -79,18 +79,18 @@ def test_every_policy_has_a_file_of_its_own(names: list[str]) -> None:
     ]
 
 
-def test_a_name_that_looks_like_the_way_out_of_a_clash_is_no_clash() -> None:
-    short = hashlib.sha256(b"2").hexdigest()[:8]
+def test_a_name_like_that_of_a_resolved_conflict_stays_unique() -> None:
+    short_hash = hashlib.sha256(b"2").hexdigest()[:8]
 
-    paths = an_archive("A", f"A {short}", "A").namelist()
+    paths = make_archive("A", f"A {short_hash}", "A").namelist()
 
     assert len(set(paths)) == 4
 
 
 def test_an_archive_never_grows_beyond_its_limit() -> None:
     with Archive(500) as archive:
-        put(archive, "a", "1")
-        put(archive, "b", "2")
+        add_policy(archive, "a", "1")
+        add_policy(archive, "b", "2")
 
         with pytest.raises(ArchiveTooLarge):
             archive.close({"about": [str(number) for number in range(1000)]})

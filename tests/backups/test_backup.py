@@ -1,4 +1,4 @@
-"""What a backup brings home, and what it says about what it could not read."""
+"""What a backup stores, and how it reports what it could not read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from backups import services, sets
 from backups.changes import changes_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
 from operations.models import EventLevel, OperationRun
+from operations.services import OperationRunService
 from operations.states import ItemOutcome, RunOutcome
+from operations.testing import run_now
+from operations.worker import active_run
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sandbox import SECRET
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +29,11 @@ pytestmark = pytest.mark.django_db
 BackUp = Callable[[BackupSchedule], OperationRun]
 
 
-def the_set_of(run: OperationRun) -> BackupSet:
+def set_of(run: OperationRun) -> BackupSet:
     return BackupSet.objects.get(operation_run=run)
 
 
-def shown(client: Client, backup_set: BackupSet) -> str:
+def page_of(client: Client, backup_set: BackupSet) -> str:
     return client.get(backup_set.get_absolute_url()).content.decode()
 
 
@@ -41,19 +46,23 @@ def test_a_backup_reads_everything_and_its_set_is_complete(
 ) -> None:
     run = back_up(schedule)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert (run.counts.total, run.counts.succeeded, run.counts.created) == (7, 7, 7)
-    assert made.status == SetStatus.COMPLETE
-    assert (made.item_count, made.incomplete_count, made.schedule) == (7, 0, schedule)
-    assert sorted(made.listed_kinds) == sorted(schedule.kinds)
-    assert made.items.filter(complete=True, version__isnull=False).count() == 7
-    assert made.finished_at
+    assert backup_set.status == SetStatus.COMPLETE
+    assert (backup_set.item_count, backup_set.incomplete_count, backup_set.schedule) == (
+        7,
+        0,
+        schedule,
+    )
+    assert sorted(backup_set.listed_kinds) == sorted(schedule.kinds)
+    assert backup_set.items.filter(complete=True, version__isnull=False).count() == 7
+    assert backup_set.ended_at
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("table", ["policy_versions", "backup_items"])
-def test_a_disk_that_is_full_leaves_no_set_that_passes_for_complete(
+def test_a_full_disk_leaves_no_complete_set(
     schedule: BackupSchedule, back_up: BackUp, fill_the_disk: Callable[..., None], table: str
 ) -> None:
     fill_the_disk(table, rows=2)
@@ -61,35 +70,37 @@ def test_a_disk_that_is_full_leaves_no_set_that_passes_for_complete(
     run = back_up(schedule)
 
     assert run.outcome in (RunOutcome.PARTIALLY_SUCCEEDED, RunOutcome.FAILED)
-    made = the_set_of(run)
-    assert made.status != SetStatus.COMPLETE
-    assert not made.is_complete
-    assert all(item.version for item in made.items.filter(complete=True))
+    backup_set = set_of(run)
+    assert backup_set.status != SetStatus.COMPLETE
+    assert not backup_set.is_complete
+    assert all(item.version for item in backup_set.items.filter(complete=True))
 
 
-def test_every_setting_of_a_large_policy_is_kept(schedule: BackupSchedule, back_up: BackUp) -> None:
-    made = the_set_of(back_up(schedule))
+def test_every_setting_of_a_large_policy_is_stored(
+    schedule: BackupSchedule, back_up: BackUp
+) -> None:
+    backup_set = set_of(back_up(schedule))
 
     counts = [
         (len(item.version.payload["settings"]), item.version.payload["settingCount"])
-        for item in made.items.filter(kind="settings_catalog").select_related("version")
+        for item in backup_set.items.filter(kind="settings_catalog").select_related("version")
         if item.version
     ]
     assert max(counts) == (118, 118)
     assert all(read == expected for read, expected in counts)
 
 
-def test_each_object_is_an_item_of_the_run_that_links_to_what_was_kept(
+def test_each_object_is_an_item_of_the_run_that_links_to_its_backup_item(
     schedule: BackupSchedule, back_up: BackUp
 ) -> None:
     run = back_up(schedule)
 
     item = run.items.filter(key__startswith="compliance/").first()
     assert item
-    kept = BackupItem.objects.get(graph_id=item.key.removeprefix("compliance/"))
+    stored = BackupItem.objects.get(graph_id=item.key.removeprefix("compliance/"))
     assert item.outcome == ItemOutcome.SUCCEEDED
-    assert item.label == kept.name
-    assert item.link == f"/w/contoso/backup-sets/{kept.backup_set_id}/items/{kept.pk}/"
+    assert item.label == stored.name
+    assert item.link == f"/w/contoso/backup-sets/{stored.backup_set_id}/items/{stored.pk}/"
 
 
 def test_a_second_backup_stores_nothing_twice(schedule: BackupSchedule, back_up: BackUp) -> None:
@@ -120,7 +131,7 @@ def test_a_changed_object_is_a_new_version(
     assert states == [policy["state"], "in doubt"]
 
 
-def test_two_objects_of_one_name_are_two_items(
+def test_two_objects_with_the_same_name_are_two_items(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     policy = graph.objects(schedule.tenant.external_id, "conditional_access")[0]
@@ -130,10 +141,10 @@ def test_two_objects_of_one_name_are_two_items(
     run = back_up(schedule)
 
     assert run.counts.succeeded == 8
-    assert the_set_of(run).items.filter(name=policy["displayName"]).count() == 2
+    assert set_of(run).items.filter(name=policy["displayName"]).count() == 2
 
 
-def test_an_object_without_a_name_goes_by_its_id(
+def test_an_object_without_a_name_is_named_by_its_id(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     policy = graph.objects(schedule.tenant.external_id, "conditional_access")[0]
@@ -144,45 +155,54 @@ def test_an_object_without_a_name_goes_by_its_id(
     run = back_up(schedule)
 
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert the_set_of(run).items.filter(name=policy["id"]).exists()
+    assert set_of(run).items.filter(name=policy["id"]).exists()
 
 
-def test_a_kind_that_is_forbidden_fails_alone_and_says_what_to_grant(
+def test_a_forbidden_kind_fails_alone_and_names_the_permission_to_grant(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "forbid", kind="conditional_access")
 
     run = back_up(schedule)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert (run.counts.succeeded, run.counts.failed, run.counts.total) == (5, 1, 6)
     (failure,) = run.failures
     assert failure["code"] == "permission_missing"
     assert "Policy.Read.All" in failure["next_step"]
     assert run.items.get(key="kind:conditional_access").reason_code == "permission_missing"
-    assert made.status == SetStatus.INCOMPLETE
-    assert made.unlisted == {"conditional_access": "permission_missing"}
+    assert backup_set.status == SetStatus.INCOMPLETE
+    assert backup_set.unlisted == {"conditional_access": "permission_missing"}
 
 
-def test_a_kind_without_a_license_is_left_out_and_said_and_the_set_is_complete(
+def test_a_kind_without_a_license_is_left_out_and_reported_and_the_set_is_complete(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl, client: Client, reader: User
 ) -> None:
     graph.fault(schedule.tenant.external_id, "license", kind="conditional_access")
 
     run = back_up(schedule)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     open_session(client, reader)
-    left = run.items.get(key="kind:conditional_access")
+    skipped_kind = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == (ItemOutcome.SKIPPED, "license_missing")
-    assert (made.status, made.unlicensed_kinds) == (SetStatus.COMPLETE, ["conditional_access"])
-    assert "no license for them: Conditional access policies." in shown(client, made)
+    assert (skipped_kind.outcome, skipped_kind.reason_code) == (
+        ItemOutcome.SKIPPED,
+        "license_missing",
+    )
+    assert (backup_set.status, backup_set.unlicensed_kinds) == (
+        SetStatus.COMPLETE,
+        ["conditional_access"],
+    )
+    assert (
+        "Not included, because the tenant has no license: Conditional access policies."
+        in page_of(client, backup_set)
+    )
     assert not run.events.filter(level=EventLevel.WARNING).exists()
 
 
-def test_a_license_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
+def test_a_lapsed_license_is_a_warning_and_its_objects_are_not_called_deleted(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     back_up(schedule)
@@ -190,13 +210,13 @@ def test_a_license_that_has_lapsed_is_warned_of_and_nothing_is_called_gone(
 
     run = back_up(schedule)
 
-    found = changes_of(the_set_of(run))
-    assert found
-    assert (found.gone, found.uncompared) == ([], ["conditional_access"])
-    assert "has no license any more" in run.events.get(level=EventLevel.WARNING).message
+    changes = changes_of(set_of(run))
+    assert changes
+    assert (changes.deleted, changes.uncompared) == ([], ["conditional_access"])
+    assert "no longer has a license" in run.events.get(level=EventLevel.WARNING).message
 
 
-def test_a_tenant_with_a_license_for_nothing_has_no_complete_backup(
+def test_a_tenant_without_any_license_has_no_complete_backup(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     for kind in schedule.kinds:
@@ -205,41 +225,41 @@ def test_a_tenant_with_a_license_for_nothing_has_no_complete_backup(
     run = back_up(schedule)
 
     assert run.outcome == RunOutcome.FAILED
-    assert the_set_of(run).status == SetStatus.FAILED
+    assert set_of(run).status == SetStatus.FAILED
 
 
-def test_a_list_that_breaks_off_keeps_what_was_read_and_is_incomplete(
+def test_an_incomplete_list_keeps_what_was_read_and_its_set_is_incomplete(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "foreign_next_link", kind="compliance")
 
     run = back_up(schedule)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert "foreign_link" in codes(run)
-    assert made.missing_kinds == ["compliance"]
-    assert made.items.filter(kind="compliance", complete=True).exists()
+    assert backup_set.missing_kinds == ["compliance"]
+    assert backup_set.items.filter(kind="compliance", complete=True).exists()
 
 
-def test_an_object_read_in_part_is_kept_and_is_incomplete(
+def test_an_incompletely_read_object_is_stored_as_incomplete(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "short_settings")
 
     run = back_up(schedule)
 
-    made = the_set_of(run)
-    half = made.items.incomplete().first()
+    backup_set = set_of(run)
+    incomplete = backup_set.items.incomplete().first()
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert "incomplete_capture" in codes(run)
-    assert half
-    assert half.version
-    assert half.missing[0].startswith("settings (")
-    assert made.status == SetStatus.INCOMPLETE
+    assert incomplete
+    assert incomplete.version
+    assert incomplete.missing[0].startswith("settings (")
+    assert backup_set.status == SetStatus.INCOMPLETE
 
 
-def test_an_object_that_cannot_be_read_fails_and_the_others_go_on(
+def test_an_object_that_cannot_be_read_fails_and_the_others_are_read(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl
 ) -> None:
     policy = graph.objects(schedule.tenant.external_id, "compliance")[0]
@@ -262,8 +282,8 @@ def test_an_object_removed_while_running_is_skipped_and_the_set_is_complete(
     assert (run.counts.succeeded, run.counts.skipped) == (6, 1)
     skipped = run.items.get(outcome=ItemOutcome.SKIPPED)
     assert skipped.reason_code == "removed_while_running"
-    assert the_set_of(run).is_complete
-    assert the_set_of(run).item_count == 6
+    assert set_of(run).is_complete
+    assert set_of(run).item_count == 6
 
 
 @pytest.mark.parametrize(
@@ -275,7 +295,7 @@ def test_an_object_removed_while_running_is_skipped_and_the_set_is_complete(
         ("refuse_tokens", "token_rejected"),
     ],
 )
-def test_a_tenant_that_lets_nothing_in_blocks_the_run_and_leaves_no_set(
+def test_a_tenant_that_rejects_the_connection_blocks_the_run_and_leaves_no_set(
     schedule: BackupSchedule, back_up: BackUp, graph: SandboxControl, fault: str, code: str
 ) -> None:
     graph.fault(schedule.tenant.external_id, fault)
@@ -287,14 +307,12 @@ def test_a_tenant_that_lets_nothing_in_blocks_the_run_and_leaves_no_set(
     assert not BackupSet.objects.exists()
 
 
-def test_a_credential_revoked_half_way_leaves_what_was_read(
+def test_a_credential_revoked_during_the_backup_keeps_what_was_read(
     schedule: BackupSchedule,
     back_up: BackUp,
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from backups import sets
-
     original = sets.store
 
     def store_and_revoke(*args: Any) -> str:
@@ -306,11 +324,11 @@ def test_a_credential_revoked_half_way_leaves_what_was_read(
 
     run = back_up(schedule)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert "credential_rejected" in codes(run)
-    assert made.status == SetStatus.INCOMPLETE
-    assert made.items.incomplete().filter(reason_code="not_attempted_in_set").exists()
+    assert backup_set.status == SetStatus.INCOMPLETE
+    assert backup_set.items.incomplete().filter(reason_code="not_attempted_in_set").exists()
 
 
 def test_a_tenant_without_a_connection_is_blocked(tenant: Tenant, back_up: BackUp) -> None:
@@ -319,14 +337,12 @@ def test_a_tenant_without_a_connection_is_blocked(tenant: Tenant, back_up: BackU
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["connection_missing"])
 
 
-def test_throttling_is_waited_for_and_shown(
+def test_the_run_waits_for_throttling_and_shows_it(
     schedule: BackupSchedule,
     back_up: BackUp,
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from operations.worker import active_run
-
     phases: list[str] = []
     original = active_run.ActiveRun.set_phase
 
@@ -346,10 +362,9 @@ def test_throttling_is_waited_for_and_shown(
     assert "Reading conditional access policies" in phases
 
 
-def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
-    from backups import services
-    from operations.testing import run_now
-
+def test_a_backup_of_a_tenant_suspended_after_the_request_is_blocked(
+    schedule: BackupSchedule, operator: User
+) -> None:
     queued = services.run_now(schedule, operator).run
     Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
 
@@ -358,10 +373,9 @@ def test_a_tenant_suspended_meanwhile_is_blocked(schedule: BackupSchedule, opera
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["tenant_suspended"])
 
 
-def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, operator: User) -> None:
-    from backups import services
-    from operations.testing import run_now
-
+def test_a_backup_of_a_schedule_deleted_after_the_request_is_blocked(
+    schedule: BackupSchedule, operator: User
+) -> None:
     queued = services.run_now(schedule, operator).run
     schedule.delete()
 
@@ -370,14 +384,9 @@ def test_a_schedule_deleted_meanwhile_is_blocked(schedule: BackupSchedule, opera
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["schedule_gone"])
 
 
-def test_a_cancelled_backup_keeps_what_it_has_read(
+def test_a_cancelled_backup_keeps_what_it_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backups import services, sets
-    from operations.services import OperationRunService
-    from operations.testing import run_now
-    from operations.worker import active_run
-
     queued = services.run_now(schedule, operator).run
     original = sets.store
 
@@ -391,15 +400,15 @@ def test_a_cancelled_backup_keeps_what_it_has_read(
 
     run = run_now(queued)
 
-    made = the_set_of(run)
+    backup_set = set_of(run)
     assert run.outcome == RunOutcome.CANCELLED
     assert (run.counts.succeeded, run.counts.total) == (3, 7)
-    assert made.status == SetStatus.INCOMPLETE
-    assert made.items.filter(complete=True).count() == 3
-    assert made.incomplete_count == 4
+    assert backup_set.status == SetStatus.INCOMPLETE
+    assert backup_set.items.filter(complete=True).count() == 3
+    assert backup_set.incomplete_count == 4
 
 
-def test_an_empty_tenant_has_a_complete_set_of_nothing(
+def test_the_set_of_an_empty_tenant_is_complete_and_empty(
     tenant: Tenant, add_to_graph: Callable[..., ProviderConnection], back_up: BackUp
 ) -> None:
     add_to_graph(tenant, sizes={"named_location": 0})
@@ -407,13 +416,13 @@ def test_an_empty_tenant_has_a_complete_set_of_nothing(
     run = back_up(BackupScheduleFactory(tenant=tenant, kinds=["named_location"]))
 
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert the_set_of(run).is_complete
+    assert set_of(run).is_complete
 
 
-def test_the_set_of_a_worker_that_died_is_closed_by_the_next_backup(
+def test_the_next_backup_finishes_the_set_of_a_worker_that_died(
     schedule: BackupSchedule, back_up: BackUp
 ) -> None:
-    left = BackupSet.objects.create(
+    abandoned = BackupSet.objects.create(
         workspace=schedule.workspace,
         tenant=schedule.tenant,
         schedule=schedule,
@@ -422,11 +431,11 @@ def test_the_set_of_a_worker_that_died_is_closed_by_the_next_backup(
 
     back_up(schedule)
 
-    left.refresh_from_db()
-    assert left.status == SetStatus.FAILED
+    abandoned.refresh_from_db()
+    assert abandoned.status == SetStatus.FAILED
 
 
-def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
+def test_a_run_links_to_its_schedule_and_its_set_for_members_only(
     schedule: BackupSchedule, back_up: BackUp, reader: User, stranger: User
 ) -> None:
     run = back_up(schedule)
@@ -436,16 +445,14 @@ def test_a_run_leads_to_its_schedule_and_its_set_for_those_who_may_see_them(
     assert run.context["provider_connection_id"] == connection.pk
 
     assert links["backup_schedule"].url == f"/w/contoso/schedules/{schedule.pk}/"
-    assert links["backup_set"].url == f"/w/contoso/backup-sets/{the_set_of(run).pk}/"
+    assert links["backup_set"].url == f"/w/contoso/backup-sets/{set_of(run).pk}/"
     assert "complete" in links["backup_set"].label
     assert OperationRunLinks.related(run, stranger) == []
 
 
 def test_no_secret_is_in_any_payload_or_row(schedule: BackupSchedule, back_up: BackUp) -> None:
-    from tests.support.sandbox import SECRET
-
     run = back_up(schedule)
 
-    told = [str(vars(row)) for row in (run, *run.events.all(), *run.items.all())]
-    told += [str(version.payload) for version in PolicyVersion.objects.all()]
-    assert not any(SECRET in text for text in told)
+    texts = [str(vars(row)) for row in (run, *run.events.all(), *run.items.all())]
+    texts += [str(version.payload) for version in PolicyVersion.objects.all()]
+    assert not any(SECRET in text for text in texts)

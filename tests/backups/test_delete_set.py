@@ -1,4 +1,4 @@
-"""A set that no schedule looks after is deleted by hand, and no other."""
+"""Users can delete sets that belong to no schedule, and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def selection(tenant: Tenant) -> BackupSet:
     """A finished selection with an item."""
-    made = BackupSetFactory(
+    backup_set = BackupSetFactory(
         schedule=None,
         tenant=tenant,
         workspace=tenant.workspace,
@@ -32,8 +32,8 @@ def selection(tenant: Tenant) -> BackupSet:
         name="Before the migration",
         kinds=["conditional_access"],
     )
-    BackupItemFactory(backup_set=made)
-    return finish(made, item_count=1)
+    BackupItemFactory(backup_set=backup_set)
+    return finish(backup_set, item_count=1)
 
 
 @pytest.fixture
@@ -42,27 +42,29 @@ def page(client: Client, manager: User) -> Client:
     return client
 
 
-def test_a_selection_is_deleted_with_what_only_it_holds(page: Client, selection: BackupSet) -> None:
-    shown = page.get(selection.get_absolute_url()).content.decode()
+def test_a_selection_is_deleted_with_the_contents_that_only_it_refers_to(
+    page: Client, selection: BackupSet
+) -> None:
+    html = page.get(selection.get_absolute_url()).content.decode()
 
-    answer = page.post(f"{selection.get_absolute_url()}delete/", follow=True)
+    response = page.post(f"{selection.get_absolute_url()}delete/", follow=True)
 
-    assert "Delete backup set" in shown
-    assert "“Before the migration” of Fabrikam deleted." in answer.content.decode()
+    assert "Delete backup set" in html
+    assert "“Before the migration” of Fabrikam deleted." in response.content.decode()
     assert not BackupSet.objects.exists()
     assert not BackupItem.objects.exists()
     assert not PolicyVersion.objects.exists()
 
 
-def test_the_set_of_a_schedule_is_left_to_its_retention(page: Client, tenant: Tenant) -> None:
-    kept = finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
+def test_only_retention_deletes_the_set_of_a_schedule(page: Client, tenant: Tenant) -> None:
+    backup_set = finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
 
-    shown = page.get(kept.get_absolute_url()).content.decode()
-    answer = page.post(f"{kept.get_absolute_url()}delete/", follow=True)
+    html = page.get(backup_set.get_absolute_url()).content.decode()
+    response = page.post(f"{backup_set.get_absolute_url()}delete/", follow=True)
 
-    assert "Delete backup set" not in shown
-    assert "The retention of its schedule lets go of this set." in answer.content.decode()
-    assert BackupSet.objects.get() == kept
+    assert "Delete backup set" not in html
+    assert "The retention of its schedule deletes this set." in response.content.decode()
+    assert BackupSet.objects.get() == backup_set
 
 
 def test_the_last_complete_backup_outlives_its_schedule(tenant: Tenant, manager: User) -> None:
@@ -79,14 +81,12 @@ def test_the_last_complete_backup_outlives_its_schedule(tenant: Tenant, manager:
     assert BackupSet.objects.get() == last
 
 
-def test_a_set_that_a_run_is_at_work_with_is_not_deleted(
-    selection: BackupSet, manager: User
-) -> None:
+def test_a_set_that_an_active_run_uses_is_not_deleted(selection: BackupSet, manager: User) -> None:
     run = OperationRunFactory(
         tenant=selection.tenant, running=True, context={"backup_set_id": selection.pk}
     )
 
-    with pytest.raises(ValidationError, match="at work"):
+    with pytest.raises(ValidationError, match="using this backup set"):
         services.delete_set(selection, by=manager)
 
     assert run.is_active

@@ -1,4 +1,4 @@
-"""The demo: safe to run again, refused in production, and alive."""
+"""The demo data: idempotent, rejected in production, and with realistic runs."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ def run() -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_it_is_refused_outside_development() -> None:
+def test_demo_data_is_rejected_outside_development() -> None:
     with pytest.raises(CommandError, match="only in development"):
         run()
 
     assert not User.objects.exists()
 
 
-def test_everybody_can_sign_in_with_the_login_that_is_printed(demo: Path, client: Client) -> None:
+def test_every_demo_user_can_sign_in_with_the_printed_password(demo: Path, client: Client) -> None:
     logins = [line.split("  ") for line in run()[-5:]]
 
     assert [role for role, _, _ in logins] == ["reader", "operator", "manager", "owner", "staff"]
     for role, username, password in logins:
-        answer = client.post("/sign-in/", {"username": username, "password": password})
-        assert answer.status_code == 302, role
+        response = client.post("/sign-in/", {"username": username, "password": password})
+        assert response.status_code == 302, role
         client.logout()
 
 
-def test_a_second_time_changes_nothing(demo: Path) -> None:
+def test_a_second_call_changes_nothing(demo: Path) -> None:
     first = run()
     models = (User, Membership, Tenant, ProviderConnection, BackupSchedule, OperationRun)
     counts = [model.objects.count() for model in models]
@@ -69,7 +69,7 @@ def test_a_second_time_changes_nothing(demo: Path) -> None:
     assert [model.objects.count() for model in models] == counts
 
 
-def test_the_passwords_are_kept_where_only_their_owner_reads_them(demo: Path) -> None:
+def test_only_the_owner_can_read_the_password_file(demo: Path) -> None:
     run()
 
     path = demo / ".dev" / "demo-logins.json"
@@ -77,7 +77,7 @@ def test_the_passwords_are_kept_where_only_their_owner_reads_them(demo: Path) ->
     assert set(json.loads(path.read_text())) == {"rita", "olga", "marc", "owen", "sara"}
 
 
-def test_without_a_stand_in_it_says_so_and_goes_on(demo: Path) -> None:
+def test_without_a_graph_sandbox_a_warning_is_printed(demo: Path) -> None:
     lines = run()
 
     assert lines[0].startswith("The tenants are not in a Graph sandbox")
@@ -103,7 +103,7 @@ def test_a_credential_that_cannot_be_read_is_replaced(
     assert ProviderConnection.objects.get(pk=one.pk).credential() != other.credential()
 
 
-def test_its_backups_end_as_they_should(
+def test_the_demo_backups_have_the_intended_outcomes(
     demo: Path,
     graph: SandboxControl,
     graph_sandbox: SandboxProcess,

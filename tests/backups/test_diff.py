@@ -1,4 +1,4 @@
-"""What is different between two contents of a policy."""
+"""The differences between two contents of a policy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_fields_are_compared(
     assert field_changes(ACCESS, before, after) == expected
 
 
-def test_settings_are_matched_by_their_definition_whatever_their_place() -> None:
+def test_settings_are_matched_by_definition_and_not_by_position() -> None:
     before = {"settings": [setting("firewall", "on", "0"), setting("bitlocker", "on", "1")]}
     after = {"settings": [setting("bitlocker", "off", "0"), setting("firewall", "on", "1")]}
 
@@ -73,15 +73,17 @@ def test_settings_are_matched_by_their_definition_whatever_their_place() -> None
     assert (change.before, change.after) == ("on", "off")
 
 
-def test_a_setting_that_came_and_one_that_went_are_told() -> None:
+def test_an_added_and_a_removed_setting_are_listed() -> None:
     before, after = {"settings": [setting("a", 1)]}, {"settings": [setting("b", 1)]}
 
-    told = {(change.path, change.difference) for change in field_changes(CATALOG, before, after)}
+    differences = {
+        (change.path, change.difference) for change in field_changes(CATALOG, before, after)
+    }
 
-    assert told == {("settings[a]", Difference.REMOVED), ("settings[b]", Difference.ADDED)}
+    assert differences == {("settings[a]", Difference.REMOVED), ("settings[b]", Difference.ADDED)}
 
 
-def test_the_order_of_groups_says_nothing_but_one_more_is_told() -> None:
+def test_the_order_of_groups_is_ignored_but_an_added_group_is_listed() -> None:
     before = {"conditions": {"users": {"excludeGroups": ["a", "b"]}}}
     same = {"conditions": {"users": {"excludeGroups": ["b", "a"]}}}
     more = {"conditions": {"users": {"excludeGroups": ["b", "c", "a"]}}}
@@ -92,7 +94,7 @@ def test_the_order_of_groups_says_nothing_but_one_more_is_told() -> None:
     ]
 
 
-def test_a_removed_exclusion_is_told() -> None:
+def test_a_removed_exclusion_is_listed() -> None:
     before = {"assignments": [assignment("a"), assignment("b", "exclusionGroupAssignmentTarget")]}
     after = {"assignments": [assignment("a")]}
 
@@ -102,7 +104,7 @@ def test_a_removed_exclusion_is_told() -> None:
     assert change.difference == Difference.REMOVED
 
 
-def test_an_order_that_means_something_is_told() -> None:
+def test_a_change_of_a_meaningful_order_is_listed() -> None:
     compliance = KINDS["device_configuration"]
 
     (change,) = field_changes(compliance, {"steps": ["a", "b"]}, {"steps": ["b", "a"]})
@@ -110,7 +112,7 @@ def test_an_order_that_means_something_is_told() -> None:
     assert change.difference == Difference.CHANGED
 
 
-def test_a_content_without_end_is_compared_all_the_same() -> None:
+def test_a_very_deep_content_is_compared() -> None:
     deep_before: Any = 1
     deep_after: Any = 2
     for _ in range(200):
@@ -130,12 +132,12 @@ PAYLOADS = st.dictionaries(st.text(max_size=6), JSON, max_size=5)
 
 
 @given(PAYLOADS)
-def test_a_content_is_no_different_from_itself(payload: dict[str, Any]) -> None:
+def test_a_content_does_not_differ_from_itself(payload: dict[str, Any]) -> None:
     assert field_changes(ACCESS, payload, json.loads(json.dumps(payload))) == []
 
 
 @given(PAYLOADS, PAYLOADS)
-def test_a_difference_is_found_exactly_where_the_hashes_differ(
+def test_contents_differ_exactly_if_their_hashes_differ(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     differ = ACCESS.content_hash(before) != ACCESS.content_hash(after)
@@ -144,21 +146,26 @@ def test_a_difference_is_found_exactly_where_the_hashes_differ(
 
 
 @given(PAYLOADS, PAYLOADS)
-def test_the_way_back_tells_the_same_places(before: dict[str, Any], after: dict[str, Any]) -> None:
-    there = field_changes(ACCESS, before, after)
-    back = field_changes(ACCESS, after, before)
+def test_the_reverse_comparison_lists_the_same_paths(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    forward = field_changes(ACCESS, before, after)
+    backward = field_changes(ACCESS, after, before)
 
-    turned = {Difference.ADDED: Difference.REMOVED, Difference.REMOVED: Difference.ADDED}
-    assert sorted((c.path, c.before, c.after) for c in there) == sorted(
-        (c.path, c.after, c.before) for c in back
+    reversed_differences = {
+        Difference.ADDED: Difference.REMOVED,
+        Difference.REMOVED: Difference.ADDED,
+    }
+    assert sorted((c.path, c.before, c.after) for c in forward) == sorted(
+        (c.path, c.after, c.before) for c in backward
     )
-    assert sorted(turned.get(c.difference, c.difference) for c in there) == sorted(
-        c.difference for c in back
+    assert sorted(reversed_differences.get(c.difference, c.difference) for c in forward) == sorted(
+        c.difference for c in backward
     )
 
 
 @samples.NEEDED
-def test_real_policies_are_told_apart_from_each_other_only() -> None:
+def test_a_real_policy_differs_only_from_a_changed_one() -> None:
     for key, payload in (
         each for kind, path in samples.FILES for each in samples.entries(kind, path)
     ):
@@ -169,7 +176,7 @@ def test_real_policies_are_told_apart_from_each_other_only() -> None:
         assert [change.path for change in field_changes(kind, payload, changed)] == ["somethingNew"]
 
 
-def test_a_secret_beside_a_long_text_s_difference_is_masked_wherever_the_text_is_cut() -> None:
+def test_a_secret_near_the_difference_of_long_texts_is_masked() -> None:
     begin = "# install step\n" * 110
     for padding in range(30, 75):
         text = f"{begin}net use z: password=Winter2024Corp # {'y ' * (padding // 2)}ONE end"
@@ -180,7 +187,7 @@ def test_a_secret_beside_a_long_text_s_difference_is_masked_wherever_the_text_is
         assert "2024Corp" not in change.before + change.after
 
 
-def test_long_texts_of_a_list_are_compared_with_those_of_their_name() -> None:
+def test_long_texts_in_a_list_are_compared_by_name() -> None:
     def oma(name: str, text: str) -> dict[str, str]:
         return {"omaUri": f"./{name}", "displayName": name, "value": text * 400}
 

@@ -1,4 +1,4 @@
-"""What must never happen to a backup is refused by the database, whoever asks."""
+"""The database rejects invalid backups, whichever client writes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.factories.backups import (
 pytestmark = pytest.mark.django_db
 
 
-def refused(sql: str, *params: int | None) -> str:
-    """Run the statement, expect a refusal, and give its text."""
-    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+def rejected(sql: str, *params: int | None) -> str:
+    """Run a statement that the database must reject, and return the message."""
+    with pytest.raises(DatabaseError) as error, transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
-    return str(refusal.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -42,46 +42,48 @@ def refused(sql: str, *params: int | None) -> str:
         "paused_at = now(), next_run_at = NULL",
     ],
 )
-def test_a_schedule_is_whole(change: str) -> None:
+def test_a_schedule_has_valid_and_consistent_values(change: str) -> None:
     schedule = BackupScheduleFactory()
 
-    assert "schedules_" in refused(
+    assert "schedules_" in rejected(
         f"UPDATE backup_schedules SET {change} WHERE id = %s", schedule.pk
     )
 
 
 @pytest.mark.parametrize("table", ["backup_schedules", "backup_sets", "backup_items"])
-def test_no_tenant_of_another_workspace(table: str) -> None:
+def test_a_row_cannot_move_to_a_tenant_of_another_workspace(table: str) -> None:
     item = BackupItemFactory()
-    elsewhere = TenantFactory(workspace=WorkspaceFactory())
+    other_tenant = TenantFactory(workspace=WorkspaceFactory())
 
-    refused(f"UPDATE {table} SET tenant_id = %s", elsewhere.pk)
+    rejected(f"UPDATE {table} SET tenant_id = %s", other_tenant.pk)
 
     item.refresh_from_db()
-    assert item.tenant_id != elsewhere.pk
+    assert item.tenant_id != other_tenant.pk
 
 
-def test_an_item_belongs_where_its_set_belongs() -> None:
+def test_an_item_belongs_to_the_tenant_of_its_set() -> None:
     item, other = BackupItemFactory(missed=True), BackupSetFactory()
 
-    message = refused("UPDATE backup_items SET set_id = %s WHERE id = %s", other.pk, item.pk)
+    message = rejected("UPDATE backup_items SET set_id = %s WHERE id = %s", other.pk, item.pk)
 
     assert "items_scope_of_set" in message
 
 
-def test_an_item_cannot_show_the_content_of_another_workspace() -> None:
+def test_an_item_cannot_refer_to_a_version_of_another_workspace() -> None:
     item = BackupItemFactory(missed=True)
     foreign = PolicyVersionFactory(workspace=WorkspaceFactory())
 
-    message = refused("UPDATE backup_items SET version_id = %s WHERE id = %s", foreign.pk, item.pk)
+    message = rejected("UPDATE backup_items SET version_id = %s WHERE id = %s", foreign.pk, item.pk)
 
     assert "items_version_of_workspace" in message
 
 
 def test_a_set_belongs_to_a_schedule_of_its_tenant() -> None:
-    made, other = BackupSetFactory(), BackupScheduleFactory()
+    backup_set, other = BackupSetFactory(), BackupScheduleFactory()
 
-    message = refused("UPDATE backup_sets SET schedule_id = %s WHERE id = %s", other.pk, made.pk)
+    message = rejected(
+        "UPDATE backup_sets SET schedule_id = %s WHERE id = %s", other.pk, backup_set.pk
+    )
 
     assert "sets_schedule_of_tenant" in message
 
@@ -89,15 +91,15 @@ def test_a_set_belongs_to_a_schedule_of_its_tenant() -> None:
 def test_a_version_is_never_changed() -> None:
     version = PolicyVersionFactory(workspace=WorkspaceFactory())
 
-    message = refused("UPDATE policy_versions SET payload = '{}' WHERE id = %s", version.pk)
+    message = rejected("UPDATE policy_versions SET payload = '{}' WHERE id = %s", version.pk)
 
     assert "a version cannot be changed" in message
 
 
-def test_a_content_is_stored_once_in_a_workspace() -> None:
+def test_a_content_is_stored_once_per_workspace() -> None:
     version = PolicyVersionFactory(workspace=WorkspaceFactory())
 
-    refused(
+    rejected(
         "INSERT INTO policy_versions (workspace_id, content_hash, normalized_hash, payload, size,"
         " created_at) SELECT workspace_id, content_hash, normalized_hash, '{}', 1, now()"
         " FROM policy_versions WHERE id = %s",
@@ -106,7 +108,7 @@ def test_a_content_is_stored_once_in_a_workspace() -> None:
     PolicyVersionFactory(workspace=WorkspaceFactory(), content_hash=version.content_hash)
 
 
-def test_an_object_stands_in_a_set_once_whatever_its_name() -> None:
+def test_a_set_contains_an_object_once_whatever_its_name() -> None:
     item = BackupItemFactory(name="One")
     BackupItemFactory(backup_set=item.backup_set, name="One")
 
@@ -115,59 +117,59 @@ def test_an_object_stands_in_a_set_once_whatever_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "lack",
+    "invalid",
     [{"missing": ["settings"]}, {"reason_code": "x"}, {"version": None}, {"captured_at": None}],
     ids=str,
 )
-def test_a_complete_item_misses_nothing(lack: dict[str, Any]) -> None:
+def test_a_complete_item_has_all_its_content(invalid: dict[str, Any]) -> None:
     backup_set = BackupSetFactory()
 
     with pytest.raises(DatabaseError, match="items_complete_has_content"), transaction.atomic():
-        BackupItemFactory(backup_set=backup_set, **lack)
+        BackupItemFactory(backup_set=backup_set, **invalid)
 
 
-def test_an_incomplete_item_says_why() -> None:
+def test_an_incomplete_item_has_a_reason() -> None:
     item = BackupItemFactory(missed=True)
 
-    message = refused("UPDATE backup_items SET reason_code = '' WHERE id = %s", item.pk)
+    message = rejected("UPDATE backup_items SET reason_code = '' WHERE id = %s", item.pk)
 
     assert "items_incomplete_has_reason" in message
 
 
-def complete(made: BackupSet, **more: Any) -> str:
-    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
-        finish(made, **more)
-    return str(refusal.value)
+def complete(backup_set: BackupSet, **more: Any) -> str:
+    with pytest.raises(DatabaseError) as error, transaction.atomic():
+        finish(backup_set, **more)
+    return str(error.value)
 
 
-def test_a_set_with_an_item_missing_is_never_complete() -> None:
-    made = BackupItemFactory(missed=True).backup_set
+def test_a_set_with_an_incomplete_item_is_never_complete() -> None:
+    backup_set = BackupItemFactory(missed=True).backup_set
 
-    assert "not all of its items are complete" in complete(made)
+    assert "not all of its items are complete" in complete(backup_set)
 
 
-def test_a_set_with_a_kind_not_listed_is_never_complete() -> None:
-    made = BackupSetFactory(listed_kinds=["conditional_access"])
+def test_a_set_with_an_unlisted_kind_is_never_complete() -> None:
+    backup_set = BackupSetFactory(listed_kinds=["conditional_access"])
 
-    assert "sets_complete_covers_kinds" in complete(made)
+    assert "sets_complete_covers_kinds" in complete(backup_set)
 
 
 def test_a_set_with_a_wrong_count_is_never_complete() -> None:
     assert "sets_complete_covers_kinds" in complete(BackupSetFactory(), incomplete_count=1)
 
 
-def test_a_finished_set_says_when() -> None:
-    assert "sets_building_or_finished" in complete(BackupSetFactory(), finished_at=None)
+def test_a_finished_set_has_an_end() -> None:
+    assert "sets_building_or_finished" in complete(BackupSetFactory(), ended_at=None)
 
 
 @pytest.mark.parametrize("status", [SetStatus.COMPLETE, SetStatus.INCOMPLETE, SetStatus.FAILED])
-def test_a_finished_set_takes_in_nothing_more(status: SetStatus) -> None:
+def test_a_finished_set_accepts_no_items(status: SetStatus) -> None:
     item = BackupItemFactory()
     finish(item.backup_set, status)
 
-    changed = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
-    assert "it is finished" in changed or "cannot be changed" in changed
-    assert "it is finished" in refused(
+    update_message = rejected("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
+    assert "it is finished" in update_message or "cannot be changed" in update_message
+    assert "it is finished" in rejected(
         "INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, complete,"
         " reason_code) SELECT workspace_id, tenant_id, set_id, kind, 'new', name, false, 'x'"
         " FROM backup_items WHERE id = %s",
@@ -176,18 +178,18 @@ def test_a_finished_set_takes_in_nothing_more(status: SetStatus) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["status = 'building', finished_at = NULL", "item_count = 7", "started_at = now()"]
+    "change", ["status = 'building', ended_at = NULL", "item_count = 7", "started_at = now()"]
 )
-def test_a_finished_set_is_history(change: str) -> None:
-    made = finish(BackupSetFactory())
+def test_a_finished_set_is_immutable(change: str) -> None:
+    backup_set = finish(BackupSetFactory())
 
-    message = refused(f"UPDATE backup_sets SET {change} WHERE id = %s", made.pk)
+    message = rejected(f"UPDATE backup_sets SET {change} WHERE id = %s", backup_set.pk)
 
     assert "a finished set cannot be changed" in message
 
 
-def test_a_version_that_is_used_is_not_deleted() -> None:
+def test_a_version_with_references_is_not_deleted() -> None:
     item = BackupItemFactory()
 
-    refused("DELETE FROM policy_versions WHERE id = %s", item.version_id)
-    refused("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM policy_versions")
+    rejected("DELETE FROM policy_versions WHERE id = %s", item.version_id)
+    rejected("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM policy_versions")

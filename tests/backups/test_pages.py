@@ -1,4 +1,4 @@
-"""The pages of schedules and backup sets: what they show, and to whom."""
+"""The pages of schedules and backup sets: their content and their permissions."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def nightly(tenant: Tenant) -> BackupSchedule:
-    made: BackupSchedule = BackupScheduleFactory(
+    schedule: BackupSchedule = BackupScheduleFactory(
         tenant=tenant, name="Nightly", timezone="Europe/Berlin", due=utc(2998, 7, 1, 0, 30)
     )
-    return made
+    return schedule
 
 
 @pytest.fixture
 def backup_set(nightly: BackupSchedule) -> BackupSet:
-    """A set with one whole item and one that was missed."""
-    made: BackupSet = BackupSetFactory(schedule=nightly)
+    """A set with one complete item and one that was not read."""
+    backup_set: BackupSet = BackupSetFactory(schedule=nightly)
     version = PolicyVersionFactory(
-        workspace=made.workspace,
+        workspace=backup_set.workspace,
         payload={"id": "1", "displayName": "Block legacy", "note": "</pre><script>x</script>"},
     )
-    BackupItemFactory(backup_set=made, name="Block legacy", graph_id="1", version=version)
-    BackupItemFactory(backup_set=made, name="Half read", missed=True)
-    return finish(made, SetStatus.INCOMPLETE, item_count=2, incomplete_count=1)
+    BackupItemFactory(backup_set=backup_set, name="Block legacy", graph_id="1", version=version)
+    BackupItemFactory(backup_set=backup_set, name="Half read", missed=True)
+    return finish(backup_set, SetStatus.INCOMPLETE, item_count=2, incomplete_count=1)
 
 
 def signed_in(client: Client, user: User) -> Client:
@@ -62,7 +62,7 @@ def addresses(schedule: BackupSchedule, backup_set: BackupSet) -> list[str]:
     ]
 
 
-def test_the_list_says_when_a_schedule_fires_in_words_and_on_both_clocks(
+def test_the_list_shows_the_times_of_a_schedule_in_words_in_its_zone_and_in_utc(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
     html = signed_in(client, reader).get("/w/contoso/schedules/").content.decode()
@@ -104,10 +104,10 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
 def test_the_list_is_searched_by_name_and_tenant(
     client: Client, reader: User, nightly: BackupSchedule, query: str
 ) -> None:
-    answer = signed_in(client, reader).get(f"/w/contoso/schedules/{query}")
+    response = signed_in(client, reader).get(f"/w/contoso/schedules/{query}")
 
-    assert answer.status_code == 200
-    assert "Nightly" in answer.content.decode()
+    assert response.status_code == 200
+    assert "Nightly" in response.content.decode()
 
 
 def test_a_search_without_a_match_says_so(
@@ -130,7 +130,7 @@ def test_every_page_is_visible_to_members_only(
         assert (missing.status_code, foreign.status_code) == (404, 404), address
 
 
-def test_objects_of_another_workspace_do_not_exist_in_ones_own(
+def test_objects_of_another_workspace_are_not_found(
     client: Client, stranger: User, nightly: BackupSchedule, backup_set: BackupSet
 ) -> None:
     signed_in(client, stranger)
@@ -141,23 +141,21 @@ def test_objects_of_another_workspace_do_not_exist_in_ones_own(
 
 @pytest.mark.parametrize("number", ["0", str(2**63), "9" * 30])
 @pytest.mark.parametrize("page", ["schedules", "backup-sets"])
-def test_a_number_that_is_none_of_ours_is_not_found(
-    client: Client, reader: User, page: str, number: str
-) -> None:
+def test_an_unknown_id_is_not_found(client: Client, reader: User, page: str, number: str) -> None:
     assert signed_in(client, reader).get(f"/w/contoso/{page}/{number}/").status_code == 404
 
 
-def test_back_up_now_leads_to_the_run(
+def test_back_up_now_redirects_to_the_run(
     client: Client, operator: User, nightly: BackupSchedule
 ) -> None:
-    answer = signed_in(client, operator).post(f"/w/contoso/schedules/{nightly.pk}/run/")
+    response = signed_in(client, operator).post(f"/w/contoso/schedules/{nightly.pk}/run/")
 
     run = OperationRun.objects.get()
-    assert answer.headers["Location"] == f"/runs/{run.pk}/"
+    assert response.headers["Location"] == f"/runs/{run.pk}/"
     assert run.user == operator
 
 
-def test_a_second_back_up_now_leads_to_the_same_run(
+def test_a_second_back_up_now_redirects_to_the_same_run(
     client: Client, operator: User, nightly: BackupSchedule
 ) -> None:
     signed_in(client, operator)
@@ -169,21 +167,21 @@ def test_a_second_back_up_now_leads_to_the_same_run(
     assert OperationRun.objects.count() == 1
 
 
-def test_back_up_now_of_a_suspended_tenant_says_why_not(
+def test_back_up_now_of_a_suspended_tenant_shows_the_reason(
     client: Client, operator: User, nightly: BackupSchedule
 ) -> None:
     Tenant.objects.update(status=TenantStatus.SUSPENDED)
 
-    answer = signed_in(client, operator).post(
+    response = signed_in(client, operator).post(
         f"/w/contoso/schedules/{nightly.pk}/run/", follow=True
     )
 
-    assert "is suspended" in answer.content.decode()
+    assert "is suspended" in response.content.decode()
     assert not OperationRun.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("who", "verb", "status"),
+    ("role", "verb", "status"),
     [
         ("reader", "run", 403),
         ("reader", "pause", 403),
@@ -195,24 +193,24 @@ def test_back_up_now_of_a_suspended_tenant_says_why_not(
         ("stranger", "pause", 404),
     ],
 )
-def test_who_may_do_what(
+def test_an_action_requires_its_capability(
     client: Client,
     nightly: BackupSchedule,
     request: pytest.FixtureRequest,
     *,
-    who: str,
+    role: str,
     verb: str,
     status: int,
 ) -> None:
-    signed_in(client, request.getfixturevalue(who))
+    signed_in(client, request.getfixturevalue(role))
 
-    answer = client.post(f"/w/contoso/schedules/{nightly.pk}/{verb}/", {"reason": "Move"})
+    response = client.post(f"/w/contoso/schedules/{nightly.pk}/{verb}/", {"reason": "Move"})
 
-    assert answer.status_code == status
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize("verb", ["run", "pause", "resume"])
-def test_looking_changes_nothing(
+def test_an_action_rejects_get_requests(
     client: Client, owner: User, nightly: BackupSchedule, verb: str
 ) -> None:
     address = f"/w/contoso/schedules/{nightly.pk}/{verb}/"
@@ -234,7 +232,7 @@ def test_a_schedule_is_paused_with_a_reason_and_resumed(
     assert "resumed." in resumed
 
 
-def test_a_button_is_there_for_those_who_may_use_it(
+def test_a_button_is_shown_only_to_users_with_its_capability(
     client: Client, reader: User, operator: User, nightly: BackupSchedule
 ) -> None:
     pages = [
@@ -246,7 +244,7 @@ def test_a_button_is_there_for_those_who_may_use_it(
     assert not any("Pause schedule</button>" in page for page in pages)
 
 
-def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: BackupSet) -> None:
+def test_a_set_lists_what_is_missing(client: Client, reader: User, backup_set: BackupSet) -> None:
     html = signed_in(client, reader).get(backup_set.get_absolute_url()).content.decode()
 
     assert "This backup set is incomplete." in html
@@ -255,7 +253,7 @@ def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: Ba
 
 
 @pytest.mark.parametrize(
-    ("query", "shown"),
+    ("query", "expected"),
     [
         ("?q=legacy", ["Block legacy"]),
         ("?q=1", ["Block legacy"]),
@@ -266,15 +264,15 @@ def test_a_set_says_what_is_missing(client: Client, reader: User, backup_set: Ba
     ],
 )
 def test_the_items_of_a_set_are_searched_and_filtered(
-    client: Client, reader: User, backup_set: BackupSet, query: str, shown: list[str]
+    client: Client, reader: User, backup_set: BackupSet, query: str, expected: list[str]
 ) -> None:
     html = signed_in(client, reader).get(f"{backup_set.get_absolute_url()}{query}").content.decode()
 
     names = [name for name in ("Block legacy", "Half read") if f">{name}</a>" in html]
-    assert names == shown
+    assert names == expected
 
 
-def test_an_item_shows_its_content_and_nothing_of_it_is_markup(
+def test_an_item_shows_its_content_with_markup_escaped(
     client: Client, reader: User, backup_set: BackupSet
 ) -> None:
     item = backup_set.items.get(name="Block legacy")
@@ -301,7 +299,7 @@ def test_the_sets_are_filtered_by_tenant_and_status(
     client: Client, reader: User, backup_set: BackupSet
 ) -> None:
     signed_in(client, reader)
-    listed = {
+    is_listed = {
         query: f"#{backup_set.pk}</a>"
         in client.get(f"/w/contoso/backup-sets/{query}").content.decode()
         for query in (
@@ -311,13 +309,13 @@ def test_the_sets_are_filtered_by_tenant_and_status(
         )
     }
 
-    assert list(listed.values()) == [True, False, False]
+    assert list(is_listed.values()) == [True, False, False]
 
 
 def test_the_overview_shows_the_freshness_of_each_tenant(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
-    finish(BackupSetFactory(schedule=nightly), finished_at=timezone.now())
+    finish(BackupSetFactory(schedule=nightly), ended_at=timezone.now())
 
     html = signed_in(client, reader).get("/w/contoso/").content.decode()
 

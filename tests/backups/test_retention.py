@@ -1,4 +1,4 @@
-"""What is let go of, and what never is."""
+"""Which backup sets retention deletes, and which it never deletes."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ from tests.support.factories.backups import (
 pytestmark = pytest.mark.django_db
 
 
-def a_set(
+def make_set(
     schedule: BackupSchedule, days_ago: int, status: SetStatus = SetStatus.COMPLETE
 ) -> BackupSet:
     at = timezone.now() - dt.timedelta(days=days_ago)
     item = BackupItemFactory(backup_set=BackupSetFactory(schedule=schedule, started_at=at))
-    return finish(item.backup_set, status, finished_at=at, item_count=1)
+    return finish(item.backup_set, status, ended_at=at, item_count=1)
 
 
 def expired(schedule: BackupSchedule) -> list[BackupSet]:
     return retention.expired_sets(schedule, timezone.now())
 
 
-def test_the_newest_complete_sets_are_kept_however_old() -> None:
+def test_the_newest_complete_sets_are_kept_whatever_their_age() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=2, retention_keep_days=10)
-    oldest, _, _ = (a_set(schedule, days) for days in (300, 200, 100))
+    oldest, _, _ = (make_set(schedule, days) for days in (300, 200, 100))
 
     assert expired(schedule) == [oldest]
 
 
-def test_a_set_that_is_not_complete_counts_for_nothing() -> None:
+def test_only_complete_sets_count() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
-    a_set(schedule, 100)
-    failed = a_set(schedule, 50, SetStatus.FAILED)
-    a_set(schedule, 5, SetStatus.INCOMPLETE)
+    make_set(schedule, 100)
+    failed = make_set(schedule, 50, SetStatus.FAILED)
+    make_set(schedule, 5, SetStatus.INCOMPLETE)
 
     assert expired(schedule) == [failed]
 
 
-def test_a_young_set_is_kept_however_many_there_are() -> None:
+def test_recent_sets_are_kept_whatever_their_number() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
     for days in (9, 6, 3):
-        a_set(schedule, days)
+        make_set(schedule, days)
 
     assert expired(schedule) == []
 
 
-def test_the_last_complete_set_of_a_tenant_is_kept_whatever_the_schedule_says() -> None:
+def test_the_last_complete_set_of_a_tenant_is_always_kept() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=1)
-    only = a_set(schedule, 100)
+    only = make_set(schedule, 100)
 
     assert expired(schedule) == []
     assert retention.delete_set(only) is False
 
 
-def test_a_set_that_is_being_built_is_kept() -> None:
+def test_a_building_set_is_kept() -> None:
     schedule = BackupScheduleFactory(retention_keep_days=1)
     BackupSetFactory(schedule=schedule, started_at=timezone.now() - dt.timedelta(days=9))
 
@@ -78,15 +78,15 @@ def test_a_set_that_is_being_built_is_kept() -> None:
 def test_the_sets_of_another_schedule_are_not_touched() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=1)
     other = BackupScheduleFactory(tenant=schedule.tenant)
-    a_set(other, 300)
-    a_set(schedule, 0)
+    make_set(other, 300)
+    make_set(schedule, 0)
 
     assert expired(schedule) == []
 
 
-def test_contents_go_with_the_last_set_that_refers_to_them() -> None:
+def test_contents_are_deleted_with_the_last_set_that_refers_to_them() -> None:
     schedule = BackupScheduleFactory()
-    old, new = a_set(schedule, 300), a_set(schedule, 0)
+    old, new = make_set(schedule, 300), make_set(schedule, 0)
     unused = PolicyVersionFactory(workspace=schedule.workspace)
 
     assert retention.delete_set(old)
@@ -97,12 +97,12 @@ def test_contents_go_with_the_last_set_that_refers_to_them() -> None:
     assert BackupItem.objects.get().backup_set == new
 
 
-def test_a_backup_lets_go_and_notes_it_on_its_timeline(
+def test_a_backup_deletes_expired_sets_and_notes_it_on_its_timeline(
     schedule: BackupSchedule, back_up: Callable[[BackupSchedule], OperationRun]
 ) -> None:
     schedule.retention_keep_sets, schedule.retention_keep_days = 1, 30
     schedule.save()
-    old = a_set(schedule, 100)
+    old = make_set(schedule, 100)
     old_id = old.pk
 
     run = back_up(schedule)
@@ -112,28 +112,28 @@ def test_a_backup_lets_go_and_notes_it_on_its_timeline(
     assert any(text.startswith(f"Deleted backup set {old_id} of") for text in notes)
 
 
-def test_a_schedule_that_is_never_complete_lets_go_too(
+def test_a_schedule_without_complete_sets_deletes_expired_sets_too(
     schedule: BackupSchedule,
     back_up: Callable[[BackupSchedule], OperationRun],
     graph: SandboxControl,
 ) -> None:
     schedule.retention_keep_sets, schedule.retention_keep_days = 1, 30
     schedule.save()
-    old, complete = a_set(schedule, 100), a_set(schedule, 50)
-    incomplete = a_set(schedule, 40, SetStatus.INCOMPLETE)
+    old, complete = make_set(schedule, 100), make_set(schedule, 50)
+    incomplete = make_set(schedule, 40, SetStatus.INCOMPLETE)
     graph.fault(schedule.tenant.external_id, "forbid", kind="compliance")
 
     run = back_up(schedule)
 
-    left = BackupSet.objects.filter(pk__in=[old.pk, complete.pk, incomplete.pk])
+    remaining = BackupSet.objects.filter(pk__in=[old.pk, complete.pk, incomplete.pk])
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert list(left) == [complete]
+    assert list(remaining) == [complete]
 
 
-def test_the_last_set_that_holds_anything_outlives_a_backup_of_nothing() -> None:
+def test_the_last_set_with_content_is_kept_after_failed_backups() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=10)
-    older = a_set(schedule, 70, SetStatus.INCOMPLETE)
-    a_set(schedule, 60, SetStatus.INCOMPLETE)
-    a_set(schedule, 0, SetStatus.FAILED)
+    older = make_set(schedule, 70, SetStatus.INCOMPLETE)
+    make_set(schedule, 60, SetStatus.INCOMPLETE)
+    make_set(schedule, 0, SetStatus.FAILED)
 
     assert expired(schedule) == [older]

@@ -1,4 +1,4 @@
-"""A retry reads again what an earlier backup missed, and nothing else."""
+"""A retry reads only what an earlier backup missed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.factories.backups import (
 pytestmark = pytest.mark.django_db
 
 BackUp = Callable[[BackupSchedule], OperationRun]
-Repeat = Callable[[OperationRun], OperationRun]
+Retry = Callable[[OperationRun], OperationRun]
 
 
-def test_a_kind_that_was_forbidden_is_read_and_the_new_set_is_complete(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_a_forbidden_kind_is_read_and_the_new_set_is_complete(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "forbid", kind="conditional_access")
     earlier = back_up(schedule)
@@ -36,13 +36,17 @@ def test_a_kind_that_was_forbidden_is_read_and_the_new_set_is_complete(
 
     run = retry(earlier)
 
-    made, parent = run.backup_set, earlier.backup_set
+    backup_set, parent = run.backup_set, earlier.backup_set
     assert run.type == OperationRunType.BACKUP_SCHEDULE_RETRY
     assert run.retry_of == earlier
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert (run.counts.total, run.counts.succeeded) == (2, 2)
-    assert (made.status, made.parent, made.item_count) == (SetStatus.COMPLETE, parent, 7)
-    assert set(made.items.values_list("version", flat=True)) >= set(
+    assert (backup_set.status, backup_set.parent, backup_set.item_count) == (
+        SetStatus.COMPLETE,
+        parent,
+        7,
+    )
+    assert set(backup_set.items.values_list("version", flat=True)) >= set(
         parent.items.values_list("version", flat=True)
     )
     assert {kind for _, kind in graph.counts(schedule.tenant.external_id)} <= {
@@ -53,8 +57,8 @@ def test_a_kind_that_was_forbidden_is_read_and_the_new_set_is_complete(
     }
 
 
-def test_a_kind_that_had_no_license_is_tried_again(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_a_kind_without_a_license_is_read_again(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     tenant = schedule.tenant.external_id
     graph.fault(tenant, "license", kind="conditional_access")
@@ -70,8 +74,8 @@ def test_a_kind_that_had_no_license_is_tried_again(
     assert run.backup_set.unlicensed_kinds == []
 
 
-def test_only_the_objects_that_were_incomplete_are_read_again(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_only_incomplete_objects_are_read_again(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "short_settings")
     earlier = back_up(schedule)
@@ -86,8 +90,8 @@ def test_only_the_objects_that_were_incomplete_are_read_again(
     assert run.backup_set.is_complete
 
 
-def test_what_still_fails_stays_missing_and_can_be_retried_again(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_what_fails_again_stays_missing_and_can_be_retried(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "forbid", kind="compliance")
     earlier = back_up(schedule)
@@ -103,8 +107,8 @@ def test_what_still_fails_stays_missing_and_can_be_retried_again(
     assert third.backup_set.item_count == 7
 
 
-def test_a_missed_object_that_is_gone_by_now_is_skipped(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_a_missed_object_that_was_deleted_since_is_skipped(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     tenant_id = schedule.tenant.external_id
     graph.fault(tenant_id, "short_settings", times=2)
@@ -120,8 +124,8 @@ def test_a_missed_object_that_is_gone_by_now_is_skipped(
     assert run.backup_set.item_count == 6
 
 
-def test_a_blocked_run_is_repeated_as_a_whole(
-    schedule: BackupSchedule, back_up: BackUp, retry: Repeat, graph: SandboxControl
+def test_the_retry_of_a_blocked_run_is_a_full_backup(
+    schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     graph.fault(schedule.tenant.external_id, "revoke_credential")
     earlier = back_up(schedule)
@@ -135,10 +139,10 @@ def test_a_blocked_run_is_repeated_as_a_whole(
     assert run.backup_set.parent is None
 
 
-def test_the_work_of_a_worker_that_died_is_taken_over(
+def test_a_retry_keeps_what_a_worker_that_died_had_read(
     schedule: BackupSchedule,
     back_up: BackUp,
-    retry: Repeat,
+    retry: Retry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     original = sets.store
@@ -165,8 +169,8 @@ def test_the_work_of_a_worker_that_died_is_taken_over(
     assert BackupSet.objects.get(pk=earlier.backup_set.pk).status == SetStatus.INCOMPLETE
 
 
-def test_a_set_of_another_tenant_is_never_continued(
-    schedule: BackupSchedule, retry: Repeat, operator: object
+def test_a_retry_never_uses_the_set_of_another_tenant(
+    schedule: BackupSchedule, retry: Retry, operator: object
 ) -> None:
     foreign = BackupItemFactory(
         backup_set=BackupSetFactory(

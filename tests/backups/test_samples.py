@@ -1,4 +1,4 @@
-"""Real exports: each is backed up completely, unchanged the second time, and exported."""
+"""Real policies are backed up completely, are unchanged the second time, and are exported."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ pytestmark = [pytest.mark.django_db, samples.NEEDED]
 
 
 @pytest.fixture
-def put(
+def sample_counts(
     tenant: Tenant, graph: SandboxControl, add_to_graph: Callable[..., ProviderConnection]
 ) -> dict[str, int]:
-    """A tenant with nothing but the real policies; how many there are of each kind."""
+    """Put only the real policies into a tenant; return their number by kind."""
     add_to_graph(tenant, sizes=dict.fromkeys((*SIZES, *KINDS), 0))
     return samples.put_all(graph, tenant.external_id)
 
 
 def test_every_real_policy_is_backed_up_and_stays_unchanged(
-    tenant: Tenant, put: dict[str, int], back_up: Callable[[BackupSchedule], OperationRun]
+    tenant: Tenant, sample_counts: dict[str, int], back_up: Callable[[BackupSchedule], OperationRun]
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, kinds=list(KINDS))
-    expected = sum(count for kind, count in put.items() if kind in KINDS)
+    expected = sum(count for kind, count in sample_counts.items() if kind in KINDS)
 
     first, second = back_up(schedule), back_up(schedule)
 
@@ -48,7 +48,9 @@ def test_every_real_policy_is_backed_up_and_stays_unchanged(
     assert BackupSet.objects.complete().count() == 2
 
 
-def test_every_real_policy_is_exported(tenant: Tenant, put: dict[str, int], operator: User) -> None:
+def test_every_real_policy_is_exported(
+    tenant: Tenant, sample_counts: dict[str, int], operator: User
+) -> None:
     run_now(start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=operator).run)
     policies = list(Policy.objects.with_scope())
 

@@ -1,4 +1,4 @@
-"""The same new schedule, sent several times at the same moment."""
+"""The same new schedule, posted several times at once."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tests.support.factories import TenantFactory
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_one_is_stored_and_the_others_are_told_that_the_name_is_taken() -> None:
+def test_one_request_is_stored_and_the_others_report_the_duplicate_name() -> None:
     tenants = [TenantFactory(name="Adatum")]
     tenants.append(TenantFactory(name="Fabrikam", workspace=tenants[0].workspace))
 
     def create() -> list[str]:
-        wish = BackupSchedule(
+        template = BackupSchedule(
             workspace=tenants[0].workspace, name="Nightly", cron="0 2 * * *", kinds=["compliance"]
         )
         try:
-            services.create_for(wish, tenants)
+            services.create_for(template, tenants)
         except ValidationError as error:
             return error.messages
         return []
 
     with racing_threads(6) as threads:
-        told = threads.race([create] * 6)
+        messages = threads.race([create] * 6)
 
-    refused = [
-        f"{tenant.name}: This tenant has a schedule of that name already." for tenant in tenants
+    rejections = [
+        f"{tenant.name}: This tenant already has a schedule with this name." for tenant in tenants
     ]
-    assert sorted(told) == [[], *[refused] * 5]
+    assert sorted(messages) == [[], *[rejections] * 5]
     assert BackupSchedule.objects.count() == 2

@@ -1,4 +1,4 @@
-"""What a person does with a schedule: create, change, pause, resume, back up now."""
+"""What users do with schedules: create, change, pause, resume, back up now."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.support.factories.backups import BackupScheduleFactory, BackupSetFact
 pytestmark = pytest.mark.django_db
 
 
-def a_new_one(tenant: Tenant, **more: object) -> BackupSchedule:
-    wish = {"name": "Nightly", "cron": "* * * * *", "kinds": ["compliance"]} | more
-    return BackupSchedule(tenant=tenant, workspace=tenant.workspace, **wish)
+def new_schedule(tenant: Tenant, **changes: object) -> BackupSchedule:
+    values = {"name": "Nightly", "cron": "* * * * *", "kinds": ["compliance"]} | changes
+    return BackupSchedule(tenant=tenant, workspace=tenant.workspace, **values)
 
 
 def test_a_new_schedule_starts_from_now(tenant: Tenant) -> None:
-    made = services.save(a_new_one(tenant))
+    schedule = services.save(new_schedule(tenant))
 
-    assert made.next_run_at
-    assert dt.timedelta() < made.next_run_at - timezone.now() <= dt.timedelta(minutes=1)
-    assert made.spread < dt.timedelta(seconds=6)
+    assert schedule.next_run_at
+    assert dt.timedelta() < schedule.next_run_at - timezone.now() <= dt.timedelta(minutes=1)
+    assert schedule.spread < dt.timedelta(seconds=6)
 
 
 @pytest.mark.parametrize(
@@ -48,22 +48,22 @@ def test_a_new_schedule_starts_from_now(tenant: Tenant) -> None:
         ("name", ""),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused(tenant: Tenant, field: str, value: object) -> None:
+def test_an_invalid_schedule_is_rejected(tenant: Tenant, field: str, value: object) -> None:
     with pytest.raises(ValidationError):
-        services.save(a_new_one(tenant, **{field: value}))
+        services.save(new_schedule(tenant, **{field: value}))
 
     assert not BackupSchedule.objects.exists()
 
 
-def test_a_tenant_of_another_workspace_is_refused(tenant: Tenant) -> None:
-    schedule = a_new_one(tenant)
+def test_a_tenant_of_another_workspace_is_rejected(tenant: Tenant) -> None:
+    schedule = new_schedule(tenant)
     schedule.tenant = TenantFactory()
 
     with pytest.raises(ValidationError, match="another workspace"):
         services.save(schedule)
 
 
-def test_other_times_count_from_now(tenant: Tenant) -> None:
+def test_new_times_start_from_now(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     schedule.cron = "* * * * *"
 
@@ -74,7 +74,7 @@ def test_other_times_count_from_now(tenant: Tenant) -> None:
     assert schedule.next_run_at - timezone.now() <= dt.timedelta(minutes=1)
 
 
-def test_a_slot_that_has_come_is_not_lost_when_the_schedule_is_changed(tenant: Tenant) -> None:
+def test_a_due_slot_is_not_lost_when_the_schedule_is_changed(tenant: Tenant) -> None:
     slot = timezone.now().replace(second=0, microsecond=0)
     schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=slot)
     schedule.cron = "0 5 * * *"
@@ -85,7 +85,7 @@ def test_a_slot_that_has_come_is_not_lost_when_the_schedule_is_changed(tenant: T
     assert run.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
 
 
-def test_another_name_does_not_move_the_next_slot(tenant: Tenant) -> None:
+def test_a_new_name_does_not_move_the_next_slot(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     stale = BackupSchedule.objects.get(pk=schedule.pk)
     BackupSchedule.objects.filter(pk=schedule.pk).update(next_run_at=utc(2998, 1, 1))
@@ -97,7 +97,7 @@ def test_another_name_does_not_move_the_next_slot(tenant: Tenant) -> None:
     assert (schedule.name, schedule.next_run_at) == ("Other", utc(2998, 1, 1))
 
 
-def test_paused_time_is_not_owed(tenant: Tenant, manager: User) -> None:
+def test_slots_during_a_pause_are_not_caught_up(tenant: Tenant, manager: User) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     paused = services.pause(schedule, manager, "Migration")
     assert (paused.is_paused, paused.next_run_at, paused.pause_reason) == (True, None, "Migration")
@@ -110,7 +110,7 @@ def test_paused_time_is_not_owed(tenant: Tenant, manager: User) -> None:
     assert not OperationRun.objects.exists()
 
 
-def test_pausing_and_resuming_twice_changes_nothing(tenant: Tenant, manager: User) -> None:
+def test_pausing_and_resuming_twice_has_no_further_effect(tenant: Tenant, manager: User) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     states = [services.pause(schedule, manager, reason) for reason in ("First", "Second")]
     states += [services.resume(schedule, manager) for _ in range(2)]
@@ -131,7 +131,7 @@ def test_back_up_now_is_a_run_of_the_schedule(tenant: Tenant, operator: User) ->
     assert "scheduled_for" not in result.run.context
 
 
-def test_a_second_back_up_now_joins_the_run_already_active(tenant: Tenant, operator: User) -> None:
+def test_a_second_back_up_now_returns_the_active_run(tenant: Tenant, operator: User) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
     first = services.run_now(schedule, operator)
 
@@ -157,13 +157,15 @@ def test_a_suspended_tenant_is_not_backed_up(tenant: Tenant, operator: User) -> 
         services.run_now(BackupSchedule.objects.get(pk=schedule.pk), operator)
 
 
-def test_the_stalest_tenant_comes_first(tenant: Tenant, django_assert_num_queries: object) -> None:
+def test_the_tenant_with_the_oldest_backup_comes_first(
+    tenant: Tenant, django_assert_num_queries: object
+) -> None:
     never = TenantFactory(workspace=tenant.workspace, name="Never")
     old, new = (BackupScheduleFactory(tenant=tenant) for _ in range(2))
     fresh = BackupScheduleFactory(tenant__workspace=tenant.workspace, tenant__name="Fresh")
     for days, schedule in ((9, old), (2, new), (0, fresh)):
         at = timezone.now() - dt.timedelta(days=days)
-        finish(BackupSetFactory(schedule=schedule), finished_at=at)
+        finish(BackupSetFactory(schedule=schedule), ended_at=at)
     finish(BackupSetFactory(schedule=old), SetStatus.FAILED)
 
     with django_assert_num_queries(1):  # type: ignore[operator]

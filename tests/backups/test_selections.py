@@ -1,4 +1,4 @@
-"""Selected policies: added to a set however often one clicks, and exported as an archive."""
+"""Selected policies: added to a backup set exactly once, and exported as an archive."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.test import Client
 
 from backups import exporting, services
 from backups.models import BackupItem, BackupSet, PolicyExport, SetStatus
+from backups.retention import delete_set
 from dev.graph_sandbox.control import SandboxControl
 from inventory.models import Policy
 from inventory.selection import Selection
@@ -76,25 +77,31 @@ def export(policies: list[Policy], by: User) -> OperationRun:
     return run_now(result.run)
 
 
-# --- into a set -----------------------------------------------------------------------------------
+# --- backup sets ----------------------------------------------------------------------------------
 
 
-def test_selected_policies_are_read_into_a_set_of_that_name(
+def test_selected_policies_are_read_into_a_named_set(
     policies: list[Policy], operator: User
 ) -> None:
     run = add(policies, operator)
 
-    made = BackupSet.objects.get()
+    backup_set = BackupSet.objects.get()
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (made.purpose, made.name, made.status) == ("selection", NAME, SetStatus.COMPLETE)
-    assert made.item_count == len(policies) == run.counts.succeeded
-    assert made.items.filter(complete=True, version__isnull=False).count() == len(policies)
-    assert made.get_absolute_url() in {
+    assert (backup_set.purpose, backup_set.name, backup_set.status) == (
+        "selection",
+        NAME,
+        SetStatus.COMPLETE,
+    )
+    assert backup_set.item_count == len(policies) == run.counts.succeeded
+    assert backup_set.items.filter(complete=True, version__isnull=False).count() == len(policies)
+    assert backup_set.get_absolute_url() in {
         link.url for link in OperationRunLinks.related(run, operator)
     }
 
 
-def test_clicking_again_adds_nothing_and_says_so(policies: list[Policy], operator: User) -> None:
+def test_a_repeated_request_adds_nothing_and_reports_it(
+    policies: list[Policy], operator: User
+) -> None:
     add(policies, operator)
     before = list(BackupItem.objects.order_by("pk").values())
 
@@ -106,21 +113,21 @@ def test_clicking_again_adds_nothing_and_says_so(policies: list[Policy], operato
     assert list(BackupItem.objects.order_by("pk").values()) == before
 
 
-def test_more_policies_come_into_the_same_set(policies: list[Policy], operator: User) -> None:
+def test_more_policies_are_added_to_the_same_set(policies: list[Policy], operator: User) -> None:
     first = add(policies[:2], operator)
     second = add(policies[1:], operator)
 
-    made = BackupSet.objects.get()
-    assert made.item_count == len(policies)
-    assert made.kinds == sorted({policy.kind for policy in policies})
+    backup_set = BackupSet.objects.get()
+    assert backup_set.item_count == len(policies)
+    assert backup_set.kinds == sorted({policy.kind for policy in policies})
     assert second.counts.skipped == 1
     for run in (first, second):
         urls = {link.url for link in OperationRunLinks.related(run, operator)}
-        assert made.get_absolute_url() in urls
-    assert second.context["backup_set_id"] == made.pk
+        assert backup_set.get_absolute_url() in urls
+    assert second.context["backup_set_id"] == backup_set.pk
 
 
-def test_a_policy_that_may_not_be_read_leaves_the_rest_and_is_read_later(
+def test_a_forbidden_policy_does_not_stop_the_others_and_can_be_read_later(
     policies: list[Policy], operator: User, graph: SandboxControl
 ) -> None:
     external_id = policies[0].tenant.external_id
@@ -132,15 +139,15 @@ def test_a_policy_that_may_not_be_read_leaves_the_rest_and_is_read_later(
 
     assert partial.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert whole.outcome == RunOutcome.SUCCEEDED
-    made = BackupSet.objects.get()
-    assert (made.status, made.item_count) == (SetStatus.COMPLETE, len(policies))
+    backup_set = BackupSet.objects.get()
+    assert (backup_set.status, backup_set.item_count) == (SetStatus.COMPLETE, len(policies))
 
 
-def test_a_policy_that_is_gone_is_skipped(
+def test_a_policy_that_was_deleted_in_the_tenant_is_skipped(
     policies: list[Policy], operator: User, graph: SandboxControl
 ) -> None:
-    gone = policies[0]
-    graph.delete_object(gone.tenant.external_id, gone.kind, gone.graph_id)
+    policy = policies[0]
+    graph.delete_object(policy.tenant.external_id, policy.kind, policy.graph_id)
 
     run = add(policies, operator)
 
@@ -148,122 +155,122 @@ def test_a_policy_that_is_gone_is_skipped(
     assert run.items.get(outcome="skipped").reason_code == "removed_while_running"
 
 
-@pytest.mark.parametrize("answer", [{}, {"id": "other"}, {"id": "x\x00"}, {"id": None}])
-def test_an_answer_about_another_object_is_kept_as_a_part_of_the_one_asked_for(
+@pytest.mark.parametrize("response", [{}, {"id": "other"}, {"id": "x\x00"}, {"id": None}])
+def test_a_response_about_another_object_is_stored_as_incomplete(
     tenant: Tenant,
     operator: User,
     add_to_graph: Callable[..., ProviderConnection],
     monkeypatch: pytest.MonkeyPatch,
-    answer: dict[str, Any],
+    response: dict[str, Any],
 ) -> None:
     add_to_graph(tenant)
-    chosen: list[Policy] = [
+    selected: list[Policy] = [
         PolicyFactory(tenant=tenant, kind="compliance", graph_id=name) for name in "ab"
     ]
 
-    def answered(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Capture:
+    def capture_one(_kind: PolicyKind, _client: object, graph_id: str, _type: str) -> Capture:
         if graph_id == "a":
-            return Capture({"displayName": "x"} | answer, ["the object asked for"])
+            return Capture({"displayName": "x"} | response, ["the requested object"])
         return Capture({"displayName": "x", "id": graph_id})
 
-    monkeypatch.setattr(PolicyKind, "capture_one", answered)
-    run = add(chosen, operator)
+    monkeypatch.setattr(PolicyKind, "capture_one", capture_one)
+    run = add(selected, operator)
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert dict(BackupItem.objects.values_list("graph_id", "complete")) == {"a": False, "b": True}
 
 
-def test_a_selection_is_no_backup_of_the_tenant(policies: list[Policy], operator: User) -> None:
+def test_a_selection_is_not_a_backup_of_the_tenant(policies: list[Policy], operator: User) -> None:
     add(policies, operator)
 
     assert not BackupSet.objects.complete().exists()
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\x00b", "a\nb", "a\u202eb"])
-def test_a_name_that_cannot_be_is_refused(page: Client, tenant: Tenant, name: str) -> None:
+def test_an_invalid_name_is_rejected(page: Client, tenant: Tenant, name: str) -> None:
     policy = PolicyFactory(tenant=tenant)
 
-    answer = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk], "set_name": name})
+    response = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk], "set_name": name})
 
-    assert answer.status_code == 400
-    assert b"field-error" in answer.content
+    assert response.status_code == 400
+    assert b"field-error" in response.content
     assert not OperationRun.objects.exists()
 
 
-def test_the_name_is_asked_for_first_and_the_same_form_starts_one_run(
-    page: Client, tenant: Tenant
-) -> None:
+def test_a_form_asks_for_the_name_and_starts_one_run(page: Client, tenant: Tenant) -> None:
     policy = PolicyFactory(tenant=tenant, name="MFA for all")
-    asked = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk]}).content.decode()
+    name_form = page.post(f"{POLICIES}back-up/", {"policy": [policy.pk]}).content.decode()
     form = {"policy": [policy.pk], "set_name": NAME, "submission": str(uuid.uuid4())}
 
-    answers = [page.post(f"{POLICIES}back-up/", form) for _ in range(5)]
+    responses = [page.post(f"{POLICIES}back-up/", form) for _ in range(5)]
 
     run = OperationRun.objects.get()
-    assert "MFA for all" in asked
-    assert {answer["Location"] for answer in answers} == {run.get_absolute_url()}
+    assert "MFA for all" in name_form
+    assert {response["Location"] for response in responses} == {run.get_absolute_url()}
     assert run.context["selection"]["ids"] == [policy.pk]
     assert run.context["idempotency"]["set_name"] == NAME
 
 
-def test_policies_of_several_tenants_get_a_run_each(page: Client, workspace: Workspace) -> None:
-    chosen = [PolicyFactory(tenant=TenantFactory(workspace=workspace)).pk for _ in range(3)]
+def test_policies_of_several_tenants_start_one_run_per_tenant(
+    page: Client, workspace: Workspace
+) -> None:
+    ids = [PolicyFactory(tenant=TenantFactory(workspace=workspace)).pk for _ in range(3)]
 
-    answer = page.post(f"{POLICIES}export/", {"policy": chosen})
+    response = page.post(f"{POLICIES}export/", {"policy": ids})
 
-    assert answer["Location"] == "/w/contoso/runs/"
+    assert response["Location"] == "/w/contoso/runs/"
     assert OperationRun.objects.count() == 3
 
 
-def test_nothing_selected_is_told(page: Client, workspace: Workspace) -> None:
-    answer = page.post(f"{POLICIES}export/", {}, follow=True)
+def test_an_empty_selection_shows_an_error(page: Client, workspace: Workspace) -> None:
+    response = page.post(f"{POLICIES}export/", {}, follow=True)
 
-    assert b"No policies are selected" in answer.content
+    assert b"No policies are selected" in response.content
 
 
 # --- the database ---------------------------------------------------------------------------------
 
 
-def refused(statement: str, *values: Any) -> str:
+def rejected(statement: str, *values: Any) -> str:
     with pytest.raises(DatabaseError) as error, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
     return str(error.value)
 
 
-def test_what_was_read_is_never_changed(policies: list[Policy], operator: User) -> None:
+def test_a_complete_item_is_never_changed(policies: list[Policy], operator: User) -> None:
     add(policies, operator)
     item = BackupItem.objects.first()
     assert item
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE backup_sets SET status = 'building', finished_at = NULL")
-    told = refused("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
+        cursor.execute("UPDATE backup_sets SET status = 'building', ended_at = NULL")
+    message = rejected("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
 
-    assert "a complete item cannot be changed" in told
+    assert "a complete item cannot be changed" in message
 
 
-def test_a_finished_backup_is_not_opened_again(tenant: Tenant) -> None:
+def test_a_finished_backup_cannot_be_reopened(tenant: Tenant) -> None:
     backup = finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
 
-    told = refused(
-        "UPDATE backup_sets SET status = 'building', finished_at = NULL WHERE id = %s", backup.pk
+    message = rejected(
+        "UPDATE backup_sets SET status = 'building', ended_at = NULL WHERE id = %s", backup.pk
     )
 
-    assert "a finished set cannot be changed" in told
+    assert "a finished set cannot be changed" in message
 
 
 def test_a_backup_has_no_name_and_a_selection_has_one(tenant: Tenant) -> None:
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
 
-    assert "sets_selection_has_a_name" in refused(
+    assert "sets_selection_has_a_name" in rejected(
         "UPDATE backup_sets SET name = 'x' WHERE id = %s", backup.pk
     )
-    assert "sets_selection_has_a_name" in refused(
+    assert "sets_selection_has_a_name" in rejected(
         "UPDATE backup_sets SET purpose = 'selection', schedule_id = NULL WHERE id = %s", backup.pk
     )
 
 
-def test_a_tenant_has_one_selection_of_a_name(tenant: Tenant) -> None:
+def test_a_tenant_has_one_selection_per_name(tenant: Tenant) -> None:
     columns = "workspace_id, tenant_id, purpose, name, kinds, status"
     insert = (
         f"INSERT INTO backup_sets ({columns}) VALUES (%s, %s, 'selection', 'x', '{{}}', 'building')"
@@ -272,14 +279,12 @@ def test_a_tenant_has_one_selection_of_a_name(tenant: Tenant) -> None:
     with connection.cursor() as cursor:
         cursor.execute(insert, values)
 
-    assert "sets_selection_once_per_name" in refused(insert, *values)
+    assert "sets_selection_once_per_name" in rejected(insert, *values)
 
 
-def test_a_selection_neither_replaces_nor_outlives_the_last_complete_backup(
+def test_a_selection_does_not_replace_the_last_complete_backup(
     tenant: Tenant, policies: list[Policy], operator: User
 ) -> None:
-    from backups.retention import delete_set
-
     backup = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
     BackupItemFactory(backup_set=backup)
     finish(backup, item_count=1)
@@ -288,17 +293,17 @@ def test_a_selection_neither_replaces_nor_outlives_the_last_complete_backup(
     assert not delete_set(backup)
 
 
-# --- an archive -----------------------------------------------------------------------------------
+# --- exports --------------------------------------------------------------------------------------
 
 
-def test_an_export_holds_every_policy_and_a_manifest(
+def test_an_export_contains_every_policy_and_a_manifest(
     policies: list[Policy], operator: User, page: Client
 ) -> None:
     run = export(policies, operator)
 
-    made = PolicyExport.objects.get(operation_run=run)
-    answer = page.get(made.get_absolute_url())
-    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    policy_export = PolicyExport.objects.get(operation_run=run)
+    response = page.get(policy_export.get_absolute_url())
+    archive = zipfile.ZipFile(io.BytesIO(response.content))
     manifest = json.loads(archive.read("manifest.json"))
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert archive.testzip() is None
@@ -307,14 +312,14 @@ def test_an_export_holds_every_policy_and_a_manifest(
     assert manifest["run"] == run.pk
     for entry in manifest["policies"]:
         assert json.loads(archive.read(entry["path"]))["id"] == entry["graph_id"]
-    assert answer["Content-Type"] == "application/zip"
-    assert "no-store" in answer["Cache-Control"]
-    assert made.get_absolute_url() in {
+    assert response["Content-Type"] == "application/zip"
+    assert "no-store" in response["Cache-Control"]
+    assert policy_export.get_absolute_url() in {
         link.url for link in OperationRunLinks.related(run, operator)
     }
 
 
-def test_an_export_that_would_be_too_large_says_so(
+def test_an_export_that_is_too_large_fails(
     policies: list[Policy], operator: User, settings: Any
 ) -> None:
     settings.POLICY_EXPORT_MAX_MB = 0
@@ -327,10 +332,10 @@ def test_an_export_that_would_be_too_large_says_so(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_disk_that_is_full_leaves_no_archive_and_no_success(
+def test_a_full_disk_leaves_no_archive_and_no_success(
     policies: list[Policy], operator: User, fill_the_disk: Callable[..., None]
 ) -> None:
-    """There is no store of files: an archive is a row, there as a whole or not at all."""
+    """An archive is a row and not a file, so it is stored completely or not at all."""
     fill_the_disk("policy_exports", rows=0)
 
     run = export(policies, operator)
@@ -340,65 +345,65 @@ def test_a_disk_that_is_full_leaves_no_archive_and_no_success(
     assert not PolicyExport.objects.exists()
 
 
-def test_what_could_not_be_read_is_missing_and_told(
+def test_a_policy_that_cannot_be_read_is_missing_and_reported(
     policies: list[Policy], operator: User, graph: SandboxControl
 ) -> None:
     graph.fault(policies[0].tenant.external_id, "forbid", kind="compliance", permission="X")
 
     run = export(policies, operator)
 
-    made = PolicyExport.objects.get()
+    policy_export = PolicyExport.objects.get()
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert made.item_count == sum(policy.kind != "compliance" for policy in policies)
+    assert policy_export.item_count == sum(policy.kind != "compliance" for policy in policies)
 
 
-def test_an_expired_export_is_not_given_out_and_its_bytes_are_removed(
+def test_an_expired_export_cannot_be_downloaded_and_its_archive_is_deleted(
     page: Client, tenant: Tenant
 ) -> None:
-    expired, kept = (
+    expired, current = (
         PolicyExportFactory(tenant=tenant, expired=True),
         PolicyExportFactory(tenant=tenant),
     )
 
-    answer = page.get(expired.get_absolute_url())
-    removed = exporting.forget_expired()
+    response = page.get(expired.get_absolute_url())
+    removed = exporting.delete_expired_archives()
 
-    left = PolicyExport.objects.exclude(archive=None)
-    assert answer.status_code == 410
+    remaining = PolicyExport.objects.exclude(archive=None)
+    assert response.status_code == 410
     assert removed == 1
-    assert list(left) == [kept]
+    assert list(remaining) == [current]
 
 
-# --- many at once ---------------------------------------------------------------------------------
+# --- large selections------------------------------------------------------------------------------
 
 
-def fields_of(html: str) -> list[tuple[str, str]]:
-    """What a page's form would send without anybody touching it."""
+def hidden_fields(html: str) -> list[tuple[str, str]]:
+    """The hidden fields of the forms of a page."""
     return re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', html)
 
 
 @pytest.fixture
-def many(tenant: Tenant) -> int:
-    """More policies than a form may have fields."""
-    made = Policy.objects.bulk_create(
+def many_policies(tenant: Tenant) -> int:
+    """Create more policies than a form can have fields; return their number."""
+    created = Policy.objects.bulk_create(
         PolicyFactory.build(tenant=tenant, workspace=tenant.workspace) for _ in range(1200)
     )
-    return len(made)
+    return len(created)
 
 
-def test_a_name_is_asked_for_and_taken_for_more_policies_than_a_form_has_fields(
-    page: Client, tenant: Tenant, many: int
+def test_more_policies_than_form_fields_can_be_added_to_a_named_set(
+    page: Client, tenant: Tenant, many_policies: int
 ) -> None:
-    asked = page.post(f"{POLICIES}back-up/", {"all": "1"}).content.decode()
+    name_form = page.post(f"{POLICIES}back-up/", {"all": "1"}).content.decode()
     form: dict[str, list[str]] = {"set_name": [NAME]}
-    for name, value in fields_of(asked):
+    for name, value in hidden_fields(name_form):
         form.setdefault(name, []).append(value)
 
-    answer = page.post(f"{POLICIES}back-up/", form)
+    response = page.post(f"{POLICIES}back-up/", form)
 
     run = OperationRun.objects.get()
-    assert answer["Location"] == run.get_absolute_url()
-    assert len(run.context["selection"]["ids"]) == many
+    assert response["Location"] == run.get_absolute_url()
+    assert len(run.context["selection"]["ids"]) == many_policies
 
 
 def test_a_bulk_action_is_never_wider_than_its_filter(page: Client, tenant: Tenant) -> None:
@@ -415,9 +420,9 @@ def test_a_bulk_action_is_never_wider_than_its_filter(page: Client, tenant: Tena
     ):
         for action in ("export", "back-up"):
             form = {"all": "1", name: str(value), "set_name": NAME}
-            answer = page.post(f"{POLICIES}{action}/", form, follow=True)
+            response = page.post(f"{POLICIES}{action}/", form, follow=True)
 
-            assert "The filter is not valid. Nothing was changed." in answer.content.decode()
+            assert "The filter is not valid. Nothing was changed." in response.content.decode()
     assert not OperationRun.objects.exists()
 
 
@@ -425,13 +430,13 @@ def test_a_bulk_action_is_never_wider_than_its_filter(page: Client, tenant: Tena
 
 
 def test_the_exports_are_listed(page: Client, tenant: Tenant) -> None:
-    made, expired = (
+    current, expired = (
         PolicyExportFactory(tenant=tenant),
         PolicyExportFactory(tenant=tenant, expired=True),
     )
 
     text = page.get("/w/contoso/exports/").content.decode()
 
-    assert made.get_absolute_url() in text
+    assert current.get_absolute_url() in text
     assert expired.get_absolute_url() not in text
     assert expired.file_name in text

@@ -1,4 +1,4 @@
-"""Whatever the clocks do, whoever else is at work: every slot is told of once, as a plain model says."""
+"""Every slot has exactly one run, with any clock and any concurrent work, as in a simple model."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from tests.support.properties import examples
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FIRST = utc(2026, 1, 5, 0, 0)
-#: Minutes between two slots, and how late one still fires.
+#: Minutes between two slots, and the grace period.
 EVERY, GRACE = 240, 60
 MINUTE = dt.timedelta(minutes=1)
 
-FIRED, OVERLAP, MISSED, SUSPENDED = "", "previous_run_active", "missed", "tenant_suspended"
+STARTED, OVERLAP, MISSED, SUSPENDED = "", "previous_run_active", "missed", "tenant_suspended"
 
 
 class Slots(RuleBasedStateMachine):
-    """One schedule of every four hours. Slots are counted from the first one, time in minutes."""
+    """A schedule that runs every four hours. Slots are numbered from the first; time is in minutes."""
 
     tenant: Tenant
-    person: User
+    operator: User
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ class Slots(RuleBasedStateMachine):
         )
         self.now = 0
         self.due = 0
-        self.reached = 0
-        self.told: dict[int, str] = {}
-        self.covered: set[int] = set()
+        self.slots_so_far = 0
+        self.reasons: dict[int, str] = {}
+        self.recorded_slots: set[int] = set()
         self.active: int | None = None
         self.is_suspended = False
 
@@ -61,53 +61,53 @@ class Slots(RuleBasedStateMachine):
 
     @rule(
         passed=st.sampled_from([0, 1, 30, 60, 130, 240, 900]),
-        wrong=st.sampled_from([0, 0, 0, -5, -1, 1, 5]),
+        deviation=st.sampled_from([0, 0, 0, -5, -1, 1, 5]),
     )
-    def tick(self, passed: int, wrong: int) -> None:
-        """Some minutes later, by a clock that is wrong by some."""
+    def tick(self, passed: int, deviation: int) -> None:
+        """Let `passed` minutes pass, then tick with a clock that deviates by `deviation` minutes."""
         self.now += passed
-        now = self.now + wrong
-        ticked = tick(FIRST + now * MINUTE)
+        now = self.now + deviation
+        result = tick(FIRST + now * MINUTE)
 
         latest = now // EVERY
-        assert ticked.schedules == (latest >= self.due)
+        assert result.schedules == (latest >= self.due)
         if latest < self.due:
-            assert (ticked.fired, ticked.blocked) == (0, 0)
+            assert (result.started, result.blocked) == (0, 0)
             return
-        fires = now - latest * EVERY <= GRACE
-        last_missed = latest - 1 if fires else latest
+        starts = now - latest * EVERY <= GRACE
+        last_missed = latest - 1 if starts else latest
         if last_missed >= self.due:
-            self.covered.update(range(self.due, last_missed + 1))
-            self.told.setdefault(last_missed, MISSED)
-        if fires:
-            self._fire(latest)
+            self.recorded_slots.update(range(self.due, last_missed + 1))
+            self.reasons.setdefault(last_missed, MISSED)
+        if starts:
+            self._record_start(latest)
         self.due = latest + 1
-        self.reached = max(self.reached, self.due)
+        self.slots_so_far = max(self.slots_so_far, self.due)
 
-    def _fire(self, slot: int) -> None:
-        self.covered.add(slot)
-        if slot in self.told:
+    def _record_start(self, slot: int) -> None:
+        self.recorded_slots.add(slot)
+        if slot in self.reasons:
             return
         if self.is_suspended:
-            self.told[slot] = SUSPENDED
+            self.reasons[slot] = SUSPENDED
         elif self.active is not None:
-            self.told[slot] = OVERLAP
+            self.reasons[slot] = OVERLAP
         else:
-            self.told[slot] = FIRED
+            self.reasons[slot] = STARTED
             self.active = OperationRun.objects.active().get(context__scheduled_for=_text(slot)).pk
 
     @rule(slots=st.integers(1, 3))
     def set_back(self, slots: int) -> None:
-        """As after a clock that was wrong: slots that were told of are due once more."""
+        """Make recorded slots due again, as after a wrong clock."""
         self.due = max(0, self.due - slots)
         due = FIRST + self.due * EVERY * MINUTE
         BackupSchedule.objects.filter(pk=self.schedule.pk).update(next_run_at=due)
 
-    # --- people and workers -----------------------------------------------------------------------
+    # --- users and workers ------------------------------------------------------------------------
 
     @rule()
     def run_now(self) -> None:
-        request = run_now_request(self.schedule, self.person)
+        request = run_now_request(self.schedule, self.operator)
         result = self.service.dispatch_many([request])[0]
         assert result.created == (self.active is None)
         assert self.active in (None, result.run.pk)
@@ -122,38 +122,40 @@ class Slots(RuleBasedStateMachine):
         self.active = None
 
     @rule()
-    def suspend_or_not(self) -> None:
+    def toggle_suspension(self) -> None:
         self.is_suspended = not self.is_suspended
         self.tenant.status = TenantStatus.SUSPENDED if self.is_suspended else TenantStatus.ACTIVE
         self.tenant.save()
 
-    # --- what always holds ------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------
 
     @invariant()
-    def the_rows_say_what_the_model_says(self) -> None:
+    def the_runs_match_the_model(self) -> None:
         runs = OperationRun.objects.filter(
             type="backup_schedule.scheduled", context__backup_schedule_id=self.schedule.pk
         )
-        said = [
-            (run.context["scheduled_for"], run.failures[0]["code"] if run.failures else FIRED)
+        recorded = [
+            (run.context["scheduled_for"], run.failures[0]["code"] if run.failures else STARTED)
             for run in runs.order_by("pk")
         ]
-        assert sorted(said) == sorted((_text(slot), code) for slot, code in self.told.items())
+        assert sorted(recorded) == sorted(
+            (_text(slot), code) for slot, code in self.reasons.items()
+        )
 
     @invariant()
-    def every_slot_that_has_come_is_told_of(self) -> None:
-        assert self.covered == set(range(self.reached))
+    def every_due_slot_is_recorded(self) -> None:
+        assert self.recorded_slots == set(range(self.slots_so_far))
 
     @invariant()
-    def the_schedule_waits_for_the_next_slot(self) -> None:
-        waits_for = BackupSchedule.objects.get(pk=self.schedule.pk).next_run_at
-        assert waits_for == FIRST + self.due * EVERY * MINUTE
+    def the_next_run_is_the_next_slot(self) -> None:
+        next_run_at = BackupSchedule.objects.get(pk=self.schedule.pk).next_run_at
+        assert next_run_at == FIRST + self.due * EVERY * MINUTE
 
     def teardown(self) -> None:
         if self.active is not None:
             self.work(Ending.FINISHED)
         if self.is_suspended:
-            self.suspend_or_not()
+            self.toggle_suspension()
         BackupSchedule.objects.filter(pk=self.schedule.pk).update(next_run_at=FAR)
 
 
@@ -161,8 +163,8 @@ def _text(slot: int) -> str:
     return format_slot(FIRST + slot * EVERY * MINUTE)
 
 
-def test_slots_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
-    Slots.tenant, Slots.person = tenant, UserFactory()
+def test_the_runs_of_slots_match_a_simple_model(tenant: Tenant) -> None:
+    Slots.tenant, Slots.operator = tenant, UserFactory()
 
     run_state_machine_as_test(
         Slots,

@@ -1,4 +1,4 @@
-"""Every expected slot is accounted for by a run, whatever happened meanwhile."""
+"""A tick creates one run for every due slot, also after outages and errors."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def runs_of(schedule: BackupSchedule) -> list[OperationRun]:
     return list(OperationRun.objects.filter(context__backup_schedule_id=schedule.pk).order_by("id"))
 
 
-def the_run_of(schedule: BackupSchedule) -> OperationRun:
+def run_of(schedule: BackupSchedule) -> OperationRun:
     (run,) = runs_of(schedule)
     return run
 
 
-def test_a_slot_fires_and_the_next_one_waits(tenant: Tenant) -> None:
+def test_a_due_slot_starts_a_run_and_sets_the_next_slot(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, name="Nightly", due=SLOT)
 
-    done = tick(SOON)
+    result = tick(SOON)
 
-    run = the_run_of(schedule)
-    assert done.fired == 1
+    run = run_of(schedule)
+    assert result.started == 1
     assert run.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
     assert run.status == RunStatus.QUEUED
     assert run.initiator_name == "Schedule: Nightly"
@@ -54,7 +54,7 @@ def test_a_slot_fires_and_the_next_one_waits(tenant: Tenant) -> None:
     assert schedule.next_run_at == SLOT + DAY
 
 
-def test_a_second_tick_finds_nothing_to_do(tenant: Tenant) -> None:
+def test_a_second_tick_has_no_effect(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
     tick(SOON)
 
@@ -62,7 +62,7 @@ def test_a_second_tick_finds_nothing_to_do(tenant: Tenant) -> None:
     assert len(runs_of(schedule)) == 1
 
 
-def test_a_slot_that_has_its_run_gets_no_other_when_the_schedule_is_set_back(
+def test_a_slot_that_is_due_again_gets_no_second_run(
     tenant: Tenant,
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
@@ -74,7 +74,7 @@ def test_a_slot_that_has_its_run_gets_no_other_when_the_schedule_is_set_back(
     assert len(runs_of(schedule)) == 1
 
 
-def test_a_slot_before_its_time_does_not_fire(tenant: Tenant) -> None:
+def test_a_slot_does_not_start_before_its_time(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
 
     tick(SLOT - dt.timedelta(seconds=1))
@@ -82,17 +82,17 @@ def test_a_slot_before_its_time_does_not_fire(tenant: Tenant) -> None:
     assert runs_of(schedule) == []
 
 
-def test_the_spread_delays_the_start_and_not_the_slot(tenant: Tenant) -> None:
+def test_the_spread_delays_the_start_but_not_the_slot(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, spread_seconds=90)
 
     tick(SLOT + dt.timedelta(seconds=89))
     assert runs_of(schedule) == []
     tick(SLOT + dt.timedelta(seconds=90))
 
-    assert the_run_of(schedule).context["scheduled_for"] == format_slot(SLOT)
+    assert run_of(schedule).context["scheduled_for"] == format_slot(SLOT)
 
 
-def test_a_paused_schedule_does_not_fire(tenant: Tenant) -> None:
+def test_a_paused_schedule_does_not_start_runs(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, paused=True)
 
     tick(SOON)
@@ -100,26 +100,26 @@ def test_a_paused_schedule_does_not_fire(tenant: Tenant) -> None:
     assert runs_of(schedule) == []
 
 
-def test_a_slot_that_meets_an_active_run_is_blocked_and_names_it(
+def test_a_slot_during_an_active_run_is_blocked_and_names_that_run(
     tenant: Tenant, operator: User
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
-    holder = services.run_now(schedule, operator).run
+    active_run = services.run_now(schedule, operator).run
 
-    done = tick(SOON)
+    result = tick(SOON)
 
-    assert (done.fired, done.blocked) == (0, 1)
+    assert (result.started, result.blocked) == (0, 1)
     blocked = runs_of(schedule)[1]
     assert blocked.outcome == RunOutcome.BLOCKED
     assert blocked.type == OperationRunType.BACKUP_SCHEDULE_SCHEDULED
     assert blocked.context["scheduled_for"] == format_slot(SLOT)
-    assert blocked.context["previous_run_id"] == holder.pk
+    assert blocked.context["previous_run_id"] == active_run.pk
     assert blocked.failures[0]["code"] == "previous_run_active"
-    assert f"run {holder.pk} " in blocked.failures[0]["message"]
-    assert not holder.events.filter(kind="joined").exists()
+    assert f"Run {active_run.pk} " in blocked.failures[0]["message"]
+    assert not active_run.events.filter(kind="joined").exists()
 
 
-def test_every_slot_of_a_long_backup_is_blocked_and_the_one_after_it_fires(
+def test_slots_during_a_long_backup_are_blocked_and_the_next_one_starts(
     tenant: Tenant,
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=SLOT)
@@ -141,26 +141,26 @@ def test_a_suspended_tenant_is_blocked(tenant: Tenant) -> None:
 
     tick(SOON)
 
-    run = the_run_of(schedule)
+    run = run_of(schedule)
     assert (run.outcome, run.failures[0]["code"]) == (RunOutcome.BLOCKED, "tenant_suspended")
     schedule.refresh_from_db()
     assert schedule.next_run_at == SLOT + DAY
 
 
-def test_after_an_outage_the_latest_slot_fires_and_the_others_are_one_missed_run(
+def test_after_an_outage_the_latest_slot_starts_and_the_others_are_one_missed_run(
     tenant: Tenant,
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, cron="30 * * * *", due=SLOT)
 
     tick(SLOT + 6 * HOUR + 5 * MINUTE)
 
-    missed, fired = runs_of(schedule)
-    assert fired.status == RunStatus.QUEUED
-    assert fired.context["scheduled_for"] == "2026-03-08T08:30Z"
+    missed, started = runs_of(schedule)
+    assert started.status == RunStatus.QUEUED
+    assert started.context["scheduled_for"] == "2026-03-08T08:30Z"
     assert missed.outcome == RunOutcome.BLOCKED
     assert missed.failures[0]["code"] == "missed"
     assert missed.failures[0]["message"].startswith(
-        "6 slots from 2026-03-08T02:30Z to 2026-03-08T07:30Z could not be fired on time"
+        "6 slots from 2026-03-08T02:30Z to 2026-03-08T07:30Z were missed"
     )
     assert missed.context["scheduled_for"] == "2026-03-08T07:30Z"
     assert missed.context["missed"] == {
@@ -171,64 +171,66 @@ def test_after_an_outage_the_latest_slot_fires_and_the_others_are_one_missed_run
     }
 
 
-def test_a_schedule_that_skips_only_records_what_it_missed(tenant: Tenant) -> None:
+def test_a_schedule_that_skips_missed_slots_only_records_them(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_policy=MisfirePolicy.SKIP)
 
     tick(SLOT + HOUR)
 
-    assert the_run_of(schedule).failures[0]["message"].startswith("The slot 2026-03-08T02:30Z ")
+    assert (
+        run_of(schedule).failures[0]["message"].startswith("The slot 2026-03-08T02:30Z was missed")
+    )
     schedule.refresh_from_db()
     assert schedule.next_run_at == SLOT + DAY
 
 
 @pytest.mark.parametrize("policy", MisfirePolicy.values)
-def test_a_tick_that_was_lost_makes_nothing_late(tenant: Tenant, policy: str) -> None:
+def test_one_lost_tick_makes_no_slot_late(tenant: Tenant, policy: str) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_policy=policy)
 
     tick(SLOT + dt.timedelta(seconds=75))
 
-    assert the_run_of(schedule).is_active
+    assert run_of(schedule).is_active
 
 
-def test_a_slot_older_than_the_grace_time_is_missed(tenant: Tenant) -> None:
+def test_a_slot_older_than_the_grace_period_is_missed(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_grace=3 * HOUR)
 
     tick(SLOT + 3 * HOUR + MINUTE)
 
-    assert the_run_of(schedule).failures[0]["code"] == "missed"
+    assert run_of(schedule).failures[0]["code"] == "missed"
 
 
-def test_an_outage_of_a_year_is_one_row(tenant: Tenant) -> None:
+def test_an_outage_of_a_year_is_one_missed_run(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", due=SLOT)
 
     tick(SLOT + 365 * DAY)
 
-    missed, fired = runs_of(schedule)
+    missed, started = runs_of(schedule)
     assert missed.context["missed"]["or_more"] is True
     assert missed.failures[0]["message"].startswith("1000 or more slots from")
     assert missed.context["scheduled_for"] == format_slot(SLOT + 365 * DAY - MINUTE)
-    assert fired.context["scheduled_for"] == format_slot(SLOT + 365 * DAY)
+    assert started.context["scheduled_for"] == format_slot(SLOT + 365 * DAY)
 
 
-def test_more_schedules_than_the_limit_are_done_by_the_next_tick(tenant: Tenant) -> None:
+def test_the_next_tick_processes_schedules_beyond_the_limit(tenant: Tenant) -> None:
     BackupScheduleFactory.create_batch(5, tenant=tenant, due=SLOT)
 
-    assert [tick(SOON, limit=2).fired for _ in range(4)] == [2, 2, 1, 0]
+    assert [tick(SOON, limit=2).started for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_a_schedule_that_cannot_be_read_is_paused_and_the_others_fire(tenant: Tenant) -> None:
+def test_a_schedule_with_invalid_times_is_paused_and_the_others_start(tenant: Tenant) -> None:
     broken = BackupScheduleFactory(tenant=tenant, timezone="Atlantis/Capital", due=SLOT)
-    sound = BackupScheduleFactory(tenant=tenant, due=SLOT)
+    valid = BackupScheduleFactory(tenant=tenant, due=SLOT)
 
     tick(SOON)
 
     broken.refresh_from_db()
     assert broken.is_paused
     assert "time zone" in broken.pause_reason
-    assert len(runs_of(sound)) == 1
+    assert len(runs_of(valid)) == 1
 
 
-def test_the_clock_of_the_database_decides(tenant: Tenant) -> None:
+def test_a_tick_uses_the_clock_of_the_database(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(
         tenant=tenant,
         cron="* * * * *",
@@ -237,4 +239,4 @@ def test_the_clock_of_the_database_decides(tenant: Tenant) -> None:
 
     tick()
 
-    assert the_run_of(schedule).is_active
+    assert run_of(schedule).is_active

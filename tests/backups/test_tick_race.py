@@ -1,4 +1,4 @@
-"""Many ticks at once: exactly one run for every slot."""
+"""Many concurrent ticks: exactly tick_until_done run for every slot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from backups.models import BackupSchedule
-from backups.tick import Ticked, tick
+from backups.tick import TickResult, tick
 from operations.models import OperationRun
 from tests.support.factories import TenantFactory
 from tests.support.factories.backups import BackupScheduleFactory, utc
@@ -18,36 +18,36 @@ TICKS, SLOTS = 6, 200
 SLOT = utc(2026, 3, 8, 2, 30)
 
 
-def at_once(count: int, limit: int) -> list[Ticked]:
-    """Let `count` ticks go off together, each on a connection of its own, until nothing is due."""
-    gate = threading.Barrier(count)
+def tick_concurrently(count: int, limit: int) -> list[TickResult]:
+    """Run ticks in `count` threads at once, each with its own connection, until nothing is due."""
+    barrier = threading.Barrier(count)
 
-    def one() -> Ticked:
+    def tick_until_done() -> TickResult:
         try:
-            gate.wait(timeout=30)
-            fired = blocked = 0
+            barrier.wait(timeout=30)
+            started = blocked = 0
             while BackupSchedule.objects.filter(next_run_at__lte=SLOT).exists():
-                done = tick(SLOT, limit=limit)
-                fired, blocked = fired + done.fired, blocked + done.blocked
-            return Ticked(fired=fired, blocked=blocked)
+                result = tick(SLOT, limit=limit)
+                started, blocked = started + result.started, blocked + result.blocked
+            return TickResult(started=started, blocked=blocked)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(count) as pool:
-        return [future.result() for future in [pool.submit(one) for _ in range(count)]]
+        return [future.result() for future in [pool.submit(tick_until_done) for _ in range(count)]]
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("limit", [7, 500])
-def test_six_ticks_and_two_hundred_slots_make_two_hundred_runs(limit: int) -> None:
+def test_concurrent_ticks_create_one_run_per_slot(limit: int) -> None:
     tenant = TenantFactory()
     BackupScheduleFactory.create_batch(SLOTS, tenant=tenant, due=SLOT)
 
-    done = at_once(TICKS, limit)
+    results = tick_concurrently(TICKS, limit)
 
-    assert sum(ticked.fired for ticked in done) == SLOTS
-    assert sum(ticked.blocked for ticked in done) == 0
+    assert sum(result.started for result in results) == SLOTS
+    assert sum(result.blocked for result in results) == 0
     assert OperationRun.objects.count() == SLOTS
     slots = set(OperationRun.objects.values_list("context__backup_schedule_id", flat=True))
     assert len(slots) == SLOTS

@@ -1,4 +1,4 @@
-"""Contents are stored once, whoever else is storing or deleting them."""
+"""Contents are stored once, also with concurrent backups and retention."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_any_text_can_be_stored(text: str) -> None:
     assert "\x00" not in str(stored.payload)
 
 
-def test_the_order_of_keys_makes_no_other_content() -> None:
+def test_the_order_of_keys_does_not_change_the_content() -> None:
     one = Content.of(KIND, {"id": "1", "a": 1, "b": {"c": 2, "d": 3}})
     two = Content.of(KIND, {"b": {"d": 3, "c": 2}, "a": 1, "id": "1"})
 
     assert one.content_hash == two.content_hash
 
 
-def test_a_time_makes_another_content_and_no_change() -> None:
+def test_a_new_time_stamp_is_a_new_content_but_no_change() -> None:
     one, two = (content(lastModifiedDateTime=f"2026-01-0{day}T00:00:00Z") for day in (1, 2))
 
     assert one.content_hash != two.content_hash
@@ -51,7 +51,7 @@ def test_a_time_makes_another_content_and_no_change() -> None:
 
 
 @pytest.mark.django_db
-def test_a_content_is_found_again_and_is_another_workspaces_own() -> None:
+def test_a_content_is_stored_once_per_workspace() -> None:
     first, second = WorkspaceFactory(), WorkspaceFactory()
 
     ids = [ensure_version(place.pk, content()) for place in (first, first, second)]
@@ -61,8 +61,8 @@ def test_a_content_is_found_again_and_is_another_workspaces_own() -> None:
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_storing_and_letting_go_at_once_loses_nothing() -> None:
-    """Eight backups store the same few contents while retention deletes what nobody refers to."""
+def test_concurrent_storing_and_deleting_loses_no_content() -> None:
+    """Eight backups store the same few contents while retention deletes unreferenced ones."""
     backup_set, done = BackupSetFactory(), threading.Event()
 
     def store(writer: int) -> None:
@@ -81,7 +81,7 @@ def test_storing_and_letting_go_at_once_loses_nothing() -> None:
         finally:
             connections.close_all()
 
-    def let_go() -> int:
+    def delete_unreferenced() -> int:
         deleted = 0
         try:
             while not done.is_set():
@@ -91,7 +91,7 @@ def test_storing_and_letting_go_at_once_loses_nothing() -> None:
         return deleted
 
     with ThreadPoolExecutor(9) as pool:
-        cleaner = pool.submit(let_go)
+        cleaner = pool.submit(delete_unreferenced)
         writers = [pool.submit(store, writer) for writer in range(8)]
         try:
             for writer in writers:

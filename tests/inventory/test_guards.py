@@ -1,4 +1,4 @@
-"""What must never be in an inventory, tried with plain SQL."""
+"""The database rejects invalid inventory rows; each guard is attacked with plain SQL."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_no_object_belongs_to_a_tenant_of_another_workspace(factory: Any, tenant
 
 
 @EVERY_TABLE
-def test_no_object_is_gone_before_it_was_seen(factory: Any, tenant: Tenant) -> None:
-    with pytest.raises(DatabaseError, match="gone_after_seen"):
-        change(factory(tenant=tenant), "gone_at = first_seen_at - interval '1 second'")
+def test_no_object_is_missing_before_it_was_first_seen(factory: Any, tenant: Tenant) -> None:
+    with pytest.raises(DatabaseError, match="missing_after_seen"):
+        change(factory(tenant=tenant), "missing_since = first_seen_at - interval '1 second'")
 
 
 @EVERY_TABLE
-def test_no_object_is_without_an_id_or_there_twice(factory: Any, tenant: Tenant) -> None:
+def test_no_object_is_without_an_id_or_stored_twice(factory: Any, tenant: Tenant) -> None:
     first, second = factory(tenant=tenant), factory(tenant=tenant)
 
     with pytest.raises(DatabaseError, match="has_an_id"):

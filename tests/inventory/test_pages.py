@@ -1,4 +1,4 @@
-"""The lists of an inventory, one object of each, and the buttons that start a sync."""
+"""The lists and detail pages of the inventory, and the buttons that start a sync."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def page(client: Client, operator: User) -> Client:
     return client
 
 
-def shown(page: Client, path: str) -> str:
-    answer = page.get(path)
-    assert answer.status_code == 200
-    return answer.content.decode()
+def page_text(page: Client, path: str) -> str:
+    response = page.get(path)
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 POLICIES = "/w/contoso/inventory/policies/"
 
 
-def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) -> None:
-    assert "No tenants yet" in shown(page, POLICIES)
+def test_an_empty_inventory_shows_the_next_step(page: Client, workspace: Workspace) -> None:
+    assert "No tenants yet" in page_text(page, POLICIES)
     TenantFactory(workspace=workspace)
 
-    assert "The inventory is empty" in shown(page, POLICIES)
-    assert "Sync all tenants" in shown(page, POLICIES)
+    assert "The inventory is empty" in page_text(page, POLICIES)
+    assert "Sync all tenants" in page_text(page, POLICIES)
 
 
 @pytest.mark.parametrize(
@@ -67,26 +67,26 @@ def test_an_empty_inventory_says_what_to_do(page: Client, workspace: Workspace) 
 def test_policies_are_filtered(page: Client, tenant: Tenant, query: str, names: set[str]) -> None:
     PolicyFactory(tenant=tenant, name="Alpha")
     PolicyFactory(tenant=tenant, name="Beta", kind="compliance", graph_id="id-b", is_assigned=True)
-    PolicyFactory(tenant=tenant, name="Gamma", gone=True)
+    PolicyFactory(tenant=tenant, name="Gamma", missing=True)
 
-    text = shown(page, POLICIES + query)
+    text = page_text(page, POLICIES + query)
 
     assert {name for name in ("Alpha", "Beta", "Gamma") if f"<bdi>{name}</bdi>" in text} == names
 
 
 @pytest.mark.parametrize("listing", ["policies", "groups", "roles"])
 @pytest.mark.parametrize("query", ["tenant=nonsense", "tenant=%s", "state=lost", "q=%%00a"])
-def test_a_filter_that_cannot_be_used_is_refused_and_nothing_is_listed(
+def test_an_invalid_filter_is_rejected_and_lists_nothing(
     page: Client, tenant: Tenant, listing: str, query: str
 ) -> None:
     for factory in (PolicyFactory, DirectoryGroupFactory, RoleDefinitionFactory):
         factory(tenant=tenant, name="Alpha")
     query = query % TenantFactory().pk if "%s" in query else query.replace("%%", "%")
 
-    answer = page.get(f"/w/contoso/inventory/{listing}/?{query}")
+    response = page.get(f"/w/contoso/inventory/{listing}/?{query}")
 
-    text = answer.content.decode()
-    assert answer.status_code == 400
+    text = response.content.decode()
+    assert response.status_code == 400
     assert "The filter is not valid" in text
     assert "<bdi>Alpha</bdi>" not in text
 
@@ -98,7 +98,7 @@ def test_a_tenant_beyond_the_menu_keeps_its_filter(page: Client, workspace: Work
     last = TenantFactory(workspace=workspace, name="Wingtip Toys")
     PolicyFactory(tenant=last)
 
-    text = shown(page, f"{POLICIES}?tenant={last.pk}")
+    text = page_text(page, f"{POLICIES}?tenant={last.pk}")
 
     assert f'<option value="{last.pk}" selected>Wingtip Toys</option>' in text
     assert text.count("Adatum") == 200
@@ -109,28 +109,30 @@ def test_the_filter_by_tenant_names_its_last_sync(page: Client, tenant: Tenant) 
     PolicyFactory(tenant=TenantFactory(workspace=tenant.workspace), name="Beta")
     run = OperationRunFactory(tenant=tenant, type="inventory.sync", succeeded=True)
 
-    text = shown(page, f"{POLICIES}?tenant={tenant.pk}")
+    text = page_text(page, f"{POLICIES}?tenant={tenant.pk}")
 
     assert "Alpha" in text
     assert "Beta" not in text
     assert run.get_absolute_url() in text
 
 
-def test_a_hostile_name_stays_a_text(page: Client, tenant: Tenant) -> None:
+def test_markup_in_a_name_is_escaped(page: Client, tenant: Tenant) -> None:
     policy = PolicyFactory(tenant=tenant, name=HOSTILE, description=HOSTILE)
 
     for path in (POLICIES, policy.get_absolute_url()):
-        assert HOSTILE not in shown(page, path)
+        assert HOSTILE not in page_text(page, path)
 
 
 def test_groups_and_roles_have_their_lists_and_pages(page: Client, tenant: Tenant) -> None:
     group = DirectoryGroupFactory(tenant=tenant, name="Sales", membership_rule="user.x -eq 1")
     role = RoleDefinitionFactory(tenant=tenant, name="Helpdesk")
 
-    assert "Sales" in shown(page, "/w/contoso/inventory/groups/?type=security&membership=assigned")
-    assert "user.x -eq 1" in shown(page, group.get_absolute_url())
-    assert "Helpdesk" in shown(page, "/w/contoso/inventory/roles/?source=custom")
-    assert "microsoft.directory/users/standard/read" in shown(page, role.get_absolute_url())
+    assert "Sales" in page_text(
+        page, "/w/contoso/inventory/groups/?type=security&membership=assigned"
+    )
+    assert "user.x -eq 1" in page_text(page, group.get_absolute_url())
+    assert "Helpdesk" in page_text(page, "/w/contoso/inventory/roles/?source=custom")
+    assert "microsoft.directory/users/standard/read" in page_text(page, role.get_absolute_url())
 
 
 # --- starting -------------------------------------------------------------------------------------
@@ -160,11 +162,11 @@ def test_a_button_starts_its_sync_once(
     connect(tenant)
     url = reverse(route, args=["contoso", tenant.pk])
 
-    answers = [page.post(url) for _ in range(3)]
+    responses = [page.post(url) for _ in range(3)]
 
     run = OperationRun.objects.get()
     assert run.type == run_type
-    assert {answer["Location"] for answer in answers} == {run.get_absolute_url()}
+    assert {response["Location"] for response in responses} == {run.get_absolute_url()}
 
 
 def test_a_tenant_that_cannot_be_synced_shows_an_error_and_starts_nothing(
@@ -182,51 +184,51 @@ def test_a_tenant_that_cannot_be_synced_shows_an_error_and_starts_nothing(
 
 
 def test_all_tenants_are_synced_from_one_button(page: Client, tenant: Tenant) -> None:
-    answer = page.post("/w/contoso/inventory/sync/")
+    response = page.post("/w/contoso/inventory/sync/")
 
     run = OperationRun.objects.get()
     assert run.type == "workspace.inventory_sync"
-    assert answer["Location"] == run.get_absolute_url()
+    assert response["Location"] == run.get_absolute_url()
 
 
 # --- selections -----------------------------------------------------------------------------------
 
 
-def select(rf: object, person: User, workspace: Workspace, **form: object) -> selection.Selection:
+def select(rf: object, user: User, workspace: Workspace, **form: object) -> selection.Selection:
     request = rf.post("/", form)  # type: ignore[attr-defined]
-    request.user = person
+    request.user = user
     return selected_policies(request, workspace)
 
 
-def test_ticked_policies_are_selected_by_tenant(
+def test_selected_policies_are_grouped_by_tenant(
     rf: object, operator: User, tenant: Tenant, workspace: Workspace
 ) -> None:
     one, two = PolicyFactory(tenant=tenant), PolicyFactory(tenant=tenant)
     other = PolicyFactory(tenant=TenantFactory(workspace=workspace))
-    foreign, deleted = PolicyFactory(), PolicyFactory(tenant=tenant, gone=True)
+    foreign, deleted = PolicyFactory(), PolicyFactory(tenant=tenant, missing=True)
 
-    chosen = select(
+    selected = select(
         rf, operator, workspace, policy=[p.pk for p in (one, two, other, foreign, deleted)]
     )
 
-    assert {t.pk: {p.pk for p in ps} for t, ps in chosen.by_tenant.items()} == {
+    assert {t.pk: {p.pk for p in ps} for t, ps in selected.by_tenant.items()} == {
         tenant.pk: {one.pk, two.pk},
         other.tenant_id: {other.pk},
     }
-    assert (chosen.count, chosen.missing) == (3, 2)
-    assert chosen.context_of(tenant)["ids"] == [one.pk, two.pk]
+    assert (selected.count, selected.missing) == (3, 2)
+    assert selected.context_of(tenant)["ids"] == [one.pk, two.pk]
 
 
-def test_all_that_are_found_are_selected_whatever_is_ticked(
+def test_a_selection_by_filter_ignores_the_checkboxes(
     rf: object, operator: User, tenant: Tenant, workspace: Workspace
 ) -> None:
     compliance = PolicyFactory(tenant=tenant, kind="compliance")
-    ticked = PolicyFactory(tenant=tenant)
+    other = PolicyFactory(tenant=tenant)
 
-    chosen = select(rf, operator, workspace, all="1", kind="compliance", policy=[ticked.pk])
+    selected = select(rf, operator, workspace, all="1", kind="compliance", policy=[other.pk])
 
-    assert chosen.policies == [compliance]
-    assert chosen.context_of(tenant)["query"] == "kind=compliance"
+    assert selected.policies == [compliance]
+    assert selected.context_of(tenant)["query"] == "kind=compliance"
 
 
 def test_equal_selections_have_equal_hashes(
@@ -244,7 +246,7 @@ def test_equal_selections_have_equal_hashes(
 
 
 @pytest.mark.parametrize("form", [{}, {"policy": ["abc", "", "9" * 30, "-1"]}, {"all": "1"}])
-def test_an_empty_selection_is_refused_in_words(
+def test_an_empty_selection_is_rejected_with_a_message(
     rf: object, operator: User, workspace: Workspace, form: dict[str, object]
 ) -> None:
     with pytest.raises(SelectionError, match="No policies are selected"):
@@ -266,13 +268,13 @@ def test_a_selection_has_a_limit(
         select(rf, operator, workspace, all="1")
 
 
-def test_an_action_is_offered_to_those_who_may(
+def test_an_action_is_shown_only_to_users_with_its_capability(
     page: Client, tenant: Tenant, reader: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = PolicyAction("Do it", "workspace_inventory_sync", Capability.EXPORT_POLICIES)
     monkeypatch.setattr("inventory.actions._ACTIONS", [action])
     PolicyFactory(tenant=tenant)
 
-    assert "Do it" in shown(page, POLICIES)
+    assert "Do it" in page_text(page, POLICIES)
     open_session(page, reader)
-    assert "Do it" not in shown(page, POLICIES)
+    assert "Do it" not in page_text(page, POLICIES)

@@ -1,4 +1,4 @@
-"""What a sync brings home, and what it never concludes from what it could not read."""
+"""What a sync writes to the inventory, and what it never concludes from incomplete lists."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def connected(tenant: Tenant, add_to_graph: AddToGraph) -> Tenant:
 
 @pytest.fixture
 def sync(operator: User) -> Syncs:
-    """Sync a tenant here and now; the run as it ended."""
+    """Sync a tenant in this process; returns the completed run."""
 
     def run(tenant: Tenant, run_type: OperationRunType = POLICIES) -> OperationRun:
         return run_now(services.start_sync(run_type, tenant, by=operator).run)
@@ -71,15 +71,15 @@ def numbers(run: OperationRun) -> tuple[int, int, int, int]:
 # --- policies -------------------------------------------------------------------------------------
 
 
-def test_a_first_sync_finds_the_policies_of_every_kind(connected: Tenant, sync: Syncs) -> None:
+def test_a_first_sync_stores_the_policies_of_every_kind(connected: Tenant, sync: Syncs) -> None:
     run = sync(connected)
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert numbers(run) == (EVERYTHING, 0, 0, 0)
     assert (run.counts.total, run.counts.processed) == (EVERYTHING, EVERYTHING)
-    found = Policy.objects.present().filter(tenant=connected)
-    assert set(found.values_list("kind", flat=True)) == set(POLICY_KINDS)
-    assert all(policy.name and policy.workspace == connected.workspace for policy in found)
+    policies = Policy.objects.present().filter(tenant=connected)
+    assert set(policies.values_list("kind", flat=True)) == set(POLICY_KINDS)
+    assert all(policy.name and policy.workspace == connected.workspace for policy in policies)
 
 
 def test_a_second_sync_writes_nothing(connected: Tenant, sync: Syncs) -> None:
@@ -93,7 +93,7 @@ def test_a_second_sync_writes_nothing(connected: Tenant, sync: Syncs) -> None:
     assert run.items.count() == 0
 
 
-def test_what_is_new_changed_or_gone_has_a_line_each(
+def test_each_new_changed_or_deleted_object_is_an_item_of_the_run(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
@@ -109,14 +109,14 @@ def test_what_is_new_changed_or_gone_has_a_line_each(
 
     assert numbers(run) == (1, 1, 1, EVERYTHING - 2)
     assert sorted(run.items.values_list("label", flat=True)) == sorted(
-        ["Changed: Renamed", "New: Brand new", f"Gone: {second['displayName']}"]
+        ["Changed: Renamed", "New: Brand new", f"Deleted: {second['displayName']}"]
     )
-    gone = Policy.objects.get(graph_id=second["id"])
-    assert gone.is_gone
-    assert run.items.get(label__startswith="Gone").link == gone.get_absolute_url()
+    deleted = Policy.objects.get(graph_id=second["id"])
+    assert deleted.is_missing
+    assert run.items.get(label__startswith="Deleted").link == deleted.get_absolute_url()
 
 
-def test_what_was_gone_is_there_again_when_it_is_seen_again(
+def test_a_missing_object_is_present_again_when_it_is_listed_again(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     policy = graph.objects(connected.external_id, "compliance")[0]
@@ -127,8 +127,8 @@ def test_what_was_gone_is_there_again_when_it_is_seen_again(
 
     run = sync(connected)
 
-    held = Policy.objects.get(graph_id=policy["id"])
-    assert not held.is_gone
+    stored = Policy.objects.get(graph_id=policy["id"])
+    assert not stored.is_missing
     assert numbers(run) == (0, 1, 0, EVERYTHING - 1)
 
 
@@ -142,7 +142,7 @@ def test_what_was_gone_is_there_again_when_it_is_seen_again(
     ],
     ids=lambda fault: fault[0],
 )
-def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
+def test_an_incomplete_list_marks_no_object_as_missing_and_the_other_kinds_continue(
     connected: Tenant, sync: Syncs, graph: SandboxControl, fault: tuple[str, dict[str, Any]]
 ) -> None:
     sync(connected)
@@ -155,13 +155,13 @@ def test_a_list_that_breaks_off_marks_nothing_as_gone_and_the_other_kinds_go_on(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert not Policy.objects.get(graph_id=one["id"]).is_gone
-    assert Policy.objects.get(graph_id=other["id"]).is_gone
+    assert not Policy.objects.get(graph_id=one["id"]).is_missing
+    assert Policy.objects.get(graph_id=other["id"]).is_missing
     assert run.items.get(outcome="failed").key == "kind:conditional_access"
     assert run.failures[0]["next_step"]
 
 
-def test_a_kind_without_a_license_is_skipped_and_nothing_of_it_is_gone(
+def test_a_kind_without_a_license_is_skipped_and_marks_no_object_as_missing(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
@@ -169,14 +169,14 @@ def test_a_kind_without_a_license_is_skipped_and_nothing_of_it_is_gone(
 
     run = sync(connected)
 
-    left = run.items.get(key="kind:conditional_access")
+    skipped_kind = run.items.get(key="kind:conditional_access")
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
-    assert (left.outcome, left.reason_code) == ("skipped", "license_missing")
+    assert (skipped_kind.outcome, skipped_kind.reason_code) == ("skipped", "license_missing")
     assert not run.needs_attention
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
-def test_a_list_that_comes_back_empty_is_believed_and_told(
+def test_an_empty_list_is_accepted_with_a_warning(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
@@ -185,13 +185,13 @@ def test_a_list_that_comes_back_empty_is_believed_and_told(
 
     run = sync(connected)
 
-    assert Policy.objects.gone().count() == SIZES["compliance"]
-    told = run.events.get(level=EventLevel.WARNING)
-    assert "came back empty" in told.message
+    assert Policy.objects.missing().count() == SIZES["compliance"]
+    warning = run.events.get(level=EventLevel.WARNING)
+    assert "the list is empty" in warning.message
 
 
 @pytest.mark.parametrize("fault", ["expire_credential", "remove_consent"])
-def test_a_tenant_that_lets_nobody_in_blocks_the_run_and_nothing_is_gone(
+def test_a_tenant_that_rejects_the_connection_blocks_the_run_and_marks_no_object_as_missing(
     connected: Tenant, sync: Syncs, graph: SandboxControl, fault: str
 ) -> None:
     sync(connected)
@@ -200,7 +200,7 @@ def test_a_tenant_that_lets_nobody_in_blocks_the_run_and_nothing_is_gone(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.BLOCKED
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
 def test_a_throttled_sync_waits_and_succeeds(
@@ -211,7 +211,7 @@ def test_a_throttled_sync_waits_and_succeeds(
     assert sync(connected).outcome == RunOutcome.SUCCEEDED
 
 
-def test_a_cancelled_sync_marks_nothing_as_gone(
+def test_a_cancelled_sync_marks_no_object_as_missing(
     connected: Tenant, sync: Syncs, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync(connected)
@@ -229,10 +229,10 @@ def test_a_cancelled_sync_marks_nothing_as_gone(
 
     assert ended.outcome == RunOutcome.CANCELLED
     assert 0 < ended.counts.processed < EVERYTHING
-    assert not Policy.objects.gone().exists()
+    assert not Policy.objects.missing().exists()
 
 
-def test_another_tenants_policies_are_left_alone(
+def test_a_sync_does_not_change_the_policies_of_another_tenant(
     connected: Tenant, workspace: Workspace, add_to_graph: AddToGraph, sync: Syncs
 ) -> None:
     other = TenantFactory(workspace=workspace)
@@ -246,7 +246,7 @@ def test_another_tenants_policies_are_left_alone(
     assert Policy.objects.present().count() == EVERYTHING
 
 
-def test_hostile_names_are_kept_as_harmless_text(
+def test_hostile_names_are_stored_as_harmless_text(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     wild = {
@@ -260,15 +260,15 @@ def test_hostile_names_are_kept_as_harmless_text(
 
     run = sync(connected)
 
-    held = Policy.objects.get(graph_id="wild")
+    stored = Policy.objects.get(graph_id="wild")
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert held.name.startswith("A")
-    assert "\x00" not in held.name
-    assert len(held.name) <= 300
-    assert (held.description, held.state) == ("", "")
+    assert stored.name.startswith("A")
+    assert "\x00" not in stored.name
+    assert len(stored.name) <= 300
+    assert (stored.description, stored.state) == ("", "")
 
 
-def test_an_object_without_a_usable_id_counts_as_a_list_that_broke_off(
+def test_an_object_without_a_usable_id_makes_the_list_incomplete(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected)
@@ -278,7 +278,7 @@ def test_an_object_without_a_usable_id_counts_as_a_list_that_broke_off(
     run = sync(connected)
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert not Policy.objects.filter(kind="named_location").gone().exists()
+    assert not Policy.objects.filter(kind="named_location").missing().exists()
 
 
 # --- groups and roles -----------------------------------------------------------------------------
@@ -298,7 +298,9 @@ def test_thousands_of_groups_are_read_page_by_page(
     assert graph.counts(tenant.external_id)["GET", "groups"] == 4
 
 
-def test_a_group_tells_what_it_is(connected: Tenant, sync: Syncs, graph: SandboxControl) -> None:
+def test_the_properties_of_a_group_are_stored(
+    connected: Tenant, sync: Syncs, graph: SandboxControl
+) -> None:
     graph.put_object(
         connected.external_id,
         "groups",
@@ -322,7 +324,7 @@ def test_a_group_tells_what_it_is(connected: Tenant, sync: Syncs, graph: Sandbox
     assert (team.is_synced, team.is_assignable_to_role) == (False, True)
 
 
-def test_built_in_and_custom_roles_are_told_apart(connected: Tenant, sync: Syncs) -> None:
+def test_built_in_and_custom_roles_are_distinguished(connected: Tenant, sync: Syncs) -> None:
     run = sync(connected, ROLES)
 
     assert run.outcome == RunOutcome.SUCCEEDED
@@ -332,7 +334,7 @@ def test_built_in_and_custom_roles_are_told_apart(connected: Tenant, sync: Syncs
     assert all(role.actions for role in roles)
 
 
-def test_a_broken_page_of_groups_marks_none_as_gone(
+def test_a_broken_page_of_groups_marks_no_group_as_missing(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:
     sync(connected, GROUPS)
@@ -343,13 +345,13 @@ def test_a_broken_page_of_groups_marks_none_as_gone(
     run = sync(connected, GROUPS)
 
     assert run.outcome == RunOutcome.FAILED
-    assert not DirectoryGroup.objects.gone().exists()
+    assert not DirectoryGroup.objects.missing().exists()
 
 
 # --- starting -------------------------------------------------------------------------------------
 
 
-def test_starting_twice_leads_to_the_same_run(connected: Tenant, operator: User) -> None:
+def test_starting_twice_returns_the_same_run(connected: Tenant, operator: User) -> None:
     first = services.start_sync(POLICIES, connected, by=operator)
     second = services.start_sync(POLICIES, connected, by=operator)
 
@@ -368,7 +370,9 @@ def test_the_three_syncs_of_a_tenant_do_not_exclude_each_other(
     assert len(runs) == 3
 
 
-def test_a_tenant_suspended_meanwhile_blocks_the_run(connected: Tenant, operator: User) -> None:
+def test_a_tenant_suspended_after_the_request_blocks_the_run(
+    connected: Tenant, operator: User
+) -> None:
     run = services.start_sync(POLICIES, connected, by=operator).run
     Tenant.objects.filter(pk=connected.pk).update(status=TenantStatus.SUSPENDED)
 
@@ -382,18 +386,20 @@ def test_a_tenant_suspended_meanwhile_blocks_the_run(connected: Tenant, operator
 
 
 @samples.NEEDED
-def test_real_exports_are_all_taken_in(
+def test_all_real_policies_are_stored(
     tenant: Tenant, add_to_graph: AddToGraph, sync: Syncs, graph: SandboxControl
 ) -> None:
     add_to_graph(tenant, sizes=dict.fromkeys(SIZES, 0))
-    put = samples.put_all(graph, tenant.external_id)
+    sample_counts = samples.put_all(graph, tenant.external_id)
 
     policies, groups = sync(tenant), sync(tenant, GROUPS)
 
     assert not policies.failures + groups.failures
-    held = Policy.objects.present().order_by().values_list("kind").annotate(Count("pk"))
-    assert dict(held) == {kind: count for kind, count in put.items() if kind != "groups"}
-    assert DirectoryGroup.objects.present().count() == put["groups"]
+    counts = Policy.objects.present().order_by().values_list("kind").annotate(Count("pk"))
+    assert dict(counts) == {
+        kind: count for kind, count in sample_counts.items() if kind != "groups"
+    }
+    assert DirectoryGroup.objects.present().count() == sample_counts["groups"]
 
 
 # --- every tenant of a workspace ------------------------------------------------------------------
@@ -407,24 +413,26 @@ def sync_all(workspace: Workspace, operator: User) -> Callable[[], OperationRun]
     return run
 
 
-def test_all_tenants_are_synced_by_a_worker_with_one_place(
+def test_a_single_worker_process_syncs_all_tenants(
     connected: Tenant, workspace: Workspace, add_to_graph: AddToGraph, sync_all: Any
 ) -> None:
     other = TenantFactory(workspace=workspace, name="Northwind")
     add_to_graph(other, sizes=SIZES)
-    TenantFactory(workspace=workspace, name="Resting", status=TenantStatus.SUSPENDED)
+    TenantFactory(workspace=workspace, name="Suspended", status=TenantStatus.SUSPENDED)
 
     run = sync_all()
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert run.counts.succeeded == run.counts.total == 2 * EVERYTHING
-    parts = run.child_runs()
-    assert {part.tenant for part in parts} == {connected, other}
+    children = run.child_runs()
+    assert {child.tenant for child in children} == {connected, other}
     assert sorted(run.items.values_list("label", flat=True)) == ["Fabrikam", "Northwind"]
-    assert {item.link for item in run.items.all()} == {part.get_absolute_url() for part in parts}
+    assert {item.link for item in run.items.all()} == {
+        child.get_absolute_url() for child in children
+    }
 
 
-def test_a_tenant_that_cannot_be_synced_makes_the_whole_partial(
+def test_a_tenant_that_cannot_be_synced_makes_the_parent_run_partial(
     connected: Tenant, workspace: Workspace, sync_all: Any
 ) -> None:
     TenantFactory(workspace=workspace, name="Without a connection")
@@ -446,68 +454,66 @@ def test_only_partial_successes_are_a_partial_success(
     assert sync_all().outcome == RunOutcome.PARTIALLY_SUCCEEDED
 
 
-def test_nothing_but_failures_is_a_failure(
-    workspace: Workspace, tenant: Tenant, sync_all: Any
-) -> None:
+def test_only_failures_are_a_failure(workspace: Workspace, tenant: Tenant, sync_all: Any) -> None:
     assert sync_all().outcome == RunOutcome.FAILED
 
 
-def test_a_workspace_without_tenants_is_blocked_at_once(
+def test_a_sync_of_a_workspace_without_tenants_is_not_started(
     workspace: Workspace, operator: User
 ) -> None:
     with pytest.raises(Exception, match="no active tenant"):
         services.start_workspace_sync(workspace, by=operator)
 
 
-def test_a_sync_that_is_active_already_is_joined_and_not_cancelled_with_the_whole(
+def test_a_sync_that_is_already_active_is_used_but_is_no_child_run(
     connected: Tenant, workspace: Workspace, operator: User, manager: User
 ) -> None:
-    own = services.start_sync(POLICIES, connected, by=operator).run
-    whole = services.start_workspace_sync(workspace, by=operator).run
+    active = services.start_sync(POLICIES, connected, by=operator).run
+    parent = services.start_workspace_sync(workspace, by=operator).run
 
-    ended = run_now(whole)
+    ended = run_now(parent)
 
-    own.refresh_from_db()
-    assert own.outcome == RunOutcome.SUCCEEDED
+    active.refresh_from_db()
+    assert active.outcome == RunOutcome.SUCCEEDED
     assert ended.outcome == RunOutcome.SUCCEEDED
     assert not ended.child_runs().exists()
-    assert ended.items.get().link == own.get_absolute_url()
+    assert ended.items.get().link == active.get_absolute_url()
 
 
-def test_cancelling_the_whole_asks_its_parts_too(
+def test_cancelling_the_parent_run_cancels_its_child_runs(
     connected: Tenant, workspace: Workspace, operator: User
 ) -> None:
-    whole = services.start_workspace_sync(workspace, by=operator).run
-    OperationRunService().claim(whole.pk, "worker-1")
-    request = services.sync_request(POLICIES, connected, by=operator, parent_run_id=whole.pk)
-    part = OperationRunService().ensure_run(request).run
+    parent = services.start_workspace_sync(workspace, by=operator).run
+    OperationRunService().claim(parent.pk, "worker-1")
+    request = services.sync_request(POLICIES, connected, by=operator, parent_run_id=parent.pk)
+    child = OperationRunService().ensure_run(request).run
 
-    OperationRunService().request_cancel(whole, by=operator)
+    OperationRunService().request_cancel(parent, by=operator)
 
-    part.refresh_from_db()
-    assert part.outcome == RunOutcome.CANCELLED
-    assert part.context["parent_run_id"] == whole.pk
+    child.refresh_from_db()
+    assert child.outcome == RunOutcome.CANCELLED
+    assert child.context["parent_run_id"] == parent.pk
 
 
-def test_it_waits_for_a_part_in_other_hands(
+def test_the_parent_run_waits_for_a_sync_on_another_worker(
     connected: Tenant, workspace: Workspace, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = services.start_sync(POLICIES, connected, by=operator).run
-    OperationRunService().claim(elsewhere.pk, "worker-2")
+    other_run = services.start_sync(POLICIES, connected, by=operator).run
+    OperationRunService().claim(other_run.pk, "worker-2")
     waits: list[float] = []
 
-    def finish_it(seconds: float) -> None:
+    def complete_on_second_wait(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
             OperationRunService().increment_summary_counts(
-                elsewhere.pk, total=1, processed=1, failed=1
+                other_run.pk, total=1, processed=1, failed=1
             )
-            OperationRunService().complete(elsewhere.pk)
+            OperationRunService().complete(other_run.pk)
 
-    monkeypatch.setattr("inventory.fan_out.time.sleep", finish_it)
+    monkeypatch.setattr("inventory.fan_out.time.sleep", complete_on_second_wait)
 
-    whole = run_now(services.start_workspace_sync(workspace, by=operator).run)
+    parent = run_now(services.start_workspace_sync(workspace, by=operator).run)
 
     assert len(waits) == 2
-    assert whole.outcome == RunOutcome.FAILED
-    assert (whole.counts.total, whole.counts.failed) == (1, 1)
+    assert parent.outcome == RunOutcome.FAILED
+    assert (parent.counts.total, parent.counts.failed) == (1, 1)

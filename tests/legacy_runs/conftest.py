@@ -1,4 +1,4 @@
-"""What an older installation leaves: CSV files, and its database."""
+"""Sources of an older installation: CSV files, and its database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CREATE TABLE backup_schedule_runs (id bigint PRIMARY KEY, tenant_id bigint, oper
 
 @pytest.fixture
 def write_csv(tmp_path: Path) -> Callable[..., str]:
-    """Writes rows as a CSV file; its argument for the command."""
+    """Return a function that writes rows to a CSV file and returns the argument of the command."""
 
     def write(
         *rows: dict[str, Any], kind: str = InventorySyncRun.KIND, name: str = "rows.csv"
@@ -53,15 +53,15 @@ def write_csv(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def older(tenant: Tenant) -> Iterator[str]:
-    """The database of an older installation, with a tenant that is known here; its address."""
+    """Return the address of an older installation's database with a tenant that exists here."""
     name = f"older_{uuid.uuid4().hex[:8]}"
     here = database_url()
     address = urlsplit(here)._replace(path=f"/{name}").geturl()
     with psycopg.connect(here, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-    with psycopg.connect(address, autocommit=True) as made:
-        made.execute(OLDER)
-        made.execute("INSERT INTO tenants VALUES (41, %s)", [str(tenant.external_id).upper()])
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(OLDER)
+        connection.execute("INSERT INTO tenants VALUES (41, %s)", [str(tenant.external_id).upper()])
     yield address
     with psycopg.connect(here, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

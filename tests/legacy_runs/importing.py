@@ -1,4 +1,4 @@
-"""The command that imports legacy runs, as the tests call it."""
+"""Runs the import command for the tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 
 def command(**options: Any) -> tuple[str, str]:
-    """Run the command; what it said on each of its outputs."""
+    """Run the command and return its output and its error output."""
     out, err = io.StringIO(), io.StringIO()
     call_command("import_legacy_runs", stdout=out, stderr=err, **options)
     return out.getvalue(), err.getvalue()

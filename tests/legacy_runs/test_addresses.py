@@ -1,4 +1,4 @@
-"""Legacy addresses are a setting; each leads where the row's own page leads."""
+"""Legacy addresses are a setting; each leads to the same page as the row's own address."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from legacy_runs.models import TABLES
 from legacy_runs.urls import admin_routes, page_routes
 from tenancy.models import Tenant, User
 from tests.support.factories import TenantFactory
-from tests.support.factories.legacy_runs import a_row, a_run_of
+from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
-#: Shapes that an older installation may have had, and an address of each.
+#: Possible address patterns of an older installation, with an example of each.
 SHAPES = [
     ("t/<slug:tenant>/inventory-sync-runs/<int:legacy_id>", "/t/fabrikam/inventory-sync-runs/{}"),
     (
@@ -36,7 +36,7 @@ SHAPES = [
 
 @pytest.fixture
 def page(client: Client, reader: User, settings: Any) -> Client:
-    """Signed in at an installation whose table has these shapes for every kind."""
+    """Return a signed-in client; the setting has these patterns for every kind."""
     table = [f"{kind}={kind}/{shape}" for kind in TABLES for shape, _ in SHAPES]
     table += [f"inventory_sync_run={shape}" for shape, _ in SHAPES]
     addresses = parse_addresses(table)
@@ -46,7 +46,7 @@ def page(client: Client, reader: User, settings: Any) -> Client:
 
 
 def site_with(addresses: Any) -> Any:
-    """The routes of an installation with these legacy addresses."""
+    """Return the routes of an installation with these legacy addresses."""
     module: Any = ModuleType("site")
     module.urlpatterns = [*admin_routes(addresses), *urlpatterns, *page_routes(addresses)]
     module.handler404 = "tenancy.errors.not_found"
@@ -55,8 +55,8 @@ def site_with(addresses: Any) -> Any:
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
 def test_a_legacy_address_leads_to_the_run(address: str, tenant: Tenant, page: Client) -> None:
-    run = a_run_of(tenant)
-    mapped, unmapped = a_row(tenant, run=run), a_row(tenant)
+    run = create_canonical_run(tenant)
+    mapped, unmapped = create_legacy_run(tenant, run=run), create_legacy_run(tenant)
 
     assert page.get(address.format(mapped.pk))["Location"] == run.get_absolute_url()
     assert b"This is a legacy run." in page.get(address.format(unmapped.pk)).content
@@ -66,7 +66,7 @@ def test_a_legacy_address_leads_to_the_run(address: str, tenant: Tenant, page: C
 def test_a_legacy_address_shows_the_row_of_its_kind(
     kind: str, tenant: Tenant, page: Client
 ) -> None:
-    row = a_row(tenant, kind)
+    row = create_legacy_run(tenant, kind)
 
     text = page.get(f"/{kind}/t/x/inventory-sync-runs/{row.pk}").content.decode()
 
@@ -74,8 +74,8 @@ def test_a_legacy_address_shows_the_row_of_its_kind(
 
 
 @pytest.mark.parametrize("address", [address for _, address in SHAPES])
-def test_a_foreign_row_is_the_404_of_a_missing_one(address: str, page: Client) -> None:
-    foreign = a_row(TenantFactory())
+def test_a_foreign_row_has_the_same_404_as_a_missing_one(address: str, page: Client) -> None:
+    foreign = create_legacy_run(TenantFactory())
 
     answers = [page.get(address.format(each)) for each in (foreign.pk, 2**40)]
 
@@ -87,7 +87,7 @@ def test_a_foreign_row_is_the_404_of_a_missing_one(address: str, page: Client) -
 def test_a_legacy_address_requires_sign_in(address: str, page: Client, tenant: Tenant) -> None:
     page.logout()
 
-    answer = page.get(address.format(a_row(tenant).pk))
+    answer = page.get(address.format(create_legacy_run(tenant).pk))
 
     assert answer.status_code == 302
     assert "sign-in" in answer["Location"]
@@ -125,7 +125,7 @@ def test_a_legacy_address_never_hides_a_page(shape: str, settings: Any) -> None:
     assert not resolves_to_own_route(addresses[0])
 
 
-def test_a_taken_address_fails_the_system_checks(
+def test_an_address_in_use_fails_the_system_checks(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert legacy_addresses_are_free() == []

@@ -1,4 +1,4 @@
-"""The command by which history comes: what it says, what it writes down, and how it stops."""
+"""The import command: its report, its files of rejected rows, and its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
-from tests.support.factories.legacy_runs import raw
+from tests.support.factories.legacy_runs import source_row
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,65 +28,65 @@ INVENTORY, GROUPS, _ = TABLES
 WriteCsv = Callable[..., str]
 
 
-def rejected(folder: Path, kind: str = INVENTORY) -> list[dict[str, str]]:
+def read_rejects(folder: Path, kind: str = INVENTORY) -> list[dict[str, str]]:
     with (folder / f"{kind}.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_what_is_not_taken_is_written_down_with_its_line_and_the_reason(
+def test_rejected_rows_are_written_with_line_and_reason(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     argument = write_csv(
-        raw(tenant, id=1), raw(tenant, id="=cmd|1"), raw(tenant, id=3, created_at="never")
+        source_row(tenant, id=1),
+        source_row(tenant, id="=cmd|1"),
+        source_row(tenant, id=3, created_at="never"),
     )
 
     out, _ = command(csv=[argument], rejects=str(tmp_path / "rejects"))
 
-    assert "1 imported, 2 skipped" in out
+    assert "1 imported, 2 rejected" in out
     assert "created_at: not a time" in out
-    rows = rejected(tmp_path / "rejects")
+    rows = read_rejects(tmp_path / "rejects")
     assert [(row["line"], row["id"]) for row in rows] == [("3", "'=cmd|1"), ("4", "3")]
     assert rows[1]["reason"].startswith("created_at: not a time")
 
 
-def test_what_is_not_taken_can_be_corrected_and_imported(
+def test_rejected_rows_can_be_corrected_and_imported(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     payload = '{"policy_types": ["compliance"], "client_secret": "hunter2-hunter2"}'
-    argument = write_csv(raw(tenant, id=3, status="", selection_payload=payload))
+    argument = write_csv(source_row(tenant, id=3, status="", selection_payload=payload))
     command(csv=[argument], rejects=str(tmp_path / "rejects"))
     file = tmp_path / "rejects" / f"{INVENTORY}.csv"
     assert "hunter2" not in file.read_text()
 
-    row = rejected(tmp_path / "rejects")[0] | {"status": "success"}
+    row = read_rejects(tmp_path / "rejects")[0] | {"status": "success"}
     out, _ = command(csv=[write_csv(row, name="corrected.csv")])
 
     assert "1 imported" in out
-    found = InventorySyncRun.objects.get(pk=3)
-    assert found.tenant == tenant
-    assert found.selection_payload == {
+    imported = InventorySyncRun.objects.get(pk=3)
+    assert imported.tenant == tenant
+    assert imported.selection_payload == {
         "policy_types": ["compliance"],
         "client_secret": "[redacted]",
     }
-    assert (found.selection_hash, found.status) == ("f" * 64, "success")
+    assert (imported.selection_hash, imported.status) == ("f" * 64, "success")
 
 
-def test_each_kind_has_a_file_of_its_own(
-    tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
-) -> None:
+def test_each_kind_has_its_own_file(tenant: Tenant, write_csv: WriteCsv, tmp_path: Path) -> None:
     arguments = [
-        write_csv(raw(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
+        write_csv(source_row(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
     ]
 
     command(csv=arguments, rejects=str(tmp_path / "rejects"))
 
-    assert [rejected(tmp_path / "rejects", kind)[0]["line"] for kind in TABLES] == ["2"] * 3
+    assert [read_rejects(tmp_path / "rejects", kind)[0]["line"] for kind in TABLES] == ["2"] * 3
 
 
-def test_nothing_that_is_there_is_overwritten(
+def test_existing_files_are_not_overwritten(
     tenant: Tenant, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
-    argument = write_csv(raw(tenant, id=1))
+    argument = write_csv(source_row(tenant, id=1))
     path = tmp_path / "rows.csv"
     before = path.read_text()
 
@@ -98,7 +98,7 @@ def test_nothing_that_is_there_is_overwritten(
     assert not InventorySyncRun.objects.exists()
 
 
-def test_a_line_is_counted_as_an_editor_counts_it(tenant: Tenant, tmp_path: Path) -> None:
+def test_line_numbers_match_those_of_an_editor(tenant: Tenant, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('id,payload\n1,"a\nb\nc"\n\n2,\n3,"d\ne"\n4,\n')
 
@@ -111,20 +111,20 @@ def test_a_line_is_counted_as_an_editor_counts_it(tenant: Tenant, tmp_path: Path
 
 
 @pytest.mark.parametrize("wrong", ["nonsense=/x.csv", f"{INVENTORY}=/nowhere.csv"])
-def test_a_wrong_file_is_told_before_the_first_row_of_another(
+def test_every_file_is_checked_before_the_first_row_is_imported(
     wrong: str, tenant: Tenant, write_csv: WriteCsv
 ) -> None:
     with pytest.raises(CommandError):
-        command(csv=[write_csv(raw(tenant, id=1)), wrong])
+        command(csv=[write_csv(source_row(tenant, id=1)), wrong])
 
     assert not InventorySyncRun.objects.exists()
 
 
 @pytest.mark.parametrize(("dry_run", "stays"), [(False, BATCH), (True, 0)])
-def test_a_database_that_goes_away_is_told_in_words(
+def test_a_lost_database_connection_is_explained(
     dry_run: bool, stays: int, tenant: Tenant, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = Import._take
+    import_batch = Import._import_batch
 
     def cut(self: Import, batch: Any, open_transaction: Any) -> None:
         if self.report.rows:
@@ -132,13 +132,13 @@ def test_a_database_that_goes_away_is_told_in_words(
                 assert connection.connection is not None
                 pid = connection.connection.info.backend_pid
                 other.execute("SELECT pg_terminate_backend(%s)", [pid])
-        taken(self, batch, open_transaction)
+        import_batch(self, batch, open_transaction)
 
-    monkeypatch.setattr(Import, "_take", cut)
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 2 * BATCH)))
+    monkeypatch.setattr(Import, "_import_batch", cut)
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 2 * BATCH)))
 
-    says = "nothing is kept" if dry_run else "those before stay"
-    with pytest.raises(CommandError, match=f"stopped after 1,000 rows, {says}"):
+    consequence = "nothing was imported" if dry_run else "completed batches are kept"
+    with pytest.raises(CommandError, match=f"stopped after 1,000 rows, {consequence}"):
         command(csv=[argument], dry_run=dry_run)
 
     connection.close()
@@ -153,35 +153,35 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_sees_how_far_it_is(tenant: Tenant, write_csv: WriteCsv) -> None:
-    argument = write_csv(*(raw(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
+def test_a_terminal_shows_the_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
+    argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 4 * BATCH + 1)))
     err = Terminal()
 
     call_command("import_legacy_runs", csv=[argument], stdout=io.StringIO(), stderr=err)
 
-    shown = err.getvalue().split("\r")[1:]
-    assert len(shown) == 4
-    shares = [int(line.split("]")[1].split("%")[0]) for line in shown]
+    lines = err.getvalue().split("\r")[1:]
+    assert len(lines) == 4
+    shares = [int(line.split("]")[1].split("%")[0]) for line in lines]
     assert shares == sorted(shares)
     assert 20 <= shares[0] <= 30
-    assert "2,000 so far" in shown[1]
-    assert "rows a second" in shown[1]
+    assert "2,000 so far" in lines[1]
+    assert "rows a second" in lines[1]
 
 
-def test_a_log_is_not_filled_with_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
-    out, err = command(csv=[write_csv(raw(tenant, id=1))])
+def test_a_log_contains_no_progress(tenant: Tenant, write_csv: WriteCsv) -> None:
+    out, err = command(csv=[write_csv(source_row(tenant, id=1))])
 
     assert err == ""
     assert "rows a second" in out
 
 
 @pytest.mark.parametrize(
-    ("share", "drawn"),
+    ("share", "expected"),
     [
         (0.0, "[..............................]   0 %"),
         (0.5, "[###############...............]  50 %"),
         (1.0, "[##############################] 100 %"),
     ],
 )
-def test_the_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
-    assert bar(share) == drawn
+def test_the_length_of_the_bar_follows_the_share(share: float, expected: str) -> None:
+    assert bar(share) == expected

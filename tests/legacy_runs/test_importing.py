@@ -1,4 +1,4 @@
-"""Bringing history from an older installation: all of it, once, and nothing that is not true."""
+"""Import of legacy runs: every valid row exactly once, with correct tenants and runs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,14 @@ from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
 from tests.support.factories import TenantFactory, WorkspaceFactory
-from tests.support.factories.legacy_runs import GUIDE, a_run_of, of_run, raw, remove
-from tests.support.factories.operations import a_past_run, prune
+from tests.support.factories.legacy_runs import (
+    SOURCE_COLUMNS,
+    columns_of_run,
+    create_canonical_run,
+    prune_run,
+    source_row,
+)
+from tests.support.factories.operations import create_past_run, prune
 from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,16 +51,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 INVENTORY, GROUPS, SCHEDULES = TABLES
 RESTORE = "restore.execute"
 GUID = "0b1d5c3e-8a44-4f0e-9d7e-2f6a1c9b7e01"
-ROW = GUIDE | {"id": "5", "tenant_external_id": GUID}
+ROW = SOURCE_COLUMNS | {"id": "5", "tenant_external_id": GUID}
 
 
-def imported(*rows: dict[str, Any], kind: str = INVENTORY, **options: Any) -> Import:
-    one = Import(kind, **options)
-    one.run(enumerate(rows, start=2))
-    return one
+def run_import(*rows: dict[str, Any], kind: str = INVENTORY, **options: Any) -> Import:
+    legacy_import = Import(kind, **options)
+    legacy_import.run(enumerate(rows, start=2))
+    return legacy_import
 
 
-# --- one row -----------------------------------------------------------------------------------------
+# --- parsing a row -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,30 +106,30 @@ def test_a_malformed_value_is_named_and_not_quoted(column: str, value: str) -> N
 @pytest.mark.parametrize(
     "key", ["1B2M2Y8AsgTpgAmY7PhCfg==", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=", "a" * 64]
 )
-def test_what_tells_rows_apart_is_kept_to_the_letter(key: str) -> None:
+def test_identifying_values_are_stored_unchanged(key: str) -> None:
     group = parse(GROUPS, ROW | {"selection_key": key, "slot_key": f"token={key}"})
 
     assert parse(INVENTORY, ROW | {"selection_hash": key})["selection_hash"] == key
     assert (group["selection_key"], group["slot_key"]) == (key, f"token={key}")
 
 
-def test_a_large_selection_comes_in_whole() -> None:
+def test_a_large_selection_is_imported_completely() -> None:
     payload = {"policy_ids": [f"policy-{number}" for number in range(3500)]}
 
     assert parse(INVENTORY, ROW | {"selection_payload": payload})["selection_payload"] == payload
 
 
 @pytest.mark.parametrize("name", ["started_at", "scheduled_for"])
-def test_a_row_that_does_not_say_when_it_was_made_is_placed_by_what_it_says(name: str) -> None:
+def test_a_missing_creation_time_is_taken_from_another_column(name: str) -> None:
     row = {name: "2024-03-08T07:00:00Z", "created_at": None}
     others = dict.fromkeys({"started_at", "scheduled_for"} - {name})
 
     assert parse(INVENTORY, ROW | others | row)["created_at"] == "2024-03-08T07:00:00+00:00"
 
 
-def test_a_row_comes_in_as_it_was(tenant: Tenant) -> None:
-    one = imported(
-        raw(
+def test_a_row_is_imported_with_its_values(tenant: Tenant) -> None:
+    result = run_import(
+        source_row(
             tenant,
             id=77,
             status="success",
@@ -135,7 +141,7 @@ def test_a_row_comes_in_as_it_was(tenant: Tenant) -> None:
     )
 
     row = InventorySyncRun.objects.get(pk=77)
-    assert one.report.counts == {"imported": 1}
+    assert result.report.counts == {"imported": 1}
     assert (row.tenant, row.workspace) == (tenant, tenant.workspace)
     assert row.created_at == dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
     assert row.updated_at == dt.datetime(2024, 3, 8, 7, 2, tzinfo=dt.UTC)
@@ -144,26 +150,26 @@ def test_a_row_comes_in_as_it_was(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_a_secret_of_the_older_installation_does_not_come_along(kind: str, tenant: Tenant) -> None:
+def test_secrets_of_the_older_installation_are_redacted(kind: str, tenant: Tenant) -> None:
     secret = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJncmFwaCJ9.c2lnbmF0dXJlLXBhcnQ"
-    told = f"Authorization: Bearer {secret}"
+    message = f"Authorization: Bearer {secret}"
     columns = {
-        "error_summary": told,
-        "error_message": told,
-        "selection_payload": {"header": told},
-        "summary": {"header": told},
+        "error_summary": message,
+        "error_message": message,
+        "selection_payload": {"header": message},
+        "summary": {"header": message},
         "status": "failed",
     }
 
-    imported(raw(tenant, id=3, **columns), kind=kind)
+    run_import(source_row(tenant, id=3, **columns), kind=kind)
 
     values = str(TABLES[kind]._default_manager.filter(pk=3).values().get())
     assert "c2lnbmF0dXJlLXBhcnQ" not in values
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_an_unknown_status_is_kept_and_shown_as_it_is(kind: str, tenant: Tenant) -> None:
-    imported(raw(tenant, id=3, status="half_done"), kind=kind)
+def test_an_unknown_status_is_stored_and_shown_unchanged(kind: str, tenant: Tenant) -> None:
+    run_import(source_row(tenant, id=3, status="half_done"), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=3)
     assert (row.status, row.status_label) == ("half_done", "half_done")
@@ -172,59 +178,61 @@ def test_an_unknown_status_is_kept_and_shown_as_it_is(kind: str, tenant: Tenant)
 # --- tenants and runs --------------------------------------------------------------------------------
 
 
-def test_a_tenant_that_is_not_known_here_is_skipped_with_the_reason(tenant: Tenant) -> None:
-    one = imported(raw(tenant, tenant_external_id=str(uuid.uuid4())), raw(tenant))
+def test_a_row_of_an_unknown_tenant_is_rejected_with_the_reason(tenant: Tenant) -> None:
+    result = run_import(
+        source_row(tenant, tenant_external_id=str(uuid.uuid4())), source_row(tenant)
+    )
 
-    assert one.report.counts == {"imported": 1, "skipped": 1}
-    assert one.report.reasons == {"tenant: not known here": 1}
+    assert result.report.counts == {"imported": 1, "rejected": 1}
+    assert result.report.reasons == {"tenant: unknown": 1}
 
 
-def test_the_older_number_of_a_workspace_says_whose_the_rows_are(tenant: Tenant) -> None:
-    """Two workspaces look after one tenant, here and in the older installation."""
+def test_rows_are_assigned_by_the_older_workspace_number(tenant: Tenant) -> None:
+    """Two workspaces manage one tenant, here and in the older installation."""
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
     rows = [
-        raw(tenant, id=1, workspace="", workspace_id=7),
-        raw(tenant, id=2, workspace="", workspace_id="8"),
-        raw(tenant, id=3, workspace="", workspace_id=9),
-        raw(tenant, id=4, workspace="contoso"),
+        source_row(tenant, id=1, workspace="", workspace_id=7),
+        source_row(tenant, id=2, workspace="", workspace_id="8"),
+        source_row(tenant, id=3, workspace="", workspace_id=9),
+        source_row(tenant, id=4, workspace="contoso"),
     ]
 
-    one = imported(*rows, workspaces={"7": "contoso", "8": "other"})
+    result = run_import(*rows, workspaces={"7": "contoso", "8": "other"})
 
-    found = {row.pk: row.tenant for row in InventorySyncRun.objects.all()}
-    assert found == {1: tenant, 2: twin, 4: tenant}
-    assert one.report.tenants == {tenant.pk: 2, twin.pk: 1}
-    assert one.report.counts["skipped"] == 1
+    tenants = {row.pk: row.tenant for row in InventorySyncRun.objects.all()}
+    assert tenants == {1: tenant, 2: twin, 4: tenant}
+    assert result.report.tenants == {tenant.pk: 2, twin.pk: 1}
+    assert result.report.counts["rejected"] == 1
 
 
 def test_a_tenant_of_two_workspaces_needs_a_workspace(tenant: Tenant) -> None:
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
-    row = raw(tenant, id=9, workspace="")
+    row = source_row(tenant, id=9, workspace="")
 
-    asked = imported(row)
-    told = imported(row, workspace="other")
+    without_workspace = run_import(row)
+    with_workspace = run_import(row, workspace="other")
 
-    assert list(asked.report.reasons) == [
-        "tenant: in several workspaces; name one with --workspace"
+    assert list(without_workspace.report.reasons) == [
+        "tenant: in several workspaces; select one with --workspace"
     ]
-    assert told.report.counts == {"imported": 1}
+    assert with_workspace.report.counts == {"imported": 1}
     assert InventorySyncRun.objects.get(pk=9).tenant == twin
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_a_run_of_this_tenant_is_mapped_if_it_is_the_row_s(kind: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, kind)
+def test_a_row_is_mapped_to_its_run(kind: str, tenant: Tenant) -> None:
+    run = create_canonical_run(tenant, kind)
 
-    one = imported(raw(tenant, id=4, **of_run(run)), kind=kind)
+    result = run_import(source_row(tenant, id=4, **columns_of_run(run)), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run, row.was_operation_run_id) == (run, run.pk)
-    assert one.report.mapped == 1
+    assert result.report.mapped == 1
 
 
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize(
-    "strange",
+    "unrelated",
     [
         {"type": "restore.execute"},
         {"type": "provider_connection.check"},
@@ -232,128 +240,141 @@ def test_a_run_of_this_tenant_is_mapped_if_it_is_the_row_s(kind: str, tenant: Te
         {"created_at": dt.datetime(2024, 3, 5, tzinfo=dt.UTC)},
     ],
 )
-def test_a_number_that_is_another_run_s_here_is_not_mapped(
-    strange: dict[str, Any], kind: str, tenant: Tenant
+def test_a_row_is_not_mapped_to_an_unrelated_run_with_the_same_number(
+    unrelated: dict[str, Any], kind: str, tenant: Tenant
 ) -> None:
-    """The older installation numbered its own runs, and so does this one."""
+    """Both installations number their own runs."""
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
-    run = a_run_of(tenant, kind, **{"created_at": at} | strange)
+    run = create_canonical_run(tenant, kind, **{"created_at": at} | unrelated)
 
-    one = imported(raw(tenant, id=4, operation_run_id=run.pk), kind=kind)
+    result = run_import(source_row(tenant, id=4, operation_run_id=run.pk), kind=kind)
 
     row: Any = TABLES[kind]._default_manager.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
-    assert one.report.mapped == 0
+    assert result.report.mapped == 0
 
 
-def test_a_row_whose_run_was_removed_before_it_came_still_tells_of_it(
+def test_a_row_whose_run_is_already_removed_keeps_the_number_of_the_run(
     tenant: Tenant, settings: Any
 ) -> None:
     settings.RUN_KEEP_LAST = 1
-    run, strange = (a_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE))
+    run, unrelated = (
+        create_past_run(tenant, 900, type=each) for each in ("inventory.sync", RESTORE)
+    )
     for each in ("inventory.sync", RESTORE):
-        a_past_run(tenant, 1, type=each)
+        create_past_run(tenant, 1, type=each)
     prune(tenant.workspace)
 
-    imported(raw(tenant, id=4, **of_run(run)), raw(tenant, id=5, **of_run(strange)))
+    run_import(
+        source_row(tenant, id=4, **columns_of_run(run)),
+        source_row(tenant, id=5, **columns_of_run(unrelated)),
+    )
 
     rows = InventorySyncRun.objects.in_bulk([4, 5])
-    assert OperationRunTombstone.objects.filter(pk__in=[run.pk, strange.pk]).count() == 2
+    assert OperationRunTombstone.objects.filter(pk__in=[run.pk, unrelated.pk]).count() == 2
     assert (rows[4].operation_run_id, rows[4].was_operation_run_id) == (None, run.pk)
-    assert rows[5].was_operation_run_id is None, "a run that did something else"
+    assert rows[5].was_operation_run_id is None, "a run of another type"
 
 
-@pytest.mark.parametrize("whose", ["another tenant", "another workspace", "nobody"])
-def test_a_run_that_is_not_this_tenant_s_is_not_mapped(whose: str, tenant: Tenant) -> None:
+@pytest.mark.parametrize("owner", ["another tenant", "another workspace", "no one"])
+def test_a_row_is_not_mapped_to_a_run_of_another_tenant(owner: str, tenant: Tenant) -> None:
     at = dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC)
     runs = {
         "another tenant": lambda: (
-            a_run_of(TenantFactory(workspace=tenant.workspace), created_at=at).pk
+            create_canonical_run(TenantFactory(workspace=tenant.workspace), created_at=at).pk
         ),
-        "another workspace": lambda: a_run_of(TenantFactory(), created_at=at).pk,
-        "nobody": lambda: 2**62,
+        "another workspace": lambda: create_canonical_run(TenantFactory(), created_at=at).pk,
+        "no one": lambda: 2**62,
     }
 
-    imported(raw(tenant, id=4, operation_run_id=runs[whose](), created_at=at.isoformat()))
+    run_import(source_row(tenant, id=4, operation_run_id=runs[owner](), created_at=at.isoformat()))
 
     row = InventorySyncRun.objects.get(pk=4)
     assert (row.operation_run_id, row.was_operation_run_id) == (None, None)
 
 
-# --- again, and after a kill -------------------------------------------------------------------------
+# --- repeated imports  -------------------------------------------------------------------------
 
 
-def test_importing_again_changes_nothing_and_says_so(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
-    imported(*rows)
+def test_a_repeated_import_changes_nothing_and_reports_it(tenant: Tenant) -> None:
+    rows = [source_row(tenant, id=each) for each in range(1, 2 * BATCH + 5)]
+    run_import(*rows)
     before = list(InventorySyncRun.objects.order_by("pk").values())
 
-    again = imported(*rows)
+    again = run_import(*rows)
 
-    assert again.report.counts == {"already there": len(rows)}
+    assert again.report.counts == {"already imported": len(rows)}
     assert list(InventorySyncRun.objects.order_by("pk").values()) == before
 
 
-def test_importing_again_after_the_run_was_pruned_is_no_conflict(tenant: Tenant) -> None:
-    run = a_run_of(tenant)
-    row = raw(tenant, id=4, **of_run(run))
-    imported(row)
-    remove(run)
+def test_a_repeated_import_accepts_a_row_whose_run_was_pruned(tenant: Tenant) -> None:
+    run = create_canonical_run(tenant)
+    row = source_row(tenant, id=4, **columns_of_run(run))
+    run_import(row)
+    prune_run(run)
 
-    assert imported(row).report.counts == {"already there": 1}
+    assert run_import(row).report.counts == {"already imported": 1}
 
 
-def test_an_id_that_says_something_else_here_is_skipped_and_the_row_stays(tenant: Tenant) -> None:
-    imported(raw(tenant, id=4, status="success"))
+def test_a_row_whose_id_has_other_values_is_rejected_and_the_existing_row_stays(
+    tenant: Tenant,
+) -> None:
+    run_import(source_row(tenant, id=4, status="success"))
 
-    one = imported(raw(tenant, id=4, status="failed"), raw(tenant, id=5), raw(tenant, id=5))
+    result = run_import(
+        source_row(tenant, id=4, status="failed"),
+        source_row(tenant, id=5),
+        source_row(tenant, id=5),
+    )
 
-    assert one.report.counts == {"imported": 1, "already there": 1, "skipped": 1}
-    assert set(one.report.reasons) == {"id: taken by a row that says something else"}
+    assert result.report.counts == {"imported": 1, "already imported": 1, "rejected": 1}
+    assert set(result.report.reasons) == {"id: in use by a row with other values"}
     assert InventorySyncRun.objects.get(pk=4).status == "success"
 
 
-def test_a_dry_run_tells_the_same_and_keeps_nothing(tenant: Tenant) -> None:
-    rows = (raw(tenant, id=1), raw(tenant, id=2, status=""), raw(tenant, id=3))
+def test_a_dry_run_gives_the_same_report_and_imports_nothing(tenant: Tenant) -> None:
+    rows = (source_row(tenant, id=1), source_row(tenant, id=2, status=""), source_row(tenant, id=3))
 
-    dry = imported(*rows, dry_run=True)
+    dry = run_import(*rows, dry_run=True)
 
     assert not InventorySyncRun.objects.exists()
-    assert dry.report == imported(*rows).report
+    assert dry.report == run_import(*rows).report
 
 
-def test_a_dry_run_tells_the_same_of_an_id_that_comes_again_later(tenant: Tenant) -> None:
-    rows = [raw(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
+def test_a_dry_run_gives_the_same_report_for_a_repeated_id(tenant: Tenant) -> None:
+    rows = [source_row(tenant, id=each) for each in (*range(1, BATCH + 1), 1)]
 
-    dry = imported(*rows, dry_run=True)
+    dry = run_import(*rows, dry_run=True)
 
-    assert dry.report.counts == {"imported": BATCH, "already there": 1}
-    assert dry.report == imported(*rows).report
+    assert dry.report.counts == {"imported": BATCH, "already imported": 1}
+    assert dry.report == run_import(*rows).report
 
 
 @pytest.mark.race
-def test_a_row_that_another_import_is_adding_is_already_there(tenant: Tenant) -> None:
-    """The loser waits for the winner, and then sees the winner's row."""
-    row = raw(tenant, id=5)
+def test_a_row_that_another_import_adds_at_the_same_time_is_already_imported(
+    tenant: Tenant,
+) -> None:
+    """The second import waits for the first, and then sees its row."""
+    row = source_row(tenant, id=5)
     with ThreadPoolExecutor(1) as pool:
         with allow_import():
             Import(INVENTORY, open_transaction=nullcontext).run([(2, row)])
-            second = pool.submit(in_a_thread, row)
+            second = pool.submit(import_in_a_thread, row)
             wait_until_blocked()
-        one = second.result()
+        result = second.result()
 
-    assert one.report.counts == {"already there": 1}
+    assert result.report.counts == {"already imported": 1}
 
 
-def in_a_thread(row: dict[str, Any]) -> Import:
+def import_in_a_thread(row: dict[str, Any]) -> Import:
     try:
-        return imported(row)
+        return run_import(row)
     finally:
         connections.close_all()
 
 
 def wait_until_blocked() -> None:
-    """Until a session of this database waits for another one."""
+    """Wait until a session of this database waits for another one."""
     deadline = time.monotonic() + 30
     with psycopg.connect(database_url(), autocommit=True) as watching:
         while time.monotonic() < deadline:
@@ -363,17 +384,17 @@ def wait_until_blocked() -> None:
             ).fetchone():
                 return
             time.sleep(0.01)
-    raise AssertionError("nobody waited")
+    raise AssertionError("no session waited")
 
 
 def test_memory_does_not_grow_with_the_number_of_rows(tenant: Tenant) -> None:
     def peak(batches: int, first: int) -> int:
-        rows = ((n, raw(tenant, id=first + n)) for n in range(batches * BATCH))
+        rows = ((n, source_row(tenant, id=first + n)) for n in range(batches * BATCH))
         tracemalloc.start()
         Import(INVENTORY).run(rows)
-        _, most = tracemalloc.get_traced_memory()
+        _, peak_size = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        return most
+        return peak_size
 
     small, large = peak(2, 0), peak(10, 10**6)
 
@@ -381,33 +402,33 @@ def test_memory_does_not_grow_with_the_number_of_rows(tenant: Tenant) -> None:
     assert InventorySyncRun.objects.count() == 12 * BATCH
 
 
-def test_a_batch_is_taken_whole_or_not_at_all(
+def test_a_batch_is_imported_completely_or_not_at_all(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second batch fails in the database: the first stays, nothing of the second does."""
-    one = Import(INVENTORY)
-    rows = [raw(tenant, id=each) for each in range(1, BATCH + 11)]
-    parsed = one._parsed
+    """The second batch fails in the database; only the first is imported."""
+    legacy_import = Import(INVENTORY)
+    rows = [source_row(tenant, id=each) for each in range(1, BATCH + 11)]
+    parse_row = legacy_import._parse
 
     def spoil(line: int, row: Any) -> Any:
-        found = parsed(line, row)
-        if found and found[1]["id"] == BATCH + 10:
-            found[1]["status"] = None
-        return found
+        parsed = parse_row(line, row)
+        if parsed and parsed[1]["id"] == BATCH + 10:
+            parsed[1]["status"] = None
+        return parsed
 
-    monkeypatch.setattr(one, "_parsed", spoil)
+    monkeypatch.setattr(legacy_import, "_parse", spoil)
 
     with pytest.raises(Exception, match="not-null"):
-        one.run(enumerate(rows, start=2))
+        legacy_import.run(enumerate(rows, start=2))
 
     assert InventorySyncRun.objects.count() == BATCH
 
 
-def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
+def test_an_import_that_was_killed_can_be_repeated(
     tenant: Tenant, write_csv: Callable[..., str]
 ) -> None:
-    """SIGKILL of the real command while it imports; then the same command again."""
-    rows = [raw(tenant, id=each) for each in range(1, 30_001)]
+    """The real command is killed while it imports, then the same command runs again."""
+    rows = [source_row(tenant, id=each) for each in range(1, 30_001)]
     argument = write_csv(*rows)
     environment = os.environ | {"DATABASE_URL": database_url()}
     process = subprocess.Popen(
@@ -427,7 +448,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
 
     assert 0 < kept < 30_000, "the kill came too early or too late"
     assert kept % BATCH == 0
-    assert f"{kept:,} already there, {30_000 - kept:,} imported" in out
+    assert f"{kept:,} already imported, {30_000 - kept:,} imported" in out
     assert InventorySyncRun.objects.count() == 30_000
 
 
@@ -435,29 +456,29 @@ def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({}, "either --source or --csv"),
         ({"csv": ["a=b"], "source": "postgresql://h/d"}, "either --source or --csv"),
         ({"csv": ["nonsense=/x.csv"]}, "KIND=PATH"),
         ({"csv": ["inventory_sync_run="]}, "KIND=PATH"),
         ({"csv": ["inventory_sync_run=/nowhere.csv"]}, "No such file"),
-        ({"source": "dbname=x", "workspace": ["nobody"]}, "no workspace"),
+        ({"source": "dbname=x", "workspace": ["unknown"]}, "no workspace"),
         ({"source": "this is no dsn"}, "not a DSN"),
         ({"source": "dbname=x", "rejects": "/nowhere/x"}, "cannot be written"),
-        ({"source": "dbname=x", "workspace": ["1=nobody"]}, "no workspace"),
-        ({"source": "dbname=x", "workspace": ["contoso", "contoso"]}, "say once"),
+        ({"source": "dbname=x", "workspace": ["1=unknown"]}, "no workspace"),
+        ({"source": "dbname=x", "workspace": ["contoso", "contoso"]}, "can be set only once"),
     ],
 )
-def test_a_wrong_call_says_what_is_wrong(
-    options: dict[str, Any], says: str, tenant: Tenant
+def test_invalid_options_are_rejected_with_an_explanation(
+    options: dict[str, Any], message: str, tenant: Tenant
 ) -> None:
-    with pytest.raises(CommandError, match=says):
+    with pytest.raises(CommandError, match=message):
         command(**options)
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "no rows"),
         (b"id,status\n", "no rows"),
@@ -468,19 +489,23 @@ def test_a_wrong_call_says_what_is_wrong(
         (b"id,status\n\x00,\x00\n", "id: not a number"),
     ],
 )
-def test_an_odd_file_is_no_traceback(content: bytes, says: str, tmp_path: Path) -> None:
+def test_an_unexpected_file_is_reported_without_a_traceback(
+    content: bytes, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "odd.csv"
     path.write_bytes(content)
 
     out, _ = command(csv=[f"{INVENTORY}={path}"])
 
-    assert says in out
+    assert message in out
 
 
 @pytest.mark.parametrize(
     "content", [b"id\n\xff\xfe\n", b"PK\x03\x04\x14\x00\xd8", b'id\n"' + b"x" * 11_000_000]
 )
-def test_a_file_that_is_no_csv_is_refused_in_words(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_csv_is_rejected_with_an_explanation(
+    content: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "odd.csv"
     path.write_bytes(content)
 
@@ -489,7 +514,7 @@ def test_a_file_that_is_no_csv_is_refused_in_words(content: bytes, tmp_path: Pat
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tenant: Tenant, tmp_path: Path) -> None:
-    row = raw(tenant, id=12)
+    row = source_row(tenant, id=12)
     path = tmp_path / "windows.csv"
     text = ",".join(row) + "\r\n" + ",".join(str(value) for value in row.values()) + "\r\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -512,7 +537,7 @@ def test_a_password_of_the_source_is_never_shown() -> None:
 
 
 def test_all_three_tables_come_from_the_older_database(older: str, tenant: Tenant) -> None:
-    run = a_run_of(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
+    run = create_canonical_run(tenant, created_at=dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC))
     with psycopg.connect(older, autocommit=True) as source:
         source.execute(
             "INSERT INTO inventory_sync_runs SELECT n, 41, %s, 'abc', '{\"a\": 1}', 'success', 4, 3,"
@@ -532,7 +557,7 @@ def test_all_three_tables_come_from_the_older_database(older: str, tenant: Tenan
     out, _ = command(source=older)
 
     assert "inventory_sync_run: 2,500 imported" in out
-    assert "2,500 of them lead to a run here" in out
+    assert "2,500 of them are mapped to a run" in out
     assert "entra_group_sync_run: 1 imported" in out
     assert "1 into the workspace contoso (tenants: 1)" in out
     assert InventorySyncRun.objects.filter(operation_run=run, status="success").count() == 2500
@@ -540,7 +565,7 @@ def test_all_three_tables_come_from_the_older_database(older: str, tenant: Tenan
     assert row.started_at == dt.datetime(2024, 3, 8, 7, tzinfo=dt.UTC), "without a zone it is UTC"
     assert EntraGroupSyncRun.objects.get(pk=7).error_summary == "Too many requests"
     assert BackupScheduleRun.objects.get(pk=9).status_label == "Cancelled"
-    assert command(source=older)[0].count("already there") == 3
+    assert command(source=older)[0].count("already imported") == 3
 
 
 INSERT = (
@@ -549,30 +574,30 @@ INSERT = (
 )
 
 
-def test_a_row_whose_tenant_is_gone_is_told(older: str, tenant: Tenant) -> None:
+def test_a_row_of_a_deleted_tenant_is_reported(older: str, tenant: Tenant) -> None:
     with psycopg.connect(older, autocommit=True) as source:
         for row_id, tenant_id in ((1, 41), (2, None), (3, 999)):
             source.execute(INSERT, [row_id, tenant_id, "2024-03-08"])
 
     out, _ = command(source=older)
 
-    assert "1 imported, 2 skipped" in out
-    assert "2 skipped, tenant_external_id: missing" in out
+    assert "1 imported, 2 rejected" in out
+    assert "2 rejected, tenant_external_id: missing" in out
 
 
-def test_a_time_that_is_none_costs_its_row_alone(older: str, tenant: Tenant) -> None:
+def test_an_invalid_time_rejects_only_its_row(older: str, tenant: Tenant) -> None:
     with psycopg.connect(older, autocommit=True) as source:
         for row_id, at in enumerate(("infinity", "-infinity", "0044-03-15 BC", None, "2024-03-09")):
             source.execute(INSERT, [row_id, 41, at])
 
     out, _ = command(source=older)
 
-    assert "2 imported, 3 skipped" in out
+    assert "2 imported, 3 rejected" in out
     assert set(InventorySyncRun.objects.values_list("pk", flat=True)) == {3, 4}
     assert InventorySyncRun.objects.get(pk=3).created_at == dt.datetime(2024, 3, 8, tzinfo=dt.UTC)
 
 
-def test_a_number_beyond_all_numbers_costs_its_row_alone(older: str, tenant: Tenant) -> None:
+def test_a_number_that_is_too_large_rejects_only_its_row(older: str, tenant: Tenant) -> None:
     with psycopg.connect(older, autocommit=True) as source:
         source.execute(INSERT, [1, 41, "2024-03-08"])
         source.execute(INSERT, [2, 41, "2024-03-08"])
@@ -581,11 +606,11 @@ def test_a_number_beyond_all_numbers_costs_its_row_alone(older: str, tenant: Ten
 
     out, _ = command(source=older)
 
-    assert "1 skipped, selection_payload: not JSON" in out
+    assert "1 rejected, selection_payload: not JSON" in out
     assert list(InventorySyncRun.objects.values_list("pk", flat=True)) == [2]
 
 
-def test_a_database_with_workspaces_of_its_own_is_divided_by_their_numbers(
+def test_an_older_database_with_workspaces_is_divided_by_their_numbers(
     older: str, tenant: Tenant
 ) -> None:
     twin = TenantFactory(external_id=tenant.external_id, workspace=WorkspaceFactory(slug="other"))
@@ -612,17 +637,17 @@ def test_the_older_database_is_read_a_thousand_rows_at_a_time(older: str) -> Non
         reading = iter(rows)
         for _ in range(1500):
             next(reading)
-        said = source.execute(
+        queries = source.execute(
             "SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database() AND state = 'idle in transaction'"
         ).fetchall()
 
-        assert [text for (text,) in said if text.startswith("FETCH FORWARD 1000 ")]
+        assert [text for (text,) in queries if text.startswith("FETCH FORWARD 1000 ")]
         assert rows.share() == 0.6
         assert sum(1 for _ in reading) == 1000
 
 
-def test_another_kind_of_database_is_refused_in_words(older: str) -> None:
+def test_a_database_without_the_tables_is_rejected_with_an_explanation(older: str) -> None:
     with psycopg.connect(older, autocommit=True) as source:
         source.execute("DROP TABLE inventory_sync_runs")
 

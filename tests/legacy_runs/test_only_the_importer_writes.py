@@ -1,4 +1,4 @@
-"""Nothing but the importer writes history: neither by its source, nor when everything has run."""
+"""Only the import writes legacy runs: no other code refers to them, and no operation writes them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
 from tenancy.models import User
-from tests.support.factories.legacy_runs import a_row_of_every_kind
+from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = (
     "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores", "config",
 )  # fmt: skip
-#: The names by which code could get at history.
+#: The names by which code could reach legacy runs.
 WORDS = re.compile(
     "|".join(
         [
@@ -36,7 +36,7 @@ WORDS = re.compile(
         ]
     )
 )
-#: The files that may use write access: the function, the importer and the guard.
+#: The files that may use write access: the function, the import and the guard.
 WRITE_ACCESS = {
     "write_access.py",
     "importing.py",
@@ -49,18 +49,18 @@ def sources(folder: str) -> list[Path]:
     return [path for path in paths if path.suffix in {".py", ".sql"} and path.is_file()]
 
 
-def test_no_app_below_knows_history() -> None:
-    found = [
+def test_no_app_below_refers_to_legacy_runs() -> None:
+    references = [
         f"{path.relative_to(ROOT)}: {match.group()}"
         for app in APPS
         for path in sources(app)
         if (match := WORDS.search(path.read_text()))
     ]
 
-    assert found == []
+    assert references == []
 
 
-def test_only_the_importer_uses_write_access() -> None:
+def test_only_the_import_uses_write_access() -> None:
     app = ROOT / "legacy_runs"
     users = {
         str(path.relative_to(app))
@@ -72,19 +72,19 @@ def test_only_the_importer_uses_write_access() -> None:
 
 
 def writes() -> list[tuple[str, int]]:
-    """How often this session has written to each of the three tables, as Postgres counts it."""
+    """Return how often this session has written to each of the three tables, as PostgreSQL counts."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
             " WHERE relname = ANY(%s) ORDER BY relname",
             [[model._meta.db_table for model in TABLES.values()]],
         )
-        found: list[tuple[str, int]] = cursor.fetchall()
-    return found
+        counts: list[tuple[str, int]] = cursor.fetchall()
+    return counts
 
 
 @pytest.mark.django_db
-def test_every_way_to_a_run_leaves_history_alone(
+def test_no_operation_writes_legacy_runs(
     schedule: BackupSchedule,
     back_up: Callable[[BackupSchedule], OperationRun],
     retry: Callable[[OperationRun], OperationRun],
@@ -92,9 +92,9 @@ def test_every_way_to_a_run_leaves_history_alone(
     operator: User,
 ) -> None:
     tenant = schedule.tenant
-    a_row_of_every_kind(tenant)
+    create_legacy_runs_of_every_kind(tenant)
     before = writes()
-    assert [count > 0 for _, count in before] == [True] * 3, "the counter counts"
+    assert [count > 0 for _, count in before] == [True] * 3, "the counter works"
 
     graph.fault(tenant.external_id, "forbid", kind="conditional_access")
     manual = back_up(schedule)

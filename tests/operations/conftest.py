@@ -1,4 +1,4 @@
-"""Fixtures of the ledger's tests: the service, and replaced handlers and catalog entries."""
+"""Provide the service, replaced handlers and changed catalog entries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def service() -> OperationRunService:
 
 @pytest.fixture
 def use_handler() -> Iterator[Callable[..., None]]:
-    """Let a function do the work of a type until the test ends."""
+    """Return a function that replaces the handler of a type until the test ends."""
     with ExitStack() as stack:
 
         def use(handler: Handler, run_type: OperationRunType = RUN_NOW) -> None:
@@ -37,7 +37,7 @@ def use_handler() -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def change_catalog() -> Iterator[Callable[..., CatalogEntry]]:
-    """Change fields of a type's catalog entry until the test ends."""
+    """Return a function that changes a type's catalog entry until the test ends."""
     with ExitStack() as stack:
 
         def change(run_type: OperationRunType = RUN_NOW, **changes: Any) -> CatalogEntry:
@@ -48,6 +48,6 @@ def change_catalog() -> Iterator[Callable[..., CatalogEntry]]:
 
 @pytest.fixture
 def workspace_scoped(change_catalog: Callable[..., CatalogEntry]) -> OperationRunType:
-    """A type whose runs belong to a workspace."""
+    """Return a type whose runs belong to a workspace."""
     change_catalog(scope=Scope.WORKSPACE)
     return RUN_NOW

@@ -1,4 +1,4 @@
-"""Somebody takes a failure out of “needs attention”."""
+"""Acknowledging a run removes it from “Needs attention”."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_acknowledging_twice_changes_nothing(
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
-def test_there_is_nothing_to_acknowledge_where_nothing_went_wrong(
+def test_a_run_that_needs_no_attention_cannot_be_acknowledged(
     tenant: Tenant, operator: User, service: OperationRunService, state: str
 ) -> None:
     run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
@@ -50,7 +50,7 @@ def test_there_is_nothing_to_acknowledge_where_nothing_went_wrong(
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
-def test_only_failures_need_attention(tenant: Tenant, state: str) -> None:
+def test_a_run_without_failures_needs_no_attention(tenant: Tenant, state: str) -> None:
     run = OperationRunFactory(tenant=tenant, **({} if state == "queued" else {state: True}))
 
     assert not run.needs_attention

@@ -1,4 +1,4 @@
-"""Beat ticks, whatever the clocks of its host and of the workers say."""
+"""Beat sends its ticks whatever the clocks of its host and of the workers show."""
 
 from __future__ import annotations
 
@@ -26,44 +26,42 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def scheduler(broker: Broker, tmp_path: Path) -> Iterator[Scheduler]:
-    """Beat's scheduler, with the file in which it keeps when it has sent what."""
+    """Beat's scheduler, with the file that stores when each entry was last sent."""
     app: Any = current_app
     app.conf.beat_schedule = project.beat_schedule(30)
-    made = Scheduler(app=app, schedule_filename=str(tmp_path / "beat"))
-    yield made
-    made.close()
+    scheduler_under_test = Scheduler(app=app, schedule_filename=str(tmp_path / "beat"))
+    yield scheduler_under_test
+    scheduler_under_test.close()
 
 
-def send_all_that_is_due(scheduler: Scheduler) -> float:
-    """Let beat go on until nothing is due; for how many seconds."""
+def send_due_entries(scheduler: Scheduler) -> float:
+    """Send every due entry; return the seconds until the next one is due."""
     while not (rest := scheduler.tick()):
         pass
     return rest
 
 
-def test_a_clock_that_is_set_back_does_not_silence_beat(
-    scheduler: Scheduler, broker: Broker
-) -> None:
+def test_beat_continues_when_the_clock_is_set_back(scheduler: Scheduler, broker: Broker) -> None:
     began = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
     with time_machine.travel(began + dt.timedelta(seconds=31), tick=False):
-        send_all_that_is_due(scheduler)
+        send_due_entries(scheduler)
     before = broker.waiting("ticks")
 
     with time_machine.travel(began - HOUR, tick=False):
-        assert send_all_that_is_due(scheduler) <= 30
+        assert send_due_entries(scheduler) <= 30
     with time_machine.travel(began - HOUR + dt.timedelta(seconds=31), tick=False):
-        send_all_that_is_due(scheduler)
+        send_due_entries(scheduler)
 
     assert broker.waiting("ticks") == before + 4
 
 
-def test_every_tick_has_a_queue_of_its_own_and_ends() -> None:
+def test_every_periodic_task_has_its_queue_and_a_time_limit() -> None:
     for name, entry in project.beat_schedule(30).items():
         assert entry["options"]["queue"] == ("default" if name == "check the ledger" else "ticks")
         assert 0 < entry["options"]["time_limit"] <= 3600
 
 
-def a_beat_whose_clock_is_wrong(stack: Stack, seconds: int) -> None:
+def start_beat_with_wrong_clock(stack: Stack, seconds: int) -> None:
     command = [
         sys.executable,
         "-m",
@@ -80,12 +78,12 @@ def a_beat_whose_clock_is_wrong(stack: Stack, seconds: int) -> None:
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seconds", [-300, 86400])
-def test_the_only_beat_may_have_a_wrong_clock(make_stack: MakeStack, seconds: int) -> None:
+def test_a_single_beat_with_a_wrong_clock_sends_ticks(make_stack: MakeStack, seconds: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM operation_ticks")
     stack = make_stack(TICK_SECONDS="2")
-    stack.worker()
+    stack.start_worker()
 
-    a_beat_whose_clock_is_wrong(stack, seconds)
+    start_beat_with_wrong_clock(stack, seconds)
 
     eventually(lambda: health.check_health()["checks"]["scheduler"] == "ok", what="a tick")

@@ -1,4 +1,4 @@
-"""A run that could not start is recorded as such, with the reason and the next step."""
+"""A run that cannot start is recorded as blocked, with the reason and the next step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.support.factories.operations import (
     RUN_NOW,
     SCHEDULED,
     SLOT,
-    a_queued_run,
-    a_request,
-    a_slot_request,
+    build_request,
+    build_slot_request,
+    create_queued_run,
     event_kinds,
 )
 
@@ -36,35 +36,35 @@ def test_a_blocked_run_ends_before_it_begins(
     assert run.started_at is None
     assert run.needs_attention
     (cause,) = run.failures
-    assert cause["message"] == "The tenant Fabrikam is suspended, so nothing runs on it."
+    assert cause["message"] == "The tenant Fabrikam is suspended. Operations cannot run on it."
     assert cause["next_step"] == "Set the tenant to active, then retry."
     assert event_kinds(run) == ["blocked"]
 
 
-def test_a_block_does_not_hinder_the_run_that_is_active(
+def test_a_blocked_run_does_not_affect_the_active_run(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    active = a_queued_run(tenant)
+    active = create_queued_run(tenant)
 
-    (blocked,) = service.block_many([(a_request(tenant), REASON)])
+    (blocked,) = service.block_many([(build_request(tenant), REASON)])
 
     assert blocked.run_identity_hash == active.run_identity_hash
     assert OperationRun.objects.active().get() == active
 
 
-def test_a_blocked_slot_has_had_its_run(tenant: Tenant, service: OperationRunService) -> None:
-    (blocked,) = service.block_many([(a_slot_request(tenant), REASON)])
+def test_a_blocked_slot_does_not_start_again(tenant: Tenant, service: OperationRunService) -> None:
+    (blocked,) = service.block_many([(build_slot_request(tenant), REASON)])
 
-    later = service.ensure_run(a_slot_request(tenant))
+    later = service.ensure_run(build_slot_request(tenant))
 
     assert later.run == blocked
     assert not later.created
 
 
-def test_a_slot_that_has_fired_is_not_blocked_afterwards(
+def test_a_slot_that_has_started_is_not_blocked_afterwards(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    service.ensure_run(a_slot_request(tenant))
+    service.ensure_run(build_slot_request(tenant))
 
     blocked = service.block(
         SCHEDULED,
@@ -81,10 +81,10 @@ def test_a_slot_that_has_fired_is_not_blocked_afterwards(
 def test_a_batch_is_blocked_in_a_few_statements(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    wishes = [(a_slot_request(tenant, schedule), REASON) for schedule in range(300)]
+    requests = [(build_slot_request(tenant, schedule), REASON) for schedule in range(300)]
 
     with CaptureQueriesContext(connection) as queries:
-        runs = service.block_many(wishes)
+        runs = service.block_many(requests)
 
     assert len(runs) == 300
     assert len(queries) == 5

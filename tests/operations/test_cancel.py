@@ -1,4 +1,4 @@
-"""Somebody asks a run to stop."""
+"""An operator cancels a run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_running_run,
-    an_ended_run,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     dispatch,
     event_kinds,
 )
@@ -20,7 +20,7 @@ from tests.support.factories.operations import (
 def test_a_queued_run_is_cancelled_at_once(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    run = service.request_cancel(a_queued_run(tenant), by=operator, reason="Wrong tenant")
+    run = service.request_cancel(create_queued_run(tenant), by=operator, reason="Wrong tenant")
 
     assert run.status == RunStatus.COMPLETED
     assert run.outcome == RunOutcome.CANCELLED
@@ -30,18 +30,18 @@ def test_a_queued_run_is_cancelled_at_once(
     assert run.events.get(kind="cancelled").message.endswith("Reason: Wrong tenant")
 
 
-def test_a_running_run_is_asked_to_stop(
+def test_a_running_run_receives_a_cancel_request(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    run = service.request_cancel(a_running_run(tenant), by=operator)
+    run = service.request_cancel(create_running_run(tenant), by=operator)
 
     assert run.status == RunStatus.RUNNING
     assert run.cancel_requested_at is not None
     assert event_kinds(run) == ["created", "started", "cancel_requested"]
 
 
-@pytest.mark.parametrize("start", [a_queued_run, a_running_run])
-def test_asking_twice_changes_nothing_or_says_that_it_is_over(
+@pytest.mark.parametrize("start", [create_queued_run, create_running_run])
+def test_a_second_cancel_request_changes_nothing_or_reports_that_the_run_has_ended(
     tenant: Tenant, operator: User, manager: User, service: OperationRunService, start: object
 ) -> None:
     run: OperationRun = start(tenant)  # type: ignore[operator]
@@ -62,7 +62,7 @@ def test_asking_twice_changes_nothing_or_says_that_it_is_over(
 def test_an_ended_run_is_not_cancelled(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    ended = an_ended_run(tenant)
+    ended = create_ended_run(tenant)
 
     with pytest.raises(RunNoLongerActive):
         service.request_cancel(ended, by=operator)
@@ -72,14 +72,14 @@ def test_an_ended_run_is_not_cancelled(
     assert ended.cancel_requested_at is None
 
 
-def test_a_stale_picture_of_the_run_does_no_harm(
+def test_a_run_that_was_claimed_since_the_page_loaded_receives_a_cancel_request(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    """The page showed it as queued; by now a worker has it."""
-    as_shown = a_queued_run(tenant)
-    service.claim(as_shown.pk, "worker-1")
+    """The page showed the run as queued; in the meantime a worker has claimed it."""
+    stale_run = create_queued_run(tenant)
+    service.claim(stale_run.pk, "worker-1")
 
-    run = service.request_cancel(as_shown, by=operator)
+    run = service.request_cancel(stale_run, by=operator)
 
     assert run.status == RunStatus.RUNNING
     assert run.cancel_requested_at is not None
@@ -88,16 +88,16 @@ def test_a_stale_picture_of_the_run_does_no_harm(
 def test_after_a_cancellation_the_operation_may_be_started_again(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    service.request_cancel(a_queued_run(tenant), by=operator)
+    service.request_cancel(create_queued_run(tenant), by=operator)
 
     assert dispatch(tenant).created
 
 
-def test_a_worker_that_finishes_all_the_same_tells_the_truth(
+def test_a_run_that_finished_all_items_despite_a_cancel_request_succeeded(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    """The request came after the last item: everything was done, and the run says so."""
-    run = a_running_run(tenant)
+    """The request came after the last item, so the run succeeded."""
+    run = create_running_run(tenant)
     service.increment_summary_counts(run.pk, total=1, processed=1, succeeded=1)
     service.request_cancel(run, by=operator)
 
@@ -110,7 +110,7 @@ def test_the_reason_is_redacted(
     canary = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
 
     run = service.request_cancel(
-        a_queued_run(tenant), by=operator, reason=f"client_secret={canary}\x00"
+        create_queued_run(tenant), by=operator, reason=f"client_secret={canary}\x00"
     )
 
     assert canary not in str(list(run.events.values()))

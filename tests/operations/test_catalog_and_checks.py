@@ -1,4 +1,4 @@
-"""The declared operations: complete, consistent, and checked at start."""
+"""Declared operations are complete, consistent and checked at startup."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ declare = functools.partial(
 )
 
 
-#: As rows of installations have them; a new type needs no line here.
+#: Values stored by existing installations. A new type needs no entry here.
 STORED_VALUES = {
     "provider_connection.check",
     "inventory.sync",
@@ -48,7 +48,7 @@ def test_stored_values_never_change() -> None:
     assert set(OperationRunType) >= STORED_VALUES
 
 
-def test_every_type_has_an_entry() -> None:
+def test_every_type_has_a_catalog_entry() -> None:
     assert set(OperationCatalog.all()) == set(OperationRunType)
 
 
@@ -67,23 +67,23 @@ def test_a_declaration_adds_the_entry_and_the_handler() -> None:
         assert OperationCatalog.get(RUN_NOW).label == "Backup now"
 
 
-def test_a_type_is_declared_once() -> None:
-    with pytest.raises(ValueError, match="is declared already"):
+def test_a_second_declaration_of_a_type_is_refused() -> None:
+    with pytest.raises(ValueError, match="is already declared"):
         declare(RUN_NOW)(print)
 
 
-def test_a_type_without_a_handler_is_named_in_the_error() -> None:
+def test_the_error_about_a_missing_handler_names_the_type() -> None:
     with override_handler(RUN_NOW, None), pytest.raises(LookupError, match=RUN_NOW):
         get_handler(RUN_NOW)
 
 
-def test_a_type_of_another_version_is_shown_by_its_name() -> None:
+def test_an_unknown_type_is_shown_by_its_stored_name() -> None:
     assert OperationCatalog.find("teleport.execute") is None
     assert OperationCatalog.label("teleport.execute") == "teleport.execute"
 
 
 @pytest.mark.parametrize("run_type", OperationRunType)
-def test_an_entry_is_consistent(run_type: OperationRunType) -> None:
+def test_a_catalog_entry_is_consistent(run_type: OperationRunType) -> None:
     entry = OperationCatalog.get(run_type)
 
     assert entry.label
@@ -98,7 +98,7 @@ def test_an_entry_is_consistent(run_type: OperationRunType) -> None:
 
 
 @pytest.mark.parametrize("run_type", OperationRunType)
-def test_a_retry_has_the_identity_of_what_it_repeats(run_type: OperationRunType) -> None:
+def test_a_retry_belongs_to_the_identity_group_of_its_original(run_type: OperationRunType) -> None:
     entry = OperationCatalog.get(run_type)
 
     if entry.retry is not Retry.NEVER:
@@ -107,13 +107,13 @@ def test_a_retry_has_the_identity_of_what_it_repeats(run_type: OperationRunType)
 
 
 @pytest.mark.parametrize("run_type", OperationRunType)
-def test_the_broker_never_hands_out_running_work_again(run_type: OperationRunType) -> None:
+def test_the_visibility_timeout_exceeds_every_time_limit(run_type: OperationRunType) -> None:
     limit = OperationCatalog.get(run_type).time_limit.total_seconds() + GRACE_SECONDS
 
     assert limit < settings.VISIBILITY_TIMEOUT_SECONDS
 
 
-def test_workers_know_every_queue_of_the_catalog() -> None:
+def test_celery_declares_every_queue_of_the_catalog() -> None:
     queues = {queue.name for queue in app.conf.task_queues}
 
     assert queues == {queue.value for queue in Queue} | {"ticks"}

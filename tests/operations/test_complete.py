@@ -1,4 +1,4 @@
-"""A run ends, exactly once, and its outcome follows from its counts."""
+"""A run ends exactly once, and its outcome follows from its counts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending, RunOutcome, RunStatus
 from tenancy.models import Tenant
-from tests.support.factories.operations import a_running_run, an_ended_run, event_kinds
+from tests.support.factories.operations import create_ended_run, create_running_run, event_kinds
 
 
 @pytest.fixture
 def run(tenant: Tenant) -> OperationRun:
-    return a_running_run(tenant)
+    return create_running_run(tenant)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def run(tenant: Tenant) -> OperationRun:
 def test_the_outcome_follows_from_the_counts(
     tenant: Tenant, counts: dict[str, int], outcome: RunOutcome, level: EventLevel
 ) -> None:
-    ended = an_ended_run(tenant, **counts)
+    ended = create_ended_run(tenant, **counts)
 
     assert ended.status == RunStatus.COMPLETED
     assert ended.outcome == outcome
@@ -55,7 +55,7 @@ def test_a_run_ends_exactly_once(run: OperationRun, service: OperationRunService
     assert event_kinds(run).count("ended") == 1
 
 
-def test_items_that_were_never_reached_are_told_as_such(
+def test_items_that_were_not_reached_are_reported_as_not_attempted(
     run: OperationRun, service: OperationRunService
 ) -> None:
     service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
@@ -66,7 +66,7 @@ def test_items_that_were_never_reached_are_told_as_such(
     assert [(cause["code"], cause["count"]) for cause in ended.failures] == [("not_attempted", 3)]
 
 
-def test_a_cancelled_run_does_not_blame_itself_for_what_it_left(
+def test_a_cancelled_run_lists_no_failure_for_items_it_did_not_reach(
     run: OperationRun, service: OperationRunService
 ) -> None:
     service.increment_summary_counts(run.pk, total=10, processed=7, succeeded=7)
@@ -85,7 +85,7 @@ def test_a_cancelled_run_does_not_blame_itself_for_what_it_left(
         (Ending.BLOCKED, Blocked("tenant_suspended", tenant="Fabrikam"), RunOutcome.BLOCKED),
     ],
 )
-def test_what_ended_a_run_is_its_failure(
+def test_the_error_that_ended_a_run_is_its_failure(
     run: OperationRun,
     service: OperationRunService,
     ending: Ending,
@@ -111,8 +111,8 @@ def test_the_failures_of_the_items_are_kept_at_the_end(
     assert [cause["code"] for cause in ended.failures] == ["not_attempted", "lease_lost"]
 
 
-def test_an_ended_run_no_longer_waits_for_anything(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant)
+def test_an_ended_run_is_neither_active_nor_waiting_for_a_message(tenant: Tenant) -> None:
+    ended = create_ended_run(tenant)
 
     assert ended.next_publish_at is None
     assert not ended.is_active

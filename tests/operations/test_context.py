@@ -1,4 +1,4 @@
-"""What a run is about, written once: typed, redacted and capped."""
+"""The context of a run is typed, redacted and limited in size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLES: dict[type, object] = {int: 7, str: "2026-03-08T07:00Z", dict: {"count"
 
 
 @pytest.mark.parametrize("key", [key for key in KNOWN_KEYS if key != "idempotency"])
-def test_every_known_key_takes_its_type(key: str) -> None:
+def test_every_known_key_accepts_its_type(key: str) -> None:
     value = EXAMPLES[KNOWN_KEYS[key].type]
 
     assert build_context({key: value}, {})[key] == value
@@ -26,17 +26,17 @@ def test_a_known_key_refuses_any_other_type(key: str, value: object) -> None:
         build_context({key: value}, {})
 
 
-def test_unknown_keys_are_kept() -> None:
+def test_unknown_keys_are_stored() -> None:
     assert build_context({"ticket": "INC-1"}, {})["ticket"] == "INC-1"
 
 
-def test_the_inputs_stand_under_idempotency() -> None:
+def test_the_inputs_are_stored_under_idempotency() -> None:
     context = build_context({"policy_id": 3, "idempotency": {"forged": 1}}, {"policy_id": 3})
 
     assert context["idempotency"] == {"policy_id": 3}
 
 
-def test_secrets_are_redacted_in_values_and_under_telling_keys() -> None:
+def test_secrets_are_redacted_by_value_and_by_key() -> None:
     canary = "Xq8~Canary-7sVwLk2mPz9TfRbN4hJc6Yd1"
     context = build_context(
         {"client_secret": canary, "note": f"Authorization: Bearer {canary}"}, {"password": canary}
@@ -45,12 +45,12 @@ def test_secrets_are_redacted_in_values_and_under_telling_keys() -> None:
     assert canary not in str(context)
 
 
-def test_the_context_that_was_given_is_left_alone() -> None:
-    given = {"target_scope": {"kinds": ["compliance"]}}
+def test_the_original_context_is_not_modified() -> None:
+    original = {"target_scope": {"kinds": ["compliance"]}}
 
-    build_context(given, {})
+    build_context(original, {})
 
-    assert given == {"target_scope": {"kinds": ["compliance"]}}
+    assert original == {"target_scope": {"kinds": ["compliance"]}}
 
 
 def test_a_context_that_is_too_large_is_refused() -> None:
@@ -74,11 +74,11 @@ def test_a_slot_is_a_whole_minute_in_utc(slot: dt.datetime, text: str) -> None:
 @pytest.mark.parametrize(
     "slot",
     [
-        dt.datetime(2026, 3, 8, 7),  # noqa: DTZ001 - that is the point
+        dt.datetime(2026, 3, 8, 7),  # noqa: DTZ001 - naive on purpose
         dt.datetime(2026, 3, 8, 7, 0, 1, tzinfo=dt.UTC),
         dt.datetime(2026, 3, 8, 7, 0, 0, 1, tzinfo=dt.UTC),
     ],
 )
-def test_a_time_that_is_no_slot_is_refused(slot: dt.datetime) -> None:
+def test_a_time_that_is_not_a_whole_aware_minute_is_refused(slot: dt.datetime) -> None:
     with pytest.raises(ContextError, match="whole minute"):
         format_slot(slot)

@@ -1,4 +1,4 @@
-"""A database that is gone without a word is noticed: the kernel is told how long to wait for it."""
+"""The kernel closes a database connection whose server no longer responds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.stack import database_url
 pytestmark = pytest.mark.django_db
 
 
-def to_the_database() -> socket.socket:
-    """A connection to the server of the tests, which may listen on a socket of the file system."""
+def connect_to_server() -> socket.socket:
+    """Connect to the server of the tests, by TCP or by its Unix socket."""
     connection.ensure_connection()
     info = connection.connection.info
     if not info.host.startswith("/"):
@@ -30,7 +30,7 @@ def to_the_database() -> socket.socket:
     return unix
 
 
-def pump(source: socket.socket, target: socket.socket) -> None:
+def forward(source: socket.socket, target: socket.socket) -> None:
     while data := source.recv(65536):
         target.sendall(data)
     target.shutdown(socket.SHUT_WR)
@@ -38,34 +38,36 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 @pytest.fixture
 def tcp_port() -> Iterator[int]:
-    """A port of this host that leads one client to the database."""
-    server, listener = to_the_database(), socket.create_server(("127.0.0.1", 0))
+    """A port that forwards one client to the database."""
+    server, listener = connect_to_server(), socket.create_server(("127.0.0.1", 0))
 
-    def forward() -> None:
+    def serve() -> None:
         client, _ = listener.accept()
         with client:
-            back = threading.Thread(target=pump, args=(server, client))
+            back = threading.Thread(target=forward, args=(server, client))
             back.start()
-            pump(client, server)
+            forward(client, server)
             back.join()
 
-    thread = threading.Thread(target=forward)
+    thread = threading.Thread(target=serve)
     thread.start()
     with closing(server), closing(listener):
         yield listener.getsockname()[1]
         thread.join(timeout=10)
 
 
-def test_the_kernel_gives_up_a_connection_that_is_dead(
+def test_the_kernel_closes_a_dead_connection(
     tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = connection.settings_dict
-    monkeypatch.setenv("TCP_URL", f"postgresql://{own['USER']}@127.0.0.1:{tcp_port}/{own['NAME']}")
+    config = connection.settings_dict
+    monkeypatch.setenv(
+        "TCP_URL", f"postgresql://{config['USER']}@127.0.0.1:{tcp_port}/{config['NAME']}"
+    )
     options: dict[str, Any] = database("TCP_URL")["OPTIONS"]
-    given = {"host": "127.0.0.1", "port": tcp_port, "password": own["PASSWORD"], **options}
+    parameters = {"host": "127.0.0.1", "port": tcp_port, "password": config["PASSWORD"], **options}
 
-    with psycopg.connect(database_url(), **given) as opened:
-        with socket.socket(fileno=os.dup(opened.fileno())) as wire:
+    with psycopg.connect(database_url(), **parameters) as client:
+        with socket.socket(fileno=os.dup(client.fileno())) as wire:
             option = {
                 name: wire.getsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_{name}"))
                 for name in ("KEEPIDLE", "KEEPINTVL", "KEEPCNT", "USER_TIMEOUT")

@@ -1,4 +1,4 @@
-"""A run is asked for: created, joined, refused; and handed to a broker that may be gone."""
+"""A request creates a run, joins an active one or is refused, whatever the broker does."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.broker import Broker
 from tests.support.factories import TenantFactory
 from tests.support.factories.operations import (
     RUN_NOW,
-    a_queued_run,
-    a_request,
-    a_running_run,
-    a_slot_request,
-    an_ended_run,
+    build_request,
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     dispatch,
     event_kinds,
 )
@@ -35,13 +35,13 @@ from tests.support.factories.operations import (
 OnCommit = Callable[..., AbstractContextManager[list[Any]]]
 
 
-# --- created or joined ----------------------------------------------------------------------------
+# --- created or deduplicated ----------------------------------------------------------------------
 
 
 def test_a_first_request_creates_a_queued_run(
     tenant: Tenant, operator: User, service: OperationRunService
 ) -> None:
-    result = service.ensure_run(a_request(tenant, 7, by=operator))
+    result = service.ensure_run(build_request(tenant, 7, by=operator))
 
     assert result.created
     assert result.run.status == RunStatus.QUEUED
@@ -56,67 +56,67 @@ def test_a_first_request_creates_a_queued_run(
     assert event_kinds(result.run) == ["created"]
 
 
-def test_a_second_request_joins_the_run_already_active(tenant: Tenant, operator: User) -> None:
+def test_a_second_request_joins_the_active_run(tenant: Tenant, operator: User) -> None:
     first = dispatch(tenant, by=operator)
 
     second = dispatch(tenant, by=operator)
 
     assert second.run == first.run
     assert not second.created
-    joined = first.run.events.get(kind="joined")
-    assert joined.actor == "olga"
+    event = first.run.events.get(kind="joined")
+    assert event.actor == "olga"
     assert event_kinds(first.run) == ["created", "joined"]
 
 
-def test_a_request_joins_a_run_that_is_already_running(tenant: Tenant) -> None:
-    running = a_running_run(tenant)
+def test_a_request_joins_a_running_run(tenant: Tenant) -> None:
+    running = create_running_run(tenant)
 
     assert dispatch(tenant).run == running
 
 
-def test_a_joined_request_does_not_touch_the_row(tenant: Tenant) -> None:
-    first = a_queued_run(tenant)
+def test_a_deduplicated_request_does_not_update_the_row(tenant: Tenant) -> None:
+    first = create_queued_run(tenant)
 
     dispatch(tenant)
 
     assert OperationRun.objects.get(pk=first.pk).updated_at == first.updated_at
 
 
-def test_after_its_end_the_same_operation_may_be_run_again(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant)
+def test_an_operation_can_run_again_after_its_run_has_ended(tenant: Tenant) -> None:
+    ended = create_ended_run(tenant)
 
-    again = dispatch(tenant)
+    repeated = dispatch(tenant)
 
-    assert again.created
-    assert again.run != ended
-    assert again.run.run_identity_hash == ended.run_identity_hash
+    assert repeated.created
+    assert repeated.run != ended
+    assert repeated.run.run_identity_hash == ended.run_identity_hash
 
 
-def test_a_form_posted_again_leads_to_its_run_even_after_the_end(
+def test_a_form_that_is_posted_twice_leads_to_its_run_even_after_the_end(
     tenant: Tenant, service: OperationRunService
 ) -> None:
     form = uuid.uuid4()
     first = dispatch(tenant, submission=form)
     service.claim(first.run.pk, "worker-1")
     ended = service.complete(first.run.pk)
-    somebody_elses = dispatch(tenant)
+    other_request = dispatch(tenant)
 
-    again = dispatch(tenant, submission=form)
+    repeated = dispatch(tenant, submission=form)
 
-    assert (again.run, again.created) == (ended, False)
-    assert somebody_elses.created
-
-
-def test_a_form_rendered_anew_starts_a_new_run(tenant: Tenant) -> None:
-    ended = an_ended_run(tenant, submission=uuid.uuid4())
-
-    again = dispatch(tenant, submission=uuid.uuid4())
-
-    assert again.created
-    assert again.run != ended
+    assert (repeated.run, repeated.created) == (ended, False)
+    assert other_request.created
 
 
-def test_one_form_may_start_operations_on_several_things(tenant: Tenant) -> None:
+def test_a_form_that_is_rendered_again_starts_a_new_run(tenant: Tenant) -> None:
+    ended = create_ended_run(tenant, submission=uuid.uuid4())
+
+    repeated = dispatch(tenant, submission=uuid.uuid4())
+
+    assert repeated.created
+    assert repeated.run != ended
+
+
+def test_one_submission_can_start_operations_with_different_inputs(tenant: Tenant) -> None:
     form = uuid.uuid4()
 
     runs = {dispatch(tenant, schedule, submission=form).run for schedule in (1, 2)}
@@ -125,55 +125,55 @@ def test_one_form_may_start_operations_on_several_things(tenant: Tenant) -> None
 
 
 def test_types_of_one_identity_group_exclude_each_other(tenant: Tenant) -> None:
-    by_hand = a_queued_run(tenant)
+    manual = create_queued_run(tenant)
 
-    by_schedule = OperationRunService().ensure_run(a_slot_request(tenant))
+    scheduled = OperationRunService().ensure_run(build_slot_request(tenant))
 
-    assert by_schedule.run == by_hand
-    assert not by_schedule.created
+    assert scheduled.run == manual
+    assert not scheduled.created
 
 
-def test_another_tenant_has_a_run_of_its_own(tenant: Tenant, workspace: Workspace) -> None:
+def test_another_tenant_has_a_separate_run(tenant: Tenant, workspace: Workspace) -> None:
     other = TenantFactory(workspace=workspace)
 
     assert dispatch(tenant).run != dispatch(other).run
 
 
-def test_another_workspace_has_a_run_of_its_own(tenant: Tenant) -> None:
-    elsewhere = TenantFactory(external_id=tenant.external_id)
+def test_another_workspace_has_a_separate_run(tenant: Tenant) -> None:
+    other = TenantFactory(external_id=tenant.external_id)
 
-    assert dispatch(tenant).run != dispatch(elsewhere).run
+    assert dispatch(tenant).run != dispatch(other).run
 
 
-def test_other_inputs_make_another_run(tenant: Tenant) -> None:
+def test_other_inputs_create_another_run(tenant: Tenant) -> None:
     assert dispatch(tenant, 1).run != dispatch(tenant, 2).run
 
 
-def test_the_context_is_no_part_of_the_identity(tenant: Tenant) -> None:
+def test_the_context_is_not_part_of_the_identity(tenant: Tenant) -> None:
     first = dispatch(tenant, context={"policy_id": 1})
 
     assert dispatch(tenant, context={"policy_id": 2}).run == first.run
 
 
-def test_a_workspace_scoped_operation_is_joined_within_its_workspace_only(
+def test_a_workspace_operation_is_deduplicated_within_its_workspace_only(
     workspace: Workspace, workspace_scoped: OperationRunType, service: OperationRunService
 ) -> None:
-    elsewhere = TenantFactory().workspace
+    other_workspace = TenantFactory().workspace
 
     first = service.dispatch_or_fail(workspace_scoped, workspace=workspace)
     second = service.dispatch_or_fail(workspace_scoped, workspace=workspace)
-    other = service.dispatch_or_fail(workspace_scoped, workspace=elsewhere)
+    other = service.dispatch_or_fail(workspace_scoped, workspace=other_workspace)
 
     assert first.run.tenant is None
     assert second.run == first.run
     assert other.run != first.run
 
 
-def test_a_system_request_says_so(tenant: Tenant) -> None:
+def test_a_request_without_a_user_is_initiated_by_the_system(tenant: Tenant) -> None:
     assert dispatch(tenant).run.initiator_name == "System"
 
 
-def test_the_initiator_is_remembered_when_the_user_is_gone(tenant: Tenant, operator: User) -> None:
+def test_the_initiator_name_outlives_its_user(tenant: Tenant, operator: User) -> None:
     run = dispatch(tenant, by=operator).run
 
     operator.delete()
@@ -198,14 +198,14 @@ def test_a_tenant_of_another_workspace_is_refused_by_the_database(
 
 
 def test_a_tenant_operation_without_a_tenant_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(ValueError, match="is run for a tenant"):
+    with pytest.raises(ValueError, match="needs a tenant as its scope"):
         OperationRunService().dispatch_or_fail(RUN_NOW, workspace=workspace)
 
 
 def test_a_workspace_operation_with_a_tenant_is_refused(
     tenant: Tenant, workspace_scoped: OperationRunType
 ) -> None:
-    with pytest.raises(ValueError, match="is run for a workspace"):
+    with pytest.raises(ValueError, match="needs a workspace as its scope"):
         dispatch(tenant)
 
 
@@ -213,13 +213,11 @@ def test_a_workspace_operation_with_a_tenant_is_refused(
     "context",
     [
         pytest.param({"backup_schedule_id": "7"}, id="a known key of the wrong type"),
-        pytest.param({"backup_set_id": True}, id="a truth value for a number"),
+        pytest.param({"backup_set_id": True}, id="a boolean for a number"),
         pytest.param({"note": ["x" * 900] * 80}, id="too large"),
     ],
 )
-def test_a_context_that_breaks_its_contract_is_refused(
-    tenant: Tenant, context: dict[str, Any]
-) -> None:
+def test_an_invalid_context_is_refused(tenant: Tenant, context: dict[str, Any]) -> None:
     with pytest.raises(ContextError):
         dispatch(tenant, context=context)
 
@@ -255,19 +253,19 @@ def test_a_duplicate_inside_a_transaction_leaves_the_transaction_usable(tenant: 
     with transaction.atomic():
         first = dispatch(tenant)
         second = dispatch(tenant)
-        still_usable = OperationRun.objects.count()
+        run_count = OperationRun.objects.count()
 
     assert second.run == first.run
-    assert still_usable == 1
+    assert run_count == 1
 
 
 # --- batches --------------------------------------------------------------------------------------
 
 
-def test_a_batch_answers_in_the_order_of_its_requests(tenant: Tenant) -> None:
-    existing = a_queued_run(tenant, 2)
+def test_the_results_of_a_batch_have_the_order_of_its_requests(tenant: Tenant) -> None:
+    existing = create_queued_run(tenant, 2)
 
-    results = OperationRunService().dispatch_many([a_request(tenant, at) for at in (3, 2, 1)])
+    results = OperationRunService().dispatch_many([build_request(tenant, at) for at in (3, 2, 1)])
 
     assert [result.run.context["backup_schedule_id"] for result in results] == [3, 2, 1]
     assert [result.created for result in results] == [True, False, True]
@@ -275,29 +273,29 @@ def test_a_batch_answers_in_the_order_of_its_requests(tenant: Tenant) -> None:
 
 
 def test_equal_requests_of_one_batch_share_one_run(tenant: Tenant) -> None:
-    results = OperationRunService().dispatch_many([a_request(tenant)] * 3)
+    results = OperationRunService().dispatch_many([build_request(tenant)] * 3)
 
     assert [result.created for result in results] == [True, False, False]
     assert len({result.run.pk for result in results}) == 1
     assert event_kinds(results[0].run) == ["created", "joined", "joined"]
 
 
-def test_an_empty_batch_is_no_work(db: None) -> None:
+def test_an_empty_batch_has_no_results(db: None) -> None:
     assert OperationRunService().dispatch_many([]) == []
 
 
 @pytest.mark.parametrize("size", [1, 2_000])
-def test_a_batch_of_any_size_takes_the_same_few_statements(tenant: Tenant, size: int) -> None:
-    requests = [a_request(tenant, at) for at in range(size)]
+def test_a_batch_of_any_size_needs_the_same_number_of_statements(tenant: Tenant, size: int) -> None:
+    requests = [build_request(tenant, at) for at in range(size)]
 
     with CaptureQueriesContext(connection) as queries:
         created = OperationRunService().dispatch_many(requests)
     with CaptureQueriesContext(connection) as queries_for_duplicates:
-        joined = OperationRunService().dispatch_many(requests)
+        duplicates = OperationRunService().dispatch_many(requests)
 
     assert all(result.created for result in created)
-    assert [result.run for result in joined] == [result.run for result in created]
-    # Savepoint, insert, read back, events, release; the duplicates also look for the winners.
+    assert [result.run for result in duplicates] == [result.run for result in created]
+    # Savepoint, insert, read back, events, release; the duplicates also select the existing runs.
     assert len(queries) == 5
     assert len(queries_for_duplicates) == 6
 
@@ -305,31 +303,31 @@ def test_a_batch_of_any_size_takes_the_same_few_statements(tenant: Tenant, size:
 # --- slots ----------------------------------------------------------------------------------------
 
 
-def test_a_slot_fires_once_for_ever(tenant: Tenant, service: OperationRunService) -> None:
-    first = service.ensure_run(a_slot_request(tenant))
+def test_a_slot_starts_only_once(tenant: Tenant, service: OperationRunService) -> None:
+    first = service.ensure_run(build_slot_request(tenant))
     service.claim(first.run.pk, "worker-1")
     ended = service.complete(first.run.pk)
 
-    again = service.ensure_run(a_slot_request(tenant))
+    repeated = service.ensure_run(build_slot_request(tenant))
 
-    assert again.run == ended
-    assert not again.created
+    assert repeated.run == ended
+    assert not repeated.created
 
 
-def test_the_next_slot_fires_after_the_first_has_ended(
+def test_the_next_slot_starts_after_the_first_has_ended(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    first = service.ensure_run(a_slot_request(tenant))
+    first = service.ensure_run(build_slot_request(tenant))
     service.claim(first.run.pk, "worker-1")
     service.complete(first.run.pk)
 
-    assert service.ensure_run(a_slot_request(tenant, slot="2026-03-09T07:00Z")).created
+    assert service.ensure_run(build_slot_request(tenant, slot="2026-03-09T07:00Z")).created
 
 
 # --- the broker -----------------------------------------------------------------------------------
 
 
-def test_a_dispatched_run_waits_in_the_queue_of_its_type_and_in_no_other(
+def test_a_dispatched_run_waits_in_the_queue_of_its_type_only(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -342,23 +340,23 @@ def test_a_dispatched_run_waits_in_the_queue_of_its_type_and_in_no_other(
     assert result.run.publish_attempts == 1
 
 
-def test_a_joined_request_sends_no_second_message(
+def test_a_deduplicated_request_sends_no_message(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         dispatch(tenant)
-        joined = dispatch(tenant)
+        duplicate = dispatch(tenant)
 
     assert broker.waiting() == 1
-    assert joined.published is None
+    assert duplicate.published is None
 
 
-def test_a_batch_is_handed_over_however_large_it_is(
+def test_a_large_batch_is_published_completely(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         results = OperationRunService().dispatch_many(
-            [a_request(tenant, at) for at in range(2_000)]
+            [build_request(tenant, at) for at in range(2_000)]
         )
 
     assert broker.waiting() == 2_000
@@ -366,7 +364,7 @@ def test_a_batch_is_handed_over_however_large_it_is(
     assert set(event_kinds(results[-1].run)) == {"created"}
 
 
-def assert_it_waits_for_the_relay(run: OperationRun) -> None:
+def assert_waits_for_relay(run: OperationRun) -> None:
     run.refresh_from_db()
     assert run.status == RunStatus.QUEUED
     assert run.next_publish_at is not None
@@ -374,17 +372,17 @@ def assert_it_waits_for_the_relay(run: OperationRun) -> None:
     assert event_kinds(run) == ["created", "publish_refused"]
 
 
-def test_a_broker_that_refuses_loses_no_run_and_raises_nothing(
+def test_a_broker_that_is_down_loses_no_run_and_raises_no_error(
     tenant: Tenant, no_broker: None, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         result = dispatch(tenant)
 
     assert result.published is False
-    assert_it_waits_for_the_relay(result.run)
+    assert_waits_for_relay(result.run)
 
 
-def test_a_broker_that_goes_away_after_messages_were_sent_loses_no_run(
+def test_a_broker_that_stops_after_the_first_message_loses_no_run(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -395,11 +393,11 @@ def test_a_broker_that_goes_away_after_messages_were_sent_loses_no_run(
         result = dispatch(tenant, 2)
 
     assert result.published is False
-    assert_it_waits_for_the_relay(result.run)
+    assert_waits_for_relay(result.run)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first message", "open connection"])
-def test_a_broker_that_is_full_loses_no_run(
+def test_a_full_broker_loses_no_run(
     tenant: Tenant, broker: Broker, warm: bool, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     if warm:
@@ -411,11 +409,11 @@ def test_a_broker_that_is_full_loses_no_run(
         result = dispatch(tenant, 2)
 
     assert result.published is False
-    assert_it_waits_for_the_relay(result.run)
+    assert_waits_for_relay(result.run)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first message", "open connection"])
-def test_a_frozen_broker_does_not_hold_up_the_request(
+def test_a_frozen_broker_does_not_delay_the_request(
     tenant: Tenant, broker: Broker, warm: bool, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     if warm:
@@ -429,10 +427,10 @@ def test_a_frozen_broker_does_not_hold_up_the_request(
 
     assert time.monotonic() - started < 1
     assert result.published is False
-    assert_it_waits_for_the_relay(result.run)
+    assert_waits_for_relay(result.run)
 
 
-def test_a_broker_that_comes_back_is_used_again(
+def test_a_broker_that_is_started_again_is_used_again(
     tenant: Tenant, broker: Broker, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -448,13 +446,13 @@ def test_a_broker_that_comes_back_is_used_again(
     assert after.published
 
 
-def test_any_other_error_while_handing_over_ends_the_run_as_failed(
+def test_an_unexpected_error_while_publishing_ends_the_run_as_failed(
     tenant: Tenant,
     broker: Broker,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: OnCommit,
 ) -> None:
-    """A mistake of ours, which sending again would not mend."""
+    """A programming error is not resolved by sending the message again."""
 
     def broken(run_type: str) -> CatalogEntry:
         raise KeyError(f"canary {run_type}")

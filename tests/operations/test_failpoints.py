@@ -1,4 +1,4 @@
-"""A process that dies at any step loses nothing; and no process dies that was not told to."""
+"""A process that exits at any step loses nothing; without failpoints no process exits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
 from tests.support.broker import Broker
-from tests.support.factories.operations import a_queued_run, a_running_run
+from tests.support.factories.operations import create_queued_run, create_running_run
 from tests.support.stack import ROOT, database_url
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -29,12 +29,12 @@ PLACES = sorted(
     for path in [*(ROOT / "operations").rglob("*.py"), *(ROOT / "backups").rglob("*.py")]
     for place in re.findall(r'failpoint\("([^"]+)"\)', Path(path).read_text())
 )
-OF_A_WORKER = [place for place in PLACES if place.endswith((".before", ".after"))]
-OF_A_RUN = [place for place in OF_A_WORKER if not place.startswith("publish")]
+WORKER_PLACES = [place for place in PLACES if place.endswith((".before", ".after"))]
+RUN_PLACES = [place for place in WORKER_PLACES if not place.startswith("publish")]
 
 
 @pytest.mark.parametrize(
-    ("text", "chances"),
+    ("text", "probabilities"),
     [
         ("", {}),
         ("0.5", {"": 0.5}),
@@ -42,18 +42,18 @@ OF_A_RUN = [place for place in OF_A_WORKER if not place.startswith("publish")]
         ("0.1; x, y:0.2;", {"": 0.1, "x, y": 0.2}),
     ],
 )
-def test_the_variable_is_read(text: str, chances: dict[str, float]) -> None:
-    assert failpoints.parse(text) == chances
+def test_the_environment_variable_is_parsed(text: str, probabilities: dict[str, float]) -> None:
+    assert failpoints.parse(text) == probabilities
 
 
 @pytest.mark.parametrize("text", ["2", "-1", "x", "claim.after"])
-def test_a_chance_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_probability_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"convert|from 0 to 1"):
         failpoints.parse(text)
 
 
-def test_nobody_dies_who_was_not_told_to() -> None:
-    assert failpoints._chances == {}
+def test_failpoints_do_nothing_unless_enabled() -> None:
+    assert failpoints._probabilities == {}
     for place in PLACES:
         failpoints.failpoint(place)
 
@@ -77,19 +77,19 @@ with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, work):
 """
 
 
-def work(run_id: int, place: str = "") -> int:
-    """Do a run in a process that dies at this place; its exit code."""
+def execute_in_process(run_id: int, place: str = "") -> int:
+    """Execute a run in a process that exits at this place; return its exit code."""
     environment = os.environ | {"DATABASE_URL": database_url()}
     if place:
         environment["RUNLEDGER_FAILPOINTS"] = f"{place}:1"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", WORKER, str(run_id)], cwd=ROOT, env=environment, check=False
     )
-    return done.returncode
+    return process.returncode
 
 
-def silence(run_id: int) -> None:
-    """Let the lease of a run end."""
+def expire_lease(run_id: int) -> None:
+    """Set the last heartbeat of a running run to an hour ago."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'"
@@ -98,21 +98,25 @@ def silence(run_id: int) -> None:
         )
 
 
-@pytest.mark.parametrize("place", OF_A_RUN)
-def test_a_worker_may_die_at_any_step_of_a_run(place: str, tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+@pytest.mark.parametrize("place", RUN_PLACES)
+def test_a_run_is_completed_when_its_worker_exits_at_any_step(
+    place: str, tenant: Tenant, broker: Broker
+) -> None:
+    run = create_queued_run(tenant)
 
-    assert work(run.pk, place) == failpoints.EXIT
-    silence(run.pk)
+    assert execute_in_process(run.pk, place) == failpoints.EXIT
+    expire_lease(run.pk)
     reconciler.reconcile()
     last = OperationRun.objects.latest("pk")
     if last.status != RunStatus.COMPLETED:
-        assert work(last.pk) == 0
+        assert execute_in_process(last.pk) == 0
 
     last.refresh_from_db()
     assert not OperationRun.objects.active().exists()
     assert last.outcome == "succeeded", last.failures
-    assert (last.counts.total, last.counts.succeeded) == (2, 2), "the work was done once"
+    assert (last.counts.total, last.counts.succeeded) == (2, 2), (
+        "the work was not done exactly once"
+    )
     assert run.pk in (last.pk, last.retry_of_id)
 
 
@@ -125,16 +129,16 @@ publisher.publish([(int(sys.argv[1]), "backup_schedule.run_now")])
 
 
 @pytest.mark.parametrize("place", ["publish.before", "publish.after"])
-def test_whoever_dispatches_may_die_around_the_message(
+def test_a_run_is_published_when_its_dispatcher_exits_around_the_message(
     place: str, tenant: Tenant, broker: Broker
 ) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "REDIS_URL": broker.url,
         "RUNLEDGER_FAILPOINTS": f"{place}:1",
     }
-    died = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", DISPATCHER, str(run.pk)], cwd=ROOT, env=environment, check=False
     )
     with connection.cursor() as cursor:
@@ -142,11 +146,11 @@ def test_whoever_dispatches_may_die_around_the_message(
 
     sent = relay.relay_once()
 
-    assert died.returncode == failpoints.EXIT
+    assert process.returncode == failpoints.EXIT
     assert sent == 1
     assert broker.waiting() == (2 if place == "publish.after" else 1)
     assert OperationRunService().claim(run.pk, "w")
-    assert OperationRunService().claim(run.pk, "w") is None, "the second message finds nothing"
+    assert OperationRunService().claim(run.pk, "w") is None, "the run was claimed twice"
 
 
 RECONCILER = """
@@ -157,19 +161,19 @@ reconciler.reconcile()
 
 
 @pytest.mark.parametrize("place", ["reconciler.before_retry", "reconciler.before_commit"])
-def test_a_reconciler_that_dies_has_ended_nothing_by_half(place: str, tenant: Tenant) -> None:
-    run = a_running_run(tenant)
-    silence(run.pk)
+def test_a_reconciler_that_exits_leaves_the_run_unchanged(place: str, tenant: Tenant) -> None:
+    run = create_running_run(tenant)
+    expire_lease(run.pk)
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "RUNLEDGER_FAILPOINTS": f"{place}:1",
     }
 
-    died = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", RECONCILER], cwd=ROOT, env=environment, check=False
     )
 
-    assert died.returncode == failpoints.EXIT
+    assert process.returncode == failpoints.EXIT
     assert OperationRun.objects.get().status == RunStatus.RUNNING
     assert reconciler.reconcile() == {"worker_lost": 1}
     assert OperationRun.objects.filter(retry_of=run).count() == 1

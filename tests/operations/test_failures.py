@@ -1,4 +1,4 @@
-"""Failures are grouped by cause, capped, and always add up."""
+"""Failures are grouped by cause, capped, and their counts add up."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from operations.reasons import SafeError
 AT = "2026-03-08T07:00:00+00:00"
 
 
-def a_failure(cause: int = 0, *, at: str = AT, item: str = "", count: int = 1) -> Failure:
+def build_failure(cause: int = 0, *, at: str = AT, item: str = "", count: int = 1) -> Failure:
     return Failure(
         SafeError("unexpected_error", reference=f"ref-{cause}"), at=at, item=item, count=count
     )
 
 
-def total(entries: list[dict[str, Any]]) -> int:
+def total_count(entries: list[dict[str, Any]]) -> int:
     return sum(entry["count"] for entry in entries)
 
 
-def test_equal_causes_are_one_entry_with_its_first_time_and_an_example() -> None:
+def test_equal_causes_form_one_entry_with_the_first_time_and_an_example() -> None:
     later = "2026-03-08T08:00:00+00:00"
 
-    merged = merge_failures([], [a_failure(item="Policy A"), a_failure(at=later, item="Policy B")])
+    merged = merge_failures(
+        [], [build_failure(item="Policy A"), build_failure(at=later, item="Policy B")]
+    )
 
     assert len(merged) == 1
     assert merged[0]["count"] == 2
@@ -36,34 +38,34 @@ def test_equal_causes_are_one_entry_with_its_first_time_and_an_example() -> None
 
 
 def test_the_same_code_with_another_message_is_another_cause() -> None:
-    assert len(merge_failures([], [a_failure(1), a_failure(2)])) == 2
+    assert len(merge_failures([], [build_failure(1), build_failure(2)])) == 2
 
 
-def test_stored_causes_are_added_to_and_left_alone() -> None:
-    stored = merge_failures([], [a_failure(1)])
+def test_stored_causes_are_merged_without_being_modified() -> None:
+    stored = merge_failures([], [build_failure(1)])
 
-    merged = merge_failures(stored, [a_failure(1), a_failure(2)])
+    merged = merge_failures(stored, [build_failure(1), build_failure(2)])
 
     assert [entry["count"] for entry in merged] == [2, 1]
     assert stored[0]["count"] == 1
 
 
-def test_a_failure_may_stand_for_many_items() -> None:
-    assert merge_failures([], [a_failure(count=40)])[0]["count"] == 40
+def test_a_failure_can_represent_many_items() -> None:
+    assert merge_failures([], [build_failure(count=40)])[0]["count"] == 40
 
 
 def test_causes_beyond_the_cap_are_counted_as_other_causes() -> None:
-    merged = merge_failures([], [a_failure(cause) for cause in range(50)])
+    merged = merge_failures([], [build_failure(cause) for cause in range(50)])
 
     assert len(merged) == MAX_CAUSES
     assert merged[-1]["code"] == "other_causes"
     assert merged[-1]["count"] == 50 - (MAX_CAUSES - 1)
 
 
-def test_a_cause_that_is_listed_keeps_counting_when_the_list_is_full() -> None:
-    stored = merge_failures([], [a_failure(cause) for cause in range(50)])
+def test_a_listed_cause_is_still_counted_when_the_list_is_full() -> None:
+    stored = merge_failures([], [build_failure(cause) for cause in range(50)])
 
-    merged = merge_failures(stored, [a_failure(0)])
+    merged = merge_failures(stored, [build_failure(0)])
 
     assert merged[0]["count"] == 2
 
@@ -73,11 +75,11 @@ def test_a_cause_that_is_listed_keeps_counting_when_the_list_is_full() -> None:
         st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=30), max_size=4
     )
 )
-def test_counts_add_up_however_failures_arrive(batches: list[list[tuple[int, int]]]) -> None:
+def test_counts_add_up_for_any_order_of_failures(batches: list[list[tuple[int, int]]]) -> None:
     entries: list[dict[str, Any]] = []
 
     for batch in batches:
-        entries = merge_failures(entries, [a_failure(at, count=many) for at, many in batch])
+        entries = merge_failures(entries, [build_failure(at, count=many) for at, many in batch])
 
-    assert total(entries) == sum(many for batch in batches for _, many in batch)
+    assert total_count(entries) == sum(many for batch in batches for _, many in batch)
     assert len(entries) <= MAX_CAUSES

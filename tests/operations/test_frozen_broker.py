@@ -1,4 +1,4 @@
-"""A request never waits for the broker: measured with a real one that is frozen."""
+"""A request does not wait for a frozen broker, measured with a real one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 import pytest
 from django.utils import timezone
 
-from operations.delivery.publisher import SILENT
+from operations.delivery.publisher import NO_ANSWER
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tests.support.broker import Broker
-from tests.support.factories.operations import a_request
+from tests.support.factories.operations import build_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,26 +25,26 @@ PROMISED_SECONDS = 0.3
 def dispatch_seconds(tenant: Tenant, at: int) -> float:
     service = OperationRunService()
     started = time.perf_counter()
-    service.dispatch_many([a_request(tenant, at)])
+    service.dispatch_many([build_request(tenant, at)])
     return time.perf_counter() - started
 
 
-def test_ninety_nine_of_a_hundred_dispatches_take_no_longer_than_promised(
+def test_ninety_nine_of_a_hundred_dispatches_meet_the_promised_time(
     tenant: Tenant, broker: Broker
 ) -> None:
     dispatch_seconds(tenant, 0)
     broker.freeze()
     try:
-        taken = sorted(dispatch_seconds(tenant, at) for at in range(1, 101))
+        durations = sorted(dispatch_seconds(tenant, at) for at in range(1, 101))
     finally:
         broker.thaw()
 
-    assert taken[98] <= PROMISED_SECONDS, taken[-5:]
-    assert OperationRun.objects.filter(status="queued").count() == 101, "none is lost"
+    assert durations[98] <= PROMISED_SECONDS, durations[-5:]
+    assert OperationRun.objects.filter(status="queued").count() == 101, "a run is missing"
 
 
-def test_only_the_first_one_waits_at_all(tenant: Tenant, broker: Broker) -> None:
-    """Behind a message that hangs already nobody waits again."""
+def test_only_the_first_dispatch_waits(tenant: Tenant, broker: Broker) -> None:
+    """While one message hangs, later dispatches do not wait."""
     dispatch_seconds(tenant, 0)
     broker.freeze()
     try:
@@ -56,20 +56,22 @@ def test_only_the_first_one_waits_at_all(tenant: Tenant, broker: Broker) -> None
     assert first > later[5] * 2
 
 
-def test_the_page_says_what_the_broker_did(tenant: Tenant, broker: Broker) -> None:
+def test_the_queue_position_describes_the_state_of_the_broker(
+    tenant: Tenant, broker: Broker
+) -> None:
     broker.freeze()
     try:
-        (silent,) = OperationRunService().dispatch_many([a_request(tenant, 1)])
+        (silent,) = OperationRunService().dispatch_many([build_request(tenant, 1)])
     finally:
         broker.thaw()
     broker.fill()
-    (full,) = OperationRunService().dispatch_many([a_request(tenant, 2)])
+    (full,) = OperationRunService().dispatch_many([build_request(tenant, 2)])
 
     now = timezone.now() + dt.timedelta(seconds=5)
-    told = [
+    texts = [
         describe_queue_position(load_queue_position(result.run), now) for result in (silent, full)
     ]
 
-    assert SILENT in told[0]
-    assert "its memory is full" in told[1]
-    assert all("Nothing is lost" in text for text in told)
+    assert NO_ANSWER in texts[0]
+    assert "its memory is full" in texts[1]
+    assert all("The run is safe" in text for text in texts)

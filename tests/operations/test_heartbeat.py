@@ -1,4 +1,4 @@
-"""The lease of a running run: renewed while it works, and given up in time."""
+"""The lease of a running run is renewed during its work; work stops before a lost lease ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from operations.worker import execution, heartbeat
 from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.worker.heartbeat import Heartbeat
 from tenancy.models import Tenant, User
-from tests.support.factories.operations import a_queued_run, a_running_run, event_kinds
+from tests.support.factories.operations import create_queued_run, create_running_run, event_kinds
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def quick_beats(settings: Settings) -> None:
+def short_heartbeat_interval(settings: Settings) -> None:
     settings.RUN_HEARTBEAT_SECONDS = 0.05
 
 
 @pytest.fixture
 def active(tenant: Tenant, service: OperationRunService) -> ActiveRun:
-    return ActiveRun(a_running_run(tenant), service)
+    return ActiveRun(create_running_run(tenant), service)
 
 
 def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] | None:
-    """What the next checkpoints raise, None if nothing for so long."""
+    """Return the type of exception the next checkpoints raise; None if there is none in time."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         try:
@@ -55,7 +55,7 @@ def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] |
     return None
 
 
-def wait_until_the_threads_are_gone() -> None:
+def wait_for_heartbeat_threads() -> None:
     for thread in threading.enumerate():
         if thread.name in ("heartbeat", "lease guard"):
             thread.join(timeout=5)
@@ -63,12 +63,12 @@ def wait_until_the_threads_are_gone() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
+def _heartbeat_threads_end() -> Iterator[None]:
     yield
-    wait_until_the_threads_are_gone()
+    wait_for_heartbeat_threads()
 
 
-def test_the_lease_is_renewed_while_the_work_is_silent(active: ActiveRun) -> None:
+def test_the_lease_is_renewed_while_the_work_reports_nothing(active: ActiveRun) -> None:
     with Heartbeat(active):
         time.sleep(0.3)
 
@@ -78,7 +78,7 @@ def test_the_lease_is_renewed_while_the_work_is_silent(active: ActiveRun) -> Non
 
 
 def connections() -> set[int]:
-    """The backends that serve this database now."""
+    """The process ids of the backends that serve this database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -95,13 +95,13 @@ def test_a_short_run_opens_no_second_connection(active: ActiveRun, settings: Set
         assert connections() <= before
 
 
-def test_the_heartbeats_connection_is_closed_at_the_end(active: ActiveRun) -> None:
+def test_the_heartbeat_connection_is_closed_at_the_end(active: ActiveRun) -> None:
     before = connections()
 
     with Heartbeat(active):
         time.sleep(0.2)
         assert len(connections() - before) == 1
-    wait_until_the_threads_are_gone()
+    wait_for_heartbeat_threads()
 
     deadline = time.monotonic() + 5  # a backend takes a moment to end
     while not connections() <= before and time.monotonic() < deadline:
@@ -109,7 +109,7 @@ def test_the_heartbeats_connection_is_closed_at_the_end(active: ActiveRun) -> No
     assert connections() <= before
 
 
-def test_a_cancellation_reaches_silent_work(
+def test_a_cancel_request_reaches_work_that_reports_nothing(
     active: ActiveRun, operator: User, service: OperationRunService
 ) -> None:
     with Heartbeat(active):
@@ -118,7 +118,7 @@ def test_a_cancellation_reaches_silent_work(
         assert stopped_by(active) is CancelRequested
 
 
-def test_work_whose_run_was_ended_by_another_stops(
+def test_work_stops_when_its_run_was_ended_elsewhere(
     active: ActiveRun, service: OperationRunService
 ) -> None:
     with Heartbeat(active):
@@ -129,12 +129,12 @@ def test_work_whose_run_was_ended_by_another_stops(
 
 @pytest.fixture
 def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread's way to the database is cut; the rest of the process keeps its own."""
+    """The heartbeat thread cannot reach the database; the rest of the process can."""
 
-    def cut(service: OperationRunService, run_id: int) -> bool:
+    def fail(service: OperationRunService, run_id: int) -> bool:
         raise OperationalError("the connection was lost")
 
-    monkeypatch.setattr(OperationRunService, "heartbeat", cut)
+    monkeypatch.setattr(OperationRunService, "heartbeat", fail)
 
 
 def test_a_worker_that_cannot_renew_stops_before_its_lease_ends(
@@ -145,25 +145,25 @@ def test_a_worker_that_cannot_renew_stops_before_its_lease_ends(
     started = time.monotonic()
 
     with Heartbeat(active):
-        stopped = stopped_by(active)
+        exception = stopped_by(active)
 
-    assert stopped is LeaseLost
+    assert exception is LeaseLost
     assert time.monotonic() - started < 0.9
 
 
-def test_a_worker_that_misses_one_beat_goes_on(
+def test_a_worker_continues_after_one_failed_heartbeat(
     active: ActiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renew: Callable[..., bool] = OperationRunService.heartbeat
     beats: list[bool] = []
 
-    def hiccup(service: OperationRunService, run_id: int) -> bool:
+    def fail_once(service: OperationRunService, run_id: int) -> bool:
         beats.append(True)
         if len(beats) == 1:
             raise OperationalError("the connection was lost")
         return renew(service, run_id)
 
-    monkeypatch.setattr(OperationRunService, "heartbeat", hiccup)
+    monkeypatch.setattr(OperationRunService, "heartbeat", fail_once)
 
     with Heartbeat(active):
         assert stopped_by(active, within=0.4) is None
@@ -176,9 +176,9 @@ def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
     before = connections()
     with Heartbeat(active):
         time.sleep(0.2)
-        (own,) = connections() - before
+        (backend,) = connections() - before
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s)", [own])
+            cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
             cursor.execute("SELECT clock_timestamp()")
             (killed_at,) = cursor.fetchone()
         time.sleep(0.3)
@@ -188,7 +188,7 @@ def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
     assert OperationRun.objects.get(pk=active.id).heartbeat_at > killed_at
 
 
-def test_a_silent_handler_is_cancelled_end_to_end(
+def test_a_handler_that_reports_nothing_is_cancelled(
     tenant: Tenant, operator: User, service: OperationRunService, use_handler: Callable[..., None]
 ) -> None:
     def backup(active: ActiveRun) -> None:
@@ -200,7 +200,7 @@ def test_a_silent_handler_is_cancelled_end_to_end(
             time.sleep(0.01)
 
     use_handler(backup)
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     execution.execute(run.pk)
 
@@ -210,55 +210,55 @@ def test_a_silent_handler_is_cancelled_end_to_end(
     assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
-# --- a worker that cannot be reached by its own threads ---------------------------------------------
+# --- a worker whose threads are blocked -----------------------------------------------------------
 
 
 def test_a_hanging_database_does_not_keep_the_lease_alive(
     active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The renewal waits for a lock for ever: no error ever comes, and the work is told all the same."""
+    """The renewal waits for a lock without an error; the work is stopped nevertheless."""
     settings.RUN_LEASE_SECONDS = 1.0
     monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.5)
-    held = threading.Event()
-    done = threading.Event()
+    is_locked = threading.Event()
+    release = threading.Event()
 
-    def hold_the_row() -> None:
+    def lock_row() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT FROM operation_runs WHERE id = %s FOR UPDATE", [active.id])
-            held.set()
-            done.wait(10)
+            is_locked.set()
+            release.wait(10)
         connection.close()
 
-    holder = threading.Thread(target=hold_the_row)
-    holder.start()
-    held.wait(5)
+    locker = threading.Thread(target=lock_row)
+    locker.start()
+    is_locked.wait(5)
     try:
         with Heartbeat(active):
             assert stopped_by(active, within=3) is LeaseLost
     finally:
-        done.set()
-        holder.join()
+        release.set()
+        locker.join()
 
 
-def test_a_worker_that_was_frozen_in_its_claim_does_not_touch_its_work(
+def test_a_worker_that_was_frozen_during_its_claim_does_not_start_the_work(
     tenant: Tenant,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     use_handler: Callable[..., None],
 ) -> None:
-    """The claim went through, and its lease was over before the worker heard of that."""
+    """The claim succeeded, but its lease ended before the worker received the answer."""
     settings.RUN_LEASE_SECONDS = 1
     claim = OperationRunService.claim
 
     def claim_and_freeze(service: OperationRunService, run_id: int, worker: str) -> object:
-        claimed = claim(service, run_id, worker)
+        run = claim(service, run_id, worker)
         time.sleep(1.2)
         assert reconcile() == {"worker_lost": 1}
-        return claimed
+        return run
 
     monkeypatch.setattr(OperationRunService, "claim", claim_and_freeze)
     use_handler(lambda active: pytest.fail("the work began"))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     execution.execute(run.pk)
 
@@ -278,7 +278,7 @@ def test_a_short_lease_leaves_time_to_work(
         assert isinstance(active._stop, LeaseLost)
 
 
-def test_work_that_does_not_listen_meets_the_hard_stop_before_its_lease_ends(
+def test_work_without_checkpoints_is_stopped_before_its_lease_ends(
     active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
     settings.RUN_LEASE_SECONDS = 1.0
@@ -294,26 +294,26 @@ def test_work_that_does_not_listen_meets_the_hard_stop_before_its_lease_ends(
     assert 0.5 < stopped_at[0] < 1.0
 
 
-def test_work_that_ends_in_time_meets_no_hard_stop(
+def test_work_that_ends_in_time_is_not_stopped_by_force(
     active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
     settings.RUN_LEASE_SECONDS = 0.6
     monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.4)
     monkeypatch.setattr(heartbeat, "HARD_SAFETY_SECONDS", 0.1)
-    stopped: list[bool] = []
+    hard_stops: list[bool] = []
 
-    with Heartbeat(active, hard_stop=lambda: stopped.append(True)):
+    with Heartbeat(active, hard_stop=lambda: hard_stops.append(True)):
         assert stopped_by(active) is LeaseLost
-    wait_until_the_threads_are_gone()
+    wait_for_heartbeat_threads()
     time.sleep(0.5)
 
-    assert stopped == []
+    assert hard_stops == []
 
 
 def test_a_worker_that_reports_needs_no_heartbeat(
     active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
-    """Each report renews the lease; only the thread's own way to the database is cut."""
+    """Each report renews the lease, even when the heartbeat thread cannot reach the database."""
     settings.RUN_LEASE_SECONDS = 0.6
     monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.2)
 
@@ -324,7 +324,7 @@ def test_a_worker_that_reports_needs_no_heartbeat(
         active.checkpoint()
 
 
-FROZEN = """
+HANGING_WORKER = """
 import os, sys, time
 import django; django.setup()
 from operations.testing import override_handler
@@ -342,36 +342,36 @@ with override_handler(T.BACKUP_SCHEDULE_RUN_NOW, hang):
 """
 
 
-def let_in(*, connections: bool) -> None:
-    """Let the test's database take new connections, or not."""
+def allow_connections(*, allow: bool) -> None:
+    """Allow or refuse new connections to the test database."""
     name = connection.settings_dict["NAME"]
-    elsewhere = database_url().replace(f"/{name}", "/postgres")
-    with psycopg.connect(elsewhere, autocommit=True) as other:
+    other_url = database_url().replace(f"/{name}", "/postgres")
+    with psycopg.connect(other_url, autocommit=True) as other:
         other.execute(
             sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
-                sql.Identifier(name), sql.Literal(connections)
+                sql.Identifier(name), sql.Literal(allow)
             )
         )
 
 
 @pytest.mark.integration
-def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dead(
+def test_a_process_without_a_database_exits_before_its_lease_ends(
     tenant: Tenant,
 ) -> None:
-    """A real process; its connections are cut and no new ones are let in, while its work hangs."""
-    run = a_queued_run(tenant)
+    """A real process whose work hangs loses its connections and cannot open new ones."""
+    run = create_queued_run(tenant)
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "RUN_LEASE_SECONDS": "8",
         "RUN_HEARTBEAT_SECONDS": "1",
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", FROZEN, str(run.pk)],
+        [sys.executable, "-c", HANGING_WORKER, str(run.pk)],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout
     assert process.stdout.readline() == "working\n"
-    let_in(connections=False)
+    allow_connections(allow=False)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
@@ -385,11 +385,11 @@ def test_a_process_whose_database_is_gone_ends_itself_before_others_think_it_dea
                 " FROM operation_runs WHERE id = %s",
                 [run.pk],
             )
-            found = cursor.fetchone()
+            status_and_lease = cursor.fetchone()
     finally:
-        let_in(connections=True)
+        allow_connections(allow=True)
         process.kill()
         process.communicate()
 
     assert code == heartbeat.LEASE_LOST_EXIT
-    assert found == ("running", True), "it ended itself while its lease still held"
+    assert status_and_lease == ("running", True), "it did not exit before its lease ended"

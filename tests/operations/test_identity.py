@@ -1,4 +1,4 @@
-"""Which requests are the same operation."""
+"""Requests with the same scope, identity group and inputs have the same identity."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_identity_of_a_request_never_changes_between_versions(
         ),
     ],
 )
-def test_requests_that_mean_the_same_are_one_operation(
+def test_equivalent_requests_have_the_same_identity(
     one: dict[str, object], other: dict[str, object]
 ) -> None:
     assert identity(one) == identity(other)
@@ -87,15 +87,15 @@ def test_requests_that_mean_the_same_are_one_operation(
         pytest.param({"a": 1}, {"a": 2}, id="value"),
         pytest.param({"a": 1}, {"b": 1}, id="key"),
         pytest.param({"a": 1}, {"a": "1"}, id="number and text"),
-        pytest.param({"a": 1}, {"a": True}, id="number and truth"),
-        pytest.param({"a": None}, {}, id="nothing and absent"),
+        pytest.param({"a": 1}, {"a": True}, id="number and boolean"),
+        pytest.param({"a": None}, {}, id="null and absent"),
         pytest.param({"l": [1, 2]}, {"l": [2, 1]}, id="order of a list"),
         pytest.param({"a": "x"}, {"a": "X"}, id="case"),
         pytest.param({"a": "b,c"}, {"a": ["b", "c"]}, id="text and list"),
         pytest.param({"a": {"b": 1}}, {"a": {}, "b": 1}, id="depth"),
     ],
 )
-def test_requests_that_differ_are_different_operations(
+def test_different_requests_have_different_identities(
     one: dict[str, object], other: dict[str, object]
 ) -> None:
     assert identity(one) != identity(other)
@@ -104,7 +104,7 @@ def test_requests_that_differ_are_different_operations(
 @pytest.mark.parametrize(
     "change", [{"workspace_id": 9}, {"tenant_id": 9}, {"tenant_id": None}, {"group": "inventory"}]
 )
-def test_scope_and_identity_group_are_part_of_it(change: dict[str, object]) -> None:
+def test_scope_and_identity_group_are_part_of_the_identity(change: dict[str, object]) -> None:
     assert identity({"a": 1}, **change) != identity({"a": 1})
 
 
@@ -117,11 +117,11 @@ def test_scope_and_identity_group_are_part_of_it(change: dict[str, object]) -> N
         bytearray(b"x"),
         Decimal(1),
         object(),
-        dt.datetime(2026, 3, 8),  # noqa: DTZ001 - that is the point
-        {1: "a key that is no text"},
+        dt.datetime(2026, 3, 8),  # noqa: DTZ001 - naive on purpose
+        {1: "a key that is not text"},
     ],
 )
-def test_what_has_no_canonical_form_is_refused(value: object) -> None:
+def test_values_without_a_canonical_form_are_refused(value: object) -> None:
     with pytest.raises(TypeError):
         identity({"deep": [{"value": value}]})
 
@@ -137,10 +137,12 @@ plain = st.recursive(
 
 
 @given(inputs=st.dictionaries(st.text("abcdé", max_size=3), plain, max_size=5))
-def test_the_order_of_keys_and_the_form_of_unicode_never_matter(inputs: dict[str, object]) -> None:
-    turned = {unicodedata.normalize("NFD", key): value for key, value in reversed(inputs.items())}
+def test_key_order_and_unicode_form_do_not_matter(inputs: dict[str, object]) -> None:
+    equivalent = {
+        unicodedata.normalize("NFD", key): value for key, value in reversed(inputs.items())
+    }
 
-    assert identity(turned) == identity(inputs)
+    assert identity(equivalent) == identity(inputs)
 
 
 @given(one=plain, other=plain)

@@ -1,4 +1,4 @@
-"""Where a run is shown, and what it leads to."""
+"""The address of a run and its related links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.factories import OperationRunFactory, UserFactory
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registries without the links of the apps."""
+    """Empty the link registries."""
     monkeypatch.setattr(links, "_BY_KEY", {})
     monkeypatch.setattr(links, "_BY_RUN", [])
 
@@ -26,7 +26,7 @@ def run() -> OperationRun:
 
 
 @pytest.fixture
-def anybody() -> User:
+def user() -> User:
     return UserFactory.build()
 
 
@@ -34,7 +34,9 @@ def test_a_run_has_one_permalink(run: OperationRun) -> None:
     assert OperationRunLinks.view(run) == "/runs/42/"
 
 
-def test_a_context_key_leads_to_its_thing(registry: None, run: OperationRun, anybody: User) -> None:
+def test_a_context_key_becomes_a_related_link(
+    registry: None, run: OperationRun, user: User
+) -> None:
     @related_link("backup_set_id")
     def backup_set(value: int, run: OperationRun, user: User) -> Link:
         return Link(f"Backup set {value}", f"/backup-sets/{value}/", "Backup set")
@@ -43,30 +45,30 @@ def test_a_context_key_leads_to_its_thing(registry: None, run: OperationRun, any
     def policy(value: int, run: OperationRun, user: User) -> Link:
         raise AssertionError("the run names no policy")
 
-    assert OperationRunLinks.related(run, anybody) == [
+    assert OperationRunLinks.related(run, user) == [
         Link("Backup set 7", "/backup-sets/7/", "Backup set")
     ]
 
 
-def test_what_a_person_may_not_see_is_no_link(
-    registry: None, run: OperationRun, anybody: User
+def test_an_object_that_the_user_cannot_see_is_not_linked(
+    registry: None, run: OperationRun, user: User
 ) -> None:
     @related_link("backup_set_id")
     def hidden(value: int, run: OperationRun, user: User) -> None:
         return None
 
-    assert OperationRunLinks.related(run, anybody) == []
+    assert OperationRunLinks.related(run, user) == []
 
 
-def test_links_may_come_from_the_run_itself(
-    registry: None, run: OperationRun, anybody: User
+def test_related_links_can_come_from_the_run_itself(
+    registry: None, run: OperationRun, user: User
 ) -> None:
     @related_links
     def siblings(run: OperationRun, user: User) -> Iterable[Link]:
         yield Link("Retry", "/runs/43/", "Run")
         yield Link("Another retry", "/runs/44/", "Run")
 
-    assert [link.url for link in OperationRunLinks.related(run, anybody)] == [
+    assert [link.url for link in OperationRunLinks.related(run, user)] == [
         "/runs/43/",
         "/runs/44/",
     ]

@@ -1,4 +1,4 @@
-"""A running run reports; an ended one takes no more reports."""
+"""A running run accepts reports; an ended run refuses them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import ItemOutcome
 from tenancy.models import Tenant
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_running_run,
-    an_ended_run,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -28,59 +28,61 @@ ERROR = SafeError("unexpected_error", reference="0123456789ab", request_id="req-
 
 @pytest.fixture
 def run(tenant: Tenant) -> OperationRun:
-    return a_running_run(tenant)
+    return create_running_run(tenant)
 
 
-def fresh(run: OperationRun) -> OperationRun:
+def reload(run: OperationRun) -> OperationRun:
     return OperationRun.objects.get(pk=run.pk)
 
 
-# --- counts and facts -----------------------------------------------------------------------------
+# --- counts and meta ------------------------------------------------------------------------------
 
 
 def test_increments_add_up(run: OperationRun, service: OperationRunService) -> None:
     service.increment_summary_counts(run.pk, total=5, succeeded=1)
     service.increment_summary_counts(run.pk, succeeded=2, created=1)
 
-    assert fresh(run).summary_counts == {"total": 5, "succeeded": 3, "created": 1}
+    assert reload(run).summary_counts == {"total": 5, "succeeded": 3, "created": 1}
 
 
 @pytest.mark.parametrize("increments", [{"teleported": 1}, {"total": -1}, {"total": 1.5}])
-def test_a_count_that_cannot_be_is_refused(
+def test_an_invalid_count_is_refused(
     run: OperationRun, service: OperationRunService, increments: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="count"):
         service.increment_summary_counts(run.pk, **increments)
 
-    assert fresh(run).summary_counts == {}
+    assert reload(run).summary_counts == {}
 
 
-def test_phase_and_facts_are_merged(run: OperationRun, service: OperationRunService) -> None:
+def test_phase_and_meta_are_merged(run: OperationRun, service: OperationRunService) -> None:
     service.update_run(run.pk, phase="Reading", meta={"pages": 3, "complete": False})
     service.update_run(run.pk, phase="Storing")
 
-    assert fresh(run).phase == "Storing"
-    assert fresh(run).counts.meta == {"phase": "Storing", "pages": 3, "complete": False}
+    assert reload(run).phase == "Storing"
+    assert reload(run).counts.meta == {"phase": "Storing", "pages": 3, "complete": False}
 
 
-def test_facts_leave_the_counts_alone(run: OperationRun, service: OperationRunService) -> None:
+def test_meta_does_not_change_the_counts(run: OperationRun, service: OperationRunService) -> None:
     service.increment_summary_counts(run.pk, total=2)
     service.update_run(run.pk, phase="Reading")
 
-    assert fresh(run).counts.total == 2
+    assert reload(run).counts.total == 2
 
 
-def test_facts_are_cleaned_and_capped(run: OperationRun, service: OperationRunService) -> None:
-    service.update_run(run.pk, meta={"said": f"client_secret={CANARY}\x00" + "x" * 500})
+def test_meta_is_redacted_and_truncated(run: OperationRun, service: OperationRunService) -> None:
+    service.update_run(run.pk, meta={"text": f"client_secret={CANARY}\x00" + "x" * 500})
 
-    assert CANARY not in str(fresh(run).summary_counts)
-    assert len(str(fresh(run).counts.meta["said"])) <= 200
+    assert CANARY not in str(reload(run).summary_counts)
+    assert len(str(reload(run).counts.meta["text"])) <= 200
 
 
 # --- items, failures, events ----------------------------------------------------------------------
 
 
-def test_items_are_kept_with_their_reason(run: OperationRun, service: OperationRunService) -> None:
+def test_items_are_stored_with_their_reason(
+    run: OperationRun, service: OperationRunService
+) -> None:
     service.record_items(
         run.pk,
         [
@@ -89,13 +91,19 @@ def test_items_are_kept_with_their_reason(run: OperationRun, service: OperationR
         ],
     )
 
-    good, bad = run.items.all()
-    assert (good.label, good.link, good.reason_code) == ("Policy A", "/w/contoso/policies/1/", "")
-    assert (bad.reason_code, bad.request_id) == ("unexpected_error", "req-1")
-    assert bad.message == ERROR.message
+    succeeded, failed = run.items.all()
+    assert (succeeded.label, succeeded.link, succeeded.reason_code) == (
+        "Policy A",
+        "/w/contoso/policies/1/",
+        "",
+    )
+    assert (failed.reason_code, failed.request_id) == ("unexpected_error", "req-1")
+    assert failed.message == ERROR.message
 
 
-def test_the_last_word_on_an_item_holds(run: OperationRun, service: OperationRunService) -> None:
+def test_the_last_report_of_an_item_is_stored(
+    run: OperationRun, service: OperationRunService
+) -> None:
     service.record_items(run.pk, [ItemResult("a", ItemOutcome.FAILED, error=ERROR)])
     service.record_items(
         run.pk,
@@ -107,7 +115,7 @@ def test_the_last_word_on_an_item_holds(run: OperationRun, service: OperationRun
     assert item.reason_code == ""
 
 
-def test_keys_that_are_equal_once_cleaned_are_one_item(
+def test_keys_that_are_equal_after_truncation_are_one_item(
     run: OperationRun, service: OperationRunService
 ) -> None:
     keys = ["x" * 300 + "1", "x" * 300 + "2"]
@@ -117,9 +125,7 @@ def test_keys_that_are_equal_once_cleaned_are_one_item(
     assert run.items.count() == 1
 
 
-def test_hostile_item_texts_are_stored_clean(
-    run: OperationRun, service: OperationRunService
-) -> None:
+def test_item_texts_are_sanitized(run: OperationRun, service: OperationRunService) -> None:
     service.record_items(
         run.pk, [ItemResult("a\x00b", ItemOutcome.SUCCEEDED, label=f"\ud800 password={CANARY}\n")]
     )
@@ -130,13 +136,15 @@ def test_hostile_item_texts_are_stored_clean(
     assert item.label.isprintable()
 
 
-def test_failures_are_grouped_over_batches(run: OperationRun, service: OperationRunService) -> None:
+def test_failures_are_grouped_across_batches(
+    run: OperationRun, service: OperationRunService
+) -> None:
     failure = Failure(ERROR, at="2026-03-08T07:00:00+00:00", item="Policy A")
 
     service.append_failures(run.pk, [failure, failure])
     service.append_failures(run.pk, [failure])
 
-    (cause,) = fresh(run).failures
+    (cause,) = reload(run).failures
     assert (cause["count"], cause["item"], cause["label"]) == (3, "Policy A", "Unexpected error")
 
 
@@ -148,7 +156,10 @@ def test_the_most_frequent_cause_comes_first(
 
     service.append_failures(run.pk, [rare, common])
 
-    assert [cause["code"] for cause in fresh(run).failures] == ["not_attempted", "unexpected_error"]
+    assert [cause["code"] for cause in reload(run).failures] == [
+        "not_attempted",
+        "unexpected_error",
+    ]
 
 
 def test_events_are_numbered_without_gaps(run: OperationRun, service: OperationRunService) -> None:
@@ -172,16 +183,16 @@ def test_events_are_redacted(run: OperationRun, service: OperationRunService) ->
     assert CANARY not in str(list(run.events.values()))
 
 
-# --- the lease, and being asked to stop -----------------------------------------------------------
+# --- the lease and cancel requests ----------------------------------------------------------------
 
 
 def test_every_report_renews_the_lease(run: OperationRun, service: OperationRunService) -> None:
     service.increment_summary_counts(run.pk, total=1)
 
-    assert fresh(run).heartbeat_at > run.heartbeat_at  # type: ignore[operator]
+    assert reload(run).heartbeat_at > run.heartbeat_at  # type: ignore[operator]
 
 
-def test_a_heartbeat_tells_whether_the_run_should_stop(
+def test_a_heartbeat_returns_whether_the_run_should_stop(
     run: OperationRun, service: OperationRunService, operator: Any
 ) -> None:
     before = service.heartbeat(run.pk)
@@ -195,13 +206,13 @@ def test_a_report_without_events_is_one_statement(
 ) -> None:
     progress = Progress(increments={"processed": 1}, meta={"phase": "Reading"})
 
-    with django_assert_num_queries(3):  # with the savepoint around it
+    with django_assert_num_queries(3):  # including its savepoint
         service.record_progress(run.pk, progress)
 
 
 # --- late writes ----------------------------------------------------------------------------------
 
-LATE: dict[str, Callable[[OperationRunService, int], object]] = {
+WRITES: dict[str, Callable[[OperationRunService, int], object]] = {
     "increment_summary_counts": lambda service, at: service.increment_summary_counts(at, total=1),
     "update_run": lambda service, at: service.update_run(at, phase="Late"),
     "append_failures": lambda service, at: service.append_failures(at, [Failure(ERROR, at="now")]),
@@ -214,14 +225,14 @@ LATE: dict[str, Callable[[OperationRunService, int], object]] = {
 }
 
 
-@pytest.mark.parametrize("write", LATE.values(), ids=LATE)
-def test_a_late_write_is_refused_and_leaves_nothing(
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_late_write_is_refused_and_changes_nothing(
     tenant: Tenant, service: OperationRunService, write: Callable[..., object]
 ) -> None:
-    ended = an_ended_run(tenant, total=1, processed=1, failed=1)
+    ended = create_ended_run(tenant, total=1, processed=1, failed=1)
     before = OperationRun.objects.filter(pk=ended.pk).values().get()
 
-    with pytest.raises(RunNoLongerActive, match="has ended already"):
+    with pytest.raises(RunNoLongerActive, match="has already ended"):
         write(service, ended.pk)
 
     assert OperationRun.objects.filter(pk=ended.pk).values().get() == before
@@ -229,19 +240,19 @@ def test_a_late_write_is_refused_and_leaves_nothing(
     assert event_kinds(ended) == ["created", "started", "ended"]
 
 
-@pytest.mark.parametrize("write", LATE.values(), ids=LATE)
-def test_a_run_that_nobody_has_claimed_takes_no_reports(
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_queued_run_refuses_reports(
     tenant: Tenant, service: OperationRunService, write: Callable[..., object]
 ) -> None:
-    waiting = a_queued_run(tenant)
+    queued = create_queued_run(tenant)
 
     with pytest.raises(RunNoLongerActive):
-        write(service, waiting.pk)
+        write(service, queued.pk)
 
-    assert event_kinds(waiting) == ["created"]
+    assert event_kinds(queued) == ["created"]
 
 
-def test_nothing_of_a_refused_batch_is_kept(
+def test_nothing_of_a_refused_batch_is_stored(
     run: OperationRun, service: OperationRunService
 ) -> None:
     service.complete(run.pk)
@@ -256,33 +267,35 @@ def test_nothing_of_a_refused_batch_is_kept(
     with pytest.raises(RunNoLongerActive):
         service.record_progress(run.pk, batch)
 
-    assert fresh(run).summary_counts == {}
-    assert fresh(run).failure_summary == []
+    assert reload(run).summary_counts == {}
+    assert reload(run).failure_summary == []
     assert not run.items.exists()
     assert "note" not in event_kinds(run)
 
 
-def test_a_batch_with_a_mistake_in_it_is_kept_in_no_part(
+def test_nothing_of_an_invalid_batch_is_stored(
     run: OperationRun, service: OperationRunService
 ) -> None:
-    wrong = ItemResult("b", "perhaps")  # type: ignore[arg-type]
+    invalid = ItemResult("b", "perhaps")  # type: ignore[arg-type]
     batch = Progress(
         increments={"succeeded": 2},
-        items=[ItemResult("a", ItemOutcome.SUCCEEDED), wrong],
+        items=[ItemResult("a", ItemOutcome.SUCCEEDED), invalid],
     )
 
     with pytest.raises(Exception, match="run_items_outcome_known"):
         service.record_progress(run.pk, batch)
 
-    assert fresh(run).summary_counts == {}
+    assert reload(run).summary_counts == {}
     assert not run.items.exists()
 
 
-def test_a_late_write_is_told_on_the_timeline(tenant: Tenant, service: OperationRunService) -> None:
-    ended = an_ended_run(tenant)
+def test_a_late_write_is_recorded_on_the_timeline(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    ended = create_ended_run(tenant)
 
     service.record_late_write(ended.pk, "worker-1")
 
-    late = ended.events.get(kind="late_write_refused")
-    assert late.level == EventLevel.WARNING
-    assert late.actor == "worker-1"
+    event = ended.events.get(kind="late_write_refused")
+    assert event.level == EventLevel.WARNING
+    assert event.actor == "worker-1"

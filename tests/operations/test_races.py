@@ -1,4 +1,4 @@
-"""Races over real connections: whoever comes first, the ledger tells one truth."""
+"""Concurrent operations over real connections leave the ledger consistent."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.support.broker import Broker
 from tests.support.concurrency import backend_pid, racing_threads, wait_until_blocked
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_request,
-    a_running_run,
-    a_slot_request,
-    an_ended_run,
+    build_request,
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -46,18 +46,18 @@ Job = Callable[[], Any]
 
 
 def ensure(tenant: Tenant, schedule: int = 1) -> tuple[int, bool]:
-    result = OperationRunService().ensure_run(a_request(tenant, schedule))
+    result = OperationRunService().ensure_run(build_request(tenant, schedule))
     return result.run.pk, result.created
 
 
 def outcome_of(job: Job) -> Job:
-    """`job`, giving the name of a refusal instead of raising it."""
+    """Wrap `job` to return the name of a refusal instead of raising it."""
 
     def attempt() -> Any:
         try:
             return job()
-        except (RunNoLongerActive, NotRetryable) as refused:
-            return type(refused).__name__
+        except (RunNoLongerActive, NotRetryable) as error:
+            return type(error).__name__
 
     return attempt
 
@@ -65,13 +65,13 @@ def outcome_of(job: Job) -> Job:
 # --- dispatch -------------------------------------------------------------------------------------
 
 
-def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -> None:
+def test_sixteen_dispatchers_create_exactly_one_run_per_round(tenant: Tenant) -> None:
     with racing_threads(16) as dispatchers:
         for schedule in range(100):
-            placed = dispatchers.race([functools.partial(ensure, tenant, schedule)] * 16)
+            results = dispatchers.race([functools.partial(ensure, tenant, schedule)] * 16)
 
-            assert len({run_id for run_id, _ in placed}) == 1
-            assert sum(created for _, created in placed) == 1
+            assert len({run_id for run_id, _ in results}) == 1
+            assert sum(created for _, created in results) == 1
 
     assert OperationRun.objects.count() == 100
     assert all(
@@ -79,26 +79,26 @@ def test_sixteen_dispatchers_create_exactly_one_run_each_round(tenant: Tenant) -
     )
 
 
-def test_a_form_sent_many_times_while_its_run_ends_starts_one_run(tenant: Tenant) -> None:
+def test_a_form_that_is_posted_repeatedly_while_its_run_ends_starts_one_run(tenant: Tenant) -> None:
     service = OperationRunService()
 
-    def send_and_end(form: uuid.UUID) -> int:
-        run = service.ensure_run(a_request(tenant, submission=form)).run
+    def post_and_end(form: uuid.UUID) -> int:
+        run = service.ensure_run(build_request(tenant, submission=form)).run
         if service.claim(run.pk, "worker"):
             service.complete(run.pk)
         return run.pk
 
-    with racing_threads(8) as fingers:
+    with racing_threads(8) as users:
         for _ in range(40):
-            runs = fingers.race([functools.partial(send_and_end, uuid.uuid4())] * 8)
+            runs = users.race([functools.partial(post_and_end, uuid.uuid4())] * 8)
 
             assert len(set(runs)) == 1
 
     assert OperationRun.objects.count() == 40
 
 
-def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tenant) -> None:
-    """Runs end while others join them: a joiner whose winner has ended makes a new run."""
+def test_dispatchers_and_workers_never_create_two_active_runs(tenant: Tenant) -> None:
+    """A request that would join a run that has just ended creates a new run."""
     service = OperationRunService()
 
     def dispatch_and_end() -> int:
@@ -108,63 +108,63 @@ def test_dispatchers_and_workers_together_never_see_two_active_runs(tenant: Tena
             return 1
         return 0
 
-    with racing_threads(8) as everybody:
-        ended = sum(sum(everybody.race([dispatch_and_end] * 8)) for _ in range(40))
+    with racing_threads(8) as threads:
+        ended = sum(sum(threads.race([dispatch_and_end] * 8)) for _ in range(40))
 
     assert ended == OperationRun.objects.filter(status=RunStatus.COMPLETED).count()
     assert OperationRun.objects.active().count() <= 1
 
 
-def test_the_waiter_creates_the_run_when_the_winner_rolls_back(tenant: Tenant) -> None:
+def test_a_waiting_request_creates_the_run_when_the_first_rolls_back(tenant: Tenant) -> None:
     pids: queue.Queue[int] = queue.Queue()
 
-    def wait_for_the_winner() -> tuple[int, bool]:
+    def ensure_after_first() -> tuple[int, bool]:
         pids.put(backend_pid())
         return ensure(tenant)
 
-    with racing_threads(1) as others:
+    with racing_threads(1) as threads:
         with transaction.atomic():
-            winner, created = ensure(tenant)
-            waiter = others.submit(wait_for_the_winner)
+            first_id, created = ensure(tenant)
+            waiter = threads.submit(ensure_after_first)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
             transaction.set_rollback(True)
-        second, created_by_waiter = waiter.result(timeout=10)
+        second_id, created_by_waiter = waiter.result(timeout=10)
 
     assert created
     assert created_by_waiter
-    assert second != winner
-    assert [run.pk for run in OperationRun.objects.all()] == [second]
+    assert second_id != first_id
+    assert [run.pk for run in OperationRun.objects.all()] == [second_id]
 
 
-def test_the_waiter_joins_the_run_when_the_winner_commits(tenant: Tenant) -> None:
+def test_a_waiting_request_joins_the_run_when_the_first_commits(tenant: Tenant) -> None:
     pids: queue.Queue[int] = queue.Queue()
 
-    def wait_for_the_winner() -> tuple[int, bool]:
+    def ensure_after_first() -> tuple[int, bool]:
         pids.put(backend_pid())
         return ensure(tenant)
 
-    with racing_threads(1) as others:
+    with racing_threads(1) as threads:
         with transaction.atomic():
-            winner, _ = ensure(tenant)
-            waiter = others.submit(wait_for_the_winner)
+            first_id, _ = ensure(tenant)
+            waiter = threads.submit(ensure_after_first)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
 
-        assert waiter.result(timeout=10) == (winner, False)
+        assert waiter.result(timeout=10) == (first_id, False)
 
 
 def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
     service = OperationRunService()
 
-    def a_batch(requests: list[Any]) -> set[int]:
+    def ensure_batch(requests: list[Any]) -> set[int]:
         return {result.run.pk for result in service.ensure_runs(requests)}
 
     with racing_threads(2) as dispatchers:
         for at in range(50):
-            requests = [a_request(tenant, at * 100 + schedule) for schedule in range(20)]
+            requests = [build_request(tenant, at * 100 + schedule) for schedule in range(20)]
             forward, backward = dispatchers.race(
                 [
-                    functools.partial(a_batch, requests),
-                    functools.partial(a_batch, requests[::-1]),
+                    functools.partial(ensure_batch, requests),
+                    functools.partial(ensure_batch, requests[::-1]),
                 ]
             )
 
@@ -175,13 +175,13 @@ def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
 
 def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
     service = OperationRunService()
-    requests = [a_request(tenant, schedule) for schedule in range(20)]
+    requests = [build_request(tenant, schedule) for schedule in range(20)]
     service.ensure_runs(requests)
     shuffled = [random.Random(seed).sample(requests, 20) for seed in range(4)]
 
     with racing_threads(4) as dispatchers:
         for _ in range(25):
-            dispatchers.race([functools.partial(service.ensure_runs, mine) for mine in shuffled])
+            dispatchers.race([functools.partial(service.ensure_runs, batch) for batch in shuffled])
 
     run = OperationRun.objects.first()
     assert run
@@ -189,12 +189,12 @@ def test_batches_that_join_active_runs_in_opposite_order_never_deadlock(tenant: 
     assert list(run.events.values_list("sequence", flat=True)) == list(range(1, 102))
 
 
-def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
+def test_a_slot_starts_once_for_any_number_of_ticks(tenant: Tenant) -> None:
     service = OperationRunService()
-    slots = [a_slot_request(tenant, schedule) for schedule in range(50)]
+    slots = [build_slot_request(tenant, schedule) for schedule in range(50)]
 
     def tick() -> int:
-        """Fire what is due and do it at once, so that only the slot itself stands in the way."""
+        """Start and complete the due slots, so that only the slot itself prevents a second run."""
         created = [result.run.pk for result in service.ensure_runs(slots) if result.created]
         for run_id in created:
             service.claim(run_id, "worker-1")
@@ -210,24 +210,24 @@ def test_a_slot_is_fired_once_by_any_number_of_ticks(tenant: Tenant) -> None:
 # --- workers --------------------------------------------------------------------------------------
 
 
-def test_a_claim_raced_by_eight_workers_has_one_winner(tenant: Tenant) -> None:
+def test_exactly_one_of_eight_workers_claims_a_run(tenant: Tenant) -> None:
     service = OperationRunService()
 
     with racing_threads(8) as workers:
         for schedule in range(25):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             claims = [functools.partial(service.claim, run.pk, f"worker-{at}") for at in range(8)]
 
-            won = [claimed for claimed in workers.race(claims) if claimed]
+            claimed = [result for result in workers.race(claims) if result]
 
-            assert len(won) == 1
-            assert OperationRun.objects.get(pk=run.pk).worker == won[0].worker
+            assert len(claimed) == 1
+            assert OperationRun.objects.get(pk=run.pk).worker == claimed[0].worker
             assert event_kinds(run) == ["created", "started"]
 
 
 def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     def write() -> None:
         for _ in range(1_000):
@@ -242,9 +242,9 @@ def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
     assert run.summary_counts == {"processed": 8_000, "succeeded": 8_000}
 
 
-def test_concurrent_reports_of_every_kind_are_all_kept(tenant: Tenant) -> None:
+def test_concurrent_reports_of_every_kind_are_all_stored(tenant: Tenant) -> None:
     service = OperationRunService()
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     error = SafeError("unexpected_error", reference="0123456789ab")
 
     def report(writer: int) -> None:
@@ -268,7 +268,7 @@ def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
 
     with racing_threads(4) as workers:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             complete = outcome_of(functools.partial(service.complete, run.pk))
 
             results = workers.race([complete] * 4)
@@ -277,9 +277,9 @@ def test_a_run_is_completed_exactly_once(tenant: Tenant) -> None:
             assert event_kinds(run).count("ended") == 1
 
 
-def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
-    """The joiner's event refers to the row that the worker holds: neither waits for ever."""
-    run = a_running_run(tenant)
+def test_a_run_can_end_while_a_request_joins_it(tenant: Tenant) -> None:
+    """The joined event refers to the row that the worker locks, without a deadlock."""
+    run = create_running_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def complete() -> OperationRun:
@@ -297,34 +297,34 @@ def test_a_run_may_end_while_somebody_joins_it(tenant: Tenant) -> None:
     assert event_kinds(run) == ["created", "started", "joined", "ended"]
 
 
-def test_a_report_and_the_end_of_the_run_do_not_mix(tenant: Tenant) -> None:
-    """A batch is counted in the ended run, or refused: nothing in between."""
+def test_a_report_is_counted_before_the_end_or_refused(tenant: Tenant) -> None:
+    """A batch is counted completely or refused completely."""
     service = OperationRunService()
 
     with racing_threads(2) as workers:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             count = functools.partial(service.increment_summary_counts, run.pk, succeeded=1)
             ending = functools.partial(service.complete, run.pk)
 
             reported, _ = workers.race([outcome_of(count), ending])
 
             run.refresh_from_db()
-            kept = run.counts.succeeded == 1
-            assert kept == (reported != "RunNoLongerActive")
+            is_counted = run.counts.succeeded == 1
+            assert is_counted == (reported != "RunNoLongerActive")
 
 
-# --- people ---------------------------------------------------------------------------------------
+# --- users ----------------------------------------------------------------------------------------
 
 
-def test_a_cancellation_and_a_claim_agree_on_what_happened(tenant: Tenant, operator: User) -> None:
-    """Cancelled before it started, or started and then asked to stop: never both, never neither."""
+def test_a_cancellation_and_a_claim_agree_on_the_result(tenant: Tenant, operator: User) -> None:
+    """The run is cancelled before it starts, or starts and receives a cancel request."""
     service = OperationRunService()
     endings = set()
 
     with racing_threads(2) as pair:
         for schedule in range(40):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             cancel = functools.partial(service.request_cancel, run, by=operator)
             claim = functools.partial(service.claim, run.pk, "worker-1")
 
@@ -348,7 +348,7 @@ def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: Use
 
     with racing_threads(2) as pair:
         for schedule in range(25):
-            run = a_running_run(tenant, schedule)
+            run = create_running_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
             complete = functools.partial(service.complete, run.pk)
 
@@ -360,34 +360,34 @@ def test_a_cancellation_and_the_end_of_a_run_agree(tenant: Tenant, operator: Use
             )
 
 
-def test_two_people_who_cancel_are_told_of_as_one(tenant: Tenant, operator: User) -> None:
+def test_concurrent_cancel_requests_are_recorded_once(tenant: Tenant, operator: User) -> None:
     service = OperationRunService()
 
-    with racing_threads(4) as people:
+    with racing_threads(4) as users:
         for schedule in range(20):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             cancel = outcome_of(functools.partial(service.request_cancel, run, by=operator))
 
-            people.race([cancel] * 4)
+            users.race([cancel] * 4)
 
             assert event_kinds(run) == ["created", "cancelled"]
 
 
-def test_two_people_who_retry_get_the_same_run(tenant: Tenant, operator: User) -> None:
+def test_concurrent_retries_lead_to_the_same_run(tenant: Tenant, operator: User) -> None:
     service = OperationRunService()
 
     def retry(run: OperationRun) -> tuple[int, bool]:
         request = service.retry(run, by=operator)
         return request.run.pk, request.created
 
-    with racing_threads(4) as people:
+    with racing_threads(4) as users:
         for schedule in range(20):
-            ended = an_ended_run(tenant, schedule, total=1, processed=1, failed=1)
+            ended = create_ended_run(tenant, schedule, total=1, processed=1, failed=1)
 
-            retried = people.race([functools.partial(retry, ended)] * 4)
+            results = users.race([functools.partial(retry, ended)] * 4)
 
-            assert len({run_id for run_id, _ in retried}) == 1
-            assert sum(created for _, created in retried) == 1
+            assert len({run_id for run_id, _ in results}) == 1
+            assert sum(created for _, created in results) == 1
             assert ended.retries.count() == 1
 
 
@@ -399,9 +399,9 @@ def make_due() -> None:
         cursor.execute("UPDATE operation_runs SET next_publish_at = now() - interval '1 second'")
 
 
-def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> None:
+def test_concurrent_relays_never_publish_the_same_run(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
-    service.ensure_runs([a_request(tenant, schedule) for schedule in range(60)])
+    service.ensure_runs([build_request(tenant, schedule) for schedule in range(60)])
     make_due()
 
     with racing_threads(4) as relays:
@@ -412,9 +412,9 @@ def test_two_relays_never_send_the_same_run(tenant: Tenant, broker: Broker) -> N
     assert set(OperationRun.objects.values_list("publish_attempts", flat=True)) == {1}
 
 
-def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker: Broker) -> None:
+def test_a_relay_skips_a_run_that_is_being_claimed(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
-    claimed, waiting = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+    claimed, waiting = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     make_due()
 
     with racing_threads(1) as relays, transaction.atomic():
@@ -427,12 +427,12 @@ def test_a_relay_passes_over_a_run_that_is_being_claimed(tenant: Tenant, broker:
     assert event_kinds(claimed) == ["created", "started"]
 
 
-def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Broker) -> None:
+def test_a_relay_and_a_claim_do_not_overwrite_each_other(tenant: Tenant, broker: Broker) -> None:
     service = OperationRunService()
 
     with racing_threads(2) as pair:
         for schedule in range(25):
-            run = a_queued_run(tenant, schedule)
+            run = create_queued_run(tenant, schedule)
             make_due()
             claim = functools.partial(service.claim, run.pk, "worker-1")
 
@@ -445,18 +445,18 @@ def test_a_relay_and_a_worker_never_undo_each_other(tenant: Tenant, broker: Brok
             service.complete(run.pk)
 
 
-def test_the_barrier_is_real() -> None:
-    """The negative control of this file: its threads are at work at the same time."""
-    seen: list[int] = []
-    together = threading.Barrier(4, timeout=5)
+def test_the_threads_of_these_tests_run_concurrently() -> None:
+    """Control: the threads meet at a barrier."""
+    indexes: list[int] = []
+    barrier = threading.Barrier(4, timeout=5)
 
     with racing_threads(4) as racers:
-        racers.race([lambda: seen.append(together.wait())] * 4)
+        racers.race([lambda: indexes.append(barrier.wait())] * 4)
 
-    assert sorted(seen) == [0, 1, 2, 3]
+    assert sorted(indexes) == [0, 1, 2, 3]
 
 
-def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are(
+def test_concurrent_reconcilers_end_and_retry_a_lost_run_once(
     tenant: Tenant,
 ) -> None:
     long_ago = timezone.now() - dt.timedelta(minutes=5)
@@ -465,9 +465,9 @@ def test_a_lost_run_is_ended_and_retried_once_however_many_reconcilers_there_are
     ]
 
     with racing_threads(6) as reconcilers:
-        counted = reconcilers.race([reconcile] * 6)
+        results = reconcilers.race([reconcile] * 6)
 
-    assert sum(count["worker_lost"] for count in counted) == len(runs)
+    assert sum(count["worker_lost"] for count in results) == len(runs)
     assert OperationRun.objects.filter(retry_of__in=runs).count() == len(runs)
 
 
@@ -478,23 +478,23 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
     tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
     change_catalog(start_deadline=dt.timedelta(0))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
 
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
             assert OperationRunService().claim(run.pk, "worker-1")
-            passed_over = reconcilers.submit(reconcile).result(timeout=10)
-        ended = reconcilers.submit(reconcile).result(timeout=10)
+            while_locked = reconcilers.submit(reconcile).result(timeout=10)
+        afterwards = reconcilers.submit(reconcile).result(timeout=10)
 
-    assert (passed_over, ended) == ({}, {})
+    assert (while_locked, afterwards) == ({}, {})
     assert event_kinds(run) == ["created", "started"]
 
 
-def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
+def test_a_claim_that_waits_for_the_reconciler_claims_nothing(
     tenant: Tenant, change_catalog: Callable[..., object]
 ) -> None:
     change_catalog(start_deadline=dt.timedelta(0))
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def claim() -> OperationRun | None:
@@ -511,38 +511,38 @@ def test_a_claim_waits_for_the_reconciler_and_finds_nothing_to_claim(
     assert event_kinds(run) == ["created", "ended"]
 
 
-def test_a_reconciler_passes_over_a_run_that_is_being_asked_to_stop(
+def test_a_reconciler_skips_a_run_that_is_being_cancelled(
     tenant: Tenant, operator: User, settings: Settings
 ) -> None:
     settings.RUN_CANCEL_SECONDS = 0
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
 
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
             OperationRunService().request_cancel(run, by=operator)
-            passed_over = reconcilers.submit(reconcile).result(timeout=10)
-        ended = reconcilers.submit(reconcile).result(timeout=10)
+            while_locked = reconcilers.submit(reconcile).result(timeout=10)
+        afterwards = reconcilers.submit(reconcile).result(timeout=10)
 
-    assert (passed_over, ended) == ({}, {"cancel_timeout": 1})
+    assert (while_locked, afterwards) == ({}, {"cancel_timeout": 1})
     assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
-def test_who_asks_a_run_to_stop_while_it_is_ended_is_told_that_it_has(
+def test_a_cancel_request_that_waits_for_the_reconciler_reports_that_the_run_has_ended(
     tenant: Tenant, operator: User, settings: Settings
 ) -> None:
     settings.RUN_LEASE_SECONDS = 0
-    run = a_running_run(tenant)
+    run = create_running_run(tenant)
     pids: queue.Queue[int] = queue.Queue()
 
     def cancel() -> Any:
         pids.put(backend_pid())
         return outcome_of(lambda: OperationRunService().request_cancel(run, by=operator))()
 
-    with racing_threads(1) as people:
+    with racing_threads(1) as users:
         with transaction.atomic():
             assert reconcile()["worker_lost"] == 1
-            person = people.submit(cancel)
+            user = users.submit(cancel)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert person.result(timeout=10) == "RunNoLongerActive"
+        assert user.result(timeout=10) == "RunNoLongerActive"
 
     assert event_kinds(run) == ["created", "started", "ended"]

@@ -1,4 +1,4 @@
-"""What died is ended in a bounded time, says why, and starts again where it may."""
+"""The reconciler ends lost runs in bounded time, with the reason, and retries them where allowed."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def ago(span: dt.timedelta) -> dt.datetime:
     return timezone.now() - span
 
 
-def a_silent_run(tenant: Tenant, **columns: Any) -> OperationRun:
-    """A run that has not been heard from for two minutes."""
+def create_lost_run(tenant: Tenant, **columns: Any) -> OperationRun:
+    """Create a running run whose last heartbeat was two minutes ago."""
     run: OperationRun = OperationRunFactory(
         tenant=tenant, running=True, heartbeat_at=ago(2 * MINUTE), **columns
     )
     return run
 
 
-def ended(run: OperationRun) -> tuple[str, list[str]]:
-    """How the run ended, and the codes of its failures."""
+def outcome_and_codes(run: OperationRun) -> tuple[str, list[str]]:
+    """Return the outcome of the run and the codes of its failures."""
     run.refresh_from_db()
     return run.outcome, [failure["code"] for failure in run.failures]
 
 
-def test_a_run_whose_worker_is_silent_ends_as_lost_and_is_retried(tenant: Tenant) -> None:
-    run = a_silent_run(tenant)
+def test_a_run_without_heartbeats_ends_as_lost_and_is_retried(tenant: Tenant) -> None:
+    run = create_lost_run(tenant)
 
     assert reconcile() == {"worker_lost": 1}
 
-    assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["worker_lost"])
     assert "worker-1:42" in run.failures[0]["message"]
     retry = OperationRun.objects.get(retry_of=run)
     assert retry.type == OperationRunType.BACKUP_SCHEDULE_RETRY
@@ -62,8 +62,8 @@ def test_a_run_whose_worker_is_silent_ends_as_lost_and_is_retried(tenant: Tenant
     assert [event.kind for event in run.events.all()] == ["ended"]
 
 
-def test_what_was_counted_before_the_loss_stays(tenant: Tenant) -> None:
-    run = a_silent_run(tenant)
+def test_a_lost_run_keeps_its_counts(tenant: Tenant) -> None:
+    run = create_lost_run(tenant)
     before = run.summary_counts
 
     reconcile()
@@ -72,7 +72,7 @@ def test_what_was_counted_before_the_loss_stays(tenant: Tenant) -> None:
     assert run.summary_counts == before
 
 
-def test_a_run_that_is_heard_from_is_left_alone(tenant: Tenant) -> None:
+def test_a_run_with_a_recent_heartbeat_is_not_ended(tenant: Tenant) -> None:
     running = OperationRunFactory(tenant=tenant, running=True)
     queued = OperationRunFactory(tenant=tenant)
 
@@ -83,8 +83,8 @@ def test_a_run_that_is_heard_from_is_left_alone(tenant: Tenant) -> None:
         assert run.is_active
 
 
-def test_the_lost_worker_can_change_nothing_any_more(tenant: Tenant) -> None:
-    run = a_silent_run(tenant)
+def test_the_worker_of_a_lost_run_can_no_longer_change_it(tenant: Tenant) -> None:
+    run = create_lost_run(tenant)
     reconcile()
 
     with pytest.raises(RunNoLongerActive):
@@ -93,23 +93,23 @@ def test_the_lost_worker_can_change_nothing_any_more(tenant: Tenant) -> None:
         OperationRunService().complete(run.pk)
 
 
-def test_a_chain_of_lost_runs_ends_after_three_and_says_so(tenant: Tenant) -> None:
-    first = a_silent_run(tenant)
-    second = a_silent_run(tenant, retry_of=first, initiator_name="Reconciler")
-    third = a_silent_run(tenant, retry_of=second, initiator_name="Reconciler")
-    first_of_others = a_silent_run(tenant)
+def test_a_chain_of_lost_runs_ends_after_three_attempts_with_an_event(tenant: Tenant) -> None:
+    first = create_lost_run(tenant)
+    second = create_lost_run(tenant, retry_of=first, initiator_name="Reconciler")
+    third = create_lost_run(tenant, retry_of=second, initiator_name="Reconciler")
+    first_of_another_chain = create_lost_run(tenant)
 
     reconcile()
 
     assert not OperationRun.objects.filter(retry_of=third).exists()
     assert third.events.filter(kind="retry_given_up").count() == 1
-    assert OperationRun.objects.filter(retry_of=first_of_others).exists()
+    assert OperationRun.objects.filter(retry_of=first_of_another_chain).exists()
 
 
-def test_what_a_person_started_again_begins_a_new_chain(tenant: Tenant) -> None:
-    first = a_silent_run(tenant)
-    second = a_silent_run(tenant, retry_of=first, initiator_name="olga")
-    third = a_silent_run(tenant, retry_of=second, initiator_name="olga")
+def test_a_manual_retry_starts_a_new_chain(tenant: Tenant) -> None:
+    first = create_lost_run(tenant)
+    second = create_lost_run(tenant, retry_of=first, initiator_name="olga")
+    third = create_lost_run(tenant, retry_of=second, initiator_name="olga")
 
     reconcile()
 
@@ -117,62 +117,64 @@ def test_what_a_person_started_again_begins_a_new_chain(tenant: Tenant) -> None:
     assert not third.events.filter(kind="retry_given_up").exists()
 
 
-def test_a_run_that_somebody_cancelled_ends_as_cancelled_and_is_not_started_again(
+def test_a_lost_run_with_a_cancel_request_ends_as_cancelled_without_a_retry(
     tenant: Tenant, operator: User
 ) -> None:
-    run = a_silent_run(tenant, cancel_requested_at=ago(MINUTE), cancel_requested_by=operator)
+    run = create_lost_run(tenant, cancel_requested_at=ago(MINUTE), cancel_requested_by=operator)
 
     assert reconcile() == {"worker_lost": 1}
 
-    assert ended(run) == (RunOutcome.CANCELLED, ["worker_lost"])
+    assert outcome_and_codes(run) == (RunOutcome.CANCELLED, ["worker_lost"])
     assert not run.retries.exists()
 
 
-def test_a_retry_that_cannot_be_made_does_not_keep_a_lost_run_running(tenant: Tenant) -> None:
-    """A newer version may refuse what an older one has written."""
-    run = a_silent_run(tenant, context={"policy_id": "x"})
+def test_a_lost_run_ends_even_if_its_retry_cannot_be_created(tenant: Tenant) -> None:
+    """A newer version can refuse the context of an older one."""
+    run = create_lost_run(tenant, context={"policy_id": "x"})
 
     assert reconcile() == {"worker_lost": 1}
 
-    assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["worker_lost"])
     assert not run.retries.exists()
-    (given_up,) = run.events.filter(kind="retry_given_up")
-    assert "reference" in given_up.message
+    (event,) = run.events.filter(kind="retry_given_up")
+    assert "reference" in event.message
 
 
-def test_a_type_that_may_not_be_repeated_is_not(tenant: Tenant) -> None:
-    run = a_silent_run(tenant)
+def test_a_type_without_retries_is_not_retried(tenant: Tenant) -> None:
+    run = create_lost_run(tenant)
 
     with override_catalog(OperationRunType(run.type), retry=Retry.NEVER):
         reconcile()
 
-    assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["worker_lost"])
     assert not run.retries.exists()
 
 
-def test_a_run_that_nobody_takes_before_its_deadline_has_never_started(tenant: Tenant) -> None:
+def test_a_run_that_is_not_claimed_before_its_deadline_ends_as_never_started(
+    tenant: Tenant,
+) -> None:
     run = OperationRunFactory(tenant=tenant, created_at=ago(7 * HOUR))
-    patient = OperationRunFactory(tenant=tenant, created_at=ago(5 * HOUR))
+    within_deadline = OperationRunFactory(tenant=tenant, created_at=ago(5 * HOUR))
 
     assert reconcile() == {"never_started": 1}
 
-    assert ended(run) == (RunOutcome.FAILED, ["never_started"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["never_started"])
     assert "“backup”" in run.failures[0]["next_step"]
     assert not run.retries.exists()
-    patient.refresh_from_db()
-    assert patient.is_queued
+    within_deadline.refresh_from_db()
+    assert within_deadline.is_queued
 
 
-def test_a_run_far_past_its_limit_is_ended_although_it_is_heard_from(tenant: Tenant) -> None:
+def test_a_run_far_past_its_time_limit_ends_despite_its_heartbeats(tenant: Tenant) -> None:
     run = OperationRunFactory(tenant=tenant, running=True, started_at=ago(3 * HOUR))
 
     assert reconcile() == {"max_runtime_exceeded": 1}
 
-    assert ended(run) == (RunOutcome.FAILED, ["max_runtime_exceeded"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["max_runtime_exceeded"])
 
 
-def test_work_that_hung_until_its_process_was_killed_ran_for_too_long(tenant: Tenant) -> None:
-    """Its worker is silent too, but to start it again would only make it hang again."""
+def test_a_run_that_was_killed_at_its_time_limit_exceeded_its_runtime(tenant: Tenant) -> None:
+    """Its heartbeats have ended as well, but a retry would hang again."""
     limit, second = 2 * HOUR, dt.timedelta(seconds=1)
     started = ago(limit + 125 * second)
     run = OperationRunFactory(
@@ -184,7 +186,7 @@ def test_work_that_hung_until_its_process_was_killed_ran_for_too_long(tenant: Te
     assert not run.retries.exists()
 
 
-def test_a_worker_that_died_before_the_limit_was_lost_however_late_that_is_seen(
+def test_a_run_that_was_lost_before_its_time_limit_is_retried_however_late_it_is_detected(
     tenant: Tenant,
 ) -> None:
     run = OperationRunFactory(
@@ -196,7 +198,7 @@ def test_a_worker_that_died_before_the_limit_was_lost_however_late_that_is_seen(
     assert run.retries.count() == 1
 
 
-def test_a_run_that_does_not_stop_when_asked_is_ended(tenant: Tenant, operator: User) -> None:
+def test_a_run_that_ignores_its_cancel_request_is_ended(tenant: Tenant, operator: User) -> None:
     run = OperationRunFactory(
         tenant=tenant,
         running=True,
@@ -206,31 +208,31 @@ def test_a_run_that_does_not_stop_when_asked_is_ended(tenant: Tenant, operator: 
 
     assert reconcile() == {"cancel_timeout": 1}
 
-    assert ended(run) == (RunOutcome.FAILED, ["cancel_timeout"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["cancel_timeout"])
 
 
-def test_a_row_that_cannot_be_ended_does_not_keep_the_others_waiting(
+def test_a_run_that_cannot_be_ended_does_not_delay_the_others(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisoned, other = a_silent_run(tenant), a_silent_run(tenant)
-    end = reconciler._end
+    broken, other = create_lost_run(tenant), create_lost_run(tenant)
+    end = reconciler._end_if_lost
 
     def end_all_but_one(run_id: int, loss: reconciler.Loss) -> bool:
-        if run_id == poisoned.pk:
+        if run_id == broken.pk:
             raise RuntimeError
         return end(run_id, loss)
 
-    monkeypatch.setattr(reconciler, "_end", end_all_but_one)
+    monkeypatch.setattr(reconciler, "_end_if_lost", end_all_but_one)
     monkeypatch.setattr(reconciler, "BATCH", 1)
 
     assert reconcile() == {"worker_lost": 1}
 
-    assert ended(other)[0] == RunOutcome.FAILED
+    assert outcome_and_codes(other)[0] == RunOutcome.FAILED
 
 
 @pytest.fixture
-def refusals(transactional_db: None) -> Iterator[None]:
-    """A guard that refuses to end the runs of one worker, as a defect of ours might."""
+def refusing_trigger(transactional_db: None) -> Iterator[None]:
+    """Install a trigger that refuses to end the runs of one worker, as a defect could."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION refuse_to_end() RETURNS trigger LANGUAGE plpgsql AS"
@@ -243,8 +245,8 @@ def refusals(transactional_db: None) -> Iterator[None]:
         cursor.execute("DROP FUNCTION refuse_to_end CASCADE")
 
 
-def multiply(run: OperationRun, times: int) -> None:
-    """Put copies of a run beside it, each with an identity of its own."""
+def copy_run(run: OperationRun, times: int) -> None:
+    """Copy a run until there are `times` of it, each with another identity."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO operation_runs SELECT (jsonb_populate_record(run, jsonb_build_object("
@@ -258,35 +260,35 @@ def multiply(run: OperationRun, times: int) -> None:
 @pytest.mark.race
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("refusals")
-def test_a_stuck_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
+@pytest.mark.usefixtures("refusing_trigger")
+def test_a_lost_run_behind_ten_thousand_that_cannot_be_ended_is_ended(
     tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Most of them are held by somebody, and more than a page of them is refused."""
+    """Most of them are locked, and more than one batch of them is refused by a trigger."""
     caplog.set_level(logging.CRITICAL, logger=reconciler.__name__)
-    silent = {"tenant": tenant, "running": True, "heartbeat_at": ago(2 * MINUTE)}
-    multiply(OperationRunFactory(worker="held", **silent), 10_000 - BATCH - 1)
-    multiply(OperationRunFactory(worker="refused", **silent), BATCH + 1)
-    stuck = OperationRunFactory(**silent)
+    lost = {"tenant": tenant, "running": True, "heartbeat_at": ago(2 * MINUTE)}
+    copy_run(OperationRunFactory(worker="locked", **lost), 10_000 - BATCH - 1)
+    copy_run(OperationRunFactory(worker="refused", **lost), BATCH + 1)
+    stuck = OperationRunFactory(**lost)
 
     with racing_threads(1) as reconcilers, transaction.atomic():
-        list(OperationRun.objects.filter(worker="held").select_for_update().values_list("pk"))
-        counted = reconcilers.submit(reconcile).result(timeout=250)
+        list(OperationRun.objects.filter(worker="locked").select_for_update().values_list("pk"))
+        ended = reconcilers.submit(reconcile).result(timeout=250)
 
-    assert OperationRun.objects.filter(worker__in=["held", "refused"]).active().count() == 10_000
-    assert counted == {"worker_lost": 1}
-    assert ended(stuck) == (RunOutcome.FAILED, ["worker_lost"])
+    assert OperationRun.objects.filter(worker__in=["locked", "refused"]).active().count() == 10_000
+    assert ended == {"worker_lost": 1}
+    assert outcome_and_codes(stuck) == (RunOutcome.FAILED, ["worker_lost"])
 
 
-def test_a_type_that_the_catalog_does_not_know_can_be_lost_too(tenant: Tenant) -> None:
-    run = a_silent_run(tenant, type="backup.of_a_newer_version")
+def test_a_lost_run_of_an_unknown_type_is_ended(tenant: Tenant) -> None:
+    run = create_lost_run(tenant, type="backup.of_a_newer_version")
 
     reconcile()
 
-    assert ended(run) == (RunOutcome.FAILED, ["worker_lost"])
+    assert outcome_and_codes(run) == (RunOutcome.FAILED, ["worker_lost"])
 
 
-def test_the_lost_are_found_by_an_index(tenant: Tenant) -> None:
+def test_the_query_for_lost_runs_uses_an_index(tenant: Tenant) -> None:
     loss = next(loss for loss in reconciler.LOSSES if loss.code == "worker_lost")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

@@ -1,4 +1,4 @@
-"""What the broker lost, or never got, is sent again until a worker has it."""
+"""The relay publishes the messages of queued runs again until a worker claims them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tenancy.models import Tenant
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
-    a_queued_run,
-    a_request,
-    a_running_run,
-    an_ended_run,
+    build_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
     event_kinds,
 )
 
@@ -40,8 +40,8 @@ def seconds_until_next(run: OperationRun) -> float:
     return (run.next_publish_at - timezone.now()).total_seconds()
 
 
-def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+def test_an_unclaimed_run_is_published_again(tenant: Tenant, broker: Broker) -> None:
+    run = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 1
@@ -53,21 +53,21 @@ def test_a_run_that_nobody_has_claimed_is_sent_again(tenant: Tenant, broker: Bro
     assert event_kinds(run) == ["created", "published_again"]
 
 
-def test_a_run_is_not_sent_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
-    a_queued_run(tenant)
+def test_a_run_is_not_published_again_before_its_time(tenant: Tenant, broker: Broker) -> None:
+    create_queued_run(tenant)
 
     assert relay.relay_once() == 0
     assert broker.waiting() == 0
 
 
-def test_a_new_run_gives_its_first_message_time(tenant: Tenant) -> None:
-    wait = seconds_until_next(a_queued_run(tenant))
+def test_the_relay_waits_for_the_first_message_of_a_new_run(tenant: Tenant) -> None:
+    wait = seconds_until_next(create_queued_run(tenant))
 
     assert 0 < settings.RUN_RELAY_AFTER_SECONDS - wait < 5
 
 
-@pytest.mark.parametrize("start", [a_running_run, an_ended_run])
-def test_a_run_that_was_claimed_is_left_alone(
+@pytest.mark.parametrize("start", [create_running_run, create_ended_run])
+def test_a_claimed_or_ended_run_is_not_published(
     tenant: Tenant, broker: Broker, start: object
 ) -> None:
     start(tenant)  # type: ignore[operator]
@@ -77,9 +77,9 @@ def test_a_run_that_was_claimed_is_left_alone(
     assert broker.waiting() == 0
 
 
-def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Broker) -> None:
-    """However long the next attempt is away: after a broker that forgot everything nobody waits."""
-    run = a_queued_run(tenant)
+def test_an_empty_queue_is_filled_immediately(tenant: Tenant, broker: Broker) -> None:
+    """An empty queue has lost its messages, so the relay does not wait for the next attempt."""
+    run = create_queued_run(tenant)
     relay.relay_once()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -88,15 +88,14 @@ def test_a_queue_that_is_empty_has_lost_its_messages(tenant: Tenant, broker: Bro
             [run.pk],
         )
 
-    sent = relay.relay_once()
-    again = relay.relay_once()
+    first, second = relay.relay_once(), relay.relay_once()
 
-    assert (sent, again) == (1, 0)
+    assert (first, second) == (1, 0)
     assert broker.waiting() == 1
 
 
-def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, broker: Broker) -> None:
-    first, second = a_queued_run(tenant, 1), a_queued_run(tenant, 2)
+def test_a_queue_with_messages_is_not_filled_again(tenant: Tenant, broker: Broker) -> None:
+    first, second = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
     publisher.send_all([(first.pk, first.type)])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -110,7 +109,7 @@ def test_a_queue_that_holds_messages_is_left_to_its_workers(tenant: Tenant, brok
 
 
 def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     waits = []
 
     for _ in range(8):
@@ -125,14 +124,14 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
     )
 
 
-def test_after_very_many_attempts_it_is_still_sent(tenant: Tenant, broker: Broker) -> None:
+def test_a_run_is_still_published_after_very_many_attempts(tenant: Tenant, broker: Broker) -> None:
     OperationRunFactory(tenant=tenant, publish_attempts=10_000)
     make_due()
 
     assert relay.relay_once() == 1
 
 
-def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> None:
+def test_the_longest_waiting_runs_are_published_first(tenant: Tenant, broker: Broker) -> None:
     now = timezone.now()
     runs = [
         OperationRunFactory(tenant=tenant, next_publish_at=now - dt.timedelta(minutes=age))
@@ -145,17 +144,17 @@ def test_the_longest_waiting_runs_go_first(tenant: Tenant, broker: Broker) -> No
     assert sorted(sent) == sorted([runs[1].pk, runs[2].pk])
 
 
-def test_a_type_of_another_version_does_not_stop_the_others(tenant: Tenant, broker: Broker) -> None:
+def test_a_run_of_an_unknown_type_does_not_block_the_others(tenant: Tenant, broker: Broker) -> None:
     OperationRunFactory(tenant=tenant, type="teleport.execute")
-    known = a_queued_run(tenant)
+    known = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 1
     assert event_kinds(known) == ["created", "published_again"]
 
 
-def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_broker: None) -> None:
-    run = a_queued_run(tenant)
+def test_an_unreachable_broker_delays_the_next_attempt(tenant: Tenant, no_broker: None) -> None:
+    run = create_queued_run(tenant)
     make_due()
 
     assert relay.relay_once() == 0
@@ -166,10 +165,10 @@ def test_a_broker_that_refuses_moves_the_next_attempt_away(tenant: Tenant, no_br
     assert event_kinds(run) == ["created", "publish_refused"]
 
 
-def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
+def test_the_queue_position_reports_a_broker_that_has_stopped(
     tenant: Tenant, broker: Broker
 ) -> None:
-    run = a_queued_run(tenant)
+    run = create_queued_run(tenant)
     make_due()
     relay.relay_once()
     broker.stop()
@@ -185,24 +184,24 @@ def test_a_run_whose_broker_has_gone_since_does_not_wait_for_a_worker(
     make_due()
     relay.relay_once()
     run.refresh_from_db()
-    assert "no worker has taken it yet" in describe_queue_position(load_queue_position(run))
+    assert "No worker has started it yet" in describe_queue_position(load_queue_position(run))
 
 
-def test_nothing_is_lost_while_the_broker_is_away(tenant: Tenant, broker: Broker) -> None:
-    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(3)])
+def test_no_message_is_lost_while_the_broker_is_down(tenant: Tenant, broker: Broker) -> None:
+    OperationRunService().ensure_runs([build_request(tenant, schedule) for schedule in range(3)])
     broker.stop()
     make_due()
-    while_away = relay.relay_once()
+    while_down = relay.relay_once()
     broker.start()
     make_due()
 
-    assert while_away == 0
+    assert while_down == 0
     assert relay.relay_once() == 3
     assert broker.waiting() == 3
 
 
-def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broker) -> None:
-    run = a_queued_run(tenant)
+def test_a_full_broker_counts_as_refusing(tenant: Tenant, broker: Broker) -> None:
+    run = create_queued_run(tenant)
     make_due()
     broker.fill()
 
@@ -210,11 +209,11 @@ def test_a_broker_that_is_full_is_one_that_refuses(tenant: Tenant, broker: Broke
     assert event_kinds(run) == ["created", "publish_refused"]
 
 
-def test_a_frozen_broker_holds_the_relay_up_once_and_not_for_every_run(
+def test_a_frozen_broker_delays_the_relay_once_and_not_for_every_run(
     tenant: Tenant, broker: Broker
 ) -> None:
-    """One message's time-outs, whatever number of runs wait."""
-    OperationRunService().ensure_runs([a_request(tenant, schedule) for schedule in range(50)])
+    """The delay is the timeout of one message, however many runs wait."""
+    OperationRunService().ensure_runs([build_request(tenant, schedule) for schedule in range(50)])
     make_due()
     broker.freeze()
     started = time.monotonic()

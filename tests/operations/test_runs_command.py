@@ -1,4 +1,4 @@
-"""`manage.py runs`, for people and for scripts."""
+"""`manage.py runs` prints a table or JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.support.factories import OperationRunFactory
 pytestmark = pytest.mark.django_db
 
 
-def runs(*options: str) -> str:
+def run_command(*options: str) -> str:
     out = io.StringIO()
     call_command("runs", *options, stdout=out)
     return out.getvalue()
 
 
-def test_people_get_a_table_newest_first(tenant):
+def test_the_default_is_a_table_with_the_newest_run_first(tenant):
     older, newer = (
         OperationRunFactory(tenant=tenant, partial=True),
         OperationRunFactory(tenant=tenant),
     )
 
-    lines = runs().splitlines()
+    lines = run_command().splitlines()
 
     assert lines[0].split() == [
         "ID", "TYPE", "TENANT", "STATUS", "OUTCOME", "DONE", "FAILED", "CREATED",
@@ -35,32 +35,32 @@ def test_people_get_a_table_newest_first(tenant):
     assert "40/40" in lines[2]
 
 
-def test_scripts_get_json(tenant):
+def test_json_contains_every_field(tenant):
     run = OperationRunFactory(tenant=tenant, failed=True)
 
-    (told,) = json.loads(runs("--json"))
+    (entry,) = json.loads(run_command("--json"))
 
-    assert told["id"] == run.pk
-    assert told["tenant"] == "Fabrikam"
-    assert told["outcome"] == "failed"
-    assert told["counts"]["failed"] == 4
-    assert told["failures"] == ["unexpected_error"]
-    assert told["completed_at"].endswith("+00:00")
+    assert entry["id"] == run.pk
+    assert entry["tenant"] == "Fabrikam"
+    assert entry["outcome"] == "failed"
+    assert entry["counts"]["failed"] == 4
+    assert entry["failures"] == ["unexpected_error"]
+    assert entry["completed_at"].endswith("+00:00")
 
 
-def test_type_status_and_limit_narrow_it(tenant):
+def test_runs_are_filtered_by_type_status_and_limit(tenant):
     OperationRunFactory(tenant=tenant, succeeded=True)
     queued = OperationRunFactory(tenant=tenant, type="backup_schedule.retry")
     OperationRunFactory(tenant=tenant)
 
-    assert len(json.loads(runs("--json", "--limit", "2"))) == 2
-    assert len(json.loads(runs("--json", "--status", "queued"))) == 2
-    (only,) = json.loads(runs("--json", "--type", "backup_schedule.retry"))
+    assert len(json.loads(run_command("--json", "--limit", "2"))) == 2
+    assert len(json.loads(run_command("--json", "--status", "queued"))) == 2
+    (only,) = json.loads(run_command("--json", "--type", "backup_schedule.retry"))
     assert only["id"] == queued.pk
 
 
-def test_no_runs_is_said_and_a_wrong_status_is_refused():
-    assert runs() == "No runs.\n"
-    assert json.loads(runs("--json")) == []
+def test_an_empty_list_is_reported_and_an_invalid_status_is_refused():
+    assert run_command() == "No runs.\n"
+    assert json.loads(run_command("--json")) == []
     with pytest.raises(CommandError):
-        runs("--status", "exploded")
+        run_command("--status", "exploded")

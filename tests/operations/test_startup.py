@@ -1,4 +1,4 @@
-"""Nothing starts that would lose messages, or could switch the guards off."""
+"""A process that could lose messages or disable the guards does not start."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 GUARD_TABLES = ("operation_runs", "operation_run_events", "inventory_sync_runs")
 
 
-def told() -> dict[str, str]:
+def preflight_messages() -> dict[str, str]:
     return {str(message.id): f"{message.msg} {message.hint}" for message in run_preflight_checks()}
 
 
-def test_a_sound_installation_starts(broker: Broker) -> None:
+def test_a_valid_installation_starts(broker: Broker) -> None:
     refuse_to_start()
 
-    assert told() == {}
+    assert preflight_messages() == {}
     call_command("check_start")
 
 
@@ -45,15 +45,15 @@ def test_a_broker_that_evicts_is_refused(broker: Broker, policy: str) -> None:
 
     with pytest.raises(SystemExit, match=f"is {policy}.*maxmemory-policy noeviction"):
         refuse_to_start()
-    with pytest.raises(CommandError, match="would not start"):
+    with pytest.raises(CommandError, match="cannot start"):
         call_command("check_start")
 
 
-def test_a_broker_that_is_not_there_yet_is_no_reason(broker: Broker) -> None:
+def test_an_unreachable_broker_is_only_a_warning(broker: Broker) -> None:
     broker.stop()
     try:
         refuse_to_start()
-        assert list(told()) == ["operations.W010"]
+        assert list(preflight_messages()) == ["operations.W010"]
     finally:
         broker.start()
 
@@ -76,14 +76,14 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
         refuse_to_start()
 
 
-# --- the role that may start ------------------------------------------------------------------------
+# --- the application role -------------------------------------------------------------------------
 
 Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
 
 
 @pytest.fixture
 def app_role(settings: Settings) -> Iterator[str]:
-    """A role made by the command; the address of the database for it."""
+    """Create the role with the command; return the database URL for it."""
     name, password = f"app_{uuid.uuid4().hex[:8]}", "p'w $x"
     settings.APP_DATABASE_ROLE, settings.APP_DATABASE_PASSWORD = name, password
     call_command("grant_app_role")
@@ -95,7 +95,7 @@ def app_role(settings: Settings) -> Iterator[str]:
         cursor.execute(f"DROP ROLE {name}")
 
 
-def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
+def test_the_role_can_read_and_cannot_change_the_guards(app_role: str) -> None:
     forbidden = [
         "SET session_replication_role = replica",
         *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in GUARD_TABLES),
@@ -112,7 +112,7 @@ def test_the_role_can_work_and_cannot_touch_the_guards(app_role: str) -> None:
         for statement in forbidden:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement)
-        app.execute("SELECT FROM operation_runs, legacy_history, run_timeline")
+        app.execute("SELECT FROM operation_runs, legacy_run_entries, run_entries")
 
 
 WORK = """
@@ -135,22 +135,22 @@ print(service.complete(run.pk).outcome, [r.summary for r in check_ledger() if no
 """
 
 
-def test_everything_that_a_run_needs_works_as_that_role(app_role: str, broker: Broker) -> None:
+def test_the_role_can_complete_a_run(app_role: str, broker: Broker) -> None:
     environment = os.environ | {
         "DATABASE_URL": app_role,
         "REDIS_URL": broker.url,
         "DJANGO_SETTINGS_MODULE": "config.settings.production",
         "ALLOWED_HOSTS": "x",
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", WORK],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
-    assert done.stdout.strip() == "succeeded []", done.stderr
+    assert process.stdout.strip() == "succeeded []", process.stderr
 
 
-def test_granting_twice_changes_the_password_and_nothing_else(
+def test_granting_the_role_again_changes_only_the_password(
     app_role: str, settings: Settings
 ) -> None:
     settings.APP_DATABASE_PASSWORD = "another"
@@ -160,7 +160,7 @@ def test_granting_twice_changes_the_password_and_nothing_else(
         assert app.execute("SELECT count(*) FROM operation_runs").fetchone() == (0,)
 
 
-def test_a_role_without_a_password_is_not_made(settings: Settings) -> None:
+def test_a_role_without_a_password_is_not_created(settings: Settings) -> None:
     settings.APP_DATABASE_PASSWORD = ""
 
     with pytest.raises(CommandError, match="APP_DATABASE_PASSWORD"):
@@ -175,12 +175,12 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_process_that_must_not_start_ends_and_says_why(
+def test_a_process_that_fails_the_preflight_checks_exits_with_the_reason(
     program: str, broker: Broker, tmp_path: object
 ) -> None:
     broker.configure("maxmemory-policy", "allkeys-lru")
     command = [part.format(folder=tmp_path) for part in PROGRAMS[program]]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": broker.url},
@@ -190,8 +190,8 @@ def test_a_process_that_must_not_start_ends_and_says_why(
         timeout=60,
     )
 
-    assert done.returncode != 0
-    assert "noeviction" in done.stderr
+    assert process.returncode != 0
+    assert "noeviction" in process.stderr
 
 
 def test_failpoints_are_refused_in_production(
@@ -201,9 +201,9 @@ def test_failpoints_are_refused_in_production(
     refuse_to_start()
     settings.REQUIRE_APP_ROLE = True
 
-    with pytest.raises(SystemExit, match="would die at random"):
+    with pytest.raises(SystemExit, match="would exit at random"):
         refuse_to_start()
 
 
-def test_every_look_has_its_test() -> None:
-    assert len(preflight.LOOKS) == 4
+def test_every_preflight_check_has_a_test() -> None:
+    assert len(preflight.CHECKS) == 4

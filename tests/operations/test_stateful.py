@@ -1,4 +1,4 @@
-"""Whatever people, workers and reconcilers do in whatever order, the ledger agrees with a plain model."""
+"""The ledger agrees with a simple model after any sequence of operations."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from operations.services import NotRetryable, OperationRunService, RunNoLongerAc
 from operations.states import Ending
 from operations.worker import retrying
 from tenancy.models import Tenant, User
-from tests.support.database import empty
+from tests.support.database import delete_rows
 from tests.support.factories import TenantFactory, UserFactory
-from tests.support.factories.operations import RETRY, a_request
+from tests.support.factories.operations import RETRY, build_request
 from tests.support.properties import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +39,7 @@ PROBLEMS = ("failed", "partially_succeeded", "blocked")
 
 @dataclass
 class Model:
-    """What should be known about one run."""
+    """The expected state of one run."""
 
     tenant: int
     schedule: int
@@ -48,10 +48,10 @@ class Model:
     succeeded: int = 0
     failed: int = 0
     was_claimed: bool = False
-    cancel_asked: bool = False
+    cancel_requested: bool = False
     attempts: int = 1
     is_lost: bool = False
-    told: Counter[str] = field(default_factory=lambda: Counter(created=1))
+    event_counts: Counter[str] = field(default_factory=lambda: Counter(created=1))
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -63,28 +63,29 @@ class Model:
 
     def end(self, outcome: str, kind: str = "ended") -> None:
         self.status, self.outcome = "completed", outcome
-        self.told[kind] += 1
+        self.event_counts[kind] += 1
 
 
 def outcome_of(model: Model, ending: Ending) -> str:
-    """The rule in the words of the documentation, not of the code."""
+    """Derive the outcome as the documentation describes it, independently of the code."""
     if ending == Ending.CANCELLED:
         return "cancelled"
     if ending == Ending.ERROR:
         return "failed"
     if ending == Ending.BLOCKED:
-        tried = "failed" if model.failed else "blocked"
-        return "partially_succeeded" if model.succeeded else tried
+        if model.succeeded:
+            return "partially_succeeded"
+        return "failed" if model.failed else "blocked"
     if not model.failed:
         return "succeeded"
     return "partially_succeeded" if model.succeeded else "failed"
 
 
 class Ledger(RuleBasedStateMachine):
-    """Two tenants, two schedules each; every rule is one thing that somebody may do."""
+    """Two tenants with two schedules each; every rule is one possible operation."""
 
     tenants: tuple[Tenant, Tenant]
-    person: User
+    user: User
     runs = Bundle("runs")
 
     def __init__(self) -> None:
@@ -92,18 +93,18 @@ class Ledger(RuleBasedStateMachine):
         self.service = OperationRunService()
         self.models: dict[int, Model] = {}
 
-    # --- people -----------------------------------------------------------------------------------
+    # --- users ------------------------------------------------------------------------------------
 
     @rule(target=runs, tenant=st.integers(0, 1), schedule=st.integers(1, 2))
     def dispatch(self, tenant: int, schedule: int) -> Any:
-        result = self.service.ensure_run(a_request(self.tenants[tenant], schedule))
+        result = self.service.ensure_run(build_request(self.tenants[tenant], schedule))
         active = self._active((tenant, schedule))
         if active is None:
             assert result.created
             self.models[result.run.pk] = Model(tenant, schedule)
             return result.run.pk
         assert (result.run.pk, result.created) == (active, False)
-        self.models[active].told["joined"] += 1
+        self.models[active].event_counts["joined"] += 1
         return multiple()
 
     @rule(run_id=runs)
@@ -111,27 +112,27 @@ class Ledger(RuleBasedStateMachine):
         model, run = self.models[run_id], OperationRun.objects.get(pk=run_id)
         if not model.is_active:
             with pytest.raises(RunNoLongerActive):
-                self.service.request_cancel(run, by=self.person)
+                self.service.request_cancel(run, by=self.user)
             return
-        self.service.request_cancel(run, by=self.person)
+        self.service.request_cancel(run, by=self.user)
         if model.status == "queued":
             model.end("cancelled", "cancelled")
-        elif not model.cancel_asked:
-            model.cancel_asked = True
-            model.told["cancel_requested"] += 1
+        elif not model.cancel_requested:
+            model.cancel_requested = True
+            model.event_counts["cancel_requested"] += 1
 
     @rule(target=runs, run_id=runs)
     def retry(self, run_id: int) -> Any:
         model, run = self.models[run_id], OperationRun.objects.get(pk=run_id)
         if model.is_active or model.outcome == "succeeded":
             with pytest.raises(NotRetryable):
-                self.service.retry(run, by=self.person)
+                self.service.retry(run, by=self.user)
             return multiple()
         active = self._active(model.identity)
-        result = self.service.retry(run, by=self.person)
+        result = self.service.retry(run, by=self.user)
         if active is not None:
             assert (result.run.pk, result.created) == (active, False)
-            self.models[active].told["joined"] += 1
+            self.models[active].event_counts["joined"] += 1
             return multiple()
         assert result.created
         assert (result.run.retry_of_id, result.run.type) == (run_id, RETRY)
@@ -141,12 +142,12 @@ class Ledger(RuleBasedStateMachine):
     @rule(run_id=runs)
     def acknowledge(self, run_id: int) -> None:
         run = OperationRun.objects.get(pk=run_id)
-        was = run.acknowledged_at
-        done = self.service.acknowledge(run, by=self.person)
+        was_acknowledged = run.acknowledged_at is not None
+        acknowledged = self.service.acknowledge(run, by=self.user)
         expected = self.models[run_id].outcome in PROBLEMS
-        assert (done.acknowledged_at is not None) == expected
-        if expected and was is None:
-            self.models[run_id].told["acknowledged"] += 1
+        assert (acknowledged.acknowledged_at is not None) == expected
+        if expected and not was_acknowledged:
+            self.models[run_id].event_counts["acknowledged"] += 1
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ class Ledger(RuleBasedStateMachine):
         if claimed:
             assert not model.was_claimed
             model.status, model.was_claimed = "running", True
-            model.told["started"] += 1
+            model.event_counts["started"] += 1
 
     @rule(run_id=runs)
     def heartbeat(self, run_id: int) -> None:
@@ -167,25 +168,25 @@ class Ledger(RuleBasedStateMachine):
             with pytest.raises(RunNoLongerActive):
                 self.service.heartbeat(run_id)
             return
-        assert self.service.heartbeat(run_id) == model.cancel_asked
+        assert self.service.heartbeat(run_id) == model.cancel_requested
         model.is_lost = False
 
-    @rule(run_id=runs, well=st.booleans())
-    def report(self, run_id: int, well: bool) -> None:
+    @rule(run_id=runs, success=st.booleans())
+    def report(self, run_id: int, success: bool) -> None:
         model = self.models[run_id]
-        counts = {"total": 1, "processed": 1, "succeeded" if well else "failed": 1}
+        counts = {"total": 1, "processed": 1, "succeeded" if success else "failed": 1}
         if model.status != "running":
             with pytest.raises(RunNoLongerActive):
                 self.service.increment_summary_counts(run_id, **counts)
             return
         self.service.increment_summary_counts(run_id, **counts)
         model.is_lost = False
-        model.succeeded += well
-        model.failed += not well
+        model.succeeded += success
+        model.failed += not success
 
     @rule(run_id=runs, ending=st.sampled_from(list(Ending)))
     def finish(self, run_id: int, ending: Ending) -> None:
-        """By its worker, in time or long after its run was ended by another."""
+        """Complete a run as its worker does, in time or long after the run was ended elsewhere."""
         model = self.models[run_id]
         error = SafeError("lease_lost") if ending in (Ending.ERROR, Ending.BLOCKED) else None
         if model.status != "running":
@@ -193,14 +194,14 @@ class Ledger(RuleBasedStateMachine):
                 self.service.complete(run_id, ending=ending, error=error)
             return
         self.service.complete(run_id, ending=ending, error=error)
-        stopped = error is not None and model.cancel_asked
-        model.end("cancelled" if stopped else outcome_of(model, ending))
+        was_stopped = error is not None and model.cancel_requested
+        model.end("cancelled" if was_stopped else outcome_of(model, ending))
 
     # --- time -------------------------------------------------------------------------------------
 
     @precondition(lambda self: any(model.status == "running" for model in self.models.values()))
     @rule(run_id=runs)
-    def fall_silent(self, run_id: int) -> None:
+    def expire_lease(self, run_id: int) -> None:
         if self.models[run_id].status == "running":
             with connection.cursor() as cursor:
                 cursor.execute(
@@ -217,24 +218,24 @@ class Ledger(RuleBasedStateMachine):
         ]
         ended = reconciler.reconcile()
         assert ended.total() == len(lost)
-        made = []
+        retries = []
         for run_id in lost:
             model = self.models[run_id]
-            model.end("cancelled" if model.cancel_asked else "failed")
-            if model.cancel_asked:
+            model.end("cancelled" if model.cancel_requested else "failed")
+            if model.cancel_requested:
                 continue
             if model.attempts >= retrying.MAX_ATTEMPTS:
-                model.told["retry_given_up"] += 1
+                model.event_counts["retry_given_up"] += 1
                 continue
             retry = OperationRun.objects.get(retry_of=run_id)
             self.models[retry.pk] = Model(*model.identity, attempts=model.attempts + 1)
-            made.append(retry.pk)
-        return multiple(*made)
+            retries.append(retry.pk)
+        return multiple(*retries)
 
-    # --- what always holds ------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------
 
     @invariant()
-    def one_active_of_an_identity(self) -> None:
+    def an_identity_has_at_most_one_active_run(self) -> None:
         active = Counter(
             OperationRun.objects.active().values_list("tenant_id", "run_identity_hash")
         )
@@ -249,23 +250,23 @@ class Ledger(RuleBasedStateMachine):
             assert (run.status, run.outcome) == (model.status, model.outcome)
             assert (run.completed_at is not None) == (not model.is_active)
             assert (run.counts.succeeded, run.counts.failed) == (model.succeeded, model.failed)
-            assert Counter(run.events.values_list("kind", flat=True)) == model.told
+            assert Counter(run.events.values_list("kind", flat=True)) == model.event_counts
 
     def _active(self, identity: tuple[int, int]) -> int | None:
-        found = [
+        run_ids = [
             run_id
             for run_id, model in self.models.items()
             if model.identity == identity and model.is_active
         ]
-        return found[0] if found else None
+        return run_ids[0] if run_ids else None
 
     def teardown(self) -> None:
-        empty(["operation_run_items", "operation_run_events", "operation_runs"])
+        delete_rows(["operation_run_items", "operation_run_events", "operation_runs"])
 
 
-def test_the_ledger_and_a_plain_model_agree_whatever_happens(tenant: Tenant) -> None:
+def test_the_ledger_agrees_with_the_model(tenant: Tenant) -> None:
     Ledger.tenants = (tenant, TenantFactory(workspace=tenant.workspace))
-    Ledger.person = UserFactory()
+    Ledger.user = UserFactory()
 
     run_state_machine_as_test(
         Ledger,

@@ -1,4 +1,4 @@
-"""During a deployment, workers of one version meet the tables and the runs of the next."""
+"""During a deployment, workers of one version use the tables and runs of the next."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.operations import a_queued_run, event_kinds
+from tests.support.factories.operations import create_queued_run, event_kinds
 
 pytestmark = pytest.mark.django_db
 
-Handled = Callable[..., None]
+UseHandler = Callable[..., None]
 
 
-def migrate_to_the_next_version() -> None:
-    """Two columns more on every table of the ledger."""
+def add_columns_of_next_version() -> None:
+    """Add two columns to every table of the ledger."""
     with connection.cursor() as cursor:
-        # The transaction of the test owes checks, with which no table can be altered.
+        # A table with deferred checks pending in this transaction cannot be altered.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for model in apps.get_app_config("operations").get_models():
             cursor.execute(
@@ -36,13 +36,13 @@ def migrate_to_the_next_version() -> None:
             )
 
 
-def test_an_older_worker_works_on_newer_tables(
-    tenant: Tenant, operator: User, use_handler: Handled
+def test_an_older_worker_runs_on_newer_tables(
+    tenant: Tenant, operator: User, use_handler: UseHandler
 ) -> None:
-    """Also with a run that it had begun before."""
+    """This includes a run that was started before the migration."""
     service = OperationRunService()
-    begun_before = service.claim(a_queued_run(tenant, 1).pk, "worker-1")
-    assert begun_before
+    earlier_run = service.claim(create_queued_run(tenant, 1).pk, "worker-1")
+    assert earlier_run
 
     def backup(active: ActiveRun) -> None:
         active.expect(1)
@@ -50,11 +50,11 @@ def test_an_older_worker_works_on_newer_tables(
         active.add_note("Read.")
 
     use_handler(backup)
-    migrate_to_the_next_version()
-    run = a_queued_run(tenant, 2)
+    add_columns_of_next_version()
+    run = create_queued_run(tenant, 2)
     execution.execute(run.pk)
-    service.increment_summary_counts(begun_before.pk, total=1, processed=1, failed=1)
-    retry = service.retry(service.complete(begun_before.pk), by=operator).run
+    service.increment_summary_counts(earlier_run.pk, total=1, processed=1, failed=1)
+    retry = service.retry(service.complete(earlier_run.pk), by=operator).run
 
     run.refresh_from_db()
     assert (run.outcome, event_kinds(run)) == (
@@ -64,7 +64,7 @@ def test_an_older_worker_works_on_newer_tables(
     assert retry.is_queued
 
 
-def test_a_run_of_a_type_that_a_worker_does_not_know_ends_visibly_if_it_gets_it(
+def test_a_run_of_an_unknown_type_fails_visibly(
     tenant: Tenant,
 ) -> None:
     run = OperationRunFactory(tenant=tenant, type="backup.of_a_newer_version")
@@ -77,9 +77,7 @@ def test_a_run_of_a_type_that_a_worker_does_not_know_ends_visibly_if_it_gets_it(
     assert event_kinds(run) == ["started", "ended"]
 
 
-def test_an_older_relay_leaves_runs_of_a_newer_type_to_a_newer_one(
-    tenant: Tenant, broker: Broker
-) -> None:
+def test_a_relay_does_not_publish_runs_of_an_unknown_type(tenant: Tenant, broker: Broker) -> None:
     run = OperationRunFactory(tenant=tenant, type="backup.of_a_newer_version")
 
     assert relay_once() == 0

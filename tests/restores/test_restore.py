@@ -10,6 +10,7 @@ from django.db import connection
 
 from backups.models import BackupItem, BackupSet, SetPurpose
 from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
+from operations.links import OperationRunLinks
 from operations.maintenance import reconciler
 from operations.models import OperationRun
 from operations.services import OperationRunService
@@ -1090,8 +1091,6 @@ def test_a_retry_contains_only_the_remaining_objects(scenario: RestoreScenario) 
 
 
 def test_runs_and_restores_link_to_each_other(scenario: RestoreScenario) -> None:
-    from operations.links import OperationRunLinks
-
     restore, run = scenario.restore([change_object(scenario)])
 
     links = OperationRunLinks.related(run, scenario.operator)

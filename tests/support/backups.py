@@ -1,4 +1,4 @@
-"""A schedule of a tenant in the Graph sandbox, and its backups."""
+"""Fixtures for schedules of a tenant in the Graph sandbox, and for their backups."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tests.support.factories.backups import BackupScheduleFactory
 
 @pytest.fixture
 def schedule(tenant: Tenant, add_to_graph: Callable[..., ProviderConnection]) -> BackupSchedule:
-    """A schedule of three kinds of a tenant that is in the Graph sandbox: 3 + 2 + 2 objects."""
+    """A schedule with three kinds of a tenant in the Graph sandbox: 3 + 2 + 2 objects."""
     add_to_graph(tenant)
-    made: BackupSchedule = BackupScheduleFactory(
+    schedule: BackupSchedule = BackupScheduleFactory(
         tenant=tenant, kinds=["settings_catalog", "compliance", "conditional_access"]
     )
-    return made
+    return schedule
 
 
 @pytest.fixture
 def back_up(operator: User) -> Callable[[BackupSchedule], OperationRun]:
-    """Back up a schedule in this process; returns the run as it ended."""
+    """Back up a schedule in this process; returns the completed run."""
 
     def run(schedule: BackupSchedule) -> OperationRun:
         scoped = BackupSchedule.objects.with_scope().get(pk=schedule.pk)
@@ -39,7 +39,7 @@ def back_up(operator: User) -> Callable[[BackupSchedule], OperationRun]:
 
 @pytest.fixture
 def retry(operator: User) -> Callable[[OperationRun], OperationRun]:
-    """Retry a run in this process; returns the new run as it ended."""
+    """Retry a run in this process; returns the completed new run."""
 
     def run(earlier: OperationRun) -> OperationRun:
         return run_now(OperationRunService().retry(earlier, by=operator).run)

@@ -17,10 +17,10 @@ CREATE TRIGGER sets_finished_is_final BEFORE UPDATE ON backup_sets FOR EACH ROW
           (NEW.id, NEW.workspace_id, NEW.tenant_id, NEW.purpose, NEW.name, NEW.started_at)
           OR OLD.status <> 'building' AND OLD.purpose = 'schedule' AND
           (OLD.status, OLD.kinds, OLD.listed_kinds, OLD.unlisted, OLD.item_count,
-           OLD.incomplete_count, OLD.finished_at)
+           OLD.incomplete_count, OLD.ended_at)
           IS DISTINCT FROM
           (NEW.status, NEW.kinds, NEW.listed_kinds, NEW.unlisted, NEW.item_count,
-           NEW.incomplete_count, NEW.finished_at))
+           NEW.incomplete_count, NEW.ended_at))
     EXECUTE FUNCTION backups_reject('a finished set cannot be changed');
 
 CREATE TRIGGER items_complete_is_final BEFORE UPDATE ON backup_items FOR EACH ROW

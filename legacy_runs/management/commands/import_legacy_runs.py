@@ -1,4 +1,4 @@
-"""`manage.py import_legacy_runs`: copy the history of an older installation. Safe to repeat."""
+"""`manage.py import_legacy_runs`: copy legacy runs from an older installation. Safe to repeat."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from redaction.known_secrets import register_secret
 from redaction.text import sanitize_text
 from tenancy.models import Tenant, Workspace
 
-_STOPS = (OSError, csv.Error, UnicodeDecodeError, psycopg.Error, DatabaseError)
-Rejected = AbstractContextManager[Callable[[Reject], None]]
+_SOURCE_ERRORS = (OSError, csv.Error, UnicodeDecodeError, psycopg.Error, DatabaseError)
+RejectHandler = AbstractContextManager[Callable[[Reject], None]]
 
 
 class Command(BaseCommand):
     help = (
         "Copy legacy runs from an older installation's database (--source) or from CSV files "
-        "(--csv kind=path). Rows keep their ids; what is there already is left as it is."
+        "(--csv kind=path). Rows keep their ids; existing rows are not changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,16 +47,17 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="[NUMBER=]SLUG",
-            help="whose the rows are; with a number, those of that workspace of the older system",
+            help="the workspace of the rows; with NUMBER, of the rows that had that workspace number",
         )
-        parser.add_argument("--rejects", default="", help="a new folder for what is not taken")
-        parser.add_argument("--dry-run", action="store_true", help="tell, and keep nothing")
+        parser.add_argument("--rejects", default="", help="a new folder for rejected rows")
+        parser.add_argument("--dry-run", action="store_true", help="report without importing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        _remember_password(options["source"])
+        if options["source"]:
+            _register_password(options["source"])
         sources = _sources(options)
         workspaces = _workspaces(options["workspace"])
-        with _rejected(options["rejects"]) as reject:
+        with _reject_handler(options["rejects"]) as reject:
             for kind, source in sources:
                 self._import(
                     source,
@@ -69,33 +70,36 @@ class Command(BaseCommand):
                     ),
                 )
 
-    def _import(self, source: Source, one: Import) -> None:
-        progress = Progress(one.kind, self._write_line if self.stderr.isatty() else None)
-        one.told = lambda report: progress.show(report, source.share())
+    def _import(self, source: Source, legacy_import: Import) -> None:
+        write = self._write_progress if self.stderr.isatty() else None
+        progress = Progress(legacy_import.kind, write)
+        legacy_import.on_progress = lambda report: progress.show(report, source.share())
         try:
-            report = one.run(source)
-        except _STOPS as error:
+            report = legacy_import.run(source)
+        except _SOURCE_ERRORS as error:
             progress.end()
-            raise CommandError(_why_it_stopped(one, error)) from None
+            raise CommandError(_describe_error(legacy_import, error)) from None
         progress.end()
-        self._summary(one, report, speed(report.rows, progress.seconds))
+        self._write_report(legacy_import, report, speed(report.rows, progress.seconds))
 
-    def _write_line(self, text: str) -> None:
+    def _write_progress(self, text: str) -> None:
         self.stderr.write(text, lambda plain: plain, ending="")
         self.stderr.flush()
 
-    def _summary(self, one: Import, report: Report, took: str) -> None:
-        told = ", ".join(f"{count:,} {end}" for end, count in sorted(report.counts.items()))
-        dry = " (dry run: nothing kept)" * one.dry_run
-        self.stdout.write(f"{one.kind}: {told or 'no rows'}{dry}, {took}")
-        for line in _whose(report):
+    def _write_report(self, legacy_import: Import, report: Report, rate: str) -> None:
+        counts = [f"{count:,} {result}" for result, count in sorted(report.counts.items())]
+        summary = ", ".join(counts) or "no rows"
+        if legacy_import.dry_run:
+            summary += " (dry run: nothing was imported)"
+        self.stdout.write(f"{legacy_import.kind}: {summary}, {rate}")
+        for line in _describe_workspaces(report):
             self.stdout.write(f"  {line}")
         for reason, count in report.reasons.most_common(20):
-            self.stdout.write(f"  {count:,} skipped, {reason}")
+            self.stdout.write(f"  {count:,} rejected, {reason}")
 
 
-def _whose(report: Report) -> list[str]:
-    """Where the imported rows have gone, so that a wrong workspace is seen in the dry run."""
+def _describe_workspaces(report: Report) -> list[str]:
+    """Describe the workspaces of the imported rows, so that a dry run shows a wrong workspace."""
     rows: Counter[str] = Counter()
     tenants: Counter[str] = Counter()
     for tenant in Tenant.objects.select_related("workspace").in_bulk(report.tenants).values():
@@ -105,33 +109,37 @@ def _whose(report: Report) -> list[str]:
         f"{count:,} into the workspace {slug} (tenants: {tenants[slug]:,})"
         for slug, count in rows.most_common()
     ]
-    mapped = f"{report.mapped:,} of them lead to a run here"
-    return [*lines, mapped] if report.mapped else lines
+    if report.mapped:
+        lines.append(f"{report.mapped:,} of them are mapped to a run")
+    return lines
 
 
-def _why_it_stopped(one: Import, error: Exception) -> str:
-    kept = "nothing is kept" if one.dry_run else "those before stay; start it again"
+def _describe_error(legacy_import: Import, error: Exception) -> str:
+    if legacy_import.dry_run:
+        consequence = "nothing was imported"
+    else:
+        consequence = "completed batches are kept; run the command again"
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
     return (
-        f"{one.kind}: stopped after {one.report.rows:,} rows, {kept}. "
+        f"{legacy_import.kind}: stopped after {legacy_import.report.rows:,} rows, {consequence}. "
         f"{sanitize_text(reason, max_length=300)}"
     )
 
 
-# --- what it was called with --------------------------------------------------------------------------
+# --- arguments ----------------------------------------------------------------------------------------
 
 
 def _sources(options: Any) -> list[tuple[str, Source]]:
-    """Every source, found to be there before anything is imported."""
+    """Return the sources; all of them are checked before anything is imported."""
     if bool(options["source"]) == bool(options["csv"]):
-        raise CommandError("Give either --source or --csv.")
+        raise CommandError("Specify either --source or --csv.")
     if options["source"]:
         return [(kind, OlderDatabase(kind, options["source"])) for kind in TABLES]
-    return [_csv_source(given) for given in options["csv"]]
+    return [_csv_source(argument) for argument in options["csv"]]
 
 
-def _csv_source(given: str) -> tuple[str, Source]:
-    kind, _, path = given.partition("=")
+def _csv_source(argument: str) -> tuple[str, Source]:
+    kind, _, path = argument.partition("=")
     if kind not in TABLES or not path:
         raise CommandError(f"--csv takes KIND=PATH with one of {', '.join(TABLES)}.")
     try:
@@ -140,20 +148,20 @@ def _csv_source(given: str) -> tuple[str, Source]:
         raise CommandError(f"--csv {kind} cannot be read: {error}") from None
 
 
-def _workspaces(given: list[str]) -> dict[str, str]:
-    """Slugs by the older installation's numbers; by "" the one for everything else."""
-    found = {}
-    for one in given:
-        number, _, slug = one.rpartition("=")
-        if number in found:
-            raise CommandError("--workspace: say once whose the rows are, for each number.")
+def _workspaces(arguments: list[str]) -> dict[str, str]:
+    """Return slugs by workspace number of the older system; "" is the key of the default slug."""
+    slugs: dict[str, str] = {}
+    for argument in arguments:
+        number, _, slug = argument.rpartition("=")
+        if number in slugs:
+            raise CommandError("--workspace: each number, and the default, can be set only once.")
         if not Workspace.objects.filter(slug=slug.replace("\x00", "")).exists():
             raise CommandError(f"There is no workspace “{sanitize_text(slug, max_length=60)}”.")
-        found[number] = slug
-    return found
+        slugs[number] = slug
+    return slugs
 
 
-def _rejected(path: str) -> Rejected:
+def _reject_handler(path: str) -> RejectHandler:
     if not path:
         return nullcontext(lambda _: None)
     try:
@@ -162,11 +170,11 @@ def _rejected(path: str) -> Rejected:
         raise CommandError(f"--rejects cannot be written: {error}") from None
 
 
-def _remember_password(source: str) -> None:
-    """Let no message show the password of a DSN."""
+def _register_password(source: str) -> None:
+    """Keep the password of a DSN out of every message."""
     try:
-        password = psycopg.conninfo.conninfo_to_dict(source).get("password") if source else None
+        password = psycopg.conninfo.conninfo_to_dict(source).get("password")
     except psycopg.Error:
-        raise CommandError("--source is not a DSN or URL of a Postgres database.") from None
+        raise CommandError("--source is not a DSN or URL of a PostgreSQL database.") from None
     if password:
         register_secret(str(password))

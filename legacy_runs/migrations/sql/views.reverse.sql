@@ -1,2 +1,2 @@
-DROP VIEW run_timeline;
-DROP VIEW legacy_history;
+DROP VIEW run_entries;
+DROP VIEW legacy_run_entries;

@@ -1,8 +1,8 @@
--- Lists read legacy runs from legacy_history, and runs and legacy runs together from run_timeline.
--- The timeline has no condition on operation_run_id, which would keep PostgreSQL from using the
--- indexes of the four tables: queries leave out linked rows themselves (`without_a_run`).
+-- Lists read legacy runs from legacy_run_entries, and runs and legacy runs together from run_entries.
+-- run_entries has no condition on operation_run_id, which would keep PostgreSQL from using the
+-- indexes of the four tables: queries exclude mapped rows themselves (`without_a_run`).
 
-CREATE VIEW legacy_history AS
+CREATE VIEW legacy_run_entries AS
 SELECT id * 4 + 1 AS id, 'inventory_sync_run'::varchar AS kind, id AS own_id, workspace_id,
        tenant_id, ''::varchar AS type, status, ''::varchar AS outcome, operation_run_id,
        was_operation_run_id, created_at, started_at, finished_at
@@ -18,7 +18,7 @@ SELECT id * 4 + 3 AS id, 'backup_schedule_run'::varchar AS kind, id AS own_id, w
        was_operation_run_id, created_at, started_at, finished_at
 FROM backup_schedule_runs;
 
-CREATE VIEW run_timeline AS
+CREATE VIEW run_entries AS
     SELECT id * 4 AS id, 'run'::varchar AS kind, id AS own_id, workspace_id, tenant_id, type,
            status, outcome, NULL::bigint AS operation_run_id, NULL::bigint AS was_operation_run_id,
            created_at, started_at, completed_at AS finished_at,
@@ -29,4 +29,4 @@ CREATE VIEW run_timeline AS
            outcome, operation_run_id, was_operation_run_id,
            created_at, started_at, finished_at,
            NULL::bigint, ''::varchar, NULL::timestamptz
-    FROM legacy_history;
+    FROM legacy_run_entries;

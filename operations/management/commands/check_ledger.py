@@ -1,4 +1,4 @@
-"""`manage.py check_ledger`: do the invariants of the ledger hold? For people and for cron."""
+"""`manage.py check_ledger`: checks the invariants of the ledger, for operators and for cron."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.db import Error
 from operations.maintenance.integrity import check_ledger, invariants
 from operations.models import InvariantResult
 
-BROKEN, UNKNOWN = 1, 2
+VIOLATED, UNKNOWN = 1, 2
 
 
 class Command(BaseCommand):
     help = (
-        "Asks the database whether the invariants of the ledger hold. Ends with 0 if they do, with "
-        "1 if one is broken, with 2 if one could not be checked."
+        "Checks the invariants of the ledger. The exit code is 0 if they hold, 1 if one is violated, "
+        "and 2 if one could not be checked."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--quiet", action="store_true", help="say only what is wrong")
+        parser.add_argument("--quiet", action="store_true", help="print problems only")
 
     def handle(self, **options: Any) -> None:
         try:
@@ -34,14 +34,17 @@ class Command(BaseCommand):
             if not (options["quiet"] and result.is_kept):
                 self.stdout.write(_line(result, promises[result.name]))
         if any(result.count for result in results):
-            sys.exit(BROKEN)
+            sys.exit(VIOLATED)
         if any(result.error for result in results):
             sys.exit(UNKNOWN)
 
 
 def _line(result: InvariantResult, promise: str) -> str:
     if result.is_kept:
-        return f"ok      {promise}"
+        return f"OK       {promise}"
     ids = ", ".join(str(offender) for offender in result.offenders)
-    state = "unknown" if result.error else "BROKEN "
-    return f"{state} {promise} {result.summary}{f': {ids}' if ids else ''}"
+    state = "UNKNOWN" if result.error else "VIOLATED"
+    line = f"{state:<8} {promise} {result.summary}"
+    if ids:
+        line += f": {ids}"
+    return line

@@ -1,4 +1,4 @@
-"""`manage.py check_start`: what web, worker and beat look at before they start."""
+"""`manage.py check_start`: runs the preflight checks of web, worker and beat."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from operations.maintenance.preflight import run_preflight_checks
 
 
 class Command(BaseCommand):
-    help = "Looks at the broker, the settings and the database role as the processes do at start."
+    help = "Runs the preflight checks of the broker, the settings and the database role."
 
     def handle(self, **_: Any) -> None:
-        found = run_preflight_checks()
-        for message in found:
+        problems = run_preflight_checks()
+        for message in problems:
             self.stdout.write(f"{message.id}: {message.msg} {message.hint}")
-        if any(message.level >= Error("").level for message in found):
-            raise CommandError("Web, worker and beat would not start.")
-        self.stdout.write("Web, worker and beat may start.")
+        if any(message.level >= Error("").level for message in problems):
+            raise CommandError("Web, worker and beat cannot start.")
+        self.stdout.write("Web, worker and beat can start.")

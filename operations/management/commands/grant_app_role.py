@@ -1,4 +1,4 @@
-"""`manage.py grant_app_role`: a database role that can do everything but disable the guards."""
+"""`manage.py grant_app_role`: creates the database role that cannot disable the guards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
 
-#: Rows of today's tables and of tomorrow's; nothing that is about tables.
+#: Privileges on the rows of existing and future tables, but none on the tables themselves.
 GRANTS = """
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
@@ -24,27 +24,27 @@ REVOKE UPDATE ON operation_run_events FROM {role};
 
 class Command(BaseCommand):
     help = (
-        "Makes the database role that web, worker and beat connect as, or brings its rights up to "
-        "date. Run as the owner of the tables, after each migrate."
+        "Creates or updates the database role that web, worker and beat connect as. Run it as the "
+        "owner of the tables after each migrate."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--migrate", action="store_true", help="migrate first")
+        parser.add_argument("--migrate", action="store_true", help="run the migrations first")
 
     def handle(self, **options: Any) -> None:
         name, password = settings.APP_DATABASE_ROLE, settings.APP_DATABASE_PASSWORD
         if not password:
-            raise CommandError("Set APP_DATABASE_PASSWORD: the role signs in with it.")
+            raise CommandError("APP_DATABASE_PASSWORD is not set. The role needs a password.")
         if options["migrate"]:
             call_command("migrate", interactive=False, stdout=self.stdout)
         with transaction.atomic():
-            make_role(name, password)
-            grant(name)
-        self.stdout.write(f"The role {name} may read and write, and not touch the guards.")
+            create_or_update_role(name, password)
+            grant_privileges(name)
+        self.stdout.write(f"The role {name} can read and write rows. It cannot change the guards.")
 
 
-def make_role(name: str, password: str) -> None:
-    """The role with this password, made if it is not there."""
+def create_or_update_role(name: str, password: str) -> None:
+    """Create the role, or update its password and attributes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -55,8 +55,8 @@ def make_role(name: str, password: str) -> None:
         )
 
 
-def grant(name: str) -> None:
-    """Let the role read and write rows of today's tables and tomorrow's; nothing about tables."""
+def grant_privileges(name: str) -> None:
+    """Grant the role access to the rows of existing and future tables, but not to the tables."""
     role = sql.Identifier(name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")

@@ -1,6 +1,6 @@
-"""`manage.py runs`: the newest runs, as a table for people or as JSON for scripts.
+"""`manage.py runs`: lists the newest runs as a table, or as JSON for scripts.
 
-`manage.py runs prune --workspace SLUG [--dry-run]` starts retention, or tells what it would take.
+`manage.py runs prune --workspace SLUG [--dry-run]` starts retention, or shows what it would remove.
 """
 
 from __future__ import annotations
@@ -30,54 +30,58 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         types = [run_type.value for run_type in OperationCatalog.all()]
         parser.add_argument("what", nargs="?", choices=("prune",), help="start retention")
-        parser.add_argument("--workspace", help="prune: the workspace, by its slug")
-        parser.add_argument("--dry-run", action="store_true", help="prune: only count")
-        parser.add_argument("--type", choices=types, help="only runs of this type")
-        parser.add_argument("--status", choices=RunStatus.values, help="only runs in this status")
+        parser.add_argument("--workspace", help="prune: the slug of the workspace")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="prune: count the runs, and change nothing"
+        )
+        parser.add_argument("--type", choices=types, help="list only runs of this type")
+        parser.add_argument(
+            "--status", choices=RunStatus.values, help="list only runs with this status"
+        )
         parser.add_argument("--json", action="store_true", help="print a JSON array")
-        parser.add_argument("--limit", type=int, default=20, help="how many (default 20)")
+        parser.add_argument(
+            "--limit", type=int, default=20, help="maximum number of runs (default 20)"
+        )
 
     def handle(self, **options: Any) -> None:
         if options["what"]:
             self._prune(_workspace(options["workspace"]), dry_run=options["dry_run"])
+            return
+        filters = {name: options[name] for name in ("type", "status") if options[name]}
+        runs = OperationRun.objects.with_scope().filter(**filters).newest_first()
+        rows = list(runs[: max(1, min(options["limit"], 10_000))])
+        if options["json"]:
+            self.stdout.write(json.dumps([_facts(run) for run in rows], indent=2))
         else:
-            self._list(options)
+            self.stdout.write(_as_table(rows))
 
     def _prune(self, workspace: Workspace, *, dry_run: bool) -> None:
         if dry_run:
-            found = count_removable(workspace, RetentionPolicy.configured())
-            for step, outcomes in found.items():
-                self.stdout.write(f"{_STEPS[step]}: {outcomes.total():,}{_each(outcomes)}")
+            counts = count_removable(workspace, RetentionPolicy.configured())
+            for step, outcomes in counts.items():
+                line = f"{_STEPS[step]}: {outcomes.total():,}"
+                if outcomes:
+                    line += f" ({_by_outcome(outcomes)})"
+                self.stdout.write(line)
             return
         result = dispatch_prune(workspace, initiator_name="manage.py runs prune")
-        said = "was started" if result.created else "is active already"
-        self.stdout.write(f"Run {result.run.pk} {said}; a worker does it.")
-
-    def _list(self, options: dict[str, Any]) -> None:
-        wanted = {name: options[name] for name in ("type", "status") if options[name]}
-        runs = OperationRun.objects.with_scope().filter(**wanted).newest_first()
-        rows = list(runs[: max(1, min(options["limit"], 10_000))])
-        self.stdout.write(_as_json(rows) if options["json"] else _as_table(rows))
+        state = "was started" if result.created else "is already active"
+        self.stdout.write(f"Run {result.run.pk} {state}.")
 
 
 _STEPS = {Step.ROW: "Runs to remove", Step.DETAILS: "Runs to remove the details of"}
 
 
-def _each(outcomes: Counter[str]) -> str:
-    told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-    return f" ({told})" if told else ""
+def _by_outcome(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
 def _workspace(slug: str | None) -> Workspace:
-    found = Workspace.objects.filter(slug=slug or "").first()
-    if found is None:
-        known = ", ".join(Workspace.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise CommandError(f"Which workspace? Give --workspace one of: {known or '(none)'}.")
-    return found
-
-
-def _as_json(runs: list[OperationRun]) -> str:
-    return json.dumps([_facts(run) for run in runs], indent=2)
+    workspace = Workspace.objects.filter(slug=slug or "").first()
+    if workspace is None:
+        slugs = ", ".join(Workspace.objects.order_by("slug").values_list("slug", flat=True)[:20])
+        raise CommandError(f"Set --workspace to one of: {slugs or '(none)'}.")
+    return workspace
 
 
 def _facts(run: OperationRun) -> dict[str, Any]:
@@ -90,14 +94,14 @@ def _facts(run: OperationRun) -> dict[str, Any]:
         "outcome": run.outcome,
         "counts": run.summary_counts,
         "failures": [failure["code"] for failure in run.failure_summary],
-        "created_at": _moment(run.created_at),
-        "started_at": _moment(run.started_at),
-        "completed_at": _moment(run.completed_at),
+        "created_at": _iso_utc(run.created_at),
+        "started_at": _iso_utc(run.started_at),
+        "completed_at": _iso_utc(run.completed_at),
         "scheduled_for": run.context.get("scheduled_for"),
     }
 
 
-def _moment(at: dt.datetime | None) -> str | None:
+def _iso_utc(at: dt.datetime | None) -> str | None:
     return at.astimezone(dt.UTC).isoformat() if at else None
 
 

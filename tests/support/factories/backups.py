@@ -1,4 +1,4 @@
-"""What the tests of backups start from."""
+"""Factories of schedules, backup sets, versions, items and exports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def utc(*parts: int) -> dt.datetime:
 
 
 class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
-    """A schedule of every day at 02:30 UTC, `due=` gives its next slot. Paused with `paused=True`."""
+    """A daily schedule at 02:30 UTC with the next slot `due`; `paused=True` for a paused one."""
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -49,13 +49,13 @@ class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
 
 
 class BackupSetFactory(factory.django.DjangoModelFactory[BackupSet]):
-    """A set that is being built; `finish` it when its items are in."""
+    """A building set; call `finish` after its items were added."""
 
     schedule = factory.SubFactory(BackupScheduleFactory)
     tenant = factory.SelfAttribute("schedule.tenant")
     workspace = factory.SelfAttribute("schedule.workspace")
-    kinds = factory.LazyAttribute(lambda made: list(made.schedule.kinds))
-    listed_kinds = factory.LazyAttribute(lambda made: list(made.kinds))
+    kinds = factory.LazyAttribute(lambda row: list(row.schedule.kinds))
+    listed_kinds = factory.LazyAttribute(lambda row: list(row.kinds))
     started_at = factory.LazyFunction(timezone.now)
 
     class Meta:
@@ -65,7 +65,7 @@ class BackupSetFactory(factory.django.DjangoModelFactory[BackupSet]):
 class PolicyVersionFactory(factory.django.DjangoModelFactory[PolicyVersion]):
     payload = factory.Sequence(lambda n: {"id": f"object-{n}", "displayName": f"Policy {n}"})
     content_hash = factory.LazyAttribute(
-        lambda made: hashlib.sha256(repr(made.payload).encode()).hexdigest()
+        lambda row: hashlib.sha256(repr(row.payload).encode()).hexdigest()
     )
     normalized_hash = factory.SelfAttribute("content_hash")
     size = 100
@@ -75,7 +75,7 @@ class PolicyVersionFactory(factory.django.DjangoModelFactory[PolicyVersion]):
 
 
 class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
-    """A whole item; `missed=True` for one that was not read."""
+    """A complete item; `missed=True` for one that was not read."""
 
     backup_set = factory.SubFactory(BackupSetFactory)
     tenant = factory.SelfAttribute("backup_set.tenant")
@@ -99,7 +99,7 @@ class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
 
 
 class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
-    """An archive that can be downloaded; `expired=True` for one that cannot any more."""
+    """An export that can be downloaded; `expired=True` for an expired one."""
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -120,8 +120,8 @@ class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
 
 
 def finish(backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **more: Any) -> BackupSet:
-    """The set, finished."""
-    changes = {"status": status, "finished_at": timezone.now()} | more
+    """Finish a set and return it."""
+    changes = {"status": status, "ended_at": timezone.now()} | more
     BackupSet.objects.filter(pk=backup_set.pk).update(**changes)
     backup_set.refresh_from_db()
     return backup_set

@@ -1,4 +1,4 @@
-"""What the tests of the inventory start from. Gone with `gone=True`."""
+"""Factories of inventory objects; `missing=True` makes one that was deleted in the tenant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inventory.models import DirectoryGroup, GroupType, Policy, RoleDefinition
 from tests.support.factories import TenantFactory
 
 SEEN = factory.LazyFunction(lambda: timezone.now() - dt.timedelta(hours=1))
-GONE = factory.Trait(gone_at=factory.LazyFunction(timezone.now))
+MISSING = factory.Trait(missing_since=factory.LazyFunction(timezone.now))
 
 
 class PolicyFactory(factory.django.DjangoModelFactory[Policy]):
@@ -27,7 +27,7 @@ class PolicyFactory(factory.django.DjangoModelFactory[Policy]):
         model = Policy
 
     class Params:
-        gone = GONE
+        missing = MISSING
 
 
 class DirectoryGroupFactory(factory.django.DjangoModelFactory[DirectoryGroup]):
@@ -42,7 +42,7 @@ class DirectoryGroupFactory(factory.django.DjangoModelFactory[DirectoryGroup]):
         model = DirectoryGroup
 
     class Params:
-        gone = GONE
+        missing = MISSING
 
 
 class RoleDefinitionFactory(factory.django.DjangoModelFactory[RoleDefinition]):
@@ -57,4 +57,4 @@ class RoleDefinitionFactory(factory.django.DjangoModelFactory[RoleDefinition]):
         model = RoleDefinition
 
     class Params:
-        gone = GONE
+        missing = MISSING

@@ -1,4 +1,4 @@
-"""Legacy runs for tests, added by the importer as everywhere."""
+"""Create legacy runs for tests with the importer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory
 
 _IDS = itertools.count(1000)
-GUIDE = {
+SOURCE_COLUMNS = {
     "status": "failed",
     "created_at": "2024-03-08T07:00:00Z",
     "started_at": "2024-03-08T07:00:05Z",
@@ -27,55 +27,57 @@ GUIDE = {
 }
 
 
-def raw(tenant: Tenant, **columns: Any) -> dict[str, Any]:
-    """A row of any kind as an older installation has it."""
+def source_row(tenant: Tenant, **columns: Any) -> dict[str, Any]:
+    """Build a row of any kind as an older installation exports it."""
     ids = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
-    return GUIDE | ids | {"workspace": tenant.workspace.slug} | columns
+    return SOURCE_COLUMNS | ids | {"workspace": tenant.workspace.slug} | columns
 
 
-def a_run_of(tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any) -> OperationRun:
-    """A run that a row of this kind can lead to."""
+def create_canonical_run(
+    tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any
+) -> OperationRun:
+    """Create a run that a legacy run of this kind can map to."""
     run: OperationRun = OperationRunFactory(
         tenant=tenant, **{"type": TABLES[kind].RUN_TYPES[0].value, "succeeded": True} | traits
     )
     return run
 
 
-def of_run(run: OperationRun) -> dict[str, Any]:
-    """The columns of a row whose canonical run this is."""
+def columns_of_run(run: OperationRun) -> dict[str, Any]:
+    """Return the columns that map a legacy run to this run."""
     return {"operation_run_id": run.pk, "created_at": run.created_at.isoformat()}
 
 
-def a_row(
+def create_legacy_run(
     tenant: Tenant,
     kind: str = "inventory_sync_run",
     run: OperationRun | None = None,
     **columns: Any,
 ) -> Any:
-    """An imported row; with its canonical run, if there is one."""
-    wanted = raw(tenant, **(of_run(run) if run else {}), **columns)
-    report = _import(kind, wanted)
+    """Import a legacy run, mapped to its canonical run if there is one."""
+    mapping = columns_of_run(run) if run else {}
+    row = source_row(tenant, **mapping, **columns)
+    report = _import(kind, row)
     assert report.counts["imported"] == 1, report.reasons
     model: Any = TABLES[kind]
-    return model.objects.get(pk=wanted["id"])
+    return model.objects.get(pk=row["id"])
 
 
-def a_row_of_every_kind(tenant: Tenant) -> int:
-    """One row of each table, all with the same id, which is returned."""
+def create_legacy_runs_of_every_kind(tenant: Tenant) -> int:
+    """Import one row into each table, all with the same id; return the id."""
     row_id = next(_IDS)
     for kind in TABLES:
-        a_row(tenant, kind, id=row_id)
+        create_legacy_run(tenant, kind, id=row_id)
     return row_id
 
 
 def _import(kind: str, *rows: dict[str, Any]) -> Any:
-    """Import inside the transaction of a test, and end the permission to add rows with it."""
-    one = Import(kind, open_transaction=_AllowImport)
-    return one.run(enumerate(rows, start=2))
+    """Import rows inside the transaction of a test."""
+    return Import(kind, open_transaction=_AllowImport).run(enumerate(rows, start=2))
 
 
 class _AllowImport:
-    """Like `allow_import`, within a transaction that does not end here."""
+    """Like `allow_import`, but inside a transaction that continues afterward."""
 
     def __enter__(self) -> None:
         self._atomic = transaction.atomic()
@@ -89,8 +91,8 @@ class _AllowImport:
         self._atomic.__exit__(*error)
 
 
-def remove(run: OperationRun) -> None:
-    """What retention does with an old run."""
+def prune_run(run: OperationRun) -> None:
+    """Delete a run as retention does."""
     with transaction.atomic(), connection.cursor() as cursor:
         retention.allow_pruning()
         cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])

@@ -1,4 +1,4 @@
-"""Were the promises kept? Asked of the tables and of the Graph sandbox, from outside the product."""
+"""The checkers of a campaign: they query the tables and the Graph sandbox from outside the product."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from django.db import Error, connection
 
+from dev.chaos.cluster import LEASE
 from dev.chaos.load import World
-from dev.chaos.parts import LEASE
 from dev.graph_sandbox.control import SandboxControl
 from operations.maintenance.integrity import check_ledger
 from operations.models import OperationRun
 
-#: What may still be said about a run after its end.
-AFTERWORDS = (
+#: The kinds of events that may follow the end of a run.
+EVENTS_AFTER_END = (
     *("late_write_refused", "retry_given_up", "joined", "published_again", "publish_refused"),
     *("ended", "cancelled", "blocked", "acknowledged"),
 )
@@ -30,7 +30,7 @@ SETTLED = 2 * LEASE + 15
 
 @dataclass
 class Verdict:
-    """By checker, what breaks its promise; empty where it is kept."""
+    """The results of a campaign; `broken` has the offenders by checker."""
 
     broken: dict[str, list[str]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -47,27 +47,27 @@ class Verdict:
         return len(self.broken[checker])
 
 
-class ActiveTwice:
-    """Looks again and again whether two runs of one identity are active; keeps what it has seen."""
+class IdentityWatcher:
+    """Checks in a thread, again and again, whether two runs of one identity are active."""
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.looks = 0
-        self._over = threading.Event()
+        self.offenders: set[str] = set()
+        self.checks = 0
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._stopped.wait(0.2):
             try:
-                self.seen.update(_ids(_ACTIVE_TWICE))
-                self.looks += 1
+                self.offenders.update(_query(_ACTIVE_TWICE))
+                self.checks += 1
             except Error:
                 connection.close()
         connection.close()
@@ -97,13 +97,13 @@ SELECT id::text FROM operation_runs WHERE COALESCE((summary_counts->>'processed'
     COALESCE((summary_counts->>'succeeded')::int, 0) + COALESCE((summary_counts->>'failed')::int, 0)
     + COALESCE((summary_counts->>'skipped')::int, 0)
 """
-_UNTOLD = """
+_NO_SINGLE_END_EVENT = """
 SELECT run.id::text FROM operation_runs run LEFT JOIN operation_run_events event
     ON event.run_id = run.id AND event.kind IN ('ended', 'cancelled', 'blocked')
 WHERE run.status = 'completed' GROUP BY run.id HAVING count(event.id) <> 1
 """
 _UNEXPLAINED = """
-WITH told AS (
+WITH explained AS (
     SELECT (context->>'backup_schedule_id')::bigint AS schedule,
            (COALESCE(context #>> '{missed,first}', context->>'scheduled_for'))::timestamptz AS first,
            (context->>'scheduled_for')::timestamptz AS last
@@ -111,8 +111,8 @@ WITH told AS (
 SELECT schedule.id || ' ' || slot FROM backup_schedules schedule,
     generate_series(date_trunc('minute', schedule.created_at) + interval '1 minute',
                     schedule.next_run_at - interval '1 minute', interval '1 minute') slot
-WHERE NOT EXISTS (SELECT FROM told WHERE told.schedule = schedule.id
-                  AND slot BETWEEN told.first AND told.last)
+WHERE NOT EXISTS (SELECT FROM explained WHERE explained.schedule = schedule.id
+                  AND slot BETWEEN explained.first AND explained.last)
 """
 
 
@@ -124,37 +124,37 @@ GROUP BY 1
 
 def is_quiet() -> bool:
     """Whether every run has ended."""
-    return not _ids(_NOT_ENDED)
+    return not _query(_NOT_ENDED)
 
 
-class Judge:
-    """Asks the checkers, all of them or one."""
+class Checkers:
+    """Checks the promises, all of them or one."""
 
     def __init__(
-        self, world: World, graph: SandboxControl, promised: set[int], watch: ActiveTwice
+        self, world: World, graph: SandboxControl, created_ids: set[int], watcher: IdentityWatcher
     ) -> None:
         self._effects = Effects(world, graph)
         self._checkers: dict[str, Callable[[], list[str]]] = {
-            "nothing is lost": lambda: _ids(_NOT_ENDED) + _vanished(promised),
-            "one active run per identity": lambda: sorted(watch.seen),
-            "a slot fires once": lambda: _ids(_SLOT_TWICE),
-            "every slot is explained": lambda: _ids(_UNEXPLAINED),
-            "effects happen once": self._effects.doubled,
+            "nothing is lost": lambda: _query(_NOT_ENDED) + _missing_rows(created_ids),
+            "one active run per identity": lambda: sorted(watcher.offenders),
+            "a slot starts once": lambda: _query(_SLOT_TWICE),
+            "every slot is explained": lambda: _query(_UNEXPLAINED),
+            "effects happen once": self._effects.duplicates,
             "an ended run has no more effects": self._effects.late,
             "no late write is accepted": lambda: (
-                _ids(_LATE_ITEMS) + _ids(_LATE_EVENTS, list(AFTERWORDS))
+                _query(_LATE_ITEMS) + _query(_LATE_EVENTS, list(EVENTS_AFTER_END))
             ),
-            "counts add up": lambda: _ids(_COUNTS),
-            "every end is told once": lambda: _ids(_UNTOLD),
-            "the ledger's own check is clean": _broken_invariants,
+            "counts add up": lambda: _query(_COUNTS),
+            "every end has one event": lambda: _query(_NO_SINGLE_END_EVENT),
+            "check_ledger reports nothing": _broken_invariants,
         }
 
-    def one(self, checker: str) -> list[str]:
-        """What breaks one promise right now."""
+    def run(self, checker: str) -> list[str]:
+        """Return the current offenders of one promise."""
         return self._checkers[checker]()
 
-    def all(self) -> Verdict:
-        """What every checker finds; asked when all is over."""
+    def run_all(self) -> Verdict:
+        """Run every checker and collect the numbers; call it after the campaign."""
         verdict = Verdict({name: check() for name, check in self._checkers.items()})
         with connection.cursor() as cursor:
             cursor.execute("SELECT outcome, count(*) FROM operation_runs GROUP BY outcome")
@@ -174,24 +174,24 @@ class Judge:
         return verdict
 
 
-def _ids(sql: str, *values: Any) -> list[str]:
+def _query(sql: str, *values: Any) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(values) or None)
-        return [found for (found,) in cursor.fetchall()]
+        return [value for (value,) in cursor.fetchall()]
 
 
-def _vanished(promised: set[int]) -> list[str]:
+def _missing_rows(created_ids: set[int]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT wanted FROM unnest(%s::bigint[]) wanted"
-            " WHERE NOT EXISTS (SELECT FROM operation_runs WHERE id = wanted)",
-            [sorted(promised)],
+            "SELECT run_id FROM unnest(%s::bigint[]) run_id"
+            " WHERE NOT EXISTS (SELECT FROM operation_runs WHERE id = run_id)",
+            [sorted(created_ids)],
         )
         return [f"{run_id} has no row" for (run_id,) in cursor.fetchall()]
 
 
 def _broken_invariants() -> list[str]:
-    """What the product itself says about its ledger."""
+    """Return what the product's own `check_ledger` reports."""
     return [
         f"{result.name}: {result.error or result.offenders}"
         for result in check_ledger()
@@ -201,7 +201,7 @@ def _broken_invariants() -> list[str]:
 
 @dataclass(frozen=True)
 class Effect:
-    """An object that a run has created in the Graph sandbox, and whether the run had ended by then."""
+    """An object that a run created in the Graph sandbox; it is late if the run had already ended."""
 
     key: str
     run_id: int
@@ -209,54 +209,50 @@ class Effect:
 
 
 class Effects:
-    """What the runs have created in the Graph sandbox.
+    """The objects that the runs created in the Graph sandbox.
 
-    A run is asked whether it may go on right before each call. What it is in the middle of when its
-    process is frozen, nobody can take back: that is one call, and it is told instead of forbidden.
+    A run checks before each call whether it is still active. A call that is in flight when its
+    process is frozen cannot be withdrawn. So one late call per run is reported but allowed.
     """
 
     def __init__(self, world: World, graph: SandboxControl) -> None:
         self._world = world
         self._graph = graph
 
-    def doubled(self) -> list[str]:
-        """What has been created twice, by one run or by a run and its retry."""
-        excused = set(self.in_flight())
-        names = Counter(effect.key for effect in self._all() if effect not in excused)
-        return [key for key, count in names.items() if count > 1]
+    def duplicates(self) -> list[str]:
+        """Return the keys that were created twice, by one run or by a run and its retry."""
+        allowed = set(self.in_flight())
+        keys = Counter(effect.key for effect in self._load() if effect not in allowed)
+        return [key for key, count in keys.items() if count > 1]
 
     def late(self) -> list[str]:
-        """The effects of ended runs, where they are more than the one call in flight."""
+        """Return the effects of ended runs, if there is more than the one call in flight."""
         return [
-            f"run {run_id}: {', '.join(effect.key for effect in late)}"
-            for run_id, late in self._late().items()
-            if len(late) > 1
+            f"run {run_id}: {', '.join(effect.key for effect in effects)}"
+            for run_id, effects in self._late_by_run().items()
+            if len(effects) > 1
         ]
 
     def in_flight(self) -> list[Effect]:
-        """The single calls that were under way when their run was ended."""
-        return [late[0] for late in self._late().values() if len(late) == 1]
+        """Return the single calls that were in flight when their run ended."""
+        return [effects[0] for effects in self._late_by_run().values() if len(effects) == 1]
 
-    def _late(self) -> dict[int, list[Effect]]:
+    def _late_by_run(self) -> dict[int, list[Effect]]:
         late: dict[int, list[Effect]] = {}
-        for effect in self._all():
+        for effect in self._load():
             if effect.is_late:
                 late.setdefault(effect.run_id, []).append(effect)
         return late
 
-    def _all(self) -> list[Effect]:
+    def _load(self) -> list[Effect]:
         ends = dict(OperationRun.objects.values_list("pk", "completed_at"))
-        return [
-            _effect(found, entry, ends)
-            for tenant in self._world.tenants
-            for entry in self._graph.objects(tenant.external_id, "named_location")
-            if (found := _EFFECT.fullmatch(str(entry.get("displayName"))))
-        ]
-
-
-def _effect(
-    found: re.Match[str], entry: dict[str, Any], ends: dict[int, dt.datetime | None]
-) -> Effect:
-    run_id = int(found[2])
-    end, at = ends.get(run_id), dt.datetime.fromisoformat(entry["createdDateTime"])
-    return Effect(found[1], run_id, is_late=end is not None and at > end)
+        effects = []
+        for tenant in self._world.tenants:
+            for entry in self._graph.objects(tenant.external_id, "named_location"):
+                match = _EFFECT.fullmatch(str(entry.get("displayName")))
+                if not match:
+                    continue
+                run_id, end = int(match[2]), ends.get(int(match[2]))
+                at = dt.datetime.fromisoformat(entry["createdDateTime"])
+                effects.append(Effect(match[1], run_id, is_late=end is not None and at > end))
+        return effects

@@ -1,4 +1,4 @@
-"""The parts of a campaign as processes: servers, workers, beats; kept alive while it goes on."""
+"""The processes of a campaign: servers, workers and beats, restarted whenever one ends."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from dev.services.valkey import Valkey
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "chaos"
 QUEUES = "default,sync,backup,restore"
-#: Slots of a worker; the one of the ticks has one, as everywhere.
+#: Slots of a worker; the worker of the `ticks` queue has one.
 SLOTS = 4
-#: How wrong the clock of each beat is, in seconds.
-CLOCKS = (0, -300, 300, -120, 60)
+#: The offset of each beat's clock in seconds.
+CLOCK_OFFSETS = (0, -300, 300, -120, 60)
 LEASE = 8
-TOLD_TO_END = "killed or asked to stop"
-#: What a worker says that Celery ends when a child dies just while it starts, or takes up its broker
-#: again: its supervisor starts another, and nothing is lost.
+STOPPED = "killed or asked to stop"
+#: Celery logs these when a child dies while it starts or reconnects to the broker. The worker ends,
+#: its supervisor starts another, and nothing is lost.
 KNOWN_DEFECTS = ("file descriptor is None", "Could not start worker processes")
 ENDED_BY_CELERY = "ended by a known defect of Celery"
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes whose parent is this one."""
-    return [each for each in running_processes() if parent_of(each) == pid]
+    """Return the ids of the processes whose parent is this one."""
+    return [child for child in running_processes() if parent_of(child) == pid]
 
 
-class Parts:
-    """Everything that a campaign runs against; ends with the `with` block, whatever happens."""
+class Cluster:
+    """All processes of a campaign; they end with the `with` block."""
 
     def __init__(self, *, workers: int, failpoints: str, control: str) -> None:
         self._stack = contextlib.ExitStack()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        # Durable: a server that forgets what it has committed keeps nobody's promises.
+        # Durable, because it is crashed and must not lose committed rows.
         self.postgres = Postgres(self._folder / "postgres", durable=True, max_connections=150)
         self.valkey = Valkey(self._folder / "valkey", durable=False)
         self.graph = SandboxProcess(self._folder / "graph")
         self.workers: list[subprocess.Popen[bytes]] = []
         self.beats: list[subprocess.Popen[bytes]] = []
-        #: How many workers have been started again, by why the one before had ended.
+        #: The number of restarts, by the cause of the end before.
         self.restarts: Counter[str] = Counter()
-        #: The ends of the logs of workers that ended by themselves.
-        self.last_words: list[str] = []
-        self._told_to_end: set[int] = set()
+        #: The log tails of workers that ended unexpectedly.
+        self.log_tails: list[str] = []
+        self._stopped_pids: set[int] = set()
         self._worker_count = workers
         self._failpoints = failpoints
         self._control = control
-        self._tending = threading.Event()
-        self._tender = threading.Thread(target=self._tend, daemon=True)
+        self._is_stopping = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -82,7 +82,7 @@ class Parts:
         self.stop_programs()
         self.graph.stop()
         for server in (self.valkey, self.postgres):
-            self.wake(server.process)
+            self.resume(server.process)
             with contextlib.suppress(Exception):
                 server.stop()
         self.postgres.remove()
@@ -113,78 +113,79 @@ class Parts:
         }
 
     def start_programs(self, *, failpoints_until: float) -> None:
-        """Workers and beats; those that end are started again until `stop_programs`."""
+        """Start workers and beats; those that end are restarted until `stop_programs`."""
         self.environment["RUNLEDGER_FAILPOINTS_UNTIL"] = str(failpoints_until)
-        self.workers = [self._worker(number) for number in range(self._worker_count + 1)]
-        self.beats = [self._beat(number) for number in range(len(CLOCKS))]
-        self._tender.start()
+        self.workers = [self._start_worker(number) for number in range(self._worker_count + 1)]
+        self.beats = [self._start_beat(number) for number in range(len(CLOCK_OFFSETS))]
+        self._supervisor.start()
 
     def stop_programs(self) -> None:
-        self._tending.set()
-        if self._tender.is_alive():
-            self._tender.join()
+        self._is_stopping.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
         for program in [*self.beats, *self.workers]:
-            self.wake(program)
+            self.resume(program)
             stop(program, signal.SIGKILL, grace=5)
         self.beats, self.workers = [], []
 
     def end_worker(self, worker: subprocess.Popen[bytes], number: signal.Signals) -> None:
         """Send a signal that ends a worker, now or soon."""
-        self._told_to_end.add(worker.pid)
+        self._stopped_pids.add(worker.pid)
         worker.send_signal(number)
 
-    def ended_by_themselves(self) -> list[str]:
-        """The ends of workers that nobody has brought about."""
-        expected = (TOLD_TO_END, ENDED_BY_CELERY)
-        return [f"{n} {why}" for why, n in self.restarts.items() if why not in expected]
+    def unexpected_ends(self) -> list[str]:
+        """Return the ends of workers that no fault caused."""
+        expected = (STOPPED, ENDED_BY_CELERY)
+        return [f"{n} {cause}" for cause, n in self.restarts.items() if cause not in expected]
 
     def failpoints_hit(self) -> int:
-        """How many processes have died at a failpoint."""
+        """Return how many processes exited at a failpoint."""
         return sum(log.read_bytes().count(b"failpoint: ") for log in self._folder.glob("*.log"))
 
     def logs(self, size: int = 3000) -> str:
-        """The ends of what workers and beats have said; the last words of those that ended first."""
-        said = [f"--- ended by itself\n{words}" for words in self.last_words]
-        said += [
+        """Return the log tails of all programs, after those of workers that ended unexpectedly."""
+        tails = [f"--- ended unexpectedly\n{tail}" for tail in self.log_tails]
+        tails += [
             f"--- {log.name}\n{log.read_text(errors='replace')[-size:]}"
             for log in sorted(self._folder.glob("*.log"))
         ]
-        return "\n".join(said)
+        return "\n".join(tails)
 
     def tree(self, program: subprocess.Popen[bytes]) -> list[int]:
-        """A program and its children; the children alone would leave it awake."""
+        """Return the ids of a program and its children."""
         return [program.pid, *children_of(program.pid)]
 
-    def wake(self, program: subprocess.Popen[bytes] | None) -> None:
-        """Let a program go on that may have been stopped, with its children."""
+    def resume(self, program: subprocess.Popen[bytes] | None) -> None:
+        """Resume a program and its children if they were frozen."""
         if program and program.poll() is None:
             for pid in self.tree(program):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
-    def _tend(self) -> None:
-        while not self._tending.wait(0.2):
+    def _supervise(self) -> None:
+        while not self._is_stopping.wait(0.2):
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None:
-                    self.restarts[self._why_ended(worker, number)] += 1
-                    self.workers[number] = self._worker(number)
+                    self.restarts[self._cause_of_end(worker, number)] += 1
+                    self.workers[number] = self._start_worker(number)
             for number, beat in enumerate(self.beats):
                 if beat.poll() is not None:
-                    self.beats[number] = self._beat(number)
+                    self.beats[number] = self._start_beat(number)
 
-    def _why_ended(self, worker: subprocess.Popen[bytes], number: int) -> str:
-        if worker.pid in self._told_to_end:
-            return TOLD_TO_END
-        said = (self._folder / f"worker-{number}.log").read_text(errors="replace")[-3000:]
-        if any(defect in said for defect in KNOWN_DEFECTS):
+    def _cause_of_end(self, worker: subprocess.Popen[bytes], number: int) -> str:
+        if worker.pid in self._stopped_pids:
+            return STOPPED
+        tail = (self._folder / f"worker-{number}.log").read_text(errors="replace")[-3000:]
+        if any(defect in tail for defect in KNOWN_DEFECTS):
             return ENDED_BY_CELERY
-        self.last_words.append(said)
-        return f"ended by itself with {worker.returncode}"
+        self.log_tails.append(tail)
+        return f"ended unexpectedly with {worker.returncode}"
 
-    def _worker(self, number: int) -> subprocess.Popen[bytes]:
-        """A worker; the last one is that of the ticks."""
-        is_for_ticks = number == self._worker_count
-        queues, slots = ("ticks", 1) if is_for_ticks else (QUEUES, SLOTS)
+    def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
+        """Start a worker; the last one is for the `ticks` queue."""
+        queues, slots = QUEUES, SLOTS
+        if number == self._worker_count:
+            queues, slots = "ticks", 1
         flags = [
             *("-c", str(slots), "-Q", queues),
             *("--without-gossip", "--without-mingle", "-l", "WARNING"),
@@ -194,9 +195,16 @@ class Parts:
             f"worker-{number}", [*command, "-n", f"w{number}-{time.time_ns()}@chaos"]
         )
 
-    def _beat(self, number: int) -> subprocess.Popen[bytes]:
+    def _start_beat(self, number: int) -> subprocess.Popen[bytes]:
         schedule = str(self._folder / f"beat-{number}")
-        command = [sys.executable, "-m", "dev.chaos.beat", str(CLOCKS[number]), "-s", schedule]
+        command = [
+            sys.executable,
+            "-m",
+            "dev.chaos.beat",
+            str(CLOCK_OFFSETS[number]),
+            "-s",
+            schedule,
+        ]
         return self._spawn(f"beat-{number}", [*command, "-l", "WARNING"])
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""A schedule that is paused, edited or moved to another zone around a slot owes what it should."""
+"""The slots of a schedule that is paused, edited or moved to another time zone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from backups import services, tick
-from backups.integrity import unexplained
+from backups.integrity import unexplained_schedules
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.db import database_now
@@ -21,12 +21,12 @@ MINUTE = dt.timedelta(minutes=1)
 
 @pytest.fixture
 def due(tenant: Tenant) -> BackupSchedule:
-    """A schedule of every hour whose slot has just come, and has not been ticked."""
+    """An hourly schedule with a due slot that no tick has processed."""
     now = database_now().replace(second=0, microsecond=0)
-    made: BackupSchedule = BackupScheduleFactory(
+    schedule: BackupSchedule = BackupScheduleFactory(
         tenant=tenant, cron=f"{now.minute} * * * *", due=now, misfire_grace=dt.timedelta(hours=1)
     )
-    return made
+    return schedule
 
 
 def slots_of(schedule: BackupSchedule) -> list[str]:
@@ -34,18 +34,14 @@ def slots_of(schedule: BackupSchedule) -> list[str]:
     return [run.context["scheduled_for"] for run in runs if run.type == "backup_schedule.scheduled"]
 
 
-def test_pausing_after_a_slot_has_come_does_not_swallow_it(
-    due: BackupSchedule, manager: User
-) -> None:
+def test_a_pause_does_not_drop_a_due_slot(due: BackupSchedule, manager: User) -> None:
     services.pause(due, by=manager)
 
     assert len(slots_of(due)) == 1
     assert BackupSchedule.objects.get(pk=due.pk).next_run_at is None
 
 
-def test_what_would_have_come_while_it_was_paused_is_not_owed(
-    due: BackupSchedule, manager: User
-) -> None:
+def test_slots_during_a_pause_are_not_caught_up(due: BackupSchedule, manager: User) -> None:
     services.pause(due, by=manager)
     tick.tick(database_now() + dt.timedelta(hours=5))
 
@@ -59,7 +55,7 @@ def test_what_would_have_come_while_it_was_paused_is_not_owed(
 @pytest.mark.parametrize(
     "change", [{"cron": "30 4 * * 1"}, {"timezone": "Pacific/Apia"}, {"cron": "*/7 * * * *"}]
 )
-def test_a_change_of_its_times_settles_the_slot_that_had_come(
+def test_a_change_of_the_times_accounts_for_the_due_slot(
     due: BackupSchedule, change: dict[str, str]
 ) -> None:
     slot = due.next_run_at
@@ -72,10 +68,10 @@ def test_a_change_of_its_times_settles_the_slot_that_had_come(
     assert slots_of(due) == [f"{slot:%Y-%m-%dT%H:%MZ}"]
     assert changed.next_run_at
     assert changed.next_run_at > database_now()
-    assert unexplained() == []
+    assert unexplained_schedules() == []
 
 
-def test_ticking_again_after_a_change_fires_nothing_twice(due: BackupSchedule) -> None:
+def test_more_ticks_after_a_change_start_no_second_run(due: BackupSchedule) -> None:
     due.cron = "*/5 * * * *"
     services.save(due)
     for _ in range(3):

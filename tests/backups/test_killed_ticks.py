@@ -1,4 +1,4 @@
-"""Five ticking processes with clocks that disagree, killed at random: one run a slot, none left."""
+"""Five ticking processes with different clocks, killed at random: one run for every slot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from backups.integrity import unexplained
+from backups.integrity import unexplained_schedules
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.db import database_now
@@ -43,28 +43,29 @@ with time_machine.travel(dt.datetime.now(dt.UTC) + offset, tick=True):
 
 
 class Ticker:
-    """A process that ticks until it is killed, and is then started again."""
+    """A process that ticks until it is killed, and can be started again."""
 
-    def __init__(self, offset: int, environment: dict[str, str], said: Path) -> None:
-        self._offset, self._environment, self._said = offset, environment, said
+    def __init__(self, offset: int, environment: dict[str, str], output_path: Path) -> None:
+        self._offset, self._environment = offset, environment
+        self._output_path = output_path
         self.kills = -1
         self.start()
 
     def start(self) -> None:
         self.kills += 1
-        with self._said.open("w") as said:
+        with self._output_path.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", TICKING, str(self._offset)],
                 cwd=ROOT,
                 env=self._environment,
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.DEVNULL,
             )
 
     @property
     def is_ticking(self) -> bool:
-        """Whether it has come so far; on a slow machine that takes seconds."""
-        return self._said.stat().st_size > 0
+        """Whether the process has started to tick; on a slow machine that takes seconds."""
+        return self._output_path.stat().st_size > 0
 
     def kill(self) -> None:
         self.process.kill()
@@ -78,18 +79,20 @@ def tickers(broker: Broker, tmp_path: Path) -> Iterator[list[Ticker]]:
         "REDIS_URL": broker.url,
         "RUNLEDGER_FAILPOINTS": "tick.before_next_slots:0.05;tick.before_commit:0.05",
     }
-    started = [Ticker(offset, environment, tmp_path / f"{offset}") for offset in CLOCKS]
-    yield started
-    for ticker in started:
+    processes = [Ticker(offset, environment, tmp_path / f"{offset}") for offset in CLOCKS]
+    yield processes
+    for ticker in processes:
         ticker.kill()
 
 
-def still_due() -> int:
+def count_due() -> int:
     return BackupSchedule.objects.filter(next_run_at__lte=database_now()).count()
 
 
-def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[Ticker]) -> None:
-    chance = random.Random(5)
+def test_every_slot_has_one_run_with_many_schedulers_that_are_killed(
+    tenant: Tenant, tickers: list[Ticker]
+) -> None:
+    random_source = random.Random(5)
     now = database_now().replace(second=0, microsecond=0)
     for number in range(SCHEDULES):
         BackupScheduleFactory(
@@ -105,11 +108,13 @@ def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[
         )
 
     deadline = time.monotonic() + 180
-    while (still_due() or sum(each.kills for each in tickers) < 5) and time.monotonic() < deadline:
-        time.sleep(chance.uniform(0.05, 0.3))
-        ticker = chance.choice(tickers)
+    while (
+        count_due() or sum(ticker.kills for ticker in tickers) < 5
+    ) and time.monotonic() < deadline:
+        time.sleep(random_source.uniform(0.05, 0.3))
+        ticker = random_source.choice(tickers)
         is_dead = ticker.process.poll() is not None
-        if is_dead or (ticker.is_ticking and chance.random() < 0.3):
+        if is_dead or (ticker.is_ticking and random_source.random() < 0.3):
             ticker.kill()
             ticker.start()
 
@@ -117,10 +122,10 @@ def test_whatever_beats_do_every_slot_has_one_run(tenant: Tenant, tickers: list[
     slots = Counter(
         (run.context["backup_schedule_id"], run.context["scheduled_for"]) for run in runs
     )
-    assert still_due() == 0
+    assert count_due() == 0
     assert max(slots.values()) == 1
     assert len({schedule for schedule, _ in slots}) == SCHEDULES
-    assert unexplained() == []
+    assert unexplained_schedules() == []
     assert all("Z" in run.context["scheduled_for"] for run in runs)
     latest = max(slot for _, slot in slots)
-    assert latest <= f"{database_now():%Y-%m-%dT%H:%MZ}", "no clock but the database's counts"
+    assert latest <= f"{database_now():%Y-%m-%dT%H:%MZ}", "only the clock of the database counts"

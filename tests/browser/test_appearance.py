@@ -1,0 +1,92 @@
+"""Every page in light, in dark and on a phone has no console errors and no axe violations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import (
+    DESKTOP,
+    PHONE,
+    ConsoleErrors,
+    save_screenshot,
+    serious_violations,
+    sign_in,
+)
+from tests.browser.pages import TOURS, populate
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DISPLAYS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
+}
+
+
+def scrolls_sideways(page: Any) -> bool:
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return bool(width > 0)
+
+
+class Inspection:
+    """Visit pages, save screenshots, and collect their problems."""
+
+    def __init__(self, page: Any, display: str) -> None:
+        self.page = page
+        self.display = display
+        self.problems: dict[str, Any] = {}
+
+    def visit(self, name: str, address: str) -> None:
+        self.page.goto(address)
+        self.check(name)
+
+    def check(self, name: str) -> None:
+        save_screenshot(self.page, f"{name}-{self.display}")
+        if violations := serious_violations(self.page):
+            self.problems[name] = violations
+        if scrolls_sideways(self.page):
+            self.problems[f"{name} scrolls sideways"] = True
+
+
+@pytest.fixture(params=DISPLAYS)
+def inspection(request: Any, open_context: Any, console_errors: ConsoleErrors) -> Inspection:
+    page = open_context(**DISPLAYS[request.param]).new_page()
+    console_errors.watch(page)
+    return Inspection(page, request.param)
+
+
+@pytest.mark.parametrize("tour", TOURS)
+def test_every_page_is_displayed_without_problems(
+    inspection: Inspection, console_errors: ConsoleErrors, tour: str
+):
+    populate()
+    addresses = TOURS[tour].populate()
+    if user := TOURS[tour].user:
+        sign_in(inspection.page, user)
+
+    for name, address in addresses.items():
+        inspection.visit(name, address)
+
+    assert inspection.problems == {}
+    assert [text for text in console_errors if not _repeats_status(text)] == []
+
+
+def test_the_form_for_the_name_of_a_set_is_displayed_without_problems(inspection: Inspection):
+    populate()
+    address = TOURS["tenants and their inventory"].populate()["policies-of-tenant"]
+    sign_in(inspection.page, "owen")
+    inspection.page.goto(address)
+
+    inspection.page.get_by_label("Select Windows baseline").check()
+    inspection.page.get_by_role("button", name="Add to backup set").click()
+    inspection.check("policies-back-up")
+
+    assert inspection.page.get_by_role("heading", name="Add to backup set").is_visible()
+    assert inspection.problems == {}
+
+
+def _repeats_status(text: str) -> bool:
+    """Return whether the console only repeats the status 400, 404, 405 or 410 of a page."""
+    return "Failed to load resource: the server responded with a status of 4" in text
