@@ -172,5 +172,5 @@ class SandboxControl:
             raise SandboxError(f"{command}: {text[:500]}") from None
         except OSError as error:
             raise SandboxError(
-                f"The Graph sandbox at {self.url} does not answer: {error}"
+                f"The Graph sandbox at {self.url} does not respond: {error}"
             ) from None
