@@ -14,11 +14,10 @@ from cronsim import CronSim, CronSimError
 
 ALL_HOURS, ALL_MINUTES = list(range(24)), list(range(60))
 ALL_DAYS, ALL_WEEKDAYS = set(range(1, 32)), set(range(7))
-#: Both 0 and 7 are Sunday.
-WEEKDAY_NUMBERS = set(range(8))
 #: Up to this many times of day are listed one by one.
 MAX_LISTED_TIMES = 6
-WEEKDAYS = ("Sunday", *calendar.day_name[:6])
+MONTHS = list(calendar.month_name)
+WEEKDAYS = ["Sunday", *calendar.day_name[:6]]
 ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", CronSim.LAST: "last"}
 SPECIAL_DAYS = {CronSim.LAST: "the last day", CronSim.LAST_WEEKDAY: "the last weekday"}
 
@@ -38,7 +37,7 @@ def describe(cron: str) -> str:
     elif words.startswith("At ") and "minute" not in words and len(parsed.months) == 12:
         words += " every day"
     if len(parsed.months) < 12:
-        words += f" in {_ranges(parsed.months, calendar.month_name)}"
+        words += f" in {_ranges(parsed.months, MONTHS)}"
     return words
 
 
@@ -70,11 +69,11 @@ def _describe_time(minutes: Sequence[int], hours: Sequence[int]) -> str:
 def _describe_days(parsed: CronSim) -> str:
     """The days of the month, of the week, or both; empty for every day.
 
-    As in Debian's cron, both must match where one of the fields begins with `*`; otherwise either
-    is enough.
+    As in Debian's cron, both must match if one of the fields begins with `*`; otherwise either is
+    enough. Both 0 and 7 are Sunday.
     """
     numbers = {day for day in parsed.days if day not in SPECIAL_DAYS}
-    weekdays = {day % 7 for day in parsed.weekdays & WEEKDAY_NUMBERS}
+    weekdays = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
     is_any_day, is_any_weekday = numbers == ALL_DAYS, weekdays == ALL_WEEKDAYS
     if (is_any_day and is_any_weekday) or (not parsed.day_and and (is_any_day or is_any_weekday)):
         return ""
@@ -83,10 +82,9 @@ def _describe_days(parsed: CronSim) -> str:
         noun = "day" if len(numbers) == 1 else "days"
         day_words.insert(0, f"{noun} {_ranges(numbers)}")
     days = f"{_join(day_words)} of the month"
-    nth_weekdays = sorted({(day % 7, nth) for day, nth in parsed.weekdays - WEEKDAY_NUMBERS})
-    weekday_words = [
-        f"the {ORDINALS[nth]} {WEEKDAYS[day]} of the month" for day, nth in nth_weekdays
-    ]
+    nth_weekdays = {day for day in parsed.weekdays if not isinstance(day, int)}
+    ordered = sorted({(day % 7, nth) for day, nth in nth_weekdays})
+    weekday_words = [f"the {ORDINALS[nth]} {WEEKDAYS[day]} of the month" for day, nth in ordered]
     if weekdays:
         weekday_words.insert(0, _ranges(weekdays, WEEKDAYS))
     if is_any_day:

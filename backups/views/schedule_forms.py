@@ -101,7 +101,7 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _render_form(
-    request: Request, workspace: Workspace, form: ScheduleForm, **more: Any
+    request: Request, workspace: Workspace, form: ScheduleForm, **extra: Any
 ) -> HttpResponse:
     context = {
         "workspace": workspace,
@@ -110,7 +110,7 @@ def _render_form(
         "presets": PRESETS,
         "timezones": sorted(TIMEZONES),
         "preview": _preview(form),
-        **more,
+        **extra,
     }
     errors = form.is_bound and form.errors
     return render_checked(request, "backups/schedule_form.html", context, errors=errors)

@@ -108,7 +108,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    same = BackupItem.objects.visible_to(request.user).filter(
+    same_object = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
     payload = ""
@@ -122,7 +122,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "payload": payload,
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "versions": _distinct_versions(
-            same.select_related("version").order_by("-id")[: VERSIONS * 5]
+            same_object.select_related("version").order_by("-id")[: VERSIONS * 5]
         ),
     }
     return render(request, "backups/backup_item_detail.html", context)
@@ -164,15 +164,15 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
 
 def _earlier_item(request: Request, item: BackupItem) -> BackupItem | None:
     """The item to compare with: the same object, read completely, and visible to the user."""
-    same = BackupItem.objects.visible_to(request.user).filter(
+    same_object = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
     )
-    same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
+    same_object = same_object.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     text = request.GET.get("with", "")
     if text:
         item_id = parse_id(text)
-        return None if item_id is None else same.filter(pk=item_id).first()
-    return same.filter(pk__lt=item.pk).order_by("-pk").first()
+        return None if item_id is None else same_object.filter(pk=item_id).first()
+    return same_object.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
 def _redact(payload: dict[str, Any]) -> Any:
