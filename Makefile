@@ -5,27 +5,27 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The first Python here that is new enough and can make virtual environments.
+# The first Python on this machine that is recent enough and can create virtual environments.
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	2>/dev/null && { command -v "$$name"; break; }; done)
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
-# Workers take over from each other what has not started yet; neighbors in a file stay together.
+# Idle test workers take tests from busy ones; tests of a file mostly stay together.
 PYTEST_ARGS ?= -n auto --dist worksteal
 SLOW := integration or browser or race or chaos
 
-# Otherwise uv downloads a Python from the internet.
+# By default, uv downloads a Python from the internet.
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
-# Tests start some hundred Python processes; without kept bytecode each compiles Django first.
+# Tests start hundreds of Python processes; without cached bytecode each would compile Django.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: .venv/.installed ## Start everything and print where it is (PORT=8000, RELOAD=1 follows code changes)
+run: .venv/.installed ## Start everything and print its address (PORT=8000; RELOAD=1 restarts on code changes)
 	@exec $(BIN)/python -m dev.services.runner --die-with-parent
 
 test: .venv/.installed ## Run all tests (make test PYTEST_ARGS="-n0 -k cancel")
@@ -35,22 +35,22 @@ test-fast: .venv/.installed ## Run the tests without workers, browsers, races an
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not ($(SLOW))"
 
 test-all: export CI := true
-test-all: test ## Run all tests as CI does: a missing browser fails, properties are tried more often
+test-all: test ## Run all tests as CI does: a missing browser fails, property tests try more examples
 
-bench: .venv/.installed ## Measure while `make run` runs; prints ratios taken in one run
+bench: .venv/.installed ## Measure while `make run` is running; prints ratios
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.dispatch
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.importing
 
-chaos: .venv/.installed ## Break everything for five minutes, then ask what was kept (DURATION=300 SEED=1)
+chaos: .venv/.installed ## Cause faults for five minutes, then check every promise (DURATION=300 SEED=1)
 	$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
-chaos-controls: .venv/.installed ## Take each promise away in turn; the campaign must notice
+chaos-controls: .venv/.installed ## Remove each guard in turn; the campaign must detect it
 	for control in fence identity relay slot; do \
 		$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) --seed $(or $(SEED),3) --control $$control; \
 	done
 
-# The checks import the settings, which want addresses; nothing here connects to them.
+# The checks import the settings, which require URLs; no check connects to them.
 lint types: export DATABASE_URL := postgresql://lint@/lint?host=/nonexistent
 lint types: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
 lint types: export DJANGO_SETTINGS_MODULE := config.settings.test
@@ -68,7 +68,7 @@ lint: .venv/.installed types ## Check style, types, layers, templates, migration
 types: .venv/.installed ## Check types (make types MYPY_ARGS="--python-version 3.13")
 	$(BIN)/mypy $(MYPY_ARGS) .
 
-format: .venv/.installed ## Put code and templates into shape
+format: .venv/.installed ## Format code and templates
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2
@@ -82,16 +82,16 @@ lock: .tools/.uv-$(UV_VERSION) ## Compile requirements/*.in again (make lock UPG
 	$(COMPILE) $(UPGRADE) --output-file requirements/base.txt requirements/base.in
 	$(COMPILE) $(UPGRADE) --constraints requirements/base.txt --output-file requirements/dev.txt requirements/dev.in
 
-clean: ## Remove what install and the tools made; keeps .dev, the data of make run
+clean: ## Remove installed packages and caches; keeps .dev, the data of make run
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# uv is the fast way. Where it cannot be had, pip installs the same files by the same hashes.
+# If uv is not available, pip installs the same files with the same hashes.
 .tools/.uv-$(UV_VERSION):
 	@test -n "$(PYTHON)" || { echo "Runledger needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	rm -rf .tools
 	$(PYTHON) -m venv .tools
-	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo "No uv here; pip will do."
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo "uv is not available; using pip."
 	touch $@
 
 .venv/.installed: requirements/dev.txt | .tools/.uv-$(UV_VERSION)

@@ -23,7 +23,9 @@ class StatusFilter(admin.SimpleListFilter):
         return list(model_admin.model.STATUSES.items())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(status=self.value()) if self.value() else queryset
+        if status := self.value():
+            return queryset.filter(status=status)
+        return queryset
 
 
 class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):

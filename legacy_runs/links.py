@@ -20,4 +20,6 @@ def schedule_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
         workspace=run.workspace_id, tenant=run.tenant_id, pk=value
     )
     row = rows.exclude(operation_run=run).first()
-    return Link(f"Legacy run: {row}", row.get_absolute_url(), row.KIND) if row else None
+    if row is None:
+        return None
+    return Link(f"Legacy run: {row}", row.get_absolute_url(), row.KIND)

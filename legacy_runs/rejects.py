@@ -73,7 +73,9 @@ def _cell(name: str, value: Any) -> object:
         return value.isoformat()
     if name in IDENTIFIERS:
         return safe_cell(identifier(value))
-    return safe_cell(_redacted(value if isinstance(value, str) else json.dumps(value)))
+    if not isinstance(value, str):
+        value = json.dumps(value)
+    return safe_cell(_redacted(value))
 
 
 def _redacted(text: str) -> str:

@@ -105,7 +105,9 @@ class OlderDatabase:
                     yield self._read, {name: row.get(name) for name in self._columns}
 
     def share(self) -> float | None:
-        return min(self._read / self._total, 1.0) if self._total else None
+        if not self._total:
+            return None
+        return min(self._read / self._total, 1.0)
 
     def _prepare(self, older: psycopg.Connection[Any]) -> None:
         older.read_only = True

@@ -12,4 +12,6 @@ from tenancy.tenant_page import Panel, tenant_panel
 def legacy_runs(request: Request, tenant: Tenant) -> Panel | None:
     """Return a panel with the link if the tenant has legacy runs."""
     rows = LegacyRunEntry.objects.visible_to(request.user).filter(tenant=tenant)
-    return ("legacy_runs/_tenant_panel.html", {}) if rows.exists() else None
+    if not rows.exists():
+        return None
+    return "legacy_runs/_tenant_panel.html", {}

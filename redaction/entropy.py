@@ -1,4 +1,4 @@
-"""Random tokens: the defense against secrets that no rule describes."""
+"""Random tokens: the protection against secrets that no rule describes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HARMLESS_PART = re.compile(
     r"""[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # GUIDs
       | (?<![0-9A-Za-z])[0-9a-fA-F]{16,}(?![0-9A-Za-z])       # checksums, trace ids
       | \d{4}-\d\d-\d\dT\d\d                                  # timestamps
-      | %(?:25)*[0-9a-fA-F]{2}                                # what URL-encoding adds""",
+      | %(?:25)*[0-9a-fA-F]{2}                                # URL-encoded characters""",
     re.VERBOSE,
 )
 _ALPHANUMERIC_RUN = re.compile(r"[A-Za-z0-9]+")
@@ -27,7 +27,7 @@ def mask_random_tokens(text: str) -> str:
 
 
 def looks_random(token: str) -> bool:
-    """Whether a long token changes between cases and digits as no name, word or path does."""
+    """Return whether a token alternates between cases and digits more than names and paths do."""
     longest = max(_ALPHANUMERIC_RUN.findall(token), key=len, default="")
     if len(token) < 24 or len(longest) < 12:
         return False

@@ -1,4 +1,4 @@
-"""JSON without secrets, made of any Python value."""
+"""Conversion of any Python value to JSON without secrets."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def sanitize_json(value: object, *, max_depth: int = 32, max_bytes: int = 65536)
     """Return the value as JSON without secrets, safe for a `jsonb` column and for a page.
 
     Texts and keys pass `sanitize_text`; a text under a sensitive key ("client_secret") is masked
-    whole. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. What is deeper
-    than `max_depth` or beyond `max_bytes` (as ASCII JSON) is replaced by "[truncated]". Never
+    completely. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. Values deeper
+    than `max_depth` or beyond `max_bytes` (as ASCII JSON) are replaced by "[truncated]". Never
     raises.
     """
     try:
@@ -50,7 +50,7 @@ class _JsonSanitizer:
     is_marked: bool = False
 
     def sanitize(self, value: object, depth: int = 0) -> Any:
-        """Return the value as JSON, or `_OVER_BUDGET` if it costs more than what is left."""
+        """Return the value as JSON, or `_OVER_BUDGET` if it exceeds the remaining budget."""
         if not isinstance(value, _CONTAINERS):
             return self._scalar(value)
         if depth >= self.max_depth:
@@ -68,7 +68,7 @@ class _JsonSanitizer:
         cleaned = _clean_scalar(value)
         cost = _cost(cleaned)
         if isinstance(value, (str, bytes)):
-            # Reading a long text takes time, even if little of it is kept.
+            # Sanitizing a long text takes time, even if most of it is cut.
             cost = max(cost, min(len(value), WINDOW) // 20)
         return cleaned if self._spend(cost) else _OVER_BUDGET
 
@@ -123,7 +123,7 @@ def _mask_sensitive(key: str, value: object, mapping: Mapping[Any, object]) -> o
 
 
 def _becomes_text(value: object) -> bool:
-    """Whether JSON has a text for the value; flags, numbers, containers and None have none."""
+    """Return whether the value becomes a JSON text; flags, numbers, containers and None do not."""
     return bool(value) and not isinstance(value, (*_CONTAINERS, int, float))
 
 

@@ -1,4 +1,4 @@
-"""Registered secrets: values that this process knows and must never write."""
+"""Registered secrets: values of this process that must never be written."""
 
 from __future__ import annotations
 

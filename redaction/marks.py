@@ -1,4 +1,4 @@
-"""The texts that replace what is left out."""
+"""The texts that replace removed values."""
 
 MASK = "[redacted]"
 TRUNCATED = "[truncated]"

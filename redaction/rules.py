@@ -48,7 +48,7 @@ Replacement = str | Callable[[re.Match[str]], str]
 
 
 def mask_secret_formats(text: str) -> str:
-    """Return the text with everything masked that has the format of a secret."""
+    """Return the text with every value masked that has the format of a secret."""
     lowered = text.lower()
     for rule in RULES:
         text = rule.apply(text, lowered)
@@ -107,7 +107,9 @@ def _mask_basic(match: re.Match[str]) -> str:
         decoded = base64.b64decode(value[: len(value) // 4 * 4], validate=True)
     except (binascii.Error, ValueError):
         return match[0]
-    return _mask_value(match) if b":" in decoded or value.endswith("=") else match[0]
+    if b":" in decoded or value.endswith("="):
+        return _mask_value(match)
+    return match[0]
 
 
 def _mask_opaque(match: re.Match[str]) -> str:

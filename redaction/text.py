@@ -31,7 +31,12 @@ def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = Fa
     `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Never
     raises. Sanitizing twice gives the same result as sanitizing once.
     """
-    text = _normalize(_limit_input(text, max(WINDOW, max_length)))
+    window = max(WINDOW, max_length)
+    if len(text) > window:
+        # Drop a word that the limit would cut, because it may be a partial secret.
+        start = text[: window - 1]
+        text = (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
+    text = _normalize(text)
     # A mask can turn the text around it into another known format: repeat until it is stable.
     for _ in range(MAX_ROUNDS):
         cleaned = mask_known_secrets(text)
@@ -52,14 +57,6 @@ def clean_text(text: str, max_length: int) -> str:
     Only for values that cannot contain a secret and must stay distinct, such as an object's id.
     """
     return _shorten(_normalize(text[:WINDOW]).replace("\n", " "), max_length)
-
-
-def _limit_input(text: str, window: int) -> str:
-    """Bound the work; a word that the limit would cut is left out, as it may be half a secret."""
-    if len(text) <= window:
-        return text
-    start = text[: window - 1]
-    return (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
 
 
 def _normalize(text: str) -> str:

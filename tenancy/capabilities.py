@@ -1,4 +1,4 @@
-"""What a person may do in a workspace, by the table in `tenancy.roles`."""
+"""The capabilities of a user in a workspace, by the table in `tenancy.roles`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenancy.roles import ROLE_CAPABILITIES, Capability
 
 
 def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozenset[Capability]:
-    """All that this person may do in this workspace; nothing for strangers and inactive users."""
+    """Return the capabilities of the user; none for non-members and inactive users."""
     if not (user.is_authenticated and user.is_active):
         return frozenset()
     role = (
@@ -24,18 +24,18 @@ def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozens
 def has_capability(
     user: User | AnonymousUser, workspace: Workspace, capability: Capability
 ) -> bool:
-    """Whether this person may do this here."""
+    """Return whether the user has the capability in the workspace."""
     return capability in capabilities_of(user, workspace)
 
 
 def require_capability(
     user: User | AnonymousUser, workspace: Workspace, capability: Capability
 ) -> None:
-    """Let a permitted person pass.
+    """Check that the user has the capability in the workspace.
 
     Raises:
-        PermissionDenied: the person's role here does not include the capability.
+        PermissionDenied: the user's role does not include the capability.
     """
     if not has_capability(user, workspace, capability):
-        wanted = capability.replace("_", " ")
-        raise PermissionDenied(f"Your role in {workspace.name} does not include “{wanted}”.")
+        name = capability.replace("_", " ")
+        raise PermissionDenied(f"Your role in {workspace.name} does not include “{name}”.")

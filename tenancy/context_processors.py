@@ -7,7 +7,7 @@ from tenancy.models import Workspace
 
 
 def workspaces(request: HttpRequest) -> dict[str, Any]:
-    """`workspaces`: those this person may switch to, read only when a template asks."""
+    """Add `workspaces`, the workspaces of the user; they are queried only if a template uses them."""
     user = getattr(request, "user", None)
     if user is None:
         return {"workspaces": []}

@@ -32,9 +32,10 @@ def run_sql_file(migration: str, name: str) -> RunSQL:
 
 
 def composite_tenant_fk(table: str) -> RunSQL:
-    """A foreign key (tenant_id, workspace_id) → tenants: no tenant of another workspace.
+    """Return an operation that adds a foreign key (tenant_id, workspace_id) to tenants.
 
-    Declare the model's tenant field with `db_constraint=False`; this one is stronger.
+    It rules out tenants of another workspace. Declare the model's tenant field with
+    `db_constraint=False`, because this key includes that constraint.
     """
     name = f"{table}_tenant_of_workspace"
     return RunSQL(

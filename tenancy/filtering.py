@@ -109,13 +109,18 @@ class ListFilter:
     def tenant(self, tenants: QuerySet[Tenant], name: str = "tenant") -> Tenant | None:
         """Read one of these tenants; any other tenant counts as missing."""
         value = self._value(name)
-        tenant_id = parse_id(value)
-        tenant = None if tenant_id is None else tenants.filter(pk=tenant_id).first()
+        tenant_id, tenant = parse_id(value), None
+        if tenant_id is not None:
+            tenant = tenants.filter(pk=tenant_id).first()
         if value and tenant is None:
             self.errors.append("Tenant: select a tenant of this workspace.")
 
         def menu() -> list[tuple[str, str]]:
-            return [("", "Any tenant"), *_tenant_choices(tenants, tenant)]
+            """Return the first tenants by name, and the selected one in any case."""
+            listed = list(tenants.order_by("name", "pk")[:TENANTS_IN_MENU])
+            if tenant and tenant not in listed:
+                listed.append(tenant)
+            return [("", "Any tenant"), *((str(row.pk), row.name) for row in listed)]
 
         widget = forms.Select({"class": "form-select"}, CallableChoiceIterator(menu))
         self.fields.append(FilterField(name, "Tenant", tenant and tenant.pk, widget))
@@ -131,11 +136,3 @@ class ListFilter:
 
     def _value(self, name: str) -> str:
         return str(self._params.get(name) or "")
-
-
-def _tenant_choices(tenants: QuerySet[Tenant], selected: Tenant | None) -> list[tuple[str, str]]:
-    """The first tenants by name, and the selected one wherever it stands."""
-    menu = list(tenants.order_by("name", "pk")[:TENANTS_IN_MENU])
-    if selected and selected not in menu:
-        menu.append(selected)
-    return [(str(tenant.pk), tenant.name) for tenant in menu]

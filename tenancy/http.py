@@ -1,4 +1,4 @@
-"""What every view uses: the request of a signed-in user, allowed methods, and shared responses."""
+"""Shared code of all views: the request of a signed-in user, allowed methods, and responses."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ View = Callable[..., HttpResponseBase]
 
 
 def methods(*allowed: str) -> Callable[[View], View]:
-    """Allow these methods only; answer any other with 405 and a page."""
+    """Return a decorator that allows only these methods; others get a page with status 405."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method in allowed:
                 return view(request, *args, **kwargs)
             return HttpResponseNotAllowed(allowed, render_to_string("405.html"))
 
-        return answer
+        return respond
 
     return decorate
 
@@ -50,7 +50,7 @@ action = methods("POST")
 
 
 def workspace_or_404(request: Request, slug: str) -> Workspace:
-    """The workspace of an address; for anyone who is not a member it does not exist."""
+    """Return the workspace of a URL, or raise 404 if the user is not a member."""
     return get_object_or_404(Workspace.objects.visible_to(request.user), slug=slug)
 
 

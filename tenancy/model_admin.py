@@ -38,7 +38,7 @@ class ModelAdmin(admin.ModelAdmin[M]):
         return lookup in {name + added for name in self.filtered_by() for added in LOOKUP_SUFFIXES}
 
     def filtered_by(self) -> Iterator[str]:
-        """The fields and parameters that the filters of the list use."""
+        """Yield the fields and parameters that the filters of the list use."""
         for item in self.list_filter:
             name: Any = item[0] if isinstance(item, tuple | list) else item
             yield getattr(name, "parameter_name", name)
@@ -67,16 +67,12 @@ class ModelAdmin(admin.ModelAdmin[M]):
     ) -> Any:
         """Show “View on site” to members only: for other users the page does not exist."""
         response: Any = super().render_change_form(request, context, *args, **kwargs)
-        row = context["original"]
-        if row and not self._can_view_page(request, row):
-            response.context_data["has_absolute_url"] = False
+        if row := context["original"]:
+            rows = type(row)._default_manager.filter(pk=row.pk)  # noqa: SLF001
+            is_scoped = isinstance(rows, WorkspaceScopedQuerySet)
+            if not is_scoped or not rows.visible_to(request.user).exists():
+                response.context_data["has_absolute_url"] = False
         return response
-
-    def _can_view_page(self, request: HttpRequest, row: Model) -> bool:
-        rows = type(row)._default_manager.filter(pk=row.pk)  # noqa: SLF001
-        if not isinstance(rows, WorkspaceScopedQuerySet):
-            return False
-        return rows.visible_to(request.user).exists()
 
 
 def _redirect_with_error(request: HttpRequest, error: ValidationError) -> HttpResponse:

@@ -14,7 +14,7 @@ from tenancy.roles import Role
 
 
 def validate_timezone(name: str) -> None:
-    """Accept a zone of the IANA database by its exact name, nothing that merely opens as a file."""
+    """Accept only the exact name of an IANA time zone; `ZoneInfo` would open other files too."""
     if name not in TIMEZONES:
         raise ValidationError(f"“{name}” is not a time zone such as Europe/Berlin or UTC.")
 
@@ -26,7 +26,7 @@ TIMEZONES = frozenset(
 
 
 class User(AbstractUser):
-    """A person who signs in."""
+    """A user account."""
 
     class Meta(AbstractUser.Meta):
         db_table = "users"
@@ -37,12 +37,12 @@ class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
 
 
 class Workspace(models.Model):
-    """One organization of operators; nothing crosses from one to another."""
+    """One organization of operators; no data crosses from one workspace to another."""
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
-    #: Whether a restore wants the agreement of a second person before it writes.
+    #: Whether a second member must approve a restore before it is executed.
     restores_need_approval = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -66,7 +66,7 @@ class TenantStatus(models.TextChoices):
 
 class TenantQuerySet(WorkspaceScopedQuerySet["Tenant"]):
     def active(self) -> TenantQuerySet:
-        """Those that operations may run on."""
+        """Return the tenants on which operations can run."""
         return self.filter(status=TenantStatus.ACTIVE)
 
 
@@ -91,7 +91,7 @@ class Tenant(models.Model):
                 "workspace",
                 "external_id",
                 name="tenants_once_per_workspace",
-                violation_error_message="This workspace has a tenant with that id already.",
+                violation_error_message="This workspace already has a tenant with that ID.",
             ),
             models.UniqueConstraint(fields=("id", "workspace"), name="tenants_id_workspace"),
             models.CheckConstraint(
@@ -111,7 +111,7 @@ class Tenant(models.Model):
 
 
 class Membership(models.Model):
-    """A person's role in a workspace."""
+    """The role of a user in a workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")

@@ -1,4 +1,4 @@
-"""`visible_to`: how every page finds the rows that belong to a person's workspaces."""
+"""`visible_to`, with which every page selects the rows of the user's workspaces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ M = TypeVar("M", bound=models.Model)
 
 
 class WorkspaceScopedQuerySet(models.QuerySet[M]):
-    """For models with a `workspace` foreign key."""
+    """The query set of models with a `workspace` foreign key."""
 
-    #: The path from this model to its workspace's id.
+    #: The lookup path from this model to the id of its workspace.
     workspace_path = "workspace_id"
 
     def visible_to(self, user: AbstractUser | AnonymousUser) -> Self:
-        """Return the rows of the workspaces this person is a member of; none for inactive users."""
+        """Return the rows of the workspaces of which the user is a member; none if inactive."""
         if not (user.is_authenticated and user.is_active):
             return self.none()
         # Only `tenancy.models.User` has this relation, and the models import this module.

@@ -1,4 +1,4 @@
-"""Roles and their capabilities: the one table that every page, command and admin action asks."""
+"""Roles and their capabilities; every page, command and admin action checks this table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What a member is in a workspace; each role can do all that the one before it can."""
+    """The role of a member; each role includes the capabilities of the roles before it."""
 
     READER = "reader", "Reader"
     OPERATOR = "operator", "Operator"
@@ -17,7 +17,7 @@ class Role(models.TextChoices):
 
 
 class Capability(StrEnum):
-    """One thing that a person may be allowed to do in a workspace."""
+    """One action that a role allows in a workspace."""
 
     VIEW = "view"
     START_SYNC = "start_sync"

@@ -1,4 +1,4 @@
-"""What a person does with a tenant, a workspace and its members. Pages are thin doors to these."""
+"""The write operations on tenants, workspaces, members and accounts, for pages and admin."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ log = logging.getLogger(__name__)
 
 @transaction.atomic
 def save_tenant(tenant: Tenant) -> Tenant:
-    """Store a new or changed tenant, checked.
+    """Validate and save a new or changed tenant.
 
     Raises:
-        ValidationError: a field has a value that cannot be, or the workspace has the tenant
-            already; nothing was stored.
+        ValidationError: a field is invalid, or the workspace already has the tenant.
     """
     tenant.full_clean()
     tenant.save()
@@ -29,90 +28,97 @@ def save_tenant(tenant: Tenant) -> Tenant:
 
 
 def suspend(tenant: Tenant) -> None:
-    """Let nothing run on the tenant any more; what is running ends as it would have."""
+    """Stop new runs on the tenant; active runs continue."""
     Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.SUSPENDED)
 
 
 def resume(tenant: Tenant) -> None:
-    """Let operations run on the tenant again."""
+    """Allow new runs on the tenant again."""
     Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.ACTIVE)
 
 
 def save_workspace(workspace: Workspace) -> None:
-    """Store a new workspace, or what was changed of one, checked; its address stays.
+    """Validate and save a new or changed workspace; the slug of an existing one is not changed.
 
     Raises:
-        ValidationError: a field has a value that cannot be; nothing was stored.
+        ValidationError: a field is invalid.
     """
     workspace.full_clean()
-    fields = ["name", "timezone", "restores_need_approval"]
-    workspace.save(update_fields=fields if workspace.pk else None)
+    if workspace.pk:
+        workspace.save(update_fields=["name", "timezone", "restores_need_approval"])
+    else:
+        workspace.save()
 
 
 @transaction.atomic
-def remove_unused(thing: Workspace | Tenant, *, by: User) -> None:
-    """Delete a workspace or tenant that was made by mistake.
+def remove_unused(row: Workspace | Tenant, *, by: User) -> None:
+    """Delete a workspace or tenant that was created by mistake.
 
     Raises:
-        ValidationError: something belongs to it: that stays on record, and so does it.
+        ValidationError: other data belongs to it.
     """
-    name = str(thing)
+    name = str(row)
     try:
-        thing.delete()
+        row.delete()
     except ProtectedError:
-        raise ValidationError(f"{name} has been used: what happened stays on record.") from None
-    log.info("%s: %s removed it unused", name, by)
+        raise ValidationError(f"{name} can't be deleted because it has been used.") from None
+    log.info("%s: unused, deleted by %s", name, by)
 
 
 @transaction.atomic
 def add_member(workspace: Workspace, login: str, role: Role, *, by: User) -> Membership:
-    """Let somebody with an account into a workspace; `login` is the username or the email.
+    """Add the user with this username or email to a workspace.
 
     Raises:
-        ValidationError: no active account has that login, several do, or it is a member already.
+        ValidationError: no active account or more than one has that login, or the user is already
+            a member.
     """
-    accounts = User.objects.filter(Q(username=login) | Q(email__iexact=login), is_active=True)
-    found = list(accounts[:2])
-    if len(found) != 1:
-        several = "Several accounts have" if found else "No active account has"
-        raise ValidationError(f"{several} this username or email. Staff make accounts.")
-    return admit(workspace, found[0], role, by=by)
+    matches = Q(username=login) | Q(email__iexact=login)
+    users = list(User.objects.filter(matches, is_active=True)[:2])
+    if not users:
+        raise ValidationError(
+            "No active account has this user name or email. Ask your administrator to create one."
+        )
+    if len(users) > 1:
+        raise ValidationError("Several accounts have this user name or email. Enter a user name.")
+    return admit(workspace, users[0], role, by=by)
 
 
 @transaction.atomic
 def admit(workspace: Workspace, user: User, role: Role, *, by: User) -> Membership:
-    """Let an account into a workspace.
+    """Add a user to a workspace.
 
     Raises:
-        ValidationError: it is a member already.
+        ValidationError: the user is already a member.
     """
-    made, is_new = Membership.objects.get_or_create(
+    membership, is_new = Membership.objects.get_or_create(
         user=user, workspace=workspace, defaults={"role": role}
     )
     if not is_new:
-        raise ValidationError(f"{user} is a member already.")
-    log.info("workspace %s: %s made %s %s", workspace.slug, by, user, role)
-    return made
+        raise ValidationError(f"{user} is already a member.")
+    log.info("workspace %s: %s added %s as %s", workspace.slug, by, user, role)
+    return membership
 
 
 @transaction.atomic
 def change_role(membership: Membership, role: Role, *, by: User) -> None:
-    """Give a member another role.
+    """Change the role of a member.
 
     Raises:
-        ValidationError: it is the last owner, without whom nobody could undo it.
+        ValidationError: the member is the last owner.
     """
     keep_an_owner(membership, role)
     Membership.objects.filter(pk=membership.pk).update(role=role)
-    log.info("workspace %s: %s made %s %s", membership.workspace.slug, by, membership.user, role)
+    workspace, user = membership.workspace, membership.user
+    log.info("workspace %s: %s changed the role of %s to %s", workspace.slug, by, user, role)
 
 
 @transaction.atomic
 def remove_member(membership: Membership, *, by: User) -> None:
-    """Take somebody out of a workspace; what that person did stays on record.
+    """Remove a member from a workspace; the member's runs and events stay.
 
     Raises:
-        ValidationError: it is the last owner.
+        ValidationError: the member is the last owner.
     """
     keep_an_owner(membership)
     Membership.objects.filter(pk=membership.pk).delete()
@@ -121,10 +127,10 @@ def remove_member(membership: Membership, *, by: User) -> None:
 
 @transaction.atomic
 def remove_account(user: User, *, by: User) -> None:
-    """Delete an account; what the person did stays on record, under the name it had.
+    """Delete an account; its runs and events stay, under the same name.
 
     Raises:
-        ValidationError: it is the last owner of a workspace; it can be closed all the same.
+        ValidationError: the user is the last owner of a workspace; the account can be deactivated.
     """
     for membership in user.memberships.order_by("workspace_id"):
         keep_an_owner(membership)
@@ -134,28 +140,30 @@ def remove_account(user: User, *, by: User) -> None:
 
 
 def without_owner() -> QuerySet[Workspace]:
-    """The workspaces that nobody who can sign in owns."""
+    """Return the workspaces without an owner who can sign in."""
     owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True)
     return Workspace.objects.exclude(pk__in=owners.values("workspace"))
 
 
 def unlock(username: str, ip_address: str, *, by: User) -> None:
-    """Let somebody who was locked out for wrong passwords sign in again at once."""
+    """Unlock the sign-in of a user who entered too many wrong passwords."""
     reset(username=username, ip=ip_address)
     log.info("%s unlocked %s from %s", by, username, ip_address)
 
 
 def keep_an_owner(membership: Membership, role: Role | None = None) -> None:
-    """See that a workspace keeps an owner when this membership gets another role, or goes.
+    """Check that the workspace has another owner before this membership changes or is removed.
 
-    Two owners who remove each other at the same moment do so one after the other.
+    It locks the workspace, so that two owners cannot remove each other at the same time.
 
     Raises:
-        ValidationError: it would have none.
+        ValidationError: the workspace would have no owner.
     """
     Workspace.objects.select_for_update().get(pk=membership.workspace_id)
     owners = Membership.objects.filter(
         workspace=membership.workspace_id, role=Role.OWNER, user__is_active=True
     )
     if role != Role.OWNER and set(owners.values_list("pk", flat=True)) == {membership.pk}:
-        raise ValidationError("A workspace keeps at least one owner: make somebody else one first.")
+        raise ValidationError(
+            "A workspace needs at least one owner. Give another member the role Owner first."
+        )

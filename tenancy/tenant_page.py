@@ -1,4 +1,4 @@
-"""The page of a tenant is made of parts that apps register in their `tenant_page.py`.
+"""The sections of a tenant's page that apps register in their `tenant_page.py`.
 
     @tenant_panel(order=10)
     def freshness(request: Request, tenant: Tenant) -> Panel | None:
@@ -41,7 +41,7 @@ def tenant_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
 
 
 def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
-    """The panels of a tenant's page, in order."""
+    """Return the panels of a tenant's page, in order."""
     panels = (make(request, tenant) for make in _PANELS)
     return [panel for panel in panels if panel]
 
@@ -55,7 +55,7 @@ class Fact:
     state: str = ""
 
 
-LoadsFacts = Callable[[Sequence[Tenant]], dict[int, Fact]]
+FactLoader = Callable[[Sequence[Tenant]], dict[int, Fact]]
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,16 @@ class FactColumn:
     """A column of the list of tenants: one query for all rows of a page, by tenant id."""
 
     label: str
-    load: LoadsFacts
+    load: FactLoader
 
 
 _FACTS: OrderedRegistry[FactColumn] = OrderedRegistry()
 
 
-def tenant_fact(label: str, *, order: int) -> Callable[[LoadsFacts], LoadsFacts]:
+def tenant_fact(label: str, *, order: int) -> Callable[[FactLoader], FactLoader]:
     """Register a column; a tenant without a fact has an empty cell."""
 
-    def register(load: LoadsFacts) -> LoadsFacts:
+    def register(load: FactLoader) -> FactLoader:
         _FACTS.add(FactColumn(label, load), order=order)
         return load
 
@@ -80,7 +80,7 @@ def tenant_fact(label: str, *, order: int) -> Callable[[LoadsFacts], LoadsFacts]
 
 
 def fact_columns() -> list[FactColumn]:
-    """The columns of the list of tenants, in order."""
+    """Return the columns of the list of tenants, in order."""
     return list(_FACTS)
 
 
@@ -110,5 +110,5 @@ def register_start(start: Start) -> None:
 
 
 def starts_for(allowed: frozenset[Capability]) -> list[Start]:
-    """The buttons that these capabilities allow, in order."""
+    """Return the buttons that these capabilities allow, in order."""
     return [start for start in _STARTS if start.needs in allowed]

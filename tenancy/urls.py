@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from tenancy.views import coming_and_going, tenants, workspace
+from tenancy.views import session, tenants, workspace
 
 _TENANTS = "w/<slug:slug>/tenants"
 _MEMBERS = "w/<slug:slug>/members"
 
 urlpatterns = [
-    path("", coming_and_going.home, name="home"),
-    path("sign-in/", coming_and_going.sign_in, name="sign_in"),
-    path("sign-out/", coming_and_going.sign_out, name="sign_out"),
-    path("theme/", coming_and_going.theme, name="theme"),
+    path("", session.home, name="home"),
+    path("sign-in/", session.sign_in, name="sign_in"),
+    path("sign-out/", session.sign_out, name="sign_out"),
+    path("theme/", session.theme, name="theme"),
     path(f"{_TENANTS}/", tenants.tenant_list, name="tenant_list"),
     path(f"{_TENANTS}/new/", tenants.tenant_create, name="tenant_create"),
     path(f"{_TENANTS}/<int:tenant_id>/", tenants.tenant_detail, name="tenant_detail"),

@@ -25,7 +25,7 @@ def imported_modules(path: Path) -> Iterator[str]:
 
 
 def is_forbidden(module: str, importer: Path) -> bool:
-    """Whether an import reaches into a test module or into the conftest of another directory."""
+    """Return whether an import is of a test module or of the conftest of another directory."""
     *parents, name = module.split(".")
     if not parents or parents[0] != "tests":
         return False
@@ -74,7 +74,7 @@ def test_no_modules_import_each_other_in_a_cycle(imports: ImportGraph) -> None:
 
 
 def test_only_views_and_routes_import_from_a_views_package(imports: ImportGraph) -> None:
-    """What a view needs stands in the domain; the domain never depends on a page."""
+    """Views use the domain; the domain never depends on a page."""
     violations = {
         f"{name}: {imported}"
         for name in imports.modules

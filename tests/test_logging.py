@@ -1,4 +1,4 @@
-"""Production's log: one JSON object a line, whatever is logged, and no secret in it."""
+"""The log of production: every line is one JSON object without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-# Put together here, so that no tool takes it for a real one.
+# Assembled here, so that no secret scanner reports it.
 CANARY = "canary" + "~8Q~" + "x1Y2z3" * 5
 
 PROGRAM = """
@@ -38,8 +38,8 @@ NASTY = [
 ]
 
 
-def logged(text: str) -> list[dict[str, Any]]:
-    """The lines that a process with production's logging writes about a text."""
+def log_lines(text: str) -> list[dict[str, Any]]:
+    """Return the lines that a process with the logging of production writes for a text."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, text, CANARY],
         cwd=settings.BASE_DIR,
@@ -53,7 +53,7 @@ def logged(text: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 def test_each_event_is_one_line_of_json_without_secrets(text: str) -> None:
-    lines = logged(text)
+    lines = log_lines(text)
 
     assert len(lines) == 1
     assert lines[0]["level"] == "error"

@@ -1,4 +1,4 @@
-"""Front-end files that others made are those that `vendor.toml` names."""
+"""The vendored front-end files are those that `vendor.toml` lists."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ FILES = {file: digest for package in PACKAGES.values() for file, digest in packa
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_vendored_file_is_as_it_came(file):
+def test_a_vendored_file_is_unchanged(file):
     assert hashlib.sha256((ROOT / file).read_bytes()).hexdigest() == FILES[file]
 
 
-def test_nothing_else_is_vendored():
-    found = {
+def test_no_other_file_is_vendored():
+    files = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "static/vendor").rglob("*")
         if path.is_file()
     }
 
-    assert found == set(FILES)
+    assert files == set(FILES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_is_named_with_version_integrity_and_license(package):
+def test_a_package_has_version_integrity_and_license(package):
     entry = PACKAGES[package]
 
     assert entry["name"]
@@ -39,6 +39,6 @@ def test_a_package_is_named_with_version_integrity_and_license(package):
     assert any(file.endswith("LICENSE") for file in entry["files"])
 
 
-def test_no_vendored_file_asks_for_one_that_is_missing():
+def test_no_vendored_file_refers_to_a_missing_file():
     for file in FILES:
         assert "sourceMappingURL" not in (ROOT / file).read_text()

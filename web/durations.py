@@ -1,4 +1,4 @@
-"""Durations in words; `static/runledger.js` says the same when it ticks."""
+"""Durations as text; `static/runledger.js` updates them in the same format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 
 
 def duration_text(duration: dt.timedelta) -> str:
-    """Two units at most: “45 s”, “1 min 20 s”, “2 h 5 min”, “3 days 4 h”."""
+    """Return a duration in at most two units: “45 s”, “1 min 20 s”, “2 h 5 min”, “3 days 4 h”."""
     seconds = max(0, int(duration.total_seconds()))
     if 0 < duration.total_seconds() < 1:
         return "under 1 s"
@@ -21,10 +21,12 @@ def duration_text(duration: dt.timedelta) -> str:
 
 
 def ago(seconds: float) -> str:
-    """One unit is enough: “just now”, “40 s ago”, “3 min ago”, “in 2 h”."""
+    """Return a relative time in one unit: “just now”, “40 s ago”, “3 min ago”, “in 2 h”."""
     if seconds < -5:
         return f"in {_one(-seconds)}"
-    return "just now" if seconds < 5 else f"{_one(seconds)} ago"
+    if seconds < 5:
+        return "just now"
+    return f"{_one(seconds)} ago"
 
 
 def _one(seconds: float) -> str:
@@ -39,5 +41,6 @@ def _one(seconds: float) -> str:
 
 
 def _two(first: int, first_unit: str, second: int, second_unit: str) -> str:
-    text = f"{first} {first_unit}"
-    return f"{text} {second} {second_unit}" if second else text
+    if second:
+        return f"{first} {first_unit} {second} {second_unit}"
+    return f"{first} {first_unit}"

@@ -1,7 +1,7 @@
 """Keyset pages over `(created_at, id)`, newest first; a cursor is the place between two rows.
 
-The comparison is a row value, `(created_at, id) < (x, y)`, which Postgres answers from the index.
-Written out with OR it reads half the table.
+The comparison is a row value, `(created_at, id) < (x, y)`, which PostgreSQL answers from the index.
+The equivalent condition with OR reads half the table.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ class Place:
 
     @classmethod
     def of(cls, row: Any) -> Place:
-        """The place of a row that has `created_at` and an integer primary key."""
+        """Return the place of a row that has `created_at` and an integer primary key."""
         return cls(row.created_at, row.pk)
 
     def cursor(self) -> str:
-        """The place as a short text for an address."""
+        """Return the place as a short text for a URL."""
         micros = (self.at - _EPOCH) // dt.timedelta(microseconds=1)
         return base64.urlsafe_b64encode(f"{micros}.{self.id}".encode()).decode().rstrip("=")
 
     @classmethod
     def parse(cls, cursor: str) -> Place:
-        """The place that `cursor()` wrote.
+        """Return the place of a text that `cursor()` returned.
 
         Raises:
             BadCursor: the text is anything else.
@@ -91,48 +91,55 @@ class Page(Generic[M]):
 def page_of(
     rows: QuerySet[M], *, newer: str = "", older: str = "", size: int = PAGE_SIZE
 ) -> Page[M]:
-    """The newest page, the one older than a cursor, or the one newer than a cursor.
+    """Return the newest page, the page older than a cursor, or the page newer than a cursor.
 
     Raises:
         BadCursor: the text is not a complete cursor of this module.
     """
     if newer:
         return _page_before(rows, Place.parse(newer), size)
-    return _page_after(rows, Place.parse(older) if older else None, size)
+    if older:
+        return _page_after(rows, Place.parse(older), size)
+    return _page_after(rows, None, size)
 
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
-    """The number of rows as text; “1,000+” where counting them all would take too long."""
+    """Return the number of rows as text, “1,000+” if there are more than the cap."""
     count = rows.order_by()[: cap + 1].count()
-    return f"{cap:,}+" if count > cap else f"{count:,}"
+    if count > cap:
+        return f"{cap:,}+"
+    return f"{count:,}"
 
 
 def older_than(rows: Q, place: Place) -> Q:
-    """The rows that come after a place in newest-first order."""
+    """Return the rows that follow a place in newest-first order."""
     return rows.filter(LessThan(_ROW, _values(place)))
 
 
 def _page_after(rows: QuerySet[M], place: Place | None, size: int) -> Page[M]:
-    following = older_than(rows, place) if place else rows
-    # One more than is shown says whether there is another page.
-    fetched = list(following.order_by("-created_at", "-id")[: size + 1])
-    shown = fetched[:size]
-    return Page(
-        shown,
-        newer=Place.of(shown[0]).cursor() if place and shown else "",
-        older=Place.of(shown[-1]).cursor() if len(fetched) > size else "",
-    )
+    if place:
+        rows = older_than(rows, place)
+    # One row more than the page contains shows whether there is another page.
+    fetched = list(rows.order_by("-created_at", "-id")[: size + 1])
+    page_rows = fetched[:size]
+    newer = older = ""
+    if place and page_rows:
+        newer = Place.of(page_rows[0]).cursor()
+    if len(fetched) > size:
+        older = Place.of(page_rows[-1]).cursor()
+    return Page(page_rows, newer, older)
 
 
 def _page_before(rows: QuerySet[M], place: Place, size: int) -> Page[M]:
     preceding = rows.filter(GreaterThan(_ROW, _values(place)))
     fetched = list(preceding.order_by("created_at", "id")[: size + 1])
-    shown = fetched[:size][::-1]
-    return Page(
-        shown,
-        newer=Place.of(shown[0]).cursor() if len(fetched) > size else "",
-        older=Place.of(shown[-1]).cursor() if shown else "",
-    )
+    page_rows = fetched[:size][::-1]
+    newer = older = ""
+    if len(fetched) > size:
+        newer = Place.of(page_rows[0]).cursor()
+    if page_rows:
+        older = Place.of(page_rows[-1]).cursor()
+    return Page(page_rows, newer, older)
 
 
 class _Row(Func):

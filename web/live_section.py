@@ -43,12 +43,12 @@ def live_section(
 
 
 def live_answer(request: HttpRequest, section: Live) -> HttpResponse:
-    """The section for htmx, or 204 if the browser already has it and will ask again."""
+    """Return the section for htmx, or 204 if the browser already has it and will refresh again."""
     if section.seconds and request.GET.get("seen") == section.seen:
         return HttpResponse(status=204)
     return render(request, "components/live.html", {"live": section})
 
 
 def asks_for(request: HttpRequest, part: str) -> bool:
-    """Whether htmx requests this section instead of the page."""
+    """Return whether htmx requests this section instead of the page."""
     return "HX-Request" in request.headers and request.GET.get("part") == part

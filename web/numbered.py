@@ -31,9 +31,11 @@ class CappedPaginator(Paginator[Any]):
     @property
     def count_text(self) -> str:
         """The number of rows as text: “1,204”, “10,000+”."""
-        return f"{MAX_ROWS:,}+" if self.row_count > MAX_ROWS else f"{self.row_count:,}"
+        if self.row_count > MAX_ROWS:
+            return f"{MAX_ROWS:,}+"
+        return f"{self.row_count:,}"
 
 
 def numbered_page(rows: QuerySet[Any], number: str | None, *, size: int = 50) -> Page[Any]:
-    """The page with this number, or the nearest one."""
+    """Return the page with this number, or the nearest one."""
     return CappedPaginator(rows, size).get_page(number)

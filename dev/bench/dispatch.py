@@ -1,11 +1,10 @@
-"""What a duplicate request costs, in the only unit that means anything here: ratios of one run.
+"""Measures what a duplicate request costs; prints ratios, which do not depend on the machine.
 
     python -m dev.bench.dispatch [--rounds 500]
 
-Three ways to ask for a run are timed side by side in one process, round by round, so that whatever
-else the machine is doing falls on all of them: `ensure_run` for a new run, `ensure_run` for one
-that is already active, and Django's `get_or_create` for both. Everything happens in a workspace of
-its own, which is removed at the end.
+It times several ways to request a run in alternation, so that other load on the machine affects all
+of them: `ensure_run` for a new and for an active run, a batch of requests, and Django's
+`get_or_create`. It uses a separate workspace and removes it at the end.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ BATCH = 100
 BASE = "ensure_run, new"
 
 
-def a_request(tenant: Tenant, key: str) -> RunRequest:
+def build_request(tenant: Tenant, key: str) -> RunRequest:
     return RunRequest(
         type=OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
         workspace=tenant.workspace,
@@ -48,7 +47,7 @@ def a_request(tenant: Tenant, key: str) -> RunRequest:
 
 
 def get_or_create(request: RunRequest) -> None:
-    """What most projects do; its event and its message are not even part of it."""
+    """Do the same with Django's `get_or_create`, without event and message."""
     row = request.row()
     identity = {key: row.pop(key) for key in ("workspace_id", "tenant_id", "run_identity_hash")}
     row["next_publish_at"] = timezone.now()
@@ -56,29 +55,31 @@ def get_or_create(request: RunRequest) -> None:
 
 
 def measure(tenant: Tenant, rounds: int) -> dict[str, float]:
-    """The median seconds of each way, per run."""
+    """Return the median seconds per run of each way."""
     service = OperationRunService()
     times: dict[str, list[float]] = defaultdict(list)
 
-    def timed(name: str, call: Callable[[], object], share: int = 1) -> None:
+    def timed(name: str, call: Callable[[], object], runs: int = 1) -> None:
         started = time.perf_counter()
         call()
-        times[name].append((time.perf_counter() - started) / share)
+        times[name].append((time.perf_counter() - started) / runs)
 
-    for at in range(rounds):
-        ours, theirs = a_request(tenant, f"ours {at}"), a_request(tenant, f"theirs {at}")
-        for turn in ("new", "duplicate"):
-            timed(f"ensure_run, {turn}", partial(service.ensure_run, ours))
-            timed(f"get_or_create, {turn}", partial(get_or_create, theirs))
-        if at % BATCH == 0:
-            batch = [a_request(tenant, f"batch {at} {row}") for row in range(BATCH)]
-            for turn in ("new", "duplicate"):
-                timed(f"in a batch of {BATCH}, {turn}", partial(service.ensure_runs, batch), BATCH)
-    return {name: median(taken) for name, taken in times.items()}
+    for number in range(rounds):
+        service_request = build_request(tenant, f"service {number}")
+        django_request = build_request(tenant, f"django {number}")
+        for attempt in ("new", "duplicate"):
+            timed(f"ensure_run, {attempt}", partial(service.ensure_run, service_request))
+            timed(f"get_or_create, {attempt}", partial(get_or_create, django_request))
+        if number % BATCH == 0:
+            batch = [build_request(tenant, f"batch {number} {row}") for row in range(BATCH)]
+            for attempt in ("new", "duplicate"):
+                ensure_batch = partial(service.ensure_runs, batch)
+                timed(f"in a batch of {BATCH}, {attempt}", ensure_batch, BATCH)
+    return {name: median(seconds) for name, seconds in times.items()}
 
 
 def remove(workspace: Workspace) -> None:
-    """End the runs of the bench and delete them as retention does."""
+    """End the runs of the benchmark and delete them as retention does."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET status = 'completed', outcome = 'cancelled',"

@@ -1,11 +1,10 @@
-"""What bringing history here costs: time in ratios of one run, memory in megabytes.
+"""Measures what an import of legacy runs costs: time as ratios, memory in megabytes.
 
     python -m dev.bench.importing [--rows 200000]
 
-Imports rows into a workspace of its own in three ways that take turns: in batches as
-`import_legacy_runs` does, one row a transaction as a loop would, and in batches again over rows that
-are there already, as a repeated import does. It also says by how much the memory of the process grew
-between the first tenth and the end: a stream does not grow. What it has made is removed at the end.
+It imports rows into a separate workspace in three ways: in batches as `import_legacy_runs` does, one
+row per transaction, and in batches again over existing rows. It also prints by how much the memory
+of the process grew after the first tenth; a stream does not grow. It removes its data at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SINGLES = 500
 
 
 def rows(tenant: Tenant, first: int, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows as they come out of a CSV file: texts."""
+    """Yield rows of texts, as a CSV file does."""
     for number in range(count):
         yield (
             number,
@@ -54,36 +53,36 @@ def rows(tenant: Tenant, first: int, count: int) -> Iterator[tuple[int, dict[str
         )
 
 
-def memory() -> float:
-    """The most that this process has held so far, in MB."""
+def peak_memory() -> float:
+    """Return the peak memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def in_batches(workspace: Workspace, tenant: Tenant, count: int) -> tuple[float, float]:
-    """Seconds a row, and MB that the process grew after the first tenth."""
+    """Return the seconds per row, and by how many MB the process grew after the first tenth."""
     early: list[float] = []
 
-    def told(report: Report) -> None:
+    def record_memory(report: Report) -> None:
         if not early and report.rows >= count // 10:
-            early.append(memory())
+            early.append(peak_memory())
 
     started = time.perf_counter()
-    one = Import(KIND, workspace=workspace.slug)
-    one.told = told
-    one.run(rows(tenant, FIRST, count))
-    return (time.perf_counter() - started) / count, memory() - early[0]
+    legacy_import = Import(KIND, workspace=workspace.slug)
+    legacy_import.on_progress = record_memory
+    legacy_import.run(rows(tenant, FIRST, count))
+    return (time.perf_counter() - started) / count, peak_memory() - early[0]
 
 
 def one_by_one(workspace: Workspace, tenant: Tenant, first: int) -> float:
-    """Seconds a row where each has a transaction of its own."""
+    """Return the seconds per row with one transaction for each row."""
     started = time.perf_counter()
-    for one in rows(tenant, first, SINGLES):
-        Import(KIND, workspace=workspace.slug).run([one])
+    for row in rows(tenant, first, SINGLES):
+        Import(KIND, workspace=workspace.slug).run([row])
     return (time.perf_counter() - started) / SINGLES
 
 
 def clean_up(workspace: Workspace) -> None:
-    """Remove what was made. History refuses that, so the guard is put aside for one transaction."""
+    """Remove the rows; the guards that forbid it are disabled within the transaction."""
     with transaction.atomic(), connection.cursor() as cursor:
         table = InventorySyncRun._meta.db_table  # noqa: SLF001 - Django's own API
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -101,17 +100,17 @@ def main() -> None:
     tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=uuid.uuid4())
     try:
         single = one_by_one(workspace, tenant, FIRST + 2 * count)
-        batch, grown = in_batches(workspace, tenant, count)
+        batch, growth = in_batches(workspace, tenant, count)
         single = (single + one_by_one(workspace, tenant, FIRST + 3 * count)) / 2
-        again, _ = in_batches(workspace, tenant, count)
+        repeated, _ = in_batches(workspace, tenant, count)
     finally:
         clean_up(workspace)
     sys.stdout.write(
-        f"{count:,} rows of history\n"
-        f"in batches: 1.0 (about {1 / batch:,.0f} rows a second here)\n"
-        f"one by one: {single / batch:.1f} times as long a row\n"
-        f"again, when all are there: {again / batch:.1f} times as long a row\n"
-        f"memory after the first tenth: {grown:+.0f} MB\n"
+        f"{count:,} legacy runs\n"
+        f"in batches: 1.0 (about {1 / batch:,.0f} rows per second on this machine)\n"
+        f"one by one: {single / batch:.1f} times as long per row\n"
+        f"repeated import: {repeated / batch:.1f} times as long per row\n"
+        f"memory after the first tenth: {growth:+.0f} MB\n"
     )
 
 

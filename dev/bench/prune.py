@@ -1,11 +1,10 @@
-"""What retention costs, in the only unit that means anything here: ratios of one run.
+"""Measures what retention costs; prints ratios, which do not depend on the machine.
 
-    python -m dev.bench.prune [--rows 20000] [--lines 3]
+    python -m dev.bench.prune [--rows 20000] [--events 3]
 
-Fills a workspace of its own with ended runs, each with a few lines of timeline, and removes them in
-two ways: in batches, as retention does, and one by one, as a loop over `run.delete()` would. Both
-take turns on the same table, so that whatever else the machine is doing falls on both. What it has
-made is removed at the end.
+It fills a separate workspace with ended runs that have a few events each, and removes them in two
+ways: in batches as retention does, and one by one as a loop over `run.delete()` does. Both alternate
+on the same table, so that other load on the machine affects both. It removes its data at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from tenancy.db import database_now  # noqa: E402
 from tenancy.models import Tenant, Workspace  # noqa: E402
 
 FILL = """
-WITH made AS (
+WITH created AS (
     INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,
         run_identity_hash, created_at, started_at, completed_at)
     SELECT %(workspace)s, %(tenant)s, 'Bench', 'backup_schedule.run_now', 'completed', 'succeeded',
@@ -39,27 +38,27 @@ WITH made AS (
         + n * interval '1 second' AS at) moment
     RETURNING id)
 INSERT INTO operation_run_events (run_id, sequence, kind, level, message)
-SELECT id, line, 'note', 'info', 'A line of the timeline' FROM made, generate_series(1, %(lines)s) line
+SELECT id, number, 'note', 'info', 'An event' FROM created, generate_series(1, %(events)s) number
 """
 
 
 def one_by_one(runs: list[Candidate]) -> None:
-    """What a loop would do: a transaction, a tombstone and a delete for each."""
-    for run in runs:
+    """Remove runs as a loop does: a transaction, a tombstone and a deletion for each."""
+    for candidate in runs:
         with transaction.atomic():
             retention.allow_pruning()
-            found = OperationRun.objects.get(pk=run.id)
-            assert found.completed_at
+            run = OperationRun.objects.get(pk=candidate.id)
+            assert run.completed_at
             OperationRunTombstone.objects.create(
-                id=found.pk, workspace_id=found.workspace_id, tenant_id=found.tenant_id,
-                type=found.type, outcome=found.outcome, created_at=found.created_at,
-                completed_at=found.completed_at,
+                id=run.pk, workspace_id=run.workspace_id, tenant_id=run.tenant_id,
+                type=run.type, outcome=run.outcome, created_at=run.created_at,
+                completed_at=run.completed_at,
             )  # fmt: skip
-            found.delete()
+            run.delete()
 
 
 def measure(workspace: Workspace) -> tuple[float, float]:
-    """Seconds per run, in batches and one by one, taking turns until nothing is left."""
+    """Return the seconds per run in batches and one by one, in alternation until none is left."""
     spent = {"batch": 0.0, "single": 0.0}
     count = {"batch": 0, "single": 0}
     walk = retention.find_removable(workspace.pk, RetentionPolicy.configured(), database_now())
@@ -97,8 +96,8 @@ def clean_up(workspace: Workspace) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=20_000)
-    options.add_argument("--lines", type=int, default=3, help="of timeline, for each run")
-    given = options.parse_args()
+    options.add_argument("--events", type=int, default=3, help="the number of events of each run")
+    arguments = options.parse_args()
     workspace = Workspace.objects.create(name="Bench", slug=f"bench-{uuid.uuid4().hex[:8]}")
     tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=uuid.uuid4())
     try:
@@ -108,8 +107,8 @@ def main() -> None:
                 {
                     "workspace": workspace.pk,
                     "tenant": tenant.pk,
-                    "rows": given.rows,
-                    "lines": given.lines,
+                    "rows": arguments.rows,
+                    "events": arguments.events,
                 },
             )
             cursor.execute("ANALYZE operation_runs, operation_run_events")
@@ -117,9 +116,10 @@ def main() -> None:
     finally:
         clean_up(workspace)
     sys.stdout.write(
-        f"{given.rows:,} runs with {given.lines} lines each\n"
-        f"in batches of {retention.BATCH}: 1.0 (about {1 / batch:,.0f} runs a second here)\n"
-        f"one by one: {single / batch:.1f} times as long a run\n"
+        f"{arguments.rows:,} runs with {arguments.events} events each\n"
+        f"in batches of {retention.BATCH}: 1.0 "
+        f"(about {1 / batch:,.0f} runs per second on this machine)\n"
+        f"one by one: {single / batch:.1f} times as long per run\n"
     )
 
 

@@ -95,19 +95,24 @@ def _campaign(cluster: Cluster, options: argparse.Namespace) -> int:
     cluster.stop_programs()
     verdict = checks.run_all()
     in_time = settled is not None and settled <= within
-    verdict.broken["everything ends in time"] = [] if in_time else [f"limit: {within:.0f} s"]
+    if in_time:
+        verdict.broken["everything ends in time"] = []
+    else:
+        verdict.broken["everything ends in time"] = [f"limit: {within:.0f} s"]
     verdict.broken["no worker ends unexpectedly"] = cluster.unexpected_ends()
     _report(faults, load, verdict, settled, watcher.checks)
     _print(f"workers restarted: {_format_counts(cluster.restarts) or 'none'}")
     _report_promises(verdict)
     if control:
-        is_detected = bool(verdict.broken[control.caught_by])
-        detection = control.caught_by if is_detected else "not detected"
-        _print(f"\nwithout {options.control}: {detection}")
-        return 0 if is_detected else 1
+        if not verdict.broken[control.caught_by]:
+            _print(f"\nwithout {options.control}: not detected")
+            return 1
+        _print(f"\nwithout {options.control}: {control.caught_by}")
+        return 0
     if not verdict.is_kept:
         _print(cluster.logs())
-    return 0 if verdict.is_kept else 1
+        return 1
+    return 0
 
 
 def _inject_faults(faults: Faults, options: argparse.Namespace) -> Iterator[str]:

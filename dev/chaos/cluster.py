@@ -183,8 +183,9 @@ class Cluster:
 
     def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
         """Start a worker; the last one is for the `ticks` queue."""
-        is_for_ticks = number == self._worker_count
-        queues, slots = ("ticks", 1) if is_for_ticks else (QUEUES, SLOTS)
+        queues, slots = QUEUES, SLOTS
+        if number == self._worker_count:
+            queues, slots = "ticks", 1
         flags = [
             *("-c", str(slots), "-Q", queues),
             *("--without-gossip", "--without-mingle", "-l", "WARNING"),

@@ -71,4 +71,4 @@ def _claim_unconditionally(service: OperationRunService, run_id: int, worker: st
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM_UNCONDITIONALLY, [worker, run_id])
         is_claimed = cursor.fetchone() is not None
-    return service._fresh(run_id) if is_claimed else None  # noqa: SLF001
+    return service._load(run_id) if is_claimed else None  # noqa: SLF001

@@ -125,7 +125,10 @@ class Load:
         requests = [request] * chance.choice((1, 1, 1, 2))
         for result in OperationRunService().dispatch_many(requests):
             self.created_ids.add(result.run.pk)
-            self.results["created" if result.created else "deduplicated"] += 1
+            if result.created:
+                self.results["created"] += 1
+            else:
+                self.results["deduplicated"] += 1
 
     def _request(self, chance: random.Random) -> RunRequest:
         index = chance.randrange(len(self._world.tenants))

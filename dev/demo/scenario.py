@@ -1,6 +1,6 @@
-"""What the demo consists of: one workspace, its people, and tenants of the Graph sandbox.
+"""The demo data: one workspace, its users, and tenants of the Graph sandbox.
 
-Every name is invented. Nothing here is imported by the product but the `demo_data` command.
+All names are invented.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from tenancy.roles import Role
 WORKSPACE = ("Alpine Managed Services", "alpine", "Europe/Berlin")
 
 #: Username, full name, role in the workspace.
-PEOPLE = (
+MEMBERS = (
     ("rita", "Rita Lindqvist", Role.READER),
     ("olga", "Olga Brandt", Role.OPERATOR),
     ("marc", "Marc Delacroix", Role.MANAGER),
     ("owen", "Owen Achterberg", Role.OWNER),
 )
-#: Support, which sees the administration and no workspace.
+#: A support user, who can open the administration site but is in no workspace.
 STAFF = ("sara", "Sara Novak")
 
 INTUNE = ("settings_catalog", "device_configuration", "compliance")
@@ -29,7 +29,7 @@ SMALL = {"settings_catalog": 6, "device_configuration": 4, "compliance": 3, "gro
 
 @dataclass(frozen=True, kw_only=True)
 class DemoTenant:
-    """A tenant, its one schedule, what its connection may do, and what happens there."""
+    """A tenant with its schedule, the permissions of its connection, and its faults."""
 
     name: str
     schedule: str
@@ -46,7 +46,7 @@ class DemoTenant:
 
 
 TENANTS = (
-    # The first backup comes by itself within a minute, and every minute after that.
+    # The first backup starts within a minute, and then every minute.
     DemoTenant(
         name="Fabrikam Manufacturing",
         schedule="Every minute",
@@ -55,7 +55,7 @@ TENANTS = (
         keep_sets=10,
         keep_days=1,
         may_write=True,
-        # Something to see under “What changed”, and something to restore.
+        # Changes to compare and to restore.
         faults={
             "edited": {"kind": "settings_catalog", "every": 3},
             "removed": {"kind": "compliance", "every": 4, "times": 1},

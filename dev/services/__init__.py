@@ -1,4 +1,4 @@
-"""Everything `make run` and `make test` need around the app: embedded servers and their keepers.
+"""Embedded servers and process supervision for `make run` and `make test`.
 
-Nothing here is imported in production.
+Production imports nothing from here.
 """

@@ -1,7 +1,7 @@
-"""As whom PostgreSQL runs: its programs refuse root.
+"""The user that runs PostgreSQL, whose programs refuse root.
 
-As root we put it into a user namespace of its own, where root's files are its own and the machine
-needs no new user. Where namespaces are forbidden (some containers) it runs as `nobody`.
+As root, PostgreSQL runs in a separate user namespace, in which it owns root's files; the machine
+needs no new user. Where namespaces are forbidden (some containers), it runs as user 65534.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dev.services.processes import libc
 
-NOBODY = 65534
+UNPRIVILEGED_ID = 65534
 CLONE_NEWUSER = 0x10000000
 
 
@@ -27,28 +27,30 @@ class Account(enum.Enum):
 
     SELF = "own user"
     NAMESPACE = "user namespace"
-    NOBODY = "nobody"
+    UNPRIVILEGED = "unprivileged user"
 
     @property
     def user(self) -> int | None:
-        """The user to switch to, None to stay."""
-        return NOBODY if self is Account.NOBODY else None
+        """The user to switch to, or None."""
+        return UNPRIVILEGED_ID if self is Account.UNPRIVILEGED else None
 
     @property
     def before_exec(self) -> Callable[[], None] | None:
-        """What the forked child has to do before it becomes the server."""
+        """The function that the forked child calls before it becomes the server, or None."""
         return enter_user_namespace if self is Account.NAMESPACE else None
 
 
 @functools.cache
 def server_account() -> Account:
-    """The best way this machine allows."""
+    """Return the best account that this machine allows."""
     if os.geteuid() != 0:
         return Account.SELF
-    return Account.NAMESPACE if _namespaces_work() else Account.NOBODY
+    if _are_namespaces_allowed():
+        return Account.NAMESPACE
+    return Account.UNPRIVILEGED
 
 
-def _namespaces_work() -> bool:
+def _are_namespaces_allowed() -> bool:
     if sys.platform != "linux":
         return False
     try:
@@ -61,21 +63,24 @@ def _namespaces_work() -> bool:
 
 
 def enter_user_namespace() -> None:
-    """Become `nobody` in a new user namespace in which that is what root is outside."""
-    outside = os.geteuid(), os.getegid()  # inside, until it is mapped, everything looks foreign
+    """Become user 65534 in a new user namespace, mapped to the current user outside."""
+    outside = os.geteuid(), os.getegid()  # before the mapping, every id inside reads as 65534
     if libc.unshare(CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "user namespaces are not allowed here")
     for file, content in (
         ("setgroups", "deny"),
-        ("uid_map", f"{NOBODY} {outside[0]} 1"),
-        ("gid_map", f"{NOBODY} {outside[1]} 1"),
+        ("uid_map", f"{UNPRIVILEGED_ID} {outside[0]} 1"),
+        ("gid_map", f"{UNPRIVILEGED_ID} {outside[1]} 1"),
     ):
         with open(f"/proc/self/{file}", "w") as handle:
             handle.write(content)
 
 
-def readable_by_nobody(programs: Path) -> Path:
-    """A copy of PostgreSQL's programs that `nobody` can run; ours may lie under a closed home."""
+def unprivileged_copy(programs: Path) -> Path:
+    """Return a copy of PostgreSQL's programs that user 65534 can run.
+
+    The originals may be in a home folder that it cannot read.
+    """
     if programs.parts[:2] == ("/", "usr"):
         return programs
     package = programs.parent.parent
@@ -84,19 +89,19 @@ def readable_by_nobody(programs: Path) -> Path:
     if not (copy / "complete").exists():
         for folder in (package / programs.parent.name, package.with_name(package.name + ".libs")):
             if folder.exists():
-                where = copy / folder.relative_to(package.parent)
-                shutil.copytree(folder, where, dirs_exist_ok=True, ignore=_not_needed)
+                destination = copy / folder.relative_to(package.parent)
+                ignore = shutil.ignore_patterns("include", "*.a")
+                shutil.copytree(folder, destination, dirs_exist_ok=True, ignore=ignore)
         (copy / "complete").touch()
     return target
 
 
-_not_needed = shutil.ignore_patterns("include", "*.a")
-
-
 def public_folder(purpose: str, key: Path) -> Path:
-    """A folder outside every home, the same one each time for the same key."""
+    """Create a folder outside every home and return it; the same key has the same folder."""
     digest = hashlib.sha256(os.fsencode(key.resolve())).hexdigest()[:12]
-    base = Path("/var/tmp") if Path("/var/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
+    base = Path("/var/tmp")  # noqa: S108
+    if not base.is_dir():
+        base = Path(tempfile.gettempdir())
     folder = base / f"runledger-{purpose}-{digest}"
     folder.mkdir(mode=0o755, exist_ok=True)
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Follows changes of the code for `RELOAD=1 make run`."""
+"""Detects code changes for `RELOAD=1 make run`."""
 
 import threading
 from pathlib import Path
@@ -9,7 +9,7 @@ SUFFIXES = (".py", ".html")
 
 
 class CodeChanges:
-    """Looks at the source folders in the background until it is closed."""
+    """Watches the source folders in the background until it is closed."""
 
     def __init__(self, root: Path) -> None:
         self.folders = sorted(
@@ -17,21 +17,21 @@ class CodeChanges:
             for folder in root.iterdir()
             if folder.is_dir() and not folder.name.startswith(".") and folder.name != "staticfiles"
         )
-        self._seen = threading.Event()
+        self._changed = threading.Event()
         self._closed = threading.Event()
-        threading.Thread(target=self._follow, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def taken(self) -> bool:
-        """Whether code changed since the last time this was asked."""
-        changed = self._seen.is_set()
-        self._seen.clear()
-        return changed
+    def take(self) -> bool:
+        """Return whether code has changed since the last call."""
+        has_changed = self._changed.is_set()
+        self._changed.clear()
+        return has_changed
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop watching."""
         self._closed.set()
 
-    def _follow(self) -> None:
+    def _watch(self) -> None:
         watcher = watchfiles.watch(
             *self.folders,
             watch_filter=lambda _change, path: path.endswith(SUFFIXES),
@@ -39,4 +39,4 @@ class CodeChanges:
             raise_interrupt=False,
         )
         for _changes in watcher:
-            self._seen.set()
+            self._changed.set()

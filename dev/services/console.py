@@ -1,4 +1,4 @@
-"""The one terminal that several programs share."""
+"""The terminal that all programs share."""
 
 import contextlib
 import os
@@ -6,29 +6,28 @@ import sys
 import threading
 import time
 
-COLOURS = {"web": 36, "worker": 33, "beat": 35, "graph": 32, "migrate": 34, "demo": 34}
-GREY = 90
+COLORS = {"web": 36, "worker": 33, "beat": 35, "graph": 32, "migrate": 34, "demo": 34}
+GRAY = 90
 NAME_WIDTH = 8
 
 
 class Console:
-    """Prints whole lines, each with the time and the name of who said it."""
+    """Prints whole lines, each with the time and the name of its program."""
 
-    def __init__(self, *, color: bool | None = None) -> None:
-        wanted = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self.color = wanted if color is None else color
-        self._one_at_a_time = threading.Lock()
+    def __init__(self) -> None:
+        self.color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._lock = threading.Lock()
 
-    def say(self, name: str, line: str) -> None:
-        """Print one line of `name`."""
+    def log(self, name: str, line: str) -> None:
+        """Print a line of the program `name`."""
         prefix = f"{time.strftime('%H:%M:%S')} {name:<{NAME_WIDTH}} | "
         if self.color:
-            prefix = f"\033[{COLOURS.get(name, GREY)}m{prefix}\033[0m"
+            prefix = f"\033[{COLORS.get(name, GRAY)}m{prefix}\033[0m"
         self.write(prefix + line)
 
     def write(self, line: str) -> None:
-        """Print a line as it is."""
-        # The terminal, or the program that reads us, may be gone; the servers still must be stopped.
-        with self._one_at_a_time, contextlib.suppress(OSError, ValueError):
+        """Print a line without a prefix."""
+        # The terminal may be closed already; the servers must still be stopped.
+        with self._lock, contextlib.suppress(OSError, ValueError):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

@@ -10,10 +10,10 @@ from dev.services.processes import ServiceError
 
 
 def lock(path: Path, *, patience: float = 0) -> IO[str]:
-    """Hold a lock file until it is closed here and in every process it was passed to.
+    """Lock a file; the lock lasts until every process that has the file open closes it.
 
     Raises:
-        ServiceError: another process still holds it after `patience` seconds.
+        ServiceError: the file is still locked by another process after `patience` seconds.
     """
     handle = path.open("a")
     deadline = time.monotonic() + patience
@@ -30,7 +30,7 @@ def lock(path: Path, *, patience: float = 0) -> IO[str]:
 
 
 def tail(log: Path, characters: int = 800) -> str:
-    """The last words of a log file."""
+    """Return the end of a log file, for an error message."""
     with contextlib.suppress(FileNotFoundError):
         return f"Its log ends:\n{log.read_text(errors='replace')[-characters:]}"
-    return "It left no log."
+    return "It wrote no log."

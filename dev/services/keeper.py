@@ -1,8 +1,8 @@
-"""Runs a command and leaves nothing of it behind: `python -m dev.services.keeper COMMAND…`.
+"""Runs a command and ends all its processes: `python -m dev.services.keeper COMMAND…`.
 
-Stands between `make run` and each of its programs. When `make run` is killed by force, the program
-is asked to stop, and soon killed with all it started: a Celery worker whose broker has just gone
-would otherwise wait for it for ever.
+`make run` starts each program through a keeper. When `make run` is killed, the keeper asks the
+program to stop and then kills it with all its children. Otherwise a Celery worker would wait
+forever for its broker.
 """
 
 import os
@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from dev.services.processes import run_guarded
 
-# A program that ended in order has no more use for what it leaves.
-LEFTOVERS_SECONDS = 1
+# How long the children of a program may continue after the program has ended.
+ORPHAN_SECONDS = 1
 ABANDONED_SECONDS = 4
 
 
@@ -20,7 +20,7 @@ def main() -> NoReturn:
     command = sys.argv[1:]
     run_guarded(
         lambda: os.execvp(command[0], command),  # noqa: S606
-        patience=LEFTOVERS_SECONDS,
+        patience=ORPHAN_SECONDS,
         when_abandoned=ABANDONED_SECONDS,
     )
 

@@ -1,14 +1,14 @@
-"""Secrets made on the spot for development and tests."""
+"""Generates secrets for development and tests."""
 
 import base64
 import secrets
 
 
 def new_secret_key() -> str:
-    """A value for Django's SECRET_KEY."""
+    """Return a new value for SECRET_KEY."""
     return secrets.token_urlsafe(50)
 
 
 def new_credential_keys() -> str:
-    """A value for CREDENTIAL_KEYS: one key of 32 bytes, named v1."""
+    """Return a new value for CREDENTIAL_KEYS: one key of 32 bytes, named v1."""
     return "v1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

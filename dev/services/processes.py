@@ -1,8 +1,8 @@
-"""Child processes that end when they should, also when we are killed.
+"""Child processes that end with their parent, also when the parent is killed.
 
-Two mechanisms, because each alone leaves a gap. The kernel signals a direct child when its parent
-dies (Linux only), which reaches no grandchild and kills nothing that is deaf. A guardian, the parent
-of a tree, collects every orphan of it and kills what stays.
+This needs two mechanisms. The kernel signals a direct child when its parent dies (Linux only), but
+no grandchild, and a child can ignore the signal. So a guardian, the parent of a process tree,
+adopts every orphan and kills those that remain.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from typing import IO, NoReturn
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-# The signals that mean "please end": the terminal's, a process manager's, a closed terminal's.
+# The signals that request an end: Ctrl-C, a process manager, a closed terminal.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Loaded before any fork: a forked child of a process with threads must not take the loader's lock.
+# Loaded before any fork, because a forked child of a process with threads must not load libraries.
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ServiceError(SystemExit):
-    """Something that `make run` or the tests need cannot be had; the message says what to do."""
+    """A service of `make run` or the tests is not available; the message says what to do."""
 
 
 def spawn(
@@ -40,22 +40,22 @@ def spawn(
     cwd: Path | str | None = None,
     user: int | None = None,
     before_exec: Callable[[], None] | None = None,
-    held: Sequence[IO[str]] = (),
+    keep_open: Sequence[IO[str]] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, so that Ctrl-C in the terminal spares it.
+    """Start a program in a new process group, so that Ctrl-C in the terminal does not reach it.
 
     It gets `death_signal` when the calling thread ends: call this from the main thread only.
-    The files in `held` stay open in it, so that a lock lasts as long as the program does.
+    It keeps the files in `keep_open` open, so that a lock lasts as long as the program.
     """
-    die = die_with_parent(death_signal)
+    arm = die_with_parent(death_signal)
 
     def prepare() -> None:
         if before_exec:
             before_exec()
-        die()  # last: a change of user or namespace would undo it
+        arm()  # last, because a change of user or namespace would undo it
 
     return subprocess.Popen(
-        [str(part) for part in command],
+        [str(argument) for argument in command],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -66,16 +66,16 @@ def spawn(
         user=user,
         group=user,
         extra_groups=None if user is None else [],
-        pass_fds=[file.fileno() for file in held],
+        pass_fds=[file.fileno() for file in keep_open],
     )
 
 
 def die_with_parent(
     death_signal: signal.Signals, *, parent: int | None = None
 ) -> Callable[[], None]:
-    """A function for a child, between fork and exec: be signalled when the parent dies.
+    """Return a function that a child calls between fork and exec to be signaled when `parent` dies.
 
-    The parent is the process that calls this, unless named.
+    The default parent is the calling process.
     """
     parent = os.getpid() if parent is None else parent
 
@@ -83,7 +83,7 @@ def die_with_parent(
         if sys.platform != "linux":
             return
         libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before we could ask
+        if os.getppid() != parent:  # it died before prctl was called
             os._exit(1)
 
     return arm
@@ -95,7 +95,10 @@ def stop(
     *,
     grace: float,
 ) -> bool:
-    """Ask a process to stop, and after `grace` seconds kill its group; true if asking was enough."""
+    """Ask a process to stop, and kill it after `grace` seconds.
+
+    Returns whether it stopped in time. The rest of its group is killed in either case.
+    """
     if process.poll() is None:
         process.send_signal(stop_signal)
     try:
@@ -109,13 +112,13 @@ def stop(
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the group a process was started in."""
+    """Kill the remaining processes of the group of a process."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def is_listening(port: int) -> bool:
-    """Whether something on this machine already listens on a TCP port of 127.0.0.1."""
+    """Return whether a process already listens on a TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,7 +129,7 @@ def is_listening(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on now."""
+    """Return a TCP port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -140,34 +143,34 @@ def run_guarded(
     when_abandoned: float | None = None,
     afterward: Callable[[], None] | None = None,
 ) -> NoReturn:
-    """Run `main` in a child process and leave with its exit code and no process of its tree behind.
+    """Run `main` in a child process, end its whole process tree, and exit with its exit code.
 
-    Whatever ends the child, kill -9 included: its orphans, which their own death signals have
-    asked to stop, get `patience` seconds; then they are killed, whatever group or session they
-    moved to. If the guardian is killed, the child gets SIGTERM. `afterward` runs last.
+    However the child ends, kill -9 included, its orphans have `patience` seconds to end; then they
+    are killed, in whatever group or session they are. If the guardian is killed, the child gets
+    SIGTERM. `afterward` runs last.
 
-    A guardian that is told of its own parent's death (by its death signal) asks the child to stop;
-    with `when_abandoned` it kills it after so many seconds.
+    When the guardian's own parent dies, the guardian asks the child to stop; with `when_abandoned`
+    it kills the child after that number of seconds.
     """
     parent = os.getppid()
     if sys.platform == "linux":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     arm = die_with_parent(signal.SIGTERM)
-    # A signal that comes in between waits until there is somebody to forward it to.
+    # Signals are blocked until there is a child that they can be forwarded to.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child == 0:
         arm()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        _become(main)
+        _run_and_exit(main)
 
-    def forward(caught: int, _frame: object) -> None:
+    def forward(signal_number: int, _frame: object) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(child, caught)
+            os.kill(child, signal_number)
         if when_abandoned and os.getppid() != parent:
             signal.setitimer(signal.ITIMER_REAL, when_abandoned)
 
-    signal.signal(signal.SIGALRM, lambda _caught, _frame: _kill_children())
+    signal.signal(signal.SIGALRM, lambda _number, _frame: _kill_children())
     for number in STOP_SIGNALS:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -179,26 +182,22 @@ def run_guarded(
     os._exit(code)
 
 
-def _become(main: Callable[[], int]) -> NoReturn:
+def _run_and_exit(main: Callable[[], int]) -> NoReturn:
     code = 1
     try:
         code = main()
     except SystemExit as error:
-        code = _exit_code(error)
-    except BaseException:  # noqa: BLE001 - nothing may escape into the guardian's code
+        if error.code is None or isinstance(error.code, int):
+            code = error.code or 0
+        else:
+            sys.stderr.write(f"{error.code}\n")
+    except BaseException:  # noqa: BLE001 - no exception may reach the guardian's code
         sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
-
-
-def _exit_code(error: SystemExit) -> int:
-    if error.code is None or isinstance(error.code, int):
-        return error.code or 0
-    sys.stderr.write(f"{error.code}\n")
-    return 1
 
 
 def _reap_until(child: int) -> int:
@@ -210,7 +209,7 @@ def _reap_until(child: int) -> int:
 
 
 def _end_orphans(patience: float) -> None:
-    """Wait for every process that came to us; kill those that stay, and theirs, until none is left."""
+    """Wait for every adopted process; after `patience` seconds kill them until none remains."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -225,22 +224,19 @@ def _end_orphans(patience: float) -> None:
 
 
 def _kill_children() -> None:
-    for pid in _children():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _children() -> list[int]:
-    return [pid for pid in running_processes() if parent_of(pid) == os.getpid()]
+    for pid in running_processes():
+        if parent_of(pid) == os.getpid():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def running_processes() -> list[int]:
-    """Every process of this machine; empty where there is no /proc."""
+    """Return the ids of all processes of this machine; empty if there is no /proc."""
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
 
 
 def parent_of(pid: int) -> int | None:
-    """The parent of a process, None when it is gone."""
+    """Return the parent of a process, or None if the process has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

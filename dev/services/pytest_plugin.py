@@ -1,9 +1,9 @@
-"""Gives the tests a PostgreSQL and a Valkey of their own before Django reads its settings.
+"""Starts a PostgreSQL and a Valkey for the tests before Django reads its settings.
 
 A conftest.py would be too late (pytest-django loads the settings first), so this is a plugin
 (`-p dev.services.pytest_plugin`). Under xdist only the controller starts servers; each worker gets
-its own database (pytest-django names it) and its own Redis database (its number). Addresses that
-are in the environment already are used as they are.
+its own database (pytest-django names it) and its own Redis database (its number). If DATABASE_URL
+or REDIS_URL is set, that server is used instead.
 """
 
 import os
@@ -19,7 +19,7 @@ from dev.services.valkey import Valkey, with_database
 
 DATABASE = "runledger"
 TEST_CONNECTIONS = 200
-used: dict[str, str] = {}
+server_kinds: dict[str, str] = {}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -34,21 +34,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def provide_environment(config: pytest.Config) -> None:
-    """Set every variable the settings need, starting the servers that nobody gave an address of."""
+    """Set every variable that the settings need, and start the servers that are not configured."""
     os.environ.setdefault("SECRET_KEY", new_secret_key())
     os.environ.setdefault("CREDENTIAL_KEYS", new_credential_keys())
-    given = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
+    external_urls = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
     folder = Path(tempfile.mkdtemp(prefix="runledger-tests-"))
     config.add_cleanup(folder.rmdir)
-    if not given["DATABASE_URL"]:
+    if not external_urls["DATABASE_URL"]:
         start_postgres(config, folder / "postgres")
-    if not given["REDIS_URL"]:
+    if not external_urls["REDIS_URL"]:
         start_valkey(config, folder / "valkey")
-    used.update({name: "given" if address else "embedded" for name, address in given.items()})
+    for name, url in external_urls.items():
+        server_kinds[name] = "external" if url else "embedded"
 
 
 def start_postgres(config: pytest.Config, folder: Path) -> None:
-    """Start a PostgreSQL that is gone, data and all, when pytest ends."""
+    """Start a PostgreSQL that is removed with its data when pytest ends."""
     server = Postgres(folder, durable=False, max_connections=TEST_CONNECTIONS)
     config.add_cleanup(server.remove)
     config.add_cleanup(server.stop)
@@ -57,7 +58,7 @@ def start_postgres(config: pytest.Config, folder: Path) -> None:
 
 
 def start_valkey(config: pytest.Config, folder: Path) -> None:
-    """Start a Valkey that is gone, data and all, when pytest ends."""
+    """Start a Valkey that is removed with its data when pytest ends."""
     server = Valkey(folder, durable=False)
     config.add_cleanup(server.remove)
     config.add_cleanup(server.stop)
@@ -67,6 +68,6 @@ def start_valkey(config: pytest.Config, folder: Path) -> None:
 
 def pytest_report_header() -> str:
     return (
-        f"servers: PostgreSQL {used.get('DATABASE_URL', 'of the controller')}, "
-        f"Valkey {used.get('REDIS_URL', 'of the controller')}"
+        f"servers: PostgreSQL {server_kinds.get('DATABASE_URL', 'of the controller')}, "
+        f"Valkey {server_kinds.get('REDIS_URL', 'of the controller')}"
     )

@@ -1,4 +1,4 @@
-"""What `make run` keeps between two runs, and what it tells others while it runs: `.dev/`."""
+"""The state of `make run` in `.dev/`: values kept between starts, and the URLs of its servers."""
 
 import contextlib
 import json
@@ -14,19 +14,19 @@ from dev.services.sockets import make_private
 
 
 class StateFolder:
-    """The folder of one checkout's development servers; delete it to start from nothing."""
+    """The folder of one checkout's development servers; delete it to start from scratch."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.kept = folder / "kept.json"
-        self.services = folder / "services.env"
+        self.values_file = folder / "kept.json"
+        self.services_file = folder / "services.env"
         self._lock: IO[str] | None = None
 
     def claim(self) -> None:
-        """Make the folder ours for as long as we live.
+        """Lock the folder for the life of this process.
 
         Raises:
-            ServiceError: another `make run` has it.
+            ServiceError: another `make run` has locked it.
         """
         make_private(self.folder)
         try:
@@ -35,41 +35,43 @@ class StateFolder:
             raise ServiceError("`make run` is already running in this checkout.") from None
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Unlock the folder."""
         if self._lock:
             self._lock.close()
 
     def secret_key(self) -> str:
-        """Django's SECRET_KEY: sessions survive a restart."""
-        return self.keep("secret_key", new_secret_key)
+        """Return SECRET_KEY; it is kept so that sessions survive a restart."""
+        return self.get_or_create("secret_key", new_secret_key)
 
     def credential_keys(self) -> str:
-        """CREDENTIAL_KEYS: stored credentials can be read after a restart."""
-        return self.keep("credential_keys", new_credential_keys)
+        """Return CREDENTIAL_KEYS; they are kept so that stored credentials stay readable."""
+        return self.get_or_create("credential_keys", new_credential_keys)
 
     def graph_port(self) -> int:
-        """The Graph sandbox's port: connections saved in the database stay valid."""
-        return int(self.keep("graph_port", lambda: str(free_port())))
+        """Return the port of the Graph sandbox; it is kept so that its URL stays valid."""
+        return int(self.get_or_create("graph_port", lambda: str(free_port())))
 
-    def keep(self, name: str, make: Callable[[], str]) -> str:
-        """The value of that name, made the first time."""
-        kept: dict[str, str] = json.loads(self.kept.read_text()) if self.kept.exists() else {}
-        if name not in kept:
-            kept[name] = make()
-            write_private(self.kept, json.dumps(kept, indent=2) + "\n")
-        return kept[name]
+    def get_or_create(self, name: str, create: Callable[[], str]) -> str:
+        """Return a kept value; the first call creates it."""
+        values: dict[str, str] = {}
+        if self.values_file.exists():
+            values = json.loads(self.values_file.read_text())
+        if name not in values:
+            values[name] = create()
+            write_private(self.values_file, json.dumps(values, indent=2) + "\n")
+        return values[name]
 
     def publish(self, services: Mapping[str, str]) -> None:
-        """Let `manage.py` in another terminal find the servers."""
-        write_private(self.services, "".join(f"{k}={v}\n" for k, v in services.items()))
+        """Write the URLs of the servers for `manage.py` in another terminal."""
+        write_private(self.services_file, "".join(f"{k}={v}\n" for k, v in services.items()))
 
     def withdraw(self) -> None:
-        """Say that the servers are gone."""
-        self.services.unlink(missing_ok=True)
+        """Remove the URLs of the servers."""
+        self.services_file.unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only we can read, all of it or nothing."""
+    """Write a file atomically; only its owner can read it."""
     unfinished = path.with_name(path.name + ".unfinished")
     with contextlib.suppress(FileNotFoundError):
         unfinished.unlink()

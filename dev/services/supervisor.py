@@ -1,7 +1,7 @@
-"""Keeps a set of programs running in one terminal, and ends them in order.
+"""Supervises the programs of one terminal and stops them in order.
 
-Everything here happens in the main thread (a child's death signal is bound to the thread that
-started it); only the copying of output has threads of its own.
+All of it runs in the main thread, because a child's death signal is bound to the thread that
+started it. Only the output of the programs is copied in separate threads.
 """
 
 import signal
@@ -23,28 +23,28 @@ SELF = "runner"
 TICK_SECONDS = 0.1
 REMIND_SECONDS = 5
 SAME_REQUEST_SECONDS = 1.0
-LAST_WORDS = 15
-# Restarts of one program within the period, after which it counts as broken.
-RESTARTS = 3
+TAIL_LINES = 15
+# After more restarts within the period, a program counts as broken.
+MAX_RESTARTS = 3
 RESTART_PERIOD_SECONDS = 60
 
 
 class StopRequestedError(Exception):
-    """Somebody wants everything to end: Ctrl-C, SIGTERM, a closed terminal."""
+    """A stop was requested: Ctrl-C, SIGTERM, or a closed terminal."""
 
 
 class Service(Protocol):
-    """Something that was started and can be stopped: an embedded server or a program."""
+    """A supervised process: an embedded server or a program."""
 
     process: subprocess.Popen[bytes] | None
 
     def stop(self, *, grace: float = ...) -> None:
-        """Stop it within `grace` seconds, by force in the end."""
+        """Stop it, and kill it after `grace` seconds."""
 
 
 @dataclass
 class Program:
-    """A command of ours, its way to stop, and what it said last."""
+    """A command, how it is stopped and restarted, and the end of its output."""
 
     name: str
     command: Sequence[str | Path]
@@ -52,15 +52,15 @@ class Program:
     restarts: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_WORDS))
-    started: list[float] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    start_times: list[float] = field(default_factory=list)
 
     def start(self, *, env: Mapping[str, str], cwd: Path, console: Console) -> None:
         """Start the command; its output goes to the console."""
-        self.last_words.clear()
-        self.started.append(time.monotonic())
+        self.tail.clear()
+        self.start_times.append(time.monotonic())
         self.process = spawn(
-            kept(self.command), output=subprocess.PIPE, env={**env, **self.env}, cwd=cwd
+            with_keeper(self.command), output=subprocess.PIPE, env={**env, **self.env}, cwd=cwd
         )
         threading.Thread(
             target=self._copy_output, args=(self.process, console), daemon=True
@@ -72,16 +72,17 @@ class Program:
             stop(self.process, grace=self.grace if grace is None else grace)
 
     def may_restart(self) -> bool:
-        """Whether it is of the kind that is started again, and has not died too often."""
-        recent = [t for t in self.started if t > time.monotonic() - RESTART_PERIOD_SECONDS]
-        return self.restarts and len(recent) <= RESTARTS
+        """Return whether it can be restarted: it is configured so, and has not ended too often."""
+        period_start = time.monotonic() - RESTART_PERIOD_SECONDS
+        recent = [started_at for started_at in self.start_times if started_at > period_start]
+        return self.restarts and len(recent) <= MAX_RESTARTS
 
     def _copy_output(self, process: subprocess.Popen[bytes], console: Console) -> None:
         assert process.stdout
         for raw in process.stdout:
             line = raw.decode(errors="replace").rstrip()
-            self.last_words.append(line)
-            console.say(self.name, line)
+            self.tail.append(line)
+            console.log(self.name, line)
 
 
 class Supervisor:
@@ -92,50 +93,55 @@ class Supervisor:
         self.cwd = cwd
         self.console = console
         self.services: dict[str, Service] = {}
-        self.following_changes = False
+        self.reloads = False
         self._stops_requested = 0
         self._last_request = -SAME_REQUEST_SECONDS
 
-    def obey_signals(self) -> None:
-        """End on the usual signals; a second one ends without waiting for anybody."""
+    def handle_signals(self) -> None:
+        """Stop on the usual signals; on a second one, stop without waiting."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._request_stop)
 
     def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
-        # Only this much: the handler may interrupt a print or a lock that is being taken.
-        # A closed terminal asks several times at once, by several ways; that is one request.
+        # The handler does no more than this, because it may interrupt a print or a lock.
+        # A closed terminal sends several signals at once; they count as one request.
         now = time.monotonic()
         if now - self._last_request > SAME_REQUEST_SECONDS:
             self._stops_requested += 1
         self._last_request = now
 
-    def say(self, line: str) -> None:
-        """Tell the person at the terminal."""
-        self.console.say(SELF, line)
+    def log(self, line: str) -> None:
+        """Print a line of the runner."""
+        self.console.log(SELF, line)
 
-    def keep(self, name: str, service: Service) -> None:
-        """Watch a service that runs already, and stop it when everything stops."""
+    def add(self, name: str, service: Service) -> None:
+        """Supervise a service that is already running."""
         self.services[name] = service
 
     def start(self, program: Program) -> None:
-        """Start a program and keep it."""
+        """Start a program and supervise it."""
         program.start(env=self.env, cwd=self.cwd, console=self.console)
         self.services[program.name] = program
 
     def run(self, program: Program) -> list[str]:
-        """Run a program to its end and return what it printed.
+        """Run a program until it ends and return its output.
 
         Raises:
             ServiceError: it failed.
         """
-        printed: list[str] = []
+        lines: list[str] = []
         process = spawn(
-            kept(program.command),
+            with_keeper(program.command),
             output=subprocess.PIPE,
             env={**self.env, **program.env},
             cwd=self.cwd,
         )
-        reader = threading.Thread(target=_collect, args=(process, printed.append), daemon=True)
+
+        def collect() -> None:
+            assert process.stdout
+            lines.extend(raw.decode(errors="replace").rstrip() for raw in process.stdout)
+
+        reader = threading.Thread(target=collect, daemon=True)
         reader.start()
         try:
             while process.poll() is None:
@@ -144,116 +150,105 @@ class Supervisor:
             kill_group(process)
         reader.join(timeout=5)
         if process.returncode:
-            words = "\n".join(printed[-LAST_WORDS:])
-            raise ServiceError(f"{program.name} failed with code {process.returncode}:\n{words}")
-        return printed
+            tail = "\n".join(lines[-TAIL_LINES:])
+            raise ServiceError(f"{program.name} failed with code {process.returncode}:\n{tail}")
+        return lines
 
     def wait_until(
         self,
-        what: str,
-        missing: Callable[[], str],
+        name: str,
+        probe: Callable[[], str],
         *,
         patience: float = 120,
-        every: float = TICK_SECONDS,
+        interval: float = TICK_SECONDS,
     ) -> None:
-        """Wait until `missing()` has nothing left to say, telling now and then what it says.
+        """Call `probe` every `interval` seconds until it returns no reason to wait.
 
-        Asks again after `every` seconds.
+        The reason is printed every few seconds.
 
         Raises:
-            ServiceError: it still said something after `patience` seconds.
+            ServiceError: there is still a reason after `patience` seconds.
         """
-        began = reminded = time.monotonic()
-        while reason := missing():
+        started_at = reminded_at = time.monotonic()
+        while reason := probe():
             now = time.monotonic()
-            if now - began > patience:
-                raise ServiceError(f"{what} was not ready after {patience:.0f} s: {reason}")
-            if now - reminded > REMIND_SECONDS:
-                self.say(f"waiting for {what}: {reason}")
-                reminded = now
-            self.pause(every)
+            if now - started_at > patience:
+                raise ServiceError(f"{name} was not ready after {patience:.0f} s: {reason}")
+            if now - reminded_at > REMIND_SECONDS:
+                self.log(f"waiting for {name}: {reason}")
+                reminded_at = now
+            self.pause(interval)
 
-    def watch(self, changes: Callable[[], Iterable[Program]] = tuple) -> None:
-        """Stay until it is time to end; restart the programs whose code `changes()` reports."""
+    def watch(self, changed_programs: Callable[[], Iterable[Program]] = tuple) -> None:
+        """Watch until a stop is requested; restart the programs that `changed_programs()` returns."""
         while True:
             self.pause()
-            for program in changes():
+            for program in changed_programs():
                 self.restart(program)
 
     def restart(self, program: Program) -> None:
         """Stop a program and start it again."""
-        self.say(f"code changed; restarting {program.name}")
+        self.log(f"code changed; restarting {program.name}")
         program.stop()
-        program.started.clear()
+        program.start_times.clear()
         self.start(program)
 
     def pause(self, seconds: float = TICK_SECONDS) -> None:
-        """Let a moment pass.
+        """Wait, and check signals and services meanwhile.
 
         Raises:
-            StopRequestedError: somebody asked everything to end.
-            ServiceError: a service ended by itself; carries its exit code.
+            StopRequestedError: a stop was requested.
+            ServiceEndedError: a service ended unexpectedly.
         """
         deadline = time.monotonic() + seconds
-        self._look()
-        while (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, TICK_SECONDS))
-            self._look()
+        self._check()
+        while (remaining := deadline - time.monotonic()) > 0:
+            time.sleep(min(remaining, TICK_SECONDS))
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._stops_requested:
             raise StopRequestedError
         for name, service in list(self.services.items()):
             if service.process and service.process.poll() is not None:
-                self._deal_with_end(name, service, service.process.returncode)
+                self._handle_end(name, service, service.process.returncode)
 
     def stop_all(self) -> None:
-        """Stop every service, the last started first; asked again meanwhile, kill the rest."""
+        """Stop every service, the latest first; after a second request, kill the remaining ones."""
         while self.services:
             name, service = self.services.popitem()
-            began = time.monotonic()
+            started_at = time.monotonic()
             if self._stops_requested > 1:
                 service.stop(grace=0.5)
             else:
                 service.stop()
-            self.say(f"{name} stopped ({time.monotonic() - began:.1f} s)")
+            self.log(f"{name} stopped ({time.monotonic() - started_at:.1f} s)")
 
-    def _deal_with_end(self, name: str, service: Service, code: int) -> None:
+    def _handle_end(self, name: str, service: Service, code: int) -> None:
         if isinstance(service, Program):
-            kill_group_of(service)
+            if service.process:
+                kill_group(service.process)
             if service.may_restart():
-                self.say(f"{name} ended with code {code}; starting another")
+                self.log(f"{name} ended with code {code}; restarting it")
                 self.start(service)
                 return
-            if self.following_changes:
-                self.say(f"{name} ended with code {code}; waiting for the next change of code")
+            if self.reloads:
+                self.log(f"{name} ended with code {code}; waiting for the next code change")
                 service.process = None
                 return
         del self.services[name]
-        raise ServiceEndedError(name, code, getattr(service, "last_words", ()))
+        raise ServiceEndedError(name, code, getattr(service, "tail", ()))
 
 
 class ServiceEndedError(Exception):
-    """A service ended although nobody asked it to."""
+    """A service ended unexpectedly."""
 
-    def __init__(self, name: str, code: int, last_words: Iterable[str]) -> None:
-        words = "".join(f"\n    {line}" for line in last_words)
-        super().__init__(f"{name} ended with code {code}; stopping the rest." + words)
+    def __init__(self, name: str, code: int, tail: Iterable[str]) -> None:
+        lines = "".join(f"\n    {line}" for line in tail)
+        super().__init__(f"{name} ended with code {code}; stopping the others.{lines}")
         self.exit_code = 128 - code if code < 0 else code or 1
 
 
-def kept(command: Sequence[str | Path]) -> list[str | Path]:
-    """The command, under a keeper that outlives us if need be, to end all that it started."""
+def with_keeper(command: Sequence[str | Path]) -> list[str | Path]:
+    """Return the command under a keeper, which ends all processes that the command started."""
     return [sys.executable, "-m", "dev.services.keeper", *command]
-
-
-def kill_group_of(program: Program) -> None:
-    """Kill what an ended program left behind."""
-    if program.process:
-        kill_group(program.process)
-
-
-def _collect(process: subprocess.Popen[bytes], take: Callable[[str], None]) -> None:
-    assert process.stdout
-    for raw in process.stdout:
-        take(raw.decode(errors="replace").rstrip())

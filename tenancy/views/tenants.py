@@ -23,13 +23,16 @@ from web.numbered import numbered_page
 
 @page
 def tenant_list(request: Request, slug: str) -> HttpResponse:
-    """The tenants of a workspace, with the facts that apps register."""
+    """List the tenants of a workspace, with the facts that apps register."""
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
     filters = ListFilter(request.GET)
     tenants = visible
     if search := filters.text("Name or Entra tenant ID"):
-        tenants = tenants.filter(_matches(search))
+        matches = Q(name__icontains=search)
+        if GUID.fullmatch(search.lower()):
+            matches |= Q(external_id=search.lower())
+        tenants = tenants.filter(matches)
     if status := filters.choice("status", "Status", TenantStatus.choices, empty="Any status"):
         tenants = tenants.filter(status=status)
     if filters.errors:
@@ -51,7 +54,7 @@ def tenant_list(request: Request, slug: str) -> HttpResponse:
 
 @page
 def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """One tenant: the operations to start, and the panels that apps register."""
+    """Show a tenant: the operations to start, and the panels that apps register."""
     tenant = _tenant_or_404(request, slug, tenant_id)
     allowed = capabilities_of(request.user, tenant.workspace)
     starts = [
@@ -122,13 +125,6 @@ def _edit(request: Request, workspace: Workspace, tenant: Tenant, success: str) 
 def _tenant_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")
     return get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
-
-
-def _matches(search: str) -> Q:
-    by_name = Q(name__icontains=search)
-    if GUID.fullmatch(search.lower()):
-        return by_name | Q(external_id=search.lower())
-    return by_name
 
 
 def _rows(tenants: list[Tenant]) -> list[dict[str, Any]]:

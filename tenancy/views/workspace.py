@@ -35,7 +35,7 @@ ROLES = {
 
 @page
 def member_list(request: Request, slug: str) -> HttpResponse:
-    """The members of the workspace and their roles."""
+    """List the members of the workspace and their roles."""
     return _members(request, workspace_or_404(request, slug), MemberForm())
 
 

@@ -92,7 +92,7 @@ def test_every_command_is_understood(name: str) -> None:
     ],
     ids=" ".join,
 )
-def test_an_invalid_command_is_noticed(command: list[str]) -> None:
+def test_an_invalid_command_is_detected(command: list[str]) -> None:
     assert not is_understood(*command)
 
 
@@ -323,8 +323,8 @@ def test_the_web_process_is_healthy_and_logs_one_object_per_line(tmp_path: Path)
             stderr=subprocess.STDOUT,
         )
     try:
-        asked = [sys.executable, *(part.replace("8000", port) for part in check)]
-        eventually(lambda: production(*asked).returncode == 0, what=f"health ({log})")
+        command = [sys.executable, *(argument.replace("8000", port) for argument in check)]
+        eventually(lambda: production(*command).returncode == 0, what=f"health ({log})")
     finally:
         web.terminate()
         web.wait(20)

@@ -1,4 +1,4 @@
-"""What must not come out, what must, and that nothing that goes in can break it.
+"""Sanitizing removes secrets, keeps other text, and never raises.
 
 Secrets are drawn from a seeded generator and put together from parts, so that no scanner takes
 this file for a leak.
@@ -53,7 +53,7 @@ Shape = tuple[str, str]  # the text, and the secret in it
 
 
 def draw(rng: Draw, length: int, alphabet: str = ALNUM) -> str:
-    """Random characters with at least one digit, capital and small letter, as generators give."""
+    """Return random characters with at least one digit, capital and small letter."""
     fixed = [rng.choice(string.digits), rng.choice(string.ascii_uppercase)]
     return "".join([rng.choice("abcdef"), *rng.choices(alphabet, k=length - 3), *fixed])
 
@@ -94,8 +94,8 @@ def pem(rng: Draw, kind: str = "") -> str:
     return "\n".join([f"-----BEGIN {name}-----", *lines, f"-----END {name}-----"])
 
 
-def one(make: Callable[[Draw], str], template: str) -> Callable[[Draw], Shape]:
-    """A shape whose secret stands once in a template, at `<>`."""
+def template_shape(make: Callable[[Draw], str], template: str) -> Callable[[Draw], Shape]:
+    """Return a shape whose secret is at `<>` in a template."""
 
     def shape(rng: Draw) -> Shape:
         secret = make(rng)
@@ -136,143 +136,167 @@ def wrapped_jwt(rng: Draw) -> Shape:
 
 
 SHAPES: dict[str, Callable[[Draw], Shape]] = {
-    "Entra client secret, plain": one(entra_secret, "The secret <> has expired"),
+    "Entra client secret, plain": template_shape(entra_secret, "The secret <> has expired"),
     "Entra client secret, form body": form_body,
-    "Entra client secret, JSON": one(entra_secret, '{"client_secret": "<>", "n": 1}'),
-    "Entra client secret, repr": one(entra_secret, "Credential(client_secret='<>', n=1)"),
-    "Entra secretText": one(entra_secret, '{"keyId": "' + GUID + '", "secretText": "<>"}'),
-    "GUID as client secret": one(guid, "client_secret=<>&client_id=" + GUID),
-    "GUID as password": one(guid, "password: <>"),
-    "bearer JWT": one(jwt, "Authorization: Bearer <>"),
-    "bearer opaque": one(lambda rng: draw(rng, 40), "authorization: bearer <>"),
-    "bearer, short": one(lambda rng: draw(rng, 14), "sent 'Bearer <>' to the service"),
-    "basic, short": one(
+    "Entra client secret, JSON": template_shape(entra_secret, '{"client_secret": "<>", "n": 1}'),
+    "Entra client secret, repr": template_shape(
+        entra_secret, "Credential(client_secret='<>', n=1)"
+    ),
+    "Entra secretText": template_shape(
+        entra_secret, '{"keyId": "' + GUID + '", "secretText": "<>"}'
+    ),
+    "GUID as client secret": template_shape(guid, "client_secret=<>&client_id=" + GUID),
+    "GUID as password": template_shape(guid, "password: <>"),
+    "bearer JWT": template_shape(jwt, "Authorization: Bearer <>"),
+    "bearer opaque": template_shape(lambda rng: draw(rng, 40), "authorization: bearer <>"),
+    "bearer, short": template_shape(lambda rng: draw(rng, 14), "sent 'Bearer <>' to the service"),
+    "basic, short": template_shape(
         lambda rng: base64.b64encode(f"svc:{draw(rng, 8)}".encode()).decode(), "sent Basic <> to it"
     ),
-    "bare JWT": one(jwt, "InvalidAuthenticationToken <> is not valid"),
+    "bare JWT": template_shape(jwt, "InvalidAuthenticationToken <> is not valid"),
     "truncated JWT": cut_jwt,
     "JWT over lines": wrapped_jwt,
-    "refresh token 0.A": one(refresh_token, "refresh <> was revoked"),
-    "refresh token 1.A": one(lambda rng: refresh_token(rng, "1"), "refresh_token=<>"),
-    "authorization code": one(
+    "refresh token 0.A": template_shape(refresh_token, "refresh <> was revoked"),
+    "refresh token 1.A": template_shape(lambda rng: refresh_token(rng, "1"), "refresh_token=<>"),
+    "authorization code": template_shape(
         refresh_token, "GET /callback?code=<>&session_state=" + GUID + " HTTP/1.1"
     ),
-    "client assertion": one(
+    "client assertion": template_shape(
         jwt,
         "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
         "&client_assertion=<>&grant_type=client_credentials",
     ),
-    "PostgreSQL URL": one(password, "could not connect to postgresql://app:<>@db.internal:5432/rl"),
-    "PostgreSQL URL, hard password": one(
+    "PostgreSQL URL": template_shape(
+        password, "could not connect to postgresql://app:<>@db.internal:5432/rl"
+    ),
+    "PostgreSQL URL, hard password": template_shape(
         lambda rng: password(rng, "@:/#%"), "postgres://app:<>@db.internal:5432/rl?sslmode=require"
     ),
-    "Redis URL": one(password, "Error 111 connecting to redis://:<>@cache:6379/0."),
-    "AMQP URL": one(lambda rng: password(rng, "@:/#%"), "amqps://guest:<>@mq.internal:5671//"),
-    "web URL": one(password, "https://deploy:<>@git.contoso.com/backups.git"),
-    "key=value DSN": one(password, "host=db port=5432 user=app password=<> dbname=rl"),
-    "DSN, quoted": one(lambda rng: password(rng, " ;,"), "host=db password='<>' dbname=rl"),
-    "ADO connection string": one(
+    "Redis URL": template_shape(password, "Error 111 connecting to redis://:<>@cache:6379/0."),
+    "AMQP URL": template_shape(
+        lambda rng: password(rng, "@:/#%"), "amqps://guest:<>@mq.internal:5671//"
+    ),
+    "web URL": template_shape(password, "https://deploy:<>@git.contoso.com/backups.git"),
+    "key=value DSN": template_shape(password, "host=db port=5432 user=app password=<> dbname=rl"),
+    "DSN, quoted": template_shape(
+        lambda rng: password(rng, " ;,"), "host=db password='<>' dbname=rl"
+    ),
+    "ADO connection string": template_shape(
         lambda rng: password(rng, "!@,:/#"),
         "Server=tcp:sql,1433;User ID=sa;Password=<>;Encrypt=True;",
     ),
-    "ADO Pwd": one(password, "Driver={ODBC};Uid=sa;Pwd=<>"),
-    "storage account key": one(
+    "ADO Pwd": template_shape(password, "Driver={ODBC};Uid=sa;Pwd=<>"),
+    "storage account key": template_shape(
         lambda rng: b64(rng, 64),
         "DefaultEndpointsProtocol=https;AccountName=rl;AccountKey=<>;EndpointSuffix=core.windows.net",
     ),
-    "SAS signature": one(
+    "SAS signature": template_shape(
         lambda rng: quote(b64(rng, 32), safe=""),
         "https://rl.blob.core.windows.net/b?sv=2024-11-04&se=2026-11-24T00%3A00%3A00Z&sp=r&sig=<>",
     ),
-    "Service Bus key": one(
+    "Service Bus key": template_shape(
         lambda rng: b64(rng, 32),
         "Endpoint=sb://rl.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=<>",
     ),
     "basic": basic,
-    "Cookie": one(lambda rng: draw(rng, 32), "Cookie: theme=dark; sessionid=<>; lang=en"),
-    "Cookie, unknown name": one(lambda rng: draw(rng, 18), "Cookie: theme=dark; rl_s=<>"),
-    "Set-Cookie": one(
+    "Cookie": template_shape(
+        lambda rng: draw(rng, 32), "Cookie: theme=dark; sessionid=<>; lang=en"
+    ),
+    "Cookie, unknown name": template_shape(
+        lambda rng: draw(rng, 18), "Cookie: theme=dark; rl_s=<>"
+    ),
+    "Set-Cookie": template_shape(
         lambda rng: "0." + "A" + draw(rng, 120, URLSAFE),
         "Set-Cookie: ESTSAUTHPERSISTENT=<>; domain=.login.microsoftonline.com; path=/; secure",
     ),
-    "ESTSAUTH alone": one(lambda rng: draw(rng, 80, URLSAFE), "buid=x ESTSAUTH=<> seen"),
-    "PEM": one(pem, "Could not load <>"),
-    "PEM, RSA": one(lambda rng: pem(rng, "RSA"), "key was: <>\nthat is all"),
-    "PEM, encrypted": one(lambda rng: pem(rng, "ENCRYPTED"), "<>"),
-    "PEM, cut off": one(lambda rng: pem(rng)[:400], "Could not load <>"),
+    "ESTSAUTH alone": template_shape(lambda rng: draw(rng, 80, URLSAFE), "buid=x ESTSAUTH=<> seen"),
+    "PEM": template_shape(pem, "Could not load <>"),
+    "PEM, RSA": template_shape(lambda rng: pem(rng, "RSA"), "key was: <>\nthat is all"),
+    "PEM, encrypted": template_shape(lambda rng: pem(rng, "ENCRYPTED"), "<>"),
+    "PEM, cut off": template_shape(lambda rng: pem(rng)[:400], "Could not load <>"),
     "PEM, escaped": escaped_pem,
-    "Fernet key": one(
+    "Fernet key": template_shape(
         lambda rng: base64.urlsafe_b64encode(rng.randbytes(32)).decode(), "CREDENTIAL_KEYS=v1:<>"
     ),
-    "SECRET_KEY": one(
+    "SECRET_KEY": template_shape(
         lambda rng: "django-insecure-" + password(rng, "!#$%^*(-_+)") + draw(rng, 30),
         "SECRET_KEY = '<>'",
     ),
-    "password in repr": one(password, "User(name='svc', password='<>', active=True)"),
-    "password in JSON": one(
+    "password in repr": template_shape(password, "User(name='svc', password='<>', active=True)"),
+    "password in JSON": template_shape(
         lambda rng: json.dumps(password(rng, "\"\\/ '"))[1:-1], '{"user": "svc", "password": "<>"}'
     ),
-    "password in YAML": one(password, "database:\n  user: svc\n  password: <>\n  port: 5432"),
-    "password in log line": one(password, "level=error user=svc password=<> status=500"),
-    "password in sentence": one(password, "login failed, the password was <>"),
-    "password on the next line": one(password, "password:\n  <>\nuser: svc"),
-    "password in query": one(password, "GET /x?user=svc&password=<>&n=1"),
-    "password in XML": one(password, "<credentials><password><></password></credentials>"),
-    "password in command": one(password, "ran: tool --user svc --password <> --verbose"),
-    "password in multipart": one(
+    "password in YAML": template_shape(
+        password, "database:\n  user: svc\n  password: <>\n  port: 5432"
+    ),
+    "password in log line": template_shape(password, "level=error user=svc password=<> status=500"),
+    "password in sentence": template_shape(password, "login failed, the password was <>"),
+    "password on the next line": template_shape(password, "password:\n  <>\nuser: svc"),
+    "password in query": template_shape(password, "GET /x?user=svc&password=<>&n=1"),
+    "password in XML": template_shape(
+        password, "<credentials><password><></password></credentials>"
+    ),
+    "password in command": template_shape(password, "ran: tool --user svc --password <> --verbose"),
+    "password in multipart": template_shape(
         password, 'Content-Disposition: form-data; name="password"\r\n\r\n<>\r\n--b'
     ),
-    "password list": one(password, "passwords: ['<>', 'x']"),
-    "curl user": one(password, "ran curl -u svc:<> https://contoso.com"),
-    "other authorization": one(
+    "password list": template_shape(password, "passwords: ['<>', 'x']"),
+    "curl user": template_shape(password, "ran curl -u svc:<> https://contoso.com"),
+    "other authorization": template_shape(
         lambda rng: b64(rng, 32), "Authorization: SharedKey rl:<>\r\nx-ms-version: 2024-11-04"
     ),
-    "environment": one(password, "env AZURE_CLIENT_SECRET=<> DB_PASSWORD=x"),
-    "name and value": one(password, '{"name": "client_secret", "value": "<>"}'),
-    "raw header": one(lambda rng: draw(rng, 24), "[(b'host', b'x'), (b'x-api-key', b'<>')]"),
-    "x-api-key": one(lambda rng: draw(rng, 24), "x-api-key: <>"),
-    "subscription key": one(lambda rng: rng.randbytes(16).hex(), "Ocp-Apim-Subscription-Key: <>"),
-    "otpauth": one(
+    "environment": template_shape(password, "env AZURE_CLIENT_SECRET=<> DB_PASSWORD=x"),
+    "name and value": template_shape(password, '{"name": "client_secret", "value": "<>"}'),
+    "raw header": template_shape(
+        lambda rng: draw(rng, 24), "[(b'host', b'x'), (b'x-api-key', b'<>')]"
+    ),
+    "x-api-key": template_shape(lambda rng: draw(rng, 24), "x-api-key: <>"),
+    "subscription key": template_shape(
+        lambda rng: rng.randbytes(16).hex(), "Ocp-Apim-Subscription-Key: <>"
+    ),
+    "otpauth": template_shape(
         lambda rng: "".join(rng.choices(string.ascii_uppercase + "234567", k=32)),
         "otpauth://totp/Runledger:svc?secret=<>&issuer=Runledger",
     ),
-    "PFX passphrase": one(password, "Invalid PFX, passphrase: <>"),
-    "GitHub": one(lambda rng: "gh" + "p_" + draw(rng, 36), "push with <> refused"),
-    "GitHub, fine-grained": one(
+    "PFX passphrase": template_shape(password, "Invalid PFX, passphrase: <>"),
+    "GitHub": template_shape(lambda rng: "gh" + "p_" + draw(rng, 36), "push with <> refused"),
+    "GitHub, fine-grained": template_shape(
         lambda rng: "github" + "_pat_" + draw(rng, 82), "push with <> refused"
     ),
-    "AWS id": one(
+    "AWS id": template_shape(
         lambda rng: "AK" + "IA" + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
         "aws id <> unknown",
     ),
-    "AWS secret": one(lambda rng: b64(rng, 30), "aws_secret_access_key = <>"),
-    "token in query": one(lambda rng: draw(rng, 20), "https://x.contoso.com/hook?id=7&token=<>"),
-    "function key": one(
+    "AWS secret": template_shape(lambda rng: b64(rng, 30), "aws_secret_access_key = <>"),
+    "token in query": template_shape(
+        lambda rng: draw(rng, 20), "https://x.contoso.com/hook?id=7&token=<>"
+    ),
+    "function key": template_shape(
         lambda rng: quote(b64(rng, 40), safe=""), "https://rl.azurewebsites.net/api/hook?code=<>"
     ),
-    "Teams webhook": one(
+    "Teams webhook": template_shape(
         lambda rng: f"{rng.randbytes(16).hex()}/{guid(rng)}",
         f"https://contoso.webhook.office.com/webhookb2/{GUID}@{GUID}/IncomingWebhook/<>",
     ),
-    "Slack webhook": one(
+    "Slack webhook": template_shape(
         lambda rng: f"T{draw(rng, 9)}/B{draw(rng, 9)}/{draw(rng, 24)}",
         "https://hooks.slack.com/services/<>",
     ),
-    "random": one(lambda rng: draw(rng, 40), "value <> refused"),
-    "random base64": one(lambda rng: b64(rng, 36), "value <> refused"),
-    "recovery key": one(
+    "random": template_shape(lambda rng: draw(rng, 40), "value <> refused"),
+    "random base64": template_shape(lambda rng: b64(rng, 36), "value <> refused"),
+    "recovery key": template_shape(
         lambda rng: "-".join(f"{rng.randrange(10**6):06}" for _ in range(8)), "BitLocker <> used"
     ),
-    "statement parameter": one(
+    "statement parameter": template_shape(
         password, "DataError: out of range\nCONTEXT:  unnamed portal parameter $3 = '<>'"
     ),
-    "failing row": one(password, "DETAIL:  Failing row contains (7, svc, <>, null)."),
-    "chained exceptions": one(
+    "failing row": template_shape(password, "DETAIL:  Failing row contains (7, svc, <>, null)."),
+    "chained exceptions": template_shape(
         password,
         "ValueError: password=<>\n\nThe above exception was the direct cause of the following "
         "exception:\n\nRuntimeError: failed",
     ),
-    "innerError": one(
+    "innerError": template_shape(
         jwt,
         '{"error": {"code": "InvalidAuthenticationToken", "message": "Access token <> is invalid",'
         f' "innerError": {{"date": "2026-11-23T10:00:00", "request-id": "{GUID}"}}}}}}',
@@ -300,15 +324,15 @@ CONTEXTS: dict[str, Callable[[str], str]] = {
 }
 
 
-def survivor(secret: str, shown: str) -> str:
-    """A contiguous half of the secret that is still there; empty if there is none."""
+def surviving_half(secret: str, sanitized: str) -> str:
+    """Return a contiguous half of the secret that is still in the text, or an empty text."""
     half = max(math.ceil(len(secret) / 2), 4)
     forms = {secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")}
     forms |= {json.dumps(secret)[1:-1], html.escape(secret), quote_plus(secret)}
     for form in forms:
         size = half if form == secret else math.ceil(len(form) / 2)
         for start in range(len(form) - size + 1):
-            if form[start : start + size] in shown:
+            if form[start : start + size] in sanitized:
                 return form[start : start + size]
     return ""
 
@@ -319,32 +343,32 @@ def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
     for seed in SEEDS:
         text, secret = SHAPES[shape](random.Random(f"{shape}{seed}"))
 
-        shown = sanitize_text(CONTEXTS[context](text), max_length=20_000)
+        sanitized = sanitize_text(CONTEXTS[context](text), max_length=20_000)
 
-        assert not survivor(secret, shown), shown
-        assert "[redacted" in shown
+        assert not surviving_half(secret, sanitized), sanitized
+        assert "[redacted" in sanitized
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [shape(random.Random(1))[0] for shape in SHAPES.values()]
     texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
-    shown = [sanitize_text(text) for text in texts]
+    sanitized = [sanitize_text(text) for text in texts]
 
     monkeypatch.setattr(rules, "RULES", [other for other in RULES if other != rule])
 
-    assert [sanitize_text(text) for text in texts] != shown
+    assert [sanitize_text(text) for text in texts] != sanitized
 
 
-def test_what_is_not_secret_stays_beside_what_is() -> None:
+def test_text_beside_a_secret_stays() -> None:
     text = f"AADSTS7000215 for app {GUID}: client_secret=hunter2-x1, trace {GUID}, status=401"
 
-    shown = sanitize_text(text)
+    sanitized = sanitize_text(text)
 
-    assert shown == text.replace("hunter2-x1", MASK)
+    assert sanitized == text.replace("hunter2-x1", MASK)
 
 
-# --- What must come back unchanged ----------------------------------------------------------
+# --- Texts that must stay unchanged ----------------------------------------------------------
 
 HARMLESS = [
     "",
@@ -416,12 +440,12 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_support_needs_comes_back_unchanged(text: str) -> None:
+def test_diagnostic_texts_stay_unchanged(text: str) -> None:
     assert sanitize_text(text) == text
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_support_needs_stays_inside_json(text: str) -> None:
+def test_diagnostic_texts_stay_unchanged_in_json(text: str) -> None:
     assert json.loads(sanitize_text(json.dumps({"message": text}, ensure_ascii=False))) == {
         "message": text
     }
@@ -439,9 +463,9 @@ PERSONAL = [
 ]
 
 
-@pytest.mark.parametrize(("text", "shown"), PERSONAL)
-def test_people_are_not_named(text: str, shown: str) -> None:
-    assert sanitize_text(text) == shown
+@pytest.mark.parametrize(("text", "sanitized"), PERSONAL)
+def test_names_of_people_are_masked(text: str, sanitized: str) -> None:
+    assert sanitize_text(text) == sanitized
 
 
 # --- Known values ---------------------------------------------------------------------------
@@ -483,21 +507,21 @@ def test_a_known_value_is_masked_in_every_encoding(known: str, encoding: str) ->
     register_secret(KNOWN[known])
     encoded = ENCODINGS[encoding](KNOWN[known])
 
-    shown = sanitize_text(f"before .{encoded}. after")
+    sanitized = sanitize_text(f"before .{encoded}. after")
 
-    assert not survivor(encoded, shown)
-    assert shown.startswith("before .")
-    assert shown.endswith(". after")
+    assert not surviving_half(encoded, sanitized)
+    assert sanitized.startswith("before .")
+    assert sanitized.endswith(". after")
 
 
-def test_known_values_that_overlap_leave_nothing() -> None:
+def test_overlapping_known_values_are_masked_completely() -> None:
     register_secret("abcdefghij")
     register_secret("ghijklmnop")
 
     assert sanitize_text("x abcdefghijklmnop y") == f"x {MASK} y"
 
 
-def test_a_short_value_is_not_taken_for_a_secret() -> None:
+def test_a_short_value_is_not_registered_as_a_secret() -> None:
     register_secret("abc")
     register_secret("      ")
 
@@ -509,12 +533,12 @@ def test_the_oldest_known_values_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
     for value in ("firstvalue", "othervalue", "thirdvalue", "firstvalue", "fourthvalue"):
         register_secret(value)
 
-    shown = sanitize_text("firstvalue othervalue thirdvalue fourthvalue")
+    sanitized = sanitize_text("firstvalue othervalue thirdvalue fourthvalue")
 
-    assert shown == f"{MASK} othervalue {MASK} {MASK}"
+    assert sanitized == f"{MASK} othervalue {MASK} {MASK}"
 
 
-# --- The form of what comes out -------------------------------------------------------------
+# --- The form of the result -------------------------------------------------------------
 
 CONTROLS = [
     ("a\x00b\x07c\x7fd\x9be", "abcd"),
@@ -529,24 +553,24 @@ CONTROLS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "shown"), CONTROLS)
-def test_control_characters_go(text: str, shown: str) -> None:
-    assert sanitize_text(text) == shown
+@pytest.mark.parametrize(("text", "sanitized"), CONTROLS)
+def test_control_characters_are_removed(text: str, sanitized: str) -> None:
+    assert sanitize_text(text) == sanitized
 
 
-def test_newlines_stay_where_they_are_asked_for() -> None:
+def test_newlines_can_be_kept() -> None:
     assert sanitize_text("one\r\ntwo\u2029three", keep_newlines=True) == "one\ntwo\nthree"
 
 
 @pytest.mark.parametrize("length", [-1, 0, 1, 5, 9, 10, 11, 20, 30])
 def test_a_cut_never_leaves_part_of_a_mask(length: int) -> None:
-    shown = sanitize_text("password=hunter2 and password=hunter3", max_length=length)
+    sanitized = sanitize_text("password=hunter2 and password=hunter3", max_length=length)
 
-    assert len(shown) <= max(length, 0)
-    assert MASK in shown or "[" not in shown
+    assert len(sanitized) <= max(length, 0)
+    assert MASK in sanitized or "[" not in sanitized
 
 
-def test_a_long_text_says_that_it_was_cut() -> None:
+def test_a_long_text_is_marked_as_cut() -> None:
     assert sanitize_text("word " * 1000, max_length=50).endswith("…")
     assert sanitize_text("word " * 10_000, max_length=30_000).endswith("…")
 
@@ -556,9 +580,9 @@ def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
     for distance in range(1, 60):
         text = "z" * 10 + " " * (WINDOW - 10 - distance) + f"secret={secret}"
 
-        shown = sanitize_text(text, max_length=WINDOW)
+        sanitized = sanitize_text(text, max_length=WINDOW)
 
-        assert not survivor(secret, shown)
+        assert not surviving_half(secret, sanitized)
 
 
 SEEDED_TEXT = st.sampled_from(
@@ -585,14 +609,12 @@ def is_clean(text: str, *, newlines: bool) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_TEXT, st.integers(0, 300), st.booleans())
-def test_any_text_comes_out_storable_and_short_enough(
-    text: str, length: int, newlines: bool
-) -> None:
-    shown = sanitize_text(text, length, keep_newlines=newlines)
+def test_any_text_becomes_storable_and_short_enough(text: str, length: int, newlines: bool) -> None:
+    sanitized = sanitize_text(text, length, keep_newlines=newlines)
 
-    assert len(shown) <= length
-    assert is_clean(shown, newlines=newlines)
-    assert "\x00" not in shown
+    assert len(sanitized) <= length
+    assert is_clean(sanitized, newlines=newlines)
+    assert "\x00" not in sanitized
 
 
 @settings(max_examples=300, deadline=None)
@@ -651,7 +673,7 @@ ADVERSARIAL = [
 
 
 @pytest.mark.parametrize("text", ADVERSARIAL, ids=lambda text: text[:20].encode().hex()[:24])
-def test_no_text_takes_long(text: str) -> None:
+def test_every_text_is_sanitized_quickly(text: str) -> None:
     begun = time.process_time()
 
     sanitize_text(text, max_length=20_000)
@@ -659,7 +681,7 @@ def test_no_text_takes_long(text: str) -> None:
     assert time.process_time() - begun < 5  # milliseconds as a rule; minutes if it backtracked
 
 
-def test_many_known_values_do_not_slow_it_down() -> None:
+def test_many_known_values_do_not_slow_down_sanitizing() -> None:
     rng = random.Random(1)
     for _ in range(500):
         register_secret(draw(rng, 40))
@@ -739,7 +761,7 @@ ORDINARY = [
 
 
 @pytest.mark.parametrize("key", SENSITIVE)
-def test_a_text_under_a_sensitive_key_is_masked_whole(key: str) -> None:
+def test_a_text_under_a_sensitive_key_is_masked_completely(key: str) -> None:
     value = {key: "summer", "nested": [{key: ["winter", 1]}], "n": 1}
 
     assert sanitize_json(value) == {key: MASK, "nested": [{key: [MASK, 1]}], "n": 1}
@@ -765,11 +787,11 @@ def test_a_value_beside_a_sensitive_name_is_masked() -> None:
     ]
 
 
-def test_what_is_too_deep_gives_way_to_a_marker() -> None:
+def test_values_that_are_too_deep_are_replaced_by_a_marker() -> None:
     assert sanitize_json([[[1]]], max_depth=2) == [[TRUNCATED]]
 
 
-def test_what_is_too_large_is_cut_and_says_so_once() -> None:
+def test_a_value_that_is_too_large_is_cut_and_marked_once() -> None:
     value = {"a": ["x" * 100] * 1000, "b": 1}
 
     cleaned = sanitize_json(value, max_bytes=2000)
@@ -779,7 +801,7 @@ def test_what_is_too_large_is_cut_and_says_so_once() -> None:
     assert cleaned["a"][0] == "x" * 100
 
 
-def test_a_value_that_contains_itself_ends() -> None:
+def test_a_value_that_contains_itself_is_cut() -> None:
     value: list[object] = []
     value += [value, value, value]
 

@@ -1,4 +1,4 @@
-"""Support's forms keep the rules of the pages: an owner stays, what happened stays."""
+"""The admin forms enforce the rules of the pages: one owner stays, used objects are not deleted."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ def to(model: str, page: str, *ids: int) -> str:
     return reverse(f"admin:tenancy_{model}_{page}", args=ids)
 
 
-def said(answer: Any) -> str:
+def text_of(answer: Any) -> str:
     text: str = answer.content.decode()
     return text
 
 
-def test_support_gives_a_new_workspace_its_first_owner(client: Client, support: User) -> None:
+def test_support_adds_the_first_owner_of_a_new_workspace(client: Client, support: User) -> None:
     rita = UserFactory(username="rita")
 
-    wish = {"name": "Adatum", "slug": "adatum", "timezone": "UTC", **NO_INLINE}
-    client.post(to("workspace", "add"), wish)
-    made = Workspace.objects.get(slug="adatum")
-    form = {"user": rita.pk, "workspace": made.pk, "role": "owner"}
+    workspace_form = {"name": "Adatum", "slug": "adatum", "timezone": "UTC", **NO_INLINE}
+    client.post(to("workspace", "add"), workspace_form)
+    created = Workspace.objects.get(slug="adatum")
+    form = {"user": rita.pk, "workspace": created.pk, "role": "owner"}
     answer = client.post(to("membership", "add"), form)
 
     assert answer.status_code == 302
-    assert Membership.objects.get(workspace=made).role == Role.OWNER
-    shown = said(client.get(to("workspace", "change", made.pk)))
-    assert "rita" in shown
-    assert 'name="memberships-0-role"' not in shown
+    assert Membership.objects.get(workspace=created).role == Role.OWNER
+    html = text_of(client.get(to("workspace", "change", created.pk)))
+    assert "rita" in html
+    assert 'name="memberships-0-role"' not in html
 
 
-def test_the_address_of_a_workspace_stays(
+def test_the_slug_of_a_workspace_cannot_be_changed(
     client: Client, support: User, workspace: Workspace
 ) -> None:
     form = {"name": "Contoso Ltd", "slug": "moved", "timezone": "Europe/Berlin", **NO_INLINE}
@@ -70,22 +70,22 @@ def test_the_address_of_a_workspace_stays(
     assert (workspace.name, workspace.slug) == ("Contoso Ltd", "contoso")
 
 
-def test_the_last_owner_stays(
+def test_the_last_owner_cannot_be_removed(
     client: Client, support: User, workspace: Workspace, owner: User
 ) -> None:
-    kept = Membership.objects.get(user=owner)
+    membership = Membership.objects.get(user=owner)
 
-    changed = client.post(to("membership", "change", kept.pk), {"role": "reader"})
-    removed = client.post(to("membership", "delete", kept.pk), {"post": "yes"}, follow=True)
+    changed = client.post(to("membership", "change", membership.pk), {"role": "reader"})
+    removed = client.post(to("membership", "delete", membership.pk), {"post": "yes"}, follow=True)
     deleted = client.post(to("user", "delete", owner.pk), {"post": "yes"}, follow=True)
 
     for answer in (changed, removed, deleted):
-        assert "keeps at least one owner" in said(answer)
-    kept.refresh_from_db()
-    assert kept.role == Role.OWNER
+        assert "needs at least one owner" in text_of(answer)
+    membership.refresh_from_db()
+    assert membership.role == Role.OWNER
 
 
-def test_one_of_two_owners_may_go(
+def test_one_of_two_owners_can_be_removed(
     client: Client, support: User, workspace: Workspace, owner: User
 ) -> None:
     other = Membership.objects.get(user=create_member(workspace, Role.OWNER))
@@ -98,7 +98,7 @@ def test_one_of_two_owners_may_go(
     assert not Membership.objects.filter(pk=other.pk).exists()
 
 
-def test_who_is_a_member_already_is_told_so(
+def test_adding_an_existing_member_shows_an_error(
     client: Client, support: User, workspace: Workspace, reader: User
 ) -> None:
     form = {"user": reader.pk, "workspace": workspace.pk, "role": "owner"}
@@ -106,17 +106,19 @@ def test_who_is_a_member_already_is_told_so(
     answer = client.post(to("membership", "add"), form)
 
     assert answer.status_code == 200
-    assert "is already a member" in said(answer)
+    assert "is already a member" in text_of(answer)
     assert Membership.objects.get(user=reader).role == Role.READER
 
 
-def test_a_deleted_account_leaves_its_runs_with_its_name(
+def test_the_runs_of_a_deleted_account_keep_its_name(
     client: Client, support: User, tenant: Tenant
 ) -> None:
-    gone = create_member(tenant.workspace, Role.OPERATOR, username="olga")
-    run = OperationRunFactory(tenant=tenant, succeeded=True, user=gone, initiator_name="olga")
+    deleted_user = create_member(tenant.workspace, Role.OPERATOR, username="olga")
+    run = OperationRunFactory(
+        tenant=tenant, succeeded=True, user=deleted_user, initiator_name="olga"
+    )
 
-    client.post(to("user", "delete", gone.pk), {"post": "yes"})
+    client.post(to("user", "delete", deleted_user.pk), {"post": "yes"})
 
     run.refresh_from_db()
     assert not User.objects.filter(username="olga").exists()
@@ -131,17 +133,19 @@ def account_form(user: User, **more: object) -> dict[str, object]:
     } | more
 
 
-def test_closing_the_account_of_the_last_owner_is_possible_and_told(
+def test_deactivating_the_last_owner_shows_a_warning(
     client: Client, support: User, workspace: Workspace, owner: User
 ) -> None:
     answer = client.post(to("user", "change", owner.pk), account_form(owner), follow=True)
 
     owner.refresh_from_db()
     assert not owner.is_active
-    assert "Contoso Services has no owner who can sign in" in said(answer)
+    assert "Contoso Services has no owner who can sign in" in text_of(answer)
 
 
-def test_what_has_been_used_is_not_deleted(client: Client, support: User, tenant: Tenant) -> None:
+def test_used_tenants_and_workspaces_are_not_deleted(
+    client: Client, support: User, tenant: Tenant
+) -> None:
     OperationRunFactory(tenant=tenant, succeeded=True)
 
     client.post(to("tenant", "delete", tenant.pk), {"post": "yes"})
@@ -151,7 +155,7 @@ def test_what_has_been_used_is_not_deleted(client: Client, support: User, tenant
     assert Workspace.objects.filter(pk=tenant.workspace_id).exists()
 
 
-def test_what_was_made_by_mistake_is_deleted(client: Client, support: User) -> None:
+def test_unused_tenants_and_workspaces_can_be_deleted(client: Client, support: User) -> None:
     tenant = TenantFactory(workspace=WorkspaceFactory())
 
     client.post(to("tenant", "delete", tenant.pk), {"post": "yes"})
@@ -167,14 +171,14 @@ def test_support_suspends_a_tenant(client: Client, support: User, tenant: Tenant
     assert tenant.status == TenantStatus.SUSPENDED
 
 
-def test_staff_cannot_rise_above_their_rights(client: Client) -> None:
+def test_staff_cannot_extend_their_permissions(client: Client) -> None:
     clerk, other = UserFactory(is_staff=True), UserFactory()
     boss = UserFactory(is_staff=True, is_superuser=True)
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="tenancy"))
     open_session(client, clerk)
 
-    wish = account_form(other, is_superuser="on", is_staff="on", is_active="on")
-    client.post(to("user", "change", other.pk), wish)
+    form = account_form(other, is_superuser="on", is_staff="on", is_active="on")
+    client.post(to("user", "change", other.pk), form)
     other.refresh_from_db()
     refused = [
         client.post(to("user", "change", boss.pk), account_form(boss)).status_code,
@@ -188,9 +192,7 @@ def test_staff_cannot_rise_above_their_rights(client: Client) -> None:
     assert refused == [403, 403, 403, 403]
 
 
-def test_support_lets_somebody_try_again_who_was_locked_out(
-    client: Client, support: User, reader: User
-) -> None:
+def test_support_unlocks_a_sign_in(client: Client, support: User, reader: User) -> None:
     outside = Client()
     for _ in range(6):
         outside.post(reverse("sign_in"), {"username": "rita", "password": "wrong"})

@@ -1,4 +1,4 @@
-"""Who may do what, where."""
+"""The capabilities of users in workspaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.factories import UserFactory, create_member
 
 R, O, M, W = Role.READER, Role.OPERATOR, Role.MANAGER, Role.OWNER  # noqa: E741
 
-#: For each capability the roles that have it, as a person would write it on a wall.
+#: For each capability, the roles that have it; written out independently of the code.
 TABLE: dict[Capability, set[Role]] = {
     Capability.VIEW: {R, O, M, W},
     Capability.START_SYNC: {O, M, W},
@@ -42,7 +42,7 @@ def test_every_capability_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("capability", Capability)
-def test_a_role_can_do_exactly_what_the_table_says(
+def test_a_role_has_exactly_the_capabilities_of_the_table(
     workspace: Workspace, role: Role, capability: Capability
 ) -> None:
     person = create_member(workspace, role)
@@ -50,14 +50,14 @@ def test_a_role_can_do_exactly_what_the_table_says(
     assert has_capability(person, workspace, capability) == (role in TABLE[capability])
 
 
-def test_each_role_can_do_all_that_the_one_before_can() -> None:
+def test_each_role_includes_the_capabilities_of_the_role_before_it() -> None:
     reader, operator, manager, owner = (ROLE_CAPABILITIES[role] for role in Role)
 
     assert reader < operator < manager < owner
 
 
 @pytest.mark.parametrize("capability", Capability)
-def test_a_stranger_can_do_nothing(
+def test_a_member_of_another_workspace_has_no_capability(
     workspace: Workspace, stranger: User, capability: Capability
 ) -> None:
     assert not has_capability(stranger, workspace, capability)
@@ -66,35 +66,39 @@ def test_a_stranger_can_do_nothing(
 @pytest.mark.parametrize(
     "flags", [{"is_active": False}, {"is_active": False, "is_superuser": True}]
 )
-def test_an_inactive_owner_can_do_nothing(workspace: Workspace, flags: dict[str, bool]) -> None:
+def test_an_inactive_owner_has_no_capability(workspace: Workspace, flags: dict[str, bool]) -> None:
     assert capabilities_of(create_member(workspace, Role.OWNER, **flags), workspace) == frozenset()
 
 
 @pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_superuser": True, "is_staff": True}])
-def test_staff_have_no_special_sight(workspace: Workspace, flags: dict[str, bool]) -> None:
+def test_staff_have_no_capabilities_in_a_workspace(
+    workspace: Workspace, flags: dict[str, bool]
+) -> None:
     assert capabilities_of(UserFactory(**flags), workspace) == frozenset()
 
 
-def test_nobody_can_do_nothing(workspace: Workspace) -> None:
+def test_anonymous_users_have_no_capability(workspace: Workspace) -> None:
     assert capabilities_of(AnonymousUser(), workspace) == frozenset()
 
 
-def test_a_role_in_one_workspace_is_none_in_another(owner: User, stranger: User) -> None:
+def test_a_role_applies_to_one_workspace_only(owner: User, stranger: User) -> None:
     elsewhere = stranger.memberships.get().workspace
 
     assert capabilities_of(owner, elsewhere) == frozenset()
 
 
-def test_a_permitted_person_passes(workspace: Workspace, operator: User) -> None:
+def test_a_permitted_user_is_accepted(workspace: Workspace, operator: User) -> None:
     require_capability(operator, workspace, Capability.START_BACKUP)
 
 
-def test_a_refusal_says_what_is_missing_and_where(workspace: Workspace, reader: User) -> None:
+def test_a_refusal_names_the_capability_and_the_workspace(
+    workspace: Workspace, reader: User
+) -> None:
     with pytest.raises(PermissionDenied, match="Contoso Services does not include “start backup”"):
         require_capability(reader, workspace, Capability.START_BACKUP)
 
 
-def test_a_changed_role_holds_at_once(workspace: Workspace, reader: User) -> None:
+def test_a_changed_role_applies_immediately(workspace: Workspace, reader: User) -> None:
     before = has_capability(reader, workspace, Capability.RESTORE)
     reader.memberships.update(role=Role.OWNER)
 

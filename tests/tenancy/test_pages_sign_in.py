@@ -1,4 +1,4 @@
-"""Coming in, going out, and what everybody sees when something is wrong."""
+"""Sign-in, sign-out, the error pages, and the security headers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def sign_in(client: Client, username: str, password: str = PASSWORD, **more: str
     return client.post(SIGN_IN, {"username": username, "password": password, **more})
 
 
-def test_a_person_signs_in_and_sees_the_first_workspace(client, operator):
+def test_sign_in_leads_to_the_first_workspace(client, operator):
     answer = client.post(SIGN_IN, {"username": "olga", "password": PASSWORD}, follow=True)
 
     assert answer.redirect_chain[-1] == ("/w/contoso/", 302)
     assert b"Contoso Services" in answer.content
 
 
-def test_a_wrong_password_says_nothing_about_the_name(client, operator):
+def test_a_wrong_password_does_not_reveal_whether_the_user_exists(client, operator):
     wrong = sign_in(client, "olga", "nonsense").content
     unknown = sign_in(client, "unknown", "nonsense").content
 
@@ -49,14 +49,14 @@ def test_the_sixth_attempt_is_locked_out(client, operator):
 @pytest.mark.parametrize(
     "name", ["\0", "x" * 5000, "\ud800".encode("utf-8", "replace"), "' OR 1=1"]
 )
-def test_any_name_may_be_tried(client, db, name):
+def test_any_user_name_can_be_submitted(client, db, name):
     assert sign_in(client, name, "x").status_code == 200
 
 
 @pytest.mark.parametrize(
     "query", ["next=%00", "x=%00", "next=" + "x" * 5000, "%ff=%ff", "x=%F0%9F%92%A5"]
 )
-def test_a_failed_attempt_from_an_odd_address_is_still_only_a_failed_attempt(client, db, query):
+def test_a_failed_sign_in_with_an_unusual_query_string_is_only_a_failed_sign_in(client, db, query):
     answer = client.post(
         f"{SIGN_IN}?{query}",
         {"username": "olga", "password": "x\0"},
@@ -67,7 +67,7 @@ def test_a_failed_attempt_from_an_odd_address_is_still_only_a_failed_attempt(cli
     assert (answer.status_code, again.status_code) == (200, 200)
 
 
-def test_signing_out_ends_the_session_and_says_so(client, operator):
+def test_sign_out_ends_the_session_and_confirms_it(client, operator):
     client.force_login(operator)
 
     answer = client.post("/sign-out/", follow=True)
@@ -76,13 +76,13 @@ def test_signing_out_ends_the_session_and_says_so(client, operator):
     assert client.get("/runs/").status_code == 302
 
 
-def test_signing_out_takes_a_post(client, operator):
+def test_sign_out_requires_a_post(client, operator):
     client.force_login(operator)
 
     assert client.get("/sign-out/").status_code == 405
 
 
-def test_a_disabled_person_is_out_at_once(client, operator):
+def test_a_deactivated_user_is_signed_out_immediately(client, operator):
     client.force_login(operator)
     operator.is_active = False
     operator.save()
@@ -90,7 +90,7 @@ def test_a_disabled_person_is_out_at_once(client, operator):
     assert client.get("/runs/")["Location"].startswith(SIGN_IN)
 
 
-def test_a_user_without_a_workspace_sees_what_to_do(client, db):
+def test_a_user_without_a_workspace_sees_instructions(client, db):
     client.force_login(UserFactory())
 
     assert b"not a member of any workspace" in client.get("/").content
@@ -136,14 +136,14 @@ def test_the_theme_is_remembered_and_can_follow_the_system_again(client, operato
 
 
 @pytest.mark.parametrize("value", ["purple", '"><script>', "\0"])
-def test_an_unknown_theme_is_the_systems(client, operator, value):
+def test_an_unknown_theme_is_treated_as_the_system_theme(client, operator, value):
     client.force_login(operator)
     client.cookies["theme"] = value
 
     assert b'data-theme="system"' in client.get("/runs/").content
 
 
-def test_the_switcher_lists_ones_own_workspaces_only(client, operator, stranger):
+def test_the_switcher_lists_only_the_workspaces_of_the_user(client, operator, stranger):
     MembershipFactory(user=operator, workspace=WorkspaceFactory(name="Northwind", slug="north"))
     client.force_login(operator)
 
@@ -156,7 +156,7 @@ def test_the_switcher_lists_ones_own_workspaces_only(client, operator, stranger)
 OPEN = {"sign_in", "theme", "healthz", "livez"}
 
 
-def test_every_other_page_asks_strangers_to_sign_in(client, db):
+def test_every_other_page_requires_sign_in(client, db):
     names = [
         pattern.name
         for included in get_resolver().url_patterns
@@ -178,10 +178,10 @@ def _any_address(name: str) -> str:
     raise AssertionError(f"{name} takes arguments this test does not know")
 
 
-# --- what goes wrong ----------------------------------------------------------------------------------
+# --- error pages ---------------------------------------------------------------------------------------
 
 
-def test_a_page_that_does_not_exist_says_where_to_go(client, operator):
+def test_a_missing_page_links_to_the_start_page(client, operator):
     client.force_login(operator)
 
     answer = client.get("/nowhere/")
@@ -190,7 +190,7 @@ def test_a_page_that_does_not_exist_says_where_to_go(client, operator):
     assert b"Go to overview" in answer.content
 
 
-def test_foreign_and_missing_are_the_same_to_the_byte(client, operator, stranger):
+def test_foreign_and_missing_objects_give_identical_responses(client, operator, stranger):
     client.force_login(operator)
     foreign = OperationRunFactory()
 
@@ -212,7 +212,7 @@ def test_a_missing_permission_is_shown_with_the_reason(client, workspace, reader
     assert "Your role in Contoso Services does not include" in answer.content.decode()
 
 
-def test_too_many_fields_and_too_much_are_refused_kindly(client, operator):
+def test_too_many_fields_and_too_large_requests_show_an_error_page(client, operator):
     client.force_login(operator)
 
     many = client.post("/theme/", {f"field{n}": "x" for n in range(1100)})
@@ -225,11 +225,11 @@ def test_too_many_fields_and_too_much_are_refused_kindly(client, operator):
     assert much.status_code in (302, 400, 413)
 
 
-def test_an_error_of_ours_shows_a_reference_and_nothing_else(client, operator, monkeypatch):
+def test_a_server_error_shows_only_a_reference(client, operator, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("canary-secret")
 
-    monkeypatch.setattr(listing, "filtered", fail)
+    monkeypatch.setattr(listing, "build_run_filter", fail)
     client.force_login(operator)
     client.raise_request_exception = False
 
@@ -254,7 +254,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_answer_carries_a_strict_policy_and_is_not_kept(client, operator, path):
+def test_every_response_has_a_strict_policy_and_is_not_cached(client, operator, path):
     if path != "/sign-in/":
         client.force_login(operator)
 
@@ -283,7 +283,7 @@ def test_no_page_has_inline_styles_or_scripts(client, operator, tenant, path):
         assert " src=" in script.split(">")[0]
 
 
-def test_htmx_may_not_evaluate_nor_keep_pages(client, db):
+def test_htmx_neither_evaluates_scripts_nor_caches_pages(client, db):
     html = client.get(SIGN_IN).content.decode()
 
     assert '"allowEval":false' in html

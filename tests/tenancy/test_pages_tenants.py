@@ -1,4 +1,4 @@
-"""Tenants: listed, looked at, added, changed and suspended."""
+"""The pages of tenants: list, detail, add, edit and suspend."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def text_of(page: Client, path: str) -> str:
     return answer.content.decode()
 
 
-def test_an_empty_list_says_what_to_do(page: Client, workspace: Workspace) -> None:
+def test_an_empty_list_shows_instructions(page: Client, workspace: Workspace) -> None:
     assert "Add tenant" in text_of(page, LIST)
 
 
-def test_every_tenant_is_listed_with_the_facts_of_the_apps(page: Client, tenant: Tenant) -> None:
+def test_tenants_are_listed_with_the_facts_of_the_apps(page: Client, tenant: Tenant) -> None:
     text = text_of(page, LIST)
 
     assert tenant.get_absolute_url() in text
     assert "Never synced" in text
 
 
-def test_the_list_asks_as_much_for_many_tenants_as_for_few(
+def test_the_number_of_queries_does_not_depend_on_the_number_of_tenants(
     page: Client, workspace: Workspace, django_assert_max_num_queries: object
 ) -> None:
     for _ in range(30):
@@ -68,9 +68,7 @@ def test_the_list_is_searched_and_filtered(
     assert text_of(page, LIST + query).count("data-row-link") == count
 
 
-def test_a_tenants_page_shows_its_parts_and_what_can_be_started(
-    page: Client, tenant: Tenant
-) -> None:
+def test_a_tenant_page_shows_its_panels_and_start_buttons(page: Client, tenant: Tenant) -> None:
     text = text_of(page, tenant.get_absolute_url())
 
     assert "Sync inventory" in text
@@ -81,9 +79,9 @@ def test_a_tenants_page_shows_its_parts_and_what_can_be_started(
 def test_an_owner_adds_a_tenant(page: Client, workspace: Workspace) -> None:
     answer = page.post(f"{LIST}new/", {"name": "Adatum", "external_id": GUID.upper()})
 
-    made = Tenant.objects.get()
-    assert answer["Location"] == made.get_absolute_url()
-    assert (made.name, str(made.external_id), made.workspace) == ("Adatum", GUID, workspace)
+    tenant = Tenant.objects.get()
+    assert answer["Location"] == tenant.get_absolute_url()
+    assert (tenant.name, str(tenant.external_id), tenant.workspace) == ("Adatum", GUID, workspace)
 
 
 @pytest.mark.parametrize(
@@ -110,16 +108,16 @@ def test_an_invalid_tenant_shows_an_error_at_its_field(
     assert not Tenant.objects.exists()
 
 
-def test_a_tenant_is_in_a_workspace_once(page: Client, workspace: Workspace) -> None:
+def test_a_workspace_cannot_have_a_tenant_twice(page: Client, workspace: Workspace) -> None:
     TenantFactory(workspace=workspace, external_id=GUID)
 
     answer = page.post(f"{LIST}new/", {"name": "Again", "external_id": GUID})
 
     assert answer.status_code == 400
-    assert b"has a tenant with that id already" in answer.content
+    assert b"already has a tenant with that ID" in answer.content
 
 
-def test_another_workspace_may_have_the_same_tenant(page: Client, workspace: Workspace) -> None:
+def test_another_workspace_can_have_the_same_tenant(page: Client, workspace: Workspace) -> None:
     TenantFactory(external_id=GUID)
 
     assert page.post(f"{LIST}new/", {"name": "Mine", "external_id": GUID}).status_code == 302
@@ -145,7 +143,7 @@ def test_a_tenant_is_suspended_and_set_to_active_again(page: Client, tenant: Ten
     assert tenant.is_active
 
 
-def test_a_tenant_stays_the_tenant_it_is(page: Client, tenant: Tenant) -> None:
+def test_the_entra_tenant_id_cannot_be_changed(page: Client, tenant: Tenant) -> None:
     before = tenant.external_id
 
     page.post(f"{tenant.get_absolute_url()}edit/", {"name": "Same", "external_id": GUID})

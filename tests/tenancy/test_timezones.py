@@ -1,4 +1,4 @@
-"""Time zones by their exact names, and nothing that merely opens as a file."""
+"""Only exact names of IANA time zones are accepted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.factories import WorkspaceFactory
 @pytest.mark.parametrize(
     "name", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Australia/Lord_Howe", "Etc/UTC"]
 )
-def test_a_zone_of_the_database_is_accepted(name: str) -> None:
+def test_an_iana_time_zone_is_accepted(name: str) -> None:
     validate_timezone(name)
 
 
@@ -37,17 +37,17 @@ def test_a_zone_of_the_database_is_accepted(name: str) -> None:
         "CET-1CEST",
     ],
 )
-def test_anything_else_is_refused(name: str) -> None:
+def test_other_names_are_rejected(name: str) -> None:
     with pytest.raises(ValidationError, match="is not a time zone"):
         validate_timezone(name)
 
 
-def test_every_zone_on_the_list_can_be_loaded_and_fits_its_column() -> None:
+def test_every_time_zone_can_be_loaded_and_fits_its_column() -> None:
     for name in TIMEZONES:
         assert zoneinfo.ZoneInfo(name).key == name
         assert len(name) <= 64
 
 
-def test_a_workspace_is_validated_by_it() -> None:
+def test_the_time_zone_of_a_workspace_is_validated() -> None:
     with pytest.raises(ValidationError, match="is not a time zone"):
         WorkspaceFactory.build(timezone="localtime").full_clean(validate_unique=False)

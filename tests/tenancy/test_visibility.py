@@ -1,4 +1,4 @@
-"""Nothing crosses from one workspace to another."""
+"""No data crosses from one workspace to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(tenant: Tenant) -> OperationRun:
     return OperationRunFactory(tenant=tenant)
 
 
-def test_members_see_what_belongs_to_their_workspace(
+def test_members_see_the_rows_of_their_workspace(
     run: OperationRun, tenant: Tenant, workspace: Workspace, reader: User
 ) -> None:
     assert Workspace.objects.visible_to(reader).get() == workspace
@@ -33,7 +33,7 @@ def test_members_see_what_belongs_to_their_workspace(
 
 
 @pytest.mark.parametrize("model", [Tenant, OperationRun])
-def test_strangers_see_none_of_it(
+def test_members_of_other_workspaces_see_no_rows(
     run: OperationRun, stranger: User, model: type[Tenant] | type[OperationRun]
 ) -> None:
     assert not model.objects.visible_to(stranger).exists()
@@ -43,7 +43,7 @@ def test_strangers_see_none_of_it(
 @pytest.mark.parametrize(
     "flags", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}]
 )
-def test_the_inactive_and_staff_without_a_role_see_none_of_it(
+def test_inactive_users_and_staff_without_a_role_see_no_rows(
     run: OperationRun, workspace: Workspace, model: type[Tenant], flags: dict[str, bool]
 ) -> None:
     person = UserFactory(**flags)
@@ -54,7 +54,7 @@ def test_the_inactive_and_staff_without_a_role_see_none_of_it(
 
 
 @pytest.mark.parametrize("model", [Workspace, Tenant, OperationRun])
-def test_nobody_sees_none_of_it(run: OperationRun, model: type[Tenant]) -> None:
+def test_anonymous_users_see_no_rows(run: OperationRun, model: type[Tenant]) -> None:
     assert not model.objects.visible_to(AnonymousUser()).exists()
 
 
@@ -68,29 +68,29 @@ def test_a_member_of_two_workspaces_sees_both_and_each_row_once(run: OperationRu
     )
 
 
-def test_who_leaves_a_workspace_sees_it_no_more(run: OperationRun, owner: User) -> None:
+def test_former_members_see_no_rows(run: OperationRun, owner: User) -> None:
     owner.memberships.all().delete()
 
     assert not OperationRun.objects.visible_to(owner).exists()
 
 
-def test_visibility_can_be_narrowed(run: OperationRun, reader: User) -> None:
+def test_visible_rows_can_be_filtered_further(run: OperationRun, reader: User) -> None:
     assert not OperationRun.objects.visible_to(reader).needs_attention().exists()
     assert OperationRun.objects.active().visible_to(reader).get() == run
 
 
-def test_a_run_on_a_tenant_of_another_workspace_is_refused(run: OperationRun) -> None:
+def test_a_run_cannot_have_a_tenant_of_another_workspace(run: OperationRun) -> None:
     foreign = TenantFactory()
 
     with pytest.raises(IntegrityError, match="tenant_of_workspace"), transaction.atomic():
         OperationRunFactory(tenant=foreign, workspace=run.workspace)
 
 
-def test_the_same_entra_tenant_may_be_looked_after_by_two_workspaces(tenant: Tenant) -> None:
+def test_two_workspaces_can_manage_the_same_entra_tenant(tenant: Tenant) -> None:
     assert TenantFactory(external_id=tenant.external_id).pk != tenant.pk
 
 
-def test_within_a_workspace_an_entra_tenant_stands_once(tenant: Tenant) -> None:
+def test_a_workspace_has_an_entra_tenant_only_once(tenant: Tenant) -> None:
     with pytest.raises(IntegrityError, match="tenants_once_per_workspace"), transaction.atomic():
         TenantFactory(workspace=tenant.workspace, external_id=tenant.external_id)
 
@@ -99,7 +99,7 @@ def test_within_a_workspace_an_entra_tenant_stands_once(tenant: Tenant) -> None:
     ("table", "column", "value"),
     [(Tenant, "status", "asleep"), (Membership, "role", "emperor")],
 )
-def test_the_database_knows_every_status_and_role(
+def test_the_database_rejects_unknown_statuses_and_roles(
     tenant: Tenant, reader: User, table: type[Tenant], column: str, value: str
 ) -> None:
     with pytest.raises(IntegrityError, match="_known"), transaction.atomic():
@@ -116,12 +116,12 @@ def test_a_workspace_with_tenants_is_not_deleted(tenant: Tenant) -> None:
         tenant.workspace.delete()
 
 
-def test_suspended_tenants_are_not_among_the_active(tenant: Tenant) -> None:
+def test_suspended_tenants_are_not_active(tenant: Tenant) -> None:
     TenantFactory(workspace=tenant.workspace, status="suspended")
 
     assert Tenant.objects.active().get() == tenant
 
 
-def test_two_workspaces_never_share_an_address(workspace: Workspace) -> None:
+def test_two_workspaces_never_share_a_slug(workspace: Workspace) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         WorkspaceFactory(slug=workspace.slug)

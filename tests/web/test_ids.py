@@ -1,4 +1,4 @@
-"""Which texts are row ids."""
+"""Parsing of row ids."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_an_id_is_one_to_eighteen_ascii_digits(text: str, row_id: int | None) ->
     assert parse_id(text) == row_id
 
 
-def test_texts_that_are_no_ids_are_left_out_of_a_list() -> None:
+def test_other_texts_are_left_out_of_a_list() -> None:
     assert parse_ids(["3", "x", "1", ""]) == [3, 1]

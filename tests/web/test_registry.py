@@ -1,11 +1,11 @@
-"""The order of what apps register."""
+"""The order of registered entries."""
 
 from __future__ import annotations
 
 from web.registry import OrderedRegistry
 
 
-def test_entries_come_in_order_and_equal_ones_as_registered() -> None:
+def test_entries_are_sorted_and_equal_ones_stay_in_the_order_of_registration() -> None:
     registry: OrderedRegistry[str] = OrderedRegistry()
     for entry, order in (("third", 20), ("first", 10), ("fourth", 20), ("second", 10)):
         registry.add(entry, order=order)
@@ -13,7 +13,7 @@ def test_entries_come_in_order_and_equal_ones_as_registered() -> None:
     assert list(registry) == ["first", "second", "third", "fourth"]
 
 
-def test_a_decorated_function_is_registered_and_stays_itself() -> None:
+def test_the_decorator_registers_and_returns_its_function() -> None:
     registry: OrderedRegistry[object] = OrderedRegistry()
 
     def panel() -> None: ...

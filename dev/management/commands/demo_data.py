@@ -1,4 +1,4 @@
-"""`manage.py demo_data`: a workspace to try everything in. Safe to run again; never in production."""
+"""`manage.py demo_data`: create a demo workspace. Safe to repeat; not allowed in production."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import transaction
 
 from backups import services
 from backups.models import BackupSchedule
-from dev.demo.scenario import PEOPLE, STAFF, TENANTS, WORKSPACE, DemoTenant
+from dev.demo.scenario import MEMBERS, STAFF, TENANTS, WORKSPACE, DemoTenant
 from dev.graph_sandbox.control import SandboxControl, SandboxError
 from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from inventory.services import start_sync, start_workspace_sync
@@ -38,26 +38,31 @@ NAMESPACE = uuid.UUID("9c1d8a52-6f0e-4f1c-9a53-5a4bb1f5d0aa")
 
 
 class Command(BaseCommand):
-    help = "Fill the database with a workspace to try everything in, and print its logins."
+    help = "Create a demo workspace with users, tenants and schedules, and print the sign-ins."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.DEMO_DATA_ALLOWED:
-            raise CommandError("demo_data makes users with known passwords: only in development.")
+            raise CommandError(
+                "demo_data creates users with known passwords; it is allowed only in development."
+            )
         logins = Logins(Path(settings.BASE_DIR) / ".dev" / "demo-logins.json")
         with transaction.atomic():
-            workspace = the_workspace()
-            roles = people(workspace, logins)
-            made = [a_tenant(workspace, wish, by=roles["owner"]) for wish in TENANTS]
+            workspace = get_or_create_workspace()
+            users = get_or_create_users(workspace, logins)
+            tenants = [
+                get_or_create_tenant(workspace, demo_tenant, by=users["owner"])
+                for demo_tenant in TENANTS
+            ]
         logins.save()
-        for line in register_tenants_in_sandbox(made):
+        for line in register_tenants_in_sandbox(tenants):
             self.stdout.write(line)
-        self.first_syncs(workspace, roles["operator"])
-        self.first_backups(roles["operator"])
-        for role, user in roles.items():
+        self.start_first_syncs(workspace, users["operator"])
+        self.start_first_backups(users["operator"])
+        for role, user in users.items():
             self.stdout.write(f"{role}  {user.username}  {logins.password(user.username)}")
 
-    def first_syncs(self, workspace: Workspace, by: User) -> None:
-        """One inventory of everything, if there is none, so that there is something to look at."""
+    def start_first_syncs(self, workspace: Workspace, by: User) -> None:
+        """Sync everything once, so that the pages have content."""
         if OperationRun.objects.filter(workspace=workspace, type=WHOLE_INVENTORY).exists():
             return
         start_workspace_sync(workspace, by=by)
@@ -66,10 +71,11 @@ class Command(BaseCommand):
             for run_type in DIRECTORY:
                 start_sync(run_type, tenant, by=by)
 
-    def first_backups(self, by: User) -> None:
-        """One backup of everything that has never run, so that there is something to see."""
+    def start_first_backups(self, by: User) -> None:
+        """Run every schedule once, so that the pages have content."""
         for schedule in BackupSchedule.objects.with_scope().filter(paused_at=None, sets=None):
-            if schedule.cron == "* * * * *" or has_run(schedule):
+            runs = schedule.tenant.operation_runs.filter(type__startswith="backup_schedule.")
+            if schedule.cron == "* * * * *" or runs.exists():
                 continue
             try:
                 services.run_now(schedule, by=by)
@@ -78,14 +84,14 @@ class Command(BaseCommand):
 
 
 class Logins:
-    """The passwords, made once and kept in a file that only its owner can read."""
+    """The generated passwords, in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
 
     def password(self, username: str) -> str:
-        """The password of a user, made up the first time."""
+        """Return the password of a user; the first call generates it."""
         return self._passwords.setdefault(username, f"{secrets.token_urlsafe(9)}-demo")
 
     def save(self) -> None:
@@ -96,46 +102,47 @@ class Logins:
             json.dump(self._passwords, file, indent=2)
 
 
-def the_workspace() -> Workspace:
-    """The demo's workspace."""
+def get_or_create_workspace() -> Workspace:
+    """Return the demo workspace."""
     name, slug, timezone = WORKSPACE
-    found, _ = Workspace.objects.get_or_create(
+    workspace, _ = Workspace.objects.get_or_create(
         slug=slug, defaults={"name": name, "timezone": timezone}
     )
-    return found
+    return workspace
 
 
-def people(workspace: Workspace, logins: Logins) -> dict[str, User]:
-    """Everybody by role; the administration's user has no workspace."""
-    found = {}
-    for username, name, role in PEOPLE:
-        found[role.value] = a_user(username, name, logins)
-        Membership.objects.get_or_create(
-            user=found[role.value], workspace=workspace, defaults={"role": role}
-        )
-    found["staff"] = a_user(*STAFF, logins, is_staff=True, is_superuser=True)
-    return found
+def get_or_create_users(workspace: Workspace, logins: Logins) -> dict[str, User]:
+    """Return the members by role, and the staff user, who has no workspace."""
+    users = {}
+    for username, name, role in MEMBERS:
+        user = users[role.value] = get_or_create_user(username, name, logins)
+        Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
+    users["staff"] = get_or_create_user(*STAFF, logins, is_staff=True, is_superuser=True)
+    return users
 
 
-def a_user(username: str, name: str, logins: Logins, **more: bool) -> User:
-    """The user, with the password that the file says."""
+def get_or_create_user(username: str, name: str, logins: Logins, **flags: bool) -> User:
+    """Return a user, with the password of the file."""
     first, _, last = name.partition(" ")
     names = {"first_name": first, "last_name": last, "email": f"{username}@alpine.example"}
-    user, _ = User.objects.get_or_create(username=username, defaults=names | more)
+    user, _ = User.objects.get_or_create(username=username, defaults=names | flags)
     if not user.check_password(logins.password(username)):
         user.set_password(logins.password(username))
         user.save()
     return user
 
 
-def a_tenant(workspace: Workspace, wish: DemoTenant, *, by: User) -> tuple[DemoTenant, Tenant]:
-    """The tenant with its connection and its schedule; what is there already is left alone."""
+def get_or_create_tenant(
+    workspace: Workspace, demo_tenant: DemoTenant, *, by: User
+) -> tuple[DemoTenant, Tenant]:
+    """Return a tenant with its connection and its schedule; existing rows are not changed."""
     tenant, _ = Tenant.objects.get_or_create(
         workspace=workspace,
-        external_id=uuid.uuid5(NAMESPACE, wish.name),
-        defaults={"name": wish.name},
+        external_id=uuid.uuid5(NAMESPACE, demo_tenant.name),
+        defaults={"name": demo_tenant.name},
     )
-    connection, made = ProviderConnection.objects.get_or_create(
+    access = Access.READ_WRITE if demo_tenant.may_write else Access.READ_ONLY
+    connection, is_new = ProviderConnection.objects.get_or_create(
         workspace=workspace,
         tenant=tenant,
         name="Graph sandbox",
@@ -143,70 +150,68 @@ def a_tenant(workspace: Workspace, wish: DemoTenant, *, by: User) -> tuple[DemoT
             "cloud": Cloud.SANDBOX,
             "client_id": uuid.uuid4(),
             "is_default": True,
-            "access": Access.READ_WRITE if wish.may_write else Access.READ_ONLY,
+            "access": access,
         },
     )
-    if made:
+    if is_new:
         connection.set_credential(secrets.token_urlsafe(24))
     if not tenant.backup_schedules.exists():
-        a_schedule(tenant, wish, by=by)
-    return wish, tenant
+        create_schedule(tenant, demo_tenant, by=by)
+    return demo_tenant, tenant
 
 
-def a_schedule(tenant: Tenant, wish: DemoTenant, *, by: User) -> None:
-    """The tenant's schedule, paused if the demo wants it so."""
+def create_schedule(tenant: Tenant, demo_tenant: DemoTenant, *, by: User) -> None:
+    """Create the schedule of a tenant; some are paused."""
     schedule = BackupSchedule(
         workspace=tenant.workspace,
         tenant=tenant,
-        name=wish.schedule,
-        cron=wish.cron,
+        name=demo_tenant.schedule,
+        cron=demo_tenant.cron,
         timezone=tenant.workspace.timezone,
-        kinds=list(wish.kinds),
-        retention_keep_sets=wish.keep_sets,
-        retention_keep_days=wish.keep_days,
+        kinds=list(demo_tenant.kinds),
+        retention_keep_sets=demo_tenant.keep_sets,
+        retention_keep_days=demo_tenant.keep_days,
     )
     services.save(schedule)
-    if wish.paused:
-        services.pause(schedule, by=by, reason=wish.paused)
+    if demo_tenant.paused:
+        services.pause(schedule, by=by, reason=demo_tenant.paused)
 
 
-def has_run(schedule: BackupSchedule) -> bool:
-    """Whether the tenant has any run of a backup."""
-    return bool(schedule.tenant.operation_runs.filter(type__startswith="backup_schedule.").exists())
-
-
-def register_tenants_in_sandbox(made: list[tuple[DemoTenant, Tenant]]) -> list[str]:
-    """Let the Graph sandbox know the tenants; what there is to say about it."""
+def register_tenants_in_sandbox(tenants: list[tuple[DemoTenant, Tenant]]) -> list[str]:
+    """Add the tenants to the Graph sandbox; return a message if there is none."""
     try:
-        address = (settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE)
-        control = SandboxControl.at(*address, os.environ.get("GRAPH_SANDBOX_TOKEN", ""))
-        for wish, tenant in made:
-            register(control, wish, tenant)
+        control = SandboxControl.at(
+            settings.GRAPH_SANDBOX_URL,
+            settings.GRAPH_CA_BUNDLE,
+            os.environ.get("GRAPH_SANDBOX_TOKEN", ""),
+        )
+        for demo_tenant, tenant in tenants:
+            register(control, demo_tenant, tenant)
     except SandboxError as error:
-        return [f"The tenants are not in a Graph sandbox: {error}"]
+        return [f"The tenants were not added to a Graph sandbox: {error}"]
     return []
 
 
-def register(control: SandboxControl, wish: DemoTenant, tenant: Tenant) -> None:
-    """One tenant, its objects, its app and what goes wrong with it."""
+def register(control: SandboxControl, demo_tenant: DemoTenant, tenant: Tenant) -> None:
+    """Add a tenant with its objects, its app registration and its faults to the Graph sandbox."""
     connection = ProviderConnection.objects.get(tenant=tenant, name="Graph sandbox")
-    permissions = ALL_PERMISSIONS if wish.may_write else READ_PERMISSIONS
-    granted = [name for name in permissions if name != wish.without_permission]
+    permissions = ALL_PERMISSIONS if demo_tenant.may_write else READ_PERMISSIONS
+    granted = [name for name in permissions if name != demo_tenant.without_permission]
     control.add_tenant(
         tenant.external_id,
         connection.client_id,
         secret_of(connection),
         name=tenant.name,
-        sizes=wish.sizes,
+        sizes=demo_tenant.sizes,
         permissions=granted,
     )
     control.clear(tenant.external_id)
-    for name, options in wish.faults.items():
+    for name, options in demo_tenant.faults.items():
         control.fault(tenant.external_id, name, **options)
 
 
 def secret_of(connection: ProviderConnection) -> str:
-    """The connection's secret; a new one if it was stored with a key that is gone."""
+    """Return the secret of a connection; create a new one if the encryption key was lost."""
     try:
         return connection.credential()
     except CredentialUnreadable:

@@ -53,7 +53,8 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="report without importing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        _register_password(options["source"])
+        if options["source"]:
+            _register_password(options["source"])
         sources = _sources(options)
         workspaces = _workspaces(options["workspace"])
         with _reject_handler(options["rejects"]) as reject:
@@ -172,8 +173,8 @@ def _reject_handler(path: str) -> RejectHandler:
 def _register_password(source: str) -> None:
     """Keep the password of a DSN out of every message."""
     try:
-        password = psycopg.conninfo.conninfo_to_dict(source).get("password") if source else None
+        password = psycopg.conninfo.conninfo_to_dict(source).get("password")
     except psycopg.Error:
-        raise CommandError("--source is not a DSN or URL of a Postgres database.") from None
+        raise CommandError("--source is not a DSN or URL of a PostgreSQL database.") from None
     if password:
         register_secret(str(password))

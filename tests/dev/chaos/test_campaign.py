@@ -1,6 +1,6 @@
-"""A short campaign of faults on the real parts keeps every promise, and notices one that is missing.
+"""A short chaos campaign keeps every promise, and detects a missing guard.
 
-`make chaos` is the long one, `make chaos-controls` takes every promise away in turn.
+`make chaos` runs the long campaign, `make chaos-controls` removes each guard in turn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_short_campaign_keeps_every_promise() -> None:
-    """All must end; the time for that is generous, because it depends on what else there is to do."""
+    """Every run must end; the limit is generous, because it depends on the load of the machine."""
     done = campaign("--duration", "15", "--seed", "7", "--within", "240")
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
@@ -42,7 +42,7 @@ def test_a_short_campaign_keeps_every_promise() -> None:
     assert "lost: 0, duplicated: 0, late writes accepted: 0" in done.stdout
 
 
-def test_a_campaign_without_the_fence_is_noticed() -> None:
+def test_a_campaign_detects_a_missing_fence() -> None:
     done = campaign("--seed", "3", "--control", "fence")
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]

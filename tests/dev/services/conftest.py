@@ -1,4 +1,4 @@
-"""Folders with short names: a unix socket's path may not be long."""
+"""Folders with short names, because the path of a Unix socket must be short."""
 
 import shutil
 import tempfile

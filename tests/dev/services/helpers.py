@@ -1,4 +1,4 @@
-"""Watching processes from outside."""
+"""Observes processes from outside."""
 
 import subprocess
 import sys
@@ -11,16 +11,16 @@ from dev.services.processes import parent_of, running_processes
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def eventually(holds: Callable[[], object], *, within: float = 15) -> None:
-    """Fail unless `holds()` becomes true in time."""
+def eventually(condition: Callable[[], object], *, within: float = 15) -> None:
+    """Fail unless `condition()` becomes true in time."""
     deadline = time.monotonic() + within
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
 def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python of its own that runs `code`; what it prints can be read."""
+    """Start a Python process that runs `code`; its output can be read."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT,
@@ -32,18 +32,18 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> list[str]:
-    """The lines a process prints, up to and with the one that holds `text`."""
+    """Return the lines that a process prints, up to and including the one with `text`."""
     assert process.stdout
     lines = []
     for line in process.stdout:
         lines.append(line)
         if text in line:
             return lines
-    raise AssertionError(f"it ended without saying {text!r}: {''.join(lines)}")
+    raise AssertionError(f"it ended without printing {text!r}: {''.join(lines)}")
 
 
-def mentioning(text: str) -> list[int]:
-    """The live processes with `text` in their command line."""
+def processes_with(text: str) -> list[int]:
+    """Return the running processes with `text` in their command line."""
     return [pid for pid in running_processes() if text in command_of(pid)]
 
 
@@ -55,9 +55,9 @@ def command_of(pid: int) -> str:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one."""
+    """Return all descendants of a process."""
     parents = {child: parent_of(child) for child in running_processes()}
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
+    pids = [pid]
+    for ancestor in pids:
+        pids += [child for child, parent in parents.items() if parent == ancestor]
+    return pids[1:]

@@ -6,7 +6,7 @@ import pytest
 from tests.dev.services.helpers import ROOT
 
 
-def test_make_alone_lists_every_command():
+def test_make_without_a_target_lists_every_command():
     listed = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
 
     makefile = (ROOT / "Makefile").read_text()
@@ -15,7 +15,7 @@ def test_make_alone_lists_every_command():
 
 
 @pytest.mark.parametrize("name", ["base", "dev"])
-def test_a_lock_file_names_no_place_it_was_made_from(name):
+def test_a_lock_file_names_no_package_index(name):
     lock = (ROOT / "requirements" / f"{name}.txt").read_text()
 
     assert "://" not in lock
@@ -31,7 +31,7 @@ def test_every_locked_package_has_a_hash(name):
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
-def test_production_installs_what_was_tested():
+def test_production_installs_the_tested_versions():
     pins = {
         name: set(
             re.findall(r"^\S+==\S+", (ROOT / "requirements" / name).read_text(), re.MULTILINE)

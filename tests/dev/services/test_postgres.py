@@ -7,9 +7,9 @@ import pytest
 from dev.services.accounts import Account
 from dev.services.postgres import Postgres
 from dev.services.processes import ServiceError
-from tests.dev.services.helpers import eventually, mentioning, read_until, start_python
+from tests.dev.services.helpers import eventually, processes_with, read_until, start_python
 
-ACCOUNTS = [Account.NAMESPACE, Account.NOBODY] if os.geteuid() == 0 else [Account.SELF]
+ACCOUNTS = [Account.NAMESPACE, Account.UNPRIVILEGED] if os.geteuid() == 0 else [Account.SELF]
 
 each_account = pytest.mark.parametrize(
     "account", ACCOUNTS, ids=lambda account: account.name.lower()
@@ -38,7 +38,7 @@ def query(server: Postgres, statement: str) -> list[tuple[object, ...]]:
 
 
 @each_account
-def test_a_second_start_finds_the_data_of_the_first(server):
+def test_data_survives_a_restart(server):
     server.start().create_database("notes")
     query(server, "CREATE TABLE note AS SELECT 'kept' AS text")
     server.stop()
@@ -48,7 +48,7 @@ def test_a_second_start_finds_the_data_of_the_first(server):
     assert query(server, "SELECT text FROM note") == [("kept",)]
 
 
-def test_texts_are_ordered_the_same_on_every_machine(server):
+def test_texts_sort_the_same_on_every_machine(server):
     server.start().create_database("notes")
 
     ordered = query(server, "SELECT x FROM unnest(ARRAY['b', 'a', 'Z', 'é']) AS x ORDER BY x")
@@ -56,7 +56,7 @@ def test_texts_are_ordered_the_same_on_every_machine(server):
     assert ordered == [("Z",), ("a",), ("b",), ("é",)]
 
 
-def test_a_stop_does_not_wait_for_clients_to_leave(server):
+def test_stopping_does_not_wait_for_clients(server):
     server.start()
 
     with psycopg.connect(server.url("postgres")):
@@ -65,7 +65,7 @@ def test_a_stop_does_not_wait_for_clients_to_leave(server):
     assert server.process.returncode == 0
 
 
-def test_a_pid_file_that_names_a_stranger_is_forgotten(server):
+def test_the_pid_file_of_an_unrelated_process_is_removed(server):
     server.start()
     server.stop()
     (server.data / "postmaster.pid").write_text(f"{os.getppid()}\n{server.data}\n")
@@ -86,7 +86,7 @@ def test_a_killed_server_recovers(server):
     assert query(server, "SELECT 1") == [(1,)]
 
 
-def test_a_half_made_cluster_is_made_anew(folder):
+def test_an_unfinished_cluster_is_created_again(folder):
     server = Postgres(folder / "pg", durable=False)
     (server.folder / "data.unfinished").mkdir(parents=True)
     (server.folder / "data.unfinished" / "PG_VERSION").write_text("18\n")
@@ -98,7 +98,7 @@ def test_a_half_made_cluster_is_made_anew(folder):
     server.remove()
 
 
-def test_two_owners_never_share_a_folder(folder):
+def test_two_servers_never_share_a_folder(folder):
     first = Postgres(folder / "pg", durable=False).start()
 
     with pytest.raises(ServiceError, match="in use"):
@@ -121,7 +121,7 @@ def test_the_socket_moves_when_its_path_would_be_too_long(folder):
 
 @pytest.mark.chaos
 @each_account
-def test_an_owner_killed_by_force_takes_its_server_along(folder, account):
+def test_the_server_ends_when_its_owner_is_killed(folder, account):
     owner = start_python(
         "import sys, time, pathlib\n"
         "from dev.services.accounts import Account\n"
@@ -133,12 +133,12 @@ def test_an_owner_killed_by_force_takes_its_server_along(folder, account):
         account.name,
     )
     data = read_until(owner, "ready")[-1].split()[0]
-    assert mentioning(data)
+    assert processes_with(data)
 
     owner.kill()
     owner.communicate()
 
-    eventually(lambda: not mentioning(data))
+    eventually(lambda: not processes_with(data))
     again = Postgres(folder / "pg", durable=False, account=account).start()
     again.stop()
     again.remove()

@@ -18,7 +18,7 @@ def state(folder):
     state.release()
 
 
-def test_keys_and_port_stay_the_same_between_runs(folder, state):
+def test_keys_and_port_stay_the_same_after_a_restart(folder, state):
     again = StateFolder(folder / ".dev")
 
     assert again.secret_key() == state.secret_key()
@@ -26,47 +26,47 @@ def test_keys_and_port_stay_the_same_between_runs(folder, state):
     assert again.graph_port() == state.graph_port()
 
 
-def test_a_credential_key_is_a_named_one_of_32_bytes(state):
+def test_a_credential_key_has_a_name_and_32_bytes(state):
     name, _, key = state.credential_keys().partition(":")
 
     assert name == "v1"
     assert len(base64.urlsafe_b64decode(key)) == 32
 
 
-def test_what_is_published_can_be_read_as_an_environment(state, monkeypatch):
+def test_published_values_can_be_read_as_an_environment(state, monkeypatch):
     values = {"RL_A": "v1:abc-_=", "RL_B": "redis+socket:///a b?virtual_host=0"}
     for name in values:
         monkeypatch.delenv(name, raising=False)
 
     state.publish(values)
-    environ.Env.read_env(str(state.services))
+    environ.Env.read_env(str(state.services_file))
 
     assert {name: os.environ[name] for name in values} == values
 
 
-def test_nobody_else_can_read_the_secrets(state):
+def test_only_the_owner_can_read_the_secrets(state):
     state.publish({"SECRET_KEY": state.secret_key()})
 
-    for path in (state.services, state.kept):
+    for path in (state.services_file, state.values_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.folder.stat().st_mode) == 0o700
 
 
-def test_one_checkout_runs_once(folder, state):
+def test_a_checkout_can_run_only_once_at_a_time(folder, state):
     with pytest.raises(ServiceError, match="already running"):
         StateFolder(folder / ".dev").claim()
 
 
-def test_a_withdrawn_address_is_gone_and_may_be_withdrawn_twice(state):
+def test_withdrawing_removes_the_addresses_and_can_be_repeated(state):
     state.publish({"A": "b"})
 
     state.withdraw()
     state.withdraw()
 
-    assert not state.services.exists()
+    assert not state.services_file.exists()
 
 
-def test_a_link_in_the_place_of_our_folder_is_refused(folder):
+def test_a_link_instead_of_the_folder_is_rejected(folder):
     (folder / "elsewhere").mkdir()
     (folder / "trap").symlink_to(folder / "elsewhere")
 

@@ -1,4 +1,4 @@
-"""The supervision of `make run`, with small programs in the place of ours."""
+"""The supervision of `make run`, with small test programs."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from dev.services.processes import ServiceError, running_processes
-from dev.services.runner import chosen_port
+from dev.services.runner import web_port
 from tests.dev.services.helpers import (
     descendants,
     eventually,
@@ -17,7 +17,7 @@ from tests.dev.services.helpers import (
     start_python,
 )
 
-# A tree: guardian, runner, two programs; one has a child in a session of its own, deaf to signals.
+# A tree: guardian, runner, two programs; one has a child in a new session that ignores SIGTERM.
 TREE = """
 import pathlib, sys
 from dev.services.console import Console
@@ -26,22 +26,22 @@ from dev.services.supervisor import Program, ServiceEndedError, StopRequestedErr
 PARENT = '''
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
-                  "print('deaf', flush=True); time.sleep(99)"], start_new_session=True)
+                  "print('ignores SIGTERM', flush=True); time.sleep(99)"], start_new_session=True)
 time.sleep(99)
 '''
 def main():
     supervisor = Supervisor(env={}, cwd=pathlib.Path("."), console=Console())
-    supervisor.obey_signals()
+    supervisor.handle_signals()
     try:
         for name, code in (("first", "import time; time.sleep(99)"), ("second", sys.argv[1] or PARENT)):
             supervisor.start(Program(name, [sys.executable, "-c", code], grace=4, restarts=name in sys.argv[2:]))
-        supervisor.say("started")
+        supervisor.log("started")
         supervisor.watch()
     except StopRequestedError:
         return 0
-    except ServiceEndedError as ended:
-        supervisor.say(str(ended))
-        return ended.exit_code
+    except ServiceEndedError as error:
+        supervisor.log(str(error))
+        return error.exit_code
     finally:
         supervisor.stop_all()
 run_guarded(main, patience=1)
@@ -55,23 +55,23 @@ def start_tree(second: str = "", *restarted: str) -> subprocess.Popen[str]:
 @pytest.mark.chaos
 @pytest.mark.parametrize("victims", [("guardian",), ("runner",), ("guardian", "runner")])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_survives_however_the_tree_is_ended(victims, number):
+def test_no_process_survives_the_end_of_the_tree(victims, number):
     guardian = start_tree()
-    read_until(guardian, "deaf")
-    # The runner, two keepers, two programs, the deaf child.
+    read_until(guardian, "ignores SIGTERM")
+    # The runner, two keepers, two programs, the child that ignores SIGTERM.
     eventually(lambda: len(descendants(guardian.pid)) == 6, within=10)
-    family = descendants(guardian.pid)
+    processes = descendants(guardian.pid)
 
-    pids = {"guardian": guardian.pid, "runner": family[0]}
+    pids = {"guardian": guardian.pid, "runner": processes[0]}
     for victim in victims:
         os.kill(pids[victim], number)
     guardian.communicate()
 
-    eventually(lambda: not set(family) & set(running_processes()), within=12)
+    eventually(lambda: not set(processes) & set(running_processes()), within=12)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_every_usual_signal_is_a_request_to_stop(number):
+def test_the_usual_signals_stop_the_programs(number):
     guardian = start_tree("import time; time.sleep(99)")
     read_until(guardian, "started")
 
@@ -82,7 +82,7 @@ def test_every_usual_signal_is_a_request_to_stop(number):
     assert "first stopped" in output
 
 
-def test_a_program_that_ends_takes_all_along_with_its_code_and_last_words():
+def test_the_end_of_a_program_stops_the_others_with_its_code_and_output():
     guardian = start_tree("import time; time.sleep(.3); print('no disk left'); raise SystemExit(7)")
 
     output, _ = guardian.communicate(timeout=20)
@@ -104,24 +104,24 @@ def test_programs_stop_in_the_reverse_order_of_their_start():
     assert output.index("second stopped") < output.index("first stopped")
 
 
-def test_a_program_that_may_restart_is_started_again_but_not_for_ever():
+def test_a_program_is_restarted_a_limited_number_of_times():
     guardian = start_tree("raise SystemExit(3)", "second")
 
     output, _ = guardian.communicate(timeout=20)
 
-    assert output.count("starting another") == 3
+    assert output.count("restarting it") == 3
     assert guardian.returncode == 3
 
 
-@pytest.mark.parametrize("given", ["0", "eighty", "70000"])
-def test_a_port_that_is_none_is_refused(given, monkeypatch):
-    monkeypatch.setenv("PORT", given)
+@pytest.mark.parametrize("port", ["0", "eighty", "70000"])
+def test_an_invalid_port_is_rejected(port, monkeypatch):
+    monkeypatch.setenv("PORT", port)
 
     with pytest.raises(ServiceError, match="not a port"):
-        chosen_port()
+        web_port()
 
 
-def test_a_port_in_use_is_named_before_anything_starts(monkeypatch):
+def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch):
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()

@@ -15,7 +15,7 @@ def server(folder):
 
 
 @pytest.mark.integration
-def test_what_was_acknowledged_survives_a_stop_and_a_start(server):
+def test_acknowledged_writes_survive_a_restart(server):
     with server.start().client() as client:
         client.rpush("queue", "task")
     server.stop()
@@ -37,22 +37,22 @@ def test_a_killed_server_starts_again_over_its_old_socket(server):
 
 
 @pytest.mark.integration
-def test_a_full_queue_refuses_and_never_evicts(server):
+def test_a_full_broker_never_evicts(server):
     with server.start().client() as client:
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
 @pytest.mark.integration
-def test_celery_takes_the_address(server):
+def test_celery_accepts_the_url(server):
     with Connection(server.start().url(3)) as connection:
-        connection.SimpleQueue("letters").put("hello")
+        connection.SimpleQueue("messages").put("hello")
 
     with server.client(3) as client:
-        assert client.llen("letters") == 1
+        assert client.llen("messages") == 1
 
 
 @pytest.mark.parametrize(
-    ("url", "moved"),
+    ("url", "expected"),
     [
         ("redis://host:6379/0", "redis://host:6379/7"),
         ("redis://host", "redis://host/7"),
@@ -64,5 +64,5 @@ def test_celery_takes_the_address(server):
         ("redis+socket:///a/b.sock", "redis+socket:///a/b.sock?virtual_host=7"),
     ],
 )
-def test_each_test_worker_gets_a_database_of_the_same_server(url, moved):
-    assert with_database(url, 7) == moved
+def test_each_test_worker_gets_a_database_of_the_same_server(url, expected):
+    assert with_database(url, 7) == expected

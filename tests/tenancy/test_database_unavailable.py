@@ -1,4 +1,4 @@
-"""A database that is gone, or takes no writes, is told as that: never a trace, never half a change."""
+"""An unavailable or read-only database gives a clear error page and no partial change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page(operator: User, tenant: Tenant) -> Client:
 
 @pytest.fixture
 def read_only(page: Client) -> Iterator[None]:
-    """As after a failover to a standby."""
+    """Make the database read-only, as after a failover to a standby."""
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     yield
@@ -40,32 +40,32 @@ def read_only(page: Client) -> Iterator[None]:
         cursor.execute("SET default_transaction_read_only = off")
 
 
-def end_the_session_of_the_web() -> None:
+def terminate_database_session() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
     settings = connection.get_connection_params()
     names = ("dbname", "user", "password", "host", "port")
-    given = {name: settings[name] for name in names if settings.get(name)}
-    with psycopg.connect(**given, autocommit=True) as other:
+    params = {name: settings[name] for name in names if settings.get(name)}
+    with psycopg.connect(**params, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 @pytest.mark.usefixtures("read_only")
-def test_where_nothing_can_be_written_pages_are_read_and_changes_are_refused(page: Client) -> None:
-    looked = page.get("/w/contoso/runs/")
-    sent = page.post(SYNC)
+def test_with_a_read_only_database_pages_work_and_changes_are_refused(page: Client) -> None:
+    response = page.get("/w/contoso/runs/")
+    change = page.post(SYNC)
 
-    assert looked.status_code == 200
-    assert sent.status_code == 503
-    assert sent["Retry-After"] == "10"
-    assert "Database unavailable" in sent.content.decode()
-    assert "psycopg" not in sent.content.decode()
+    assert response.status_code == 200
+    assert change.status_code == 503
+    assert change["Retry-After"] == "10"
+    assert "Database unavailable" in change.content.decode()
+    assert "psycopg" not in change.content.decode()
     assert OperationRun.objects.count() == 0
 
 
-def test_a_session_that_was_ended_is_told_and_the_next_request_has_a_new_one(page: Client) -> None:
-    end_the_session_of_the_web()
+def test_a_terminated_session_gives_an_error_page_and_the_next_request_works(page: Client) -> None:
+    terminate_database_session()
 
     lost = page.get("/w/contoso/runs/")
     connection.close_if_unusable_or_obsolete()
@@ -81,24 +81,24 @@ def test_a_session_that_was_ended_is_told_and_the_next_request_has_a_new_one(pag
 
 @pytest.fixture
 def small_server(transactional_db: None, tmp_path: Path) -> Iterator[Postgres]:
-    """A Postgres of the test's own with room for six, on which the tables are."""
+    """Start a PostgreSQL with six connections, and migrate it."""
     server = Postgres(tmp_path / "postgres", durable=False, max_connections=6).start()
     server.create_database("small")
-    usual = connection.settings_dict.copy()
+    original = connection.settings_dict.copy()
     connection.close()
     connection.settings_dict |= {"NAME": "small", "HOST": str(server.sockets), "PORT": ""}
     connection.settings_dict |= {"USER": "postgres", "PASSWORD": ""}
     call_command("migrate", verbosity=0)
     yield server
     connection.close()
-    connection.settings_dict |= usual
+    connection.settings_dict |= original
     server.stop()
     server.remove()
 
 
 @pytest.fixture
 def crowd(small_server: Postgres, page: Client) -> Iterator[ExitStack]:
-    """Others, who have taken every connection."""
+    """Take every connection of the server."""
     connection.close()
     with ExitStack() as others:
         for _ in range(small_server.max_connections):
@@ -106,18 +106,18 @@ def crowd(small_server: Postgres, page: Client) -> Iterator[ExitStack]:
         yield others
 
 
-def test_a_server_without_a_free_connection_is_told_and_nothing_is_half_done(
+def test_without_a_free_connection_there_is_an_error_page_and_no_partial_change(
     small_server: Postgres, page: Client, crowd: ExitStack
 ) -> None:
-    away = [page.get("/w/contoso/runs/"), page.post(SYNC)]
+    responses = [page.get("/w/contoso/runs/"), page.post(SYNC)]
     health, alive = Client().get("/healthz"), Client().get("/livez")
     crowd.close()
     before = OperationRun.objects.count()
     again = page.post(SYNC)
 
-    assert [answer.status_code for answer in away] == [503, 503]
-    assert all("Database unavailable" in answer.content.decode() for answer in away)
-    assert not any("too many clients" in answer.content.decode() for answer in away)
+    assert [answer.status_code for answer in responses] == [503, 503]
+    assert all("Database unavailable" in answer.content.decode() for answer in responses)
+    assert not any("too many clients" in answer.content.decode() for answer in responses)
     assert (health.status_code, alive.status_code) == (503, 200)
     assert health.json()["checks"]["database"] == "not reachable"
     assert before == 0
@@ -125,7 +125,7 @@ def test_a_server_without_a_free_connection_is_told_and_nothing_is_half_done(
     assert OperationRun.objects.count() == 1
 
 
-def test_another_error_is_no_excuse() -> None:
+def test_other_errors_do_not_count_as_an_unavailable_database() -> None:
     assert is_database_unavailable(OperationalError())
     assert not is_database_unavailable(InternalError())
     assert not is_database_unavailable(DataError())

@@ -47,7 +47,12 @@ def home(request: Request) -> HttpResponse:
 @login_not_required
 def theme(request: HttpRequest) -> HttpResponse:
     """Set the color theme to light, dark or the system's, and redirect back."""
-    response = redirect(_local_path(request, request.POST.get("next", "")))
+    path = request.POST.get("next", "")
+    is_path = path.startswith("/") and path.isprintable()
+    hosts = {request.get_host()}
+    if not is_path or not url_has_allowed_host_and_scheme(path, hosts, request.is_secure()):
+        path = reverse("home")
+    response = redirect(path)
     name = request.POST.get("theme", "")
     if name in THEMES:
         response.set_cookie(
@@ -56,11 +61,3 @@ def theme(request: HttpRequest) -> HttpResponse:
     else:
         response.delete_cookie("theme", samesite="Lax")
     return response
-
-
-def _local_path(request: HttpRequest, path: str) -> str:
-    """The path if it belongs to this site, otherwise the start page."""
-    is_path = path.startswith("/") and path.isprintable()
-    if is_path and url_has_allowed_host_and_scheme(path, {request.get_host()}, request.is_secure()):
-        return path
-    return reverse("home")
