@@ -165,7 +165,9 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     )
     if previous_hash is None:
         return "created"
-    return "unchanged" if previous_hash == content.normalized_hash else "updated"
+    if previous_hash == content.normalized_hash:
+        return "unchanged"
+    return "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:

@@ -134,4 +134,6 @@ def _clock_change(earlier: dt.datetime, slot: dt.datetime, zone: str) -> str:
     change = (after.utcoffset() or dt.timedelta()) - (before.utcoffset() or dt.timedelta())
     if not change:
         return ""
-    return "after clocks go forward" if change > dt.timedelta() else "after clocks go back"
+    if change > dt.timedelta():
+        return "after clocks go forward"
+    return "after clocks go back"
