@@ -118,7 +118,8 @@ SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
     WHERE run.tenant_id IS NOT NULL AND run.status IN ('queued', 'running')
 UNION ALL
 SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
-    ON run.workspace_id = requested.workspace_id AND run.run_identity_hash = requested.run_identity_hash
+    ON run.workspace_id = requested.workspace_id
+   AND run.run_identity_hash = requested.run_identity_hash
     WHERE requested.tenant_id IS NULL AND run.tenant_id IS NULL
       AND run.status IN ('queued', 'running')
 {{slots}}
@@ -142,7 +143,7 @@ SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
 
 
 def existing_runs_sql() -> str:
-    """Return the SQL that finds the active run of an identity, of a slot and of a submission."""
+    """Return the SQL that finds the active run of an identity, or the run of a slot or submission."""
     slots = "".join(
         _RUNS_OF_SLOT.format(key=entry.slot_key, type=run_type.value)
         for run_type, entry in OperationCatalog.all().items()

@@ -62,10 +62,10 @@ class SafeError(Exception):
         self.request_id = sanitize_text(request_id, max_length=100)
         self.params: dict[str, int | str] = {}
         for key, value in params.items():
-            is_number = isinstance(value, int)
-            self.params[key] = (
-                value if is_number else sanitize_text(str(value), max_length=MAX_PARAM)
-            )
+            if isinstance(value, int):
+                self.params[key] = value
+            else:
+                self.params[key] = sanitize_text(str(value), max_length=MAX_PARAM)
         super().__init__(code)
 
     def __str__(self) -> str:

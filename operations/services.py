@@ -85,14 +85,14 @@ class OperationRunService:
         `record_deduplicated=False` adds no event to the timeline of an existing run, for callers
         that handle deduplicated requests themselves.
         """
-        run_ids = ensure_rows([request.row() for request in requests])
-        runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in run_ids])
+        run_refs = ensure_rows([request.row() for request in requests])
+        runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in run_refs])
         append_events(
             (run_id, _dispatch_event(request, created=created))
-            for request, (run_id, created) in zip(requests, run_ids, strict=True)
+            for request, (run_id, created) in zip(requests, run_refs, strict=True)
             if created or record_deduplicated
         )
-        return [DispatchResult(runs[run_id], created) for run_id, created in run_ids]
+        return [DispatchResult(runs[run_id], created) for run_id, created in run_refs]
 
     def dispatch_or_fail(self, run_type: OperationRunType, **request: Any) -> DispatchResult:
         """Dispatch one run and publish its message after commit.

@@ -1,4 +1,4 @@
-"""Fixtures of every directory: a workspace with a tenant, and one user of each role."""
+"""Fixtures for all tests: a workspace with a tenant, and one user of each role."""
 
 from __future__ import annotations
 

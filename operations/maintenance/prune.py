@@ -26,8 +26,6 @@ PRUNE = OperationRunType.OPERATIONS_PRUNE
 #: The daily runs of the workspaces start within this time after midnight UTC.
 SPREAD_MINUTES = 240
 _SUBMISSIONS = uuid.UUID("5b0f5c1e-7a2f-5d0b-9c51-4f1c6f6f1d11")
-
-
 #: The count that each step increments.
 _COUNT_KEYS = {Step.ROW: "deleted", Step.DETAILS: "updated"}
 

@@ -87,9 +87,9 @@ class Candidate(NamedTuple):
 
 
 class Protected(NamedTuple):
-    """The runs of a group that retention keeps: all since the oldest, and the last success.
+    """The runs of a group that retention keeps: all from `since` on, and the last success.
 
-    `since` is the (created_at, id) of the oldest one; None if the group keeps all its runs.
+    `since` is the (created_at, id) of a run. It is None if the group keeps all its runs.
     """
 
     since: tuple[dt.datetime, int] | None

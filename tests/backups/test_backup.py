@@ -195,7 +195,10 @@ def test_a_kind_without_a_license_is_left_out_and_reported_and_the_set_is_comple
         SetStatus.COMPLETE,
         ["conditional_access"],
     )
-    assert "no license for them: Conditional access policies." in page_of(client, backup_set)
+    assert (
+        "Not included, because the tenant has no license: Conditional access policies."
+        in page_of(client, backup_set)
+    )
     assert not run.events.filter(level=EventLevel.WARNING).exists()
 
 

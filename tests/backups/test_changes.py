@@ -181,7 +181,7 @@ def test_a_redacted_difference_is_still_listed(
     text = client.get(f"{item.get_absolute_url()}changes/").content.decode()
 
     assert "<code>clientSecret</code>" in text
-    assert "Different in what is masked or too long to be shown." in text
+    assert "The values differ, but are masked or too long to show." in text
     assert "hunter2" not in text
 
 
@@ -218,7 +218,8 @@ def test_an_incomplete_version_is_marked_and_is_no_basis_for_a_comparison(
     earlier = first.items.get()
     back = client.get(f"{earlier.get_absolute_url()}changes/?with={item.pk}").content.decode()
 
-    assert "what looks removed may still be there: settings (25 of 118)" in later
+    assert "This version is incomplete (settings (25 of 118))." in later
+    assert "Fields shown as removed may still exist." in later
     assert "No earlier version" in back
 
 

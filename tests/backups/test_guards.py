@@ -93,7 +93,7 @@ def test_a_version_is_never_changed() -> None:
 
     message = rejected("UPDATE policy_versions SET payload = '{}' WHERE id = %s", version.pk)
 
-    assert "a version cannot be update_message" in message
+    assert "a version cannot be changed" in message
 
 
 def test_a_content_is_stored_once_per_workspace() -> None:
@@ -168,7 +168,7 @@ def test_a_finished_set_accepts_no_items(status: SetStatus) -> None:
     finish(item.backup_set, status)
 
     update_message = rejected("UPDATE backup_items SET name = 'x' WHERE id = %s", item.pk)
-    assert "it is finished" in update_message or "cannot be update_message" in update_message
+    assert "it is finished" in update_message or "cannot be changed" in update_message
     assert "it is finished" in rejected(
         "INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, complete,"
         " reason_code) SELECT workspace_id, tenant_id, set_id, kind, 'new', name, false, 'x'"
@@ -185,7 +185,7 @@ def test_a_finished_set_is_immutable(change: str) -> None:
 
     message = rejected(f"UPDATE backup_sets SET {change} WHERE id = %s", backup_set.pk)
 
-    assert "a finished set cannot be update_message" in message
+    assert "a finished set cannot be changed" in message
 
 
 def test_a_version_with_references_is_not_deleted() -> None:

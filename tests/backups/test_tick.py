@@ -115,7 +115,7 @@ def test_a_slot_during_an_active_run_is_blocked_and_names_that_run(
     assert blocked.context["scheduled_for"] == format_slot(SLOT)
     assert blocked.context["previous_run_id"] == active_run.pk
     assert blocked.failures[0]["code"] == "previous_run_active"
-    assert f"run {active_run.pk} " in blocked.failures[0]["message"]
+    assert f"Run {active_run.pk} " in blocked.failures[0]["message"]
     assert not active_run.events.filter(kind="joined").exists()
 
 

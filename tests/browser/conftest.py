@@ -1,7 +1,7 @@
-"""A real Chromium: `CHROMIUM` or the one Debian installs. Without one these tests are skipped,
-unless `CI=true`, where its absence is a failure.
+"""Run the browser tests in Chromium: `CHROMIUM` or the one Debian installs.
 
-With `SCREENSHOTS=folder` every page that is looked at is also kept as a picture.
+Without a Chromium the tests are skipped, or fail if `CI=true`. With `SCREENSHOTS=folder` a screenshot
+of every visited page is saved there.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.factories import PASSWORD
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync API runs a loop
 
-DESK = {"width": 1280, "height": 900}
+DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-#: Root needs no-sandbox; the others keep Chromium from looking for other hosts.
+#: Root needs no-sandbox; the others keep Chromium from contacting other hosts.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,7 +35,7 @@ FLAGS = [
 
 
 def chromium() -> str | None:
-    """The path of a Chromium, if there is one."""
+    """Return the path of a Chromium, if one is installed."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -44,32 +45,32 @@ def browser() -> Iterator[Browser]:
     if path is None and os.environ.get("CI") == "true":
         pytest.fail("CI needs a Chromium: apt-get install chromium, or set CHROMIUM.")
     if path is None:
-        pytest.skip("No Chromium here: apt-get install chromium, or set CHROMIUM.")
+        pytest.skip("No Chromium is installed: apt-get install chromium, or set CHROMIUM.")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
+        chromium_browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium_browser
+        chromium_browser.close()
 
 
 @pytest.fixture
 def open_context(browser: Browser, live_server: Any) -> Iterator[Callable[..., BrowserContext]]:
-    """Open browser contexts that start at the live server; they close with the test."""
-    opened: list[BrowserContext] = []
+    """Return a function that opens a browser context for the live server."""
+    contexts: list[BrowserContext] = []
 
-    def open_one(**options: Any) -> BrowserContext:
-        options.setdefault("viewport", DESK)
+    def open_new_context(**options: Any) -> BrowserContext:
+        options.setdefault("viewport", DESKTOP)
         context = browser.new_context(base_url=live_server.url, **options)
         context.set_default_timeout(10_000)
-        opened.append(context)
+        contexts.append(context)
         return context
 
-    yield open_one
-    for context in opened:
+    yield open_new_context
+    for context in contexts:
         context.close()
 
 
-class Complaints(list[str]):
-    """What the browser's console said that it should not have: errors, and refusals of the CSP."""
+class ConsoleErrors(list[str]):
+    """Errors and warnings of the browser's console, including violations of the CSP."""
 
     def watch(self, page: Page) -> None:
         page.on("console", self._console)
@@ -81,12 +82,12 @@ class Complaints(list[str]):
 
 
 @pytest.fixture
-def complaints() -> Complaints:
-    return Complaints()
+def console_errors() -> ConsoleErrors:
+    return ConsoleErrors()
 
 
 def sign_in(page: Page, username: str) -> None:
-    """Sign in by the form, as a person does."""
+    """Sign in with the form."""
     page.goto("/sign-in/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
@@ -94,8 +95,19 @@ def sign_in(page: Page, username: str) -> None:
     page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Keep a picture of the page where SCREENSHOTS says."""
+def serious_violations(page: Page) -> list[str]:
+    """Return the serious accessibility violations that axe reports."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for rule in violations
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def save_screenshot(page: Page, name: str) -> None:
+    """Save a screenshot of the page in the folder SCREENSHOTS."""
     if folder := os.environ.get("SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)

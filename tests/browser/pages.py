@@ -1,4 +1,4 @@
-"""A workspace with something of everything in it, for looking at its pages."""
+"""A workspace with data for every page, and tours through its pages."""
 
 from __future__ import annotations
 
@@ -57,40 +57,40 @@ HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
 
 
 def populate() -> dict[str, OperationRun]:
-    """A run in every state; olga manages the workspace `contoso`."""
+    """Create a run in every state in the workspace `contoso`, which olga manages."""
     contoso = WorkspaceFactory(name="Contoso Services", slug="contoso", timezone="Europe/Berlin")
     olga = create_member(contoso, Role.MANAGER, username="olga")
     MembershipFactory(user=olga, workspace=WorkspaceFactory(name="Northwind", slug="northwind"))
     fabrikam = TenantFactory(workspace=contoso, name="Fabrikam")
-    _yesterday(contoso)
+    _create_recent_runs(contoso)
     runs = {
-        "succeeded": _run(fabrikam, succeeded=True, user=olga, initiator_name="olga"),
-        "partial": _partial(fabrikam),
-        "failed": _run(fabrikam, failed=True),
-        "blocked": _run(fabrikam, blocked=True),
-        "cancelled": _run(fabrikam, cancelled=True, cancel_requested_by=olga),
-        "queued": _run(
+        "succeeded": _create_run(fabrikam, succeeded=True, user=olga, initiator_name="olga"),
+        "partial": _create_partial_run(fabrikam),
+        "failed": _create_run(fabrikam, failed=True),
+        "blocked": _create_run(fabrikam, blocked=True),
+        "cancelled": _create_run(fabrikam, cancelled=True, cancel_requested_by=olga),
+        "queued": _create_run(
             fabrikam, published_at=timezone.now() - dt.timedelta(seconds=20), minutes_ago=1
         ),
-        "running": _run(fabrikam, running=True, minutes_ago=1),
-        "stopping": _run(
+        "running": _create_run(fabrikam, running=True, minutes_ago=1),
+        "stopping": _create_run(
             fabrikam,
             running=True,
             cancel_requested_at=timezone.now(),
             cancel_requested_by=olga,
         ),
-        "silent": _run(
+        "silent": _create_run(
             fabrikam, running=True, heartbeat_at=timezone.now() - dt.timedelta(minutes=4)
         ),
-        "hostile": _run(
+        "hostile": _create_run(
             TenantFactory(workspace=contoso, name=HOSTILE), failed=True, initiator_name=HOSTILE
         ),
     }
-    _items(runs["running"])
+    _create_items(runs["running"])
     return runs
 
 
-def _run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> OperationRun:
+def _create_run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> OperationRun:
     at = timezone.now() - dt.timedelta(minutes=minutes_ago)
     run = OperationRunFactory(tenant=tenant, context=CONTEXT, created_at=at, **traits)
     for sequence, (message, level) in enumerate(
@@ -105,7 +105,7 @@ def _run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> Operation
     return run
 
 
-def _partial(tenant: Tenant) -> OperationRun:
+def _create_partial_run(tenant: Tenant) -> OperationRun:
     failures = [
         failure(
             "permission_missing",
@@ -116,14 +116,14 @@ def _partial(tenant: Tenant) -> OperationRun:
         ),
         failure("service_unavailable", "Microsoft Graph did not answer.", 1, item="Baseline"),
     ]
-    run = _run(tenant, running=True, failure_summary=failures)
-    _items(run)
+    run = _create_run(tenant, running=True, failure_summary=failures)
+    _create_items(run)
     counts = {"total": 40, "processed": 40, "succeeded": 36, "failed": 3, "skipped": 1}
-    return end(run, RunOutcome.PARTIALLY_SUCCEEDED, summary_counts=counts)
+    return end_run(run, RunOutcome.PARTIALLY_SUCCEEDED, summary_counts=counts)
 
 
-def end(run: OperationRun, outcome: RunOutcome, **columns: object) -> OperationRun:
-    """The run, ended; its items have to be there by now."""
+def end_run(run: OperationRun, outcome: RunOutcome, **columns: object) -> OperationRun:
+    """End a run; its items must exist already."""
     OperationRun.objects.filter(pk=run.pk).update(
         status=RunStatus.COMPLETED, outcome=outcome, completed_at=timezone.now(), **columns
     )
@@ -131,7 +131,7 @@ def end(run: OperationRun, outcome: RunOutcome, **columns: object) -> OperationR
     return run
 
 
-def _items(run: OperationRun) -> None:
+def _create_items(run: OperationRun) -> None:
     for number in range(9):
         OperationRunItemFactory(run=run, label=f"Windows baseline {number + 1}")
     OperationRunItemFactory(
@@ -144,8 +144,8 @@ def _items(run: OperationRun) -> None:
     )
 
 
-def _yesterday(workspace: Workspace) -> None:
-    """Enough history for the chart and for “usually”."""
+def _create_recent_runs(workspace: Workspace) -> None:
+    """Create enough runs for the chart and for the expected duration."""
     now = timezone.now()
     for index, name in enumerate(("Adatum", "Litware", "Proseware", "Wingtip Toys")):
         tenant = TenantFactory(workspace=workspace, name=name)
@@ -164,22 +164,22 @@ def _yesterday(workspace: Workspace) -> None:
 
 
 def populate_retention() -> dict[str, str]:
-    """What retention has left of old runs in `contoso`; the addresses of their pages."""
+    """Prune old runs in `contoso`; return the addresses of their pages."""
     workspace = Workspace.objects.get(slug="contoso")
     tenant = TenantFactory(workspace=workspace, name="Tailspin Toys")
     with override_settings(RUN_KEEP_LAST=1):
-        old, bare, _ = (create_past_run(tenant, days) for days in (900, 40, 1))
+        old, without_details, _ = (create_past_run(tenant, days) for days in (900, 40, 1))
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",
         "run-removed": old.get_absolute_url(),
-        "run-without-details": bare.get_absolute_url(),
+        "run-without-details": without_details.get_absolute_url(),
         "retention-empty": "/w/northwind/retention/",
     }
 
 
 def populate_backups() -> dict[str, str]:
-    """A schedule, a paused one and their sets in `contoso`; the addresses of their pages."""
+    """Create schedules and backup sets in `contoso`; return the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     now = timezone.now()
     nightly = BackupScheduleFactory(
@@ -201,11 +201,11 @@ def populate_backups() -> dict[str, str]:
         "set-incomplete": partial.get_absolute_url(),
         "item": item.get_absolute_url(),
         "overview-fresh": "/w/contoso/",
-        **_connections(nightly.tenant),
+        **_create_connection(nightly.tenant),
     }
 
 
-def _connections(tenant: Tenant) -> dict[str, str]:
+def _create_connection(tenant: Tenant) -> dict[str, str]:
     results = dict.fromkeys([*PROBES, *WRITES], "granted") | {
         "groups": "missing",
         "app_protection": "unknown",
@@ -230,7 +230,7 @@ def _connections(tenant: Tenant) -> dict[str, str]:
 
 
 def populate_restores() -> dict[str, str]:
-    """Restores in every state in `contoso`; the addresses of their pages."""
+    """Create restores in every state in `contoso`; return the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     warning = "The policy is enforced now and would only report afterward."
     blocked = "It holds 2 values that are not in the backup."
@@ -248,11 +248,13 @@ def populate_restores() -> dict[str, str]:
     ended = create_restore(
         TenantFactory(workspace=fabrikam.workspace, name="Woodgrove"), executing=True
     )
-    one = ended.items.get()
+    item = ended.items.get()
     for state in ("intent", "unknown"):
-        one.state, one.outcome_code = state, "restore_unknown" if state == "unknown" else ""
-        one.outcome_message = "The answer was lost."
-        one.save()
+        item.state = state
+        if state == "unknown":
+            item.outcome_code = "restore_unknown"
+        item.outcome_message = "The answer was lost."
+        item.save()
     ended.status, ended.ended_at = "ended", timezone.now()
     ended.save()
     return {
@@ -266,8 +268,8 @@ def populate_restores() -> dict[str, str]:
     }
 
 
-def populate_history() -> dict[str, str]:
-    """Runs of an older installation in `contoso`; the addresses of their pages."""
+def populate_legacy_runs() -> dict[str, str]:
+    """Create legacy runs in `contoso`; return the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
     create_legacy_run(fabrikam, run=create_canonical_run(fabrikam), status="success")
     sync = create_legacy_run(
@@ -281,20 +283,20 @@ def populate_history() -> dict[str, str]:
         summary='{"policies_total": 40, "policies_backed_up": 12}',
     )
     return {
-        "history": "/w/contoso/legacy-runs/",
-        "history-filtered": "/w/contoso/legacy-runs/?view=problems&q=fabrikam",
-        "history-nothing-matches": "/w/contoso/legacy-runs/?outcome=skipped",
-        "history-empty": "/w/northwind/legacy-runs/",
-        "history-bad-date": "/w/contoso/legacy-runs/?since=2026-02-30",
-        "history-sync": sync.get_absolute_url(),
-        "history-schedule-run": failed.get_absolute_url(),
+        "legacy-runs": "/w/contoso/legacy-runs/",
+        "legacy-runs-filtered": "/w/contoso/legacy-runs/?view=problems&q=fabrikam",
+        "legacy-runs-nothing-matches": "/w/contoso/legacy-runs/?outcome=skipped",
+        "legacy-runs-empty": "/w/northwind/legacy-runs/",
+        "legacy-runs-bad-date": "/w/contoso/legacy-runs/?since=2026-02-30",
+        "legacy-runs-sync": sync.get_absolute_url(),
+        "legacy-runs-schedule-run": failed.get_absolute_url(),
         "timeline": f"/w/contoso/tenants/{fabrikam.pk}/runs/",
-        "tenant-with-history": fabrikam.get_absolute_url(),
+        "tenant-with-legacy-runs": fabrikam.get_absolute_url(),
     }
 
 
 def populate_inventory() -> dict[str, str]:
-    """Policies, groups, roles, exports and what changed in `contoso`; owen owns it."""
+    """Create policies, groups, roles, exports and changes in `contoso`, which owen owns."""
     contoso = Workspace.objects.get(slug="contoso")
     create_member(contoso, Role.OWNER, username="owen")
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
@@ -320,7 +322,7 @@ def populate_inventory() -> dict[str, str]:
     OperationRunFactory(tenant=fabrikam, type="inventory.sync", partial=True)
     PolicyExportFactory(tenant=fabrikam)
     expired = PolicyExportFactory(tenant=fabrikam, expired=True)
-    changed, item = _two_sets(fabrikam)
+    changed, item = _create_two_sets(fabrikam)
     assert changed.schedule
     return {
         "members": "/w/contoso/members/",
@@ -349,12 +351,12 @@ def populate_inventory() -> dict[str, str]:
     }
 
 
-def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
-    """A set with a policy that is different from what it was before, and one that was not read."""
+def _create_two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
+    """Create two sets; the second has a changed policy and one that was not read."""
     schedule = BackupScheduleFactory(tenant=tenant, name="Weekly")
     for number, state in enumerate(("enabledForReportingButNotEnforced", "enabled")):
         at = timezone.now() - dt.timedelta(days=2 - number)
-        made = BackupSetFactory(schedule=schedule, started_at=at)
+        backup_set = BackupSetFactory(schedule=schedule, started_at=at)
         users = {"includeUsers": ["All"], "excludeGroups": ["break-glass"][number:]}
         payload = {
             "id": "mfa",
@@ -363,29 +365,33 @@ def _two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
             "conditions": {"users": users},
             "clientSecret": f"hunter-{number}",
         }
-        version = PolicyVersionFactory(workspace=made.workspace, payload=payload)
-        item = BackupItemFactory(backup_set=made, graph_id="mfa", name="MFA", version=version)
+        version = PolicyVersionFactory(workspace=backup_set.workspace, payload=payload)
+        item = BackupItemFactory(backup_set=backup_set, graph_id="mfa", name="MFA", version=version)
         if number:
-            BackupItemFactory(backup_set=made, name="Legacy VPN", missed=True)
-        finish(made, SetStatus.INCOMPLETE if number else SetStatus.COMPLETE, item_count=1 + number)
-    return made, item
+            BackupItemFactory(backup_set=backup_set, name="Legacy VPN", missed=True)
+        finish(
+            backup_set,
+            SetStatus.INCOMPLETE if number else SetStatus.COMPLETE,
+            item_count=1 + number,
+        )
+    return backup_set, item
 
 
 def populate_integrity() -> dict[str, str]:
-    """A ledger that was never checked; sara is of the staff."""
+    """Create sara, a member of staff, and no ledger check."""
     UserFactory(username="sara", is_staff=True)
     return {"integrity-unchecked": "/integrity/"}
 
 
-def populate_checked() -> dict[str, str]:
-    """The same, checked."""
+def populate_checked_ledger() -> dict[str, str]:
+    """Create sara, a member of staff, and check the ledger."""
     populate_integrity()
     check_ledger()
     return {"integrity": "/integrity/"}
 
 
-def runs() -> dict[str, str]:
-    """The addresses of the pages of runs; those of northwind have nothing to show."""
+def run_pages() -> dict[str, str]:
+    """Return the addresses of the pages of runs; those of northwind are empty."""
     visible_runs = OperationRun.objects.filter(workspace__slug="contoso", context=CONTEXT)
     return {
         "overview": "/w/contoso/",
@@ -397,8 +403,8 @@ def runs() -> dict[str, str]:
     }
 
 
-def what_goes_wrong() -> dict[str, str]:
-    """Addresses of pages that say what went wrong."""
+def error_pages() -> dict[str, str]:
+    """Return addresses that show error pages."""
     return {
         "not-found": "/w/nowhere/",
         "bad-filter": "/runs/?type=nonsense",
@@ -408,21 +414,21 @@ def what_goes_wrong() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Tour:
-    """Pages that are visited in order; `populate` has something to show on them."""
+    """Pages that a user visits in order; `populate` creates their data and returns their addresses."""
 
-    person: str
+    user: str
     populate: Callable[[], dict[str, str]]
 
 
 TOURS = {
     "signing in": Tour("", lambda: {"login": "/sign-in/"}),
-    "runs": Tour("olga", runs),
+    "runs": Tour("olga", run_pages),
     "backups": Tour("olga", populate_backups),
     "tenants and their inventory": Tour("owen", populate_inventory),
     "retention": Tour("olga", populate_retention),
-    "history": Tour("olga", populate_history),
+    "legacy runs": Tour("olga", populate_legacy_runs),
     "restores": Tour("olga", populate_restores),
     "integrity before a check": Tour("sara", populate_integrity),
-    "integrity": Tour("sara", populate_checked),
-    "what goes wrong": Tour("olga", what_goes_wrong),
+    "integrity": Tour("sara", populate_checked_ledger),
+    "errors": Tour("olga", error_pages),
 }

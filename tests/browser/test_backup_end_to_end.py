@@ -1,4 +1,4 @@
-"""A person starts a backup and watches it to its end: browser, web, broker, worker and Graph."""
+"""An operator starts a backup in the browser and follows it to its end, with every process real."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from operations.models import OperationRun
 from tenancy.models import User
-from tests.browser.conftest import Complaints, sign_in
+from tests.browser.conftest import ConsoleErrors, serious_violations, sign_in
 from tests.support.customer import Customer
 from tests.support.stack import Stack
 
@@ -22,25 +21,19 @@ pytestmark = [
 ]
 
 
-def serious_findings(page: Page) -> list[str]:
-    """The serious accessibility violations that axe reports."""
-    violations = Axe().run(page).response["violations"]
-    return [entry["id"] for entry in violations if entry["impact"] in ("serious", "critical")]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_operator_starts_a_backup_and_watches_it_to_its_end(  # noqa: PLR0917
+def test_an_operator_starts_a_backup_and_follows_it_to_its_end(  # noqa: PLR0917
     open_context: Any,
-    complaints: Complaints,
+    console_errors: ConsoleErrors,
     customer: Customer,
     stack: Stack,
     operator: User,
     scheme: str,
 ) -> None:
     customer.fault("slow", ms=700)
-    stack.worker()
+    stack.start_worker()
     page = open_context(color_scheme=scheme).new_page()
-    complaints.watch(page)
+    console_errors.watch(page)
     sign_in(page, operator.username)
 
     page.get_by_role("link", name="Schedules").first.click()
@@ -49,18 +42,18 @@ def test_an_operator_starts_a_backup_and_watches_it_to_its_end(  # noqa: PLR0917
     expect(page).to_have_url(re.compile(r"/runs/\d+/$"))
     bar = page.get_by_role("progressbar", name="Items processed")
     expect(bar).to_have_attribute("value", re.compile(r"^[1-9]\d*$"), timeout=20_000)
-    early = bar.get_attribute("value")
-    expect(bar).not_to_have_attribute("value", str(early), timeout=20_000)
-    assert serious_findings(page) == []
+    first_value = bar.get_attribute("value")
+    expect(bar).not_to_have_attribute("value", str(first_value), timeout=20_000)
+    assert serious_violations(page) == []
     customer.graph.control.clear(customer.id)
     expect(page.get_by_role("heading", name="succeeded")).to_be_visible(timeout=30_000)
     expect(page.locator("[hx-trigger]")).to_have_count(0)
-    assert serious_findings(page) == []
-    assert complaints == []
+    assert serious_violations(page) == []
+    assert console_errors == []
     assert OperationRun.objects.get().outcome == "succeeded", stack.logs()
 
 
-def test_a_second_start_leads_to_the_run_already_active(
+def test_a_second_start_leads_to_the_active_run(
     open_context: Any, customer: Customer, operator: User, stack: Stack
 ) -> None:
     page = open_context().new_page()

@@ -1,4 +1,4 @@
-"""No page is forgotten by the tours: each route is on one, or is known to show no page."""
+"""Every route is on a tour or is listed as a route without a page."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from legacy_runs.addresses import ADDRESSES
 from tests.browser.pages import TOURS, populate
 from tests.support.routes import OPEN, ROUTES
 
-#: Routes that show no page to look at, and why.
+#: Routes without a page to visit, and why.
 NO_PAGE = {
-    **dict.fromkeys((name for name, _, _ in ADDRESSES), "leads to the address of now"),
+    **dict.fromkeys((name for name, _, _ in ADDRESSES), "redirects to the current address"),
     "legacy_entra_group_sync_run": "looks like legacy_inventory_sync_run",
     "run_log": "a text file",
     "run_export": "a CSV file",
     "run_export_all": "a CSV file",
     "healthz": "for probes",
     "livez": "for probes",
-    "sign_out": "leads to the sign-in",
+    "sign_out": "redirects to the sign-in",
 }
 
 
-def looked_at(tour: str) -> set[str]:
-    """The names of the routes of a tour; what it has populated is gone afterward."""
+def visited_routes(tour: str) -> set[str]:
+    """Return the names of the routes of a tour; roll back the rows that it creates."""
     with transaction.atomic():
         populate()
         addresses = TOURS[tour].populate().values()
@@ -42,10 +42,12 @@ def name_of(address: str) -> str:
 
 
 @pytest.mark.django_db
-def test_every_page_is_looked_at_or_is_known_to_be_none() -> None:
-    seen = {name for tour in TOURS for name in looked_at(tour)}
+def test_every_page_is_on_a_tour() -> None:
+    visited = {name for tour in TOURS for name in visited_routes(tour)}
     pages = OPEN | {route.name for route in ROUTES if not route.post}
 
-    assert pages - seen - NO_PAGE.keys() == set(), "add these to a tour of tests/browser/pages.py"
-    assert seen & NO_PAGE.keys() == set(), "these are looked at and need no reason"
-    assert NO_PAGE.keys() <= pages, "these are no routes any more"
+    assert pages - visited - NO_PAGE.keys() == set(), (
+        "add these to a tour of tests/browser/pages.py"
+    )
+    assert visited & NO_PAGE.keys() == set(), "these are visited and need no reason"
+    assert NO_PAGE.keys() <= pages, "these routes no longer exist"

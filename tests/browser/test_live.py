@@ -1,4 +1,4 @@
-"""What moves: runs that get on while one looks, the keyboard, the colors, and no JavaScript."""
+"""Live updates, keyboard shortcuts, color themes, and the pages without JavaScript."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tenancy.roles import Role
-from tests.browser.conftest import Complaints, keep_picture, sign_in
+from tests.browser.conftest import ConsoleErrors, save_screenshot, sign_in
 from tests.support.factories import (
     OperationRunFactory,
     TenantFactory,
@@ -33,12 +33,12 @@ def fabrikam() -> Tenant:
     return tenant
 
 
-def test_the_bar_moves_and_the_end_is_seen_without_a_reload(
-    open_context: Any, complaints: Complaints, fabrikam: Tenant
+def test_progress_and_end_are_shown_without_a_reload(
+    open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant
 ):
     run = OperationRunFactory(tenant=fabrikam, running=True)
     page = open_context().new_page()
-    complaints.watch(page)
+    console_errors.watch(page)
     sign_in(page, "olga")
     page.goto(f"/runs/{run.pk}/")
     bar = page.get_by_role("progressbar", name="Items processed")
@@ -48,20 +48,20 @@ def test_the_bar_moves_and_the_end_is_seen_without_a_reload(
     expect(bar).to_have_attribute("value", "20")
     OperationRunService().increment_summary_counts(run.pk, processed=20, succeeded=20)
     OperationRunService().complete(run.pk)
-    expect(page.get_by_role("heading", name="succeeded in part")).to_be_visible()
+    expect(page.get_by_role("heading", name="partially succeeded")).to_be_visible()
 
     expect(page.locator("#announcer")).to_have_text("Partially succeeded")
     expect(page.locator("[hx-trigger]")).to_have_count(0)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
-    assert complaints == []
+    assert console_errors == []
 
 
-def test_a_new_run_appears_on_the_list_by_itself(
-    open_context: Any, complaints: Complaints, fabrikam: Tenant
+def test_a_new_run_appears_on_the_list_without_a_reload(
+    open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant
 ):
     OperationRunFactory(tenant=fabrikam, running=True)
     page = open_context().new_page()
-    complaints.watch(page)
+    console_errors.watch(page)
     sign_in(page, "olga")
     page.goto("/w/contoso/runs/")
     rows = page.locator("tr[data-row]")
@@ -71,10 +71,10 @@ def test_a_new_run_appears_on_the_list_by_itself(
 
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("Backup retry")
-    assert complaints == []
+    assert console_errors == []
 
 
-def test_times_tick_by_the_servers_clock(open_context: Any, fabrikam: Tenant):
+def test_relative_times_use_the_clock_of_the_server(open_context: Any, fabrikam: Tenant):
     OperationRunFactory(
         tenant=fabrikam, succeeded=True, created_at=timezone.now() - dt.timedelta(seconds=30)
     )
@@ -105,7 +105,7 @@ def test_the_keyboard_reaches_filter_rows_and_help(open_context: Any, fabrikam: 
     expect(page.get_by_label("Tenant, initiator or run number")).to_be_focused()
 
 
-def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
+def test_cancelling_explains_what_happens(open_context: Any, fabrikam: Tenant):
     run = OperationRunFactory(tenant=fabrikam, running=True)
     page = open_context().new_page()
     sign_in(page, "olga")
@@ -113,8 +113,9 @@ def test_cancelling_says_what_happens(open_context: Any, fabrikam: Tenant):
 
     page.get_by_role("button", name="Cancel run").click()
 
-    expect(page.get_by_role("heading", name="was asked to stop by olga")).to_be_visible()
-    expect(page.get_by_text("Stopping is not a rollback")).to_be_visible()
+    expect(page.get_by_role("heading", name="is stopping")).to_be_visible()
+    expect(page.get_by_text("Cancellation was requested by olga")).to_be_visible()
+    expect(page.get_by_text("Processed items are not rolled back")).to_be_visible()
 
 
 def test_colors_follow_the_system_until_the_user_selects_a_theme(
@@ -125,7 +126,7 @@ def test_colors_follow_the_system_until_the_user_selects_a_theme(
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
     page.locator(".user-menu summary").click()
-    keep_picture(page, "menu-dark")
+    save_screenshot(page, "menu-dark")
     page.get_by_role("button", name="Light").click()
 
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
@@ -150,7 +151,7 @@ def test_everything_works_without_javascript(open_context: Any, fabrikam: Tenant
     assert OperationRun.objects.get(pk=failed.pk).acknowledged_by is not None
 
 
-def test_an_unreachable_server_is_said_to_be_unreachable(open_context: Any, fabrikam: Tenant):
+def test_an_unreachable_server_is_reported(open_context: Any, fabrikam: Tenant):
     run = OperationRunFactory(tenant=fabrikam, running=True)
     context = open_context()
     page = context.new_page()
@@ -164,7 +165,7 @@ def test_an_unreachable_server_is_said_to_be_unreachable(open_context: Any, fabr
     expect(page.get_by_text("Runledger can't be reached")).to_be_hidden()
 
 
-def test_htmx_keeps_to_its_narrow_settings(open_context: Any, fabrikam: Tenant):
+def test_htmx_uses_restrictive_settings(open_context: Any, fabrikam: Tenant):
     page = open_context().new_page()
     sign_in(page, "olga")
 
@@ -176,13 +177,13 @@ def test_htmx_keeps_to_its_narrow_settings(open_context: Any, fabrikam: Tenant):
     assert settings["historyCacheSize"] == 0
 
 
-def test_what_is_ticked_stays_ticked_while_runs_come_and_go(
-    open_context: Any, complaints: Complaints, fabrikam: Tenant
+def test_a_selection_survives_live_updates(
+    open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant
 ):
     failed = OperationRunFactory(tenant=fabrikam, failed=True)
     OperationRunFactory(tenant=fabrikam, running=True)
     page = open_context().new_page()
-    complaints.watch(page)
+    console_errors.watch(page)
     sign_in(page, "olga")
     page.goto("/w/contoso/runs/")
     rows = page.locator("tr[data-row]")
@@ -193,14 +194,14 @@ def test_what_is_ticked_stays_ticked_while_runs_come_and_go(
     page.wait_for_timeout(5_000)
     expect(box).to_be_checked()
     expect(rows).to_have_count(2)
-    keep_picture(page, "runs-ticked")
+    save_screenshot(page, "runs-selected")
     box.uncheck()
     expect(rows).to_have_count(3)
     box.check()
     page.get_by_role("button", name="Acknowledge").click()
 
     expect(page.get_by_text("1 acknowledged.")).to_be_visible()
-    assert complaints == []
+    assert console_errors == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -213,7 +214,7 @@ def test_many_runs_are_acknowledged_without_javascript(
     page = open_context(java_script_enabled=False, viewport=viewport).new_page()
     sign_in(page, "olga")
     page.goto("/w/contoso/runs/?view=attention")
-    keep_picture(page, f"runs-attention-{width}")
+    save_screenshot(page, f"runs-attention-{width}")
 
     page.get_by_label("All 3 that match the filter").check()
     page.get_by_role("button", name="Acknowledge").click()

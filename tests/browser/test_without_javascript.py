@@ -1,4 +1,4 @@
-"""The work of a day in a browser without JavaScript: forms, schedules, the inventory, connections."""
+"""Tenants, connections, schedules and selections in a browser without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from operations.models import OperationRun
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Role
-from tests.browser.conftest import PHONE, keep_picture, sign_in
+from tests.browser.conftest import PHONE, save_screenshot, sign_in
 from tests.support.factories import TenantFactory, WorkspaceFactory, create_member
 from tests.support.factories.backups import BackupItemFactory, BackupSetFactory, finish
 from tests.support.factories.inventory import PolicyFactory
@@ -26,23 +26,23 @@ GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
 @pytest.fixture
 def contoso() -> Workspace:
     """A workspace that owen owns."""
-    made: Workspace = WorkspaceFactory(name="Contoso Services", slug="contoso")
-    create_member(made, Role.OWNER, username="owen")
-    return made
+    workspace: Workspace = WorkspaceFactory(name="Contoso Services", slug="contoso")
+    create_member(workspace, Role.OWNER, username="owen")
+    return workspace
 
 
 @pytest.fixture
 def fabrikam(contoso: Workspace) -> Tenant:
-    made: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
-    return made
+    tenant: Tenant = TenantFactory(workspace=contoso, name="Fabrikam")
+    return tenant
 
 
 @pytest.fixture
 def page(open_context: Any, contoso: Workspace) -> Page:
-    """A phone without JavaScript, in the hands of owen."""
-    opened: Page = open_context(java_script_enabled=False, viewport=PHONE).new_page()
-    sign_in(opened, "owen")
-    return opened
+    """A phone without JavaScript on which owen is signed in."""
+    phone: Page = open_context(java_script_enabled=False, viewport=PHONE).new_page()
+    sign_in(phone, "owen")
+    return phone
 
 
 def press(page: Page, name: str) -> None:
@@ -69,7 +69,7 @@ def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
     expect(page.get_by_text("suspended. No new runs start on it")).to_be_visible()
 
 
-def test_a_connection_is_added_given_its_secret_checked_and_removed(
+def test_a_connection_is_added_with_its_secret_checked_and_removed(
     page: Page, fabrikam: Tenant
 ) -> None:
     page.goto("/w/contoso/connections/new/")
@@ -84,7 +84,7 @@ def test_a_connection_is_added_given_its_secret_checked_and_removed(
 
     page.goto(ProviderConnection.objects.get().get_absolute_url())
     page.get_by_text("Remove connection").first.click()
-    keep_picture(page, "connection-remove-phone")
+    save_screenshot(page, "connection-remove-phone")
     press(page, "Remove connection")
 
     expect(page.get_by_text("of Fabrikam removed.")).to_be_visible()
@@ -103,7 +103,7 @@ def test_a_schedule_is_previewed_added_paused_resumed_and_run(page: Page, fabrik
     page.get_by_label("Fabrikam").check()
     press(page, "Preview next runs")
     expect(page.get_by_text("The schedule is not saved yet")).to_be_visible()
-    keep_picture(page, "schedule-preview-phone")
+    save_screenshot(page, "schedule-preview-phone")
     press(page, "Add schedule")
     schedule = BackupSchedule.objects.get()
     page.get_by_role("link", name="Edit").click()
@@ -122,7 +122,7 @@ def test_a_schedule_is_previewed_added_paused_resumed_and_run(page: Page, fabrik
     assert page.url.endswith(OperationRun.objects.get().get_absolute_url())
 
 
-def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: Tenant) -> None:
+def test_filtered_policies_are_selected_and_added_to_a_set(page: Page, fabrikam: Tenant) -> None:
     baseline = PolicyFactory(tenant=fabrikam, name="Windows baseline", kind="settings_catalog")
     PolicyFactory(tenant=fabrikam, name="Require MFA")
     page.goto("/w/contoso/inventory/policies/")
@@ -132,7 +132,7 @@ def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: T
     page.get_by_label("Select Windows baseline").check()
 
     press(page, "Add to backup set")
-    keep_picture(page, "policies-back-up-phone")
+    save_screenshot(page, "policies-back-up-phone")
     page.get_by_label("Name of the backup set").fill("")
     press(page, "Add to backup set")
     expect(page.get_by_text("Enter a name of at most")).to_be_visible()
@@ -144,7 +144,7 @@ def test_policies_are_filtered_ticked_and_put_into_a_set(page: Page, fabrikam: T
     assert run.context["selection"]["ids"] == [baseline.pk]
 
 
-def test_all_that_a_filter_finds_is_exported(page: Page, fabrikam: Tenant) -> None:
+def test_all_policies_that_match_a_filter_are_exported(page: Page, fabrikam: Tenant) -> None:
     for number in range(60):
         PolicyFactory(tenant=fabrikam, name=f"Policy {number}")
     PolicyFactory(tenant=fabrikam, name="Baseline", kind="compliance")
@@ -156,8 +156,8 @@ def test_all_that_a_filter_finds_is_exported(page: Page, fabrikam: Tenant) -> No
     assert OperationRun.objects.get().context["selection"]["count"] == 60
 
 
-def test_a_selection_is_deleted(page: Page, fabrikam: Tenant) -> None:
-    made = BackupSetFactory(
+def test_a_backup_set_of_a_selection_is_deleted(page: Page, fabrikam: Tenant) -> None:
+    backup_set = BackupSetFactory(
         schedule=None,
         tenant=fabrikam,
         workspace=fabrikam.workspace,
@@ -165,12 +165,12 @@ def test_a_selection_is_deleted(page: Page, fabrikam: Tenant) -> None:
         name="Before restore 7",
         kinds=["conditional_access"],
     )
-    BackupItemFactory(backup_set=made)
-    finish(made, item_count=1)
-    page.goto(made.get_absolute_url())
+    BackupItemFactory(backup_set=backup_set)
+    finish(backup_set, item_count=1)
+    page.goto(backup_set.get_absolute_url())
 
     page.get_by_text("Delete backup set").first.click()
-    keep_picture(page, "set-delete-phone")
+    save_screenshot(page, "set-delete-phone")
     press(page, "Delete backup set")
 
     expect(page.get_by_text("deleted.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Operations started from their buttons."""
+"""Start operations with their buttons."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from django.test import Client
 from django.urls import reverse
 
 from operations.models import OperationRun
-from operations.states import RunStatus
-from tests.support.stack import eventually
+from tests.support.stack import wait_for_end
 
 
 def start(page: Client, route: str, *ids: object, **form: object) -> OperationRun:
-    """Press the button of a route; the run that it led to, once that has ended."""
-    answer = page.post(reverse(route, args=["contoso", *ids]), form)
-    assert answer.status_code == 302, answer.content
-    run_id = int(answer["Location"].strip("/").split("/")[-1])
-
-    def look() -> OperationRun | None:
-        return OperationRun.objects.filter(pk=run_id, status=RunStatus.COMPLETED).first()
-
-    run: OperationRun = eventually(look, seconds=40, what=f"the end of run {run_id}")
-    return run
+    """Post to a route; return the run that it leads to after the run has ended."""
+    response = page.post(reverse(route, args=["contoso", *ids]), form)
+    assert response.status_code == 302, response.content
+    run_id = int(response["Location"].strip("/").split("/")[-1])
+    return wait_for_end(run_id)

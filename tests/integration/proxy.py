@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a broker, whose connections can go dead without being closed."""
+"""A TCP proxy for a broker whose connections can become dead without being closed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 class Proxy:
-    """Forwards from a TCP port of its own to a unix socket; `go_dead` is a cable that was pulled.
+    """Forward a TCP port to a Unix socket; `go_dead` behaves like an unplugged cable.
 
-    A dead connection stays open and says nothing ever again; a new one works.
+    A dead connection stays open but carries no data any more; a new one works.
     """
 
     def __init__(self, target: Path) -> None:
@@ -23,23 +23,23 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The address of the broker behind it."""
+        """The URL of the broker through the proxy."""
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
 
     @property
     def connections(self) -> int:
-        """How many have been made so far."""
+        """The number of connections so far."""
         return len(self._open) // 2
 
     def go_dead(self) -> None:
-        """Let every connection there is be half-open from now on."""
+        """Make every existing connection dead."""
         self._dead.update(self._open)
 
     def close(self) -> None:
-        for each in (self._listener, *self._open):
+        for endpoint in (self._listener, *self._open):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                endpoint.shutdown(socket.SHUT_RDWR)
+            endpoint.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -49,10 +49,10 @@ class Proxy:
                 server.connect(self._target)
                 self._open += [client, server]
                 for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
+                    threading.Thread(target=self._forward, args=[source, sink], daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        """Forward until one side ends; what comes on a dead connection is lost."""
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        """Forward data until one side closes; discard the data of a dead connection."""
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if source not in self._dead:

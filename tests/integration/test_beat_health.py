@@ -1,4 +1,4 @@
-"""The health check of beat in the compose file: well while beat sends, ill when it stands still."""
+"""The health check of beat in the compose file reports whether beat sends its ticks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 def is_healthy(folder: Path) -> bool:
-    """What the health check says of a beat whose file is in this folder."""
+    """Run the health check for a beat whose schedule file is in this folder."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     kind, check = compose["services"]["beat"]["healthcheck"]["test"]
     assert kind == "CMD-SHELL"
@@ -25,21 +25,21 @@ def is_healthy(folder: Path) -> bool:
     return subprocess.run(["sh", "-c", command], env=environment, check=False).returncode == 0
 
 
-def make_old(folder: Path) -> None:
+def age_schedule_files(folder: Path) -> None:
     for path in folder.glob("beat*"):
         os.utime(path, (0, 0))
 
 
-def test_beat_is_healthy_as_long_as_it_sends(stack: Stack) -> None:
+def test_beat_is_healthy_while_it_sends_ticks(stack: Stack) -> None:
     assert not is_healthy(stack.folder)
-    beat = stack.beat()
+    beat = stack.start_beat()
     eventually(lambda: is_healthy(stack.folder), what="health")
 
     for _ in range(3):
-        make_old(stack.folder)
+        age_schedule_files(stack.folder)
         eventually(lambda: is_healthy(stack.folder), what="health after the next tick")
     beat.send_signal(signal.SIGSTOP)
-    make_old(stack.folder)
+    age_schedule_files(stack.folder)
     assert not is_healthy(stack.folder)
 
     beat.send_signal(signal.SIGCONT)

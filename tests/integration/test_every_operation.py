@@ -44,11 +44,11 @@ def types_marked_executes() -> set[OperationRunType]:
 def test_every_operation_is_started_from_its_button_and_succeeds(
     customer: Customer, stack: Stack, page: Client
 ) -> None:
-    stack.worker(concurrency=1)
+    stack.start_worker(concurrency=1)
     tenant = customer.tenant
     connection = ProviderConnection.objects.get(tenant=tenant)
 
-    # Apps register the buttons of the tenant's page, so that a new operation is tested here too.
+    # Apps register the buttons of the tenant's page, so a new operation is tested here as well.
     buttons = starts_for(frozenset(Capability))
     runs = [start(page, button.url_name, tenant.pk) for button in buttons]
     runs += [

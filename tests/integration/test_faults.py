@@ -1,4 +1,4 @@
-"""Faults of the surroundings that a worker outlives: a dead socket, a log nobody takes, a newer web."""
+"""A worker survives dead connections, a log that cannot be written, and messages of a newer version."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from operations.catalog import OperationCatalog
 from operations.delivery.publisher import TASK
 from operations.models import OperationRun
 from operations.services import OperationRunService
-from operations.states import RunOutcome, RunStatus
+from operations.states import RunOutcome
 from tenancy.models import User
 from tests.integration.proxy import Proxy
 from tests.support.broker import Broker
 from tests.support.customer import Customer, MakeStack
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack, eventually, wait_for_end
 
 pytestmark = [
     pytest.mark.integration,
@@ -30,98 +30,94 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-#: Generous: kombu looks after its silent connection every 25 s, and twice.
-BOUND = 150.0
+#: Generous: kombu checks an idle connection every 25 s and needs two checks.
+DEAD_CONNECTION_SECONDS = 150.0
 
 
-def ended(run: OperationRun, *, seconds: float = 60) -> OperationRun:
-    def look() -> OperationRun | None:
-        return OperationRun.objects.filter(pk=run.pk, status=RunStatus.COMPLETED).first()
-
-    found: OperationRun = eventually(look, seconds=seconds, what=f"the end of run {run.pk}")
-    return found
-
-
-# --- a dead socket ----------------------------------------------------------------------------------
+# --- a dead connection ----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def proxy(broker: Broker) -> Iterator[Proxy]:
-    between = Proxy(broker.socket)
-    yield between
-    between.close()
+    broker_proxy = Proxy(broker.socket)
+    yield broker_proxy
+    broker_proxy.close()
 
 
-def test_a_worker_whose_connections_went_dead_consumes_again(
+def test_a_worker_reconnects_after_its_connections_become_dead(
     customer: Customer, make_stack: MakeStack, proxy: Proxy, operator: User
 ) -> None:
     stack = make_stack(REDIS_URL=proxy.url)
-    worker = stack.worker()
-    stack.beat()
-    ended(services.run_now(customer.schedule, operator).run)
+    worker = stack.start_worker()
+    stack.start_beat()
+    wait_for_end(services.run_now(customer.schedule, operator).run.pk, seconds=60)
 
     proxy.go_dead()
     before = proxy.connections
     run = services.run_now(customer.schedule, operator).run
 
-    assert ended(run, seconds=BOUND).outcome == RunOutcome.SUCCEEDED, stack.logs()
-    assert worker.poll() is None, "it was not started again"
+    assert wait_for_end(run.pk, seconds=DEAD_CONNECTION_SECONDS).outcome == RunOutcome.SUCCEEDED, (
+        stack.logs()
+    )
+    assert worker.poll() is None, "the worker exited"
     assert proxy.connections > before
     assert run.events.filter(kind="started").count() == 1
 
 
-# --- a log that nobody takes ------------------------------------------------------------------------
+# --- a log that cannot be written -----------------------------------------------------------------
 
 
-def the_reader_is_gone(stack: Stack) -> subprocess.Popen[bytes]:
-    """A worker whose log goes into a pipe, and whose collector dies."""
+def start_worker_without_log_reader(stack: Stack) -> subprocess.Popen[bytes]:
+    """Start a worker that logs into a pipe, then close the reading end."""
     reading, writing = os.pipe()
-    worker = stack.worker(output=writing)
+    worker = stack.start_worker(output=writing)
     os.close(writing)
     with open(reading, "rb") as collector:
         assert any(b" ready." in line for line in collector)
     return worker
 
 
-def the_disk_is_full(stack: Stack) -> subprocess.Popen[bytes]:
-    """A worker whose log is a file that cannot grow any more."""
-    worker = stack.worker()
+def start_worker_with_full_disk(stack: Stack) -> subprocess.Popen[bytes]:
+    """Start a worker, then prevent its log file from growing."""
+    worker = stack.start_worker()
     for pid in [worker.pid, *children_of(worker.pid)]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
     return worker
 
 
-@pytest.mark.parametrize("a_worker_when", [the_reader_is_gone, the_disk_is_full])
-def test_a_run_goes_on_when_nobody_takes_the_log(
+@pytest.mark.parametrize(
+    "start_worker", [start_worker_without_log_reader, start_worker_with_full_disk]
+)
+def test_a_run_continues_when_the_log_cannot_be_written(
     customer: Customer,
     stack: Stack,
     operator: User,
-    a_worker_when: Callable[[Stack], subprocess.Popen[bytes]],
+    start_worker: Callable[[Stack], subprocess.Popen[bytes]],
 ) -> None:
-    worker = a_worker_when(stack)
+    worker = start_worker(stack)
 
     run = services.run_now(customer.schedule, operator).run
 
-    assert ended(run).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
     assert worker.poll() is None
     assert f"run {run.pk} ended" not in stack.logs()
 
 
-# --- a web that is newer than its workers -----------------------------------------------------------
+# --- a message of a newer version -----------------------------------------------------------------
 
 
-def test_a_message_of_a_newer_version_costs_a_moment_and_not_the_run(
+def test_a_run_survives_a_message_of_a_newer_version(
     customer: Customer, stack: Stack, operator: User
 ) -> None:
-    """It says more than this worker understands; the relay sends one that it does."""
+    """The worker cannot read the message; the relay publishes one that it can read."""
     run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
     queue = OperationCatalog.get(run.type).queue.value
-    worker = stack.worker()
+    worker = stack.start_worker()
     current_app.send_task(TASK, args=[run.pk], kwargs={"added_later": 1}, queue=queue)
-    eventually(lambda: "added_later" in stack.logs(), what="the worker's complaint")
+    eventually(lambda: "added_later" in stack.logs(), what="the error in the worker's log")
     assert OperationRun.objects.get(pk=run.pk).is_queued
 
-    stack.beat()
+    stack.start_beat()
 
-    assert ended(run).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
     assert worker.poll() is None

@@ -1,4 +1,4 @@
-"""The pages of Django's admin, by model, for the walks through all of them."""
+"""The pages of Django's admin by model, for the tests that visit all of them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.support.factories import OperationRunEventFactory, OperationRunItemFa
 from tests.support.factories.operations import create_past_run, prune
 
 CANARY = "canary-Xq8~7Q.secret-of-a-connection"
-#: Ours and those of the libraries.
+#: The models of this project and of its libraries.
 REGISTERED: dict[type[Model], admin.ModelAdmin[Any]] = admin.site._registry
 
 
-def staff(*, view: bool = False, superuser: bool = False) -> User:
-    """A member of staff: with all permissions, with all view permissions, or with none."""
-    person: User = UserFactory(is_staff=True, is_superuser=superuser)
+def create_staff(*, view: bool = False, superuser: bool = False) -> User:
+    """Create a member of staff with all permissions, with all view permissions, or with none."""
+    user: User = UserFactory(is_staff=True, is_superuser=superuser)
     if view:
-        person.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
-    return person
+        user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return user
 
 
 def populate_admin(tenant: Tenant, connection_id: int) -> None:
-    """Give every model of the admin a row, and one connection a secret that no page may show."""
+    """Create a row of every model of the admin, and a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
     create_past_run(tenant, 900)
     recent = create_past_run(tenant, 1)
@@ -39,19 +39,17 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     OperationRunItemFactory(run=recent)
     check_ledger()
     Group.objects.create(name="Support")
-    for model in (AccessAttempt, AccessLog, AccessFailureLog):
-        model.objects.create(username="rita", ip_address="192.0.2.1", **_counted(model))
-
-
-def _counted(model: type[Model]) -> dict[str, int]:
-    return {"failures_since_start": 5} if model is AccessAttempt else {}
+    sign_in = {"username": "rita", "ip_address": "192.0.2.1"}
+    AccessAttempt.objects.create(failures_since_start=5, **sign_in)
+    AccessLog.objects.create(**sign_in)
+    AccessFailureLog.objects.create(**sign_in)
 
 
 def addresses(model: type[Model]) -> dict[str, str]:
-    """Each page that the admin could have for a model."""
+    """Return the address of every page that the admin can have for a model."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     row = model._default_manager.order_by("pk").first()
-    assert row is not None, f"{model._meta.label} has no row to look at"
+    assert row is not None, f"{model._meta.label} has no row"
     return {
         "list": reverse(f"{name}_changelist"),
         "detail": reverse(f"{name}_change", args=[row.pk]),

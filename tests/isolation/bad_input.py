@@ -1,4 +1,4 @@
-"""Bodies of forms that no page of ours would send."""
+"""Form bodies that no page of this project sends."""
 
 from __future__ import annotations
 

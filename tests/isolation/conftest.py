@@ -1,4 +1,4 @@
-"""Two workspaces with the same objects in them, and one user of each kind."""
+"""Two workspaces with the same objects, and one user of each kind."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from tests.support.sessions import open_session
 
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
-NOWHERE = 2**40
+MISSING_ID = 2**40
 
 
-def objects_of(workspace: Workspace) -> Ids:
-    """One of everything in a workspace, by the names that addresses use."""
+def create_objects(workspace: Workspace) -> Ids:
+    """Create one object of every kind in a workspace; return their ids by the names in addresses."""
     tenant = TenantFactory(workspace=workspace)
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
@@ -73,14 +73,14 @@ def objects_of(workspace: Workspace) -> Ids:
 
 @dataclass
 class World:
-    """What the person of a walk owns, what belongs to others, and who there is."""
+    """The ids of the own and of a foreign workspace, and the users by kind."""
 
-    own: Ids
-    foreign: Ids
-    people: dict[str, User | None]
+    own_ids: Ids
+    foreign_ids: Ids
+    users: dict[str, User | None]
 
     def url(self, route: Route, ids: Ids) -> str:
-        return reverse(route.name, kwargs={name: ids.get(name, NOWHERE) for name in route.ids})
+        return reverse(route.name, kwargs={name: ids.get(name, MISSING_ID) for name in route.ids})
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -97,16 +97,18 @@ def _templates_are_not_recorded() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def shared_world(shared_rows: SharedRows) -> World:
-    """The rows of every walk; every model that the admin shows has one."""
+    """The shared rows; every model of the admin has one."""
     with shared_rows(), override_settings(RUN_KEEP_LAST=1):
         ours, theirs = WorkspaceFactory(slug="ours"), WorkspaceFactory(slug="theirs")
-        people: dict[str, User | None] = {role.value: create_member(ours, role) for role in Role}
-        people["staff"] = UserFactory(is_staff=True, is_superuser=True)
-        people["stranger"] = create_member(theirs, Role.OWNER)
-        people["inactive"] = create_member(ours, Role.OWNER, is_active=False)
-        people["anonymous"] = None
-        world = World(objects_of(ours), objects_of(theirs), people)
-        populate_admin(Tenant.objects.get(pk=world.own["tenant_id"]), world.own["connection_id"])
+        users: dict[str, User | None] = {role.value: create_member(ours, role) for role in Role}
+        users["staff"] = UserFactory(is_staff=True, is_superuser=True)
+        users["stranger"] = create_member(theirs, Role.OWNER)
+        users["inactive"] = create_member(ours, Role.OWNER, is_active=False)
+        users["anonymous"] = None
+        world = World(create_objects(ours), create_objects(theirs), users)
+        populate_admin(
+            Tenant.objects.get(pk=world.own_ids["tenant_id"]), world.own_ids["connection_id"]
+        )
     return world
 
 
@@ -120,10 +122,10 @@ SignIn = Callable[[User | None], Client]
 
 @pytest.fixture
 def sign_in() -> SignIn:
-    def client_of(person: User | None) -> Client:
+    def open_client(user: User | None) -> Client:
         client = Client()
-        if person:
-            open_session(client, person)
+        if user:
+            open_session(client, user)
         return client
 
-    return client_of
+    return open_client

@@ -13,14 +13,14 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from tenancy.model_admin import LOOKUP_SUFFIXES
-from tests.isolation.admin_pages import REGISTERED, addresses, staff
+from tests.isolation.admin_pages import REGISTERED, addresses, create_staff
 from tests.isolation.bad_input import BROKEN, FORM, HOSTILE
 from tests.isolation.conftest import SignIn, World
 
 pytestmark = pytest.mark.django_db
 
 EVERY_MODEL = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
-FINE = {200, 302, 400, 403, 404, 405, 413}
+ACCEPTABLE_STATUSES = {200, 302, 400, 403, 404, 405, 413}
 VALUES = [
     *("", "%00", "a%00b", "%ff%fe", "%ed%a0%80", "9" * 5000, "-1", "9" * 20, "1e400", "NaN"),
     *("2026-02-30", "99999-01-01", "0", "9999", "%EF%BC%99", "' OR 1=1", "%3Cscript%3Ealert(1)"),
@@ -52,23 +52,23 @@ IDS = [*VALUES[1:-1], "a%2Fb", "_00", "_5F", "1_2F2"]
 
 @pytest.fixture
 def client(world: World, sign_in: SignIn) -> Client:
-    client = sign_in(staff(superuser=True))
+    client = sign_in(create_staff(superuser=True))
     client.raise_request_exception = False
     return client
 
 
-def check_answer(answer: Any, about: str) -> Any:
-    assert answer.status_code in FINE, (answer.status_code, about[:200])
-    assert b"Traceback" not in answer.content
-    assert b"<script>alert(1)" not in answer.content
-    assert b"database installation" not in answer.content
-    return answer
+def check_response(response: Any, description: str) -> Any:
+    assert response.status_code in ACCEPTABLE_STATUSES, (response.status_code, description[:200])
+    assert b"Traceback" not in response.content
+    assert b"<script>alert(1)" not in response.content
+    assert b"database installation" not in response.content
+    return response
 
 
 def parameters_of(model: type[Model]) -> list[str]:
-    """What the lists of the model understand, and more."""
-    own = [f"{name}__range" for name in fields_of(model)]
-    return [*PARAMETERS, *own]
+    """Return the parameters that the list of the model accepts, and others."""
+    ranges = [f"{name}__range" for name in fields_of(model)]
+    return [*PARAMETERS, *ranges]
 
 
 def fields_of(model: type[Model]) -> list[str]:
@@ -76,22 +76,22 @@ def fields_of(model: type[Model]) -> list[str]:
 
 
 def filters_of(model: type[Model]) -> list[str]:
-    """What the links of the filters beside the list say, and nearly."""
+    """Return the parameters of the filter links of the list, and variants of them."""
     registered: Any = REGISTERED[model]
-    return [name + added for name in registered.filtered_by() for added in LOOKUP_SUFFIXES]
+    return [name + suffix for name in registered.filtered_by() for suffix in LOOKUP_SUFFIXES]
 
 
 @EVERY_MODEL
 def test_a_list_accepts_any_parameter(client: Client, model: type[Model]) -> None:
     address = addresses(model)["list"]
-    asked = [
+    parameters = [
         *zip(parameters_of(model), cycle(VALUES), strict=False),
         *zip(filters_of(model), cycle(("%00", "9" * 30, "x")), strict=False),
         *product(("q", "o", "p", "e", "all"), ("%00", "9" * 30, "1.9999", "-1", "%ed%a0%80")),
     ]
 
-    for name, value in asked:
-        check_answer(client.get(f"{address}?{name}={value}"), f"{name}={value}")
+    for name, value in parameters:
+        check_response(client.get(f"{address}?{name}={value}"), f"{name}={value}")
 
 
 @EVERY_MODEL
@@ -100,10 +100,10 @@ def test_every_other_page_accepts_any_parameter_and_id(client: Client, model: ty
 
     for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
         query = "&".join(f"{name}={value}" for name in parameters_of(model))
-        check_answer(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
+        check_response(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
     for value, page in zip(IDS, cycle(("change/", "history/", "delete/", "")), strict=False):
         address = f"{pages['list']}{value}/{page}"
-        check_answer(client.get(address, follow=True), address)
+        check_response(client.get(address, follow=True), address)
 
 
 @EVERY_MODEL
@@ -115,39 +115,37 @@ def test_a_form_accepts_any_value_in_every_field(client: Client, model: type[Mod
         *("memberships-TOTAL_FORMS", "memberships-INITIAL_FORMS", "memberships-0-id"),
         *("memberships-0-user", "memberships-0-role", "memberships-0-DELETE"),
     ]
-    filled = [
-        (b"&".join(name.encode() + b"=" + value for name in names), FORM) for value in HOSTILE
-    ]
+    forms = [(b"&".join(name.encode() + b"=" + value for name in names), FORM) for value in HOSTILE]
 
     for page in ("add", "detail", "list"):
         address = addresses(model)[page]
         refused = client.post(address).status_code == 403
-        for body, content_type in [*filled, *BROKEN][: 1 if refused else None]:
-            answer = client.generic("POST", address, body, content_type)
-            check_answer(answer, f"{page} {body[:20]!r}")
+        for body, content_type in [*forms, *BROKEN][: 1 if refused else None]:
+            response = client.generic("POST", address, body, content_type)
+            check_response(response, f"{page} {body[:20]!r}")
 
 
-def choosers() -> Iterator[tuple[str, str, str]]:
-    """Each field of a form of the admin whose choices are looked up while one types."""
+def autocomplete_fields() -> Iterator[tuple[str, str, str]]:
+    """Return every autocomplete field of the admin's forms."""
     request = RequestFactory().get("/admin/")
-    request.user = staff(superuser=True)
+    request.user = create_staff(superuser=True)
     for registered in REGISTERED.values():
-        for holder in (registered, *registered.get_inline_instances(request)):
-            for name in holder.get_autocomplete_fields(request):
-                yield holder.opts.app_label, holder.opts.model_name or "", name
+        for owner in (registered, *registered.get_inline_instances(request)):
+            for name in owner.get_autocomplete_fields(request):
+                yield owner.opts.app_label, owner.opts.model_name or "", name
 
 
 def test_autocomplete_accepts_any_text(client: Client) -> None:
     address = reverse("admin:autocomplete")
     assert AutocompleteMixin.url_name == "%s:autocomplete"
-    asked = [(*chooser, "term") for chooser in choosers()]
-    assert len(asked) > 5
+    fields = list(autocomplete_fields())
+    assert len(fields) > 5
 
-    for app, model, field, _ in asked:
+    for app, model, field in fields:
         source = f"app_label={app}&model_name={model}&field_name={field}"
         for value in VALUES:
-            check_answer(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
-            check_answer(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
+            check_response(client.get(f"{address}?{source}&term={value}"), f"{source} {value}")
+            check_response(client.get(f"{address}?{source}&term=a&page={value}"), f"page {value}")
 
 
 def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
@@ -157,7 +155,7 @@ def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
         for name in ("app_label", "model_name", "field_name"):
             source = {"app_label": "tenancy", "model_name": "tenant", "field_name": "workspace"}
             query = "&".join(f"{key}={text}" for key, text in {**source, name: value}.items())
-            check_answer(client.get(f"{address}?{query}"), query)
+            check_response(client.get(f"{address}?{query}"), query)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +165,10 @@ def test_autocomplete_for_an_invalid_field_is_rejected(client: Client) -> None:
 def test_other_admin_pages_accept_any_parameter(client: Client, address: str) -> None:
     for value in VALUES:
         query = "&".join(f"{name}={value}" for name in PARAMETERS)
-        check_answer(client.get(f"{address}?{query}"), f"{address} {value}")
+        check_response(client.get(f"{address}?{query}"), f"{address} {value}")
 
 
 def test_an_invalid_link_to_the_site_is_not_found(client: Client) -> None:
     for value in VALUES[1:]:
         for path in (f"{value}/1", f"1/{value}", f"{value}/{value}"):
-            check_answer(client.get(f"/admin/r/{path}/"), path)
+            check_response(client.get(f"/admin/r/{path}/"), path)

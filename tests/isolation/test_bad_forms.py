@@ -16,10 +16,10 @@ from tests.support.routes import OPEN, ROUTES, Route
 
 pytestmark = pytest.mark.django_db
 
-CHANGES = pytest.mark.parametrize(
+POST_ROUTES = pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.post], ids=lambda route: route.name
 )
-EVERY = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+ALL_ROUTES = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 FIELDS = [
     *("run", "all", "filter", "submission", "reason", "name", "next", "theme", "kind", "kinds"),
     *("policy", "tenant", "q", "state", "cron", "timezone", "misfire", "client_id", "cloud"),
@@ -36,26 +36,26 @@ FIELDS = [
     ),
 ]
 #: Acceptable statuses; 409 and 413 are specific rejections.
-FINE = {200, 302, 400, 403, 404, 405, 409, 413}
+ACCEPTABLE_STATUSES = {200, 302, 400, 403, 404, 405, 409, 413}
 
 
-def permitted(world: World, sign_in: SignIn, route: Route) -> Client:
+def permitted_client(world: World, sign_in: SignIn, route: Route) -> Client:
     """A client of a user who may use the route."""
-    client = sign_in(world.people["staff" if route.staff else Role.OWNER])
+    client = sign_in(world.users["staff" if route.staff else Role.OWNER])
     client.raise_request_exception = False
     return client
 
 
 def send(client: Client, address: str, body: bytes, content_type: str = FORM) -> Any:
-    answer = client.generic("POST", address, body, content_type)
-    assert answer.status_code in FINE, (answer.status_code, body[:60])
-    assert b"Traceback" not in answer.content
-    assert b"<script>alert(1)" not in answer.content
-    return answer
+    response = client.generic("POST", address, body, content_type)
+    assert response.status_code in ACCEPTABLE_STATUSES, (response.status_code, body[:60])
+    assert b"Traceback" not in response.content
+    assert b"<script>alert(1)" not in response.content
+    return response
 
 
-def crashes(client: Client, address: str, bodies: Iterable[tuple[bytes, str]]) -> list[str]:
-    """Which of the bodies (with their content types) the address does not answer acceptably."""
+def failures_of(client: Client, address: str, bodies: Iterable[tuple[bytes, str]]) -> list[str]:
+    """Return a description of each body and content type that is not answered acceptably."""
     failures = []
     for body, content_type in bodies:
         try:
@@ -65,66 +65,68 @@ def crashes(client: Client, address: str, bodies: Iterable[tuple[bytes, str]]) -
     return failures
 
 
-@CHANGES
+@POST_ROUTES
 def test_a_hostile_value_in_every_field_is_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
     bodies = [
         *(b"&".join(name.encode() + b"=" + value for name in FIELDS) for value in HOSTILE),
         b"&".join(name.encode() + b"[]=1" for name in FIELDS),
     ]
 
-    assert crashes(client, address, [(body, FORM) for body in bodies]) == [], route.name
+    assert failures_of(client, address, [(body, FORM) for body in bodies]) == [], route.name
 
 
-@CHANGES
-def test_fields_that_come_twice_do_no_harm(world: World, sign_in: SignIn, route: Route) -> None:
-    twice = b"&".join(name.encode() + b"=1&" + name.encode() + b"=2" for name in FIELDS)
+@POST_ROUTES
+def test_repeated_fields_are_accepted_or_rejected(
+    world: World, sign_in: SignIn, route: Route
+) -> None:
+    body = b"&".join(name.encode() + b"=1&" + name.encode() + b"=2" for name in FIELDS)
 
-    send(permitted(world, sign_in, route), world.url(route, world.own), twice)
+    send(permitted_client(world, sign_in, route), world.url(route, world.own_ids), body)
 
 
-@CHANGES
+@POST_ROUTES
 def test_too_many_fields_and_too_large_a_body_are_rejected(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     many = send(client, address, b"&".join(b"f%d=1" % number for number in range(1001)))
     large = send(client, address, b"name=" + b"x" * 3_000_000)
 
     assert many.status_code in (302, 400, 413)
-    # 404: what the first one has removed.
+    # 404: the first request has removed the object.
     assert large.status_code in (302, 400, 404, 413)
 
 
-@CHANGES
+@POST_ROUTES
 def test_a_broken_body_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
-    assert crashes(client, address, BROKEN) == [], route.name
+    assert failures_of(client, address, BROKEN) == [], route.name
 
 
-@EVERY
+@ALL_ROUTES
 def test_an_unsupported_method_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
     for method in ("FOO", "TRACE", "PUT", "PATCH", "DELETE"):
-        answer = client.generic(method, address, b"")
+        response = client.generic(method, address, b"")
 
-        assert answer.status_code == 405, method
-        assert answer["Allow"]
+        assert response.status_code == 405, method
+        assert response["Allow"]
 
 
-@EVERY
+@ALL_ROUTES
 def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
 
-    headed, options = client.head(address), client.options(address)
+    head, options = client.head(address), client.options(address)
 
-    assert headed.status_code == (405 if route.post else 200)
-    assert headed.content == b"" if not headed.streaming else True
+    assert head.status_code == (405 if route.post else 200)
+    assert head.content == b"" if not head.streaming else True
     assert options.status_code in (200, 405)
 
 
@@ -133,11 +135,11 @@ def test_head_and_options_never_crash(world: World, sign_in: SignIn, route: Rout
 def test_a_public_route_rejects_unsupported_methods(client: Client, name: str, method: str) -> None:
     client.raise_request_exception = False
 
-    answer = client.generic(method, reverse(name), b"")
+    response = client.generic(method, reverse(name), b"")
 
-    # Who is not signed in learns nothing of signing out; Django's sign-in takes a PUT for a POST.
-    kind = {("sign_in", "PUT"): 200, ("sign_out", method): 302}
-    assert answer.status_code == kind.get((name, method), 405)
+    # Signing out redirects anonymous users; Django's sign-in treats PUT like POST.
+    exceptions = {("sign_in", "PUT"): 200, ("sign_out", method): 302}
+    assert response.status_code == exceptions.get((name, method), 405)
 
 
 @pytest.mark.parametrize("name", ["sign_in", "theme", "sign_out"])
@@ -145,7 +147,7 @@ def test_a_public_form_accepts_any_value(client: Client, name: str) -> None:
     client.raise_request_exception = False
     fields = [[field.encode() + b"=" + value for field in FIELDS] for value in HOSTILE]
 
-    assert crashes(client, reverse(name), [(b"&".join(each), FORM) for each in fields]) == []
+    assert failures_of(client, reverse(name), [(b"&".join(pairs), FORM) for pairs in fields]) == []
 
 
 HEADERS = {
@@ -162,15 +164,15 @@ HEADERS = {
 }
 
 
-@EVERY
+@ALL_ROUTES
 def test_junk_in_a_header_never_crashes(world: World, sign_in: SignIn, route: Route) -> None:
-    client, address = permitted(world, sign_in, route), world.url(route, world.own)
+    client, address = permitted_client(world, sign_in, route), world.url(route, world.own_ids)
     method = "POST" if route.post else "GET"
     for header, junk in HEADERS.items():
         extra: dict[str, Any] = {header: junk}
-        answer = client.generic(method, address, b"", **extra)
+        response = client.generic(method, address, b"", **extra)
 
-        assert answer.status_code in FINE | {204, 206, 304, 416}, header
+        assert response.status_code in ACCEPTABLE_STATUSES | {204, 206, 304, 416}, header
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a\x00b", "testserver:port", "[::1"])

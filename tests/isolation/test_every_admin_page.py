@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 from tenancy.model_admin import ModelAdmin
 from tenancy.models import Workspace
 from tenancy.roles import Role
-from tests.isolation.admin_pages import CANARY, REGISTERED, addresses, staff
+from tests.isolation.admin_pages import CANARY, REGISTERED, addresses, create_staff
 from tests.isolation.conftest import SignIn, World
 from tests.support.factories import MembershipFactory
 
@@ -49,13 +49,13 @@ HISTORY = {
 
 
 def page_text(client: Client, address: str) -> str:
-    """The text of a page of the admin, which keeps the promises of every page."""
-    answer = client.get(address)
-    assert answer.status_code == 200, (address, answer.status_code)
-    policy = answer["Content-Security-Policy"]
+    """Return the text of an admin page after checking what every page has to fulfill."""
+    response = client.get(address)
+    assert response.status_code == 200, (address, response.status_code)
+    policy = response["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "object-src 'none'" in policy
-    text = answer.content.decode()
+    text = response.content.decode()
     assert CANARY not in text
     assert "rl1." not in text, "not even encrypted"
     assert not re.search(r'<script(?![^>]*(?:src|nonce|type="application/json"))[^>]*>', text)
@@ -66,7 +66,7 @@ def page_text(client: Client, address: str) -> str:
 def test_a_superuser_sees_every_model_but_no_secret(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(staff(superuser=True))
+    client = sign_in(create_staff(superuser=True))
     pages = addresses(model)
 
     page_text(client, pages["list"])
@@ -88,14 +88,14 @@ def test_every_list_has_a_search_and_several_columns(model: type[Model]) -> None
 def test_view_permission_allows_viewing_only(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(staff(view=True))
+    client = sign_in(create_staff(view=True))
     pages = addresses(model)
 
-    listed = page_text(client, pages["list"])
-    shown = page_text(client, pages["detail"])
+    list_text = page_text(client, pages["list"])
+    detail_text = page_text(client, pages["detail"])
 
-    assert 'name="action"' not in listed
-    assert 'name="_save"' not in shown
+    assert 'name="action"' not in list_text
+    assert 'name="_save"' not in detail_text
     assert client.get(pages["add"]).status_code == 403
     assert client.get(pages["delete"]).status_code == 403
     assert client.post(pages["detail"], {}).status_code == 403
@@ -106,7 +106,7 @@ def test_view_permission_allows_viewing_only(
 def test_staff_without_permissions_see_no_model(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(staff())
+    client = sign_in(create_staff())
 
     assert {client.get(address).status_code for address in addresses(model).values()} == {403}
 
@@ -117,7 +117,7 @@ def test_history_is_never_added_changed_or_deleted(
 ) -> None:
     if model._meta.label not in HISTORY:
         pytest.skip("configuration, which staff may change")
-    client = sign_in(staff(superuser=True))
+    client = sign_in(create_staff(superuser=True))
     pages = addresses(model)
     before = list(model._default_manager.order_by("pk").values())
 
@@ -128,8 +128,8 @@ def test_history_is_never_added_changed_or_deleted(
     assert list(model._default_manager.order_by("pk").values()) == before
 
 
-def test_every_model_of_ours_can_be_page_text() -> None:
-    ours = [
+def test_every_model_of_this_project_is_registered() -> None:
+    models = [
         model
         for app in apps.get_app_configs()
         if (settings.BASE_DIR / app.label).is_dir()
@@ -137,8 +137,8 @@ def test_every_model_of_ours_can_be_page_text() -> None:
         if model._meta.managed
     ]
 
-    assert len(ours) > 20
-    assert set(ours) <= set(REGISTERED)
+    assert len(models) > 20
+    assert set(models) <= set(REGISTERED)
 
 
 @EVERY_MODEL
@@ -149,7 +149,7 @@ def test_every_model_uses_the_common_model_admin(model: type[Model]) -> None:
 @EVERY_MODEL
 def test_every_action_requires_a_permission(model: type[Model]) -> None:
     request = RequestFactory().get("/admin/")
-    request.user = staff(superuser=True)
+    request.user = create_staff(superuser=True)
 
     actions: dict[str, Any] = REGISTERED[model].get_actions(request)
     assert "delete_selected" not in actions
@@ -160,7 +160,7 @@ def test_every_action_requires_a_permission(model: type[Model]) -> None:
 
 
 @pytest.mark.parametrize(
-    "guess",
+    "query",
     [
         "tenancy/user/?password__startswith=p",
         "tenancy/user/?password=p",
@@ -171,10 +171,8 @@ def test_every_action_requires_a_permission(model: type[Model]) -> None:
         "axes/accesslog/?session_hash__startswith=0",
     ],
 )
-def test_a_secret_cannot_be_guessed_letter_by_letter(
-    world: World, sign_in: SignIn, guess: str
-) -> None:
-    assert sign_in(staff(view=True)).get(f"/admin/{guess}").status_code == 400
+def test_a_secret_cannot_be_guessed_by_filters(world: World, sign_in: SignIn, query: str) -> None:
+    assert sign_in(create_staff(view=True)).get(f"/admin/{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -185,12 +183,12 @@ def test_a_secret_cannot_be_guessed_letter_by_letter(
 def test_view_on_site_is_shown_to_members_only(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    person = staff(superuser=True)
-    before = page_text(sign_in(person), addresses(model)["detail"])
+    user = create_staff(superuser=True)
+    before = page_text(sign_in(user), addresses(model)["detail"])
     for workspace in Workspace.objects.all():
-        MembershipFactory(user=person, workspace=workspace, role=Role.READER)
+        MembershipFactory(user=user, workspace=workspace, role=Role.READER)
 
-    after = page_text(sign_in(person), addresses(model)["detail"])
+    after = page_text(sign_in(user), addresses(model)["detail"])
 
     assert "View on site" not in before
     assert "View on site" in after

@@ -26,27 +26,27 @@ ADMIN_PAGES = [
     *("/admin/password_change/", "/admin/password_change/done/"),
     "/admin/autocomplete/?app_label=tenancy&model_name=tenant&field_name=workspace",
 ]
-PEOPLE = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
+USER_KINDS = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
 WITH_IDS = [route for route in ROUTES if route.ids]
 
 
-def expected(route: Route, person: str) -> int:
+def expected(route: Route, user_kind: str) -> int:
     """The status that the table specifies for the own workspace."""
-    if person in ("anonymous", "inactive"):
+    if user_kind in ("anonymous", "inactive"):
         return HTTPStatus.FOUND
     if route.staff:
-        return route.answers if person == "staff" else HTTPStatus.FORBIDDEN
-    if route.needs is None:
-        return route.answers
-    if person in ("staff", "stranger"):
+        return route.expected_status if user_kind == "staff" else HTTPStatus.FORBIDDEN
+    if route.capability is None:
+        return route.expected_status
+    if user_kind in ("staff", "stranger"):
         return HTTPStatus.NOT_FOUND
-    allowed = route.needs in ROLE_CAPABILITIES[person]
-    return route.answers if allowed else HTTPStatus.FORBIDDEN
+    allowed = route.capability in ROLE_CAPABILITIES[user_kind]
+    return route.expected_status if allowed else HTTPStatus.FORBIDDEN
 
 
 def permitted_user(world: World, route: Route) -> User | None:
     """A user who may use the route."""
-    return world.people["staff" if route.staff else Role.OWNER]
+    return world.users["staff" if route.staff else Role.OWNER]
 
 
 def request(client: Client, route: Route, url: str) -> Any:
@@ -57,49 +57,49 @@ def test_every_route_is_in_the_table() -> None:
     assert named_routes() == OPEN | {"home"} | {route.name for route in ROUTES}
 
 
-@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("user_kind", USER_KINDS)
 @BY_NAME
 def test_a_route_answers_each_kind_of_user_as_specified(
-    world: World, sign_in: SignIn, route: Route, person: str
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    response = request(sign_in(world.people[person]), route, world.url(route, world.own))
+    response = request(sign_in(world.users[user_kind]), route, world.url(route, world.own_ids))
 
-    assert response.status_code == expected(route, person)
-    if person in ("anonymous", "inactive"):
+    assert response.status_code == expected(route, user_kind)
+    if user_kind in ("anonymous", "inactive"):
         assert response["Location"].startswith(reverse("sign_in"))
 
 
-@pytest.mark.parametrize("person", [*Role.values, "staff"])
+@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
-def test_foreign_and_missing_are_the_same_404_to_the_byte(
-    world: World, sign_in: SignIn, route: Route, person: str
+def test_foreign_and_missing_objects_return_identical_404_responses(
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    client = sign_in(world.people[person])
+    client = sign_in(world.users[user_kind])
     missing = request(client, route, world.url(route, MISSING))
-    foreign = request(client, route, world.url(route, world.foreign))
+    foreign = request(client, route, world.url(route, world.foreign_ids))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
     assert set(foreign.headers) == set(missing.headers)
 
 
-@pytest.mark.parametrize("person", [*Role.values, "staff"])
+@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
 )
-def test_a_foreign_object_under_the_own_workspace_is_the_404_of_a_missing_one(
-    world: World, sign_in: SignIn, route: Route, person: str
+def test_a_foreign_object_under_the_own_workspace_returns_the_404_of_a_missing_one(
+    world: World, sign_in: SignIn, route: Route, user_kind: str
 ) -> None:
-    client, own = sign_in(world.people[person]), {"slug": world.own["slug"]}
+    client, own = sign_in(world.users[user_kind]), {"slug": world.own_ids["slug"]}
     missing = request(client, route, world.url(route, own))
-    foreign = request(client, route, world.url(route, world.foreign | own))
+    foreign = request(client, route, world.url(route, world.foreign_ids | own))
 
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
     assert set(foreign.headers) == set(missing.headers)
 
 
-def written_by(client: Client, address: str) -> tuple[int, list[str]]:
+def status_and_writes(client: Client, address: str) -> tuple[int, list[str]]:
     """The status of a GET request, and its writes except those to the session."""
     with CaptureQueriesContext(connection) as captured:
         response = client.get(address)
@@ -111,10 +111,12 @@ def written_by(client: Client, address: str) -> tuple[int, list[str]]:
 
 @BY_NAME
 def test_a_get_request_writes_nothing(world: World, sign_in: SignIn, route: Route) -> None:
-    status, written = written_by(sign_in(permitted_user(world, route)), world.url(route, world.own))
+    status, writes = status_and_writes(
+        sign_in(permitted_user(world, route)), world.url(route, world.own_ids)
+    )
 
     assert status == (HTTPStatus.METHOD_NOT_ALLOWED if route.post else HTTPStatus.OK)
-    assert written == []
+    assert writes == []
 
 
 #: Their status for a GET request of a signed-in user.
@@ -132,50 +134,52 @@ PUBLIC_STATUS = {
 def test_a_get_request_to_a_public_route_writes_nothing(
     world: World, sign_in: SignIn, name: str
 ) -> None:
-    status, written = written_by(sign_in(world.people[Role.OWNER]), reverse(name))
+    status, writes = status_and_writes(sign_in(world.users[Role.OWNER]), reverse(name))
 
-    assert (status, written) == (PUBLIC_STATUS[name], [])
+    assert (status, writes) == (PUBLIC_STATUS[name], [])
 
 
 @pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
 def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name: str) -> None:
-    assert written_by(client, reverse(name))[1] == []
+    assert status_and_writes(client, reverse(name))[1] == []
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
 def test_viewing_a_model_in_the_admin_writes_nothing(
     world: World, sign_in: SignIn, model: type[Model]
 ) -> None:
-    client = sign_in(world.people["staff"])
+    client = sign_in(world.users["staff"])
 
-    looked = {page: written_by(client, address) for page, address in addresses(model).items()}
+    results = {
+        page: status_and_writes(client, address) for page, address in addresses(model).items()
+    }
 
-    assert {status for status, _ in looked.values()} <= {HTTPStatus.OK, HTTPStatus.FORBIDDEN}
-    assert [written for _, written in looked.values() if written] == []
+    assert {status for status, _ in results.values()} <= {HTTPStatus.OK, HTTPStatus.FORBIDDEN}
+    assert [writes for _, writes in results.values() if writes] == []
 
 
 @pytest.mark.parametrize("address", ADMIN_PAGES)
 def test_viewing_another_admin_page_writes_nothing(
     world: World, sign_in: SignIn, address: str
 ) -> None:
-    status, written = written_by(sign_in(world.people["staff"]), address)
+    status, writes = status_and_writes(sign_in(world.users["staff"]), address)
 
     assert status in (HTTPStatus.OK, HTTPStatus.FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-    assert written == []
+    assert writes == []
 
 
 def test_every_admin_page_is_tested() -> None:
     """The pages of models are tested by model; the list names all other pages."""
     site: Any
     (site,) = [
-        one for one in get_resolver().url_patterns if getattr(one, "app_name", "") == "admin"
+        entry for entry in get_resolver().url_patterns if getattr(entry, "app_name", "") == "admin"
     ]
-    others = {one.name for one in site.url_patterns if isinstance(one, URLPattern)}
+    others = {entry.name for entry in site.url_patterns if isinstance(entry, URLPattern)}
 
     assert others == {
         *("index", "login", "logout", "password_change", "password_change_done"),
         *("app_list", "autocomplete", "jsi18n", "view_on_site"),
-        None,  # the page of what is no address
+        None,  # the page for unknown addresses
     }
 
 
@@ -196,9 +200,9 @@ HOSTILE_IDS = [
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
 def test_an_invalid_id_is_not_found(world: World, sign_in: SignIn, route: Route) -> None:
-    client = sign_in(world.people[Role.OWNER])
-    address = world.url(route, {"slug": world.own["slug"]})
-    last = str(2**40) if str(2**40) in address else world.own["slug"]
+    client = sign_in(world.users[Role.OWNER])
+    address = world.url(route, {"slug": world.own_ids["slug"]})
+    last = str(2**40) if str(2**40) in address else world.own_ids["slug"]
 
     statuses = {
         hostile: request(client, route, address.replace(last, hostile)).status_code
@@ -242,7 +246,7 @@ HOSTILE_VALUES = [
 
 
 def is_acceptable(response: Any) -> bool:
-    """The page, or a refusal, which neither shows a traceback nor repeats a script."""
+    """Return whether the response is a page or a refusal without a traceback or an echoed script."""
     content = getattr(response, "content", b"")
     return (
         response.status_code in (200, 204, 302, 400, 404)
@@ -259,7 +263,7 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
 ) -> None:
     client = sign_in(permitted_user(world, route))
     client.raise_request_exception = False
-    address = world.url(route, world.own)
+    address = world.url(route, world.own_ids)
     failures = []
     for value, suffix in product(HOSTILE_VALUES, ("", "[]")):
         text = value.encode("utf-8", "surrogatepass").decode("latin-1")
@@ -271,11 +275,11 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
 
 
 def test_only_staff_can_open_the_admin(world: World, sign_in: SignIn) -> None:
-    for person, user in world.people.items():
+    for user_kind, user in world.users.items():
         response = sign_in(user).get("/admin/")
 
-        assert response.status_code == (200 if person == "staff" else 302), person
+        assert response.status_code == (200 if user_kind == "staff" else 302), user_kind
 
 
-def test_every_capability_guards_something() -> None:
-    assert {route.needs for route in ROUTES} >= set(Capability)
+def test_every_capability_is_required_by_a_route() -> None:
+    assert {route.capability for route in ROUTES} >= set(Capability)

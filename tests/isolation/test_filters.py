@@ -22,7 +22,7 @@ LISTS = pytest.mark.parametrize(
 
 
 class Filter(HTMLParser):
-    """The names that the filter of a page has fields for."""
+    """Collect the field names of a page's filter form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -41,26 +41,26 @@ class Filter(HTMLParser):
         self._inside = self._inside and tag not in ("form", "fieldset")
 
 
-def rows_of(html: str) -> int:
+def count_rows(html: str) -> int:
     return len(re.findall(r"<tr data-row|<tbody>\s*<tr>", html))
 
 
 def filters_of(client: Client, address: str) -> list[str]:
-    answer = client.get(address)
-    html = "" if answer.streaming else answer.content.decode(errors="replace")
+    response = client.get(address)
+    html = "" if response.streaming else response.content.decode(errors="replace")
     return Filter(html).names
 
 
 @LISTS
 def test_an_invalid_filter_is_rejected(world: World, sign_in: SignIn, route: Route) -> None:
-    client = sign_in(world.people["staff" if route.staff else Role.OWNER])
-    address = world.url(route, world.own)
+    client = sign_in(world.users["staff" if route.staff else Role.OWNER])
+    address = world.url(route, world.own_ids)
 
     values = ("no-such\x00choice", "9" * 200)
     failures = []
     for name, value in product(filters_of(client, address), values):
-        answer = client.get(address, {name: value})
-        result = (answer.status_code, rows_of(answer.content.decode()))
+        response = client.get(address, {name: value})
+        result = (response.status_code, count_rows(response.content.decode()))
         if result != (400, 0):
             failures.append((name, value, result))
 
@@ -68,15 +68,15 @@ def test_an_invalid_filter_is_rejected(world: World, sign_in: SignIn, route: Rou
 
 
 def test_every_list_has_a_filter(world: World, sign_in: SignIn) -> None:
-    client = sign_in(world.people[Role.OWNER])
+    client = sign_in(world.users[Role.OWNER])
 
-    filtered = {
+    filtered_routes = {
         route.name
         for route in ROUTES
-        if not route.post and filters_of(client, world.url(route, world.own))
+        if not route.post and filters_of(client, world.url(route, world.own_ids))
     }
 
-    assert filtered >= {
+    assert filtered_routes >= {
         *("run_list", "run_list_all", "tenant_list", "connection_list", "schedule_list"),
         *("policy_list", "group_list", "role_definition_list"),
         *("backup_set_list", "backup_set_detail", "restore_create"),
@@ -87,10 +87,10 @@ def test_every_list_has_a_filter(world: World, sign_in: SignIn) -> None:
 def test_an_invalid_filter_in_a_link_is_rejected(
     world: World, sign_in: SignIn, status: str
 ) -> None:
-    client = sign_in(world.people[Role.OWNER])
+    client = sign_in(world.users[Role.OWNER])
 
     for address in (
         "/w/ours/restores/?status=",
-        f"/w/ours/backup-sets/{world.own['set_id']}/?kind=",
+        f"/w/ours/backup-sets/{world.own_ids['set_id']}/?kind=",
     ):
         assert client.get(address + quote(status)).status_code == 400

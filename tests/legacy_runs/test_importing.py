@@ -37,7 +37,7 @@ from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
 from tests.support.factories import TenantFactory, WorkspaceFactory
 from tests.support.factories.legacy_runs import (
-    GUIDE,
+    SOURCE_COLUMNS,
     columns_of_run,
     create_canonical_run,
     prune_run,
@@ -51,7 +51,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 INVENTORY, GROUPS, SCHEDULES = TABLES
 RESTORE = "restore.execute"
 GUID = "0b1d5c3e-8a44-4f0e-9d7e-2f6a1c9b7e01"
-ROW = GUIDE | {"id": "5", "tenant_external_id": GUID}
+ROW = SOURCE_COLUMNS | {"id": "5", "tenant_external_id": GUID}
 
 
 def run_import(*rows: dict[str, Any], kind: str = INVENTORY, **options: Any) -> Import:

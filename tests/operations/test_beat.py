@@ -82,7 +82,7 @@ def test_a_single_beat_with_a_wrong_clock_sends_ticks(make_stack: MakeStack, sec
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM operation_ticks")
     stack = make_stack(TICK_SECONDS="2")
-    stack.worker()
+    stack.start_worker()
 
     start_beat_with_wrong_clock(stack, seconds)
 

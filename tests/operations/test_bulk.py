@@ -26,18 +26,18 @@ pytestmark = pytest.mark.django_db
 LIST = "/w/contoso/runs/"
 
 
-def signed_in(person: Any) -> Client:
+def signed_in(user: Any) -> Client:
     client = Client()
-    open_session(client, person)
+    open_session(client, user)
     return client
 
 
-def post(person: Any, action: str, **form: Any) -> tuple[str, str]:
+def post(user: Any, action: str, **form: Any) -> tuple[str, str]:
     """Post a bulk action; return the address it redirects to and its message."""
-    answer = signed_in(person).post(reverse(f"run_{action}_many", args=["contoso"]), form)
-    assert answer.status_code == 302, answer.content
-    (message,) = get_messages(answer.wsgi_request)
-    return answer["Location"], str(message)
+    response = signed_in(user).post(reverse(f"run_{action}_many", args=["contoso"]), form)
+    assert response.status_code == 302, response.content
+    (message,) = get_messages(response.wsgi_request)
+    return response["Location"], str(message)
 
 
 def create_failed_run(tenant: Any, schedule: int) -> OperationRun:
@@ -74,9 +74,9 @@ def test_an_operator_cancels_own_runs_and_the_others_are_counted_as_not_permitte
 def test_failed_runs_are_retried_and_the_others_are_counted(tenant, operator):
     first, second = create_failed_run(tenant, 1), create_failed_run(tenant, 2)
     fine = create_ended_run(tenant, 3, total=1, processed=1, succeeded=1)
-    again = create_failed_run(tenant, 1)
+    duplicate = create_failed_run(tenant, 1)
 
-    _, message = post(operator, "retry", run=[first.pk, second.pk, fine.pk, again.pk])
+    _, message = post(operator, "retry", run=[first.pk, second.pk, fine.pk, duplicate.pk])
 
     assert "2 retried" in message
     assert "1 already being retried" in message
@@ -84,7 +84,7 @@ def test_failed_runs_are_retried_and_the_others_are_counted(tenant, operator):
     assert {run.retry_of_id for run in OperationRun.objects.active()} <= {
         first.pk,
         second.pk,
-        again.pk,
+        duplicate.pk,
     }
     assert OperationRun.objects.active().count() == 2
 

@@ -1,4 +1,4 @@
-"""Transactions that PostgreSQL rolls back in a conflict are retried; repeated conflicts are reported."""
+"""Transactions that PostgreSQL rolls back in a conflict are retried."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_nothing_is_retried_inside_a_transaction() -> None:
 def test_the_victim_of_a_real_deadlock_is_retried_and_written_once(
     tenant: Tenant, service: OperationRunService
 ) -> None:
-    """Two sessions lock two rows in opposite order; PostgreSQL ends the one with the shorter timeout."""
+    """Two sessions lock two rows in opposite order; PostgreSQL ends the one with the shorter wait."""
     first, second = create_running_run(tenant, 1), create_running_run(tenant, 2)
     attempts: list[int] = []
     first_is_locked = threading.Event()

@@ -1,4 +1,4 @@
-"""A request creates a run, joins an active one or is refused; its message survives broker failures."""
+"""A request creates a run, joins an active one or is refused, whatever the broker does."""
 
 from __future__ import annotations
 

@@ -551,7 +551,7 @@ def test_a_secret_in_a_report_is_stored_nowhere(run: OperationRun, use_handler: 
         secret = f"client_secret={CANARY}"
         active.set_phase(secret)
         active.add_note(secret)
-        active.set_meta(said=secret)
+        active.set_meta(text=secret)
         active.report_success("a", label=secret)
         active.report_failure("b", SafeError("tenant_suspended", tenant=secret, request_id=secret))
 

@@ -34,7 +34,7 @@ RUN_PLACES = [place for place in WORKER_PLACES if not place.startswith("publish"
 
 
 @pytest.mark.parametrize(
-    ("text", "chances"),
+    ("text", "probabilities"),
     [
         ("", {}),
         ("0.5", {"": 0.5}),
@@ -42,18 +42,18 @@ RUN_PLACES = [place for place in WORKER_PLACES if not place.startswith("publish"
         ("0.1; x, y:0.2;", {"": 0.1, "x, y": 0.2}),
     ],
 )
-def test_the_environment_variable_is_parsed(text: str, chances: dict[str, float]) -> None:
-    assert failpoints.parse(text) == chances
+def test_the_environment_variable_is_parsed(text: str, probabilities: dict[str, float]) -> None:
+    assert failpoints.parse(text) == probabilities
 
 
 @pytest.mark.parametrize("text", ["2", "-1", "x", "claim.after"])
-def test_an_invalid_chance_is_refused(text: str) -> None:
+def test_an_invalid_probability_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"convert|from 0 to 1"):
         failpoints.parse(text)
 
 
 def test_failpoints_do_nothing_unless_enabled() -> None:
-    assert failpoints._chances == {}
+    assert failpoints._probabilities == {}
     for place in PLACES:
         failpoints.failpoint(place)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from operations.delivery.publisher import SILENT
+from operations.delivery.publisher import NO_ANSWER
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
@@ -72,6 +72,6 @@ def test_the_queue_position_describes_the_state_of_the_broker(
         describe_queue_position(load_queue_position(result.run), now) for result in (silent, full)
     ]
 
-    assert SILENT in texts[0]
+    assert NO_ANSWER in texts[0]
     assert "its memory is full" in texts[1]
-    assert all("Nothing is lost" in text for text in texts)
+    assert all("The run is safe" in text for text in texts)

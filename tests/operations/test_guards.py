@@ -1,4 +1,4 @@
-"""What must never happen to a run, attacked with plain SQL and refused by the database."""
+"""The database guards of runs, attacked with plain SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunFactory, OperationRunItemFactory, TenantFactory
 from tests.support.factories.operations import SCHEDULED, create_ended_run, create_queued_run
 
-Refused = AbstractContextManager[Any]
+Refusal = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
 
 
@@ -29,7 +29,7 @@ def a_run(state: str, tenant: Tenant, **columns: Any) -> OperationRun:
 
 
 def sql(statement: str, *values: Any) -> int:
-    """Run a statement in a savepoint of its own; the number of rows it touched."""
+    """Run a statement in a savepoint; return the number of affected rows."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)
@@ -39,8 +39,8 @@ def change(run: OperationRun, assignment: str, *values: Any) -> int:
     return sql(f"UPDATE operation_runs SET {assignment} WHERE id = %s", *values, run.pk)
 
 
-def refused(by: str) -> Refused:
-    """The block ends with the database's refusal, whose text or constraint is `by`."""
+def refused(by: str) -> Refusal:
+    """Expect that the database refuses the block with this message or constraint."""
     return pytest.raises(DatabaseError, match=by)
 
 
@@ -53,7 +53,7 @@ RUNNING_AGAIN = (
 # --- submissions ----------------------------------------------------------------------------------
 
 
-def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
+def test_a_submission_starts_an_operation_once(tenant: Tenant) -> None:
     form = uuid.uuid4()
     first = create_ended_run(tenant, submission=form)
     second = create_ended_run(tenant)
@@ -70,7 +70,7 @@ def test_a_form_starts_an_operation_once(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "succeeded", "failed", "blocked", "cancelled"])
-def test_no_run_is_ever_queued_again(tenant: Tenant, state: str) -> None:
+def test_a_run_never_returns_to_queued(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
 
     with refused("only move forward"):
@@ -93,13 +93,13 @@ def test_an_ended_run_never_runs_again(tenant: Tenant, state: str) -> None:
     "assignment",
     [
         pytest.param("status = 'completed', completed_at = now()", id="no outcome"),
-        pytest.param("status = 'completed', outcome = 'failed'", id="no time of its end"),
+        pytest.param("status = 'completed', outcome = 'failed'", id="no time of completion"),
         pytest.param("outcome = 'succeeded'", id="an outcome before the end"),
-        pytest.param("completed_at = now()", id="a time of an end that has not come"),
+        pytest.param("completed_at = now()", id="a time of completion before the end"),
     ],
 )
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_completed_outcome_and_end_come_together(
+def test_status_outcome_and_completion_time_change_together(
     tenant: Tenant, state: str, assignment: str
 ) -> None:
     run = a_run(state, tenant)
@@ -123,7 +123,7 @@ def test_no_run_is_running_without_a_lease(tenant: Tenant, assignment: str) -> N
         change(run, assignment)
 
 
-def test_a_running_run_keeps_its_lease(tenant: Tenant) -> None:
+def test_a_running_run_cannot_lose_its_lease(tenant: Tenant) -> None:
     run = a_run("running", tenant)
 
     with refused("runs_running_has_lease"):
@@ -156,14 +156,14 @@ def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
         pytest.param({"succeeded": 1.5}, id="a fraction"),
         pytest.param({"failed": "3"}, id="text"),
         pytest.param({"failed": None}, id="null"),
-        pytest.param({"failed": True}, id="a truth value"),
+        pytest.param({"failed": True}, id="a boolean"),
         pytest.param({"failed": [1]}, id="a list"),
         pytest.param({"anything": -1}, id="negative under another key"),
-        pytest.param({"meta": []}, id="meta is no object"),
+        pytest.param({"meta": []}, id="meta is not an object"),
         pytest.param({"meta": "phase"}, id="meta is text"),
-        pytest.param([], id="a list for an object"),
-        pytest.param("3", id="text for an object"),
-        pytest.param(None, id="null for an object"),
+        pytest.param([], id="a list instead of an object"),
+        pytest.param("3", id="text instead of an object"),
+        pytest.param(None, id="null instead of an object"),
     ],
 )
 def test_counts_are_non_negative_whole_numbers(tenant: Tenant, counts: object) -> None:
@@ -197,7 +197,7 @@ def test_the_context_is_an_object(tenant: Tenant, context: object) -> None:
         a_run("queued", tenant, context=context)
 
 
-# --- what is written once -------------------------------------------------------------------------
+# --- columns written once -------------------------------------------------------------------------
 
 WRITTEN_ONCE = [
     "type = 'backup_schedule.retry'",
@@ -205,7 +205,7 @@ WRITTEN_ONCE = [
     "context = '{\"policy_id\": 1}'",
     "tenant_id = NULL",
     "created_at = now() - interval '1 day'",
-    "initiator_name = 'Somebody else'",
+    "initiator_name = 'Another user'",
     "id = id + 1000000",
 ]
 
@@ -229,7 +229,7 @@ def test_a_run_never_moves_to_another_tenant_of_its_workspace(tenant: Tenant) ->
         change(run, "tenant_id = %s", sibling.pk)
 
 
-def test_what_a_run_repeats_is_written_once(tenant: Tenant) -> None:
+def test_the_retried_run_is_written_once(tenant: Tenant) -> None:
     first, second = a_run("failed", tenant), a_run("failed", tenant)
     run = a_run("queued", tenant, retry_of=first)
 
@@ -237,7 +237,7 @@ def test_what_a_run_repeats_is_written_once(tenant: Tenant) -> None:
         change(run, "retry_of_id = %s", second.pk)
 
 
-def test_a_run_is_no_retry_of_itself(tenant: Tenant) -> None:
+def test_a_run_cannot_retry_itself(tenant: Tenant) -> None:
     run_id = a_run("failed", tenant).pk + 1
 
     with refused("runs_retry_not_self"):
@@ -257,7 +257,7 @@ def test_a_run_is_no_retry_of_itself(tenant: Tenant) -> None:
         "worker = 'worker-2'",
     ],
 )
-def test_what_happened_in_an_ended_run_is_history(tenant: Tenant, assignment: str) -> None:
+def test_the_result_of_an_ended_run_cannot_change(tenant: Tenant, assignment: str) -> None:
     run = a_run("failed", tenant)
 
     with refused("its result cannot be changed"):
@@ -268,10 +268,10 @@ def test_an_ended_run_can_be_acknowledged(tenant: Tenant) -> None:
     assert change(a_run("failed", tenant), "acknowledged_at = now()") == 1
 
 
-@pytest.mark.parametrize("hashed", ["", "abc", "A" * 64, "g" * 64, "0" * 63])
-def test_an_identity_is_a_sha256_in_lower_case(tenant: Tenant, hashed: str) -> None:
+@pytest.mark.parametrize("value", ["", "abc", "A" * 64, "g" * 64, "0" * 63])
+def test_an_identity_is_a_sha256_in_lower_case(tenant: Tenant, value: str) -> None:
     with refused("runs_identity_is_sha256"):
-        a_run("queued", tenant, run_identity_hash=hashed)
+        a_run("queued", tenant, run_identity_hash=value)
 
 
 # --- one active run per identity ------------------------------------------------------------------
@@ -316,7 +316,7 @@ SLOT: dict[str, Any] = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "blocked", "cancelled"])
-def test_a_slot_has_one_run_for_ever(tenant: Tenant, state: str) -> None:
+def test_a_slot_never_has_a_second_run(tenant: Tenant, state: str) -> None:
     a_run(state, tenant, type=SCHEDULED, context=SLOT)
 
     with refused("runs_slot_once"):
@@ -326,24 +326,26 @@ def test_a_slot_has_one_run_for_ever(tenant: Tenant, state: str) -> None:
 @pytest.mark.parametrize(
     "context",
     [
-        pytest.param({}, id="none"),
+        pytest.param({}, id="no slot"),
         pytest.param({"backup_schedule_id": 1}, id="no time"),
         pytest.param({"scheduled_for": SLOT["scheduled_for"]}, id="no schedule"),
         pytest.param(SLOT | {"scheduled_for": "2026-03-08T07:00:00Z"}, id="seconds"),
-        pytest.param(SLOT | {"scheduled_for": "2026-03-08T07:00+01:00"}, id="another zone"),
-        pytest.param(SLOT | {"scheduled_for": "tomorrow"}, id="no time at all"),
+        pytest.param(SLOT | {"scheduled_for": "2026-03-08T07:00+01:00"}, id="another time zone"),
+        pytest.param(SLOT | {"scheduled_for": "tomorrow"}, id="not a time"),
         pytest.param(SLOT | {"scheduled_for": None}, id="null"),
-        pytest.param(SLOT | {"scheduled_for": SLOT["scheduled_for"] + "\n"}, id="one line more"),
+        pytest.param(
+            SLOT | {"scheduled_for": SLOT["scheduled_for"] + "\n"}, id="a trailing newline"
+        ),
     ],
 )
-def test_a_scheduled_run_names_its_slot_in_one_form(
+def test_the_slot_of_a_scheduled_run_has_one_format(
     tenant: Tenant, context: dict[str, Any]
 ) -> None:
     with refused("runs_scheduled_has_slot"):
         a_run("queued", tenant, type=SCHEDULED, context=context)
 
 
-def test_a_retry_leaves_the_slot_to_the_first_run(tenant: Tenant) -> None:
+def test_a_retry_of_a_scheduled_run_does_not_use_the_slot(tenant: Tenant) -> None:
     first = a_run("failed", tenant, type=SCHEDULED, context=SLOT)
 
     a_run(
@@ -371,14 +373,14 @@ def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
         sql("UPDATE tenants SET workspace_id = %s WHERE id = %s", elsewhere.pk, tenant.pk)
 
 
-def test_a_tenant_with_runs_is_not_deleted(tenant: Tenant) -> None:
+def test_a_tenant_with_runs_cannot_be_deleted(tenant: Tenant) -> None:
     a_run("succeeded", tenant)
 
     with refused("operation_runs_tenant_of_workspace"):
         sql("DELETE FROM tenants WHERE id = %s", tenant.pk)
 
 
-# --- deleting -------------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
 
 def allow_pruning() -> None:
@@ -390,7 +392,7 @@ def delete(run: OperationRun) -> int:
 
 
 @pytest.mark.parametrize("state", EVERY_STATE)
-def test_no_run_is_deleted_outside_of_retention(tenant: Tenant, state: str) -> None:
+def test_only_retention_deletes_runs(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
 
     with refused("cannot be deleted|only retention"):
@@ -400,7 +402,7 @@ def test_no_run_is_deleted_outside_of_retention(tenant: Tenant, state: str) -> N
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_not_even_retention_deletes_an_active_run(tenant: Tenant, state: str) -> None:
+def test_retention_cannot_delete_an_active_run(tenant: Tenant, state: str) -> None:
     run = a_run(state, tenant)
     allow_pruning()
 
@@ -418,7 +420,7 @@ def test_retention_deletes_an_ended_run(tenant: Tenant) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_permission_to_prune_ends_with_its_transaction(tenant: Tenant) -> None:
+def test_permission_to_prune_ends_with_the_transaction(tenant: Tenant) -> None:
     run = create_ended_run(tenant, total=1, processed=1, succeeded=1)
     with transaction.atomic():
         allow_pruning()
@@ -439,7 +441,7 @@ def test_only_the_exact_value_allows_pruning(tenant: Tenant, value: str) -> None
 
 
 @pytest.mark.parametrize("table", ["operation_runs", "operation_run_events", "operation_run_items"])
-def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
+def test_the_tables_of_the_ledger_cannot_be_truncated(db: None, table: str) -> None:
     with refused(f"TRUNCATE on {table} is not allowed"):
         sql(f"TRUNCATE {table} CASCADE")
 
@@ -457,7 +459,7 @@ def test_no_table_of_the_ledger_is_truncated(db: None, table: str) -> None:
         "DELETE FROM operation_run_items WHERE false",
     ],
 )
-def test_history_is_append_only_even_where_a_statement_touches_no_row(
+def test_the_timeline_is_append_only_even_for_statements_without_rows(
     tenant: Tenant, statement: str
 ) -> None:
     create_queued_run(tenant)
@@ -466,7 +468,7 @@ def test_history_is_append_only_even_where_a_statement_touches_no_row(
         sql(statement)
 
 
-def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
+def test_retention_cannot_change_an_event(tenant: Tenant) -> None:
     create_queued_run(tenant)
     allow_pruning()
 
@@ -474,7 +476,7 @@ def test_not_even_retention_rewrites_an_event(tenant: Tenant) -> None:
         sql("UPDATE operation_run_events SET message = 'nothing happened'")
 
 
-def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
+def test_the_guards_apply_to_the_orm(tenant: Tenant) -> None:
     run = create_queued_run(tenant)
 
     with refused("append-only"), transaction.atomic():
@@ -485,7 +487,7 @@ def test_the_orm_is_refused_as_well(tenant: Tenant) -> None:
         OperationRun.objects.filter(pk=run.pk).update(type="backup_schedule.retry")
 
 
-def test_two_events_never_share_a_number(tenant: Tenant) -> None:
+def test_two_events_cannot_share_a_sequence_number(tenant: Tenant) -> None:
     run = create_queued_run(tenant)
 
     with refused("run_events_sequence"):
@@ -505,7 +507,7 @@ def test_an_item_has_one_known_outcome(tenant: Tenant, column: str) -> None:
         OperationRunItemFactory(run=item.run, **another)
 
 
-# --- what stays possible --------------------------------------------------------------------------
+# --- allowed changes -----------------------------------------------------------------------------
 
 
 def test_a_run_may_be_cancelled_before_it_starts(tenant: Tenant) -> None:
@@ -514,10 +516,10 @@ def test_a_run_may_be_cancelled_before_it_starts(tenant: Tenant) -> None:
     )
 
 
-def test_the_guards_are_the_ones_that_the_service_meets(
+def test_the_guards_add_no_statement_to_a_claim(
     tenant: Tenant, service: OperationRunService, django_assert_num_queries: Callable[..., Any]
 ) -> None:
-    """The guards cost no statement: claiming is its savepoint, the update, the event, the row."""
+    """A claim has five statements: the savepoint and its release, the update, the event, the row."""
     run = create_queued_run(tenant)
 
     with django_assert_num_queries(5):
@@ -527,20 +529,20 @@ def test_the_guards_are_the_ones_that_the_service_meets(
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        pytest.param("user_id = %(a)s", "user_id = %(b)s", id="who started it"),
+        pytest.param("user_id = %(a)s", "user_id = %(b)s", id="the requester"),
         pytest.param(
             "cancel_requested_at = now(), cancel_requested_by_id = %(a)s",
             "cancel_requested_by_id = %(b)s",
-            id="who asked it to stop",
+            id="who requested cancellation",
         ),
         pytest.param(
             "acknowledged_at = now(), acknowledged_by_id = %(a)s",
             "acknowledged_at = NULL",
-            id="that it was acknowledged",
+            id="the acknowledgment",
         ),
     ],
 )
-def test_what_a_person_did_is_not_put_down_to_another(
+def test_the_user_of_an_action_cannot_change(
     tenant: Tenant, operator: User, manager: User, first: str, second: str
 ) -> None:
     run = a_run("running", tenant, user=operator)

@@ -117,7 +117,7 @@ def test_an_unreachable_broker_is_reported(no_broker: None) -> None:
     assert report["checks"]["broker"] == "not reachable"
 
 
-# --- waiting runs -----------------------------------------------------------------------------------
+# --- waiting runs ---------------------------------------------------------------------------------
 
 
 def create_waiting_run(tenant: Tenant, minutes: int) -> None:
@@ -180,7 +180,7 @@ def test_a_claim_does_not_count_as_a_tick_of_beat(broker: Broker) -> None:
     assert health.check_health()["checks"]["scheduler"] == "no tick from beat yet"
 
 
-# --- the last check of the ledger -------------------------------------------------------------------
+# --- the last check of the ledger -----------------------------------------------------------------
 
 
 def test_a_broken_invariant_is_reported(broker: Broker) -> None:

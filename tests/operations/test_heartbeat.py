@@ -176,9 +176,9 @@ def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
     before = connections()
     with Heartbeat(active):
         time.sleep(0.2)
-        (own,) = connections() - before
+        (backend,) = connections() - before
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s)", [own])
+            cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
             cursor.execute("SELECT clock_timestamp()")
             (killed_at,) = cursor.fetchone()
         time.sleep(0.3)
@@ -210,7 +210,7 @@ def test_a_handler_that_reports_nothing_is_cancelled(
     assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
 
 
-# --- a worker whose threads are blocked -------------------------------------------------------------
+# --- a worker whose threads are blocked -----------------------------------------------------------
 
 
 def test_a_hanging_database_does_not_keep_the_lease_alive(
@@ -220,13 +220,13 @@ def test_a_hanging_database_does_not_keep_the_lease_alive(
     settings.RUN_LEASE_SECONDS = 1.0
     monkeypatch.setattr(heartbeat, "SAFETY_SECONDS", 0.5)
     is_locked = threading.Event()
-    done = threading.Event()
+    release = threading.Event()
 
     def lock_row() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT FROM operation_runs WHERE id = %s FOR UPDATE", [active.id])
             is_locked.set()
-            done.wait(10)
+            release.wait(10)
         connection.close()
 
     locker = threading.Thread(target=lock_row)
@@ -236,7 +236,7 @@ def test_a_hanging_database_does_not_keep_the_lease_alive(
         with Heartbeat(active):
             assert stopped_by(active, within=3) is LeaseLost
     finally:
-        done.set()
+        release.set()
         locker.join()
 
 

@@ -1,4 +1,4 @@
-"""The check of the ledger goes red for whatever is broken, and only for that."""
+"""The ledger check reports exactly the violated invariants."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ pytestmark = pytest.mark.django_db
 NAMES = [invariant.name for invariant in invariants()]
 
 
-def broken() -> dict[str, int]:
-    """The invariants that the check finds broken, and how many break each."""
+def violations() -> dict[str, int]:
+    """Check the ledger and return the number of violations by invariant."""
     return {result.name: result.count for result in check_ledger() if not result.is_kept}
 
 
 @pytest.fixture
 def unguarded(db: None) -> Iterator[Callable[..., None]]:
-    """Runs SQL as somebody who has switched the guards off."""
+    """Return a function that runs SQL with the guards disabled."""
 
     def run(statement: str, *values: Any) -> None:
         with connection.cursor() as cursor:
@@ -55,24 +55,24 @@ def unguarded(db: None) -> Iterator[Callable[..., None]]:
         run("SET LOCAL session_replication_role = DEFAULT")
 
 
-def a_whole_run(tenant: Tenant) -> OperationRun:
-    """A run that was dispatched, claimed, worked on and ended as it should."""
+def a_complete_run(tenant: Tenant) -> OperationRun:
+    """Create a run that was dispatched, claimed, executed and completed."""
     service = OperationRunService()
     run = create_running_run(tenant)
     service.increment_summary_counts(run.pk, total=2, processed=2, succeeded=2)
     return service.complete(run.pk)
 
 
-def test_a_ledger_that_nobody_has_touched_is_whole(tenant: Tenant) -> None:
-    a_whole_run(tenant)
+def test_an_unmodified_ledger_has_no_violations(tenant: Tenant) -> None:
+    a_complete_run(tenant)
     create_queued_run(tenant, 2)
     create_running_run(tenant, 3)
 
-    assert broken() == {}
+    assert violations() == {}
     assert set(InvariantResult.objects.values_list("name", flat=True)) == set(NAMES)
 
 
-BREAKAGES = {
+VIOLATIONS = {
     "one_active_per_identity": [
         "DROP INDEX runs_one_active_per_tenant_identity",
         (
@@ -128,11 +128,11 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize("name", BREAKAGES)
-def test_what_is_broken_by_hand_is_found(
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_each_violation_is_reported(
     name: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
-    a_whole_run(tenant)
+    a_complete_run(tenant)
     create_queued_run(tenant, 2)
     create_running_run(tenant, 3)
     unguarded("SET CONSTRAINTS ALL IMMEDIATE")
@@ -143,15 +143,15 @@ def test_what_is_broken_by_hand_is_found(
         )
         (drops,) = cursor.fetchone()
     unguarded(f"ALTER TABLE operation_runs {drops}")
-    assert broken() == {}
+    assert violations() == {}
 
-    for statement in BREAKAGES[name]:
+    for statement in VIOLATIONS[name]:
         unguarded(statement)
 
-    assert list(broken()) == [name]
+    assert list(violations()) == [name]
 
 
-def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..., None]) -> None:
+def test_a_slot_with_two_runs_is_reported(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     schedule = BackupScheduleFactory(
         tenant=tenant, due=database_now().replace(second=0, microsecond=0)
     )
@@ -164,14 +164,14 @@ def test_a_slot_that_fired_twice_is_found(tenant: Tenant, unguarded: Callable[..
         " now() FROM operation_runs"
     )
 
-    assert "slot_fired_once" in broken()
+    assert "slot_fired_once" in violations()
 
 
-def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
-    """Somebody moves a schedule on without firing; another is never ticked at all."""
+def test_a_slot_without_a_run_is_reported(tenant: Tenant) -> None:
+    """One schedule skips a slot without a run; another one is never ticked."""
     now = database_now().replace(second=0, microsecond=0)
     day = dt.timedelta(days=1)
-    kept = BackupScheduleFactory(tenant=tenant, name="Kept", cron="*/5 * * * *", due=now)
+    regular = BackupScheduleFactory(tenant=tenant, name="Regular", cron="*/5 * * * *", due=now)
     tick.tick(now + dt.timedelta(minutes=12))
     moved = BackupScheduleFactory(tenant=tenant, name="Moved", cron="*/5 * * * *", due=now)
     late = BackupScheduleFactory(tenant=tenant, name="Late", due=now - day)
@@ -180,48 +180,50 @@ def test_a_slot_without_a_run_is_found(tenant: Tenant) -> None:
         cursor.execute(
             "UPDATE backup_schedules SET next_run_at = %s WHERE id = %s", [now + day, moved.pk]
         )
-        cursor.execute("UPDATE backup_schedules SET updated_at = %s WHERE id = %s", [now, kept.pk])
+        cursor.execute(
+            "UPDATE backup_schedules SET updated_at = %s WHERE id = %s", [now, regular.pk]
+        )
 
-    assert broken() == {"every_slot_is_explained": 2}
-    found = InvariantResult.objects.get(name="every_slot_is_explained")
-    assert found.offenders == [moved.pk, late.pk]
+    assert violations() == {"every_slot_is_explained": 2}
+    result = InvariantResult.objects.get(name="every_slot_is_explained")
+    assert result.offenders == [moved.pk, late.pk]
 
 
 @pytest.mark.parametrize("column", ["timezone = 'Mars/Olympus'", "cron = '61 * * * *'"])
-def test_a_schedule_that_cannot_be_read_is_found_and_hides_nothing(
+def test_an_invalid_schedule_is_reported_and_hides_no_other_violation(
     column: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
     soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
-    odd = BackupScheduleFactory(tenant=tenant, due=soon)
+    invalid = BackupScheduleFactory(tenant=tenant, due=soon)
     create_queued_run(tenant)
     unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
-    assert broken() == {"every_slot_is_explained": 1, "queued_is_on_its_way": 1}
+    assert violations() == {"every_slot_is_explained": 1, "queued_is_on_its_way": 1}
 
-    assert InvariantResult.objects.get(name="every_slot_is_explained").offenders == [odd.pk]
+    assert InvariantResult.objects.get(name="every_slot_is_explained").offenders == [invalid.pk]
 
 
-def test_an_invariant_that_cannot_be_checked_does_not_look_kept(
+def test_an_invariant_that_cannot_be_checked_is_not_reported_as_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(integrity, "SECONDS", 0.2)
-    added = [
-        Invariant("slow", "It is quick.", "SELECT 1 AS id FROM pg_sleep(5)"),
+    failing_invariants = [
+        Invariant("slow", "It is fast.", "SELECT 1 AS id FROM pg_sleep(5)"),
         Invariant("wrong", "It is SQL.", "SELECT nothing AS id"),
-        Invariant("odd", "It can be asked.", lambda: [int("x")]),
+        Invariant("error", "It has no errors.", lambda: [int("x")]),
     ]
 
-    with add_invariants(*added):
-        told = {result.name: result.summary for result in check_ledger()}
+    with add_invariants(*failing_invariants):
+        summaries = {result.name: result.summary for result in check_ledger()}
 
-    assert "stopped after" in told["slow"]
-    assert "query failed" in told["wrong"]
-    assert "ValueError" in told["odd"]
-    assert told["lease_is_kept"] == "kept"
+    assert "stopped after" in summaries["slow"]
+    assert "query failed" in summaries["wrong"]
+    assert "ValueError" in summaries["error"]
+    assert summaries["lease_is_kept"] == "kept"
 
 
-def test_a_name_is_registered_once() -> None:
+def test_an_invariant_is_registered_once() -> None:
     with pytest.raises(ValueError, match="already registered"):
         register_invariant(invariants()[0])
 
@@ -238,23 +240,23 @@ def command(**options: Any) -> tuple[int, str]:
     return 0, out.getvalue()
 
 
-def test_the_command_is_fit_for_cron(tenant: Tenant, unguarded: Callable[..., None]) -> None:
-    whole = command()
+def test_the_command_suits_cron(tenant: Tenant, unguarded: Callable[..., None]) -> None:
+    verbose = command()
     quiet = command(quiet=True)
     run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
     code, text = command(quiet=True)
 
-    assert whole[0] == 0
-    assert whole[1].count("ok ") == len(NAMES)
+    assert verbose[0] == 0
+    assert verbose[1].count("OK ") == len(NAMES)
     assert quiet == (0, "")
     assert code == 1
-    assert text.startswith("BROKEN")
+    assert text.startswith("VIOLATED")
     assert str(run.pk) in text
 
 
-def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_code_distinguishes_unknown_from_violated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrity, "_INVARIANTS", {})
     register_invariant(Invariant("wrong", "It is SQL.", "SELECT nothing AS id"))
 
@@ -263,8 +265,8 @@ def test_the_command_tells_unknown_from_broken(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    person: User = UserFactory(is_staff=True, is_superuser=True)
-    open_session(client, person)
+    user: User = UserFactory(is_staff=True, is_superuser=True)
+    open_session(client, user)
     return client
 
 
@@ -275,47 +277,48 @@ def test_the_page_shows_every_promise_before_and_after_a_check(
     run = create_queued_run(tenant)
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
 
-    answer = staff.post(reverse("ledger_check"), follow=True)
+    response = staff.post(reverse("ledger_check"), follow=True)
 
-    text = answer.content.decode()
+    text = response.content.decode()
     assert before.count("Not checked yet") == len(NAMES)
     assert "1 violation" in text
     assert reverse("admin:operations_operationrun_change", args=[run.pk]) in text
     assert text.count("</svg>Kept") >= len(NAMES) - 1
 
 
-def test_staff_find_the_page_in_their_menu(staff: Client, client: Client, reader: User) -> None:
+def test_only_staff_have_a_link_to_the_page(staff: Client, client: Client, reader: User) -> None:
     address = reverse("ledger_integrity")
-    theirs = staff.get(address).content.decode()
+    staff_page = staff.get(address).content.decode()
     open_session(client, reader)
-    others = client.get("/runs/").content.decode()
+    reader_page = client.get("/runs/").content.decode()
 
-    assert f'href="{address}"' in theirs
-    assert address not in others
+    assert f'href="{address}"' in staff_page
+    assert address not in reader_page
 
 
-def test_what_an_outage_left_is_no_broken_promise(
+def test_runs_lost_in_an_outage_are_not_reported_once_reconciled(
     tenant: Tenant, settings: Any, unguarded: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everything was down; the check begins before the reconciler, which comes a moment later."""
+    """After an outage, the check starts before the reconciler, which runs a moment later."""
     settings.TICK_SECONDS = 30
     create_running_run(tenant)
     unguarded("UPDATE operation_runs SET heartbeat_at = now() - interval '1 hour'")
-    waited: list[float] = []
+    sleeps: list[float] = []
 
-    def meanwhile(seconds: float) -> None:
-        waited.append(seconds)
+    def reconcile_during_sleep(seconds: float) -> None:
+        sleeps.append(seconds)
         reconcile()
 
-    monkeypatch.setattr(time, "sleep", meanwhile)
+    monkeypatch.setattr(time, "sleep", reconcile_during_sleep)
 
     tasks.check_ledger()
 
-    assert waited == [60]
+    assert sleeps == [60]
     assert InvariantResult.objects.get(name="lease_is_kept").is_kept
 
 
-def test_beat_has_it_checked() -> None:
+def test_beat_schedules_the_check() -> None:
+
     assert "operations.tasks.check_ledger" in {
         str(entry["task"]) for entry in beat_schedule(30).values()
     }

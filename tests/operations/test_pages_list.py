@@ -1,4 +1,4 @@
-"""The list of runs: filters that are an address, keyset pages, live rows, CSV."""
+"""The list of runs: filters, keyset pages, live rows and the CSV export."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def page(client: Client, operator: User) -> Client:
-    """A client of olga, who is an operator of Contoso."""
+    """A client that is signed in as olga, an operator of Contoso."""
     open_session(client, operator)
     return client
 
 
-def shown(html: bytes) -> list[int]:
-    """The numbers of the runs on a page, from top to bottom."""
+def run_ids(html: bytes) -> list[int]:
+    """Return the ids of the runs on a page, from top to bottom."""
     return [int(part.split(b'"')[0]) for part in html.split(b'id="run-')[1:] if part[:1].isdigit()]
 
 
@@ -46,24 +46,24 @@ def test_the_newest_run_comes_first_with_its_tenant_and_outcome(page, tenant):
     older = OperationRunFactory(tenant=tenant, succeeded=True)
     newer = OperationRunFactory(tenant=tenant, failed=True)
 
-    answer = page.get(LIST)
+    response = page.get(LIST)
 
-    assert shown(answer.content) == [newer.pk, older.pk]
-    assert b"Fabrikam" in answer.content
-    assert b'data-outcome="failed"' in answer.content
+    assert run_ids(response.content) == [newer.pk, older.pk]
+    assert b"Fabrikam" in response.content
+    assert b'data-outcome="failed"' in response.content
 
 
-def test_a_workspace_lists_its_own_runs_only(page, tenant, operator):
+def test_a_workspace_lists_only_its_runs(page, tenant, operator):
     other = WorkspaceFactory(slug="other")
     MembershipFactory(user=operator, workspace=other, role=Role.READER)
-    own, elsewhere = (
+    run, elsewhere = (
         OperationRunFactory(tenant=tenant),
         OperationRunFactory(tenant__workspace=other),
     )
     foreign = OperationRunFactory()
 
-    assert shown(page.get(LIST).content) == [own.pk]
-    assert shown(page.get("/runs/").content) == [elsewhere.pk, own.pk]
+    assert run_ids(page.get(LIST).content) == [run.pk]
+    assert run_ids(page.get("/runs/").content) == [elsewhere.pk, run.pk]
     assert str(foreign.tenant.name).encode() not in page.get("/runs/").content
 
 
@@ -112,31 +112,31 @@ def every_kind(tenant: Tenant, operator: User) -> dict[str, OperationRun]:
 
 
 @pytest.mark.parametrize(("query", "names"), FILTERS)
-def test_a_filter_is_an_address(page, every_kind, query, names):
-    answer = page.get(f"{LIST}?{query}")
+def test_filters_are_query_parameters(page, every_kind, query, names):
+    response = page.get(f"{LIST}?{query}")
 
-    wanted = set(every_kind) if names is None else names
-    assert set(shown(answer.content)) == {every_kind[name].pk for name in wanted}
+    expected = set(every_kind) if names is None else names
+    assert set(run_ids(response.content)) == {every_kind[name].pk for name in expected}
 
 
-def test_a_run_is_found_by_its_number_and_by_its_tenant(page, every_kind, tenant):
+def test_the_text_filter_finds_a_run_by_number_and_tenant(page, every_kind, tenant):
     other = OperationRunFactory(tenant=TenantFactory(workspace=tenant.workspace, name="Northwind"))
 
-    assert shown(page.get(f"{LIST}?q=%23{other.pk}").content) == [other.pk]
-    assert shown(page.get(f"{LIST}?q=northw").content) == [other.pk]
-    assert shown(page.get(f"{LIST}?tenant={other.tenant_id}").content) == [other.pk]
+    assert run_ids(page.get(f"{LIST}?q=%23{other.pk}").content) == [other.pk]
+    assert run_ids(page.get(f"{LIST}?q=northw").content) == [other.pk]
+    assert run_ids(page.get(f"{LIST}?tenant={other.tenant_id}").content) == [other.pk]
 
 
-def test_a_date_is_a_day_of_the_workspace(page, tenant):
+def test_a_date_filter_uses_the_time_zone_of_the_workspace(page, tenant):
     Workspace.objects.update(timezone="Pacific/Auckland")
     late = OperationRunFactory(
         tenant=tenant, created_at=dt.datetime(2026, 3, 7, 23, 30, tzinfo=dt.UTC)
     )
 
-    assert shown(page.get(f"{LIST}?since=2026-03-08&until=2026-03-08").content) == [late.pk]
+    assert run_ids(page.get(f"{LIST}?since=2026-03-08&until=2026-03-08").content) == [late.pk]
 
 
-BAD = [
+INVALID_QUERIES = [
     "status=exploded",
     "status=QUEUED",
     "outcome=pending",
@@ -162,76 +162,76 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("query", BAD, ids=lambda query: query[:40])
+@pytest.mark.parametrize("query", INVALID_QUERIES, ids=lambda query: query[:40])
 @pytest.mark.parametrize("address", [LIST, "/runs/"])
-def test_a_filter_that_makes_no_sense_is_refused_with_a_way_out(page, tenant, address, query):
+def test_an_invalid_filter_is_refused_with_a_link_to_the_list(page, tenant, address, query):
     OperationRunFactory(tenant=tenant)
 
-    answer = page.get(f"{address}?{query}")
+    response = page.get(f"{address}?{query}")
 
-    assert answer.status_code == 400
-    assert b"The filter is not valid" in answer.content
-    assert f'href="{address}"'.encode() in answer.content
+    assert response.status_code == 400
+    assert b"The filter is not valid" in response.content
+    assert f'href="{address}"'.encode() in response.content
 
 
-def test_invalid_utf8_is_text_like_any_other(page, tenant):
+def test_invalid_utf8_in_a_filter_is_accepted_as_text(page, tenant):
     assert page.get(f"{LIST}?q=%ff").status_code == 200
 
 
 @pytest.mark.parametrize("runs", [7, 10, 23])
-def test_pages_over_ties_miss_nothing_and_repeat_nothing(page, tenant, runs):
+def test_pages_with_equal_times_miss_and_repeat_no_run(page, tenant, runs):
     moment = timezone.now()
     OperationRunFactory.create_batch(runs, tenant=tenant, succeeded=True, created_at=moment)
-    everything = list(OperationRun.objects.newest_first().values_list("pk", flat=True))
+    all_ids = list(OperationRun.objects.newest_first().values_list("pk", flat=True))
 
-    forth, cursor = [], ""
+    forward, cursor = [], ""
     while True:
         step = page_of(OperationRun.objects.all(), older=cursor, size=5)
-        forth.append([run.pk for run in step.rows])
+        forward.append([run.pk for run in step.rows])
         if not step.older:
             break
         cursor = step.older
-    back = [forth[-1]]
+    backward = [forward[-1]]
     while step.newer:
         step = page_of(OperationRun.objects.all(), newer=step.newer, size=5)
-        back.insert(0, [run.pk for run in step.rows])
+        backward.insert(0, [run.pk for run in step.rows])
 
-    assert list(chain.from_iterable(forth)) == everything
-    assert list(chain.from_iterable(back)) == everything
+    assert list(chain.from_iterable(forward)) == all_ids
+    assert list(chain.from_iterable(backward)) == all_ids
 
 
-def test_newer_and_older_lead_to_each_other(page, tenant, monkeypatch):
+def test_newer_and_older_links_are_inverse(page, tenant, monkeypatch):
     runs = OperationRunFactory.create_batch(60, tenant=tenant, succeeded=True)
     first = page.get(LIST)
 
     older = page.get(LIST, {"older": first.context["page"].older})
     again = page.get(LIST, {"newer": older.context["page"].newer})
 
-    assert len(shown(first.content)) == 50
-    assert shown(older.content) == [run.pk for run in runs[9::-1]]
-    assert shown(again.content) == shown(first.content)
+    assert len(run_ids(first.content)) == 50
+    assert run_ids(older.content) == [run.pk for run in runs[9::-1]]
+    assert run_ids(again.content) == run_ids(first.content)
 
 
 @pytest.mark.parametrize("cursor", ["", "a", "é", "====", "MS4x=", "MS4xLjE", "LjE"])
-def test_a_cursor_is_read_strictly(cursor):
+def test_an_invalid_cursor_is_refused(cursor):
     with pytest.raises(BadCursor):
         Place.parse(cursor)
 
 
-def test_a_cursor_survives_its_way_through_an_address():
+def test_a_cursor_round_trips_through_a_url():
     place = Place(dt.datetime(2026, 3, 8, 7, 0, 0, 123457, tzinfo=dt.UTC), 2**63 - 1)
 
     assert Place.parse(place.cursor()) == place
 
 
-def test_a_later_page_is_found_by_the_index_and_not_by_walking(page, tenant, operator):
+def test_a_later_page_uses_the_index(page, tenant, operator):
     place = Place.of(OperationRunFactory(tenant=tenant))
     runs = OperationRun.objects.visible_to(operator).filter(workspace=tenant.workspace)
 
     with connection.cursor() as cursor:
-        # The table is empty here: what is shown is that the index can answer without a sort.
-        for way in ("seqscan", "bitmapscan", "sort"):
-            cursor.execute(f"SET LOCAL enable_{way} = off")
+        # The table is empty; this shows that the index can response without a sort.
+        for method in ("seqscan", "bitmapscan", "sort"):
+            cursor.execute(f"SET LOCAL enable_{method} = off")
     plan = older_than(runs, place).newest_first()[:51].explain()
 
     assert "ROW(created_at, id) < ROW(" in plan
@@ -239,15 +239,15 @@ def test_a_later_page_is_found_by_the_index_and_not_by_walking(page, tenant, ope
     assert "Sort" not in plan
 
 
-def test_the_filter_stays_on_the_next_page(page, tenant):
+def test_the_link_to_the_next_page_keeps_the_filter(page, tenant):
     OperationRunFactory.create_batch(51, tenant=tenant, failed=True)
 
-    answer = page.get(f"{LIST}?outcome=failed")
+    response = page.get(f"{LIST}?outcome=failed")
 
-    assert b"outcome=failed&amp;older=" in answer.content
+    assert b"outcome=failed&amp;older=" in response.content
 
 
-def test_nothing_new_is_answered_with_204(page, tenant):
+def test_unchanged_rows_are_answered_with_204(page, tenant):
     run = OperationRunFactory(tenant=tenant, running=True)
     rows = page.get(LIST).context["rows"]
 
@@ -260,7 +260,7 @@ def test_nothing_new_is_answered_with_204(page, tenant):
     assert b"<html" not in changed.content
 
 
-def test_a_page_without_active_runs_asks_rarely_and_an_older_one_never(page, tenant):
+def test_a_page_without_active_runs_polls_rarely_and_an_older_one_never(page, tenant):
     OperationRunFactory.create_batch(51, tenant=tenant, succeeded=True)
     first = page.get(LIST)
     older = page.get(LIST, {"older": first.context["page"].older})
@@ -269,12 +269,12 @@ def test_a_page_without_active_runs_asks_rarely_and_an_older_one_never(page, ten
     assert b"hx-trigger" not in older.content
 
 
-def test_an_empty_list_says_what_to_do(page, tenant):
+def test_an_empty_list_explains_what_to_do(page, tenant):
     assert b"No runs yet" in page.get(LIST).content
     assert b"No run matches the filter" in page.get(f"{LIST}?q=x").content
 
 
-def test_the_list_costs_the_same_number_of_queries_whatever_its_length(
+def test_the_number_of_queries_does_not_depend_on_the_length_of_the_list(
     page, tenant, django_assert_max_num_queries
 ):
     for _ in range(20):
@@ -286,46 +286,46 @@ def test_the_list_costs_the_same_number_of_queries_whatever_its_length(
         page.get("/runs/")
 
 
-def test_a_list_that_takes_too_long_says_narrow_the_filter(page, tenant, monkeypatch):
-    def stopped(*_: object, **__: object) -> None:
+def test_a_list_that_takes_too_long_asks_to_narrow_the_filter(page, tenant, monkeypatch):
+    def time_out(*_: object, **__: object) -> None:
         raise TookTooLong
 
-    monkeypatch.setattr(listing, "page_of", stopped)
+    monkeypatch.setattr(listing, "page_of", time_out)
 
-    answer = page.get(LIST)
+    response = page.get(LIST)
 
-    assert answer.status_code == 503
-    assert b"Narrow the filter" in answer.content
+    assert response.status_code == 503
+    assert b"Narrow the filter" in response.content
 
 
-def test_a_statement_is_stopped_when_its_time_is_up(db):
+def test_a_statement_is_stopped_at_its_timeout(db):
     with pytest.raises(TookTooLong), statement_timeout(0.05), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(5)")
 
 
-def test_a_count_of_many_is_capped(page, tenant, monkeypatch):
+def test_a_large_count_is_capped(page, tenant, monkeypatch):
     OperationRunFactory.create_batch(4, tenant=tenant)
     assert capped_count(OperationRun.objects.all(), cap=3) == "3+"
     assert capped_count(OperationRun.objects.all(), cap=4) == "4"
 
 
-def read_csv(answer) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+def read_csv(response) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
 
 
-def test_the_export_holds_what_the_filter_shows(page, tenant):
+def test_the_export_contains_the_filtered_runs(page, tenant):
     OperationRunFactory(tenant=tenant, failed=True)
-    wanted = OperationRunFactory(tenant=tenant, succeeded=True)
+    succeeded = OperationRunFactory(tenant=tenant, succeeded=True)
 
     rows = read_csv(page.get("/w/contoso/runs/export.csv?outcome=succeeded"))
 
-    assert [row["id"] for row in rows] == [str(wanted.pk)]
+    assert [row["id"] for row in rows] == [str(succeeded.pk)]
     assert rows[0]["tenant"] == "Fabrikam"
     assert rows[0]["succeeded"] == "40"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", " ="])
-def test_no_cell_of_the_export_is_a_formula(page, tenant, start):
+def test_the_export_contains_no_formulas(page, tenant, start):
     Tenant.objects.filter(pk=tenant.pk).update(name=f"{start}cmd|' /C calc'!A0")
     OperationRunFactory(tenant=tenant)
 
@@ -334,5 +334,5 @@ def test_no_cell_of_the_export_is_a_formula(page, tenant, start):
     assert row["tenant"] == f"'{start}cmd|' /C calc'!A0"
 
 
-def test_a_bad_filter_is_no_file(page, tenant):
+def test_an_invalid_filter_exports_no_file(page, tenant):
     assert page.get("/w/contoso/runs/export.csv?since=2026-02-30").status_code == 400

@@ -1,4 +1,4 @@
-"""The page of retention, its button, and the page of a removed run."""
+"""The retention page, its button, and the page of a removed run."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def removed(tenant: Any, settings: Any) -> OperationRun:
-    """A run that retention has removed, and another one that it left without details."""
+def removed_run(tenant: Any, settings: Any) -> OperationRun:
+    """Return a run that retention removed; another run has lost its details."""
     settings.RUN_KEEP_LAST = 1
-    removed = create_past_run(tenant, 900)
+    run = create_past_run(tenant, 900)
     create_past_run(tenant, 40)
     create_past_run(tenant, 1)
     prune(tenant.workspace)
-    return removed
+    return run
 
 
-def signed_in(person: Any) -> Client:
+def signed_in(user: Any) -> Client:
     client = Client()
-    open_session(client, person)
+    open_session(client, user)
     return client
 
 
 @pytest.mark.parametrize("address", ["run_detail", "run_log"])
-def test_a_removed_run_has_a_page_for_members(removed, reader, address):
-    answer = signed_in(reader).get(reverse(address, args=[removed.pk]))
+def test_members_see_a_page_for_a_removed_run(removed_run, reader, address):
+    response = signed_in(reader).get(reverse(address, args=[removed_run.pk]))
 
-    assert answer.status_code == 410
-    text = answer.content.decode()
+    assert response.status_code == 410
+    text = response.content.decode()
     assert "Retention removed this run." in text
     assert "Backup now" in text
     assert "Fabrikam" in text
@@ -49,33 +49,33 @@ def test_a_removed_run_has_a_page_for_members(removed, reader, address):
 
 
 @pytest.mark.parametrize("address", ["run_detail", "run_log"])
-def test_for_others_a_removed_run_is_as_missing_as_any(removed, stranger, address):
+def test_others_get_the_same_404_as_for_a_missing_run(removed_run, stranger, address):
     client = signed_in(stranger)
 
-    answers = [client.get(reverse(address, args=[pk])) for pk in (removed.pk, 2**40)]
+    responses = [client.get(reverse(address, args=[pk])) for pk in (removed_run.pk, 2**40)]
 
-    assert [answer.status_code for answer in answers] == [404, 404]
-    assert answers[0].content == answers[1].content
+    assert [response.status_code for response in responses] == [404, 404]
+    assert responses[0].content == responses[1].content
 
 
 @pytest.mark.parametrize("name", ["run_cancel", "run_retry", "run_acknowledge"])
-def test_nothing_can_be_done_with_a_removed_run(removed, owner, name):
-    assert signed_in(owner).post(reverse(name, args=[removed.pk])).status_code == 404
+def test_a_removed_run_has_no_actions(removed_run, owner, name):
+    assert signed_in(owner).post(reverse(name, args=[removed_run.pk])).status_code == 404
 
 
-def test_a_run_without_details_says_since_when_and_keeps_its_story(removed, reader):
-    bare = OperationRun.objects.get(details_removed_at__isnull=False)
+def test_a_run_without_details_shows_the_removal_and_its_summary(removed_run, reader):
+    run = OperationRun.objects.get(details_removed_at__isnull=False)
     client = signed_in(reader)
 
-    page = client.get(bare.get_absolute_url()).content.decode()
-    log = b"".join(client.get(reverse("run_log", args=[bare.pk]))).decode()
+    page = client.get(run.get_absolute_url()).content.decode()
+    log = b"".join(client.get(reverse("run_log", args=[run.pk]))).decode()
 
     assert "Retention removed the details on" in page
     assert "succeeded." in page
     assert "Retention removed the timeline at" in log
 
 
-def test_the_page_says_what_is_kept_for_how_long(reader, workspace, settings):
+def test_the_page_shows_the_retention_periods(reader, workspace, settings):
     settings.RUN_KEEP_DAYS = 377
 
     page = signed_in(reader).get(reverse("retention_policy", args=["contoso"])).content.decode()
@@ -85,7 +85,7 @@ def test_the_page_says_what_is_kept_for_how_long(reader, workspace, settings):
     assert "Remove old runs" not in page
 
 
-def test_a_manager_starts_it_and_the_same_form_starts_it_once(manager, tenant):
+def test_a_manager_starts_retention_once_per_submission(manager, tenant):
     client = signed_in(manager)
     assert b"Remove old runs" in client.get(reverse("retention_policy", args=["contoso"])).content
     form = {"submission": "5b0f5c1e-7a2f-4d0b-9c51-4f1c6f6f1d11"}
@@ -99,11 +99,11 @@ def test_a_manager_starts_it_and_the_same_form_starts_it_once(manager, tenant):
     assert run.user == manager
 
 
-def test_an_operator_may_not(operator, workspace):
+def test_an_operator_cannot_start_retention(operator, workspace):
     assert signed_in(operator).post(reverse("retention_prune", args=["contoso"])).status_code == 403
 
 
-def test_an_old_run_that_is_young_enough_is_there(reader, tenant):
+def test_an_old_run_keeps_its_page_until_retention_removes_it(reader, tenant):
     at = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     run = OperationRunFactory(tenant=tenant, succeeded=True, created_at=at)
 

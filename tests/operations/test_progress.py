@@ -71,10 +71,10 @@ def test_meta_does_not_change_the_counts(run: OperationRun, service: OperationRu
 
 
 def test_meta_is_redacted_and_truncated(run: OperationRun, service: OperationRunService) -> None:
-    service.update_run(run.pk, meta={"said": f"client_secret={CANARY}\x00" + "x" * 500})
+    service.update_run(run.pk, meta={"text": f"client_secret={CANARY}\x00" + "x" * 500})
 
     assert CANARY not in str(reload(run).summary_counts)
-    assert len(str(reload(run).counts.meta["said"])) <= 200
+    assert len(str(reload(run).counts.meta["text"])) <= 200
 
 
 # --- items, failures, events ----------------------------------------------------------------------

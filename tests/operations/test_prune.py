@@ -71,7 +71,7 @@ def count_details(run: OperationRun) -> int:
     return events + OperationRunItem.objects.filter(run_id=run.pk).count()
 
 
-# --- the policy -------------------------------------------------------------------------------------
+# --- the policy -----------------------------------------------------------------------------------
 
 
 def build_candidate(outcome: str, days: int, **more: Any) -> Candidate:
@@ -113,15 +113,15 @@ def test_a_run_that_needs_attention_keeps_its_details_until_its_row_is_removed()
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "protected",
     [Protected(None, None), Protected((NOW - 5001 * DAY, 7), None), Protected((NOW, 10**9), 7)],
     ids=["fewer runs than the limit", "among the newest", "the last success"],
 )
-def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(kept: Protected) -> None:
-    assert step_for(build_candidate("succeeded", 5000), kept, POLICY, NOW) is None
+def test_the_newest_runs_and_the_last_success_are_kept_at_any_age(protected: Protected) -> None:
+    assert step_for(build_candidate("succeeded", 5000), protected, POLICY, NOW) is None
 
 
-# --- the prune run ----------------------------------------------------------------------------------
+# --- the prune run --------------------------------------------------------------------------------
 
 
 def test_the_prune_run_removes_old_details_and_old_runs_and_counts_them(tenant, keep_none):
@@ -327,7 +327,7 @@ def test_a_cancelled_prune_run_stops_between_two_batches_and_reports_its_progres
     assert OperationRun.objects.exclude(type=PRUNE).count() == 5
 
 
-# --- the guards -------------------------------------------------------------------------------------
+# --- the guards -----------------------------------------------------------------------------------
 
 
 def sql(statement: str, *parameters: Any, pruning: bool = False) -> None:
@@ -405,17 +405,17 @@ def test_a_locked_row_is_skipped(tenant, keep_none):
     assert unlocked.pk not in remaining
 
 
-# --- the daily prune run ----------------------------------------------------------------------------
+# --- the daily prune run --------------------------------------------------------------------------
 
 
 def test_five_beats_start_one_prune_run_per_day_and_workspace(tenant, keep_none):
     create_past_run(tenant, 900)
     evening = timezone.now().replace(hour=23, minute=30)
 
-    started = [result for _ in range(5) for result in dispatch_due(evening)]
+    results = [result for _ in range(5) for result in dispatch_due(evening)]
 
-    assert [result.run.workspace_id for result in started] == [tenant.workspace_id]
-    execution.execute(started[0].run.pk)
+    assert [result.run.workspace_id for result in results] == [tenant.workspace_id]
+    execution.execute(results[0].run.pk)
     assert dispatch_due(evening) == []
 
 
@@ -447,7 +447,7 @@ def test_workspaces_are_pruned_at_different_times(tenant, keep_none, monkeypatch
     assert len(dispatch_due(timezone.now().replace(hour=23, minute=30))) == 1
 
 
-# --- the command ------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 def run_prune_command(*options: str) -> str:
@@ -474,7 +474,7 @@ def test_a_dry_run_counts_and_changes_nothing(tenant, keep_none):
 
 def test_the_command_starts_the_run_or_names_the_active_one(tenant):
     assert "was started" in run_prune_command("--workspace", "contoso")
-    assert "is active already" in run_prune_command("--workspace", "contoso")
+    assert "is already active" in run_prune_command("--workspace", "contoso")
 
 
 def test_the_command_lists_the_workspaces(tenant):

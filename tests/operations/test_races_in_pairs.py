@@ -58,7 +58,7 @@ def racers() -> Iterator[RacingThreads]:
         yield threads
 
 
-def perform(operation: str, run: OperationRun, schedule: BackupSchedule, person: User) -> Any:
+def perform(operation: str, run: OperationRun, schedule: BackupSchedule, user: User) -> Any:
     """Perform one operation on a run; return its result, or "refused"."""
     service = OperationRunService()
     tenant = run.tenant
@@ -71,8 +71,8 @@ def perform(operation: str, run: OperationRun, schedule: BackupSchedule, person:
             run.pk, total=1, processed=1, succeeded=1
         ),
         "finish": lambda: service.complete(run.pk, ending=Ending.FINISHED),
-        "cancel": lambda: service.request_cancel(run, by=person),
-        "retry": lambda: service.retry(run, by=person),
+        "cancel": lambda: service.request_cancel(run, by=user),
+        "retry": lambda: service.retry(run, by=user),
         "tick": tick,
         **dict.fromkeys(LOSS_CODES, reconcile),
     }
@@ -103,7 +103,7 @@ def set_limits_for(
 
 
 def create_run_for(
-    pair: tuple[str, str], tenant: Tenant, schedule: int, person: User
+    pair: tuple[str, str], tenant: Tenant, schedule: int, user: User
 ) -> OperationRun:
     """Create a run in a state in which both operations apply, if there is such a state."""
     if {"claim", "never_started"} & set(pair):
@@ -112,7 +112,7 @@ def create_run_for(
     if "retry" in pair and not set(LOSS_CODES) & set(pair):
         return OperationRunService().complete(run.pk, ending=Ending.CANCELLED)
     if "cancel_timeout" in pair and "cancel" not in pair:
-        OperationRunService().request_cancel(run, by=person)
+        OperationRunService().request_cancel(run, by=user)
     expire(run, pair)
     return run
 
@@ -160,8 +160,8 @@ def create_due_schedule(tenant: Tenant, name: str) -> BackupSchedule:
 
 def check_ledger_after(run: OperationRun, results: list[tuple[str, Any]]) -> None:
     """Check that the results match the ledger and that every invariant is kept."""
-    performed = [name for name, answer in results if answer != "refused"]
-    claimed = [name for name, answer in results if name == "claim" and answer]
+    performed = [name for name, result in results if result != "refused"]
+    claimed = [name for name, result in results if name == "claim" and result]
     was_running = not {"claim", "never_started"} & set(dict(results))
     run.refresh_from_db()
     kinds = list(run.events.values_list("kind", flat=True))
@@ -179,12 +179,12 @@ def check_ledger_after(run: OperationRun, results: list[tuple[str, Any]]) -> Non
     assert [result.name for result in check_ledger() if not result.is_kept] == []
 
 
-def end_round(run: OperationRun, schedule: BackupSchedule, person: User) -> None:
+def end_round(run: OperationRun, schedule: BackupSchedule, user: User) -> None:
     """End the schedule and the runs of a round."""
     BackupSchedule.objects.filter(pk=schedule.pk).update(
         paused_at=timezone.now(), pause_reason="The round is over", next_run_at=None
     )
     for active in OperationRun.objects.filter(run_identity_hash=run.run_identity_hash).active():
-        ended = OperationRunService().request_cancel(active, by=person)
+        ended = OperationRunService().request_cancel(active, by=user)
         if ended.is_running:
             OperationRunService().complete(active.pk, ending=Ending.CANCELLED)

@@ -1,4 +1,4 @@
-"""Reasons: texts made from a catalog, never from what an exception says."""
+"""Reasons: texts from the catalog, never from an exception."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from operations.reasons import Blocked, Reason, SafeError, all_reasons, get_reason
 
 
-def test_a_message_is_the_catalogs_with_its_parameters() -> None:
+def test_a_message_is_the_template_with_its_parameters() -> None:
     error = SafeError("never_started", minutes=60, queue="backup")
 
     assert error.message == "No worker started the run within 60 minutes."
@@ -32,36 +32,36 @@ def test_parameters_are_redacted_and_capped() -> None:
     assert len(error.params["tenant"]) <= 200  # type: ignore[arg-type]
 
 
-def test_braces_in_a_parameter_are_only_text() -> None:
+def test_braces_in_a_parameter_are_plain_text() -> None:
     error = SafeError("tenant_suspended", tenant="{reference.__class__} {0}")
 
     assert "{reference.__class__} {0}" in error.message
 
 
-def test_control_characters_do_not_survive() -> None:
+def test_control_characters_are_removed() -> None:
     message = SafeError("tenant_suspended", tenant="a\x00b\x1b[31mc\nd").message
 
     assert message.isprintable()
 
 
 @pytest.mark.parametrize("params", [{"tenant": None}, {"tenant": 3.5}, {"tenant": object()}])
-def test_any_parameter_can_be_told(params: dict[str, Any]) -> None:
+def test_a_parameter_can_have_any_type(params: dict[str, Any]) -> None:
     assert SafeError("tenant_suspended", **params).message.endswith("Operations cannot run on it.")
 
 
-def test_a_code_that_is_not_known_says_so() -> None:
+def test_an_unknown_code_has_a_generic_reason() -> None:
     reason = get_reason("from_a_newer_version")
 
     assert reason.label == "From a newer version"
     assert "{" not in reason.message
 
 
-def test_a_block_is_a_safe_error() -> None:
+def test_blocked_is_a_safe_error() -> None:
     assert issubclass(Blocked, SafeError)
 
 
 @pytest.mark.parametrize("reason", all_reasons(), ids=lambda reason: reason.code)
-def test_every_reason_has_a_label_a_message_and_fits_its_columns(reason: Reason) -> None:
+def test_every_reason_has_a_label_and_a_message_and_fits_its_columns(reason: Reason) -> None:
     assert reason.label
     assert reason.message.endswith((".", "?"))
     assert len(reason.code) <= 64
@@ -69,7 +69,7 @@ def test_every_reason_has_a_label_a_message_and_fits_its_columns(reason: Reason)
 
 
 @pytest.mark.parametrize("reason", all_reasons(), ids=lambda reason: reason.code)
-def test_templates_take_plain_named_parameters_only(reason: Reason) -> None:
+def test_templates_have_named_parameters_only(reason: Reason) -> None:
     for template in (reason.message, reason.next_step):
         for _, name, _, _ in string.Formatter().parse(template):
             assert name is None or name.isidentifier()

@@ -184,7 +184,7 @@ def test_the_queue_position_reports_a_broker_that_has_stopped(
     make_due()
     relay.relay_once()
     run.refresh_from_db()
-    assert "no worker has taken it yet" in describe_queue_position(load_queue_position(run))
+    assert "No worker has started it yet" in describe_queue_position(load_queue_position(run))
 
 
 def test_no_message_is_lost_while_the_broker_is_down(tenant: Tenant, broker: Broker) -> None:

@@ -45,7 +45,7 @@ def test_a_broker_that_evicts_is_refused(broker: Broker, policy: str) -> None:
 
     with pytest.raises(SystemExit, match=f"is {policy}.*maxmemory-policy noeviction"):
         refuse_to_start()
-    with pytest.raises(CommandError, match="would not start"):
+    with pytest.raises(CommandError, match="cannot start"):
         call_command("check_start")
 
 
@@ -76,7 +76,7 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
         refuse_to_start()
 
 
-# --- the application role ---------------------------------------------------------------------------
+# --- the application role -------------------------------------------------------------------------
 
 Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
 

@@ -27,7 +27,7 @@ from operations.services import NotRetryable, OperationRunService, RunNoLongerAc
 from operations.states import Ending
 from operations.worker import retrying
 from tenancy.models import Tenant, User
-from tests.support.database import empty
+from tests.support.database import delete_rows
 from tests.support.factories import TenantFactory, UserFactory
 from tests.support.factories.operations import RETRY, build_request
 from tests.support.properties import examples
@@ -261,7 +261,7 @@ class Ledger(RuleBasedStateMachine):
         return run_ids[0] if run_ids else None
 
     def teardown(self) -> None:
-        empty(["operation_run_items", "operation_run_events", "operation_runs"])
+        delete_rows(["operation_run_items", "operation_run_events", "operation_runs"])
 
 
 def test_the_ledger_agrees_with_the_model(tenant: Tenant) -> None:

@@ -1,4 +1,4 @@
-"""A run told in one sentence, state by state; why it waits; how long things take."""
+"""The summary of a run in each state, its queue position, durations and charts."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
 
 
 def a_run(**columns: object) -> OperationRun:
-    """A run that no database has seen."""
+    """Build a run without saving it."""
     workspace = Workspace(name="Contoso", slug="contoso")
-    wanted: dict[str, object] = {
+    defaults: dict[str, object] = {
         "pk": 7,
         "workspace": workspace,
         "tenant": Tenant(name="Fabrikam", workspace=workspace),
         "type": "backup_schedule.run_now",
         "created_at": NOW,
     }
-    return OperationRun(**wanted | columns)
+    return OperationRun(**defaults | columns)
 
 
 def running(**columns: object) -> OperationRun:
-    """A run whose worker is alive, however long after now it is looked at."""
+    """Build a running run whose lease does not end during the tests."""
     now = timezone.now()
     lease = {"heartbeat_at": now + dt.timedelta(days=1), "worker": "w1"}
     return a_run(**{"status": RunStatus.RUNNING, "started_at": now} | lease | columns)
@@ -52,45 +52,45 @@ def ended(outcome: RunOutcome, *failures: dict[str, object], **counts: int) -> O
 
 TENANT_SUSPENDED = failure("tenant_suspended", "It is suspended.", next_step="Set it to active.")
 
-STORIES = [
+SUMMARIES = [
     (a_run(), "queued", "is waiting for a worker.", "", ""),
-    (running(), "running", "is running.", "No item has been reported yet.", ""),
+    (running(), "running", "is running.", "No items processed yet.", ""),
     (
         running(summary_counts={"total": 40, "processed": 12, "failed": 1}),
         "running",
         "is running.",
-        "12 of 40 items done, 1 of them failed.",
+        "12 of 40 items processed, 1 failed.",
         "",
     ),
     (
         running(cancel_requested_at=NOW, cancel_requested_by=User(username="olga")),
         "stopping",
-        "was asked to stop by olga.",
-        "It stops after the item it is working on. No item has been reported yet.",
-        "Stopping is not a rollback: what is done stays done.",
+        "is stopping.",
+        "Cancellation was requested by olga. The run stops after the current item. No items processed yet.",
+        "Processed items are not rolled back.",
     ),
     (
         running(heartbeat_at=NOW),
         "silent",
-        "has lost touch with its worker.",
-        "w1 has not reported within its lease. No item has been reported yet.",
-        "The run is closed as soon as the worker is known to be lost; what is done stays done.",
+        "is running, but its worker is not responding.",
+        "w1 has not renewed its lease. No items processed yet.",
+        "The run ends automatically if the worker is lost. Processed items are not rolled back.",
     ),
     (
         ended(RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, created=2, unchanged=38),
         "succeeded",
         "succeeded.",
-        "All 40 items done (2 created, 38 unchanged).",
+        "All 40 items processed (2 created, 38 unchanged).",
         "",
     ),
     (
         ended(RunOutcome.SUCCEEDED, total=1, processed=1, succeeded=1),
         "succeeded",
         "succeeded.",
-        "The one item done.",
+        "1 item processed.",
         "",
     ),
-    (ended(RunOutcome.SUCCEEDED), "succeeded", "succeeded.", "There was nothing to do.", ""),
+    (ended(RunOutcome.SUCCEEDED), "succeeded", "succeeded.", "There were no items to process.", ""),
     (
         ended(
             RunOutcome.PARTIALLY_SUCCEEDED,
@@ -102,15 +102,15 @@ STORIES = [
             skipped=1,
         ),
         "partially_succeeded",
-        "succeeded in part.",
-        "3,980 of 4,000 items succeeded, 9 failed, 1 skipped, 10 not reached; the cause: tenant suspended.",
+        "partially succeeded.",
+        "3,980 of 4,000 items succeeded, 9 failed, 1 skipped, 10 not attempted. Cause: tenant suspended.",
         "Set it to active.",
     ),
     (
         ended(RunOutcome.FAILED, TENANT_SUSPENDED, total=4, processed=4, failed=4),
         "failed",
         "failed.",
-        "All 4 items failed; the cause: tenant suspended.",
+        "All 4 items failed. Cause: tenant suspended.",
         "Set it to active.",
     ),
     (
@@ -123,14 +123,14 @@ STORIES = [
         ),
         "failed",
         "failed.",
-        "An error (reference 0123). 3 of 9 items done.",
+        "An error (reference 0123). 3 of 9 items processed.",
         "Retry.",
     ),
     (
         ended(RunOutcome.FAILED),
         "failed",
         "failed.",
-        "Nothing more is known about the cause.",
+        "No cause was recorded.",
         "",
     ),
     (
@@ -144,34 +144,34 @@ STORIES = [
         a_run(status=RunStatus.COMPLETED, outcome=RunOutcome.CANCELLED, completed_at=NOW),
         "cancelled",
         "was cancelled before it started.",
-        "Nothing was done.",
+        "No items were processed.",
         "",
     ),
     (
         ended(RunOutcome.CANCELLED, total=40, processed=7, succeeded=7),
         "cancelled",
         "was cancelled.",
-        "7 of 40 items done. What was done stays done.",
-        "Retry to do the rest.",
+        "7 of 40 items processed. Processed items are not rolled back.",
+        "Retry the run to process the remaining items.",
     ),
 ]
 
 
-@pytest.mark.parametrize(("run", "key", "headline", "detail", "next_step"), STORIES)
-def test_a_run_is_told_in_one_sentence(run, key, headline, detail, next_step):
-    story = summarize(run)
+@pytest.mark.parametrize(("run", "key", "headline", "detail", "next_step"), SUMMARIES)
+def test_each_state_has_a_summary(run, key, headline, detail, next_step):
+    summary = summarize(run)
 
     assert state_of(run).key == key
-    assert story.headline == f"Backup now for Fabrikam {headline}"
-    assert (story.detail, story.next_step) == (detail, next_step)
+    assert summary.headline == f"Backup now for Fabrikam {headline}"
+    assert (summary.detail, summary.next_step) == (detail, next_step)
 
 
-def test_a_workspace_run_is_told_of_its_workspace():
+def test_the_summary_of_a_workspace_run_names_the_workspace():
     assert "for Contoso" in summarize(a_run(tenant=None)).headline
 
 
-def waiting(**facts: object) -> QueuePosition:
-    known: dict[str, object] = {
+def queue_position(**facts: object) -> QueuePosition:
+    defaults: dict[str, object] = {
         "queue": "backup",
         "ahead": 0,
         "published_at": NOW,
@@ -179,44 +179,46 @@ def waiting(**facts: object) -> QueuePosition:
         "attempts": 1,
         "start_deadline": None,
     }
-    return QueuePosition(**known | facts)  # type: ignore[arg-type]
+    return QueuePosition(**defaults | facts)  # type: ignore[arg-type]
 
 
-LOST_NOTHING = "Nothing is lost: it is sent until it is taken."
-WAITS = [
-    (waiting(), 5, "It was handed to the queue “backup”, and no worker has taken it yet."),
+RETRY_NOTE = "The run is safe: its message is sent again until a worker starts it."
+QUEUE_POSITIONS = [
+    (queue_position(), 5, "It was sent to the queue “backup”. No worker has started it yet."),
     (
-        waiting(),
+        queue_position(),
         240,
-        "It was handed to the queue “backup” 4 min ago, and no worker has taken it yet. Check that a worker listens to “backup” and is not busy.",
+        "It was sent to the queue “backup” 4 min ago. No worker has started it yet. Check that a worker listens to “backup” and is not busy.",
     ),
-    (waiting(ahead=1), 5, "It was handed to the queue “backup”; one run is ahead of it there."),
+    (queue_position(ahead=1), 5, "It was sent to the queue “backup”. 1 run is ahead of it."),
     (
-        waiting(ahead=101),
+        queue_position(ahead=101),
         5,
-        "It was handed to the queue “backup”; more than 100 runs are ahead of it there.",
+        "It was sent to the queue “backup”. More than 100 runs are ahead of it.",
     ),
     (
-        waiting(refusal="it cannot be reached"),
+        queue_position(refusal="it cannot be reached"),
         600,
-        f"It was handed to the queue “backup” 10 min ago, which has refused it since: it cannot be reached. {LOST_NOTHING}",
+        f"It was sent to the queue “backup” 10 min ago. The queue has refused further messages: it cannot be reached. {RETRY_NOTE}",
     ),
     (
-        waiting(published_at=None, attempts=0),
+        queue_position(published_at=None, attempts=0),
         5,
-        f"It is recorded, but the queue has not taken it yet. {LOST_NOTHING}",
+        f"The queue has not accepted its message yet. {RETRY_NOTE}",
     ),
     (
-        waiting(published_at=None, attempts=3, next_publish_at=NOW + dt.timedelta(minutes=5)),
+        queue_position(
+            published_at=None, attempts=3, next_publish_at=NOW + dt.timedelta(minutes=5)
+        ),
         0,
-        f"It is recorded, but the queue has not taken it yet (3 tries so far); the next try is in 5 min. {LOST_NOTHING}",
+        f"The queue has not accepted its message yet (3 attempts so far). The next attempt is in 5 min. {RETRY_NOTE}",
     ),
 ]
 
 
-@pytest.mark.parametrize(("facts", "seconds", "text"), WAITS)
-def test_a_queued_run_says_why_it_waits(facts, seconds, text):
-    assert describe_queue_position(facts, NOW + dt.timedelta(seconds=seconds)) == text
+@pytest.mark.parametrize(("position", "seconds", "text"), QUEUE_POSITIONS)
+def test_a_queue_position_explains_why_the_run_waits(position, seconds, text):
+    assert describe_queue_position(position, NOW + dt.timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,7 @@ def test_a_queued_run_says_why_it_waits(facts, seconds, text):
         (-5, "0 s"),
     ],
 )
-def test_a_duration_in_words(seconds, text):
+def test_a_duration_is_shown_in_words(seconds, text):
     assert duration_text(dt.timedelta(seconds=seconds)) == text
 
 
@@ -242,17 +244,17 @@ def test_a_duration_in_words(seconds, text):
     [(0, "just now"), (-3, "just now"), (40, "40 s ago"), (3600, "1 h ago"), (-7200, "in 2 h"),
      (86_400, "1 day ago"), (200_000, "2 days ago")],
 )  # fmt: skip
-def test_how_long_ago(seconds, text):
+def test_an_age_is_shown_in_words(seconds, text):
     assert ago(seconds) == text
 
 
-def test_the_chart_tells_its_numbers_in_words_too():
+def test_the_chart_has_a_text_alternative():
     chart = build_day_chart(
         [(NOW, "succeeded", 3), (NOW, "failed", 1)], NOW + dt.timedelta(minutes=5)
     )
 
-    assert chart.words == "In the last 24 hours: 3 succeeded, 1 failed."
-    assert chart.bars[-1].words == "07:00 UTC: 3 succeeded, 1 failed"
+    assert chart.text == "In the last 24 hours: 3 succeeded, 1 failed."
+    assert chart.bars[-1].text == "07:00 UTC: 3 succeeded, 1 failed"
     assert sum(block.height for block in chart.bars[-1].blocks) == chart.height
 
 

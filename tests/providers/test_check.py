@@ -1,4 +1,4 @@
-"""The check of a connection, against the real Graph sandbox."""
+"""The connection check, against the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _executed_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def _execute_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "Heartbeat", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture
-def checked(connection: ProviderConnection, operator: User, settings: Any) -> Any:
-    """Check the connection here and now; the run and the connection as they are then."""
+def check(connection: ProviderConnection, operator: User, settings: Any) -> Any:
+    """Return a function that checks the connection and returns the run and the connection."""
     settings.GRAPH_INTERVALS = {}
 
     def check() -> tuple[OperationRun, ProviderConnection]:
         run = services.start_check(connection, by=operator).run
         assert execution.execute(run.pk)
-        fresh = ProviderConnection.objects.get(pk=connection.pk)
-        return OperationRun.objects.get(pk=run.pk), fresh
+        reloaded = ProviderConnection.objects.get(pk=connection.pk)
+        return OperationRun.objects.get(pk=run.pk), reloaded
 
     return check
 
 
-def test_a_connection_that_may_read_everything_is_ready(checked: Any) -> None:
-    run, connection = checked()
+def test_a_connection_with_every_read_permission_is_ready(check: Any) -> None:
+    run, connection = check()
 
     assert run.outcome == RunOutcome.SUCCEEDED
     assert connection.status == ConnectionStatus.READY
@@ -51,11 +51,11 @@ def test_a_connection_that_may_read_everything_is_ready(checked: Any) -> None:
 
 
 def test_a_missing_permission_is_a_failed_item_that_names_it(
-    checked: Any, sandbox_tenant: SandboxTenant
+    check: Any, sandbox_tenant: SandboxTenant
 ) -> None:
     sandbox_tenant.fault("forbid", kind="groups", permission="GroupMember.Read.All")
 
-    run, connection = checked()
+    run, connection = check()
 
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
     assert connection.status == ConnectionStatus.LIMITED
@@ -63,11 +63,11 @@ def test_a_missing_permission_is_a_failed_item_that_names_it(
     assert "GroupMember.Read.All" in run.items.get(key="groups").message
 
 
-def test_writing_is_looked_for_only_where_the_connection_may(
-    checked: Any, connection: ProviderConnection, sandbox_tenant: SandboxTenant
+def test_write_permissions_are_checked_only_with_write_access(
+    check: Any, connection: ProviderConnection, sandbox_tenant: SandboxTenant
 ) -> None:
     ProviderConnection.objects.update(access=Access.READ_WRITE)
-    _, may = checked()
+    _, complete = check()
     permissions = [*READ_PERMISSIONS, "Policy.ReadWrite.ConditionalAccess"]
     sandbox_tenant.control.add_tenant(
         sandbox_tenant.tenant_id,
@@ -77,24 +77,24 @@ def test_writing_is_looked_for_only_where_the_connection_may(
     )
     forget_all_tokens()
 
-    run, may_not_all = checked()
+    run, limited = check()
 
-    assert may.status == ConnectionStatus.READY
-    assert may.check_results == dict.fromkeys([*PROBES, *WRITES], "granted")
+    assert complete.status == ConnectionStatus.READY
+    assert complete.check_results == dict.fromkeys([*PROBES, *WRITES], "granted")
     assert run.outcome == RunOutcome.PARTIALLY_SUCCEEDED
-    assert may_not_all.status == ConnectionStatus.LIMITED
-    assert may_not_all.check_results["write/named_location"] == "granted"
-    assert may_not_all.check_results["write/compliance"] == "missing"
+    assert limited.status == ConnectionStatus.LIMITED
+    assert limited.check_results["write/named_location"] == "granted"
+    assert limited.check_results["write/compliance"] == "missing"
     message = run.items.get(key="write/compliance").message
     assert "DeviceManagementConfiguration.ReadWrite.All" in message
 
 
-def test_a_missing_license_is_left_out_and_not_a_failure(
-    checked: Any, sandbox_tenant: SandboxTenant
+def test_a_missing_license_is_skipped_and_not_a_failure(
+    check: Any, sandbox_tenant: SandboxTenant
 ) -> None:
     sandbox_tenant.fault("license", kind="conditional_access")
 
-    run, connection = checked()
+    run, connection = check()
 
     assert run.outcome == RunOutcome.SUCCEEDED
     assert connection.status == ConnectionStatus.READY
@@ -106,65 +106,63 @@ def test_a_missing_license_is_left_out_and_not_a_failure(
     [("expire_credential", "credential_expired"), ("remove_consent", "app_not_in_tenant")],
 )
 def test_a_refused_sign_in_blocks_the_check(
-    checked: Any, sandbox_tenant: SandboxTenant, fault: str, code: str
+    check: Any, sandbox_tenant: SandboxTenant, fault: str, code: str
 ) -> None:
     sandbox_tenant.fault(fault)
 
-    run, connection = checked()
+    run, connection = check()
 
     assert run.outcome == RunOutcome.BLOCKED
     assert (connection.status, connection.check_reason_code) == (ConnectionStatus.FAILING, code)
 
 
-def test_another_tenant_blocks_the_check_and_only_its_id_is_told(
-    checked: Any, sandbox_tenant: SandboxTenant
+def test_another_tenant_blocks_the_check_and_only_its_id_is_reported(
+    check: Any, sandbox_tenant: SandboxTenant
 ) -> None:
     (organization,) = sandbox_tenant.objects("organization")
     foreign = str(uuid.uuid4())
     sandbox_tenant.control.delete_object(
         sandbox_tenant.tenant_id, "organization", organization["id"]
     )
-    other = organization | {"id": foreign, "displayName": "Somebody else"}
+    other = organization | {"id": foreign, "displayName": "Another company"}
     sandbox_tenant.control.put_object(sandbox_tenant.tenant_id, "organization", other)
 
-    run, connection = checked()
+    run, connection = check()
 
     assert run.outcome == RunOutcome.BLOCKED
     assert connection.check_reason_code == "wrong_tenant"
     assert foreign in str(run.failure_summary)
-    assert "Somebody else" not in str(run.failure_summary)
+    assert "Another company" not in str(run.failure_summary)
 
 
-def test_what_could_not_be_told_is_not_called_missing(
-    checked: Any, sandbox_tenant: SandboxTenant
+def test_an_unreadable_response_is_unknown_and_not_missing(
+    check: Any, sandbox_tenant: SandboxTenant
 ) -> None:
     sandbox_tenant.fault("garbage", kind="groups")
 
-    _, connection = checked()
+    _, connection = check()
 
     assert connection.check_results["groups"] == "unknown"
     assert connection.status == ConnectionStatus.FAILING
 
 
-def test_what_was_found_of_an_older_credential_is_discarded(
+def test_a_result_for_an_older_credential_is_discarded(
     connection: ProviderConnection, sandbox_tenant: SandboxTenant
 ) -> None:
     before = ProviderConnection.objects.select_related("tenant").get(pk=connection.pk)
     connection.set_credential(sandbox_tenant.secret)
 
-    kept = services.record_check(before, services.Finding(ConnectionStatus.READY, {}))
+    is_stored = services.record_check(before, services.Finding(ConnectionStatus.READY, {}))
 
     connection.refresh_from_db()
-    assert not kept
+    assert not is_stored
     assert connection.status == ConnectionStatus.UNCHECKED
 
 
-def test_the_credential_is_in_no_row_of_the_run(
-    checked: Any, sandbox_tenant: SandboxTenant
-) -> None:
+def test_the_credential_is_in_no_row_of_the_run(check: Any, sandbox_tenant: SandboxTenant) -> None:
     sandbox_tenant.fault("expire_credential")
 
-    run, _ = checked()
+    run, _ = check()
 
     rows = [vars(run), *OperationRunEvent.objects.values(), *run.items.values()]
     assert sandbox_tenant.secret not in str(rows)

@@ -1,4 +1,4 @@
-"""Connections: what the database refuses, who sees them, and how a tenant gets its client."""
+"""Connections: credentials, database guards, visibility, key rotation, clients and admin."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def stored(tenant):
-    made = ProviderConnectionFactory(tenant=tenant, name="Contoso reader")
-    made.set_credential(CANARY, expires_on=dt.date(2027, 1, 31))
-    return made
+    connection = ProviderConnectionFactory(tenant=tenant, name="Contoso reader")
+    connection.set_credential(CANARY, expires_on=dt.date(2027, 1, 31))
+    return connection
 
 
 def execute(statement, values):
@@ -39,7 +39,7 @@ def execute(statement, values):
         cursor.execute(statement, values)
 
 
-def refused(statement, values):
+def assert_refused(statement, values):
     with pytest.raises(IntegrityError):
         execute(statement, values)
 
@@ -57,15 +57,15 @@ def test_a_credential_is_stored_encrypted_and_read_back(stored):
     assert stored.credential_state == "set, key v1, expires 2027-01-31"
 
 
-def test_a_credential_is_never_shown(stored, caplog):
+def test_a_credential_is_never_displayed_or_logged(stored, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger("x").info("%r %s %s", stored, stored, vars(stored))
 
     assert CANARY not in f"{stored!r} {stored} {vars(stored)} {caplog.text}"
-    assert CANARY not in sanitize_text(f"it said {CANARY}!")
+    assert CANARY not in sanitize_text(f"the secret is {CANARY}!")
 
 
-def test_a_credential_copied_to_another_row_does_not_open(stored, tenant):
+def test_a_credential_copied_to_another_row_does_not_decrypt(stored, tenant):
     other = ProviderConnectionFactory(tenant=tenant, is_default=False)
     ProviderConnection.objects.filter(pk=other.pk).update(
         encrypted_credential=stored.encrypted_credential
@@ -76,7 +76,7 @@ def test_a_credential_copied_to_another_row_does_not_open(stored, tenant):
         other.credential()
 
 
-def test_a_credential_moved_to_another_workspace_does_not_open(stored):
+def test_a_credential_moved_to_another_workspace_does_not_decrypt(stored):
     stored.workspace_id += 1
 
     with pytest.raises(CredentialUnreadable):
@@ -84,69 +84,71 @@ def test_a_credential_moved_to_another_workspace_does_not_open(stored):
 
 
 def test_a_connection_must_be_saved_before_its_credential(tenant):
-    made = ProviderConnection(tenant=tenant, workspace=tenant.workspace, client_id=uuid.uuid4())
+    unsaved = ProviderConnection(tenant=tenant, workspace=tenant.workspace, client_id=uuid.uuid4())
 
     with pytest.raises(ValueError, match="Save"):
-        made.set_credential(CANARY)
+        unsaved.set_credential(CANARY)
 
 
 @pytest.mark.parametrize("value", [CANARY, "rl1.v1.short", "rl1.v1." + "a" * 60 + " ", " "])
 def test_raw_sql_cannot_store_plaintext(stored, value):
-    refused("UPDATE provider_connections SET encrypted_credential = %s", [value])
+    assert_refused("UPDATE provider_connections SET encrypted_credential = %s", [value])
 
 
 # --- Guards ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("column", ["cloud", "access", "status", "credential_kind"])
-def test_raw_sql_cannot_store_an_unknown_word(stored, column):
-    refused(f"UPDATE provider_connections SET {column} = %s", ["elsewhere"])
+def test_raw_sql_cannot_store_an_unknown_value(stored, column):
+    assert_refused(f"UPDATE provider_connections SET {column} = %s", ["elsewhere"])
 
 
 def test_a_tenant_has_one_default(stored, tenant):
     ProviderConnectionFactory(tenant=tenant, is_default=False)
 
-    refused("UPDATE provider_connections SET is_default = %s", [True])
+    assert_refused("UPDATE provider_connections SET is_default = %s", [True])
 
 
 def test_a_tenant_of_another_workspace_is_refused(stored):
-    refused("UPDATE provider_connections SET tenant_id = %s", [TenantFactory().pk])
+    assert_refused("UPDATE provider_connections SET tenant_id = %s", [TenantFactory().pk])
 
 
-def test_members_see_their_workspaces_connections_and_nobody_elses(stored, reader, stranger):
+def test_members_see_only_the_connections_of_their_workspace(stored, reader, stranger):
     assert list(ProviderConnection.objects.visible_to(reader)) == [stored]
     assert not ProviderConnection.objects.visible_to(stranger).exists()
 
 
-def test_a_new_credential_makes_the_last_check_worthless(stored):
+def test_a_new_credential_clears_the_last_check(stored):
     stored.check_results, stored.checked_at = {"groups": "granted"}, timezone.now()
     stored.status = ConnectionStatus.READY
     stored.save()
 
     stored.set_credential("another secret")
 
-    found = ProviderConnection.objects.get()
-    assert (found.status, found.checked_at) == (ConnectionStatus.UNCHECKED, None)
-    assert found.check_results == {}
-    assert found.credential_expires_on is None
+    stored.refresh_from_db()
+    assert (stored.status, stored.checked_at) == (ConnectionStatus.UNCHECKED, None)
+    assert stored.check_results == {}
+    assert stored.credential_expires_on is None
 
 
 # --- Rotation -------------------------------------------------------------------------------
 
 
-def test_rotation_moves_every_credential_to_the_first_key_and_may_be_repeated(stored, settings):
+def test_rotation_encrypts_every_credential_with_the_first_key_and_can_be_repeated(
+    stored, settings
+):
     settings.CREDENTIAL_KEYS = f"v2:{new_key()},{settings.CREDENTIAL_KEYS}"
 
     assert rotate_credentials() == {RotationResult.ROTATED: 1}
     assert rotate_credentials() == {RotationResult.CURRENT: 1}
 
     settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS.split(",")[0]
-    found = ProviderConnection.objects.get()
-    assert found.credential_key_id == "v2"
-    assert found.credential() == CANARY
+    stored.refresh_from_db()
+    assert stored.credential_key_id == "v2"
+    assert stored.credential() == CANARY
 
 
-def test_rotation_leaves_what_it_cannot_read_and_says_so(stored, settings, capsys):
+def test_rotation_reports_unreadable_credentials_and_does_not_change_them(stored, settings, capsys):
     before = stored.encrypted_credential
     settings.CREDENTIAL_KEYS = f"v2:{new_key()}"
 
@@ -157,7 +159,7 @@ def test_rotation_leaves_what_it_cannot_read_and_says_so(stored, settings, capsy
     assert ProviderConnection.objects.get().encrypted_credential == before
 
 
-# --- From a tenant to a client --------------------------------------------------------------
+# --- Clients --------------------------------------------------------------------------------
 
 
 def test_a_tenants_client_reads_its_tenant(connection, tenant, sandbox_tenant):
@@ -176,7 +178,7 @@ def test_a_wrong_secret_blocks_with_a_next_step(connection, tenant):
     assert "Create a new secret" in caught.value.next_step
 
 
-def blocked(tenant):
+def blocked_error(tenant):
     with pytest.raises(Blocked) as caught:
         graph_client_for(tenant)
     return caught.value
@@ -185,7 +187,7 @@ def blocked(tenant):
 def test_a_tenant_without_default_connection_is_blocked(tenant):
     ProviderConnectionFactory(tenant=tenant, is_default=False)
 
-    error = blocked(tenant)
+    error = blocked_error(tenant)
 
     assert error.code == "connection_missing"
     assert tenant.name in error.message
@@ -194,26 +196,26 @@ def test_a_tenant_without_default_connection_is_blocked(tenant):
 def test_a_connection_without_credential_is_blocked(connection, tenant):
     ProviderConnection.objects.update(encrypted_credential="")
 
-    assert blocked(tenant).code == "credential_missing"
+    assert blocked_error(tenant).code == "credential_missing"
 
 
-def test_a_credential_of_a_lost_key_blocks_and_is_no_error_of_ours(connection, tenant, settings):
+def test_a_credential_whose_key_is_missing_blocks_with_a_next_step(connection, tenant, settings):
     settings.CREDENTIAL_KEYS = f"v9:{new_key()}"
 
-    error = blocked(tenant)
+    error = blocked_error(tenant)
 
     assert error.code == "credential_unreadable"
     assert "CREDENTIAL_KEYS" in error.next_step
 
 
-def test_the_stand_in_is_no_cloud_where_there_is_none(connection, tenant, settings):
+def test_the_graph_sandbox_is_unavailable_where_it_is_not_configured(connection, tenant, settings):
     settings.GRAPH_SANDBOX_URL = ""
 
-    assert blocked(tenant).code == "cloud_not_available"
+    assert blocked_error(tenant).code == "cloud_not_available"
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])
-def test_an_unreadable_file_of_authorities_is_named(
+def test_an_unreadable_file_of_certificate_authorities_blocks(
     connection, tenant, settings, tmp_path, content
 ):
     path = tmp_path / "ca.pem"
@@ -221,10 +223,10 @@ def test_an_unreadable_file_of_authorities_is_named(
         path.write_text(content)
     settings.GRAPH_CA_BUNDLE = str(path)
 
-    assert blocked(tenant).code == "ca_bundle_unreadable"
+    assert blocked_error(tenant).code == "ca_bundle_unreadable"
 
 
-def test_the_default_connection_is_the_tenants_own(connection, tenant):
+def test_the_default_connection_belongs_to_the_tenant(connection, tenant):
     ProviderConnectionFactory()
 
     assert default_connection(tenant) == connection
@@ -233,7 +235,7 @@ def test_the_default_connection_is_the_tenants_own(connection, tenant):
 # --- Admin ----------------------------------------------------------------------------------
 
 
-def test_support_sees_the_state_of_a_credential_and_nothing_of_it(stored, admin_client):
+def test_the_admin_displays_the_state_of_a_credential_but_not_the_credential(stored, admin_client):
     url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
     pages = [
         admin_client.get(url),
@@ -248,7 +250,7 @@ def test_support_sees_the_state_of_a_credential_and_nothing_of_it(stored, admin_
         assert stored.encrypted_credential not in text
 
 
-def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_client):
+def test_the_admin_cannot_write_a_credential_or_move_a_connection(stored, admin_client):
     other = TenantFactory()
     url = reverse("admin:providers_providerconnection_change", args=[stored.pk])
     body = {
@@ -267,20 +269,20 @@ def test_support_cannot_write_a_credential_or_move_a_connection(stored, admin_cl
     assert stored.status == "unchecked"
 
 
-def test_a_name_that_the_tenant_has_is_refused_beside_the_form(stored, admin_client):
+def test_the_admin_rejects_a_duplicate_name(stored, admin_client):
     other = ProviderConnectionFactory(tenant=stored.tenant, name="Write", is_default=False)
     url = reverse("admin:providers_providerconnection_change", args=[other.pk])
     form = {"name": stored.name, "cloud": other.cloud, "client_id": str(other.client_id)}
 
-    answer = admin_client.post(url, {**form, "access": other.access})
+    response = admin_client.post(url, {**form, "access": other.access})
 
     other.refresh_from_db()
-    assert answer.status_code == 200
-    assert "already exists" in answer.content.decode()
+    assert response.status_code == 200
+    assert "already exists" in response.content.decode()
     assert other.name == "Write"
 
 
-def test_support_does_not_delete_a_connection(stored, admin_client):
+def test_the_admin_cannot_delete_a_connection(stored, admin_client):
     url = reverse("admin:providers_providerconnection_delete", args=[stored.pk])
 
     assert admin_client.post(url, {"post": "yes"}).status_code == 403

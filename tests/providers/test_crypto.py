@@ -1,4 +1,4 @@
-"""A stored credential opens in its own row, with its own key, undamaged, and nowhere else."""
+"""A stored credential decrypts only in its row, with its key, and undamaged."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from providers.crypto import (
 
 HERE = Place(workspace_id=1, connection_id=7)
 SECRET = "Q~w8-canary-secret"
-# Not made here: every process must collect the same cases.
+# Constant, because every process must collect the same cases.
 KEY = base64.b64encode(b"k" * 32).decode()
 RING = KeyRing({"v2": b"2" * 32, "v1": b"1" * 32})
 
 
-def test_what_was_encrypted_can_be_read_again():
+def test_an_encrypted_text_can_be_decrypted():
     assert RING.decrypt(RING.encrypt(SECRET, HERE), HERE) == SECRET
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_text_survives(text):
+def test_any_text_is_preserved(text):
     assert RING.decrypt(RING.encrypt(text, HERE), HERE) == text
 
 
-def test_nothing_cannot_be_encrypted():
+def test_an_empty_text_cannot_be_encrypted():
     with pytest.raises(ValueError, match="empty"):
         RING.encrypt("", HERE)
 
 
-def test_the_same_secret_never_looks_the_same_twice():
+def test_the_same_secret_is_encrypted_differently_each_time():
     assert RING.encrypt(SECRET, HERE) != RING.encrypt(SECRET, HERE)
 
 
-def test_an_envelope_is_what_the_database_accepts():
+def test_an_envelope_matches_the_pattern_of_the_database():
     envelope = RING.encrypt("x", HERE)
 
     assert re.match(ENVELOPE_PATTERN, envelope)
@@ -68,25 +68,25 @@ def test_the_first_key_encrypts_and_every_key_decrypts():
         Place(workspace_id=1, connection_id=7, field="other"),
     ],
 )
-def test_a_credential_copied_to_another_row_does_not_open(place):
+def test_a_credential_copied_to_another_row_does_not_decrypt(place):
     with pytest.raises(CredentialUnreadable, match="another row"):
         RING.decrypt(RING.encrypt(SECRET, HERE), place)
 
 
-def test_every_flipped_bit_is_noticed():
+def test_every_flipped_bit_is_detected():
     envelope = RING.encrypt(SECRET, HERE)
     head, _, body = envelope.rpartition(".")
     raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
 
     for bit in range(len(raw) * 8):
-        bent = bytearray(raw)
-        bent[bit // 8] ^= 1 << bit % 8
-        text = base64.urlsafe_b64encode(bytes(bent)).rstrip(b"=").decode()
+        damaged = bytearray(raw)
+        damaged[bit // 8] ^= 1 << bit % 8
+        text = base64.urlsafe_b64encode(bytes(damaged)).rstrip(b"=").decode()
         with pytest.raises(CredentialUnreadable):
             RING.decrypt(f"{head}.{text}", HERE)
 
 
-def test_every_truncation_is_noticed():
+def test_every_truncation_is_detected():
     envelope = RING.encrypt(SECRET, HERE)
 
     for length in range(len(envelope)):
@@ -99,7 +99,7 @@ def test_every_truncation_is_noticed():
     ["", SECRET, "rl1.v1", "rl1..AAAA", "rl2.v1." + "A" * 60, "rl1.v1." + "!" * 60,
      "rl1.v1." + "A" * 41, "rl1.v1." + "A" * 60 + "\n", "rl1.v1." + "é" * 60],
 )  # fmt: skip
-def test_what_is_no_envelope_is_refused(stored):
+def test_any_other_text_is_rejected(stored):
     with pytest.raises(CredentialUnreadable):
         RING.decrypt(stored, HERE)
 
@@ -111,7 +111,7 @@ def test_a_key_that_is_not_in_the_ring_is_named():
         RING.decrypt(envelope, HERE)
 
 
-def test_relabelling_the_key_does_not_help():
+def test_relabeling_the_key_does_not_decrypt():
     envelope = RING.encrypt(SECRET, HERE)
     same_key_twice = KeyRing({"v1": b"2" * 32, "v2": b"2" * 32})
 
@@ -119,7 +119,7 @@ def test_relabelling_the_key_does_not_help():
         same_key_twice.decrypt(envelope.replace("rl1.v2.", "rl1.v1."), HERE)
 
 
-def test_an_error_holds_nothing_of_the_credential():
+def test_an_error_contains_no_part_of_the_credential():
     envelope = RING.encrypt(SECRET, HERE)
 
     with pytest.raises(CredentialUnreadable) as caught:
@@ -130,7 +130,7 @@ def test_an_error_holds_nothing_of_the_credential():
     assert "2222" not in repr(RING)
 
 
-def test_a_ring_is_read_from_its_setting():
+def test_a_key_ring_is_parsed_from_its_setting():
     ring = parse_key_ring(f" v2:{new_key()} , v1:{new_key()},")
 
     assert ring.current == "v2"
@@ -141,9 +141,9 @@ def test_a_ring_is_read_from_its_setting():
     ["", ",", "v1", "v1:", "v1:short", "v1:" + "!" * 44, f":{KEY}", f"a b:{KEY}",
      f"v1:{KEY},v1:{KEY}", "v1:" + base64.b64encode(b"x" * 31).decode()],
 )  # fmt: skip
-def test_a_bad_setting_is_refused_without_showing_it(text):
+def test_an_invalid_setting_is_rejected_without_displaying_it(text):
     with pytest.raises(ImproperlyConfigured) as caught:
         parse_key_ring(text)
 
-    shown = [part.partition(":")[2] for part in text.split(",") if len(part) > 8]
-    assert not any(value and value in str(caught.value) for value in shown)
+    values = [part.partition(":")[2] for part in text.split(",") if len(part) > 8]
+    assert not any(value and value in str(caught.value) for value in values)

@@ -1,4 +1,4 @@
-"""Two people choose a default connection at the same moment."""
+"""Two users choose a default connection at the same time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tests.support.factories.providers import ProviderConnectionFactory
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_choose_at_once_one_wins_and_neither_fails() -> None:
+def test_concurrent_choices_leave_one_default_and_neither_fails() -> None:
     first = ProviderConnectionFactory(is_default=False)
     second = ProviderConnectionFactory(tenant=first.tenant, is_default=False)
     start = threading.Barrier(2)
     errors: list[DatabaseError] = []
 
-    def choose(chosen: ProviderConnection) -> None:
+    def choose(connection: ProviderConnection) -> None:
         try:
             start.wait()
             for _ in range(20):
-                services.make_default(chosen)
+                services.make_default(connection)
         except DatabaseError as error:
             errors.append(error)
         finally:
             database.close()
 
-    threads = [threading.Thread(target=choose, args=(one,)) for one in (first, second)]
+    threads = [threading.Thread(target=choose, args=[connection]) for connection in (first, second)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Which class and reason an answer becomes: by status first, by code second."""
+"""The class and reason of an error response: by status first, by code second."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ REQUEST_ID = "0b5c5c5e-5a3c-4f5b-9d1e-3f2c1b0a9d8e"
 CANARY = "canary-Xy7~secret-of-the-server"
 
 
-def answer(status, code="", message=CANARY, headers=None, **inner):
+def error_response(status, code="", message=CANARY, headers=None, **inner):
     body = {"error": {"code": code, "message": message, "innerError": inner}}
     return parse_error(status, body, headers or {})
 
 
-def classified(status, code="", message=CANARY, *, is_write=False, **more):
-    found = answer(status, code, message, **more)
-    return classify(found, noun="groups", permission="Group.Read.All", is_write=is_write)
+def classify_response(status, code="", message=CANARY, *, is_write=False, **more):
+    response = error_response(status, code, message, **more)
+    return classify(response, noun="groups", permission="Group.Read.All", is_write=is_write)
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def classified(status, code="", message=CANARY, *, is_write=False, **more):
     ],
 )
 def test_reads_are_classified(status, code, cls, reason):
-    error = classified(status, code)
+    error = classify_response(status, code)
 
     assert type(error) is cls
     assert error.code == reason
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 509])
-def test_a_write_that_ended_in_a_server_error_may_have_been_applied(status):
-    assert type(classified(status, is_write=True)) is UnknownWriteOutcome
+def test_the_outcome_of_a_write_with_a_server_error_is_unknown(status):
+    assert type(classify_response(status, is_write=True)) is UnknownWriteOutcome
 
 
 def test_a_throttled_write_was_not_applied():
-    assert type(classified(429, is_write=True)) is Transient
+    assert type(classify_response(429, is_write=True)) is Transient
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_throttled_write_was_not_applied():
 )
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_missing_license_is_not_a_missing_permission(status, message):
-    assert type(classified(status, "BadRequest", message)) is LicenseMissing
+    assert type(classify_response(status, "BadRequest", message)) is LicenseMissing
 
 
-def intune(message, **more):
+def intune_message(message, **more):
     return json.dumps({"_version": 3, "Message": message, "HttpHeaders": "{}", **more})
 
 
@@ -111,9 +111,11 @@ SCOPES = (
 )
 
 
-@pytest.mark.parametrize("message", [SCOPES, intune(SCOPES), intune(intune(SCOPES))])
-def test_missing_scopes_are_read_from_the_message_however_deep(message):
-    error = classified(403, "Forbidden", message)
+@pytest.mark.parametrize(
+    "message", [SCOPES, intune_message(SCOPES), intune_message(intune_message(SCOPES))]
+)
+def test_missing_scopes_are_read_from_messages_of_any_depth(message):
+    error = classify_response(403, "Forbidden", message)
 
     assert error.params["permission"] == (
         "DeviceManagementConfiguration.Read.All or DeviceManagementConfiguration.ReadWrite.All"
@@ -122,27 +124,29 @@ def test_missing_scopes_are_read_from_the_message_however_deep(message):
     assert "Grant DeviceManagementConfiguration.Read.All or" in error.next_step
 
 
-def test_without_scopes_in_the_answer_the_permission_is_the_paths_own():
-    assert classified(403).params["permission"] == "Group.Read.All"
+def test_without_scopes_in_the_response_the_permission_of_the_path_is_used():
+    assert classify_response(403).params["permission"] == "Group.Read.All"
 
 
-def test_an_intune_401_that_means_forbidden_is_a_permission():
-    nested = intune(json.dumps({"ErrorCode": "Forbidden", "Message": "no"}), ErrorCode="Forbidden")
+def test_an_intune_401_that_means_forbidden_is_a_missing_permission():
+    nested = intune_message(
+        json.dumps({"ErrorCode": "Forbidden", "Message": "no"}), ErrorCode="Forbidden"
+    )
 
-    assert type(classified(401, "Unauthorized", nested)) is PermissionMissing
+    assert type(classify_response(401, "Unauthorized", nested)) is PermissionMissing
 
 
 def test_codes_and_ids_are_found_in_nested_inner_errors():
     inner = {"code": "resourceModified", "innererror": {"request-id": REQUEST_ID}}
-    found = parse_error(400, {"error": {"code": "", "innererror": inner}}, {})
+    response = parse_error(400, {"error": {"code": "", "innererror": inner}}, {})
 
-    assert found.codes == ("resourceModified",)
-    assert found.request_id == REQUEST_ID
+    assert response.codes == ("resourceModified",)
+    assert response.request_id == REQUEST_ID
 
 
-def test_the_request_id_of_the_header_wins_and_must_look_like_one():
-    assert answer(404, headers={"request-id": REQUEST_ID}).request_id == REQUEST_ID
-    assert answer(404, headers={"request-id": "<script>"}).request_id == ""
+def test_the_request_id_comes_from_the_header_and_must_be_well_formed():
+    assert error_response(404, headers={"request-id": REQUEST_ID}).request_id == REQUEST_ID
+    assert error_response(404, headers={"request-id": "<script>"}).request_id == ""
 
 
 @pytest.mark.parametrize(
@@ -151,13 +155,13 @@ def test_the_request_id_of_the_header_wins_and_must_look_like_one():
      {"error": {"code": 7, "message": ["x"]}}, {"error": {"message": "{" * 100_001}},
      {"error": {"message": "[" * 90_000}}, {"error": {"code": {"a": 1}}}],
 )  # fmt: skip
-def test_no_body_is_too_strange(body):
+def test_any_body_is_classified(body):
     error = classify(parse_error(400, body, {}), noun="groups", permission="X.Read")
 
     assert type(error) is InvalidRequest
 
 
-def test_endless_nesting_ends():
+def test_deep_nesting_is_limited():
     error: dict[str, object] = {"code": "x"}
     for _ in range(500):
         error = {"code": "", "innerError": error}
@@ -166,15 +170,15 @@ def test_endless_nesting_ends():
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500])
-def test_nothing_the_server_wrote_is_repeated(status):
-    error = classified(status, CANARY, f"{CANARY} Bearer {CANARY}")
+def test_the_text_of_the_server_is_never_repeated(status):
+    error = classify_response(status, CANARY, f"{CANARY} Bearer {CANARY}")
 
-    shown = f"{error} {error.next_step} {error!r} {error.params} {error.request_id}"
-    assert CANARY not in shown
+    text = f"{error} {error.next_step} {error!r} {error.params} {error.request_id}"
+    assert CANARY not in text
 
 
 @pytest.mark.parametrize(
-    ("number", "error", "cls", "reason"),
+    ("number", "oauth_error", "cls", "reason"),
     [
         (7000215, "invalid_client", CredentialRejected, "credential_rejected"),
         (7000222, "invalid_client", CredentialRejected, "credential_expired"),
@@ -190,29 +194,29 @@ def test_nothing_the_server_wrote_is_repeated(status):
         (0, "temporarily_unavailable", Transient, "service_unavailable"),
     ],
 )
-def test_sign_in_errors_are_classified(number, error, cls, reason):
+def test_sign_in_errors_are_classified(number, oauth_error, cls, reason):
     body = {
-        "error": error,
+        "error": oauth_error,
         "error_description": f"AADSTS{number}: {CANARY}",
         "error_codes": [number] if number else [],
         "trace_id": REQUEST_ID,
     }
 
-    found = classify_sign_in(400, body)
+    error = classify_sign_in(400, body)
 
-    assert (type(found), found.code) == (cls, reason)
-    assert found.request_id == REQUEST_ID
-    assert found.is_blocking_whole_run == (cls is not Transient)
-    assert CANARY not in f"{found} {found.next_step}"
+    assert (type(error), error.code) == (cls, reason)
+    assert error.request_id == REQUEST_ID
+    assert error.is_blocking_whole_run == (cls is not Transient)
+    assert CANARY not in f"{error} {error.next_step}"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_sign_in_is_transient_whatever_its_body(status):
+def test_a_busy_sign_in_is_transient_with_any_body(status):
     assert type(classify_sign_in(status, {"error": "invalid_client"})) is Transient
 
 
 @pytest.mark.parametrize("body", [{}, {"error_codes": "x"}, {"error_codes": ["x"]}, {"error": []}])
-def test_no_sign_in_answer_is_too_strange(body):
+def test_any_sign_in_response_is_classified(body):
     assert classify_sign_in(400, body).code == "sign_in_failed"
 
 

@@ -1,4 +1,4 @@
-"""What is content, and what is noise."""
+"""Which parts of a policy are content and which are noise."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ POLICY = {
 }
 
 
-def test_cleaning_takes_away_annotations_and_nothing_else():
+def test_cleaning_removes_annotations_and_nothing_else():
     cleaned = clean(POLICY)
 
-    gone = {"@odata.context", "displayName@odata.type", "#microsoft.graph.assign"}
-    assert set(POLICY) - set(cleaned) == gone
+    annotations = {"@odata.context", "displayName@odata.type", "#microsoft.graph.assign"}
+    assert set(POLICY) - set(cleaned) == annotations
 
 
 def test_content_has_no_ids_times_or_versions_at_any_depth():
@@ -84,7 +84,7 @@ def test_content_has_no_ids_times_or_versions_at_any_depth():
         ),
     ],
 )
-def test_what_nobody_decided_does_not_change_the_hash(kind, before, after):
+def test_noise_does_not_change_the_hash(kind, before, after):
     assert KIND[kind].content_hash(before) == KIND[kind].content_hash(after)
 
 
@@ -113,7 +113,7 @@ def test_what_nobody_decided_does_not_change_the_hash(kind, before, after):
         ),
     ],
 )
-def test_what_somebody_decided_changes_the_hash(kind, before, after):
+def test_content_changes_the_hash(kind, before, after):
     assert KIND[kind].content_hash(before) != KIND[kind].content_hash(after)
 
 
@@ -125,7 +125,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON))
-def test_content_is_stable_and_leaves_its_input_alone(payload):
+def test_content_is_stable_and_does_not_change_its_input(payload):
     before = canonical_json(payload)
     once = content(payload, Noise(unordered_ids=True))
 

@@ -1,4 +1,4 @@
-"""The overview names the connections that somebody has to look after, and only those."""
+"""The overview lists the connections that need attention, and only those."""
 
 from __future__ import annotations
 
@@ -28,49 +28,51 @@ def overview(reader: User) -> str:
 
 
 @pytest.fixture
-def well(workspace: Workspace) -> None:
-    """A connection that is as it should be, and a suspended tenant without one."""
+def healthy(workspace: Workspace) -> None:
+    """A tenant with a working connection, and a suspended tenant without one."""
     fine = TenantFactory(workspace=workspace, name="Fine")
     ProviderConnectionFactory(tenant=fine, status="ready")
-    TenantFactory(workspace=workspace, name="Resting", status=TenantStatus.SUSPENDED)
+    TenantFactory(workspace=workspace, name="Suspended", status=TenantStatus.SUSPENDED)
 
 
 @pytest.fixture
-def ill(well: None, workspace: Workspace) -> None:
-    def used(name: str, status: str, days: int | None = None) -> None:
+def problems(healthy: None, workspace: Workspace) -> None:
+    def add(name: str, status: str, days: int | None = None) -> None:
         expires = timezone.now().date() + dt.timedelta(days=days) if days else None
         tenant = TenantFactory(workspace=workspace, name=name)
         ProviderConnectionFactory(tenant=tenant, status=status, credential_expires_on=expires)
 
-    used("Failing", "failing")
-    used("Limited", "limited")
-    used("Expired", "ready", days=-1)
-    used("Expiring", "ready", days=9)
+    add("Failing", "failing")
+    add("Limited", "limited")
+    add("Expired", "ready", days=-1)
+    add("Expiring", "ready", days=9)
     TenantFactory(workspace=workspace, name="Unconnected")
 
 
-def test_nothing_is_said_where_all_is_well(well: None, request: pytest.FixtureRequest) -> None:
+def test_the_panel_is_absent_without_problems(
+    healthy: None, request: pytest.FixtureRequest
+) -> None:
     assert TITLE not in request.getfixturevalue("overview")
 
 
-def test_each_trouble_is_named(ill: None, request: pytest.FixtureRequest) -> None:
+def test_each_problem_is_listed(problems: None, request: pytest.FixtureRequest) -> None:
     overview = request.getfixturevalue("overview")
     panel = overview[overview.index(TITLE) :]
     panel = panel[: panel.index("</section>")]
 
-    for said in (
+    for text in (
         "Failing",
         "Permissions missing",
         "Credential expired",
         "Credential expires",
         "No connection",
     ):
-        assert said in panel
+        assert text in panel
     assert "Fine" not in panel
-    assert "Resting" not in panel
+    assert "Suspended" not in panel
 
 
-def test_of_thousands_without_a_connection_only_those_that_are_shown_are_loaded(
+def test_only_the_displayed_tenants_without_a_connection_are_loaded(
     workspace: Workspace, reader: User
 ) -> None:
     Tenant.objects.bulk_create(TenantFactory.build(workspace=workspace) for _ in range(1500))

@@ -1,4 +1,4 @@
-"""Connections: listed, looked at, added, changed; a credential goes in and never comes out."""
+"""The pages of connections; a credential can be expires_on but is never displayed."""
 
 from __future__ import annotations
 
@@ -32,22 +32,21 @@ def page(owner: User) -> Client:
 
 
 @pytest.fixture
-def own(tenant: Tenant) -> ProviderConnection:
-    made: ProviderConnection = ProviderConnectionFactory(tenant=tenant, cloud="global")
-    return made
+def connection(tenant: Tenant) -> ProviderConnection:
+    return ProviderConnectionFactory(tenant=tenant, cloud="global")
 
 
 def text_of(page: Client, path: str) -> str:
-    answer = page.get(path)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    response = page.get(path)
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 def url(name: str, connection: ProviderConnection) -> str:
     return reverse(name, args=[connection.workspace.slug, connection.pk])
 
 
-def new_of(tenant: Tenant, **changes: str) -> dict[str, str]:
+def form_data(tenant: Tenant, **changes: str) -> dict[str, str]:
     return {
         "tenant": str(tenant.pk),
         "name": "Read",
@@ -72,16 +71,16 @@ def pem_of(key: rsa.RSAPrivateKey, password: bytes = b"") -> str:
 def certificate_of(key: rsa.RSAPrivateKey, days: int = 1) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
     now = dt.datetime.now(dt.UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=30))
         .not_valid_after(now + dt.timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_an_empty_list_leads_to_the_first_tenant_and_then_to_the_first_connection(
+def test_an_empty_list_leads_to_adding_a_tenant_and_then_a_connection(
     page: Client, workspace: Workspace
 ) -> None:
     assert "No tenants yet" in text_of(page, LIST)
@@ -91,220 +90,232 @@ def test_an_empty_list_leads_to_the_first_tenant_and_then_to_the_first_connectio
     assert "Add connection" in text_of(page, LIST)
 
 
-def test_a_connection_is_listed_and_shows_what_to_grant(
-    page: Client, own: ProviderConnection
+def test_a_connection_is_listed_and_displays_the_required_permissions(
+    page: Client, connection: ProviderConnection
 ) -> None:
-    assert own.get_absolute_url() in text_of(page, LIST)
+    assert connection.get_absolute_url() in text_of(page, LIST)
 
-    text = text_of(page, own.get_absolute_url())
+    text = text_of(page, connection.get_absolute_url())
 
     assert "Policy.ReadWrite.ConditionalAccess" in text
-    expected = f"https://login.microsoftonline.com/{own.tenant.external_id}/adminconsent"
-    assert f"{expected}?client_id={own.client_id}" in text
+    expected = f"https://login.microsoftonline.com/{connection.tenant.external_id}/adminconsent"
+    assert f"{expected}?client_id={connection.client_id}" in text
 
 
-def test_a_new_connection_leads_to_its_credential_and_is_the_one_in_use(
+def test_a_new_connection_leads_to_its_credential_and_is_the_default(
     page: Client, tenant: Tenant
 ) -> None:
-    answer = page.post(f"{LIST}new/", new_of(tenant))
+    response = page.post(f"{LIST}new/", form_data(tenant))
 
-    made = ProviderConnection.objects.get()
-    assert answer.headers["Location"] == url("connection_credential", made)
-    assert made.is_default
+    connection = ProviderConnection.objects.get()
+    assert response.headers["Location"] == url("connection_credential", connection)
+    assert connection.is_default
 
 
-def test_only_the_first_connection_is_in_use_by_itself(
-    page: Client, own: ProviderConnection
+def test_only_the_first_connection_becomes_the_default(
+    page: Client, connection: ProviderConnection
 ) -> None:
-    page.post(f"{LIST}new/", new_of(own.tenant))
+    page.post(f"{LIST}new/", form_data(connection.tenant))
 
     assert not ProviderConnection.objects.get(name="Read").is_default
 
 
 @pytest.mark.parametrize("field", ["tenant", "name", "cloud", "client_id", "access"])
 @pytest.mark.parametrize("value", ["", "a\x00b", "9" * 5000, "x" * 100_000])
-def test_bad_input_is_an_error_of_the_form(
+def test_invalid_input_is_an_error_of_the_form(
     page: Client, tenant: Tenant, field: str, value: str
 ) -> None:
-    answer = page.post(f"{LIST}new/", new_of(tenant) | {field: value})
+    response = page.post(f"{LIST}new/", form_data(tenant) | {field: value})
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert not ProviderConnection.objects.exists()
 
 
 @pytest.mark.parametrize("text", [f"urn:uuid:{GUID}", f"{{{GUID}}}", GUID.replace("-", "")])
-def test_a_client_id_is_a_guid_as_microsoft_writes_it(
-    page: Client, tenant: Tenant, text: str
-) -> None:
-    assert page.post(f"{LIST}new/", new_of(tenant, client_id=text)).status_code == 400
+def test_a_client_id_must_have_microsofts_format(page: Client, tenant: Tenant, text: str) -> None:
+    assert page.post(f"{LIST}new/", form_data(tenant, client_id=text)).status_code == 400
 
 
 def test_a_tenant_of_another_workspace_cannot_be_chosen(page: Client, workspace: Workspace) -> None:
-    answer = page.post(f"{LIST}new/", new_of(TenantFactory()))
+    response = page.post(f"{LIST}new/", form_data(TenantFactory()))
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert not ProviderConnection.objects.exists()
 
 
-def test_a_name_is_taken_once_per_tenant(page: Client, own: ProviderConnection) -> None:
-    assert page.post(f"{LIST}new/", new_of(own.tenant, name=own.name)).status_code == 400
+def test_a_name_is_unique_within_a_tenant(page: Client, connection: ProviderConnection) -> None:
+    assert (
+        page.post(f"{LIST}new/", form_data(connection.tenant, name=connection.name)).status_code
+        == 400
+    )
 
 
-def test_another_client_id_forgets_the_last_check_and_another_name_does_not(
-    page: Client, own: ProviderConnection
+def test_another_client_id_clears_the_last_check_and_another_name_does_not(
+    page: Client, connection: ProviderConnection
 ) -> None:
     ProviderConnection.objects.update(status=ConnectionStatus.READY)
-    body = new_of(own.tenant, client_id=str(own.client_id), name="Renamed")
+    body = form_data(connection.tenant, client_id=str(connection.client_id), name="Renamed")
 
-    page.post(url("connection_edit", own), body)
-    own.refresh_from_db()
-    assert (own.name, own.status) == ("Renamed", ConnectionStatus.READY)
+    page.post(url("connection_edit", connection), body)
+    connection.refresh_from_db()
+    assert (connection.name, connection.status) == ("Renamed", ConnectionStatus.READY)
 
-    page.post(url("connection_edit", own), body | {"client_id": GUID})
-    own.refresh_from_db()
-    assert own.status == ConnectionStatus.UNCHECKED
+    page.post(url("connection_edit", connection), body | {"client_id": GUID})
+    connection.refresh_from_db()
+    assert connection.status == ConnectionStatus.UNCHECKED
 
 
-def test_a_secret_is_stored_encrypted_and_shown_nowhere(
-    page: Client, own: ProviderConnection
+def test_a_secret_is_stored_encrypted_and_never_displayed(
+    page: Client, connection: ProviderConnection
 ) -> None:
     body = {"kind": "secret", "secret": CANARY, "expires_on": "2199-01-31"}
 
-    assert page.post(url("connection_credential", own), body).status_code == 302
+    assert page.post(url("connection_credential", connection), body).status_code == 302
 
-    own.refresh_from_db()
-    assert own.credential() == CANARY
-    for path in (LIST, own.get_absolute_url(), url("connection_credential", own)):
+    connection.refresh_from_db()
+    assert connection.credential() == CANARY
+    for path in (LIST, connection.get_absolute_url(), url("connection_credential", connection)):
         assert CANARY not in text_of(page, path)
 
 
 @pytest.mark.parametrize("kind", ["secret", "certificate", "other"])
-def test_what_was_entered_is_not_echoed_after_an_error(
-    page: Client, own: ProviderConnection, kind: str
+def test_an_entered_credential_is_not_displayed_after_an_error(
+    page: Client, connection: ProviderConnection, kind: str
 ) -> None:
     body = {"kind": kind, "secret": CANARY, "pem": CANARY, "expires_on": "2026-02-30"}
 
-    answer = page.post(url("connection_credential", own), body)
+    response = page.post(url("connection_credential", connection), body)
 
-    assert answer.status_code == 400
-    assert CANARY not in answer.content.decode()
-    own.refresh_from_db()
-    assert not own.has_credential
+    assert response.status_code == 400
+    assert CANARY not in response.content.decode()
+    connection.refresh_from_db()
+    assert not connection.has_credential
 
 
 @pytest.mark.parametrize("text", ["", "a\x00b", "x" * 100_000])
 @pytest.mark.parametrize("kind", ["secret", "certificate"])
-def test_a_credential_that_cannot_be_is_an_error_of_the_form(
-    page: Client, own: ProviderConnection, kind: str, text: str
+def test_an_invalid_credential_is_an_error_of_the_form(
+    page: Client, connection: ProviderConnection, kind: str, text: str
 ) -> None:
     body = {"kind": kind, "secret": text, "pem": text}
 
-    assert page.post(url("connection_credential", own), body).status_code == 400
+    assert page.post(url("connection_credential", connection), body).status_code == 400
 
 
-def test_a_key_with_its_certificate_is_taken(page: Client, own: ProviderConnection) -> None:
+def test_a_key_with_its_certificate_is_accepted(
+    page: Client, connection: ProviderConnection
+) -> None:
     key = new_key()
     body = {"kind": "certificate", "pem": pem_of(key) + certificate_of(key)}
 
-    assert page.post(url("connection_credential", own), body).status_code == 302
+    assert page.post(url("connection_credential", connection), body).status_code == 302
 
-    own.refresh_from_db()
-    assert own.credential_kind == CredentialKind.CERTIFICATE
-    assert own.has_credential
+    connection.refresh_from_db()
+    assert connection.credential_kind == CredentialKind.CERTIFICATE
+    assert connection.has_credential
 
 
-def test_the_date_of_a_certificate_is_read_from_it(page: Client, own: ProviderConnection) -> None:
+def test_the_expiry_date_is_read_from_the_certificate(
+    page: Client, connection: ProviderConnection
+) -> None:
     key = new_key()
-    entered = {"expires_on": "2199-01-31"}
+    expires_on = {"expires_on": "2199-01-31"}
     body = {"kind": "certificate", "pem": pem_of(key) + certificate_of(key, days=400)}
 
-    page.post(url("connection_credential", own), body | entered)
+    page.post(url("connection_credential", connection), body | expires_on)
 
-    own.refresh_from_db()
+    connection.refresh_from_db()
     day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=400)
-    assert own.credential_expires_on == day
+    assert connection.credential_expires_on == day
 
 
-def test_a_certificate_that_has_expired_is_refused(page: Client, own: ProviderConnection) -> None:
+def test_an_expired_certificate_is_rejected(page: Client, connection: ProviderConnection) -> None:
     key = new_key()
     body = {"kind": "certificate", "pem": pem_of(key) + certificate_of(key, days=-1)}
 
-    answer = page.post(url("connection_credential", own), body)
+    response = page.post(url("connection_credential", connection), body)
 
-    assert answer.status_code == 400
-    assert "The certificate expired on" in answer.content.decode()
-    own.refresh_from_db()
-    assert not own.has_credential
+    assert response.status_code == 400
+    assert "The certificate expired on" in response.content.decode()
+    connection.refresh_from_db()
+    assert not connection.has_credential
 
 
-def test_each_fault_of_a_pem_is_named(page: Client, own: ProviderConnection) -> None:
+def test_each_error_in_a_pem_has_its_message(page: Client, connection: ProviderConnection) -> None:
     key, other = new_key(), new_key()
-    faulty = {
+    messages = {
         certificate_of(key): "no readable private key",
         pem_of(key): "no readable certificate",
         pem_of(key) + certificate_of(other): "does not belong",
         pem_of(key, b"passphrase") + certificate_of(key): "is encrypted",
     }
 
-    for pem, said in faulty.items():
+    for pem, message in messages.items():
         body = {"kind": "certificate", "pem": pem}
-        assert said in page.post(url("connection_credential", own), body).content.decode()
+        assert message in page.post(url("connection_credential", connection), body).content.decode()
 
 
-def test_a_credential_that_expires_soon_or_has_expired_is_said(
-    page: Client, own: ProviderConnection
+def test_a_credential_that_expires_soon_or_has_expired_is_displayed(
+    page: Client, connection: ProviderConnection
 ) -> None:
-    own.set_credential(CANARY, expires_on=dt.datetime.now(dt.UTC).date() + dt.timedelta(days=9))
-    assert "The credential expires on" in text_of(page, own.get_absolute_url())
+    connection.set_credential(
+        CANARY, expires_on=dt.datetime.now(dt.UTC).date() + dt.timedelta(days=9)
+    )
+    assert "The credential expires on" in text_of(page, connection.get_absolute_url())
 
-    own.set_credential(CANARY, expires_on=dt.date(2020, 1, 31))
-    assert "The credential expired on" in text_of(page, own.get_absolute_url())
+    connection.set_credential(CANARY, expires_on=dt.date(2020, 1, 31))
+    assert "The credential expired on" in text_of(page, connection.get_absolute_url())
 
 
-def test_making_one_the_default_takes_it_from_the_other(
-    page: Client, own: ProviderConnection
+def test_a_new_default_replaces_the_previous_one(
+    page: Client, connection: ProviderConnection
 ) -> None:
-    other = ProviderConnectionFactory(tenant=own.tenant, is_default=False)
+    other = ProviderConnectionFactory(tenant=connection.tenant, is_default=False)
 
     page.post(url("connection_default", other))
 
     assert ProviderConnection.objects.defaults().get() == other
 
 
-def test_a_connection_is_removed_with_its_credential(page: Client, own: ProviderConnection) -> None:
-    own.set_credential(CANARY)
+def test_a_connection_is_removed_with_its_credential(
+    page: Client, connection: ProviderConnection
+) -> None:
+    connection.set_credential(CANARY)
 
-    answer = page.post(url("connection_remove", own), follow=True)
+    response = page.post(url("connection_remove", connection), follow=True)
 
-    assert f"Connection “{own.name}” of {own.tenant.name} removed." in answer.content.decode()
+    assert (
+        f"Connection “{connection.name}” of {connection.tenant.name} removed."
+        in response.content.decode()
+    )
     assert not ProviderConnection.objects.exists()
 
 
-def test_the_connection_in_use_is_removed_only_as_the_last_one(
-    page: Client, own: ProviderConnection
+def test_the_default_connection_can_be_removed_only_as_the_last_one(
+    page: Client, connection: ProviderConnection
 ) -> None:
-    other = ProviderConnectionFactory(tenant=own.tenant, is_default=False)
+    other = ProviderConnectionFactory(tenant=connection.tenant, is_default=False)
 
-    refused = page.post(url("connection_remove", own), follow=True)
+    response = page.post(url("connection_remove", connection), follow=True)
     page.post(url("connection_remove", other))
-    page.post(url("connection_remove", own))
+    page.post(url("connection_remove", connection))
 
-    assert "Choose another one for it first" in refused.content.decode()
+    assert "Choose another one for it first" in response.content.decode()
     assert not ProviderConnection.objects.exists()
 
 
-def test_removing_is_offered_to_those_who_may(
-    page: Client, operator: User, own: ProviderConnection
+def test_removing_is_offered_only_to_managers(
+    page: Client, operator: User, connection: ProviderConnection
 ) -> None:
-    offered = text_of(page, own.get_absolute_url())
+    owner_page = text_of(page, connection.get_absolute_url())
     open_session(page, operator)
 
-    assert "Remove connection" in offered
-    assert "Remove connection" not in text_of(page, own.get_absolute_url())
+    assert "Remove connection" in owner_page
+    assert "Remove connection" not in text_of(page, connection.get_absolute_url())
 
 
 def test_the_page_and_the_list_of_tenants_show_the_connection(
-    page: Client, own: ProviderConnection
+    page: Client, connection: ProviderConnection
 ) -> None:
-    assert own.get_absolute_url() in text_of(page, own.tenant.get_absolute_url())
+    assert connection.get_absolute_url() in text_of(page, connection.tenant.get_absolute_url())
     assert "Not checked yet" in text_of(page, "/w/contoso/tenants/")

@@ -1,4 +1,4 @@
-"""Following a list: on its own host, to its end, and not for ever."""
+"""Reading a list page by page: from one host, to its end, and not forever."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from providers.graph.paging import pages, same_origin
 BASE = "https://graph.microsoft.com"
 
 
-def read(*answers, max_pages=100):
-    """The objects and the addresses that were asked; an answer may be an error."""
-    asked: list[str] = []
-    waiting = iter(answers)
+def read(*responses, max_pages=100):
+    """Return the objects and the requested URLs; a response can be an error."""
+    urls: list[str] = []
+    remaining = iter(responses)
 
     def fetch(url):
-        asked.append(url)
-        answer = next(waiting)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        urls.append(url)
+        response = next(remaining)
+        if isinstance(response, Exception):
+            raise response
+        return response
 
-    found = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, noun="groups", max_pages=max_pages)
-    return list(found), asked
+    objects = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, noun="groups", max_pages=max_pages)
+    return list(objects), urls
 
 
 def page(*ids, link=None):
-    answer = {"value": [{"id": one} for one in ids]}
-    return answer if link is None else {**answer, "@odata.nextLink": link}
+    body = {"value": [{"id": object_id} for object_id in ids]}
+    return body if link is None else {**body, "@odata.nextLink": link}
 
 
-def test_links_are_followed_verbatim():
+def test_links_are_followed_unchanged():
     link = f"{BASE}/v1.0/groups?$skiptoken=RFNwdAIAAQ%2B%20=&$top=2"
 
-    found, asked = read(page("a", "b", link=link), page("c"))
+    objects, urls = read(page("a", "b", link=link), page("c"))
 
-    assert [entry["id"] for entry in found] == ["a", "b", "c"]
-    assert asked[1] == link
+    assert [entry["id"] for entry in objects] == ["a", "b", "c"]
+    assert urls[1] == link
 
 
 def test_an_empty_page_with_a_link_is_not_the_end():
-    found, _ = read(page(link=f"{BASE}/2"), page(link=f"{BASE}/3"), page("a"))
+    objects, _ = read(page(link=f"{BASE}/2"), page(link=f"{BASE}/3"), page("a"))
 
-    assert len(found) == 1
+    assert len(objects) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_empty_page_with_a_link_is_not_the_end():
         "HTTPS://GRAPH.MICROSOFT.COM/v1.0/groups",
     ],
 )
-def test_links_to_the_same_host_are_good(link):
+def test_links_to_the_same_host_are_accepted(link):
     assert same_origin(link, BASE)
 
 
@@ -90,7 +90,7 @@ def test_links_to_the_same_host_are_good(link):
         "",
     ],
 )
-def test_links_elsewhere_are_not_followed(link):
+def test_links_to_other_hosts_are_rejected(link):
     assert not same_origin(link, BASE)
 
 
@@ -102,14 +102,14 @@ def test_a_foreign_link_ends_the_list_as_incomplete(link):
     assert caught.value.code == "foreign_link"
 
 
-def test_a_loop_ends():
+def test_a_loop_ends_the_list_as_incomplete():
     with pytest.raises(IncompleteListing) as caught:
         read(page("a", link=f"{BASE}/2"), page("b", link=f"{BASE}/3"), page("c", link=f"{BASE}/2"))
 
     assert caught.value.code == "listing_loops"
 
 
-def test_a_list_without_end_ends():
+def test_a_list_that_is_too_long_ends_as_incomplete():
     endless = [page("a", link=f"{BASE}/{number}") for number in range(10)]
 
     with pytest.raises(IncompleteListing) as caught:
@@ -118,16 +118,14 @@ def test_a_list_without_end_ends():
     assert caught.value.code == "listing_too_long"
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"value": None}, {"value": {}}, {"value": ["x"]}, {"id": 1}]
-)
-def test_what_is_no_list_is_incomplete(answer):
+@pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": ["x"]}, {"id": 1}])
+def test_a_malformed_page_is_an_incomplete_list(body):
     with pytest.raises(IncompleteListing):
-        read(answer)
+        read(body)
 
 
 @pytest.mark.parametrize("error", [Transient(), InvalidRequest()])
-def test_breaking_off_later_is_incomplete(error):
+def test_an_error_after_the_first_page_is_an_incomplete_list(error):
     with pytest.raises(IncompleteListing) as caught:
         read(page("a", "b", link=f"{BASE}/2"), error)
 
@@ -138,7 +136,7 @@ def test_breaking_off_later_is_incomplete(error):
 @pytest.mark.parametrize(
     "error", [Transient(), PermissionMissing(), CredentialRejected(), Conflict()]
 )
-def test_failing_at_once_keeps_its_reason(error):
+def test_an_error_on_the_first_page_keeps_its_reason(error):
     with pytest.raises(GraphError) as caught:
         read(error)
 
@@ -146,7 +144,7 @@ def test_failing_at_once_keeps_its_reason(error):
 
 
 @pytest.mark.parametrize("error", [PermissionMissing(), CredentialRejected()])
-def test_what_blocks_the_rest_too_keeps_its_reason(error):
+def test_an_error_that_affects_the_whole_run_keeps_its_reason(error):
     with pytest.raises(GraphError) as caught:
         read(page("a", link=f"{BASE}/2"), error)
 

@@ -1,4 +1,4 @@
-"""How long to wait before asking again."""
+"""How long the client waits before a retry and between requests."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NOW = dt.datetime(2026, 11, 23, 14, 0, tzinfo=dt.UTC)
         ("1.2.3", None), (".", None),
     ],
 )  # fmt: skip
-def test_retry_after_is_read_in_every_form(header, seconds):
+def test_retry_after_is_parsed_in_every_format(header, seconds):
     assert parse_retry_after(header, now=NOW) == seconds
 
 
-def test_waits_double_up_to_the_longest_and_end():
+def test_waits_double_up_to_the_longest_and_then_stop():
     policy = RetryPolicy(attempts=8, first_wait=1, longest_wait=10, budget=1000)
 
     waits = [
@@ -36,14 +36,14 @@ def test_waits_double_up_to_the_longest_and_end():
     assert waits == [1, 2, 4, 8, 10, 10, 10, None]
 
 
-def test_chance_spreads_the_waits_but_never_below_half():
+def test_waits_vary_randomly_but_never_below_half():
     policy = RetryPolicy(first_wait=4)
 
     assert policy.wait_before(2, retry_after=None, waited=0, chance=lambda: 0) == 2
     assert policy.wait_before(2, retry_after=None, waited=0, chance=lambda: 1) == 4
 
 
-def test_retry_after_is_never_undercut():
+def test_a_wait_is_never_shorter_than_retry_after():
     wait = RetryPolicy().wait_before(2, retry_after=20, waited=0)
 
     assert wait is not None
@@ -51,11 +51,11 @@ def test_retry_after_is_never_undercut():
 
 
 @pytest.mark.parametrize(("retry_after", "waited"), [(181, 0), (100, 250), (None, 300)])
-def test_what_would_take_too_long_is_given_up_at_once(retry_after, waited):
+def test_a_wait_that_would_take_too_long_is_refused(retry_after, waited):
     assert RetryPolicy().wait_before(2, retry_after=retry_after, waited=waited) is None
 
 
-def test_paced_requests_stand_in_line_and_others_do_not():
+def test_paced_requests_get_time_slots_and_others_do_not_wait():
     now = [100.0]
     pacer = Pacer({"/identity/conditionalAccess/": 1.0}, clock=lambda: now[0])
     path = "/v1.0/identity/conditionalAccess/policies"

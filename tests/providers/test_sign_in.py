@@ -1,4 +1,4 @@
-"""Signing in: secrets, certificates, and every way in which it is refused."""
+"""Signing in: secrets, certificates, and every kind of refusal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATH = "/beta/deviceManagement/deviceConfigurations"
 
 
 def certificate() -> tuple[str, str]:
-    """A private key and its certificate, as PEM."""
+    """Create a private key and its certificate, as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "runledger")])
     now = dt.datetime.now(dt.UTC)
@@ -48,17 +48,17 @@ def test_a_token_is_fetched_once_for_the_whole_process(sandbox_tenant):
     assert sandbox_tenant.request_counts()["POST", "sign_in"] == 1
 
 
-def test_a_permission_that_was_granted_meanwhile_is_seen_at_once(sandbox_tenant):
+def test_a_permission_that_was_granted_in_the_meantime_is_visible_at_once(sandbox_tenant):
     with sandbox_tenant.client() as client:
         assert client.has_permission("Groups.Are.Cool") is False
         assert client.has_permission("Policy.Read.All") is True
     assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2, (
-        "asked again once, not for every permission"
+        "a new token is fetched once, not for every permission"
     )
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "eyJhbGciOiJub25lIn0.W10.", None])
-def test_a_token_that_does_not_tell_is_no_refusal(sandbox_tenant, token):
+def test_an_opaque_token_has_unknown_permissions(sandbox_tenant, token):
     class Opaque:
         def token(self) -> str:
             return token or jwt.encode({"appid": "x"}, "k" * 32)
@@ -69,7 +69,7 @@ def test_a_token_that_does_not_tell_is_no_refusal(sandbox_tenant, token):
         assert client.has_permission("Policy.Read.All") is None
 
 
-def test_another_secret_is_another_token(sandbox_tenant):
+def test_a_new_secret_has_a_new_token(sandbox_tenant):
     with sandbox_tenant.client() as client:
         client.get(PATH)
     with sandbox_tenant.client(sign_in=sandbox_tenant.sign_in(credential="wrong-secret")) as client:
@@ -113,7 +113,7 @@ def test_a_certificate_that_is_not_registered_is_rejected(sandbox_tenant):
         certificate()[0] + certificate()[1],
     ],
 )
-def test_a_certificate_that_is_none_is_malformed(sandbox_tenant, text):
+def test_an_invalid_certificate_is_malformed(sandbox_tenant, text):
     with sandbox_tenant.client(
         sign_in=sandbox_tenant.sign_in(credential=text, is_certificate=True)
     ) as client:
@@ -157,7 +157,7 @@ def test_a_repaired_credential_works_at_once(sandbox_tenant, client):
     assert client.get(PATH)["value"]
 
 
-def test_a_token_that_lost_its_worth_is_replaced_once(sandbox_tenant, client):
+def test_an_invalid_token_is_replaced_once(sandbox_tenant, client):
     client.get(PATH)
     sandbox_tenant.control.forget_tokens(sandbox_tenant.tenant_id)
 
@@ -165,7 +165,7 @@ def test_a_token_that_lost_its_worth_is_replaced_once(sandbox_tenant, client):
     assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2
 
 
-def test_a_fresh_token_that_is_refused_too_ends_it(sandbox_tenant, client):
+def test_a_new_token_that_is_refused_too_is_an_error(sandbox_tenant, client):
     sandbox_tenant.fault("refuse_tokens")
 
     with pytest.raises(CredentialRejected) as caught:
@@ -175,7 +175,7 @@ def test_a_fresh_token_that_is_refused_too_ends_it(sandbox_tenant, client):
     assert sandbox_tenant.request_counts()["POST", "sign_in"] == 2
 
 
-def test_an_unknown_tenant_is_told_apart_from_a_wrong_secret(sandbox_tenant):
+def test_an_unknown_tenant_has_its_own_reason(sandbox_tenant):
     sign_in = sandbox_tenant.sign_in(authority=f"{sandbox_tenant.url}/{uuid.uuid4()}")
 
     with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
@@ -184,7 +184,7 @@ def test_an_unknown_tenant_is_told_apart_from_a_wrong_secret(sandbox_tenant):
     assert caught.value.code == "tenant_unknown"
 
 
-def test_an_unknown_app_is_told_apart_too(sandbox_tenant):
+def test_an_unknown_app_has_its_own_reason(sandbox_tenant):
     sign_in = sandbox_tenant.sign_in(client_id=str(uuid.uuid4()))
 
     with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(ConsentMissing) as caught:
@@ -193,7 +193,7 @@ def test_an_unknown_app_is_told_apart_too(sandbox_tenant):
     assert caught.value.code == "app_not_in_tenant"
 
 
-def test_a_sign_in_that_is_busy_is_asked_again(sandbox_tenant, client):
+def test_a_busy_sign_in_is_retried(sandbox_tenant, client):
     sandbox_tenant.fault("sign_in_unavailable", times=2)
 
     assert client.get(PATH)["value"]
@@ -206,7 +206,7 @@ def test_a_sign_in_that_stays_busy_is_transient(sandbox_tenant, client):
         client.get(PATH)
 
 
-def test_a_sign_in_that_is_not_there_is_unreachable(sandbox_tenant):
+def test_a_sign_in_that_does_not_run_is_unreachable(sandbox_tenant):
     sign_in = sandbox_tenant.sign_in(authority=f"https://localhost:1/{sandbox_tenant.tenant_id}")
 
     with sandbox_tenant.client(sign_in=sign_in) as client, pytest.raises(Transient) as caught:
@@ -215,7 +215,7 @@ def test_a_sign_in_that_is_not_there_is_unreachable(sandbox_tenant):
     assert caught.value.code == "service_unreachable"
 
 
-def test_neither_secret_nor_token_is_shown_or_logged(sandbox_tenant, caplog):
+def test_neither_secret_nor_token_is_displayed_or_logged(sandbox_tenant, caplog):
     caplog.set_level(logging.DEBUG)
     sign_in = sandbox_tenant.sign_in()
     tokens = MsalTokens(sign_in)
@@ -225,9 +225,9 @@ def test_neither_secret_nor_token_is_shown_or_logged(sandbox_tenant, caplog):
         sandbox_tenant.fault("revoke_credential")
         with pytest.raises(CredentialRejected) as caught:
             client.get(PATH)
-        shown = f"{sign_in!r} {client!r} {tokens!r} {caught.value!r} {caught.value}"
+        text = f"{sign_in!r} {client!r} {tokens!r} {caught.value!r} {caught.value}"
 
     for secret in (sandbox_tenant.secret, token):
-        assert secret not in shown
+        assert secret not in text
         assert secret not in caplog.text
-        assert secret not in sanitize_text(f"it said {token} and then stopped")
+        assert secret not in sanitize_text(f"the token {token} is not shown")

@@ -1,4 +1,4 @@
-"""A change is made once, or it is said that nobody knows."""
+"""A write is applied once, or its outcome is reported as unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOCATION = {
 }
 
 
-def named(sandbox_tenant, name="New office"):
+def locations_named(sandbox_tenant, name="New office"):
     return [
         entry for entry in sandbox_tenant.objects("named_location") if entry["displayName"] == name
     ]
@@ -40,7 +40,7 @@ def test_an_object_is_created_changed_and_deleted(sandbox_tenant, client):
 
 
 @pytest.mark.parametrize("fault", ["drop_after_write", "error_after_write"])
-def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(
+def test_a_response_lost_after_the_write_is_unknown_and_not_sent_twice(
     sandbox_tenant, client, fault
 ):
     sandbox_tenant.fault(fault, times=1)
@@ -49,18 +49,18 @@ def test_an_answer_lost_after_the_change_is_unknown_and_not_sent_twice(
         client.post(LOCATIONS, LOCATION)
 
     assert caught.value.request_id
-    assert len(named(sandbox_tenant)) == 1
+    assert len(locations_named(sandbox_tenant)) == 1
     assert sandbox_tenant.request_counts()["POST", "named_location"] == 1
 
 
 @pytest.mark.parametrize("fault", ["drop", "server_error"])
-def test_an_answer_lost_before_the_change_is_just_as_unknown(sandbox_tenant, client, fault):
+def test_a_response_lost_before_the_write_is_unknown_too(sandbox_tenant, client, fault):
     sandbox_tenant.fault(fault, times=1)
 
     with pytest.raises(UnknownWriteOutcome):
         client.post(LOCATIONS, LOCATION)
 
-    assert named(sandbox_tenant) == []
+    assert locations_named(sandbox_tenant) == []
     assert sandbox_tenant.request_counts()["POST", "named_location"] == 1
 
 
@@ -69,7 +69,7 @@ def test_a_throttled_write_is_sent_again(sandbox_tenant, client):
 
     client.post(LOCATIONS, LOCATION)
 
-    assert len(named(sandbox_tenant)) == 1
+    assert len(locations_named(sandbox_tenant)) == 1
 
 
 def test_a_write_that_could_not_connect_was_not_applied(sandbox_tenant):
@@ -77,16 +77,16 @@ def test_a_write_that_could_not_connect_was_not_applied(sandbox_tenant):
         client.post(LOCATIONS, LOCATION)
 
 
-def test_a_write_with_an_outdated_token_is_sent_again_with_a_fresh_one(sandbox_tenant, client):
+def test_a_write_with_an_outdated_token_is_sent_again_with_a_new_one(sandbox_tenant, client):
     client.get(LOCATIONS)
     sandbox_tenant.control.forget_tokens(sandbox_tenant.tenant_id)
 
     client.post(LOCATIONS, LOCATION)
 
-    assert len(named(sandbox_tenant)) == 1
+    assert len(locations_named(sandbox_tenant)) == 1
 
 
-def test_a_write_names_the_permission_to_write(sandbox_tenant):
+def test_a_refused_write_names_the_write_permission(sandbox_tenant):
     sandbox_tenant.control.add_tenant(
         sandbox_tenant.tenant_id,
         sandbox_tenant.client_id,
@@ -100,7 +100,7 @@ def test_a_write_names_the_permission_to_write(sandbox_tenant):
     assert caught.value.params["permission"] == "Policy.ReadWrite.ConditionalAccess"
 
 
-def test_what_graph_would_refuse_is_refused(client):
+def test_an_invalid_write_is_rejected(client):
     with pytest.raises(InvalidRequest) as caught:
         client.post(LOCATIONS, {"displayName": ""})
 
@@ -108,14 +108,14 @@ def test_what_graph_would_refuse_is_refused(client):
     assert caught.value.request_id
 
 
-def test_assigning_replaces_the_whole_set(sandbox_tenant, client):
+def test_assigning_replaces_all_assignments(sandbox_tenant, client):
     policy = next(entry for entry in sandbox_tenant.objects("compliance") if entry["assignments"])
     target = {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}
 
     client.post(f"{COMPLIANCE}/{policy['id']}/assign", {"assignments": [{"target": target}]})
 
-    found = client.get(f"{COMPLIANCE}/{policy['id']}", {"$expand": "assignments"})
-    assert [one["target"] for one in found["assignments"]] == [target]
+    stored = client.get(f"{COMPLIANCE}/{policy['id']}", {"$expand": "assignments"})
+    assert [entry["target"] for entry in stored["assignments"]] == [target]
 
 
 def test_a_settings_catalog_policy_is_replaced_with_its_settings(sandbox_tenant, client):
@@ -138,8 +138,8 @@ def test_a_settings_catalog_policy_is_replaced_with_its_settings(sandbox_tenant,
     ],
     ids=lambda extra: next(iter(extra)),
 )
-def test_what_graph_sets_itself_is_refused(sandbox_tenant, client, extra):
+def test_read_only_properties_are_rejected(sandbox_tenant, client, extra):
     with pytest.raises(InvalidRequest):
         client.post(LOCATIONS, LOCATION | extra)
 
-    assert named(sandbox_tenant) == []
+    assert locations_named(sandbox_tenant) == []

@@ -1,4 +1,4 @@
-"""A broker for one test, which may be stopped, frozen and inspected."""
+"""A broker for one test that can be stopped, frozen and inspected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operations.delivery import publisher
 
 
 class Broker:
-    """A Valkey for one test, which can be stopped, frozen and inspected."""
+    """A Valkey server for one test that can be stopped, frozen and inspected."""
 
     def __init__(self, folder: Path) -> None:
         self._server = Valkey(folder, durable=False).start()
@@ -25,12 +25,12 @@ class Broker:
         self.socket = self._server.socket
 
     def waiting(self, queue: str = "backup") -> int:
-        """How many messages wait in a queue."""
+        """Return the number of messages in a queue."""
         with self._server.client() as client:
             return int(client.llen(queue))
 
     def dump(self) -> str:
-        """All contents of the broker, as text."""
+        """Return all contents of the broker as text."""
         with self._server.client() as client:
             return "".join(str(client.dump(key)) for key in client.keys("*"))
 
@@ -41,7 +41,7 @@ class Broker:
         self._signal(signal.SIGCONT)
 
     def fill(self) -> None:
-        """Take no more messages: the memory is full."""
+        """Make the broker refuse messages because its memory is full."""
         with self._server.client() as client:
             client.config_set("maxmemory", "1")
 
@@ -55,7 +55,7 @@ class Broker:
         self._server.stop()
 
     def kill(self) -> None:
-        """Kill it; its messages are lost."""
+        """Kill the server; its messages are lost."""
         assert self._server.process
         self._server.process.kill()
         self._server.process.wait()
@@ -74,7 +74,7 @@ UseBroker = Callable[[str], None]
 
 @pytest.fixture
 def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBroker]:
-    """Send messages to another broker, from a new Celery app and publisher."""
+    """Return a function that makes a new Celery app and publisher use another broker."""
 
     def use(url: str) -> None:
         settings.CELERY_BROKER_URL = url
@@ -92,13 +92,13 @@ def use_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
-    own = Broker(tmp_path)
-    use_broker(own.url)
-    yield own
-    own.stop()
+    broker = Broker(tmp_path)
+    use_broker(broker.url)
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture
 def no_broker(tmp_path: Path, use_broker: UseBroker) -> None:
-    """The address of a broker that does not run."""
+    """Use the address of a broker that is not running."""
     use_broker(f"redis+socket://{tmp_path}/missing.sock?virtual_host=0")

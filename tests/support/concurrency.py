@@ -1,4 +1,4 @@
-"""Real threads with real connections, started at the same moment."""
+"""Threads with their own database connections that start at the same moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 20
 
 
 class RacingThreads:
-    """A fixed number of threads, each with its own connection, which act together."""
+    """A fixed number of threads with one database connection each."""
 
     def __init__(self, size: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="racer")
@@ -24,13 +24,13 @@ class RacingThreads:
         self._size = size
 
     def race(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-        """Start as many jobs as there are threads at once; their results, in order."""
+        """Start one job per thread at the same moment; return their results in order."""
         assert len(jobs) == self._size
         futures = [self._pool.submit(self._run, job) for job in jobs]
         return [future.result(timeout=TIMEOUT_SECONDS) for future in futures]
 
     def submit(self, job: Callable[[], Result]) -> Future[Result]:
-        """Start one job by itself."""
+        """Start a single job."""
         return self._pool.submit(job)
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ def _close_own_connection() -> None:
 
 @contextmanager
 def racing_threads(size: int) -> Any:
-    """Threads whose connections are closed at the end."""
+    """Provide racing threads and close their connections at the end."""
     threads = RacingThreads(size)
     try:
         yield threads
@@ -59,17 +59,17 @@ def racing_threads(size: int) -> Any:
 
 
 def backend_pid() -> int:
-    """Which server process serves this thread's connection."""
+    """Return the process id of the backend that serves this thread's connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
 
 
 def wait_until_blocked(pid: int, *, by: int) -> None:
-    """Wait until one connection waits for a lock that another one holds.
+    """Wait until one connection is blocked by a lock of another.
 
     Raises:
-        AssertionError: it never did.
+        AssertionError: the connection is not blocked within the timeout.
     """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
@@ -78,4 +78,4 @@ def wait_until_blocked(pid: int, *, by: int) -> None:
             if by in cursor.fetchone()[0]:
                 return
         time.sleep(0.01)
-    raise AssertionError(f"connection {pid} never waited for {by}")
+    raise AssertionError(f"connection {pid} was not blocked by {by}")

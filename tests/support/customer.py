@@ -1,4 +1,4 @@
-"""A customer for the integration tests: worker and beat are processes, Graph is reached by HTTPS."""
+"""A customer for the integration tests, with worker and beat processes and the Graph sandbox."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ MakeStack = Callable[..., Stack]
 def make_stack(
     transactional_db: None, tmp_path: Path, broker: Broker, graph_sandbox: SandboxProcess
 ) -> Iterator[MakeStack]:
-    """Starts workers and beat against this test's database and broker, with its settings."""
-    made: list[Stack] = []
+    """Return a function that creates a stack for this test's database and broker."""
+    stacks: list[Stack] = []
 
     def make(**environment: str) -> Stack:
-        where = {"GRAPH_SANDBOX_URL": graph_sandbox.url, "GRAPH_CA_BUNDLE": str(graph_sandbox.ca)}
-        made.append(Stack(tmp_path, broker.url, **where, **environment))
-        return made[-1]
+        graph = {"GRAPH_SANDBOX_URL": graph_sandbox.url, "GRAPH_CA_BUNDLE": str(graph_sandbox.ca)}
+        stacks.append(Stack(tmp_path, broker.url, **graph, **environment))
+        return stacks[-1]
 
     yield make
-    for stack in made:
+    for stack in stacks:
         stack.stop()
 
 
 @pytest.fixture
 def stack(make_stack: MakeStack) -> Stack:
-    """Workers and beat with the usual settings."""
+    """A stack with the usual settings."""
     return make_stack()
 
 
 @dataclass
 class Customer:
-    """A tenant with a connection that works, and a schedule that is far from due."""
+    """A tenant with a working connection and a schedule that is not due."""
 
     tenant: Tenant
     schedule: BackupSchedule
@@ -77,7 +77,7 @@ MakeCustomer = Callable[..., Customer]
 
 @pytest.fixture
 def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> MakeCustomer:
-    """Makes a customer in a workspace, known to the Graph sandbox by the same ids and secret."""
+    """Return a function that creates a customer in a workspace and in the Graph sandbox."""
 
     def make(workspace: Workspace, **schedule: object) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")
@@ -95,8 +95,8 @@ def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> Make
         connection.save()
         connection.set_credential(secret)
         connection.save()
-        made = BackupScheduleFactory(tenant=tenant, kinds=KINDS, **schedule)
-        return Customer(tenant, made, graph_sandbox, secret)
+        backup_schedule = BackupScheduleFactory(tenant=tenant, kinds=KINDS, **schedule)
+        return Customer(tenant, backup_schedule, graph_sandbox, secret)
 
     return make
 

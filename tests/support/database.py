@@ -1,4 +1,4 @@
-"""The test database: rows shared by a module, and emptying tables that the guards protect."""
+"""Rows shared by a test module, and deleting rows that the guards protect."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SharedRows = Callable[[], AbstractContextManager[None]]
 
 @pytest.fixture(scope="module")
 def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[SharedRows]:
-    """Build rows once for all tests of a module: `with shared_rows(): ...` in a module's fixture.
+    """Create rows once for all tests of a module: `with shared_rows(): ...` in a module fixture.
 
     An outer transaction keeps them until the module ends. Each test runs in a savepoint inside it,
-    so whatever a test writes is rolled back. Not for modules that commit (`transaction=True`).
+    so everything a test writes is rolled back. Not for modules that commit (`transaction=True`).
     """
     with django_db_blocker.unblock():
         outer: Any = transaction.atomic()
@@ -33,39 +33,43 @@ def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
         outer.__exit__(None, None, None)
 
 
-#: Django fills them when the database is created; no test changes them.
+#: Django fills these tables when the database is created; no test changes them.
 CONSTANT_TABLES = {"django_content_type", "auth_permission"}
 
 
 @cache
-def tables() -> list[str]:
-    """The tables of all models that tests may fill."""
+def table_names() -> list[str]:
+    """Return the tables of all models that tests can fill."""
     names = connection.introspection.django_table_names(only_existing=True, include_views=False)
     return sorted({*names} - CONSTANT_TABLES)
 
 
-def empty(names: Iterable[str]) -> None:
-    """Delete the rows of these tables, which the guards of the product would refuse.
+def delete_rows(names: Iterable[str]) -> None:
+    """Delete the rows of these tables, which the guards of the product refuse.
 
     Deleting a few rows takes milliseconds. Django's `flush` takes most of a second: it truncates
-    every table, which makes some hundred files, and fills the constant tables again.
+    every table, which creates hundreds of files, and fills the constant tables again.
     """
     probe = " UNION ALL ".join(
         f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(probe)
-        filled = [name for (name,) in cursor.fetchall()]
+        non_empty = [name for (name,) in cursor.fetchall()]
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        for name in filled:
+        for name in non_empty:
             cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER; DELETE FROM {name}")
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for name in filled:
+        for name in non_empty:
             cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _emptying_passes_the_guards() -> Iterator[None]:
-    """After a test that commits, Django's own way to empty tables is refused by the guards."""
-    with mock.patch.object(TransactionTestCase, "_fixture_teardown", lambda _: empty(tables())):  # noqa: PT008
+def _delete_rows_after_committing_tests() -> Iterator[None]:
+    """Replace Django's flush after tests that commit, because the guards refuse it."""
+
+    def delete_all_rows(_: TransactionTestCase) -> None:
+        delete_rows(table_names())
+
+    with mock.patch.object(TransactionTestCase, "_fixture_teardown", delete_all_rows):
         yield

@@ -1,4 +1,4 @@
-"""Marks that follow from where a test stands and what it uses, so that `make test-fast` is complete."""
+"""Mark tests by their directory and fixtures, so that `make test-fast` excludes the slow ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BY_FIXTURE = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a browser, a broker or a worker."""
+    """Mark the tests that use a browser, a broker or a worker."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         names = {mark for fixture, mark in BY_FIXTURE.items() if fixture in fixtures}

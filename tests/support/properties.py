@@ -1,4 +1,4 @@
-"""How often a property is tried: more often in CI, where `CI=true`, than at a desk."""
+"""The number of examples of property-based tests: more in CI, where `CI=true`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ THOROUGH = os.environ.get("CI") == "true"
 
 
 def examples(number: int) -> int:
-    """`number` of examples in CI, a quarter of them elsewhere."""
+    """Return `number` in CI and a quarter of it elsewhere."""
     return number if THOROUGH else number // 4

@@ -31,7 +31,7 @@ KINDS = [
 
 @dataclass
 class RestoreScenario:
-    """A tenant with one backup set, and the steps of a restore."""
+    """A tenant with a backup set, and the steps of a restore."""
 
     tenant: Tenant
     graph: SandboxControl
@@ -45,7 +45,7 @@ class RestoreScenario:
         return list(items.filter(kind=kind) if kind else items)
 
     def objects(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The current objects in the Graph sandbox, by id."""
+        """Return the current objects in the Graph sandbox by id."""
         return {entry["id"]: entry for entry in self.graph.objects(self.tenant.external_id, kind)}
 
     def change(self, item: BackupItem, **columns: Any) -> None:
@@ -57,7 +57,7 @@ class RestoreScenario:
         self.graph.delete_object(self.tenant.external_id, item.kind, item.graph_id)
 
     def back_up_again(self, item: BackupItem) -> BackupItem:
-        """Take another backup; the result is the item of the object in the new set."""
+        """Run another backup; return the item of the object in the new set."""
         self.backup_set = self.back_up(self.schedule).backup_set
         return self.backup_set.items.get(kind=item.kind, graph_id=item.graph_id)
 
@@ -111,12 +111,12 @@ def scenario(
 
 
 def states_by_name(restore: RestoreRun) -> dict[str, str]:
-    """The state of each item, by name."""
+    """Return the state of each item by name."""
     return dict(restore.items.values_list("name", "state"))
 
 
 def only_item(restore: RestoreRun) -> RestoreItem:
-    """The one item of a restore."""
+    """Return the only item of a restore."""
     item: RestoreItem = restore.items.get()
     return item
 
@@ -126,7 +126,7 @@ def assignment_target(target_type: str, **properties: str) -> dict[str, dict[str
 
 
 def objects_named(scenario: RestoreScenario, item: BackupItem) -> list[dict[str, Any]]:
-    """The current objects with the name of the item."""
+    """Return the current objects with the name of the item."""
     kind = KIND[item.kind]
     return [
         entry for entry in scenario.objects(item.kind).values() if kind.name_of(entry) == item.name
@@ -134,7 +134,7 @@ def objects_named(scenario: RestoreScenario, item: BackupItem) -> list[dict[str,
 
 
 def changed_properties(item: BackupItem) -> dict[str, str]:
-    """A change as made in the admin center.
+    """Return properties as an administrator would change them.
 
     Named locations and conditional access policies have no description.
     """

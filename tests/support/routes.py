@@ -1,7 +1,7 @@
-"""Every route, what it needs, and what it answers: the table that the walks go through.
+"""Every route with its required capability and its answer; other tests iterate over this table.
 
-A route without a row here fails the suite. `needs` is the capability; None is for routes that any
-signed-in person may use, because they show no more than what is visible to that person.
+A route without an entry fails the suite. `capability` is the required one, or None for routes that
+every signed-in user can use, because they show only what is visible to that user.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
 
 @dataclass(frozen=True)
 class Route:
-    """`post`: it changes something. `ids`: the names of the ids in its address.
+    """A route. `post`: it changes data. `ids`: the names of the ids in its address.
 
-    `staff`: for staff alone, whatever their workspaces.
+    `staff`: only for staff, regardless of their workspaces.
     """
 
     name: str
-    needs: Capability | None = Capability.VIEW
+    capability: Capability | None = Capability.VIEW
     post: bool = False
     ids: tuple[str, ...] = ()
     staff: bool = False
 
     @property
-    def answers(self) -> int:
-        """What a permitted person gets."""
+    def expected_status(self) -> int:
+        """The status that a permitted user receives."""
         return 302 if self.post else 200
 
     @property
@@ -41,108 +41,128 @@ class Route:
         return "post" if self.post else "get"
 
 
-def of_workspace(
-    name: str, *ids: str, needs: Capability = Capability.VIEW, post: bool = False
+def workspace_route(
+    name: str, *ids: str, capability: Capability = Capability.VIEW, post: bool = False
 ) -> Route:
-    return Route(name, needs=needs, post=post, ids=("slug", *ids))
+    return Route(name, capability=capability, post=post, ids=("slug", *ids))
 
 
-def columns_of_run(name: str, *, needs: Capability = Capability.VIEW, post: bool = False) -> Route:
-    return Route(name, needs=needs, post=post, ids=("run_id",))
+def run_route(name: str, *, capability: Capability = Capability.VIEW, post: bool = False) -> Route:
+    return Route(name, capability=capability, post=post, ids=("run_id",))
 
 
 ROUTES = [
-    Route("run_list_all", needs=None),
-    Route("run_export_all", needs=None),
-    columns_of_run("run_detail"),
-    columns_of_run("run_log"),
-    # The run of the table was started by another user.
-    columns_of_run("run_cancel", needs=Capability.CANCEL_ANY_RUN, post=True),
-    columns_of_run("run_retry", needs=Capability.RETRY_RUN, post=True),
-    columns_of_run("run_acknowledge", needs=Capability.ACKNOWLEDGE_RUN, post=True),
-    of_workspace("run_cancel_many", needs=Capability.CANCEL_OWN_RUN, post=True),
-    of_workspace("run_retry_many", needs=Capability.RETRY_RUN, post=True),
-    of_workspace("run_acknowledge_many", needs=Capability.ACKNOWLEDGE_RUN, post=True),
+    Route("run_list_all", capability=None),
+    Route("run_export_all", capability=None),
+    run_route("run_detail"),
+    run_route("run_log"),
+    # Another user started the run of these tests.
+    run_route("run_cancel", capability=Capability.CANCEL_ANY_RUN, post=True),
+    run_route("run_retry", capability=Capability.RETRY_RUN, post=True),
+    run_route("run_acknowledge", capability=Capability.ACKNOWLEDGE_RUN, post=True),
+    workspace_route("run_cancel_many", capability=Capability.CANCEL_OWN_RUN, post=True),
+    workspace_route("run_retry_many", capability=Capability.RETRY_RUN, post=True),
+    workspace_route("run_acknowledge_many", capability=Capability.ACKNOWLEDGE_RUN, post=True),
     Route("ledger_integrity", staff=True),
     Route("ledger_check", staff=True, post=True),
-    of_workspace("retention_policy"),
-    of_workspace("retention_prune", needs=Capability.PRUNE_RUNS, post=True),
-    of_workspace("overview"),
-    of_workspace("run_list"),
-    of_workspace("run_export"),
+    workspace_route("retention_policy"),
+    workspace_route("retention_prune", capability=Capability.PRUNE_RUNS, post=True),
+    workspace_route("overview"),
+    workspace_route("run_list"),
+    workspace_route("run_export"),
     Route("legacy_inventory_sync_run", ids=("legacy_id",)),
     Route("legacy_entra_group_sync_run", ids=("legacy_id",)),
     Route("legacy_backup_schedule_run", ids=("legacy_id",)),
     *(Route(name, ids=("legacy_id",)) for name, _, _ in ADDRESSES),
-    of_workspace("legacy_run_list"),
-    of_workspace("tenant_run_list", "tenant_id"),
-    of_workspace("tenant_list"),
-    of_workspace("tenant_create", needs=Capability.MANAGE_TENANTS),
-    of_workspace("tenant_detail", "tenant_id"),
-    of_workspace("tenant_edit", "tenant_id", needs=Capability.MANAGE_TENANTS),
-    of_workspace("tenant_suspend", "tenant_id", needs=Capability.MANAGE_TENANTS, post=True),
-    of_workspace("tenant_resume", "tenant_id", needs=Capability.MANAGE_TENANTS, post=True),
-    of_workspace("workspace_edit", needs=Capability.MANAGE_WORKSPACE),
-    of_workspace("member_list"),
-    of_workspace("member_add", needs=Capability.MANAGE_MEMBERS),
-    of_workspace("member_role", "membership_id", needs=Capability.MANAGE_MEMBERS, post=True),
-    of_workspace("member_remove", "membership_id", needs=Capability.MANAGE_MEMBERS, post=True),
-    of_workspace("connection_list"),
-    of_workspace("connection_create", needs=Capability.MANAGE_CONNECTIONS),
-    of_workspace("connection_detail", "connection_id"),
-    of_workspace("connection_edit", "connection_id", needs=Capability.MANAGE_CONNECTIONS),
-    of_workspace("connection_credential", "connection_id", needs=Capability.MANAGE_CONNECTIONS),
-    of_workspace(
-        "connection_default", "connection_id", needs=Capability.MANAGE_CONNECTIONS, post=True
+    workspace_route("legacy_run_list"),
+    workspace_route("tenant_run_list", "tenant_id"),
+    workspace_route("tenant_list"),
+    workspace_route("tenant_create", capability=Capability.MANAGE_TENANTS),
+    workspace_route("tenant_detail", "tenant_id"),
+    workspace_route("tenant_edit", "tenant_id", capability=Capability.MANAGE_TENANTS),
+    workspace_route("tenant_suspend", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
+    workspace_route("tenant_resume", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
+    workspace_route("workspace_edit", capability=Capability.MANAGE_WORKSPACE),
+    workspace_route("member_list"),
+    workspace_route("member_add", capability=Capability.MANAGE_MEMBERS),
+    workspace_route(
+        "member_role", "membership_id", capability=Capability.MANAGE_MEMBERS, post=True
     ),
-    of_workspace(
-        "connection_remove", "connection_id", needs=Capability.MANAGE_CONNECTIONS, post=True
+    workspace_route(
+        "member_remove", "membership_id", capability=Capability.MANAGE_MEMBERS, post=True
     ),
-    of_workspace("connection_check", "connection_id", needs=Capability.CHECK_CONNECTION, post=True),
-    of_workspace(
-        "connection_check_tenant", "tenant_id", needs=Capability.CHECK_CONNECTION, post=True
+    workspace_route("connection_list"),
+    workspace_route("connection_create", capability=Capability.MANAGE_CONNECTIONS),
+    workspace_route("connection_detail", "connection_id"),
+    workspace_route("connection_edit", "connection_id", capability=Capability.MANAGE_CONNECTIONS),
+    workspace_route(
+        "connection_credential", "connection_id", capability=Capability.MANAGE_CONNECTIONS
     ),
-    of_workspace("policy_list"),
-    of_workspace("policy_detail", "policy_id"),
-    of_workspace("group_list"),
-    of_workspace("group_detail", "group_id"),
-    of_workspace("role_definition_list"),
-    of_workspace("role_definition_detail", "role_definition_id"),
-    of_workspace("workspace_inventory_sync", needs=Capability.START_SYNC, post=True),
-    of_workspace("inventory_sync", "tenant_id", needs=Capability.START_SYNC, post=True),
-    of_workspace("directory_groups_sync", "tenant_id", needs=Capability.START_SYNC, post=True),
-    of_workspace("role_definitions_sync", "tenant_id", needs=Capability.START_SYNC, post=True),
-    of_workspace("schedule_list"),
-    of_workspace("schedule_create", needs=Capability.MANAGE_SCHEDULES),
-    of_workspace("schedule_edit", "schedule_id", needs=Capability.MANAGE_SCHEDULES),
-    of_workspace("schedule_detail", "schedule_id"),
-    of_workspace("schedule_run_now", "schedule_id", needs=Capability.START_BACKUP, post=True),
-    of_workspace("schedule_pause", "schedule_id", needs=Capability.MANAGE_SCHEDULES, post=True),
-    of_workspace("schedule_resume", "schedule_id", needs=Capability.MANAGE_SCHEDULES, post=True),
-    of_workspace("export_list", needs=Capability.EXPORT_POLICIES),
-    of_workspace("export_download", "export_id", needs=Capability.EXPORT_POLICIES),
-    of_workspace("policies_back_up", needs=Capability.START_BACKUP, post=True),
-    of_workspace("policies_export", needs=Capability.EXPORT_POLICIES, post=True),
-    of_workspace("backup_set_list"),
-    of_workspace("backup_set_detail", "set_id"),
-    of_workspace("backup_set_delete", "set_id", needs=Capability.DELETE_BACKUP_SETS, post=True),
-    of_workspace("backup_item_detail", "set_id", "item_id"),
-    of_workspace("backup_set_changes", "set_id"),
-    of_workspace("backup_item_changes", "set_id", "item_id"),
-    of_workspace("restore_list"),
-    of_workspace("restore_create", "set_id", needs=Capability.RESTORE),
-    of_workspace("restore_detail", "restore_id"),
-    of_workspace("restore_item", "restore_id", "restore_item_id"),
-    of_workspace("restore_decide", "restore_id", needs=Capability.RESTORE, post=True),
-    of_workspace("restore_approve", "restore_id", needs=Capability.RESTORE, post=True),
-    of_workspace("restore_execute", "restore_id", needs=Capability.RESTORE, post=True),
-    of_workspace("restore_discard", "restore_id", needs=Capability.RESTORE, post=True),
-    of_workspace("restore_retry", "restore_id", needs=Capability.RESTORE, post=True),
+    workspace_route(
+        "connection_default", "connection_id", capability=Capability.MANAGE_CONNECTIONS, post=True
+    ),
+    workspace_route(
+        "connection_remove", "connection_id", capability=Capability.MANAGE_CONNECTIONS, post=True
+    ),
+    workspace_route(
+        "connection_check", "connection_id", capability=Capability.CHECK_CONNECTION, post=True
+    ),
+    workspace_route(
+        "connection_check_tenant", "tenant_id", capability=Capability.CHECK_CONNECTION, post=True
+    ),
+    workspace_route("policy_list"),
+    workspace_route("policy_detail", "policy_id"),
+    workspace_route("group_list"),
+    workspace_route("group_detail", "group_id"),
+    workspace_route("role_definition_list"),
+    workspace_route("role_definition_detail", "role_definition_id"),
+    workspace_route("workspace_inventory_sync", capability=Capability.START_SYNC, post=True),
+    workspace_route("inventory_sync", "tenant_id", capability=Capability.START_SYNC, post=True),
+    workspace_route(
+        "directory_groups_sync", "tenant_id", capability=Capability.START_SYNC, post=True
+    ),
+    workspace_route(
+        "role_definitions_sync", "tenant_id", capability=Capability.START_SYNC, post=True
+    ),
+    workspace_route("schedule_list"),
+    workspace_route("schedule_create", capability=Capability.MANAGE_SCHEDULES),
+    workspace_route("schedule_edit", "schedule_id", capability=Capability.MANAGE_SCHEDULES),
+    workspace_route("schedule_detail", "schedule_id"),
+    workspace_route(
+        "schedule_run_now", "schedule_id", capability=Capability.START_BACKUP, post=True
+    ),
+    workspace_route(
+        "schedule_pause", "schedule_id", capability=Capability.MANAGE_SCHEDULES, post=True
+    ),
+    workspace_route(
+        "schedule_resume", "schedule_id", capability=Capability.MANAGE_SCHEDULES, post=True
+    ),
+    workspace_route("export_list", capability=Capability.EXPORT_POLICIES),
+    workspace_route("export_download", "export_id", capability=Capability.EXPORT_POLICIES),
+    workspace_route("policies_back_up", capability=Capability.START_BACKUP, post=True),
+    workspace_route("policies_export", capability=Capability.EXPORT_POLICIES, post=True),
+    workspace_route("backup_set_list"),
+    workspace_route("backup_set_detail", "set_id"),
+    workspace_route(
+        "backup_set_delete", "set_id", capability=Capability.DELETE_BACKUP_SETS, post=True
+    ),
+    workspace_route("backup_item_detail", "set_id", "item_id"),
+    workspace_route("backup_set_changes", "set_id"),
+    workspace_route("backup_item_changes", "set_id", "item_id"),
+    workspace_route("restore_list"),
+    workspace_route("restore_create", "set_id", capability=Capability.RESTORE),
+    workspace_route("restore_detail", "restore_id"),
+    workspace_route("restore_item", "restore_id", "restore_item_id"),
+    workspace_route("restore_decide", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_approve", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_execute", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_discard", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_retry", "restore_id", capability=Capability.RESTORE, post=True),
 ]
 
 
 def named_routes() -> set[str]:
-    """The names of all routes but those of Django's admin, which has its own guard.
+    """Return the names of all routes except those of Django's admin, which has its own tests.
 
     Raises:
         AssertionError: a route has no name.

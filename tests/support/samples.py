@@ -1,4 +1,4 @@
-"""Real exports of policies, where present: RUNLEDGER_GRAPH_SAMPLES names their folder."""
+"""Real exports of policies from the folder RUNLEDGER_GRAPH_SAMPLES, if it exists."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from tenancy.models import User
 
 
 def open_session(client: Client, user: User) -> Client:
-    """Give a client a session of the user, as a sign-in does.
+    """Open a session of the user for a client, as a sign-in does.
 
-    It is one statement. `Client.force_login` needs a dozen, because it also runs what a sign-in
-    triggers: counting attempts, noting the time, renewing the session. Those have their own tests.
+    This needs one statement. `Client.force_login` needs a dozen, because it also counts attempts,
+    stores the time and renews the session. Those have their own tests.
     """
     store = SessionStore()
     data = {

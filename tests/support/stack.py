@@ -1,4 +1,4 @@
-"""Real processes for the integration tests: a worker and beat."""
+"""Worker and beat processes for the integration tests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from urllib.parse import quote
 from django.db import connection
 
 from dev.services.processes import spawn, stop
+from operations.models import OperationRun
+from operations.states import RunStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def database_url() -> str:
-    """The address of the test database, for a process that does not know it is under test."""
+    """Return the URL of the test database for another process."""
     config = connection.settings_dict
     user, password = (quote(config[name] or "", safe="") for name in ("USER", "PASSWORD"))
     host = config["HOST"] or ""
@@ -37,17 +39,27 @@ def eventually(
         if result := condition():
             return result
         time.sleep(0.05)
-    raise AssertionError(f"{what} did not come true within {seconds} s")
+    raise AssertionError(f"{what} was not true within {seconds} s")
+
+
+def wait_for_end(run_id: int, *, seconds: float = 40) -> OperationRun:
+    """Wait until a run has ended; return the run."""
+
+    def load_ended_run() -> OperationRun | None:
+        return OperationRun.objects.filter(pk=run_id, status=RunStatus.COMPLETED).first()
+
+    run: OperationRun = eventually(load_ended_run, seconds=seconds, what=f"the end of run {run_id}")
+    return run
 
 
 def _is_ready(worker: subprocess.Popen[bytes], log: Path) -> bool:
-    said = log.read_bytes()
-    assert worker.poll() is None, f"the worker ended at its start:\n{said.decode()[-3000:]}"
-    return b" ready." in said
+    output = log.read_bytes()
+    assert worker.poll() is None, f"the worker exited during startup:\n{output.decode()[-3000:]}"
+    return b" ready." in output
 
 
 class Stack:
-    """The processes of one test; all of them end with it."""
+    """The processes of one test; they end with the test."""
 
     def __init__(self, folder: Path, broker_url: str, **environment: str) -> None:
         self.folder = folder
@@ -64,8 +76,10 @@ class Stack:
             **environment,
         }
 
-    def worker(self, *, concurrency: int = 2, output: int | None = None) -> subprocess.Popen[bytes]:
-        """A worker on every queue, up and consuming; just started if `output` takes its log."""
+    def start_worker(
+        self, *, concurrency: int = 2, output: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker on every queue; wait until it consumes, unless `output` receives its log."""
         log = self.folder / f"worker-{len(self.processes)}.log"
         queues = "ticks,default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
@@ -74,18 +88,18 @@ class Stack:
             eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")
         return process
 
-    def beat(self) -> subprocess.Popen[bytes]:
-        """Beat, ticking every second."""
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        """Start beat with a tick every second."""
         schedule = self.folder / "beat"
         return self._celery(self.folder / "beat.log", "beat", "-l", "INFO", "-s", str(schedule))
 
     def stop(self) -> None:
-        """End what is left; the newest first."""
+        """Stop the remaining processes, the newest first."""
         for process in reversed(self.processes):
             stop(process, grace=10)
 
     def logs(self) -> str:
-        """What the processes said, for the message of a failing test."""
+        """Return the logs of all processes, for the message of a failing test."""
         return "\n".join(
             f"--- {log.name}\n{log.read_text(errors='replace')}"
             for log in sorted(self.folder.glob("*.log"))

@@ -65,7 +65,7 @@ class Command(BaseCommand):
                 self.stdout.write(line)
             return
         result = dispatch_prune(workspace, initiator_name="manage.py runs prune")
-        state = "was queued" if result.created else "is already active"
+        state = "was started" if result.created else "is already active"
         self.stdout.write(f"Run {result.run.pk} {state}.")
 
 

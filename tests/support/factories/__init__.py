@@ -1,4 +1,4 @@
-"""One call, one valid object: `OperationRunFactory(running=True)`, `(failed=True)` and so on."""
+"""Factories that create a valid object in one call, such as `OperationRunFactory(running=True)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from operations.types import OperationRunType
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 
-PASSWORD = "correct horse battery staple"  # of the users of the tests
+PASSWORD = "correct horse battery staple"  # of every user of the tests
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -61,13 +61,13 @@ class MembershipFactory(factory.django.DjangoModelFactory[Membership]):
 
 
 def create_member(workspace: Workspace, role: Role = Role.OPERATOR, **user: Any) -> User:
-    """A new user with this role in the workspace."""
-    created: User = UserFactory(**user)
-    MembershipFactory(user=created, workspace=workspace, role=role)
-    return created
+    """Create a user with this role in the workspace."""
+    new_user: User = UserFactory(**user)
+    MembershipFactory(user=new_user, workspace=workspace, role=role)
+    return new_user
 
 
-def _ended(outcome: RunOutcome, **counts: Any) -> dict[str, Any]:
+def _completed_columns(outcome: RunOutcome, **counts: Any) -> dict[str, Any]:
     return {
         "status": RunStatus.COMPLETED,
         "outcome": outcome,
@@ -78,7 +78,7 @@ def _ended(outcome: RunOutcome, **counts: Any) -> dict[str, Any]:
 
 
 def failure(code: str, message: str, count: int = 1, **more: Any) -> dict[str, Any]:
-    """An entry of `failure_summary`."""
+    """Build an entry of `failure_summary`."""
     first_at = timezone.now().isoformat(timespec="seconds")
     return {
         "code": code,
@@ -91,7 +91,7 @@ def failure(code: str, message: str, count: int = 1, **more: Any) -> dict[str, A
 
 
 class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
-    """A queued run; traits give the other states. Its tenant decides its workspace."""
+    """A queued run in the workspace of its tenant; traits set the other states."""
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -119,12 +119,12 @@ class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
             },
         )
         succeeded = factory.Trait(
-            **_ended(
+            **_completed_columns(
                 RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, unchanged=38, created=2
             )
         )
         partial = factory.Trait(
-            **_ended(
+            **_completed_columns(
                 RunOutcome.PARTIALLY_SUCCEEDED,
                 total=40,
                 processed=40,
@@ -135,7 +135,7 @@ class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
             failure_summary=[failure("service_unavailable", "Microsoft Graph did not answer.", 3)],
         )
         failed = factory.Trait(
-            **_ended(RunOutcome.FAILED, total=4, processed=4, failed=4),
+            **_completed_columns(RunOutcome.FAILED, total=4, processed=4, failed=4),
             failure_summary=[failure("unexpected_error", "An error (reference 0123456789ab).", 4)],
         )
         blocked = factory.Trait(
@@ -145,7 +145,7 @@ class OperationRunFactory(factory.django.DjangoModelFactory[OperationRun]):
             failure_summary=[failure("tenant_suspended", "The tenant is suspended.")],
         )
         cancelled = factory.Trait(
-            **_ended(RunOutcome.CANCELLED, total=40, processed=7, succeeded=7),
+            **_completed_columns(RunOutcome.CANCELLED, total=40, processed=7, succeeded=7),
             cancel_requested_at=factory.LazyFunction(timezone.now),
         )
 
@@ -154,7 +154,7 @@ class OperationRunEventFactory(factory.django.DjangoModelFactory[OperationRunEve
     run = factory.SubFactory(OperationRunFactory)
     sequence = factory.Sequence(lambda n: n + 1)
     kind = "note"
-    message = "Something worth knowing happened."
+    message = "A note of the handler."
 
     class Meta:
         model = OperationRunEvent

@@ -1,4 +1,4 @@
-"""Legacy runs for tests, added by the importer as everywhere."""
+"""Create legacy runs for tests with the importer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory
 
 _IDS = itertools.count(1000)
-GUIDE = {
+SOURCE_COLUMNS = {
     "status": "failed",
     "created_at": "2024-03-08T07:00:00Z",
     "started_at": "2024-03-08T07:00:05Z",
@@ -28,15 +28,15 @@ GUIDE = {
 
 
 def source_row(tenant: Tenant, **columns: Any) -> dict[str, Any]:
-    """A row of any kind as an older installation has it."""
+    """Build a row of any kind as an older installation exports it."""
     ids = {"id": next(_IDS), "tenant_external_id": str(tenant.external_id)}
-    return GUIDE | ids | {"workspace": tenant.workspace.slug} | columns
+    return SOURCE_COLUMNS | ids | {"workspace": tenant.workspace.slug} | columns
 
 
 def create_canonical_run(
     tenant: Tenant, kind: str = "inventory_sync_run", **traits: Any
 ) -> OperationRun:
-    """A run that a row of this kind can lead to."""
+    """Create a run that a legacy run of this kind can map to."""
     run: OperationRun = OperationRunFactory(
         tenant=tenant, **{"type": TABLES[kind].RUN_TYPES[0].value, "succeeded": True} | traits
     )
@@ -44,7 +44,7 @@ def create_canonical_run(
 
 
 def columns_of_run(run: OperationRun) -> dict[str, Any]:
-    """The columns of a row whose canonical run this is."""
+    """Return the columns that map a legacy run to this run."""
     return {"operation_run_id": run.pk, "created_at": run.created_at.isoformat()}
 
 
@@ -54,16 +54,17 @@ def create_legacy_run(
     run: OperationRun | None = None,
     **columns: Any,
 ) -> Any:
-    """An imported row; with its canonical run, if there is one."""
-    wanted = source_row(tenant, **(columns_of_run(run) if run else {}), **columns)
-    report = _import(kind, wanted)
+    """Import a legacy run, mapped to its canonical run if there is one."""
+    mapping = columns_of_run(run) if run else {}
+    row = source_row(tenant, **mapping, **columns)
+    report = _import(kind, row)
     assert report.counts["imported"] == 1, report.reasons
     model: Any = TABLES[kind]
-    return model.objects.get(pk=wanted["id"])
+    return model.objects.get(pk=row["id"])
 
 
 def create_legacy_runs_of_every_kind(tenant: Tenant) -> int:
-    """One row of each table, all with the same id, which is returned."""
+    """Import one row into each table, all with the same id; return the id."""
     row_id = next(_IDS)
     for kind in TABLES:
         create_legacy_run(tenant, kind, id=row_id)
@@ -71,13 +72,12 @@ def create_legacy_runs_of_every_kind(tenant: Tenant) -> int:
 
 
 def _import(kind: str, *rows: dict[str, Any]) -> Any:
-    """Import inside the transaction of a test, and end the permission to add rows with it."""
-    one = Import(kind, open_transaction=_AllowImport)
-    return one.run(enumerate(rows, start=2))
+    """Import rows inside the transaction of a test."""
+    return Import(kind, open_transaction=_AllowImport).run(enumerate(rows, start=2))
 
 
 class _AllowImport:
-    """Like `allow_import`, within a transaction that does not end here."""
+    """Like `allow_import`, but inside a transaction that continues afterward."""
 
     def __enter__(self) -> None:
         self._atomic = transaction.atomic()
@@ -92,7 +92,7 @@ class _AllowImport:
 
 
 def prune_run(run: OperationRun) -> None:
-    """What retention does with an old run."""
+    """Delete a run as retention does."""
     with transaction.atomic(), connection.cursor() as cursor:
         retention.allow_pruning()
         cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])

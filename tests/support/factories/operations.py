@@ -1,4 +1,4 @@
-"""What the tests of the ledger start from: requests, and runs that the service itself made."""
+"""Requests, and runs created by the service itself."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ SLOT = "2026-03-08T07:00Z"
 
 
 def build_request(tenant: Tenant, schedule: int = 1, **more: Any) -> RunRequest:
-    """A request for the backup of one schedule."""
-    wish: dict[str, Any] = {
+    """Build a request for the backup of a schedule."""
+    values: dict[str, Any] = {
         "type": RUN_NOW,
         "workspace": tenant.workspace,
         "tenant": tenant,
         "inputs": {"backup_schedule_id": schedule},
         "context": {"backup_schedule_id": schedule},
     }
-    return RunRequest(**wish | more)
+    return RunRequest(**values | more)
 
 
 def build_slot_request(tenant: Tenant, schedule: int = 1, slot: str = SLOT) -> RunRequest:
-    """A request for one slot of a schedule."""
+    """Build a request for one slot of a schedule."""
     context = {"backup_schedule_id": schedule, "scheduled_for": slot}
     return build_request(tenant, schedule, type=SCHEDULED, context=context)
 
 
 def dispatch(tenant: Tenant, schedule: int = 1, **more: Any) -> DispatchResult:
-    """Dispatch the backup of one schedule."""
-    wish = dict(vars(build_request(tenant, schedule, **more)))
-    return OperationRunService().dispatch_or_fail(wish.pop("type"), **wish)
+    """Dispatch the backup of a schedule."""
+    request = dict(vars(build_request(tenant, schedule, **more)))
+    return OperationRunService().dispatch_or_fail(request.pop("type"), **request)
 
 
 def create_queued_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
-    """A run that waits for its worker."""
+    """Create a queued run."""
     return OperationRunService().ensure_run(build_request(tenant, schedule, **more)).run
 
 
 def create_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> OperationRun:
-    """A run in the hands of worker-1."""
+    """Create a run that worker-1 has claimed."""
     run = OperationRunService().claim(create_queued_run(tenant, schedule, **more).pk, "worker-1")
     assert run
     return run
@@ -65,19 +65,19 @@ def create_running_run(tenant: Tenant, schedule: int = 1, **more: Any) -> Operat
 def create_ended_run(
     tenant: Tenant, schedule: int = 1, *, submission: Any = None, **counts: int
 ) -> OperationRun:
-    """A run that a worker has completed; its outcome follows from the counts."""
+    """Create a run that a worker has completed; its outcome follows from the counts."""
     run = create_running_run(tenant, schedule, submission=submission)
     OperationRunService().increment_summary_counts(run.pk, **counts)
     return OperationRunService().complete(run.pk)
 
 
 def event_kinds(run: OperationRun) -> list[str]:
-    """The kinds of the run's events, in order."""
+    """Return the kinds of the run's events in order."""
     return list(run.events.values_list("kind", flat=True))
 
 
 def create_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: Any) -> OperationRun:
-    """A run that ended so many days ago, with two lines of timeline and an item."""
+    """Create a run that ended `days` ago, with two events and an item."""
     at = timezone.now() - dt.timedelta(days=days)
     run = OperationRunFactory(
         tenant=tenant,
@@ -91,5 +91,5 @@ def create_past_run(tenant: Any, days: int, trait: str = "succeeded", **more: An
 
 
 def prune(workspace: Any) -> OperationRun:
-    """Let a worker do the workspace's retention to its end."""
+    """Execute the retention of the workspace; return its run."""
     return run_now(dispatch_prune(workspace).run)

@@ -15,7 +15,7 @@ DIFFERENCE = {"path": "description", "difference": "changed", "before": "there",
 
 
 class RestoreRunFactory(factory.django.DjangoModelFactory[RestoreRun]):
-    """A restore that is being previewed."""
+    """A restore whose preview is running."""
 
     backup_set = factory.SubFactory(BackupSetFactory)
     tenant = factory.SelfAttribute("backup_set.tenant")
@@ -27,7 +27,7 @@ class RestoreRunFactory(factory.django.DjangoModelFactory[RestoreRun]):
 
 
 class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
-    """An item that would be updated."""
+    """An item with the action “update”."""
 
     restore = factory.SubFactory(RestoreRunFactory)
     backup_item = factory.LazyAttribute(
@@ -50,7 +50,7 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
 def create_restore(
     tenant: Any, *items: dict[str, Any], executing: bool = False, **columns: Any
 ) -> RestoreRun:
-    """Create a restore that is previewed, or executing, with one item or with `items`."""
+    """Create a previewed or executing restore with one item or with `items`."""
     backup_set = BackupSetFactory(
         schedule__tenant=tenant, started_at=timezone.now() - dt.timedelta(days=1)
     )
