@@ -230,7 +230,7 @@ def test_an_error_of_ours_shows_a_reference_and_nothing_else(client, operator, m
     def fail(*_: object) -> None:
         raise RuntimeError("canary-secret")
 
-    monkeypatch.setattr(listing, "filtered", fail)
+    monkeypatch.setattr(listing, "build_run_filter", fail)
     client.force_login(operator)
     client.raise_request_exception = False
 
