@@ -18,6 +18,7 @@ from tenancy.models import User
 from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
 from tests.isolation.admin_pages import REGISTERED, addresses
 from tests.isolation.conftest import MISSING, SignIn, World
+from tests.support.database import rolled_back
 from tests.support.routes import OPEN, ROUTES, Route, named_routes
 
 BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
@@ -57,43 +58,46 @@ def test_every_route_is_in_the_table() -> None:
     assert named_routes() == OPEN | {"home"} | {route.name for route in ROUTES}
 
 
-@pytest.mark.parametrize("user_kind", USER_KINDS)
 @BY_NAME
 def test_a_route_answers_each_kind_of_user_as_specified(
-    world: World, sign_in: SignIn, route: Route, user_kind: str
+    world: World, sign_in: SignIn, route: Route
 ) -> None:
-    response = request(sign_in(world.users[user_kind]), route, world.url(route, world.own_ids))
+    url = world.url(route, world.own_ids)
+    responses = {}
+    for user_kind in USER_KINDS:
+        with rolled_back():
+            responses[user_kind] = request(sign_in(world.users[user_kind]), route, url)
 
-    assert response.status_code == expected(route, user_kind)
-    if user_kind in ("anonymous", "inactive"):
-        assert response["Location"].startswith(reverse("sign_in"))
+    statuses = {user_kind: response.status_code for user_kind, response in responses.items()}
+    assert statuses == {user_kind: expected(route, user_kind) for user_kind in USER_KINDS}
+    for user_kind in ("anonymous", "inactive"):
+        assert responses[user_kind]["Location"].startswith(reverse("sign_in"))
 
 
-@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda route: route.name)
 def test_foreign_and_missing_objects_return_identical_404_responses(
-    world: World, sign_in: SignIn, route: Route, user_kind: str
+    world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client = sign_in(world.users[user_kind])
-    missing = request(client, route, world.url(route, MISSING))
-    foreign = request(client, route, world.url(route, world.foreign_ids))
-
-    assert (missing.status_code, foreign.status_code) == (404, 404)
-    assert foreign.content == missing.content
-    assert set(foreign.headers) == set(missing.headers)
+    missing, foreign = world.url(route, MISSING), world.url(route, world.foreign_ids)
+    for user_kind in (*Role.values, "staff"):
+        client = sign_in(world.users[user_kind])
+        assert_identical_404(request(client, route, missing), request(client, route, foreign))
 
 
-@pytest.mark.parametrize("user_kind", [*Role.values, "staff"])
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if len(route.ids) > 1], ids=lambda route: route.name
 )
 def test_a_foreign_object_under_the_own_workspace_returns_the_404_of_a_missing_one(
-    world: World, sign_in: SignIn, route: Route, user_kind: str
+    world: World, sign_in: SignIn, route: Route
 ) -> None:
-    client, own = sign_in(world.users[user_kind]), {"slug": world.own_ids["slug"]}
-    missing = request(client, route, world.url(route, own))
-    foreign = request(client, route, world.url(route, world.foreign_ids | own))
+    own = {"slug": world.own_ids["slug"]}
+    missing, foreign = world.url(route, own), world.url(route, world.foreign_ids | own)
+    for user_kind in (*Role.values, "staff"):
+        client = sign_in(world.users[user_kind])
+        assert_identical_404(request(client, route, missing), request(client, route, foreign))
 
+
+def assert_identical_404(missing: Any, foreign: Any) -> None:
     assert (missing.status_code, foreign.status_code) == (404, 404)
     assert foreign.content == missing.content
     assert set(foreign.headers) == set(missing.headers)

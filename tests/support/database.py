@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -31,6 +31,14 @@ def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
     with django_db_blocker.unblock():
         transaction.set_rollback(True)
         outer.__exit__(None, None, None)
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo what is written inside, so that the next request finds the same rows."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 #: Django fills these tables when the database is created; no test changes them.
