@@ -117,11 +117,13 @@ def read_time(words: str) -> Callable[[int, int], bool]:
             return lambda h, m: first <= h <= last and m == minute
         return lambda h, m: (h, m) in clock
     if match := re.fullmatch(r"Every (?:(\d+) )?hours? at minute (\d+)", words):
-        return lambda h, m: h % int(match[1] or 1) == 0 and m == int(match[2])
+        hour_step, at_minute = int(match[1] or 1), int(match[2])
+        return lambda h, m: h % hour_step == 0 and m == at_minute
     minutes, _, hours = re.sub(" of every hour$", "", words).partition(" in the hour")
     in_hours = numbers(hours.lstrip("s ")) if hours else set(range(24))
     if match := re.fullmatch(r"Every (?:(\d+) )?minutes?", minutes):
-        return lambda h, m: m % int(match[1] or 1) == 0 and h in in_hours
+        minute_step = int(match[1] or 1)
+        return lambda h, m: m % minute_step == 0 and h in in_hours
     in_minutes = numbers(re.sub(r"^At minutes? ", "", minutes))
     return lambda h, m: m in in_minutes and h in in_hours
 
