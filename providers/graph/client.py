@@ -80,7 +80,7 @@ class GraphClient:
         self._policy = policy or RetryPolicy()
         self._on_wait = on_wait
         self._sleep = sleep
-        self._retries = True
+        self._retries_enabled = True
         self._has_new_token = False
 
     def __enter__(self) -> Self:
@@ -173,7 +173,7 @@ class GraphClient:
         attempt, waited, has_new_token = 1, 0.0, False
         while True:
             try:
-                body_or_empty = self._attempt(method, url, content)
+                response_body = self._attempt(method, url, content)
             except CredentialRejected as error:
                 if error.code != "token_rejected" or has_new_token:
                     raise
@@ -183,13 +183,13 @@ class GraphClient:
                 attempt += 1
                 waited += self._wait_before(attempt, waited, error)
             else:
-                self._retries = True
-                return body_or_empty
+                self._retries_enabled = True
+                return response_body
 
     def _wait_before(self, attempt: int, waited: float, error: Transient) -> float:
         wait = self._policy.wait_before(attempt, retry_after=error.retry_after, waited=waited)
-        if wait is None or not self._retries:
-            self._retries = False
+        if wait is None or not self._retries_enabled:
+            self._retries_enabled = False
             raise error
         is_throttled = error.code == "throttled"
         self._wait(wait, WaitReason.THROTTLED if is_throttled else WaitReason.UNAVAILABLE)
