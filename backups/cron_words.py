@@ -16,8 +16,8 @@ ALL_HOURS, ALL_MINUTES = list(range(24)), list(range(60))
 ALL_DAYS, ALL_WEEKDAYS = set(range(1, 32)), set(range(7))
 #: Up to this many times of day are listed one by one.
 MAX_LISTED_TIMES = 6
-MONTHS = list(calendar.month_name)
-WEEKDAYS = ["Sunday", *calendar.day_name[:6]]
+#: By number; 7 is Sunday, too.
+WEEKDAYS = ("Sunday", *calendar.day_name[:6])
 ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", CronSim.LAST: "last"}
 SPECIAL_DAYS = {CronSim.LAST: "the last day", CronSim.LAST_WEEKDAY: "the last weekday"}
 
@@ -37,7 +37,7 @@ def describe(cron: str) -> str:
     elif words.startswith("At ") and "minute" not in words and len(parsed.months) == 12:
         words += " every day"
     if len(parsed.months) < 12:
-        words += f" in {_ranges(parsed.months, MONTHS)}"
+        words += f" in {_ranges(parsed.months, list(calendar.month_name))}"
     return words
 
 
@@ -69,31 +69,36 @@ def _describe_time(minutes: Sequence[int], hours: Sequence[int]) -> str:
 def _describe_days(parsed: CronSim) -> str:
     """The days of the month, of the week, or both; empty for every day.
 
-    As in Debian's cron, both must match if one of the fields begins with `*`; otherwise either is
-    enough. Both 0 and 7 are Sunday.
+    As in Debian's cron, both must match where one of the fields begins with `*`; otherwise either
+    is enough.
     """
-    numbers = {day for day in parsed.days if day not in SPECIAL_DAYS}
-    weekdays = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
-    is_any_day, is_any_weekday = numbers == ALL_DAYS, weekdays == ALL_WEEKDAYS
-    if (is_any_day and is_any_weekday) or (not parsed.day_and and (is_any_day or is_any_weekday)):
+    is_any_day = parsed.days >= ALL_DAYS
+    is_any_weekday = {day % 7 for day in parsed.weekdays if isinstance(day, int)} == ALL_WEEKDAYS
+    if is_any_day and is_any_weekday:
         return ""
-    day_words = [text for day, text in SPECIAL_DAYS.items() if day in parsed.days]
-    if numbers:
+    if is_any_day or is_any_weekday:
+        if not parsed.day_and:
+            return ""
+        return _weekday_words(parsed) if is_any_day else _day_words(parsed)
+    conjunction = " if it is " if parsed.day_and else ", and on "
+    return f"{_day_words(parsed)}{conjunction}{_weekday_words(parsed)}"
+
+
+def _day_words(parsed: CronSim) -> str:
+    words = [text for day, text in SPECIAL_DAYS.items() if day in parsed.days]
+    if numbers := parsed.days & ALL_DAYS:
         noun = "day" if len(numbers) == 1 else "days"
-        day_words.insert(0, f"{noun} {_ranges(numbers)}")
-    days = f"{_join(day_words)} of the month"
-    nth_weekdays = {day for day in parsed.weekdays if not isinstance(day, int)}
-    ordered = sorted({(day % 7, nth) for day, nth in nth_weekdays})
-    weekday_words = [f"the {ORDINALS[nth]} {WEEKDAYS[day]} of the month" for day, nth in ordered]
+        words.insert(0, f"{noun} {_ranges(numbers)}")
+    return f"{_join(words)} of the month"
+
+
+def _weekday_words(parsed: CronSim) -> str:
+    weekdays = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
+    special = {(day[0] % 7, day[1]) for day in parsed.weekdays if isinstance(day, tuple)}
+    words = [f"the {ORDINALS[nth]} {WEEKDAYS[day]} of the month" for day, nth in sorted(special)]
     if weekdays:
-        weekday_words.insert(0, _ranges(weekdays, WEEKDAYS))
-    if is_any_day:
-        return _join(weekday_words)
-    if is_any_weekday:
-        return days
-    if parsed.day_and:
-        return f"{days} if it is {_join(weekday_words)}"
-    return f"{days}, and on {_join(weekday_words)}"
+        words.insert(0, _ranges(weekdays, WEEKDAYS))
+    return _join(words)
 
 
 def _step(values: Sequence[int], size: int) -> int:

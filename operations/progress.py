@@ -29,15 +29,20 @@ class ItemResult:
 
     def row(self) -> dict[str, Any]:
         """Return the columns of the item."""
-        return {
+        row = {
             "key": clean_text(self.key, max_length=300),
             "label": sanitize_text(self.label, max_length=300),
             "outcome": self.outcome,
-            "reason_code": self.error.code if self.error else "",
-            "message": self.error.message if self.error else "",
-            "request_id": self.error.request_id if self.error else "",
+            "reason_code": "",
+            "message": "",
+            "request_id": "",
             "link": self.link[:300],
         }
+        if self.error:
+            row["reason_code"] = self.error.code
+            row["message"] = self.error.message
+            row["request_id"] = self.error.request_id
+        return row
 
 
 @dataclass(frozen=True)

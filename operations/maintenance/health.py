@@ -92,9 +92,8 @@ def _load_waiting() -> dict[str, dict[str, int]]:
     queues: dict[str, dict[str, int]] = {}
     for run_type, runs, oldest in rows:
         entry = OperationCatalog.find(run_type)
-        queue = queues.setdefault(
-            entry.queue if entry else "unknown", {"runs": 0, "oldest_seconds": 0}
-        )
+        name = entry.queue if entry else "unknown"
+        queue = queues.setdefault(name, {"runs": 0, "oldest_seconds": 0})
         queue["runs"] += runs
         queue["oldest_seconds"] = max(queue["oldest_seconds"], oldest)
     for name, queue in queues.items():

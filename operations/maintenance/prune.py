@@ -95,9 +95,9 @@ def dispatch_due(now: dt.datetime) -> list[DispatchResult]:
         for workspace in _due_workspaces(now)
         if now >= _start_time(workspace, today)
     ]
-    results = (
-        OperationRunService().dispatch_many(requests, record_deduplicated=False) if requests else []
-    )
+    if not requests:
+        return []
+    results = OperationRunService().dispatch_many(requests, record_deduplicated=False)
     return [result for result in results if result.created]
 
 
@@ -111,15 +111,10 @@ def _due_workspaces(now: dt.datetime) -> list[Workspace]:
     midnight = dt.datetime.combine(now.astimezone(dt.UTC).date(), dt.time(), dt.UTC)
     runs = OperationRun.objects.filter(workspace=OuterRef("pk"))
     ended = runs.filter(status=RunStatus.COMPLETED)
-    has_old_runs = Q(Exists(ended.filter(created_at__lt=now - policy.shortest(Step.ROW))))
-    has_old_details = Q(
-        Exists(
-            ended.filter(
-                created_at__lt=now - policy.shortest(Step.DETAILS), details_removed_at__isnull=True
-            )
-        )
+    old_runs = ended.filter(created_at__lt=now - policy.shortest(Step.ROW))
+    old_details = ended.filter(
+        created_at__lt=now - policy.shortest(Step.DETAILS), details_removed_at__isnull=True
     )
-    ran_today = Exists(runs.filter(type=PRUNE, created_at__gte=midnight))
-    return list(
-        Workspace.objects.filter(has_old_runs | has_old_details).exclude(ran_today).order_by("pk")
-    )
+    runs_today = runs.filter(type=PRUNE, created_at__gte=midnight)
+    due = Workspace.objects.filter(Q(Exists(old_runs)) | Q(Exists(old_details)))
+    return list(due.exclude(Exists(runs_today)).order_by("pk"))

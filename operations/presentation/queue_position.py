@@ -22,7 +22,7 @@ MIN_SHOWN = dt.timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """The known position about a queued run."""
+    """What is known about the queue position of a run."""
 
     queue: str
     ahead: int

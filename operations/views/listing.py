@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from operations.filters import VIEWS, RunFilter
-from operations.models import OperationRun, OperationRunQuerySet
+from operations.models import OperationRun
 from operations.views.export import csv_response
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
@@ -63,7 +63,11 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
         return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
     try:
         with statement_timeout(LIST_SECONDS):
-            page_of_runs = _page(request, run_filter.qs)
+            page_of_runs = page_of(
+                run_filter.qs.with_scope(),
+                newer=request.GET.get("newer", ""),
+                older=request.GET.get("older", ""),
+            )
             count = capped_count(run_filter.qs)
             context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
@@ -107,12 +111,6 @@ def _only_workspace(request: Request) -> Workspace | None:
     """The workspace of the user if it is the only one, so that an index provides the order."""
     workspaces = list(Workspace.objects.visible_to(request.user)[:2])
     return workspaces[0] if len(workspaces) == 1 else None
-
-
-def _page(request: Request, runs: OperationRunQuerySet) -> Page[OperationRun]:
-    return page_of(
-        runs.with_scope(), newer=request.GET.get("newer", ""), older=request.GET.get("older", "")
-    )
 
 
 def _frame(request: Request, workspace: Workspace | None, run_filter: RunFilter) -> dict[str, Any]:

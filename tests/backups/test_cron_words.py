@@ -1,4 +1,4 @@
-"""The description of a schedule matches the times at which it runs."""
+"""The words for a schedule agree with the times at which it fires."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_expression_in_words(cron: str, words: str) -> None:
     assert describe(cron) == words
 
 
-def test_the_words_never_contradict_the_slots() -> None:
+def test_the_words_never_contradict_the_fires() -> None:
     expressions = random_expressions(examples(2000))
 
     contradictions = {cron: describe(cron) for cron in expressions if not is_described(cron)}
@@ -78,16 +78,16 @@ def is_described(cron: str) -> bool:
 
 
 def agrees(words: str, cron: str) -> bool:
-    """Whether words, read as a person does, mean the minutes and the days of the slots."""
+    """Whether words, read as a person does, mean the minutes and the days of the fires."""
     is_time, is_day = read(words)
     minute, hour, *days = cron.split()
-    times = {(at.hour, at.minute) for at in matching_times(f"{minute} {hour} * * *", days=1)}
-    dates = {at.date() for at in matching_times(f"0 0 {' '.join(days)}", days=len(DAYS))}
+    times = {(at.hour, at.minute) for at in fires(f"{minute} {hour} * * *", days=1)}
+    dates = {at.date() for at in fires(f"0 0 {' '.join(days)}", days=len(DAYS))}
     meant_times = {(h, m) for h in range(24) for m in range(60) if is_time(h, m)}
     return times == meant_times and dates == {day for day in DAYS if is_day(day)}
 
 
-def matching_times(cron: str, *, days: int) -> list[dt.datetime]:
+def fires(cron: str, *, days: int) -> list[dt.datetime]:
     end, result = START + dt.timedelta(days=days, minutes=1), []
     for at in CronSim(cron, START):
         if at >= end:
@@ -117,8 +117,8 @@ def read_time(words: str) -> Callable[[int, int], bool]:
             return lambda h, m: first <= h <= last and m == minute
         return lambda h, m: (h, m) in clock
     if match := re.fullmatch(r"Every (?:(\d+) )?hours? at minute (\d+)", words):
-        hour_step, minute = int(match[1] or 1), int(match[2])
-        return lambda h, m: h % hour_step == 0 and m == minute
+        hour_step, at_minute = int(match[1] or 1), int(match[2])
+        return lambda h, m: h % hour_step == 0 and m == at_minute
     minutes, _, hours = re.sub(" of every hour$", "", words).partition(" in the hour")
     in_hours = numbers(hours.lstrip("s ")) if hours else set(range(24))
     if match := re.fullmatch(r"Every (?:(\d+) )?minutes?", minutes):
@@ -132,10 +132,10 @@ def read_days(words: str) -> Callable[[dt.date], bool]:
     if not words:
         return lambda day: True
     if " of the month if it is " in words:
-        left, right = (read_days(term) for term in words.split(" if it is "))
+        left, right = (read_days(part) for part in words.split(" if it is "))
         return lambda day: left(day) and right(day)
     if ", and on " in words:
-        left, right = (read_days(term) for term in words.split(", and on "))
+        left, right = (read_days(part) for part in words.split(", and on "))
         return lambda day: left(day) or right(day)
     nths = re.findall(rf"the (\w+) ({'|'.join(WEEKDAYS)}) of the month", words)
     rest = re.sub(r"(, | and )?the \w+ \w+day of the month", "", words)
@@ -158,8 +158,8 @@ def read_days(words: str) -> Callable[[dt.date], bool]:
 def numbers(words: str, names: list[str] | None = None) -> set[int]:
     """The numbers of a list such as "1, 3 and 8 to 17"; names count by their position."""
     result: set[int] = set()
-    for term in re.split(r", | and ", words):
-        ends = [names.index(end) if names else int(end) for end in term.split(" to ")]
+    for part in re.split(r", | and ", words):
+        ends = [names.index(end) if names else int(end) for end in part.split(" to ")]
         result.update(range(ends[0], ends[-1] + 1))
     return result
 
@@ -184,15 +184,15 @@ def last_weekday(day: dt.date) -> int:
 
 def random_expressions(count: int) -> list[str]:
     """Valid expressions, the same ones in every run."""
-    generator = random.Random(20271)
+    chance = random.Random(20271)
     expressions: list[str] = []
     while len(expressions) < count:
         fields = [
-            random_field(generator, 0, 59),
-            random_field(generator, 0, 23),
-            random_field(generator, 1, 31, extra=["L", "LW"]),
-            random_field(generator, 1, 12, extra=["JAN", "dec"]),
-            random_field(generator, 0, 7, extra=["MON", "sat", "5L", "1#1", "3#5", "0L"]),
+            random_field(chance, 0, 59),
+            random_field(chance, 0, 23),
+            random_field(chance, 1, 31, extra=["L", "LW"]),
+            random_field(chance, 1, 12, extra=["JAN", "dec"]),
+            random_field(chance, 0, 7, extra=["MON", "sat", "5L", "1#1", "3#5", "0L"]),
         ]
         cron = " ".join(fields)
         try:
@@ -203,15 +203,13 @@ def random_expressions(count: int) -> list[str]:
     return expressions
 
 
-def random_field(
-    generator: random.Random, low: int, high: int, extra: list[str] | None = None
-) -> str:
-    if generator.random() < 0.3:
+def random_field(chance: random.Random, low: int, high: int, extra: list[str] | None = None) -> str:
+    if chance.random() < 0.3:
         return "*"
     terms = []
-    for _ in range(generator.choice([1, 1, 1, 2, 3])):
-        first, last = sorted(generator.choices(range(low, high + 1), k=2))
-        step = generator.choice([1, 2, 3, 5, 7, 10, 15, 20, 45, 100])
+    for _ in range(chance.choice([1, 1, 1, 2, 3])):
+        first, last = sorted(chance.choices(range(low, high + 1), k=2))
+        step = chance.choice([1, 2, 3, 5, 7, 10, 15, 20, 45, 100])
         forms = [
             f"{first}",
             f"{first}-{last}",
@@ -219,5 +217,5 @@ def random_field(
             f"*/{step}",
             f"{first}/{step}",
         ]
-        terms.append(generator.choice(forms + (extra or [])))
+        terms.append(chance.choice(forms + (extra or [])))
     return ",".join(terms)

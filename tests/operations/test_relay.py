@@ -177,7 +177,7 @@ def test_the_queue_position_reports_a_broker_that_has_stopped(
     relay.relay_once()
 
     run.refresh_from_db()
-    assert "refused it since: it cannot be reached" in describe_queue_position(
+    assert "refused further messages: it cannot be reached" in describe_queue_position(
         load_queue_position(run)
     )
     broker.start()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -60,8 +59,9 @@ class Command(BaseCommand):
             counts = count_removable(workspace, RetentionPolicy.configured())
             for step, outcomes in counts.items():
                 line = f"{_STEPS[step]}: {outcomes.total():,}"
-                if outcomes:
-                    line += f" ({_by_outcome(outcomes)})"
+                parts = [f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items())]
+                if parts:
+                    line += f" ({', '.join(parts)})"
                 self.stdout.write(line)
             return
         result = dispatch_prune(workspace, initiator_name="manage.py runs prune")
@@ -70,10 +70,6 @@ class Command(BaseCommand):
 
 
 _STEPS = {Step.ROW: "Runs to remove", Step.DETAILS: "Runs to remove the details of"}
-
-
-def _by_outcome(outcomes: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
 def _workspace(slug: str | None) -> Workspace:
