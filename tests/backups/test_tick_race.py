@@ -1,4 +1,4 @@
-"""Many concurrent ticks: exactly tick_until_done run for every slot."""
+"""Many concurrent ticks: exactly one run for every slot."""
 
 from __future__ import annotations
 
