@@ -64,9 +64,9 @@ def changes_of(backup_set: BackupSet) -> SetChanges | None:
     pairs = [(before[key], item) for key, item in now.items() if key in before and item.complete]
     changed = [(earlier, item) for earlier, item in pairs if _differ(earlier, item)]
     requested = [*backup_set.kinds, *backup_set.unlicensed_kinds]
-    listed = set(previous.listed_kinds) & set(backup_set.listed_kinds)
+    listed_in_both = set(previous.listed_kinds) & set(backup_set.listed_kinds)
     # A kind that has no license in either set is no difference between them.
-    unlicensed = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
+    unlicensed_in_both = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
     return SetChanges(
         previous,
         added=_without(now, before, previous.listed_kinds),
@@ -74,15 +74,15 @@ def changes_of(backup_set: BackupSet) -> SetChanges | None:
         deleted=_without(before, now, backup_set.listed_kinds),
         unchanged=len(pairs) - len(changed),
         incomplete=sum(not item.complete for item in now.values()),
-        uncompared=[kind for kind in requested if kind not in listed | unlicensed],
+        uncompared=[kind for kind in requested if kind not in listed_in_both | unlicensed_in_both],
     )
 
 
 def _without(
-    items: dict[Key, BackupItem], others: dict[Key, BackupItem], listed: list[str]
+    items: dict[Key, BackupItem], others: dict[Key, BackupItem], listed_kinds: list[str]
 ) -> list[BackupItem]:
-    """The items of the kinds in `listed` that the other set does not have."""
-    return [item for key, item in items.items() if key not in others and item.kind in listed]
+    """The items of the kinds in `listed_kinds` that the other set does not have."""
+    return [item for key, item in items.items() if key not in others and item.kind in listed_kinds]
 
 
 def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:

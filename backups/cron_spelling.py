@@ -30,7 +30,7 @@ _RANGE = re.compile(r"(\w+)-(\w+)(/\d+)?", re.ASCII)
 def suggest(cron: str) -> str:
     """What to write instead, as a sentence; empty if no known spelling is in the expression.
 
-    `2-2/1` is among them: cron fires on 2, but the library that computes the slots goes on to the
+    One of them is `2-2/1`: cron runs at 2, but the library that computes the slots continues to the
     end of the field.
     """
     if cron.startswith("@"):

@@ -29,8 +29,12 @@ PRESETS = (
 )
 
 
-def _number(label: str, *, most: int, least: int = 1, help_text: str = "") -> forms.IntegerField:
-    return forms.IntegerField(label=label, min_value=least, max_value=most, help_text=help_text)
+def _number(
+    label: str, *, max_value: int, min_value: int = 1, help_text: str = ""
+) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, min_value=min_value, max_value=max_value, help_text=help_text
+    )
 
 
 class ScheduleForm(forms.ModelForm[BackupSchedule]):
@@ -46,15 +50,15 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
         error_messages={"required": "Select at least one policy kind."},
     )
     retention_keep_sets = _number(
-        "Sets to keep", most=MAX_SETS, help_text="The newest complete sets are always kept."
+        "Sets to keep", max_value=MAX_SETS, help_text="The newest complete sets are always kept."
     )
     retention_keep_days = _number(
-        "Days to keep", most=MAX_DAYS, help_text="Newer sets are always kept."
+        "Days to keep", max_value=MAX_DAYS, help_text="Newer sets are always kept."
     )
     grace_hours = _number(
         "Grace period in hours",
-        least=0,
-        most=MAX_GRACE_HOURS,
+        min_value=0,
+        max_value=MAX_GRACE_HOURS,
         help_text="The longest delay after which the latest missed slot still runs.",
     )
 
@@ -150,8 +154,10 @@ class NewScheduleForm(ScheduleForm):
         selected = list(self.cleaned_data["tenants"])
         if not self.cleaned_data["every"]:
             return selected
-        same = BackupSchedule.objects.filter(name=self.cleaned_data["name"], tenant=OuterRef("pk"))
-        others = self.workspace.tenants.active().filter(~Exists(same))
+        existing = BackupSchedule.objects.filter(
+            name=self.cleaned_data["name"], tenant=OuterRef("pk")
+        )
+        others = self.workspace.tenants.active().filter(~Exists(existing))
         return list({tenant.pk: tenant for tenant in [*selected, *others]}.values())
 
     def _selected_and_first_results(self) -> list[tuple[int, str]]:

@@ -104,11 +104,11 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
         graph_client_for(run.tenant, on_wait=show_waits(run)) as client,
         sets.building(run, schedule, parent) as backup_set,
     ):
-        missed: list[BackupItem] = []
+        missed_items: list[BackupItem] = []
         if parent:
             sets.copy_complete_items(backup_set, parent)
-            missed = list(parent.items.incomplete())
-        Reader(run, backup_set, client).read(missed)
+            missed_items = list(parent.items.incomplete())
+        Reader(run, backup_set, client).read(missed_items)
     retention.apply(schedule, run)
 
 

@@ -54,13 +54,13 @@ def decide(
     tolerance = max(grace, ON_TIME) if catch_up else ON_TIME
     following = next_slot(cron, timezone, latest)
     if until - latest <= tolerance:
-        missed = _missed(cron, timezone, due, latest - ONE_MINUTE)
+        missed = _missed_slots(cron, timezone, due, latest - ONE_MINUTE)
         return Decision(run_slot=latest, missed=missed, next_slot=following)
-    missed = _missed(cron, timezone, due, latest)
+    missed = _missed_slots(cron, timezone, due, latest)
     return Decision(run_slot=None, missed=missed, next_slot=following)
 
 
-def _missed(cron: str, timezone: str, due: dt.datetime, until: dt.datetime) -> Missed | None:
+def _missed_slots(cron: str, timezone: str, due: dt.datetime, until: dt.datetime) -> Missed | None:
     if until < due:
         return None
     slots = slots_between(cron, timezone, due - ONE_MINUTE, until, MAX_COUNTED) or [due]

@@ -32,8 +32,8 @@ class Reader:
         self._total = 0
         self._unlicensed: list[tuple[PolicyKind, GraphError]] = []
 
-    def read(self, known: Iterable[BackupItem] = ()) -> None:
-        """Read every kind that is not listed yet; `known` are objects that an earlier set missed.
+    def read(self, missed_items: Iterable[BackupItem] = ()) -> None:
+        """Read every kind that is not listed yet; `missed_items` are those of an earlier set.
 
         Raises:
             Blocked: the tenant rejects the connection.
@@ -44,7 +44,7 @@ class Reader:
                 self._report_failed_kind(key, key, SafeError("kind_unknown", kind=key))
         pending: list[Pending] = []
         for kind in kinds:
-            pending += self._list(kind, [item for item in known if item.kind == kind.key])
+            pending += self._list(kind, [item for item in missed_items if item.kind == kind.key])
         self._leave_out_unlicensed()
         for kind, entry, item in pending:
             self._run.checkpoint()
@@ -53,22 +53,22 @@ class Reader:
 
     # --- listing ----------------------------------------------------------------------------------
 
-    def _list(self, kind: PolicyKind, known: list[BackupItem]) -> list[Pending]:
+    def _list(self, kind: PolicyKind, missed_items: list[BackupItem]) -> list[Pending]:
         """List a kind and add an item for each new object; return the objects to read."""
         self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
-        listed, error = self._read_list(kind)
+        entries, error = self._read_list(kind)
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
-        new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
+        new = {graph_id: entry for graph_id, entry in entries.items() if graph_id not in existing}
         sets.add_listed(self._set, kind, new.values())
         self._expect(len(new))
-        if isinstance(error, LicenseMissing) and not listed:
+        if isinstance(error, LicenseMissing) and not entries:
             self._unlicensed.append((kind, error))
         elif error:
             self._report_failed_kind(kind.key, kind.label_plural, error)
         else:
             sets.set_listed(self._set, kind.key)
-            for item in known:
-                if item.graph_id not in listed:
+            for item in missed_items:
+                if item.graph_id not in entries:
                     self._expect(1)
                     self._report_removed(item)
         items = {item.graph_id: item for item in self._set.items.filter(kind=kind.key)}

@@ -68,8 +68,9 @@ def add_policies_request(
 ) -> RunRequest:
     """Request to add the selected policies of a tenant to its set with this name."""
     named = BackupSet.objects.filter(tenant=tenant, purpose=SetPurpose.SELECTION, name=name)
-    set_id = named.values_list("pk", flat=True).first()
-    context = {"backup_set_id": set_id} if set_id else {}
+    context = {}
+    if set_id := named.values_list("pk", flat=True).first():
+        context["backup_set_id"] = set_id
     return _selection_request(
         OperationRunType.BACKUP_SET_ADD_POLICIES,
         selection,

@@ -33,13 +33,13 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
 
 def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
     """Return up to `BATCH` sets that the schedule no longer keeps, oldest first."""
-    own = BackupSet.objects.filter(schedule=schedule)
-    newest = own.complete().order_by("-ended_at", "-id")[: schedule.retention_keep_sets]
-    incomplete = own.filter(status=SetStatus.INCOMPLETE).order_by("-ended_at", "-id")[:1]
+    schedule_sets = BackupSet.objects.filter(schedule=schedule)
+    newest = schedule_sets.complete().order_by("-ended_at", "-id")[: schedule.retention_keep_sets]
+    incomplete = schedule_sets.filter(status=SetStatus.INCOMPLETE).order_by("-ended_at", "-id")[:1]
     keep = {*newest.values_list("pk", flat=True), *incomplete.values_list("pk", flat=True)}
     if last_id := _last_complete_id(schedule.tenant_id):
         keep.add(last_id)
-    old = own.filter(ended_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
+    old = schedule_sets.filter(ended_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
     old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=keep)
     return list(old.order_by("ended_at", "id")[:BATCH])
 

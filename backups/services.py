@@ -97,11 +97,11 @@ def create_for(template: BackupSchedule, tenants: Iterable[Tenant]) -> list[Back
 
 
 def _require_free_names(schedules: list[BackupSchedule]) -> None:
-    same = BackupSchedule.objects.filter(
+    existing = BackupSchedule.objects.filter(
         name__in={schedule.name for schedule in schedules},
         tenant__in=[schedule.tenant for schedule in schedules],
     )
-    tenants = same.order_by("tenant__name").values_list("tenant__name", flat=True)[:MAX_NAMES]
+    tenants = existing.order_by("tenant__name").values_list("tenant__name", flat=True)[:MAX_NAMES]
     if messages := [f"{name}: {NAME_TAKEN}" for name in tenants]:
         raise ValidationError(messages)
 

@@ -87,7 +87,7 @@ def finish(backup_set: BackupSet) -> None:
 
 
 @transaction.atomic
-def add_listed(backup_set: BackupSet, kind: PolicyKind, listed: Iterable[Json]) -> None:
+def add_listed(backup_set: BackupSet, kind: PolicyKind, entries: Iterable[Json]) -> None:
     """Add an incomplete item for each listed object, before any of them is read."""
     items = [
         BackupItem(
@@ -100,7 +100,7 @@ def add_listed(backup_set: BackupSet, kind: PolicyKind, listed: Iterable[Json]) 
             reason_code=NOT_ATTEMPTED,
             last_modified_at=last_modified(entry),
         )
-        for entry in listed
+        for entry in entries
     ]
     BackupItem.objects.bulk_create(items, batch_size=500)
 
@@ -165,7 +165,9 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     )
     if previous_hash is None:
         return "created"
-    return "unchanged" if previous_hash == content.normalized_hash else "updated"
+    if previous_hash == content.normalized_hash:
+        return "unchanged"
+    return "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:

@@ -64,10 +64,10 @@ def ensure_version(workspace_id: int, content: Content) -> int:
     unreferenced version between the two statements, so they are repeated.
     """
     key: list[int | str] = [workspace_id, content.content_hash]
-    rest: list[int | str] = [content.normalized_hash, json.dumps(content.payload), content.size]
+    values: list[int | str] = [content.normalized_hash, json.dumps(content.payload), content.size]
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
-            cursor.execute(_INSERT, [*key, *rest])
+            cursor.execute(_INSERT, [*key, *values])
             row = cursor.fetchone()
             if row is None:
                 cursor.execute(_SELECT, key)

@@ -41,7 +41,7 @@ def parent_link(value: Any, run: OperationRun, user: User) -> Link | None:
     parent = runs.filter(pk=value).first()
     if parent is None:
         return None
-    return Link(f"Part of run {parent.pk}", parent.get_absolute_url(), "run")
+    return Link(f"Parent run {parent.pk}", parent.get_absolute_url(), "run")
 
 
 @related_links

@@ -91,7 +91,9 @@ class KeyRing:
 def key_id_of(envelope: str) -> str:
     """Return the id of the key of an envelope; empty for any other text."""
     parts = envelope.split(".")
-    return parts[1] if len(parts) == 3 and parts[0] == VERSION else ""
+    if len(parts) != 3 or parts[0] != VERSION:
+        return ""
+    return parts[1]
 
 
 def key_ring() -> KeyRing:

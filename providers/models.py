@@ -211,4 +211,6 @@ class ProviderConnection(models.Model):
     @property
     def check_reason(self) -> str:
         """The problem that the last check found, for display."""
-        return get_reason(self.check_reason_code).label if self.check_reason_code else ""
+        if not self.check_reason_code:
+            return ""
+        return get_reason(self.check_reason_code).label

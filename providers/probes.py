@@ -17,7 +17,7 @@ from providers.services import Finding
 
 ORGANIZATION = "organization"
 _ORGANIZATION_PATH = "/v1.0/organization"
-_SELECT = {"$select": "id,displayName,verifiedDomains"}
+_PARAMS = {ORGANIZATION: {"$select": "id,displayName,verifiedDomains"}}
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -72,7 +72,7 @@ class Prober:
 
     def _probe(self, key: str, label: str, path: str) -> ProbeResult:
         try:
-            body = self._client.get(path, _SELECT if key == ORGANIZATION else {"$top": "1"})
+            body = self._client.get(path, _PARAMS.get(key, {"$top": "1"}))
         except GraphError as error:
             raise_if_blocking(error)
             return self._report(key, label, error)
@@ -91,7 +91,9 @@ class Prober:
             self._run.report_failure(key, error, label=label)
             return ProbeResult.MISSING
         self._run.report_success(key, label=label)
-        return ProbeResult.GRANTED if is_granted else ProbeResult.UNVERIFIED
+        if is_granted is None:
+            return ProbeResult.UNVERIFIED
+        return ProbeResult.GRANTED
 
     def _report(self, key: str, label: str, error: GraphError) -> ProbeResult:
         if isinstance(error, LicenseMissing):

@@ -163,7 +163,9 @@ def connection_remove(request: Request, slug: str, connection_id: int) -> HttpRe
         lambda: services.remove_connection(connection, by=request.user),
         success=f"Connection “{connection.name}” of {connection.tenant.name} removed.",
     )
-    return redirect("connection_list", slug) if is_removed else redirect(connection)
+    if not is_removed:
+        return redirect(connection)
+    return redirect("connection_list", slug)
 
 
 @action

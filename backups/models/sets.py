@@ -141,7 +141,9 @@ class BackupSet(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"“{self.name}”" if self.name else f"Backup set {self.pk}"
+        if self.name:
+            return f"“{self.name}”"
+        return f"Backup set {self.pk}"
 
     def get_absolute_url(self) -> str:
         return reverse("backup_set_detail", args=[self.workspace.slug, self.pk])
@@ -272,4 +274,6 @@ class BackupItem(models.Model):
 
     @property
     def reason_label(self) -> str:
-        return get_reason(self.reason_code).label if self.reason_code else ""
+        if not self.reason_code:
+            return ""
+        return get_reason(self.reason_code).label

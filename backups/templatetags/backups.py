@@ -61,4 +61,6 @@ def slot_summary(run: OperationRun) -> str:
     slot = str(run.context.get("scheduled_for", "")).replace("T", " ").replace("Z", " UTC")
     causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
     summary = f"{slot}: {state_of(run).word}"
-    return f"{summary} ({causes})" if causes else summary
+    if causes:
+        summary += f" ({causes})"
+    return summary

@@ -101,7 +101,7 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _render_form(
-    request: Request, workspace: Workspace, form: ScheduleForm, **more: Any
+    request: Request, workspace: Workspace, form: ScheduleForm, **extra: Any
 ) -> HttpResponse:
     context = {
         "workspace": workspace,
@@ -110,7 +110,7 @@ def _render_form(
         "presets": PRESETS,
         "timezones": sorted(TIMEZONES),
         "preview": _preview(form),
-        **more,
+        **extra,
     }
     errors = form.is_bound and form.errors
     return render_checked(request, "backups/schedule_form.html", context, errors=errors)
@@ -134,4 +134,6 @@ def _clock_change(earlier: dt.datetime, slot: dt.datetime, zone: str) -> str:
     change = (after.utcoffset() or dt.timedelta()) - (before.utcoffset() or dt.timedelta())
     if not change:
         return ""
-    return "after clocks go forward" if change > dt.timedelta() else "after clocks go back"
+    if change > dt.timedelta():
+        return "after clocks go forward"
+    return "after clocks go back"

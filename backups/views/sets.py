@@ -29,7 +29,7 @@ from tenancy.http import (
     workspace_or_404,
 )
 from tenancy.roles import Capability
-from web.ids import parse_id
+from web.ids import parse_ids
 from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
@@ -100,7 +100,9 @@ def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
         lambda: services.delete_set(backup_set, by=request.user),
         success=f"{backup_set} of {backup_set.tenant.name} deleted.",
     )
-    return redirect("backup_set_list", slug) if is_deleted else redirect(backup_set)
+    if is_deleted:
+        return redirect("backup_set_list", slug)
+    return redirect(backup_set)
 
 
 @page
@@ -108,7 +110,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    same = BackupItem.objects.visible_to(request.user).filter(
+    same_object = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
     payload = ""
@@ -122,7 +124,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "payload": payload,
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "versions": _distinct_versions(
-            same.select_related("version").order_by("-id")[: VERSIONS * 5]
+            same_object.select_related("version").order_by("-id")[: VERSIONS * 5]
         ),
     }
     return render(request, "backups/backup_item_detail.html", context)
@@ -164,15 +166,14 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
 
 def _earlier_item(request: Request, item: BackupItem) -> BackupItem | None:
     """The item to compare with: the same object, read completely, and visible to the user."""
-    same = BackupItem.objects.visible_to(request.user).filter(
+    same_object = BackupItem.objects.visible_to(request.user).filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
     )
-    same = same.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
+    same_object = same_object.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
     text = request.GET.get("with", "")
     if text:
-        item_id = parse_id(text)
-        return None if item_id is None else same.filter(pk=item_id).first()
-    return same.filter(pk__lt=item.pk).order_by("-pk").first()
+        return same_object.filter(pk__in=parse_ids([text])).first()
+    return same_object.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
 def _redact(payload: dict[str, Any]) -> Any:
@@ -202,15 +203,15 @@ def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
     """Per kind: number of items, number of incomplete items, and whether it was listed."""
     items = backup_set.items.order_by().values("kind")
     rows = items.annotate(count=Count("id"), missing=Count("id", filter=Q(complete=False)))
-    by_kind = {row["kind"]: (row["count"], row["missing"]) for row in rows}
+    counts = {row["kind"]: {"count": row["count"], "missing": row["missing"]} for row in rows}
+    reasons = {kind: get_reason(code) for kind, code in backup_set.unlisted.items()}
     return [
         {
             "key": kind,
             "label": label_of(kind),
-            "count": by_kind.get(kind, (0, 0))[0],
-            "missing": by_kind.get(kind, (0, 0))[1],
+            **counts.get(kind, {"count": 0, "missing": 0}),
             "listed": kind in backup_set.listed_kinds,
-            "reason": get_reason(code) if (code := backup_set.unlisted.get(kind)) else None,
+            "reason": reasons.get(kind),
         }
         for kind in backup_set.kinds
     ]

@@ -25,7 +25,7 @@ class SandboxControl:
     def __init__(self, url: str, token: str, ca: str | Path | None = None) -> None:
         self.url = url.rstrip("/")
         self._token = token
-        context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
+        context = ssl.create_default_context(cafile=ca or None)
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
@@ -172,5 +172,5 @@ class SandboxControl:
             raise SandboxError(f"{command}: {text[:500]}") from None
         except OSError as error:
             raise SandboxError(
-                f"The Graph sandbox at {self.url} does not answer: {error}"
+                f"The Graph sandbox at {self.url} does not respond: {error}"
             ) from None

@@ -159,9 +159,10 @@ class Graph:
         replica = {}
         for object_id, entry in objects.items():
             if str(entry.get("createdDateTime") or "") <= replicated_until:
+                replica[object_id] = entry
                 changed_at, before = self._earlier.get((call.tenant_id, object_id), (0.0, entry))
-                is_recent = time.monotonic() - changed_at < seconds
-                replica[object_id] = before if is_recent else entry
+                if time.monotonic() - changed_at < seconds:
+                    replica[object_id] = before
         return replica
 
 

@@ -103,8 +103,9 @@ def _merge(entry: Json, body: Json) -> Json:
     """Merge as PATCH does: properties that the body omits stay, also within complex values."""
     merged = dict(entry)
     for name, value in body.items():
-        is_complex = isinstance(value, dict) and isinstance(entry.get(name), dict)
-        merged[name] = _merge(entry[name], value) if is_complex else value
+        merged[name] = value
+        if isinstance(value, dict) and isinstance(entry.get(name), dict):
+            merged[name] = _merge(entry[name], value)
     return merged
 
 

@@ -142,7 +142,9 @@ def _detail(
 
 
 def _last_sync(listing: Listing, tenant: Tenant | None) -> OperationRun | None:
-    return last_syncs(listing.sync, [tenant]).get(tenant.pk) if tenant else None
+    if tenant is None:
+        return None
+    return last_syncs(listing.sync, [tenant]).get(tenant.pk)
 
 
 def _with_frame(

@@ -191,8 +191,8 @@ class GraphClient:
         if wait is None or not self._retries:
             self._retries = False
             raise error
-        throttled = error.code == "throttled"
-        self._wait(wait, WaitReason.THROTTLED if throttled else WaitReason.UNAVAILABLE)
+        is_throttled = error.code == "throttled"
+        self._wait(wait, WaitReason.THROTTLED if is_throttled else WaitReason.UNAVAILABLE)
         return wait
 
     def _attempt(self, method: str, url: str, content: bytes | None) -> dict[str, Any]:

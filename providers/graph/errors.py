@@ -177,7 +177,9 @@ def classify(
     if response.status == 429 or (response.status < 500 and codes & TRANSIENT_CODES):
         return Transient("throttled", **common)
     if response.status in TRANSIENT_STATUSES or (response.status > 501):
-        return UnknownWriteOutcome(**common) if is_write else Transient(**common)
+        if is_write:
+            return UnknownWriteOutcome(**common)
+        return Transient(**common)
     if response.status in (400, 403) and _LICENSE.search(response.text):
         return LicenseMissing(**common)
     if response.status == 403 or (response.status == 401 and codes & FORBIDDEN_CODES):

@@ -67,9 +67,9 @@ def content(payload: dict[str, Any], noise: Noise = NO_NOISE) -> dict[str, Any]:
     result = {}
     for key, value in sorted(clean(payload).items()):
         if key not in left_out:
-            part = _without_noise(value, noise)
-            is_unordered = key in UNORDERED and isinstance(part, list)
-            result[key] = _sorted(part) if is_unordered else part
+            result[key] = _without_noise(value, noise)
+            if key in UNORDERED and isinstance(result[key], list):
+                result[key] = _sorted(result[key])
     return result
 
 
@@ -91,7 +91,9 @@ def _without_noise(value: Any, noise: Noise) -> Any:
     if isinstance(value, list):
         entries = [_without_noise(entry, noise) for entry in value]
         has_plain_values = not any(isinstance(entry, dict | list) for entry in entries)
-        return _sorted(entries) if noise.unordered_ids and has_plain_values else entries
+        if noise.unordered_ids and has_plain_values:
+            return _sorted(entries)
+        return entries
     return value
 
 
@@ -99,7 +101,9 @@ def _entry(key: str, value: Any, noise: Noise) -> Any:
     if key in REFERENCES and isinstance(value, dict):
         return {"id": value.get("id")}
     part = _without_noise(value, noise)
-    return _sorted(part) if key in UNORDERED_WITHIN and isinstance(part, list) else part
+    if key in UNORDERED_WITHIN and isinstance(part, list):
+        return _sorted(part)
+    return part
 
 
 def _sorted(entries: list[Any]) -> list[Any]:

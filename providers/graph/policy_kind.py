@@ -70,7 +70,9 @@ def _notes(payload: Mapping[str, Any]) -> list[str]:
     if not isinstance(settings, list):
         return []
     encrypted = sum(1 for entry in settings if isinstance(entry, dict) and entry.get("isEncrypted"))
-    return [f"{encrypted} encrypted OMA-URI values"] if encrypted else []
+    if not encrypted:
+        return []
+    return [f"{encrypted} encrypted OMA-URI values"]
 
 
 MAX_ID = 200
@@ -193,4 +195,6 @@ def last_modified(entry: Mapping[str, Any]) -> dt.datetime | None:
     except ValueError:
         return None
     # The first and last year can overflow when they are converted to another zone.
-    return at if at and at.tzinfo and 1 < at.year < 9999 else None
+    if at is None or at.tzinfo is None or not 1 < at.year < 9999:
+        return None
+    return at

@@ -42,7 +42,9 @@ class RetryPolicy:
         else:
             # Up to 10 % later, so that the workers of one tenant do not retry at the same time.
             wait = retry_after * (1 + 0.1 * chance())
-        return wait if waited + wait <= self.budget else None
+        if waited + wait > self.budget:
+            return None
+        return wait
 
 
 def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:

@@ -157,7 +157,9 @@ def permissions_in(token: str) -> frozenset[str] | None:
         roles = jwt.decode(token, options={"verify_signature": False}).get("roles")
     except jwt.InvalidTokenError:
         return None
-    return frozenset(map(str, roles)) if isinstance(roles, list) else None
+    if not isinstance(roles, list):
+        return None
+    return frozenset(map(str, roles))
 
 
 _SLOTS: OrderedDict[object, _Slot] = OrderedDict()

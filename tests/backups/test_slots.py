@@ -228,7 +228,7 @@ def test_the_spread_is_stable_and_at_most_a_tenth_of_the_interval() -> None:
         ("0 0 15W * *", "LW"),
     ],
 )
-def test_a_spelling_of_another_scheduler_is_refused_with_its_equivalent(
+def test_a_spelling_of_another_scheduler_is_rejected_with_its_equivalent(
     cron: str, equivalent: str
 ) -> None:
     with pytest.raises(ValidationError, match=f"Write {re.escape(equivalent)} "):

@@ -67,8 +67,8 @@ def image_command() -> list[str]:
     return command
 
 
-def is_understood(program: str, *arguments: str) -> bool:
-    """Whether the program accepts these arguments; it is not started."""
+def is_accepted(program: str, *arguments: str) -> bool:
+    """Return whether the program accepts these arguments, without starting it."""
     if program == "python":
         assert arguments[0] == "manage.py"
         command = load_command_class(get_commands()[arguments[1]], arguments[1])
@@ -78,8 +78,8 @@ def is_understood(program: str, *arguments: str) -> bool:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_command_is_understood(name: str) -> None:
-    assert is_understood(*(OURS[name].get("command") or image_command()))
+def test_every_command_is_accepted(name: str) -> None:
+    assert is_accepted(*(OURS[name].get("command") or image_command()))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_every_command_is_understood(name: str) -> None:
     ids=" ".join,
 )
 def test_an_invalid_command_is_detected(command: list[str]) -> None:
-    assert not is_understood(*command)
+    assert not is_accepted(*command)
 
 
-def test_the_health_check_of_the_worker_is_understood() -> None:
+def test_the_health_check_of_the_worker_is_accepted() -> None:
     _, check = OURS["worker"]["healthcheck"]["test"]
 
-    assert is_understood(*shlex.split(check))
+    assert is_accepted(*shlex.split(check))
 
 
 @pytest.mark.parametrize("name", OURS)

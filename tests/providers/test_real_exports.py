@@ -10,12 +10,12 @@ from providers.graph.normalize import is_annotation
 from tests.support.samples import FILES, NEEDED
 
 
-def annotation_names(value):
+def annotation_keys(value):
     if isinstance(value, dict):
         keys = [key for key in value if is_annotation(key)]
-        return keys + [name for entry in value.values() for name in annotation_names(entry)]
+        return keys + [name for entry in value.values() for name in annotation_keys(entry)]
     if isinstance(value, list):
-        return [name for entry in value for name in annotation_names(entry)]
+        return [name for entry in value for name in annotation_keys(entry)]
     return []
 
 
@@ -29,7 +29,7 @@ def test_a_real_export_is_captured_unchanged(sandbox_tenant, client, kind, path)
         capture = KIND[key].capture(client, listed)
 
         assert capture.missing == []
-        assert annotation_names(capture.payload) == []
+        assert annotation_keys(capture.payload) == []
         assert KIND[key].content_hash(capture.payload) == KIND[key].content_hash(
             {**capture.payload, "id": "another", "lastModifiedDateTime": "2030-01-01T00:00:00Z"}
         )

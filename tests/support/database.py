@@ -58,7 +58,9 @@ def delete_rows(names: Iterable[str]) -> None:
         non_empty = [name for (name,) in cursor.fetchall()]
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in non_empty:
-            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER; DELETE FROM {name}")
+            cursor.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+        for name in non_empty:
+            cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for name in non_empty:
             cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")

@@ -39,12 +39,16 @@ class Draw:
     def group_id(self) -> str:
         """Draw the id of a seeded group; a new id where the tenant has no groups."""
         groups = self._objects.get("groups")
-        return str(self.rng.choice(groups)["id"]) if groups else self.new_id()
+        if not groups:
+            return self.new_id()
+        return str(self.rng.choice(groups)["id"])
 
     def location_id(self) -> str | None:
         """Draw the id of a seeded named location; None where the tenant has none."""
         locations = self._objects.get("named_location")
-        return str(self.rng.choice(locations)["id"]) if locations else None
+        if not locations:
+            return None
+        return str(self.rng.choice(locations)["id"])
 
     def assignments(self, policy_id: str) -> list[Json]:
         """Draw the assignments of a policy: none, one target, or a target and an exclusion."""

@@ -119,9 +119,11 @@ class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
         )
 
 
-def finish(backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **more: Any) -> BackupSet:
+def finish(
+    backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **extra: Any
+) -> BackupSet:
     """Finish a set and return it."""
-    changes = {"status": status, "ended_at": timezone.now()} | more
+    changes = {"status": status, "ended_at": timezone.now()} | extra
     BackupSet.objects.filter(pk=backup_set.pk).update(**changes)
     backup_set.refresh_from_db()
     return backup_set
