@@ -159,7 +159,7 @@ register_reasons(
     ),
     Reason(
         "lease_lost",
-        "Worker lost contact",
+        "Lease lost",
         "The worker could not renew its lease and stopped.",
         "No action needed if a retry was started. Otherwise retry the run. If it happens again, "
         "check the worker's connection to the database.",

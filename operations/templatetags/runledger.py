@@ -113,7 +113,7 @@ def pretty(value: Any) -> str:
 
 
 def exact_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
-    """“2026-03-08 07:00:00 UTC · 08:00:00 Europe/Berlin”."""
+    """Return a text such as “2026-03-08 07:00:00 UTC · 08:00:00 Europe/Berlin”."""
     in_utc = moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if str(zone) == "UTC":
         return in_utc

@@ -22,7 +22,7 @@ Refusal = AbstractContextManager[Any]
 EVERY_STATE = ["queued", "running", "succeeded", "partial", "failed", "blocked", "cancelled"]
 
 
-def a_run(state: str, tenant: Tenant, **columns: Any) -> OperationRun:
+def create_run(state: str, tenant: Tenant, **columns: Any) -> OperationRun:
     traits = {} if state == "queued" else {state: True}
     run: OperationRun = OperationRunFactory(tenant=tenant, **traits, **columns)
     return run
@@ -71,7 +71,7 @@ def test_a_submission_starts_an_operation_once(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("state", ["running", "succeeded", "failed", "blocked", "cancelled"])
 def test_a_run_never_returns_to_queued(tenant: Tenant, state: str) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
 
     with refused("only move forward"):
         change(run, "status = 'queued'")
@@ -81,7 +81,7 @@ def test_a_run_never_returns_to_queued(tenant: Tenant, state: str) -> None:
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "blocked", "cancelled"])
 def test_an_ended_run_never_runs_again(tenant: Tenant, state: str) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
 
     with refused("only move forward"):
         change(run, "status = 'running'")
@@ -102,7 +102,7 @@ def test_an_ended_run_never_runs_again(tenant: Tenant, state: str) -> None:
 def test_status_outcome_and_completion_time_change_together(
     tenant: Tenant, state: str, assignment: str
 ) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
 
     with refused("runs_completed_means_ended"):
         change(run, assignment)
@@ -117,14 +117,14 @@ def test_status_outcome_and_completion_time_change_together(
     ],
 )
 def test_no_run_is_running_without_a_lease(tenant: Tenant, assignment: str) -> None:
-    run = a_run("queued", tenant)
+    run = create_run("queued", tenant)
 
     with refused("runs_running_has_lease"):
         change(run, assignment)
 
 
 def test_a_running_run_cannot_lose_its_lease(tenant: Tenant) -> None:
-    run = a_run("running", tenant)
+    run = create_run("running", tenant)
 
     with refused("runs_running_has_lease"):
         change(run, "heartbeat_at = NULL")
@@ -133,14 +133,14 @@ def test_a_running_run_cannot_lose_its_lease(tenant: Tenant) -> None:
 @pytest.mark.parametrize("status", ["paused", "", "QUEUED", "done"])
 def test_an_unknown_status_is_refused(tenant: Tenant, status: str) -> None:
     with refused("runs_status_known|only move forward"):
-        change(a_run("queued", tenant), "status = %s", status)
+        change(create_run("queued", tenant), "status = %s", status)
     with refused("runs_status_known"):
-        a_run("queued", tenant, status=status)
+        create_run("queued", tenant, status=status)
 
 
 @pytest.mark.parametrize("outcome", ["success", "", "Failed"])
 def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
-    run = a_run("running", tenant)
+    run = create_run("running", tenant)
 
     with refused("runs_outcome_known"):
         change(run, "status = 'completed', completed_at = now(), outcome = %s", outcome)
@@ -167,14 +167,14 @@ def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
     ],
 )
 def test_counts_are_non_negative_whole_numbers(tenant: Tenant, counts: object) -> None:
-    run = a_run("running", tenant)
+    run = create_run("running", tenant)
 
     with refused("runs_counts_valid"):
         change(run, "summary_counts = %s::jsonb", json.dumps(counts))
 
 
 def test_counts_and_short_facts_are_accepted(tenant: Tenant) -> None:
-    run = a_run("running", tenant)
+    run = create_run("running", tenant)
 
     assert change(
         run, "summary_counts = %s::jsonb", '{"total": 3, "created": 0, "meta": {"phase": "-1"}}'
@@ -185,7 +185,7 @@ def test_counts_and_short_facts_are_accepted(tenant: Tenant) -> None:
     "failures", [{}, "x", 3, None, [{}] * 21], ids=["object", "text", "number", "null", "21 causes"]
 )
 def test_failures_are_a_list_of_at_most_twenty_causes(tenant: Tenant, failures: object) -> None:
-    run = a_run("running", tenant)
+    run = create_run("running", tenant)
 
     with refused("runs_failures_limited|cannot get array length"):
         change(run, "failure_summary = %s::jsonb", json.dumps(failures))
@@ -194,7 +194,7 @@ def test_failures_are_a_list_of_at_most_twenty_causes(tenant: Tenant, failures: 
 @pytest.mark.parametrize("context", [[], "x", 3])
 def test_the_context_is_an_object(tenant: Tenant, context: object) -> None:
     with refused("runs_context_is_object"):
-        a_run("queued", tenant, context=context)
+        create_run("queued", tenant, context=context)
 
 
 # --- columns written once -------------------------------------------------------------------------
@@ -215,14 +215,14 @@ WRITTEN_ONCE = [
 def test_type_scope_identity_and_context_are_written_once(
     tenant: Tenant, state: str, assignment: str
 ) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
 
     with refused("identity and context cannot be changed"):
         change(run, assignment)
 
 
 def test_a_run_never_moves_to_another_tenant_of_its_workspace(tenant: Tenant) -> None:
-    run = a_run("queued", tenant)
+    run = create_run("queued", tenant)
     sibling = TenantFactory(workspace=tenant.workspace)
 
     with refused("identity and context cannot be changed"):
@@ -230,18 +230,18 @@ def test_a_run_never_moves_to_another_tenant_of_its_workspace(tenant: Tenant) ->
 
 
 def test_the_retried_run_is_written_once(tenant: Tenant) -> None:
-    first, second = a_run("failed", tenant), a_run("failed", tenant)
-    run = a_run("queued", tenant, retry_of=first)
+    first, second = create_run("failed", tenant), create_run("failed", tenant)
+    run = create_run("queued", tenant, retry_of=first)
 
     with refused("the run that it retries cannot be changed"):
         change(run, "retry_of_id = %s", second.pk)
 
 
 def test_a_run_cannot_retry_itself(tenant: Tenant) -> None:
-    run_id = a_run("failed", tenant).pk + 1
+    run_id = create_run("failed", tenant).pk + 1
 
     with refused("runs_retry_not_self"):
-        a_run("queued", tenant, pk=run_id, retry_of_id=run_id)
+        create_run("queued", tenant, pk=run_id, retry_of_id=run_id)
 
 
 @pytest.mark.parametrize(
@@ -258,20 +258,20 @@ def test_a_run_cannot_retry_itself(tenant: Tenant) -> None:
     ],
 )
 def test_the_result_of_an_ended_run_cannot_change(tenant: Tenant, assignment: str) -> None:
-    run = a_run("failed", tenant)
+    run = create_run("failed", tenant)
 
     with refused("its result cannot be changed"):
         change(run, assignment)
 
 
 def test_an_ended_run_can_be_acknowledged(tenant: Tenant) -> None:
-    assert change(a_run("failed", tenant), "acknowledged_at = now()") == 1
+    assert change(create_run("failed", tenant), "acknowledged_at = now()") == 1
 
 
 @pytest.mark.parametrize("value", ["", "abc", "A" * 64, "g" * 64, "0" * 63])
 def test_an_identity_is_a_sha256_in_lower_case(tenant: Tenant, value: str) -> None:
     with refused("runs_identity_is_sha256"):
-        a_run("queued", tenant, run_identity_hash=value)
+        create_run("queued", tenant, run_identity_hash=value)
 
 
 # --- one active run per identity ------------------------------------------------------------------
@@ -282,10 +282,10 @@ def test_an_identity_is_a_sha256_in_lower_case(tenant: Tenant, value: str) -> No
 def test_a_second_active_run_of_a_tenants_identity_is_refused(
     tenant: Tenant, first: str, second: str
 ) -> None:
-    active = a_run(first, tenant)
+    active = create_run(first, tenant)
 
     with refused("runs_one_active_per_tenant_identity"):
-        a_run(second, tenant, run_identity_hash=active.run_identity_hash)
+        create_run(second, tenant, run_identity_hash=active.run_identity_hash)
 
 
 @pytest.mark.parametrize("second", ["queued", "running"])
@@ -302,10 +302,10 @@ def test_a_second_active_run_of_a_workspaces_identity_is_refused(
 
 @pytest.mark.parametrize("ended", ["succeeded", "failed", "blocked", "cancelled"])
 def test_any_number_of_ended_runs_share_an_identity(tenant: Tenant, ended: str) -> None:
-    first = a_run(ended, tenant)
+    first = create_run(ended, tenant)
 
-    a_run(ended, tenant, run_identity_hash=first.run_identity_hash)
-    a_run("queued", tenant, run_identity_hash=first.run_identity_hash)
+    create_run(ended, tenant, run_identity_hash=first.run_identity_hash)
+    create_run("queued", tenant, run_identity_hash=first.run_identity_hash)
 
     assert OperationRun.objects.count() == 3
 
@@ -317,10 +317,10 @@ SLOT: dict[str, Any] = {"backup_schedule_id": 1, "scheduled_for": "2026-03-08T07
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded", "blocked", "cancelled"])
 def test_a_slot_never_has_a_second_run(tenant: Tenant, state: str) -> None:
-    a_run(state, tenant, type=SCHEDULED, context=SLOT)
+    create_run(state, tenant, type=SCHEDULED, context=SLOT)
 
     with refused("runs_slot_once"):
-        a_run("succeeded", tenant, type=SCHEDULED, context=SLOT)
+        create_run("succeeded", tenant, type=SCHEDULED, context=SLOT)
 
 
 @pytest.mark.parametrize(
@@ -342,13 +342,13 @@ def test_the_slot_of_a_scheduled_run_has_one_format(
     tenant: Tenant, context: dict[str, Any]
 ) -> None:
     with refused("runs_scheduled_has_slot"):
-        a_run("queued", tenant, type=SCHEDULED, context=context)
+        create_run("queued", tenant, type=SCHEDULED, context=context)
 
 
 def test_a_retry_of_a_scheduled_run_does_not_use_the_slot(tenant: Tenant) -> None:
-    first = a_run("failed", tenant, type=SCHEDULED, context=SLOT)
+    first = create_run("failed", tenant, type=SCHEDULED, context=SLOT)
 
-    a_run(
+    create_run(
         "queued", tenant, type=OperationRunType.BACKUP_SCHEDULE_RETRY, context=SLOT, retry_of=first
     )
 
@@ -362,11 +362,11 @@ def test_a_tenant_of_another_workspace_is_refused(tenant: Tenant) -> None:
     elsewhere = TenantFactory().workspace
 
     with refused("operation_runs_tenant_of_workspace"):
-        a_run("queued", tenant, workspace=elsewhere)
+        create_run("queued", tenant, workspace=elsewhere)
 
 
 def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
-    a_run("succeeded", tenant)
+    create_run("succeeded", tenant)
     elsewhere = TenantFactory().workspace
 
     with refused("its workspace cannot be changed"):
@@ -374,7 +374,7 @@ def test_a_tenant_with_runs_stays_in_its_workspace(tenant: Tenant) -> None:
 
 
 def test_a_tenant_with_runs_cannot_be_deleted(tenant: Tenant) -> None:
-    a_run("succeeded", tenant)
+    create_run("succeeded", tenant)
 
     with refused("operation_runs_tenant_of_workspace"):
         sql("DELETE FROM tenants WHERE id = %s", tenant.pk)
@@ -393,7 +393,7 @@ def delete(run: OperationRun) -> int:
 
 @pytest.mark.parametrize("state", EVERY_STATE)
 def test_only_retention_deletes_runs(tenant: Tenant, state: str) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
 
     with refused("cannot be deleted|only retention"):
         delete(run)
@@ -403,7 +403,7 @@ def test_only_retention_deletes_runs(tenant: Tenant, state: str) -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_retention_cannot_delete_an_active_run(tenant: Tenant, state: str) -> None:
-    run = a_run(state, tenant)
+    run = create_run(state, tenant)
     allow_pruning()
 
     with refused("an active run cannot be deleted"):
@@ -433,7 +433,7 @@ def test_permission_to_prune_ends_with_the_transaction(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("value", ["", "off", "true", "ON", "1"])
 def test_only_the_exact_value_allows_pruning(tenant: Tenant, value: str) -> None:
-    run = a_run("succeeded", tenant)
+    run = create_run("succeeded", tenant)
     sql("SELECT set_config('runledger.pruning', %s, true)", value)
 
     with refused("only retention"):
@@ -500,7 +500,7 @@ def test_two_events_cannot_share_a_sequence_number(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("column", ["key", "outcome"])
 def test_an_item_has_one_known_outcome(tenant: Tenant, column: str) -> None:
-    item = OperationRunItemFactory(run=a_run("running", tenant))
+    item = OperationRunItemFactory(run=create_run("running", tenant))
     another = {"key": item.key} if column == "key" else {"outcome": "perhaps"}
 
     with refused("run_items_once|run_items_outcome_known"):
@@ -512,7 +512,8 @@ def test_an_item_has_one_known_outcome(tenant: Tenant, column: str) -> None:
 
 def test_a_run_may_be_cancelled_before_it_starts(tenant: Tenant) -> None:
     assert change(
-        a_run("queued", tenant), "status = 'completed', outcome = 'cancelled', completed_at = now()"
+        create_run("queued", tenant),
+        "status = 'completed', outcome = 'cancelled', completed_at = now()",
     )
 
 
@@ -545,7 +546,7 @@ def test_the_guards_add_no_statement_to_a_claim(
 def test_the_user_of_an_action_cannot_change(
     tenant: Tenant, operator: User, manager: User, first: str, second: str
 ) -> None:
-    run = a_run("running", tenant, user=operator)
+    run = create_run("running", tenant, user=operator)
     people = {"a": operator.pk, "b": manager.pk}
     change(run, first % people)
 

@@ -55,7 +55,7 @@ def unguarded(db: None) -> Iterator[Callable[..., None]]:
         run("SET LOCAL session_replication_role = DEFAULT")
 
 
-def a_complete_run(tenant: Tenant) -> OperationRun:
+def create_complete_run(tenant: Tenant) -> OperationRun:
     """Create a run that was dispatched, claimed, executed and completed."""
     service = OperationRunService()
     run = create_running_run(tenant)
@@ -64,7 +64,7 @@ def a_complete_run(tenant: Tenant) -> OperationRun:
 
 
 def test_an_unmodified_ledger_has_no_violations(tenant: Tenant) -> None:
-    a_complete_run(tenant)
+    create_complete_run(tenant)
     create_queued_run(tenant, 2)
     create_running_run(tenant, 3)
 
@@ -132,7 +132,7 @@ VIOLATIONS = {
 def test_each_violation_is_reported(
     name: str, tenant: Tenant, unguarded: Callable[..., None]
 ) -> None:
-    a_complete_run(tenant)
+    create_complete_run(tenant)
     create_queued_run(tenant, 2)
     create_running_run(tenant, 3)
     unguarded("SET CONSTRAINTS ALL IMMEDIATE")

@@ -19,7 +19,7 @@ from web.durations import ago, duration_text
 NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
 
 
-def a_run(**columns: object) -> OperationRun:
+def build_run(**columns: object) -> OperationRun:
     """Build a run without saving it."""
     workspace = Workspace(name="Contoso", slug="contoso")
     defaults: dict[str, object] = {
@@ -32,15 +32,17 @@ def a_run(**columns: object) -> OperationRun:
     return OperationRun(**defaults | columns)
 
 
-def running(**columns: object) -> OperationRun:
+def build_running_run(**columns: object) -> OperationRun:
     """Build a running run whose lease does not end during the tests."""
     now = timezone.now()
     lease = {"heartbeat_at": now + dt.timedelta(days=1), "worker": "w1"}
-    return a_run(**{"status": RunStatus.RUNNING, "started_at": now} | lease | columns)
+    return build_run(**{"status": RunStatus.RUNNING, "started_at": now} | lease | columns)
 
 
-def ended(outcome: RunOutcome, *failures: dict[str, object], **counts: int) -> OperationRun:
-    return a_run(
+def build_ended_run(
+    outcome: RunOutcome, *failures: dict[str, object], **counts: int
+) -> OperationRun:
+    return build_run(
         status=RunStatus.COMPLETED,
         outcome=outcome,
         started_at=NOW,
@@ -53,46 +55,54 @@ def ended(outcome: RunOutcome, *failures: dict[str, object], **counts: int) -> O
 TENANT_SUSPENDED = failure("tenant_suspended", "It is suspended.", next_step="Set it to active.")
 
 SUMMARIES = [
-    (a_run(), "queued", "is waiting for a worker.", "", ""),
-    (running(), "running", "is running.", "No items processed yet.", ""),
+    (build_run(), "queued", "is waiting for a worker.", "", ""),
+    (build_running_run(), "running", "is running.", "No items processed yet.", ""),
     (
-        running(summary_counts={"total": 40, "processed": 12, "failed": 1}),
+        build_running_run(summary_counts={"total": 40, "processed": 12, "failed": 1}),
         "running",
         "is running.",
         "12 of 40 items processed, 1 failed.",
         "",
     ),
     (
-        running(cancel_requested_at=NOW, cancel_requested_by=User(username="olga")),
+        build_running_run(cancel_requested_at=NOW, cancel_requested_by=User(username="olga")),
         "stopping",
         "is stopping.",
         "Cancellation was requested by olga. The run stops after the current item. No items processed yet.",
         "Processed items are not rolled back.",
     ),
     (
-        running(heartbeat_at=NOW),
+        build_running_run(heartbeat_at=NOW),
         "silent",
         "is running, but its worker is not responding.",
         "w1 has not renewed its lease. No items processed yet.",
         "The run ends automatically if the worker is lost. Processed items are not rolled back.",
     ),
     (
-        ended(RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, created=2, unchanged=38),
+        build_ended_run(
+            RunOutcome.SUCCEEDED, total=40, processed=40, succeeded=40, created=2, unchanged=38
+        ),
         "succeeded",
         "succeeded.",
         "All 40 items processed (2 created, 38 unchanged).",
         "",
     ),
     (
-        ended(RunOutcome.SUCCEEDED, total=1, processed=1, succeeded=1),
+        build_ended_run(RunOutcome.SUCCEEDED, total=1, processed=1, succeeded=1),
         "succeeded",
         "succeeded.",
         "1 item processed.",
         "",
     ),
-    (ended(RunOutcome.SUCCEEDED), "succeeded", "succeeded.", "There were no items to process.", ""),
     (
-        ended(
+        build_ended_run(RunOutcome.SUCCEEDED),
+        "succeeded",
+        "succeeded.",
+        "There were no items to process.",
+        "",
+    ),
+    (
+        build_ended_run(
             RunOutcome.PARTIALLY_SUCCEEDED,
             TENANT_SUSPENDED,
             total=4000,
@@ -107,14 +117,14 @@ SUMMARIES = [
         "Set it to active.",
     ),
     (
-        ended(RunOutcome.FAILED, TENANT_SUSPENDED, total=4, processed=4, failed=4),
+        build_ended_run(RunOutcome.FAILED, TENANT_SUSPENDED, total=4, processed=4, failed=4),
         "failed",
         "failed.",
         "All 4 items failed. Cause: tenant suspended.",
         "Set it to active.",
     ),
     (
-        ended(
+        build_ended_run(
             RunOutcome.FAILED,
             failure("unexpected_error", "An error (reference 0123).", next_step="Retry."),
             total=9,
@@ -127,28 +137,28 @@ SUMMARIES = [
         "Retry.",
     ),
     (
-        ended(RunOutcome.FAILED),
+        build_ended_run(RunOutcome.FAILED),
         "failed",
         "failed.",
         "No cause was recorded.",
         "",
     ),
     (
-        ended(RunOutcome.BLOCKED, TENANT_SUSPENDED),
+        build_ended_run(RunOutcome.BLOCKED, TENANT_SUSPENDED),
         "blocked",
         "did not start.",
         "It is suspended.",
         "Set it to active.",
     ),
     (
-        a_run(status=RunStatus.COMPLETED, outcome=RunOutcome.CANCELLED, completed_at=NOW),
+        build_run(status=RunStatus.COMPLETED, outcome=RunOutcome.CANCELLED, completed_at=NOW),
         "cancelled",
         "was cancelled before it started.",
         "No items were processed.",
         "",
     ),
     (
-        ended(RunOutcome.CANCELLED, total=40, processed=7, succeeded=7),
+        build_ended_run(RunOutcome.CANCELLED, total=40, processed=7, succeeded=7),
         "cancelled",
         "was cancelled.",
         "7 of 40 items processed. Processed items are not rolled back.",
@@ -167,7 +177,7 @@ def test_each_state_has_a_summary(run, key, headline, detail, next_step):
 
 
 def test_the_summary_of_a_workspace_run_names_the_workspace():
-    assert "for Contoso" in summarize(a_run(tenant=None)).headline
+    assert "for Contoso" in summarize(build_run(tenant=None)).headline
 
 
 def queue_position(**facts: object) -> QueuePosition:
