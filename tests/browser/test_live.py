@@ -142,7 +142,7 @@ def test_everything_works_without_javascript(open_context: Any, fabrikam: Tenant
 
     page.goto("/w/contoso/runs/")
     page.get_by_label("Outcome").select_option("failed")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply filter").click()
     expect(page.locator("tr[data-row]")).to_have_count(1)
     page.get_by_role("link", name="Backup now").click()
     page.get_by_role("button", name="Acknowledge").click()

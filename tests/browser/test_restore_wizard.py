@@ -43,7 +43,7 @@ def test_a_restore_with_approval_by_a_second_member(
     page.get_by_label("Name or Graph ID").press("Enter")
     page.get_by_label(f"Select {item.name}").check()
     page.get_by_label("Name or Graph ID").fill("no such object")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply filter").click()
     page.get_by_text("1 selected object not shown by this filter stays selected").wait_for()
     page.get_by_label("All named locations (1)").check()
     page.get_by_role("button", name="Preview restore").click()
