@@ -80,7 +80,7 @@ def test_only_the_owner_can_read_the_password_file(demo: Path) -> None:
 def test_without_a_graph_sandbox_a_warning_is_printed(demo: Path) -> None:
     lines = run()
 
-    assert lines[0].startswith("The tenants are not in a Graph sandbox")
+    assert lines[0].startswith("The tenants were not added to a Graph sandbox")
     assert Tenant.objects.count() == 6
 
 
