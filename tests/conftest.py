@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tenancy.models import Tenant, User, Workspace
@@ -18,6 +20,11 @@ pytest_plugins = [
     "tests.support.restores",
     "tests.support.customer",
 ]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core: half of the time tests wait for processes, browsers and locks."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

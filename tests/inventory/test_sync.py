@@ -142,6 +142,7 @@ def test_a_missing_object_is_present_again_when_it_is_listed_again(
     ],
     ids=lambda fault: fault[0],
 )
+@pytest.mark.usefixtures("short_retry_waits")
 def test_an_incomplete_list_marks_no_object_as_missing_and_the_other_kinds_continue(
     connected: Tenant, sync: Syncs, graph: SandboxControl, fault: tuple[str, dict[str, Any]]
 ) -> None:
@@ -334,6 +335,7 @@ def test_built_in_and_custom_roles_are_distinguished(connected: Tenant, sync: Sy
     assert all(role.actions for role in roles)
 
 
+@pytest.mark.usefixtures("short_retry_waits")
 def test_a_broken_page_of_groups_marks_no_group_as_missing(
     connected: Tenant, sync: Syncs, graph: SandboxControl
 ) -> None:

@@ -135,6 +135,7 @@ def test_another_tenant_blocks_the_check_and_only_its_id_is_reported(
     assert "Another company" not in str(run.failure_summary)
 
 
+@pytest.mark.usefixtures("short_retry_waits")
 def test_an_unreadable_response_is_unknown_and_not_missing(
     check: Any, sandbox_tenant: SandboxTenant
 ) -> None:

@@ -14,7 +14,7 @@ from dev.graph_sandbox.process import SandboxProcess
 from providers.clouds import Cloud
 from providers.models import ProviderConnection
 from tenancy.models import Tenant
-from tests.support.factories.providers import SandboxTenant
+from tests.support.factories.providers import FAST, SandboxTenant
 
 SECRET = "Pq8~sandbox.secret"
 SIZES = {
@@ -50,6 +50,12 @@ def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[Sandbox
     settings.GRAPH_INTERVALS = {}
     yield graph_sandbox.control
     graph_sandbox.control.clear()
+
+
+@pytest.fixture
+def short_retry_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed requests to Graph as often as usual, but after milliseconds."""
+    monkeypatch.setattr("providers.graph.client.RetryPolicy", lambda: FAST)
 
 
 @pytest.fixture
