@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,9 +95,9 @@ class Stack:
         return self._celery(self.folder / "beat.log", "beat", "-l", "INFO", "-s", str(schedule))
 
     def stop(self) -> None:
-        """Stop the remaining processes, the newest first."""
+        """Kill the remaining processes, the newest first: a worker would wait for its work."""
         for process in reversed(self.processes):
-            stop(process, grace=10)
+            stop(process, signal.SIGKILL, grace=10)
 
     def logs(self) -> str:
         """Return the logs of all processes, for the message of a failing test."""
