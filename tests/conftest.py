@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
@@ -20,6 +22,12 @@ pytest_plugins = [
     "tests.support.restores",
     "tests.support.customer",
 ]
+
+# How fast a loaded machine generates examples says nothing about the code.
+hypothesis_settings.register_profile(
+    "loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("loaded machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:
