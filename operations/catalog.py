@@ -45,21 +45,21 @@ class CatalogEntry:
     description: str
     #: The capability that a user needs to start a run.
     required_capability: Capability
-    scope: Scope = Scope.TENANT
-    queue: Queue = Queue.DEFAULT
-    expected_duration: dt.timedelta | None = None
+    scope: Scope
+    queue: Queue
+    expected_duration: dt.timedelta | None
     #: The longest time that a run may be running.
-    time_limit: dt.timedelta = dt.timedelta(minutes=30)
+    time_limit: dt.timedelta
     #: The longest time that a run may be queued; after it, the run fails as never started.
-    start_deadline: dt.timedelta = dt.timedelta(hours=1)
-    retry: Retry = Retry.MANUAL
+    start_deadline: dt.timedelta
+    retry: Retry
     #: Types of one group exclude each other; without a group, a type excludes only itself.
-    identity_group: str = ""
+    identity_group: str
     #: The type of a retry; by default the type itself.
-    retry_as: OperationRunType | None = None
+    retry_as: OperationRunType | None
     #: The context key that identifies a slot together with `scheduled_for`; a slot has at most one run.
     #: A unique index in a migration of the declaring app guarantees it.
-    slot_key: str = ""
+    slot_key: str
 
 
 _ENTRIES: dict[OperationRunType, CatalogEntry] = {}
