@@ -285,11 +285,21 @@ def test_a_tombstone_replaces_a_removed_run_until_it_is_old_enough(tenant, keep_
     )
     assert tombstone.counts == pruned_run.summary_counts
 
-    before = timezone.now() + DAY
-    removed = retention.remove_old_tombstones(tenant.workspace_id, before)
+    old = OperationRunTombstone.objects.create(
+        id=pruned_run.pk + 1_000_000,
+        workspace=tenant.workspace,
+        type=pruned_run.type,
+        outcome="succeeded",
+        created_at=pruned_run.created_at,
+        completed_at=pruned_run.created_at,
+        pruned_at=timezone.now() - 2 * DAY,
+    )
 
-    assert removed == 1
-    assert not OperationRunTombstone.objects.exists()
+    removed = retention.remove_old_tombstones(tenant.workspace_id, timezone.now() + DAY)
+
+    assert removed == 1, "a tombstone stays for a day at least"
+    assert not OperationRunTombstone.objects.filter(pk=old.pk).exists()
+    assert OperationRunTombstone.objects.filter(pk=tombstone.pk).exists()
 
 
 def test_many_runs_are_removed_in_several_batches(tenant, keep_none, monkeypatch):
