@@ -100,8 +100,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp SET runledger.pruning = 'on' AS $$
 DECLARE
     removable bigint[] := ARRAY(
-        SELECT id FROM public.operation_runs WHERE details_removed_at IS NOT NULL
-        AND id IN (SELECT public.operation_runs_removable(run_ids)));
+        SELECT run.id FROM public.operation_runs_removable(run_ids) AS removable (id)
+        JOIN public.operation_runs run ON run.id = removable.id
+        WHERE run.details_removed_at IS NOT NULL ORDER BY run.id);
     reference record;
     removed integer;
 BEGIN
