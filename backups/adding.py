@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from backups import sets
 from backups.models import BackupItem, BackupSet, BackupSetQuerySet, SetPurpose, SetStatus
@@ -113,7 +112,6 @@ class Adding:
             purpose=SetPurpose.SELECTION,
             name=self._name,
             kinds=[],
-            started_at=timezone.now(),
         )
 
 

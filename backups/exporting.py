@@ -7,7 +7,6 @@ import hashlib
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from backups.archive import Archive, ArchiveTooLarge, safe_name
 from backups.models import PolicyExport
@@ -16,6 +15,7 @@ from inventory.models import Policy
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
+from tenancy.db import database_now
 
 MEGABYTE = 1024 * 1024
 
@@ -60,7 +60,7 @@ def _fill(archive: Archive, run: ActiveRun, client: GraphClient, policies: list[
 
 
 def _store(run: ActiveRun, archive: Archive, incomplete: int) -> PolicyExport:
-    now = timezone.now()
+    now = database_now()
     body = archive.close(
         {
             "tenant": run.tenant.name,

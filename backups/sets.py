@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.versions import Content, ensure_version
@@ -81,7 +81,7 @@ def finish(backup_set: BackupSet) -> None:
         locked.status = SetStatus.INCOMPLETE
     else:
         locked.status = SetStatus.FAILED
-    locked.ended_at = timezone.now()
+    locked.ended_at = Now()
     locked.save()
     backup_set.refresh_from_db()
 
@@ -160,7 +160,7 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
         complete=captured.complete,
         missing=captured.missing,
         reason_code="" if captured.complete else "incomplete_capture",
-        captured_at=timezone.now(),
+        captured_at=Now(),
         last_modified_at=last_modified(content.payload) or item.last_modified_at,
     )
     if previous_hash is None:

@@ -21,9 +21,11 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     """The age of the tenant's last complete backup, and its schedules."""
     allowed = capabilities_of(request.user, tenant.workspace)
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
+    (freshness,) = freshness_of_tenants(Tenant.objects.filter(pk=tenant.pk))
     schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
     return "backups/_tenant_backups.html", {
         "last": sets.with_scope().order_by("-ended_at", "-id").first(),
+        "is_late": freshness.is_late,
         "schedules": schedules.with_scope()[:SCHEDULES],
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,

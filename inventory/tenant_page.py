@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import Count
 from django.urls import reverse
-from django.utils import timezone
 
 from inventory.last_sync import last_syncs
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from operations.states import RunOutcome
 from operations.types import OperationRunType
+from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.roles import Capability
@@ -69,6 +69,6 @@ def _fact(tenant: Tenant, count: int, sync: Any) -> Fact:
     url = f"{reverse('policy_list', args=[tenant.workspace.slug])}?tenant={tenant.pk}"
     if sync.is_active:
         return Fact(f"{count:,}, syncing", url)
-    age = ago((timezone.now() - sync.completed_at).total_seconds())
+    age = ago((request_now() - sync.completed_at).total_seconds())
     state = "" if sync.outcome == RunOutcome.SUCCEEDED else "warn"
     return Fact(f"{count:,}, {age}", url, state)

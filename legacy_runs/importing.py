@@ -9,7 +9,6 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
@@ -24,7 +23,6 @@ from legacy_runs.columns import (
     stored_columns,
     table_of,
 )
-from legacy_runs.write_access import allow_import
 
 BATCH = 1000
 IMPORTED, UNCHANGED, REJECTED = "imported", "already imported", "rejected"
@@ -33,7 +31,6 @@ ID_IN_USE = "id: in use by a row with other values"
 _ID_EXISTS = "id exists"
 
 Numbered = tuple[int, Raw]
-OpenTransaction = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,6 @@ class Import:
         workspaces: Mapping[str, str] | None = None,
         dry_run: bool = False,
         reject: Callable[[Reject], None] = lambda _: None,
-        open_transaction: OpenTransaction = allow_import,
     ) -> None:
         self.report = Report()
         self.kind = kind
@@ -85,30 +81,29 @@ class Import:
         self.dry_run = dry_run
         self.on_progress: Callable[[Report], None] = lambda _: None
         self._reject = reject
-        self._open_transaction = open_transaction
         self._insert = _insert_sql(kind)
         self._compare = _compare_sql(kind)
 
     def run(self, rows: Iterable[Numbered]) -> Report:
         """Import every valid row and return the report; memory contains one batch at a time."""
         if not self.dry_run:
-            return self._run(rows, self._open_transaction)
-        with self._open_transaction():
+            return self._run(rows)
+        with transaction.atomic():
             with connection.cursor() as cursor:
                 # A dry run waits for its source within one transaction, and reports deferred
                 # constraints too.
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            self._run(rows, nullcontext)
+            self._run(rows)
             transaction.set_rollback(True)
         return self.report
 
-    def _run(self, rows: Iterable[Numbered], open_transaction: OpenTransaction) -> Report:
+    def _run(self, rows: Iterable[Numbered]) -> Report:
         numbered_rows = iter(rows)
         for first in numbered_rows:
             batch = itertools.chain([first], itertools.islice(numbered_rows, BATCH - 1))
             parsed_rows = [self._parse(line, raw) for line, raw in batch]
-            self._import_batch([row for row in parsed_rows if row], open_transaction)
+            self._import_batch([row for row in parsed_rows if row])
             self.on_progress(self.report)
         return self.report
 
@@ -123,11 +118,9 @@ class Import:
             workspace = self._workspaces.get(number) or workspace
         return raw, {**row, "workspace": workspace, "position": line}
 
-    def _import_batch(
-        self, batch: list[tuple[Raw, Row]], open_transaction: OpenTransaction
-    ) -> None:
+    def _import_batch(self, batch: list[tuple[Raw, Row]]) -> None:
         rows = [row for _, row in batch]
-        with open_transaction():
+        with transaction.atomic():
             results = _execute(self._insert, rows)
             existing = [row for row in rows if results[row["position"]][0] == _ID_EXISTS]
             if existing:
@@ -196,17 +189,16 @@ def _insert_sql(kind: str) -> str:
             FROM tenants tenant JOIN workspaces workspace ON workspace.id = tenant.workspace_id
             WHERE tenant.external_id = source.tenant_external_id
             AND source.workspace IN ('', workspace.slug)) scope
-    ), added AS (
-        INSERT INTO {table_of(kind)} ({", ".join(names)}, workspace_id, tenant_id,
-                                      operation_run_id, was_operation_run_id)
+    ), resolved AS (
         SELECT {values}, scoped.workspace_id, scoped.tenant_id,
-               operation_runs.id, coalesce(operation_runs.id, operation_run_tombstones.id)
+               operation_runs.id AS operation_run_id,
+               coalesce(operation_runs.id, operation_run_tombstones.id) AS was_operation_run_id
         FROM scoped {_join_run("operation_runs", kind)}
         {_join_run("operation_run_tombstones", kind)}
         WHERE scoped.tenants = 1 AND scoped.place = 1
-        ORDER BY scoped.id
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, operation_run_id
+    ), added AS MATERIALIZED (
+        SELECT id, operation_run_id FROM legacy_runs_import(
+            '{table_of(kind)}', (SELECT jsonb_agg(to_jsonb(resolved)) FROM resolved))
     )
     SELECT scoped.position, CASE
         WHEN scoped.tenants = 0 THEN 'tenant: unknown'

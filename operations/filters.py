@@ -9,7 +9,7 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from operations.catalog import OperationCatalog
 from operations.models import OperationRun
@@ -151,7 +151,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             return runs.filter(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnull=True)
         if view == "mine":
             return runs.filter(user=self.user)
-        yesterday = timezone.now() - dt.timedelta(hours=24)
+        yesterday = Now() - dt.timedelta(hours=24)
         return runs.filter(outcome__in=ATTENTION_OUTCOMES, created_at__gte=yesterday)
 
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
 
 from operations.catalog import CatalogEntry, OperationCatalog
 from operations.counts import Counts
@@ -25,6 +24,7 @@ from operations.states import (
     RunOutcome,
     RunStatus,
 )
+from tenancy.clock import request_now
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -250,14 +250,14 @@ class OperationRun(models.Model):
     @property
     def queue_time(self) -> dt.timedelta:
         """The time from the request to the start, or to completion, or until now."""
-        return (self.started_at or self.completed_at or timezone.now()) - self.created_at
+        return (self.started_at or self.completed_at or request_now()) - self.created_at
 
     @property
     def duration(self) -> dt.timedelta | None:
         """The time from the start to completion, or until now; None if the run never started."""
         if self.started_at is None:
             return None
-        return (self.completed_at or timezone.now()) - self.started_at
+        return (self.completed_at or request_now()) - self.started_at
 
     @property
     def lease_expired(self) -> bool:
@@ -266,7 +266,7 @@ class OperationRun(models.Model):
         return (
             self.is_running
             and self.heartbeat_at is not None
-            and timezone.now() - self.heartbeat_at > lease
+            and request_now() - self.heartbeat_at > lease
         )
 
     @property

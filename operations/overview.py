@@ -15,10 +15,10 @@ from typing import Any
 
 from django.db.models import Count
 from django.db.models.functions import TruncHour
-from django.utils import timezone
 
 from operations.models import OperationRun, OperationRunQuerySet
 from operations.presentation.charts import HOURS, build_day_chart
+from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
 from web.keyset import capped_count
@@ -66,11 +66,11 @@ def needs_attention(request: Request, workspace: Workspace) -> Panel:
 @overview_panel(order=40)
 def last_day(request: Request, workspace: Workspace) -> Panel:
     """The outcomes of the runs of the last 24 hours."""
-    since = timezone.now() - dt.timedelta(hours=HOURS)
+    since = request_now() - dt.timedelta(hours=HOURS)
     runs = _runs(request, workspace).filter(created_at__gte=since)
     by_hour = runs.annotate(hour=TruncHour("created_at")).order_by()
     counts = by_hour.values_list("hour", "outcome").annotate(Count("id"))
-    return "operations/_panel_day.html", {"chart": build_day_chart(counts, timezone.now())}
+    return "operations/_panel_day.html", {"chart": build_day_chart(counts, request_now())}
 
 
 def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from operations.catalog import Retry
 from operations.conflicts import retry_on_serialization_failure
@@ -30,6 +29,7 @@ from operations.reasons import LOST_WORKER, SafeError
 from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
+from tenancy.db import database_now
 from tenancy.models import User
 
 log = logging.getLogger(__name__)
@@ -129,8 +129,9 @@ class OperationRunService:
     @transaction.atomic
     def block_many(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
         """Like `block` for a batch, in a bounded number of statements; returns the recorded runs."""
+        now = database_now()
         rows = [
-            request.row() | {"failure_summary": merge_failures([], [_failure(reason)])}
+            request.row() | {"failure_summary": merge_failures([], [Failure(reason)], now)}
             for request, reason in requests
         ]
         runs = OperationRun.objects.with_scope().in_bulk(insert_blocked(rows))
@@ -147,7 +148,7 @@ class OperationRunService:
         except Exception:
             reference = uuid.uuid4().hex[:12]
             log.exception("dispatch failed, reference %s", reference)
-            failure = _failure(SafeError("dispatch_failed", reference=reference))
+            failure = Failure(SafeError("dispatch_failed", reference=reference))
             for run_id, _ in wakeups:
                 with transaction.atomic():
                     if self._close(run_id, RunStatus.QUEUED, RunOutcome.FAILED, [failure]):
@@ -277,9 +278,9 @@ class OperationRunService:
         run = OperationRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
         if run is None or not run.is_running:
             raise RunNoLongerActive(run_id)
-        failures = [_failure(error)] if error else []
+        failures = [Failure(error)] if error else []
         if ending == Ending.FINISHED and run.counts.not_attempted:
-            failures.append(_failure(SafeError("not_attempted"), count=run.counts.not_attempted))
+            failures.append(Failure(SafeError("not_attempted"), count=run.counts.not_attempted))
         outcome = derive_outcome(run.counts, _ending(run, ending, error))
         self._close(run_id, RunStatus.RUNNING, outcome, failures, run.failure_summary)
         append_events([(run_id, _ended_event(outcome, run.counts))])
@@ -296,7 +297,7 @@ class OperationRunService:
             RunNoLongerActive: the run has already ended.
         """
         outcome = derive_outcome(run.counts, _ending(run, Ending.ERROR, error))
-        failures = [_failure(error)]
+        failures = [Failure(error)]
         if not self._close(run.pk, RunStatus(run.status), outcome, failures, run.failure_summary):
             raise RunNoLongerActive(run.pk)
         append_events([(run.pk, _ended_event(outcome, run.counts))])
@@ -396,13 +397,16 @@ class OperationRunService:
         entries: Sequence[dict[str, Any]] = (),
     ) -> bool:
         """Complete a run that has this status; return whether this call did it."""
+        summary = list(entries)
+        if failures:
+            summary = merge_failures(summary, failures, database_now())
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET status = 'completed', outcome = %s,"
                 " failure_summary = %s::jsonb, next_publish_at = NULL,"
                 " completed_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " WHERE id = %s AND status = %s",
-                [outcome, json.dumps(merge_failures(list(entries), failures)), run_id, status],
+                [outcome, json.dumps(summary), run_id, status],
             )
             return bool(cursor.rowcount == 1)
 
@@ -412,7 +416,7 @@ class OperationRunService:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET failure_summary = %s::jsonb WHERE id = %s",
-                [json.dumps(merge_failures(entries, failures)), run_id],
+                [json.dumps(merge_failures(entries, failures, database_now())), run_id],
             )
 
     def _mark_cancel_requested(self, run_id: int, by: User) -> str | None:
@@ -482,7 +486,3 @@ def _ended_event(outcome: RunOutcome, counts: Counts) -> Event:
     level = _ENDED_LEVELS.get(outcome, EventLevel.WARNING)
     data = {"succeeded": counts.succeeded, "failed": counts.failed, "skipped": counts.skipped}
     return Event("ended", f"Ended: {outcome.label.lower()}.", level, data=data)
-
-
-def _failure(error: SafeError, *, count: int = 1) -> Failure:
-    return Failure(error, at=timezone.now().isoformat(timespec="seconds"), count=count)

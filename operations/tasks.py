@@ -6,13 +6,13 @@ import time
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from operations import ticks
 from operations.delivery import relay
 from operations.maintenance import integrity, prune, reconciler
 from operations.worker import execution
 from operations.worker.heartbeat import end_process
+from tenancy.db import database_now
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -50,4 +50,4 @@ def check_ledger() -> None:
 @shared_task(ignore_result=True)
 def prune_old_runs() -> None:
     """Start today's retention in the workspaces where it is due."""
-    prune.dispatch_due(timezone.now())
+    prune.dispatch_due(database_now())

@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from django.db import connection, transaction
+
 from operations import catalog, handlers
 from operations.catalog import CatalogEntry
 from operations.handlers import Handler
@@ -35,6 +37,15 @@ def run_now(run: OperationRun) -> OperationRun:
         if not execution.execute(run.pk):
             raise ValueError(f"Run {run.pk} is not queued.")
     return OperationRun.objects.get(pk=run.pk)
+
+
+@contextmanager
+def allow_pruning() -> Iterator[None]:
+    """Delete ended runs of any age, and their details. Only the owner of the tables can do it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('runledger.pruning', 'on', true)")
+        yield
+        cursor.execute("SELECT set_config('runledger.pruning', '', true)")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from providers.clouds import available_clouds
 from providers.models import CredentialKind, ProviderConnection
 from providers.pem import InvalidPem, expiry_of
+from tenancy.clock import request_now
 from tenancy.forms import GuidField
 from tenancy.models import Tenant, Workspace
 from web.ids import parse_id
@@ -100,7 +101,7 @@ class CredentialForm(forms.Form):
 
     def clean_expires_on(self) -> dt.date | None:
         day: dt.date | None = self.cleaned_data["expires_on"]
-        if day and not dt.datetime.now(dt.UTC).date() <= day <= dt.date(LAST_YEAR, 12, 31):
+        if day and not request_now().date() <= day <= dt.date(LAST_YEAR, 12, 31):
             raise ValidationError(f"Enter a date from today through {LAST_YEAR}-12-31.")
         return day
 

@@ -11,6 +11,8 @@ from operations.reasons import get_reason
 from providers.clouds import Cloud
 from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
 from redaction.known_secrets import register_secret
+from tenancy.clock import request_now
+from tenancy.db import database_now
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -139,7 +141,7 @@ class ProviderConnection(models.Model):
         """
         register_secret(plaintext)
         self.encrypted_credential = key_ring().encrypt(plaintext, self.place)
-        self.credential_set_at = dt.datetime.now(dt.UTC)
+        self.credential_set_at = database_now()
         self.credential_expires_on = expires_on
         self.clear_check()
         self.save(
@@ -187,7 +189,7 @@ class ProviderConnection(models.Model):
     def credential_has_expired(self) -> bool:
         """Whether the credential has expired, as far as its date is known."""
         expires_on = self.credential_expires_on
-        return expires_on is not None and expires_on < dt.datetime.now(dt.UTC).date()
+        return expires_on is not None and expires_on < request_now().date()
 
     @property
     def credential_expires_soon(self) -> bool:
@@ -195,7 +197,7 @@ class ProviderConnection(models.Model):
         expires_on = self.credential_expires_on
         if expires_on is None or self.credential_has_expired:
             return False
-        return expires_on <= dt.datetime.now(dt.UTC).date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
+        return expires_on <= request_now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
 
     @property
     def credential_state(self) -> str:

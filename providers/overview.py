@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from operations.overview import Panel, overview_panel
 from providers.models import EXPIRES_SOON_DAYS, ConnectionStatus, ProviderConnection
+from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
 
@@ -47,7 +47,7 @@ def connections(request: Request, workspace: Workspace) -> Panel | None:
 
 def _failing_connections(workspace: Workspace) -> QuerySet[ProviderConnection]:
     """Return the default connections that failed their check or whose credential expires soon."""
-    soon: dt.date = timezone.now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
+    soon: dt.date = request_now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
     failed = Q(status__in=[ConnectionStatus.FAILING, ConnectionStatus.LIMITED])
     defaults = ProviderConnection.objects.defaults().filter(
         failed | Q(credential_expires_on__lte=soon), workspace=workspace, tenant__status="active"

@@ -9,6 +9,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tenancy.clock import request_now
+
 
 class InvalidPem(ValueError):
     """The PEM is not usable; the message is for the form and contains no part of the PEM."""
@@ -29,7 +31,7 @@ def expiry_of(pem: str) -> dt.date:
     if certificate.public_key() != key.public_key():
         raise InvalidPem("The certificate does not belong to the private key.")
     expires_at = certificate.not_valid_after_utc
-    if expires_at < dt.datetime.now(dt.UTC):
+    if expires_at < request_now():
         raise InvalidPem(f"The certificate expired on {expires_at:%Y-%m-%d}.")
     return expires_at.date()
 

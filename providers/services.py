@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from operations.dispatch import RunRequest
 from operations.reasons import Blocked
@@ -141,6 +141,6 @@ def record_check(checked: ProviderConnection, finding: Finding) -> bool:
             status=finding.status,
             check_results=finding.results,
             check_reason_code=finding.reason_code,
-            checked_at=timezone.now(),
+            checked_at=Now(),
         )
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.utils import timezone
 
 from backups import sets
 from backups.models import BackupSet, SetPurpose
@@ -29,7 +28,6 @@ def save_before_set(
         name=f"Before restore {restore.pk}",
         kinds=kinds,
         listed_kinds=kinds,
-        started_at=timezone.now(),
     )
     for target, captured in captures:
         kind, graph_id = target.kind, target.item.target_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from operations.models import OperationRun
 from operations.reasons import SafeError
@@ -24,7 +24,6 @@ def close_restore(restore_id: int) -> None:
     restore = RestoreRun.objects.select_for_update().filter(pk=restore_id).first()
     if restore is None or restore.status != RestoreStatus.EXECUTING:
         return
-    now = timezone.now()
     for before, state, code in (
         (ItemState.INTENT, ItemState.UNKNOWN, "restore_cut_off"),
         (ItemState.APPLIED, ItemState.UNKNOWN, "restore_not_read_back"),
@@ -33,12 +32,12 @@ def close_restore(restore_id: int) -> None:
         error = SafeError(code)
         restore.items.filter(state=before).update(
             state=state,
-            ended_at=now,
+            ended_at=Now(),
             outcome_code=error.code,
             outcome_message=error.message,
             outcome_next_step=error.next_step,
         )
-    RestoreRun.objects.filter(pk=restore_id).update(status=RestoreStatus.ENDED, ended_at=now)
+    RestoreRun.objects.filter(pk=restore_id).update(status=RestoreStatus.ENDED, ended_at=Now())
 
 
 def close_orphaned_restores() -> int:
@@ -55,4 +54,4 @@ def close_orphaned_restores() -> int:
     previewing = RestoreRun.objects.filter(
         status=RestoreStatus.PREVIEWING, preview_run__in=ended_runs
     )
-    return len(restore_ids) + previewing.update(status=RestoreStatus.ENDED, ended_at=timezone.now())
+    return len(restore_ids) + previewing.update(status=RestoreStatus.ENDED, ended_at=Now())

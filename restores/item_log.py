@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.errors import GraphError
 from restores import bodies
 from restores.bodies import Json
 from restores.models import Action, ItemState, RestoreItem
+from tenancy.db import database_now
 
 #: The columns that `_end` writes. Only these, because retention may clear the reference to the
 #: backup item at the same time.
@@ -36,7 +35,7 @@ class ItemLog:
         If the worker is lost now, the intent stays on the row: the outcome is unknown.
         """
         item.state, item.before_hash = ItemState.INTENT, item.live_hash
-        item.intent_at = timezone.now()
+        item.intent_at = database_now()
         item.save(update_fields=["state", "before_hash", "intent_at"])
         self._run.add_note(f"{item.name}: pending write ({_content(item)}).")
         self._run.flush()
@@ -114,7 +113,7 @@ class ItemLog:
     ) -> None:
         """Record the final state of an item; a write, or possible write, is also noted on the
         timeline of the run."""
-        item.state, item.ended_at = item_state, timezone.now()
+        item.state, item.ended_at = item_state, database_now()
         item.outcome_code = error.code if error else ""
         item.outcome_message = error.message if error else ""
         item.outcome_next_step = error.next_step if error else ""

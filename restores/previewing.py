@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
@@ -97,5 +97,5 @@ def finish_preview(restore: RestoreRun) -> None:
     RestoreRun.objects.filter(pk=restore.pk, status=RestoreStatus.PREVIEWING).update(
         status=RestoreStatus.PREVIEWED,
         preview_digest=planning.digest(items, options_of(restore)),
-        previewed_at=timezone.now(),
+        previewed_at=Now(),
     )

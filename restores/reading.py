@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import F
-from django.utils import timezone
 
 from backups.models import BackupItem
 from providers.graph.client import GraphClient
@@ -21,6 +20,7 @@ from restores.bodies import Json
 from restores.models import ItemState, RestoreItem
 from restores.planning import LiveObject
 from restores.target import Target
+from tenancy.db import database_now
 
 LOCATIONS = "named_location"
 #: Graph shows a new object within minutes; one that is not visible after this time does not exist.
@@ -188,7 +188,7 @@ def is_possibly_created(
 
     `since` leaves out attempts before a decision of the operator.
     """
-    after = timezone.now() - CREATION_VISIBLE_AFTER
+    after = database_now() - CREATION_VISIBLE_AFTER
     if since is not None:
         after = max(since, after)
     attempts = RestoreItem.objects.filter(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from backups.models import BackupItem, BackupSet
 from operations.dispatch import RunRequest
@@ -19,6 +19,7 @@ from restores import planning
 from restores.bodies import Options
 from restores.closing import close_orphaned_restores
 from restores.models import Action, Decision, RestoreItem, RestoreRun, RestoreStatus
+from tenancy.db import database_now
 from tenancy.models import User
 
 MAX_ITEMS = 500
@@ -129,7 +130,7 @@ def approve(restore: RestoreRun, *, by: User, decision_digest: str) -> RestoreRu
     if reason := _review_error(locked, list(locked.items.all()), decision_digest):
         raise ValidationError(reason)
     if locked.approved_at is None:
-        locked.approved_by, locked.approved_at = by, timezone.now()
+        locked.approved_by, locked.approved_at = by, database_now()
         locked.save(update_fields=["approved_by", "approved_at"])
     return locked
 
@@ -175,7 +176,7 @@ def _execute(
     if reason := _execution_error(locked, by, decision_digest, tenant_name):
         raise ValidationError(reason)
     locked.status, locked.is_dry_run = RestoreStatus.EXECUTING, False
-    locked.executed_at = timezone.now()
+    locked.executed_at = database_now()
     locked.save(update_fields=["status", "is_dry_run", "executed_at"])
     # No inputs: executions of one tenant have the same identity, so a second one is not created.
     result = _dispatch(OperationRunType.RESTORE_EXECUTE, locked, by, submission, {})
@@ -233,7 +234,7 @@ def read_only_reason(restore: RestoreRun) -> str:
 def discard(restore: RestoreRun) -> None:
     """Discard a restore that was not executed; discarding it twice changes nothing."""
     RestoreRun.objects.filter(pk=restore.pk, status=RestoreStatus.PREVIEWED).update(
-        status=RestoreStatus.ENDED, ended_at=timezone.now()
+        status=RestoreStatus.ENDED, ended_at=Now()
     )
 
 

@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.support.marks",
     "tests.support.speed",
     "tests.support.database",
+    "tests.support.roles",
     "tests.support.broker",
     "tests.support.sandbox",
     "tests.support.backups",

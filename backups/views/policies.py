@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 
 from backups import services
 from backups.models import BackupSet, PolicyExport, SetPurpose
@@ -16,6 +15,7 @@ from inventory.selection import Selection, SelectionError, selected_policies
 from operations.services import DispatchResult
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import require_capability
+from tenancy.clock import request_now
 from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
@@ -113,7 +113,7 @@ def _ask_for_name(
         "workspace": workspace,
         "section": "inventory",
         "selection": selection,
-        "name": name or f"Selection of {timezone.now():%Y-%m-%d %H:%M}",
+        "name": name or f"Selection of {request_now():%Y-%m-%d %H:%M}",
         "names": existing.newest_first().values_list("name", flat=True).distinct()[:NAMES],
         "error": error,
     }

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.ReferenceMiddleware",
+    "tenancy.clock.RequestClockMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -191,6 +192,9 @@ QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
 APP_DATABASE_PASSWORD = env.str("APP_DATABASE_PASSWORD", default="")
+# The role of `import_legacy_runs`, which `grant_import_role` creates: the application cannot import.
+IMPORT_DATABASE_ROLE = env.str("IMPORT_DATABASE_ROLE", default="runledger_import")
+IMPORT_DATABASE_PASSWORD = env.str("IMPORT_DATABASE_PASSWORD", default="")
 # A request waits at most this long to learn whether the broker accepted the message.
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=0.2)
 

@@ -24,12 +24,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from operations.dispatch import RunRequest  # noqa: E402
 from operations.models import OperationRun  # noqa: E402
 from operations.services import OperationRunService  # noqa: E402
+from operations.testing import allow_pruning  # noqa: E402
 from operations.types import OperationRunType  # noqa: E402
 from tenancy.models import Tenant, Workspace  # noqa: E402
 
@@ -80,13 +81,12 @@ def measure(tenant: Tenant, rounds: int) -> dict[str, float]:
 
 def remove(workspace: Workspace) -> None:
     """End the runs of the benchmark and delete them as retention does."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with allow_pruning(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET status = 'completed', outcome = 'cancelled',"
             " completed_at = clock_timestamp() WHERE workspace_id = %s AND status <> 'completed'",
             [workspace.pk],
         )
-        cursor.execute("SELECT set_config('runledger.pruning', 'on', true)")
         workspace.operation_runs.all().delete()
         workspace.tenants.all().delete()
         workspace.delete()

@@ -20,11 +20,12 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from operations.maintenance import retention  # noqa: E402
 from operations.maintenance.retention import Candidate, RetentionPolicy, Step  # noqa: E402
 from operations.models import OperationRun, OperationRunTombstone  # noqa: E402
+from operations.testing import allow_pruning  # noqa: E402
 from tenancy.db import database_now  # noqa: E402
 from tenancy.models import Tenant, Workspace  # noqa: E402
 
@@ -45,8 +46,7 @@ SELECT id, number, 'note', 'info', 'An event' FROM created, generate_series(1, %
 def one_by_one(runs: list[Candidate]) -> None:
     """Remove runs as a loop does: a transaction, a tombstone and a deletion for each."""
     for candidate in runs:
-        with transaction.atomic():
-            retention.allow_pruning()
+        with allow_pruning():
             run = OperationRun.objects.get(pk=candidate.id)
             assert run.completed_at
             OperationRunTombstone.objects.create(
@@ -77,8 +77,7 @@ def measure(workspace: Workspace) -> tuple[float, float]:
 
 
 def clean_up(workspace: Workspace) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        retention.allow_pruning()
+    with allow_pruning(), connection.cursor() as cursor:
         for table in ("operation_run_events", "operation_run_items"):
             cursor.execute(
                 f"DELETE FROM {table} WHERE run_id IN "  # noqa: S608 - names of ours

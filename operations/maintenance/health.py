@@ -8,10 +8,10 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import Error, connection
-from django.utils import timezone
 
 from operations.catalog import OperationCatalog
 from operations.models import InvariantResult
+from tenancy.db import database_now
 from web.durations import ago
 
 #: The scheduler is unhealthy after this many missed ticks in a row.
@@ -124,7 +124,7 @@ def _check_ledger() -> str:
     oldest = min((result.checked_at for result in results), default=None)
     if oldest is None:
         return "ok"
-    age = timezone.now() - oldest
+    age = database_now() - oldest
     if age > MAX_CHECK_AGE:
         return f"last checked {ago(age.total_seconds())}: is a worker on “default”?"
     return "ok"

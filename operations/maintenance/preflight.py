@@ -98,7 +98,7 @@ def check_database_role() -> Iterator[CheckMessage]:
     try:
         with connection.cursor() as cursor:
             cursor.execute(_ROLE)
-            is_superuser, is_owner, may_skip_triggers = cursor.fetchone()
+            is_superuser, is_owner, may_skip_triggers, may_prune = cursor.fetchone()
     except DatabaseError as error:
         yield PreflightWarning(
             f"The database role cannot be checked ({type(error).__name__}).",
@@ -121,6 +121,12 @@ def check_database_role() -> Iterator[CheckMessage]:
             "DATABASE_URL with that role (docs/install.md, “Two database roles”).",
             id="operations.E012",
         )
+    if not may_prune:
+        yield Error(
+            "The database role of this process lacks privileges that this version needs.",
+            hint="Run “manage.py grant_app_role” as the owner after each upgrade.",
+            id="operations.E014",
+        )
 
 
 def check_failpoints() -> Iterator[CheckMessage]:
@@ -135,7 +141,8 @@ def check_failpoints() -> Iterator[CheckMessage]:
 
 _ROLE = """
 SELECT role.rolsuper, pg_has_role(current_user, ledger.relowner, 'MEMBER'),
-       has_parameter_privilege(current_user, 'session_replication_role', 'SET')
+       has_parameter_privilege(current_user, 'session_replication_role', 'SET'),
+       has_function_privilege('operation_runs_remove(bigint[])', 'EXECUTE')
 FROM pg_roles role, pg_class ledger
 WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 """

@@ -1,14 +1,15 @@
 """Retention: removes the details of old runs first, and the rows later.
 
-`find_removable` finds the runs page by page, and `remove_runs` deletes them. The database guards
-allow deletes only after `allow_pruning`. Retention never removes active runs, the runs that they
-retry, and the newest runs of each tenant and type.
+`find_removable` finds the runs page by page, and `remove_runs` has functions of the database delete
+them (`migrations/sql/pruning.sql`), which check each run again. Nothing else can delete a run.
+Retention never removes active runs, the runs that they retry, and the newest runs of each tenant
+and type.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,7 +17,6 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 
-from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES
 
 BATCH = 200
@@ -255,36 +255,23 @@ def remove_runs(workspace_id: int, step: Step, runs: Sequence[Candidate]) -> int
     if not runs:
         return 0
     with transaction.atomic():
-        allow_pruning()
-        run_ids = _lock_removable(workspace_id, [run.id for run in runs])
-        _mark_details_removed(run_ids)
-    for table in ("operation_run_items", "operation_run_events"):
-        _delete_details(table, run_ids)
+        run_ids = _mark_details_removed(_lock_removable(workspace_id, [run.id for run in runs]))
+    _delete_details(run_ids)
     if step is Step.DETAILS:
         return len(run_ids)
     with transaction.atomic():
-        allow_pruning()
         return _replace_with_tombstones(_lock_removable(workspace_id, run_ids))
 
 
-def allow_pruning() -> None:
-    """Allow the rest of this transaction to delete runs, events and items."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('runledger.pruning', 'on', true)")
-
-
-def _delete_details(table: str, run_ids: list[int]) -> None:
-    """Delete the events or items of runs in batches, so that each transaction is short."""
+def _delete_details(run_ids: list[int]) -> None:
+    """Delete the items and events of runs in batches, so that each transaction is short."""
     deleted = MAX_DELETED_ROWS
     while deleted == MAX_DELETED_ROWS:
-        with transaction.atomic(), connection.cursor() as cursor:
-            allow_pruning()
+        with connection.cursor() as cursor:
             cursor.execute(
-                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608 - a constant
-                f"SELECT ctid FROM {table} WHERE run_id = ANY(%s) LIMIT %s))",
-                [run_ids, MAX_DELETED_ROWS],
+                "SELECT operation_runs_delete_details(%s, %s)", [run_ids, MAX_DELETED_ROWS]
             )
-            deleted = cursor.rowcount
+            (deleted,) = cursor.fetchone()
 
 
 def _lock_removable(workspace_id: int, run_ids: list[int]) -> list[int]:
@@ -299,43 +286,31 @@ def _lock_removable(workspace_id: int, run_ids: list[int]) -> list[int]:
     return sorted(locked - _find_actively_retried(workspace_id))
 
 
-def _mark_details_removed(run_ids: Collection[int]) -> None:
+def _mark_details_removed(run_ids: list[int]) -> list[int]:
+    """Mark the details of these runs as removed; return the runs that the database accepted."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE operation_runs SET details_removed_at = clock_timestamp()"
-            " WHERE id = ANY(%s) AND details_removed_at IS NULL",
-            [list(run_ids)],
-        )
+        cursor.execute("SELECT operation_runs_mark_details_removed(%s)", [run_ids])
+        accepted: list[int] = cursor.fetchone()[0]
+    return accepted
 
 
-def _replace_with_tombstones(run_ids: Collection[int]) -> int:
+def _replace_with_tombstones(run_ids: list[int]) -> int:
     """Replace each run by a tombstone; references to the run become NULL."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO operation_run_tombstones (id, workspace_id, tenant_id, type, outcome,"
-            " counts, created_at, completed_at, pruned_at)"
-            " SELECT id, workspace_id, tenant_id, type, outcome, summary_counts - 'meta',"
-            " created_at, completed_at, clock_timestamp() FROM operation_runs WHERE id = ANY(%s)",
-            [list(run_ids)],
-        )
-    # Django sets the references of other tables to NULL.
-    _, deleted = OperationRun.objects.filter(pk__in=run_ids).only("pk").delete()
-    return deleted.get("operations.OperationRun", 0)
+        cursor.execute("SELECT operation_runs_remove(%s)", [run_ids])
+        return int(cursor.fetchone()[0])
 
 
 def remove_old_tombstones(workspace_id: int, before: dt.datetime) -> int:
     """Remove the tombstones of runs that were removed before this time; return their number."""
     total, deleted = 0, MAX_DELETED_ROWS
     while deleted == MAX_DELETED_ROWS:
-        with transaction.atomic(), connection.cursor() as cursor:
-            allow_pruning()
+        with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM operation_run_tombstones WHERE id = ANY(ARRAY("
-                "SELECT id FROM operation_run_tombstones"
-                " WHERE workspace_id = %s AND pruned_at < %s LIMIT %s))",
+                "SELECT operation_run_tombstones_delete(%s, %s, %s)",
                 [workspace_id, before, MAX_DELETED_ROWS],
             )
-            deleted = cursor.rowcount
+            (deleted,) = cursor.fetchone()
         total += deleted
     return total
 

@@ -6,11 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Q
-from django.utils import timezone
 
 from operations.catalog import OperationCatalog
 from operations.models import OperationRun
 from operations.states import RunStatus
+from tenancy.clock import request_now
 from web.durations import ago
 
 #: Larger counts of runs ahead are shown as “more than”.
@@ -49,7 +49,7 @@ def load_queue_position(run: OperationRun) -> QueuePosition:
 
 def describe_queue_position(position: QueuePosition, now: dt.datetime | None = None) -> str:
     """Describe why the run has not started yet."""
-    now = now or timezone.now()
+    now = now or request_now()
     if position.published_at is None:
         return f"{_describe_unpublished(position, now)} {RETRY_NOTE}"
     age = now - position.published_at

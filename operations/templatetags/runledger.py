@@ -11,13 +11,13 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.templatetags.static import static
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from operations.models import OperationRun
 from operations.presentation import summary
 from redaction.json import sanitize_json
+from tenancy.clock import request_now
 from web.durations import ago, duration_text
 
 register = template.Library()
@@ -41,7 +41,7 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """“3 min ago”, with the exact time in UTC and in the workspace's zone as its title."""
     if moment is None:
         return EMPTY
-    text = ago((timezone.now() - moment).total_seconds())
+    text = ago((request_now() - moment).total_seconds())
     return format_html(
         '<time data-age datetime="{}" title="{}">{}</time>',
         moment.astimezone(dt.UTC).isoformat(),
@@ -51,9 +51,15 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def current_time() -> str:
+    """The time of this page; its ages and clocks continue from it."""
+    return request_now().isoformat(timespec="seconds")
+
+
+@register.simple_tag
 def clock(since: dt.datetime) -> SafeString:
     """The time since a moment; it updates every second."""
-    text = duration_text(timezone.now() - since)
+    text = duration_text(request_now() - since)
     return format_html(
         '<time data-clock datetime="{}">{}</time>', since.astimezone(dt.UTC).isoformat(), text
     )

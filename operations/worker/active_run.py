@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from operations.counts import COUNT_KEYS, Counts, validate_increments
 from operations.events import Event
@@ -231,8 +230,7 @@ class ActiveRun:
         self._flush_if_due()
 
     def _add_failure(self, error: SafeError, item: str) -> None:
-        at = timezone.now().isoformat(timespec="seconds")
-        self._failures.append(Failure(error, at=at, item=item))
+        self._failures.append(Failure(error, item=item))
 
     def _count(self, **increments: int) -> None:
         for key, value in validate_increments(increments).items():

@@ -237,7 +237,7 @@ class GraphClient:
             body = response.json()
         except UnreadableResponse:
             body = {}
-        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        retry_after = parse_retry_after(response.headers)
         is_write = method != "GET"
         permission = permission_for(urlsplit(url).path)
         return classify(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -47,18 +47,26 @@ class RetryPolicy:
         return wait
 
 
-def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Return the seconds of a `Retry-After` header: a number, a repeated number ("7,7"), or a date."""
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a `Retry-After` header: a number, a repeated number ("7,7"), or a date.
+
+    A date counts from the `Date` header of the same response: the clock of this host can be wrong.
+    """
+    value = headers.get("retry-after")
     if not value:
         return None
     first = value.split(",")[0].strip()
     if first.isascii() and first.replace(".", "", 1).isdigit():
         return min(float(first), 86_400.0)
+    at, sent_at = _parse_date(value), _parse_date(headers.get("date", ""))
+    if at is None or sent_at is None:
+        return None
+    return min(max((at - sent_at).total_seconds(), 0.0), 86_400.0)
+
+
+def _parse_date(value: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    seconds = (at - (now or datetime.now(UTC))).total_seconds()
-    return min(max(seconds, 0.0), 86_400.0)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -144,7 +144,7 @@ class _Slot:
             body = response.json()
         except UnreadableResponse:
             body = {}
-        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        retry_after = parse_retry_after(response.headers)
         return classify_sign_in(response.status, body, retry_after)
 
 

@@ -13,7 +13,6 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Model
 
 from legacy_runs.models import TABLES, LegacyRunsAreReadOnly
-from legacy_runs.write_access import allow_import
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run, prune_run
@@ -256,44 +255,3 @@ def test_a_row_cannot_have_a_tenant_of_another_workspace(kind: str, tenant: Tena
 
     with pytest.raises(IntegrityError, match="tenant_of_workspace"):
         copy_row(row, id=row.pk + 1, workspace_id=elsewhere)
-
-
-# --- allow_import ---------------------------------------------------------------------------------
-
-INSERT = "INSERT INTO inventory_sync_runs SELECT * FROM inventory_sync_runs WHERE false"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_permission_to_import_ends_with_its_transaction() -> None:
-    with allow_import():
-        sql(INSERT)
-
-    with pytest.raises(DatabaseError, match=REJECTED):
-        sql(INSERT)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_permission_to_import_ends_when_its_transaction_fails() -> None:
-    with pytest.raises(ZeroDivisionError), allow_import():
-        raise ZeroDivisionError
-
-    with pytest.raises(DatabaseError, match=REJECTED):
-        sql(INSERT)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_permission_to_import_allows_no_update_or_delete() -> None:
-    for statement in ("UPDATE {} SET status = 'x'", "DELETE FROM {}", "TRUNCATE {}"):
-        for model in TABLES.values():
-            with pytest.raises(DatabaseError, match=REJECTED), allow_import():
-                sql(statement.format(model._meta.db_table))
-
-
-@pytest.mark.django_db(transaction=True)
-def test_import_is_not_allowed_inside_an_outer_transaction() -> None:
-    """With a savepoint, the permission would last until the outer transaction ends."""
-    with transaction.atomic():
-        with pytest.raises(RuntimeError, match="durable"), allow_import():
-            pass
-        with pytest.raises(DatabaseError, match=REJECTED):
-            sql(INSERT)

@@ -126,13 +126,13 @@ def test_a_lost_database_connection_is_explained(
 ) -> None:
     import_batch = Import._import_batch
 
-    def cut(self: Import, batch: Any, open_transaction: Any) -> None:
+    def cut(self: Import, batch: Any) -> None:
         if self.report.rows:
             with psycopg.connect(database_url(), autocommit=True) as other:
                 assert connection.connection is not None
                 pid = connection.connection.info.backend_pid
                 other.execute("SELECT pg_terminate_backend(%s)", [pid])
-        import_batch(self, batch, open_transaction)
+        import_batch(self, batch)
 
     monkeypatch.setattr(Import, "_import_batch", cut)
     argument = write_csv(*(source_row(tenant, id=each) for each in range(1, 2 * BATCH)))

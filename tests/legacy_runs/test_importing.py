@@ -12,14 +12,13 @@ import tracemalloc
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import CommandError
-from django.db import connections
+from django.db import connections, transaction
 
 from legacy_runs.columns import Malformed, parse
 from legacy_runs.importing import BATCH, Import
@@ -31,7 +30,6 @@ from legacy_runs.models import (
     InventorySyncRun,
 )
 from legacy_runs.sources import CsvFile, OlderDatabase
-from legacy_runs.write_access import allow_import
 from operations.models import OperationRunTombstone
 from tenancy.models import Tenant
 from tests.legacy_runs.importing import command
@@ -357,8 +355,8 @@ def test_a_row_that_another_import_adds_at_the_same_time_is_already_imported(
     """The second import waits for the first, and then sees its row."""
     row = source_row(tenant, id=5)
     with ThreadPoolExecutor(1) as pool:
-        with allow_import():
-            Import(INVENTORY, open_transaction=nullcontext).run([(2, row)])
+        with transaction.atomic():
+            Import(INVENTORY).run([(2, row)])
             second = pool.submit(import_in_a_thread, row)
             wait_until_blocked()
         result = second.result()

@@ -30,16 +30,20 @@ WORDS = re.compile(
     "|".join(
         [
             r"legacy_import\b",
-            r"legacy_runs\.(write_access|importing|models)",
+            r"legacy_runs\.(importing|models)",
+            r"\blegacy_runs_import\b",
             *(model._meta.db_table for model in TABLES.values()),
             *(rf"\b{model.__name__}\b" for model in TABLES.values()),
         ]
     )
 )
-#: The files that may use write access: the function, the import and the guard.
+#: The files that name the permission to write: the import, its role, and the guards.
 WRITE_ACCESS = {
-    "write_access.py",
     "importing.py",
+    "management/commands/grant_import_role.py",
+    "management/commands/import_legacy_runs.py",
+    "migrations/sql/import_function.reverse.sql",
+    "migrations/sql/import_function.sql",
     "migrations/sql/read_only.sql",
 }
 
@@ -65,7 +69,7 @@ def test_only_the_import_uses_write_access() -> None:
     users = {
         str(path.relative_to(app))
         for path in sources("legacy_runs")
-        if re.search(r"runledger\.legacy_import|\ballow_import\b", path.read_text())
+        if re.search(r"runledger\.legacy_import|\blegacy_runs_import\b", path.read_text())
     }
 
     assert users == WRITE_ACCESS

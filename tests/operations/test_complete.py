@@ -104,7 +104,7 @@ def test_the_error_that_ended_a_run_is_its_failure(
 def test_the_failures_of_the_items_are_kept_at_the_end(
     run: OperationRun, service: OperationRunService
 ) -> None:
-    service.append_failures(run.pk, [Failure(SafeError("not_attempted"), at="now", count=2)])
+    service.append_failures(run.pk, [Failure(SafeError("not_attempted"), count=2)])
 
     ended = service.complete(run.pk, ending=Ending.ERROR, error=SafeError("lease_lost"))
 

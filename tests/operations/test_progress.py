@@ -139,7 +139,7 @@ def test_item_texts_are_sanitized(run: OperationRun, service: OperationRunServic
 def test_failures_are_grouped_across_batches(
     run: OperationRun, service: OperationRunService
 ) -> None:
-    failure = Failure(ERROR, at="2026-03-08T07:00:00+00:00", item="Policy A")
+    failure = Failure(ERROR, item="Policy A")
 
     service.append_failures(run.pk, [failure, failure])
     service.append_failures(run.pk, [failure])
@@ -151,8 +151,7 @@ def test_failures_are_grouped_across_batches(
 def test_the_most_frequent_cause_comes_first(
     run: OperationRun, service: OperationRunService
 ) -> None:
-    at = "2026-03-08T07:00:00+00:00"
-    rare, common = Failure(ERROR, at=at), Failure(SafeError("not_attempted"), at=at, count=9)
+    rare, common = Failure(ERROR), Failure(SafeError("not_attempted"), count=9)
 
     service.append_failures(run.pk, [rare, common])
 
@@ -215,7 +214,7 @@ def test_a_report_without_events_is_one_statement(
 WRITES: dict[str, Callable[[OperationRunService, int], object]] = {
     "increment_summary_counts": lambda service, at: service.increment_summary_counts(at, total=1),
     "update_run": lambda service, at: service.update_run(at, phase="Late"),
-    "append_failures": lambda service, at: service.append_failures(at, [Failure(ERROR, at="now")]),
+    "append_failures": lambda service, at: service.append_failures(at, [Failure(ERROR)]),
     "record_items": lambda service, at: service.record_items(
         at, [ItemResult("late", ItemOutcome.SUCCEEDED)]
     ),
@@ -260,7 +259,7 @@ def test_nothing_of_a_refused_batch_is_stored(
         increments={"succeeded": 1},
         meta={"phase": "Late"},
         items=[ItemResult("late", ItemOutcome.SUCCEEDED)],
-        failures=[Failure(ERROR, at="now")],
+        failures=[Failure(ERROR)],
         events=[Event("note", "Late")],
     )
 

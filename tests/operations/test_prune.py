@@ -34,6 +34,7 @@ from operations.models import (
     OperationRunTombstone,
 )
 from operations.services import OperationRunService
+from operations.testing import allow_pruning
 from operations.worker import execution
 from tests.support.factories import (
     OperationRunEventFactory,
@@ -237,8 +238,8 @@ def test_a_run_whose_retry_starts_during_the_removal_is_marked_as_without_detail
     step, runs = first_removable_batch(tenant.workspace)
     delete_lines = retention._delete_details
 
-    def delete_lines_and_retry(table: str, run_ids: list[int]) -> None:
-        delete_lines(table, run_ids)
+    def delete_lines_and_retry(run_ids: list[int]) -> None:
+        delete_lines(run_ids)
         OperationRunFactory(tenant=tenant, running=True, retry_of=old)
 
     monkeypatch.setattr(retention, "_delete_details", delete_lines_and_retry)
@@ -284,11 +285,21 @@ def test_a_tombstone_replaces_a_removed_run_until_it_is_old_enough(tenant, keep_
     )
     assert tombstone.counts == pruned_run.summary_counts
 
-    before = timezone.now() + DAY
-    removed = retention.remove_old_tombstones(tenant.workspace_id, before)
+    old = OperationRunTombstone.objects.create(
+        id=pruned_run.pk + 1_000_000,
+        workspace=tenant.workspace,
+        type=pruned_run.type,
+        outcome="succeeded",
+        created_at=pruned_run.created_at,
+        completed_at=pruned_run.created_at,
+        pruned_at=timezone.now() - 2 * DAY,
+    )
 
-    assert removed == 1
-    assert not OperationRunTombstone.objects.exists()
+    removed = retention.remove_old_tombstones(tenant.workspace_id, timezone.now() + DAY)
+
+    assert removed == 1, "a tombstone stays for a day at least"
+    assert not OperationRunTombstone.objects.filter(pk=old.pk).exists()
+    assert OperationRunTombstone.objects.filter(pk=tombstone.pk).exists()
 
 
 def test_many_runs_are_removed_in_several_batches(tenant, keep_none, monkeypatch):
@@ -331,10 +342,8 @@ def test_a_cancelled_prune_run_stops_between_two_batches_and_reports_its_progres
 
 
 def sql(statement: str, *parameters: Any, pruning: bool = False) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('runledger.pruning', '', true)")
-        if pruning:
-            retention.allow_pruning()
+    permission = allow_pruning() if pruning else transaction.atomic()
+    with permission, connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 
 

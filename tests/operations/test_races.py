@@ -251,7 +251,7 @@ def test_concurrent_reports_of_every_kind_are_all_stored(tenant: Tenant) -> None
         for at in range(20):
             key = f"{writer}/{at}"
             service.record_items(run.pk, [ItemResult(key, ItemOutcome.FAILED, error=error)])
-            service.append_failures(run.pk, [Failure(error, at="2026-03-08T07:00:00Z", item=key)])
+            service.append_failures(run.pk, [Failure(error, item=key)])
             service.add_event(run.pk, Event("note", key))
 
     with racing_threads(4) as writers:

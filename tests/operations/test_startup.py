@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from operations.maintenance import preflight
 from operations.maintenance.preflight import refuse_to_start, run_preflight_checks
 from tests.support.broker import Broker
+from tests.support.roles import PASSWORD
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
@@ -77,22 +75,6 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
 
 
 # --- the application role -------------------------------------------------------------------------
-
-Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
-
-
-@pytest.fixture
-def app_role(settings: Settings) -> Iterator[str]:
-    """Create the role with the command; return the database URL for it."""
-    name, password = f"app_{uuid.uuid4().hex[:8]}", "p'w $x"
-    settings.APP_DATABASE_ROLE, settings.APP_DATABASE_PASSWORD = name, password
-    call_command("grant_app_role")
-    owner = database_url()
-    head, tail = owner.split("@", 1)
-    yield f"{head.split('//')[0]}//{name}:{quote(password, safe='')}@{tail}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP OWNED BY {name}")
-        cursor.execute(f"DROP ROLE {name}")
 
 
 def test_the_role_can_read_and_cannot_change_the_guards(app_role: str) -> None:
@@ -156,7 +138,7 @@ def test_granting_the_role_again_changes_only_the_password(
     settings.APP_DATABASE_PASSWORD = "another"
     call_command("grant_app_role")
 
-    with psycopg.connect(app_role.replace(quote("p'w $x", safe=""), "another")) as app:
+    with psycopg.connect(app_role.replace(quote(PASSWORD, safe=""), "another")) as app:
         assert app.execute("SELECT count(*) FROM operation_runs").fetchone() == (0,)
 
 

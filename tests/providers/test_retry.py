@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
 
 from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy, parse_retry_after
 
-NOW = dt.datetime(2026, 11, 23, 14, 0, tzinfo=dt.UTC)
+DATE = "Mon, 23 Nov 2026 14:00:00 GMT"
 
 
 @pytest.mark.parametrize(
@@ -23,7 +21,13 @@ NOW = dt.datetime(2026, 11, 23, 14, 0, tzinfo=dt.UTC)
     ],
 )  # fmt: skip
 def test_retry_after_is_parsed_in_every_format(header, seconds):
-    assert parse_retry_after(header, now=NOW) == seconds
+    headers = {"date": DATE} | ({} if header is None else {"retry-after": header})
+
+    assert parse_retry_after(headers) == seconds
+
+
+def test_a_date_without_the_time_of_the_response_is_ignored():
+    assert parse_retry_after({"retry-after": DATE}) is None
 
 
 def test_waits_double_up_to_the_longest_and_then_stop():

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from legacy_runs.importing import Import, Reject, Report
 from legacy_runs.models import TABLES
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="report without importing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        _require_permission()
         if options["source"]:
             _register_password(options["source"])
         sources = _sources(options)
@@ -124,6 +126,20 @@ def _describe_error(legacy_import: Import, error: Exception) -> str:
         f"{legacy_import.kind}: stopped after {legacy_import.report.rows:,} rows, {consequence}. "
         f"{sanitize_text(reason, max_length=300)}"
     )
+
+
+def _require_permission() -> None:
+    """Check that the role of this process may import: the owner, or the role for the import."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT has_function_privilege('legacy_runs_import(text, jsonb)', 'EXECUTE')"
+        )
+        (is_allowed,) = cursor.fetchone()
+    if not is_allowed:
+        raise CommandError(
+            "The database role of this process may not import. Run grant_import_role as the owner "
+            "of the tables, and this command with a DATABASE_URL of that role."
+        )
 
 
 # --- arguments ----------------------------------------------------------------------------------------

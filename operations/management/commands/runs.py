@@ -10,13 +10,13 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from operations.catalog import OperationCatalog
 from operations.maintenance.prune import count_removable, dispatch_prune
 from operations.maintenance.retention import RetentionPolicy, Step
 from operations.models import OperationRun
 from operations.states import RunStatus
+from tenancy.db import database_now
 from tenancy.models import Workspace
 from web.durations import ago
 
@@ -104,7 +104,8 @@ def _iso_utc(at: dt.datetime | None) -> str | None:
 def _as_table(runs: list[OperationRun]) -> str:
     if not runs:
         return "No runs."
-    table = [HEADINGS, *(_cells(run) for run in runs)]
+    now = database_now()
+    table = [HEADINGS, *(_cells(run, now) for run in runs)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -113,10 +114,10 @@ def _as_table(runs: list[OperationRun]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cells(run: OperationRun) -> tuple[str, ...]:
+def _cells(run: OperationRun, now: dt.datetime) -> tuple[str, ...]:
     counts = run.counts
     done = f"{counts.processed}/{counts.total}" if counts.total else str(counts.processed)
     tenant = run.tenant.name if run.tenant else "-"
-    created = ago((timezone.now() - run.created_at).total_seconds())
+    created = ago((now - run.created_at).total_seconds())
     cells = (str(run.pk), run.type, tenant[:40], run.status, run.outcome, done)
     return (*cells, str(counts.failed), created)

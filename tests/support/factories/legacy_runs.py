@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from legacy_runs.importing import Import
 from legacy_runs.models import TABLES
-from operations.maintenance import retention
 from operations.models import OperationRun
+from operations.testing import allow_pruning
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory
 
@@ -72,28 +72,10 @@ def create_legacy_runs_of_every_kind(tenant: Tenant) -> int:
 
 
 def _import(kind: str, *rows: dict[str, Any]) -> Any:
-    """Import rows inside the transaction of a test."""
-    return Import(kind, open_transaction=_AllowImport).run(enumerate(rows, start=2))
-
-
-class _AllowImport:
-    """Like `allow_import`, but inside a transaction that continues afterward."""
-
-    def __enter__(self) -> None:
-        self._atomic = transaction.atomic()
-        self._atomic.__enter__()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('runledger.legacy_import', 'on', true)")
-
-    def __exit__(self, *error: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('runledger.legacy_import', '', true)")
-        self._atomic.__exit__(*error)
+    return Import(kind).run(enumerate(rows, start=2))
 
 
 def prune_run(run: OperationRun) -> None:
     """Delete a run as retention does."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        retention.allow_pruning()
+    with allow_pruning(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM operation_runs WHERE id = %s", [run.pk])
-        cursor.execute("SELECT set_config('runledger.pruning', '', true)")

@@ -1,0 +1,82 @@
+"""The database roles of an installation, and what each of them may do.
+
+The owner of the tables runs the migrations. The guards bind every other role: web, worker and beat
+connect with the application's role, and the import of legacy runs with another one.
+"""
+
+from __future__ import annotations
+
+from django.db import connection
+from psycopg import sql
+
+#: Tables that the application only reads; apps above this one add theirs.
+_READ_ONLY_TABLES: list[str] = []
+
+#: No role can shadow a table by a temporary one, or add an object to the schema.
+_CONFINE = """
+REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role};
+REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role};
+GRANT USAGE ON SCHEMA {schema} TO {role};
+"""
+#: Privileges on the rows of existing and future tables, but none on the tables themselves. Only
+#: functions delete runs, their details and tombstones.
+_GRANT_APPLICATION = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role};
+REVOKE UPDATE ON operation_run_events, operation_run_tombstones FROM {role};
+REVOKE DELETE ON operation_runs, operation_run_events, operation_run_items,
+    operation_run_tombstones FROM {role};
+GRANT EXECUTE ON FUNCTION
+    operation_runs_mark_details_removed(bigint[]),
+    operation_runs_delete_details(bigint[], integer),
+    operation_runs_remove(bigint[]),
+    operation_run_tombstones_delete(bigint, timestamptz, integer)
+TO {role};
+"""
+_READ_ONLY = "REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {role};"
+
+
+def register_read_only_tables(*tables: str) -> None:
+    """Withhold every write to these tables from the application's role."""
+    _READ_ONLY_TABLES.extend(tables)
+
+
+def create_or_update_role(name: str, password: str) -> None:
+    """Create a role, or update its password and attributes; it can own and change nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        cursor.execute(
+            sql.SQL(
+                "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}"
+            ).format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
+        )
+
+
+def grant_application_privileges(name: str) -> None:
+    """Grant the role access to the rows of existing and future tables, but not to the tables."""
+    grant(name, _CONFINE + _GRANT_APPLICATION)
+    for table in _READ_ONLY_TABLES:
+        grant(name, _READ_ONLY.replace("{table}", table))
+
+
+def grant_privileges(name: str, statements: str) -> None:
+    """Grant a role these privileges and no others; `{role}` stands for it in the statements."""
+    grant(name, "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};" + _CONFINE + statements)
+
+
+def grant(name: str, statements: str) -> None:
+    """Run statements in which `{role}`, `{schema}` and `{database}` are replaced by names."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema(), current_database()")
+        schema, database = cursor.fetchone()
+        cursor.execute(
+            sql.SQL(statements).format(
+                schema=sql.Identifier(schema),
+                database=sql.Identifier(database),
+                role=sql.Identifier(name),
+            )
+        )

@@ -1,0 +1,1 @@
+ALTER FUNCTION tenants_reject() RESET search_path;

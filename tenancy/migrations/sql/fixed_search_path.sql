@@ -1,0 +1,4 @@
+-- The guards look up their tables in fixed schemas. Otherwise a temporary table of the same name,
+-- which any session can create, would be read in place of the real one.
+
+ALTER FUNCTION tenants_reject() SET search_path = pg_catalog, public, pg_temp;
