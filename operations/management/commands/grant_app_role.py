@@ -39,6 +39,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, stdout=self.stdout)
         with transaction.atomic():
             create_or_update_role(name, password)
+            limit_idle_transactions(name)
             grant_privileges(name)
         self.stdout.write(f"The role {name} can read and write rows. It cannot change the guards.")
 
@@ -52,6 +53,19 @@ def create_or_update_role(name: str, password: str) -> None:
             sql.SQL(
                 "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}"
             ).format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
+        )
+
+
+def limit_idle_transactions(name: str) -> None:
+    """Make PostgreSQL end idle transactions of the role, also behind a pooler.
+
+    Connections that exist keep the limit that they started with.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}").format(
+                sql.Identifier(name), sql.Literal(f"{settings.IDLE_IN_TRANSACTION_SECONDS}s")
+            )
         )
 
 
