@@ -163,5 +163,7 @@ def test_a_pooler_that_drops_the_limit_of_idle_transactions_is_refused(
 
     output = check_start(broker, DATABASE_URL=url)
 
-    assert f"operations.E014: PostgreSQL does not end idle transactions of the role {role}" in output
+    assert (
+        f"operations.E014: PostgreSQL does not end idle transactions of the role {role}" in output
+    )
     assert "cannot start" in output
