@@ -43,7 +43,9 @@ def find_streams(tree: ast.AST) -> Iterator[int]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = node.func.attr
             has_name = bool(node.args) or any(word.arg == "name" for word in node.keywords)
-            if name in {"iterator", "aiterator", "chunked_cursor"} or name == "cursor" and has_name:
+            if name in {"iterator", "aiterator", "chunked_cursor"} or (
+                name == "cursor" and has_name
+            ):
                 yield node.lineno
 
 
@@ -76,9 +78,9 @@ def find_session_state(tree: ast.AST) -> Iterator[int]:
     pieces = {piece for node in formatted for piece in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            text = "".join(piece.value for piece in node.values if _is_text(piece))
+            text = "".join(str(piece.value) for piece in node.values if _is_text(piece))
         elif _is_text(node) and node not in pieces:
-            text = node.value
+            text = str(node.value)
         else:
             continue
         if SESSION_STATE.search(text):
