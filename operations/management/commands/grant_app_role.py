@@ -39,13 +39,12 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, stdout=self.stdout)
         with transaction.atomic():
             create_or_update_role(name, password)
-            limit_idle_transactions(name)
             grant_privileges(name)
         self.stdout.write(f"The role {name} can read and write rows. It cannot change the guards.")
 
 
 def create_or_update_role(name: str, password: str) -> None:
-    """Create the role, or update its password and attributes."""
+    """Create the role, or update its password, its attributes and its limit of idle transactions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -54,14 +53,7 @@ def create_or_update_role(name: str, password: str) -> None:
                 "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}"
             ).format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
         )
-
-
-def limit_idle_transactions(name: str) -> None:
-    """Make PostgreSQL end idle transactions of the role, also behind a pooler.
-
-    Connections that exist keep the limit that they started with.
-    """
-    with connection.cursor() as cursor:
+        # A pooler can drop what a client sends when it connects, but not what the role says.
         cursor.execute(
             sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}").format(
                 sql.Identifier(name), sql.Literal(f"{settings.IDLE_IN_TRANSACTION_SECONDS}s")
