@@ -6,8 +6,10 @@ Python, PostgreSQL and Redis under the names that the files ask for. Their versi
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from dev.compose.podman import Podman
@@ -103,11 +105,16 @@ def bootstrap(tree: Path) -> None:
 
 
 def download_wheels(folder: Path) -> Path:
-    """Download the locked packages as pip of this machine is configured, for Debian's Python."""
-    wheels = folder / "wheels"
+    """Download the locked packages as pip of this machine is configured, for Debian's Python.
+
+    Packages for older versions of Python are included: pip compares with the one that runs it.
+    """
+    wheels, requirements = folder / "wheels", folder / "requirements.txt"
+    locked = (ROOT / "requirements/base.txt").read_text(encoding="utf-8")
+    requirements.write_text(re.sub(r" ; python_full_version <[^\\]*", " ", locked))
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-    command = [".venv/bin/pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--require-hashes", "--only-binary", ":all:", "--python-version", "3.11"]
-    command += ["--requirement", "requirements/base.txt", "--dest", str(wheels)]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]
+    command += ["--requirement", str(requirements), "--dest", str(wheels)]
     subprocess.run(command, cwd=ROOT, check=True)
     return wheels
