@@ -16,6 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ class Trial:
         for name in SERVERS:
             self.start(name)
         self.expect_health("of the servers", list(SERVERS))
-        self.podman.run("run", "--rm", *self.options("migrate"), *self.arguments("migrate"))
+        self.podman.run_to_end(*self.options("migrate"), *self.arguments("migrate"))
         report("migrate ends with status 0")
         self.start_sandbox()
         for name in PROCESSES:
@@ -157,10 +158,8 @@ class Trial:
         """Wait until the health check of each service, and `/healthz`, succeed."""
         for name in names:
             started = time.monotonic()
-            self.wait_until(
-                f"the health check of {name}",
-                lambda name=name: self.podman.succeeds("healthcheck", "run", name),
-            )
+            check = partial(self.podman.succeeds, "healthcheck", "run", name)
+            self.wait_until(f"the health check of {name}", check)
             report(f"health check of {name} {when}", time.monotonic() - started)
         if "web" in names:
             started = time.monotonic()

@@ -114,7 +114,14 @@ def download_wheels(folder: Path) -> Path:
     requirements.write_text(re.sub(r" ; python_full_version <[^\\]*", " ", locked))
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]
+    command += [
+        "--require-hashes",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        "3.11",
+    ]
     command += ["--requirement", str(requirements), "--dest", str(wheels)]
     subprocess.run(command, cwd=ROOT, check=True)
     return wheels

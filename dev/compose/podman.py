@@ -78,6 +78,14 @@ class Podman:
         """
         self.run("run", "--detach", "--name", name, *_LIMITS, *arguments)
 
+    def run_to_end(self, *arguments: str) -> None:
+        """Run a container until it ends, then remove it.
+
+        Raises:
+            subprocess.CalledProcessError: its command failed.
+        """
+        self.run("run", "--rm", *_LIMITS, *arguments)
+
     def _call(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["podman", *self.options, *arguments],

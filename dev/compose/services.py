@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ def run_arguments(service: Mapping[str, Any], *, project: str) -> list[str]:
     if grace := service.get("stop_grace_period"):
         options.append(f"--stop-timeout={grace.removesuffix('s')}")
     if check := service.get("healthcheck"):
+        kind, *words = check["test"]
+        command = words[0] if kind == "CMD-SHELL" else shlex.join(words)
         # Without systemd, podman has no timer for it; the script asks for it.
-        options += [f"--health-cmd={json.dumps(check['test'])}", "--health-interval=disable"]
+        options.append(f"--health-cmd={json.dumps(['CMD-SHELL', command])}")
+        options.append("--health-interval=disable")
     options.append(f"--restart={service.get('restart', 'no')}")
     return [*options, service["image"], *service.get("command", [])]
