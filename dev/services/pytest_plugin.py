@@ -71,7 +71,9 @@ def start_pooler(config: pytest.Config, server: Postgres, folder: Path) -> None:
         connection.execute(
             f"ALTER ROLE {SUPERUSER} SET idle_in_transaction_session_timeout = '{seconds}s'"
         )
-    pooler = Pgbouncer(folder, str(server.sockets))
+    # 40 clients for each test worker; the limit is one for all databases.
+    clients = 40 * 2 * (os.cpu_count() or 1)
+    pooler = Pgbouncer(folder, str(server.sockets), clients=clients)
     config.add_cleanup(pooler.remove)
     config.add_cleanup(pooler.stop)
     pooler.start()
