@@ -36,8 +36,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.direct]
 
 RUNS = 6
 CLIENTS = 40
-REQUESTS = 240
-LINES = 2 * detail.EVENTS_READ + 100
+REQUESTS = 120
+LINES = detail.EVENTS_READ + 100
 
 
 @contextmanager
