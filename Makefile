@@ -34,6 +34,11 @@ test: .venv/.installed ## Run all tests (make test PYTEST_ARGS="-n0 -k cancel")
 test-fast: .venv/.installed ## Run the tests without workers, browsers, races and faults
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not ($(SLOW))"
 
+test-pooler: export DATABASE_POOLER := transaction
+# The pooler keeps connections to the test databases, which then cannot be dropped.
+test-pooler: .venv/.installed ## Run the tests through PgBouncer: 40 clients share 4 connections
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --reuse-db -m "not (browser or chaos or direct)"
+
 test-all: export CI := true
 test-all: test ## Run all tests as CI does: a missing browser fails, property tests try more examples
 
@@ -102,4 +107,4 @@ clean: ## Remove installed packages and caches; keeps .dev, the data of make run
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test test-fast test-all bench chaos chaos-controls lint types format install lock clean
+.PHONY: help run test test-fast test-pooler test-all bench chaos chaos-controls lint types format install lock clean

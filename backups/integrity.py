@@ -33,7 +33,7 @@ def unexplained_schedules() -> list[int]:
     schedules = BackupSchedule.objects.filter(paused_at__isnull=True).order_by("pk")
     recorded = _recorded_slots(now)
     unexplained = []
-    for schedule in schedules.iterator(chunk_size=500):
+    for schedule in schedules:
         try:
             explained = is_explained(schedule, recorded.get(str(schedule.pk), []), now)
         except (ValueError, CronSimError):
@@ -64,11 +64,9 @@ def _recorded_slots(now: dt.datetime) -> dict[str, Ranges]:
     runs = OperationRun.objects.filter(
         type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED, created_at__gt=now - 2 * WINDOW
     )
-    for context in runs.values_list("context", flat=True).iterator(chunk_size=2000):
-        slot = context["scheduled_for"]
-        missed = context.get("missed") or {}
-        ranges = by_schedule.setdefault(str(context["backup_schedule_id"]), [])
-        ranges.append((missed.get("first", slot), slot))
+    facts = ("backup_schedule_id", "scheduled_for", "missed__first")
+    for pk, slot, first in runs.values_list(*(f"context__{fact}" for fact in facts)):
+        by_schedule.setdefault(str(pk), []).append((first or slot, slot))
     return by_schedule
 
 

@@ -93,7 +93,9 @@ class OlderDatabase:
         self._total = self._read = 0
 
     def __iter__(self) -> Iterator[Numbered]:
-        with psycopg.connect(self._address, connect_timeout=10, client_encoding="utf8") as older:
+        with psycopg.connect(
+            self._address, connect_timeout=10, client_encoding="utf8", prepare_threshold=None
+        ) as older:
             self._prepare(older)
             with older.cursor("legacy", row_factory=dict_row) as cursor:
                 cursor.itersize = FETCH_SIZE
@@ -113,6 +115,6 @@ class OlderDatabase:
         older.read_only = True
         for name in _TEXT_TYPES:
             older.adapters.register_loader(name, TextLoader)
-        older.execute("SET TIME ZONE 'UTC'")
+        older.execute("SET LOCAL TIME ZONE 'UTC'")
         row = older.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
         (self._total,) = row or (0,)

@@ -19,6 +19,8 @@ pytest_plugins = [
     "tests.support.roles",
     "tests.support.broker",
     "tests.support.sandbox",
+    "tests.support.roles",
+    "tests.support.pooler",
     "tests.support.backups",
     "tests.support.restores",
     "tests.support.customer",

@@ -11,6 +11,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 # Django's admin and generic views are typed; this makes their types available at run time too.
@@ -84,6 +85,14 @@ TEMPLATES = [
 ]
 
 
+# "transaction" if a pooler shares each server connection among its clients, as PgBouncer does.
+DATABASE_POOLER = env.str("DATABASE_POOLER", default="")
+if DATABASE_POOLER not in ("", "transaction"):
+    raise ImproperlyConfigured(f"DATABASE_POOLER is {DATABASE_POOLER!r}; use “transaction”.")
+# An idle transaction can block every session that waits for its locks, so PostgreSQL ends it.
+IDLE_IN_TRANSACTION_SECONDS = env.int("IDLE_IN_TRANSACTION_SECONDS", default=15)
+
+
 def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's database entry for the address in `url_variable`.
 
@@ -99,9 +108,13 @@ def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
     # … and within 10 while we send. By default that takes hours, and a worker hangs as long.
     options.setdefault("tcp_user_timeout", 10_000)
     options.setdefault("application_name", f"runledger {Path(sys.argv[0]).name}")
-    # An idle transaction can block every session that waits for its locks, so it is ended.
-    idle_ms = 1000 * env.int("IDLE_IN_TRANSACTION_SECONDS", default=15)
-    options.setdefault("options", f"-c idle_in_transaction_session_timeout={idle_ms}")
+    # Behind a pooler, a server-side cursor outlives its transaction on a connection of other clients,
+    # where one of the same name shows their rows.
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # A pooler refuses startup options, or drops them: there `grant_app_role` sets the limit.
+    if not DATABASE_POOLER:
+        idle_ms = 1000 * IDLE_IN_TRANSACTION_SECONDS
+        options.setdefault("options", f"-c idle_in_transaction_session_timeout={idle_ms}")
     # Reconnecting for every request makes a page eight times slower (docs/architecture.md).
     config["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=600)
     config["CONN_HEALTH_CHECKS"] = True

@@ -1,7 +1,5 @@
 """Settings for the tests: a real PostgreSQL and broker, whose addresses the pytest plugin sets."""
 
-import os
-
 from config.settings.base import *
 from config.settings.base import (
     CELERY_BROKER_TRANSPORT_OPTIONS,
@@ -17,7 +15,6 @@ CREDENTIAL_KEYS = env.str(
 DEBUG = False
 INSTALLED_APPS = [*INSTALLED_APPS, "dev"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-os.environ.setdefault("IDLE_IN_TRANSACTION_SECONDS", "300")  # a test is one long transaction
 DATABASES = {"default": database()}
 CELERY_BROKER_URL = env.str("REDIS_URL")
 CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {

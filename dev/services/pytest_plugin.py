@@ -3,7 +3,8 @@
 A conftest.py would be too late (pytest-django loads the settings first), so this is a plugin
 (`-p dev.services.pytest_plugin`). Under xdist only the controller starts servers; each worker gets
 its own database (pytest-django names it) and its own Redis database (its number). If DATABASE_URL
-or REDIS_URL is set, that server is used instead.
+or REDIS_URL is set, that server is used instead. If DATABASE_POOLER is set, the tests reach the
+embedded PostgreSQL through PgBouncer.
 """
 
 import os
@@ -11,10 +12,12 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from dev.services.keys import new_credential_keys, new_secret_key
-from dev.services.postgres import Postgres
+from dev.services.pgbouncer import Pgbouncer
+from dev.services.postgres import SUPERUSER, Postgres
 from dev.services.valkey import Valkey, with_database
 
 DATABASE = "runledger"
@@ -37,6 +40,8 @@ def provide_environment(config: pytest.Config) -> None:
     """Set every variable that the settings need, and start the servers that are not configured."""
     os.environ.setdefault("SECRET_KEY", new_secret_key())
     os.environ.setdefault("CREDENTIAL_KEYS", new_credential_keys())
+    # A test is one long transaction.
+    os.environ.setdefault("IDLE_IN_TRANSACTION_SECONDS", "300")
     external_urls = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
     folder = Path(tempfile.mkdtemp(prefix="runledger-tests-"))
     config.add_cleanup(folder.rmdir)
@@ -55,6 +60,25 @@ def start_postgres(config: pytest.Config, folder: Path) -> None:
     config.add_cleanup(server.stop)
     server.start()
     os.environ["DATABASE_URL"] = server.url(DATABASE)
+    if os.environ.get("DATABASE_POOLER"):
+        start_pooler(config, server, folder.with_name("pgbouncer"))
+
+
+def start_pooler(config: pytest.Config, server: Postgres, folder: Path) -> None:
+    """Start a PgBouncer in front of the server; idle transactions end after the usual time."""
+    seconds = os.environ["IDLE_IN_TRANSACTION_SECONDS"]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            f"ALTER ROLE {SUPERUSER} SET idle_in_transaction_session_timeout = '{seconds}s'"
+        )
+    # 40 clients for each test worker; the limit is one for all databases.
+    clients = 40 * 2 * (os.cpu_count() or 1)
+    pooler = Pgbouncer(folder, str(server.sockets), clients=clients)
+    config.add_cleanup(pooler.remove)
+    config.add_cleanup(pooler.stop)
+    pooler.start()
+    os.environ["DATABASE_URL"] = pooler.url(DATABASE)
+    server_kinds["pooler"] = "through PgBouncer"
 
 
 def start_valkey(config: pytest.Config, folder: Path) -> None:

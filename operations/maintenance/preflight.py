@@ -129,6 +129,39 @@ def check_database_role() -> Iterator[CheckMessage]:
         )
 
 
+def check_connection_state() -> Iterator[CheckMessage]:
+    """Check that PostgreSQL ends idle transactions, and that a pooler is declared."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_backend_pid(), current_user,"
+                " current_setting('idle_in_transaction_session_timeout') <> '0'"
+            )
+            backend, role, is_limited = cursor.fetchone()
+    except DatabaseError as error:
+        yield PreflightWarning(
+            f"The database cannot be checked ({type(error).__name__}).",
+            hint="Check DATABASE_URL.",
+            id="operations.W014",
+        )
+        return
+    if not is_limited:
+        yield Error(
+            f"PostgreSQL does not end idle transactions of the role {role}, which could block every "
+            "other session.",
+            hint="Run “manage.py grant_app_role” as the owner, or “ALTER ROLE … SET "
+            "idle_in_transaction_session_timeout = '15s'”. Then make the pooler reconnect.",
+            id="operations.E014",
+        )
+    # A pooler gives each client another process number than that of the server connection.
+    if not settings.DATABASE_POOLER and connection.connection.info.backend_pid != backend:
+        yield PreflightWarning(
+            "A pooler is between this process and PostgreSQL.",
+            hint="Set DATABASE_POOLER=transaction (docs/install.md, “Behind a pooler”).",
+            id="operations.W015",
+        )
+
+
 def check_failpoints() -> Iterator[CheckMessage]:
     """Check that no failpoint is set, because failpoints are for tests only."""
     if settings.REQUIRE_APP_ROLE and os.environ.get(failpoints.VARIABLE):
@@ -152,5 +185,6 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_broker_eviction,
     check_visibility_timeout,
     check_database_role,
+    check_connection_state,
     check_failpoints,
 )

@@ -35,6 +35,8 @@ from web.live_section import asks_for, live_answer, live_section
 
 ITEMS_ON_PAGE = 50
 EVENTS_ON_PAGE = 100
+#: The number of events that the text file reads at a time.
+EVENTS_READ = 500
 
 
 @page
@@ -175,9 +177,13 @@ def _log_lines(run: OperationRun) -> Iterator[str]:
     if run.details_removed_at:
         removed_at = run.details_removed_at.astimezone(dt.UTC).isoformat(timespec="seconds")
         yield f"Retention removed the timeline at {removed_at}.\n"
-    for event in run.events.order_by("sequence").iterator(chunk_size=500):
-        at = event.at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
-        yield f"{event.sequence}\t{at}\t{event.level}\t{event.kind}\t{event.message}\n"
+    last = 0
+    # Page by page: no query and no transaction stays open while the client reads.
+    while events := list(run.events.filter(sequence__gt=last).order_by("sequence")[:EVENTS_READ]):
+        for event in events:
+            at = event.at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+            yield f"{event.sequence}\t{at}\t{event.level}\t{event.kind}\t{event.message}\n"
+        last = events[-1].sequence
 
 
 # --- facts that do not change ---------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from django.http import StreamingHttpResponse
 
 from operations.models import OperationRun, OperationRunQuerySet
 from web.csv_cells import safe_cell
+from web.keyset import Place, older_than
 from web.statement_timeout import statement_timeout
 
 MAX_ROWS = 10_000
+ROWS_READ = 500
 EXPORT_SECONDS = 30.0
 HEADINGS = (
     "id", "type", "label", "workspace", "tenant", "status", "outcome", "initiator", "total",
@@ -21,7 +23,7 @@ HEADINGS = (
 
 
 def csv_response(runs: OperationRunQuerySet) -> StreamingHttpResponse:
-    """At most 10,000 runs, row by row."""
+    """At most 10,000 runs, newest first."""
     response = StreamingHttpResponse(_lines(runs), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="runs.csv"'
     return response
@@ -35,9 +37,16 @@ class _Echo:
 def _lines(runs: OperationRunQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(HEADINGS)
-    with statement_timeout(EXPORT_SECONDS):
-        for run in runs[:MAX_ROWS].iterator(chunk_size=500):
+    remaining = runs.newest_first()
+    # Page by page: no query and no transaction stays open while the client reads.
+    for _ in range(0, MAX_ROWS, ROWS_READ):
+        with statement_timeout(EXPORT_SECONDS):
+            page = list(remaining[:ROWS_READ])
+        for run in page:
             yield writer.writerow([safe_cell(cell) for cell in _cells(run)])
+        if len(page) < ROWS_READ:
+            return
+        remaining = older_than(runs, Place.of(page[-1])).newest_first()
 
 
 def _cells(run: OperationRun) -> list[object]:

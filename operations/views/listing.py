@@ -91,7 +91,7 @@ def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
     if not run_filter.is_valid():
         context = _frame(request, workspace, run_filter) | {"errors": run_filter.error_messages}
         return _list_page(request, context, status=400)
-    return csv_response(run_filter.qs.with_scope().newest_first())
+    return csv_response(run_filter.qs.with_scope())
 
 
 _BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."

@@ -355,6 +355,7 @@ def allow_connections(*, allow: bool) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.direct  # a pooler lets the process use the connection that the test keeps
 def test_a_process_without_a_database_exits_before_its_lease_ends(
     tenant: Tenant,
 ) -> None:

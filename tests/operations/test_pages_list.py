@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.views import listing
+from operations.views import export, listing
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -322,6 +322,17 @@ def test_the_export_contains_the_filtered_runs(page, tenant):
     assert [row["id"] for row in rows] == [str(succeeded.pk)]
     assert rows[0]["tenant"] == "Fabrikam"
     assert rows[0]["succeeded"] == "40"
+
+
+@pytest.mark.parametrize("runs", [3, 4, 5, 8])
+def test_the_export_reads_page_by_page_up_to_its_limit(page, tenant, monkeypatch, runs):
+    monkeypatch.setattr(export, "ROWS_READ", 2)
+    monkeypatch.setattr(export, "MAX_ROWS", 6)
+    numbers = [run.pk for run in OperationRunFactory.create_batch(runs, tenant=tenant)]
+
+    rows = read_csv(page.get("/runs/export.csv"))
+
+    assert [int(row["id"]) for row in rows] == numbers[::-1][:6]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", " ="])

@@ -13,6 +13,7 @@ from django.utils import timezone
 from operations.models import OperationRun
 from operations.services import DispatchResult, OperationRunService
 from operations.states import ItemOutcome, RunOutcome, RunStatus
+from operations.views import detail
 from operations.views.start import redirect_to_dispatch
 from tenancy.models import Tenant, User
 from tenancy.roles import Role
@@ -246,7 +247,8 @@ def test_the_timeline_can_show_warnings_only(page, tenant):
     assert b"Started." not in content
 
 
-def test_the_whole_timeline_can_be_downloaded(page, tenant):
+def test_the_whole_timeline_can_be_downloaded(page, tenant, monkeypatch):
+    monkeypatch.setattr(detail, "EVENTS_READ", 43)  # three pages
     run = OperationRunFactory(tenant=tenant, failed=True)
     for sequence in range(1, 130):
         OperationRunEventFactory(run=run, sequence=sequence, message=f"Line {sequence}.")

@@ -27,7 +27,8 @@ def database_url() -> str:
     user, password = (quote(config[name] or "", safe="") for name in ("USER", "PASSWORD"))
     host = config["HOST"] or ""
     if host.startswith("/"):
-        return f"postgresql://{user}@/{config['NAME']}?host={host}"
+        port = f":{config['PORT']}" if config["PORT"] else ""
+        return f"postgresql://{user}@{port}/{config['NAME']}?host={host}"
     return f"postgresql://{user}:{password}@{host}:{config['PORT'] or 5432}/{config['NAME']}"
 
 

@@ -64,6 +64,7 @@ def test_with_a_read_only_database_pages_work_and_changes_are_refused(page: Clie
     assert OperationRun.objects.count() == 0
 
 
+@pytest.mark.direct  # behind a pooler, it would end the connection of another client
 def test_a_terminated_session_gives_an_error_page_and_the_next_request_works(page: Client) -> None:
     terminate_database_session()
 

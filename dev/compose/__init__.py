@@ -1,0 +1,1 @@
+"""The compose file in real containers, without Docker and without a registry of images."""
