@@ -15,6 +15,7 @@ from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tests.support.broker import Broker
 from tests.support.factories.operations import build_request
+from tests.support.stack import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +65,7 @@ def test_the_queue_position_describes_the_state_of_the_broker(
         (silent,) = OperationRunService().dispatch_many([build_request(tenant, 1)])
     finally:
         broker.thaw()
+    eventually(broker.waiting, what="the delayed message")
     broker.fill()
     (full,) = OperationRunService().dispatch_many([build_request(tenant, 2)])
 

@@ -58,15 +58,6 @@ def test_an_unreachable_broker_is_only_a_warning(broker: Broker) -> None:
         broker.start()
 
 
-def test_a_visibility_timeout_shorter_than_the_longest_operation_is_refused(
-    broker: Broker, settings: Settings
-) -> None:
-    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
-
-    with pytest.raises(SystemExit, match=r"visibility timeout \(600 s\)"):
-        refuse_to_start()
-
-
 def test_a_role_that_owns_the_tables_is_refused_in_production(
     broker: Broker, settings: Settings
 ) -> None:
@@ -206,4 +197,4 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.CHECKS) == 4
+    assert len(preflight.CHECKS) == 3
