@@ -11,7 +11,7 @@ MAX_RETRY_SECONDS = 5
 
 
 class Consumer(consumer.Consumer):
-    """Celery's consumer, which starts again after any error.
+    """Celery's consumer, which starts again after any error, beside running tasks.
 
     Celery's continues after errors of the connection only. After any other it takes no message
     while the longest task of its worker runs, and then the worker exits.
@@ -40,3 +40,16 @@ class Consumer(consumer.Consumer):
         if isinstance(error, WorkerLostError):
             raise error
         super().on_connection_error_after_connected(error)
+
+    def on_close(self) -> None:
+        """Forget the messages of a lost connection, but not which processes are busy.
+
+        Celery 5.6 would give the next message to a process with a long task, and wait for that
+        although other processes are idle (github.com/celery/celery/pull/10346).
+        """
+        super().on_close()
+        processes = getattr(self.pool, "_pool", None)
+        for job in getattr(processes, "_cache", {}).values():
+            process = job._write_to or job._scheduled_for  # noqa: SLF001 - no public interface
+            if job._accepted and process and process._is_alive():  # noqa: SLF001
+                processes._busy_workers.add(process.inqW_fd)  # type: ignore[union-attr]  # noqa: SLF001
