@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from backups import services
 from operations.models import OperationRun
@@ -21,6 +22,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
+#: A server that loads its log answers clients after this many commands.
+COMMANDS_BETWEEN_ANSWERS = 1024
 #: A primary to which no replica can connect.
 NOWHERE = ("127.0.0.1", "1")
 
@@ -158,10 +161,12 @@ def loading_broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
         tmp_path / "loading",
         appendonly="yes",
         appendfsync="always",
-        key_load_delay="20000",
-        loading_process_events_interval_bytes="1024",
+        key_load_delay="1000",
     )
-    broker.execute("EVAL", "for i = 1, 400 do redis.call('SET', 'key' .. i, '') end", "0")
+    with Redis(unix_socket_path=str(broker.socket)) as client, client.pipeline(False) as commands:
+        for key in range(5 * COMMANDS_BETWEEN_ANSWERS):
+            commands.set(f"key {key}", "")
+        commands.execute()
     use_broker(broker.url)
     yield broker
     broker.stop()
