@@ -25,6 +25,7 @@ REFUSALS = {
 }
 NO_ANSWER = "it did not answer in time"
 UNREACHABLE = "it cannot be reached"
+UNTRUSTED = "its certificate is not trusted"
 
 
 def describe_refusal(error: BaseException) -> str:
@@ -33,6 +34,8 @@ def describe_refusal(error: BaseException) -> str:
     code = str(error).partition(" ")[0]
     if code in REFUSALS:
         return REFUSALS[code]
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return UNTRUSTED
     if isinstance(error, TimeoutError) or "imeout" in str(error) + type(error).__name__:
         return NO_ANSWER
     return UNREACHABLE

@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from backups import services
+from backups.requests import run_now_request
+from config.settings import base
 from operations.models import OperationRun
+from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User
+from tests.support.broker import Broker
 from tests.support.customer import Customer, MakeCustomer, MakeStack
 from tests.support.sentinel import ReplicatedBroker
 from tests.support.stack import ROOT, Stack, eventually, wait_for_end
+from tests.support.tls import TlsServer
 
 pytestmark = [
     pytest.mark.integration,
@@ -37,7 +43,8 @@ def publish_in(stack: Stack, run: OperationRun) -> list[str]:
     """Run preflight checks, publisher and health in a process of the stack; return their results."""
     process = subprocess.run(
         [sys.executable, "-c", PUBLISH.format(run_id=run.pk, run_type=run.type)],
-        cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=stack.environment | {"PUBLISH_WAIT_SECONDS": "20"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     return process.stdout.splitlines()
@@ -83,3 +90,73 @@ def test_a_failover_during_a_run_loses_nothing(
     assert long.events.filter(kind="started").count() == 1
     assert (worker.poll(), beat.poll()) == (None, None)
     assert "Unrecoverable" not in stack.logs()
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path, broker: Broker) -> Iterator[TlsServer]:
+    server = TlsServer(tmp_path / "tls", broker.socket)
+    yield server
+    server.close()
+
+
+def test_every_process_uses_a_broker_with_tls_and_a_private_authority(
+    customer: Customer, make_stack: MakeStack, tls_server: TlsServer, operator: User
+) -> None:
+    stack = make_stack(REDIS_URL=tls_server.url, REDIS_CA_BUNDLE=str(tls_server.ca))
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+    stack.start_worker()
+
+    assert publish_in(stack, run) == ["[]", "True", "ok"]
+    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    customer: Customer, make_stack: MakeStack, tls_server: TlsServer, operator: User, broker: Broker
+) -> None:
+    stack = make_stack(REDIS_URL=tls_server.url)
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+
+    preflight, published, health = publish_in(stack, run)
+
+    assert "The broker cannot be used: its certificate is not trusted" in preflight
+    assert (published, health) == ("False", "its certificate is not trusted")
+    assert broker.waiting() == 0
+
+
+def test_a_certificate_of_another_host_is_refused(
+    customer: Customer, make_stack: MakeStack, tmp_path: Path, operator: User, broker: Broker
+) -> None:
+    server = TlsServer(tmp_path / "tls", broker.socket, address="127.0.0.2")
+    stack = make_stack(REDIS_URL=server.url, REDIS_CA_BUNDLE=str(server.ca))
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+
+    assert publish_in(stack, run)[1:] == ["False", "its certificate is not trusted"]
+    assert broker.waiting() == 0
+    server.close()
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def test_sentinels_share_the_password_and_database_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "REDIS_SENTINEL_MASTER", "ledger")
+
+    url, tls = base.broker(
+        "sentinel://user:p%40ss@one:26379/3;sentinel://two:26379;sentinel://three"
+    )
+
+    assert url == (
+        "sentinel://user:p%40ss@one:26379/3;sentinel://user:p%40ss@two:26379/3;"
+        "sentinel://user:p%40ss@three/3"
+    )
+    assert tls is None
+
+
+def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="set REDIS_SENTINEL_MASTER"):
+        base.broker("sentinel://one:26379")
