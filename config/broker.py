@@ -104,7 +104,7 @@ class Channel(redis.Channel):
             raise
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        parameters: dict[str, Any] = super()._connparams(asynchronous)
+        parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
         bases = (RefusalMixin, parameters["connection_class"])
         parameters["connection_class"] = type("Connection", bases, {})
         return parameters
@@ -115,7 +115,7 @@ class Channel(redis.Channel):
         A full broker refuses it; a worker that starts then makes room.
         """
         try:
-            super()._queue_bind(*arguments)
+            super()._queue_bind(*arguments)  # type: ignore[misc]
         except BrokerRefusal as error:
             if error.code != "OOM":
                 raise
@@ -124,7 +124,7 @@ class Channel(redis.Channel):
     def maybe_refresh_binding_expiry(self) -> None:
         """Extend the life of the bindings, once a second; a full broker refuses this every time."""
         with suppress(ResponseError):
-            super().maybe_refresh_binding_expiry()
+            super().maybe_refresh_binding_expiry()  # type: ignore[misc]
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         """Add a message to a queue that is not full; the server's clock measures its lifetime."""

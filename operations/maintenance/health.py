@@ -35,7 +35,7 @@ MAX_SECONDS = 4.0
 #: A key that the broker writes and deletes.
 HEALTH_KEY = "runledger.health"
 
-REFUSED_WRITES = {
+REFUSED_WRITES: dict[type[BaseException | None], str] = {
     DiskFull: "it refuses to write: its disk is full",
     InsufficientPrivilege: "it refuses to write: its role lacks a permission",
     ReadOnlySqlTransaction: "it refuses to write: it is read-only",
@@ -130,7 +130,7 @@ def _describe_database_error(error: Error, deadline: float) -> str:
 
 
 def _check_broker(result: Future[str]) -> None:
-    """Ask the broker to write; the connection has short time limits of its own."""
+    """Ask the broker to write, with short time limits."""
     limits = {"socket_timeout": 1, "socket_connect_timeout": 1}
     try:
         with current_app.connection_for_write(transport_options=limits) as broker:

@@ -55,6 +55,15 @@ def execute_all(broker: Broker, commands: Commands) -> None:
         broker.execute(*command)
 
 
+def count_refusals(stack: Stack, code: str) -> int:
+    return stack.logs().count(f"{code} ")
+
+
+def wait_for_refusal(stack: Stack, code: str, former: int = 0) -> None:
+    """Wait until the logs of a stack have more refusals with a code than before."""
+    eventually(lambda: count_refusals(stack, code) > former, what=f"a refusal with {code}")
+
+
 def is_running(run: OperationRun) -> bool:
     return OperationRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).exists()
 
@@ -78,12 +87,9 @@ def test_a_worker_takes_the_next_run_after_a_refusal_while_a_long_run_goes_on(
     eventually(lambda: is_running(long), what="the start of the long run")
 
     for code, (commands, remedy) in INCIDENTS.items():
-        refused = stack.logs().count(f"{code} ")
+        refusals = count_refusals(stack, code)
         execute_all(broker, commands)
-        eventually(
-            lambda code=code, refused=refused: stack.logs().count(f"{code} ") > refused,
-            what=f"a refusal with {code}",
-        )
+        wait_for_refusal(stack, code, refusals)
         waiting = services.run_now(others[0].schedule, operator).run
         execute_all(broker, remedy)
 
@@ -131,7 +137,7 @@ def test_a_worker_starts_on_a_broker_that_refuses_writes(
     commands, remedy = INCIDENTS["READONLY"]
     execute_all(broker, commands)
     worker = stack.start_worker(ready=False)
-    eventually(lambda: "READONLY " in stack.logs(), what="the refusal in the log")
+    wait_for_refusal(stack, "READONLY")
 
     execute_all(broker, remedy)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -57,7 +58,8 @@ class ReplicatedBroker:
     @property
     def primary(self) -> int:
         """The port of the primary, as the sentinel sees it."""
-        return int(self._state()["port"])
+        port: int = self._state()["port"]
+        return port
 
     def kill_primary(self) -> None:
         """Kill the primary; the sentinel needs some seconds to promote the replica."""
@@ -106,7 +108,7 @@ class ReplicatedBroker:
     def _client(self, port: int, password: str = PASSWORD) -> redis.Redis:
         return redis.Redis("127.0.0.1", port, password=password, socket_timeout=5)
 
-    def _state(self) -> dict[str, object]:
+    def _state(self) -> dict[str, Any]:
         with self._client(self.port, SENTINEL_PASSWORD) as sentinel:
-            state: dict[str, object] = sentinel.sentinel_master(SERVICE)
+            state: dict[str, Any] = sentinel.sentinel_master(SERVICE)
         return state
