@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 #: What a load balancer waits for an answer.
 MAX_SECONDS = 5.0
+#: A role without permissions; the name is not used by tests of other processes of this server.
+READER = f"reader_{uuid.uuid4().hex[:8]}"
 
 
 def check_in_time() -> dict[str, str]:
@@ -107,18 +110,19 @@ def test_a_read_only_database_is_reported(read_only_database: None, broker: Brok
 
 
 def test_a_table_that_the_role_may_not_write_is_reported(broker: Broker) -> None:
+    name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
-        cursor.execute("CREATE ROLE reader; GRANT reader TO current_user")
+        cursor.execute(f"CREATE ROLE {READER}; GRANT {READER} TO current_user")
+        cursor.execute(f'ALTER DATABASE "{name}" SET role = {READER}')
+    connection.close()
     try:
-        connection.settings_dict["OPTIONS"]["options"] += " -c role=reader"
-        connection.close()
         assert check_in_time()["database"] == "it refuses to write: its role lacks a permission"
     finally:
-        options = connection.settings_dict["OPTIONS"]
-        options["options"] = options["options"].removesuffix(" -c role=reader")
-        connection.close()
         with connection.cursor() as cursor:
-            cursor.execute("DROP ROLE reader")
+            cursor.execute("SET role = none")
+            cursor.execute(f'ALTER DATABASE "{name}" RESET role')
+            cursor.execute(f"DROP ROLE {READER}")
+        connection.close()
 
 
 @pytest.fixture
