@@ -8,7 +8,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from operations.delivery.publisher import NO_ANSWER
+from operations.delivery.refusals import NO_ANSWER
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
