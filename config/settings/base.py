@@ -4,15 +4,19 @@
 embedded servers are in `.dev/services.env`; real environment variables take precedence.
 """
 
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 # Django's admin and generic views are typed; this makes their types available at run time too.
 django_stubs_ext.monkeypatch()
@@ -222,6 +226,43 @@ RUN_KEEP_LAST = env.int("RUN_KEEP_LAST", default=20)
 # How long the address of a removed run shows what the run was.
 RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
 
+# --- Broker ---------------------------------------------------------------------------------------
+# The service name of the sentinels in a REDIS_URL of the form sentinel://host:26379;sentinel://other,
+# and whether servers and sentinels use TLS. A server of a rediss:// address always does.
+REDIS_SENTINEL_MASTER = env.str("REDIS_SENTINEL_MASTER", default="")
+REDIS_SENTINEL_TLS = env.bool("REDIS_SENTINEL_TLS", default=False)
+# Certificates are always checked. Kombu's default for rediss:// is to accept any.
+REDIS_TLS = {
+    "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    "ssl_check_hostname": True,
+    "ssl_ca_certs": env.str("REDIS_CA_BUNDLE", default="") or None,
+}
+
+
+def broker(url: str) -> tuple[str, dict[str, Any] | None]:
+    """Return Celery's address and TLS options of the broker at this address.
+
+    Sentinels share the password, user name and database of the first one.
+
+    Raises:
+        ImproperlyConfigured: the service name of the sentinels is missing.
+    """
+    if not url.startswith("sentinel://"):
+        return url, REDIS_TLS if url.startswith("rediss://") else None
+    if not REDIS_SENTINEL_MASTER:
+        raise ImproperlyConfigured(
+            "REDIS_URL names sentinels: set REDIS_SENTINEL_MASTER to the name of their service."
+        )
+    first, *others = [urlsplit(address) for address in url.split(";")]
+    user, at, _ = first.netloc.rpartition("@")
+    addresses = [first] + [
+        other._replace(netloc=f"{user}{at}{other.netloc.rpartition('@')[2]}", path=first.path)
+        for other in others
+    ]
+    tls = REDIS_TLS if REDIS_SENTINEL_TLS else None
+    return ";".join(urlunsplit(address) for address in addresses), tls
+
+
 # --- Celery ---------------------------------------------------------------------------------------
 QUEUES = ("ticks", "default", "sync", "backup", "restore")
 # Each has its own routing key: queues that share one get a copy of every message.
@@ -251,13 +292,13 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("WORKER_SOFT_SHUTDOWN_SECONDS", 
 # A worker outlives its broker, however long that is down: the rows are in the database.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Longer than the longest time limit in the catalog, or the broker delivers running work again.
-VISIBILITY_TIMEOUT_SECONDS = 7 * 60 * 60
+# Celery's consumer of a worker stops for hours when the broker refuses a command.
+CELERY_WORKER_CONSUMER = "config.consumer:Consumer"
+# The most messages of each queue, so that neither beat nor runs fill the memory of the broker while no
+# worker consumes. Ticks are all alike; the relay sends the others when there is room.
+BROKER_MAX_MESSAGES = dict.fromkeys(QUEUES, 10_000) | {"ticks": 100}
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    # Look for messages of killed workers every ten seconds; the default is every hundred.
-    "unacked_restore_interval": 10,
-    "unacked_restore_throttle": 1,
+    "max_messages": BROKER_MAX_MESSAGES,
     # The client has no time limits by default. A frozen broker delays the relay and a worker's
     # acknowledgment for this long, and a request for PUBLISH_WAIT_SECONDS.
     "socket_timeout": 5,
@@ -265,7 +306,17 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # The kernel detects a connection whose other end has disappeared, …
     "socket_keepalive": True,
     # … and this check a silent one, to which a worker would listen forever.
-    "health_check_interval": 25,
+    "health_check_interval": 5,
+    "master_name": REDIS_SENTINEL_MASTER,
+    "sentinel_kwargs": {
+        "username": env.str("REDIS_SENTINEL_USERNAME", default="") or None,
+        "password": env.str("REDIS_SENTINEL_PASSWORD", default="") or None,
+        "socket_timeout": 2,
+        "socket_connect_timeout": 1,
+        # The next sentinel is asked at once.
+        "retry": Retry(NoBackoff(), 0),
+        **(REDIS_TLS | {"ssl": True} if REDIS_SENTINEL_TLS else {}),
+    },
 }
 # The relay publishes again; a publish that fails here must fail fast.
 CELERY_TASK_PUBLISH_RETRY = False

@@ -1,7 +1,7 @@
 """Settings for `make run` and for `manage.py` beside it."""
 
 from config.settings.base import *
-from config.settings.base import BASE_DIR, INSTALLED_APPS, database, env
+from config.settings.base import BASE_DIR, INSTALLED_APPS, broker, database, env
 
 env.read_env(str(BASE_DIR / ".dev" / "services.env"))
 
@@ -18,7 +18,7 @@ SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DATABASES = {"default": database()}
-CELERY_BROKER_URL = env.str("REDIS_URL")
+CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = broker(env.str("REDIS_URL"))
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
 GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
 TICK_SECONDS = env.int("TICK_SECONDS", default=10)

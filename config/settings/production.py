@@ -1,14 +1,14 @@
 """Settings for production: values come from the environment, and a missing one is an error."""
 
 from config.settings.base import *
-from config.settings.base import ALLOWED_HOSTS, database, env
+from config.settings.base import ALLOWED_HOSTS, broker, database, env
 
 # The health check of the container uses the host name localhost.
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost"]
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 DATABASES = {"default": database()}
-CELERY_BROKER_URL = env.str("REDIS_URL")
+CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = broker(env.str("REDIS_URL"))
 
 REQUIRE_APP_ROLE = env.bool("REQUIRE_APP_ROLE", default=True)
 

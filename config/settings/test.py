@@ -4,6 +4,7 @@ from config.settings.base import *
 from config.settings.base import (
     CELERY_BROKER_TRANSPORT_OPTIONS,
     INSTALLED_APPS,
+    broker,
     database,
     env,
 )
@@ -16,7 +17,7 @@ DEBUG = False
 INSTALLED_APPS = [*INSTALLED_APPS, "dev"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 DATABASES = {"default": database()}
-CELERY_BROKER_URL = env.str("REDIS_URL")
+CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = broker(env.str("REDIS_URL"))
 CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
     "socket_timeout": 2,
     "socket_connect_timeout": 1,

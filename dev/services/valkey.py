@@ -20,17 +20,19 @@ DATABASES = 64
 class Valkey:
     """One server in one folder, on a Unix socket; it ends with the process that started it."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, **options: str) -> None:
         self.folder = folder.absolute()
         self.log = self.folder / "valkey.log"
         self.sockets = socket_folder(self.folder)
         self.socket = self.sockets / "valkey.sock"
         self.durable = durable
+        #: More settings of the server; an underscore in a name is a hyphen.
+        self.options = {name.replace("_", "-"): value for name, value in options.items()}
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
-    def start(self, *, patience: float = 15) -> "Valkey":
-        """Start the server and wait until it responds.
+    def start(self, *, patience: float = 15, wait: bool = True) -> "Valkey":
+        """Start the server and wait until it responds, unless `wait` is false.
 
         Raises:
             ServiceError: another process uses the folder, or the server failed; with its log.
@@ -42,7 +44,8 @@ class Valkey:
             self.process = spawn(
                 self._server_command(), output=log.fileno(), cwd=self.folder, keep_open=[self._lock]
             )
-        self._wait_until_ready(patience)
+        if wait:
+            self._wait_until_ready(patience)
         return self
 
     def url(self, database: int = 0) -> str:
@@ -76,6 +79,7 @@ class Valkey:
             "appendonly": "yes" if self.durable else "no",
             "maxmemory-policy": "noeviction",
             "databases": str(DATABASES),
+            **self.options,
         }
         flags = [text for name, value in options.items() for text in (f"--{name}", value)]
         return [find_program(), *flags]

@@ -8,7 +8,6 @@ and callers wait for it only briefly.
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import threading
 import time
@@ -23,11 +22,10 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 
 from operations.catalog import OperationCatalog
+from operations.delivery.refusals import NO_ANSWER, describe_refusal
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
 from operations.models import EventLevel
-
-log = logging.getLogger(__name__)
 
 TASK = "operations.tasks.execute_operation_run"
 GRACE_SECONDS = 60
@@ -37,7 +35,6 @@ SECONDS_PER_MESSAGE = 0.005
 
 Wakeup = tuple[int, str]
 
-NO_ANSWER = "it did not answer in time"
 #: Errors of a broker that is unreachable, does not answer or is full; the relay tries again.
 REFUSAL_ERRORS = (OperationalError, OSError)
 
@@ -91,16 +88,6 @@ class Publisher:
             else:
                 future.set_result(None)
             self._sending_since = None
-
-
-def describe_refusal(error: Exception) -> str:
-    """Return a safe text for a refusal of the broker; the log gets the type of the error."""
-    log.warning("the broker refused a message: %s", type(error).__name__)
-    if "OOM" in str(error) or "maxmemory" in str(error):
-        return "its memory is full"
-    if isinstance(error, TimeoutError) or "imeout" in str(error) + type(error).__name__:
-        return NO_ANSWER
-    return "it cannot be reached"
 
 
 def send_all(wakeups: Iterable[Wakeup]) -> None:
@@ -164,12 +151,27 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
     return not refusal
 
 
+_WITHOUT_THIS_REFUSAL = """
+SELECT run.id FROM unnest(%s::bigint[]) AS run(id)
+WHERE NOT EXISTS (
+    SELECT FROM operation_run_events last
+    WHERE last.run_id = run.id AND last.kind = 'publish_refused' AND last.data->>'why' = %s
+        AND last.sequence = (
+            SELECT max(sequence) FROM operation_run_events WHERE run_id = last.run_id))
+"""
+
+
 def record_refusal(run_ids: list[int], refusal: str) -> None:
-    """Add an event with the text of a refusal to the timeline of each run."""
+    """Add an event with the text of a refusal to the timeline of each run, unless it is the last.
+
+    A broker that stays full for a night would otherwise add thousands of events.
+    """
     event = Event(
         "publish_refused",
         f"The broker did not accept the message: {refusal}. The run stays queued and is sent again.",
         EventLevel.WARNING,
         data={"why": refusal},
     )
-    append_events((run_id, event) for run_id in run_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_THIS_REFUSAL, [run_ids, refusal])
+        append_events((run_id, event) for (run_id,) in cursor.fetchall())

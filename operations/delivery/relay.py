@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from celery import current_app
@@ -13,14 +14,12 @@ from operations.catalog import OperationCatalog, Queue
 from operations.delivery.publisher import (
     REFUSAL_ERRORS,
     Wakeup,
-    describe_refusal,
     record_refusal,
     send_all,
 )
+from operations.delivery.refusals import describe_refusal
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
-
-log = logging.getLogger(__name__)
 
 #: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
@@ -34,8 +33,8 @@ UPDATE operation_runs SET
         * (0.9 + 0.2 * random())
 WHERE id IN (
     SELECT id FROM operation_runs
-    WHERE status = 'queued' AND (next_publish_at <= clock_timestamp()
-        OR type = ANY(%(lost)s)
+    WHERE status = 'queued' AND type = ANY(%(types)s) AND (next_publish_at <= clock_timestamp()
+        OR %(lost)s
            AND COALESCE(published_at, created_at)
                <= clock_timestamp() - make_interval(secs => %(after)s))
     ORDER BY next_publish_at
@@ -46,23 +45,26 @@ RETURNING id, type
 
 
 def relay_once(limit: int = 500) -> int:
-    """Publish again the queued runs that no worker has claimed in time; return their number.
+    """Publish again the queued runs whose messages are lost; return their number.
 
-    Any number of relays may run at once. The time of each run's next attempt is moved, by more
-    every time, before anything is sent, so that no row stays locked while the broker answers. If
-    the queue is empty, the message is lost, and the run is published after the first wait.
+    A queue with fewer messages than queued runs has lost the difference, or a worker has just taken
+    it. The relay adds at most the difference, so that it never fills the broker. Any number of
+    relays may run at once. The time of each run's next attempt is moved, by more every time, before
+    anything is sent, so that no row stays locked while the broker answers.
     """
-    values = {
-        "after": settings.RUN_RELAY_AFTER_SECONDS,
-        "most": settings.RUN_RELAY_AFTER_SECONDS * MAX_BACKOFF,
-        "lost": _types_of_empty_queues(),
-        "limit": limit,
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_RESCHEDULE_DUE, values)
-        due: list[Wakeup] = cursor.fetchall()
+    waiting = _count_waiting()
+    try:
+        messages = _count_messages(waiting)
+    except Exception as error:  # noqa: BLE001 - each transport has its own errors
+        due = [wakeup for queue in waiting for wakeup in _reschedule_due(queue, limit, lost=False)]
+        record_refusal([run_id for run_id, _ in due], describe_refusal(error))
+        return 0
+    wakeups: list[Wakeup] = []
+    for queue, runs in waiting.items():
+        missing = min(runs, settings.BROKER_MAX_MESSAGES[queue]) - messages[queue]
+        if missing > 0:
+            wakeups += _reschedule_due(queue, min(missing, limit - len(wakeups)), lost=True)
     failpoint("relay.before_publish")
-    wakeups = [(run_id, run_type) for run_id, run_type in due if OperationCatalog.find(run_type)]
     for sent, wakeup in enumerate(wakeups):
         if refusal := _publish_again(wakeup):
             # Each of the others would wait for the same broker as long as this one did.
@@ -71,23 +73,49 @@ def relay_once(limit: int = 500) -> int:
     return len(wakeups)
 
 
-def _types_of_empty_queues() -> list[str]:
-    """Return the types whose queue has no message, or none if the broker does not answer."""
-    try:
-        with current_app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=0, timeout=1)
-            channel: Any = broker.default_channel
-            message_counts = {
-                queue: channel.queue_declare(queue=queue.value).message_count for queue in Queue
-            }
-    except Exception as error:  # noqa: BLE001 - each transport has its own errors
-        log.warning("the lengths of the queues cannot be read: %s", type(error).__name__)
-        return []
-    return [
-        run_type.value
-        for run_type, entry in OperationCatalog.all().items()
-        if not message_counts[entry.queue]
-    ]
+def _count_waiting() -> Counter[Queue]:
+    """Count the queued runs of each queue."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, count(*) FROM operation_runs WHERE status = 'queued' GROUP BY type"
+        )
+        rows = cursor.fetchall()
+    waiting: Counter[Queue] = Counter()
+    for run_type, runs in rows:
+        if entry := OperationCatalog.find(run_type):
+            waiting[entry.queue] += runs
+    return waiting
+
+
+def _count_messages(queues: Iterable[Queue]) -> dict[Queue, int]:
+    """Count the messages in queues.
+
+    Raises:
+        Exception: the broker did not answer; the type depends on the transport.
+    """
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=0, timeout=1)
+        channel: Any = broker.default_channel
+        return {queue: channel.queue_declare(queue=queue.value).message_count for queue in queues}
+
+
+def _reschedule_due(queue: Queue, limit: int, *, lost: bool) -> list[Wakeup]:
+    """Move the next attempt of the runs of a queue that are due, and return them.
+
+    With `lost`, a run is due when its last message is old enough, whenever its next attempt is.
+    """
+    entries = OperationCatalog.all().items()
+    values = {
+        "after": settings.RUN_RELAY_AFTER_SECONDS,
+        "most": settings.RUN_RELAY_AFTER_SECONDS * MAX_BACKOFF,
+        "types": [run_type.value for run_type, entry in entries if entry.queue == queue],
+        "lost": lost,
+        "limit": limit,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_RESCHEDULE_DUE, values)
+        wakeups: list[Wakeup] = cursor.fetchall()
+    return wakeups
 
 
 def _publish_again(wakeup: Wakeup) -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitTimeout
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connection, connections
+from django.utils import timezone
+from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 
 from operations.catalog import OperationCatalog
+from operations.delivery.refusals import NO_ANSWER, UNREACHABLE, describe_refusal
 from operations.models import InvariantResult
-from tenancy.db import database_now
 from web.durations import ago
 
 #: The scheduler is unhealthy after this many missed ticks in a row.
@@ -20,43 +30,117 @@ MAX_MISSED_TICKS = 3
 MAX_CHECK_AGE = dt.timedelta(hours=3)
 
 
+#: A load balancer waits this long for all checks together; longer than a connection attempt.
+MAX_SECONDS = 4.0
+#: A key that the broker writes and deletes.
+HEALTH_KEY = "runledger.health"
+
+REFUSED_WRITES: dict[type[BaseException | None], str] = {
+    DiskFull: "it refuses to write: its disk is full",
+    InsufficientPrivilege: "it refuses to write: its role lacks a permission",
+    ReadOnlySqlTransaction: "it refuses to write: it is read-only",
+}
+
+
 def check_health() -> dict[str, Any]:
-    """Check database, broker, scheduler, queues and ledger.
+    """Check database, broker, scheduler, queues and ledger within `MAX_SECONDS`.
+
+    Database and broker are asked to write, because a server that answers can refuse that: a
+    standby, a full disk or memory, or missing replicas.
 
     Returns:
         `status`, "ok" or "degraded"; `checks`, "ok" or the problem by name of the check; and
         `waiting`, for each queue with queued runs their number, the age of the oldest in seconds,
         and the seconds since a run was last claimed.
     """
-    checks = {"database": _check_database(), "broker": _check_broker()}
+    deadline = time.monotonic() + MAX_SECONDS
+    broker: Future[str] = Future()
+    threading.Thread(target=_check_broker, args=[broker], name="health", daemon=True).start()
+    checks = dict.fromkeys(("database", "broker", "scheduler", "queues", "ledger"), "unknown")
     waiting: dict[str, dict[str, int]] = {}
-    if checks["database"] == "ok":
-        waiting = _load_waiting()
-        checks["scheduler"] = _check_scheduler()
-        checks["queues"] = _check_queues(waiting)
-        checks["ledger"] = _check_ledger()
-    else:
-        checks |= dict.fromkeys(("scheduler", "queues", "ledger"), "unknown")
+    try:
+        with _limited_to(deadline):
+            _write_to_database()
+            waiting = _load_waiting()
+            checks |= {
+                "database": "ok",
+                "scheduler": _check_scheduler(),
+                "queues": _check_queues(waiting),
+                "ledger": _check_ledger(),
+            }
+    except Error as error:
+        checks["database"] = _describe_database_error(error, deadline)
+    try:
+        checks["broker"] = broker.result(timeout=max(0, deadline - time.monotonic()))
+    except WaitTimeout:
+        checks["broker"] = NO_ANSWER
     is_healthy = all(state == "ok" for state in checks.values())
     return {"status": "ok" if is_healthy else "degraded", "checks": checks, "waiting": waiting}
 
 
-def _check_database() -> str:
+@contextmanager
+def _limited_to(deadline: float) -> Iterator[None]:
+    """Disconnect from the database if the block has not ended at the deadline.
+
+    Neither a statement timeout nor the network ends a query that waits in a pooler, or in a server
+    that is frozen. Connecting has its own limit, `connect_timeout`.
+    """
+    if not connection.in_atomic_block:
+        # The test of an old connection can take all the time, and a new one would then need more.
+        connection.close()
+    database = connections[connection.alias]
+    has_ended = threading.Event()
+
+    def disconnect_at_deadline() -> None:
+        wait = max(0, deadline - time.monotonic())
+        while not has_ended.wait(wait):
+            _disconnect(database.connection)
+            wait = 0.1
+
+    watch = threading.Thread(target=disconnect_at_deadline, name="deadline", daemon=True)
+    watch.start()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        return "not reachable"
-    return "ok"
+        yield
+    finally:
+        has_ended.set()
+        watch.join()
 
 
-def _check_broker() -> str:
+def _disconnect(database: Any) -> None:
+    """End a connection that another thread waits for; that thread gets an error."""
+    with suppress(Exception):
+        descriptor = os.dup(database.pgconn.socket)
+        with socket.socket(fileno=descriptor) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
+
+
+def _write_to_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO operation_ticks (name, at) VALUES ('health', clock_timestamp())"
+            " ON CONFLICT (name) DO UPDATE SET at = excluded.at"
+        )
+
+
+def _describe_database_error(error: Error, deadline: float) -> str:
+    if time.monotonic() >= deadline:
+        connection.close()
+        return NO_ANSWER
+    return REFUSED_WRITES.get(type(error.__cause__), UNREACHABLE)
+
+
+def _check_broker(result: Future[str]) -> None:
+    """Ask the broker to write, with short time limits."""
+    limits = {"socket_timeout": 1, "socket_connect_timeout": 1}
     try:
-        with current_app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, timeout=1)
-    except Exception:  # noqa: BLE001 - each transport has its own errors
-        return "not reachable"
-    return "ok"
+        with current_app.connection_for_write(transport_options=limits) as broker:
+            broker.ensure_connection(max_retries=0)
+            channel: Any = broker.default_channel
+            channel.client.set(HEALTH_KEY, "ok", ex=60)
+    except Exception as error:  # noqa: BLE001 - each transport has its own errors
+        result.set_result(describe_refusal(error))
+    else:
+        result.set_result("ok")
 
 
 def _check_scheduler() -> str:
@@ -124,7 +208,7 @@ def _check_ledger() -> str:
     oldest = min((result.checked_at for result in results), default=None)
     if oldest is None:
         return "ok"
-    age = database_now() - oldest
+    age = timezone.now() - oldest
     if age > MAX_CHECK_AGE:
         return f"last checked {ago(age.total_seconds())}: is a worker on “default”?"
     return "ok"

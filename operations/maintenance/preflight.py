@@ -19,8 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from operations import failpoints
-from operations.catalog import OperationCatalog
-from operations.delivery.publisher import GRACE_SECONDS
+from operations.delivery.refusals import describe_refusal
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def check_broker_eviction() -> Iterator[CheckMessage]:
         memory = _broker_memory()
     except Exception as error:  # noqa: BLE001 - each transport has its own errors
         yield PreflightWarning(
-            f"The broker cannot be reached ({type(error).__name__}).",
+            f"The broker cannot be used: {describe_refusal(error)}.",
             hint="Check REDIS_URL. Queued runs wait until the broker is available.",
             id="operations.W010",
         )
@@ -74,21 +73,6 @@ def _broker_memory() -> dict[str, Any]:
         channel: Any = broker.default_channel
         memory: dict[str, Any] = channel.client.info("memory")
     return memory
-
-
-def check_visibility_timeout() -> Iterator[CheckMessage]:
-    """Check that the broker does not deliver a message again while its run is still running."""
-    longest = max(entry.time_limit for entry in OperationCatalog.all().values())
-    minimum = longest.total_seconds() + GRACE_SECONDS
-    timeout = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("visibility_timeout", 3600)
-    if timeout <= minimum:
-        yield Error(
-            f"The broker's visibility timeout ({timeout:.0f} s) is not longer than the longest time "
-            f"limit of an operation ({minimum:.0f} s).",
-            hint="Raise VISIBILITY_TIMEOUT_SECONDS in config/settings/base.py, or lower the limit "
-            "in operations/catalog.py.",
-            id="operations.E011",
-        )
 
 
 def check_database_role() -> Iterator[CheckMessage]:
@@ -183,7 +167,6 @@ WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 
 CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_broker_eviction,
-    check_visibility_timeout,
     check_database_role,
     check_connection_state,
     check_failpoints,

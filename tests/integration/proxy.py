@@ -1,4 +1,4 @@
-"""A TCP proxy for a broker whose connections can become dead without being closed."""
+"""A TCP proxy for a server whose connections can become dead without being closed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,19 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._dead: set[socket.socket] = set()
+        self._last_words: bytes | None = None
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the proxy."""
+        port: int = self._listener.getsockname()[1]
+        return port
 
     @property
     def url(self) -> str:
         """The URL of the broker through the proxy."""
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def connections(self) -> int:
@@ -34,6 +41,10 @@ class Proxy:
     def go_dead(self) -> None:
         """Make every existing connection dead."""
         self._dead.update(self._open)
+
+    def go_dead_after(self, data: bytes) -> None:
+        """Make each connection dead as soon as a client sends this data on it."""
+        self._last_words = data
 
     def close(self) -> None:
         for endpoint in (self._listener, *self._open):
@@ -55,6 +66,8 @@ class Proxy:
         """Forward data until one side closes; discard the data of a dead connection."""
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self._last_words and self._last_words in data:
+                    self._dead.update((source, sink))
                 if source not in self._dead:
                     sink.sendall(data)
             if source not in self._dead:

@@ -11,7 +11,6 @@ from django.core.checks import run_checks
 
 from config.celery import app
 from operations.catalog import OperationCatalog, Queue, Retry
-from operations.delivery.publisher import GRACE_SECONDS
 from operations.handlers import get_handler, operation
 from operations.testing import override_handler, remove_operation
 from operations.types import OperationRunType
@@ -104,13 +103,6 @@ def test_a_retry_belongs_to_the_identity_group_of_its_original(run_type: Operati
     if entry.retry is not Retry.NEVER:
         group = OperationCatalog.identity_group
         assert group(entry.retry_as or run_type) == group(run_type)
-
-
-@pytest.mark.parametrize("run_type", OperationRunType)
-def test_the_visibility_timeout_exceeds_every_time_limit(run_type: OperationRunType) -> None:
-    limit = OperationCatalog.get(run_type).time_limit.total_seconds() + GRACE_SECONDS
-
-    assert limit < settings.VISIBILITY_TIMEOUT_SECONDS
 
 
 def test_celery_declares_every_queue_of_the_catalog() -> None:

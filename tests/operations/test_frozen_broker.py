@@ -8,13 +8,14 @@ import time
 import pytest
 from django.utils import timezone
 
-from operations.delivery.publisher import NO_ANSWER
+from operations.delivery.refusals import NO_ANSWER
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.services import OperationRunService
 from tenancy.models import Tenant
 from tests.support.broker import Broker
 from tests.support.factories.operations import build_request
+from tests.support.stack import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +65,7 @@ def test_the_queue_position_describes_the_state_of_the_broker(
         (silent,) = OperationRunService().dispatch_many([build_request(tenant, 1)])
     finally:
         broker.thaw()
+    eventually(broker.waiting, what="the delayed message")
     broker.fill()
     (full,) = OperationRunService().dispatch_many([build_request(tenant, 2)])
 

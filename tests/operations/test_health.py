@@ -114,7 +114,7 @@ def test_an_unreachable_broker_is_reported(no_broker: None) -> None:
     report = health.check_health()
 
     assert report["status"] == "degraded"
-    assert report["checks"]["broker"] == "not reachable"
+    assert report["checks"]["broker"] == "it cannot be reached"
 
 
 # --- waiting runs ---------------------------------------------------------------------------------

@@ -6,10 +6,12 @@ import datetime as dt
 import time
 
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from config.broker import MESSAGE_LIFETIME_SECONDS
 from operations.delivery import publisher, relay
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
@@ -94,18 +96,61 @@ def test_an_empty_queue_is_filled_immediately(tenant: Tenant, broker: Broker) ->
     assert broker.waiting() == 1
 
 
-def test_a_queue_with_messages_is_not_filled_again(tenant: Tenant, broker: Broker) -> None:
-    first, second = create_queued_run(tenant, 1), create_queued_run(tenant, 2)
-    publisher.send_all([(first.pk, first.type)])
+def age_messages() -> None:
+    """Make the last message of every run older than the first wait."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE operation_runs SET published_at = now() - interval '1 minute',"
-            " next_publish_at = now() + interval '10 minutes'"
+            " next_publish_at = now() - interval '1 minute'"
         )
+
+
+def test_a_queue_with_a_message_for_every_run_gets_no_copy(tenant: Tenant, broker: Broker) -> None:
+    run = create_queued_run(tenant)
+    publisher.send_all([(run.pk, run.type)])
+    age_messages()
 
     assert relay.relay_once() == 0
     assert broker.waiting() == 1
-    assert second.is_queued
+
+
+def test_a_night_of_a_thousand_queued_runs_does_not_fill_the_broker(
+    tenant: Tenant, broker: Broker
+) -> None:
+    """A copy for each run at every attempt would add megabytes an hour."""
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(1_000)])
+    publisher.send_all((run.pk, run.type) for run in OperationRun.objects.all())
+    memory = broker.execute("MEMORY", "USAGE", "backup", "SAMPLES", "0")
+    for _ in range(20):
+        age_messages()
+        relay.relay_once()
+
+    assert broker.waiting() == 1_000
+    assert broker.execute("MEMORY", "USAGE", "backup", "SAMPLES", "0") == memory < 2_000_000
+
+    broker.execute("LTRIM", "backup", "300", "-1")
+    sent = [relay.relay_once() for _ in range(2)]
+
+    assert sent == [300, 0]
+    assert broker.waiting() == 1_000
+
+
+def test_a_broker_that_stays_full_adds_one_event_to_a_run(tenant: Tenant, broker: Broker) -> None:
+    run = create_queued_run(tenant)
+    broker.fill()
+    for _ in range(5):
+        make_due()
+        relay.relay_once()
+
+    assert event_kinds(run) == ["created", "publish_refused"]
+
+
+def test_beat_does_not_fill_the_broker_while_no_worker_consumes(broker: Broker) -> None:
+    for _ in range(150):
+        current_app.send_task("operations.tasks.relay_queued_runs", queue="ticks")
+
+    assert broker.waiting("ticks") == settings.BROKER_MAX_MESSAGES["ticks"] == 100
+    assert 0 < broker.execute("TTL", "ticks") <= MESSAGE_LIFETIME_SECONDS
 
 
 def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker) -> None:
@@ -116,6 +161,7 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
         make_due()
         relay.relay_once()
         waits.append(seconds_until_next(run))
+        broker.execute("DEL", "backup")
 
     first = settings.RUN_RELAY_AFTER_SECONDS
     expected = [min(first * 2**attempt, first * relay.MAX_BACKOFF) for attempt in range(8)]

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -19,8 +20,8 @@ from operations.delivery import publisher
 class Broker:
     """A Valkey server for one test that can be stopped, frozen and inspected."""
 
-    def __init__(self, folder: Path) -> None:
-        self._server = Valkey(folder, durable=False).start()
+    def __init__(self, folder: Path, **options: str) -> None:
+        self._server = Valkey(folder, durable=False, **options).start()
         self.url = self._server.url()
         self.socket = self._server.socket
 
@@ -34,6 +35,11 @@ class Broker:
         with self._server.client() as client:
             return "".join(str(client.dump(key)) for key in client.keys("*"))
 
+    def execute(self, *command: str) -> Any:
+        """Return the server's reply to a command."""
+        with self._server.client() as client:
+            return client.execute_command(*command)
+
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 
@@ -42,13 +48,11 @@ class Broker:
 
     def fill(self) -> None:
         """Make the broker refuse messages because its memory is full."""
-        with self._server.client() as client:
-            client.config_set("maxmemory", "1")
+        self.configure("maxmemory", "1")
 
     def configure(self, name: str, value: str) -> None:
         """Change a setting of the running server."""
-        with self._server.client() as client:
-            client.config_set(name, value)
+        self.execute("CONFIG", "SET", name, value)
 
     def stop(self) -> None:
         self.thaw()
@@ -61,8 +65,9 @@ class Broker:
         self._server.process.wait()
         self._server.stop()
 
-    def start(self) -> None:
-        self._server.start()
+    def start(self, *, wait: bool = True) -> None:
+        """Start the server; wait until it responds, unless `wait` is false."""
+        self._server.start(wait=wait)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._server.process and self._server.process.poll() is None:

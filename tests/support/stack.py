@@ -19,6 +19,8 @@ from operations.models import OperationRun
 from operations.states import RunStatus
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The characters of each log that a failing test shows.
+MAX_SHOWN = 20_000
 
 
 def database_url() -> str:
@@ -79,14 +81,17 @@ class Stack:
         }
 
     def start_worker(
-        self, *, concurrency: int = 2, output: int | None = None
+        self, *, concurrency: int = 2, output: int | None = None, ready: bool = True
     ) -> subprocess.Popen[bytes]:
-        """Start a worker on every queue; wait until it consumes, unless `output` receives its log."""
+        """Start a worker on every queue.
+
+        Wait until it consumes, unless `output` receives its log or `ready` is false.
+        """
         log = self.folder / f"worker-{len(self.processes)}.log"
         queues = "ticks,default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
         process = self._celery(log, "worker", "-l", "INFO", *flags, output=output)
-        if output is None:
+        if ready and output is None:
             eventually(lambda: _is_ready(process, log), what=f"the worker's start ({log})")
         return process
 
@@ -96,16 +101,23 @@ class Stack:
         return self._celery(self.folder / "beat.log", "beat", "-l", "INFO", "-s", str(schedule))
 
     def stop(self) -> None:
-        """Kill the remaining processes, the newest first: a worker would wait for its work."""
+        """Kill the remaining processes, the newest first: a worker would wait for its work.
+
+        pytest shows the end of their logs if the test failed.
+        """
         for process in reversed(self.processes):
             stop(process, signal.SIGKILL, grace=10)
+        for log in self._log_files():
+            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-MAX_SHOWN:]}\n")
 
     def logs(self) -> str:
         """Return the logs of all processes, for the message of a failing test."""
         return "\n".join(
-            f"--- {log.name}\n{log.read_text(errors='replace')}"
-            for log in sorted(self.folder.glob("*.log"))
+            f"--- {log.name}\n{log.read_text(errors='replace')}" for log in self._log_files()
         )
+
+    def _log_files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.log"))
 
     def _celery(
         self, log: Path, *arguments: str, output: int | None = None

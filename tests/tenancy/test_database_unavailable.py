@@ -120,7 +120,7 @@ def test_without_a_free_connection_there_is_an_error_page_and_no_partial_change(
     assert all("Database unavailable" in answer.content.decode() for answer in responses)
     assert not any("too many clients" in answer.content.decode() for answer in responses)
     assert (health.status_code, alive.status_code) == (503, 200)
-    assert health.json()["checks"]["database"] == "not reachable"
+    assert health.json()["checks"]["database"] == "it cannot be reached"
     assert before == 0
     assert again.status_code == 302
     assert OperationRun.objects.count() == 1

@@ -1,0 +1,162 @@
+"""Every process uses a broker behind Sentinel or TLS, and survives a failover."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from backups import services
+from backups.requests import run_now_request
+from config.settings import base
+from operations.models import OperationRun
+from operations.services import OperationRunService
+from operations.states import RunOutcome, RunStatus
+from tenancy.models import User
+from tests.support.broker import Broker
+from tests.support.customer import Customer, MakeCustomer, MakeStack
+from tests.support.sentinel import ReplicatedBroker
+from tests.support.stack import ROOT, Stack, eventually, wait_for_end
+from tests.support.tls import TlsServer
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(300),
+]
+
+PUBLISH = """
+import django; django.setup()
+from operations.delivery import publisher
+from operations.maintenance import health, preflight
+print([str(message) for message in preflight.run_preflight_checks()])
+print(publisher.publish([({run_id}, "{run_type}")]))
+print(health.check_health()["checks"]["broker"])
+"""
+
+
+def publish_in(stack: Stack, run: OperationRun) -> list[str]:
+    """Run preflight checks, publisher and health in a process of the stack; return their results."""
+    process = subprocess.run(
+        [sys.executable, "-c", PUBLISH.format(run_id=run.pk, run_type=run.type)],
+        cwd=ROOT, env=stack.environment | {"PUBLISH_WAIT_SECONDS": "20"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
+
+
+# --- Sentinel -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def replicated_broker(tmp_path: Path) -> Iterator[ReplicatedBroker]:
+    broker = ReplicatedBroker(tmp_path / "servers")
+    yield broker
+    broker.stop()
+
+
+def test_a_failover_during_a_run_loses_nothing(
+    customer: Customer,
+    make_customer: MakeCustomer,
+    make_stack: MakeStack,
+    replicated_broker: ReplicatedBroker,
+    operator: User,
+) -> None:
+    """The worker takes the next run from the new primary while the long run goes on."""
+    stack = make_stack(**replicated_broker.environment)
+    other = make_customer(customer.tenant.workspace)
+    customer.fault("slow", ms=4_000)
+    worker, beat = stack.start_worker(concurrency=3), stack.start_beat()
+    long = services.run_now(customer.schedule, operator).run
+    eventually(
+        lambda: OperationRun.objects.get(pk=long.pk).status == RunStatus.RUNNING, what="the start"
+    )
+    old_primary = replicated_broker.primary
+
+    replicated_broker.kill_primary()
+    waiting = services.run_now(other.schedule, operator).run
+    eventually(lambda: replicated_broker.primary != old_primary, what="the failover")
+
+    assert wait_for_end(waiting.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert OperationRun.objects.get(pk=long.pk).status == RunStatus.RUNNING
+    assert publish_in(stack, waiting) == ["[]", "True", "ok"]
+    customer.graph.control.clear(customer.id)
+    assert wait_for_end(long.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
+    assert long.events.filter(kind="started").count() == 1
+    assert (worker.poll(), beat.poll()) == (None, None)
+    assert "Unrecoverable" not in stack.logs()
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path, broker: Broker) -> Iterator[TlsServer]:
+    server = TlsServer(tmp_path / "tls", broker.socket)
+    yield server
+    server.close()
+
+
+def test_every_process_uses_a_broker_with_tls_and_a_private_authority(
+    customer: Customer, make_stack: MakeStack, tls_server: TlsServer, operator: User
+) -> None:
+    stack = make_stack(REDIS_URL=tls_server.url, REDIS_CA_BUNDLE=str(tls_server.ca))
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+    stack.start_worker()
+
+    assert publish_in(stack, run) == ["[]", "True", "ok"]
+    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    customer: Customer, make_stack: MakeStack, tls_server: TlsServer, operator: User, broker: Broker
+) -> None:
+    stack = make_stack(REDIS_URL=tls_server.url)
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+
+    preflight, published, health = publish_in(stack, run)
+
+    assert "The broker cannot be used: its certificate is not trusted" in preflight
+    assert (published, health) == ("False", "its certificate is not trusted")
+    assert broker.waiting() == 0
+
+
+def test_a_certificate_of_another_host_is_refused(
+    customer: Customer, make_stack: MakeStack, tmp_path: Path, operator: User, broker: Broker
+) -> None:
+    server = TlsServer(tmp_path / "tls", broker.socket, address="127.0.0.2")
+    stack = make_stack(REDIS_URL=server.url, REDIS_CA_BUNDLE=str(server.ca))
+    run = OperationRunService().ensure_run(run_now_request(customer.schedule, operator)).run
+
+    assert publish_in(stack, run)[1:] == ["False", "its certificate is not trusted"]
+    assert broker.waiting() == 0
+    server.close()
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def test_sentinels_share_the_password_and_database_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "REDIS_SENTINEL_MASTER", "ledger")
+
+    url, tls = base.broker(
+        "sentinel://user:p%40ss@one:26379/3;sentinel://two:26379;sentinel://three"
+    )
+
+    assert url == (
+        "sentinel://user:p%40ss@one:26379/3;sentinel://user:p%40ss@two:26379/3;"
+        "sentinel://user:p%40ss@three/3"
+    )
+    assert tls is None
+
+
+def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="set REDIS_SENTINEL_MASTER"):
+        base.broker("sentinel://one:26379")
