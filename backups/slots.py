@@ -14,6 +14,7 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator
 
+import tzdata
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
 
@@ -55,6 +56,15 @@ def validate_cron(text: str) -> None:
         raise ValidationError("Not a cron expression: bad value.") from error
     except StopIteration:
         raise ValidationError("This expression never runs.") from None
+
+
+def rules_version() -> str:
+    """Return the version of the time-zone rules of this process, such as `2026f`.
+
+    The settings make the package `tzdata` their only source.
+    """
+    version: str = tzdata.IANA_VERSION
+    return version
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:

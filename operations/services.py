@@ -21,7 +21,7 @@ from operations.catalog import Retry
 from operations.conflicts import retry_on_serialization_failure
 from operations.counts import Counts, validate_increments
 from operations.delivery.publisher import Wakeup, publish
-from operations.dispatch import RunRequest, ensure_rows, insert_blocked
+from operations.dispatch import RunRequest, ensure_rows, extend_blocked, insert_blocked
 from operations.events import Event, append_events
 from operations.failures import Failure, merge_failures
 from operations.models import EventLevel, OperationRun
@@ -129,10 +129,23 @@ class OperationRunService:
     @transaction.atomic
     def block_many(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
         """Like `block` for a batch, in a bounded number of statements; returns the recorded runs."""
-        rows = [
-            request.row() | {"failure_summary": merge_failures([], [_failure(reason)])}
-            for request, reason in requests
-        ]
+        return self._block_rows([_blocked_row(request, reason) for request, reason in requests])
+
+    @transaction.atomic
+    def block_slots(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> int:
+        """Like `block_many`, but a slot that only repeats the blocked slot before it has no new run.
+
+        The run of the slot before then stands for both, so that a long cause needs attention once.
+
+        Returns:
+            The number of slots that were recorded.
+        """
+        rows = [_blocked_row(request, reason) for request, reason in requests]
+        recorded, extended = extend_blocked(rows)
+        new = [row for at, row in enumerate(rows) if at not in recorded]
+        return extended + len(self._block_rows(new))
+
+    def _block_rows(self, rows: Sequence[dict[str, Any]]) -> list[OperationRun]:
         runs = OperationRun.objects.with_scope().in_bulk(insert_blocked(rows))
         append_events(
             (run.pk, Event("blocked", run.failure_summary[0]["message"], EventLevel.WARNING))
@@ -482,6 +495,10 @@ def _ended_event(outcome: RunOutcome, counts: Counts) -> Event:
     level = _ENDED_LEVELS.get(outcome, EventLevel.WARNING)
     data = {"succeeded": counts.succeeded, "failed": counts.failed, "skipped": counts.skipped}
     return Event("ended", f"Ended: {outcome.label.lower()}.", level, data=data)
+
+
+def _blocked_row(request: RunRequest, reason: SafeError) -> dict[str, Any]:
+    return request.row() | {"failure_summary": merge_failures([], [_failure(reason)])}
 
 
 def _failure(error: SafeError, *, count: int = 1) -> Failure:

@@ -9,16 +9,20 @@ from typing import Any
 import factory
 from django.utils import timezone
 
+from backups import slots
 from backups.models import (
     BackupItem,
     BackupSchedule,
     BackupSet,
     PolicyExport,
     PolicyVersion,
+    RevisionReason,
     SetStatus,
 )
+from backups.revisions import record_revisions
 from tests.support.factories import TenantFactory
 
+MINUTE = dt.timedelta(minutes=1)
 FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 
 
@@ -27,7 +31,10 @@ def utc(*parts: int) -> dt.datetime:
 
 
 class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
-    """A daily schedule at 02:30 UTC with the next slot `due`; `paused=True` for a paused one."""
+    """A daily schedule at 02:30 UTC with the next slot `due`; `paused=True` for a paused one.
+
+    Every slot before `due` is settled.
+    """
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -35,9 +42,19 @@ class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
     cron = "30 2 * * *"
     kinds = factory.LazyFunction(lambda: ["settings_catalog", "conditional_access"])
     next_run_at = factory.SelfAttribute("due")
+    settled_until = factory.LazyAttribute(
+        lambda row: min((row.next_run_at or FAR) - MINUTE, timezone.now())
+    )
+    rules_version = factory.LazyFunction(slots.rules_version)
 
     class Meta:
         model = BackupSchedule
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def revision(self, create: bool, value: object, **options: object) -> None:
+        if create:
+            record_revisions([self], RevisionReason.CREATED)  # type: ignore[list-item]
 
     class Params:
         due = FAR
