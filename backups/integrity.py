@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from backups.models import ScheduleRevision, TimeZoneRules
-from backups.slots import slots_between
+from backups.slots import rules_version, slots_between
 from operations.context import format_slot
 from operations.maintenance.integrity import Invariant, register_invariant
 from tenancy.db import database_now
@@ -32,7 +32,8 @@ def unexplained_schedules() -> list[int]:
     """
     now = database_now()
     start = now - WINDOW
-    rules = TimeZoneRules.objects.first()
+    rules = TimeZoneRules.objects.filter(version=rules_version()).first()
+    rules_since = rules.applied_at if rules else now
     recorded = _recorded_slots(start)
     revisions = ScheduleRevision.objects.select_related("schedule").order_by(
         "schedule_id", "number"
@@ -41,8 +42,8 @@ def unexplained_schedules() -> list[int]:
     unexplained: dict[int, None] = {}
     for revision in revisions.filter(is_in_window).iterator(chunk_size=500):
         since = max(start, revision.valid_from)
-        if rules and revision.rules_version != rules.version:
-            since = max(since, rules.applied_at)
+        if revision.rules_version != rules_version():
+            since = max(since, rules_since)
         if not _is_explained(revision, recorded.get(str(revision.schedule_id), []), since, now):
             unexplained[revision.schedule_id] = None
     return list(unexplained)

@@ -33,6 +33,7 @@ LEFT JOIN LATERAL (
     SELECT number, valid_until FROM backup_schedule_revisions revision
     WHERE revision.schedule_id = schedule.id ORDER BY number DESC LIMIT 1) latest ON true
 WHERE schedule.paused_at IS NULL
+RETURNING schedule_id, number
 """
 
 
@@ -62,3 +63,6 @@ def record_revisions(
     with connection.cursor() as cursor:
         cursor.execute(_END_REVISIONS, values)
         cursor.execute(_START_REVISIONS, values)
+        numbers = dict(cursor.fetchall())
+    for schedule in schedules:
+        schedule.current_revision = numbers.get(schedule.pk)

@@ -17,7 +17,8 @@ from backups import retention
 from backups.models import NAME_TAKEN, BackupSchedule, BackupSet, RevisionReason
 from backups.requests import add_policies_request, export_request, run_now_request
 from backups.revisions import record_revisions
-from backups.settling import settle
+from backups.settling import correct_next_slot, settle
+from backups.slots import rules_version
 from inventory.selection import Selection
 from operations.models import OperationRun
 from operations.reasons import Blocked
@@ -161,6 +162,10 @@ def _lock(schedule: BackupSchedule, now: dt.datetime) -> BackupSchedule:
     """Lock a schedule, settle its slots up to `now`, and return it as stored."""
     rows = BackupSchedule.objects.with_scope().select_for_update(of=("self",))
     locked = rows.get(pk=schedule.pk)
+    if not locked.is_paused:
+        if locked.rules_version < rules_version():
+            correct_next_slot(locked, now)
+            locked.refresh_from_db()
     if not locked.is_paused:
         settle([locked], now, at_once=True)
         locked.refresh_from_db()

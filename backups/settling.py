@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from backups.misfire import Decision, Missed, decide
-from backups.models import BackupSchedule, MisfirePolicy, RevisionReason
+from backups.models import MAX_CLOCK_ERROR, BackupSchedule, MisfirePolicy, RevisionReason
 from backups.requests import scheduled_request, unbuilt_request
 from backups.revisions import record_revisions
-from backups.slots import rules_version
+from backups.slots import next_slot, rules_version
 from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
@@ -173,6 +173,43 @@ def _write_settled(plans: Sequence[Plan]) -> None:
     next_slots = [plan.decision.next_slot for plan in plans]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_SETTLED, [rules_version(), ids, settled, next_slots])
+
+
+def correct_next_slot(schedule: BackupSchedule, now: dt.datetime) -> None:
+    """Compute the next slot again, by the rules of time zones and the clock of today.
+
+    The caller has locked the schedule. A change is recorded as a revision. A schedule whose times
+    cannot be computed is paused.
+    """
+    try:
+        with transaction.atomic():
+            _correct_next_slot(schedule, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("the times of schedule %s cannot be computed; it is paused", schedule.pk)
+        pause_unreadable(schedule, now)
+
+
+def _correct_next_slot(schedule: BackupSchedule, now: dt.datetime) -> None:
+    reason = RevisionReason.RULES_UPDATED
+    if schedule.settled_until > now + MAX_CLOCK_ERROR:
+        reason = RevisionReason.CLOCK_SET_BACK
+        schedule.settle_until(now)
+    old_next_slot = schedule.next_run_at
+    schedule.next_run_at = next_slot(schedule.cron, schedule.timezone, schedule.settled_until)
+    schedule.rules_version = rules_version()
+    schedule.save(update_fields=["settled_until", "next_run_at", "rules_version"])
+    if schedule.next_run_at != old_next_slot or reason is RevisionReason.CLOCK_SET_BACK:
+        old_next_slots = {schedule.pk: old_next_slot}
+        record_revisions([schedule], reason, old_next_slots=old_next_slots)
+        log.warning(
+            "schedule %s: %s; the next slot was %s and is %s now",
+            schedule.pk,
+            reason.label,
+            old_next_slot,
+            schedule.next_run_at,
+        )
 
 
 # --- a schedule whose slots cannot be settled -----------------------------------------------------

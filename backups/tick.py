@@ -11,12 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
-from backups.models import MAX_CLOCK_ERROR, BackupSchedule, RevisionReason
-from backups.revisions import record_revisions
-from backups.settling import pause_unreadable, settle
-from backups.slots import next_slot, rules_version
+from backups.models import MAX_CLOCK_ERROR, BackupSchedule
+from backups.settling import correct_next_slot, settle
+from backups.slots import rules_version
 from backups.time_zone_rules import acquire_rules
 from operations.failpoints import failpoint
 from tenancy.db import database_now
@@ -91,36 +90,8 @@ def correct_next_slots(now: dt.datetime, limit: int = 500) -> int:
     latest, rules = now + MAX_CLOCK_ERROR, rules_version()
     schedules = _lock_schedules(_INCORRECT, latest=latest, rules=rules, limit=limit)
     for schedule in schedules:
-        try:
-            with transaction.atomic():
-                _correct_next_slot(schedule, now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            log.exception("the times of schedule %s cannot be computed; it is paused", schedule.pk)
-            pause_unreadable(schedule, now)
+        correct_next_slot(schedule, now)
     return len(schedules)
-
-
-def _correct_next_slot(schedule: BackupSchedule, now: dt.datetime) -> None:
-    reason = RevisionReason.RULES_UPDATED
-    if schedule.settled_until > now + MAX_CLOCK_ERROR:
-        reason = RevisionReason.CLOCK_SET_BACK
-        schedule.settle_until(now)
-    old_next_slot = schedule.next_run_at
-    schedule.next_run_at = next_slot(schedule.cron, schedule.timezone, schedule.settled_until)
-    schedule.rules_version = rules_version()
-    schedule.save(update_fields=["settled_until", "next_run_at", "rules_version"])
-    if schedule.next_run_at != old_next_slot or reason is RevisionReason.CLOCK_SET_BACK:
-        old_next_slots = {schedule.pk: old_next_slot}
-        record_revisions([schedule], reason, old_next_slots=old_next_slots)
-        log.warning(
-            "schedule %s: %s; the next slot was %s and is %s now",
-            schedule.pk,
-            reason.label,
-            old_next_slot,
-            schedule.next_run_at,
-        )
 
 
 def _lock_schedules(sql: str, **values: Any) -> list[BackupSchedule]:

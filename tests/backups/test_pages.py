@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -78,7 +80,9 @@ def test_recent_slots_are_described_in_text(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
     slot = utc(2026, 3, 8, 2, 30)
-    BackupSchedule.objects.filter(pk=nightly.pk).update(next_run_at=slot)
+    BackupSchedule.objects.filter(pk=nightly.pk).update(
+        settled_until=slot - dt.timedelta(minutes=1), next_run_at=slot
+    )
     Tenant.objects.filter(pk=nightly.tenant_id).update(status=TenantStatus.SUSPENDED)
     tick(slot)
 

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any
 
 import factory
+from django.db import transaction
 from django.utils import timezone
 
 from backups import slots
@@ -49,12 +50,15 @@ class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
 
     class Meta:
         model = BackupSchedule
-        skip_postgeneration_save = True
 
-    @factory.post_generation
-    def revision(self, create: bool, value: object, **options: object) -> None:
-        if create:
-            record_revisions([self], RevisionReason.CREATED)  # type: ignore[list-item]
+    @classmethod
+    def _create(
+        cls, model_class: type[BackupSchedule], *args: Any, **values: Any
+    ) -> BackupSchedule:
+        with transaction.atomic():
+            schedule = super()._create(model_class, *args, **values)
+            record_revisions([schedule], RevisionReason.CREATED)
+        return schedule
 
     class Params:
         due = FAR
