@@ -116,3 +116,16 @@ register_invariant(
         address=lambda pk: reverse("admin:backups_backupschedule_change", args=[pk]),
     )
 )
+register_invariant(
+    Invariant(
+        "schedules_match_revisions",
+        "A schedule has an open revision with its times if and only if it is not paused.",
+        "SELECT schedule.id FROM backup_schedules schedule"
+        " LEFT JOIN backup_schedule_revisions revision"
+        " ON revision.schedule_id = schedule.id AND revision.valid_until IS NULL"
+        " WHERE (schedule.paused_at IS NULL) <> (revision.id IS NOT NULL)"
+        " OR (schedule.cron, schedule.timezone) <> (revision.cron, revision.timezone)",
+        noun="Schedule",
+        address=lambda pk: reverse("admin:backups_backupschedule_change", args=[pk]),
+    )
+)

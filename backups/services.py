@@ -162,10 +162,9 @@ def _lock(schedule: BackupSchedule, now: dt.datetime) -> BackupSchedule:
     """Lock a schedule, settle its slots up to `now`, and return it as stored."""
     rows = BackupSchedule.objects.with_scope().select_for_update(of=("self",))
     locked = rows.get(pk=schedule.pk)
-    if not locked.is_paused:
-        if locked.rules_version < rules_version():
-            correct_next_slot(locked, now)
-            locked.refresh_from_db()
+    if not locked.is_paused and locked.rules_version < rules_version():
+        correct_next_slot(locked, now)
+        locked.refresh_from_db()
     if not locked.is_paused:
         settle([locked], now, at_once=True)
         locked.refresh_from_db()

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.broker",
     "tests.support.sandbox",
     "tests.support.backups",
+    "tests.support.clock",
     "tests.support.restores",
     "tests.support.customer",
 ]
