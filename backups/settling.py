@@ -19,7 +19,7 @@ from backups.misfire import Decision, Missed, decide
 from backups.models import MAX_CLOCK_ERROR, BackupSchedule, MisfirePolicy, RevisionReason
 from backups.requests import scheduled_request, unbuilt_request
 from backups.revisions import record_revisions
-from backups.slots import next_slot, rules_version
+from backups.slots import next_slot, rules_version, shift_of_rules
 from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
@@ -192,11 +192,15 @@ def correct_next_slot(schedule: BackupSchedule, now: dt.datetime) -> None:
 
 
 def _correct_next_slot(schedule: BackupSchedule, now: dt.datetime) -> None:
-    reason = RevisionReason.RULES_UPDATED
+    reason, old_next_slot = RevisionReason.RULES_UPDATED, schedule.next_run_at
     if schedule.settled_until > now + MAX_CLOCK_ERROR:
         reason = RevisionReason.CLOCK_SET_BACK
         schedule.settle_until(now)
-    old_next_slot = schedule.next_run_at
+    elif old_next_slot:
+        # A time of day that ran by the earlier rules does not run again at its later instant.
+        shift = shift_of_rules(schedule.cron, schedule.timezone, old_next_slot)
+        moved = min(schedule.settled_until + shift, now)
+        schedule.settled_until = max(schedule.settled_until, moved)
     schedule.next_run_at = next_slot(schedule.cron, schedule.timezone, schedule.settled_until)
     schedule.rules_version = rules_version()
     schedule.save(update_fields=["settled_until", "next_run_at", "rules_version"])

@@ -90,3 +90,8 @@ def format_slot(slot: dt.datetime) -> str:
 def parse_slot(text: str) -> dt.datetime:
     """Return the slot that `format_slot` wrote."""
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
+
+
+def readable_slot(text: str) -> str:
+    """Return a stored slot as pages show it: `2026-03-08 07:00 UTC`."""
+    return text.replace("T", " ").replace("Z", " UTC")
