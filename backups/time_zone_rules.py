@@ -29,7 +29,8 @@ def acquire_rules() -> bool:
     The newest version counts, so that a process that still has older rules reverts nothing during
     an update.
     """
-    values = {"version": rules_version(), "take_over_after": TAKE_OVER_AFTER_SECONDS}
     with connection.cursor() as cursor:
-        cursor.execute(_ACQUIRE, values)
+        cursor.execute(
+            _ACQUIRE, {"version": rules_version(), "take_over_after": TAKE_OVER_AFTER_SECONDS}
+        )
         return cursor.fetchone() is not None

@@ -166,9 +166,8 @@ class BackupSchedule(models.Model):
 
         A slightly later value stays, because a clock that was ahead has settled those slots.
         """
-        settled_until = self.settled_until
-        is_plausible = settled_until is not None and settled_until <= now + MAX_CLOCK_ERROR
-        self.settled_until = max(settled_until, now) if is_plausible else now
+        if self.pk is None or not now < self.settled_until <= now + MAX_CLOCK_ERROR:
+            self.settled_until = now
 
     @property
     def is_paused(self) -> bool:

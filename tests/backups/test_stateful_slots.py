@@ -83,6 +83,7 @@ class Slots(RuleBasedStateMachine):
     clock: DatabaseClock
     use_rules: Callable[..., None]
     number = 0
+    last_tick: int | None
 
     @initialize(cron=st.sampled_from(list(CRONS)))
     def add_schedule(self, cron: str) -> None:
