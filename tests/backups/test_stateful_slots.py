@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from backups import services
 from backups.integrity import unexplained_schedules
-from backups.models import BackupSchedule, TimeZoneRules
+from backups.models import BackupSchedule
 from backups.requests import run_now_request
 from backups.tasks import tick_backup_schedules
 from operations.models import OperationRun
@@ -123,6 +123,14 @@ class Slots(RuleBasedStateMachine):
     )
     def let_time_pass(self, passed: int, seconds: int) -> None:
         self.now += passed * MINUTE + seconds
+        self._set_clock(self.now)
+
+    @rule(seconds=st.sampled_from([-1, 0, 1, 10, 30, 10, 59, 120]))
+    def reach_slot(self, seconds: int) -> None:
+        """The next slot has just come, and its run waits for the spread."""
+        every = CRONS[self.cron][0]
+        (slot,) = slots_in(self.cron, self.version, self.now, self.now + every)
+        self.now = slot + seconds
         self._set_clock(self.now)
 
     @rule(minutes=st.sampled_from([-5, -1, 1, 5, -120, 120, -24 * 60, 24 * 60]))
@@ -255,6 +263,24 @@ class Slots(RuleBasedStateMachine):
         self.revision += 1
         self.is_paused, self.applied_version = False, self.version
 
+    @precondition(lambda self: not self.is_paused)
+    @rule(
+        seconds=st.integers(0, 30),
+        cron=st.sampled_from([*CRONS, None]),
+        is_suspended=st.booleans(),
+    )
+    def change_before_the_run_of_a_slot(
+        self, seconds: int, cron: str | None, is_suspended: bool
+    ) -> None:
+        """Edit or pause between a slot and its spread."""
+        self.reach_slot(seconds)
+        if is_suspended != self.is_suspended:
+            self.toggle_suspension()
+        if cron is None:
+            self.pause()
+        else:
+            self.edit(cron)
+
     @rule()
     def toggle_suspension(self) -> None:
         self.is_suspended = not self.is_suspended
@@ -380,4 +406,3 @@ def test_the_runs_of_slots_match_a_simple_model(
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert TimeZoneRules.objects.count() == 1
