@@ -67,7 +67,7 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     def save_model(
         self, request: HttpRequest, obj: BackupSchedule, form: Any, change: bool
     ) -> None:
-        services.save(obj)
+        services.save(obj, by=_user(request))
 
     @admin.action(description="Back up now", permissions=["change"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:

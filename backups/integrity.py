@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 from cronsim import CronSimError
+from django.db import connection
+from django.db.models import Q
 from django.urls import reverse
 
-from backups.models import BackupSchedule
-from backups.slots import slots_between
+from backups.models import ScheduleRevision, TimeZoneRules
+from backups.slots import rules_version, slots_between
 from operations.context import format_slot
 from operations.maintenance.integrity import Invariant, register_invariant
-from operations.models import OperationRun
-from operations.types import OperationRunType
 from tenancy.db import database_now
 
 #: The period that is checked, and the number of slots of each schedule.
@@ -25,48 +25,76 @@ Ranges = list[tuple[str, str]]
 
 
 def unexplained_schedules() -> list[int]:
-    """Return the ids of schedules with a due slot that no run started or recorded as missed.
+    """Return the ids of schedules with a slot that no run started or explains.
 
-    Only slots since the last change of a schedule count, because it may have had other times before.
+    The revisions say which slots there were, also before changes and pauses. Slots by earlier rules
+    of time zones are not computed again.
     """
     now = database_now()
-    schedules = BackupSchedule.objects.filter(paused_at__isnull=True).order_by("pk")
-    recorded = _recorded_slots(now)
-    unexplained = []
-    for schedule in schedules:
-        try:
-            explained = is_explained(schedule, recorded.get(str(schedule.pk), []), now)
-        except (ValueError, CronSimError):
-            explained = False  # An invalid expression, such as one of another version.
-        if not explained:
-            unexplained.append(schedule.pk)
-    return unexplained
+    start = now - WINDOW
+    rules = TimeZoneRules.objects.filter(version=rules_version()).first()
+    rules_since = rules.applied_at if rules else now
+    recorded = _recorded_slots(start)
+    revisions = ScheduleRevision.objects.select_related("schedule").order_by(
+        "schedule_id", "number"
+    )
+    is_in_window = Q(valid_until=None) | Q(valid_until__gt=start)
+    unexplained: dict[int, None] = {}
+    for revision in revisions.filter(is_in_window).iterator(chunk_size=500):
+        since = max(start, revision.valid_from)
+        if revision.rules_version != rules_version():
+            since = max(since, rules_since)
+        if not _is_explained(revision, recorded.get(str(revision.schedule_id), []), since, now):
+            unexplained[revision.schedule_id] = None
+    return list(unexplained)
 
 
-def is_explained(schedule: BackupSchedule, recorded: Ranges, now: dt.datetime) -> bool:
-    """Whether every slot of a schedule up to its next one is in one of the recorded ranges."""
-    next_run_at = schedule.next_run_at
-    if next_run_at is None:
-        return True
-    if next_run_at + schedule.spread < now - LATE_AFTER:
-        return False
-    start = max(schedule.updated_at, now - WINDOW)
-    end = next_run_at - dt.timedelta(minutes=1)
-    expected = slots_between(schedule.cron, schedule.timezone, start, end, MAX_SLOTS)
+def _is_explained(
+    revision: ScheduleRevision, recorded: Ranges, since: dt.datetime, now: dt.datetime
+) -> bool:
+    """Whether every slot of a revision later than `since` is in one of the recorded ranges.
+
+    Of an open revision, slots count as soon as they are settled or a tick is late.
+    """
+    schedule = revision.schedule
+    until = revision.valid_until or max(schedule.settled_until, now - schedule.spread - LATE_AFTER)
+    try:
+        expected = slots_between(revision.cron, revision.timezone, since, until, MAX_SLOTS)
+    except (ValueError, CronSimError):
+        # The times are invalid, such as those of another version. The end of the revision said so.
+        return revision.valid_until is not None
     # UTC minutes sort as text in the same order as in time.
     slots = [format_slot(slot) for slot in expected]
     return all(any(first <= slot <= last for first, last in recorded) for slot in slots)
 
 
-def _recorded_slots(now: dt.datetime) -> dict[str, Ranges]:
-    """The ranges of slots that runs record, by schedule id; most contain one slot."""
+_RECORDED = """
+SELECT context->>'backup_schedule_id', LEAST(context #>> '{missed,first}', context->>'scheduled_for'),
+       GREATEST(context->>'scheduled_for', context #>> '{repeated,last}')
+FROM operation_runs WHERE type = 'backup_schedule.scheduled' AND created_at > %(start)s
+UNION ALL
+SELECT schedule.id::text, run.context->>'scheduled_for', run.context #>> '{repeated,last}'
+FROM backup_schedules schedule CROSS JOIN LATERAL (
+    SELECT context FROM operation_runs
+    WHERE type = 'backup_schedule.scheduled'
+      AND context->>'backup_schedule_id' = schedule.id::text
+      AND context->>'scheduled_for' <= %(slot)s
+    ORDER BY context->>'scheduled_for' DESC LIMIT 1) run
+WHERE run.context ? 'repeated'
+"""
+
+
+def _recorded_slots(start: dt.datetime) -> dict[str, Ranges]:
+    """The ranges of slots that runs record, by schedule id; most contain one slot.
+
+    A blocked run from before `start` can stand for slots after it.
+    """
     by_schedule: dict[str, Ranges] = {}
-    runs = OperationRun.objects.filter(
-        type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED, created_at__gt=now - 2 * WINDOW
-    )
-    facts = ("backup_schedule_id", "scheduled_for", "missed__first")
-    for pk, slot, first in runs.values_list(*(f"context__{fact}" for fact in facts)):
-        by_schedule.setdefault(str(pk), []).append((first or slot, slot))
+    slot = format_slot(start.replace(second=0, microsecond=0))
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORDED, {"start": start - WINDOW, "slot": slot})
+        for schedule_id, first, last in cursor.fetchall():
+            by_schedule.setdefault(schedule_id, []).append((first, last))
     return by_schedule
 
 
@@ -84,6 +112,19 @@ register_invariant(
         "every_slot_is_explained",
         "Every slot of a schedule has a run that started or records why it did not.",
         unexplained_schedules,
+        noun="Schedule",
+        address=lambda pk: reverse("admin:backups_backupschedule_change", args=[pk]),
+    )
+)
+register_invariant(
+    Invariant(
+        "schedules_match_revisions",
+        "A schedule has an open revision with its times if and only if it is not paused.",
+        "SELECT schedule.id FROM backup_schedules schedule"
+        " LEFT JOIN backup_schedule_revisions revision"
+        " ON revision.schedule_id = schedule.id AND revision.valid_until IS NULL"
+        " WHERE (schedule.paused_at IS NULL) <> (revision.id IS NOT NULL)"
+        " OR (schedule.cron, schedule.timezone) <> (revision.cron, revision.timezone)",
         noun="Schedule",
         address=lambda pk: reverse("admin:backups_backupschedule_change", args=[pk]),
     )

@@ -19,6 +19,9 @@ register_context_key("backup_schedule_id", "Schedule", int)
 register_context_key("backup_set_id", "Backup set", int)
 register_context_key("previous_run_id", "Run that was still active", int)
 register_context_key("missed", "Missed slots", dict)
+register_context_key("cron", "Cron expression", str)
+register_context_key("timezone", "Time zone", str)
+register_context_key("schedule_revision", "Revision of the schedule", int)
 
 
 @related_link("backup_schedule_id")
@@ -29,6 +32,17 @@ def schedule_link(value: Any, run: OperationRun, user: User) -> Link | None:
     if schedule is None:
         return None
     return Link(f"Schedule: {schedule.name}", schedule.get_absolute_url(), "backup_schedule")
+
+
+@related_link("schedule_revision")
+def revision_link(value: Any, run: OperationRun, user: User) -> Link | None:
+    """The times of the schedule that made the slot."""
+    schedules = BackupSchedule.objects.visible_to(user).filter(workspace=run.workspace_id)
+    schedule = schedules.with_scope().filter(pk=run.context.get("backup_schedule_id")).first()
+    if schedule is None or not schedule.revisions.filter(number=value).exists():
+        return None
+    address = f"{schedule.get_absolute_url()}#revision-{value}"
+    return Link(f"Times: revision {value}", address, "schedule_revision")
 
 
 @related_link("previous_run_id")

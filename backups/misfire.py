@@ -29,10 +29,14 @@ class Missed:
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to the due slots of a schedule: each of them either runs or was missed."""
+    """What happens to the due slots of a schedule: each of them either runs or was missed.
+
+    Then every slot up to `settled_until` is settled, and `next_slot` is the first one after it.
+    """
 
     run_slot: dt.datetime | None
     missed: Missed | None
+    settled_until: dt.datetime
     next_slot: dt.datetime
 
 
@@ -40,31 +44,37 @@ def decide(
     *,
     cron: str,
     timezone: str,
-    due: dt.datetime,
+    settled_until: dt.datetime,
     until: dt.datetime,
     catch_up: bool,
     grace: dt.timedelta,
 ) -> Decision:
-    """Account for the slots from `due` up to and including `until`.
+    """Account for the slots after `settled_until`, up to and including `until`.
 
     Only the latest slot can run: if it is on time, or within `grace` if the schedule catches up.
-    All others were missed.
+    All others were missed. An instant that is no slot by the current rules of the time zone never
+    runs, even if it was the next slot by earlier rules.
     """
-    latest = latest_slot(cron, timezone, due - ONE_MINUTE, until) or due
+    settled = max(settled_until, until)
+    following = next_slot(cron, timezone, settled)
+    latest = latest_slot(cron, timezone, settled_until, until)
+    if latest is None:
+        return Decision(None, None, settled, following)
     tolerance = max(grace, ON_TIME) if catch_up else ON_TIME
-    following = next_slot(cron, timezone, latest)
     if until - latest <= tolerance:
-        missed = _missed_slots(cron, timezone, due, latest - ONE_MINUTE)
-        return Decision(run_slot=latest, missed=missed, next_slot=following)
-    missed = _missed_slots(cron, timezone, due, latest)
-    return Decision(run_slot=None, missed=missed, next_slot=following)
+        missed = _missed_slots(cron, timezone, settled_until, latest - ONE_MINUTE)
+        return Decision(latest, missed, settled, following)
+    missed = _missed_slots(cron, timezone, settled_until, latest)
+    return Decision(None, missed, settled, following)
 
 
-def _missed_slots(cron: str, timezone: str, due: dt.datetime, until: dt.datetime) -> Missed | None:
-    if until < due:
+def _missed_slots(
+    cron: str, timezone: str, settled_until: dt.datetime, until: dt.datetime
+) -> Missed | None:
+    slots = slots_between(cron, timezone, settled_until, until, MAX_COUNTED)
+    if not slots:
         return None
-    slots = slots_between(cron, timezone, due - ONE_MINUTE, until, MAX_COUNTED) or [due]
     last = slots[-1]
     if len(slots) == MAX_COUNTED:
-        last = latest_slot(cron, timezone, due - ONE_MINUTE, until) or last
+        last = latest_slot(cron, timezone, last, until) or last
     return Missed(len(slots), slots[0], last)

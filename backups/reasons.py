@@ -17,6 +17,20 @@ register_reasons(
         "Check that beat and a worker are running. Back up now if the next run is far away.",
     ),
     Reason(
+        "slot_failed",
+        "Run not created",
+        "The run of this slot could not be created because of an error (reference {reference}).",
+        "Check the schedule and save it again. If it happens again, contact your Runledger "
+        "administrator and quote the reference.",
+    ),
+    Reason(
+        "schedule_unreadable",
+        "Schedule times not readable",
+        "The times of the schedule could not be computed from “{cron}” in the time zone "
+        "{timezone}. The schedule is paused.",
+        "Enter a valid cron expression and time zone, save the schedule, then resume it.",
+    ),
+    Reason(
         "schedule_gone",
         "Schedule deleted",
         "The schedule was deleted before its backup started.",

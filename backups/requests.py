@@ -19,11 +19,26 @@ from tenancy.models import Tenant, User
 
 
 def scheduled_request(schedule: BackupSchedule, slot: dt.datetime, **context: Any) -> RunRequest:
-    """Request the run of one slot, with additional `context`."""
+    """Request the run of one slot, with the times that made it and additional `context`."""
+    times = {"cron": schedule.cron, "timezone": schedule.timezone}
+    if schedule.current_revision:
+        context["schedule_revision"] = schedule.current_revision
     return RunRequest(
         type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
         initiator_name=f"Schedule: {schedule.name}",
-        **_common(schedule, scheduled_for=format_slot(slot), **context),
+        **_common(schedule, scheduled_for=format_slot(slot), **times, **context),
+    )
+
+
+def unbuilt_request(schedule: BackupSchedule, slot: str, **context: Any) -> RunRequest:
+    """Request a run of a slot that only records why the run itself could not be requested."""
+    return RunRequest(
+        type=OperationRunType.BACKUP_SCHEDULE_SCHEDULED,
+        initiator_name=f"Schedule: {schedule.name}",
+        workspace=schedule.workspace,
+        tenant=schedule.tenant,
+        inputs={"backup_schedule_id": schedule.pk},
+        context={"backup_schedule_id": schedule.pk, "scheduled_for": slot, **context},
     )
 
 

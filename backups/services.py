@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import logging
 import unicodedata
 import uuid
@@ -12,9 +13,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from backups import retention, tick
-from backups.models import NAME_TAKEN, BackupSchedule, BackupSet
+from backups import retention
+from backups.models import NAME_TAKEN, BackupSchedule, BackupSet, RevisionReason
 from backups.requests import add_policies_request, export_request, run_now_request
+from backups.revisions import record_revisions
+from backups.settling import correct_next_slot, settle
+from backups.slots import rules_version
 from inventory.selection import Selection
 from operations.models import OperationRun
 from operations.reasons import Blocked
@@ -25,6 +29,15 @@ from tenancy.models import Tenant, User
 log = logging.getLogger(__name__)
 #: The number of tenants that an error message names.
 MAX_NAMES = 10
+_STATE_FIELDS = (
+    "settled_until",
+    "next_run_at",
+    "rules_version",
+    "spread_seconds",
+    "paused_at",
+    "paused_by_id",
+    "pause_reason",
+)
 
 
 def run_now(
@@ -41,23 +54,25 @@ def run_now(
 
 
 @transaction.atomic
-def save(schedule: BackupSchedule) -> BackupSchedule:
+def save(schedule: BackupSchedule, by: User | None = None) -> BackupSchedule:
     """Validate and store a new or changed schedule. New times start with the first slot from now.
 
     Raises:
         ValidationError: a field has an invalid value; nothing was stored.
     """
-    stored = _lock(schedule) if schedule.pk else None
+    now = database_now()
+    stored = _lock(schedule, now) if schedule.pk else None
     if schedule.tenant.workspace_id != schedule.workspace_id:
         raise ValidationError({"tenant": "This tenant belongs to another workspace."})
-    schedule.clean_fields()
+    schedule.clean_fields(exclude={"settled_until"})
     if stored:
         # A tick or a pause can have changed these since the caller read the schedule.
-        for field in ("next_run_at", "spread_seconds", "paused_at", "paused_by_id", "pause_reason"):
+        for field in _STATE_FIELDS:
             setattr(schedule, field, getattr(stored, field))
     stored_times = (stored.cron, stored.timezone) if stored else None
-    if not schedule.is_paused and stored_times != (schedule.cron, schedule.timezone):
-        schedule.start_from(database_now())
+    has_new_times = not schedule.is_paused and stored_times != (schedule.cron, schedule.timezone)
+    if has_new_times:
+        schedule.start_from(now)
     schedule.validate_constraints()
     try:
         schedule.save()
@@ -66,16 +81,21 @@ def save(schedule: BackupSchedule) -> BackupSchedule:
         if "schedules_name_once_per_tenant" not in str(error):
             raise
         raise ValidationError(NAME_TAKEN) from None
+    if has_new_times:
+        reason = RevisionReason.TIMES_CHANGED if stored else RevisionReason.CREATED
+        record_revisions([schedule], reason, by=by)
     return schedule
 
 
-def create_for(template: BackupSchedule, tenants: Iterable[Tenant]) -> list[BackupSchedule]:
+def create_for(
+    template: BackupSchedule, tenants: Iterable[Tenant], by: User | None = None
+) -> list[BackupSchedule]:
     """Store the same new schedule for each of these tenants: for all of them, or for none.
 
     Raises:
         ValidationError: one of the tenants cannot have it; the message names the tenant.
     """
-    template.clean_fields(exclude={"tenant"})
+    template.clean_fields(exclude={"tenant", "settled_until"})
     now = database_now()
     schedules = []
     for tenant in sorted(tenants, key=lambda tenant: tenant.pk):
@@ -90,10 +110,12 @@ def create_for(template: BackupSchedule, tenants: Iterable[Tenant]) -> list[Back
     _require_free_names(schedules)
     try:
         with transaction.atomic():
-            return BackupSchedule.objects.bulk_create(schedules, batch_size=500)
+            stored = BackupSchedule.objects.bulk_create(schedules, batch_size=500)
+            record_revisions(stored, RevisionReason.CREATED, by=by)
     except IntegrityError:
         _require_free_names(schedules)
         raise
+    return stored
 
 
 def _require_free_names(schedules: list[BackupSchedule]) -> None:
@@ -109,35 +131,42 @@ def _require_free_names(schedules: list[BackupSchedule]) -> None:
 @transaction.atomic
 def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedule:
     """Pause a schedule; its slots are not caught up. Pausing twice has no further effect."""
-    locked = _lock(schedule)
+    now = database_now()
+    locked = _lock(schedule, now)
     if not locked.is_paused:
-        locked.paused_at = database_now()
+        locked.settle_until(now)
+        locked.paused_at = now
         locked.paused_by = by
         locked.pause_reason = reason.strip()[:300] or "No reason given"
         locked.next_run_at = None
         locked.save()
+        record_revisions([locked], RevisionReason.PAUSED, by=by)
     return locked
 
 
 @transaction.atomic
 def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
     """Resume a schedule from its next slot. Resuming twice has no further effect."""
-    locked = _lock(schedule)
+    now = database_now()
+    locked = _lock(schedule, now)
     if locked.is_paused:
         locked.paused_at = locked.paused_by = None
         locked.pause_reason = ""
-        locked.start_from(database_now())
+        locked.start_from(now)
         locked.save()
+        record_revisions([locked], RevisionReason.RESUMED, by=by)
     return locked
 
 
-def _lock(schedule: BackupSchedule) -> BackupSchedule:
-    """Lock a schedule, account for its slots up to now, and return it as stored."""
+def _lock(schedule: BackupSchedule, now: dt.datetime) -> BackupSchedule:
+    """Lock a schedule, settle its slots up to `now`, and return it as stored."""
     rows = BackupSchedule.objects.with_scope().select_for_update(of=("self",))
     locked = rows.get(pk=schedule.pk)
-    now = database_now()
-    if locked.next_run_at and locked.next_run_at <= now - locked.spread:
-        tick.account_for([locked], now)
+    if not locked.is_paused and locked.rules_version < rules_version():
+        correct_next_slot(locked, now)
+        locked.refresh_from_db()
+    if not locked.is_paused:
+        settle([locked], now, at_once=True)
         locked.refresh_from_db()
     return locked
 

@@ -14,6 +14,7 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator
 
+import tzdata
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
 
@@ -26,6 +27,8 @@ WINDOWS = tuple(
     dt.timedelta(days=days) for days in (5 / 1440, 1 / 12, 2, 9, 63, 367, 4 * 366, 9 * 366)
 )
 ZERO = dt.timedelta(0)
+#: The longest time by which an update of time-zone rules moves a slot.
+MAX_SHIFT = dt.timedelta(hours=3)
 #: The longest time from a slot to the start of its backup, and its share of the time between slots.
 MAX_SPREAD = dt.timedelta(minutes=5)
 SPREAD_DIVISOR = 10
@@ -57,6 +60,15 @@ def validate_cron(text: str) -> None:
         raise ValidationError("This expression never runs.") from None
 
 
+def rules_version() -> str:
+    """Return the version of the time-zone rules of this process, such as `2026f`.
+
+    The settings make the package `tzdata` their only source.
+    """
+    version: str = tzdata.IANA_VERSION
+    return version
+
+
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
     """Return the time zone with this name.
 
@@ -71,8 +83,7 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
 def slots(cron: str, timezone: str, after: dt.datetime) -> Iterator[dt.datetime]:
     """Generate the slots later than `after`, in order, without duplicates."""
     zone, last = zone_of(timezone), after.astimezone(dt.UTC)
-    minute, hour, *_ = cron.split()
-    if minute.startswith("*") or hour.startswith("*"):
+    if _follows_elapsed_time(cron):
         instants = _instants_of_elapsed_time(cron, zone, last)
     else:
         # The library moves a time inside a gap to the end of the gap.
@@ -82,6 +93,11 @@ def slots(cron: str, timezone: str, after: dt.datetime) -> Iterator[dt.datetime]
         if slot > last:
             last = slot
             yield slot
+
+
+def _follows_elapsed_time(cron: str) -> bool:
+    minute, hour, *_ = cron.split()
+    return minute.startswith("*") or hour.startswith("*")
 
 
 def _instants_of_elapsed_time(
@@ -155,6 +171,18 @@ def latest_slot(
         if latest or start <= after:
             return latest
     raise AssertionError("the last start is `after` itself")
+
+
+def shift_of_rules(cron: str, timezone: str, old_slot: dt.datetime) -> dt.timedelta:
+    """Return how far an update of time-zone rules moved a slot; zero if it was no fixed time.
+
+    `old_slot` is the slot by the earlier rules.
+    """
+    if _follows_elapsed_time(cron):
+        return ZERO
+    earliest = old_slot - MAX_SHIFT - dt.timedelta(minutes=1)
+    nearby = slots_between(cron, timezone, earliest, old_slot + MAX_SHIFT, limit=1000)
+    return min((slot - old_slot for slot in nearby), key=abs, default=ZERO)
 
 
 def spread(cron: str, timezone: str, key: str, after: dt.datetime) -> dt.timedelta:

@@ -10,7 +10,10 @@ from operations import ticks
 
 @shared_task(ignore_result=True)
 def tick_backup_schedules() -> None:
-    """Create the runs of due slots, and delete the files of expired exports."""
-    if ticks.acquire_tick("schedules"):
-        tick.tick_all()
+    """Create the runs of due slots, and delete the files of expired exports.
+
+    Both depend on the time of day, so they wait until two ticks agree on it.
+    """
+    if now := ticks.acquire_steady_tick("schedules"):
+        tick.tick_all(now)
         exporting.delete_expired_archives()

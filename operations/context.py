@@ -1,5 +1,8 @@
 """The context of a run: provenance, inputs and target, written once at dispatch.
 
+Only `repeated` changes later: a blocked run of a slot also stands for the slots after it that were
+blocked for the same reason. It holds their number and the first and last one.
+
 The keys of the ledger are listed here; apps register more. Unknown keys are allowed. Values are
 redacted and limited in size when they are written, and redacted again when they are shown.
 """
@@ -30,6 +33,7 @@ class ContextKey:
 KNOWN_KEYS: dict[str, ContextKey] = {
     "target_scope": ContextKey("Target", dict),
     "scheduled_for": ContextKey("Slot (UTC)", str),
+    "repeated": ContextKey("Repeated slots", dict),
     "parent_run_id": ContextKey("Parent run", int),
     "selection": ContextKey("Selection", dict),
     "idempotency": ContextKey("Inputs", dict),
@@ -86,3 +90,8 @@ def format_slot(slot: dt.datetime) -> str:
 def parse_slot(text: str) -> dt.datetime:
     """Return the slot that `format_slot` wrote."""
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
+
+
+def readable_slot(text: str) -> str:
+    """Return a stored slot as pages show it: `2026-03-08 07:00 UTC`."""
+    return text.replace("T", " ").replace("Z", " UTC")

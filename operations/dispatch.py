@@ -229,3 +229,56 @@ def insert_blocked(rows: Sequence[Row]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_BLOCKED, [json.dumps(list(rows))])
         return [run_id for (run_id,) in cursor.fetchall()]
+
+
+# The run of the slot before is the same blocked run, except for its slot. A slot that it already
+# stands for is returned too.
+_REPEATED = """
+SELECT requested.position, run.id
+FROM jsonb_to_recordset(%s::jsonb) AS requested(
+    position int, type text, context jsonb, failure_summary jsonb)
+CROSS JOIN LATERAL (
+    SELECT * FROM operation_runs earlier
+    WHERE earlier.type = '{type}' AND earlier.context->>'{key}' = requested.context->>'{key}'
+      AND earlier.context->>'scheduled_for' < requested.context->>'scheduled_for'
+    ORDER BY earlier.context->>'scheduled_for' DESC LIMIT 1) run
+WHERE requested.type = '{type}' AND run.outcome = 'blocked'
+  AND run.failure_summary #>> '{{0,code}}' = requested.failure_summary #>> '{{0,code}}'
+  AND run.context - ARRAY['scheduled_for', 'repeated'] = requested.context - 'scheduled_for'
+  AND NOT EXISTS (
+    SELECT FROM operation_runs same
+    WHERE same.type = '{type}' AND same.context->>'{key}' = requested.context->>'{key}'
+      AND same.context->>'scheduled_for' = requested.context->>'scheduled_for')
+"""
+
+_EXTEND = """
+UPDATE operation_runs run SET updated_at = clock_timestamp(), context = jsonb_set(
+    run.context, '{repeated}', jsonb_build_object(
+        'slots', COALESCE((run.context #>> '{repeated,slots}')::int, 1) + 1,
+        'first', run.context->'scheduled_for', 'last', repeated.slot))
+FROM unnest(%s::bigint[], %s::text[]) AS repeated(id, slot)
+WHERE run.id = repeated.id
+  AND COALESCE(run.context #>> '{repeated,last}', run.context->>'scheduled_for') < repeated.slot
+"""
+
+
+def extend_blocked(rows: Sequence[Row]) -> tuple[set[int], int]:
+    """Extend the blocked runs that these blocked slots repeat.
+
+    Returns:
+        The positions of the rows that a run stands for now, and how many it did not before.
+    """
+    requested = [
+        {"position": at, **{name: row[name] for name in ("type", "context", "failure_summary")}}
+        for at, row in enumerate(rows)
+    ]
+    repeated: dict[int, int] = {}
+    with connection.cursor() as cursor:
+        for run_type, entry in OperationCatalog.all().items():
+            if entry.slot_key:
+                sql = _REPEATED.format(type=run_type.value, key=entry.slot_key)
+                cursor.execute(sql, [json.dumps(requested)])
+                repeated |= dict(cursor.fetchall())
+        slots = [rows[at]["context"]["scheduled_for"] for at in repeated]
+        cursor.execute(_EXTEND, [list(repeated.values()), slots])
+        return set(repeated), cursor.rowcount

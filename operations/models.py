@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from operations.catalog import CatalogEntry, OperationCatalog
+from operations.context import readable_slot
 from operations.counts import Counts
 from operations.reasons import get_reason
 from operations.states import (
@@ -276,6 +277,15 @@ class OperationRun(models.Model):
             {**entry, "label": get_reason(entry["code"]).label} for entry in self.failure_summary
         ]
         return sorted(entries, key=lambda entry: -entry["count"])
+
+    @property
+    def repeated_slots(self) -> str:
+        """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
+        repeated = self.context.get("repeated")
+        if not repeated:
+            return ""
+        first, last = readable_slot(repeated["first"]), readable_slot(repeated["last"])
+        return f"{repeated['slots']:,} slots from {first} to {last}"
 
 
 class EventLevel(models.TextChoices):

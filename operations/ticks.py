@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import connection
 
@@ -9,6 +11,8 @@ from operations.catalog import OperationCatalog
 
 #: Seconds between two recorded claims of a queue, so that busy workers do not wait for one row.
 CLAIM_SECONDS = 10
+#: Two ticks further apart do not agree on the time: there was an outage, or a clock was set.
+STEADY = dt.timedelta(minutes=10)
 
 
 def acquire_tick(name: str) -> bool:
@@ -17,17 +21,40 @@ def acquire_tick(name: str) -> bool:
     Ticks never expire. After an outage, or with several beats, many ticks are queued; all but one
     end at once. A recorded tick also shows that beat, broker, worker and database work together.
     """
+    return _record_tick(name) is not None
+
+
+def acquire_steady_tick(name: str) -> dt.datetime | None:
+    """Like `acquire_tick`, but return the time, and only if it follows that of the last tick.
+
+    A clock of the database that is wrong for one tick then decides nothing. After an outage this
+    costs one tick.
+    """
+    if (recorded := _record_tick(name)) is None:
+        return None
+    now, previous = recorded
+    if previous is None or dt.timedelta() <= now - previous <= STEADY:
+        return now
+    return None
+
+
+_RECORD_TICK = """
+WITH previous AS (SELECT at FROM operation_ticks WHERE name = %(name)s)
+INSERT INTO operation_ticks AS last (name, at) VALUES (%(name)s, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET at = excluded.at
+WHERE last.at <= excluded.at - make_interval(secs => %(seconds)s)
+   -- The clock of the database was set back.
+   OR last.at > excluded.at + make_interval(secs => %(seconds)s)
+RETURNING at, (SELECT at FROM previous)
+"""
+
+
+def _record_tick(name: str) -> tuple[dt.datetime, dt.datetime | None] | None:
+    """Record a tick and return its time and that of the one before; None if there was one just now."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO operation_ticks AS last (name, at) VALUES (%(name)s, clock_timestamp())"
-            " ON CONFLICT (name) DO UPDATE SET at = excluded.at"
-            " WHERE last.at <= excluded.at - make_interval(secs => %(seconds)s)"
-            # The clock of the database was set back.
-            " OR last.at > excluded.at + make_interval(secs => %(seconds)s)"
-            " RETURNING 1",
-            {"name": name, "seconds": settings.TICK_SECONDS / 2},
-        )
-        return cursor.fetchone() is not None
+        cursor.execute(_RECORD_TICK, {"name": name, "seconds": settings.TICK_SECONDS / 2})
+        recorded: tuple[dt.datetime, dt.datetime | None] | None = cursor.fetchone()
+    return recorded
 
 
 def record_claim(run_type: str) -> None:

@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.roles",
     "tests.support.pooler",
     "tests.support.backups",
+    "tests.support.clock",
     "tests.support.restores",
     "tests.support.customer",
 ]

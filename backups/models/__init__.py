@@ -2,10 +2,14 @@
 
 from backups.models.exports import PolicyExport
 from backups.models.schedules import (
+    MAX_CLOCK_ERROR,
     NAME_TAKEN,
     BackupSchedule,
     BackupScheduleQuerySet,
     MisfirePolicy,
+    RevisionReason,
+    ScheduleRevision,
+    TimeZoneRules,
 )
 from backups.models.sets import (
     BackupItem,
@@ -18,6 +22,7 @@ from backups.models.sets import (
 )
 
 __all__ = [
+    "MAX_CLOCK_ERROR",
     "NAME_TAKEN",
     "BackupItem",
     "BackupItemQuerySet",
@@ -28,6 +33,9 @@ __all__ = [
     "MisfirePolicy",
     "PolicyExport",
     "PolicyVersion",
+    "RevisionReason",
+    "ScheduleRevision",
     "SetPurpose",
     "SetStatus",
+    "TimeZoneRules",
 ]

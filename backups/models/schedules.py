@@ -1,16 +1,15 @@
-"""Backup schedules: times, scope, retention and missed runs."""
+"""Backup schedules: times with their revisions, scope, retention and missed runs."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
 
 from backups import cron_words, kinds, slots
 from providers.models import ProviderConnection
@@ -18,6 +17,8 @@ from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 NAME_TAKEN = "This tenant already has a schedule with this name."
+#: Slots that are settled further in the future were settled by a clock that was wrong.
+MAX_CLOCK_ERROR = dt.timedelta(minutes=10)
 
 
 class MisfirePolicy(models.TextChoices):
@@ -29,17 +30,22 @@ class MisfirePolicy(models.TextChoices):
 
 class BackupScheduleQuerySet(WorkspaceScopedQuerySet["BackupSchedule"]):
     def with_scope(self) -> Self:
-        """Load the workspace, the tenant and its default connection."""
+        """Load the workspace, the tenant, its default connection and the current revision."""
         defaults = ProviderConnection.objects.defaults().filter(tenant=models.OuterRef("tenant"))
-        scoped = self.select_related("workspace", "tenant")
-        return scoped.annotate(default_connection_id=models.Subquery(defaults.values("pk")[:1]))
+        current = ScheduleRevision.objects.filter(schedule=models.OuterRef("pk"), valid_until=None)
+        return self.select_related("workspace", "tenant").annotate(
+            default_connection_id=models.Subquery(defaults.values("pk")[:1]),
+            current_revision=models.Subquery(current.values("number")[:1]),
+        )
 
 
 class BackupSchedule(models.Model):
     """When a tenant is backed up, which kinds of it, and how long its sets are kept.
 
-    `next_run_at` is the next slot; the run starts `spread_seconds` later. Use `backups.services` to
-    change a schedule: it updates both.
+    Every slot up to and including `settled_until` has a run that started or that says why it did
+    not. `next_run_at` is the first slot after it, by the time-zone rules of version
+    `rules_version`; the run starts `spread_seconds` later. Use `backups.services` to change a
+    schedule: it updates them and records a revision.
     """
 
     workspace = models.ForeignKey(
@@ -69,7 +75,11 @@ class BackupSchedule(models.Model):
         default=dt.timedelta(hours=12),
         help_text="The longest delay after which the latest missed slot still runs.",
     )
+    settled_until = models.DateTimeField(editable=False)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    rules_version = models.CharField(
+        max_length=10, blank=True, default="", db_default="", editable=False
+    )
     spread_seconds = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_by = models.ForeignKey(
@@ -84,8 +94,10 @@ class BackupSchedule(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    #: The default connection of the tenant, set by `with_scope`.
+    #: The default connection of the tenant and the number of the current revision, set by
+    #: `with_scope`.
     default_connection_id: int | None = None
+    current_revision: int | None = None
 
     objects = BackupScheduleQuerySet.as_manager()
 
@@ -129,24 +141,33 @@ class BackupSchedule(models.Model):
                 & ~models.Q(pause_reason=""),
                 name="schedules_paused_or_due",
             ),
+            models.CheckConstraint(
+                condition=models.Q(next_run_at__gt=models.F("settled_until")),
+                name="schedules_next_after_settled",
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
-
-    def save(self, *args: Any, **options: Any) -> None:
-        if self.next_run_at is None and self.paused_at is None:
-            self.start_from(timezone.now())
-        super().save(*args, **options)
 
     def get_absolute_url(self) -> str:
         return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
 
     def start_from(self, now: dt.datetime) -> None:
         """Set the next slot to the first one after `now`; earlier slots are not caught up."""
-        self.next_run_at = slots.next_slot(self.cron, self.timezone, now)
+        self.settle_until(now)
+        self.next_run_at = slots.next_slot(self.cron, self.timezone, self.settled_until)
+        self.rules_version = slots.rules_version()
         key = f"{self.tenant_id}/{self.name}"
         self.spread_seconds = slots.spread(self.cron, self.timezone, key, now).seconds
+
+    def settle_until(self, now: dt.datetime) -> None:
+        """Count the slots up to `now` as settled.
+
+        A slightly later value stays, because a clock that was ahead has settled those slots.
+        """
+        if self.pk is None or not now < self.settled_until <= now + MAX_CLOCK_ERROR:
+            self.settled_until = now
 
     @property
     def is_paused(self) -> bool:
@@ -165,3 +186,103 @@ class BackupSchedule(models.Model):
     @property
     def kind_labels(self) -> list[str]:
         return [kinds.label_of(kind) for kind in self.kinds]
+
+
+class RevisionReason(models.TextChoices):
+    """Why the times of a schedule begin or end to count."""
+
+    CREATED = "created", "Schedule added"
+    UPGRADED = "upgraded", "History begins"
+    TIMES_CHANGED = "times_changed", "Times changed"
+    PAUSED = "paused", "Paused"
+    RESUMED = "resumed", "Resumed"
+    RULES_UPDATED = "rules_updated", "Time zone rules updated"
+    CLOCK_SET_BACK = "clock_set_back", "Database clock set back"
+
+
+class ScheduleRevision(models.Model):
+    """A period with the same times: its slots are later than `valid_from`, up to `valid_until`.
+
+    The revision of an unpaused schedule is open: it has no end. `backups.revisions` writes them.
+    `old_next_slot` and `new_next_slot` are what an update of time-zone rules changed.
+    """
+
+    schedule = models.ForeignKey(
+        BackupSchedule,
+        on_delete=models.DO_NOTHING,
+        related_name="revisions",
+        db_constraint=False,
+        db_index=False,
+    )
+    number = models.PositiveIntegerField()
+    cron = models.CharField(max_length=slots.MAX_LENGTH)
+    timezone = models.CharField(max_length=64)
+    rules_version = models.CharField(max_length=10)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=20, choices=RevisionReason.choices)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    end_reason = models.CharField(
+        max_length=20, choices=RevisionReason.choices, default="", db_default=""
+    )
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    old_next_slot = models.DateTimeField(null=True)
+    new_next_slot = models.DateTimeField(null=True)
+
+    objects = models.Manager["ScheduleRevision"]()
+
+    class Meta:
+        db_table = "backup_schedule_revisions"
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(fields=("schedule", "number"), name="revisions_number_once"),
+            models.UniqueConstraint(
+                fields=("schedule",),
+                condition=models.Q(valid_until=None),
+                name="revisions_one_open_per_schedule",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(valid_until__gte=models.F("valid_from")),
+                name="revisions_end_after_start",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(valid_until=None, end_reason="")
+                | models.Q(valid_until__isnull=False, end_reason__in=RevisionReason.values),
+                name="revisions_end_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reason__in=RevisionReason.values),
+                name="revisions_reason_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Revision {self.number}"
+
+    @property
+    def in_words(self) -> str:
+        """The cron expression in words."""
+        return cron_words.describe(self.cron)
+
+
+class TimeZoneRules(models.Model):
+    """The version of the time-zone rules in use, in one row: since when, and when it last ticked."""
+
+    version = models.CharField(max_length=10)
+    applied_at = models.DateTimeField()
+    last_tick_at = models.DateTimeField()
+
+    objects = models.Manager["TimeZoneRules"]()
+
+    class Meta:
+        db_table = "backup_time_zone_rules"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(pk=1), name="time_zone_rules_one_row"),
+        )
+
+    def __str__(self) -> str:
+        return self.version

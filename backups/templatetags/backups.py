@@ -9,6 +9,7 @@ from django import template
 from backups.cron_words import describe
 from backups.models import BackupSet, SetStatus
 from backups.slots import zone_of
+from operations.context import readable_slot
 from operations.models import OperationRun
 from operations.presentation.summary import State, state_of
 
@@ -58,9 +59,11 @@ def in_utc(moment: dt.datetime | None) -> str:
 @register.filter
 def slot_summary(run: OperationRun) -> str:
     """Describe a slot and its result: “2026-03-08 07:00 UTC: Succeeded”."""
-    slot = str(run.context.get("scheduled_for", "")).replace("T", " ").replace("Z", " UTC")
+    slot = readable_slot(run.context.get("scheduled_for", ""))
     causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
     summary = f"{slot}: {state_of(run).word}"
     if causes:
         summary += f" ({causes})"
+    if run.repeated_slots:
+        summary += f", {run.repeated_slots}"
     return summary

@@ -18,7 +18,7 @@ from backups.views.schedules import schedule_or_404
 from tenancy.capabilities import require_capability
 from tenancy.db import database_now
 from tenancy.http import Request, form_page, render_checked, workspace_or_404
-from tenancy.models import TIMEZONES, Workspace
+from tenancy.models import TIMEZONES, User, Workspace
 from tenancy.roles import Capability
 from web.ids import parse_id
 
@@ -37,7 +37,7 @@ def schedule_create(request: Request, slug: str) -> HttpResponse:
         data, initial = None, {**request.POST.dict(), **lists, "every": "every" in request.POST}
     schedule = BackupSchedule(workspace=workspace)
     form = NewScheduleForm(data, workspace=workspace, initial=initial, instance=schedule)
-    if _can_save(request, form) and (schedules := _create(form)):
+    if _can_save(request, form) and (schedules := _create(form, request.user)):
         if len(schedules) == 1:
             messages.success(request, f"Schedule “{schedules[0].name}” added.")
             return redirect(schedules[0])
@@ -53,7 +53,7 @@ def schedule_edit(request: Request, slug: str, schedule_id: int) -> HttpResponse
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
     name = schedule.name
     form = ScheduleForm(request.POST or None, instance=schedule)
-    if _can_save(request, form) and _save(form):
+    if _can_save(request, form) and _save(form, request.user):
         messages.success(request, f"Schedule “{schedule.name}” saved.")
         return redirect(schedule)
     return _render_form(request, schedule.workspace, form, schedule=schedule, schedule_name=name)
@@ -76,21 +76,21 @@ def _can_save(request: Request, form: ScheduleForm) -> bool:
     return request.method == "POST" and form.is_valid() and "preview" not in request.POST
 
 
-def _save(form: ScheduleForm) -> bool:
+def _save(form: ScheduleForm, by: User) -> bool:
     try:
-        services.save(form.instance)
+        services.save(form.instance, by=by)
     except ValidationError as error:
         form.add_errors(_by_field(error))
         return False
     return True
 
 
-def _create(form: NewScheduleForm) -> list[BackupSchedule]:
+def _create(form: NewScheduleForm, by: User) -> list[BackupSchedule]:
     if not (tenants := form.selected_tenants):
         form.add_errors({"every": ["Every active tenant already has a schedule with this name."]})
         return []
     try:
-        return services.create_for(form.instance, tenants)
+        return services.create_for(form.instance, tenants, by=by)
     except ValidationError as error:
         form.add_errors(_by_field(error))
         return []

@@ -22,7 +22,7 @@ from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
 
-RECENT_SLOTS = 14
+RECENT_SLOTS, RECENT_REVISIONS = 14, 20
 
 
 @page
@@ -59,6 +59,7 @@ def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpRespon
         "next_slots": next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5),
         "runs": runs_of(schedule, 20),
         "sets": schedule.sets.newest_first()[:10],
+        "revisions": schedule.revisions.select_related("changed_by", "ended_by")[:RECENT_REVISIONS],
     }
     framed = _with_frame(request, schedule.workspace, context)
     return render(request, "backups/schedule_detail.html", framed)

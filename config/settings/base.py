@@ -6,6 +6,7 @@ embedded servers are in `.dev/services.env`; real environment variables take pre
 
 import ssl
 import sys
+import zoneinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -163,6 +164,10 @@ AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 
 LANGUAGE_CODE = "en"
+# The package tzdata is the only source of time-zone rules: every process of one image has the same
+# rules, and their version is known.
+zoneinfo.reset_tzpath(())
+zoneinfo.ZoneInfo.clear_cache()
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True

@@ -106,7 +106,7 @@ _UNEXPLAINED = """
 WITH explained AS (
     SELECT (context->>'backup_schedule_id')::bigint AS schedule,
            (COALESCE(context #>> '{missed,first}', context->>'scheduled_for'))::timestamptz AS first,
-           (context->>'scheduled_for')::timestamptz AS last
+           (COALESCE(context #>> '{repeated,last}', context->>'scheduled_for'))::timestamptz AS last
     FROM operation_runs WHERE type = 'backup_schedule.scheduled')
 SELECT schedule.id || ' ' || slot FROM backup_schedules schedule,
     generate_series(date_trunc('minute', schedule.created_at) + interval '1 minute',

@@ -213,7 +213,8 @@ class Faults:
         """Make started slots due again, as a wrong clock can."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 minute'"
+                "UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 minute',"
+                " settled_until = settled_until - interval '1 minute'"
                 " WHERE next_run_at > created_at + interval '1 minute'"
             )
 

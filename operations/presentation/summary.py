@@ -68,7 +68,10 @@ def summarize(run: OperationRun) -> Summary:
     if run.is_running:
         return _running(run)
     if run.outcome == RunOutcome.BLOCKED:
-        return Summary(f"{subject(run)} did not start.", _first_message(run), _next_step(run))
+        detail = _first_message(run)
+        if run.repeated_slots:
+            detail += f" The same reason blocked {run.repeated_slots}."
+        return Summary(f"{subject(run)} did not start.", detail, _next_step(run))
     describe_by_outcome = {
         RunOutcome.SUCCEEDED: _succeeded,
         RunOutcome.PARTIALLY_SUCCEEDED: _partial,

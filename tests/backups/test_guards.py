@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from backups.models import BackupSet, SetStatus
+from backups import services
+from backups.models import BackupSchedule, BackupSet, ScheduleRevision, SetStatus
+from operations.management.commands.grant_app_role import (
+    create_or_update_role,
+    grant_privileges,
+)
+from tenancy.models import User
 from tests.support.factories import TenantFactory, WorkspaceFactory
 from tests.support.factories.backups import (
     BackupItemFactory,
@@ -15,6 +21,7 @@ from tests.support.factories.backups import (
     BackupSetFactory,
     PolicyVersionFactory,
     finish,
+    utc,
 )
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +45,7 @@ def rejected(sql: str, *params: int | None) -> str:
         "misfire_grace = '-1 second'",
         "next_run_at = NULL",
         "pause_reason = 'because'",
+        "settled_until = next_run_at",
         "paused_at = now()",
         "paused_at = now(), next_run_at = NULL",
     ],
@@ -193,3 +201,117 @@ def test_a_version_with_references_is_not_deleted() -> None:
 
     rejected("DELETE FROM policy_versions WHERE id = %s", item.version_id)
     rejected("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM policy_versions")
+
+
+# --- revisions ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_application(db: None) -> None:
+    """Write with the privileges of the role that web, worker and beat have."""
+    create_or_update_role("app_guards", "secret")
+    grant_privileges("app_guards")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE app_guards")
+
+
+@pytest.fixture
+def revised(manager: User) -> BackupSchedule:
+    """A schedule with an ended and an open revision."""
+    schedule: BackupSchedule = BackupScheduleFactory(due=utc(2026, 1, 5, 2, 30))
+    schedule.cron = "0 4 * * *"
+    services.save(schedule, by=manager)
+    return schedule
+
+
+REVISION = "UPDATE backup_schedule_revisions SET {} WHERE schedule_id = %s AND number = {}"
+OPEN = (
+    "INSERT INTO backup_schedule_revisions"
+    " (schedule_id, number, cron, timezone, rules_version, valid_from, reason)"
+    " VALUES (%s, {}, '0 4 * * *', 'UTC', '', {}, 'resumed')"
+)
+
+
+@pytest.mark.usefixtures("as_application")
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (REVISION.format("cron = '* * * * *'", 2), "a revision cannot be changed"),
+        (REVISION.format("valid_from = valid_from - interval '1 day'", 2), "cannot be changed"),
+        (REVISION.format("reason = 'created'", 2), "a revision cannot be changed"),
+        (REVISION.format("changed_by_id = 1", 1), "a revision cannot be changed"),
+        (REVISION.format("valid_until = now()", 1), "a revision cannot be changed"),
+        (REVISION.format("valid_until = NULL, end_reason = ''", 1), "cannot be changed"),
+        (REVISION.format("valid_until = valid_from, end_reason = ''", 2), "end_has_reason"),
+        (
+            REVISION.format("valid_until = valid_from - interval '1 s', end_reason = 'paused'", 2),
+            "revisions_end_after_start",
+        ),
+        ("DELETE FROM backup_schedule_revisions WHERE schedule_id = %s", "cannot be deleted"),
+        (OPEN.format(3, "now()"), "does not follow an ended revision"),
+        (OPEN.format(4, "now()"), "does not follow an ended revision"),
+        (OPEN.format(2, "clock_timestamp()"), "revisions_number_once"),
+        (OPEN.format(0, "now()"), "does not follow an ended revision"),
+        (OPEN.format(1, "now()"), "revisions_number_once"),
+    ],
+)
+def test_revisions_follow_each_other_and_never_change(
+    revised: BackupSchedule, sql: str, message: str
+) -> None:
+    assert message in rejected(sql, revised.pk)
+
+
+END = REVISION.format("valid_until = clock_timestamp(), end_reason = 'paused'", 2)
+
+
+@pytest.mark.usefixtures("as_application")
+def test_revisions_do_not_overlap(revised: BackupSchedule) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(END, [revised.pk])
+
+    message = rejected(OPEN.format(3, "now() - interval '1 hour'"), revised.pk)
+
+    assert "does not follow an ended revision" in message
+    transaction.set_rollback(True)
+
+
+PAUSE = (
+    "UPDATE backup_schedules SET paused_at = now(), pause_reason = 'x', next_run_at = NULL"
+    " WHERE id = %s"
+)
+
+
+@pytest.mark.usefixtures("as_application")
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["UPDATE backup_schedules SET cron = '* * * * *' WHERE id = %s"],
+        ["UPDATE backup_schedules SET timezone = 'Asia/Tokyo' WHERE id = %s"],
+        [PAUSE],
+        [END],
+        [END, OPEN.format(3, "clock_timestamp()").replace("0 4", "0 5")],
+    ],
+)
+def test_the_times_of_a_schedule_match_its_open_revision(
+    revised: BackupSchedule, statements: list[str]
+) -> None:
+    """The rule applies at the end of the transaction."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement, [revised.pk])
+
+    assert "its open revision does not match its times" in rejected("SET CONSTRAINTS ALL IMMEDIATE")
+    transaction.set_rollback(True)
+
+
+def test_a_deleted_user_leaves_the_revisions(revised: BackupSchedule, manager: User) -> None:
+    manager.delete()
+
+    assert revised.revisions.filter(changed_by=None, ended_by=None).count() == 2
+
+
+def test_revisions_are_deleted_with_their_schedule(revised: BackupSchedule) -> None:
+    schedule_id = revised.pk
+    revised.delete()
+
+    assert not ScheduleRevision.objects.filter(schedule_id=schedule_id).exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -77,15 +79,17 @@ def test_the_list_shows_the_times_of_a_schedule_in_words_in_its_zone_and_in_utc(
 def test_recent_slots_are_described_in_text(
     client: Client, reader: User, nightly: BackupSchedule
 ) -> None:
-    slot = utc(2026, 3, 8, 2, 30)
-    BackupSchedule.objects.filter(pk=nightly.pk).update(next_run_at=slot)
+    slot = utc(2026, 3, 8, 1, 30)
+    BackupSchedule.objects.filter(pk=nightly.pk).update(
+        settled_until=slot - dt.timedelta(minutes=1), next_run_at=slot
+    )
     Tenant.objects.filter(pk=nightly.tenant_id).update(status=TenantStatus.SUSPENDED)
     tick(slot)
 
     html = signed_in(client, reader).get("/w/contoso/schedules/").content.decode()
 
     assert 'data-outcome="blocked"' in html
-    assert "2026-03-08 02:30 UTC: Blocked (tenant suspended)" in html
+    assert "2026-03-08 01:30 UTC: Blocked (tenant suspended)" in html
 
 
 def test_the_number_of_queries_does_not_grow_with_the_list(

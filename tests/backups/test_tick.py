@@ -67,7 +67,9 @@ def test_a_slot_that_is_due_again_gets_no_second_run(
 ) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT)
     tick(SOON)
-    BackupSchedule.objects.filter(pk=schedule.pk).update(next_run_at=SLOT)
+    BackupSchedule.objects.filter(pk=schedule.pk).update(
+        settled_until=SLOT - MINUTE, next_run_at=SLOT
+    )
 
     tick(SOON)
 
@@ -131,8 +133,13 @@ def test_slots_during_a_long_backup_are_blocked_and_the_next_one_starts(
 
     tick(SLOT + 3 * MINUTE)
 
-    outcomes = [run.outcome for run in runs_of(schedule)]
-    assert outcomes == ["succeeded", "blocked", "blocked", "pending"]
+    first, blocked, started = runs_of(schedule)
+    assert [run.outcome for run in (first, blocked, started)] == ["succeeded", "blocked", "pending"]
+    assert blocked.context["repeated"] == {
+        "slots": 2,
+        "first": format_slot(SLOT + MINUTE),
+        "last": format_slot(SLOT + 2 * MINUTE),
+    }
 
 
 def test_a_suspended_tenant_is_blocked(tenant: Tenant) -> None:

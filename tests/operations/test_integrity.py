@@ -153,7 +153,7 @@ def test_each_violation_is_reported(
 
 def test_a_slot_with_two_runs_is_reported(tenant: Tenant, unguarded: Callable[..., None]) -> None:
     schedule = BackupScheduleFactory(
-        tenant=tenant, due=database_now().replace(second=0, microsecond=0)
+        tenant=tenant, cron="* * * * *", due=database_now().replace(second=0, microsecond=0)
     )
     tick.tick(schedule.next_run_at)
     unguarded("DROP INDEX runs_slot_once")
@@ -170,18 +170,15 @@ def test_a_slot_with_two_runs_is_reported(tenant: Tenant, unguarded: Callable[..
 def test_a_slot_without_a_run_is_reported(tenant: Tenant) -> None:
     """One schedule skips a slot without a run; another one is never ticked."""
     now = database_now().replace(second=0, microsecond=0)
-    day = dt.timedelta(days=1)
-    regular = BackupScheduleFactory(tenant=tenant, name="Regular", cron="*/5 * * * *", due=now)
+    hour = dt.timedelta(hours=1)
+    BackupScheduleFactory(tenant=tenant, name="Regular", cron="*/5 * * * *", due=now)
     tick.tick(now + dt.timedelta(minutes=12))
-    moved = BackupScheduleFactory(tenant=tenant, name="Moved", cron="*/5 * * * *", due=now)
-    late = BackupScheduleFactory(tenant=tenant, name="Late", due=now - day)
+    moved = BackupScheduleFactory(tenant=tenant, cron="*/5 * * * *", due=now - hour)
+    late = BackupScheduleFactory(tenant=tenant, cron="*/5 * * * *", due=now - hour)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE backup_schedules SET updated_at = now() - interval '1 hour'")
         cursor.execute(
-            "UPDATE backup_schedules SET next_run_at = %s WHERE id = %s", [now + day, moved.pk]
-        )
-        cursor.execute(
-            "UPDATE backup_schedules SET updated_at = %s WHERE id = %s", [now, regular.pk]
+            "UPDATE backup_schedules SET settled_until = %s, next_run_at = %s WHERE id = %s",
+            [now, now + hour, moved.pk],
         )
 
     assert violations() == {"every_slot_is_explained": 2}
@@ -196,11 +193,13 @@ def test_an_invalid_schedule_is_reported_and_hides_no_other_violation(
     soon = database_now().replace(second=0, microsecond=0) + dt.timedelta(days=3)
     invalid = BackupScheduleFactory(tenant=tenant, due=soon)
     create_queued_run(tenant)
-    unguarded(f"UPDATE backup_schedules SET {column}, updated_at = now() - interval '3 days'")
+    unguarded(f"UPDATE backup_schedules SET {column}")
     unguarded("UPDATE operation_runs SET next_publish_at = NULL")
+    assert violations() == {"schedules_match_revisions": 1, "queued_is_on_its_way": 1}
+
+    unguarded(f"UPDATE backup_schedule_revisions SET {column}")
 
     assert violations() == {"every_slot_is_explained": 1, "queued_is_on_its_way": 1}
-
     assert InvariantResult.objects.get(name="every_slot_is_explained").offenders == [invalid.pk]
 
 

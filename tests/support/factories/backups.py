@@ -7,18 +7,23 @@ import hashlib
 from typing import Any
 
 import factory
+from django.db import transaction
 from django.utils import timezone
 
+from backups import slots
 from backups.models import (
     BackupItem,
     BackupSchedule,
     BackupSet,
     PolicyExport,
     PolicyVersion,
+    RevisionReason,
     SetStatus,
 )
+from backups.revisions import record_revisions
 from tests.support.factories import TenantFactory
 
+MINUTE = dt.timedelta(minutes=1)
 FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 
 
@@ -27,7 +32,10 @@ def utc(*parts: int) -> dt.datetime:
 
 
 class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
-    """A daily schedule at 02:30 UTC with the next slot `due`; `paused=True` for a paused one."""
+    """A daily schedule at 02:30 UTC with the next slot `due`; `paused=True` for a paused one.
+
+    Every slot before `due` is settled.
+    """
 
     tenant = factory.SubFactory(TenantFactory)
     workspace = factory.SelfAttribute("tenant.workspace")
@@ -35,9 +43,22 @@ class BackupScheduleFactory(factory.django.DjangoModelFactory[BackupSchedule]):
     cron = "30 2 * * *"
     kinds = factory.LazyFunction(lambda: ["settings_catalog", "conditional_access"])
     next_run_at = factory.SelfAttribute("due")
+    settled_until = factory.LazyAttribute(
+        lambda row: min((row.next_run_at or FAR) - MINUTE, timezone.now())
+    )
+    rules_version = factory.LazyFunction(slots.rules_version)
 
     class Meta:
         model = BackupSchedule
+
+    @classmethod
+    def _create(
+        cls, model_class: type[BackupSchedule], *args: Any, **values: Any
+    ) -> BackupSchedule:
+        with transaction.atomic():
+            schedule = super()._create(model_class, *args, **values)
+            record_revisions([schedule], RevisionReason.CREATED)
+        return schedule
 
     class Params:
         due = FAR

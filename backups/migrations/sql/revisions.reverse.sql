@@ -1,0 +1,5 @@
+DROP FUNCTION backup_schedules_check_revision CASCADE;
+DROP FUNCTION backup_revisions_follow CASCADE;
+DROP FUNCTION backup_revisions_require_schedule_gone CASCADE;
+DROP FUNCTION backup_revisions_reject CASCADE;
+ALTER TABLE backup_schedule_revisions DROP CONSTRAINT revisions_of_schedule;
