@@ -40,7 +40,7 @@ def unexplained_schedules() -> list[int]:
     )
     is_in_window = Q(valid_until=None) | Q(valid_until__gt=start)
     unexplained: dict[int, None] = {}
-    for revision in revisions.filter(is_in_window).iterator(chunk_size=500):
+    for revision in revisions.filter(is_in_window):
         since = max(start, revision.valid_from)
         if revision.rules_version != rules_version():
             since = max(since, rules_since)

@@ -6,6 +6,7 @@ connect with the application's role, and the import of legacy runs with another 
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
@@ -45,7 +46,10 @@ def register_read_only_tables(*tables: str) -> None:
 
 
 def create_or_update_role(name: str, password: str) -> None:
-    """Create a role, or update its password and attributes; it can own and change nothing."""
+    """Create a role, or update its password, its attributes and its limit of idle transactions.
+
+    It can own and change nothing.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -53,6 +57,12 @@ def create_or_update_role(name: str, password: str) -> None:
             sql.SQL(
                 "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}"
             ).format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
+        )
+        # A pooler can drop what a client sends when it connects, but not what the role says.
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}").format(
+                sql.Identifier(name), sql.Literal(f"{settings.IDLE_IN_TRANSACTION_SECONDS}s")
+            )
         )
 
 

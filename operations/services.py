@@ -7,6 +7,7 @@ run has ended changes nothing and gets `RunNoLongerActive`.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import logging
 import uuid
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from operations.catalog import Retry
 from operations.conflicts import retry_on_serialization_failure
@@ -30,6 +30,7 @@ from operations.reasons import LOST_WORKER, SafeError
 from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
+from tenancy.db import database_now
 from tenancy.models import User
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,8 @@ class OperationRunService:
     @transaction.atomic
     def block_many(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
         """Like `block` for a batch, in a bounded number of statements; returns the recorded runs."""
-        return self._block_rows([_blocked_row(request, reason) for request, reason in requests])
+        now = database_now()
+        return self._block_rows([_blocked_row(*blocked, now) for blocked in requests])
 
     @transaction.atomic
     def block_slots(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> int:
@@ -140,7 +142,8 @@ class OperationRunService:
         Returns:
             The number of slots that were recorded.
         """
-        rows = [_blocked_row(request, reason) for request, reason in requests]
+        now = database_now()
+        rows = [_blocked_row(*blocked, now) for blocked in requests]
         recorded, extended = extend_blocked(rows)
         new = [row for at, row in enumerate(rows) if at not in recorded]
         return extended + len(self._block_rows(new))
@@ -160,7 +163,7 @@ class OperationRunService:
         except Exception:
             reference = uuid.uuid4().hex[:12]
             log.exception("dispatch failed, reference %s", reference)
-            failure = _failure(SafeError("dispatch_failed", reference=reference))
+            failure = Failure(SafeError("dispatch_failed", reference=reference))
             for run_id, _ in wakeups:
                 with transaction.atomic():
                     if self._close(run_id, RunStatus.QUEUED, RunOutcome.FAILED, [failure]):
@@ -290,9 +293,9 @@ class OperationRunService:
         run = OperationRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
         if run is None or not run.is_running:
             raise RunNoLongerActive(run_id)
-        failures = [_failure(error)] if error else []
+        failures = [Failure(error)] if error else []
         if ending == Ending.FINISHED and run.counts.not_attempted:
-            failures.append(_failure(SafeError("not_attempted"), count=run.counts.not_attempted))
+            failures.append(Failure(SafeError("not_attempted"), count=run.counts.not_attempted))
         outcome = derive_outcome(run.counts, _ending(run, ending, error))
         self._close(run_id, RunStatus.RUNNING, outcome, failures, run.failure_summary)
         append_events([(run_id, _ended_event(outcome, run.counts))])
@@ -309,7 +312,7 @@ class OperationRunService:
             RunNoLongerActive: the run has already ended.
         """
         outcome = derive_outcome(run.counts, _ending(run, Ending.ERROR, error))
-        failures = [_failure(error)]
+        failures = [Failure(error)]
         if not self._close(run.pk, RunStatus(run.status), outcome, failures, run.failure_summary):
             raise RunNoLongerActive(run.pk)
         append_events([(run.pk, _ended_event(outcome, run.counts))])
@@ -409,13 +412,16 @@ class OperationRunService:
         entries: Sequence[dict[str, Any]] = (),
     ) -> bool:
         """Complete a run that has this status; return whether this call did it."""
+        summary = list(entries)
+        if failures:
+            summary = merge_failures(summary, failures, database_now())
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET status = 'completed', outcome = %s,"
                 " failure_summary = %s::jsonb, next_publish_at = NULL,"
                 " completed_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " WHERE id = %s AND status = %s",
-                [outcome, json.dumps(merge_failures(list(entries), failures)), run_id, status],
+                [outcome, json.dumps(summary), run_id, status],
             )
             return bool(cursor.rowcount == 1)
 
@@ -425,7 +431,7 @@ class OperationRunService:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET failure_summary = %s::jsonb WHERE id = %s",
-                [json.dumps(merge_failures(entries, failures)), run_id],
+                [json.dumps(merge_failures(entries, failures, database_now())), run_id],
             )
 
     def _mark_cancel_requested(self, run_id: int, by: User) -> str | None:
@@ -497,9 +503,5 @@ def _ended_event(outcome: RunOutcome, counts: Counts) -> Event:
     return Event("ended", f"Ended: {outcome.label.lower()}.", level, data=data)
 
 
-def _blocked_row(request: RunRequest, reason: SafeError) -> dict[str, Any]:
-    return request.row() | {"failure_summary": merge_failures([], [_failure(reason)])}
-
-
-def _failure(error: SafeError, *, count: int = 1) -> Failure:
-    return Failure(error, at=timezone.now().isoformat(timespec="seconds"), count=count)
+def _blocked_row(request: RunRequest, reason: SafeError, now: dt.datetime) -> dict[str, Any]:
+    return request.row() | {"failure_summary": merge_failures([], [Failure(reason)], now)}

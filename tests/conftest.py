@@ -19,7 +19,6 @@ pytest_plugins = [
     "tests.support.roles",
     "tests.support.broker",
     "tests.support.sandbox",
-    "tests.support.roles",
     "tests.support.pooler",
     "tests.support.backups",
     "tests.support.clock",

@@ -21,7 +21,6 @@ CLOCKS = {
 #: The exceptions, each with the reason why a wrong clock does no harm.
 ALLOWED = {
     ("operations/failpoints.py", "time.time"): "tests: the same host sets the end of the faults",
-    ("backups/models/schedules.py", "timezone.now"): "a save outside the services, as in tests",
     ("backups/models/schedules.py", "auto_now"): "shown to staff, never compared",
     ("providers/models.py", "auto_now"): "shown to staff, never compared",
     ("providers/models.py", "auto_now_add"): "shown to staff, never compared",

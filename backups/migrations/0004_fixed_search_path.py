@@ -6,7 +6,7 @@ from tenancy.db import run_sql_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("backups", "0002_guards")]
+    dependencies = [("backups", "0003_schedule_revisions")]
 
     operations = [
         run_sql_file(__file__, "fixed_search_path"),

@@ -166,7 +166,7 @@ class BackupSchedule(models.Model):
 
         A slightly later value stays, because a clock that was ahead has settled those slots.
         """
-        if self.pk is None or not now < self.settled_until <= now + MAX_CLOCK_ERROR:
+        if self._state.adding or not now < self.settled_until <= now + MAX_CLOCK_ERROR:
             self.settled_until = now
 
     @property

@@ -16,12 +16,12 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import Error, connection, connections
-from django.utils import timezone
 from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 
 from operations.catalog import OperationCatalog
 from operations.delivery.refusals import NO_ANSWER, UNREACHABLE, describe_refusal
 from operations.models import InvariantResult
+from tenancy.db import database_now
 from web.durations import ago
 
 #: The scheduler is unhealthy after this many missed ticks in a row.
@@ -208,7 +208,7 @@ def _check_ledger() -> str:
     oldest = min((result.checked_at for result in results), default=None)
     if oldest is None:
         return "ok"
-    age = timezone.now() - oldest
+    age = database_now() - oldest
     if age > MAX_CHECK_AGE:
         return f"last checked {ago(age.total_seconds())}: is a worker on “default”?"
     return "ok"

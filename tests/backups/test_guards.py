@@ -9,10 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from backups import services
 from backups.models import BackupSchedule, BackupSet, ScheduleRevision, SetStatus
-from operations.management.commands.grant_app_role import (
-    create_or_update_role,
-    grant_privileges,
-)
+from operations.database_roles import create_or_update_role, grant_application_privileges
 from tenancy.models import User
 from tests.support.factories import TenantFactory, WorkspaceFactory
 from tests.support.factories.backups import (
@@ -210,7 +207,7 @@ def test_a_version_with_references_is_not_deleted() -> None:
 def as_application(db: None) -> None:
     """Write with the privileges of the role that web, worker and beat have."""
     create_or_update_role("app_guards", "secret")
-    grant_privileges("app_guards")
+    grant_application_privileges("app_guards")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ROLE app_guards")
 

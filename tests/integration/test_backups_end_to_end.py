@@ -35,8 +35,11 @@ def test_a_due_slot_starts_a_run_that_succeeds(customer: Customer, stack: Stack)
     stack.start_beat()
 
     due = timezone.now().replace(second=0, microsecond=0)
-    BackupSchedule.objects.filter(pk=customer.schedule.pk).update(
-        cron="0 0 1 1 *", next_run_at=due, spread_seconds=0
+    schedule = customer.schedule
+    schedule.cron = f"{due.minute} {due.hour} {due.day} {due.month} *"
+    services.save(schedule)
+    BackupSchedule.objects.filter(pk=schedule.pk).update(
+        settled_until=due - dt.timedelta(minutes=1), next_run_at=due, spread_seconds=0
     )
 
     started = eventually(OperationRun.objects.first, what="the run of the slot")

@@ -116,6 +116,33 @@ def test_worker_and_beat_complete_a_backup_through_the_pooler(
     assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_health_is_answered_within_five_seconds_while_the_pooler_is_up_and_the_database_down(
+    start_pooler: StartPooler, broker: Broker, tmp_path: Path
+) -> None:
+    server, name = tmp_path / "server", ".s.PGSQL.5432"
+    server.mkdir()
+    server.chmod(0o755)
+    (server / name).symlink_to(f"{connection.settings_dict['HOST']}/{name}")
+    url = start_pooler(server=str(server))
+    with web_server(
+        tmp_path, DATABASE_URL=url, DATABASE_POOLER="transaction", REDIS_URL=broker.url
+    ) as web:
+        before = web.get("/healthz").json()
+
+        (server / name).unlink()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
+                [urlsplit(url).username],
+            )
+        answers = [web.get("/healthz", timeout=5) for _ in range(3)]
+
+    assert before["checks"]["database"] == "ok"
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert "ok" not in {answer.json()["checks"]["database"] for answer in answers}
+
+
 # --- the preflight checks -------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from backups import services
 from backups.models import BackupSchedule
 from backups.tick import tick
 from operations.catalog import CatalogEntry
@@ -181,9 +182,7 @@ def check_ledger_after(run: OperationRun, results: list[tuple[str, Any]]) -> Non
 
 def end_round(run: OperationRun, schedule: BackupSchedule, user: User) -> None:
     """End the schedule and the runs of a round."""
-    BackupSchedule.objects.filter(pk=schedule.pk).update(
-        paused_at=timezone.now(), pause_reason="The round is over", next_run_at=None
-    )
+    services.pause(schedule, by=user, reason="The round is over")
     for active in OperationRun.objects.filter(run_identity_hash=run.run_identity_hash).active():
         ended = OperationRunService().request_cancel(active, by=user)
         if ended.is_running:

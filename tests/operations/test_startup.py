@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from operations.maintenance import preflight
 from operations.maintenance.preflight import refuse_to_start, run_preflight_checks
 from tests.support.broker import Broker
+from tests.support.roles import PASSWORD
 from tests.support.stack import ROOT, database_url
 
 if TYPE_CHECKING:
@@ -68,22 +67,6 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
 
 
 # --- the application role -------------------------------------------------------------------------
-
-Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
-
-
-@pytest.fixture
-def app_role(settings: Settings) -> Iterator[str]:
-    """Create the role with the command; return the database URL for it."""
-    name, password = f"app_{uuid.uuid4().hex[:8]}", "p'w $x"
-    settings.APP_DATABASE_ROLE, settings.APP_DATABASE_PASSWORD = name, password
-    call_command("grant_app_role")
-    owner = database_url()
-    head, tail = owner.split("@", 1)
-    yield f"{head.split('//')[0]}//{name}:{quote(password, safe='')}@{tail}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP OWNED BY {name}")
-        cursor.execute(f"DROP ROLE {name}")
 
 
 def test_the_role_can_read_and_cannot_change_the_guards(app_role: str) -> None:
@@ -147,7 +130,7 @@ def test_granting_the_role_again_changes_only_the_password(
     settings.APP_DATABASE_PASSWORD = "another"
     call_command("grant_app_role")
 
-    with psycopg.connect(app_role.replace(quote("p'w $x", safe=""), "another")) as app:
+    with psycopg.connect(app_role.replace(quote(PASSWORD, safe=""), "another")) as app:
         assert app.execute("SELECT count(*) FROM operation_runs").fetchone() == (0,)
 
 
@@ -185,6 +168,20 @@ def test_a_process_that_fails_the_preflight_checks_exits_with_the_reason(
     assert "noeviction" in process.stderr
 
 
+def test_a_role_whose_idle_transactions_do_not_end_is_refused(broker: Broker) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        with pytest.raises(SystemExit, match=r"does not end idle transactions.*grant_app_role"):
+            refuse_to_start()
+
+
+def test_the_role_ends_idle_transactions_of_every_connection(app_role: str) -> None:
+    with psycopg.connect(app_role) as app:
+        limit = app.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+
+    assert limit == ("5min",)  # the setting of the tests
+
+
 def test_failpoints_are_refused_in_production(
     broker: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,4 +194,4 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.CHECKS) == 3
+    assert len(preflight.CHECKS) == 4

@@ -18,7 +18,10 @@ StartPooler = Callable[..., str]
 
 @pytest.fixture
 def start_pooler(tmp_path: Path, app_role: str) -> Iterator[StartPooler]:
-    """Return a function that starts a pooler; it returns the URL of the role through the pooler."""
+    """Return a function that starts a pooler; it returns the URL of the role through the pooler.
+
+    `server` is the folder with the socket of PostgreSQL, by default that of the tests.
+    """
     if not pgbouncer.is_installed() and os.environ.get("CI") == "true":
         pytest.fail("CI needs PgBouncer: apt-get install pgbouncer.")
     if not pgbouncer.is_installed():
@@ -27,9 +30,10 @@ def start_pooler(tmp_path: Path, app_role: str) -> Iterator[StartPooler]:
         pytest.skip("The pooler of the tests needs the embedded PostgreSQL.")
     poolers: list[Pgbouncer] = []
 
-    def start(**options: bool) -> str:
-        server = connection.settings_dict["HOST"]
-        pooler = Pgbouncer(tmp_path / f"pooler-{len(poolers)}", server, **options).start()
+    def start(*, server: str = "", ignore_options: bool = False) -> str:
+        folder = tmp_path / f"pooler-{len(poolers)}"
+        server = server or connection.settings_dict["HOST"]
+        pooler = Pgbouncer(folder, server, ignore_options=ignore_options).start()
         poolers.append(pooler)
         parts = urlsplit(app_role)
         credentials = parts.netloc.rpartition("@")[0]
