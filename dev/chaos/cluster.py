@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,20 +17,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dev.chaos.network import Network
 from dev.graph_sandbox.process import SandboxProcess
 from dev.services.keys import new_credential_keys, new_secret_key
-from dev.services.postgres import Postgres
+from dev.services.postgres import SUPERUSER, Postgres
 from dev.services.processes import parent_of, running_processes, spawn, stop
 from dev.services.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "chaos"
+DATABASE_SOCKET = ".s.PGSQL.5432"
 QUEUES = "default,sync,backup,restore"
 #: Slots of a worker; the worker of the `ticks` queue has one.
 SLOTS = 4
-#: The offset of each beat's clock in seconds.
+#: The offsets of the beats' clocks in seconds; each start of a beat takes the next one.
 CLOCK_OFFSETS = (0, -300, 300, -120, 60)
-LEASE = 8
+BEATS = 3
+#: Seconds of a lease, so short that many end; a busy machine needs more.
+LEASE = 5
+#: Seconds after which a run that does not stop when asked is ended.
+CANCEL = 4
 STOPPED = "killed or asked to stop"
 #: Celery logs these when a child dies while it starts or reconnects to the broker. The worker ends,
 #: its supervisor starts another, and nothing is lost.
@@ -44,13 +52,17 @@ def children_of(pid: int) -> list[int]:
 class Cluster:
     """All processes of a campaign; they end with the `with` block."""
 
-    def __init__(self, *, workers: int, failpoints: str, control: str) -> None:
+    def __init__(self, *, workers: int, lease: int, failpoints: str, control: str) -> None:
+        self.lease = lease
+        self._offsets = itertools.cycle(CLOCK_OFFSETS)
         self._stack = contextlib.ExitStack()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         # Durable, because it is crashed and must not lose committed rows.
         self.postgres = Postgres(self._folder / "postgres", durable=True, max_connections=150)
         self.valkey = Valkey(self._folder / "valkey", durable=False)
         self.graph = SandboxProcess(self._folder / "graph")
+        self.worker_numbers = range(workers + 1)
+        self.network = self._build_network()
         self.workers: list[subprocess.Popen[bytes]] = []
         self.beats: list[subprocess.Popen[bytes]] = []
         #: The number of restarts, by the cause of the end before.
@@ -81,6 +93,7 @@ class Cluster:
     ) -> None:
         self.stop_programs()
         self.graph.stop()
+        self.network.stop()
         for server in (self.valkey, self.postgres):
             self.resume(server.process)
             with contextlib.suppress(Exception):
@@ -96,6 +109,7 @@ class Cluster:
         folder = self._folder / "graph"
         folder.mkdir()
         self.graph.start()
+        self.network.start()
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "dev.chaos.settings",
             "DATABASE_URL": self.postgres.url(DATABASE),
@@ -105,18 +119,33 @@ class Cluster:
             "GRAPH_SANDBOX_URL": self.graph.url,
             "GRAPH_CA_BUNDLE": str(self.graph.ca),
             "TICK_SECONDS": "1",
-            "RUN_LEASE_SECONDS": str(LEASE),
+            "RUN_LEASE_SECONDS": str(self.lease),
             "RUN_HEARTBEAT_SECONDS": "1",
+            "RUN_CANCEL_SECONDS": str(CANCEL),
             "RUN_RELAY_AFTER_SECONDS": "2",
             "WORKER_SOFT_SHUTDOWN_SECONDS": "1",
             "CHAOS_CONTROL": self._control,
         }
 
+    def _build_network(self) -> Network:
+        """A link of each worker to the database and to the broker, and one of the beats."""
+        # Paths of Unix sockets must be short.
+        folder = Path(tempfile.mkdtemp(prefix="runledger-net-"))
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        self._net = folder
+        database = self.postgres.sockets / DATABASE_SOCKET
+        links = {"beats-broker": (folder / "beats.sock", self.valkey.socket)}
+        for number in self.worker_numbers:
+            (folder / f"w{number}").mkdir()
+            links[f"{number}-database"] = (folder / f"w{number}" / DATABASE_SOCKET, database)
+            links[f"{number}-broker"] = (folder / f"w{number}" / "b.sock", self.valkey.socket)
+        return Network(folder, links)
+
     def start_programs(self, *, failpoints_until: float) -> None:
         """Start workers and beats; those that end are restarted until `stop_programs`."""
         self.environment["RUNLEDGER_FAILPOINTS_UNTIL"] = str(failpoints_until)
         self.workers = [self._start_worker(number) for number in range(self._worker_count + 1)]
-        self.beats = [self._start_beat(number) for number in range(len(CLOCK_OFFSETS))]
+        self.beats = [self._start_beat(number) for number in range(BEATS)]
         self._supervisor.start()
 
     def stop_programs(self) -> None:
@@ -191,8 +220,12 @@ class Cluster:
             *("--without-gossip", "--without-mingle", "-l", "WARNING"),
         ]
         command = [sys.executable, "-m", "celery", "-A", "config", "worker", *flags]
+        links = self._net / f"w{number}"
         return self._spawn(
-            f"worker-{number}", [*command, "-n", f"w{number}-{time.time_ns()}@chaos"]
+            f"worker-{number}",
+            [*command, "-n", f"w{number}-{time.time_ns()}@chaos"],
+            DATABASE_URL=f"postgresql://{SUPERUSER}@/{DATABASE}?host={links}",
+            REDIS_URL=f"redis+socket://{links / 'b.sock'}?virtual_host=0",
         )
 
     def _start_beat(self, number: int) -> subprocess.Popen[bytes]:
@@ -201,14 +234,17 @@ class Cluster:
             sys.executable,
             "-m",
             "dev.chaos.beat",
-            str(CLOCK_OFFSETS[number]),
+            str(next(self._offsets)),
             "-s",
             schedule,
         ]
-        return self._spawn(f"beat-{number}", [*command, "-l", "WARNING"])
+        broker = f"redis+socket://{self._net / 'beats.sock'}?virtual_host=0"
+        return self._spawn(f"beat-{number}", [*command, "-l", "WARNING"], REDIS_URL=broker)
 
-    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **self.environment}
+    def _spawn(
+        self, name: str, command: list[str], **environment_changes: str
+    ) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self.environment, **environment_changes}
         if self._failpoints and name.startswith("worker"):
             environment["RUNLEDGER_FAILPOINTS"] = self._failpoints
         with (self._folder / f"{name}.log").open("ab") as log:

@@ -1,7 +1,7 @@
 """The handler of `policy.export` in a campaign.
 
 It creates objects in the Graph sandbox, so that work that is done twice can be detected from outside.
-With `CHAOS_CONTROL`, a guard is removed on purpose (`dev/chaos/controls.py`).
+With `CHAOS_CONTROL`, a promise is broken on purpose (`dev/chaos/controls.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from django.conf import settings
 
-from dev.chaos import controls
+from dev.chaos import sabotage
 from operations.testing import override_handler
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
@@ -21,6 +21,10 @@ from providers.graph.errors import GraphError
 from providers.handling import raise_if_blocking
 
 EFFECTS = 3
+#: Milliseconds of the pause of an export that does not notice a cancel request in time.
+STUBBORN_PAUSE = 7000
+#: The promise that a negative control breaks; empty in a real campaign.
+CONTROL = getattr(settings, "CHAOS_CONTROL", "")
 LOCATIONS = "/v1.0/identity/conditionalAccess/namedLocations"
 
 
@@ -52,8 +56,21 @@ def make_effects(run: ActiveRun) -> None:
                 run.report_success(str(number))
             else:
                 _make_effect(run, client, number, key)
+            if CONTROL == "effects":
+                client.post(LOCATIONS, _location(effect_name(key, run.id)))
+            if CONTROL == "late effects":
+                _make_late_effects(run, client)
             run.flush()
-            time.sleep(run.inputs["pause_ms"] / 1000)
+            if number == 0 or run.inputs["pause_ms"] < STUBBORN_PAUSE:
+                time.sleep(run.inputs["pause_ms"] / 1000)
+
+
+def _make_late_effects(run: ActiveRun, client: GraphClient) -> None:
+    """Go on for a while without asking whether the run is still active."""
+    for number in range(20):
+        key = effect_key(run.id, 100 + number)
+        client.post(LOCATIONS, _location(effect_name(key, run.id)))
+        time.sleep(0.1)
 
 
 def _make_effect(run: ActiveRun, client: GraphClient, number: int, key: str) -> None:
@@ -80,4 +97,4 @@ def _location(name: str) -> dict[str, object]:
 # The override ends when this object is collected, so it must live as long as the process.
 _OVERRIDE = ExitStack()
 _OVERRIDE.enter_context(override_handler(OperationRunType.POLICY_EXPORT, make_effects))
-controls.break_process(getattr(settings, "CHAOS_CONTROL", ""))
+sabotage.break_process(CONTROL)

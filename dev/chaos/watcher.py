@@ -1,0 +1,76 @@
+"""Watches the database during a campaign: ticks, and two active runs of one identity."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+from django.db import Error, connection
+
+SECONDS = 0.5
+_ACTIVE_TWICE = """
+SELECT string_agg(id::text, ' and ' ORDER BY id) FROM operation_runs
+WHERE status IN ('queued', 'running')
+GROUP BY tenant_id, workspace_id, run_identity_hash HAVING count(*) > 1
+"""
+_TICKS = (
+    "SELECT name, extract(epoch FROM at)::float FROM operation_ticks WHERE name NOT LIKE 'claim %%'"
+)
+#: The ticks that must never stop.
+NAMES = ("relay", "reconciler", "schedules", "restores")
+
+
+class Watcher:
+    """Reads the database in a thread, again and again, until it is stopped."""
+
+    def __init__(self) -> None:
+        self.seen_twice: set[str] = set()
+        self.reads = 0
+        self._started_at = self._stopped_at = time.time()
+        self._ticks: dict[str, set[float]] = {name: set() for name in NAMES}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait_for_ticks(self, seconds: float) -> None:
+        """Wait for the first tick, at most this long; only from then on, a gap counts."""
+        deadline = time.monotonic() + seconds
+        while not self.ticks and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self._started_at = time.time()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._stopped_at = time.time()
+
+    @property
+    def ticks(self) -> int:
+        """The number of ticks that were seen."""
+        return sum(len(times) for times in self._ticks.values())
+
+    def longest_gap(self) -> float:
+        """Return the longest time in seconds in which one of the ticks did not run."""
+        gaps = [0.0]
+        for seen in self._ticks.values():
+            during = [at for at in seen if at > self._started_at]
+            times = [self._started_at, *sorted(during), self._stopped_at]
+            gaps += [after - before for before, after in itertools.pairwise(times)]
+        return max(gaps)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(SECONDS):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(_ACTIVE_TWICE)
+                    self.seen_twice.update(pair for (pair,) in cursor.fetchall())
+                    cursor.execute(_TICKS, [])
+                    for name, at in cursor.fetchall():
+                        self._ticks.setdefault(name, set()).add(at)
+                self.reads += 1
+            except Error:
+                connection.close()
+        connection.close()
