@@ -107,8 +107,8 @@ CONTROLS = {
     "ledger": Control(
         "the product's check of the ledger reports nothing",
         seconds=5,
-        plant="UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 day'"
-        " WHERE paused_at IS NULL",
+        plant="ALTER TABLE backup_schedules DISABLE TRIGGER USER;"
+        " UPDATE backup_schedules SET cron = '1 1 1 1 *' WHERE paused_at IS NULL",
     ),
 }
 

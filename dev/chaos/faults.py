@@ -652,7 +652,8 @@ class Faults:
         """Make started slots due again, as a wrong clock can."""
         with self._database() as database:
             changed = database.execute(
-                "UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 minute'"
+                "UPDATE backup_schedules SET next_run_at = next_run_at - interval '1 minute',"
+                " settled_until = settled_until - interval '1 minute'"
                 " WHERE next_run_at > updated_at + interval '1 minute' AND next_run_at > now()"
             ).rowcount
         if not changed:

@@ -516,9 +516,9 @@ def find_unexplained_slots(evidence: Evidence) -> list[str]:
     """Slots that were due by every known time of their schedule, and that no run accounts for."""
     ranges: dict[int, list[tuple[dt.datetime, dt.datetime]]] = defaultdict(list)
     for run in _slot_runs(evidence):
-        last = _slot_of(run.context["scheduled_for"])
-        missed = run.context.get("missed") or {}
-        first = _slot_of(missed["first"]) if missed.get("first") else last
+        slot = run.context["scheduled_for"]
+        first = _slot_of((run.context.get("missed") or {}).get("first") or slot)
+        last = _slot_of((run.context.get("repeated") or {}).get("last") or slot)
         ranges[int(run.context["backup_schedule_id"])].append((first, last))
     return [
         f"schedule {schedule_id} slot {slot:%H:%M}"

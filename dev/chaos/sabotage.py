@@ -11,7 +11,7 @@ from typing import Any
 from celery.signals import worker_ready
 from django.db import connection
 
-from backups import tick
+from backups import settling
 from operations import services
 from operations.delivery import relay
 from operations.events import Event, append_events
@@ -166,19 +166,19 @@ def _break_acknowledgment() -> None:
 
 def _break_missed_slot() -> None:
     def build(original: Any) -> Any:
-        def write_next_slots(plans: Any) -> None:
+        def write_settled(plans: Any) -> None:
             original(plans)
             ids = [plan.schedule.pk for plan in plans if _CHANCE.random() < 0.5]
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE backup_schedules SET next_run_at = next_run_at + interval '2 minutes'"
-                    " WHERE id = ANY(%s)",
+                    "UPDATE backup_schedules SET next_run_at = next_run_at + interval '2 minutes',"
+                    " settled_until = settled_until + interval '2 minutes' WHERE id = ANY(%s)",
                     [ids],
                 )
 
-        return write_next_slots
+        return write_settled
 
-    _replace(tick, "_write_next_slots", build)
+    _replace(settling, "_write_settled", build)
 
 
 def _break_retention() -> None:

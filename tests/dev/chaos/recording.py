@@ -43,6 +43,9 @@ class Recording:
 
     def __init__(self, tenant: Tenant, user: User) -> None:
         self._tenant, self._user = tenant, user
+        minute = database_now().replace(second=0, microsecond=0)
+        #: The minutes at which the schedule was due.
+        self._slot_times = [minute - number * MINUTE for number in (5, 4, 3, 2)]
         self.schedule: BackupSchedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *")
         self.exported = self._export(1)
         self.synced = self._sync()
@@ -134,23 +137,18 @@ class Recording:
     def _start_slots(self) -> list[OperationRun]:
         """The runs of the last five minutes of the schedule."""
         runs = []
-        for slot in self.slot_times():
+        for slot in self._slot_times:
             request = build_slot_request(self._tenant, self.schedule.pk, f"{slot:%Y-%m-%dT%H:%MZ}")
             run = SERVICE.claim(SERVICE.ensure_run(request).run.pk, "host:1")
             assert run
             runs.append(SERVICE.complete(run.pk))
         return runs
 
-    def slot_times(self) -> list[dt.datetime]:
-        """The minutes at which the schedule was due."""
-        now = database_now().replace(second=0, microsecond=0)
-        return [now - number * MINUTE for number in (5, 4, 3, 2)]
-
     def evidence(self) -> Evidence:
         """Load the rows, with what is known besides."""
         now = database_now()
         tenant = str(self._tenant.external_id)
-        first, *_, last = self.slot_times()
+        first, *_, last = self._slot_times
         changes = [
             Change(self.schedule.pk, first - MINUTE, first - MINUTE / 2, "* * * * *"),
             Change(self.schedule.pk, last + MINUTE / 2, last + MINUTE * 0.6, ""),

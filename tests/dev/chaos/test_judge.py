@@ -314,7 +314,7 @@ def test_a_slot_with_two_runs_starts_twice(recording: Recording) -> None:
 
 def test_the_check_of_the_product_is_part_of_the_judgment(recording: Recording) -> None:
     execute_sql(
-        "UPDATE backup_schedules SET next_run_at = now() - interval '1 day' WHERE id = %s",
+        "UPDATE backup_schedules SET cron = '1 1 1 1 *' WHERE id = %s",
         recording.schedule.pk,
     )
 
