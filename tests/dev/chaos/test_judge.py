@@ -313,10 +313,8 @@ def test_a_slot_with_two_runs_starts_twice(recording: Recording) -> None:
 
 
 def test_the_check_of_the_product_is_part_of_the_judgment(recording: Recording) -> None:
-    execute_sql(
-        "UPDATE backup_schedules SET cron = '1 1 1 1 *' WHERE id = %s",
-        recording.schedule.pk,
-    )
+    """A restore that stays open after its run is noticed by this check only."""
+    execute_sql("UPDATE restore_runs SET execute_run_id = %s", recording.past.pk)
 
     known = recording.evidence()
 
