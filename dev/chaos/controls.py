@@ -84,7 +84,7 @@ CONTROLS = {
     "late write": Control("no late write is accepted", _TAKEN, lease=5),
     "effects": Control("effects happen once"),
     "late effects": Control("an ended run has no more effects", _TAKEN, lease=5, rate=1.0),
-    "restores": Control("restores write what they record", seconds=90),
+    "restores": Control("restores write what they record", seconds=150),
     "counts": Control("counts match the items"),
     "outcome": Control("the outcome follows from the counts"),
     "timeline": Control("every timeline is complete"),
@@ -101,7 +101,7 @@ CONTROLS = {
         sql="DROP INDEX runs_slot_once",
     ),
     "missed slot": Control("every slot is explained", seconds=170),
-    "retention": Control("retention removes old runs only", seconds=90),
+    "retention": Control("retention removes old runs only", seconds=150),
     "worker": Control("no worker ends unexpectedly"),
     "request": Control("no request fails unexpectedly", seconds=90),
     "ledger": Control(
