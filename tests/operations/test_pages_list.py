@@ -280,9 +280,9 @@ def test_the_number_of_queries_does_not_depend_on_the_length_of_the_list(
     for _ in range(20):
         OperationRunFactory(tenant=TenantFactory(workspace=tenant.workspace), running=True)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page.get(LIST)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page.get("/runs/")
 
 

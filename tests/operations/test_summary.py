@@ -168,6 +168,7 @@ SUMMARIES = [
 
 
 @pytest.mark.parametrize(("run", "key", "headline", "detail", "next_step"), SUMMARIES)
+@pytest.mark.django_db
 def test_each_state_has_a_summary(run, key, headline, detail, next_step):
     summary = summarize(run)
 
