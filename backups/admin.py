@@ -10,7 +10,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from backups import services
-from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyExport, PolicyVersion
+from backups.models import (
+    BackupItem,
+    BackupSchedule,
+    BackupSet,
+    PolicyExport,
+    PolicyVersion,
+    ScheduleRevision,
+    TimeZoneRules,
+)
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
 from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
@@ -95,6 +103,30 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
 
 def _user(request: HttpRequest) -> Any:
     return request.user
+
+
+@admin.register(ScheduleRevision)
+class ScheduleRevisionAdmin(ReadOnly, ModelAdmin[ScheduleRevision]):
+    list_display = (
+        "schedule",
+        "number",
+        "cron",
+        "timezone",
+        "rules_version",
+        "valid_from",
+        "valid_until",
+        "reason",
+    )
+    list_filter = ("reason",)
+    list_select_related = ("schedule",)
+    search_fields = ("=schedule__id", "schedule__name")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(TimeZoneRules)
+class TimeZoneRulesAdmin(ReadOnly, ModelAdmin[TimeZoneRules]):
+    list_display = ("version", "applied_at", "last_tick_at")
 
 
 @admin.register(BackupSet)

@@ -24,14 +24,14 @@ from operations.failpoints import failpoint
 #: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
 
-
+# `id IN (…)` could evaluate the subquery again for each row, and so exceed the limit.
 _RESCHEDULE_DUE = """
 UPDATE operation_runs SET
     publish_attempts = publish_attempts + 1,
     next_publish_at = clock_timestamp()
         + make_interval(secs => LEAST(%(after)s * 2 ^ LEAST(publish_attempts, 16), %(most)s))
         * (0.9 + 0.2 * random())
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT id FROM operation_runs
     WHERE status = 'queued' AND type = ANY(%(types)s) AND (next_publish_at <= clock_timestamp()
         OR %(lost)s
@@ -39,7 +39,7 @@ WHERE id IN (
                <= clock_timestamp() - make_interval(secs => %(after)s))
     ORDER BY next_publish_at
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
 RETURNING id, type
 """
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from backups.freshness import Freshness, freshness_of, late_from
-from backups.models import BackupSchedule, BackupSet
+from backups.models import BackupSchedule, BackupSet, RevisionReason
+from backups.revisions import record_revisions
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import TenantFactory
@@ -95,11 +97,13 @@ def test_500_tenants_take_three_queries(
     tenants = Tenant.objects.bulk_create(
         TenantFactory.build(workspace=workspace) for _ in range(500)
     )
-    BackupSchedule.objects.bulk_create(
-        BackupScheduleFactory.build(tenant=tenant, workspace=workspace, cron=cron, name=cron)
-        for tenant in tenants
-        for cron in (DAILY, MONTHLY)
-    )
+    with transaction.atomic():
+        schedules = BackupSchedule.objects.bulk_create(
+            BackupScheduleFactory.build(tenant=tenant, workspace=workspace, cron=cron, name=cron)
+            for tenant in tenants
+            for cron in (DAILY, MONTHLY)
+        )
+        record_revisions(schedules, RevisionReason.CREATED)
 
     with django_assert_num_queries(3):
         rows = freshness_of(workspace)

@@ -27,6 +27,7 @@ from backups import services
 from backups.integrity import unexplained_schedules
 from backups.models import BackupSchedule
 from backups.requests import run_now_request
+from backups.slots import spread
 from backups.tasks import tick_backup_schedules
 from operations.models import OperationRun
 from operations.services import OperationRunService
@@ -93,24 +94,30 @@ class Slots(RuleBasedStateMachine):
         self._install_rules()
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM operation_ticks; DELETE FROM backup_time_zone_rules")
-        Slots.number += 1
         self._set_clock(0)
         self.schedule = services.save(
             BackupSchedule(
                 workspace=self.tenant.workspace,
                 tenant=self.tenant,
-                name=f"Schedule {Slots.number}",
+                name=self._new_name(cron),
                 cron=cron,
                 timezone="Europe/Berlin",
                 kinds=["compliance"],
                 misfire_grace=dt.timedelta(seconds=GRACE),
             )
         )
-        assert self.schedule.spread > dt.timedelta(), "slots wait for their spread"
         self.cron, self.settled, self.revision, self.is_paused = cron, 0, 1, False
         self.records: dict[int, Record] = {}
         self.active: int | None = None
         self.is_suspended = False
+
+    def _new_name(self, cron: str) -> str:
+        """Return a name of a schedule whose slots wait for their spread."""
+        while True:
+            Slots.number += 1
+            name = f"Schedule {Slots.number}"
+            if spread(cron, "Europe/Berlin", f"{self.tenant.pk}/{name}", FIRST):
+                return name
 
     # --- time -------------------------------------------------------------------------------------
 

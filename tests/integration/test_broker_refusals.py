@@ -151,9 +151,10 @@ def test_a_worker_starts_while_the_broker_loads_its_data(
     stack = make_stack(REDIS_URL=loading_broker.url)
     run = services.run_now(customer.schedule, operator).run
     loading_broker.kill()
-    loading_broker.start(wait=False)
 
     worker = stack.start_worker(ready=False)
+    eventually(lambda: "Cannot connect" in stack.logs(), seconds=60, what="the worker's attempt")
+    loading_broker.start(wait=False)
 
     assert wait_for_end(run.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
     assert worker.poll() is None
@@ -170,7 +171,7 @@ def loading_broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
         key_load_delay="1000",
     )
     with Redis(unix_socket_path=str(broker.socket)) as client, client.pipeline(False) as commands:
-        for key in range(5 * COMMANDS_BETWEEN_ANSWERS):
+        for key in range(12 * COMMANDS_BETWEEN_ANSWERS):
             commands.set(f"key {key}", "")
         commands.execute()
     use_broker(broker.url)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.urls import reverse
 
+from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
@@ -38,6 +39,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)
     check_ledger()
+    acquire_rules()
     Group.objects.create(name="Support")
     sign_in = {"username": "rita", "ip_address": "192.0.2.1"}
     AccessAttempt.objects.create(failures_since_start=5, **sign_in)

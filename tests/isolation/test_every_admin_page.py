@@ -30,6 +30,8 @@ HISTORY = {
     "operations.OperationRunTombstone",
     "operations.InvariantResult",
     "operations.OperationTick",
+    "backups.ScheduleRevision",
+    "backups.TimeZoneRules",
     "backups.BackupSet",
     "backups.BackupItem",
     "backups.PolicyVersion",

@@ -16,6 +16,7 @@ from operations import ticks
 from operations.maintenance import health
 from tests.integration.proxy import Proxy
 from tests.support.broker import Broker, UseBroker
+from tests.support.stack import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -71,8 +72,10 @@ def test_a_broker_that_cannot_save_is_reported(tmp_path: Path, use_broker: UseBr
         data.rmdir()
         broker.execute("SET", "key", "")
         broker.execute("BGSAVE")
-        while b"rdb_last_bgsave_status:ok" in broker.execute("INFO", "persistence"):
-            time.sleep(0.05)
+        eventually(
+            lambda: broker.execute("INFO", "persistence")["rdb_last_bgsave_status"] == "err",
+            what="the failed save",
+        )
 
         assert check_in_time()["broker"] == "it cannot save its data to disk"
     finally:
