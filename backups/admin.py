@@ -127,6 +127,7 @@ class ScheduleRevisionAdmin(ReadOnly, ModelAdmin[ScheduleRevision]):
 @admin.register(TimeZoneRules)
 class TimeZoneRulesAdmin(ReadOnly, ModelAdmin[TimeZoneRules]):
     list_display = ("version", "applied_at", "last_tick_at")
+    search_fields = ("=version",)
 
 
 @admin.register(BackupSet)

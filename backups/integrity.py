@@ -38,7 +38,7 @@ def unexplained_schedules() -> list[int]:
     revisions = ScheduleRevision.objects.select_related("schedule").order_by(
         "schedule_id", "number"
     )
-    is_in_window = Q(valid_until=None) | Q(valid_until__gt=start)
+    is_in_window = Q(valid_until=None) | Q(valid_until__gt=start, rules_version=rules_version())
     unexplained: dict[int, None] = {}
     for revision in revisions.filter(is_in_window):
         since = max(start, revision.valid_from)

@@ -24,7 +24,8 @@ from operations.failpoints import failpoint
 #: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
 
-# `id IN (…)` could evaluate the subquery again for each row, and so exceed the limit.
+# `id IN (…)` could evaluate the subquery again for each row, and so exceed the limit. `IS TRUE`
+# keeps PostgreSQL from reading the index of types, which contains ended runs.
 _RESCHEDULE_DUE = """
 UPDATE operation_runs SET
     publish_attempts = publish_attempts + 1,
@@ -33,7 +34,8 @@ UPDATE operation_runs SET
         * (0.9 + 0.2 * random())
 WHERE id = ANY(ARRAY(
     SELECT id FROM operation_runs
-    WHERE status = 'queued' AND type = ANY(%(types)s) AND (next_publish_at <= clock_timestamp()
+    WHERE status = 'queued' AND (type = ANY(%(types)s)) IS TRUE
+        AND (next_publish_at <= clock_timestamp()
         OR %(lost)s
            AND COALESCE(published_at, created_at)
                <= clock_timestamp() - make_interval(secs => %(after)s))
@@ -73,12 +75,13 @@ def relay_once(limit: int = 500) -> int:
     return len(wakeups)
 
 
+_COUNT_WAITING = "SELECT type, count(*) FROM operation_runs WHERE status = 'queued' GROUP BY type"
+
+
 def _count_waiting() -> Counter[Queue]:
     """Count the queued runs of each queue."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT type, count(*) FROM operation_runs WHERE status = 'queued' GROUP BY type"
-        )
+        cursor.execute(_COUNT_WAITING)
         rows = cursor.fetchall()
     waiting: Counter[Queue] = Counter()
     for run_type, runs in rows:

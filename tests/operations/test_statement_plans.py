@@ -119,6 +119,7 @@ def test_a_page_of_the_list_uses_its_index(
 def test_the_relay_uses_its_index(ledger: Tenant) -> None:
     limits = {"after": 30, "most": 600, "limit": 500}
     scans = scans_of(relay._RESCHEDULE_DUE, {"types": ["inventory.sync"], "lost": True, **limits})
+    scans |= scans_of(relay._COUNT_WAITING, [])
 
     assert "runs_relay" in scans
     assert "the whole table" not in scans
