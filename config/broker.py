@@ -11,6 +11,7 @@ from json import JSONDecodeError
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError as BrokerConnectionError
 from redis.exceptions import RedisError, ResponseError
 
@@ -24,6 +25,15 @@ DROPPED = "an unreadable message was dropped: %s"
 PROBE_KEY = "runledger.probe"
 #: A queue to which nothing was sent for this long is deleted; the relay sends what is still needed.
 MESSAGE_LIFETIME_SECONDS = 24 * 60 * 60
+
+
+#: Adds a message to a queue that is not full, in one step and one round trip.
+_PUT = """
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('LPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
 
 
 class BrokerRefusal(BrokerConnectionError):
@@ -128,15 +138,14 @@ class Channel(redis.Channel):
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         """Add a message to a queue that is not full; the server's clock measures its lifetime."""
+        limit = self.max_messages.get(queue)
+        if limit is None:
+            super()._put(queue, message, **options)
+            return
         with self.conn_or_acquire() as client:
-            limit = self.max_messages.get(queue)
-            if limit is None:
-                super()._put(queue, message, **options)
-            elif client.llen(queue) >= limit:
+            values = [dumps(message), limit, MESSAGE_LIFETIME_SECONDS]
+            if not client.eval(_PUT, 1, queue, *values):
                 log.warning("the queue %s is full: a message was not sent", queue)
-            else:
-                super()._put(queue, message, **options)
-                client.expire(queue, MESSAGE_LIFETIME_SECONDS)
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read a message; drop an unreadable one, which the broker has already removed."""
