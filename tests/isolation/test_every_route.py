@@ -150,7 +150,7 @@ def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name:
 
 
 def assert_writes_nothing(name: str, writes: list[str]) -> None:
-    """Only the health check writes, one row of its own: it asks whether the database accepts that."""
+    """Only the health check writes, one separate row: it asks whether the database accepts that."""
     if name == "healthz":
         (write,) = writes
         assert write.startswith("INSERT INTO operation_ticks (name, at) VALUES ('health',")
