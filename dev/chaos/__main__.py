@@ -250,7 +250,8 @@ class Campaign:
         if self._control.shows_at_end or time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + 3
-        return bool(CHECKERS[self._control.caught_by](self._collect()))
+        evidence = self._collect_during_faults()
+        return evidence is not None and bool(CHECKERS[self._control.caught_by](evidence))
 
     def _lacks_exercise(self) -> bool:
         """Whether a fault or a promise has had too little exercise so far; looks now and then."""
@@ -262,9 +263,22 @@ class Campaign:
         done = self._faults.count(done=True)
         if any(not done[kind] for kind in self._faults.kinds):
             return True
-        exercise = measure_exercise(self._collect(), self._faults, self._load, self._watcher)
+        evidence = self._collect_during_faults()
+        if evidence is None:
+            return True
+        exercise = measure_exercise(evidence, self._faults, self._load, self._watcher)
         minimums = scale_minimums(self._options.duration)
         return any(exercise.get(name, 0) < minimum for name, minimum in minimums.items())
+
+    def _collect_during_faults(self) -> Evidence | None:
+        """Collect the evidence so far; None if a fault keeps the database from answering."""
+        from django.db import Error, connection
+
+        try:
+            return self._collect()
+        except Error:
+            connection.close()
+            return None
 
     def _settle(self) -> None:
         """Wait until every run has ended and every slot of the time before was accounted for."""
