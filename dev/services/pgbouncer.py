@@ -2,14 +2,13 @@
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import psycopg
 
 from dev.services.accounts import Account, public_folder, server_account
-from dev.services.files import tail
 from dev.services.postgres import SUPERUSER
+from dev.services.probes import wait_until_ready
 from dev.services.processes import ServiceError, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
@@ -124,16 +123,14 @@ class Pgbouncer:
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _wait_until_ready(self, patience: float) -> None:
-        deadline = time.monotonic() + patience
-        while not self._responds():
-            if self.process and self.process.poll() is not None:
-                raise ServiceError(f"PgBouncer did not start. {tail(self.log)}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise ServiceError(
-                    f"PgBouncer did not respond within {patience:.0f} s. {tail(self.log)}"
-                )
-            time.sleep(0.02)
+        wait_until_ready(
+            "PgBouncer",
+            self.process,
+            self._responds,
+            log=self.log,
+            stop=self.stop,
+            patience=patience,
+        )
 
     def _responds(self) -> bool:
         try:

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from dev.services.accounts import Account, public_folder, server_account, unprivileged_copy
-from dev.services.files import lock, tail
+from dev.services.files import lock
+from dev.services.probes import wait_until_ready
 from dev.services.processes import ServiceError, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
@@ -169,16 +169,14 @@ class Postgres:
         return variables | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder)}
 
     def _wait_until_ready(self, patience: float) -> None:
-        deadline = time.monotonic() + patience
-        while not self._responds():
-            if self.process and self.process.poll() is not None:
-                raise ServiceError(f"PostgreSQL did not start. {tail(self.log)}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise ServiceError(
-                    f"PostgreSQL did not respond within {patience:.0f} s. {tail(self.log)}"
-                )
-            time.sleep(0.03)
+        wait_until_ready(
+            "PostgreSQL",
+            self.process,
+            self._responds,
+            log=self.log,
+            stop=self.stop,
+            patience=patience,
+        )
 
     def _responds(self) -> bool:
         try:

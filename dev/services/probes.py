@@ -1,10 +1,40 @@
-"""Readiness probes; each returns the reason why a server is not ready, or an empty string."""
+"""Readiness: waiting for a server, and probes that return why one is not ready, or ""."""
 
 import http.client
 import ssl
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from dev.services.files import tail
+from dev.services.processes import ServiceError
+
 TIMEOUT_SECONDS = 5
+
+
+def wait_until_ready(
+    name: str,
+    process: subprocess.Popen[bytes] | None,
+    responds: Callable[[], bool],
+    *,
+    log: Path,
+    stop: Callable[[], None],
+    patience: float,
+) -> None:
+    """Wait until a server responds; stop one that takes longer than `patience` seconds.
+
+    Raises:
+        ServiceError: it exited or did not respond; with the end of its log.
+    """
+    deadline = time.monotonic() + patience
+    while not responds():
+        if process and process.poll() is not None:
+            raise ServiceError(f"{name} did not start. {tail(log)}")
+        if time.monotonic() > deadline:
+            stop()
+            raise ServiceError(f"{name} did not respond within {patience:.0f} s. {tail(log)}")
+        time.sleep(0.02)
 
 
 def probe_web(port: int) -> str:

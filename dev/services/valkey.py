@@ -4,13 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import IO
 
 import redis
 
-from dev.services.files import lock, tail
+from dev.services.files import lock
+from dev.services.probes import wait_until_ready
 from dev.services.processes import ServiceError, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
@@ -85,16 +85,9 @@ class Valkey:
         return [find_program(), *flags]
 
     def _wait_until_ready(self, patience: float) -> None:
-        deadline = time.monotonic() + patience
-        while not self._responds():
-            if self.process and self.process.poll() is not None:
-                raise ServiceError(f"Valkey did not start. {tail(self.log)}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise ServiceError(
-                    f"Valkey did not respond within {patience:.0f} s. {tail(self.log)}"
-                )
-            time.sleep(0.02)
+        wait_until_ready(
+            "Valkey", self.process, self._responds, log=self.log, stop=self.stop, patience=patience
+        )
 
     def _responds(self) -> bool:
         with self.client() as client:
