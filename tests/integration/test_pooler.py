@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,8 +44,8 @@ LINES = detail.EVENTS_READ + 100
 @contextmanager
 def web_server(folder: Path, **environment: str) -> Iterator[httpx2.Client]:
     """Run gunicorn with forked workers; provide a client of its socket."""
-    socket, log = folder / "web.sock", folder / "web.log"
-    command = ["gunicorn", "config.wsgi", "--bind", f"unix:{socket}", "--no-control-socket"]
+    address, log = folder / "web.sock", folder / "web.log"
+    command = ["gunicorn", "config.wsgi", "--bind", f"unix:{address}", "--no-control-socket"]
     command += ["--worker-class", "gthread", "--workers", "4", "--threads", "8"]
     with log.open("wb") as output:
         process = spawn(
@@ -53,13 +54,19 @@ def web_server(folder: Path, **environment: str) -> Iterator[httpx2.Client]:
             cwd=ROOT,
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test", **environment},
         )
-    transport = httpx2.HTTPTransport(uds=str(socket))
+    transport = httpx2.HTTPTransport(uds=str(address))
     with httpx2.Client(transport=transport, base_url="http://localhost", timeout=60) as client:
         try:
-            eventually(socket.exists, what=f"the socket of the web server ({log})")
+            eventually(lambda: is_listening(address), what=f"the start of the web server ({log})")
             yield client
         finally:
             stop(process, grace=10)
+
+
+def is_listening(address: Path) -> bool:
+    """Whether a server listens on a socket, which exists a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(address)) == 0
 
 
 def run_of_new_workspace(number: int) -> tuple[OperationRun, Client]:
