@@ -10,7 +10,7 @@ from dev.chaos.judge import effects_in_flight
 from dev.chaos.ledger import Evidence
 from dev.chaos.load import Load
 from dev.chaos.report import MINIMUMS, Report, quantiles, reasons_for_void, scale_minimums
-from dev.chaos.watcher import Watcher
+from dev.chaos.watcher import Gap, Watcher
 
 
 def measure_exercise(
@@ -67,6 +67,7 @@ def build_report(
     runs = [run for run in evidence.runs.values() if run.id not in evidence.past_ids]
     ended = [(run, run.completed_at) for run in runs if run.completed_at]
     exercise = measure_exercise(evidence, faults, load, watcher)
+    gap = watcher.longest_gap()
     report = Report(
         seed=seed,
         planned_seconds=planned_seconds,
@@ -76,7 +77,8 @@ def build_report(
         failures=[f"{record.kind}: {record.error}" for record in faults.records if record.error],
         exercise={name: exercise.get(name, 0) for name in MINIMUMS},
         minimums=scale_minimums(planned_seconds),
-        longest_gap=round(watcher.longest_gap(), 1),
+        longest_gap=round(gap.seconds, 1),
+        gap=f"{gap.name}; {_describe_faults(faults, gap)}",
         broken=dict(broken),
         outcomes=dict(Counter(run.outcome for run in runs).most_common()),
         types=dict(Counter(run.type for run in runs).most_common()),
@@ -93,3 +95,15 @@ def build_report(
     )
     report.void = list(reasons_for_void(report))
     return report
+
+
+def _describe_faults(faults: Faults, gap: Gap) -> str:
+    """Return what happened to workers and servers in a gap, with the seconds since it began."""
+    during = [
+        f"{record.at - gap.began_at:.0f} to {record.until - gap.began_at:.0f} s {record.kind}"
+        for record in sorted(faults.records, key=lambda record: record.at)
+        if record.group not in ("message", "graph")
+        and record.at < gap.ended_at
+        and record.until > gap.began_at
+    ]
+    return ", ".join(during) or "no fault"

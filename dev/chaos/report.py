@@ -59,6 +59,8 @@ class Report:
     exercise: dict[str, int] = field(default_factory=dict)
     minimums: dict[str, int] = field(default_factory=dict)
     longest_gap: float = 0.0
+    #: Which tick did not run for so long, and the faults of that time.
+    gap: str = ""
     broken: dict[str, list[str]] = field(default_factory=dict)
     void: list[str] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -147,6 +149,7 @@ def format_report(report: Report) -> str:
         for name, minimum in report.minimums.items()
     ]
     lines.append(f"  {report.longest_gap:6} s without a tick, at most {LONGEST_GAP:.0f} s")
+    lines.append(f"         {report.gap}")
     lines.append("\npromises:")
     for promise, offenders in report.broken.items():
         if offenders:

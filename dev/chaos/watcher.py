@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from dataclasses import dataclass
 
 from django.db import Error, connection
 
@@ -19,6 +20,19 @@ _TICKS = (
 )
 #: The ticks that must never stop.
 NAMES = ("relay", "reconciler", "schedules", "restores")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The time between two ticks of one name, as seconds since the epoch."""
+
+    name: str
+    began_at: float
+    ended_at: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended_at - self.began_at
 
 
 class Watcher:
@@ -52,14 +66,14 @@ class Watcher:
         """The number of ticks that were seen."""
         return sum(len(times) for times in self._ticks.values())
 
-    def longest_gap(self) -> float:
-        """Return the longest time in seconds in which one of the ticks did not run."""
-        gaps = [0.0]
-        for seen in self._ticks.values():
+    def longest_gap(self) -> Gap:
+        """Return the longest time in which one of the ticks did not run."""
+        gaps = []
+        for name, seen in self._ticks.items():
             during = [at for at in seen if at > self._started_at]
             times = [self._started_at, *sorted(during), self._stopped_at]
-            gaps += [after - before for before, after in itertools.pairwise(times)]
-        return max(gaps)
+            gaps += [Gap(name, began, ended) for began, ended in itertools.pairwise(times)]
+        return max(gaps, key=lambda gap: gap.seconds)
 
     def _watch(self) -> None:
         while not self._stopped.wait(SECONDS):
