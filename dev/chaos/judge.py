@@ -20,6 +20,9 @@ Checker = Callable[[Evidence], list[str]]
 
 #: Two statements of different transactions can read the clock in this order and commit in the other.
 CLOCK_SLACK = dt.timedelta(milliseconds=50)
+#: A tick looks for active runs and records the blocked slots in one transaction; this is the longest
+#: time between both on a loaded machine, unless a fault holds up the worker or the database.
+TICK_SLACK = dt.timedelta(seconds=5)
 #: Seconds before and after a run within which a fault can explain its failure.
 EXPLAINS_BEFORE, EXPLAINS_AFTER = 15.0, 5.0
 #: The kinds of events that may follow the end of a run.
@@ -381,14 +384,19 @@ def _faults_during(run: Run, evidence: Evidence) -> list[Record]:
 
 
 def _had_active_run(run: Run, evidence: Evidence) -> bool:
-    """Whether the run that a slot names was active when the slot was recorded."""
+    """Whether the run that a slot names was active when the tick looked for it."""
     previous = evidence.runs.get(int(run.context.get("previous_run_id") or 0))
-    if previous is None:
+    if previous is None or previous.scope != run.scope:
         return False
-    end = previous.completed_at or evidence.ended_at
-    return (
-        previous.scope == run.scope
-        and previous.created_at - CLOCK_SLACK <= run.created_at <= end + CLOCK_SLACK
+    end = (previous.completed_at or evidence.ended_at) + TICK_SLACK
+    was_held_up = any(
+        fault.group in ("worker", "database")
+        and fault.at <= end.timestamp()
+        and (run.created_at - TICK_SLACK).timestamp() <= fault.until
+        for fault in evidence.faults
+    )
+    return previous.created_at - CLOCK_SLACK <= run.created_at and (
+        run.created_at <= end or was_held_up
     )
 
 

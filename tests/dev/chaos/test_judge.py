@@ -113,6 +113,22 @@ def fault_another_tenant(recording: Recording, known: Evidence) -> None:
     ]
 
 
+def block_slot_by_ended_run(recording: Recording, known: Evidence) -> None:
+    """A slot names a run as active that had ended long before."""
+    past = known.runs[recording.past.pk]
+    run = known.runs[recording.slots[1].pk]
+    known.runs[run.id] = replace(
+        run,
+        context={**run.context, "previous_run_id": past.id},
+        outcome="blocked",
+        failure_summary=[*run.failure_summary, {"code": "previous_run_active"}],
+    )
+    workspace_id, tenant_id, identity = run.scope
+    known.runs[past.id] = replace(
+        past, workspace_id=workspace_id, tenant_id=tenant_id, run_identity_hash=identity
+    )
+
+
 def lose_slot(recording: Recording, known: Evidence) -> None:
     del known.runs[recording.slots[1].pk]
     known.created_ids.discard(recording.slots[1].pk)
@@ -221,6 +237,10 @@ DEFECTS: dict[str, tuple[str, Plant]] = {
     "a run could not be dispatched": (
         "every reason is explained",
         columns("lost", """failure_summary = failure_summary || '[{"code": "dispatch_failed"}]'"""),
+    ),
+    "a slot names a run that had ended": (
+        "every reason is explained",
+        evidence(block_slot_by_ended_run),
     ),
     "a worker was lost without a fault": ("every reason is explained", evidence(forget_faults)),
     "Graph failed without a fault of this tenant": (
