@@ -389,14 +389,14 @@ def _had_active_run(run: Run, evidence: Evidence) -> bool:
     if previous is None or previous.scope != run.scope:
         return False
     end = (previous.completed_at or evidence.ended_at) + TICK_SLACK
-    was_held_up = any(
+    was_delayed = any(
         fault.group in ("worker", "database")
         and fault.at <= end.timestamp()
         and (run.created_at - TICK_SLACK).timestamp() <= fault.until
         for fault in evidence.faults
     )
     return previous.created_at - CLOCK_SLACK <= run.created_at and (
-        run.created_at <= end or was_held_up
+        run.created_at <= end or was_delayed
     )
 
 
