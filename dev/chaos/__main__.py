@@ -125,6 +125,7 @@ def _campaign(cluster: Cluster, options: argparse.Namespace) -> int:
     if control:
         break_database(control.sql)
     load = Load(world, graph, seed=options.seed, rate=RATE)
+    watcher = Watcher()
     faults = Faults(
         cluster,
         world,
@@ -132,8 +133,8 @@ def _campaign(cluster: Cluster, options: argparse.Namespace) -> int:
         seed=options.seed,
         duration=options.duration,
         only=control.faults if control else None,
+        ticks_run=watcher.ticks_run,
     )
-    watcher = Watcher()
     cluster.start_programs(failpoints_until=time.time() + START + options.duration)
     watcher.start()
     watcher.wait_for_ticks(START)

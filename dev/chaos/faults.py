@@ -138,7 +138,11 @@ class Later:
 
 
 class Faults:
-    """Causes faults and records them; with `only`, no others."""
+    """Causes faults and records them; with `only`, no others.
+
+    While `ticks_run` is False, no further worker or server is disturbed: the product must recover
+    from the faults of that time, and bad luck cannot keep it from ever ticking.
+    """
 
     def __init__(
         self,
@@ -149,6 +153,7 @@ class Faults:
         seed: int,
         duration: float,
         only: frozenset[str] | None = None,
+        ticks_run: Callable[[], bool] = lambda: True,
     ) -> None:
         self.records: list[Record] = []
         #: Duplicated and lost messages of runs, and runs that were taken from a live worker.
@@ -157,6 +162,7 @@ class Faults:
         self._cluster = cluster
         self._world = world
         self._load = load
+        self._ticks_run = ticks_run
         self._chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._later = Later()
         self._lock = threading.Lock()
@@ -212,6 +218,8 @@ class Faults:
             due = max(due + chance.expovariate(rate), time.monotonic() - 1)
             while (wait := due - time.monotonic()) > 0 and not is_over():
                 time.sleep(min(wait, 0.1))
+            while lane in ("workers", "servers") and not self._ticks_run() and not is_over():
+                time.sleep(0.1)
             if is_over():
                 break
             if first:

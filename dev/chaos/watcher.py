@@ -20,6 +20,8 @@ _TICKS = (
 )
 #: The ticks that must never stop.
 NAMES = ("relay", "reconciler", "schedules", "restores")
+#: A tick is recent for this long; the ticks are due every few seconds.
+RECENT_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Watcher:
     def ticks(self) -> int:
         """The number of ticks that were seen."""
         return sum(len(times) for times in self._ticks.values())
+
+    def ticks_run(self) -> bool:
+        """Whether each of the ticks ran within the last seconds."""
+        last = [max(seen, default=0.0) for seen in self._ticks.values()]
+        return min(last) > time.time() - RECENT_SECONDS
 
     def longest_gap(self) -> Gap:
         """Return the longest time in which one of the ticks did not run."""
