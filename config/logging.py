@@ -34,6 +34,15 @@ class ExcludeHealthChecks(logging.Filter):
         return not record.getMessage().endswith(": /healthz")
 
 
+class OneLinePerClientError(logging.Filter):
+    """Removes the traceback of a refused request: it says where a check is, and fills the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if 400 <= getattr(record, "status_code", 500) < 500:
+            record.exc_info = None
+        return True
+
+
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
     """Return the `dictConfig` that sends all logging to standard error in one format."""
     renderer: Any = (
@@ -59,8 +68,17 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "filters": {"exclude_health_checks": {"()": ExcludeHealthChecks}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {
+            "exclude_health_checks": {"()": ExcludeHealthChecks},
+            "one_line_per_client_error": {"()": OneLinePerClientError},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["one_line_per_client_error"],
+            }
+        },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.request": {"filters": ["exclude_health_checks"]},

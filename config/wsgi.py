@@ -2,11 +2,15 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from config.handler import Handler  # noqa: E402 - needs the settings
+
+application = Handler()
 
 from operations.delivery.publisher import warm_up  # noqa: E402 - needs the application's registry
 from operations.maintenance.preflight import refuse_to_start  # noqa: E402

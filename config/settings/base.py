@@ -19,12 +19,15 @@ from kombu import Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config.environment import FileVariables
+
 # Django's admin and generic views are typed; this makes their types available at run time too.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 env = environ.Env()
+env.ENVIRON = FileVariables()
 
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
@@ -54,6 +57,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.ReferenceMiddleware",
+    "config.middleware.BrowserPolicyMiddleware",
+    "config.middleware.ContentTypeMiddleware",
     "tenancy.clock.RequestClockMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

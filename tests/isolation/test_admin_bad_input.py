@@ -98,7 +98,7 @@ def test_a_list_accepts_any_parameter(client: Client, model: type[Model]) -> Non
 def test_every_other_page_accepts_any_parameter_and_id(client: Client, model: type[Model]) -> None:
     pages = addresses(model)
 
-    for page, value in product(("detail", "history", "add", "delete"), ("%00", "9" * 30, "x")):
+    for page, value in product(("detail", "history", "add", "delete"), ("", "%00", "9" * 30, "x")):
         query = "&".join(f"{name}={value}" for name in parameters_of(model))
         check_response(client.get(f"{pages[page]}?{query}"), f"{page} {value}")
     for value, page in zip(IDS, cycle(("change/", "history/", "delete/", "")), strict=False):

@@ -1,0 +1,42 @@
+"""Settings from environment variables, or from files that environment variables name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class FileVariables(Mapping[str, str]):
+    """The environment, in which `NAME_FILE` names a file with the value of `NAME`.
+
+    Orchestrators mount secrets as files, which other processes and crash reports do not show.
+    """
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of a variable; the line end of a file is not part of it.
+
+        Raises:
+            KeyError: neither variable is set.
+            ImproperlyConfigured: both are set, or the file cannot be read.
+        """
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            return os.environ[name]
+        if os.environ.get(name):
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set. Remove one of them.")
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            reason = error.strerror
+        except UnicodeDecodeError:
+            reason = "it is not UTF-8 text"
+        raise ImproperlyConfigured(f"{name}_FILE: {path} can't be read: {reason}.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
