@@ -4,3 +4,17 @@ from django.apps import AppConfig
 class BackupsConfig(AppConfig):
     name = "backups"
     verbose_name = "Backups"
+
+    def ready(self) -> None:
+        from operations.database_roles import allow_functions, withhold
+
+        withhold(
+            "DELETE, TRUNCATE",
+            *("backup_sets", "backup_items", "policy_versions", "policy_exports"),
+            "backup_schedule_revisions",
+        )
+        allow_functions(
+            "backup_sets_delete(bigint)",
+            "backup_items_remove(bigint)",
+            "policy_versions_delete_unreferenced(bigint)",
+        )

@@ -16,6 +16,7 @@ from providers.graph.errors import GraphError, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
+from tenancy.db import call_function
 
 Json = dict[str, Any]
 #: An object that was listed and must be read: its kind, its list entry, its item.
@@ -119,7 +120,7 @@ class Reader:
         try:
             captured = kind.capture(self._client, entry)
         except ObjectNotFound:
-            item.delete()
+            call_function("backup_items_remove", item.pk)
             self._report_removed(item)
             return
         except GraphError as error:

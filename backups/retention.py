@@ -6,20 +6,18 @@ a schedule's last incomplete one, because some tenants never have a complete bac
 
 from __future__ import annotations
 
-import datetime as dt
+from django.db import connection
 
-from django.db import connection, transaction
-
-from backups.models import BackupSchedule, BackupSet, SetStatus
+from backups.models import BackupSchedule, BackupSet
 from operations.worker.active_run import ActiveRun
-from tenancy.db import database_now
+from tenancy.db import call_function
 
 BATCH = 100
 
 
 def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
     """Delete the expired sets of a schedule and note each on the run's timeline."""
-    expired = expired_sets(schedule, database_now())
+    expired = expired_sets(schedule)
     for backup_set in expired:
         run.checkpoint()
         if delete_set(backup_set):
@@ -31,53 +29,23 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
         delete_unreferenced_versions(schedule.workspace_id)
 
 
-def expired_sets(schedule: BackupSchedule, now: dt.datetime) -> list[BackupSet]:
+def expired_sets(schedule: BackupSchedule) -> list[BackupSet]:
     """Return up to `BATCH` sets that the schedule no longer keeps, oldest first."""
-    schedule_sets = BackupSet.objects.filter(schedule=schedule)
-    newest = schedule_sets.complete().order_by("-ended_at", "-id")[: schedule.retention_keep_sets]
-    incomplete = schedule_sets.filter(status=SetStatus.INCOMPLETE).order_by("-ended_at", "-id")[:1]
-    keep = {*newest.values_list("pk", flat=True), *incomplete.values_list("pk", flat=True)}
-    if last_id := _last_complete_id(schedule.tenant_id):
-        keep.add(last_id)
-    old = schedule_sets.filter(ended_at__lt=now - dt.timedelta(days=schedule.retention_keep_days))
-    old = old.exclude(status=SetStatus.BUILDING).exclude(pk__in=keep)
-    return list(old.order_by("ended_at", "id")[:BATCH])
-
-
-def _last_complete_id(tenant_id: int) -> int | None:
-    complete = BackupSet.objects.filter(tenant_id=tenant_id).complete()
-    return complete.order_by("-ended_at", "-id").values_list("pk", flat=True).first()
-
-
-@transaction.atomic
-def delete_set(backup_set: BackupSet) -> bool:
-    """Delete a set with its items; return False if it is the tenant's last complete one."""
-    locked = BackupSet.objects.select_for_update().filter(pk=backup_set.pk).first()
-    if locked is None or locked.pk == _last_complete_id(locked.tenant_id):
-        return False
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM backup_items WHERE set_id = %s", [locked.pk])
-    locked.delete()
-    return True
+        cursor.execute("SELECT backup_sets_expired(%s) LIMIT %s", [schedule.pk, BATCH])
+        ids = [set_id for (set_id,) in cursor.fetchall()]
+    return list(BackupSet.objects.filter(pk__in=ids).order_by("ended_at", "id"))
 
 
-_LOCK_UNREFERENCED = """
-SELECT id FROM policy_versions version
-WHERE workspace_id = %s AND NOT EXISTS (SELECT FROM backup_items WHERE version_id = version.id)
-FOR UPDATE SKIP LOCKED
-"""
-# Check again under the lock: a backup can have referred to a version in the meantime.
-_DELETE_UNREFERENCED = """
-DELETE FROM policy_versions version WHERE id = ANY(%s)
-AND NOT EXISTS (SELECT FROM backup_items WHERE version_id = version.id)
-"""
+def delete_set(backup_set: BackupSet) -> bool:
+    """Delete a set with its items; return False if the database keeps it.
+
+    It keeps a tenant's last complete set, one that its schedule keeps or that an active run uses,
+    and one that is being built, unless it is empty.
+    """
+    return call_function("backup_sets_delete", backup_set.pk) is True
 
 
-@transaction.atomic
 def delete_unreferenced_versions(workspace_id: int) -> int:
     """Delete contents that no set refers to; return their number."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_UNREFERENCED, [workspace_id])
-        version_ids = [version_id for (version_id,) in cursor.fetchall()]
-        cursor.execute(_DELETE_UNREFERENCED, [version_ids])
-        return int(cursor.rowcount)
+    return int(call_function("policy_versions_delete_unreferenced", workspace_id))

@@ -19,6 +19,7 @@ from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
 from providers.graph.policy_kind import Capture, PolicyKind, last_modified
 from redaction.text import sanitize_text
+from tenancy.db import call_function
 
 #: The reason code of an object that was listed but not read.
 NOT_ATTEMPTED = "not_attempted_in_set"
@@ -50,7 +51,7 @@ def building(
         if backup_set.items.exists():
             finish(backup_set)
         else:
-            backup_set.delete()
+            call_function("backup_sets_delete", backup_set.pk)
         raise
     except BaseException:
         finish(backup_set)

@@ -10,8 +10,20 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-#: Tables that the application only reads; apps above this one add theirs.
-_READ_ONLY_TABLES: list[str] = []
+#: Tables and the privileges that the application's role does not have on them; apps add theirs.
+WITHHELD_PRIVILEGES = [
+    ("operation_runs", "DELETE, TRUNCATE"),
+    ("operation_run_events", "UPDATE, DELETE, TRUNCATE"),
+    ("operation_run_items", "DELETE, TRUNCATE"),
+    ("operation_run_tombstones", "INSERT, UPDATE, DELETE, TRUNCATE"),
+]
+#: The functions of the owner that the application may call. They check each row themselves.
+CALLABLE_FUNCTIONS = [
+    "operation_runs_mark_details_removed(bigint[])",
+    "operation_runs_delete_details(bigint[], integer)",
+    "operation_runs_remove(bigint[])",
+    "operation_run_tombstones_delete(bigint, timestamptz, integer)",
+]
 
 #: No role can shadow a table by a temporary one, or add an object to the schema.
 _CONFINE = """
@@ -19,30 +31,29 @@ REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role};
 REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role};
 GRANT USAGE ON SCHEMA {schema} TO {role};
 """
-#: Privileges on the rows of existing and future tables, but none on the tables themselves. Only
-#: functions delete runs, their details and tombstones.
+#: Privileges on the rows of existing and future tables, but none on the tables themselves.
 _GRANT_APPLICATION = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role};
-REVOKE UPDATE ON operation_run_events, operation_run_tombstones FROM {role};
-REVOKE DELETE ON operation_runs, operation_run_events, operation_run_items,
-    operation_run_tombstones FROM {role};
-GRANT EXECUTE ON FUNCTION
-    operation_runs_mark_details_removed(bigint[]),
-    operation_runs_delete_details(bigint[], integer),
-    operation_runs_remove(bigint[]),
-    operation_run_tombstones_delete(bigint, timestamptz, integer)
-TO {role};
 """
-_READ_ONLY = "REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {role};"
+
+
+def withhold(privileges: str, *tables: str) -> None:
+    """Withhold privileges, such as `UPDATE, DELETE`, on tables from the application's role."""
+    WITHHELD_PRIVILEGES.extend((table, privileges) for table in tables)
 
 
 def register_read_only_tables(*tables: str) -> None:
     """Withhold every write to these tables from the application's role."""
-    _READ_ONLY_TABLES.extend(tables)
+    withhold("INSERT, UPDATE, DELETE, TRUNCATE", *tables)
+
+
+def allow_functions(*signatures: str) -> None:
+    """Allow the application's role to call functions that run as the owner of the tables."""
+    CALLABLE_FUNCTIONS.extend(signatures)
 
 
 def create_or_update_role(name: str, password: str) -> None:
@@ -68,9 +79,12 @@ def create_or_update_role(name: str, password: str) -> None:
 
 def grant_application_privileges(name: str) -> None:
     """Grant the role access to the rows of existing and future tables, but not to the tables."""
-    grant(name, _CONFINE + _GRANT_APPLICATION)
-    for table in _READ_ONLY_TABLES:
-        grant(name, _READ_ONLY.replace("{table}", table))
+    withheld = "".join(
+        f"REVOKE {privileges} ON {table} FROM {{role}};"
+        for table, privileges in WITHHELD_PRIVILEGES
+    )
+    allowed = f"GRANT EXECUTE ON FUNCTION {', '.join(CALLABLE_FUNCTIONS)} TO {{role}};"
+    grant(name, _CONFINE + _GRANT_APPLICATION + withheld + allowed)
 
 
 def grant_privileges(name: str, statements: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 from django.db.migrations import RunSQL
@@ -15,6 +16,13 @@ def database_now() -> dt.datetime:
         cursor.execute("SELECT clock_timestamp()")
         now: dt.datetime = cursor.fetchone()[0]
     return now
+
+
+def call_function(name: str, argument: int) -> Any:
+    """Call a function of the database with one number, and return its result."""
+    with connection.cursor() as cursor:
+        cursor.callproc(name, [argument])
+        return cursor.fetchone()[0]
 
 
 def run_sql_file(migration: str, name: str) -> RunSQL:

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from operations import failpoints
+from operations.database_roles import CALLABLE_FUNCTIONS, WITHHELD_PRIVILEGES
 from operations.delivery.refusals import describe_refusal
 
 log = logging.getLogger(__name__)
@@ -80,9 +81,7 @@ def check_database_role() -> Iterator[CheckMessage]:
     if not settings.REQUIRE_APP_ROLE:
         return
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_ROLE)
-            is_superuser, is_owner, may_skip_triggers, may_prune = cursor.fetchone()
+        reasons, lacks_functions = _read_role()
     except DatabaseError as error:
         yield PreflightWarning(
             f"The database role cannot be checked ({type(error).__name__}).",
@@ -90,27 +89,36 @@ def check_database_role() -> Iterator[CheckMessage]:
             id="operations.W012",
         )
         return
-    reasons = []
-    if is_superuser:
-        reasons.append("it is a superuser")
-    if is_owner:
-        reasons.append("it owns the tables")
-    if may_skip_triggers:
-        reasons.append("it may set session_replication_role")
     if reasons:
         yield Error(
             "The database role of this process could disable the guards of the ledger: "
-            f"{' and '.join(reasons)}.",
+            f"{', and '.join(reasons)}.",
             hint="Run “manage.py grant_app_role” as the owner, and give web, worker and beat a "
             "DATABASE_URL with that role (docs/install.md, “Two database roles”).",
             id="operations.E012",
         )
-    if not may_prune:
+    if lacks_functions:
         yield Error(
             "The database role of this process lacks privileges that this version needs.",
             hint="Run “manage.py grant_app_role” as the owner after each upgrade.",
             id="operations.E014",
         )
+
+
+def _read_role() -> tuple[list[str], bool]:
+    """Return the rights that this role must not have, and whether it lacks those that it needs."""
+    tables = [table for table, _ in WITHHELD_PRIVILEGES]
+    privileges = [privilege for _, privilege in WITHHELD_PRIVILEGES]
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLE, [tables, privileges, CALLABLE_FUNCTIONS])
+        *rights, unprotected, lacks_functions = cursor.fetchone()
+    is_superuser, is_owner, *_ = rights
+    if is_superuser:  # it has every right
+        return ["it is a superuser"], False
+    reasons = [reason for reason, has_right in zip(_RIGHTS, rights[1:], strict=True) if has_right]
+    if unprotected and not is_owner:
+        reasons.append(f"it may change or delete rows of {', '.join(unprotected)}")
+    return reasons, lacks_functions
 
 
 def check_connection_state() -> Iterator[CheckMessage]:
@@ -156,10 +164,26 @@ def check_failpoints() -> Iterator[CheckMessage]:
         )
 
 
+_RIGHTS = (
+    "it owns the tables",
+    "it may set session_replication_role",
+    "it may create roles, create databases, replicate, or ignore row security",
+    "it may create temporary tables",
+    "it may create tables in the schema of Runledger",
+    "it is a member of a role that reads or writes files, runs programs, or writes every table",
+)
 _ROLE = """
-SELECT role.rolsuper, pg_has_role(current_user, ledger.relowner, 'MEMBER'),
-       has_parameter_privilege(current_user, 'session_replication_role', 'SET'),
-       has_function_privilege('operation_runs_remove(bigint[])', 'EXECUTE')
+SELECT role.rolsuper, pg_has_role(ledger.relowner, 'MEMBER'),
+       has_parameter_privilege('session_replication_role', 'SET'),
+       role.rolcreaterole OR role.rolcreatedb OR role.rolreplication OR role.rolbypassrls,
+       has_database_privilege(current_database(), 'TEMPORARY'),
+       has_schema_privilege(ledger.relnamespace, 'CREATE'),
+       EXISTS (SELECT FROM pg_roles other WHERE pg_has_role(other.oid, 'MEMBER') AND other.rolname IN (
+           'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+           'pg_write_all_data')),
+       ARRAY(SELECT name FROM unnest(%s::text[], %s::text[]) AS withheld (name, privileges)
+             WHERE has_table_privilege(name, privileges)),
+       EXISTS (SELECT FROM unnest(%s::text[]) AS name WHERE NOT has_function_privilege(name, 'EXECUTE'))
 FROM pg_roles role, pg_class ledger
 WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 """

@@ -244,7 +244,7 @@ OPEN = (
             REVISION.format("valid_until = valid_from - interval '1 s', end_reason = 'paused'", 2),
             "revisions_end_after_start",
         ),
-        ("DELETE FROM backup_schedule_revisions WHERE schedule_id = %s", "cannot be deleted"),
+        ("DELETE FROM backup_schedule_revisions WHERE schedule_id = %s", "permission denied"),
         (OPEN.format(3, "now()"), "does not follow an ended revision"),
         (OPEN.format(4, "now()"), "does not follow an ended revision"),
         (OPEN.format(2, "clock_timestamp()"), "revisions_number_once"),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from backups import retention
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
+from backups.retention import expired_sets
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.states import RunOutcome
@@ -32,15 +33,11 @@ def make_set(
     return finish(item.backup_set, status, ended_at=at, item_count=1)
 
 
-def expired(schedule: BackupSchedule) -> list[BackupSet]:
-    return retention.expired_sets(schedule, timezone.now())
-
-
 def test_the_newest_complete_sets_are_kept_whatever_their_age() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=2, retention_keep_days=10)
     oldest, _, _ = (make_set(schedule, days) for days in (300, 200, 100))
 
-    assert expired(schedule) == [oldest]
+    assert expired_sets(schedule) == [oldest]
 
 
 def test_only_complete_sets_count() -> None:
@@ -49,7 +46,7 @@ def test_only_complete_sets_count() -> None:
     failed = make_set(schedule, 50, SetStatus.FAILED)
     make_set(schedule, 5, SetStatus.INCOMPLETE)
 
-    assert expired(schedule) == [failed]
+    assert expired_sets(schedule) == [failed]
 
 
 def test_recent_sets_are_kept_whatever_their_number() -> None:
@@ -57,14 +54,14 @@ def test_recent_sets_are_kept_whatever_their_number() -> None:
     for days in (9, 6, 3):
         make_set(schedule, days)
 
-    assert expired(schedule) == []
+    assert expired_sets(schedule) == []
 
 
 def test_the_last_complete_set_of_a_tenant_is_always_kept() -> None:
     schedule = BackupScheduleFactory(retention_keep_sets=1, retention_keep_days=1)
     only = make_set(schedule, 100)
 
-    assert expired(schedule) == []
+    assert expired_sets(schedule) == []
     assert retention.delete_set(only) is False
 
 
@@ -72,7 +69,7 @@ def test_a_building_set_is_kept() -> None:
     schedule = BackupScheduleFactory(retention_keep_days=1)
     BackupSetFactory(schedule=schedule, started_at=timezone.now() - dt.timedelta(days=9))
 
-    assert expired(schedule) == []
+    assert expired_sets(schedule) == []
 
 
 def test_the_sets_of_another_schedule_are_not_touched() -> None:
@@ -81,11 +78,11 @@ def test_the_sets_of_another_schedule_are_not_touched() -> None:
     make_set(other, 300)
     make_set(schedule, 0)
 
-    assert expired(schedule) == []
+    assert expired_sets(schedule) == []
 
 
 def test_contents_are_deleted_with_the_last_set_that_refers_to_them() -> None:
-    schedule = BackupScheduleFactory()
+    schedule = BackupScheduleFactory(retention_keep_sets=1)
     old, new = make_set(schedule, 300), make_set(schedule, 0)
     unused = PolicyVersionFactory(workspace=schedule.workspace)
 
@@ -95,6 +92,14 @@ def test_contents_are_deleted_with_the_last_set_that_refers_to_them() -> None:
     assert deleted == 2
     assert not PolicyVersion.objects.filter(pk=unused.pk).exists()
     assert BackupItem.objects.get().backup_set == new
+
+
+def test_a_set_that_its_schedule_keeps_is_not_deleted() -> None:
+    schedule = BackupScheduleFactory(retention_keep_sets=2, retention_keep_days=10)
+    recent, _, _ = (make_set(schedule, days) for days in (9, 5, 1))
+
+    assert retention.delete_set(recent) is False
+    assert BackupSet.objects.filter(pk=recent.pk).exists()
 
 
 def test_a_backup_deletes_expired_sets_and_notes_it_on_its_timeline(
@@ -136,4 +141,4 @@ def test_the_last_set_with_content_is_kept_after_failed_backups() -> None:
     make_set(schedule, 60, SetStatus.INCOMPLETE)
     make_set(schedule, 0, SetStatus.FAILED)
 
-    assert expired(schedule) == [older]
+    assert expired_sets(schedule) == [older]

@@ -30,7 +30,8 @@ def migrate(target: tuple[str, str]) -> None:
 @pytest.fixture
 def earlier_version() -> Iterator[None]:
     yield
-    migrate(LATEST)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())  # of every app
 
 
 @pytest.mark.usefixtures("earlier_version")

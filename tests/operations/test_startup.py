@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from psycopg.conninfo import conninfo_to_dict
 
 from operations.maintenance import preflight
 from operations.maintenance.preflight import refuse_to_start, run_preflight_checks
@@ -64,6 +65,50 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
 
     with pytest.raises(SystemExit, match=r"could disable the guards.*grant_app_role"):
         refuse_to_start()
+
+
+EXCESSIVE_RIGHTS = {
+    "may set session_replication_role": "GRANT SET ON PARAMETER session_replication_role TO {role}",
+    "may create roles": "ALTER ROLE {role} CREATEROLE",
+    "may create temporary tables": "GRANT TEMPORARY ON DATABASE {database} TO {role}",
+    "may create tables in the schema": "GRANT CREATE ON SCHEMA public TO {role}",
+    "is a member of a role that reads or writes files": "GRANT pg_read_server_files TO {role}",
+    "may change or delete rows of policy_versions": "GRANT DELETE ON policy_versions TO {role}",
+}
+
+
+@pytest.mark.parametrize("reason", EXCESSIVE_RIGHTS)
+def test_a_role_with_too_many_rights_is_refused_in_production(
+    app_role: str, broker: Broker, settings: Settings, reason: str
+) -> None:
+    settings.REQUIRE_APP_ROLE = True
+    role, database = conninfo_to_dict(app_role)["user"], connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET ROLE {role}")
+        try:
+            refuse_to_start()
+            cursor.execute("RESET ROLE")
+            cursor.execute(EXCESSIVE_RIGHTS[reason].format(role=role, database=database))
+            cursor.execute(f"SET ROLE {role}")
+            with pytest.raises(SystemExit, match=f"could disable the guards.*it {reason}"):
+                refuse_to_start()
+        finally:
+            cursor.execute("RESET ROLE")
+
+
+def test_a_role_that_an_older_version_created_is_refused(
+    app_role: str, broker: Broker, settings: Settings
+) -> None:
+    settings.REQUIRE_APP_ROLE = True
+    role = conninfo_to_dict(app_role)["user"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"REVOKE EXECUTE ON FUNCTION backup_sets_delete(bigint) FROM {role}")
+        cursor.execute(f"SET ROLE {role}")
+        try:
+            with pytest.raises(SystemExit, match=r"lacks privileges.*after each upgrade"):
+                refuse_to_start()
+        finally:
+            cursor.execute("RESET ROLE")
 
 
 # --- the application role -------------------------------------------------------------------------

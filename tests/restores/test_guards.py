@@ -117,9 +117,11 @@ def test_a_restore_and_its_tenant_share_a_workspace(restore: RestoreRun) -> None
 
 
 @pytest.mark.parametrize("table", ["restore_items", "restore_runs"])
-def test_an_executed_restore_is_never_deleted(executing: RestoreRun, table: str) -> None:
+@pytest.mark.parametrize("stage", ["restore", "executing"])
+def test_a_restore_is_never_deleted(request: pytest.FixtureRequest, stage: str, table: str) -> None:
+    request.getfixturevalue(stage)
     with (
-        pytest.raises(DatabaseError, match=r"executed.*cannot be deleted"),
+        pytest.raises(DatabaseError, match=r"a restore cannot be deleted"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):

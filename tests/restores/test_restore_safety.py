@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from backups import retention
 from backups.models import BackupItem, BackupSet
 from operations.states import RunOutcome
-from operations.testing import run_now
+from operations.testing import allow_pruning, run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import CredentialRejected, InvalidRequest
 from restores import services
@@ -121,7 +120,8 @@ def test_retention_may_delete_the_set_during_the_execution(
     patch = GraphClient.patch
 
     def delete_set_and_patch(client: GraphClient, path: str, body: Any) -> Any:
-        retention.delete_set(BackupSet.objects.get(pk=scenario.backup_set.pk))
+        with allow_pruning():
+            BackupSet.objects.get(pk=scenario.backup_set.pk).delete()
         return patch(client, path, body)
 
     monkeypatch.setattr(GraphClient, "patch", delete_set_and_patch)

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import factory
+from django.db import connection, transaction
 from django.utils import timezone
 
 from operations.models import OperationRun, OperationRunEvent, OperationRunItem
@@ -161,6 +162,8 @@ class OperationRunEventFactory(factory.django.DjangoModelFactory[OperationRunEve
 
 
 class OperationRunItemFactory(factory.django.DjangoModelFactory[OperationRunItem]):
+    """An item, also of an ended run, to which the product cannot add one."""
+
     run = factory.SubFactory(OperationRunFactory, running=True)
     key = factory.Sequence(lambda n: f"settings_catalog/{n}")
     label = factory.Sequence(lambda n: f"Policy {n}")
@@ -168,3 +171,13 @@ class OperationRunItemFactory(factory.django.DjangoModelFactory[OperationRunItem
 
     class Meta:
         model = OperationRunItem
+
+    @classmethod
+    def _create(
+        cls, model_class: type[OperationRunItem], *args: Any, **values: Any
+    ) -> OperationRunItem:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            item = super()._create(model_class, *args, **values)
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        return item

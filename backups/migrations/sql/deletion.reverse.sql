@@ -1,0 +1,14 @@
+DROP FUNCTION policy_versions_delete_unreferenced(bigint);
+DROP FUNCTION backup_items_remove(bigint);
+DROP FUNCTION backup_sets_delete(bigint);
+DROP FUNCTION backup_sets_expired(bigint);
+DROP FUNCTION backup_sets_last_complete(bigint);
+DROP TRIGGER exports_are_kept ON policy_exports;
+DROP TRIGGER exports_only_expire ON policy_exports;
+DROP TRIGGER revisions_no_truncate ON backup_schedule_revisions;
+DROP TRIGGER versions_no_truncate ON policy_versions;
+DROP TRIGGER items_no_truncate ON backup_items;
+DROP TRIGGER sets_no_truncate ON backup_sets;
+DROP TRIGGER versions_deleted_by_functions ON policy_versions;
+DROP TRIGGER items_deleted_by_functions ON backup_items;
+DROP TRIGGER sets_deleted_by_functions ON backup_sets;
