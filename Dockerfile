@@ -19,6 +19,7 @@ COPY redaction redaction
 COPY web web
 COPY tenancy tenancy
 COPY operations operations
+COPY accounts accounts
 COPY providers providers
 COPY inventory inventory
 COPY backups backups

@@ -8,9 +8,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ERROR_FLAG
-from django.core.exceptions import BadRequest
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import DataError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 
 
 def reject_invalid_values(view: Callable[..., Any]) -> Any:
@@ -41,3 +47,23 @@ class SupportSite(admin.AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(reject_invalid_values(view), cacheable)
+
+    @method_decorator(login_not_required)
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Use the sign-in page of the site, which asks for every factor.
+
+        Raises:
+            PermissionDenied: the user is signed in, and is not staff.
+        """
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied("Only staff can open the administration.")
+        target = request.GET.get(REDIRECT_FIELD_NAME, reverse("admin:index"))
+        return redirect(f"{reverse('sign_in')}?{urlencode({REDIRECT_FIELD_NAME: target})}")
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Use the page of the account."""
+        return redirect("password_change")

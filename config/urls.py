@@ -12,6 +12,7 @@ urlpatterns = [
     path("livez", views.livez, name="livez"),
     *admin_routes(ADDRESSES),
     path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
     path("", include("operations.urls")),
     path("", include("providers.urls")),

@@ -1,4 +1,4 @@
-"""The forms for sign-in, tenants, members and workspace settings."""
+"""The forms for tenants, members and workspace settings."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ import re
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from tenancy.models import TIMEZONES, Tenant, User, Workspace
+from tenancy.models import TIMEZONES, Tenant, Workspace
 from tenancy.roles import Role
-
-MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
-
-
-class SignInForm(AuthenticationForm):
-    """Django's sign-in form; it rejects a user name that is too long for any account.
-
-    Django enforces the limit in the browser only, and the column of the attempt log is shorter.
-    """
-
-    def clean_username(self) -> str:
-        name = str(self.cleaned_data["username"])
-        if len(name) > MAX_USERNAME:
-            raise ValidationError(f"Enter at most {MAX_USERNAME} characters.")
-        return name
-
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

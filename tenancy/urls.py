@@ -1,4 +1,4 @@
-"""The addresses of sign-in, tenants, members and workspace settings."""
+"""The addresses of tenants, members and workspace settings."""
 
 from django.urls import path
 
@@ -9,8 +9,6 @@ _MEMBERS = "w/<slug:slug>/members"
 
 urlpatterns = [
     path("", session.home, name="home"),
-    path("sign-in/", session.sign_in, name="sign_in"),
-    path("sign-out/", session.sign_out, name="sign_out"),
     path("theme/", session.theme, name="theme"),
     path(f"{_TENANTS}/", tenants.tenant_list, name="tenant_list"),
     path(f"{_TENANTS}/new/", tenants.tenant_create, name="tenant_create"),

@@ -1,37 +1,18 @@
-"""Sign-in, sign-out, the start page and the color theme."""
+"""The start page and the color theme."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from tenancy.forms import SignInForm
 from tenancy.http import Request, action, page
 from tenancy.models import Workspace
 
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 60 * 60
-
-sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
-
-
-class SignOut(LogoutView):
-    """Ends the session and confirms it on the sign-in page."""
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = super().post(request, *args, **kwargs)
-        messages.success(request, "You are signed out.")
-        return response
-
-
-sign_out = SignOut.as_view()
 
 
 @page

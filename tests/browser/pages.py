@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from backups.models import BackupItem, BackupSet, SetStatus
@@ -44,6 +44,7 @@ from tests.support.factories.legacy_runs import create_canonical_run, create_leg
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import DIFFERENCE, create_restore
+from tests.support.sessions import open_session
 
 CONTEXT = {
     "target_scope": {
@@ -377,6 +378,13 @@ def _create_two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
     return backup_set, item
 
 
+def populate_account() -> dict[str, str]:
+    """Open another session of owen; return the addresses of the pages of the account."""
+    owen = create_member(Workspace.objects.get(slug="contoso"), Role.OWNER, username="owen")
+    open_session(Client(), owen)
+    return {"account": "/account/", "password-change": "/account/password/"}
+
+
 def populate_integrity() -> dict[str, str]:
     """Create sara, a member of staff, and no ledger check."""
     UserFactory(username="sara", is_staff=True)
@@ -428,6 +436,7 @@ TOURS = {
     "retention": Tour("olga", populate_retention),
     "legacy runs": Tour("olga", populate_legacy_runs),
     "restores": Tour("olga", populate_restores),
+    "account": Tour("owen", populate_account),
     "integrity before a check": Tour("sara", populate_integrity),
     "integrity": Tour("sara", populate_checked_ledger),
     "errors": Tour("olga", error_pages),

@@ -8,6 +8,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
+from django.test import Client
 from django.urls import reverse
 
 from backups.time_zone_rules import acquire_rules
@@ -16,6 +17,7 @@ from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.operations import create_past_run, prune
+from tests.support.sessions import open_session
 
 CANARY = "canary-Xq8~7Q.secret-of-a-connection"
 #: The models of this project and of its libraries.
@@ -41,6 +43,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     check_ledger()
     acquire_rules()
     Group.objects.create(name="Support")
+    open_session(Client(), UserFactory())
     sign_in = {"username": "rita", "ip_address": "192.0.2.1"}
     AccessAttempt.objects.create(failures_since_start=5, **sign_in)
     AccessLog.objects.create(**sign_in)

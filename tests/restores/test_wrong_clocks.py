@@ -47,7 +47,7 @@ WRONG_CLOCKS = pytest.mark.parametrize("days", [-100, 30], ids=["behind", "ahead
 NOT_STAMPED = {
     "backup_items.last_modified_at", "backup_schedules.next_run_at", "policy_exports.expires_at",
     "operation_runs.next_publish_at", "backup_schedules.updated_at", "users.date_joined",
-    "provider_connections.updated_at", "policies.last_modified_at", "django_session.expire_date",
+    "provider_connections.updated_at", "policies.last_modified_at", "sessions.expires_at",
 }  # fmt: skip
 
 

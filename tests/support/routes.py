@@ -15,7 +15,7 @@ from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
 #: Public routes, which need no sign-in.
-OPEN = {"healthz", "livez", "sign_in", "sign_out", "theme"}
+OPEN = {"account_login", "healthz", "livez", "sign_in", "sign_out", "theme"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ def run_route(name: str, *, capability: Capability = Capability.VIEW, post: bool
 
 
 ROUTES = [
+    Route("account", capability=None),
+    Route("password_change", capability=None),
+    Route("session_end", capability=None, post=True),
+    Route("sign_out_everywhere", capability=None, post=True),
     Route("run_list_all", capability=None),
     Route("run_export_all", capability=None),
     run_route("run_detail"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
 from django.test import Client
 
+from accounts.models import Session
+from accounts.sessions import SessionStore
 from tenancy.models import User
 
 
@@ -22,13 +24,14 @@ def open_session(client: Client, user: User) -> Client:
     store = SessionStore()
     data = {
         SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+        BACKEND_SESSION_KEY: "accounts.backends.LocalBackend",
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
     session = Session.objects.create(
         session_key=uuid.uuid4().hex,
         session_data=store.encode(data),
-        expire_date=store.get_expiry_date(),
+        user=user,
+        expires_at=Now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE),
     )
     client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
     return client

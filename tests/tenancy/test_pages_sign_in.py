@@ -153,7 +153,7 @@ def test_the_switcher_lists_only_the_workspaces_of_the_user(client, operator, st
     assert b"Elsewhere" not in content
 
 
-OPEN = {"sign_in", "theme", "healthz", "livez"}
+OPEN = {"account_login", "sign_in", "theme", "healthz", "livez"}
 
 
 def test_every_other_page_requires_sign_in(client, db):

@@ -1,0 +1,28 @@
+"""The authentication backend: local passwords, which an installation can disable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from tenancy.models import User
+
+
+class LocalBackend(ModelBackend):
+    """Checks passwords as Django does, and loads the users of sessions, however they signed in."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        """Return the user with this name and password; None if local passwords are disabled."""
+        if not settings.LOCAL_PASSWORDS:
+            return None
+        user = super().authenticate(request, username=username, password=password, **kwargs)
+        return user if isinstance(user, User) else None

@@ -1,0 +1,87 @@
+"""The session engine: one table with the user of each session, judged by the database's clock.
+
+A session ends `SESSION_SECONDS` after its sign-in, or after `SESSION_IDLE_SECONDS` without activity.
+Since each row names its user, all sessions of a user can be listed and ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import Session
+
+#: Activity is recorded at most once in this time, so that a page costs no write.
+ACTIVITY_SECONDS = 60
+_KEY = re.compile(r"[a-z0-9]{32}")
+
+
+class SessionStore(DatabaseStore):
+    """Django's database sessions in our table."""
+
+    #: Whether the last recorded activity is so old that the next one is recorded.
+    activity_is_due = False
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:  # type: ignore[override]
+        return Session
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Delete the sessions that have ended; `manage.py clearsessions` calls this."""
+        Session.objects.exclude(pk__in=Session.objects.alive().values("pk")).delete()
+
+    def record_activity(self) -> None:
+        """Record that the user is active, unless that was recorded a moment ago."""
+        if self.activity_is_due:
+            Session.objects.filter(session_key=self.session_key).update(last_seen_at=Now())
+            self.activity_is_due = False
+
+    def save(self, must_create: bool = False) -> None:
+        """Insert or update the row; an update never extends the session.
+
+        Raises:
+            CreateError: `must_create`, and the key exists.
+            UpdateError: the session has been ended in the meantime.
+        """
+        if self.session_key is None:
+            self.create()
+            return
+        data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
+        columns = {"session_data": self.encode(data), "user_id": data.get(SESSION_KEY)}
+        if must_create:
+            self._insert(self.session_key, columns)
+        elif not Session.objects.filter(session_key=self.session_key).update(**columns):
+            raise UpdateError
+
+    def _insert(self, key: str, columns: Mapping[str, Any]) -> None:
+        expires_at = Now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        try:
+            with transaction.atomic():
+                Session.objects.create(session_key=key, expires_at=expires_at, **columns)
+        except IntegrityError as error:
+            raise CreateError from error
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        """Ignore cookies that no session has; some are not even text for the database."""
+        return bool(key and _KEY.fullmatch(key))
+
+    def _get_session_from_db(self) -> Session | None:
+        due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
+        sessions = Session.objects.alive().annotate(activity_is_due=due)
+        session = sessions.filter(session_key=self.session_key).first()
+        if session is None:
+            self._session_key = None
+            return None
+        self.activity_is_due = session.activity_is_due  # type: ignore[attr-defined]
+        return session

@@ -1,0 +1,67 @@
+"""The account of the signed-in user: password and sessions."""
+
+from __future__ import annotations
+
+from allauth.account.internal.flows.password_change import finalize_password_change
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts import services
+from accounts.clients import open_sessions
+from accounts.forms import NewPasswordForm
+from tenancy.http import Request, action, form_page, page, render_checked
+from tenancy.models import User
+
+
+@page
+def account(request: Request) -> HttpResponse:
+    """Show how the user signs in, and the sessions of the user."""
+    context = {
+        "has_password": has_local_password(request.user),
+        "sessions": open_sessions(request.user, request.session.session_key),
+        "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
+    }
+    return render(request, "accounts/account.html", context)
+
+
+@sensitive_post_parameters()
+@form_page
+def password_change(request: Request) -> HttpResponse:
+    """Change the password; the other sessions of the user end."""
+    if not has_local_password(request.user):
+        raise Http404
+    form = NewPasswordForm(request, request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        finalize_password_change(request, request.user)
+        return redirect("account")
+    context = {"form": form}
+    return render_checked(request, "accounts/password_change.html", context, errors=form.is_bound)
+
+
+@action
+def session_end(request: Request) -> HttpResponse:
+    """End one session of the user."""
+    if services.end_session(request.user, request.POST.get("session", "")):
+        messages.success(request, "The session has ended.")
+    else:
+        messages.info(request, "That session had already ended.")
+    return redirect("account")
+
+
+@action
+def sign_out_everywhere(request: Request) -> HttpResponse:
+    """End every session of the user, this one too."""
+    services.end_sessions(request.user)
+    logout(request)
+    messages.success(request, "You are signed out on all devices.")
+    return redirect("sign_in")
+
+
+def has_local_password(user: User) -> bool:
+    """Return whether the user can sign in with a password here."""
+    return bool(settings.LOCAL_PASSWORDS) and user.has_usable_password()
