@@ -6,3 +6,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import receivers  # noqa: F401 - connects the receivers
+        from accounts.invitations import checks  # noqa: F401 - registers the check

@@ -1,4 +1,4 @@
-"""The sessions of users."""
+"""The sessions of users; the models of the packages of this app are imported here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import datetime as dt
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+
+from accounts.invitations.models import Invitation
+
+__all__ = ["Invitation", "Session", "SessionQuerySet"]
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
+    path("", include("accounts.invitations.urls")),
     path("", include("operations.urls")),
     path("", include("providers.urls")),
     path("", include("inventory.urls")),

@@ -70,14 +70,3 @@ class RoleForm(forms.Form):
     """The role of a member."""
 
     role = forms.ChoiceField(choices=Role.choices, label="Role", initial=Role.READER)
-
-
-class MemberForm(RoleForm):
-    """A new member and the role."""
-
-    field_order = ("login", "role")
-    login = forms.CharField(
-        label="User name or email",
-        max_length=254,
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
-    )

@@ -7,7 +7,7 @@ import logging
 from axes.utils import reset
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import ProtectedError, Q, QuerySet
+from django.db.models import ProtectedError, QuerySet
 
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Role
@@ -63,25 +63,6 @@ def remove_unused(row: Workspace | Tenant, *, by: User) -> None:
     except ProtectedError:
         raise ValidationError(f"{name} can't be deleted because it has been used.") from None
     log.info("%s: unused, deleted by %s", name, by)
-
-
-@transaction.atomic
-def add_member(workspace: Workspace, login: str, role: Role, *, by: User) -> Membership:
-    """Add the user with this username or email to a workspace.
-
-    Raises:
-        ValidationError: no active account or more than one has that login, or the user is already
-            a member.
-    """
-    matches = Q(username=login) | Q(email__iexact=login)
-    users = list(User.objects.filter(matches, is_active=True)[:2])
-    if not users:
-        raise ValidationError(
-            "No active account has this user name or email. Ask your administrator to create one."
-        )
-    if len(users) > 1:
-        raise ValidationError("Several accounts have this user name or email. Enter a user name.")
-    return admit(workspace, users[0], role, by=by)
 
 
 @transaction.atomic

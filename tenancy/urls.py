@@ -18,7 +18,6 @@ urlpatterns = [
     path(f"{_TENANTS}/<int:tenant_id>/resume/", tenants.tenant_resume, name="tenant_resume"),
     path("w/<slug:slug>/settings/", workspace.workspace_edit, name="workspace_edit"),
     path(f"{_MEMBERS}/", workspace.member_list, name="member_list"),
-    path(f"{_MEMBERS}/new/", workspace.member_add, name="member_add"),
     path(f"{_MEMBERS}/<int:membership_id>/role/", workspace.member_role, name="member_role"),
     path(f"{_MEMBERS}/<int:membership_id>/remove/", workspace.member_remove, name="member_remove"),
 ]

@@ -355,6 +355,20 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 POLICY_EXPORT_MAX_MB = env.int("POLICY_EXPORT_MAX_MB", default=25)
 POLICY_EXPORT_KEEP_DAYS = env.int("POLICY_EXPORT_KEEP_DAYS", default=7)
 
+# --- Email ----------------------------------------------------------------------------------------
+# The mail server, smtp+tls://user:password@host:587. Without one, a message counts as not sent.
+_mail = env.email_url("EMAIL_URL", default="smtp://localhost:25")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+# A request sends the message, and must not wait for a mail server that does not answer.
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Runledger <runledger@localhost>")
+
+# How long the link of an invitation is valid, at most 31 days.
+INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
+
 # How often beat sends ticks.
 TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 

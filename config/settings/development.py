@@ -17,6 +17,8 @@ DEMO_DATA_ALLOWED = True
 SECRET_KEY = env.str("SECRET_KEY")
 CREDENTIAL_KEYS = env.str("CREDENTIAL_KEYS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+# Messages appear in the terminal of `make run`.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DATABASES = {"default": database()}
 CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = broker(env.str("REDIS_URL"))
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")

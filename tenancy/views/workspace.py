@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
-from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.forms import MemberForm, RoleForm, WorkspaceForm
+from tenancy.capabilities import has_capability, require_capability
+from tenancy.forms import RoleForm, WorkspaceForm
 from tenancy.http import (
     Request,
     action,
@@ -21,7 +18,7 @@ from tenancy.http import (
     try_service,
     workspace_or_404,
 )
-from tenancy.models import Membership, Workspace
+from tenancy.models import Membership
 from tenancy.roles import Capability, Role
 
 #: The permissions of each role; each role also has those of the roles before it.
@@ -36,25 +33,14 @@ ROLES = {
 @page
 def member_list(request: Request, slug: str) -> HttpResponse:
     """List the members of the workspace and their roles."""
-    return _members(request, workspace_or_404(request, slug), MemberForm())
-
-
-@form_page
-def member_add(request: Request, slug: str) -> HttpResponse:
-    """Add a user to the workspace."""
     workspace = workspace_or_404(request, slug)
-    require_capability(request.user, workspace, Capability.MANAGE_MEMBERS)
-    form = MemberForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        login, role = form.cleaned_data["login"], Role(form.cleaned_data["role"])
-        try:
-            membership = services.add_member(workspace, login, role, by=request.user)
-        except ValidationError as error:
-            form.add_error("login", error)
-        else:
-            messages.success(request, f"{membership.user} added.")
-            return redirect("member_list", slug)
-    return _members(request, workspace, form)
+    context = {
+        "workspace": workspace,
+        "members": workspace.memberships.select_related("user").order_by("user__username"),
+        "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
+        "may_manage": has_capability(request.user, workspace, Capability.MANAGE_MEMBERS),
+    }
+    return render(request, "tenancy/member_list.html", context)
 
 
 @action
@@ -102,19 +88,6 @@ def workspace_edit(request: Request, slug: str) -> HttpResponse:
     workspace.name = name
     context = {"workspace": workspace, "form": form}
     return render_checked(request, "tenancy/workspace_form.html", context, errors=form.is_bound)
-
-
-def _members(request: Request, workspace: Workspace, form: MemberForm) -> HttpResponse:
-    allowed = capabilities_of(request.user, workspace)
-    members = workspace.memberships.select_related("user").order_by("user__username")
-    context: dict[str, Any] = {
-        "workspace": workspace,
-        "members": members,
-        "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
-        "form": form,
-        "may_manage": Capability.MANAGE_MEMBERS in allowed,
-    }
-    return render_checked(request, "tenancy/member_list.html", context, errors=form.is_bound)
 
 
 def _membership_or_404(request: Request, slug: str, membership_id: int) -> Membership:

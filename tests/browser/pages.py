@@ -27,6 +27,7 @@ from tests.support.factories import (
     create_member,
     failure,
 )
+from tests.support.factories.accounts import create_invitation
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -299,7 +300,9 @@ def populate_legacy_runs() -> dict[str, str]:
 def populate_inventory() -> dict[str, str]:
     """Create policies, groups, roles, exports and changes in `contoso`, which owen owns."""
     contoso = Workspace.objects.get(slug="contoso")
-    create_member(contoso, Role.OWNER, username="owen")
+    owen = create_member(contoso, Role.OWNER, username="owen")
+    create_invitation(contoso, by=owen)
+    create_invitation(contoso, "zoe.with-a-long-name@branch-office.example.com", Role.OWNER)
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
     policies = [
         PolicyFactory(
@@ -327,7 +330,7 @@ def populate_inventory() -> dict[str, str]:
     assert changed.schedule
     return {
         "members": "/w/contoso/members/",
-        "member-new": "/w/contoso/members/new/",
+        "invitation-new": "/w/contoso/invitations/new/",
         "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",
         "tenants-empty": "/w/contoso/tenants/?q=unknown",
@@ -385,6 +388,18 @@ def populate_account() -> dict[str, str]:
     return {"account": "/account/", "password-change": "/account/password/"}
 
 
+def populate_invitation() -> dict[str, str]:
+    """Invite nadia to `contoso`; return the addresses that she opens."""
+    contoso = Workspace.objects.get(slug="contoso")
+    owner = create_member(contoso, Role.OWNER, username="oscar")
+    _, token = create_invitation(contoso, by=owner)
+    return {
+        "invitation-opened": f"/invitations/{token}/",
+        "invitation": "/invitation/",
+        "invitation-not-valid": "/invitations/unknown/",
+    }
+
+
 def populate_integrity() -> dict[str, str]:
     """Create sara, a member of staff, and no ledger check."""
     UserFactory(username="sara", is_staff=True)
@@ -430,6 +445,8 @@ class Tour:
 
 TOURS = {
     "signing in": Tour("", lambda: {"login": "/sign-in/"}),
+    "joining": Tour("", populate_invitation),
+    "joining with an account": Tour("olga", populate_invitation),
     "runs": Tour("olga", run_pages),
     "backups": Tour("olga", populate_backups),
     "tenants and their inventory": Tour("owen", populate_inventory),

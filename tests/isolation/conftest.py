@@ -24,6 +24,7 @@ from tests.support.factories import (
     WorkspaceFactory,
     create_member,
 )
+from tests.support.factories.accounts import create_invitation
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -59,6 +60,7 @@ def create_objects(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "invitation_id": create_invitation(workspace)[0].pk,
         "membership_id": create_member(workspace, Role.READER).memberships.get().pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,
         "connection_id": ProviderConnectionFactory(tenant=tenant).pk,

@@ -19,7 +19,7 @@ from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
 from tests.isolation.admin_pages import REGISTERED, addresses
 from tests.isolation.conftest import MISSING, SignIn, World
 from tests.support.database import rolled_back
-from tests.support.routes import OPEN, ROUTES, Route, named_routes
+from tests.support.routes import OPEN, ROUTES, Route, named_routes, public_address
 
 BY_NAME = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 ADMIN_PAGES = [
@@ -132,6 +132,8 @@ PUBLIC_STATUS = {
     "account_login": HTTPStatus.FOUND,
     "sign_out": HTTPStatus.METHOD_NOT_ALLOWED,
     "theme": HTTPStatus.METHOD_NOT_ALLOWED,
+    "invitation_open": HTTPStatus.NOT_FOUND,
+    "invitation_accept": HTTPStatus.NOT_FOUND,
 }
 
 
@@ -139,7 +141,7 @@ PUBLIC_STATUS = {
 def test_a_get_request_to_a_public_route_writes_nothing(
     world: World, sign_in: SignIn, name: str
 ) -> None:
-    status, writes = status_and_writes(sign_in(world.users[Role.OWNER]), reverse(name))
+    status, writes = status_and_writes(sign_in(world.users[Role.OWNER]), public_address(name))
 
     assert status == PUBLIC_STATUS[name]
     assert_writes_nothing(name, writes)
@@ -147,7 +149,7 @@ def test_a_get_request_to_a_public_route_writes_nothing(
 
 @pytest.mark.parametrize("name", sorted(OPEN | {"home"}))
 def test_an_anonymous_get_request_writes_nothing(db: None, client: Client, name: str) -> None:
-    assert_writes_nothing(name, status_and_writes(client, reverse(name))[1])
+    assert_writes_nothing(name, status_and_writes(client, public_address(name))[1])
 
 
 def assert_writes_nothing(name: str, writes: list[str]) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from legacy_runs.addresses import ADDRESSES
 from tenancy.roles import Capability
 
 #: Public routes, which need no sign-in.
-OPEN = {"account_login", "healthz", "livez", "sign_in", "sign_out", "theme"}
+OPEN = {
+    *("healthz", "livez", "theme"),
+    *("account_login", "sign_in", "sign_out", "invitation_open", "invitation_accept"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,13 @@ ROUTES = [
     workspace_route("tenant_resume", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
     workspace_route("workspace_edit", capability=Capability.MANAGE_WORKSPACE),
     workspace_route("member_list"),
-    workspace_route("member_add", capability=Capability.MANAGE_MEMBERS),
+    workspace_route("invitation_create", capability=Capability.MANAGE_MEMBERS),
+    workspace_route(
+        "invitation_resend", "invitation_id", capability=Capability.MANAGE_MEMBERS, post=True
+    ),
+    workspace_route(
+        "invitation_revoke", "invitation_id", capability=Capability.MANAGE_MEMBERS, post=True
+    ),
     workspace_route(
         "member_role", "membership_id", capability=Capability.MANAGE_MEMBERS, post=True
     ),
@@ -163,6 +172,11 @@ ROUTES = [
     workspace_route("restore_discard", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_retry", "restore_id", capability=Capability.RESTORE, post=True),
 ]
+
+
+def public_address(name: str) -> str:
+    """Return the address of a public route; a link of an invitation is one of no invitation."""
+    return reverse(name, kwargs={"token": "unknown"} if name == "invitation_open" else {})
 
 
 def named_routes() -> set[str]:

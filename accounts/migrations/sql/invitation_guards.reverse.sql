@@ -1,0 +1,2 @@
+DROP FUNCTION invitations_check_insert CASCADE;
+DROP FUNCTION invitations_check_update CASCADE;
