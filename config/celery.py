@@ -23,6 +23,7 @@ app.autodiscover_tasks()
 #: Retention runs once a day; it starts this soon after its time, or after an outage.
 PRUNE_TICK_SECONDS = 900
 INTEGRITY_TICK_SECONDS = 3600
+DAY_SECONDS = 86_400
 #: A tick that takes longer waits for a database that does not answer; the next one does its work.
 TICK_LIMIT_SECONDS = 120
 
@@ -38,7 +39,9 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "close restores": ("restores.tasks.close_restores", tick_seconds),
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
+        "seal the audit log": ("audit.tasks.seal_audit_log", tick_seconds),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
+        "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
     }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
     # Reads a month of runs, so it must not delay ticks.

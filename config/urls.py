@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
+    path("", include("audit.urls")),
     path("", include("operations.urls")),
     path("", include("providers.urls")),
     path("", include("inventory.urls")),

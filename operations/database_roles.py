@@ -16,6 +16,8 @@ WITHHELD_PRIVILEGES = [
     ("operation_run_events", "UPDATE, DELETE, TRUNCATE"),
     ("operation_run_items", "DELETE, TRUNCATE"),
     ("operation_run_tombstones", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    ("audit_entries", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    ("audit_links", "INSERT, UPDATE, DELETE, TRUNCATE"),
 ]
 #: The functions of the owner that the application may call. They check each row themselves.
 CALLABLE_FUNCTIONS = [
@@ -23,6 +25,9 @@ CALLABLE_FUNCTIONS = [
     "operation_runs_delete_details(bigint[], integer)",
     "operation_runs_remove(bigint[])",
     "operation_run_tombstones_delete(bigint, timestamptz, integer)",
+    "audit_record_event(text, bigint, text, bigint, jsonb, jsonb)",
+    "audit_seal(integer, bigint)",
+    "audit_remove_old(integer, integer, jsonb)",
 ]
 
 #: No role can shadow a table by a temporary one, or add an object to the schema.

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from operations.catalog import OperationCatalog
 from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
+from tenancy.filtering import FIRST_DAY, LAST_DAY, DayInput
 from tenancy.models import Tenant
 from web.ids import parse_id
 
@@ -26,23 +27,10 @@ VIEWS = (
 OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
 #: The text filter finds the other tenants.
 TENANTS_IN_MENU = 200
-FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 
 
 def _type_choices() -> list[tuple[str, str]]:
     return [(key.value, entry.label) for key, entry in OperationCatalog.all().items()]
-
-
-class DayInput(forms.DateInput):
-    """A date picker. An invalid date is reported and not shown in it: browsers reject that."""
-
-    input_type = "date"
-
-    def format_value(self, value: Any) -> str | None:
-        try:
-            return super().format_value(dt.date.fromisoformat(value))
-        except (TypeError, ValueError):
-            return super().format_value(value if isinstance(value, dt.date) else None)
 
 
 def _date(label: str, method: str) -> django_filters.DateFilter:

@@ -6,8 +6,10 @@ trusted, and bulk actions would work on it.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,21 @@ from web.ids import parse_id
 MAX_SEARCH = 100
 #: A longer menu is of no use; a tenant's own page links to the lists of that tenant.
 TENANTS_IN_MENU = 200
+FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+class DayInput(forms.DateInput):
+    """A date picker. An invalid date is reported and not shown in it: browsers reject that."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        try:
+            return super().format_value(dt.date.fromisoformat(value))
+        except (TypeError, ValueError):
+            return super().format_value(value if isinstance(value, dt.date) else None)
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,19 @@ class ListFilter:
         value = bool(self.one_of(name, label, ["1"]))
         self.fields.append(FilterField(name, label, value, forms.CheckboxInput({"value": "1"})))
         return value
+
+    def day(self, name: str, label: str) -> dt.date | None:
+        """Read a date."""
+        value, day = self._value(name), None
+        if _DAY.fullmatch(value):
+            with suppress(ValueError):
+                day = dt.date.fromisoformat(value)
+        if value and (day is None or not FIRST_DAY <= day <= LAST_DAY):
+            self.errors.append(f"{label}: enter a date such as 2026-03-08.")
+            day = None
+        widget = DayInput({"class": "form-control"}, format="%Y-%m-%d")
+        self.fields.append(FilterField(name, label, day, widget))
+        return day
 
     def hidden(self, name: str, label: str, values: Container[str]) -> str:
         """Read one of these values that the form keeps but does not show."""

@@ -36,6 +36,7 @@ class Capability(StrEnum):
     MANAGE_TENANTS = "manage_tenants"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_WORKSPACE = "manage_workspace"
+    VIEW_AUDIT_LOG = "view_audit_log"
 
 
 _READER = frozenset({Capability.VIEW})
@@ -60,6 +61,7 @@ _OWNER = _MANAGER | {
     Capability.MANAGE_TENANTS,
     Capability.MANAGE_MEMBERS,
     Capability.MANAGE_WORKSPACE,
+    Capability.VIEW_AUDIT_LOG,
 }
 
 

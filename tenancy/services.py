@@ -11,6 +11,7 @@ from django.db.models import ProtectedError, QuerySet
 
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Role
+from tenancy.signals import sign_in_unlocked
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ def without_owner() -> QuerySet[Workspace]:
 def unlock(username: str, ip_address: str, *, by: User) -> None:
     """Unlock the sign-in of a user who entered too many wrong passwords."""
     reset(username=username, ip=ip_address)
+    sign_in_unlocked.send(unlock, username=username, ip_address=ip_address)
     log.info("%s unlocked %s from %s", by, username, ip_address)
 
 

@@ -1,3 +1,3 @@
 """Building blocks of pages that know no model: paging, ids, registries, timeouts, live
-sections, CSV cells.
+sections, CSV.
 """

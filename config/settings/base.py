@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "tenancy",
+    "audit",
     "operations",
     "accounts",
     "providers",
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.AuditContextMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SignInRequiredMiddleware",
     "config.middleware.PrivateResponseMiddleware",
@@ -252,6 +254,8 @@ RUN_KEEP_PROBLEM_DAYS = env.int("RUN_KEEP_PROBLEM_DAYS", default=730)
 RUN_KEEP_LAST = env.int("RUN_KEEP_LAST", default=20)
 # How long the address of a removed run shows what the run was.
 RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
+# How long the audit log keeps an entry: longer than any run, because a run can lead to its cause.
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=1095)
 
 # --- Broker ---------------------------------------------------------------------------------------
 # The service name of the sentinels in a REDIS_URL of the form sentinel://host:26379;sentinel://other,

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.urls import reverse
 
+from audit.chain import find_recent_problems
 from operations.catalog import OperationCatalog
 from operations.delivery.publisher import GRACE_SECONDS
 from operations.models import InvariantResult
@@ -221,3 +222,13 @@ _LEDGER_INVARIANTS = (
 )
 for _invariant in _LEDGER_INVARIANTS:
     register_invariant(_invariant)
+
+register_invariant(
+    Invariant(
+        "audit_log_is_sealed",
+        "No recent entry of the audit log was changed or removed.",
+        lambda: [problem.entry_id for problem in find_recent_problems()],
+        noun="Audit entry",
+        address=lambda entry_id: reverse("admin:audit_auditentry_change", args=[entry_id]),
+    )
+)

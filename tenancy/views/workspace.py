@@ -26,7 +26,7 @@ ROLES = {
     Role.READER: "View everything",
     Role.OPERATOR: "Start syncs, backups and exports; retry and acknowledge runs",
     Role.MANAGER: "Manage schedules and connections, restore objects, cancel any run",
-    Role.OWNER: "Manage tenants, members and workspace settings",
+    Role.OWNER: "Manage tenants, members and workspace settings, view the audit log",
 }
 
 

@@ -6,15 +6,17 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
+from audit.context import audited_request
+from audit.events import record
 from backups.models import BackupItem, BackupSet, SetStatus
 from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
-from tenancy.models import Tenant, Workspace
+from tenancy.models import Membership, Tenant, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
     MembershipFactory,
@@ -435,6 +437,34 @@ def error_pages() -> dict[str, str]:
     }
 
 
+def populate_audit_log() -> dict[str, str]:
+    """Let olive, an owner, change things of every kind in `contoso`."""
+    workspace = Workspace.objects.get(slug="contoso")
+    olive = create_member(workspace, Role.OWNER, username="olive")
+    tenant = TenantFactory(workspace=workspace, name=f"Tenant {HOSTILE}")
+    schedule = BackupScheduleFactory(tenant=tenant, name="Nightly")
+    connection = ProviderConnectionFactory(tenant=tenant, name="Graph")
+    request = RequestFactory().post("/", REMOTE_ADDR="2001:db8:85a3:8d3:1319:8a2e:370:7348")
+    request.user = olive
+    with audited_request(request):
+        schedule.kinds, schedule.retention_keep_days = ["compliance", "conditional_access"], 7
+        schedule.save()
+        connection.set_credential("a secret that no page shows")
+        workspace.restores_need_approval = True
+        workspace.save()
+        Membership.objects.filter(user=olive).update(role=Role.MANAGER)
+        Membership.objects.filter(user=olive).update(role=Role.OWNER)
+    record("sign_in_failed", request=RequestFactory().post("/"), user=olive)
+    return {
+        "audit-log": "/w/contoso/audit-log/",
+        "audit-log-filtered": f"/w/contoso/audit-log/?object=backup_schedules/{schedule.pk}",
+        "audit-log-empty": "/w/contoso/audit-log/?q=unknown",
+        "audit-log-bad-filter": "/w/contoso/audit-log/?since=nonsense",
+        "schedule-history": schedule.get_absolute_url(),
+        "settings-history": "/w/contoso/settings/",
+    }
+
+
 @dataclass(frozen=True)
 class Tour:
     """Pages that a user visits in order; `populate` creates their data and returns their addresses."""
@@ -450,6 +480,7 @@ TOURS = {
     "runs": Tour("olga", run_pages),
     "backups": Tour("olga", populate_backups),
     "tenants and their inventory": Tour("owen", populate_inventory),
+    "audit log": Tour("olive", populate_audit_log),
     "retention": Tour("olga", populate_retention),
     "legacy runs": Tour("olga", populate_legacy_runs),
     "restores": Tour("olga", populate_restores),

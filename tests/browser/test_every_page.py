@@ -19,6 +19,7 @@ NO_PAGE = {
     "run_log": "a text file",
     "run_export": "a CSV file",
     "run_export_all": "a CSV file",
+    "audit_export": "a CSV file",
     "account_login": "another name of sign_in",
     "healthz": "for probes",
     "livez": "for probes",

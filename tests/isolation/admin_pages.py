@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from audit.chain import seal_entries
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
@@ -41,6 +42,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)
     check_ledger()
+    seal_entries()
     acquire_rules()
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())

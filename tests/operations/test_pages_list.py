@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
-from operations.views import export, listing
+from operations.views import listing
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -23,6 +23,7 @@ from tests.support.factories import (
     WorkspaceFactory,
 )
 from tests.support.sessions import open_session
+from web import csv_export
 from web.keyset import BadCursor, Place, capped_count, older_than, page_of
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -326,8 +327,8 @@ def test_the_export_contains_the_filtered_runs(page, tenant):
 
 @pytest.mark.parametrize("runs", [3, 4, 5, 8])
 def test_the_export_reads_page_by_page_up_to_its_limit(page, tenant, monkeypatch, runs):
-    monkeypatch.setattr(export, "ROWS_READ", 2)
-    monkeypatch.setattr(export, "MAX_ROWS", 6)
+    monkeypatch.setattr(csv_export, "ROWS_READ", 2)
+    monkeypatch.setattr(csv_export, "MAX_ROWS", 6)
     numbers = [run.pk for run in OperationRunFactory.create_batch(runs, tenant=tenant)]
 
     rows = read_csv(page.get("/runs/export.csv"))

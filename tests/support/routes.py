@@ -90,6 +90,8 @@ ROUTES = [
     workspace_route("tenant_suspend", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
     workspace_route("tenant_resume", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
     workspace_route("workspace_edit", capability=Capability.MANAGE_WORKSPACE),
+    workspace_route("audit_log", capability=Capability.VIEW_AUDIT_LOG),
+    workspace_route("audit_export", capability=Capability.VIEW_AUDIT_LOG),
     workspace_route("member_list"),
     workspace_route("invitation_create", capability=Capability.MANAGE_MEMBERS),
     workspace_route(

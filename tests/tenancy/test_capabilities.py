@@ -32,6 +32,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.MANAGE_TENANTS: {W},
     Capability.MANAGE_MEMBERS: {W},
     Capability.MANAGE_WORKSPACE: {W},
+    Capability.VIEW_AUDIT_LOG: {W},
 }
 
 

@@ -1,0 +1,1 @@
+DROP FUNCTION audit_remove_old(integer, integer, jsonb);

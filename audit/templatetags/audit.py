@@ -1,0 +1,50 @@
+"""The section “History” of the page of an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template import Context
+
+from audit.models import AuditEntry
+from audit.presentation import describe
+from tenancy.capabilities import has_capability
+from tenancy.roles import Capability
+
+register = template.Library()
+
+#: The audit log has the earlier entries.
+MAX_ENTRIES = 10
+
+
+@register.inclusion_tag("audit/_history.html", takes_context=True)
+def history(context: Context, row: Model, *, heading: str = "History") -> dict[str, Any]:
+    """The last changes of an object."""
+    table = row._meta.db_table  # noqa: SLF001 - Django's own API
+    entries = AuditEntry.objects.about(table, row.pk)
+    section = _history(context, entries, f"object={table}/{row.pk}", heading)
+    return section | {"is_object": True}
+
+
+@register.inclusion_tag("audit/_history.html", takes_context=True)
+def history_of_kind(context: Context, table: str, *, heading: str = "History") -> dict[str, Any]:
+    """The last changes of the objects of a kind in the workspace of the page."""
+    entries = AuditEntry.objects.filter(object_type=table)
+    return _history(context, entries, f"kind={table}", heading)
+
+
+def _history(context: Context, entries: Any, query: str, heading: str) -> dict[str, Any]:
+    workspace, user = context["workspace"], context["user"]
+    newest = entries.filter(workspace=workspace).newest_first()[: MAX_ENTRIES + 1]
+    lines = describe(newest)
+    has_more = len(lines) > MAX_ENTRIES
+    return {
+        "workspace": workspace,
+        "heading": heading,
+        "lines": lines[:MAX_ENTRIES],
+        "query": query,
+        "has_more": has_more,
+        "may_view_log": has_more and has_capability(user, workspace, Capability.VIEW_AUDIT_LOG),
+    }

@@ -1,0 +1,25 @@
+"""What the audit log records of schedules and backup sets: not what a tick or a backup writes."""
+
+from audit.registry import audit_table, exclude
+
+audit_table(
+    "backup_schedules",
+    label="Schedule",
+    name="name",
+    workspace="workspace_id",
+    tenant="tenant_id",
+    ignored=["settled_until", "next_run_at", "rules_version", "spread_seconds", "updated_at"],
+)
+audit_table(
+    "backup_sets",
+    label="Backup set",
+    name="name",
+    workspace="workspace_id",
+    tenant="tenant_id",
+    operations=["DELETE"],
+)
+exclude("backup_schedule_revisions", "A record of a schedule that never changes.")
+exclude("backup_time_zone_rules", "The tick writes the version in use.")
+exclude("backup_items", "Backups write them.")
+exclude("policy_versions", "Backups write them.")
+exclude("policy_exports", "The run of an export says who started it.")

@@ -1,0 +1,10 @@
+"""Runs have a timeline, so the audit log leaves them out."""
+
+from audit.registry import exclude
+
+exclude("operation_runs", "The timeline of a run.")
+exclude("operation_run_events", "The timeline of a run.")
+exclude("operation_run_items", "The results of a run.")
+exclude("operation_run_tombstones", "Retention writes them.")
+exclude("operation_invariants", "The results of the ledger check.")
+exclude("operation_ticks", "The times of periodic tasks.")

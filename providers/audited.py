@@ -1,0 +1,13 @@
+"""What the audit log records of connections: not the results of their checks."""
+
+from audit.registry import audit_table
+
+audit_table(
+    "provider_connections",
+    label="Connection",
+    name="name",
+    workspace="workspace_id",
+    tenant="tenant_id",
+    secrets=["encrypted_credential"],
+    ignored=["status", "checked_at", "check_reason_code", "check_results", "updated_at"],
+)

@@ -1,0 +1,6 @@
+"""Signals of the services, for apps above this one."""
+
+from django.dispatch import Signal
+
+#: A locked sign-in was unlocked: `username`, `ip_address`.
+sign_in_unlocked = Signal()
