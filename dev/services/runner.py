@@ -67,6 +67,7 @@ class Runner:
         self.supervisor.log("creating the demo data")
         logins = self._run_command("demo", "demo_data")
         self._run_command("demo", "demo_legacy_runs")
+        self._run_command("demo", "demo_fleet", *_fleet_size())
         for program in self._programs():
             self.supervisor.start(program)
         self.supervisor.wait_until("the app", lambda: probe_web(self.port), interval=1)
@@ -192,6 +193,12 @@ class Runner:
             self.supervisor.watch(lambda: programs if changes.take() else ())
         finally:
             changes.close()
+
+
+def _fleet_size() -> list[str]:
+    """Return the option for the number of tenants in FLEET_TENANTS, if it is set."""
+    tenants = os.environ.get("FLEET_TENANTS")
+    return ["--tenants", tenants] if tenants else []
 
 
 def python(module: str, *arguments: str | Path) -> list[str | Path]:

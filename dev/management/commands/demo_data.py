@@ -57,7 +57,7 @@ class Command(BaseCommand):
         for line in register_tenants_in_sandbox(tenants):
             self.stdout.write(line)
         self.start_first_syncs(workspace, users["operator"])
-        self.start_first_backups(users["operator"])
+        self.start_first_backups(workspace, users["operator"])
         for role, user in users.items():
             self.stdout.write(f"{role}  {user.username}  {logins.password(user.username)}")
 
@@ -71,9 +71,10 @@ class Command(BaseCommand):
             for run_type in DIRECTORY:
                 start_sync(run_type, tenant, by=by)
 
-    def start_first_backups(self, by: User) -> None:
+    def start_first_backups(self, workspace: Workspace, by: User) -> None:
         """Run every schedule once, so that the pages have content."""
-        for schedule in BackupSchedule.objects.with_scope().filter(paused_at=None, sets=None):
+        schedules = BackupSchedule.objects.with_scope().filter(workspace=workspace)
+        for schedule in schedules.filter(paused_at=None, sets=None):
             runs = schedule.tenant.operation_runs.filter(type__startswith="backup_schedule.")
             if schedule.cron == "* * * * *" or runs.exists():
                 continue
