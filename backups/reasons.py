@@ -41,6 +41,7 @@ register_reasons(
         "Kind no longer known",
         "Runledger cannot read objects of the kind {kind}.",
         "Remove the kind from the schedule.",
+        cause="{kind}",
     ),
     Reason(
         "removed_while_running",

@@ -40,6 +40,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
         "seal the audit log": ("audit.tasks.seal_audit_log", tick_seconds),
+        "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
     }

@@ -13,6 +13,7 @@ from legacy_runs.models import TABLES, LegacyRunEntry
 from legacy_runs.statuses import ACTIVE, ENDED, SKIPPED
 from operations.filters import OUTCOMES, RunFilter
 from operations.filters import VIEWS as RUN_VIEWS
+from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunStatus
 from tenancy.models import Tenant
 from web.ids import parse_id
@@ -106,7 +107,10 @@ class TenantRunFilter(LegacyRunFilter):
 
     def by_view(self, rows: QuerySet[Any], name: str, view: str) -> QuerySet[Any]:
         """Only runs can be active, need attention, or belong to the user."""
-        return RunFilter.by_view(self, rows.filter(kind="run"), name, view)
+        runs = rows.filter(kind="run")
+        if view == "attention":
+            return runs.filter(own_id__in=OperationRun.objects.needs_attention().values("pk"))
+        return RunFilter.by_view(self, runs, name, view)
 
     def text_matches(self, text: str) -> Q:
         return super().text_matches(text) | Q(initiator_name__icontains=text)

@@ -209,20 +209,21 @@ def _as_json(pending: Mapping[int, Row]) -> str:
 _INSERT_BLOCKED = """
 INSERT INTO operation_runs (
     workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
-    context, failure_summary, retry_of_id, created_at, updated_at, completed_at)
+    context, failure_summary, cause, retry_of_id, created_at, updated_at, completed_at)
 SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'completed', 'blocked',
-       run_identity_hash, context, failure_summary, retry_of_id, clock_timestamp(),
+       run_identity_hash, context, failure_summary, cause, retry_of_id, clock_timestamp(),
        clock_timestamp(), clock_timestamp()
 FROM jsonb_to_recordset(%s::jsonb) AS requested(
     workspace_id bigint, tenant_id bigint, user_id bigint, initiator_name text, type text,
-    run_identity_hash varchar, context jsonb, failure_summary jsonb, retry_of_id bigint)
+    run_identity_hash varchar, context jsonb, failure_summary jsonb, cause varchar,
+    retry_of_id bigint)
 ON CONFLICT DO NOTHING
 RETURNING id
 """
 
 
 def insert_blocked(rows: Sequence[Row]) -> list[int]:
-    """Insert blocked runs, with the `failure_summary` of each row, and return their ids.
+    """Insert blocked runs, with the failures and the cause of each row, and return their ids.
 
     A row for a slot that already has a run is skipped, so there may be fewer ids than rows.
     """
@@ -231,10 +232,12 @@ def insert_blocked(rows: Sequence[Row]) -> list[int]:
         return [run_id for (run_id,) in cursor.fetchall()]
 
 
-# The run of the slot before is the same blocked run, except for its slot. A slot that it already
-# stands for is returned too.
+# The run of the slot before is the same blocked run, except for its slot, and no later run has
+# resolved it. A slot that it already stands for is returned too.
 _REPEATED = """
-SELECT requested.position, run.id
+SELECT requested.position, run.id,
+       COALESCE(run.context #>> '{{repeated,last}}', run.context->>'scheduled_for')
+           >= requested.context->>'scheduled_for'
 FROM jsonb_to_recordset(%s::jsonb) AS requested(
     position int, type text, context jsonb, failure_summary jsonb)
 CROSS JOIN LATERAL (
@@ -243,6 +246,7 @@ CROSS JOIN LATERAL (
       AND earlier.context->>'scheduled_for' < requested.context->>'scheduled_for'
     ORDER BY earlier.context->>'scheduled_for' DESC LIMIT 1) run
 WHERE requested.type = '{type}' AND run.outcome = 'blocked'
+  AND run.recovered_at IS NULL AND run.superseded_by_id IS NULL
   AND run.failure_summary #>> '{{0,code}}' = requested.failure_summary #>> '{{0,code}}'
   AND run.context - ARRAY['scheduled_for', 'repeated'] = requested.context - 'scheduled_for'
   AND NOT EXISTS (
@@ -259,6 +263,8 @@ UPDATE operation_runs run SET updated_at = clock_timestamp(), context = jsonb_se
 FROM unnest(%s::bigint[], %s::text[]) AS repeated(id, slot)
 WHERE run.id = repeated.id
   AND COALESCE(run.context #>> '{repeated,last}', run.context->>'scheduled_for') < repeated.slot
+  AND run.recovered_at IS NULL AND run.superseded_by_id IS NULL
+RETURNING run.id
 """
 
 
@@ -273,12 +279,18 @@ def extend_blocked(rows: Sequence[Row]) -> tuple[set[int], int]:
         for at, row in enumerate(rows)
     ]
     repeated: dict[int, int] = {}
+    recorded: set[int] = set()
     with connection.cursor() as cursor:
         for run_type, entry in OperationCatalog.all().items():
             if entry.slot_key:
                 sql = _REPEATED.format(type=run_type.value, key=entry.slot_key)
                 cursor.execute(sql, [json.dumps(requested)])
-                repeated |= dict(cursor.fetchall())
+                for position, run_id, is_recorded in cursor.fetchall():
+                    repeated[position] = run_id
+                    recorded |= {position} if is_recorded else set()
         slots = [rows[at]["context"]["scheduled_for"] for at in repeated]
         cursor.execute(_EXTEND, [list(repeated.values()), slots])
-        return set(repeated), cursor.rowcount
+        # A run that was resolved since it was read is not extended.
+        extended = {run_id for (run_id,) in cursor.fetchall()}
+    recorded |= {at for at, run_id in repeated.items() if run_id in extended}
+    return recorded, len(extended)

@@ -12,7 +12,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from operations.catalog import OperationCatalog
-from operations.models import OperationRun
+from operations.causes import MAX_DETAIL, codes_with, describe_cause
+from operations.models import NEEDS_ATTENTION, OperationRun
+from operations.reasons import all_reasons, get_reason
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
 from tenancy.filtering import FIRST_DAY, LAST_DAY, DayInput
 from tenancy.models import Tenant
@@ -70,6 +72,23 @@ class TenantFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = TenantField
 
 
+class CauseField(forms.ChoiceField):
+    """A cause: the code of a reason, for all its causes, or a complete cause."""
+
+    def valid_value(self, value: Any) -> bool:
+        code, _, detail = str(value).partition(":")
+        return code in _cause_labels() and len(detail) <= MAX_DETAIL and detail.isprintable()
+
+
+class CauseFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = CauseField
+
+
+def _cause_labels() -> dict[str, str]:
+    reasons = sorted(all_reasons(), key=lambda reason: reason.label)
+    return {reason.code: reason.label for reason in reasons}
+
+
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     """`RunFilter(request.GET, queryset=…, user=…, tenants=…, zone=…)`."""
 
@@ -77,14 +96,14 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         label="View", choices=VIEWS, method="by_view", widget=forms.HiddenInput
     )
     q = django_filters.CharFilter(
-        label="Tenant, initiator or run number",
+        label="Tenant, initiator, cause or run number",
         method="by_text",
         max_length=100,
         widget=forms.TextInput(
             {
                 "type": "search",
                 "class": "form-control",
-                "placeholder": "Tenant, initiator, run number",
+                "placeholder": "Tenant, initiator, cause, run number",
                 "data-filter": "",
             }
         ),
@@ -93,6 +112,9 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     tenant = TenantFilter(label="Tenant", widget=forms.Select({"class": "form-select"}))
     status = _menu("Status", RunStatus.choices, "Any status")
     outcome = _menu("Outcome", OUTCOMES, "Any outcome")
+    cause = CauseFilter(
+        label="Cause", method="by_cause", widget=forms.Select({"class": "form-select"})
+    )
     since = _date("From", "by_since")
     until = _date("To", "by_until")
 
@@ -107,6 +129,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         self.user = user
         self.zone = zone
         self._set_tenant_choices(tenants)
+        self._set_cause_choices()
 
     def _set_tenant_choices(self, tenants: QuerySet[Tenant]) -> None:
         field = self.form.fields["tenant"]
@@ -116,6 +139,13 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         if selected is not None and selected not in names:
             names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
         field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
+
+    def _set_cause_choices(self) -> None:
+        labels = _cause_labels()
+        selected = self.data.get("cause", "")
+        if ":" in selected:
+            labels[selected] = describe_cause(selected)
+        self.form.fields["cause"].choices = [("", "Any cause"), *labels.items()]
 
     @property
     def is_set(self) -> bool:
@@ -136,7 +166,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         if view == "active":
             return runs.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
         if view == "attention":
-            return runs.filter(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnull=True)
+            return runs.filter(NEEDS_ATTENTION)
         if view == "mine":
             return runs.filter(user=self.user)
         yesterday = Now() - dt.timedelta(hours=24)
@@ -145,8 +175,18 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
         number = parse_id(text.removeprefix("#"))
         matches = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
+        matches |= Q(cause__icontains=text)
+        if codes := codes_with(text):
+            matches |= Q(cause__regex=f"^({'|'.join(codes)})(:|$)")
         if number is not None:
             matches |= Q(pk=number)
+        return runs.filter(matches)
+
+    def by_cause(self, runs: QuerySet[OperationRun], _: str, cause: str) -> QuerySet[OperationRun]:
+        matches = Q(cause=cause)
+        if get_reason(cause).cause:
+            # The causes with a detail, as a range of the index.
+            matches |= Q(cause__gte=f"{cause}:", cause__lt=f"{cause};")
         return runs.filter(matches)
 
     def by_since(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from operations.catalog import CatalogEntry, OperationCatalog
+from operations.causes import cause_of, describe_cause
 from operations.context import readable_slot
 from operations.counts import Counts
 from operations.reasons import get_reason
@@ -30,7 +31,14 @@ from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
 ACTIVE = models.Q(status__in=ACTIVE_STATUSES)
-UNACKNOWLEDGED = models.Q(outcome__in=ATTENTION_OUTCOMES, acknowledged_at__isnull=True)
+PROBLEM = models.Q(outcome__in=ATTENTION_OUTCOMES)
+UNRECOVERED = PROBLEM & models.Q(recovered_at__isnull=True)
+#: One run for each identity: its last problem, unless it was acknowledged or has recovered.
+NEEDS_ATTENTION = (
+    PROBLEM
+    & models.Q(acknowledged_at__isnull=True, recovered_at__isnull=True, superseded_by__isnull=True)
+    & ~models.Q(context__has_key="parent_run_id")
+)
 
 
 class OperationRunQuerySet(WorkspaceScopedQuerySet["OperationRun"]):
@@ -39,8 +47,12 @@ class OperationRunQuerySet(WorkspaceScopedQuerySet["OperationRun"]):
         return self.filter(ACTIVE)
 
     def needs_attention(self) -> Self:
-        """Failed, partially succeeded and blocked runs that are not acknowledged."""
-        return self.filter(UNACKNOWLEDGED)
+        """Runs with a problem that are neither acknowledged nor recovered.
+
+        A later run with a problem stands for the earlier ones of its identity, and a parent run for
+        its child runs.
+        """
+        return self.filter(NEEDS_ATTENTION)
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -83,6 +95,11 @@ class OperationRun(models.Model):
     submission_id = models.UUIDField(null=True, blank=True)
     summary_counts = models.JSONField(default=dict, db_default={})
     failure_summary = models.JSONField(default=list, db_default=[])
+    #: The cause of a problem without anything of the tenant, as `operations.causes` writes it; empty
+    #: for other runs, and until a tick has read the run of an older version.
+    cause = models.CharField(
+        max_length=160, default="", db_default="", blank=True, db_collation="C"
+    )
     context = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -116,6 +133,36 @@ class OperationRun(models.Model):
         blank=True,
         db_index=False,
     )
+    acknowledgment_note = models.CharField(max_length=500, default="", db_default="", blank=True)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    #: The later success of the identity, and the later problem that stands for this one. Retention
+    #: removes those runs earlier, and their pages then show what they were: no constraint.
+    recovered_by = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+    recovered_at = models.DateTimeField(null=True, blank=True)
+    superseded_by = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
 
     objects = OperationRunQuerySet.as_manager()
 
@@ -137,7 +184,23 @@ class OperationRun(models.Model):
             models.Index(
                 fields=("workspace", "created_at", "id"),
                 name="runs_ws_attention",
-                condition=UNACKNOWLEDGED,
+                condition=NEEDS_ATTENTION,
+            ),
+            models.Index(
+                fields=("run_identity_hash",), name="runs_unrecovered", condition=UNRECOVERED
+            ),
+            models.Index(
+                fields=("created_at",),
+                name="runs_blocked",
+                condition=models.Q(outcome=RunOutcome.BLOCKED, recovered_at__isnull=True),
+            ),
+            models.Index(
+                fields=("id",), name="runs_without_cause", condition=PROBLEM & models.Q(cause="")
+            ),
+            models.Index(
+                fields=("workspace", "cause", "created_at", "id"),
+                name="runs_ws_cause",
+                condition=~models.Q(cause=""),
             ),
             models.Index(
                 fields=("workspace", "created_at", "id"),
@@ -194,6 +257,23 @@ class OperationRun(models.Model):
                 | models.Q(started_at__isnull=False, heartbeat_at__isnull=False),
                 name="runs_running_has_lease",
             ),
+            models.CheckConstraint(
+                condition=models.Q(recovered_at__isnull=True, recovered_by__isnull=True)
+                | PROBLEM & models.Q(recovered_at__isnull=False, recovered_by__isnull=False),
+                name="runs_recovered_from_a_problem",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(superseded_by__isnull=True) | PROBLEM,
+                name="runs_superseded_problem",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cause="") | PROBLEM, name="runs_cause_of_a_problem"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(acknowledged_at__isnull=False)
+                | models.Q(acknowledgment_note="", assigned_to__isnull=True),
+                name="runs_note_of_an_acknowledgment",
+            ),
         )
 
     def __str__(self) -> str:
@@ -231,8 +311,36 @@ class OperationRun(models.Model):
         return self.status == RunStatus.RUNNING
 
     @property
+    def has_problem(self) -> bool:
+        """Whether the run failed, partially succeeded or was blocked."""
+        return self.outcome in ATTENTION_OUTCOMES
+
+    @property
+    def is_acknowledgeable(self) -> bool:
+        """Whether the run has a problem that is neither acknowledged nor recovered."""
+        return self.has_problem and self.acknowledged_at is None and self.recovered_at is None
+
+    @property
+    def parent_run_id(self) -> int | None:
+        """The run that started this run and sums up its counts."""
+        parent: int | None = self.context.get("parent_run_id")
+        return parent
+
+    @property
     def needs_attention(self) -> bool:
-        return self.outcome in ATTENTION_OUTCOMES and self.acknowledged_at is None
+        """Whether this run is the one in “Needs attention”, as `OperationRunQuerySet` selects it."""
+        return (
+            self.is_acknowledgeable
+            and self.superseded_by_id is None
+            and "parent_run_id" not in self.context
+        )
+
+    @property
+    def cause_text(self) -> str:
+        """The cause for pages, such as “Permission missing: Policy.Read.All”; empty without a problem."""
+        if not self.has_problem:
+            return ""
+        return describe_cause(self.cause or cause_of(self.failure_summary))
 
     @property
     def counts(self) -> Counts:

@@ -21,13 +21,16 @@ class Reason:
     """One cause of a failure.
 
     `message` and `next_step` are templates over the parameters of the error, as in
-    `str.format`: "Reading {kind} needs {permission}."
+    `str.format`: "Reading {kind} needs {permission}." `cause` is a template over those parameters of
+    the message that are the same on every tenant with this cause; by default the code alone is the
+    cause.
     """
 
     code: str
     label: str
     message: str
     next_step: str
+    cause: str = ""
 
 
 _REASONS: dict[str, Reason] = {}
@@ -176,6 +179,12 @@ register_reasons(
         "Tenant suspended",
         "The tenant {tenant} is suspended. Operations cannot run on it.",
         "Set the tenant to active, then retry.",
+    ),
+    Reason(
+        "cause_unknown",
+        "No cause recorded",
+        "The run recorded no cause.",
+        "Check the timeline and the items.",
     ),
     Reason(
         "other_causes",

@@ -18,22 +18,27 @@ from typing import Any
 from django.db import connection, transaction
 
 from operations.catalog import Retry
+from operations.causes import cause_of
 from operations.conflicts import retry_on_serialization_failure
 from operations.counts import Counts, validate_increments
 from operations.delivery.publisher import Wakeup, publish
 from operations.dispatch import RunRequest, ensure_rows, extend_blocked, insert_blocked
 from operations.events import Event, append_events
 from operations.failures import Failure, merge_failures
+from operations.healing import recover_problems, supersede_problems
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
 from operations.reasons import LOST_WORKER, SafeError
-from operations.states import Ending, RunOutcome, RunStatus, derive_outcome
+from operations.states import ATTENTION_OUTCOMES, Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
 from tenancy.db import database_now
 from tenancy.models import User
 
 log = logging.getLogger(__name__)
+
+#: The longest note of an acknowledgment.
+MAX_NOTE = 500
 
 
 class RunNoLongerActive(Exception):
@@ -149,7 +154,9 @@ class OperationRunService:
         return extended + len(self._block_rows(new))
 
     def _block_rows(self, rows: Sequence[dict[str, Any]]) -> list[OperationRun]:
-        runs = OperationRun.objects.with_scope().in_bulk(insert_blocked(rows))
+        run_ids = insert_blocked(rows)
+        supersede_problems(run_ids)
+        runs = OperationRun.objects.with_scope().in_bulk(run_ids)
         append_events(
             (run.pk, Event("blocked", run.failure_summary[0]["message"], EventLevel.WARNING))
             for run in runs.values()
@@ -384,22 +391,45 @@ class OperationRunService:
             results |= dict(zip(requests, dispatched, strict=True))
         return [results[at] for at in range(len(runs))]
 
+    def acknowledge(
+        self, run: OperationRun, *, by: User, note: str = "", assignee: User | None = None
+    ) -> OperationRun:
+        """Remove a run from “Needs attention”; a second call has no effect.
+
+        The assignee is a member of the run's workspace.
+        """
+        self.acknowledge_many([run], by=by, note=note, assignee=assignee)
+        return self._load(run.pk)
+
     @retry_on_serialization_failure
     @transaction.atomic
-    def acknowledge(self, run: OperationRun, *, by: User) -> OperationRun:
-        """Remove a run from “Needs attention”; a second call has no effect."""
+    def acknowledge_many(
+        self,
+        runs: Sequence[OperationRun],
+        *,
+        by: User,
+        note: str = "",
+        assignee: User | None = None,
+    ) -> set[int]:
+        """Like `acknowledge` for a batch; return the ids of the runs that this call acknowledged."""
+        note = sanitize_text(note, max_length=MAX_NOTE)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET acknowledged_at = clock_timestamp(),"
-                " acknowledged_by_id = %s, updated_at = clock_timestamp()"
-                " WHERE id = %s AND acknowledged_at IS NULL"
-                " AND outcome IN ('failed', 'partially_succeeded', 'blocked')",
-                [by.pk, run.pk],
+                " acknowledged_by_id = %s, acknowledgment_note = %s, assigned_to_id = %s,"
+                " updated_at = clock_timestamp() WHERE id = ANY (ARRAY("
+                "  SELECT id FROM operation_runs WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE))"
+                " AND acknowledged_at IS NULL AND recovered_at IS NULL"
+                " AND outcome IN ('failed', 'partially_succeeded', 'blocked') RETURNING id",
+                [by.pk, note, assignee.pk if assignee else None, [run.pk for run in runs]],
             )
-            changed = cursor.rowcount == 1
-        if changed:
-            append_events([(run.pk, Event("acknowledged", "Acknowledged.", actor=by.username))])
-        return self._load(run.pk)
+            changed = {run_id for (run_id,) in cursor.fetchall()}
+        text = "Acknowledged"
+        if assignee:
+            text += f" and assigned to {assignee.username}"
+        event = Event("acknowledged", f"{text}: {note}" if note else f"{text}.", actor=by.username)
+        append_events((run_id, event) for run_id in sorted(changed))
+        return changed
 
     # --- single statements ------------------------------------------------------------------------
 
@@ -411,19 +441,30 @@ class OperationRunService:
         failures: Sequence[Failure] = (),
         entries: Sequence[dict[str, Any]] = (),
     ) -> bool:
-        """Complete a run that has this status; return whether this call did it."""
+        """Complete a run that has this status; return whether this call did it.
+
+        A success recovers the earlier problems of its identity; a problem stands for them.
+        """
         summary = list(entries)
         if failures:
             summary = merge_failures(summary, failures, database_now())
+        has_problem = outcome in ATTENTION_OUTCOMES
+        cause = cause_of(summary) if has_problem else ""
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET status = 'completed', outcome = %s,"
-                " failure_summary = %s::jsonb, next_publish_at = NULL,"
+                " failure_summary = %s::jsonb, cause = %s, next_publish_at = NULL,"
                 " completed_at = clock_timestamp(), updated_at = clock_timestamp()"
                 " WHERE id = %s AND status = %s",
-                [outcome, json.dumps(summary), run_id, status],
+                [outcome, json.dumps(summary), cause, run_id, status],
             )
-            return bool(cursor.rowcount == 1)
+            if cursor.rowcount != 1:
+                return False
+        if outcome == RunOutcome.SUCCEEDED:
+            recover_problems(run_id)
+        elif has_problem:
+            supersede_problems([run_id])
+        return True
 
     def _add_failures(self, run_id: int, failures: Sequence[Failure]) -> None:
         """Merge failures into a run whose row this transaction has locked."""
@@ -469,6 +510,10 @@ def _retry_request(
         raise NotRetryable("The run is still active. Wait until it ends, or cancel it.")
     if run.outcome == RunOutcome.SUCCEEDED:
         raise NotRetryable("The run has succeeded. There is nothing to retry.")
+    if run.recovered_at:
+        raise NotRetryable(
+            f"The later run #{run.recovered_by_id} has succeeded. There is nothing to retry."
+        )
     context = dict(run.context)
     return RunRequest(
         type=entry.retry_as or OperationRunType(run.type),
@@ -504,4 +549,5 @@ def _ended_event(outcome: RunOutcome, counts: Counts) -> Event:
 
 
 def _blocked_row(request: RunRequest, reason: SafeError, now: dt.datetime) -> dict[str, Any]:
-    return request.row() | {"failure_summary": merge_failures([], [Failure(reason)], now)}
+    failures = merge_failures([], [Failure(reason)], now)
+    return request.row() | {"failure_summary": failures, "cause": cause_of(failures)}

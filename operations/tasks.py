@@ -9,7 +9,7 @@ from django.conf import settings
 
 from operations import ticks
 from operations.delivery import relay
-from operations.maintenance import integrity, prune, reconciler
+from operations.maintenance import integrity, prune, reconciler, settling
 from operations.worker import execution
 from operations.worker.heartbeat import end_process
 from tenancy.db import database_now
@@ -33,6 +33,13 @@ def reconcile_runs() -> None:
     """End the lost runs."""
     if ticks.acquire_tick("reconciler"):
         reconciler.reconcile()
+
+
+@shared_task(ignore_result=True)
+def settle_runs() -> None:
+    """Settle the problems that did not get everything when they ended."""
+    if ticks.acquire_tick("settling"):
+        settling.settle()
 
 
 @shared_task(ignore_result=True)

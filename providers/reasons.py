@@ -52,6 +52,7 @@ register_reasons(
         "Cloud not available",
         "The cloud {cloud} is not configured in this installation.",
         "Choose another cloud for the connection; the Graph sandbox needs GRAPH_SANDBOX_URL.",
+        cause="{cloud}",
     ),
     Reason(
         "ca_bundle_unreadable",
@@ -107,6 +108,7 @@ register_reasons(
         "Sign-in failed",
         "Microsoft refused the sign-in of the connection ({error}, AADSTS{number}).",
         "Look the number up in Microsoft's list of sign-in errors, then retry.",
+        cause="AADSTS{number}",
     ),
     # --- Responses of Graph -----------------------------------------------------------------
     Reason(
@@ -114,18 +116,21 @@ register_reasons(
         "Permission missing",
         "Microsoft Graph refused access to {kind}: {permission} is missing.",
         "Grant {permission} to the app registration and give admin consent again, then retry.",
+        cause="{permission}",
     ),
     Reason(
         "write_permission_missing",
         "Write permission missing",
         "The connection cannot write {kind}: {permission} is missing.",
         "Grant {permission} to the app registration and give admin consent again.",
+        cause="{permission}",
     ),
     Reason(
         "license_missing",
         "License missing",
         "The tenant has no license for {kind}.",
         "Assign the license, or leave {kind} out.",
+        cause="{kind}",
     ),
     Reason(
         "object_gone",
@@ -150,6 +155,7 @@ register_reasons(
         "Request refused",
         "Microsoft Graph refused the request (HTTP {status} {error}).",
         "Give the request id to Microsoft's support if it happens again.",
+        cause="HTTP {status} {error}",
     ),
     Reason(
         "throttled",
@@ -162,18 +168,21 @@ register_reasons(
         "Microsoft Graph unavailable",
         "Microsoft's service returned an error (HTTP {status}), also after retries.",
         "Retry later; Microsoft 365's service health may say more.",
+        cause="HTTP {status}",
     ),
     Reason(
         "service_unreachable",
         "Microsoft Graph unreachable",
         "No connection to {host} could be made.",
         "Check DNS, proxy and firewall of the machine that runs the worker, then retry.",
+        cause="{host}",
     ),
     Reason(
         "tls_failed",
         "Certificate not trusted",
         "This machine does not trust the certificate of {host}.",
         "Check the proxy, or add its authority with GRAPH_CA_BUNDLE, then retry.",
+        cause="{host}",
     ),
     Reason(
         "service_timeout",
@@ -198,24 +207,28 @@ register_reasons(
         "List incomplete",
         "The list of {kind} ended early, after {count} objects.",
         "Retry; objects that were not read can still exist.",
+        cause="{kind}",
     ),
     Reason(
         "listing_loops",
         "Endless list",
         "The list of {kind} leads back to a page that was already read.",
         "Retry later.",
+        cause="{kind}",
     ),
     Reason(
         "listing_too_long",
         "List too long",
         "The list of {kind} has more pages than Runledger reads ({pages}).",
         "Contact your Runledger administrator.",
+        cause="{kind}",
     ),
     Reason(
         "foreign_link",
         "List continues on another host",
         "The link to the next page of {kind} points to another host; it was not followed.",
         "Check the proxy between Runledger and Microsoft Graph.",
+        cause="{kind}",
     ),
     Reason(
         "incomplete_capture",

@@ -30,6 +30,7 @@ EVENTS_AFTER_END = frozenset(
     {
         *("late_write_refused", "retry_given_up", "joined", "published_again", "publish_refused"),
         *("ended", "cancelled", "blocked", "acknowledged"),
+        "recovered",
     }
 )
 ENDS = frozenset({"ended", "cancelled", "blocked"})

@@ -141,6 +141,11 @@ def _limit_parameters() -> dict[str, Any]:
     return {"limits": json.dumps(limits)}
 
 
+def _settled_parameters() -> dict[str, Any]:
+    """Return the seconds after which the ticks have settled what two transactions ended at once."""
+    return {"settled": 2 * settings.TICK_SECONDS + GRACE_SECONDS}
+
+
 _LEDGER_INVARIANTS = (
     Invariant(
         "one_active_per_identity",
@@ -218,6 +223,40 @@ _LEDGER_INVARIANTS = (
         " JOIN operation_runs earlier ON earlier.id = chain.retry_of_id"
         " WHERE earlier.initiator_name = 'Reconciler' AND length < 10)"
         " SELECT id FROM chain WHERE length > 2",
+    ),
+    Invariant(
+        "recovery_is_a_later_success",
+        "A recovered run had a problem, and the run that recovered it succeeded later.",
+        "SELECT run.id FROM operation_runs run"
+        " LEFT JOIN operation_runs success ON success.id = run.recovered_by_id"
+        " WHERE run.created_at > now() - %(recent)s AND run.recovered_at IS NOT NULL"
+        " AND (run.cause = '' OR success.outcome <> 'succeeded'"
+        " OR success.run_identity_hash <> run.run_identity_hash"
+        " OR success.started_at < run.completed_at)",
+    ),
+    Invariant(
+        "success_recovers",
+        "A later success of the same identity has recovered every earlier problem.",
+        "SELECT run.id FROM operation_runs run JOIN operation_runs success"
+        " USING (workspace_id, run_identity_hash)"
+        " WHERE run.recovered_at IS NULL AND run.cause <> ''"
+        " AND run.created_at > now() - %(recent)s AND success.created_at > now() - %(recent)s"
+        " AND success.outcome = 'succeeded' AND success.started_at"
+        " >= greatest(run.completed_at, (run.context #>> '{repeated,last}')::timestamptz)"
+        " AND success.completed_at < clock_timestamp() - make_interval(secs => %(settled)s)",
+        parameters=_settled_parameters,
+    ),
+    Invariant(
+        "one_problem_per_identity",
+        "The last problem of an identity stands for the earlier ones in “Needs attention”.",
+        "SELECT run.id FROM operation_runs run JOIN operation_runs later"
+        " USING (workspace_id, run_identity_hash)"
+        " WHERE run.recovered_at IS NULL AND run.cause <> ''"
+        " AND run.superseded_by_id IS NULL AND run.created_at > now() - %(recent)s"
+        " AND later.cause <> '' AND later.created_at > now() - %(recent)s"
+        " AND (later.completed_at, later.id) > (run.completed_at, run.id)"
+        " AND later.completed_at < clock_timestamp() - make_interval(secs => %(settled)s)",
+        parameters=_settled_parameters,
     ),
 )
 for _invariant in _LEDGER_INVARIANTS:

@@ -77,7 +77,7 @@ class Candidate(NamedTuple):
     type: str
     outcome: str
     completed_at: dt.datetime
-    is_acknowledged: bool
+    is_settled: bool
     details_removed: bool
 
     @property
@@ -110,7 +110,7 @@ def step_for(
     limits, age = policy.limits_of(run.outcome), now - run.completed_at
     if age >= limits.row:
         return Step.ROW
-    needs_attention = run.outcome in ATTENTION_OUTCOMES and not run.is_acknowledged
+    needs_attention = run.outcome in ATTENTION_OUTCOMES and not run.is_settled
     if age >= limits.details and not needs_attention and not run.details_removed:
         return Step.DETAILS
     return None
@@ -140,7 +140,8 @@ def find_removable(
 
 
 _PAGE = """
-SELECT id, created_at, tenant_id, type, outcome, completed_at, acknowledged_at IS NOT NULL,
+SELECT id, created_at, tenant_id, type, outcome, completed_at,
+       coalesce(acknowledged_at, recovered_at) IS NOT NULL OR superseded_by_id IS NOT NULL,
        details_removed_at IS NOT NULL
 FROM operation_runs
 WHERE workspace_id = %s AND status = 'completed' AND created_at < %s AND (created_at, id) > (%s, %s)

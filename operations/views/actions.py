@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
+from operations.forms import AcknowledgeForm
 from operations.models import OperationRun
 from operations.permissions import may_cancel, may_retry
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
@@ -52,11 +53,14 @@ def run_retry(request: Request, run_id: int) -> HttpResponse:
 
 @action
 def run_acknowledge(request: Request, run_id: int) -> HttpResponse:
-    """Remove the run from “Needs attention”."""
+    """Remove the run from “Needs attention”, with an optional note and assignee."""
     run = _visible(request, run_id)
     require_capability(request.user, run.workspace, Capability.ACKNOWLEDGE_RUN)
-    if run.needs_attention:
-        OperationRunService().acknowledge(run, by=request.user)
+    form = AcknowledgeForm(request.POST, workspace=run.workspace)
+    if not form.is_valid():
+        raise BadRequest("The note or the assignee is not valid.")
+    if run.is_acknowledgeable:
+        OperationRunService().acknowledge(run, by=request.user, **form.cleaned_data)
         messages.success(request, "Run acknowledged. It no longer needs attention.")
     else:
         messages.info(request, "This run does not need attention.")

@@ -166,9 +166,6 @@ def _retry(request: Request, runs: Runs) -> Iterable[str]:
 
 
 def _acknowledge(request: Request, runs: Runs) -> Iterable[str]:
+    acknowledged = OperationRunService().acknowledge_many(runs, by=request.user)
     for run in runs:
-        if run.needs_attention:
-            OperationRunService().acknowledge(run, by=request.user)
-            yield "acknowledged"
-        else:
-            yield "without need for attention"
+        yield "acknowledged" if run.pk in acknowledged else "without need for attention"

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.counts import Counts
+from operations.forms import AcknowledgeForm
 from operations.links import OperationRunLinks
 from operations.models import (
     EventLevel,
@@ -77,7 +78,9 @@ def run_log(request: Request, run_id: int) -> HttpResponseBase:
 
 def _visible(request: Request) -> OperationRunQuerySet:
     runs = OperationRun.objects.visible_to(request.user).with_scope()
-    return runs.select_related("user", "cancel_requested_by", "acknowledged_by", "retry_of")
+    return runs.select_related(
+        "user", "cancel_requested_by", "acknowledged_by", "assigned_to", "retry_of"
+    )
 
 
 # --- state section ---------------------------------------------------------------------
@@ -86,6 +89,7 @@ def _visible(request: Request) -> OperationRunQuerySet:
 def _state(request: Request, run: OperationRun) -> dict[str, Any]:
     """The summary and counts of the run, its failures, and its buttons."""
     usual = expectation(run)
+    can = _permitted_actions(request, run)
     return {
         "summary": summary.summarize(run),
         "counts": run.counts,
@@ -93,7 +97,8 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
         "waiting": describe_queue_position(load_queue_position(run)) if run.is_queued else "",
         "usual": usual,
         "is_slow": bool(usual and usual.is_slow(run.duration)),
-        "can": _permitted_actions(request, run),
+        "can": can,
+        "acknowledge": AcknowledgeForm(workspace=run.workspace) if can["acknowledge"] else None,
     }
 
 
@@ -105,11 +110,12 @@ def _permitted_actions(request: Request, run: OperationRun) -> dict[str, bool]:
         and run.catalog.retry is not Retry.NEVER
         and not run.is_active
         and run.outcome != RunOutcome.SUCCEEDED
+        and run.recovered_at is None
     )
     return {
         "cancel": is_cancellable and may_cancel(run, user, allowed),
         "retry": is_retryable and may_retry(run, user, allowed),
-        "acknowledge": run.needs_attention and may_acknowledge(run, user, allowed),
+        "acknowledge": run.is_acknowledgeable and may_acknowledge(run, user, allowed),
     }
 
 

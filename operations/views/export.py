@@ -11,6 +11,7 @@ from web.csv_export import moment_cell
 HEADINGS = (
     "id", "type", "label", "workspace", "tenant", "status", "outcome", "initiator", "total",
     "processed", "succeeded", "failed", "skipped", "created_at", "started_at", "completed_at",
+    "cause", "recovered_by",
 )  # fmt: skip
 
 
@@ -26,4 +27,5 @@ def _cells(run: OperationRun) -> list[object]:
         run.status, run.outcome, run.initiator_name, counts.total, counts.processed,
         counts.succeeded, counts.failed, counts.skipped,
         *(moment_cell(at) for at in (run.created_at, run.started_at, run.completed_at)),
+        run.cause_text, run.recovered_by_id or "",
     ]  # fmt: skip

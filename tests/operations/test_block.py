@@ -87,4 +87,4 @@ def test_a_batch_is_blocked_in_a_few_statements(
         runs = service.block_many(requests)
 
     assert len(runs) == 300
-    assert len(queries) == 6
+    assert len(queries) == 7

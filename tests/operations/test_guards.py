@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from operations.models import OperationRun, OperationRunEvent
 from operations.services import OperationRunService
@@ -552,3 +554,109 @@ def test_the_user_of_an_action_cannot_change(
 
     with refused("requester, cancellation and acknowledgment are final"):
         change(run, second % people)
+
+
+# --- what resolves a problem ----------------------------------------------------------------------
+
+
+def create_identity(tenant: Tenant) -> tuple[OperationRun, OperationRun, OperationRun]:
+    """Create two problems and a later success of one identity, without what the service writes."""
+    problem, later, success = (
+        create_run(
+            state, tenant, run_identity_hash="a" * 64, started_at=at, completed_at=at, created_at=at
+        )
+        for state, at in (
+            ("failed", timezone.now() - dt.timedelta(hours=3)),
+            ("partial", timezone.now() - dt.timedelta(hours=2)),
+            ("succeeded", timezone.now() - dt.timedelta(hours=1)),
+        )
+    )
+    return problem, later, success
+
+
+RECOVER = "recovered_at = now(), recovered_by_id = %s"
+
+
+def test_only_a_later_success_of_the_identity_recovers_a_problem(
+    tenant: Tenant, stranger: User
+) -> None:
+    problem, later, success = create_identity(tenant)
+    at = problem.completed_at - dt.timedelta(hours=1)  # type: ignore[operator]
+    earlier = create_run(
+        "succeeded", tenant, run_identity_hash="a" * 64, started_at=at, created_at=at
+    )
+    other = create_run("succeeded", tenant)
+    foreign = create_run(
+        "succeeded",
+        TenantFactory(workspace=stranger.memberships.get().workspace),
+        run_identity_hash="a" * 64,
+    )
+
+    for candidate in (later, earlier, other, foreign, problem):
+        with refused("only a later success of its identity"):
+            change(problem, RECOVER, candidate.pk)
+    with refused("only a later success of its identity"):
+        change(problem, RECOVER, 999_999_999)
+    with refused("runs_recovered_from_a_problem"):
+        change(problem, "recovered_at = now()")
+    with refused("only a later success of its identity"), transaction.atomic():
+        OperationRunFactory(tenant=tenant, failed=True, recovered_by_id=other.pk)
+    assert change(problem, RECOVER, success.pk)
+    with refused("the run that resolves it cannot be changed"):
+        change(problem, "recovered_at = NULL, recovered_by_id = NULL")
+    with refused("the run that resolves it cannot be changed"):
+        change(problem, "recovered_at = now() - interval '1 day'")
+
+
+def test_only_a_later_problem_of_the_identity_stands_for_another(tenant: Tenant) -> None:
+    problem, later, success = create_identity(tenant)
+
+    for candidate in (success, problem, create_run("failed", tenant)):
+        with refused("only a later problem of its identity"):
+            change(problem, "superseded_by_id = %s", candidate.pk)
+    with refused("only a later problem of its identity"):
+        change(later, "superseded_by_id = %s", problem.pk)
+    assert change(problem, "superseded_by_id = %s", later.pk)
+    with refused("the run that resolves it cannot be changed"):
+        change(problem, "superseded_by_id = NULL")
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "cancelled"])
+def test_only_a_problem_has_a_cause_and_can_recover(tenant: Tenant, state: str) -> None:
+    run = create_run(state, tenant)
+
+    with refused("runs_cause_of_a_problem"):
+        change(run, "cause = 'missed'")
+    with refused("runs_recovered_from_a_problem|only a later success"):
+        change(run, RECOVER, run.pk)
+    with refused("runs_superseded_problem|only a later problem"):
+        change(run, "superseded_by_id = %s", run.pk)
+
+
+def test_a_cause_is_final(tenant: Tenant) -> None:
+    run = create_run("failed", tenant)
+    assert change(run, "cause = 'missed'")
+
+    with refused("its cause cannot be changed"):
+        change(run, "cause = 'throttled'")
+
+
+def test_a_note_and_an_assignee_belong_to_an_acknowledgment(
+    tenant: Tenant, operator: User, manager: User, stranger: User
+) -> None:
+    run = create_run("failed", tenant)
+
+    with refused("runs_note_of_an_acknowledgment"):
+        change(run, "acknowledgment_note = 'Later'")
+    with refused("runs_note_of_an_acknowledgment"):
+        change(run, "assigned_to_id = %s", operator.pk)
+    with refused("only a member of its workspace can be assigned"):
+        change(run, "acknowledged_at = now(), assigned_to_id = %s", stranger.pk)
+    assert change(
+        run, "acknowledged_at = now(), acknowledgment_note = 'x', assigned_to_id = %s", operator.pk
+    )
+    with refused("acknowledgment are final"):
+        change(run, "acknowledgment_note = 'y'")
+    with refused("acknowledgment are final"):
+        change(run, "assigned_to_id = %s", manager.pk)
+    assert change(run, "assigned_to_id = NULL")

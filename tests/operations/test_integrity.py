@@ -72,6 +72,18 @@ def test_an_unmodified_ledger_has_no_violations(tenant: Tenant) -> None:
     assert set(InvariantResult.objects.values_list("name", flat=True)) == set(NAMES)
 
 
+#: A problem of the complete run's identity that ended an hour before it started.
+_EARLIER_PROBLEM = (
+    "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,"
+    " run_identity_hash, created_at, completed_at, cause, details_removed_at)"
+    " SELECT workspace_id, tenant_id, initiator_name, type, 'completed', 'blocked',"
+    " run_identity_hash, created_at - interval '{hours} hours', created_at - interval '{hours}"
+    " hours', 'missed', now() FROM operation_runs WHERE outcome = 'succeeded'"
+)
+_END_EARLIER = (
+    "UPDATE operation_runs SET started_at = started_at - interval '30 minutes',"
+    " completed_at = completed_at - interval '30 minutes' WHERE outcome = 'succeeded'"
+)
 VIOLATIONS = {
     "one_active_per_identity": [
         "DROP INDEX runs_one_active_per_tenant_identity",
@@ -117,6 +129,18 @@ VIOLATIONS = {
             " request_id, link, at) SELECT id, 'late', '', 'succeeded', '', '', '', '',"
             " completed_at + interval '1 second' FROM operation_runs WHERE status = 'completed'"
         ),
+    ],
+    "recovery_is_a_later_success": [
+        (
+            "UPDATE operation_runs SET recovered_at = now(), recovered_by_id = id"
+            " WHERE outcome = 'succeeded'"
+        ),
+    ],
+    "success_recovers": [_END_EARLIER, _EARLIER_PROBLEM.format(hours=1)],
+    "one_problem_per_identity": [
+        _EARLIER_PROBLEM.format(hours=1),
+        _EARLIER_PROBLEM.format(hours=2),
+        "UPDATE operation_runs SET outcome = 'cancelled' WHERE outcome = 'succeeded'",
     ],
     "attempts_are_capped": [
         "UPDATE operation_runs SET initiator_name = 'Reconciler'",

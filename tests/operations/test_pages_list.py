@@ -22,6 +22,7 @@ from tests.support.factories import (
     TenantFactory,
     WorkspaceFactory,
 )
+from tests.support.factories.operations import create_ended_run
 from tests.support.sessions import open_session
 from web import csv_export
 from web.keyset import BadCursor, Place, capped_count, older_than, page_of
@@ -128,6 +129,35 @@ def test_the_text_filter_finds_a_run_by_number_and_tenant(page, every_kind, tena
     assert run_ids(page.get(f"{LIST}?tenant={other.tenant_id}").content) == [other.pk]
 
 
+def test_the_cause_is_a_column_a_filter_and_part_of_the_search(page, tenant):
+    causes = ("permission_missing:Policy.Read.All", "permission_missing", "missed")
+    policy, other, missed = (
+        OperationRunFactory(tenant=tenant, failed=True, cause=cause) for cause in causes
+    )
+
+    rows = page.get(LIST).content.decode()
+    assert 'href="/w/contoso/runs/?cause=permission_missing%3APolicy.Read.All"' in rows
+    assert "Permission missing: Policy.Read.All" in rows
+    for query, runs in (
+        ("cause=permission_missing", [other, policy]),
+        ("cause=permission_missing%3APolicy.Read.All", [policy]),
+        ("cause=missed", [missed]),
+        ("cause=throttled", []),
+        ("q=Policy.Read", [policy]),
+        ("q=permission%20MISS", [other, policy]),
+    ):
+        assert run_ids(page.get(f"{LIST}?{query}").content) == [run.pk for run in runs], query
+
+
+def test_a_selected_cause_with_a_detail_is_an_option_of_the_filter(page, tenant):
+    response = page.get(f"{LIST}?cause=permission_missing:Policy.Read.All").content.decode()
+
+    assert (
+        '<option value="permission_missing:Policy.Read.All" selected>'
+        "Permission missing: Policy.Read.All</option>"
+    ) in response
+
+
 def test_a_date_filter_uses_the_time_zone_of_the_workspace(page, tenant):
     Workspace.objects.update(timezone="Pacific/Auckland")
     late = OperationRunFactory(
@@ -138,6 +168,9 @@ def test_a_date_filter_uses_the_time_zone_of_the_workspace(page, tenant):
 
 
 INVALID_QUERIES = [
+    "cause=exploded",
+    "cause=missed:" + "x" * 100,
+    "cause=missed:%1b",
     "status=exploded",
     "status=QUEUED",
     "outcome=pending",
@@ -323,6 +356,18 @@ def test_the_export_contains_the_filtered_runs(page, tenant):
     assert [row["id"] for row in rows] == [str(succeeded.pk)]
     assert rows[0]["tenant"] == "Fabrikam"
     assert rows[0]["succeeded"] == "40"
+    assert rows[0]["cause"] == ""
+
+
+def test_the_export_contains_the_cause_and_the_recovery(page, tenant):
+    problem = create_ended_run(tenant, total=1, processed=1, failed=1)
+    success = create_ended_run(tenant, total=1, processed=1, succeeded=1)
+
+    (row,) = read_csv(page.get("/w/contoso/runs/export.csv?outcome=failed"))
+
+    assert row["id"] == str(problem.pk)
+    assert row["cause"] == "No cause recorded"
+    assert row["recovered_by"] == str(success.pk)
 
 
 @pytest.mark.parametrize("runs", [3, 4, 5, 8])

@@ -77,7 +77,7 @@ def count_details(run: OperationRun) -> int:
 
 def build_candidate(outcome: str, days: int, **more: Any) -> Candidate:
     at = NOW - days * DAY
-    flags = {"is_acknowledged": True, "details_removed": False} | more
+    flags = {"is_settled": True, "details_removed": False} | more
     return Candidate(7, at, 1, "t", outcome, at, **flags)
 
 
@@ -105,12 +105,12 @@ def test_details_are_removed_before_the_row_and_problems_later(
 
 
 def test_a_run_that_needs_attention_keeps_its_details_until_its_row_is_removed() -> None:
-    waiting = build_candidate("failed", 729, is_acknowledged=False)
+    waiting = build_candidate("failed", 729, is_settled=False)
 
     assert step_for(waiting, YOUNGER, POLICY, NOW) is None
-    assert step_for(
-        build_candidate("failed", 730, is_acknowledged=False), YOUNGER, POLICY, NOW
-    ) is (Step.ROW)
+    assert step_for(build_candidate("failed", 730, is_settled=False), YOUNGER, POLICY, NOW) is (
+        Step.ROW
+    )
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ class Model:
     cancel_requested: bool = False
     attempts: int = 1
     is_lost: bool = False
+    #: A later run of its identity succeeded, or had a problem.
+    recovered: bool = False
+    superseded: bool = False
+    acknowledged: bool = False
     event_counts: Counter[str] = field(default_factory=lambda: Counter(created=1))
 
     @property
@@ -60,6 +64,14 @@ class Model:
     @property
     def is_active(self) -> bool:
         return self.status != "completed"
+
+    @property
+    def is_open_problem(self) -> bool:
+        return self.outcome in PROBLEMS and not self.recovered
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.is_open_problem and not self.superseded and not self.acknowledged
 
     def end(self, outcome: str, kind: str = "ended") -> None:
         self.status, self.outcome = "completed", outcome
@@ -116,7 +128,7 @@ class Ledger(RuleBasedStateMachine):
             return
         self.service.request_cancel(run, by=self.user)
         if model.status == "queued":
-            model.end("cancelled", "cancelled")
+            self._end(model, "cancelled", "cancelled")
         elif not model.cancel_requested:
             model.cancel_requested = True
             model.event_counts["cancel_requested"] += 1
@@ -124,7 +136,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(target=runs, run_id=runs)
     def retry(self, run_id: int) -> Any:
         model, run = self.models[run_id], OperationRun.objects.get(pk=run_id)
-        if model.is_active or model.outcome == "succeeded":
+        if model.is_active or model.outcome == "succeeded" or model.recovered:
             with pytest.raises(NotRetryable):
                 self.service.retry(run, by=self.user)
             return multiple()
@@ -144,10 +156,11 @@ class Ledger(RuleBasedStateMachine):
         run = OperationRun.objects.get(pk=run_id)
         was_acknowledged = run.acknowledged_at is not None
         acknowledged = self.service.acknowledge(run, by=self.user)
-        expected = self.models[run_id].outcome in PROBLEMS
-        assert (acknowledged.acknowledged_at is not None) == expected
-        if expected and not was_acknowledged:
-            self.models[run_id].event_counts["acknowledged"] += 1
+        model = self.models[run_id]
+        if model.is_open_problem and not was_acknowledged:
+            model.acknowledged = True
+            model.event_counts["acknowledged"] += 1
+        assert (acknowledged.acknowledged_at is not None) == model.acknowledged
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -195,7 +208,7 @@ class Ledger(RuleBasedStateMachine):
             return
         self.service.complete(run_id, ending=ending, error=error)
         was_stopped = error is not None and model.cancel_requested
-        model.end("cancelled" if was_stopped else outcome_of(model, ending))
+        self._end(model, "cancelled" if was_stopped else outcome_of(model, ending))
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -221,7 +234,7 @@ class Ledger(RuleBasedStateMachine):
         retries = []
         for run_id in lost:
             model = self.models[run_id]
-            model.end("cancelled" if model.cancel_requested else "failed")
+            self._end(model, "cancelled" if model.cancel_requested else "failed")
             if model.cancel_requested:
                 continue
             if model.attempts >= retrying.MAX_ATTEMPTS:
@@ -251,6 +264,27 @@ class Ledger(RuleBasedStateMachine):
             assert (run.completed_at is not None) == (not model.is_active)
             assert (run.counts.succeeded, run.counts.failed) == (model.succeeded, model.failed)
             assert Counter(run.events.values_list("kind", flat=True)) == model.event_counts
+
+    @invariant()
+    def one_problem_of_an_identity_needs_attention(self) -> None:
+        expected = {run_id for run_id, model in self.models.items() if model.needs_attention}
+        runs = list(OperationRun.objects.needs_attention())
+        assert {run.pk for run in runs} == expected
+        assert max(Counter(run.run_identity_hash for run in runs).values(), default=1) == 1
+
+    def _end(self, model: Model, outcome: str, kind: str = "ended") -> None:
+        """End a run, and resolve the earlier problems of its identity."""
+        earlier = [
+            other
+            for other in self.models.values()
+            if other.identity == model.identity and other.is_open_problem
+        ]
+        model.end(outcome, kind)
+        for problem in earlier:
+            if outcome == "succeeded":
+                problem.recovered = True
+                problem.event_counts["recovered"] += 1
+            problem.superseded |= outcome in PROBLEMS
 
     def _active(self, identity: tuple[int, int]) -> int | None:
         run_ids = [

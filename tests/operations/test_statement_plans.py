@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
-from operations import dispatch
+from operations import dispatch, healing
 from operations.delivery import relay
 from operations.dispatch import RunRequest
 from operations.models import OperationRun
@@ -99,6 +99,21 @@ def test_the_query_for_attention_uses_its_index(ledger: Tenant) -> None:
     )[:51]
 
     assert scans_of_queryset(page) == {"runs_ws_attention"}
+
+
+def test_a_page_of_a_cause_uses_its_index(ledger: Tenant) -> None:
+    runs = OperationRun.objects.filter(workspace=ledger.workspace, cause="missed")
+
+    assert scans_of_queryset(runs.newest_first()[:51]) == {"runs_ws_cause"}
+
+
+def test_the_problems_of_an_identity_are_found_by_their_index(ledger: Tenant) -> None:
+    run = OperationRun.objects.filter(status="running").get()
+
+    for statement, value in ((healing._RECOVER, run.pk), (healing._SUPERSEDE, [run.pk])):
+        scans = scans_of(statement, [value])
+        assert "runs_unrecovered" in scans
+        assert "the whole table" not in scans
 
 
 @pytest.mark.parametrize(
