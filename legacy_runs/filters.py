@@ -108,8 +108,10 @@ class TenantRunFilter(LegacyRunFilter):
     def by_view(self, rows: QuerySet[Any], name: str, view: str) -> QuerySet[Any]:
         """Only runs can be active, need attention, or belong to the user."""
         runs = rows.filter(kind="run")
-        if view == "attention":
-            return runs.filter(own_id__in=OperationRun.objects.needs_attention().values("pk"))
+        if view in ("attention", "assigned"):
+            # The view of the database does not have the columns for these.
+            matching = RunFilter.by_view(self, OperationRun.objects.all(), name, view)
+            return runs.filter(own_id__in=matching.values("pk"))
         return RunFilter.by_view(self, runs, name, view)
 
     def text_matches(self, text: str) -> Q:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from operations.catalog import OperationCatalog
 from operations.models import (
+    Incident,
     InvariantResult,
     OperationRun,
     OperationRunEvent,
@@ -68,6 +69,24 @@ class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
     search_fields = ("=id", "tenant__name", "=type")
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnly, ModelAdmin[Incident]):
+    list_display = (
+        "id",
+        "workspace",
+        "cause",
+        "number",
+        "runs",
+        "tenants",
+        "created_at",
+        "closed_at",
+    )
+    list_filter = ("close_reason",)
+    list_select_related = ("workspace",)
+    search_fields = ("=id", "cause")
+    ordering = ("-id",)
 
 
 @admin.register(InvariantResult)

@@ -42,6 +42,14 @@ def describe_cause(cause: str) -> str:
     return f"{label}: {detail}" if detail else label
 
 
+def next_step_of(cause: str) -> str:
+    """Return what to do about a cause; empty if that depends on the tenant."""
+    code, _, detail = cause.partition(":")
+    reason = get_reason(code)
+    step = reason.next_step.replace(reason.cause, detail) if detail else reason.next_step
+    return "" if "{" in step else step
+
+
 def codes_with(text: str) -> list[str]:
     """Return the codes of the reasons whose label contains a text, whatever its case."""
     return [reason.code for reason in all_reasons() if text.lower() in reason.label.lower()]

@@ -1,4 +1,4 @@
-"""System checks of the operations and of the retention settings; an error prevents the start."""
+"""System checks of the operations, of incidents and of retention; an error prevents the start."""
 
 from __future__ import annotations
 
@@ -53,3 +53,14 @@ def retention_settings_are_valid(**_: Any) -> list[CheckMessage]:
         if getattr(settings, details) > getattr(settings, row)
     ]
     return problems
+
+
+@register
+def incident_settings_are_valid(**_: Any) -> list[CheckMessage]:
+    """Check that each limit of incidents is in range; 0 would make every run an incident."""
+    names = ("INCIDENT_TENANTS", "INCIDENT_RUNS", "INCIDENT_WINDOW_DAYS", "INCIDENT_QUIET_DAYS")
+    return [
+        Error(f"{name} must be from 1 to {_MAX_DAYS:,}.", id="operations.E005")
+        for name in names
+        if not 1 <= getattr(settings, name) <= _MAX_DAYS
+    ]

@@ -18,6 +18,7 @@ WITHHELD_PRIVILEGES = [
     ("operation_run_tombstones", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("audit_entries", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("audit_links", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    ("operation_incidents", "DELETE, TRUNCATE"),
 ]
 #: The functions of the owner that the application may call. They check each row themselves.
 CALLABLE_FUNCTIONS = [
@@ -28,6 +29,7 @@ CALLABLE_FUNCTIONS = [
     "audit_record_event(text, bigint, text, bigint, jsonb, jsonb)",
     "audit_seal(integer, bigint)",
     "audit_remove_old(integer, integer, jsonb)",
+    "operation_incidents_remove(bigint, timestamptz, integer)",
 ]
 
 #: No role can shadow a table by a temporary one, or add an object to the schema.

@@ -23,6 +23,7 @@ from web.ids import parse_id
 VIEWS = (
     ("active", "Active"),
     ("attention", "Needs attention"),
+    ("assigned", "Assigned to me"),
     ("mine", "My runs"),
     ("failed", "Failed in the last 24 hours"),
 )
@@ -167,6 +168,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             return runs.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
         if view == "attention":
             return runs.filter(NEEDS_ATTENTION)
+        if view == "assigned":
+            return runs.filter(assigned_to=self.user, recovered_at__isnull=True)
         if view == "mine":
             return runs.filter(user=self.user)
         yesterday = Now() - dt.timedelta(hours=24)

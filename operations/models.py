@@ -164,6 +164,17 @@ class OperationRun(models.Model):
         db_constraint=False,
     )
 
+    #: The incident that the run is part of; only the tick of `maintenance.incidents` sets it.
+    incident = models.ForeignKey(
+        "Incident",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+
     objects = OperationRunQuerySet.as_manager()
 
     class Meta:
@@ -201,6 +212,21 @@ class OperationRun(models.Model):
                 fields=("workspace", "cause", "created_at", "id"),
                 name="runs_ws_cause",
                 condition=~models.Q(cause=""),
+            ),
+            models.Index(
+                fields=("assigned_to", "created_at", "id"),
+                name="runs_assigned",
+                condition=models.Q(assigned_to__isnull=False),
+            ),
+            models.Index(
+                fields=("incident", "created_at", "id"),
+                name="runs_of_incident",
+                condition=models.Q(incident__isnull=False),
+            ),
+            models.Index(
+                fields=("workspace", "cause", "created_at"),
+                name="runs_without_incident",
+                condition=UNRECOVERED & models.Q(incident__isnull=True) & ~models.Q(cause=""),
             ),
             models.Index(
                 fields=("workspace", "created_at", "id"),
@@ -394,6 +420,125 @@ class OperationRun(models.Model):
             return ""
         first, last = readable_slot(repeated["first"]), readable_slot(repeated["last"])
         return f"{repeated['slots']:,} slots from {first} to {last}"
+
+
+class IncidentQuerySet(WorkspaceScopedQuerySet["Incident"]):
+    def open(self) -> Self:
+        """Incidents whose runs have not all recovered."""
+        return self.filter(closed_at__isnull=True)
+
+    def closed(self) -> Self:
+        return self.filter(closed_at__isnull=False)
+
+
+class Incident(models.Model):
+    """The problems of a workspace that have one cause, from the first until all have recovered.
+
+    `maintenance.incidents` opens, counts and closes it. If the cause returns, there is a new
+    incident with the next number.
+    """
+
+    class CloseReason(models.TextChoices):
+        RECOVERED = "recovered", "Recovered"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    cause = models.CharField(max_length=160, db_collation="C")
+    #: How often the cause has hit several tenants, and when it first did.
+    number = models.PositiveIntegerField()
+    since = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(
+        max_length=16, choices=CloseReason.choices, default="", db_default="", blank=True
+    )
+    #: When the first and the last of its runs ended.
+    first_run_at = models.DateTimeField()
+    last_run_at = models.DateTimeField()
+    runs = models.PositiveIntegerField(default=0, db_default=0)
+    tenants = models.PositiveIntegerField(default=0, db_default=0)
+    recovered_runs = models.PositiveIntegerField(default=0, db_default=0)
+    #: The tenants of which all runs have recovered.
+    recovered_tenants = models.PositiveIntegerField(default=0, db_default=0)
+    #: The runs that have recovered or are acknowledged.
+    settled_runs = models.PositiveIntegerField(default=0, db_default=0)
+    counted_at = models.DateTimeField(db_default=Now())
+
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "operation_incidents"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(
+                fields=("workspace", "created_at", "id"),
+                name="incidents_closed",
+                condition=models.Q(closed_at__isnull=False),
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "cause"),
+                condition=models.Q(closed_at__isnull=True),
+                name="incidents_one_open_per_cause",
+            ),
+            models.UniqueConstraint(
+                fields=("workspace", "cause", "number"), name="incidents_numbered"
+            ),
+            # The key to which runs refer, so that they have its workspace and its cause.
+            models.UniqueConstraint(fields=("id", "workspace", "cause"), name="incidents_key"),
+            models.CheckConstraint(
+                condition=models.Q(closed_at__isnull=True, close_reason="")
+                | models.Q(closed_at__isnull=False, close_reason__in=("recovered", "acknowledged")),
+                name="incidents_closed_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(close_reason="recovered")
+                | models.Q(recovered_runs=models.F("runs")),
+                name="incidents_recovered_completely",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    tenants__lte=models.F("runs"),
+                    recovered_tenants__lte=models.F("tenants"),
+                    recovered_runs__lte=models.F("settled_runs"),
+                    settled_runs__lte=models.F("runs"),
+                    first_run_at__lte=models.F("last_run_at"),
+                ),
+                name="incidents_counts_fit",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.cause_text}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("incident_detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def cause_text(self) -> str:
+        return describe_cause(self.cause)
+
+    @property
+    def lasted(self) -> dt.timedelta:
+        """The time from the end of the first run until the incident closed, or until now."""
+        return (self.closed_at or request_now()) - self.first_run_at
+
+    def earlier(self) -> IncidentQuerySet:
+        """The earlier incidents with this cause, newest first."""
+        return (
+            Incident.objects.filter(
+                workspace=self.workspace_id, cause=self.cause, number__lt=self.number
+            )
+            .select_related("workspace")
+            .order_by("-number")
+        )
 
 
 class EventLevel(models.TextChoices):

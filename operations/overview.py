@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Count
 from django.db.models.functions import TruncHour
 
-from operations.models import OperationRun, OperationRunQuerySet
+from operations.models import Incident, OperationRun, OperationRunQuerySet
 from operations.presentation.charts import HOURS, build_day_chart
 from tenancy.clock import request_now
 from tenancy.http import Request
@@ -45,22 +45,27 @@ def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
 # --- panels of runs ------------------------------------------------------------------------
 
 
+@overview_panel(order=10)
+def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
+    """The open incidents, if there are any."""
+    incidents = Incident.objects.visible_to(request.user).filter(workspace=workspace).open()
+    latest = incidents.select_related("workspace").order_by("-last_run_at", "-pk")[:PANEL_ROWS]
+    if not latest:
+        return None
+    return "operations/_panel_incidents.html", {"incidents": latest}
+
+
 @overview_panel(order=20)
 def active_runs(request: Request, workspace: Workspace) -> Panel:
     """The active runs."""
-    runs = _runs(request, workspace).active().newest_first()
-    return "operations/_panel_active.html", {
-        "runs": list(runs[:PANEL_ROWS]),
-        "count": capped_count(runs),
-    }
+    return "operations/_panel_active.html", _newest(_runs(request, workspace).active())
 
 
 @overview_panel(order=30)
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
     """The runs that need attention."""
     runs = _runs(request, workspace).needs_attention()
-    newest = list(runs.newest_first()[:PANEL_ROWS])
-    return "operations/_panel_attention.html", {"runs": newest, "count": capped_count(runs)}
+    return "operations/_panel_attention.html", _newest(runs)
 
 
 @overview_panel(order=40)
@@ -71,6 +76,13 @@ def last_day(request: Request, workspace: Workspace) -> Panel:
     by_hour = runs.annotate(hour=TruncHour("created_at")).order_by()
     counts = by_hour.values_list("hour", "outcome").annotate(Count("id"))
     return "operations/_panel_day.html", {"chart": build_day_chart(counts, request_now())}
+
+
+def _newest(runs: OperationRunQuerySet) -> dict[str, Any]:
+    """Return the newest runs and how many there are; they are only counted if more exist."""
+    newest = list(runs.newest_first()[: PANEL_ROWS + 1])
+    count = capped_count(runs) if len(newest) > PANEL_ROWS else str(len(newest))
+    return {"runs": newest[:PANEL_ROWS], "count": count}
 
 
 def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from operations import ticks
 from operations.delivery import relay
-from operations.maintenance import integrity, prune, reconciler, settling
+from operations.maintenance import incidents, integrity, prune, reconciler, settling
 from operations.worker import execution
 from operations.worker.heartbeat import end_process
 from tenancy.db import database_now
@@ -37,9 +37,10 @@ def reconcile_runs() -> None:
 
 @shared_task(ignore_result=True)
 def settle_runs() -> None:
-    """Settle the problems that did not get everything when they ended."""
+    """Settle the problems that did not get everything when they ended, and update the incidents."""
     if ticks.acquire_tick("settling"):
         settling.settle()
+        incidents.update_incidents()
 
 
 @shared_task(ignore_result=True)

@@ -1,6 +1,15 @@
 from django.urls import path
 
-from operations.views import actions, bulk, detail, integrity, listing, overview, retention
+from operations.views import (
+    actions,
+    bulk,
+    detail,
+    incidents,
+    integrity,
+    listing,
+    overview,
+    retention,
+)
 
 urlpatterns = [
     path("runs/", listing.run_list_all, name="run_list_all"),
@@ -18,6 +27,22 @@ urlpatterns = [
     path("w/<slug:slug>/runs/cancel/", bulk.run_cancel_many, name="run_cancel_many"),
     path("w/<slug:slug>/runs/retry/", bulk.run_retry_many, name="run_retry_many"),
     path("w/<slug:slug>/runs/acknowledge/", bulk.run_acknowledge_many, name="run_acknowledge_many"),
+    path("w/<slug:slug>/incidents/", incidents.incident_list, name="incident_list"),
+    path(
+        "w/<slug:slug>/incidents/<int:incident_id>/",
+        incidents.incident_detail,
+        name="incident_detail",
+    ),
+    path(
+        "w/<slug:slug>/incidents/<int:incident_id>/retry/",
+        incidents.incident_retry,
+        name="incident_retry",
+    ),
+    path(
+        "w/<slug:slug>/incidents/<int:incident_id>/acknowledge/",
+        incidents.incident_acknowledge,
+        name="incident_acknowledge",
+    ),
     path("w/<slug:slug>/retention/", retention.retention_policy, name="retention_policy"),
     path("w/<slug:slug>/retention/prune/", retention.retention_prune, name="retention_prune"),
 ]

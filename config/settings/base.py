@@ -257,6 +257,15 @@ RUN_TOMBSTONE_DAYS = env.int("RUN_TOMBSTONE_DAYS", default=1825)
 # How long the audit log keeps an entry: longer than any run, because a run can lead to its cause.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=1095)
 
+# An incident opens when runs of so many tenants, or so many runs, have one cause and have not
+# recovered. Runs that were requested longer ago do not count.
+INCIDENT_TENANTS = env.int("INCIDENT_TENANTS", default=3)
+INCIDENT_RUNS = env.int("INCIDENT_RUNS", default=10)
+INCIDENT_WINDOW_DAYS = env.int("INCIDENT_WINDOW_DAYS", default=7)
+# An incident whose runs are all recovered or acknowledged closes after so many days without another.
+# Some runs never recover: nothing of their kind is started again.
+INCIDENT_QUIET_DAYS = env.int("INCIDENT_QUIET_DAYS", default=3)
+
 # --- Broker ---------------------------------------------------------------------------------------
 # The service name of the sentinels in a REDIS_URL of the form sentinel://host:26379;sentinel://other,
 # and whether servers and sentinels use TLS. A server of a rediss:// address always does.

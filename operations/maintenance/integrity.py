@@ -24,6 +24,7 @@ from django.urls import reverse
 from audit.chain import find_recent_problems
 from operations.catalog import OperationCatalog
 from operations.delivery.publisher import GRACE_SECONDS
+from operations.maintenance.incidents import COUNTED_PER_SECOND
 from operations.models import InvariantResult
 from tenancy.db import database_now
 from web.statement_timeout import TookTooLong, statement_timeout
@@ -146,6 +147,20 @@ def _settled_parameters() -> dict[str, Any]:
     return {"settled": 2 * settings.TICK_SECONDS + GRACE_SECONDS}
 
 
+def _incident_parameters() -> dict[str, Any]:
+    return {
+        **_settled_parameters(),
+        "rate": COUNTED_PER_SECOND,
+        "days": settings.INCIDENT_WINDOW_DAYS,
+        "tenants": settings.INCIDENT_TENANTS,
+        "runs": settings.INCIDENT_RUNS,
+    }
+
+
+def _incident_address(incident_id: int) -> str:
+    return reverse("admin:operations_incident_change", args=[incident_id])
+
+
 _LEDGER_INVARIANTS = (
     Invariant(
         "one_active_per_identity",
@@ -257,6 +272,40 @@ _LEDGER_INVARIANTS = (
         " AND (later.completed_at, later.id) > (run.completed_at, run.id)"
         " AND later.completed_at < clock_timestamp() - make_interval(secs => %(settled)s)",
         parameters=_settled_parameters,
+    ),
+    Invariant(
+        "incidents_count_their_runs",
+        "An incident counts each of its runs. A recovered one has no run that has not recovered.",
+        "SELECT incident.id FROM operation_incidents incident CROSS JOIN LATERAL ("
+        " SELECT count(*) AS runs, count(*) FILTER (WHERE run.recovered_at IS NULL) AS unrecovered"
+        " FROM operation_runs run WHERE run.incident_id = incident.id) actual"
+        " WHERE incident.created_at > now() - %(recent)s AND (actual.runs > incident.runs"
+        " OR incident.close_reason = 'recovered' AND actual.unrecovered > 0)",
+        noun="Incident",
+        address=_incident_address,
+    ),
+    Invariant(
+        "incidents_close_when_recovered",
+        "An incident whose runs have all recovered is closed at the next count.",
+        "SELECT incident.id FROM operation_incidents incident WHERE closed_at IS NULL AND runs > 0"
+        " AND NOT EXISTS (SELECT FROM operation_runs run WHERE run.incident_id = incident.id"
+        " AND coalesce(run.recovered_at, 'infinity') > clock_timestamp() - make_interval("
+        "secs => %(settled)s + incident.runs / %(rate)s::float))",
+        noun="Incident",
+        address=_incident_address,
+        parameters=_incident_parameters,
+    ),
+    Invariant(
+        "shared_cause_is_an_incident",
+        "Runs of enough tenants, or enough runs, with one cause are part of an incident.",
+        "SELECT min(run.id) AS id FROM operation_runs run"
+        " WHERE run.outcome IN ('failed', 'partially_succeeded', 'blocked')"
+        " AND run.recovered_at IS NULL AND run.incident_id IS NULL AND run.cause <> ''"
+        " AND run.created_at > clock_timestamp() - make_interval(days => %(days)s)"
+        " AND run.completed_at < clock_timestamp() - make_interval(secs => %(settled)s)"
+        " GROUP BY run.workspace_id, run.cause"
+        " HAVING count(DISTINCT run.tenant_id) >= %(tenants)s OR count(*) >= %(runs)s",
+        parameters=_incident_parameters,
     ),
 )
 for _invariant in _LEDGER_INVARIANTS:

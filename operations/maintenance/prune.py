@@ -51,9 +51,10 @@ def prune(run: ActiveRun) -> None:
         removed[step] += count
         run.tally(succeeded=count, **{_COUNT_KEYS[step]: count})
     tombstones = retention.remove_old_tombstones(run.workspace.pk, now - policy.tombstones)
+    incidents = retention.remove_old_incidents(run.workspace.pk, now - policy.problem.row)
     run.add_note(
         f"Runs removed: {removed[Step.ROW]:,}. Details removed: {removed[Step.DETAILS]:,}."
-        f" Tombstones removed: {tombstones:,}."
+        f" Tombstones removed: {tombstones:,}. Incidents removed: {incidents:,}."
     )
 
 

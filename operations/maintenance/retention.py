@@ -316,5 +316,19 @@ def remove_old_tombstones(workspace_id: int, before: dt.datetime) -> int:
     return total
 
 
+def remove_old_incidents(workspace_id: int, before: dt.datetime) -> int:
+    """Remove the incidents without runs that were closed before this time; return their number."""
+    total, deleted = 0, MAX_DELETED_ROWS
+    while deleted == MAX_DELETED_ROWS:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT operation_incidents_remove(%s, %s, %s)",
+                [workspace_id, before, MAX_DELETED_ROWS],
+            )
+            (deleted,) = cursor.fetchone()
+        total += deleted
+    return total
+
+
 def _limits(details: int, row: int) -> Limits:
     return Limits(dt.timedelta(days=details), dt.timedelta(days=row))

@@ -7,7 +7,7 @@ the results.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
@@ -58,7 +58,7 @@ def run_cancel_many(request: Request, slug: str) -> HttpResponse:
 @action
 def run_retry_many(request: Request, slug: str) -> HttpResponse:
     """Retry the selected runs."""
-    return _run_bulk_action(request, slug, Capability.RETRY_RUN, may_retry, _retry)
+    return _run_bulk_action(request, slug, Capability.RETRY_RUN, may_retry, retry_runs)
 
 
 @action
@@ -88,9 +88,14 @@ def _run_bulk_action(
     counts = Counter(bulk_action(request, permitted))
     counts[NOT_PERMITTED] += len(runs) - len(permitted)
     counts[NOT_FOUND] += missing
-    results = ", ".join(f"{counts[result]} {result}" for result in RESULTS if counts[result])
-    messages.info(request, f"Runs: {results}.")
+    messages.info(request, describe_results(counts))
     return _redirect_to_list(request, workspace)
+
+
+def describe_results(counts: Mapping[str, int]) -> str:
+    """Return the message that counts the results of a bulk action."""
+    results = ", ".join(f"{counts[result]} {result}" for result in RESULTS if counts.get(result))
+    return f"Runs: {results}." if results else "No runs were changed."
 
 
 def _redirect_to_list(request: Request, workspace: Workspace) -> HttpResponseRedirect:
@@ -154,7 +159,8 @@ def _cancel(request: Request, runs: Runs) -> Iterable[str]:
             yield "stopping" if cancelled.is_active else "cancelled"
 
 
-def _retry(request: Request, runs: Runs) -> Iterable[str]:
+def retry_runs(request: Request, runs: Runs) -> Iterable[str]:
+    """Retry each run; yield the result of each."""
     service, submission = OperationRunService(), submission_of(request)
     for start in range(0, len(runs), BATCH_SIZE):
         batch = runs[start : start + BATCH_SIZE]

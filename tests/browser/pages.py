@@ -12,8 +12,9 @@ from django.utils import timezone
 from audit.context import audited_request
 from audit.events import record
 from backups.models import BackupItem, BackupSet, SetStatus
+from operations.maintenance.incidents import update_incidents
 from operations.maintenance.integrity import check_ledger
-from operations.models import EventLevel, OperationRun
+from operations.models import EventLevel, Incident, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
 from tenancy.models import Membership, Tenant, Workspace
@@ -38,6 +39,7 @@ from tests.support.factories.backups import (
     PolicyVersionFactory,
     finish,
 )
+from tests.support.factories.incidents import OUTAGE, fail_for, succeed_for
 from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
@@ -179,6 +181,45 @@ def populate_retention() -> dict[str, str]:
         "run-removed": old.get_absolute_url(),
         "run-without-details": without_details.get_absolute_url(),
         "retention-empty": "/w/northwind/retention/",
+    }
+
+
+def populate_incidents() -> dict[str, str]:
+    """Create an open incident, half recovered, and a closed one that has returned."""
+    contoso = Workspace.objects.get(slug="contoso")
+    tenants = TenantFactory.create_batch(12, workspace=contoso)
+    for number, tenant in enumerate(tenants[:4]):
+        fail_for(tenant, number, "credential_expired")
+    update_incidents()
+    for number, tenant in enumerate(tenants[:4]):
+        succeed_for(tenant, number)
+    update_incidents()
+    for number, tenant in enumerate(tenants):
+        fail_for(tenant, number)
+        if number > 6:
+            fail_for(tenant, 100, "permission_missing", kind="groups", permission="Group.Read.All")
+        if number < 3:
+            fail_for(tenant, 200, "credential_expired")
+    update_incidents()
+    for number, tenant in enumerate(tenants[:5]):
+        succeed_for(tenant, number)
+    update_incidents()
+    incident = Incident.objects.get(workspace=contoso, cause=OUTAGE)
+    returned = Incident.objects.get(workspace=contoso, number=2)
+    closed = Incident.objects.get(workspace=contoso, close_reason="recovered")
+    recovered = OperationRun.objects.filter(incident=incident, recovered_at__isnull=False)
+    return {
+        "incidents": "/w/contoso/incidents/",
+        "incidents-empty": "/w/northwind/incidents/",
+        "incidents-bad-cursor": "/w/contoso/incidents/?older=x",
+        "incident": incident.get_absolute_url(),
+        "incident-returned": returned.get_absolute_url(),
+        "incident-closed": closed.get_absolute_url(),
+        "incident-retry": f"{incident.get_absolute_url()}retry/",
+        "incident-acknowledge": f"{incident.get_absolute_url()}acknowledge/",
+        "overview-with-incidents": "/w/contoso/",
+        "run-recovered": recovered.latest("pk").get_absolute_url(),
+        "runs-of-a-cause": "/w/contoso/runs/?cause=service_unavailable",
     }
 
 
@@ -478,6 +519,7 @@ TOURS = {
     "joining": Tour("", populate_invitation),
     "joining with an account": Tour("olga", populate_invitation),
     "runs": Tour("olga", run_pages),
+    "incidents": Tour("olga", populate_incidents),
     "backups": Tour("olga", populate_backups),
     "tenants and their inventory": Tour("owen", populate_inventory),
     "audit log": Tour("olive", populate_audit_log),

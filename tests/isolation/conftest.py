@@ -31,6 +31,7 @@ from tests.support.factories.backups import (
     BackupSetFactory,
     PolicyExportFactory,
 )
+from tests.support.factories.incidents import create_incident
 from tests.support.factories.inventory import (
     DirectoryGroupFactory,
     PolicyFactory,
@@ -67,6 +68,7 @@ def create_objects(workspace: Workspace) -> Ids:
         "legacy_id": create_legacy_runs_of_every_kind(tenant),
         "restore_id": restore.pk,
         "restore_item_id": restore.items.get().pk,
+        "incident_id": create_incident(tenant).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

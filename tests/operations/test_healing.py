@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from operations.dispatch import RunRequest
@@ -19,6 +16,7 @@ from operations.services import NotRetryable, OperationRunService
 from operations.states import Ending
 from operations.types import OperationRunType
 from tenancy.models import Tenant, User
+from tests.support.database import without_guards
 from tests.support.factories import OperationRunFactory
 from tests.support.factories.operations import (
     build_slot_request,
@@ -47,20 +45,6 @@ def partially_succeed(tenant: Tenant, schedule: int = 1) -> OperationRun:
 def block(tenant: Tenant, slot: str = "2026-03-08T07:00Z") -> OperationRun:
     (run,) = OperationRunService().block_many([(build_slot_request(tenant, slot=slot), MISSED)])
     return run
-
-
-@contextmanager
-def without_guards() -> Iterator[Any]:
-    """Write what no version of the product can write any more."""
-    tables = ("operation_runs", "operation_run_events")
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        yield cursor
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 def reload(run: OperationRun) -> OperationRun:
@@ -259,7 +243,7 @@ def test_a_success_before_the_last_repeated_slot_does_not_recover_the_run(
     blocked = block(tenant)
     soon = running.created_at + dt.timedelta(minutes=5)
     last = f"{soon.astimezone(dt.UTC):%Y-%m-%dT%H:%MZ}"
-    with without_guards() as cursor:
+    with without_guards("operation_runs", "operation_run_events") as cursor:
         cursor.execute(
             "UPDATE operation_runs SET context = jsonb_set(context, '{repeated}',"
             " jsonb_build_object('slots', 2, 'first', context->'scheduled_for',"
@@ -278,7 +262,7 @@ def test_a_success_before_the_last_repeated_slot_does_not_recover_the_run(
 
 def as_older_version(*runs: OperationRun) -> None:
     """Take from runs what an older version does not write."""
-    with without_guards() as cursor:
+    with without_guards("operation_runs", "operation_run_events") as cursor:
         cursor.execute(
             "UPDATE operation_runs SET cause = '', recovered_by_id = NULL, recovered_at = NULL,"
             " superseded_by_id = NULL WHERE id = ANY (%s)",
@@ -372,7 +356,7 @@ def test_the_link_to_a_removed_success_leads_to_what_it_was(
 ) -> None:
     open_session(client, operator)
     problem, success = fail(tenant), succeed(tenant)
-    with without_guards() as cursor:
+    with without_guards("operation_runs", "operation_run_events") as cursor:
         cursor.execute(
             "INSERT INTO operation_run_tombstones (id, workspace_id, tenant_id, type, outcome,"
             " counts, created_at, completed_at, pruned_at) SELECT id, workspace_id, tenant_id,"

@@ -80,6 +80,12 @@ _EARLIER_PROBLEM = (
     " run_identity_hash, created_at - interval '{hours} hours', created_at - interval '{hours}"
     " hours', 'missed', now() FROM operation_runs WHERE outcome = 'succeeded'"
 )
+_INCIDENT = (
+    "INSERT INTO operation_incidents (workspace_id, cause, number, since, created_at,"
+    " first_run_at, last_run_at, counted_at)"
+    " SELECT DISTINCT workspace_id, 'missed', 1, now(), now(), now(), now(), now()"
+    " FROM operation_runs"
+)
 _END_EARLIER = (
     "UPDATE operation_runs SET started_at = started_at - interval '30 minutes',"
     " completed_at = completed_at - interval '30 minutes' WHERE outcome = 'succeeded'"
@@ -141,6 +147,25 @@ VIOLATIONS = {
         _EARLIER_PROBLEM.format(hours=1),
         _EARLIER_PROBLEM.format(hours=2),
         "UPDATE operation_runs SET outcome = 'cancelled' WHERE outcome = 'succeeded'",
+    ],
+    "incidents_count_their_runs": [
+        _EARLIER_PROBLEM.format(hours=1),
+        _INCIDENT,
+        (
+            "UPDATE operation_runs SET incident_id = (SELECT id FROM operation_incidents)"
+            " WHERE cause <> ''"
+        ),
+    ],
+    "incidents_close_when_recovered": [
+        _INCIDENT.replace("now()", "now() - interval '1 hour'"),
+        "UPDATE operation_incidents SET runs = 1",
+    ],
+    "shared_cause_is_an_incident": [
+        *(_EARLIER_PROBLEM.format(hours=number) for number in range(1, 11)),
+        (
+            "UPDATE operation_runs SET run_identity_hash = encode(sha256(id::text::bytea), 'hex')"
+            " WHERE cause <> ''"
+        ),
     ],
     "attempts_are_capped": [
         "UPDATE operation_runs SET initiator_name = 'Reconciler'",

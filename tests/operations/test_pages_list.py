@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from operations.models import OperationRun
+from operations.services import OperationRunService
 from operations.views import listing
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
@@ -147,6 +148,18 @@ def test_the_cause_is_a_column_a_filter_and_part_of_the_search(page, tenant):
         ("q=permission%20MISS", [other, policy]),
     ):
         assert run_ids(page.get(f"{LIST}?{query}").content) == [run.pk for run in runs], query
+
+
+def test_runs_that_are_assigned_to_the_user_are_a_quick_filter(page, tenant, operator, manager):
+    runs = [create_ended_run(tenant, number, total=1, processed=1, failed=1) for number in range(3)]
+    service = OperationRunService()
+    for run, assignee in zip(runs, (operator, operator, manager), strict=True):
+        service.acknowledge(run, by=manager, assignee=assignee)
+    create_ended_run(tenant, 0, total=1, processed=1, succeeded=1)
+
+    for address in (LIST, f"/w/contoso/tenants/{tenant.pk}/runs/"):
+        html = page.get(f"{address}?view=assigned").content
+        assert run_ids(html) == [runs[1].pk], address
 
 
 def test_a_selected_cause_with_a_detail_is_an_option_of_the_filter(page, tenant):

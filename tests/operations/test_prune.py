@@ -136,7 +136,7 @@ def test_the_prune_run_removes_old_details_and_old_runs_and_counts_them(tenant, 
 
     assert run.outcome == "succeeded"
     assert (run.counts.deleted, run.counts.updated, run.counts.succeeded) == (1, 1, 2)
-    assert "Runs removed: 1. Details removed: 1. Tombstones removed: 0." in [
+    assert "Runs removed: 1. Details removed: 1. Tombstones removed: 0. Incidents removed: 0." in [
         event.message for event in run.events.all()
     ]
     assert not OperationRun.objects.filter(pk=oldest.pk).exists()

@@ -45,6 +45,7 @@ def test_json_contains_every_field(tenant):
     assert entry["outcome"] == "failed"
     assert entry["counts"]["failed"] == 4
     assert entry["failures"] == ["unexpected_error"]
+    assert (entry["cause"], entry["recovered_by"]) == ("", None)
     assert entry["completed_at"].endswith("+00:00")
 
 

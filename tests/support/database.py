@@ -41,6 +41,20 @@ def rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+@contextmanager
+def without_guards(*tables: str) -> Iterator[Any]:
+    """Provide a cursor that writes to these tables what no version of the product can write."""
+    with connection.cursor() as cursor:
+        # A table with deferred checks pending in this transaction cannot be altered.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        yield cursor
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
 #: Django fills these tables when the database is created; no test changes them.
 CONSTANT_TABLES = {"django_content_type", "auth_permission"}
 

@@ -90,6 +90,8 @@ def _facts(run: OperationRun) -> dict[str, Any]:
         "outcome": run.outcome,
         "counts": run.summary_counts,
         "failures": [failure["code"] for failure in run.failure_summary],
+        "cause": run.cause,
+        "recovered_by": run.recovered_by_id,
         "created_at": _iso_utc(run.created_at),
         "started_at": _iso_utc(run.started_at),
         "completed_at": _iso_utc(run.completed_at),

@@ -1,0 +1,186 @@
+"""The incidents of a workspace, and an incident with its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from operations.catalog import Retry
+from operations.causes import next_step_of
+from operations.forms import AcknowledgeForm
+from operations.models import Incident, OperationRun, OperationRunQuerySet
+from operations.permissions import may_retry
+from operations.reasons import get_reason
+from operations.services import OperationRunService
+from operations.views.bulk import describe_results, retry_runs
+from operations.views.listing import MAX_BULK
+from tenancy.capabilities import capabilities_of, require_capability
+from tenancy.http import Request, form_page, page, render_checked, workspace_or_404
+from tenancy.models import Workspace
+from tenancy.roles import Capability
+from web.keyset import BadCursor, Page, page_of
+from web.live_section import asks_for, live_answer, live_section
+
+#: Open incidents on the list; each has another cause.
+MAX_OPEN = 100
+EARLIER_SHOWN = 10
+POLL_SECONDS = 10
+BAD_CURSOR = "The link to this page is not valid. Show the newest instead."
+
+
+@page
+def incident_list(request: Request, slug: str) -> HttpResponse:
+    """The open incidents, and the closed ones page by page."""
+    workspace = workspace_or_404(request, slug)
+    incidents = Incident.objects.visible_to(request.user).select_related("workspace")
+    incidents = incidents.filter(workspace=workspace)
+    context: dict[str, Any] = {"workspace": workspace, "section": "incidents", "page": Page()}
+    newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
+    try:
+        context["page"] = page_of(incidents.closed(), newer=newer, older=older)
+    except BadCursor:
+        context["errors"] = [BAD_CURSOR]
+        return render(request, "operations/incident_list.html", context, status=400)
+    if context["page"].is_first:
+        context["open"] = incidents.open().order_by("-last_run_at", "-pk")[:MAX_OPEN]
+    rows = live_section(
+        request, "incidents", "operations/_incident_rows.html", context, seconds=POLL_SECONDS
+    )
+    if asks_for(request, "incidents"):
+        return live_answer(request, rows)
+    return render(request, "operations/incident_list.html", context | {"rows": rows})
+
+
+@page
+def incident_detail(request: Request, slug: str, incident_id: int) -> HttpResponse:
+    """The numbers of an incident, what to do, and its runs."""
+    workspace = workspace_or_404(request, slug)
+    incident = _visible(request, workspace, incident_id)
+    context: dict[str, Any] = {
+        "workspace": workspace,
+        "section": "incidents",
+        "incident": incident,
+        "reason": get_reason(incident.cause.partition(":")[0]),
+        "next_step": next_step_of(incident.cause),
+        "page": Page(),
+    }
+    runs = _runs(incident).with_scope().select_related("assigned_to")
+    newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
+    try:
+        context["page"] = page_of(runs, newer=newer, older=older)
+    except BadCursor:
+        context["errors"] = [BAD_CURSOR]
+        return render(request, "operations/incident_detail.html", context, status=400)
+    context["can"] = _permitted(request, workspace, incident)
+    seconds = POLL_SECONDS if incident.is_open else 0
+    live = live_section(
+        request, "incident", "operations/_incident_live.html", context, seconds=seconds
+    )
+    if asks_for(request, "incident"):
+        return live_answer(request, live)
+    context |= {"live": live, "earlier": incident.earlier()[:EARLIER_SHOWN]}
+    return render(request, "operations/incident_detail.html", context)
+
+
+@form_page
+def incident_retry(request: Request, slug: str, incident_id: int) -> HttpResponse:
+    """Say which runs of the incident can be retried, and retry them."""
+    workspace = workspace_or_404(request, slug)
+    incident = _visible(request, workspace, incident_id)
+    require_capability(request.user, workspace, Capability.RETRY_RUN)
+    runs = list(_unresolved(incident).with_scope().newest_first()[:MAX_BULK])
+    allowed = capabilities_of(request.user, workspace)
+    permitted = [run for run in runs if may_retry(run, request.user, allowed)]
+    if request.method == "POST":
+        results = Counter(retry_runs(request, permitted))
+        results["not permitted"] += len(runs) - len(permitted)
+        messages.info(request, describe_results(results))
+        return redirect(incident)
+    context = {
+        "workspace": workspace,
+        "section": "incidents",
+        "incident": incident,
+        "preview": _preview_retry(runs, permitted),
+        "max_bulk": MAX_BULK,
+    }
+    return render(request, "operations/incident_retry.html", context)
+
+
+@form_page
+def incident_acknowledge(request: Request, slug: str, incident_id: int) -> HttpResponse:
+    """Say how many runs of the incident need an acknowledgment, and acknowledge them."""
+    workspace = workspace_or_404(request, slug)
+    incident = _visible(request, workspace, incident_id)
+    require_capability(request.user, workspace, Capability.ACKNOWLEDGE_RUN)
+    runs = _runs(incident).filter(recovered_at__isnull=True, acknowledged_at__isnull=True)
+    open_runs = list(runs.newest_first()[:MAX_BULK])
+    posted = request.POST if request.method == "POST" else None
+    form = AcknowledgeForm(posted, workspace=workspace)
+    if form.is_valid():
+        acknowledged = OperationRunService().acknowledge_many(
+            open_runs, by=request.user, **form.cleaned_data
+        )
+        messages.info(request, describe_results(Counter(acknowledged=len(acknowledged))))
+        return redirect(incident)
+    context = {
+        "workspace": workspace,
+        "section": "incidents",
+        "incident": incident,
+        "form": form,
+        "count": len(open_runs),
+        "max_bulk": MAX_BULK,
+    }
+    return render_checked(
+        request, "operations/incident_acknowledge.html", context, errors=form.errors
+    )
+
+
+def _visible(request: Request, workspace: Workspace, incident_id: int) -> Incident:
+    incidents = Incident.objects.visible_to(request.user).select_related("workspace")
+    return get_object_or_404(incidents, workspace=workspace, pk=incident_id)
+
+
+def _runs(incident: Incident) -> OperationRunQuerySet:
+    return OperationRun.objects.filter(incident=incident)
+
+
+def _unresolved(incident: Incident) -> OperationRunQuerySet:
+    """The runs of which each stands for an identity that has not recovered."""
+    return _runs(incident).filter(recovered_at__isnull=True, superseded_by__isnull=True)
+
+
+def _permitted(request: Request, workspace: Workspace, incident: Incident) -> dict[str, bool]:
+    allowed = capabilities_of(request.user, workspace)
+    return {
+        "retry": incident.recovered_runs < incident.runs and Capability.RETRY_RUN in allowed,
+        "acknowledge": incident.settled_runs < incident.runs
+        and Capability.ACKNOWLEDGE_RUN in allowed,
+    }
+
+
+def _preview_retry(runs: list[OperationRun], permitted: list[OperationRun]) -> dict[str, int]:
+    """Count the runs by what a retry would do with them."""
+    identities = {run.run_identity_hash for run in permitted}
+    active = OperationRun.objects.active().filter(run_identity_hash__in=identities)
+    workspace_ids = {run.workspace_id for run in permitted}
+    busy = set(
+        active.filter(workspace__in=workspace_ids).values_list("run_identity_hash", flat=True)
+    )
+    counts: Counter[str] = Counter()
+    for run in permitted:
+        if run.catalog is None or run.catalog.retry is Retry.NEVER:
+            counts["never"] += 1
+        elif run.run_identity_hash in busy:
+            counts["active"] += 1
+        else:
+            counts["ready"] += 1
+    return {
+        "ready": counts["ready"],
+        "active": counts["active"],
+        "never": counts["never"],
+        "not_permitted": len(runs) - len(permitted),
+    }
