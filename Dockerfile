@@ -18,6 +18,7 @@ COPY config config
 COPY redaction redaction
 COPY web web
 COPY tenancy tenancy
+COPY audit audit
 COPY operations operations
 COPY accounts accounts
 COPY providers providers

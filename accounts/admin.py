@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.models import Invitation, Session
+from accounts.models import CodeAttempts, Invitation, RecoveryCode, Session
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
 # This product does not use allauth's addresses.
 admin.site.unregister(EmailAddress)
+# Its pages would show the stored secrets. `manage.py reset_second_factor` removes second factors.
+admin.site.unregister(Authenticator)
 
 
 @admin.register(Session)
@@ -45,3 +50,29 @@ class InvitationAdmin(ReadOnly, ModelAdmin[Invitation]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("tenancy.delete_workspace")
+
+
+class CodeAdmin(ReadOnly, ModelAdmin[Any]):
+    """What belongs to an account is deleted with it only."""
+
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("tenancy.delete_user")
+
+
+@admin.register(CodeAttempts)
+class CodeAttemptsAdmin(CodeAdmin):
+    """Wrong codes, and until when codes of a user are locked."""
+
+    list_display = ("user", "failures", "locked_until")
+    ordering = ("user__username",)
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeAdmin(CodeAdmin):
+    list_display = ("user", "created_at", "used_at")
+    ordering = ("-id",)
+    exclude = ("code_hash",)

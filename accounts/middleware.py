@@ -1,4 +1,4 @@
-"""Every page requires sign-in, unless its view is marked with `login_not_required`."""
+"""What a page requires of its user: a sign-in, a second factor, a recent confirmation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.identity import ask_to_confirm, is_confirmed
+from accounts.second_factor.requirement import EXEMPT, lacks_second_factor
+from tenancy.http import Request
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
@@ -27,3 +34,63 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         if is_signed_in and "HX-Request" not in request.headers:
             request.session.record_activity()  # type: ignore[attr-defined]
         return response
+
+
+#: Forms of the administration that change how users sign in, or who is a member.
+ADMIN_FORMS = frozenset(
+    {
+        "admin:auth_user_password_change",
+        *(f"admin:tenancy_user_{name}" for name in ("add", "change", "delete")),
+        *(f"admin:tenancy_membership_{name}" for name in ("add", "change", "delete")),
+    }
+)
+
+
+class RecentSignInMiddleware:
+    """Asks to confirm the identity before a view that is marked with `recent_sign_in_required`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: Request,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        is_marked = getattr(view_func, "recent_sign_in_required", False)
+        is_admin_form = bool(match and match.view_name in ADMIN_FORMS) and request.method == "POST"
+        if not (is_marked or is_admin_form) or is_confirmed(request.session):
+            return None
+        return ask_to_confirm(request)
+
+
+class SecondFactorRequiredMiddleware:
+    """Leads a user who must have a second factor to the page that adds one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: Request,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        is_exempt = bool(match and match.view_name in EXEMPT)
+        is_public = not getattr(view_func, "login_required", True)
+        if is_public or is_exempt or not lacks_second_factor(request):
+            return None
+        if request.htmx:
+            return HttpResponseClientRedirect(reverse("second_factor_required"))
+        return redirect("second_factor_required")

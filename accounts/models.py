@@ -9,8 +9,9 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.invitations.models import Invitation
+from accounts.second_factor.models import CodeAttempts, RecoveryCode
 
-__all__ = ["Invitation", "Session", "SessionQuerySet"]
+__all__ = ["CodeAttempts", "Invitation", "RecoveryCode", "Session", "SessionQuerySet"]
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -10,6 +10,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.clients import CLIENT_KEY, MAX_AGENT
+from accounts.identity import remember_confirmation
 
 
 @receiver(user_logged_in)
@@ -18,3 +19,4 @@ def remember_client(sender: Any, request: HttpRequest, **_: Any) -> None:
     agent = request.headers.get("User-Agent", "")[:MAX_AGENT]
     address = str(get_client_ip_address(request) or "")
     request.session[CLIENT_KEY] = {"address": address, "agent": agent}
+    remember_confirmation(request.session)

@@ -26,19 +26,20 @@ class ReferenceMiddleware:
         return response
 
 
-#: What pages may use: the clipboard for copy buttons, and passkeys. Everything else is off.
+#: What pages may use: the clipboard for copy buttons, and passkeys. Everything else is off, except
+#: features that Chromium does not know on every platform: it reports those as errors.
 PERMISSIONS = {
     "clipboard-write": "(self)",
     "publickey-credentials-create": "(self)",
     "publickey-credentials-get": "(self)",
 } | dict.fromkeys(
     (
-        *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "clipboard-read"),
+        *("accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read"),
         *("display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation"),
         *("gyroscope", "hid", "identity-credentials-get", "idle-detection", "local-fonts"),
         *("magnetometer", "microphone", "midi", "otp-credentials", "payment"),
         *("picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb"),
-        *("web-share", "window-management", "xr-spatial-tracking"),
+        *("window-management", "xr-spatial-tracking"),
     ),
     "()",
 )

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
     path("", include("audit.urls")),
+    path("", include("accounts.second_factor.urls")),
     path("", include("operations.urls")),
     path("", include("providers.urls")),
     path("", include("inventory.urls")),

@@ -6,12 +6,12 @@ from django.conf import settings
 
 from operations.reasons import Blocked
 from providers.clouds import Cloud, hosts_of
-from providers.crypto import CredentialUnreadable
 from providers.graph.client import GraphClient, OnWait
 from providers.graph.http import Http
 from providers.graph.pacing import pacer_for
 from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import Access, CredentialKind, ProviderConnection
+from tenancy.crypto import CredentialUnreadable
 from tenancy.models import Tenant
 
 

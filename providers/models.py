@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from operations.reasons import get_reason
 from providers.clouds import Cloud
-from providers.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
 from redaction.known_secrets import register_secret
 from tenancy.clock import request_now
+from tenancy.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
 from tenancy.db import database_now
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet

@@ -7,8 +7,8 @@ from enum import Enum
 
 from django.db import transaction
 
-from providers.crypto import CredentialUnreadable, key_ring
 from providers.models import ProviderConnection
+from tenancy.crypto import CredentialUnreadable, key_ring
 
 
 class RotationResult(Enum):

@@ -30,6 +30,7 @@ from tenancy.http import (
     action,
     form_page,
     page,
+    recent_sign_in_required,
     render_checked,
     try_service,
     workspace_or_404,
@@ -124,6 +125,7 @@ def connection_edit(request: Request, slug: str, connection_id: int) -> HttpResp
     )
 
 
+@recent_sign_in_required
 @sensitive_post_parameters()
 @form_page
 def connection_credential(request: Request, slug: str, connection_id: int) -> HttpResponse:
@@ -154,6 +156,7 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
     return redirect(connection)
 
 
+@recent_sign_in_required
 @action
 def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Remove the connection and its credential."""

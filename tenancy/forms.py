@@ -62,8 +62,11 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
     class Meta:
         model = Workspace
-        fields = ("name", "timezone", "restores_need_approval")
-        labels = {"restores_need_approval": "Require approval of restores by a second person"}
+        fields = ("name", "timezone", "restores_need_approval", "requires_second_factor")
+        labels = {
+            "restores_need_approval": "Require approval of restores by a second person",
+            "requires_second_factor": "Require a second factor of every member",
+        }
 
 
 class RoleForm(forms.Form):

@@ -49,6 +49,16 @@ form_page = methods("GET", "HEAD", "POST")
 action = methods("POST")
 
 
+def recent_sign_in_required(view: View) -> View:
+    """Mark a view that changes how users sign in, who is a member, or a tenant's configuration.
+
+    A middleware of the app `accounts` asks a user who has not signed in recently to confirm the
+    identity first. Everything that was entered is kept.
+    """
+    view.recent_sign_in_required = True  # type: ignore[attr-defined]
+    return view
+
+
 def workspace_or_404(request: Request, slug: str) -> Workspace:
     """Return the workspace of a URL, or raise 404 if the user is not a member."""
     return get_object_or_404(Workspace.objects.visible_to(request.user), slug=slug)

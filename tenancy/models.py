@@ -44,6 +44,8 @@ class Workspace(models.Model):
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     #: Whether a second member must approve a restore before it is executed.
     restores_need_approval = models.BooleanField(default=False, db_default=False)
+    #: Whether every member must have a second factor.
+    requires_second_factor = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()

@@ -46,7 +46,8 @@ def save_workspace(workspace: Workspace) -> None:
     """
     workspace.full_clean()
     if workspace.pk:
-        workspace.save(update_fields=["name", "timezone", "restores_need_approval"])
+        fields = ["name", "timezone", "restores_need_approval", "requires_second_factor"]
+        workspace.save(update_fields=fields)
     else:
         workspace.save()
 

@@ -23,6 +23,7 @@ from tenancy.http import (
     action,
     form_page,
     page,
+    recent_sign_in_required,
     render_checked,
     try_service,
     workspace_or_404,
@@ -34,6 +35,7 @@ from tenancy.roles import Capability, Role
 SESSION_KEY = "invitation_token"
 
 
+@recent_sign_in_required
 @form_page
 def invitation_create(request: Request, slug: str) -> HttpResponse:
     """Invite a member by email; the answer is the same whether or not the address has an account."""
@@ -53,6 +55,7 @@ def invitation_create(request: Request, slug: str) -> HttpResponse:
     return render_checked(request, "accounts/invitation_form.html", context, errors=form.is_bound)
 
 
+@recent_sign_in_required
 @action
 def invitation_resend(request: Request, slug: str, invitation_id: int) -> HttpResponse:
     """Send a new link; the previous one is no longer valid."""

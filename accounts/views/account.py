@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts import services
 from accounts.clients import open_sessions
 from accounts.forms import NewPasswordForm
+from accounts.second_factor.services import second_factors, unused_recovery_codes
 from tenancy.http import Request, action, form_page, page, render_checked
 from tenancy.models import User
 
@@ -22,6 +23,8 @@ def account(request: Request) -> HttpResponse:
     """Show how the user signs in, and the sessions of the user."""
     context = {
         "has_password": has_local_password(request.user),
+        "factors": second_factors(request.user),
+        "recovery_codes_left": unused_recovery_codes(request.user),
         "sessions": open_sessions(request.user, request.session.session_key),
         "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
     }

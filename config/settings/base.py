@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_filters",
@@ -74,6 +75,8 @@ MIDDLEWARE = [
     "audit.middleware.AuditContextMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SignInRequiredMiddleware",
+    "accounts.middleware.SecondFactorRequiredMiddleware",
+    "accounts.middleware.RecentSignInMiddleware",
     "config.middleware.PrivateResponseMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -186,6 +189,20 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # Lockouts count failed sign-ins in the database; allauth would count them per process.
 ACCOUNT_RATE_LIMITS = False
+# How long a sign-in counts as recent: changes of credentials, members and tenants require one.
+RECENT_SIGN_IN_MINUTES = env.int("RECENT_SIGN_IN_MINUTES", default=10)
+# Who must have a second factor: no one by default, “owners” (and staff), or “everyone”. Each workspace can
+# require it of its members.
+SECOND_FACTOR_REQUIRED = env.str("SECOND_FACTOR_REQUIRED", default="")
+if SECOND_FACTOR_REQUIRED not in ("", "owners", "everyone"):
+    raise ImproperlyConfigured(
+        f"SECOND_FACTOR_REQUIRED is {SECOND_FACTOR_REQUIRED!r}; use “owners” or “everyone”."
+    )
+MFA_ADAPTER = "accounts.second_factor.adapter.SecondFactorAdapter"
+# Recovery codes are ours: allauth stores a seed that yields them.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 
 LANGUAGE_CODE = "en"
 # The package tzdata is the only source of time-zone rules: every process of one image has the same

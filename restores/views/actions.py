@@ -14,7 +14,7 @@ from restores import services
 from restores.models import Decision, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action, try_service
+from tenancy.http import Request, action, recent_sign_in_required, try_service
 from tenancy.roles import Capability
 from web.ids import parse_id
 
@@ -45,6 +45,7 @@ def restore_approve(request: Request, slug: str, restore_id: int) -> HttpRespons
     return _apply(request, restore, approve, "Restore approved.")
 
 
+@recent_sign_in_required
 @action
 def restore_execute(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Write exactly what was previewed."""

@@ -14,6 +14,7 @@ from tenancy.http import (
     action,
     form_page,
     page,
+    recent_sign_in_required,
     render_checked,
     try_service,
     workspace_or_404,
@@ -43,6 +44,7 @@ def member_list(request: Request, slug: str) -> HttpResponse:
     return render(request, "tenancy/member_list.html", context)
 
 
+@recent_sign_in_required
 @action
 def member_role(request: Request, slug: str, membership_id: int) -> HttpResponse:
     """Change the role of a member."""
@@ -60,6 +62,7 @@ def member_role(request: Request, slug: str, membership_id: int) -> HttpResponse
     return redirect("member_list", slug)
 
 
+@recent_sign_in_required
 @action
 def member_remove(request: Request, slug: str, membership_id: int) -> HttpResponse:
     """Remove a member from the workspace."""

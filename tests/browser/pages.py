@@ -428,7 +428,13 @@ def populate_account() -> dict[str, str]:
     """Open another session of owen; return the addresses of the pages of the account."""
     owen = create_member(Workspace.objects.get(slug="contoso"), Role.OWNER, username="owen")
     open_session(Client(), owen)
-    return {"account": "/account/", "password-change": "/account/password/"}
+    return {
+        "account": "/account/",
+        "password-change": "/account/password/",
+        "second-factor-required": "/account/second-factor/",
+        "app-add": "/account/second-factor/app/",
+        "passkey-add": "/account/second-factor/passkey/",
+    }
 
 
 def populate_invitation() -> dict[str, str]:

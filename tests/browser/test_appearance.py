@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tenancy.models import User
 from tests.browser.conftest import (
     DESKTOP,
     PHONE,
@@ -15,6 +16,8 @@ from tests.browser.conftest import (
     sign_in,
 )
 from tests.browser.pages import TOURS, populate
+from tests.support.factories import PASSWORD
+from tests.support.factories.accounts import add_app, code_of, make_sign_in_older
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -84,6 +87,39 @@ def test_the_form_for_the_name_of_a_set_is_displayed_without_problems(inspection
     inspection.check("policies-back-up")
 
     assert inspection.page.get_by_role("heading", name="Add to backup set").is_visible()
+    assert inspection.problems == {}
+
+
+def test_the_pages_of_second_factors_are_displayed_without_problems(inspection: Inspection):
+    """A sign-in with an app, the account page with it, new recovery codes, and a confirmation."""
+    populate()
+    olga, page = User.objects.get(username="olga"), inspection.page
+    add_app(olga)
+    page.goto("/sign-in/?next=/account/")
+    page.get_by_label("User name").fill("olga")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("Code").wait_for()
+    inspection.check("second-factor")
+    page.get_by_label("Code").fill("123")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("The code is wrong").wait_for()
+    inspection.check("second-factor-wrong")
+    page.get_by_label("Code").fill(code_of())
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/account/")
+    inspection.check("account-with-app")
+    make_sign_in_older(olga, 3600)
+    page.get_by_role("button", name="Create recovery codes").click()
+    page.get_by_label("Password of olga").fill("wrong")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("The password is incorrect").wait_for()
+    inspection.check("confirm-identity")
+    page.get_by_label("Password of olga").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("heading", name="Recovery codes").wait_for()
+    inspection.check("recovery-codes")
+
     assert inspection.problems == {}
 
 

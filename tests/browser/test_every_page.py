@@ -23,6 +23,8 @@ NO_PAGE = {
     "account_login": "another name of sign_in",
     "healthz": "for probes",
     "livez": "for probes",
+    "mfa_authenticate": "needs a password first; see test_appearance.py",
+    "passkey_sign_in": "JSON for the page of the sign-in",
     "sign_out": "redirects to the sign-in",
 }
 

@@ -11,12 +11,14 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.second_factor.services import new_recovery_codes
 from audit.chain import seal_entries
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
+from tests.support.factories.accounts import add_app
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.sessions import open_session
 
@@ -46,6 +48,9 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     acquire_rules()
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())
+    user = UserFactory()
+    add_app(user)
+    new_recovery_codes(user)
     sign_in = {"username": "rita", "ip_address": "192.0.2.1"}
     AccessAttempt.objects.create(failures_since_start=5, **sign_in)
     AccessLog.objects.create(**sign_in)

@@ -132,6 +132,8 @@ PUBLIC_STATUS = {
     "account_login": HTTPStatus.FOUND,
     "sign_out": HTTPStatus.METHOD_NOT_ALLOWED,
     "theme": HTTPStatus.METHOD_NOT_ALLOWED,
+    "mfa_authenticate": HTTPStatus.FOUND,
+    "passkey_sign_in": HTTPStatus.OK,
     "invitation_open": HTTPStatus.NOT_FOUND,
     "invitation_accept": HTTPStatus.NOT_FOUND,
 }

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from operations.reasons import Blocked
 from providers.connections import default_connection, graph_client_for
-from providers.crypto import CredentialUnreadable, new_key
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
 from providers.rotation import RotationResult, rotate_credentials
 from redaction.text import sanitize_text
+from tenancy.crypto import CredentialUnreadable, new_key
 from tests.support.factories import TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 

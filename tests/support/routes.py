@@ -17,7 +17,8 @@ from tenancy.roles import Capability
 #: Public routes, which need no sign-in.
 OPEN = {
     *("healthz", "livez", "theme"),
-    *("account_login", "sign_in", "sign_out", "invitation_open", "invitation_accept"),
+    *("account_login", "sign_in", "sign_out", "mfa_authenticate", "passkey_sign_in"),
+    *("invitation_open", "invitation_accept"),
 }
 
 
@@ -57,6 +58,11 @@ def run_route(name: str, *, capability: Capability = Capability.VIEW, post: bool
 ROUTES = [
     Route("account", capability=None),
     Route("password_change", capability=None),
+    Route("second_factor_required", capability=None),
+    Route("app_add", capability=None),
+    Route("passkey_add", capability=None),
+    Route("factor_remove", capability=None, post=True),
+    Route("recovery_codes_create", capability=None, post=True),
     Route("session_end", capability=None, post=True),
     Route("sign_out_everywhere", capability=None, post=True),
     Route("run_list_all", capability=None),

@@ -24,9 +24,9 @@ from operations.reasons import Blocked
 from operations.types import OperationRunType
 from providers.clouds import Cloud
 from providers.connections import default_connection
-from providers.crypto import CredentialUnreadable
 from providers.models import Access, ProviderConnection
 from providers.services import start_check
+from tenancy.crypto import CredentialUnreadable
 from tenancy.models import Membership, Tenant, User, Workspace
 
 WHOLE_INVENTORY = OperationRunType.WORKSPACE_INVENTORY_SYNC

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.second_factor import services as second_factors
 from providers.rotation import RotationResult, rotate_credentials
+from tenancy.crypto import CredentialUnreadable
 
 
 class Command(BaseCommand):
@@ -18,6 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         counts: Counter[RotationResult] = rotate_credentials()
+        try:
+            second_factors.rotate_secrets()
+        except CredentialUnreadable as error:
+            raise CommandError(f"An authenticator app was not changed: {error}") from None
         for result in RotationResult:
             self.stdout.write(f"{result.value}: {counts[result]}")
         if counts[RotationResult.UNREADABLE]:

@@ -1,9 +1,17 @@
-"""Invitations for tests."""
+"""Invitations, second factors, and sign-ins that are not recent."""
 
 from __future__ import annotations
 
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+from accounts.identity import CONFIRMED_KEY
 from accounts.invitations import services
 from accounts.invitations.models import Invitation
+from accounts.models import Session
+from accounts.second_factor import services as second_factor
+from accounts.second_factor import totp
+from accounts.sessions import SessionStore
+from tenancy.db import database_now
 from tenancy.models import User, Workspace
 from tenancy.roles import Role
 
@@ -17,3 +25,25 @@ def create_invitation(
 ) -> tuple[Invitation, str]:
     """Create a pending invitation; return it and the token of its link."""
     return services.invite(workspace, email, role, by=by)
+
+
+#: The secret of the authenticator apps of the tests.
+APP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def code_of(secret: str = APP_SECRET, steps: int = 0) -> str:
+    """Return the code that an app shows now, or some time steps from now."""
+    return str(format_hotp_value(hotp_value(secret, totp.step_at(database_now()) + steps)))
+
+
+def add_app(user: User) -> None:
+    """Add an app; its first code is of the past step, so that the current one is not used yet."""
+    second_factor.add_app(user, APP_SECRET, code_of(steps=-1))
+
+
+def make_sign_in_older(user: User, seconds: float) -> None:
+    """Let the last confirmation in every session of the user be older."""
+    for row in Session.objects.filter(user=user):
+        data = SessionStore().decode(row.session_data)
+        data[CONFIRMED_KEY] -= seconds
+        Session.objects.filter(pk=row.pk).update(session_data=SessionStore().encode(data))

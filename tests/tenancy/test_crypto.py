@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.crypto import (
+from tenancy.crypto import (
     ENVELOPE_PATTERN,
     CredentialUnreadable,
     KeyRing,
@@ -20,7 +20,7 @@ from providers.crypto import (
     parse_key_ring,
 )
 
-HERE = Place(workspace_id=1, connection_id=7)
+HERE = Place(scope_id=1, row_id=7)
 SECRET = "Q~w8-canary-secret"
 # Constant, because every process must collect the same cases.
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -62,10 +62,10 @@ def test_the_first_key_encrypts_and_every_key_decrypts():
 @pytest.mark.parametrize(
     "place",
     [
-        Place(workspace_id=2, connection_id=7),
-        Place(workspace_id=1, connection_id=8),
-        Place(workspace_id=7, connection_id=1),
-        Place(workspace_id=1, connection_id=7, field="other"),
+        Place(scope_id=2, row_id=7),
+        Place(scope_id=1, row_id=8),
+        Place(scope_id=7, row_id=1),
+        Place(scope_id=1, row_id=7, field="other"),
     ],
 )
 def test_a_credential_copied_to_another_row_does_not_decrypt(place):

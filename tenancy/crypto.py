@@ -1,9 +1,9 @@
-"""Encrypts credentials with AES-256-GCM, bound to their row, with keys that can be rotated.
+"""Encrypts secrets with AES-256-GCM, bound to their row, with keys that can be rotated.
 
-A stored credential is a text `rl1.<key id>.<base64url of nonce and ciphertext>`. Its place
-(workspace, connection, field) and the id of the key are authenticated, so a value that is copied to
-another row or relabeled with another key does not decrypt. The keys come from `CREDENTIAL_KEYS`
-only, never from `SECRET_KEY`.
+A stored secret is a text `rl1.<key id>.<base64url of nonce and ciphertext>`. Its place (the row and
+the field) and the id of the key are authenticated, so a value that is copied to another row or
+relabeled with another key does not decrypt. The keys come from `CREDENTIAL_KEYS` only, never from
+`SECRET_KEY`.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class CredentialUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """The row and field that a credential belongs to."""
+    """The row and field that a secret belongs to; `scope_id` is its workspace, or 0 without one."""
 
-    workspace_id: int
-    connection_id: int
+    scope_id: int
+    row_id: int
     field: str = "credential"
 
     def bind(self, key_id: str) -> bytes:
         """Return the associated data of the encryption."""
-        parts = [VERSION, key_id, self.workspace_id, self.connection_id, self.field]
+        parts = [VERSION, key_id, self.scope_id, self.row_id, self.field]
         return json.dumps(parts, separators=(",", ":")).encode()
 
 

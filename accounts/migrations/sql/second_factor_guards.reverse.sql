@@ -1,0 +1,2 @@
+DROP FUNCTION recovery_codes_check_update CASCADE;
+DROP FUNCTION code_attempts_check_update CASCADE;

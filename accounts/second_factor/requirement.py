@@ -1,0 +1,44 @@
+"""Who must have a second factor, by the setting of the installation and by the workspaces."""
+
+from __future__ import annotations
+
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+
+from tenancy.http import Request
+from tenancy.models import Membership, User
+from tenancy.roles import Role
+
+#: Pages on which a second factor is added, and those that only concern the account.
+EXEMPT = frozenset(
+    {
+        *("account", "password_change", "session_end", "sign_out_everywhere"),
+        *("second_factor_required", "app_add", "passkey_add", "factor_remove"),
+        "recovery_codes_create",
+    }
+)
+
+
+def lacks_second_factor(request: Request) -> bool:
+    """Return whether the user must have a second factor and has none.
+
+    A sign-in with an identity provider is as strong as the provider requires.
+    """
+    methods = {record["method"] for record in get_authentication_records(request, request.user)}
+    if methods & {"mfa", "socialaccount"}:
+        return False
+    users = User.objects.filter(pk=request.user.pk)
+    with_factor = Authenticator.objects.filter(user=OuterRef("pk"))
+    return users.filter(_required(), ~Exists(with_factor)).exists()
+
+
+def _required() -> Q:
+    memberships = Membership.objects.filter(user=OuterRef("pk"))
+    required = Q(Exists(memberships.filter(workspace__requires_second_factor=True)))
+    if settings.SECOND_FACTOR_REQUIRED == "everyone":
+        return Q()
+    if settings.SECOND_FACTOR_REQUIRED == "owners":
+        required |= Q(Exists(memberships.filter(role=Role.OWNER))) | Q(is_staff=True)
+    return required
