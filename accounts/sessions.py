@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Session
+from accounts.second_factor.requirement import user_lacks_second_factor
 
 #: Activity is recorded at most once in this time, so that a page costs no write.
 ACTIVITY_SECONDS = 60
@@ -31,6 +32,8 @@ class SessionStore(DatabaseStore):
 
     #: Whether the last recorded activity is so old that the next one is recorded.
     activity_is_due = False
+    #: Whether the user of the session must have a second factor and has none.
+    lacks_second_factor = False
 
     @classmethod
     def get_model_class(cls) -> type[Session]:  # type: ignore[override]
@@ -78,10 +81,13 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> Session | None:
         due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
-        sessions = Session.objects.alive().annotate(activity_is_due=due)
+        sessions = Session.objects.alive().annotate(
+            activity_is_due=due, lacks_second_factor=user_lacks_second_factor()
+        )
         session = sessions.filter(session_key=self.session_key).first()
         if session is None:
             self._session_key = None
             return None
         self.activity_is_due = session.activity_is_due  # type: ignore[attr-defined]
+        self.lacks_second_factor = session.lacks_second_factor  # type: ignore[attr-defined]
         return session

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from tenancy.http import Request
-from tenancy.models import Membership, User
+from tenancy.models import Membership
 from tenancy.roles import Role
 
 #: Pages on which a second factor is added, and those that only concern the account.
@@ -29,16 +29,15 @@ def lacks_second_factor(request: Request) -> bool:
     methods = {record["method"] for record in get_authentication_records(request, request.user)}
     if methods & {"mfa", "socialaccount"}:
         return False
-    users = User.objects.filter(pk=request.user.pk)
-    with_factor = Authenticator.objects.filter(user=OuterRef("pk"))
-    return users.filter(_required(), ~Exists(with_factor)).exists()
+    return bool(request.session.lacks_second_factor)  # type: ignore[attr-defined]
 
 
-def _required() -> Q:
-    memberships = Membership.objects.filter(user=OuterRef("pk"))
+def user_lacks_second_factor() -> Q:
+    """Return the condition on a session; it is read with the session, at no further query."""
+    memberships = Membership.objects.filter(user=OuterRef("user"))
     required = Q(Exists(memberships.filter(workspace__requires_second_factor=True)))
-    if settings.SECOND_FACTOR_REQUIRED == "everyone":
-        return Q()
     if settings.SECOND_FACTOR_REQUIRED == "owners":
-        required |= Q(Exists(memberships.filter(role=Role.OWNER))) | Q(is_staff=True)
-    return required
+        required |= Q(Exists(memberships.filter(role=Role.OWNER))) | Q(user__is_staff=True)
+    elif settings.SECOND_FACTOR_REQUIRED == "everyone":
+        required = Q(user__isnull=False)
+    return required & ~Q(Exists(Authenticator.objects.filter(user=OuterRef("user"))))

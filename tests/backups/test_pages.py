@@ -100,7 +100,7 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
     tick(slot)
     signed_in(client, reader)
 
-    with django_assert_max_num_queries(15):  # type: ignore[operator]
+    with django_assert_max_num_queries(14):  # type: ignore[operator]
         client.get("/w/contoso/schedules/")
 
 
