@@ -42,6 +42,7 @@ test-pooler: .venv/.installed ## Run the tests through PgBouncer: 40 clients sha
 test-all: export CI := true
 test-all: test ## Run all tests as CI does: a missing browser fails, property tests try more examples
 
+bench: export AS_OWNER := 1
 bench: .venv/.installed ## Measure while `make run` is running; prints ratios
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.dispatch
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
@@ -68,6 +69,7 @@ lint: .venv/.installed types ## Check style, types, layers, templates, migration
 	else echo "CSS and JavaScript are not checked: Biome has no package for this platform."; fi
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/deptry .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml . 2> >(grep -v "nosec encountered" >&2)
 
 types: .venv/.installed ## Check types (make types MYPY_ARGS="--python-version 3.13")
 	$(BIN)/mypy $(MYPY_ARGS) .
@@ -86,8 +88,11 @@ lock: .tools/.uv-$(UV_VERSION) ## Compile requirements/*.in again (make lock UPG
 	$(COMPILE) $(UPGRADE) --output-file requirements/base.txt requirements/base.in
 	$(COMPILE) $(UPGRADE) --constraints requirements/base.txt --output-file requirements/dev.txt requirements/dev.in
 
+sbom: .venv/.installed ## Write a bill of materials (CycloneDX) and the licenses of the image's packages to dist/
+	$(BIN)/python -m dev.sbom
+
 clean: ## Remove installed packages and caches; keeps .dev, the data of make run
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
+	rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # If uv is not available, pip installs the same files with the same hashes.
@@ -106,4 +111,4 @@ clean: ## Remove installed packages and caches; keeps .dev, the data of make run
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test test-fast test-pooler test-all bench chaos chaos-controls lint types format install lock clean
+.PHONY: help run test test-fast test-pooler test-all bench chaos chaos-controls lint types format install lock sbom clean

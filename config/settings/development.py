@@ -1,9 +1,17 @@
 """Settings for `make run` and for `manage.py` beside it."""
 
+import os
+
 from config.settings.base import *
 from config.settings.base import BASE_DIR, INSTALLED_APPS, broker, database, env
 
 env.read_env(str(BASE_DIR / ".dev" / "services.env"))
+
+# Web, worker and beat connect with the application's role; `AS_OWNER=1 manage.py migrate` with the
+# role that owns the tables.
+if env.bool("AS_OWNER", default=False):
+    os.environ["DATABASE_URL"] = env.str("OWNER_DATABASE_URL")
+REQUIRE_APP_ROLE = env.bool("REQUIRE_APP_ROLE", default=False)
 
 if not env.str("DATABASE_URL", default=""):
     raise SystemExit(

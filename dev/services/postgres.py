@@ -75,9 +75,9 @@ class Postgres:
         self._wait_until_ready(patience)
         return self
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, role: str = SUPERUSER) -> str:
         """Return the URL of a database, in the form that Django, psycopg and psql all accept."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self.sockets}"
+        return f"postgresql://{role}@/{database}?host={self.sockets}"
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""

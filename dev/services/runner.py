@@ -1,10 +1,12 @@
 """`make run`: all of Runledger in one terminal.
 
-PostgreSQL and Valkey are embedded unless DATABASE_URL or REDIS_URL is set. Ctrl-C stops all
-programs in order; no process survives if the runner is killed (`processes.run_guarded`).
+PostgreSQL and Valkey are embedded unless DATABASE_URL or REDIS_URL is set. With the embedded
+PostgreSQL, web, workers and beat connect with the application's role, as in production. Ctrl-C
+stops all programs in order; no process survives if the runner is killed (`processes.run_guarded`).
 """
 
 import os
+import secrets
 import signal
 import sys
 import time
@@ -22,6 +24,7 @@ from dev.services.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "runledger"
+APP_ROLE = "runledger_app"
 QUEUES = "default,sync,backup,restore"
 SETTINGS = "config.settings.development"
 # Long enough for running tasks to complete or to be requeued; every Ctrl-C waits for it.
@@ -62,12 +65,12 @@ class Runner:
     def _start(self) -> None:
         self._start_servers()
         self.supervisor.log("migrating the database")
-        self._run_command("migrate", "migrate", "--no-input", "--verbosity", "1")
+        self._migrate()
         self._start_graph()
         self.supervisor.log("creating the demo data")
         logins = self._run_command("demo", "demo_data")
-        self._run_command("demo", "demo_legacy_runs")
-        self._run_command("demo", "demo_fleet", *_fleet_size())
+        self._run_command("demo", "demo_legacy_runs", AS_OWNER="1")
+        self._run_command("demo", "demo_fleet", *_fleet_size(), AS_OWNER="1")
         for program in self._programs():
             self.supervisor.start(program)
         self.supervisor.wait_until("the app", lambda: probe_web(self.port), interval=1)
@@ -75,7 +78,7 @@ class Runner:
 
     def _start_servers(self) -> None:
         services = {
-            "DATABASE_URL": os.environ.get("DATABASE_URL") or self._start_postgres(),
+            **self._database_settings(),
             "REDIS_URL": os.environ.get("REDIS_URL") or self._start_valkey(),
             "SECRET_KEY": os.environ.get("SECRET_KEY") or self.state.secret_key(),
             "CREDENTIAL_KEYS": os.environ.get("CREDENTIAL_KEYS") or self.state.credential_keys(),
@@ -84,12 +87,22 @@ class Runner:
         self.supervisor.env.update(services)
         self.state.publish(services)
 
-    def _start_postgres(self) -> str:
+    def _database_settings(self) -> dict[str, str]:
+        """Return the URLs of the application's role and of the owner.
+
+        With a DATABASE_URL from the environment, its role is both.
+        """
+        if url := os.environ.get("DATABASE_URL"):
+            return {"DATABASE_URL": url, "OWNER_DATABASE_URL": url}
         server = Postgres(self.state.folder / "postgres").start()
         self.supervisor.add("postgres", server)
         server.create_database(DATABASE)
         self.supervisor.log(f"PostgreSQL runs ({server.account.value}); data in {server.folder}")
-        return server.url(DATABASE)
+        return {
+            "DATABASE_URL": server.url(DATABASE, APP_ROLE),
+            "OWNER_DATABASE_URL": server.url(DATABASE),
+            "REQUIRE_APP_ROLE": "true",
+        }
 
     def _start_valkey(self) -> str:
         server = Valkey(self.state.folder / "valkey").start()
@@ -137,8 +150,19 @@ class Runner:
             "the Graph sandbox", lambda: probe_https(port, folder / "ca.pem")
         )
 
-    def _run_command(self, name: str, *arguments: str) -> list[str]:
-        lines = self.supervisor.run(Program(name, manage(*arguments)))
+    def _migrate(self) -> None:
+        env = self.supervisor.env
+        if env["DATABASE_URL"] == env["OWNER_DATABASE_URL"]:
+            self._run_command("migrate", "migrate", "--no-input", "--verbosity", "1")
+            return
+        password = self.state.get_or_create("app_database_password", lambda: secrets.token_hex(16))
+        self._run_command(
+            *("migrate", "grant_app_role", "--migrate"),
+            AS_OWNER="1", APP_DATABASE_ROLE=APP_ROLE, APP_DATABASE_PASSWORD=password,
+        )  # fmt: skip
+
+    def _run_command(self, name: str, *arguments: str, **env: str) -> list[str]:
+        lines = self.supervisor.run(Program(name, manage(*arguments), env=env))
         for line in lines:
             if name == "migrate" and line.strip():
                 self.supervisor.console.log(name, line)
