@@ -206,7 +206,7 @@ def _insert_sql(kind: str) -> str:
         WHEN added.id IS NULL OR scoped.place > 1 THEN '{_ID_EXISTS}'
         ELSE '{IMPORTED}' END, scoped.tenant_id, added.operation_run_id IS NOT NULL
     FROM scoped LEFT JOIN added ON added.id = scoped.id
-    """  # noqa: S608 - assembled from the columns above
+    """  # noqa: S608 - assembled from the columns above  # nosec B608
 
 
 def _compare_sql(kind: str) -> str:
@@ -228,4 +228,4 @@ def _compare_sql(kind: str) -> str:
     JOIN {table_of(kind)} existing ON existing.id = source.id
     JOIN tenants tenant ON tenant.id = existing.tenant_id
     JOIN workspaces workspace ON workspace.id = existing.workspace_id
-    """  # noqa: S608 - assembled from the columns above
+    """  # noqa: S608 - assembled from the columns above  # nosec B608

@@ -37,7 +37,7 @@ def retry_on_serialization_failure(write: Callable[P, T]) -> Callable[P, T]:
             except Error as error:
                 if connection.in_atomic_block or not is_conflict(error):
                     raise
-            time.sleep(pause * random.uniform(0.5, 2))  # noqa: S311 - not a secret
+            time.sleep(pause * random.uniform(0.5, 2))  # noqa: S311 - not a secret  # nosec B311
         return write(*args, **options)
 
     return write_with_retries

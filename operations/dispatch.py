@@ -108,7 +108,7 @@ FROM {_REQUESTED}
 ORDER BY run_identity_hash, position
 ON CONFLICT DO NOTHING
 RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 # Separate lookups, because each has its own index.
 _EXISTING_RUNS = f"""
@@ -129,7 +129,7 @@ SELECT requested.position, run.id, true FROM requested JOIN operation_runs run
    AND run.run_identity_hash = requested.run_identity_hash
     WHERE run.submission_id IS NOT NULL
 ORDER BY 3
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 
 # The type is a literal, so that the lookup can use the partial index of the declaring app.

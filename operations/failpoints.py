@@ -42,6 +42,6 @@ def failpoint(name: str) -> None:
     """End the process here if the failpoint is set to do so."""
     if not _probabilities or time.time() > _until:
         return
-    if random.random() < _probabilities.get(name, _probabilities.get(EVERY, 0)):  # noqa: S311
+    if random.random() < _probabilities.get(name, _probabilities.get(EVERY, 0)):  # noqa: S311  # nosec B311
         os.write(2, f"failpoint: {name}\n".encode())
         os._exit(EXIT)

@@ -86,7 +86,7 @@ def _find_lost(loss: Loss) -> Iterator[int]:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT id FROM operation_runs WHERE {loss.condition} AND id > %(last_id)s"  # noqa: S608
+                f"SELECT id FROM operation_runs WHERE {loss.condition} AND id > %(last_id)s"  # noqa: S608 - a constant  # nosec B608
                 " ORDER BY id LIMIT %(batch)s",
                 {**_parameters(), "last_id": last_id, "batch": BATCH},
             )
@@ -102,7 +102,7 @@ def _end_if_lost(run_id: int, loss: Loss) -> bool:
     """End a run if it is still lost and no other transaction has locked it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM operation_runs WHERE id = %(id)s AND {loss.condition}"  # noqa: S608
+            f"SELECT id FROM operation_runs WHERE id = %(id)s AND {loss.condition}"  # noqa: S608 - a constant  # nosec B608
             " FOR NO KEY UPDATE SKIP LOCKED",
             {**_parameters(), "id": run_id},
         )

@@ -94,7 +94,7 @@ class _Slot:
         self.lock = threading.Lock()
         self._app: Any = None
         self._http: _MsalHttp | None = None
-        self._last_token = ""
+        self._last_token = ""  # none yet  # nosec B105
 
     def drop(self) -> None:
         self._app = self._http = None
