@@ -1,11 +1,13 @@
 # One image for web, worker, ticks, beat and migrate; each has its own command.
-FROM python:3.13-slim-bookworm AS build
+# PYTHON_IMAGE can name a digest, which no push can change: python:3.13-slim-bookworm@sha256:…
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/base.txt /tmp/requirements.txt
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --require-hashes -r /tmp/requirements.txt
 
-FROM python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

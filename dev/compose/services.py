@@ -36,6 +36,7 @@ def load_services(overrides: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             for name, value in values.items()
             if value is not None
         }
+        service["image"] = _interpolate(service["image"], variables)
         if "command" in service:
             service["command"] = [_interpolate(part, variables) for part in service["command"]]
         if "healthcheck" in service:
@@ -44,6 +45,13 @@ def load_services(overrides: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return services
 
 
+#: Keys of a service and the options of `podman run` that do the same.
+_LIMITS = {
+    "user": "--user",
+    "pids_limit": "--pids-limit",
+    "mem_limit": "--memory",
+    "shm_size": "--shm-size",
+}
 _PASSWORDS = ("POSTGRES_PASSWORD", "APP_DATABASE_PASSWORD", "REDIS_PASSWORD")
 
 
@@ -71,6 +79,7 @@ def run_arguments(service: Mapping[str, Any], *, project: str) -> list[str]:
     options += [f"--security-opt={option}" for option in service.get("security_opt", [])]
     options += [f"--cap-drop={name}" for name in service.get("cap_drop", [])]
     options += [f"--volume={project}-{volume}" for volume in service.get("volumes", [])]
+    options += [f"{option}={service[key]}" for key, option in _LIMITS.items() if key in service]
     if service.get("init"):
         options.append("--init")
     if service.get("read_only"):

@@ -111,7 +111,7 @@ def test_every_variable_is_read_by_the_settings(name: str) -> None:
 
 #: Settings of development and of the image, and those that the compose file sets itself.
 NOT_PASSED_ON = {
-    *("DEBUG", "STATIC_ROOT"),
+    *("DEBUG", "STATIC_ROOT", "AS_OWNER", "OWNER_DATABASE_URL"),
     *("APP_DATABASE_ROLE", "APP_DATABASE_PASSWORD"),
     *("IMPORT_DATABASE_ROLE", "IMPORT_DATABASE_PASSWORD"),
 }
@@ -199,6 +199,47 @@ def test_every_long_lived_service_restarts_and_has_a_health_check() -> None:
 
     assert all(service["restart"] == "unless-stopped" for service in services)
     assert all("healthcheck" in service for service in services)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+    assert all(":size=" in folder for folder in service["tmpfs"])
+    if name not in OURS:
+        assert service["user"] == name
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"),
+    [
+        ("PYTHON_IMAGE", "python:3.13-slim-bookworm"),
+        ("POSTGRES_IMAGE", "postgres:18-bookworm"),
+        ("REDIS_IMAGE", "redis:8-bookworm"),
+    ],
+)
+def test_every_base_image_can_be_pinned_by_its_digest(variable: str, default: str) -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+
+    assert f"${{{variable}:-{default}}}" in compose
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert set(bases) == {"${PYTHON_IMAGE}"}
+    assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in DOCKERFILE
+
+
+def test_the_broker_refuses_before_it_exhausts_its_memory() -> None:
+    """Otherwise the system kills it, and it loses what it did not write yet."""
+    service = SERVICES["redis"]
+    limit = re.search(r"--maxmemory (\d+)mb", " ".join(service["command"]))
+
+    assert limit
+    assert 2 * int(limit[1]) < int(service["mem_limit"].removesuffix("m"))
 
 
 def test_the_image_runs_unprivileged_and_contains_every_app_of_the_product() -> None:

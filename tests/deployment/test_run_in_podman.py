@@ -19,7 +19,8 @@ def test_the_containers_have_the_restrictions_of_the_compose_file() -> None:
 
     arguments = run_arguments(services["worker"], project="test")
 
-    assert {"--read-only", "--cap-drop=ALL", "--init", "--tmpfs=/tmp"} <= set(arguments)
+    assert {"--read-only", "--cap-drop=ALL", "--init", "--tmpfs=/tmp:size=64m"} <= set(arguments)
+    assert {"--memory=2g", "--pids-limit=512"} <= set(arguments)
     assert {"--security-opt=no-new-privileges:true", "--stop-timeout=20"} <= set(arguments)
     assert {"--restart=unless-stopped", "--env=TICK_SECONDS=5"} <= set(arguments)
     assert arguments[arguments.index("runledger") + 1 :][:2] == ["celery", "-A"]
