@@ -26,7 +26,7 @@ from tenancy.http import Request
 CONFIRMED_KEY = "identity_confirmed_at"
 #: The fields of the page that asks; all others belong to the form that is kept.
 _PREFIX = "confirm_"
-_WRONG_PASSWORD = "The password is incorrect."  # noqa: S105
+_WRONG_PASSWORD = "The password is incorrect."  # noqa: S105  # nosec B105
 _PASSKEY_REFUSED = "The passkey was not accepted. Try again."
 
 

@@ -57,7 +57,7 @@ class Package:
             return UNKNOWN
         classifiers = stated.get_all("Classifier") or []
         names = [name.rpartition(" :: ")[2] for name in classifiers if name.startswith("License")]
-        text = stated.get("License-Expression") or stated.get("License") or ""
+        (text, *_) = stated.get_all("License-Expression") or stated.get_all("License") or [""]
         return text if text and "\n" not in text else " OR ".join(names) or "not stated"
 
 

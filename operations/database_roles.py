@@ -6,6 +6,8 @@ connect with the application's role, and the import of legacy runs with another 
 
 from __future__ import annotations
 
+import json
+
 from django.conf import settings
 from django.db import connection
 from psycopg import sql
@@ -32,11 +34,31 @@ CALLABLE_FUNCTIONS = [
     "operation_incidents_remove(bigint, timestamptz, integer)",
 ]
 
-#: No role can shadow a table by a temporary one, or add an object to the schema.
+#: The attributes that a role must not have. They are removed only where they are set: naming most of
+#: them takes a superuser, even if nothing changes.
+_ATTRIBUTES = {
+    "rolsuper": "SUPERUSER",
+    "rolcreatedb": "CREATEDB",
+    "rolcreaterole": "CREATEROLE",
+    "rolreplication": "REPLICATION",
+    "rolbypassrls": "BYPASSRLS",
+}
+#: No role can shadow a table by a temporary one, add an object to the schema, or call a function of
+#: the owner that was not granted to it: a dump without privileges restores them for every role.
 _CONFINE = """
 REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role};
 REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role};
 GRANT USAGE ON SCHEMA {schema} TO {role};
+DO $$
+DECLARE
+    callable regprocedure;
+BEGIN
+    FOR callable IN
+        SELECT oid FROM pg_proc WHERE prosecdef AND pronamespace = current_schema()::regnamespace
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', callable);
+    END LOOP;
+END $$;
 """
 #: Privileges on the rows of existing and future tables, but none on the tables themselves.
 _GRANT_APPLICATION = """
@@ -69,12 +91,19 @@ def create_or_update_role(name: str, password: str) -> None:
     It can own and change nothing.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
-        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        cursor.execute("SELECT to_jsonb(role) FROM pg_roles role WHERE rolname = %s", [name])
+        row = cursor.fetchone()
+        attributes = json.loads(row[0]) if row else {}
+        removed = [
+            f"NO{attribute}" for key, attribute in _ATTRIBUTES.items() if attributes.get(key)
+        ]
         cursor.execute(
-            sql.SQL(
-                "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {}"
-            ).format(sql.SQL(verb), sql.Identifier(name), sql.Literal(password))
+            sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+                sql.SQL("ALTER" if row else "CREATE"),
+                sql.Identifier(name),
+                sql.SQL(" ".join(removed)),
+                sql.Literal(password),
+            )
         )
         # A pooler can drop what a client sends when it connects, but not what the role says.
         cursor.execute(

@@ -31,7 +31,7 @@ problem AS (
     ORDER BY run.id FOR NO KEY UPDATE OF run)
 UPDATE operation_runs run SET recovered_by_id = success.id, recovered_at = success.completed_at
 FROM success, problem WHERE run.id = problem.id RETURNING run.id
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 _SUPERSEDE = f"""
 WITH identity AS (
@@ -46,7 +46,7 @@ last AS (
 UPDATE operation_runs run SET superseded_by_id = last.id
 FROM problem JOIN last USING (workspace_id, run_identity_hash)
 WHERE run.id = problem.id AND run.id <> last.id AND run.superseded_by_id IS NULL
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 # The types that can share an identity are searched one by one, because each has its own range of
 # the index. A run that was queued before the problem can have started after it.
@@ -70,7 +70,7 @@ CROSS JOIN LATERAL (
        AND later.outcome = 'succeeded' AND later.started_at >= {_ENDED}
      ORDER BY later.created_at, later.id LIMIT 1)) success
 WHERE run.id = ANY (%(run_ids)s) AND {_UNRECOVERED} ORDER BY success.id
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 
 def recover_problems(success_id: int) -> list[int]:

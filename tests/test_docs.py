@@ -86,10 +86,11 @@ def test_every_command_in_code_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     commands = {path.stem for path in ROOT.glob("*/management/commands/*.py")}
     of_django = {"check", "collectstatic", "createsuperuser", "flush", "makemigrations", "migrate"}
+    of_django |= {"shell", "showmigrations"}
     code = code_of(page)
 
     assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets
-    assert set(re.findall(r"\bmanage\.py ([a-z_]+)", code)) <= commands | of_django | {"shell"}
+    assert set(re.findall(r"\bmanage\.py ([a-z_]+)", code)) <= commands | of_django
 
 
 def test_the_defaults_of_numbers_in_the_documentation_are_those_of_the_settings() -> None:

@@ -43,7 +43,7 @@ LEFT JOIN LATERAL (
     WHERE incident.workspace_id = due.workspace_id AND incident.cause = due.cause
     ORDER BY number DESC LIMIT 1) earlier ON true
 ON CONFLICT DO NOTHING
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 # Locked rows are skipped: the next tick finds them.
 _JOIN = f"""
@@ -57,7 +57,7 @@ joined AS (
     UPDATE operation_runs run SET incident_id = joining.incident_id
     FROM joining WHERE run.id = joining.id RETURNING run.incident_id)
 SELECT incident_id, count(*) FROM joined GROUP BY incident_id
-"""  # noqa: S608 - assembled from constants
+"""  # noqa: S608 - assembled from constants  # nosec B608
 
 _COUNT = """
 UPDATE operation_incidents incident SET
