@@ -7,5 +7,6 @@ class RestoresConfig(AppConfig):
 
     def ready(self) -> None:
         from operations.database_roles import withhold
+        from restores import checks  # noqa: F401
 
         withhold("DELETE, TRUNCATE", "restore_runs", "restore_items")

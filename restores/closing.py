@@ -1,4 +1,7 @@
-"""Closing restores whose run has ended: none stays open, and no outcome is guessed."""
+"""Closing restores whose run has ended or whose preview has expired.
+
+None stays open, and no outcome is guessed.
+"""
 
 from __future__ import annotations
 
@@ -55,3 +58,11 @@ def close_orphaned_restores() -> int:
         status=RestoreStatus.PREVIEWING, preview_run__in=ended_runs
     )
     return len(restore_ids) + previewing.update(status=RestoreStatus.ENDED, ended_at=Now())
+
+
+def end_expired_previews() -> int:
+    """End the restores whose preview has expired; return their number."""
+    expired = RestoreRun.objects.filter(
+        status=RestoreStatus.PREVIEWED, preview_expires_at__lte=Now()
+    )
+    return expired.update(status=RestoreStatus.ENDED, ended_at=Now())

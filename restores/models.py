@@ -6,6 +6,7 @@ preview does not change while it is written, and the result of an object is neve
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Self
 
 from django.conf import settings
@@ -142,6 +143,12 @@ class RestoreRun(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     previewed_at = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
+    #: Whether the workspace required an approval when the restore was previewed. Switching the rule
+    #: off later does not change it; switching it on later applies as well.
+    approval_required = models.BooleanField(default=False, db_default=False)
+    #: Until when the preview can be approved and executed, and how long the approval holds.
+    preview_expires_at = models.DateTimeField(null=True, blank=True)
+    approval_expires_at = models.DateTimeField(null=True, blank=True)
     executed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -194,9 +201,18 @@ class RestoreRun(models.Model):
         return self.status in (RestoreStatus.PREVIEWING, RestoreStatus.EXECUTING)
 
     @property
+    def requires_approval(self) -> bool:
+        """Whether a second person must approve the restore."""
+        return self.approval_required or self.workspace.restores_need_approval
+
+    @property
     def needs_approval(self) -> bool:
         """Whether a second person must approve the restore and has not done so."""
-        return self.workspace.restores_need_approval and self.approved_at is None
+        return self.requires_approval and self.approved_at is None
+
+    def is_expired(self, now: dt.datetime) -> bool:
+        """Whether the preview is too old to be approved or executed."""
+        return self.preview_expires_at is not None and self.preview_expires_at <= now
 
     @property
     def run(self) -> OperationRun | None:

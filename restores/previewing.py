@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -98,4 +101,5 @@ def finish_preview(restore: RestoreRun) -> None:
         status=RestoreStatus.PREVIEWED,
         preview_digest=planning.digest(items, options_of(restore)),
         previewed_at=Now(),
+        preview_expires_at=Now() + dt.timedelta(hours=settings.RESTORE_PREVIEW_HOURS),
     )

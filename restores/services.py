@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from backups.models import BackupItem, BackupSet
@@ -19,10 +21,22 @@ from restores import planning
 from restores.bodies import Options
 from restores.closing import close_orphaned_restores
 from restores.models import Action, Decision, RestoreItem, RestoreRun, RestoreStatus
+from tenancy.capabilities import has_capability
 from tenancy.db import database_now
 from tenancy.models import User
+from tenancy.roles import Capability
 
 MAX_ITEMS = 500
+PREVIEW_AGAIN = "Discard this restore and preview it again."
+PREVIEW_EXPIRED = f"The preview has expired. {PREVIEW_AGAIN}"
+#: What the database refuses although the checks before have passed a moment earlier.
+EXECUTION_REFUSALS = {
+    "restores_one_active_per_tenant": (
+        "Another restore of this tenant is running. Try again when it has finished."
+    ),
+    "preview has expired": PREVIEW_EXPIRED,
+    "approval has expired": f"The approval has expired. {PREVIEW_AGAIN}",
+}
 
 
 @transaction.atomic
@@ -117,22 +131,32 @@ def approve(restore: RestoreRun, *, by: User, decision_digest: str) -> RestoreRu
     changes nothing.
 
     Raises:
-        ValidationError: the restore is not in preview, it is the person's own, a conflict is
-            undecided, or the person has reviewed another state of it.
+        ValidationError: the restore is not in preview, it is the person's own, the person may not
+            approve it, a conflict is undecided, or the person has reviewed another state of it.
     """
-    locked = _lock(restore)
-    if not locked.is_previewed:
-        raise ValidationError("Only a previewed restore can be approved.")
-    if locked.requested_by_id == by.pk:
-        raise ValidationError(
-            "You can't approve your own restore. Ask another person to approve it."
-        )
-    if reason := _review_error(locked, list(locked.items.all()), decision_digest):
+    locked, now = _lock(restore), database_now()
+    if reason := _approval_refusal(locked, by, decision_digest, now):
         raise ValidationError(reason)
     if locked.approved_at is None:
-        locked.approved_by, locked.approved_at = by, database_now()
-        locked.save(update_fields=["approved_by", "approved_at"])
+        locked.approved_by, locked.approved_at = by, now
+        locked.approval_expires_at = now + dt.timedelta(hours=settings.RESTORE_APPROVAL_HOURS)
+        locked.save(update_fields=["approved_by", "approved_at", "approval_expires_at"])
     return locked
+
+
+def _approval_refusal(restore: RestoreRun, by: User, decision_digest: str, now: dt.datetime) -> str:
+    """The reason why the person may not approve the restore; empty if they may."""
+    if not restore.is_previewed:
+        return "Only a previewed restore can be approved."
+    if restore.is_expired(now):
+        return PREVIEW_EXPIRED
+    if restore.requested_by_id is None:
+        return "The account that requested this restore was deleted. Preview it again."
+    if restore.requested_by_id == by.pk:
+        return "You can't approve your own restore. Ask another person to approve it."
+    if not _lock_approver(restore, by.pk):
+        return "Your role doesn't allow you to approve restores."
+    return _review_error(restore, list(restore.items.all()), decision_digest)
 
 
 def execute(
@@ -148,19 +172,19 @@ def execute(
     `decision_digest` identifies what the person has reviewed (`decision_digest_of`).
 
     Raises:
-        ValidationError: the name is not the tenant's, the preview or a decision has changed, a
-            conflict is undecided, an approval is missing, or another restore of the tenant runs.
+        ValidationError: the name is not the tenant's, the preview or a decision has changed or
+            expired, a conflict is undecided, an approval is missing or no longer holds, or another
+            restore of the tenant runs.
     """
     close_orphaned_restores()
     try:
         with transaction.atomic():
             return _execute(restore, by, decision_digest, tenant_name, submission)
     except IntegrityError as error:
-        if "restores_one_active_per_tenant" not in str(error):
-            raise
-        raise ValidationError(
-            "Another restore of this tenant is running. Try again when it has finished."
-        ) from None
+        for constraint, message in EXECUTION_REFUSALS.items():
+            if constraint in str(error):
+                raise ValidationError(message) from None
+        raise
 
 
 def _execute(
@@ -204,22 +228,57 @@ def _review_error(restore: RestoreRun, items: Sequence[RestoreItem], decision_di
 
 def _execution_error(restore: RestoreRun, by: User, decision_digest: str, tenant_name: str) -> str:
     """The reason why the restore may not be executed; empty if it may."""
-    items = list(restore.items.all())
+    items, now = list(restore.items.all()), database_now()
     if not restore.is_previewed:
         return "This restore is no longer in preview. It can't be started again."
+    if restore.is_expired(now):
+        return PREVIEW_EXPIRED
     if reason := _review_error(restore, items, decision_digest):
         return reason
     if not any(item.will_be_written for item in items):
         return "This restore has nothing to write."
     if reason := read_only_reason(restore):
         return reason
-    if restore.needs_approval:
-        return "A second person must approve this restore first."
+    if restore.approved_at:
+        _lock_approver(restore, restore.approved_by_id)
+    if reason := approval_error(restore, now):
+        return reason
     if restore.approved_by_id == by.pk:
         return "You approved this restore, so another person must execute it."
     if tenant_name.strip() != restore.tenant.name.strip():
         return "Enter the tenant name exactly as shown on this page."
     return ""
+
+
+def approval_error(restore: RestoreRun, now: dt.datetime) -> str:
+    """The reason why an approval is missing or no longer holds; empty if none is needed or it does."""
+    if not restore.requires_approval:
+        return ""
+    if restore.approved_at is None:
+        return "A second person must approve this restore first."
+    if restore.approval_expires_at and restore.approval_expires_at <= now:
+        return f"The approval has expired. {PREVIEW_AGAIN}"
+    if restore.requested_by_id is None:
+        return f"The account that requested this restore was deleted. {PREVIEW_AGAIN}"
+    approver = User.objects.filter(pk=restore.approved_by_id or 0).first()
+    if (
+        approver is None
+        or approver.pk == restore.requested_by_id
+        or not has_capability(approver, restore.workspace, Capability.RESTORE)
+    ):
+        return (
+            "The person who approved this restore can no longer approve restores in this "
+            f"workspace. {PREVIEW_AGAIN}"
+        )
+    return ""
+
+
+def _lock_approver(restore: RestoreRun, user_id: int | None) -> bool:
+    """Whether the user may approve the restore; role and account stay so until the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT restores_may_approve(%s, %s)", [user_id, restore.workspace_id])
+        may_approve: bool = cursor.fetchone()[0]
+    return may_approve
 
 
 def read_only_reason(restore: RestoreRun) -> str:
@@ -241,6 +300,8 @@ def discard(restore: RestoreRun) -> None:
 def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:
     """Start a new restore of the remaining objects of this one, with a new preview.
 
+    All objects remain of a restore that was not executed.
+
     Raises:
         ValidationError: it has not ended, nothing remains, or the backup set was deleted.
     """
@@ -248,7 +309,10 @@ def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]
         raise ValidationError("This restore has not ended. Retry it when it has.")
     if restore.backup_set is None:
         raise ValidationError("The backup set of this restore was deleted. Choose a newer one.")
-    ids = [item.backup_item_id for item in restore.items.all() if item.is_remaining]
+    was_executed = restore.executed_at is not None
+    ids = [
+        item.backup_item_id for item in restore.items.all() if item.is_remaining or not was_executed
+    ]
     items = list(BackupItem.objects.filter(pk__in=[item_id for item_id in ids if item_id]))
     if not items:
         raise ValidationError("No objects remain to be restored.")

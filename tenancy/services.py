@@ -138,12 +138,13 @@ def unlock(username: str, ip_address: str, *, by: User) -> None:
 def keep_an_owner(membership: Membership, role: Role | None = None) -> None:
     """Check that the workspace has another owner before this membership changes or is removed.
 
-    It locks the workspace, so that two owners cannot remove each other at the same time.
+    It locks the workspace, so that two owners cannot remove each other at the same time. Rows that
+    refer to the workspace can still be added.
 
     Raises:
         ValidationError: the workspace would have no owner.
     """
-    Workspace.objects.select_for_update().get(pk=membership.workspace_id)
+    Workspace.objects.select_for_update(no_key=True).get(pk=membership.workspace_id)
     owners = Membership.objects.filter(
         workspace=membership.workspace_id, role=Role.OWNER, user__is_active=True
     )

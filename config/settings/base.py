@@ -282,6 +282,10 @@ INCIDENT_WINDOW_DAYS = env.int("INCIDENT_WINDOW_DAYS", default=7)
 # An incident whose runs are all recovered or acknowledged closes after so many days without another.
 # Some runs never recover: nothing of their kind is started again.
 INCIDENT_QUIET_DAYS = env.int("INCIDENT_QUIET_DAYS", default=3)
+# How long a preview can be approved and executed: later the tenant may look different, and the
+# person who requested it no longer expects it. An approval is a consent to do it now.
+RESTORE_PREVIEW_HOURS = env.int("RESTORE_PREVIEW_HOURS", default=72)
+RESTORE_APPROVAL_HOURS = env.int("RESTORE_APPROVAL_HOURS", default=24)
 
 # --- Broker ---------------------------------------------------------------------------------------
 # The service name of the sentinels in a REDIS_URL of the form sentinel://host:26379;sentinel://other,

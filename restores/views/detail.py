@@ -15,6 +15,7 @@ from restores import planning, services
 from restores.models import Action, ItemState, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import has_capability
+from tenancy.clock import request_now
 from tenancy.http import Request, page
 from tenancy.roles import Capability
 from web.live_section import asks_for, live_answer, live_section
@@ -67,6 +68,7 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         if group in items_by_action
     ]
     may_restore = has_capability(request.user, restore.workspace, Capability.RESTORE)
+    now = request_now()
     return {
         "workspace": restore.workspace,
         "section": "restores",
@@ -82,7 +84,9 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "states": dict(Counter(ItemState(item.state).label for item in items)),
         "remaining_count": sum(item.is_remaining for item in items),
         "may_restore": may_restore,
-        "may_approve": may_restore and restore.requested_by_id != request.user.pk,
+        "may_approve": may_restore and restore.requested_by_id not in (None, request.user.pk),
+        "is_expired": restore.is_expired(restore.ended_at or now),
+        "approval_error": services.approval_error(restore, now) if restore.is_previewed else "",
         "read_only_reason": services.read_only_reason(restore) if restore.is_previewed else "",
         "was_executed": restore.executed_at is not None,
     }

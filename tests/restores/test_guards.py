@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from restores.models import RestoreItem, RestoreRun
 from tenancy.models import Tenant
-from tests.support.factories import TenantFactory, UserFactory
+from tenancy.roles import Role
+from tests.support.factories import MembershipFactory, TenantFactory, create_member
 from tests.support.factories.restores import RestoreItemFactory, create_restore
 
 pytestmark = pytest.mark.django_db
@@ -76,15 +77,15 @@ def test_a_tenant_has_one_executing_restore_at_a_time(executing: RestoreRun) -> 
 
 
 def test_the_requester_cannot_approve(restore: RestoreRun) -> None:
-    person = UserFactory()
-    change(restore, "requested_by_id = %s", person.pk)
+    MembershipFactory(user=restore.requested_by, workspace=restore.workspace, role=Role.OWNER)
 
     with pytest.raises(DatabaseError, match="a second person must approve"):
-        change(restore, "approved_by_id = %s, approved_at = now()", person.pk)
+        change(restore, "approved_by_id = requested_by_id, approved_at = now()")
 
 
 def test_decisions_are_locked_after_approval_in_the_database(restore: RestoreRun) -> None:
-    change(restore, "approved_by_id = %s, approved_at = now()", UserFactory().pk)
+    approver = create_member(restore.workspace, Role.MANAGER)
+    change(restore, "approved_by_id = %s, approved_at = now()", approver.pk)
 
     with pytest.raises(DatabaseError, match="cannot be changed after approval"):
         change(restore.items.get(), "decision = 'take'")

@@ -9,6 +9,7 @@ import factory
 from django.utils import timezone
 
 from restores.models import Action, RestoreItem, RestoreRun, RestoreStatus
+from tests.support.factories import UserFactory
 from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
 
 DIFFERENCE = {"path": "description", "difference": "changed", "before": "there", "after": "backup"}
@@ -20,6 +21,7 @@ class RestoreRunFactory(factory.django.DjangoModelFactory[RestoreRun]):
     backup_set = factory.SubFactory(BackupSetFactory)
     tenant = factory.SelfAttribute("backup_set.tenant")
     workspace = factory.SelfAttribute("backup_set.workspace")
+    requested_by = factory.SubFactory(UserFactory)
     requested_by_name = "Marc"
 
     class Meta:
@@ -48,7 +50,11 @@ class RestoreItemFactory(factory.django.DjangoModelFactory[RestoreItem]):
 
 
 def create_restore(
-    tenant: Any, *items: dict[str, Any], executing: bool = False, **columns: Any
+    tenant: Any,
+    *items: dict[str, Any],
+    executing: bool = False,
+    expires_in: dt.timedelta = dt.timedelta(days=3),
+    **columns: Any,
 ) -> RestoreRun:
     """Create a previewed or executing restore with one item or with `items`."""
     backup_set = BackupSetFactory(
@@ -60,6 +66,7 @@ def create_restore(
     # The database guards accept the statuses only in their order.
     restore.status, restore.preview_digest = RestoreStatus.PREVIEWED, "d" * 64
     restore.previewed_at = timezone.now()
+    restore.preview_expires_at = timezone.now() + expires_in
     restore.save()
     if executing:
         restore.status, restore.is_dry_run = RestoreStatus.EXECUTING, False
