@@ -43,6 +43,12 @@ audit_table(
 )
 audit_table("workspaces", label="Workspace", name="name", workspace="id")
 audit_table("memberships", label="Member", name=_USER_NAME, workspace="workspace_id")
+audit_table(
+    "approval_off_requests",
+    label="Request to switch off approvals",
+    name="requested_by_name",
+    workspace="workspace_id",
+)
 audit_table("tenants", label="Tenant", name="name", workspace="workspace_id", tenant="id")
 
 exclude("account_emailconfirmation", "Links that confirm an address; the address is recorded.")

@@ -26,8 +26,8 @@ class ReferenceMiddleware:
         return response
 
 
-#: What pages may use: the clipboard for copy buttons, and passkeys. Everything else is off, except
-#: features that Chromium does not know on every platform: it reports those as errors.
+#: What pages may use: the clipboard for copy buttons, and passkeys. Everything else is off, as far as
+#: Chromium knows it: it warns about other names in the console.
 PERMISSIONS = {
     "clipboard-write": "(self)",
     "publickey-credentials-create": "(self)",

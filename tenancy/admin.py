@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from tenancy import services
 from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
-from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.models import ApprovalOffRequest, Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 
 admin.site.unregister(Group)
@@ -81,8 +81,10 @@ class WorkspaceAdmin(ModelAdmin[Workspace]):
     inlines = (MembershipInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
-        """The slug cannot change."""
-        return ("slug",) if obj else ()
+        """The slug cannot change, and only owners switch the approval of restores off."""
+        if obj is None:
+            return ()
+        return ("slug", "restores_need_approval") if obj.restores_need_approval else ("slug",)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}
@@ -92,6 +94,14 @@ class WorkspaceAdmin(ModelAdmin[Workspace]):
 
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
         services.remove_unused(obj, by=_user(request))
+
+
+@admin.register(ApprovalOffRequest)
+class ApprovalOffRequestAdmin(ReadOnly, ModelAdmin[ApprovalOffRequest]):
+    list_display = ("workspace", "requested_by_name", "created_at", "effective_at", "ended_at")
+    list_filter = ("workspace",)
+    list_select_related = ("workspace",)
+    search_fields = ("workspace__name", "requested_by_name")
 
 
 @admin.register(Tenant)

@@ -68,6 +68,11 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "requires_second_factor": "Require a second factor of every member",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Switching it off takes a request and another owner (`tenancy.approval_off`).
+        self.fields["restores_need_approval"].disabled = self.instance.restores_need_approval
+
 
 class RoleForm(forms.Form):
     """The role of a member."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zoneinfo
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from tenancy.querysets import WorkspaceScopedQuerySet
@@ -59,6 +61,16 @@ class Workspace(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("overview", args=[self.slug])
+
+    def active_owners(self) -> models.QuerySet[Membership]:
+        """Return the memberships of the owners who can sign in."""
+        return self.memberships.filter(role=Role.OWNER, user__is_active=True)
+
+    def open_approval_off_request(self) -> ApprovalOffRequest | None:
+        """Return the open request to switch off the approval of restores, if there is one."""
+        if not self.restores_need_approval:
+            return None
+        return self.approval_off_requests.filter(ended_at=None).first()
 
 
 class TenantStatus(models.TextChoices):
@@ -132,3 +144,52 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.workspace}: {self.get_role_display()}"
+
+
+class ApprovalOffRequest(models.Model):
+    """A request to switch off the approval of restores: one owner asks, another one confirms.
+
+    The triggers in `migrations/sql/approval_off.sql` enforce it.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="approval_off_requests"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    requested_by_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(db_default=Now())
+    #: When it takes effect without a confirmation, in a workspace that had one owner; else null.
+    effective_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    confirmed_by_name = models.CharField(max_length=200, default="", db_default="", blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    withdrawn_by_name = models.CharField(max_length=200, default="", db_default="", blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "approval_off_requests"
+        ordering = ("-created_at", "-id")
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace",),
+                condition=models.Q(ended_at=None),
+                name="approval_off_one_open_request",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Request of {self.requested_by_name} in {self.workspace}"
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether it takes effect without a confirmation; not if a second owner has been added."""
+        return self.effective_at is not None and self.workspace.active_owners().count() <= 1

@@ -41,12 +41,16 @@ def resume(tenant: Tenant) -> None:
 def save_workspace(workspace: Workspace) -> None:
     """Validate and save a new or changed workspace; the slug of an existing one is not changed.
 
+    The approval of restores is switched on here, and off in `tenancy.approval_off`.
+
     Raises:
         ValidationError: a field is invalid.
     """
     workspace.full_clean()
     if workspace.pk:
-        fields = ["name", "timezone", "restores_need_approval", "requires_second_factor"]
+        fields = ["name", "timezone", "requires_second_factor"]
+        if workspace.restores_need_approval:
+            fields.append("restores_need_approval")
         workspace.save(update_fields=fields)
     else:
         workspace.save()
@@ -145,9 +149,7 @@ def keep_an_owner(membership: Membership, role: Role | None = None) -> None:
         ValidationError: the workspace would have no owner.
     """
     Workspace.objects.select_for_update(no_key=True).get(pk=membership.workspace_id)
-    owners = Membership.objects.filter(
-        workspace=membership.workspace_id, role=Role.OWNER, user__is_active=True
-    )
+    owners = membership.workspace.active_owners()
     if role != Role.OWNER and set(owners.values_list("pk", flat=True)) == {membership.pk}:
         raise ValidationError(
             "A workspace needs at least one owner. Give another member the role Owner first."

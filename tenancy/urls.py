@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from tenancy.views import session, tenants, workspace
+from tenancy.views import approvals, session, tenants, workspace
 
 _TENANTS = "w/<slug:slug>/tenants"
 _MEMBERS = "w/<slug:slug>/members"
+_SETTINGS = "w/<slug:slug>/settings/"
+_OFF = f"{_SETTINGS}approval-off"
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -16,7 +18,18 @@ urlpatterns = [
     path(f"{_TENANTS}/<int:tenant_id>/edit/", tenants.tenant_edit, name="tenant_edit"),
     path(f"{_TENANTS}/<int:tenant_id>/suspend/", tenants.tenant_suspend, name="tenant_suspend"),
     path(f"{_TENANTS}/<int:tenant_id>/resume/", tenants.tenant_resume, name="tenant_resume"),
-    path("w/<slug:slug>/settings/", workspace.workspace_edit, name="workspace_edit"),
+    path(_SETTINGS, workspace.workspace_edit, name="workspace_edit"),
+    path(f"{_OFF}/new/", approvals.approval_off_request, name="approval_off_request"),
+    path(
+        f"{_OFF}/<int:request_id>/confirm/",
+        approvals.approval_off_confirm,
+        name="approval_off_confirm",
+    ),
+    path(
+        f"{_OFF}/<int:request_id>/withdraw/",
+        approvals.approval_off_withdraw,
+        name="approval_off_withdraw",
+    ),
     path(f"{_MEMBERS}/", workspace.member_list, name="member_list"),
     path(f"{_MEMBERS}/<int:membership_id>/role/", workspace.member_role, name="member_role"),
     path(f"{_MEMBERS}/<int:membership_id>/remove/", workspace.member_remove, name="member_remove"),

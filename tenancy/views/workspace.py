@@ -82,14 +82,20 @@ def workspace_edit(request: Request, slug: str) -> HttpResponse:
     """Edit the settings of the workspace."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.MANAGE_WORKSPACE)
-    name = workspace.name
+    name, approval_is_on = workspace.name, workspace.restores_need_approval
     form = WorkspaceForm(request.POST or None, instance=workspace)
     if request.method == "POST" and form.is_valid():
         services.save_workspace(workspace)
         messages.success(request, "Workspace settings saved.")
         return redirect("workspace_edit", slug)
-    workspace.name = name
-    context = {"workspace": workspace, "form": form}
+    workspace.name, workspace.restores_need_approval = name, approval_is_on
+    context = {
+        "workspace": workspace,
+        "form": form,
+        "approval_off": workspace.open_approval_off_request(),
+        "owner_count": workspace.active_owners().count(),
+        "past_requests": workspace.approval_off_requests.exclude(ended_at=None)[:5],
+    }
     return render_checked(request, "tenancy/workspace_form.html", context, errors=form.is_bound)
 
 

@@ -22,6 +22,7 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
+    create_approval_off_request,
     create_member,
 )
 from tests.support.factories.accounts import create_invitation
@@ -55,6 +56,7 @@ def create_objects(workspace: Workspace) -> Ids:
     backup_set = BackupSetFactory(schedule=schedule)
     restore = create_restore(tenant)
     return {
+        "request_id": create_approval_off_request(workspace).pk,
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
         "schedule_id": schedule.pk,

@@ -102,6 +102,13 @@ ROUTES = [
     workspace_route("workspace_edit", capability=Capability.MANAGE_WORKSPACE),
     workspace_route("audit_log", capability=Capability.VIEW_AUDIT_LOG),
     workspace_route("audit_export", capability=Capability.VIEW_AUDIT_LOG),
+    workspace_route("approval_off_request", capability=Capability.MANAGE_WORKSPACE, post=True),
+    workspace_route(
+        "approval_off_confirm", "request_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
+    workspace_route(
+        "approval_off_withdraw", "request_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
     workspace_route("member_list"),
     workspace_route("invitation_create", capability=Capability.MANAGE_MEMBERS),
     workspace_route(

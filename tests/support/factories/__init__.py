@@ -14,7 +14,8 @@ from django.utils import timezone
 from operations.models import OperationRun, OperationRunEvent, OperationRunItem
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from operations.types import OperationRunType
-from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.approval_off import request_approval_off
+from tenancy.models import ApprovalOffRequest, Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 
 PASSWORD = "correct horse battery staple"  # of every user of the tests
@@ -66,6 +67,13 @@ def create_member(workspace: Workspace, role: Role = Role.OPERATOR, **user: Any)
     new_user: User = UserFactory(**user)
     MembershipFactory(user=new_user, workspace=workspace, role=role)
     return new_user
+
+
+def create_approval_off_request(workspace: Workspace, by: User | None = None) -> ApprovalOffRequest:
+    """Require approvals in the workspace, and request to switch them off."""
+    Workspace.objects.filter(pk=workspace.pk).update(restores_need_approval=True)
+    owner = by or create_member(workspace, Role.OWNER)
+    return request_approval_off(workspace, by=owner)
 
 
 def _completed_columns(outcome: RunOutcome, **counts: Any) -> dict[str, Any]:

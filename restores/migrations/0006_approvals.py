@@ -6,7 +6,7 @@ from tenancy.db import run_sql_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("restores", "0004_row_guards")]
+    dependencies = [("restores", "0005_audit")]
 
     operations = [
         migrations.AddField(
