@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.identity import ask_to_confirm, is_confirmed
+from accounts.returning import ReturningMiddleware
 from accounts.second_factor.requirement import EXEMPT, lacks_second_factor
 from tenancy.http import Request
 
 
-class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Django's middleware, which also records the activity of the session.
+class SignInRequiredMiddleware(ReturningMiddleware):
+    """Requires a session, and records its activity.
 
     A live section that reloads itself is no activity: otherwise an open page would never be idle.
     """

@@ -88,7 +88,9 @@ class CredentialForm(forms.Form):
         required=False,
         max_length=40_000,
         help_text="Paste both together. The key must not have a passphrase.",
-        widget=WriteOnlyTextarea({"autocomplete": "off", "spellcheck": "false", "rows": "6"}),
+        widget=WriteOnlyTextarea(
+            {"autocomplete": "off", "spellcheck": "false", "rows": "6", "data-secret": ""}
+        ),
     )
     expires_on = forms.DateField(
         label="Expires on (optional)",

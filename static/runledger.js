@@ -110,6 +110,94 @@
     announced = state;
   });
 
+  // --- Keep what was entered while a session has ended ---
+  // The sign-in page marks the entries as interrupted. The page of the form fills them in again, for
+  // the same user. Secrets are not stored.
+  const ENTRIES = "runledger.entries";
+  const ENTRIES_MAX_AGE = 60 * 60 * 1000;
+  const user = document.documentElement.dataset.user;
+  const address = () => location.pathname + location.search;
+  const stored = () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(ENTRIES));
+    } catch {
+      return null;
+    }
+  };
+  const isKept = (field) =>
+    field.name &&
+    !field.closest("form[data-forget], [data-secret]") &&
+    !field.matches("[type=hidden], [type=password], [type=file], [type=submit], button");
+  const isChanged = (field) => {
+    if (field.matches("[type=checkbox], [type=radio]"))
+      return field.checked !== field.defaultChecked;
+    if (field.matches("select"))
+      return Array.from(field.options).some((option) => option.selected !== option.defaultSelected);
+    return field.value !== field.defaultValue;
+  };
+  // A choice is identified by its value, another field by its place among those of its name.
+  const formFields = () => {
+    const seen = new Map();
+    const numbered = (name) => {
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+      return `${name} ${seen.get(name)}`;
+    };
+    return Array.from(document.forms).flatMap((form) => {
+      const formKey = numbered(form.getAttribute("action") ?? "");
+      return Array.from(form.elements)
+        .filter(isKept)
+        .map((field) => {
+          const name = `${formKey} ${field.name}`;
+          const isChoice = field.matches("[type=checkbox], [type=radio]");
+          return { field, key: isChoice ? `${name} ${field.value}` : numbered(name) };
+        });
+    });
+  };
+  const valuesOf = (field) => {
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked;
+    if (field.matches("select")) return Array.from(field.selectedOptions, (option) => option.value);
+    return field.value;
+  };
+  const fill = (field, value) => {
+    if (field.matches("[type=checkbox], [type=radio]")) field.checked = value;
+    else if (field.matches("select"))
+      Array.from(field.options).forEach((option) => {
+        option.selected = value.includes(option.value);
+      });
+    else field.value = value;
+  };
+  const keepEntries = () => {
+    const entries = formFields().filter(({ field }) => isChanged(field));
+    if (!user || !entries.length) return;
+    const values = Object.fromEntries(entries.map(({ field, key }) => [key, valuesOf(field)]));
+    sessionStorage.setItem(
+      ENTRIES,
+      JSON.stringify({ user, address: address(), at: Date.now(), values }),
+    );
+  };
+  const fillIn = (entries) => {
+    if (!entries?.interrupted || entries.user !== user || entries.address !== address()) return;
+    if (Date.now() - entries.at > ENTRIES_MAX_AGE) return;
+    formFields().forEach(({ field, key }) => {
+      if (key in entries.values) fill(field, entries.values[key]);
+    });
+    document.getElementById("entries-restored").hidden = false;
+  };
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("[data-forget]")) sessionStorage.removeItem(ENTRIES);
+    else if (event.target.method === "post") keepEntries();
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Redirect")) keepEntries();
+  });
+  const entries = stored();
+  if (entries && !user) {
+    sessionStorage.setItem(ENTRIES, JSON.stringify({ ...entries, interrupted: true }));
+  } else if (entries) {
+    sessionStorage.removeItem(ENTRIES);
+    fillIn(entries);
+  }
+
   // --- Show a notice while the server cannot be reached ---
   const offline = (shown) => {
     const notice = document.getElementById("offline");
