@@ -15,6 +15,7 @@ from tenancy.crypto import ENVELOPE_PATTERN, Place, key_id_of, key_ring
 from tenancy.db import database_now
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.names import validate_name
 
 #: A warning is displayed this many days before a credential expires.
 EXPIRES_SOON_DAYS = 30
@@ -56,7 +57,7 @@ class ProviderConnection(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="connections", db_constraint=False
     )
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_name])
     cloud = models.CharField(max_length=20, choices=Cloud.choices, default=Cloud.GLOBAL)
     client_id = models.UUIDField("application (client) id")
     access = models.CharField(max_length=20, choices=Access.choices, default=Access.READ_ONLY)

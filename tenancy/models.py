@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from tenancy.querysets import WorkspaceScopedQuerySet
 from tenancy.roles import Role
+from web.names import validate_name, visible_name
 
 
 def validate_timezone(name: str) -> None:
@@ -33,6 +35,23 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         db_table = "users"
 
+    def clean(self) -> None:
+        """Refuse names with invisible characters."""
+        super().clean()
+        errors = {}
+        for field in ("username", "first_name", "last_name"):
+            try:
+                validate_name(getattr(self, field) or "")
+            except ValidationError as error:
+                errors[field] = error
+        if errors:
+            raise ValidationError(errors)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the user; names from an identity provider lose their invisible characters."""
+        self.first_name, self.last_name = map(visible_name, (self.first_name, self.last_name))
+        super().save(*args, **kwargs)
+
 
 class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
     workspace_path = "id"
@@ -41,7 +60,7 @@ class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
 class Workspace(models.Model):
     """One organization of operators; no data crosses from one workspace to another."""
 
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_name])
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     #: Whether a second member must approve a restore before it is executed.
@@ -88,7 +107,7 @@ class Tenant(models.Model):
     """One Microsoft 365 tenant that a workspace manages."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="tenants")
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_name])
     external_id = models.UUIDField("Entra tenant id")
     status = models.CharField(
         max_length=20, choices=TenantStatus.choices, default=TenantStatus.ACTIVE

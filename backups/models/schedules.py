@@ -15,6 +15,7 @@ from backups import cron_words, kinds, slots
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.names import validate_name
 
 NAME_TAKEN = "This tenant already has a schedule with this name."
 #: Slots that are settled further in the future were settled by a clock that was wrong.
@@ -54,7 +55,7 @@ class BackupSchedule(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="backup_schedules", db_constraint=False
     )
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_name])
     cron = models.CharField(
         max_length=slots.MAX_LENGTH,
         validators=[slots.validate_cron],

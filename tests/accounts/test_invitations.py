@@ -97,6 +97,9 @@ def test_only_a_hash_of_the_link_is_stored(page: Client) -> None:
 
 
 def test_a_line_break_in_a_name_adds_no_header(page: Client, workspace: Workspace) -> None:
+    with connection.cursor() as cursor:
+        # Otherwise the database refuses such a name.
+        cursor.execute("ALTER TABLE workspaces DROP CONSTRAINT workspaces_name_is_visible")
     Workspace.objects.update(name="Contoso\r\nBcc: mallory@example.com")
 
     invite(page)

@@ -1,0 +1,1 @@
+ALTER TABLE backup_schedules DROP CONSTRAINT schedules_name_is_visible;

@@ -1,0 +1,1 @@
+ALTER TABLE provider_connections DROP CONSTRAINT connections_name_is_visible;

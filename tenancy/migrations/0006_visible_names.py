@@ -1,0 +1,26 @@
+"""Names without invisible characters."""
+
+from django.db import migrations, models
+
+from tenancy.db import run_sql_file
+from web.names import validate_name
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("tenancy", "0005_approval_off"),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name="tenant",
+            name="name",
+            field=models.CharField(max_length=200, validators=[validate_name]),
+        ),
+        migrations.AlterField(
+            model_name="workspace",
+            name="name",
+            field=models.CharField(max_length=200, validators=[validate_name]),
+        ),
+        run_sql_file(__file__, "visible_names"),
+    ]

@@ -1,0 +1,38 @@
+"""Names that people enter, without invisible characters.
+
+A name with an invisible character looks like another name, and one that changes the direction of
+text can show “exe.gpj” as “jpg.exe”. The constraints `…_name_is_visible` refuse them too.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+
+#: Controls, direction marks, zero-width characters, fillers and variation selectors. The function
+#: `is_visible_name` of the database has the same list.
+INVISIBLE = (
+    r"\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+
+
+def validate_name(name: str) -> None:
+    """Accept only names without invisible characters.
+
+    Raises:
+        ValidationError: it has one; the message names its code point.
+    """
+    if match := _INVISIBLE.search(name):
+        raise ValidationError(
+            f"Remove the invisible character U+{ord(match[0]):04X} at position {match.start() + 1}.",
+            code="invisible",
+        )
+
+
+def visible_name(name: str) -> str:
+    """Return a name from another system without its invisible characters."""
+    return _INVISIBLE.sub("", name).strip()
