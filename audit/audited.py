@@ -54,6 +54,7 @@ audit_table("tenants", label="Tenant", name="name", workspace="workspace_id", te
 exclude("account_emailconfirmation", "Links that confirm an address; the address is recorded.")
 exclude("audit_entries", "The audit log.")
 exclude("audit_links", "The audit log.")
+exclude("staff_changes", "What owners see of changes that the audit log contains.")
 exclude("auth_permission", "Migrations fill it.")
 exclude("django_content_type", "Migrations fill it.")
 exclude("django_admin_log", "A second record of edits that the audit log contains.")

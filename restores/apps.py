@@ -9,4 +9,5 @@ class RestoresConfig(AppConfig):
         from operations.database_roles import withhold
         from restores import checks  # noqa: F401
 
-        withhold("DELETE, TRUNCATE", "restore_runs", "restore_items", "approval_off_requests")
+        withhold("DELETE, TRUNCATE", "restore_runs", "restore_items")
+        withhold("DELETE, TRUNCATE", "approval_off_requests", "staff_changes")

@@ -6,14 +6,16 @@ from typing import Any, cast
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tenancy import services
+from tenancy import services, staff_changes
 from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
-from tenancy.models import ApprovalOffRequest, Membership, Tenant, User, Workspace
+from tenancy.models import ApprovalOffRequest, Membership, StaffChange, Tenant, User, Workspace
 from tenancy.roles import Role
 
 admin.site.unregister(Group)
@@ -50,12 +52,35 @@ class AccountAdmin(ModelAdmin[User], UserAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the user, and warn about workspaces that have no owner left who can sign in."""
         super().save_model(request, obj, form, change)
+        staff_changes.record_account_change(obj, form.changed_data, by=_user(request))
         for workspace in services.without_owner().filter(memberships__user=obj):
             text = f"{workspace} has no owner who can sign in. Give a member the role Owner."
             self.message_user(request, text, messages.WARNING)
 
+    @transaction.atomic
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - Django's name
+        form_url: str = "",
+    ) -> Any:
+        """Change the password, or disable it, with an entry for the workspaces of an owner."""
+        account = self.get_object(request, unquote(id))
+        before = account.password if account else ""
+        response = super().user_change_password(request, id, form_url)
+        if account:
+            account.refresh_from_db()
+            if account.password != before:
+                staff_changes.record_account_change(account, ["password"], by=_user(request))
+        return response
+
+    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.remove_account(obj, by=_user(request))
+        by = _user(request)
+        for membership in obj.memberships.select_related("workspace"):
+            text = f"Deleted the account of the {membership.get_role_display().lower()}."
+            staff_changes.record(membership.workspace, obj, text, by=by)
+        services.remove_account(obj, by=by)
 
 
 def _may_manage(request: HttpRequest, account: User | None) -> bool:
@@ -102,6 +127,14 @@ class ApprovalOffRequestAdmin(ReadOnly, ModelAdmin[ApprovalOffRequest]):
     list_filter = ("workspace",)
     list_select_related = ("workspace",)
     search_fields = ("workspace__name", "requested_by_name")
+
+
+@admin.register(StaffChange)
+class StaffChangeAdmin(ReadOnly, ModelAdmin[StaffChange]):
+    list_display = ("at", "workspace", "user_name", "text", "changed_by_name")
+    list_filter = ("workspace",)
+    list_select_related = ("workspace",)
+    search_fields = ("user_name", "changed_by_name")
 
 
 @admin.register(Tenant)
@@ -156,11 +189,17 @@ class MembershipAdmin(ModelAdmin[Membership]):
         by, role = _user(request), Role(obj.role)
         if change:
             services.change_role(obj, role, by=by)
+            text = f"Changed the role of the member to {role.label.lower()}."
         else:
             obj.pk = services.admit(obj.workspace, obj.user, role, by=by).pk
+            text = f"Added the member as {role.label.lower()}."
+        staff_changes.record(obj.workspace, obj.user, text, by=by)
 
+    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        services.remove_member(obj, by=_user(request))
+        by, text = _user(request), f"Removed the {obj.get_role_display().lower()}."
+        services.remove_member(obj, by=by)
+        staff_changes.record(obj.workspace, obj.user, text, by=by)
 
 
 @admin.register(AccessAttempt)

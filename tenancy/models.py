@@ -85,6 +85,10 @@ class Workspace(models.Model):
         """Return the memberships of the owners who can sign in."""
         return self.memberships.filter(role=Role.OWNER, user__is_active=True)
 
+    def latest_staff_changes(self) -> models.QuerySet[StaffChange]:
+        """Return what staff changed about owners and members, as much as a page shows."""
+        return self.staff_changes.all()[:50]
+
     def open_approval_off_request(self) -> ApprovalOffRequest | None:
         """Return the open request to switch off the approval of restores, if there is one."""
         if not self.restores_need_approval:
@@ -212,3 +216,36 @@ class ApprovalOffRequest(models.Model):
     def is_by_time(self) -> bool:
         """Whether it takes effect without a confirmation; not if a second owner has been added."""
         return self.effective_at is not None and self.workspace.active_owners().count() <= 1
+
+
+class StaffChange(models.Model):
+    """What staff changed about an owner or member on the administration site; append-only."""
+
+    # The constraint in `migrations/sql/staff_changes.sql` deletes the entries with the workspace.
+    workspace = models.ForeignKey(
+        Workspace,
+        on_delete=models.DO_NOTHING,
+        related_name="staff_changes",
+        db_constraint=False,
+        db_index=False,
+    )
+    at = models.DateTimeField(db_default=Now())
+    #: The user that was changed, and the member of staff.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    user_name = models.CharField(max_length=150)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    changed_by_name = models.CharField(max_length=150)
+    text = models.CharField(max_length=300)
+
+    class Meta:
+        db_table = "staff_changes"
+        ordering = ("-at", "-id")
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("workspace", "at"), name="staff_changes_ws"),)
+
+    def __str__(self) -> str:
+        return f"{self.changed_by_name}, {self.user_name}: {self.text}"

@@ -17,7 +17,9 @@ from django.utils.safestring import SafeString
 from operations.models import OperationRun
 from operations.presentation import summary
 from redaction.json import sanitize_json
+from tenancy import staff_changes
 from tenancy.clock import request_now
+from tenancy.models import StaffChange, Workspace
 from web.durations import ago, duration_text
 
 register = template.Library()
@@ -34,6 +36,15 @@ def icon(name: str, label: str = "") -> SafeString:
             '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, url
         )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', url)
+
+
+@register.simple_tag(takes_context=True)
+def recent_staff_changes(context: Context) -> list[StaffChange]:
+    """The entries that every page of the workspace shows to its owners; the newest first."""
+    workspace, user = context.get("workspace"), context.get("user")
+    if not isinstance(workspace, Workspace) or not user:
+        return []
+    return list(staff_changes.recent_for(user, workspace)[:5])
 
 
 @register.simple_tag(takes_context=True)

@@ -17,6 +17,8 @@ from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, Incident, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
+from tenancy import staff_changes
+from tenancy.approval_off import withdraw_approval_off
 from tenancy.models import Membership, Tenant, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -27,6 +29,7 @@ from tests.support.factories import (
     TenantFactory,
     UserFactory,
     WorkspaceFactory,
+    create_approval_off_request,
     create_member,
     failure,
 )
@@ -60,6 +63,8 @@ CONTEXT = {
     "idempotency": {"backup_schedule_id": 7},
 }
 HOSTILE = "<img src=x onerror=alert(1)>\u202e{{7*7}}"
+#: A name that people enter has no character that changes the direction of text.
+HOSTILE_NAME = "<img src=x onerror=alert(1)>{{7*7}}"
 
 
 def populate() -> dict[str, OperationRun]:
@@ -89,7 +94,7 @@ def populate() -> dict[str, OperationRun]:
             fabrikam, running=True, heartbeat_at=timezone.now() - dt.timedelta(minutes=4)
         ),
         "hostile": _create_run(
-            TenantFactory(workspace=contoso, name=HOSTILE), failed=True, initiator_name=HOSTILE
+            TenantFactory(workspace=contoso, name=HOSTILE_NAME), failed=True, initiator_name=HOSTILE
         ),
     }
     _create_items(runs["running"])
@@ -449,6 +454,37 @@ def populate_invitation() -> dict[str, str]:
     }
 
 
+def populate_approvals() -> dict[str, str]:
+    """Create the workspaces `adatum` with an open request, and `proseware` with one owner, orla."""
+    adatum = WorkspaceFactory(name="Adatum", slug="adatum")
+    orla = create_member(adatum, Role.OWNER, username="orla")
+    sara = UserFactory(username="sara.support", is_staff=True)
+    withdraw_approval_off(create_approval_off_request(adatum), by=orla)
+    previewed = create_restore(
+        TenantFactory(workspace=adatum, name="Wingtip Toys"), requested_by=create_member(adatum)
+    )
+    approved = create_restore(previewed.tenant, requested_by=previewed.requested_by)
+    approved.approved_by, approved.approved_at = orla, timezone.now()
+    approved.save(update_fields=["approved_by", "approved_at"])
+    expired = create_restore(previewed.tenant, expires_in=dt.timedelta(seconds=-1))
+    create_approval_off_request(adatum)
+    staff_changes.record(
+        adatum, orla, "Changed the account of an owner: password, email address.", by=sara
+    )
+    staff_changes.record(adatum, sara, "Added the member as owner.", by=sara)
+    proseware = WorkspaceFactory(name="Proseware", slug="proseware")
+    MembershipFactory(user=orla, workspace=proseware, role=Role.OWNER)
+    Workspace.objects.filter(pk=proseware.pk).update(restores_need_approval=True)
+    return {
+        "settings-request": "/w/adatum/settings/",
+        "settings-one-owner": "/w/proseware/settings/",
+        "members-changed-by-staff": "/w/adatum/members/",
+        "restore-to-approve": previewed.get_absolute_url(),
+        "restore-approved": approved.get_absolute_url(),
+        "restore-expired": expired.get_absolute_url(),
+    }
+
+
 def populate_integrity() -> dict[str, str]:
     """Create sara, a member of staff, and no ledger check."""
     UserFactory(username="sara", is_staff=True)
@@ -533,6 +569,7 @@ TOURS = {
     "legacy runs": Tour("olga", populate_legacy_runs),
     "restores": Tour("olga", populate_restores),
     "account": Tour("owen", populate_account),
+    "approvals and changes by staff": Tour("orla", populate_approvals),
     "integrity before a check": Tour("sara", populate_integrity),
     "integrity": Tour("sara", populate_checked_ledger),
     "errors": Tour("olga", error_pages),

@@ -17,6 +17,7 @@ from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User
+from tenancy.staff_changes import record
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.accounts import add_app
 from tests.support.factories.operations import create_past_run, prune
@@ -48,6 +49,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     acquire_rules()
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())
+    staff = create_staff()
+    record(tenant.workspace, staff, "Added the member as owner.", by=staff)
     user = UserFactory()
     add_app(user)
     new_recovery_codes(user)
