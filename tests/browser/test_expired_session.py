@@ -52,7 +52,7 @@ def sign_in_again(page: Page, username: str = "owen") -> None:
     """Sign in on the page that the browser was sent to."""
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
