@@ -48,6 +48,7 @@ bench: .venv/.installed ## Measure while `make run` is running; prints ratios
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.importing
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.audit
+	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.sign_in
 
 chaos: .venv/.installed ## Cause faults for five minutes, then check every promise (DURATION=300 SEED=1)
 	$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))

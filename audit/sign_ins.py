@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.helpers import get_failure_limit
 from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
@@ -47,11 +46,10 @@ def _sign_in_failed(
 
 
 def _locked_out(*, request: HttpRequest, username: str | None, **_: object) -> None:
-    """Record the begin of a lockout; django-axes sends the signal for every further try too."""
-    if getattr(request, "axes_failures_since_start", 0) == get_failure_limit(request, None):
-        name = username or ""
-        user = User.objects.filter(username=name).first()
-        record("sign_in_locked", request=request, user=user, subject=name)
+    """Record the begin of a lockout."""
+    name = username or ""
+    user = User.objects.filter(username=name).first()
+    record("sign_in_locked", request=request, user=user, subject=name)
 
 
 def _unlocked(*, username: str, ip_address: str, **_: object) -> None:

@@ -24,6 +24,8 @@ app.autodiscover_tasks()
 PRUNE_TICK_SECONDS = 900
 INTEGRITY_TICK_SECONDS = 3600
 DAY_SECONDS = 86_400
+#: Expired sessions and sign-ins; each time removes what an hour added.
+SIGN_IN_TICK_SECONDS = 3600
 #: A tick that takes longer waits for a database that does not answer; the next one does its work.
 TICK_LIMIT_SECONDS = 120
 
@@ -43,6 +45,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
+        "remove expired sign-ins": ("tenancy.tasks.remove_expired_sign_ins", SIGN_IN_TICK_SECONDS),
     }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
     # Reads a month of runs, so it must not delay ticks.

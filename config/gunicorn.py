@@ -1,7 +1,13 @@
-"""Settings of gunicorn: its log lines have the format of all others."""
+"""Settings of gunicorn: its worker, its limits, and log lines in the format of all others."""
 
 import os
 
 from config.logging import logging_config
 
 logconfig_dict = logging_config(json=True, level=os.environ.get("LOG_LEVEL", "INFO"))
+worker_class = "config.web_worker.Worker"
+# Browsers send some 20 headers, and a proxy adds a few.
+limit_request_fields = 64
+# The longest addresses are those of lists with every filter; the longest headers are cookies.
+limit_request_line = 4094
+limit_request_field_size = 8190

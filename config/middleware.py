@@ -1,13 +1,17 @@
-"""What every request and response has: a reference, headers for browsers, a readable body."""
+"""What all requests and responses share: a reference, headers for browsers, limits of bodies."""
 
 import codecs
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
+
+from tenancy.http import render_error
+from tenancy.passwords import TooManyPasswords, answer_too_many_passwords
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -95,3 +99,41 @@ class PrivateResponseMiddleware:
             add_never_cache_headers(response)
         patch_vary_headers(response, ["HX-Request"])
         return response
+
+
+class RequestBodyMiddleware:
+    """Refuses bodies that no page expects, before anything reads them.
+
+    Django writes the files of a multipart body into the temporary folder before it checks the
+    session, the token or the path, and counts them in no limit.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.content_type and request.content_type.startswith("multipart/"):
+            return render_error("415.html", 415)
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            return render_error("400.html", 400)
+        if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return render_error("413.html", 413)
+        # Django would take a body without a length as empty.
+        if "HTTP_TRANSFER_ENCODING" in request.META and not length:
+            return render_error("411.html", 411)
+        return self.get_response(request)
+
+
+class PasswordCapacityMiddleware:
+    """Answers 503 where this process has no capacity to check another password."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return answer_too_many_passwords(request) if isinstance(error, TooManyPasswords) else None

@@ -204,14 +204,19 @@ class MembershipAdmin(ModelAdmin[Membership]):
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
-    """Failed sign-ins and lockouts."""
+    """The counters of failed sign-ins, and the locks that they became."""
 
-    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    list_display = ("user_name", "ip_address", "failures_since_start", "attempt_time")
     search_fields = ("username", "=ip_address")
     ordering = ("-attempt_time", "-id")
     exclude = ("get_data", "post_data")
     show_full_result_count = False
     actions = ("unlock",)
+
+    @admin.display(description="User name", ordering="username")
+    def user_name(self, obj: AccessAttempt) -> str:
+        """Return the name, or a text for the counter of an address across all names."""
+        return obj.username or "all names"
 
     @admin.action(description="Unlock sign-in", permissions=["unlock"])
     def unlock(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

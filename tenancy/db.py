@@ -52,3 +52,17 @@ def composite_tenant_fk(table: str) -> RunSQL:
         "REFERENCES tenants (id, workspace_id) DEFERRABLE INITIALLY IMMEDIATE",
         f"ALTER TABLE {table} DROP CONSTRAINT {name}",
     )
+
+
+def create_index_concurrently(name: str, definition: str) -> RunSQL:
+    """Return an operation that adds an index while other sessions write to the table.
+
+    Its migration sets `atomic = False` and contains nothing else, because it can be interrupted:
+    PostgreSQL then leaves an invalid index, which the next attempt replaces.
+
+    Args:
+        name: of the index.
+        definition: what follows the name, such as `ON tenants (name)`.
+    """
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+    return RunSQL([drop, f"CREATE INDEX CONCURRENTLY {name} {definition}"], drop)

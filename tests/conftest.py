@@ -15,11 +15,13 @@ from tests.support.factories import TenantFactory, WorkspaceFactory, create_memb
 pytest_plugins = [
     "tests.support.marks",
     "tests.support.speed",
+    "tests.support.forms",
     "tests.support.database",
     "tests.support.roles",
     "tests.support.broker",
     "tests.support.sandbox",
     "tests.support.pooler",
+    "tests.support.web_server",
     "tests.support.backups",
     "tests.support.clock",
     "tests.support.restores",

@@ -4,6 +4,7 @@
 embedded servers are in `.dev/services.env`; real environment variables take precedence.
 """
 
+import datetime as dt
 import ssl
 import sys
 import zoneinfo
@@ -78,6 +79,8 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorRequiredMiddleware",
     "accounts.middleware.RecentSignInMiddleware",
     "config.middleware.PrivateResponseMiddleware",
+    "config.middleware.RequestBodyMiddleware",
+    "config.middleware.PasswordCapacityMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -170,13 +173,33 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# Five wrong passwords for a user name from an IP address lock this pair only, for 15 minutes.
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25
+# The first hashes; the second is that of earlier versions, which the next sign-in replaces.
+PASSWORD_HASHERS = [
+    "tenancy.passwords.Argon2PasswordHasher",
+    "tenancy.passwords.PBKDF2PasswordHasher",
+]
+# How many passwords a web process checks at the same time, and how many more requests wait for that;
+# others are asked to try again. Each check needs 64 MiB and a core for 0.1 s, and each request that
+# waits occupies a thread.
+PASSWORD_CHECKS = env.int("PASSWORD_CHECKS", default=1)
+PASSWORD_CHECKS_WAITING = env.int("PASSWORD_CHECKS_WAITING", default=2)
+
+# How many proxies add X-Forwarded-* headers. Without any, a client could invent them.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+# So many wrong passwords for one name from one address, or for any names from one address, lock it for
+# the same time in which they were counted. An office behind one address has some typing errors.
+AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
+SIGN_IN_FAILURES_PER_ADDRESS = env.int("SIGN_IN_FAILURES_PER_ADDRESS", default=50)
+AXES_COOLOFF_TIME = dt.timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=15))
+# How long sign-ins and failed sign-ins are recorded, for investigations.
+SIGN_IN_RECORD_DAYS = env.int("SIGN_IN_RECORD_DAYS", default=180)
+AXES_HANDLER = "tenancy.lockout.LockoutHandler"
+AXES_LOCKOUT_CALLABLE = "tenancy.lockout.locked_out"
+AXES_CLIENT_IP_CALLABLE = "web.client_address.client_address"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
+# Tries during a lock do not prolong it.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0) or None
 AXES_SENSITIVE_PARAMETERS: list[str] = []
 AXES_VERBOSE = False
 # tenancy/admin.py replaces it, with our permissions.
@@ -235,6 +258,8 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     }
 }
+# The largest bodies are selections of some thousand checkboxes. The proxy has the same limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -1,7 +1,7 @@
 """Settings for production: values come from the environment, and a missing one is an error."""
 
 from config.settings.base import *
-from config.settings.base import ALLOWED_HOSTS, broker, database, env
+from config.settings.base import ALLOWED_HOSTS, TRUSTED_PROXIES, broker, database, env
 
 # The health check of the container uses the host name localhost.
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost"]
@@ -19,7 +19,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 # Browsers keep a host in their lists for months: only the owner of the domain can decide that.
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
-if env.int("TRUSTED_PROXIES", default=0):
+if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-sessionid"

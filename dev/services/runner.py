@@ -183,7 +183,7 @@ class Runner:
                     "--bind",
                     f"127.0.0.1:{self.port}",
                     "--worker-class",
-                    "gthread",
+                    "config.web_worker.Worker",
                     "--workers",
                     "2",
                     "--threads",

@@ -35,8 +35,8 @@ FIELDS = [
         "decision-1",
     ),
 ]
-#: Acceptable statuses; 409 and 413 are specific rejections.
-ACCEPTABLE_STATUSES = {200, 302, 400, 403, 404, 405, 409, 413}
+#: Acceptable statuses; 409, 413 and 415 are specific rejections.
+ACCEPTABLE_STATUSES = {200, 302, 400, 403, 404, 405, 409, 413, 415}
 
 
 def permitted_client(world: World, sign_in: SignIn, route: Route) -> Client:

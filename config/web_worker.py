@@ -1,0 +1,63 @@
+"""The worker of gunicorn: health checks and connections without a request need no thread."""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+#: How long a new connection may be silent.
+SILENCE_SECONDS = 5
+#: A health check is as short as this, so that its thread never waits for the rest.
+PEEK_BYTES = 4096
+HEALTH_CHECKS = (b"GET /livez ", b"HEAD /livez ")
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Gunicorn's threaded worker, which still answers `/livez` while every thread is busy.
+
+    Gunicorn gives each new connection a thread, so that all of them can wait for a locked table, or
+    for clients that send nothing. This worker waits for the first bytes of a request in its event
+    loop, and answers a complete request for `/livez` in a thread that does nothing else.
+    """
+
+    def init_process(self) -> None:
+        self.health_check_thread = ThreadPoolExecutor(max_workers=1)
+        super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, and wait for its first bytes without a thread."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                return
+            raise
+        self.nr_conns += 1
+        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection.timeout = time.monotonic() + SILENCE_SECONDS
+        self.pending_conns.append(connection)
+        self.poller.register(
+            client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, connection)
+        )
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Let a thread handle the request of a connection."""
+        pool = self.health_check_thread if is_health_check(conn.sock) else self.tpool
+        pool.submit(self.handle, conn).add_done_callback(
+            lambda future: self.method_queue.defer(self.finish_request, conn, future)
+        )
+
+
+def is_health_check(client: socket.socket) -> bool:
+    """Whether a complete request for `/livez` can be read; it stays unread."""
+    try:
+        head = client.recv(PEEK_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return head.startswith(HEALTH_CHECKS) and b"\r\n\r\n" in head
