@@ -1,7 +1,8 @@
 """The database roles of an installation, and what each of them may do.
 
-The owner of the tables runs the migrations. The guards bind every other role: web, worker and beat
-connect with the application's role, and the import of legacy runs with another one.
+The owner of the tables runs the migrations. The guards bind every other role: worker and beat connect
+with the application's role, web with one that has the same privileges and shorter limits of time, and
+the import of legacy runs with another one.
 """
 
 from __future__ import annotations
@@ -121,6 +122,30 @@ def grant_application_privileges(name: str) -> None:
     )
     allowed = f"GRANT EXECUTE ON FUNCTION {', '.join(CALLABLE_FUNCTIONS)} TO {{role}};"
     grant(name, _CONFINE + _GRANT_APPLICATION + withheld + allowed)
+
+
+def grant_web_privileges(name: str) -> None:
+    """Grant the role what the application's role may do, now and later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("GRANT {} TO {}").format(
+                sql.Identifier(settings.APP_DATABASE_ROLE), sql.Identifier(name)
+            )
+        )
+
+
+def limit_role(name: str, *, statement_seconds: float, lock_seconds: float) -> None:
+    """Limit how long a statement of the role may take, and may wait for a lock."""
+    limits = {"statement_timeout": statement_seconds, "lock_timeout": lock_seconds}
+    with connection.cursor() as cursor:
+        for parameter, seconds in limits.items():
+            cursor.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(name),
+                    sql.Identifier(parameter),
+                    sql.Literal(f"{int(seconds * 1000)}ms"),
+                )
+            )
 
 
 def grant_privileges(name: str, statements: str) -> None:

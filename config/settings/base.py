@@ -280,6 +280,14 @@ QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")
 APP_DATABASE_PASSWORD = env.str("APP_DATABASE_PASSWORD", default="")
+# The role of the web process. A page that waits for a lock occupies a thread, so its limits are short;
+# lists and exports set their own.
+WEB_DATABASE_ROLE = env.str("WEB_DATABASE_ROLE", default="runledger_web")
+WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=5)
+WEB_LOCK_SECONDS = env.float("WEB_LOCK_SECONDS", default=2)
+# Workers wait longer than any migration or retention takes, and not forever.
+WORKER_STATEMENT_SECONDS = env.float("WORKER_STATEMENT_SECONDS", default=600)
+WORKER_LOCK_SECONDS = env.float("WORKER_LOCK_SECONDS", default=60)
 # The role of `import_legacy_runs`, which `grant_import_role` creates: the application cannot import.
 IMPORT_DATABASE_ROLE = env.str("IMPORT_DATABASE_ROLE", default="runledger_import")
 IMPORT_DATABASE_PASSWORD = env.str("IMPORT_DATABASE_PASSWORD", default="")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from celery import current_app
@@ -27,14 +28,17 @@ log = logging.getLogger(__name__)
 REQUIRED_POLICY = "noeviction"
 
 
-def refuse_to_start() -> None:
-    """Run the preflight checks; log the warnings.
+Check = Callable[[], Iterator[CheckMessage]]
+
+
+def refuse_to_start(checks: Iterable[Check] | None = None) -> None:
+    """Run these preflight checks, by default those of every process; log the warnings.
 
     Raises:
         SystemExit: a check found an error; the message says how to correct it.
     """
     errors = []
-    for message in run_preflight_checks():
+    for message in run_preflight_checks(checks):
         log.warning("%s %s", message.msg, message.hint or "")
         if message.level >= Error("").level:
             errors.append(f"{message.msg} {message.hint}")
@@ -42,9 +46,9 @@ def refuse_to_start() -> None:
         raise SystemExit("Runledger does not start.\n" + "\n".join(errors))
 
 
-def run_preflight_checks() -> list[CheckMessage]:
+def run_preflight_checks(checks: Iterable[Check] | None = None) -> list[CheckMessage]:
     """Return the problems of the servers and settings of this installation."""
-    return [message for check in CHECKS for message in check()]
+    return [message for check in checks or CHECKS for message in check()]
 
 
 def check_broker_eviction() -> Iterator[CheckMessage]:
@@ -154,6 +158,24 @@ def check_connection_state() -> Iterator[CheckMessage]:
         )
 
 
+def check_web_limits() -> Iterator[CheckMessage]:
+    """Check that no statement of a page takes or waits long, because it occupies a thread."""
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, current_setting('statement_timeout') <> '0'"
+            " AND current_setting('lock_timeout') <> '0'"
+        )
+        role, is_limited = cursor.fetchone()
+        if not is_limited:
+            yield PreflightWarning(
+                f"Pages wait for the database without a limit, because the role {role} has none. "
+                "One locked table could occupy every thread.",
+                hint="Give web a DATABASE_URL with the role that “manage.py grant_app_role” "
+                "creates for it (docs/install.md, “Two database roles”).",
+                id="operations.W016",
+            )
+
+
 def check_failpoints() -> Iterator[CheckMessage]:
     """Check that no failpoint is set, because failpoints are for tests only."""
     if settings.REQUIRE_APP_ROLE and os.environ.get(failpoints.VARIABLE):
@@ -189,9 +211,10 @@ WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 """
 
 
-CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
+CHECKS: tuple[Check, ...] = (
     check_broker_eviction,
     check_database_role,
     check_connection_state,
     check_failpoints,
 )
+WEB_CHECKS = (*CHECKS, check_web_limits)

@@ -79,6 +79,26 @@ def test_livez_answers_while_every_thread_waits_for_a_locked_table(
     assert statuses <= {200, 503}
 
 
+def test_a_page_that_needs_a_locked_table_answers_503_after_two_seconds(
+    static_root: Path, broker: Broker, tmp_path: Path, operator: User, web_role: str
+) -> None:
+    headers = cookie_of(operator)
+
+    with web_server(
+        tmp_path, static_root, broker.url, DATABASE_URL=web_role, REQUIRE_APP_ROLE="true"
+    ) as web:
+        before = web.get("/runs/", headers=headers)
+        with locked("operation_runs"):
+            started = time.monotonic()
+            refused = web.get("/runs/", headers=headers)
+            elapsed = time.monotonic() - started
+        after = web.get("/runs/", headers=headers)
+
+    assert [answer.status_code for answer in (before, refused, after)] == [200, 503, 200]
+    assert refused.headers["Retry-After"] == "10"
+    assert 1.9 < elapsed < 10
+
+
 def test_an_unfinished_health_check_does_not_block_the_next_one(web: httpx2.Client) -> None:
     with ExitStack() as stack:
         for _ in range(4):
@@ -157,7 +177,7 @@ def test_pages_answer_while_16_people_sign_in(
     statuses = sum((each.result() for each in sign_ins), Counter[int]())
 
     assert set(statuses) <= {302, 503}
-    assert statuses[302] >= 5
+    assert statuses[302] >= 2
     # `dev.bench.sign_in` measures the ratio; here, other tests use the machine too.
     assert busy < 5 * idle + 0.1
 

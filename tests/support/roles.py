@@ -22,14 +22,21 @@ def _role(settings: Settings, command: str, prefix: str) -> Iterator[str]:
     name = f"{prefix.lower()}_{uuid.uuid4().hex[:8]}"
     setattr(settings, f"{prefix}_DATABASE_ROLE", name)
     setattr(settings, f"{prefix}_DATABASE_PASSWORD", PASSWORD)
+    settings.WEB_DATABASE_ROLE = web = f"web_of_{name}"
     call_command(command)
-    scheme, tail = database_url().split("@", 1)
     try:
-        yield f"{scheme.split('//')[0]}//{name}:{quote(PASSWORD, safe='')}@{tail}"
+        yield url_of(name)
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP OWNED BY {name}")
+            cursor.execute(f"DROP ROLE IF EXISTS {web}")
             cursor.execute(f"DROP ROLE {name}")
+
+
+def url_of(role: str) -> str:
+    """Return the database URL for a role that a command has created."""
+    scheme, tail = database_url().split("@", 1)
+    return f"{scheme.split('//')[0]}//{role}:{quote(PASSWORD, safe='')}@{tail}"
 
 
 @pytest.fixture
@@ -37,6 +44,12 @@ def app_role(transactional_db: None, settings: Settings) -> Iterator[str]:
     """Create the role of the application; return the database URL for it."""
     with _role(settings, "grant_app_role", "APP") as url:
         yield url
+
+
+@pytest.fixture
+def web_role(app_role: str, settings: Settings) -> str:
+    """Create the roles of the application; return the database URL for that of the web process."""
+    return url_of(settings.WEB_DATABASE_ROLE)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         name, password = settings.IMPORT_DATABASE_ROLE, settings.IMPORT_DATABASE_PASSWORD
         if not password:
             raise CommandError("IMPORT_DATABASE_PASSWORD is not set. The role needs a password.")
-        if name == settings.APP_DATABASE_ROLE:
+        if name in (settings.APP_DATABASE_ROLE, settings.WEB_DATABASE_ROLE):
             raise CommandError("IMPORT_DATABASE_ROLE is the role of the application.")
         with transaction.atomic():
             create_or_update_role(name, password)
