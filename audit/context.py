@@ -30,6 +30,8 @@ from psycopg.sql import Literal
 
 from audit.registry import audited_tables
 
+#: The reference of a worker names its run.
+RUN_PREFIX = "run "
 #: The request of this thread.
 _request: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
 _WRITE = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b", re.IGNORECASE)
@@ -127,4 +129,4 @@ def _process() -> str:
 def _run_reference() -> str:
     """Return the run that this worker executes."""
     run_id = structlog.contextvars.get_contextvars().get("run_id")
-    return f"run {run_id}" if run_id else ""
+    return f"{RUN_PREFIX}{run_id}" if run_id else ""

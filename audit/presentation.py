@@ -13,10 +13,11 @@ from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.text import Truncator
 
+from audit.context import RUN_PREFIX
 from audit.models import AuditEntry
 from audit.registry import audited_tables, events
 from tenancy.models import User
-from web.ids import parse_ids
+from web.ids import parse_id, parse_ids
 
 EMPTY = "\N{EN DASH}"
 MAX_LENGTH = 200
@@ -46,6 +47,8 @@ class EntryLine:
     name: str
     actor: str
     url: str
+    #: The run of a worker that made the change.
+    run_id: int | None
     differences: list[Difference]
 
 
@@ -81,6 +84,7 @@ def describe(entries: Iterable[AuditEntry]) -> list[EntryLine]:
             name=_name(entry),
             actor=actor_of(entry),
             url=urls.get((entry.object_type, entry.object_id), ""),
+            run_id=_run_id(entry.reference),
             differences=[
                 _difference(entry, column, values, user_names)
                 for column, values in sorted(entry.changes.items())
@@ -92,14 +96,23 @@ def describe(entries: Iterable[AuditEntry]) -> list[EntryLine]:
 
 
 def actor_of(entry: AuditEntry) -> str:
-    """Return who made the change: a user, a command, a task, or direct SQL by a database role."""
+    """Return who made the change: a user, a command, a worker, or direct SQL by a database role."""
     if entry.user_name:
         return entry.user_name
-    if entry.origin == "direct SQL":
-        return f"Direct SQL by {entry.database_role}"
-    if entry.origin in ("page", "administration"):
-        return "Not signed in"
-    return entry.origin.capitalize()
+    kind, _, name = entry.origin.partition(" ")
+    return {
+        "page": "Not signed in",
+        "administration": "Not signed in",
+        "command": f"Command {name}",
+        "task": "Worker",
+        "direct": f"Direct SQL by {entry.database_role}",
+    }.get(kind, "Runledger")
+
+
+def _run_id(reference: str) -> int | None:
+    if not reference.startswith(RUN_PREFIX):
+        return None
+    return parse_id(reference.removeprefix(RUN_PREFIX))
 
 
 def _title(entry: AuditEntry) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -15,10 +16,11 @@ from django.urls import reverse
 from audit.context import audited_request
 from audit.events import record
 from audit.models import AuditEntry
+from audit.presentation import actor_of
 from audit.templatetags.audit import MAX_ENTRIES
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
-from tests.support.factories import TenantFactory, create_member
+from tests.support.factories import OperationRunFactory, TenantFactory, create_member
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
@@ -279,3 +281,26 @@ def test_the_history_shows_no_address(client: Client, reader: User, tenant: Tena
 
     assert AuditEntry.objects.filter(address="192.0.2.77").exists()
     assert "192.0.2.77" not in text_of(client, tenant.get_absolute_url())
+
+
+@pytest.mark.parametrize(
+    ("origin", "actor"),
+    [
+        ("task operations.tasks.execute_operation_run", "Worker"),
+        ("command rotate_credentials", "Command rotate_credentials"),
+        ("program gunicorn", "Runledger"),
+        ("page", "Not signed in"),
+    ],
+)
+def test_no_page_names_a_module_of_the_code(origin: str, actor: str) -> None:
+    assert actor_of(AuditEntry(origin=origin)) == actor
+
+
+def test_a_change_of_a_worker_links_to_its_run(page: Client, tenant: Tenant) -> None:
+    run = OperationRunFactory(tenant=tenant, running=True)
+    with structlog.contextvars.bound_contextvars(run_id=run.pk):
+        Tenant.objects.filter(pk=tenant.pk).update(name="By a worker")
+
+    assert f'<a href="{run.get_absolute_url()}">Run #{run.pk}</a>' in text_of(
+        page, LOG, action="updated"
+    )
