@@ -216,6 +216,15 @@ def test_the_application_cannot_remove_a_year(app_role: str) -> None:
     assert set(AuditEntry.objects.values_list("pk", flat=True)) >= set(ids[1:])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_application_records_events_and_seals_them(app_role: str) -> None:
+    with psycopg.connect(app_role, autocommit=True) as session:
+        session.execute("SELECT audit_record_event('signed_in', NULL, 'olga', NULL, '{}', '{}')")
+        assert session.execute("SELECT audit_seal(1000, 10000)").fetchone() == (1,)
+
+    assert verify()[0] == 0
+
+
 @pytest.mark.parametrize(("days", "errors"), [(364, 1), (365, 0), (40_000, 1)])
 def test_a_retention_that_the_database_would_not_follow_is_an_error(
     settings: Settings, days: int, errors: int
