@@ -1,4 +1,4 @@
-"""Sessions and invitations in Django admin: support ends sessions, and sees no key and no link."""
+"""Sessions and links in Django admin: support ends sessions, and sees no key and no link."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.models import CodeAttempts, Invitation, RecoveryCode, Session
+from accounts.models import (
+    CodeAttempts,
+    Invitation,
+    PasswordReset,
+    RecoveryCode,
+    Session,
+    SignInLink,
+)
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
-# This product does not use allauth's addresses.
-admin.site.unregister(EmailAddress)
+# Identities belong to the account page, providers are settings, and there are no tokens.
+admin.site.unregister([EmailAddress, SocialAccount, SocialApp, SocialToken])
 # Its pages would show the stored secrets. `manage.py reset_second_factor` removes second factors.
 admin.site.unregister(Authenticator)
 
@@ -76,3 +84,20 @@ class RecoveryCodeAdmin(CodeAdmin):
     list_display = ("user", "created_at", "used_at")
     ordering = ("-id",)
     exclude = ("code_hash",)
+
+
+@admin.register(SignInLink)
+class SignInLinkAdmin(CodeAdmin):
+    """A link is created by a command only."""
+
+    list_display = ("user", "created_at", "expires_at", "used_at")
+    ordering = ("-created_at", "-id")
+    exclude = ("link_hash",)
+
+
+@admin.register(PasswordReset)
+class PasswordResetAdmin(ReadOnly, ModelAdmin[PasswordReset]):
+    list_display = ("email", "requested_at", "handled_at")
+    search_fields = ("email",)
+    ordering = ("-requested_at", "-id")
+    show_full_result_count = False

@@ -5,5 +5,5 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401 - connects the receivers
-        from accounts.invitations import checks  # noqa: F401 - registers the check
+        from accounts import checks, receivers  # noqa: F401 - registers them
+        from accounts.invitations import checks as invitation_checks  # noqa: F401

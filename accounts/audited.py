@@ -1,4 +1,4 @@
-"""What the audit log records of invitations and second factors, and which events it knows."""
+"""What the audit log records of invitations, identities, links and second factors."""
 
 from audit.registry import audit_event, audit_table, exclude, through
 
@@ -11,18 +11,41 @@ audit_table(
     ignored=["is_sent"],
 )
 
+_USER_NAME = through("user_id", "users", "username")
+_WORKSPACES_OF_USER = through("user_id", "memberships", "workspace_id", key="user_id")
+
 # The use of a second factor updates its row: the sign-in is an event.
 audit_table(
     "mfa_authenticator",
     label="Second factor",
-    name=through("user_id", "users", "username"),
-    workspace=through("user_id", "memberships", "workspace_id", key="user_id"),
+    name=_USER_NAME,
+    workspace=_WORKSPACES_OF_USER,
     secrets=["data"],
     operations=["INSERT", "DELETE"],
 )
 
+audit_table(
+    "socialaccount_socialaccount",
+    label="Identity",
+    name=_USER_NAME,
+    workspace=_WORKSPACES_OF_USER,
+    part="uid",
+    part_of=("users", "user_id"),
+    ignored=["last_login", "extra_data"],
+)
+audit_table(
+    "sign_in_links",
+    label="Sign-in link",
+    name=_USER_NAME,
+    workspace=_WORKSPACES_OF_USER,
+    secrets=["link_hash"],
+)
+
 exclude("code_attempts", "Wrong codes and locks are events.")
 exclude("recovery_codes", "New codes and the use of one are events.")
+exclude("socialaccount_socialapp", "Always empty: identity providers are settings.")
+exclude("socialaccount_socialtoken", "Always empty: no token is stored.")
+exclude("password_resets", "Requests by anyone; a changed password is recorded with its account.")
 exclude("sessions", "Sign-ins, sign-outs and ended sessions are events.")
 
 audit_event("session_ended", "Session ended")

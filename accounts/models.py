@@ -9,9 +9,19 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.invitations.models import Invitation
+from accounts.password_reset.models import PasswordReset
 from accounts.second_factor.models import CodeAttempts, RecoveryCode
+from accounts.sign_in_links.models import SignInLink
 
-__all__ = ["CodeAttempts", "Invitation", "RecoveryCode", "Session", "SessionQuerySet"]
+__all__ = [
+    "CodeAttempts",
+    "Invitation",
+    "PasswordReset",
+    "RecoveryCode",
+    "Session",
+    "SessionQuerySet",
+    "SignInLink",
+]
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.db import transaction
+
 from accounts.models import Session
 from audit.events import record
 from tenancy.models import User
@@ -26,3 +30,26 @@ def end_sessions(user: User) -> None:
     ended, _ = Session.objects.filter(user=user).delete()
     record("sessions_ended", user=user, details={"count": ended})
     log.info("%s: %s sessions ended", user, ended)
+
+
+@transaction.atomic
+def disconnect_identity(user: User, identity_id: str) -> bool:
+    """Remove an identity of the user; return False if it is the only way to sign in.
+
+    It locks the user, so that two requests cannot remove the last two identities.
+    """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    identities = SocialAccount.objects.filter(user=locked)
+    identity = identities.filter(pk__in=parse_ids([identity_id])).first()
+    if identity is None:
+        return True
+    if not has_local_password(locked) and identities.count() == 1:
+        return False
+    identity.delete()
+    log.info("%s disconnected an identity of %s", user, identity.provider)
+    return True
+
+
+def has_local_password(user: User) -> bool:
+    """Return whether the user can sign in with a password here."""
+    return bool(settings.LOCAL_PASSWORDS) and user.has_usable_password()

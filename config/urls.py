@@ -15,6 +15,8 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
+    path("", include("accounts.password_reset.urls")),
+    path("", include("accounts.sign_in_links.urls")),
     path("", include("audit.urls")),
     path("", include("accounts.second_factor.urls")),
     path("", include("operations.urls")),

@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.support.clock",
     "tests.support.restores",
     "tests.support.customer",
+    "tests.support.openid_provider",
 ]
 
 # How fast a loaded machine generates examples says nothing about the code.

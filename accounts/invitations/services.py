@@ -20,6 +20,8 @@ from tenancy.roles import Capability, Role
 
 log = logging.getLogger(__name__)
 
+#: The key in the session of the token whose link was opened, until it is used.
+INVITATION_KEY = "invitation_token"
 #: Owners cannot send mail to arbitrary addresses without limit.
 MAX_PENDING = 200
 RESEND_AFTER = dt.timedelta(minutes=1)

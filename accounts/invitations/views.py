@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from django.conf import settings
@@ -13,10 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.identity_providers import identity_providers
 from accounts.invitations import mail, services
 from accounts.invitations.forms import InvitationForm, NewAccountForm
 from accounts.invitations.models import Invitation
-from accounts.invitations.services import InvitationNotValid
+from accounts.invitations.services import INVITATION_KEY, InvitationNotValid
 from tenancy.capabilities import require_capability
 from tenancy.http import (
     Request,
@@ -30,9 +33,6 @@ from tenancy.http import (
 )
 from tenancy.models import Membership, User
 from tenancy.roles import Capability, Role
-
-#: The token of the link that was opened, until it is used.
-SESSION_KEY = "invitation_token"
 
 
 @recent_sign_in_required
@@ -90,7 +90,7 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
         services.invitation_of(token)
     except InvitationNotValid:
         return _not_valid(request)
-    request.session[SESSION_KEY] = token
+    request.session[INVITATION_KEY] = token
     return redirect("invitation_accept")
 
 
@@ -99,7 +99,7 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 def invitation_accept(request: HttpRequest) -> HttpResponse:
     """Join the workspace with the account that is signed in, or create an account."""
-    token = request.session.get(SESSION_KEY, "")
+    token = request.session.get(INVITATION_KEY, "")
     try:
         invitation = services.invitation_of(token)
         if isinstance(request.user, User):
@@ -123,8 +123,9 @@ def _accept_as_user(request: HttpRequest, invitation: Invitation, token: str) ->
 
 
 def _accept_as_new_user(request: HttpRequest, invitation: Invitation, token: str) -> HttpResponse:
+    context: dict[str, Any] = {"invitation": invitation, "providers": identity_providers()}
     if not settings.LOCAL_PASSWORDS:
-        return render(request, "accounts/invitation_accept.html", {"invitation": invitation})
+        return render(request, "accounts/invitation_accept.html", context)
     initial = {"username": invitation.email.partition("@")[0]}
     form = NewAccountForm(
         request.POST or None, instance=User(email=invitation.email), initial=initial
@@ -138,19 +139,19 @@ def _accept_as_new_user(request: HttpRequest, invitation: Invitation, token: str
             request, {"username": user.get_username()}, login
         )
         return response
-    context = {"invitation": invitation, "form": form}
+    context["form"] = form
     return render_checked(request, "accounts/invitation_accept.html", context, errors=form.is_bound)
 
 
 def _welcome(request: HttpRequest, membership: Membership) -> str:
     """Forget the token, and return the address of the workspace."""
-    request.session.pop(SESSION_KEY, None)
+    request.session.pop(INVITATION_KEY, None)
     messages.success(request, f"You are now a member of {membership.workspace.name}.")
     return membership.workspace.get_absolute_url()
 
 
 def _not_valid(request: HttpRequest) -> HttpResponse:
-    request.session.pop(SESSION_KEY, None)
+    request.session.pop(INVITATION_KEY, None)
     return render(request, "accounts/invitation_not_valid.html", status=404)
 
 

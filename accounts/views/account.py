@@ -1,8 +1,9 @@
-"""The account of the signed-in user: password and sessions."""
+"""The account of the signed-in user: password, identities and sessions."""
 
 from __future__ import annotations
 
 from allauth.account.internal.flows.password_change import finalize_password_change
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -13,16 +14,19 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts import services
 from accounts.clients import open_sessions
 from accounts.forms import NewPasswordForm
+from accounts.identity_providers import identity_providers
+from accounts.notifications import notify
 from accounts.second_factor.services import second_factors, unused_recovery_codes
 from tenancy.http import Request, action, form_page, page, render_checked
-from tenancy.models import User
 
 
 @page
 def account(request: Request) -> HttpResponse:
     """Show how the user signs in, and the sessions of the user."""
     context = {
-        "has_password": has_local_password(request.user),
+        "has_password": services.has_local_password(request.user),
+        "identities": SocialAccount.objects.filter(user=request.user).order_by("pk"),
+        "providers": identity_providers(),
         "factors": second_factors(request.user),
         "recovery_codes_left": unused_recovery_codes(request.user),
         "sessions": open_sessions(request.user, request.session.session_key),
@@ -35,12 +39,13 @@ def account(request: Request) -> HttpResponse:
 @form_page
 def password_change(request: Request) -> HttpResponse:
     """Change the password; the other sessions of the user end."""
-    if not has_local_password(request.user):
+    if not services.has_local_password(request.user):
         raise Http404
     form = NewPasswordForm(request, request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         form.save()
         finalize_password_change(request, request.user)
+        notify(request.user, "The password was changed.")
         return redirect("account")
     context = {"form": form}
     return render_checked(request, "accounts/password_change.html", context, errors=form.is_bound)
@@ -63,8 +68,3 @@ def sign_out_everywhere(request: Request) -> HttpResponse:
     logout(request)
     messages.success(request, "You are signed out on all devices.")
     return redirect("sign_in")
-
-
-def has_local_password(user: User) -> bool:
-    """Return whether the user can sign in with a password here."""
-    return bool(settings.LOCAL_PASSWORDS) and user.has_usable_password()

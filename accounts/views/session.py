@@ -6,12 +6,14 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 
 from accounts.forms import SignInForm
+from accounts.identity_providers import identity_providers
 
 
 class SignIn(LoginView):
@@ -20,6 +22,12 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
     template_name = "accounts/sign_in.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {
+            "providers": identity_providers(),
+            "local_passwords": settings.LOCAL_PASSWORDS,
+        }
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "axes",
     "csp",
     "django_filters",
@@ -168,6 +169,8 @@ SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=12 * 60 * 60)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=2 * 60 * 60)
 # False where every user signs in with an identity provider.
 LOCAL_PASSWORDS = env.bool("LOCAL_PASSWORDS", default=True)
+# How long the link of a password reset is valid: long enough for a slow mail server.
+PASSWORD_RESET_TIMEOUT = 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
@@ -226,6 +229,21 @@ MFA_ADAPTER = "accounts.second_factor.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAdapter"
+# A provider that does not answer occupies a thread for this long.
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+# Identity providers. Microsoft Entra ID: the tenant whose users may sign in, and our registration there.
+ENTRA_TENANT_ID = env.str("ENTRA_TENANT_ID", default="")
+ENTRA_CLIENT_ID = env.str("ENTRA_CLIENT_ID", default="")
+ENTRA_CLIENT_SECRET = env.str("ENTRA_CLIENT_SECRET", default="")
+# The national clouds of Microsoft have other addresses.
+ENTRA_AUTHORITY = env.str("ENTRA_AUTHORITY", default="https://login.microsoftonline.com")
+# Any other OpenID provider; the name is that of its button.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
+OIDC_CA_BUNDLE = env.str("OIDC_CA_BUNDLE", default="")
 
 LANGUAGE_CODE = "en"
 # The package tzdata is the only source of time-zone rules: every process of one image has the same

@@ -6,9 +6,14 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.contrib.auth.tokens import default_token_generator
 from django.test import Client, RequestFactory, override_settings
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
+from accounts.sign_in_links.services import create_link
 from audit.context import audited_request
 from audit.events import record
 from backups.models import BackupItem, BackupSet, SetStatus
@@ -19,7 +24,7 @@ from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
 from tenancy import staff_changes
 from tenancy.approval_off import withdraw_approval_off
-from tenancy.models import Membership, Tenant, Workspace
+from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
     MembershipFactory,
@@ -442,6 +447,20 @@ def populate_account() -> dict[str, str]:
     }
 
 
+def populate_sign_in() -> dict[str, str]:
+    """Return the addresses of the pages of a user who is not signed in."""
+    user: User = UserFactory(username="wanda")
+    reset = [urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)]
+    return {
+        "login": "/sign-in/",
+        "password-reset": "/sign-in/reset/",
+        "password-reset-confirm": reverse("password_reset_confirm", args=reset),
+        "password-reset-not-valid": "/sign-in/reset/MQ/unknown/",
+        "sign-in-link": f"/sign-in/link/{create_link(user, minutes=15)}/",
+        "sign-in-link-not-valid": "/sign-in/link/unknown/",
+    }
+
+
 def populate_invitation() -> dict[str, str]:
     """Invite nadia to `contoso`; return the addresses that she opens."""
     contoso = Workspace.objects.get(slug="contoso")
@@ -557,7 +576,7 @@ class Tour:
 
 
 TOURS = {
-    "signing in": Tour("", lambda: {"login": "/sign-in/"}),
+    "signing in": Tour("", populate_sign_in),
     "joining": Tour("", populate_invitation),
     "joining with an account": Tour("olga", populate_invitation),
     "runs": Tour("olga", run_pages),

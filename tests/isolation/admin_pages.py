@@ -11,7 +11,9 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.password_reset.services import request_reset
 from accounts.second_factor.services import new_recovery_codes
+from accounts.sign_in_links.services import create_link
 from audit.chain import seal_entries
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
@@ -51,6 +53,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     open_session(Client(), UserFactory())
     staff = create_staff()
     record(tenant.workspace, staff, "Added the member as owner.", by=staff)
+    create_link(UserFactory(), minutes=15)
+    request_reset("rita@example.com", "https://runledger.example.com")
     user = UserFactory()
     add_app(user)
     new_recovery_codes(user)

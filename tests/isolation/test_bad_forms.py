@@ -142,7 +142,7 @@ def test_a_public_route_rejects_unsupported_methods(client: Client, name: str, m
     assert response.status_code == exceptions.get((name, method), 405)
 
 
-@pytest.mark.parametrize("name", ["sign_in", "theme", "sign_out"])
+@pytest.mark.parametrize("name", ["sign_in", "identity_start", "theme", "sign_out"])
 def test_a_public_form_accepts_any_value(client: Client, name: str) -> None:
     client.raise_request_exception = False
     fields = [[field.encode() + b"=" + value for field in FIELDS] for value in HOSTILE]

@@ -130,12 +130,19 @@ PUBLIC_STATUS = {
     "livez": HTTPStatus.OK,
     "sign_in": HTTPStatus.FOUND,
     "account_login": HTTPStatus.FOUND,
+    "identity_start": HTTPStatus.METHOD_NOT_ALLOWED,
+    # No provider is configured.
+    "entra_callback": HTTPStatus.NOT_FOUND,
+    "oidc_callback": HTTPStatus.NOT_FOUND,
     "sign_out": HTTPStatus.METHOD_NOT_ALLOWED,
     "theme": HTTPStatus.METHOD_NOT_ALLOWED,
     "mfa_authenticate": HTTPStatus.FOUND,
     "passkey_sign_in": HTTPStatus.OK,
     "invitation_open": HTTPStatus.NOT_FOUND,
     "invitation_accept": HTTPStatus.NOT_FOUND,
+    "sign_in_link": HTTPStatus.NOT_FOUND,
+    "password_reset": HTTPStatus.OK,
+    "password_reset_confirm": HTTPStatus.NOT_FOUND,
 }
 
 

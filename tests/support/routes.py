@@ -19,6 +19,8 @@ OPEN = {
     *("healthz", "livez", "theme"),
     *("account_login", "sign_in", "sign_out", "mfa_authenticate", "passkey_sign_in"),
     *("invitation_open", "invitation_accept"),
+    *("identity_start", "entra_callback", "oidc_callback"),
+    *("password_reset", "password_reset_confirm", "sign_in_link"),
 }
 
 
@@ -63,6 +65,7 @@ ROUTES = [
     Route("passkey_add", capability=None),
     Route("factor_remove", capability=None, post=True),
     Route("recovery_codes_create", capability=None, post=True),
+    Route("identity_disconnect", capability=None, post=True),
     Route("session_end", capability=None, post=True),
     Route("sign_out_everywhere", capability=None, post=True),
     Route("run_list_all", capability=None),
@@ -195,7 +198,12 @@ ROUTES = [
 
 def public_address(name: str) -> str:
     """Return the address of a public route; a link of an invitation is one of no invitation."""
-    return reverse(name, kwargs={"token": "unknown"} if name == "invitation_open" else {})
+    links: dict[str, dict[str, str]] = {
+        "invitation_open": {"token": "unknown"},
+        "sign_in_link": {"token": "unknown"},
+        "password_reset_confirm": {"uidb64": "MQ", "token": "unknown"},
+    }
+    return reverse(name, kwargs=links.get(name, {}))
 
 
 def named_routes() -> set[str]:
