@@ -9,7 +9,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
-from allauth.socialaccount.providers.base.constants import AuthError
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from axes.helpers import get_client_ip_address
 from django.conf import settings
 from django.contrib import messages
@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from requests import Session
 
+from accounts.group_roles.services import apply_groups, gives_a_role
 from accounts.identity_providers import OIDC, identity_providers
 from accounts.invitations.services import INVITATION_KEY, InvitationNotValid, invitation_of
 from accounts.provider import SignInRefused
@@ -76,15 +77,32 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return False
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Create an account for a user who opened the link of an invitation, and for no other.
+        """Create an account for a user who opened the link of an invitation, or whose group has a role.
 
         Raises:
-            ImmediateHttpResponse: there is no invitation.
+            ImmediateHttpResponse: the user is neither invited nor in such a group.
         """
+        provider = sociallogin.provider
+        if gives_a_role(provider.app.provider_id, provider.claims):
+            return True
         with contextlib.suppress(InvitationNotValid):
             return bool(invitation_of(request.session.get(INVITATION_KEY, "")))
         error = SignInRefused("no_account")
         raise ImmediateHttpResponse(render_sign_in_error(request, sociallogin.provider, error))
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Let the memberships of a user who signs in follow the groups."""
+        if sociallogin.is_existing and sociallogin.state.get("process") != AuthProcess.CONNECT:
+            self._apply_groups(sociallogin)
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        self._apply_groups(sociallogin)
+        return user
+
+    def _apply_groups(self, sociallogin: SocialLogin) -> None:
+        provider = sociallogin.provider
+        apply_groups(sociallogin.user, provider.app.provider_id, provider.claims)
 
     def populate_user(
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]

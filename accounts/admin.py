@@ -13,6 +13,8 @@ from django.http import HttpRequest
 
 from accounts.models import (
     CodeAttempts,
+    GroupMembership,
+    GroupRole,
     Invitation,
     PasswordReset,
     RecoveryCode,
@@ -101,3 +103,35 @@ class PasswordResetAdmin(ReadOnly, ModelAdmin[PasswordReset]):
     search_fields = ("email",)
     ordering = ("-requested_at", "-id")
     show_full_result_count = False
+
+
+class WorkspaceRowAdmin(ReadOnly, ModelAdmin[Any]):
+    """Owners manage it on the pages of the workspace; it is deleted with its workspace only."""
+
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        names = ("tenancy.delete_workspace", "tenancy.delete_membership")
+        return any(request.user.has_perm(name) for name in names)
+
+
+@admin.register(GroupRole)
+class GroupRoleAdmin(WorkspaceRowAdmin):
+    list_display = ("group", "provider", "workspace", "role")
+    list_filter = ("role", "workspace")
+    list_select_related = ("workspace",)
+    search_fields = ("group", "workspace__name")
+
+
+@admin.register(GroupMembership)
+class GroupMembershipAdmin(WorkspaceRowAdmin):
+    """A membership that groups gave."""
+
+    list_display = ("membership", "role")
+    list_select_related = ("membership__user", "membership__workspace")
+    search_fields = ("membership__user__username",)
+    ordering = ("-membership_id",)
+
+    @admin.display(description="role")
+    def role(self, row: GroupMembership) -> str:
+        return row.membership.get_role_display()

@@ -43,6 +43,14 @@ audit_table(
 
 exclude("code_attempts", "Wrong codes and locks are events.")
 exclude("recovery_codes", "New codes and the use of one are events.")
+audit_table(
+    "group_roles",
+    label="Role of a group",
+    name="group",
+    workspace="workspace_id",
+)
+
+exclude("group_memberships", "Marks memberships, which are recorded themselves.")
 exclude("socialaccount_socialapp", "Always empty: identity providers are settings.")
 exclude("socialaccount_socialtoken", "Always empty: no token is stored.")
 exclude("password_resets", "Requests by anyone; a changed password is recorded with its account.")

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
+    path("", include("accounts.group_roles.urls")),
     path("", include("accounts.password_reset.urls")),
     path("", include("accounts.sign_in_links.urls")),
     path("", include("audit.urls")),

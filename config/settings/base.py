@@ -244,6 +244,8 @@ OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
 OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
 OIDC_CA_BUNDLE = env.str("OIDC_CA_BUNDLE", default="")
+# The claim with the groups of a user; with app roles of Microsoft Entra it is “roles”.
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
 
 LANGUAGE_CODE = "en"
 # The package tzdata is the only source of time-zone rules: every process of one image has the same

@@ -383,6 +383,7 @@ def populate_inventory() -> dict[str, str]:
     assert changed.schedule
     return {
         "members": "/w/contoso/members/",
+        "group-roles": "/w/contoso/members/groups/",
         "invitation-new": "/w/contoso/invitations/new/",
         "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import GroupMembership
 from accounts.password_reset.services import request_reset
 from accounts.second_factor.services import new_recovery_codes
 from accounts.sign_in_links.services import create_link
@@ -18,7 +19,7 @@ from audit.chain import seal_entries
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
-from tenancy.models import Tenant, User
+from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.accounts import add_app
@@ -53,6 +54,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     open_session(Client(), UserFactory())
     staff = create_staff()
     record(tenant.workspace, staff, "Added the member as owner.", by=staff)
+    GroupMembership.objects.create(membership=Membership.objects.all()[0])
     create_link(UserFactory(), minutes=15)
     request_reset("rita@example.com", "https://runledger.example.com")
     user = UserFactory()

@@ -13,6 +13,8 @@ from django.test import Client, override_settings
 from django.test import utils as test_utils
 from django.urls import reverse
 
+from accounts.identity_providers import ENTRA
+from accounts.models import GroupRole
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.isolation.admin_pages import populate_admin
@@ -63,6 +65,9 @@ def create_objects(workspace: Workspace) -> Ids:
         "set_id": backup_set.pk,
         "item_id": BackupItemFactory(backup_set=backup_set).pk,
         "tenant_id": tenant.pk,
+        "group_role_id": GroupRole.objects.create(
+            workspace=workspace, provider=ENTRA, group="operators"
+        ).pk,
         "invitation_id": create_invitation(workspace)[0].pk,
         "membership_id": create_member(workspace, Role.READER).memberships.get().pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,

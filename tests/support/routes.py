@@ -113,6 +113,10 @@ ROUTES = [
         "approval_off_withdraw", "request_id", capability=Capability.MANAGE_WORKSPACE, post=True
     ),
     workspace_route("member_list"),
+    workspace_route("group_role_list", capability=Capability.MANAGE_MEMBERS),
+    workspace_route(
+        "group_role_remove", "group_role_id", capability=Capability.MANAGE_MEMBERS, post=True
+    ),
     workspace_route("invitation_create", capability=Capability.MANAGE_MEMBERS),
     workspace_route(
         "invitation_resend", "invitation_id", capability=Capability.MANAGE_MEMBERS, post=True
