@@ -18,6 +18,15 @@ audit_table(
     tenant="tenant_id",
     operations=["DELETE"],
 )
+audit_table(
+    "backup_objectives",
+    label="Backup objective",
+    name="hours",
+    workspace="workspace_id",
+    tenant="tenant_id",
+    ignored=["updated_at"],
+)
+exclude("backup_days", "A tick counts ended runs.")
 exclude("backup_schedule_revisions", "A record of a schedule that never changes.")
 exclude("backup_time_zone_rules", "The tick writes the version in use.")
 exclude("backup_items", "Backups write them.")

@@ -1,4 +1,4 @@
-"""The form of a schedule."""
+"""The forms of a schedule and of an objective."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.http import QueryDict
 
 from backups import kinds
-from backups.models import BackupSchedule
+from backups.models import MAX_HOURS, BackupSchedule
 from providers.graph.kinds import KINDS
 from tenancy.filtering import MAX_SEARCH
 from tenancy.models import Tenant, Workspace
@@ -30,11 +30,21 @@ PRESETS = (
 
 
 def _number(
-    label: str, *, max_value: int, min_value: int = 1, help_text: str = ""
+    label: str, *, max_value: int, min_value: int = 1, help_text: str = "", required: bool = True
 ) -> forms.IntegerField:
     return forms.IntegerField(
-        label=label, min_value=min_value, max_value=max_value, help_text=help_text
+        label=label,
+        min_value=min_value,
+        max_value=max_value,
+        help_text=help_text,
+        required=required,
     )
+
+
+class ObjectiveForm(forms.Form):
+    """How old the last complete backup may be; without a value, the more general one counts."""
+
+    hours = _number("Objective in hours", max_value=MAX_HOURS, required=False)
 
 
 class ScheduleForm(forms.ModelForm[BackupSchedule]):
@@ -61,6 +71,12 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
         max_value=MAX_GRACE_HOURS,
         help_text="The longest delay after which the latest missed slot still runs.",
     )
+    objective_hours = _number(
+        "Objective in hours",
+        max_value=MAX_HOURS,
+        required=False,
+        help_text="How old the last complete backup may be. Leave empty for that of the workspace.",
+    )
 
     class Meta:
         model = BackupSchedule
@@ -72,6 +88,7 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
             "retention_keep_sets",
             "retention_keep_days",
             "misfire_policy",
+            "objective_hours",
         )
         labels = {"cron": "Schedule", "timezone": "Time zone", "misfire_policy": "Missed runs"}
         widgets = {

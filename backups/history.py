@@ -1,9 +1,10 @@
-"""The latest slots and runs of schedules, in one query for a page of schedules."""
+"""The latest slots and runs of schedules and tenants, in one query for a page of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import connection
 
@@ -66,3 +67,65 @@ def runs_of(schedule: BackupSchedule, count: int) -> list[OperationRun]:
     """Return the newest runs of one schedule."""
     runs = OperationRun.objects.filter(tenant=schedule.tenant_id, type__in=TYPES)
     return list(runs.filter(context__backup_schedule_id=schedule.pk).newest_first()[:count])
+
+
+# --- of tenants -------------------------------------------------------------------------------
+
+# One index lookup for each tenant and type.
+_LAST_ATTEMPTS = """
+SELECT tenant.id, run.id FROM unnest(%s::bigint[]) AS tenant(id)
+CROSS JOIN LATERAL (
+    SELECT newest.id FROM unnest(%s::text[]) AS backup(type)
+    CROSS JOIN LATERAL (
+        SELECT run.id, run.created_at FROM operation_runs run
+        WHERE run.tenant_id = tenant.id AND run.type = backup.type
+        ORDER BY run.created_at DESC, run.id DESC LIMIT 1) newest
+    ORDER BY newest.created_at DESC, newest.id DESC LIMIT 1
+) AS run
+"""
+
+
+def last_attempts(tenant_ids: Sequence[int]) -> dict[int, OperationRun]:
+    """Return the newest backup by tenant id, whatever started it and however it ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_ATTEMPTS, [list(tenant_ids), TYPES])
+        run_ids = dict(cursor.fetchall())
+    runs = OperationRun.objects.defer("context", "summary_counts").in_bulk(run_ids.values())
+    return {tenant_id: runs[run_id] for tenant_id, run_id in run_ids.items()}
+
+
+@dataclass(frozen=True)
+class PastSlot:
+    """A slot in UTC as text, and the outcome of its run: `pending` while the run is active."""
+
+    slot: str
+    outcome: str
+
+
+_PAST_SLOTS = """
+SELECT tenant.id, run.slot, run.outcome, run.repeated
+FROM unnest(%s::bigint[]) AS tenant(id)
+CROSS JOIN LATERAL (
+    SELECT run.context->>'scheduled_for' AS slot, run.outcome,
+           COALESCE((run.context #>> '{repeated,slots}')::int, 1) AS repeated,
+           run.created_at, run.id
+    FROM operation_runs run
+    WHERE run.tenant_id = tenant.id AND run.type = 'backup_schedule.scheduled'
+    ORDER BY run.created_at DESC, run.id DESC LIMIT %s
+) AS run ORDER BY tenant.id, run.created_at DESC, run.id DESC
+"""
+
+
+def past_slots(tenant_ids: Sequence[int], count: int) -> dict[int, list[PastSlot]]:
+    """Return the last slots of all schedules by tenant id, oldest first.
+
+    A blocked run that stands for several slots counts as many times.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PAST_SLOTS, [list(tenant_ids), count])
+        rows = cursor.fetchall()
+    newest_first: dict[int, list[PastSlot]] = defaultdict(list)
+    for tenant_id, slot, outcome, repeated in rows:
+        missing = count - len(newest_first[tenant_id])
+        newest_first[tenant_id] += [PastSlot(slot, outcome)] * min(repeated, missing)
+    return {tenant_id: slots[::-1] for tenant_id, slots in newest_first.items()}

@@ -1,23 +1,67 @@
-"""The overview's panel of backup freshness."""
+"""The overview's panels of backups: freshness, today's slots, and the trend by day."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.urls import reverse
+
 from backups.freshness import freshness_of
+from backups.models import BackupSchedule
+from backups.today import slots_of_today
+from backups.trend import DAYS, trend_of
 from operations.overview import Panel, overview_panel
+from operations.presentation.charts import TO_COME, build_chart
+from operations.types import OperationRunType
+from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
 
-PANEL_ROWS = 12
+PANEL_ROWS = 6
 
 
 @overview_panel(order=5)
-def freshness(request: Request, workspace: Workspace) -> Panel | None:
-    """The tenants with the oldest complete backups, and how many are late."""
+def backups(request: Request, workspace: Workspace) -> Panel | None:
+    """The freshness of the tenants, the slots of today, and the trend of the last thirty days."""
     rows = freshness_of(workspace)
+    numbers = (
+        ("late", "Late", "late", sum(row.is_overdue for row in rows)),
+        ("never", "Never complete", "failed", sum(row.is_never for row in rows)),
+        ("unscheduled", "Unscheduled", "late", sum(row.is_unscheduled for row in rows)),
+    )
     context = {
         "rows": rows[:PANEL_ROWS],
         "total": len(rows),
-        "late": sum(row.is_late for row in rows),
-        "more": max(0, len(rows) - PANEL_ROWS),
+        "numbers": [
+            {"state": state, "label": label, "outcome": outcome, "count": count}
+            for state, label, outcome, count in numbers
+        ],
     }
-    return "backups/_panel_freshness.html", context
+    schedules = [schedule for row in rows for schedule in row.schedules]
+    return "backups/_panel_backups.html", context | _slots(workspace, schedules)
+
+
+def _slots(workspace: Workspace, schedules: Sequence[BackupSchedule]) -> dict[str, Any]:
+    now = request_now()
+    hours = slots_of_today(workspace, schedules, now)
+    ended: Counter[str] = Counter()
+    for _, counts in hours:
+        ended.update({key: count for key, count in counts.items() if key != TO_COME})
+    days = [(_label(day), counts) for day, counts in trend_of(workspace, now, ended)]
+    title = f"Scheduled backups of the last {DAYS} days"
+    address = reverse("run_list", args=[workspace.slug])
+    return {
+        "today": build_chart(hours, title="Slots of today", nothing="no slots"),
+        "trend": build_chart(days, title=title, nothing="no scheduled backups"),
+        "first": days[0][0],
+        "last": days[-1][0],
+        "days": DAYS,
+        "runs_url": f"{address}?type={OperationRunType.BACKUP_SCHEDULE_SCHEDULED.value}",
+    }
+
+
+def _label(day: dt.date) -> str:
+    return f"{day.day} {day:%b}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from backups import exporting, tick
+from backups import exporting, tick, trend
 from operations import ticks
 
 
@@ -17,3 +17,9 @@ def tick_backup_schedules() -> None:
     if now := ticks.acquire_steady_tick("schedules"):
         tick.tick_all(now)
         exporting.delete_expired_archives()
+
+
+@shared_task(ignore_result=True)
+def count_backup_days() -> None:
+    """Count the scheduled backups of the days that have ended."""
+    trend.count_days()

@@ -25,7 +25,7 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
     return "backups/_tenant_backups.html", {
         "last": sets.with_scope().order_by("-ended_at", "-id").first(),
-        "is_late": freshness.is_late,
+        "freshness": freshness,
         "schedules": schedules.with_scope()[:SCHEDULES],
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,

@@ -1,10 +1,22 @@
-"""The addresses of schedules, backup sets and exports."""
+"""The addresses of freshness, schedules, backup sets and exports."""
 
 from django.urls import path
 
-from backups.views import policies, schedule_forms, schedules, sets
+from backups.views import freshness, policies, schedule_forms, schedules, sets
 
 urlpatterns = [
+    path("w/<slug:slug>/freshness/", freshness.freshness_list, name="freshness_list"),
+    path("w/<slug:slug>/freshness/export.csv", freshness.freshness_export, name="freshness_export"),
+    path(
+        "w/<slug:slug>/freshness/objective/",
+        freshness.workspace_objective,
+        name="workspace_objective",
+    ),
+    path(
+        "w/<slug:slug>/tenants/<int:tenant_id>/objective/",
+        freshness.tenant_objective,
+        name="tenant_objective",
+    ),
     path("w/<slug:slug>/schedules/", schedules.schedule_list, name="schedule_list"),
     path("w/<slug:slug>/schedules/new/", schedule_forms.schedule_create, name="schedule_create"),
     path(

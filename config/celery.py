@@ -44,6 +44,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "seal the audit log": ("audit.tasks.seal_audit_log", tick_seconds),
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
         "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
+        "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
         "remove expired sign-ins": ("tenancy.tasks.remove_expired_sign_ins", SIGN_IN_TICK_SECONDS),

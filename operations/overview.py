@@ -18,6 +18,7 @@ from django.db.models.functions import TruncHour
 
 from operations.models import Incident, OperationRun, OperationRunQuerySet
 from operations.presentation.charts import HOURS, build_day_chart
+from operations.presentation.expected_duration import longest_running, slow_runs
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
@@ -27,6 +28,8 @@ from web.registry import OrderedRegistry
 Panel = tuple[str, dict[str, Any]]
 PanelBuilder = Callable[[Request, Workspace], Panel | None]
 PANEL_ROWS = 8
+#: Fewer active runs are read at once; of more, only the longest-running ones are compared.
+ACTIVE_READ = 100
 
 _PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
@@ -57,8 +60,18 @@ def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
 
 @overview_panel(order=20)
 def active_runs(request: Request, workspace: Workspace) -> Panel:
-    """The active runs."""
-    return "operations/_panel_active.html", _newest(_runs(request, workspace).active())
+    """The active runs, and those that take unusually long."""
+    runs = _runs(request, workspace).active()
+    newest = list(runs.newest_first()[:ACTIVE_READ])
+    if len(newest) < ACTIVE_READ:
+        count, running = f"{len(newest)}", [run for run in newest if run.is_running]
+    else:
+        count, running = capped_count(runs), longest_running(runs)
+    return "operations/_panel_active.html", {
+        "runs": newest[:PANEL_ROWS],
+        "count": count,
+        "slow": slow_runs(running)[:PANEL_ROWS],
+    }
 
 
 @overview_panel(order=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Window
 
 from operations.overview import Panel, overview_panel
 from providers.models import EXPIRES_SOON_DAYS, ConnectionStatus, ProviderConnection
@@ -14,6 +14,8 @@ from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
 
 PANEL_ROWS = 8
+#: The number of all rows, on each of those that are read.
+OF_ALL = Window(Count("*"))
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,16 @@ class ConnectionProblem:
 @overview_panel(order=15)
 def connections(request: Request, workspace: Workspace) -> Panel | None:
     """List tenants without a working connection; None if there are none."""
-    failing = _failing_connections(workspace)
-    unconnected = _unconnected_tenants(workspace)
-    count = failing.count() + unconnected.count()
+    failing = list(_failing_connections(workspace).annotate(total=OF_ALL)[:PANEL_ROWS])
+    unconnected = list(_unconnected_tenants(workspace).annotate(total=OF_ALL)[:PANEL_ROWS])
+    count = failing[0].total if failing else 0
+    count += unconnected[0].total if unconnected else 0
     if not count:
         return None
-    problems = [_problem_of(connection) for connection in failing[:PANEL_ROWS]]
+    problems = [_problem_of(connection) for connection in failing]
     problems += [
         ConnectionProblem(tenant.name, tenant.get_absolute_url(), "No connection", is_error=False)
-        for tenant in unconnected[:PANEL_ROWS]
+        for tenant in unconnected
     ]
     return "providers/_panel_connections.html", {
         "problems": problems[:PANEL_ROWS],

@@ -22,6 +22,8 @@ class CappedPaginator(Paginator[Any]):
     def row_count(self) -> int:
         """The number of rows, at most one more than `MAX_ROWS`."""
         rows: Any = self.object_list
+        if isinstance(rows, list):
+            return len(rows)
         return int(rows.order_by()[: MAX_ROWS + 1].count())
 
     @cached_property
@@ -36,6 +38,8 @@ class CappedPaginator(Paginator[Any]):
         return f"{self.row_count:,}"
 
 
-def numbered_page(rows: QuerySet[Any], number: str | None, *, size: int = 50) -> Page[Any]:
+def numbered_page(
+    rows: QuerySet[Any] | list[Any], number: str | None, *, size: int = 50
+) -> Page[Any]:
     """Return the page with this number, or the nearest one."""
     return CappedPaginator(rows, size).get_page(number)

@@ -1,6 +1,8 @@
-"""Schedules, the backup sets that their runs capture, and exports of policies."""
+"""Schedules, objectives, the backup sets that runs capture, and exports of policies."""
 
+from backups.models.days import BackupDay
 from backups.models.exports import PolicyExport
+from backups.models.objectives import DEFAULT_HOURS, MAX_HOURS, BackupObjective
 from backups.models.schedules import (
     MAX_CLOCK_ERROR,
     NAME_TAKEN,
@@ -22,10 +24,14 @@ from backups.models.sets import (
 )
 
 __all__ = [
+    "DEFAULT_HOURS",
     "MAX_CLOCK_ERROR",
+    "MAX_HOURS",
     "NAME_TAKEN",
+    "BackupDay",
     "BackupItem",
     "BackupItemQuerySet",
+    "BackupObjective",
     "BackupSchedule",
     "BackupScheduleQuerySet",
     "BackupSet",

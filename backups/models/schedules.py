@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from backups import cron_words, kinds, slots
+from backups.models.objectives import objective_is_possible
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
@@ -76,6 +77,12 @@ class BackupSchedule(models.Model):
         default=dt.timedelta(hours=12),
         help_text="The longest delay after which the latest missed slot still runs.",
     )
+    objective_hours = models.PositiveIntegerField(
+        "objective in hours",
+        null=True,
+        blank=True,
+        help_text="How old the last complete backup may be; empty: the objective of the workspace.",
+    )
     settled_until = models.DateTimeField(editable=False)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
     rules_version = models.CharField(
@@ -136,6 +143,10 @@ class BackupSchedule(models.Model):
                 condition=models.Q(kinds__len__gte=1), name="schedules_have_kinds"
             ),
             models.CheckConstraint(
+                condition=models.Q(objective_hours=None) | objective_is_possible("objective_hours"),
+                name="schedules_objective_possible",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(paused_at__isnull=True, next_run_at__isnull=False)
                 & models.Q(pause_reason="", paused_by__isnull=True)
                 | models.Q(paused_at__isnull=False, next_run_at__isnull=True)
@@ -173,6 +184,11 @@ class BackupSchedule(models.Model):
     @property
     def is_paused(self) -> bool:
         return self.paused_at is not None
+
+    @property
+    def objective(self) -> dt.timedelta | None:
+        """How old the last complete backup may be, if the schedule says so."""
+        return dt.timedelta(hours=self.objective_hours) if self.objective_hours else None
 
     @property
     def spread(self) -> dt.timedelta:

@@ -67,3 +67,10 @@ def slot_summary(run: OperationRun) -> str:
     if run.repeated_slots:
         summary += f", {run.repeated_slots}"
     return summary
+
+
+@register.filter
+def objective(duration: dt.timedelta) -> str:
+    """Format an objective: “24 h”, “36 h”, “7 days”."""
+    hours = round(duration / dt.timedelta(hours=1))
+    return f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"

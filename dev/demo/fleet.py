@@ -78,6 +78,7 @@ class FleetTenant:
     schedule: str
     cron: str
     timezone: str
+    objective_hours: int | None = None
     story: Story = Story.STEADY
     nights_ago: int | None = None
 
@@ -167,6 +168,7 @@ def fleet_tenants(count: int) -> list[FleetTenant]:
                 schedule=schedule,
                 cron=cron,
                 timezone=_timezone(number),
+                objective_hours=16 if schedule == "Twice a day" else None,
                 story=story,
                 nights_ago=nights_ago,
             )

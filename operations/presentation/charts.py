@@ -1,10 +1,10 @@
-"""The bar chart of the last 24 hours: turns counts into the geometry of an SVG."""
+"""Bar charts of outcomes by hour or by day: counts become the geometry of an SVG."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from operations.states import RunOutcome
@@ -13,15 +13,23 @@ HOURS = 24
 HEIGHT = 72
 SLOT = 12
 BAR = 9
-#: The order of the outcomes from the bottom of a bar to the top.
-STACK = (
+#: The key of what is still to come; it is no outcome.
+TO_COME = "to_come"
+#: The keys from the bottom of a bar to the top.
+STACK: tuple[str, ...] = (
     RunOutcome.SUCCEEDED,
     RunOutcome.PARTIALLY_SUCCEEDED,
     RunOutcome.FAILED,
     RunOutcome.BLOCKED,
     RunOutcome.CANCELLED,
     RunOutcome.PENDING,
+    TO_COME,
 )
+_LABELS: dict[str, str] = {
+    **{outcome.value: outcome.label for outcome in RunOutcome},
+    RunOutcome.PENDING: "Active",
+    TO_COME: "To come",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Bar:
-    """The bar of one hour; `text` describes it without colors."""
+    """One bar; `text` describes it without colors."""
 
     x: int
     text: str
@@ -50,7 +58,7 @@ class Chart:
     bars: list[Bar]
     sums: list[tuple[str, str, int]]
     text: str
-    width: int = (HOURS + 1) * SLOT
+    width: int
     height: int = HEIGHT
     bar: int = BAR
 
@@ -64,36 +72,44 @@ def build_day_chart(rows: Iterable[tuple[dt.datetime, str, int]], now: dt.dateti
     hours: dict[dt.datetime, Counter[str]] = {}
     for hour, outcome, count in rows:
         hours.setdefault(hour, Counter())[outcome] += count
-    tallest = max((sum(counts.values()) for counts in hours.values()), default=0)
     first = now.replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=HOURS)
-    bars = []
-    for index in range(HOURS + 1):
-        hour = first + dt.timedelta(hours=index)
-        bars.append(_bar(hour, index, hours.get(hour, Counter()), tallest))
+    shown = [first + dt.timedelta(hours=index) for index in range(HOURS + 1)]
+    bars = [(f"{hour:%H}:00 UTC", hours.get(hour, Counter())) for hour in shown]
+    return build_chart(bars, title="In the last 24 hours", nothing="no runs")
+
+
+def build_chart(
+    bars: Sequence[tuple[str, Mapping[str, int]]], *, title: str, nothing: str
+) -> Chart:
+    """Build a chart of bars with their label and their counts; `nothing` names an empty bar."""
+    tallest = max((sum(counts.values()) for _, counts in bars), default=0)
     totals: Counter[str] = Counter()
-    for counts in hours.values():
+    for _, counts in bars:
         totals.update(counts)
-    sums = [
-        (outcome.value, _label(outcome), totals[outcome]) for outcome in STACK if totals[outcome]
+    drawn = [
+        Bar(
+            index * SLOT,
+            f"{label}: {_counts_text(counts) or nothing}",
+            _blocks(index * SLOT, counts, tallest),
+        )
+        for index, (label, counts) in enumerate(bars)
     ]
-    return Chart(bars, sums, f"In the last 24 hours: {_counts_text(totals)}.")
+    sums = [(key, _LABELS[key], totals[key]) for key in STACK if totals[key]]
+    text = f"{title}: {_counts_text(totals) or nothing}."
+    return Chart(drawn, sums, text, width=len(bars) * SLOT)
 
 
-def _bar(hour: dt.datetime, index: int, counts: Counter[str], tallest: int) -> Bar:
+def _blocks(x: int, counts: Mapping[str, int], tallest: int) -> list[Block]:
     blocks: list[Block] = []
     top = float(HEIGHT)
-    for outcome in STACK:
-        if counts[outcome]:
-            height = HEIGHT * counts[outcome] / tallest
+    for key in STACK:
+        if count := counts.get(key, 0):
+            height = HEIGHT * count / tallest
             top -= height
-            blocks.append(Block(outcome, index * SLOT, round(top, 2), round(height, 2)))
-    return Bar(index * SLOT, f"{hour:%H}:00 UTC: {_counts_text(counts)}", blocks)
+            blocks.append(Block(str(key), x, round(top, 2), round(height, 2)))
+    return blocks
 
 
-def _counts_text(counts: Counter[str]) -> str:
-    texts = [f"{counts[key]:,} {_label(key).lower()}" for key in STACK if counts[key]]
-    return ", ".join(texts) or "no runs"
-
-
-def _label(outcome: RunOutcome) -> str:
-    return "Active" if outcome is RunOutcome.PENDING else outcome.label
+def _counts_text(counts: Mapping[str, int]) -> str:
+    texts = [f"{counts[key]:,} {_LABELS[key].lower()}" for key in STACK if counts.get(key)]
+    return ", ".join(texts)

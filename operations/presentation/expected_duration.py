@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 
-from operations.models import OperationRun
+from operations.models import OperationRun, OperationRunQuerySet
+from operations.states import RunStatus
 from web.durations import duration_text
 
 MIN_RUNS = 5
 MAX_RUNS = 50
 #: A run is unusually slow if it exceeds the 95th percentile by this factor.
 SLOW_FACTOR = 1.5
+#: The number of running runs, the oldest first, that are compared with earlier ones.
+MAX_RUNNING = 50
 
+# One index lookup for each run.
 _PERCENTILES = """
-SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) FROM (
-    SELECT EXTRACT(EPOCH FROM completed_at - started_at)::float AS seconds
-    FROM operation_runs
-    WHERE tenant_id = %s AND type = %s AND status = 'completed' AND started_at IS NOT NULL
-      AND outcome IN ('succeeded', 'partially_succeeded') AND id <> %s
-    ORDER BY created_at DESC, id DESC LIMIT %s) AS recent
+SELECT run.id, past.count, past.percentiles
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS run(id, tenant_id, type)
+CROSS JOIN LATERAL (
+    SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS percentiles
+    FROM (
+        SELECT EXTRACT(EPOCH FROM completed_at - started_at)::float AS seconds
+        FROM operation_runs
+        WHERE tenant_id = run.tenant_id AND type = run.type AND status = 'completed'
+          AND started_at IS NOT NULL AND outcome IN ('succeeded', 'partially_succeeded')
+          AND id <> run.id
+        ORDER BY created_at DESC, id DESC LIMIT %s) AS recent) AS past
 """
 
 
@@ -51,12 +61,48 @@ class Expectation:
 
 def expectation(run: OperationRun) -> Expectation | None:
     """Return the expectation from the latest runs, or from the catalog if there are too few."""
+    return expectations([run]).get(run.pk)
+
+
+def expectations(runs: Sequence[OperationRun]) -> dict[int, Expectation]:
+    """Return the expectation of each run that has one, by id, in one query."""
+    columns = [[getattr(run, name) for run in runs] for name in ("pk", "tenant_id", "type")]
     with connection.cursor() as cursor:
-        cursor.execute(_PERCENTILES, [run.tenant_id, run.type, run.pk, MAX_RUNS])
-        count, percentiles = cursor.fetchone()
-    if count >= MIN_RUNS:
-        usual, slow = (dt.timedelta(seconds=seconds) for seconds in percentiles)
-        return Expectation(usual, slow, from_history=True)
-    if run.expected:
-        return Expectation(run.expected, run.expected * 2, from_history=False)
-    return None
+        cursor.execute(_PERCENTILES, [*columns, MAX_RUNS])
+        history = {run_id: (count, seconds) for run_id, count, seconds in cursor.fetchall()}
+    by_run = {}
+    for run in runs:
+        count, percentiles = history[run.pk]
+        if count >= MIN_RUNS:
+            usual, slow = (dt.timedelta(seconds=seconds) for seconds in percentiles)
+            by_run[run.pk] = Expectation(usual, slow, from_history=True)
+        elif run.expected:
+            by_run[run.pk] = Expectation(run.expected, run.expected * 2, from_history=False)
+    return by_run
+
+
+@dataclass(frozen=True)
+class SlowRun:
+    """A running run that takes unusually long, and what was expected of it."""
+
+    run: OperationRun
+    expectation: Expectation
+
+
+def longest_running(runs: OperationRunQuerySet) -> list[OperationRun]:
+    """Return the running runs that were requested first, as many as are compared."""
+    running = runs.filter(status=RunStatus.RUNNING)
+    return list(running.order_by("created_at", "id")[:MAX_RUNNING])
+
+
+def slow_runs(running: Sequence[OperationRun]) -> list[SlowRun]:
+    """Return those running runs that take unusually long, the longest first."""
+    if not running:
+        return []
+    expected = expectations(running)
+    slow = [
+        SlowRun(run, expected[run.pk])
+        for run in running
+        if run.pk in expected and expected[run.pk].is_slow(run.duration)
+    ]
+    return sorted(slow, key=lambda each: each.run.started_at or each.run.created_at)

@@ -25,6 +25,8 @@ from web.durations import ago, duration_text
 register = template.Library()
 
 EMPTY = "\N{EN DASH}"
+#: In seconds.
+DAY = 86400
 
 
 @register.simple_tag
@@ -59,6 +61,24 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
         exact_text(moment, _zone(context)),
         text,
     )
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: dt.datetime | None) -> SafeString | str:
+    """The time of a list: “3 Nov, 02:00” with the age below; within a day, the age comes first."""
+    if moment is None:
+        return EMPTY
+    zone, seconds = _zone(context), (request_now() - moment).total_seconds()
+    exactly = {
+        "iso": moment.astimezone(dt.UTC).isoformat(),
+        "title": exact_text(moment, zone),
+        "age": ago(seconds),
+        "time": short_text(moment, zone),
+    }
+    age_tag = '<time data-age datetime="{iso}" title="{title}">{age}</time>'
+    time_tag = '<time datetime="{iso}" title="{title}">{time}</time>'
+    first, second = (age_tag, time_tag) if abs(seconds) < DAY else (time_tag, age_tag)
+    return format_html(f'{first}<span class="sub">{second}</span>', **exactly)
 
 
 @register.simple_tag
@@ -127,6 +147,13 @@ def state(run: OperationRun) -> summary.State:
 def pretty(value: Any) -> str:
     """Indented JSON, redacted again before it is shown."""
     return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def short_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """Return a time to the minute: “3 Nov, 02:00”; with the year, if it is not this one."""
+    local, now = moment.astimezone(zone), request_now().astimezone(zone)
+    year = "" if local.year == now.year else f" {local.year}"
+    return f"{local.day} {local:%b}{year}, {local:%H:%M}"
 
 
 def exact_text(moment: dt.datetime, zone: dt.tzinfo) -> str:

@@ -122,5 +122,5 @@ def test_every_page_says_that_the_backup_is_late(
     overview = client.get("/w/contoso/").content.decode()
     page = client.get(tenant.get_absolute_url()).content.decode()
 
-    assert "1 of 1 late" in overview
+    assert 'state=late"><strong data-outcome="late">1</strong>' in overview
     assert "Late" in page

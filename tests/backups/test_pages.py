@@ -323,7 +323,7 @@ def test_the_overview_shows_the_freshness_of_each_tenant(
 
     html = signed_in(client, reader).get("/w/contoso/").content.decode()
 
-    assert "Last complete backup" in html
+    assert "Backup freshness" in html
     assert "Fabrikam" in html
 
 

@@ -249,6 +249,13 @@ def populate_backups() -> dict[str, str]:
     BackupItemFactory(backup_set=partial, missed=True)
     finish(partial, SetStatus.INCOMPLETE, item_count=2, incomplete_count=1)
     return {
+        "freshness": "/w/contoso/freshness/",
+        "freshness-late": "/w/contoso/freshness/?state=late&sort=name",
+        "freshness-nothing-matches": "/w/contoso/freshness/?q=nothing",
+        "freshness-refused": "/w/contoso/freshness/?state=nonsense",
+        "freshness-empty": "/w/northwind/freshness/",
+        "objective": "/w/contoso/freshness/objective/",
+        "tenant-objective": f"/w/contoso/tenants/{fabrikam.pk}/objective/",
         "schedules": "/w/contoso/schedules/",
         "schedule": nightly.get_absolute_url(),
         "sets": "/w/contoso/backup-sets/",

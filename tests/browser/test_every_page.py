@@ -24,6 +24,7 @@ NO_PAGE = {
     "entra_callback": "needs an identity provider; see test_identity_provider.py",
     "oidc_callback": "needs an identity provider; see test_identity_provider.py",
     "identity_start": "needs an identity provider; see test_identity_provider.py",
+    "freshness_export": "a CSV file",
     "healthz": "for probes",
     "livez": "for probes",
     "mfa_authenticate": "needs a password first; see test_appearance.py",

@@ -163,6 +163,10 @@ ROUTES = [
     workspace_route(
         "role_definitions_sync", "tenant_id", capability=Capability.START_SYNC, post=True
     ),
+    workspace_route("freshness_list"),
+    workspace_route("freshness_export"),
+    workspace_route("workspace_objective", capability=Capability.MANAGE_SCHEDULES),
+    workspace_route("tenant_objective", "tenant_id", capability=Capability.MANAGE_SCHEDULES),
     workspace_route("schedule_list"),
     workspace_route("schedule_create", capability=Capability.MANAGE_SCHEDULES),
     workspace_route("schedule_edit", "schedule_id", capability=Capability.MANAGE_SCHEDULES),

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from backups.models import BackupSchedule, RevisionReason
 from backups.revisions import record_revisions
 from backups.slots import next_slot
+from backups.trend import count_days
 from dev.demo import fleet
 from dev.demo.fleet import FleetTenant, Story
 from dev.demo.fleet_history import History, Member
@@ -27,6 +28,7 @@ from dev.demo.fleet_runs import store_runs
 from dev.demo.scenario import MEMBERS
 from dev.graph_sandbox.control import SandboxControl, SandboxError
 from dev.graph_sandbox.resources import READ_PERMISSIONS
+from operations.maintenance import incidents, settling
 from providers.clouds import Cloud
 from providers.models import ProviderConnection
 from providers.probes import PROBES, ProbeResult, derive_finding
@@ -70,6 +72,8 @@ class Command(BaseCommand):
         if not Workspace.objects.filter(slug=fleet.SLUG).exists():
             started_at = time.monotonic()
             runs = create_fleet(users, tenants=options["tenants"], nights=options["nights"])
+            settling.settle()
+            incidents.update_incidents()
             seconds = time.monotonic() - started_at
             self.stdout.write(
                 f"Workspace “{fleet.SLUG}”: {options['tenants']} tenants, {runs:,} runs, "
@@ -111,6 +115,7 @@ def create_fleet(users: Mapping[str, User], *, tenants: int, nights: int) -> int
     store_runs(workspace.slug, history.runs)
     settle_schedules(members, users["manager"], cut)
     record_checks(history, members)
+    count_days()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE operation_runs, operation_run_items, backup_sets, backup_items")
     return len(history.runs)
@@ -167,6 +172,7 @@ def create_schedules(workspace: Workspace, members: Sequence[Member]) -> None:
             cron=member.plan.cron,
             timezone=member.plan.timezone,
             kinds=list(fleet.KINDS),
+            objective_hours=member.plan.objective_hours,
             created_at=member.since,
         )
         schedule.start_from(member.since)
