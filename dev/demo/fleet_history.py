@@ -95,7 +95,8 @@ class History:
         #: The items that need the address of a policy.
         self.changed: list[tuple[PastItem, tuple[int, str]]] = []
         self._chance = random.Random("fleet")  # noqa: S311 - invented data
-        self._outage = [at_time(cut, OUTAGE_NIGHTS_AGO, time) for time in OUTAGE]
+        began, ended = (at_time(cut, OUTAGE_NIGHTS_AGO, time) for time in OUTAGE)
+        self.outage = began, ended
 
     # --- backups ------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class History:
         if is_long_ago and self._chance.random() < 0.004:
             seconds *= 6
         backup_set = PastSet(member.tenant.pk, _schedule_of(member).pk, list(KINDS))
-        if self._outage[0] <= started_at < self._outage[1]:
+        if self.outage[0] <= started_at < self.outage[1]:
             error = SafeError("service_unavailable", status=503)
             backup_set.unlisted = dict.fromkeys(KINDS, error)
             seconds = self._chance.uniform(95, 130)

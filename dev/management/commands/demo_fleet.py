@@ -23,6 +23,7 @@ from backups.trend import count_days
 from dev.demo import fleet
 from dev.demo.fleet import FleetTenant, Story
 from dev.demo.fleet_history import History, Member
+from dev.demo.fleet_incidents import conclude_past
 from dev.demo.fleet_objects import FleetObject, objects_of, store_inventory, store_objects
 from dev.demo.fleet_runs import store_runs
 from dev.demo.scenario import MEMBERS
@@ -113,6 +114,7 @@ def create_fleet(users: Mapping[str, User], *, tenants: int, nights: int) -> int
     store_objects(workspace, {each.tenant.pk: list(each.objects) for each in members}, since)
     history.link_policies(store_inventory(workspace, history.seen))
     store_runs(workspace.slug, history.runs)
+    conclude_past(workspace, history.outage)
     settle_schedules(members, users["manager"], cut)
     record_checks(history, members)
     count_days()

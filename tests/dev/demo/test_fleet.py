@@ -17,8 +17,11 @@ from backups import services
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.tick import tick
 from operations.counts import COUNT_KEYS
+from operations.maintenance import settling
 from operations.maintenance.integrity import check_invariants
 from operations.models import (
+    PROBLEM,
+    Incident,
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
@@ -51,6 +54,31 @@ def test_the_ledger_check_finds_nothing(fleet: Workspace) -> None:
 
     assert not broken
     assert runs_of(fleet).count() > 1500
+
+
+def test_the_outage_and_the_lasting_causes_are_incidents(fleet: Workspace) -> None:
+    incidents = {each.cause: each for each in Incident.objects.filter(workspace=fleet)}
+
+    outage = incidents.pop("service_unavailable:HTTP 503")
+    assert outage.runs == runs_of(fleet).filter(incident=outage).count()
+    assert outage.tenants > 20
+    assert outage.recovered_tenants > 0.8 * outage.tenants
+    # A tenant without a permission has only succeeded partially since.
+    assert outage.is_open == (outage.recovered_runs < outage.runs)
+    assert {"permission_missing:Policy.Read.All", "credential_expired"} <= set(incidents)
+    assert all(each.is_open for each in incidents.values())
+
+
+def test_each_problem_has_a_cause_and_its_recovery_is_on_the_timeline(fleet: Workspace) -> None:
+    problems = runs_of(fleet).filter(PROBLEM)
+    recovered = problems.filter(recovered_at__isnull=False)
+
+    assert not problems.filter(cause="").exists()
+    assert recovered.count() > 20
+    assert not recovered.exclude(events__kind="recovered").exists()
+    assert settling.settle() == 0
+    identities = runs_of(fleet).needs_attention().values_list("run_identity_hash", flat=True)
+    assert 0 < len(identities) == len(set(identities))
 
 
 def test_every_story_occurs(fleet: Workspace) -> None:
