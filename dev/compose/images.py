@@ -37,7 +37,9 @@ exec postgres -D "$data" -c listen_addresses='*'
 #: The lines after `FROM` of each base image.
 BASE_IMAGES = {
     "docker.io/library/python:3.13-slim-bookworm": "",
+    # A tmpfs on the folder of the socket has its mode; that of the official image is 3777.
     "docker.io/library/postgres:18-bookworm": """
+RUN mkdir -p /var/run/postgresql && chmod 3777 /var/run/postgresql
 USER postgres
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin
 VOLUME /var/lib/postgresql
