@@ -112,4 +112,6 @@ def answer_too_many_passwords(request: HttpRequest) -> HttpResponse:
     log.warning("too many passwords to check at the same time: %s", request.path)
     response = render_error("too_many_sign_ins.html", 503)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    # Django would log it as an error too.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -1,7 +1,7 @@
 """`make run`: all of Runledger in one terminal.
 
 PostgreSQL and Valkey are embedded unless DATABASE_URL or REDIS_URL is set. With the embedded
-PostgreSQL, web, workers and beat connect with the application's role, as in production. Ctrl-C
+PostgreSQL, workers and beat, and web, connect with their roles, as in production. Ctrl-C
 stops all programs in order; no process survives if the runner is killed (`processes.run_guarded`).
 """
 
@@ -25,6 +25,7 @@ from dev.services.valkey import Valkey
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "runledger"
 APP_ROLE = "runledger_app"
+WEB_ROLE = "runledger_web"
 QUEUES = "default,sync,backup,restore"
 SETTINGS = "config.settings.development"
 # Long enough for running tasks to complete or to be requeued; every Ctrl-C waits for it.
@@ -37,6 +38,7 @@ class Runner:
     def __init__(self, state: StateFolder, *, port: int, reload: bool) -> None:
         self.state = state
         self.port = port
+        self.web_env: dict[str, str] = {}
         self.reload = reload
         self.started_at = time.monotonic()
         env = os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS, "PYTHONUNBUFFERED": "1"}
@@ -98,6 +100,7 @@ class Runner:
         self.supervisor.add("postgres", server)
         server.create_database(DATABASE)
         self.supervisor.log(f"PostgreSQL runs ({server.account.value}); data in {server.folder}")
+        self.web_env = {"DATABASE_URL": server.url(DATABASE, WEB_ROLE)}
         return {
             "DATABASE_URL": server.url(DATABASE, APP_ROLE),
             "OWNER_DATABASE_URL": server.url(DATABASE),
@@ -158,7 +161,7 @@ class Runner:
         password = self.state.get_or_create("app_database_password", lambda: secrets.token_hex(16))
         self._run_command(
             *("migrate", "grant_app_role", "--migrate"),
-            AS_OWNER="1", APP_DATABASE_ROLE=APP_ROLE, APP_DATABASE_PASSWORD=password,
+            AS_OWNER="1", APP_DATABASE_ROLE=APP_ROLE, WEB_DATABASE_ROLE=WEB_ROLE, APP_DATABASE_PASSWORD=password,
         )  # fmt: skip
 
     def _run_command(self, name: str, *arguments: str, **env: str) -> list[str]:
@@ -192,6 +195,7 @@ class Runner:
                     "3",
                     "--no-control-socket",
                 ),
+                env=self.web_env,
                 grace=6,
             ),
             Program("beat", celery("beat", "--schedule", beat_file, "--loglevel", "WARNING")),
