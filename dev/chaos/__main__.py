@@ -47,6 +47,8 @@ EXTENSION = 0.5
 #: Seconds after the last fault after which an active run counts as lost; before that it is late.
 PATIENCE = 120.0
 PROGRESS_SECONDS = 10.0
+#: How much of each program's log is kept after a campaign that did not keep every promise.
+LOG_CHARACTERS = 5_000_000
 
 
 def main() -> int:
@@ -155,7 +157,7 @@ def _campaign(cluster: Cluster, options: argparse.Namespace) -> int:
         report.save(Path(options.report))
     if report.status:
         path = Path(tempfile.gettempdir()) / f"runledger-chaos-{options.seed}.log"
-        path.write_text(cluster.logs(size=200_000))
+        path.write_text(cluster.logs(size=LOG_CHARACTERS))
         _print(f"logs: {path}")
     return report.status
 

@@ -78,7 +78,7 @@ def build_report(
         exercise={name: exercise.get(name, 0) for name in MINIMUMS},
         minimums=scale_minimums(planned_seconds),
         longest_gap=round(gap.seconds, 1),
-        gap=f"{gap.name}; {_describe_faults(faults, gap)}",
+        gap=f"{gap.name} from {gap.began}; {_describe_faults(faults, gap)}",
         broken=dict(broken),
         outcomes=dict(Counter(run.outcome for run in runs).most_common()),
         types=dict(Counter(run.type for run in runs).most_common()),

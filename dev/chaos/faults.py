@@ -52,6 +52,8 @@ GARBAGE = (
 SHORT = (0.5, 2.5)
 #: How long a fault waits for a target that is down because of another fault.
 PATIENCE = 15.0
+#: How long it waits for ticks to run again.
+TICK_PATIENCE = 60.0
 #: Conditions on the runs whose messages are sent again.
 ACTIVE = "status IN ('queued', 'running')"
 ENDED = "status = 'completed' AND started_at IS NOT NULL"
@@ -218,8 +220,6 @@ class Faults:
             due = max(due + chance.expovariate(rate), time.monotonic() - 1)
             while (wait := due - time.monotonic()) > 0 and not is_over():
                 time.sleep(min(wait, 0.1))
-            while lane in ("workers", "servers") and not self._ticks_run() and not is_over():
-                time.sleep(0.1)
             if is_over():
                 break
             if first:
@@ -229,10 +229,22 @@ class Faults:
                 self._cause(fault)
         connection.close()
 
+    def _wait_for_ticks(self, fault: Fault) -> None:
+        """Before a worker or server is disturbed, wait until ticks run, but not forever."""
+        deadline = time.monotonic() + TICK_PATIENCE
+        while (
+            fault.lane in ("workers", "servers")
+            and not self._ticks_run()
+            and time.monotonic() < deadline
+            and not self._stopped.is_set()
+        ):
+            time.sleep(0.1)
+
     def _cause(self, fault: Fault) -> None:
         """Cause a fault and record it; if its target is down, try again for a while."""
         deadline = time.monotonic() + PATIENCE
         while True:
+            self._wait_for_ticks(fault)
             at, error = time.time(), ""
             lasts: tuple[float, str] | float | None = None
             try:

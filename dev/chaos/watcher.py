@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import threading
 import time
@@ -21,7 +22,7 @@ _TICKS = (
 #: The ticks that must never stop.
 NAMES = ("relay", "reconciler", "schedules", "restores")
 #: A tick is recent for this long; the ticks are due every few seconds.
-RECENT_SECONDS = 12.0
+RECENT_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Gap:
     @property
     def seconds(self) -> float:
         return self.ended_at - self.began_at
+
+    @property
+    def began(self) -> str:
+        """The time of its first second in UTC, as in the logs."""
+        return f"{dt.datetime.fromtimestamp(self.began_at, dt.UTC):%H:%M:%S}"
 
 
 class Watcher:
