@@ -31,7 +31,7 @@ def remove_expired() -> dict[str, int]:
 
 def _remove(table: str, rule: str) -> int:
     statement = (
-        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {rule} LIMIT {BATCH})"  # noqa: S608 - constants
+        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {rule} LIMIT {BATCH})"  # noqa: S608 - constants  # nosec B608
     )
     parameters: dict[str, Any] = {
         "lock": settings.AXES_COOLOFF_TIME,

@@ -23,7 +23,7 @@ NOTICE = dt.timedelta(days=7)
 ACCOUNT_FIELDS = {
     "username": "user name",
     "email": "email address",
-    "password": "password",
+    "password": "password",  # nosec B105
     "is_active": "whether the account is active",
 }
 

@@ -35,7 +35,7 @@ def client_network(address: str | None) -> str:
     whose address is unknown count as one.
     """
     if not address:
-        return "0.0.0.0"  # noqa: S104 - not a listener
+        return "0.0.0.0"  # noqa: S104 - not a listener  # nosec B104
     parsed = ipaddress.ip_address(address)
     if parsed.version == 4:
         return address
