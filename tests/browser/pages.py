@@ -551,7 +551,7 @@ def populate_audit_log() -> dict[str, str]:
     """Let olive, an owner, change things of every kind in `contoso`."""
     workspace = Workspace.objects.get(slug="contoso")
     olive = create_member(workspace, Role.OWNER, username="olive")
-    tenant = TenantFactory(workspace=workspace, name=f"Tenant {HOSTILE}")
+    tenant = TenantFactory(workspace=workspace, name=f"Tenant {HOSTILE_NAME}")
     schedule = BackupScheduleFactory(tenant=tenant, name="Nightly")
     connection = ProviderConnectionFactory(tenant=tenant, name="Graph")
     request = RequestFactory().post("/", REMOTE_ADDR="2001:db8:85a3:8d3:1319:8a2e:370:7348")
