@@ -113,7 +113,7 @@ def _count_use(authenticator: Authenticator, count: int) -> Authenticator:
 def _parse(response: str) -> dict[str, Any]:
     """Return what the library reads of the response, and nothing else.
 
-    The library makes bytes of every value: of a number it allocates as many, which can be all memory.
+    The library expects text, and does not check that.
     """
     if len(response) > MAX_LENGTH:
         raise PasskeyRefused
