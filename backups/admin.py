@@ -11,7 +11,9 @@ from django.http import HttpRequest
 
 from backups import services
 from backups.models import (
+    BackupDay,
     BackupItem,
+    BackupObjective,
     BackupSchedule,
     BackupSet,
     PolicyExport,
@@ -178,3 +180,19 @@ class PolicyExportAdmin(ReadOnly, ModelAdmin[PolicyExport]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyExport]:
         return super().get_queryset(request).defer("archive")
+
+
+@admin.register(BackupObjective)
+class BackupObjectiveAdmin(ReadOnly, ModelAdmin[BackupObjective]):
+    list_display = ("id", "workspace", "tenant", "hours", "updated_at")
+    list_select_related = ("workspace", "tenant")
+    search_fields = ("tenant__name", "workspace__name")
+
+
+@admin.register(BackupDay)
+class BackupDayAdmin(ReadOnly, ModelAdmin[BackupDay]):
+    list_display = ("day", "workspace", "counts")
+    list_select_related = ("workspace",)
+    search_fields = ("workspace__name",)
+    ordering = ("-day", "-id")
+    show_full_result_count = False

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from tenancy.models import StaffChange, User, Workspace
@@ -50,7 +50,9 @@ def record(workspace: Workspace, user: User, text: str, *, by: User) -> None:
     )
 
 
-def recent_for(user: User | AnonymousUser, workspace: Workspace) -> QuerySet[StaffChange]:
+def recent_for(
+    user: User | AnonymousUser, workspace: Workspace | OuterRef
+) -> QuerySet[StaffChange]:
     """Return the newest entries of a workspace for its owners; none for other users."""
     return StaffChange.objects.filter(
         workspace=workspace,

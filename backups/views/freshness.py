@@ -76,7 +76,7 @@ def freshness_list(request: Request, slug: str) -> HttpResponse:
     context = {
         "workspace": workspace,
         "section": "freshness",
-        "title": "Freshness",
+        "title": "Tenants",
         "noun": "tenant",
         "filters": filters,
         "has_rows": bool(everything),

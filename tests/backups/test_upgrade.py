@@ -20,18 +20,18 @@ from tests.support.factories.backups import BackupScheduleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EARLIER, LATEST = ("backups", "0002_guards"), ("backups", "0003_schedule_revisions")
+EARLIER = ("backups", "0002_guards")
 
 
-def migrate(target: tuple[str, str]) -> None:
-    MigrationExecutor(connection).migrate([target])
+def migrate_to_latest() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())  # of every app
 
 
 @pytest.fixture
 def earlier_version() -> Iterator[None]:
     yield
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())  # of every app
+    migrate_to_latest()
 
 
 @pytest.mark.usefixtures("earlier_version")
@@ -43,8 +43,8 @@ def test_schedules_of_an_earlier_version_continue(tenant: Tenant) -> None:
     next_run_at = BackupSchedule.objects.get(pk=active.pk).next_run_at
     runs = OperationRun.objects.count()
 
-    migrate(EARLIER)
-    migrate(LATEST)
+    MigrationExecutor(connection).migrate([EARLIER])
+    migrate_to_latest()
 
     active.refresh_from_db()
     assert active.next_run_at == next_run_at

@@ -102,7 +102,7 @@ def test_the_keyboard_reaches_filter_rows_and_help(open_context: Any, fabrikam: 
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
-    expect(page.get_by_label("Tenant, initiator or run number")).to_be_focused()
+    expect(page.get_by_label("Tenant, initiator, cause or run number")).to_be_focused()
 
 
 def test_cancelling_explains_what_happens(open_context: Any, fabrikam: Tenant):

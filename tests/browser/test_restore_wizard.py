@@ -55,7 +55,7 @@ def test_a_restore_with_approval_by_a_second_member(
     page.get_by_text("Decisions saved.").wait_for()
     approver_page.goto(page.url)
     approver_page.get_by_role("button", name="Approve restore").click()
-    approver_page.get_by_text("Approved by").wait_for()
+    approver_page.locator("#restore").get_by_text("Approved by").wait_for()
     page.reload()
     page.get_by_label("Enter the tenant name").fill(scenario.tenant.name)
     page.get_by_role("button", name="Restore objects").click()

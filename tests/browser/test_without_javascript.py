@@ -55,7 +55,7 @@ def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
     page.get_by_label("Name").fill("Fabrikam")
     page.get_by_label("Entra tenant ID").fill("nonsense")
     press(page, "Add tenant")
-    expect(page.get_by_text("Nothing was saved.")).to_be_visible()
+    expect(page.get_by_text("Nothing was saved.", exact=True)).to_be_visible()
     page.get_by_label("Entra tenant ID").fill(GUID)
     press(page, "Add tenant")
     expect(page.get_by_text("Tenant “Fabrikam” added.")).to_be_visible()

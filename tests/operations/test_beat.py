@@ -43,6 +43,8 @@ def send_due_entries(scheduler: Scheduler) -> float:
 
 def test_beat_continues_when_the_clock_is_set_back(scheduler: Scheduler, broker: Broker) -> None:
     began = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+    schedules = [entry["schedule"] for entry in project.beat_schedule(30).values()]
+    frequent = schedules.count(30)
     with time_machine.travel(began + dt.timedelta(seconds=31), tick=False):
         send_due_entries(scheduler)
     before = broker.waiting("ticks")
@@ -52,7 +54,7 @@ def test_beat_continues_when_the_clock_is_set_back(scheduler: Scheduler, broker:
     with time_machine.travel(began - HOUR + dt.timedelta(seconds=31), tick=False):
         send_due_entries(scheduler)
 
-    assert broker.waiting("ticks") == before + 6
+    assert broker.waiting("ticks") == before + frequent
 
 
 def test_every_periodic_task_has_its_queue_and_a_time_limit() -> None:
