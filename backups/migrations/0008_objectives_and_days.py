@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'backup_days',
-                'default_permissions': (),
+                'default_permissions': ('view',),
             },
         ),
         migrations.CreateModel(

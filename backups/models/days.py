@@ -24,7 +24,7 @@ class BackupDay(models.Model):
 
     class Meta:
         db_table = "backup_days"
-        default_permissions = ()
+        default_permissions = ("view",)
         constraints = (
             models.UniqueConstraint(fields=("workspace", "day"), name="backup_days_once"),
         )

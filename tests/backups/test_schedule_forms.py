@@ -97,7 +97,7 @@ def test_every_active_tenant_without_the_schedule_gets_it(
     BackupScheduleFactory(tenant=many_tenants[0], name="Nightly")
     Tenant.objects.filter(pk=many_tenants[1].pk).update(status="suspended")
 
-    with django_assert_max_num_queries(44):
+    with django_assert_max_num_queries(50):
         response = page.post(NEW, form(every="on"))
 
     assert response.status_code == 302

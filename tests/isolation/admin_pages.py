@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
@@ -16,6 +17,7 @@ from accounts.password_reset.services import request_reset
 from accounts.second_factor.services import new_recovery_codes
 from accounts.sign_in_links.services import create_link
 from audit.chain import seal_entries
+from backups.models import BackupDay, BackupObjective
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
@@ -50,6 +52,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     check_ledger()
     seal_entries()
     acquire_rules()
+    BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=24)
+    BackupDay.objects.create(workspace=tenant.workspace, day=dt.date(2026, 6, 1))
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())
     staff = create_staff()

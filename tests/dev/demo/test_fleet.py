@@ -208,8 +208,10 @@ def _ended(run: OperationRun) -> dt.datetime:
 
 
 def _timeline(run: OperationRun) -> list[str]:
-    """The lines of a timeline; the initiator is called X."""
-    events = OperationRunEvent.objects.filter(run=run).order_by("sequence")
+    """The lines of a timeline until the end of the run; the initiator is called X."""
+    events = (
+        OperationRunEvent.objects.filter(run=run).exclude(kind="recovered").order_by("sequence")
+    )
     return [
         f"{each.sequence} {each.kind} {each.level} {each.actor} {each.message} {each.data}".replace(
             run.initiator_name, "X"
