@@ -20,6 +20,8 @@ from operations.states import Ending, ItemOutcome, RunOutcome, derive_outcome
 from providers.graph.kinds import KIND
 
 Json = dict[str, Any]
+#: Without recent statistics, each round would read all items of the rounds before it.
+ROUNDS_PER_ANALYZE = 6
 WORKERS = tuple(f"worker-{host}:{process}" for host in (1, 2) for process in (17, 18, 19, 20))
 
 
@@ -115,8 +117,11 @@ def store_runs(workspace_slug: str, runs: Sequence[PastRun]) -> None:
         run.id = run_id
     for backup_set, set_id in zip(sets, _new_ids("backup_sets", len(sets)), strict=True):
         backup_set.id = set_id
-    for batch in _rounds(ordered):
+    for number, batch in enumerate(_rounds(ordered)):
         _store_round(workspace_slug, batch)
+        if number % ROUNDS_PER_ANALYZE == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE operation_runs, backup_sets, backup_items")
     with connection.cursor() as cursor:
         ids = [run.id for run in ordered]
         cursor.execute(_EVENTS, {"runs": ids, "levels": json.dumps(_LEVELS)})
