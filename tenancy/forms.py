@@ -51,14 +51,32 @@ class TenantForm(forms.ModelForm[Tenant]):
             )
 
 
-class WorkspaceForm(forms.ModelForm[Workspace]):
-    """The settings of a workspace."""
+class TimeZoneForm(forms.ModelForm[Workspace]):
+    """A form of a workspace with its time zone."""
 
     timezone = forms.ChoiceField(
         choices=[(name, name) for name in sorted(TIMEZONES)],
         label="Time zone",
         help_text="The default time zone of new schedules.",
     )
+
+
+class NewWorkspaceForm(TimeZoneForm):
+    """A new workspace."""
+
+    class Meta:
+        model = Workspace
+        fields = ("name", "slug", "timezone")
+        labels = {"slug": "Name in addresses"}
+        help_texts = {"slug": "Lowercase letters, digits and hyphens. It can't be changed later."}
+        error_messages = {"slug": {"unique": "Another workspace has this name in addresses."}}
+
+    def clean_slug(self) -> str:
+        return str(self.cleaned_data["slug"]).lower()
+
+
+class WorkspaceForm(TimeZoneForm):
+    """The settings of a workspace."""
 
     class Meta:
         model = Workspace

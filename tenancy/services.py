@@ -6,7 +6,7 @@ import logging
 
 from axes.utils import reset
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet
 
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
@@ -54,6 +54,22 @@ def save_workspace(workspace: Workspace) -> None:
         workspace.save(update_fields=fields)
     else:
         workspace.save()
+
+
+@transaction.atomic
+def create_workspace(workspace: Workspace, *, owner: User) -> None:
+    """Save a new workspace with its first owner.
+
+    Raises:
+        ValidationError: a field is invalid, or another workspace has the slug.
+    """
+    try:
+        with transaction.atomic():
+            save_workspace(workspace)
+    except IntegrityError:
+        raise ValidationError("Another workspace has this name in addresses.") from None
+    admit(workspace, owner, Role.OWNER, by=owner)
+    log.info("workspace %s: created by %s", workspace.slug, owner)
 
 
 @transaction.atomic

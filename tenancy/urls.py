@@ -12,6 +12,7 @@ _OFF = f"{_SETTINGS}approval-off"
 urlpatterns = [
     path("", session.home, name="home"),
     path("theme/", session.theme, name="theme"),
+    path("workspaces/new/", workspace.workspace_create, name="workspace_create"),
     path(f"{_TENANTS}/", tenants.tenant_list, name="tenant_list"),
     path(f"{_TENANTS}/new/", tenants.tenant_create, name="tenant_create"),
     path(f"{_TENANTS}/<int:tenant_id>/", tenants.tenant_detail, name="tenant_detail"),

@@ -456,6 +456,12 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Runledger <runledger@localho
 # How long the link of an invitation is valid, at most 31 days.
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 
+# The first workspace and its owner, for `manage.py bootstrap` in a container; its options win.
+BOOTSTRAP_WORKSPACE = env.str("BOOTSTRAP_WORKSPACE", default="")
+BOOTSTRAP_USERNAME = env.str("BOOTSTRAP_USERNAME", default="")
+BOOTSTRAP_EMAIL = env.str("BOOTSTRAP_EMAIL", default="")
+BOOTSTRAP_PASSWORD = env.str("BOOTSTRAP_PASSWORD", default="")
+
 # How often beat sends ticks.
 TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 

@@ -17,11 +17,13 @@ A_YEAR = 365 * 24 * 60 * 60
 
 @page
 def home(request: Request) -> HttpResponse:
-    """Redirect to the first workspace of the user, or show that there is none."""
+    """Redirect to the first workspace of the user; without one, staff can create it."""
     first = Workspace.objects.visible_to(request.user).first()
-    if first is None:
-        return render(request, "tenancy/no_workspace.html")
-    return redirect(first)
+    if first is not None:
+        return redirect(first)
+    if request.user.is_staff:
+        return redirect("workspace_create")
+    return render(request, "tenancy/no_workspace.html")
 
 
 @action

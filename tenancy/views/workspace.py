@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
 from tenancy.capabilities import has_capability, require_capability
-from tenancy.forms import RoleForm, WorkspaceForm
+from tenancy.forms import NewWorkspaceForm, RoleForm, WorkspaceForm
 from tenancy.http import (
     Request,
     action,
@@ -29,6 +30,26 @@ ROLES = {
     Role.MANAGER: "Manage schedules and connections, restore objects, cancel any run",
     Role.OWNER: "Manage tenants, members and workspace settings, view the audit log",
 }
+
+
+@form_page
+def workspace_create(request: Request) -> HttpResponse:
+    """Create a workspace, of which the member of staff becomes the owner."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only staff create workspaces.")
+    form = NewWorkspaceForm(request.POST or None, initial={"timezone": "UTC"})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.create_workspace(form.instance, owner=request.user)
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            messages.success(
+                request, f"Workspace “{form.instance.name}” created. You are its owner."
+            )
+            return redirect(form.instance)
+    context = {"form": form}
+    return render_checked(request, "tenancy/workspace_create.html", context, errors=form.is_bound)
 
 
 @page

@@ -515,7 +515,7 @@ def populate_approvals() -> dict[str, str]:
 def populate_integrity() -> dict[str, str]:
     """Create sara, a member of staff, and no ledger check."""
     UserFactory(username="sara", is_staff=True)
-    return {"integrity-unchecked": "/integrity/"}
+    return {"integrity-unchecked": "/integrity/", "workspace-new": "/workspaces/new/"}
 
 
 def populate_checked_ledger() -> dict[str, str]:

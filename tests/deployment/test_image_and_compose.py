@@ -115,6 +115,8 @@ NOT_PASSED_ON = {
     *("APP_DATABASE_ROLE", "APP_DATABASE_PASSWORD"),
     *("IMPORT_DATABASE_ROLE", "IMPORT_DATABASE_PASSWORD"),
     "WEB_DATABASE_ROLE",
+    # `docker compose exec --env` gives them to the one command that reads them.
+    *("BOOTSTRAP_WORKSPACE", "BOOTSTRAP_USERNAME", "BOOTSTRAP_EMAIL", "BOOTSTRAP_PASSWORD"),
 }
 
 

@@ -79,6 +79,7 @@ ROUTES = [
     workspace_route("run_cancel_many", capability=Capability.CANCEL_OWN_RUN, post=True),
     workspace_route("run_retry_many", capability=Capability.RETRY_RUN, post=True),
     workspace_route("run_acknowledge_many", capability=Capability.ACKNOWLEDGE_RUN, post=True),
+    Route("workspace_create", staff=True),
     Route("ledger_integrity", staff=True),
     Route("ledger_check", staff=True, post=True),
     workspace_route("incident_list"),
