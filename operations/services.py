@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from operations.catalog import Retry
+from operations.catalog import CatalogEntry, Retry
 from operations.causes import cause_of
 from operations.conflicts import retry_on_serialization_failure
 from operations.counts import Counts, validate_increments
@@ -50,7 +50,11 @@ class RunNoLongerActive(Exception):
 
 
 class NotRetryable(Exception):
-    """The run cannot be retried; the message says why."""
+    """The run cannot be retried; the message says why, the label in a few words."""
+
+    def __init__(self, label: str, message: str) -> None:
+        self.label = label
+        super().__init__(message)
 
 
 @dataclass
@@ -500,20 +504,36 @@ def _ending(run: OperationRun, ending: Ending, error: SafeError | None) -> Endin
     return ending
 
 
+def check_retryable(run: OperationRun) -> CatalogEntry:
+    """Return the catalog entry of a run that can be retried.
+
+    Raises:
+        NotRetryable: the run is active or has succeeded, or its type is never retried.
+    """
+    entry = run.catalog
+    if entry is None or entry.retry is Retry.NEVER:
+        raise NotRetryable(
+            "of an operation that is never retried",
+            "Operations of this type are never retried. Start a new one.",
+        )
+    if run.is_active:
+        raise NotRetryable(
+            "still active", "The run is still active. Wait until it ends, or cancel it."
+        )
+    if run.outcome == RunOutcome.SUCCEEDED:
+        raise NotRetryable("already succeeded", "The run has succeeded. There is nothing to retry.")
+    if run.recovered_at:
+        raise NotRetryable(
+            "already recovered",
+            f"The later run #{run.recovered_by_id} has succeeded. There is nothing to retry.",
+        )
+    return entry
+
+
 def _retry_request(
     run: OperationRun, by: User | None, initiator_name: str, submission: uuid.UUID | None
 ) -> RunRequest:
-    entry = run.catalog
-    if entry is None or entry.retry is Retry.NEVER:
-        raise NotRetryable("Operations of this type are never retried. Start a new one.")
-    if run.is_active:
-        raise NotRetryable("The run is still active. Wait until it ends, or cancel it.")
-    if run.outcome == RunOutcome.SUCCEEDED:
-        raise NotRetryable("The run has succeeded. There is nothing to retry.")
-    if run.recovered_at:
-        raise NotRetryable(
-            f"The later run #{run.recovered_by_id} has succeeded. There is nothing to retry."
-        )
+    entry = check_retryable(run)
     context = dict(run.context)
     return RunRequest(
         type=entry.retry_as or OperationRunType(run.type),

@@ -1,177 +1,192 @@
-"""Cancel, retry or acknowledge many runs: the selected ones, or all that match the filter.
+"""Retry, acknowledge or cancel many runs: a preview first, and a result for each run after.
 
-Each run goes through the same service and permission check as its own button; the message counts
-the results.
+The preview is a GET request for the selected runs, or for all that match the filter. Its form posts
+the ids of the runs that the action changes, so that exactly what was shown is changed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 
-from operations.models import OperationRun
-from operations.permissions import may_acknowledge, may_cancel, may_retry
-from operations.services import (
-    DispatchResult,
-    OperationRunService,
-    RunNoLongerActive,
-)
+from operations.bulk import ACKNOWLEDGE, CANCEL, NOT_PERMITTED, RETRY, BulkAction, Order, Result
+from operations.forms import AcknowledgeForm
+from operations.models import OperationRun, OperationRunQuerySet
 from operations.views.listing import LIST_SECONDS, MAX_BULK, build_run_filter, filter_query
 from operations.views.start import submission_of
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.http import Request, action, workspace_or_404
+from tenancy.http import Request, form_page, workspace_or_404
 from tenancy.models import Workspace
-from tenancy.roles import Capability
 from web.ids import parse_ids
 from web.statement_timeout import TookTooLong, statement_timeout
 
-#: Runs that are dispatched in one transaction.
-BATCH_SIZE = 50
-MAX_QUERY = 2_000
-NOT_PERMITTED = "not permitted"
-NOT_FOUND = "not found"
-#: The result of each run, in the order of the message.
-RESULTS = (
-    *("cancelled", "stopping", "retried", "acknowledged"),
-    *("already being retried", "already ended", "not retryable", "without need for attention"),
-    *(NOT_PERMITTED, NOT_FOUND),
-)
-
+Row = tuple[OperationRun, Result]
 Runs = list[OperationRun]
-BulkAction = Callable[[Request, Runs], Iterable[str]]
 
 
 class SelectionError(Exception):
-    """The selection is not valid; the message says why."""
+    """The filter selects no runs; the messages say why."""
+
+    def __init__(self, *messages: str, status: int = 400) -> None:
+        self.messages = messages
+        self.status = status
+        super().__init__(*messages)
 
 
-@action
+@form_page
 def run_cancel_many(request: Request, slug: str) -> HttpResponse:
     """Cancel the selected runs."""
-    return _run_bulk_action(request, slug, Capability.CANCEL_OWN_RUN, may_cancel, _cancel)
+    return _page_of_list(request, slug, CANCEL)
 
 
-@action
+@form_page
 def run_retry_many(request: Request, slug: str) -> HttpResponse:
     """Retry the selected runs."""
-    return _run_bulk_action(request, slug, Capability.RETRY_RUN, may_retry, retry_runs)
+    return _page_of_list(request, slug, RETRY)
 
 
-@action
+@form_page
 def run_acknowledge_many(request: Request, slug: str) -> HttpResponse:
     """Remove the selected runs from “Needs attention”."""
-    return _run_bulk_action(
-        request, slug, Capability.ACKNOWLEDGE_RUN, may_acknowledge, _acknowledge
-    )
+    return _page_of_list(request, slug, ACKNOWLEDGE)
 
 
-def _run_bulk_action(
-    request: Request,
-    slug: str,
-    needs: Capability,
-    may: Callable[..., bool],
-    bulk_action: BulkAction,
-) -> HttpResponse:
+def _page_of_list(request: Request, slug: str, action: BulkAction) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
-    allowed = capabilities_of(request.user, workspace)
-    require_capability(request.user, workspace, needs)
+    require_capability(request.user, workspace, action.capability)
+    query = filter_query(request.GET).urlencode()
+    address = reverse("run_list", args=[slug])
+    bulk_page = BulkPage(
+        action=action,
+        workspace=workspace,
+        among=OperationRun.objects.visible_to(request.user).filter(workspace=workspace),
+        section="runs",
+        nothing="No runs are selected. Select runs in the list, or all that match its filter.",
+        back=(f"{address}?{query}" if query else address, "Runs"),
+    )
+    if request.method == "POST":
+        return bulk_page.perform(request)
     try:
-        runs, missing = _selected(request, workspace)
+        return bulk_page.preview(request, _suggested(request, bulk_page))
     except SelectionError as error:
-        messages.warning(request, str(error))
-        return _redirect_to_list(request, workspace)
-    permitted = [run for run in runs if may(run, request.user, allowed)]
-    counts = Counter(bulk_action(request, permitted))
-    counts[NOT_PERMITTED] += len(runs) - len(permitted)
-    counts[NOT_FOUND] += missing
-    messages.info(request, describe_results(counts))
-    return _redirect_to_list(request, workspace)
+        return bulk_page.refuse(request, error)
 
 
-def describe_results(counts: Mapping[str, int]) -> str:
-    """Return the message that counts the results of a bulk action."""
-    results = ", ".join(f"{counts[result]} {result}" for result in RESULTS if counts.get(result))
-    return f"Runs: {results}." if results else "No runs were changed."
-
-
-def _redirect_to_list(request: Request, workspace: Workspace) -> HttpResponseRedirect:
-    """Redirect to the list with its filters."""
-    query = filter_query(_query(request)).urlencode()
-    address = reverse("run_list", args=[workspace.slug])
-    return HttpResponseRedirect(f"{address}?{query}" if query else address)
-
-
-# --- selection -------------------------------------------------------------------------------------
-
-
-def _selected(request: Request, workspace: Workspace) -> tuple[Runs, int]:
-    """The selected runs, newest first, and the number of requested runs that do not exist.
+def _suggested(request: Request, bulk_page: BulkPage) -> Runs:
+    """The selected runs, or the newest of all that match the filter of the list.
 
     Raises:
-        SelectionError: no run, too many runs, or an invalid filter.
+        SelectionError: the filter is not valid, or it took too long.
     """
-    if request.POST.get("all") == "1":
-        return _matching(request, workspace), 0
-    ids = set(parse_ids(request.POST.getlist("run")))
-    if not ids:
-        raise SelectionError("No runs are selected. Select runs and try again.")
-    if len(ids) > MAX_BULK:
-        raise SelectionError(f"Select at most {MAX_BULK} runs at a time.")
-    visible = OperationRun.objects.visible_to(request.user).filter(workspace=workspace)
-    runs = list(visible.filter(pk__in=ids).with_scope().newest_first())
-    return runs, len(ids) - len(runs)
-
-
-def _matching(request: Request, workspace: Workspace) -> Runs:
-    """The newest runs that match the filter of the list now."""
-    run_filter = build_run_filter(request, _query(request), workspace)
+    if request.GET.get("all") != "1":
+        return bulk_page.selected(request.GET.getlist("run"))
+    run_filter = build_run_filter(request, request.GET, bulk_page.workspace)
     if not run_filter.is_valid():
-        raise SelectionError("The filter is not valid. Nothing was changed.")
+        raise SelectionError(*run_filter.error_messages)
     try:
         with statement_timeout(LIST_SECONDS):
-            runs = list(run_filter.qs.with_scope().newest_first()[:MAX_BULK])
+            return list(run_filter.qs.with_scope().newest_first()[:MAX_BULK])
     except TookTooLong:
-        raise SelectionError("The search took too long. Narrow the filter.") from None
-    if not runs:
-        raise SelectionError("No runs match the filter.")
-    return runs
+        raise SelectionError("The search took too long.", status=503) from None
 
 
-def _query(request: Request) -> QueryDict:
-    """The filter of the list that contains the form."""
-    return QueryDict(request.POST.get("filter", "")[:MAX_QUERY])
+@dataclass(frozen=True)
+class BulkPage:
+    """The pages of an action: its preview and its results.
 
+    `among`: the runs that can be selected; `nothing`: the text of a preview without runs; `back`:
+    address and label of the page that leads here.
+    """
 
-# --- actions -----------------------------------------------------------------------------------
+    action: BulkAction
+    workspace: Workspace
+    among: OperationRunQuerySet
+    section: str
+    nothing: str
+    back: tuple[str, str]
 
+    def selected(self, ids: Sequence[str]) -> Runs:
+        """Return the runs with these ids, newest first.
 
-def _cancel(request: Request, runs: Runs) -> Iterable[str]:
-    for run in runs:
-        try:
-            cancelled = OperationRunService().request_cancel(run, by=request.user)
-        except RunNoLongerActive:
-            yield "already ended"
-        else:
-            yield "stopping" if cancelled.is_active else "cancelled"
+        Raises:
+            BadRequest: a text is not an id, or there are too many.
+            Http404: one of the runs does not exist here; nothing was changed.
+        """
+        numbers = set(parse_ids(ids))
+        if len(numbers) != len(set(ids)) or len(numbers) > MAX_BULK:
+            raise BadRequest(f"Select at most {MAX_BULK} runs.")
+        runs = list(self.among.filter(pk__in=numbers).with_scope().newest_first())
+        if len(runs) != len(numbers):
+            raise Http404
+        return runs
 
+    def preview(
+        self, request: Request, runs: Runs, form: AcknowledgeForm | None = None
+    ) -> HttpResponse:
+        """Show what the action would do with each run."""
+        rows = self._rows(request, runs, self.action.preview)
+        if form is None and self.action.has_note:
+            form = AcknowledgeForm(workspace=self.workspace)
+        context = {
+            "form": form,
+            "ready": [run for run, result in rows if result.changes],
+            "is_limited": len(runs) == MAX_BULK,
+            "max_bulk": MAX_BULK,
+        }
+        status = 400 if form is not None and form.errors else 200
+        return self._render(request, "operations/bulk_preview.html", rows, context, status)
 
-def retry_runs(request: Request, runs: Runs) -> Iterable[str]:
-    """Retry each run; yield the result of each."""
-    service, submission = OperationRunService(), submission_of(request)
-    for start in range(0, len(runs), BATCH_SIZE):
-        batch = runs[start : start + BATCH_SIZE]
-        for result in service.retry_many(batch, by=request.user, submission=submission):
-            if isinstance(result, DispatchResult):
-                yield "retried" if result.created else "already being retried"
-            else:
-                yield "not retryable"
+    def perform(self, request: Request) -> HttpResponse:
+        """Do it with the runs of the form, and show what happened to each."""
+        runs = self.selected(request.POST.getlist("run"))
+        order = Order(by=request.user, submission=submission_of(request))
+        if self.action.has_note:
+            form = AcknowledgeForm(request.POST, workspace=self.workspace)
+            if not form.is_valid():
+                return self.preview(request, runs, form)
+            order = replace(order, **form.cleaned_data)
+        rows = self._rows(request, runs, lambda permitted: self.action.perform(permitted, order))
+        return self._render(request, "operations/bulk_results.html", rows, {})
 
+    def refuse(self, request: Request, error: SelectionError) -> HttpResponse:
+        """Say why the filter selects no runs."""
+        context = {"errors": error.messages}
+        return self._render(request, "operations/bulk_preview.html", [], context, error.status)
 
-def _acknowledge(request: Request, runs: Runs) -> Iterable[str]:
-    acknowledged = OperationRunService().acknowledge_many(runs, by=request.user)
-    for run in runs:
-        yield "acknowledged" if run.pk in acknowledged else "without need for attention"
+    def _rows(
+        self, request: Request, runs: Runs, results_of: Callable[[Runs], Iterator[Result]]
+    ) -> list[Row]:
+        """Return each run with its result; those that do not change come first."""
+        allowed = capabilities_of(request.user, self.workspace)
+        permitted = [run for run in runs if self.action.is_permitted(run, request.user, allowed)]
+        results = dict(zip(permitted, results_of(permitted), strict=True))
+        rows = [(run, results.get(run, NOT_PERMITTED)) for run in runs]
+        return sorted(rows, key=lambda row: row[1].changes)
+
+    def _render(
+        self,
+        request: Request,
+        template: str,
+        rows: list[Row],
+        context: dict[str, Any],
+        status: int = 200,
+    ) -> HttpResponse:
+        counts = Counter((result.text, result.changes) for _, result in rows)
+        context |= {
+            "workspace": self.workspace,
+            "section": self.section,
+            "action": self.action,
+            "nothing": self.nothing,
+            "rows": rows,
+            "counts": [(text, changes, count) for (text, changes), count in counts.items()][::-1],
+            "back_url": self.back[0],
+            "back_label": self.back[1],
+        }
+        return render(request, template, context, status=status)

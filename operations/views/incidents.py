@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 
-from operations.catalog import Retry
+from operations.bulk import ACKNOWLEDGE, RETRY, BulkAction
 from operations.causes import next_step_of
-from operations.forms import AcknowledgeForm
 from operations.models import Incident, OperationRun, OperationRunQuerySet
-from operations.permissions import may_retry
 from operations.reasons import get_reason
-from operations.services import OperationRunService
-from operations.views.bulk import describe_results, retry_runs
+from operations.views.bulk import BulkPage
 from operations.views.listing import MAX_BULK
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.http import Request, form_page, page, render_checked, workspace_or_404
+from tenancy.http import Request, form_page, page, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.keyset import BadCursor, Page, page_of
@@ -92,51 +87,37 @@ def incident_retry(request: Request, slug: str, incident_id: int) -> HttpRespons
     workspace = workspace_or_404(request, slug)
     incident = _visible(request, workspace, incident_id)
     require_capability(request.user, workspace, Capability.RETRY_RUN)
-    runs = list(_unresolved(incident).with_scope().newest_first()[:MAX_BULK])
-    allowed = capabilities_of(request.user, workspace)
-    permitted = [run for run in runs if may_retry(run, request.user, allowed)]
-    if request.method == "POST":
-        results = Counter(retry_runs(request, permitted))
-        results["not permitted"] += len(runs) - len(permitted)
-        messages.info(request, describe_results(results))
-        return redirect(incident)
-    context = {
-        "workspace": workspace,
-        "section": "incidents",
-        "incident": incident,
-        "preview": _preview_retry(runs, permitted),
-        "max_bulk": MAX_BULK,
-    }
-    return render(request, "operations/incident_retry.html", context)
+    return _bulk_page(request, workspace, incident, RETRY, _unresolved(incident))
 
 
 @form_page
 def incident_acknowledge(request: Request, slug: str, incident_id: int) -> HttpResponse:
-    """Say how many runs of the incident need an acknowledgment, and acknowledge them."""
+    """Say which runs of the incident need an acknowledgment, and acknowledge them."""
     workspace = workspace_or_404(request, slug)
     incident = _visible(request, workspace, incident_id)
     require_capability(request.user, workspace, Capability.ACKNOWLEDGE_RUN)
     runs = _runs(incident).filter(recovered_at__isnull=True, acknowledged_at__isnull=True)
-    open_runs = list(runs.newest_first()[:MAX_BULK])
-    posted = request.POST if request.method == "POST" else None
-    form = AcknowledgeForm(posted, workspace=workspace)
-    if form.is_valid():
-        acknowledged = OperationRunService().acknowledge_many(
-            open_runs, by=request.user, **form.cleaned_data
-        )
-        messages.info(request, describe_results(Counter(acknowledged=len(acknowledged))))
-        return redirect(incident)
-    context = {
-        "workspace": workspace,
-        "section": "incidents",
-        "incident": incident,
-        "form": form,
-        "count": len(open_runs),
-        "max_bulk": MAX_BULK,
-    }
-    return render_checked(
-        request, "operations/incident_acknowledge.html", context, errors=form.errors
+    return _bulk_page(request, workspace, incident, ACKNOWLEDGE, runs)
+
+
+def _bulk_page(
+    request: Request,
+    workspace: Workspace,
+    incident: Incident,
+    bulk_action: BulkAction,
+    suggested: OperationRunQuerySet,
+) -> HttpResponse:
+    bulk_page = BulkPage(
+        action=bulk_action,
+        workspace=workspace,
+        among=_runs(incident),
+        section="incidents",
+        nothing="Every run of this incident has recovered or is acknowledged.",
+        back=(incident.get_absolute_url(), incident.cause_text),
     )
+    if request.method == "POST":
+        return bulk_page.perform(request)
+    return bulk_page.preview(request, list(suggested.with_scope().newest_first()[:MAX_BULK]))
 
 
 def _visible(request: Request, workspace: Workspace, incident_id: int) -> Incident:
@@ -159,28 +140,4 @@ def _permitted(request: Request, workspace: Workspace, incident: Incident) -> di
         "retry": incident.recovered_runs < incident.runs and Capability.RETRY_RUN in allowed,
         "acknowledge": incident.settled_runs < incident.runs
         and Capability.ACKNOWLEDGE_RUN in allowed,
-    }
-
-
-def _preview_retry(runs: list[OperationRun], permitted: list[OperationRun]) -> dict[str, int]:
-    """Count the runs by what a retry would do with them."""
-    identities = {run.run_identity_hash for run in permitted}
-    active = OperationRun.objects.active().filter(run_identity_hash__in=identities)
-    workspace_ids = {run.workspace_id for run in permitted}
-    busy = set(
-        active.filter(workspace__in=workspace_ids).values_list("run_identity_hash", flat=True)
-    )
-    counts: Counter[str] = Counter()
-    for run in permitted:
-        if run.catalog is None or run.catalog.retry is Retry.NEVER:
-            counts["never"] += 1
-        elif run.run_identity_hash in busy:
-            counts["active"] += 1
-        else:
-            counts["ready"] += 1
-    return {
-        "ready": counts["ready"],
-        "active": counts["active"],
-        "never": counts["never"],
-        "not_permitted": len(runs) - len(permitted),
     }

@@ -11,25 +11,19 @@ from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
+from operations.bulk import BULK_ACTIONS
 from operations.filters import VIEWS, RunFilter
 from operations.models import OperationRun
 from operations.views.export import csv_response
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
-from tenancy.roles import Capability
 from web.keyset import BadCursor, Page, capped_count, page_of
 from web.live_section import asks_for, live_answer, live_section
 from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
 MAX_BULK = 500
-#: The route, label, icon and required capability of each bulk action.
-BULK_BUTTONS = (
-    ("run_acknowledge_many", "Acknowledge runs", "eye-check", Capability.ACKNOWLEDGE_RUN),
-    ("run_retry_many", "Retry runs", "refresh", Capability.RETRY_RUN),
-    ("run_cancel_many", "Cancel runs", "player-stop", Capability.CANCEL_OWN_RUN),
-)
 
 
 @page
@@ -127,7 +121,7 @@ def _frame(request: Request, workspace: Workspace | None, run_filter: RunFilter)
         "list_url": list_url,
         "export_url": f"{reverse(f'run_export{suffix}', args=args)}?{query.urlencode()}",
         "chips": quick_filters(list_url, query, VIEWS),
-        "filter_query": query.urlencode(),
+        "query": query,
         "max_bulk": MAX_BULK,
         "bulk": _bulk_buttons(request, workspace),
     }
@@ -146,9 +140,13 @@ def _bulk_buttons(request: Request, workspace: Workspace | None) -> list[dict[st
         return []
     allowed = capabilities_of(request.user, workspace)
     return [
-        {"url": reverse(name, args=[workspace.slug]), "label": label, "icon": icon}
-        for name, label, icon, needs in BULK_BUTTONS
-        if needs in allowed
+        {
+            "url": reverse(bulk_action.route, args=[workspace.slug]),
+            "label": f"{bulk_action.verb} runs…",
+            "icon": bulk_action.icon,
+        }
+        for bulk_action in BULK_ACTIONS
+        if bulk_action.capability in allowed
     ]
 
 

@@ -538,6 +538,15 @@ def run_pages() -> dict[str, str]:
     }
 
 
+def list_pages() -> dict[str, str]:
+    """Return the addresses of pages that belong to the lists of runs."""
+    return {
+        "bulk-retry": "/w/contoso/runs/retry/?all=1",
+        "bulk-acknowledge": "/w/contoso/runs/acknowledge/?all=1&view=failed",
+        "bulk-cancel-nothing": "/w/contoso/runs/cancel/",
+    }
+
+
 def error_pages() -> dict[str, str]:
     """Return addresses that show error pages."""
     return {
@@ -588,6 +597,7 @@ TOURS = {
     "joining": Tour("", populate_invitation),
     "joining with an account": Tour("olga", populate_invitation),
     "runs": Tour("olga", run_pages),
+    "lists of runs": Tour("olga", list_pages),
     "incidents": Tour("olga", populate_incidents),
     "backups": Tour("olga", populate_backups),
     "tenants and their inventory": Tour("owen", populate_inventory),

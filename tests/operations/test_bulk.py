@@ -6,12 +6,16 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.messages import get_messages
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.urls import reverse
 
+from operations.catalog import Retry
+from operations.filters import RunFilter
 from operations.models import OperationRun
 from operations.states import RunStatus
+from operations.types import OperationRunType
 from operations.views import bulk
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.operations import (
@@ -32,27 +36,54 @@ def signed_in(user: Any) -> Client:
     return client
 
 
-def post(user: Any, action: str, **form: Any) -> tuple[str, str]:
-    """Post a bulk action; return the address it redirects to and its message."""
-    response = signed_in(user).post(reverse(f"run_{action}_many", args=["contoso"]), form)
-    assert response.status_code == 302, response.content
-    (message,) = get_messages(response.wsgi_request)
-    return response["Location"], str(message)
+def address_of(action: str) -> str:
+    return reverse(f"run_{action}_many", args=["contoso"])
+
+
+def preview(user: Any, action: str, **query: Any) -> str:
+    """Return the page that says what a bulk action would do."""
+    response = signed_in(user).get(address_of(action), query)
+    assert response.status_code == 200, response.content
+    return response.content.decode()
+
+
+def post(user: Any, action: str, **form: Any) -> str:
+    """Post a bulk action; return the page with the results."""
+    response = signed_in(user).post(address_of(action), form)
+    assert response.status_code == 200, response.content
+    return response.content.decode()
+
+
+def counts(html: str) -> dict[str, int]:
+    """Return the numbers that a preview or a result begins with."""
+    pairs = re.findall(r"<li data-outcome=.*?><strong>(\d+)</strong> (.*?)</li>", html)
+    return {text: int(number) for number, text in pairs}
+
+
+def ready_ids(html: str) -> list[int]:
+    """Return the ids that the form of a preview posts."""
+    return sorted(map(int, re.findall(r'type="hidden" name="run" value="(\d+)"', html)))
 
 
 def create_failed_run(tenant: Any, schedule: int) -> OperationRun:
     return create_ended_run(tenant, schedule, total=1, processed=1, failed=1)
 
 
+# --- cancel -----------------------------------------------------------------------------------
+
+
 def test_bulk_cancel_treats_each_selected_run_like_its_own_button(tenant, manager):
     queued, running = create_queued_run(tenant, 1), create_running_run(tenant, 2)
     ended = create_failed_run(tenant, 3)
+    runs = [queued.pk, running.pk, ended.pk]
 
-    location, message = post(manager, "cancel", run=[queued.pk, running.pk, ended.pk])
+    before = preview(manager, "cancel", run=runs)
+    after = post(manager, "cancel", run=runs)
 
-    assert location == LIST
-    for text in ("1 cancelled", "1 stopping", "1 already ended"):
-        assert text in message
+    assert counts(before) == {"can be cancelled": 2, "already ended": 1}
+    assert ready_ids(before) == [queued.pk, running.pk]
+    assert counts(after) == {"cancelled": 1, "stopping": 1, "already ended": 1}
+    assert counts(preview(manager, "cancel", run=[running.pk])) == {"already stopping": 1}
     queued.refresh_from_db()
     running.refresh_from_db()
     assert queued.outcome == "cancelled"
@@ -60,32 +91,63 @@ def test_bulk_cancel_treats_each_selected_run_like_its_own_button(tenant, manage
     assert queued.events.filter(kind="cancelled", actor=manager.username).exists()
 
 
-def test_an_operator_cancels_own_runs_and_the_others_are_counted_as_not_permitted(tenant, operator):
+def test_an_operator_cancels_own_runs_and_the_others_are_not_permitted(tenant, operator):
     own = create_queued_run(tenant, 1, by=operator)
     other = create_queued_run(tenant, 2)
 
-    _, message = post(operator, "cancel", run=[own.pk, other.pk])
+    before = preview(operator, "cancel", run=[own.pk, other.pk])
+    after = post(operator, "cancel", run=[own.pk, other.pk])
 
-    assert message == "Runs: 1 cancelled, 1 not permitted."
+    assert counts(before) == {"can be cancelled": 1, "not allowed by your role": 1}
+    assert counts(after) == {"cancelled": 1, "not allowed by your role": 1}
     other.refresh_from_db()
     assert other.is_queued
 
 
-def test_failed_runs_are_retried_and_the_others_are_counted(tenant, operator):
+# --- retry ------------------------------------------------------------------------------------
+
+
+def test_the_preview_says_what_a_retry_would_do_and_changes_nothing(
+    tenant, operator, service, change_catalog
+):
+    ready, duplicate = create_failed_run(tenant, 1), create_failed_run(tenant, 1)
+    recovered = create_failed_run(tenant, 2)
+    fine = create_ended_run(tenant, 2, total=1, processed=1, succeeded=1)
+    busy = create_failed_run(tenant, 3)
+    retry = service.retry(busy, by=operator).run
+    active = create_queued_run(tenant, 4)
+    runs = [ready, duplicate, recovered, fine, busy, active]
+
+    html = preview(operator, "retry", run=[run.pk for run in runs])
+
+    assert counts(html) == {
+        "can be retried": 1,
+        "same operation as another of these runs": 1,
+        "already recovered": 1,
+        "already succeeded": 1,
+        "already being retried": 1,
+        "still active": 1,
+    }
+    assert ready_ids(html) == [duplicate.pk]
+    assert f'Already being retried <a href="/runs/{retry.pk}/">#{retry.pk}</a>' in html
+    assert "Retry 1 run</button>" in html
+    assert set(OperationRun.objects.active()) == {retry, active}
+    change_catalog(OperationRunType(ready.type), retry=Retry.NEVER)
+    html = preview(operator, "retry", run=[ready.pk])
+    assert counts(html) == {"of an operation that is never retried": 1}
+    assert "btn-primary" not in html
+
+
+def test_each_run_has_its_result_after_a_retry(tenant, operator):
     first, second = create_failed_run(tenant, 1), create_failed_run(tenant, 2)
     fine = create_ended_run(tenant, 3, total=1, processed=1, succeeded=1)
     duplicate = create_failed_run(tenant, 1)
 
-    _, message = post(operator, "retry", run=[first.pk, second.pk, fine.pk, duplicate.pk])
+    html = post(operator, "retry", run=[first.pk, second.pk, fine.pk, duplicate.pk])
 
-    assert "2 retried" in message
-    assert "1 already being retried" in message
-    assert "1 not retryable" in message
-    assert {run.retry_of_id for run in OperationRun.objects.active()} <= {
-        first.pk,
-        second.pk,
-        duplicate.pk,
-    }
+    assert counts(html) == {"retried": 2, "already being retried": 1, "already succeeded": 1}
+    retry = OperationRun.objects.active().get(retry_of=second)
+    assert f'Retried <a href="/runs/{retry.pk}/">#{retry.pk}</a>' in html
     assert OperationRun.objects.active().count() == 2
 
 
@@ -94,88 +156,157 @@ def test_the_same_form_posted_twice_retries_once(tenant, operator):
     form = {"run": [run.pk], "submission": "5b0f5c1e-7a2f-4d0b-9c51-4f1c6f6f1d11"}
 
     post(operator, "retry", **form)
-    _, message = post(operator, "retry", **form)
+    again = post(operator, "retry", **form)
 
-    assert message == "Runs: 1 already being retried."
+    assert counts(again) == {"already being retried": 1}
     assert run.retries.count() == 1
 
 
-def test_runs_that_need_attention_are_acknowledged(tenant, operator):
+# --- acknowledge ------------------------------------------------------------------------------
+
+
+def test_runs_are_acknowledged_with_a_note_and_an_assignee(tenant, operator, manager):
     runs = [OperationRunFactory(tenant=tenant, failed=True) for _ in range(3)]
     fine = OperationRunFactory(tenant=tenant, succeeded=True)
 
-    _, message = post(operator, "acknowledge", run=[run.pk for run in [*runs, fine]])
+    before = preview(operator, "acknowledge", run=[run.pk for run in [*runs, fine]])
+    after = post(
+        operator, "acknowledge", run=ready_ids(before), note="Ticket 4711", assignee=manager.pk
+    )
 
-    assert message == "Runs: 3 acknowledged, 1 without need for attention."
+    assert counts(before) == {"can be acknowledged": 3, "without a problem": 1}
+    assert counts(after) == {"acknowledged": 3}
     assert not OperationRun.objects.needs_attention().exists()
+    for run in runs:
+        run.refresh_from_db()
+        assert (run.acknowledgment_note, run.assigned_to) == ("Ticket 4711", manager)
+    again = preview(operator, "acknowledge", run=[runs[0].pk])
+    assert counts(again) == {"already acknowledged": 1}
 
 
-def test_select_all_applies_to_every_run_that_matches_the_filter(tenant, operator):
+@pytest.mark.parametrize("form", [{"assignee": "foreign"}, {"assignee": "x"}, {"note": "x" * 501}])
+def test_an_invalid_note_or_assignee_changes_nothing(tenant, operator, stranger, form):
+    run = OperationRunFactory(tenant=tenant, failed=True)
+    if form.get("assignee") == "foreign":
+        form = {"assignee": stranger.pk}
+
+    response = signed_in(operator).post(address_of("acknowledge"), {"run": [run.pk], **form})
+
+    assert response.status_code == 400
+    assert "Nothing was saved." in response.content.decode()
+    assert ready_ids(response.content.decode()) == [run.pk]
+    assert list(OperationRun.objects.needs_attention()) == [run]
+
+
+# --- selection --------------------------------------------------------------------------------
+
+
+def test_all_that_match_the_filter_are_previewed(tenant, operator):
     other = TenantFactory(workspace=tenant.workspace)
     matching = [OperationRunFactory(tenant=tenant, failed=True) for _ in range(60)]
     not_matching = OperationRunFactory(tenant=other, failed=True)
-    query = f"view=attention&tenant={tenant.pk}"
+    query = {"view": "attention", "tenant": tenant.pk, "run": [not_matching.pk]}
 
-    location, message = post(operator, "acknowledge", all="1", filter=query, run=[not_matching.pk])
+    html = preview(operator, "acknowledge", all="1", **query)
+    post(operator, "acknowledge", run=ready_ids(html))
 
-    assert message == f"Runs: {len(matching)} acknowledged."
-    assert location == f"{LIST}?{query}"
+    assert counts(html) == {"can be acknowledged": len(matching)}
+    assert f'href="{LIST}?view=attention&amp;tenant={tenant.pk}"' in html
     assert list(OperationRun.objects.needs_attention()) == [not_matching]
 
 
-def test_select_all_is_limited_to_the_newest_runs(tenant, operator, monkeypatch):
+def test_a_run_that_matches_the_filter_later_is_not_changed(tenant, operator):
+    shown = OperationRunFactory(tenant=tenant, failed=True)
+    html = preview(operator, "acknowledge", all="1")
+    later = OperationRunFactory(tenant=tenant, failed=True)
+
+    post(operator, "acknowledge", run=ready_ids(html), all="1")
+
+    assert ready_ids(html) == [shown.pk]
+    assert list(OperationRun.objects.needs_attention()) == [later]
+
+
+def test_the_newest_runs_are_previewed_if_more_match(tenant, operator, monkeypatch):
     monkeypatch.setattr(bulk, "MAX_BULK", 2)
     oldest, *_ = (OperationRunFactory(tenant=tenant, failed=True) for _ in range(3))
 
-    _, message = post(operator, "acknowledge", all="1")
+    html = preview(operator, "acknowledge", all="1")
 
-    assert message == "Runs: 2 acknowledged."
-    assert list(OperationRun.objects.needs_attention()) == [oldest]
+    assert "At most 2 runs are changed at a time: the newest." in html
+    assert len(ready_ids(html)) == 2
+    assert oldest.pk not in ready_ids(html)
 
 
-def test_more_selected_runs_than_the_limit_are_refused(tenant, operator):
-    _, message = post(operator, "acknowledge", run=list(range(1, 502)))
+@pytest.mark.parametrize("query", [{}, {"all": "yes"}, {"all": "1"}])
+def test_a_preview_without_runs_says_so(workspace, operator, query):
+    html = preview(operator, "acknowledge", **query)
 
-    assert message == "Select at most 500 runs at a time."
+    assert "No runs are selected." in html
+    assert '<button type="submit" class="btn btn-primary">' not in html
 
 
 @pytest.mark.parametrize(
-    ("form", "message"),
+    ("query", "status"),
     [
-        ({}, "No runs are selected. Select runs and try again."),
-        (
-            {"run": ["x", "1.5", "-1", "9" * 30, "\x00"]},
-            "No runs are selected. Select runs and try again.",
-        ),
-        ({"run": ["999999999999"]}, "Runs: 1 not found."),
-        ({"all": "1"}, "No runs match the filter."),
-        ({"all": "1", "filter": "since=2026-02-30"}, "The filter is not valid."),
-        ({"all": "1", "filter": "q=%00"}, "The filter is not valid."),
-        ({"all": "1", "filter": "x" * 100_000}, "No runs match the filter."),
-        ({"all": "yes"}, "No runs are selected. Select runs and try again."),
+        ({"run": ["x"]}, 400),
+        ({"run": ["1.5"]}, 400),
+        ({"run": ["-1"]}, 400),
+        ({"run": ["9" * 30]}, 400),
+        ({"run": ["\x00"]}, 400),
+        ({"run": list(range(1, 502))}, 400),
+        ({"run": ["999999999999"]}, 404),
+        ({"all": "1", "since": "2026-02-30"}, 400),
+        ({"all": "1", "q": "\x00"}, 400),
+        ({"all": "1", "tenant": "999999999"}, 400),
     ],
 )
-def test_an_invalid_selection_is_explained(workspace, operator, form, message):
-    assert message in post(operator, "acknowledge", **form)[1]
+def test_an_invalid_selection_is_refused(tenant, operator, query, status):
+    run = OperationRunFactory(tenant=tenant, failed=True)
+
+    assert signed_in(operator).get(address_of("acknowledge"), query).status_code == status
+    if "run" in query:
+        form = {"run": [run.pk, *query["run"]]}
+        assert signed_in(operator).post(address_of("acknowledge"), form).status_code == status
+    assert list(OperationRun.objects.needs_attention()) == [run]
 
 
-def test_a_run_of_another_workspace_is_reported_as_not_found(tenant, operator, stranger):
-    foreign = OperationRunFactory(failed=True)
+@pytest.mark.parametrize("action", ["acknowledge", "retry", "cancel"])
+def test_with_a_run_of_another_workspace_nothing_is_changed(tenant, manager, action):
+    foreign, own = OperationRunFactory(failed=True), OperationRunFactory(tenant=tenant, failed=True)
+    queued = create_queued_run(tenant, 1)
+    client = signed_in(manager)
 
-    _, message = post(operator, "acknowledge", run=[foreign.pk])
+    for send in (client.get, client.post):
+        response = send(address_of(action), {"run": [own.pk, queued.pk, foreign.pk]})
+        missing = send(address_of(action), {"run": [own.pk, queued.pk, 999999999]})
+        assert (response.status_code, missing.status_code) == (404, 404)
+        assert response.content == missing.content
 
-    assert message == "Runs: 1 not found."
-    foreign.refresh_from_db()
-    assert foreign.acknowledged_at is None
+    assert set(OperationRun.objects.needs_attention()) == {foreign, own}
+    assert list(OperationRun.objects.active()) == [queued]
 
 
-@pytest.mark.parametrize("filter_", ["next=//evil.example", "older=x&view=attention&q=%0d%0aX: y"])
-def test_the_redirect_leads_to_the_list_whatever_the_form_contains(workspace, operator, filter_):
-    location, _ = post(operator, "acknowledge", filter=filter_)
+def test_a_search_that_takes_too_long_is_reported(tenant, operator, monkeypatch):
+    monkeypatch.setattr(bulk, "LIST_SECONDS", 0.05)
+    slow = RawSQL("SELECT pg_sleep(1) IS NOT NULL", [], output_field=BooleanField())
+    monkeypatch.setattr(RunFilter, "by_text", lambda _, runs, *__: runs.filter(slow))
+    OperationRunFactory(tenant=tenant, failed=True)
 
-    assert location.startswith(LIST)
-    assert "evil" not in location
-    assert "\n" not in location
+    response = signed_in(operator).get(address_of("acknowledge"), {"all": "1", "q": "x"})
+
+    assert response.status_code == 503
+    assert "The search took too long." in response.content.decode()
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "retry", "cancel"])
+def test_a_preview_has_at_most_fifteen_statements(
+    tenant, operator, action, django_assert_max_num_queries
+):
+    runs = [create_failed_run(tenant, number) for number in range(12)]
+    client = signed_in(operator)
+
+    with django_assert_max_num_queries(15):
+        client.get(address_of(action), {"run": [run.pk for run in runs]})
 
 
 def test_bulk_actions_are_shown_to_permitted_members_only(tenant, reader, operator):
@@ -202,5 +333,5 @@ def test_the_form_is_outside_the_part_that_polls(tenant, operator):
     rows = signed_in(operator).get(address, headers={"HX-Request": "true"}).content.decode()
 
     assert 'form="bulk"' in rows
-    assert "csrfmiddlewaretoken" not in rows
+    assert 'id="bulk"' not in rows
     assert RunStatus.QUEUED in rows
