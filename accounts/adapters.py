@@ -21,9 +21,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from requests import Session
 
 from accounts.group_roles.services import apply_groups, gives_a_role
+from accounts.identity import confirm_with_provider
 from accounts.identity_providers import OIDC, identity_providers
 from accounts.invitations.services import INVITATION_KEY, InvitationNotValid, invitation_of
-from accounts.provider import SignInRefused
+from accounts.provider import CONFIRM, SignInRefused
 from accounts.sign_in_errors import render_sign_in_error
 from tenancy.models import User
 
@@ -91,8 +92,15 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         raise ImmediateHttpResponse(render_sign_in_error(request, sociallogin.provider, error))
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Let the memberships of a user who signs in follow the groups."""
-        if sociallogin.is_existing and sociallogin.state.get("process") != AuthProcess.CONNECT:
+        """Confirm who the user is, or let the memberships of a user who signs in follow the groups.
+
+        Raises:
+            SignInRefused: the sign-in does not confirm it.
+        """
+        process = sociallogin.state.get("process")
+        if process == CONFIRM:
+            confirm_with_provider(request, sociallogin)
+        elif process != AuthProcess.CONNECT and sociallogin.is_existing:
             self._apply_groups(sociallogin)
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:

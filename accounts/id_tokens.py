@@ -48,6 +48,17 @@ def verify_id_token(
     return claims
 
 
+def is_signed_in_since(claims: Mapping[str, Any], started_at: float, *, now: float) -> bool:
+    """Return whether the user signed in at the provider after a time; no if the token has no time.
+
+    Both times are seconds of the database's clock.
+    """
+    signed_in_at = claims.get("auth_time")
+    if not isinstance(signed_in_at, int | float):
+        return False
+    return started_at - LEEWAY_SECONDS <= signed_in_at <= now + LEEWAY_SECONDS
+
+
 def _find_key(token: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
     wanted = jwt.get_unverified_header(token).get("kid")
     for key in jwt.PyJWKSet.from_dict(dict(keys)).keys:

@@ -1,7 +1,9 @@
-"""Confirmation of the identity: a recent sign-in, or the password or a passkey once more.
+"""Confirmation of the identity: a recent sign-in, or a password, passkey or identity once more.
 
 The form that needs it stays in the browser: the page that asks contains everything that was entered
 and sends it again with the answer, so that nothing is lost and no secret is stored on the server.
+An identity provider leads back to the page of the form instead, where `static/runledger.js` fills in
+what was entered.
 """
 
 from __future__ import annotations
@@ -10,17 +12,23 @@ import datetime as dt
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from accounts.id_tokens import is_signed_in_since
+from accounts.identity_providers import IdentityProvider, identity_providers
+from accounts.provider import SignInRefused
+from accounts.returning import own_path
 from accounts.second_factor import passkeys, services
 from accounts.second_factor.passkeys import PasskeyRefused
 from audit.events import record
 from tenancy.clock import request_now
 from tenancy.http import Request
+from tenancy.models import User
 
 #: When the user last signed in or confirmed the identity in this session, in seconds.
 CONFIRMED_KEY = "identity_confirmed_at"
@@ -54,6 +62,29 @@ def ask_to_confirm(request: Request) -> HttpResponse | None:
     return None
 
 
+def confirm_with_provider(request: HttpRequest, sociallogin: SocialLogin) -> None:
+    """Accept a sign-in at an identity provider as the confirmation; it opens no new session.
+
+    Raises:
+        SignInRefused: it is no identity of this user, or the user did not sign in there just now.
+    """
+    provider, started_at = sociallogin.provider, sociallogin.state["started_at"]
+    if not sociallogin.is_existing or sociallogin.user != request.user:
+        raise SignInRefused("other_identity")
+    if not is_signed_in_since(provider.claims, started_at, now=request_now().timestamp()):
+        raise SignInRefused("not_recent")
+    remember_confirmation(request.session)
+    details = {"provider": provider.name}
+    record("identity_confirmed", request=request, user=sociallogin.user, details=details)
+
+
+def connected_providers(user: User) -> list[IdentityProvider]:
+    """Return the identity providers with which the user can sign in."""
+    identities = SocialAccount.objects.filter(user=user)
+    connected = set(identities.values_list("provider", flat=True))
+    return [provider for provider in identity_providers() if provider.id in connected]
+
+
 def _check_answer(request: Request) -> str:
     """Return what is wrong with the password or the passkey; nothing if it is right."""
     user = request.user
@@ -71,6 +102,7 @@ def _check_answer(request: Request) -> str:
 
 def _ask(request: Request, error: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else {}
+    page = own_path(request, "Referer") if posted else request.get_full_path()
     factors = services.second_factors(request.user)
     has_passkey = factors.filter(type=Authenticator.Type.WEBAUTHN).exists()
     context: dict[str, Any] = {
@@ -82,6 +114,8 @@ def _ask(request: Request, error: str) -> HttpResponse:
             if not name.startswith(_PREFIX) and name != "csrfmiddlewaretoken"
         ],
         "confirm_for": posted.get(f"{_PREFIX}for") or request.method,
+        "confirm_next": posted.get(f"{_PREFIX}next") or page or "/",
+        "providers": connected_providers(request.user),
         "has_password": settings.LOCAL_PASSWORDS and request.user.has_usable_password(),
         "request_options": passkeys.request_options(request.user) if has_passkey else None,
         "minutes": settings.RECENT_SIGN_IN_MINUTES,

@@ -36,18 +36,11 @@ class SignInRequiredMiddleware(ReturningMiddleware):
         return response
 
 
-#: Forms of the administration that change how users sign in, or who is a member.
-ADMIN_FORMS = frozenset(
-    {
-        "admin:auth_user_password_change",
-        *(f"admin:tenancy_user_{name}" for name in ("add", "change", "delete")),
-        *(f"admin:tenancy_membership_{name}" for name in ("add", "change", "delete")),
-    }
-)
-
-
 class RecentSignInMiddleware:
-    """Asks to confirm the identity before a view that is marked with `recent_sign_in_required`."""
+    """Asks to confirm the identity before a view that is marked with `recent_sign_in_required`.
+
+    It also asks before every change in the administration, most of which are about accounts.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -62,12 +55,16 @@ class RecentSignInMiddleware:
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        match = request.resolver_match
-        is_marked = getattr(view_func, "recent_sign_in_required", False)
-        is_admin_form = bool(match and match.view_name in ADMIN_FORMS) and request.method == "POST"
-        if not (is_marked or is_admin_form) or is_confirmed(request.session):
+        if not _needs_recent_sign_in(request, view_func) or is_confirmed(request.session):
             return None
         return ask_to_confirm(request)
+
+
+def _needs_recent_sign_in(request: Request, view_func: Callable[..., HttpResponseBase]) -> bool:
+    match = request.resolver_match
+    if match and match.namespace == "admin" and request.method == "POST":
+        return match.url_name not in ("login", "logout")
+    return getattr(view_func, "recent_sign_in_required", False)
 
 
 class SecondFactorRequiredMiddleware:

@@ -12,6 +12,7 @@ from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import (
@@ -25,7 +26,14 @@ from requests import RequestException
 
 from accounts.id_tokens import verify_id_token
 from accounts.identity_providers import IdentityProvider, IdentityRefused, find_provider
+from tenancy.clock import request_now
 
+#: The process that confirms who a signed-in user is; allauth redirects after it without a sign-in.
+CONFIRM = AuthProcess.REDIRECT
+#: The provider asks even a user who has a session there. `max_age` makes it say when the user
+#: answered, which is what counts: parameters can be removed on the way. It is not 0, because
+#: Microsoft Entra ID takes it as the lifetime of the token from the password on.
+ASK_AGAIN = {"prompt": "login", "max_age": "300"}
 #: The addresses that the discovery document must have.
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -142,8 +150,9 @@ class OidcProvider(OpenIDConnectProvider):  # type: ignore[misc]
             process,
             next_url,
             nonce=nonce,
+            started_at=request_now().timestamp(),
             scope=["openid", "profile", "email"],
-            auth_params={"nonce": nonce},
+            auth_params={"nonce": nonce, **(ASK_AGAIN if process == CONFIRM else {})},
         )
         return response
 

@@ -25,15 +25,15 @@ class ReturningMiddleware(LoginRequiredMiddleware):
         is_live = "HX-Request" in request.headers
         path = request.get_full_path()
         if is_live:
-            path = _own_path(request, "HX-Current-URL") or "/"
+            path = own_path(request, "HX-Current-URL") or "/"
         elif request.method not in ("GET", "HEAD"):
-            path = _own_path(request, "Referer") or path
+            path = own_path(request, "Referer") or path
         field = self.get_redirect_field_name(view_func)
         response = redirect_to_login(path, self.get_login_url(view_func), field)
         return HttpResponseClientRedirect(response.url) if is_live else response
 
 
-def _own_path(request: HttpRequest, header: str) -> str:
+def own_path(request: HttpRequest, header: str) -> str:
     """Return path and query of the address in a header; empty if it is not an address of this site."""
     try:
         address = urlsplit(request.headers.get(header, ""))

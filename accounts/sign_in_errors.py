@@ -47,6 +47,14 @@ REFUSED = {
         "This account belongs to another organization.",
         "Sign in with an account of your organization.",
     ),
+    "other_identity": SignInError(
+        "This identity is not connected to your account.",
+        "Sign in with the identity that you use for this account.",
+    ),
+    "not_recent": SignInError(
+        "The identity provider did not confirm that you signed in just now.",
+        "Try again. If it fails again, contact your administrator.",
+    ),
     "no_account": SignInError(
         "There is no account for this identity.",
         "Ask an owner of your workspace for an invitation. If you have a password, sign in with it"

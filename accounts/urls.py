@@ -15,6 +15,7 @@ urlpatterns = [
     path("sign-in/oidc/", identities.callback, {"provider_id": OIDC}, name="oidc_callback"),
     path("account/", account.account, name="account"),
     path("account/password/", account.password_change, name="password_change"),
+    path("account/identities/confirm/", identities.identity_confirm, name="identity_confirm"),
     path(
         "account/identities/disconnect/",
         identities.identity_disconnect,

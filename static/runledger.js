@@ -111,8 +111,8 @@
   });
 
   // --- Keep what was entered while a session has ended ---
-  // The sign-in page marks the entries as interrupted. The page of the form fills them in again, for
-  // the same user. Secrets are not stored.
+  // The sign-in page, or a form with data-returns that leads to an identity provider, marks the entries
+  // as interrupted. The page of the form fills them in again, for the same user. Secrets are not stored.
   const ENTRIES = "runledger.entries";
   const ENTRIES_MAX_AGE = 60 * 60 * 1000;
   const user = document.documentElement.dataset.user;
@@ -175,6 +175,10 @@
       JSON.stringify({ user, address: address(), at: Date.now(), values }),
     );
   };
+  const interrupt = (entries) => {
+    if (!entries) return;
+    sessionStorage.setItem(ENTRIES, JSON.stringify({ ...entries, interrupted: true }));
+  };
   const fillIn = (entries) => {
     if (!entries?.interrupted || entries.user !== user || entries.address !== address()) return;
     if (Date.now() - entries.at > ENTRIES_MAX_AGE) return;
@@ -185,6 +189,7 @@
   };
   document.addEventListener("submit", (event) => {
     if (event.target.matches("[data-forget]")) sessionStorage.removeItem(ENTRIES);
+    else if (event.target.matches("[data-returns]")) interrupt(stored());
     else if (event.target.method === "post") keepEntries();
   });
   document.addEventListener("htmx:beforeOnLoad", (event) => {
@@ -192,8 +197,8 @@
   });
   const entries = stored();
   if (entries && !user) {
-    sessionStorage.setItem(ENTRIES, JSON.stringify({ ...entries, interrupted: true }));
-  } else if (entries) {
+    interrupt(entries);
+  } else if (entries && !document.querySelector("form[data-returns]")) {
     sessionStorage.removeItem(ENTRIES);
     fillIn(entries);
   }

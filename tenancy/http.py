@@ -50,7 +50,7 @@ action = methods("POST")
 
 
 def recent_sign_in_required(view: View) -> View:
-    """Mark a view that changes how users sign in, who is a member, or a tenant's configuration.
+    """Mark a view that changes how users sign in, who may do what, or a tenant's configuration.
 
     A middleware of the app `accounts` asks a user who has not signed in recently to confirm the
     identity first. Everything that was entered is kept.

@@ -70,6 +70,7 @@ def invitation_resend(request: Request, slug: str, invitation_id: int) -> HttpRe
     return redirect("member_list", slug)
 
 
+@recent_sign_in_required
 @action
 def invitation_revoke(request: Request, slug: str, invitation_id: int) -> HttpResponse:
     """Make the link of a pending invitation invalid."""

@@ -16,7 +16,7 @@ EXEMPT = frozenset(
     {
         *("account", "password_change", "session_end", "sign_out_everywhere"),
         *("second_factor_required", "app_add", "passkey_add", "factor_remove"),
-        "recovery_codes_create",
+        *("recovery_codes_create", "identity_confirm"),
     }
 )
 

@@ -12,9 +12,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 
 from accounts import services
-from accounts.identity import ask_to_confirm, is_confirmed
+from accounts.identity import ask_to_confirm, connected_providers, is_confirmed
 from accounts.identity_providers import find_provider
-from accounts.provider import OidcAdapter, OidcCallbackView, ProviderUnavailable
+from accounts.provider import CONFIRM, OidcAdapter, OidcCallbackView, ProviderUnavailable
 from accounts.sign_in_errors import render_sign_in_error
 from tenancy.http import Request, action, page, recent_sign_in_required
 
@@ -22,10 +22,7 @@ from tenancy.http import Request, action, page, recent_sign_in_required
 @action
 @login_not_required
 def identity_start(request: HttpRequest) -> HttpResponse:
-    """Send the browser to an identity provider, to sign in or to connect the identity.
-
-    The answer is a page that redirects: the policy of our forms allows no redirect to other sites.
-    """
+    """Send the browser to an identity provider, to sign in or to connect the identity."""
     provider_id = request.POST.get("provider", "")
     if find_provider(provider_id) is None:
         raise Http404
@@ -37,6 +34,21 @@ def identity_start(request: HttpRequest) -> HttpResponse:
             question = ask_to_confirm(cast("Request", request))
             if question is not None:
                 return question
+    return _send_to_provider(request, provider_id, process)
+
+
+@action
+def identity_confirm(request: Request) -> HttpResponse:
+    """Send the browser to an identity provider of the user, to confirm who that is."""
+    provider_id = request.POST.get("provider", "")
+    if provider_id not in {provider.id for provider in connected_providers(request.user)}:
+        messages.error(request, "You have not connected an identity of this provider.")
+        return redirect("account")
+    return _send_to_provider(request, provider_id, CONFIRM)
+
+
+def _send_to_provider(request: HttpRequest, provider_id: str, process: str) -> HttpResponse:
+    """Return a page that redirects: the policy of our forms allows no redirect to other sites."""
     provider = get_adapter().get_provider(request, provider_id)
     next_url = provider.get_redirect_from_request_kwargs(request).get("next_url")
     try:

@@ -33,6 +33,7 @@ def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse
     return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
 
 
+@recent_sign_in_required
 @action
 def restore_approve(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Approve a restore as the second person."""

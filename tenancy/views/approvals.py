@@ -7,11 +7,18 @@ from django.shortcuts import get_object_or_404, redirect
 
 from tenancy import approval_off
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action, try_service, workspace_or_404
+from tenancy.http import (
+    Request,
+    action,
+    recent_sign_in_required,
+    try_service,
+    workspace_or_404,
+)
 from tenancy.models import ApprovalOffRequest
 from tenancy.roles import Capability
 
 
+@recent_sign_in_required
 @action
 def approval_off_request(request: Request, slug: str) -> HttpResponse:
     """Request to switch the approval off."""
@@ -25,6 +32,7 @@ def approval_off_request(request: Request, slug: str) -> HttpResponse:
     return redirect("workspace_edit", slug)
 
 
+@recent_sign_in_required
 @action
 def approval_off_confirm(request: Request, slug: str, request_id: int) -> HttpResponse:
     """Confirm the request of another owner."""

@@ -98,6 +98,7 @@ def member_remove(request: Request, slug: str, membership_id: int) -> HttpRespon
     return redirect("member_list", slug)
 
 
+@recent_sign_in_required
 @form_page
 def workspace_edit(request: Request, slug: str) -> HttpResponse:
     """Edit the settings of the workspace."""

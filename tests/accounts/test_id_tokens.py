@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from accounts.id_tokens import verify_id_token
+from accounts.id_tokens import is_signed_in_since, verify_id_token
 from accounts.identity_providers import IdentityRefused
 
 RSA = rsa.generate_private_key(65537, 2048)
@@ -116,3 +116,18 @@ def test_any_other_token_is_refused(text: str) -> None:
 def test_a_provider_without_keys_is_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(IdentityRefused, match="token_invalid"):
         verify_id_token(token(), keys=keys, issuer=ISSUER, client_id="client", nonce="n-1")
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "expected"),
+    [
+        *((1000, True), (940, True), (939, False), (1160, True), (1161, False)),
+        *((None, False), ("1000", False), (float("nan"), False), (True, False)),
+    ],
+)
+def test_a_sign_in_is_recent_if_it_is_not_older_than_the_request(
+    auth_time: Any, expected: bool
+) -> None:
+    claims = {} if auth_time is None else {"auth_time": auth_time}
+
+    assert is_signed_in_since(claims, 1000, now=1100) is expected

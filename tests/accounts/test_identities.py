@@ -18,7 +18,7 @@ from audit.models import AuditEntry
 from tenancy.models import User, Workspace
 from tests.support.factories import PASSWORD, UserFactory
 from tests.support.factories.accounts import create_invitation
-from tests.support.openid_provider import SECRET, TENANT, OpenIdProvider, start
+from tests.support.openid_provider import SECRET, TENANT, OpenIdProvider, callback_of, start
 from tests.support.sessions import open_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -29,13 +29,6 @@ OID = "7c0e3c3b-8f5f-4a35-b0a4-111111111111"
 def sign_in(client: Client, provider: OpenIdProvider, kind: str, name: str) -> Any:
     """Sign in with the provider; return the answer to the callback."""
     return client.get(callback_of(provider.sign_in(start(client, kind), name)))
-
-
-def callback_of(address: str) -> str:
-    """The path and query of an address of the application."""
-    parts = urlsplit(address)
-    assert parts.netloc == "testserver"
-    return f"{parts.path}?{parts.query}"
 
 
 def connect(provider: OpenIdProvider, kind: str, user: User, name: str) -> Client:

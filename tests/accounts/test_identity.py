@@ -15,11 +15,12 @@ from accounts.sessions import SessionStore
 from providers.models import ProviderConnection
 from restores.models import RestoreRun
 from tenancy.models import Tenant, User, Workspace
-from tenancy.roles import Role
+from tenancy.roles import Capability, Role
 from tests.support.factories import PASSWORD, create_member
 from tests.support.factories.accounts import make_sign_in_older
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
+from tests.support.routes import OPEN, ROUTES, named_views
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,48 @@ def confirm(page: Client, address: str, answer: Any, password: str = PASSWORD) -
 
 def asks(answer: Any) -> bool:
     return answer.status_code == 403 and "Confirm your identity" in answer.content.decode()
+
+
+#: Views of accounts, or for owners and managers, that do not ask, and why.
+ASK_NOTHING = {
+    "account": "shows only",
+    "second_factor_required": "shows only",
+    "audit_log": "shows only",
+    "audit_export": "shows only",
+    "password_change": "asks for the password itself",
+    "identity_confirm": "is the confirmation",
+    "session_end": "takes away only",
+    "sign_out_everywhere": "takes away only",
+    "approval_off_withdraw": "keeps the approval on",
+    "connection_create": "contains no credential; entering it asks",
+    "connection_edit": "contains no credential; a restore that uses it asks",
+    "connection_default": "a restore that uses it asks",
+    "tenant_create": "contains no credential",
+    "tenant_edit": "changes the name only",
+    "tenant_suspend": "stops runs",
+    "tenant_resume": "lets runs start again",
+    "restore_create": "changes nothing in the tenant; the execution asks",
+    "restore_decide": "changes nothing in the tenant; the execution asks",
+    "restore_discard": "changes nothing in the tenant",
+    "restore_retry": "changes nothing in the tenant; the execution asks",
+}
+SENSITIVE = {
+    *(Capability.MANAGE_MEMBERS, Capability.MANAGE_WORKSPACE, Capability.MANAGE_TENANTS),
+    *(Capability.MANAGE_CONNECTIONS, Capability.RESTORE, Capability.VIEW_AUDIT_LOG),
+}
+
+
+def test_every_view_of_accounts_members_credentials_and_restores_asks_or_has_a_reason() -> None:
+    """A new view is found, because `tests/isolation` finds a route that is not in the table."""
+    views = {name: view for name, view in named_views().items() if name not in OPEN}
+    sensitive = {route.name for route in ROUTES if route.capability in SENSITIVE} | {
+        name for name, view in views.items() if view.__module__.startswith("accounts.")
+    }
+    asking = {name for name in sensitive if hasattr(views[name], "recent_sign_in_required")}
+
+    assert sensitive - asking == ASK_NOTHING.keys()
+    assert {"identity_disconnect", "approval_off_request", "approval_off_confirm"} <= asking
+    assert {"workspace_edit", "restore_execute", "restore_approve"} <= asking
 
 
 def test_every_sensitive_change_asks(
@@ -101,6 +144,9 @@ def test_changes_of_accounts_and_members_in_the_administration_ask(
         (f"/admin/tenancy/user/{reader.pk}/delete/", {"post": "yes"}),
         (f"/admin/tenancy/user/{reader.pk}/password/", {"password1": "x", "password2": "x"}),
         ("/admin/tenancy/user/add/", {"username": "mallory"}),
+        ("/admin/auth/group/add/", {"name": "Administrators"}),
+        (f"/admin/tenancy/workspace/{workspace.pk}/change/", {"name": "Contoso"}),
+        ("/admin/tenancy/user/", {"action": "delete_selected", "_selected_action": reader.pk}),
     ]
 
     asked = {form_address: client.post(form_address, form) for form_address, form in changes}

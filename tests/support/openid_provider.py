@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -27,6 +27,12 @@ TENANT = "3d6a8f4e-52d1-4a53-9b1c-0f5d7c2e8a11"
 CLIENT = "runledger"
 SECRET = "only-for-tests"
 ID_TOKEN_SECONDS = 120
+
+
+class Browser(requests.Session):
+    """A browser that keeps its session at the provider; `logins` counts how often it was asked."""
+
+    logins = 0
 
 
 class OpenIdProvider:
@@ -59,20 +65,21 @@ class OpenIdProvider:
 
     def set_claims(self, name: str, /, **claims: Any) -> None:
         """Set the claims of the account that signs in as `name`."""
-        self._session().put(f"{self.authority}/accounts/{name}", json=claims).raise_for_status()
+        self.open_browser().put(f"{self.authority}/accounts/{name}", json=claims).raise_for_status()
 
-    def sign_in(self, address: str, name: str) -> str:
+    def sign_in(self, address: str, name: str, browser: Browser | None = None) -> str:
         """Sign in as a browser does; return the address of the application it is sent back to."""
-        with self._session() as browser:
-            response = browser.get(address)
-            for _ in range(20):
-                if response.is_redirect:
-                    target = urljoin(response.url, response.headers["Location"])
-                    if not target.startswith(self.authority):
-                        return target
-                    response = browser.get(target)
-                else:
-                    response = _submit(browser, response.text, name)
+        browser = browser or self.open_browser()
+        response = browser.get(address)
+        for _ in range(20):
+            if response.is_redirect:
+                target = urljoin(response.url, response.headers["Location"])
+                if not target.startswith(self.authority):
+                    browser.close()
+                    return target
+                response = browser.get(target)
+            else:
+                response = _submit(browser, response.text, name)
         raise AssertionError("The provider did not send the browser back.")
 
     def stop(self) -> None:
@@ -81,8 +88,9 @@ class OpenIdProvider:
         if self._process.stdout:
             self._process.stdout.close()
 
-    def _session(self) -> requests.Session:
-        session = requests.Session()
+    def open_browser(self) -> Browser:
+        """Return a browser without a session at the provider."""
+        session = Browser()
         session.verify = str(self.ca)
         session.trust_env = False
         get = session.get
@@ -90,13 +98,14 @@ class OpenIdProvider:
         return session
 
 
-def _submit(browser: requests.Session, page: str, name: str) -> requests.Response:
+def _submit(browser: Browser, page: str, name: str) -> requests.Response:
     """Submit the form of the page: the name, or the consent."""
     form = re.search(r'<form[^>]*action="([^"]+)"', page)
     assert form, page
     fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
     if 'name="login"' in page:
         fields |= {"login": name, "password": "x"}
+        browser.logins += 1
     return browser.post(html.unescape(form[1]), data=fields, allow_redirects=False)
 
 
@@ -151,7 +160,18 @@ def plain_provider(openid_provider: OpenIdProvider, settings: Settings) -> OpenI
 
 def start(client: Client, provider: str, **form: str) -> str:
     """Start a sign-in; return the address at the provider."""
-    page = client.post("/sign-in/start/", {"provider": provider, **form}).content.decode()
-    redirect = re.search(r'content="0;url=([^"]+)"', page)
-    assert redirect, page
+    return redirect_of(client.post("/sign-in/start/", {"provider": provider, **form}))
+
+
+def redirect_of(page: Any) -> str:
+    """Return the address to which a page sends the browser."""
+    redirect = re.search(r'content="0;url=([^"]+)"', page.content.decode())
+    assert redirect, page.content
     return html.unescape(redirect[1])
+
+
+def callback_of(address: str) -> str:
+    """Return the path and query of an address of the application."""
+    parts = urlsplit(address)
+    assert parts.netloc == "testserver"
+    return f"{parts.path}?{parts.query}"

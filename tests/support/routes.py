@@ -6,8 +6,9 @@ every signed-in user can use, because they show only what is visible to that use
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -66,6 +67,7 @@ ROUTES = [
     Route("factor_remove", capability=None, post=True),
     Route("recovery_codes_create", capability=None, post=True),
     Route("identity_disconnect", capability=None, post=True),
+    Route("identity_confirm", capability=None, post=True),
     Route("session_end", capability=None, post=True),
     Route("sign_out_everywhere", capability=None, post=True),
     Route("run_list_all", capability=None),
@@ -221,14 +223,19 @@ def named_routes() -> set[str]:
     Raises:
         AssertionError: a route has no name.
     """
-    return set(_names(get_resolver()))
+    return set(named_views())
 
 
-def _names(resolver: URLResolver) -> Iterator[str]:
+def named_views() -> dict[str, Callable[..., Any]]:
+    """Return the views of these routes by their names."""
+    return dict(_views(get_resolver()))
+
+
+def _views(resolver: URLResolver) -> Iterator[tuple[str, Callable[..., Any]]]:
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
             if entry.app_name != "admin":
-                yield from _names(entry)
+                yield from _views(entry)
         elif isinstance(entry, URLPattern):
             assert entry.name, f"{entry.pattern} has no name"
-            yield entry.name
+            yield entry.name, entry.callback
