@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from tenancy.models import User
+from tenancy.models import TIMEZONES, User
 
 MAX_USERNAME = User._meta.get_field("username").max_length or 150  # noqa: SLF001 - Django's own API
 
@@ -45,3 +45,14 @@ class NewPasswordForm(PasswordChangeForm):
         if authenticate(self.request, username=name, password=password) is None:
             raise forms.ValidationError("The current password is incorrect.")
         return password
+
+
+class TimeZoneForm(forms.Form):
+    """The time zone in which a user sees times."""
+
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        choices=[("", "That of the workspace"), *((name, name) for name in sorted(TIMEZONES))],
+        help_text="The times of all pages and filters. Exports to CSV are in UTC.",
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +10,9 @@ from django.db.models import Q
 from audit.models import AuditEntry, AuditEntryQuerySet
 from audit.presentation import action_choices, kind_choices
 from audit.registry import audited_tables
-from tenancy.filtering import ListFilter
-from tenancy.models import Tenant, Workspace
+from tenancy.filtering import ListFilter, end_of, start_of
+from tenancy.models import Tenant, User, Workspace
+from tenancy.times import display_zone
 from web.ids import parse_id
 
 
@@ -32,9 +31,9 @@ class AuditFilter(ListFilter):
     history of one object.
     """
 
-    def __init__(self, params: Mapping[str, Any], workspace: Workspace) -> None:
+    def __init__(self, params: Mapping[str, Any], workspace: Workspace, user: User) -> None:
         super().__init__(params)
-        self._zone = zoneinfo.ZoneInfo(workspace.timezone)
+        zone = display_zone(user, workspace)
         entries = AuditEntry.objects.filter(workspace=workspace)
         if search := self.text("Object, user, address or reference"):
             entries = entries.filter(
@@ -50,14 +49,15 @@ class AuditFilter(ListFilter):
             entries = entries.filter(action=action)
         if tenant := self.tenant(Tenant.objects.filter(workspace=workspace)):
             entries = entries.filter(tenant_id=tenant.pk)
-        if since := self.day("since", "From"):
-            entries = entries.filter(created_at__gte=self._midnight(since))
-        if until := self.day("until", "To"):
-            entries = entries.filter(created_at__lt=self._midnight(until + dt.timedelta(days=1)))
+        since = self.day("since", "From")
+        hour = self.hour("since_hour", "From hour", has_day=bool(since))
+        if since:
+            entries = entries.filter(created_at__gte=start_of(since, hour, zone))
+        until = self.day("until", "To")
+        hour = self.hour("until_hour", "To hour", has_day=bool(until))
+        if until:
+            entries = entries.filter(created_at__lt=end_of(until, hour, zone))
         self.object_key = self.hidden("object", "Object", _ObjectKeys())
         if self.object_key:
             entries = entries.about(*self.object_key.split("/"))
         self.entries: AuditEntryQuerySet = entries.none() if self.errors else entries
-
-    def _midnight(self, day: dt.date) -> dt.datetime:
-        return dt.datetime.combine(day, dt.time(), tzinfo=self._zone)

@@ -17,6 +17,7 @@ from audit.context import RUN_PREFIX
 from audit.models import AuditEntry
 from audit.registry import audited_tables, events
 from tenancy.models import User
+from tenancy.times import exact_text
 from web.ids import parse_id, parse_ids
 
 EMPTY = "\N{EN DASH}"
@@ -73,8 +74,8 @@ def action_choices() -> list[tuple[str, str]]:
     )
 
 
-def describe(entries: Iterable[AuditEntry]) -> list[EntryLine]:
-    """Return the entries for display; names and addresses of objects are read together."""
+def describe(entries: Iterable[AuditEntry], zone: dt.tzinfo) -> list[EntryLine]:
+    """Return the entries for display, with times in this zone; names and addresses of objects are read together."""
     rows = list(entries)
     urls, user_names = _urls(rows), _user_names(rows)
     return [
@@ -86,7 +87,7 @@ def describe(entries: Iterable[AuditEntry]) -> list[EntryLine]:
             url=urls.get((entry.object_type, entry.object_id), ""),
             run_id=_run_id(entry.reference),
             differences=[
-                _difference(entry, column, values, user_names)
+                _difference(entry, column, values, user_names, zone)
                 for column, values in sorted(entry.changes.items())
                 if entry.action == "updated" or column not in _SHOWN_ELSEWHERE
             ],
@@ -127,7 +128,7 @@ def _name(entry: AuditEntry) -> str:
 
 
 def _difference(
-    entry: AuditEntry, column: str, values: Any, user_names: dict[int, str]
+    entry: AuditEntry, column: str, values: Any, user_names: dict[int, str], zone: dt.tzinfo
 ) -> Difference:
     field = _field(entry.object_type, column)
     label = column.removesuffix("_id").replace("_", " ")
@@ -136,7 +137,7 @@ def _difference(
     label = label[:1].upper() + label[1:]
     if not isinstance(values, list):
         return Difference(label)
-    before, after = (_text(field, value, user_names) for value in values)
+    before, after = (_text(field, value, user_names, zone) for value in values)
     return Difference(
         label,
         None if entry.action == "created" else before,
@@ -144,7 +145,9 @@ def _difference(
     )
 
 
-def _text(field: Field[Any, Any] | None, value: Any, user_names: dict[int, str]) -> str:
+def _text(
+    field: Field[Any, Any] | None, value: Any, user_names: dict[int, str], zone: dt.tzinfo
+) -> str:
     """Return a stored value as a page shows it."""
     if value is None or value == "":
         return EMPTY
@@ -158,7 +161,8 @@ def _text(field: Field[Any, Any] | None, value: Any, user_names: dict[int, str])
         return str(dict(field.flatchoices).get(value, value))
     if field is not None and field.get_internal_type() == "DateTimeField":
         with suppress(ValueError):
-            return f"{dt.datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S} UTC"
+            at = dt.datetime.fromisoformat(value)
+            return exact_text(at if at.tzinfo else at.replace(tzinfo=dt.UTC), zone)
     return Truncator(str(value)).chars(MAX_LENGTH)
 
 

@@ -16,6 +16,7 @@ from tenancy.capabilities import require_capability
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
+from tenancy.times import display_zone
 from web.csv_export import csv_response, moment_cell
 from web.keyset import BadCursor, Page, capped_count, page_of
 from web.statement_timeout import TookTooLong, statement_timeout
@@ -32,7 +33,7 @@ _BAD_CURSOR = "The link to this page is not valid. Show the newest entries inste
 def audit_log(request: Request, slug: str) -> HttpResponse:
     """List the entries of a workspace, newest first."""
     workspace = _audited_workspace(request, slug)
-    filters = AuditFilter(request.GET, workspace)
+    filters = AuditFilter(request.GET, workspace, request.user)
     context = _frame(request, workspace, filters)
     if filters.errors:
         return _list_page(request, context | {"errors": filters.errors}, status=400)
@@ -48,7 +49,7 @@ def audit_log(request: Request, slug: str) -> HttpResponse:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
         return _list_page(request, context | {"too_slow": True}, status=503)
-    lines = describe(entries.rows)
+    lines = describe(entries.rows, display_zone(request.user, workspace))
     return _list_page(request, context | {"page": entries, "lines": lines, "count": count})
 
 
@@ -56,7 +57,7 @@ def audit_log(request: Request, slug: str) -> HttpResponse:
 def audit_export(request: Request, slug: str) -> HttpResponseBase:
     """The entries of the list as CSV."""
     workspace = _audited_workspace(request, slug)
-    filters = AuditFilter(request.GET, workspace)
+    filters = AuditFilter(request.GET, workspace, request.user)
     if filters.errors:
         context = _frame(request, workspace, filters) | {"errors": filters.errors}
         return _list_page(request, context, status=400)

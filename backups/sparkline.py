@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backups.history import PastSlot
-from operations.context import readable_slot
+from operations.context import parse_slot
 from operations.presentation.summary import outcome_state
 from operations.states import RunOutcome
+from tenancy.times import short_text
 
 #: The number of slots, and the width of each.
 SLOTS, STEP = 30, 5
@@ -39,7 +41,7 @@ class Sparkline:
     bar: int = STEP - 2
 
 
-def build_sparkline(slots: Sequence[PastSlot]) -> Sparkline:
+def build_sparkline(slots: Sequence[PastSlot], zone: dt.tzinfo) -> Sparkline:
     """Build the sparkline of up to 30 slots, oldest first."""
     left = SLOTS - len(slots)
     bars = []
@@ -51,7 +53,7 @@ def build_sparkline(slots: Sequence[PastSlot]) -> Sparkline:
                 y=HEIGHT - height,
                 height=height,
                 outcome=past.outcome,
-                text=f"{readable_slot(past.slot)}: {_word(past.outcome)}",
+                text=f"{short_text(parse_slot(past.slot), zone)}: {_word(past.outcome)}",
             )
         )
     counts = Counter(_word(past.outcome) for past in slots)

@@ -11,7 +11,6 @@ from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.roles import Capability
 from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
-from web.durations import ago
 
 SCHEDULES = 20
 
@@ -42,5 +41,5 @@ def last_complete_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]:
             facts[row.tenant.pk] = Fact("Never", state="bad")
         else:
             state = "warn" if row.is_late else "good"
-            facts[row.tenant.pk] = Fact(ago(row.age.total_seconds()), state=state)
+            facts[row.tenant.pk] = Fact(state=state, at=row.last_complete_at)
     return facts

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from legacy_runs.models import TABLES, LegacyRunEntry
 from legacy_runs.statuses import ACTIVE, ENDED, SKIPPED
-from operations.filters import OUTCOMES, RunFilter
+from operations.filters import OUTCOMES, RunFilter, RunFilterForm
 from operations.filters import VIEWS as RUN_VIEWS
 from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunStatus
@@ -25,7 +25,18 @@ VIEWS = (
 )
 KINDS = tuple((kind, model.LABEL) for kind, model in TABLES.items())
 _PROBLEMS = [status for outcome in ATTENTION_OUTCOMES for status in ENDED.get(outcome, ())]
-_ORDER = ("view", "q", "kind", "tenant", "status", "outcome", "since", "until")
+_ORDER = (
+    "view",
+    "q",
+    "kind",
+    "tenant",
+    "status",
+    "outcome",
+    "since",
+    "since_hour",
+    "until",
+    "until_hour",
+)
 
 
 def _menu(label: str, choices: Any, empty: str, method: str) -> django_filters.ChoiceFilter:
@@ -64,6 +75,7 @@ class LegacyRunFilter(RunFilter):
     class Meta:
         model = LegacyRunEntry
         fields: tuple[str, ...] = ()
+        form = RunFilterForm
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
@@ -19,6 +18,7 @@ from redaction.json import sanitize_json
 from redaction.text import sanitize_text
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
+from tenancy.times import display_zone
 from web.keyset import BadCursor, Page, capped_count
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -79,7 +79,7 @@ def _filter(
         queryset=rows,
         user=request.user,
         tenants=Tenant.objects.visible_to(request.user).filter(workspace=workspace),
-        zone=zoneinfo.ZoneInfo(workspace.timezone),
+        zone=display_zone(request.user, workspace),
     )
 
 

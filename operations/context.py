@@ -29,6 +29,15 @@ class ContextKey:
     type: type
 
 
+@dataclass(frozen=True)
+class RepeatedSlots:
+    """The slots for which one blocked run stands: their number, the first and the last."""
+
+    count: int
+    first: dt.datetime
+    last: dt.datetime
+
+
 #: The known keys by name, in the order in which pages show them.
 KNOWN_KEYS: dict[str, ContextKey] = {
     "target_scope": ContextKey("Target", dict),
@@ -92,6 +101,18 @@ def parse_slot(text: str) -> dt.datetime:
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
 
 
-def readable_slot(text: str) -> str:
-    """Return a stored slot as pages show it: `2026-03-08 07:00 UTC`."""
-    return text.replace("T", " ").replace("Z", " UTC")
+def slot_of(context: Mapping[str, Any]) -> dt.datetime | None:
+    """Return the slot of a run's context; None if no schedule started the run."""
+    try:
+        return parse_slot(str(context.get("scheduled_for", "")))
+    except ValueError:
+        return None
+
+
+def repeated_slots_of(context: Mapping[str, Any]) -> RepeatedSlots | None:
+    """Return the slots for which a blocked run stands; None for one slot."""
+    if not (repeated := context.get("repeated")):
+        return None
+    return RepeatedSlots(
+        repeated["slots"], parse_slot(repeated["first"]), parse_slot(repeated["last"])
+    )

@@ -16,7 +16,17 @@ from operations.causes import MAX_DETAIL, codes_with, describe_cause
 from operations.models import NEEDS_ATTENTION, OperationRun
 from operations.reasons import all_reasons, get_reason
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
-from tenancy.filtering import FIRST_DAY, LAST_DAY, DayInput
+from tenancy.filtering import (
+    FIRST_DAY,
+    HOUR_WITHOUT_DAY,
+    HOURS,
+    LAST_DAY,
+    NOT_AN_HOUR,
+    DayInput,
+    HourSelect,
+    end_of,
+    start_of,
+)
 from tenancy.models import Tenant
 from web.ids import parse_id
 
@@ -44,6 +54,17 @@ def _date(label: str, method: str) -> django_filters.DateFilter:
         validators=[_in_range],
         widget=DayInput({"class": "form-control"}, format="%Y-%m-%d"),
         error_messages={"invalid": "Enter a date in the format YYYY-MM-DD, such as 2026-03-08."},
+    )
+
+
+def _hour(label: str) -> django_filters.ChoiceFilter:
+    """The hour of the day; the filter of the day reads it."""
+    return django_filters.ChoiceFilter(
+        label=label,
+        choices=HOURS,
+        method=lambda runs, *_: runs,
+        widget=HourSelect(label),
+        error_messages={"invalid_choice": NOT_AN_HOUR},
     )
 
 
@@ -90,6 +111,16 @@ def _cause_labels() -> dict[str, str]:
     return {reason.code: reason.label for reason in reasons}
 
 
+class RunFilterForm(forms.Form):
+    """Refuses an hour without its day."""
+
+    def clean(self) -> dict[str, Any]:
+        for name in ("since", "until"):
+            if self.cleaned_data.get(f"{name}_hour") and not self.data.get(name):
+                self.add_error(f"{name}_hour", HOUR_WITHOUT_DAY)
+        return self.cleaned_data
+
+
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     """`RunFilter(request.GET, queryset=…, user=…, tenants=…, zone=…)`."""
 
@@ -117,11 +148,14 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         label="Cause", method="by_cause", widget=forms.Select({"class": "form-select"})
     )
     since = _date("From", "by_since")
+    since_hour = _hour("From hour")
     until = _date("To", "by_until")
+    until_hour = _hour("To hour")
 
     class Meta:
         model = OperationRun
         fields: tuple[str, ...] = ()
+        form = RunFilterForm
 
     def __init__(
         self, *args: Any, user: Any, tenants: QuerySet[Tenant], zone: dt.tzinfo, **kwargs: Any
@@ -193,10 +227,9 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         return runs.filter(matches)
 
     def by_since(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
-        return runs.filter(created_at__gte=self._midnight(day))
+        hour = self.form.cleaned_data["since_hour"]
+        return runs.filter(created_at__gte=start_of(day, hour, self.zone))
 
     def by_until(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
-        return runs.filter(created_at__lt=self._midnight(day + dt.timedelta(days=1)))
-
-    def _midnight(self, day: dt.date) -> dt.datetime:
-        return dt.datetime.combine(day, dt.time(), tzinfo=self.zone)
+        hour = self.form.cleaned_data["until_hour"]
+        return runs.filter(created_at__lt=end_of(day, hour, self.zone))

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from operations.catalog import CatalogEntry, OperationCatalog
 from operations.causes import cause_of, describe_cause
-from operations.context import readable_slot
+from operations.context import RepeatedSlots, repeated_slots_of, slot_of
 from operations.counts import Counts
 from operations.reasons import get_reason
 from operations.states import (
@@ -413,13 +413,14 @@ class OperationRun(models.Model):
         return sorted(entries, key=lambda entry: -entry["count"])
 
     @property
-    def repeated_slots(self) -> str:
-        """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
-        repeated = self.context.get("repeated")
-        if not repeated:
-            return ""
-        first, last = readable_slot(repeated["first"]), readable_slot(repeated["last"])
-        return f"{repeated['slots']:,} slots from {first} to {last}"
+    def slot(self) -> dt.datetime | None:
+        """The time for which a schedule started the run."""
+        return slot_of(self.context)
+
+    @property
+    def repeated_slots(self) -> RepeatedSlots | None:
+        """The slots for which a blocked run stands; None for one slot."""
+        return repeated_slots_of(self.context)
 
 
 class IncidentQuerySet(WorkspaceScopedQuerySet["Incident"]):

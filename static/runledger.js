@@ -60,7 +60,11 @@
   // --- Submit filters when they change ---
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
-    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+    if (!form || !event.target.matches("select, input[type=date]")) return;
+    // An hour without its day is no filter yet.
+    const { name, value } = event.target;
+    const day = name.endsWith("_hour") && form.elements[name.slice(0, -"_hour".length)];
+    if (!day || !value || day.value) form.requestSubmit();
   });
 
   // --- Do not refresh a list while rows are selected ---

@@ -25,6 +25,10 @@ MAX_SEARCH = 100
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: The hours of a day by their values in an address.
+HOURS = tuple((str(hour), f"{hour:02}:00") for hour in range(24))
+NOT_AN_HOUR = "select an hour from 0 through 23."
+HOUR_WITHOUT_DAY = "select a day for the hour."
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -38,6 +42,24 @@ class DayInput(forms.DateInput):
             return super().format_value(dt.date.fromisoformat(value))
         except (TypeError, ValueError):
             return super().format_value(value if isinstance(value, dt.date) else None)
+
+
+class HourSelect(forms.Select):
+    """The hour of a day; without one, the whole day counts."""
+
+    def __init__(self, label: str) -> None:
+        attrs = {"class": "form-select", "aria-label": label}
+        super().__init__(attrs, [("", "Hour"), *HOURS])
+
+
+def start_of(day: dt.date, hour: str, zone: dt.tzinfo) -> dt.datetime:
+    """Return the start of the day, or its hour."""
+    return dt.datetime.combine(day, dt.time(int(hour or 0)), tzinfo=zone)
+
+
+def end_of(day: dt.date, hour: str, zone: dt.tzinfo) -> dt.datetime:
+    """Return the end of the day, or its hour."""
+    return start_of(day if hour else day + dt.timedelta(days=1), hour, zone)
 
 
 @dataclass(frozen=True)
@@ -128,6 +150,17 @@ class ListFilter:
         widget = DayInput({"class": "form-control"}, format="%Y-%m-%d")
         self.fields.append(FilterField(name, label, day, widget))
         return day
+
+    def hour(self, name: str, label: str, *, has_day: bool) -> str:
+        """Read the hour of the day that was read before: “0” through “23”, or nothing."""
+        value = self._value(name)
+        if value and value not in dict(HOURS):
+            self.errors.append(f"{label}: {NOT_AN_HOUR}")
+            value = ""
+        elif value and not has_day:
+            self.errors.append(f"{label}: {HOUR_WITHOUT_DAY}")
+        self.fields.append(FilterField(name, label, value, HourSelect(label)))
+        return value
 
     def hidden(self, name: str, label: str, values: Container[str]) -> str:
         """Read one of these values that the form keeps but does not show."""

@@ -32,6 +32,16 @@ TIMEZONES = frozenset(
 class User(AbstractUser):
     """A user account."""
 
+    #: The zone of the times on pages; empty for that of the workspace.
+    timezone = models.CharField(
+        "time zone",
+        max_length=64,
+        default="",
+        db_default="",
+        blank=True,
+        validators=[validate_timezone],
+    )
+
     class Meta(AbstractUser.Meta):
         db_table = "users"
 

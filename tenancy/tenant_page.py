@@ -15,6 +15,7 @@ on the tenant's page. A panel that returns None is left out.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +49,15 @@ def panels_for(request: Request, tenant: Tenant) -> list[Panel]:
 
 @dataclass(frozen=True)
 class Fact:
-    """One cell of the list of tenants. `state` sets its color: "good", "warn", "bad" or nothing."""
+    """One cell of the list of tenants: a text, a time, or both.
 
-    text: str
+    `state` sets its color: "good", "warn", "bad" or nothing.
+    """
+
+    text: str = ""
     url: str = ""
     state: str = ""
+    at: dt.datetime | None = None
 
 
 FactLoader = Callable[[Sequence[Tenant]], dict[int, Fact]]

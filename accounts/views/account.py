@@ -8,22 +8,39 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import services
 from accounts.clients import open_sessions
-from accounts.forms import NewPasswordForm
+from accounts.forms import NewPasswordForm, TimeZoneForm
 from accounts.identity_providers import identity_providers
 from accounts.notifications import notify
 from accounts.second_factor.services import second_factors, unused_recovery_codes
 from tenancy.http import Request, action, form_page, page, render_checked
+from tenancy.models import User
 
 
 @page
 def account(request: Request) -> HttpResponse:
     """Show how the user signs in, and the sessions of the user."""
+    return _account_page(request, TimeZoneForm(initial={"timezone": request.user.timezone}))
+
+
+@action
+def account_time_zone(request: Request) -> HttpResponse:
+    """Set the time zone in which the user sees times."""
+    form = TimeZoneForm(request.POST)
+    if not form.is_valid():
+        return _account_page(request, form)
+    User.objects.filter(pk=request.user.pk).update(timezone=form.cleaned_data["timezone"])
+    messages.success(request, "Time zone saved.")
+    return redirect("account")
+
+
+def _account_page(request: Request, time_zone_form: TimeZoneForm) -> HttpResponse:
     context = {
+        "time_zone_form": time_zone_form,
         "has_password": services.has_local_password(request.user),
         "identities": SocialAccount.objects.filter(user=request.user).order_by("pk"),
         "providers": identity_providers(),
@@ -32,7 +49,8 @@ def account(request: Request) -> HttpResponse:
         "sessions": open_sessions(request.user, request.session.session_key),
         "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
     }
-    return render(request, "accounts/account.html", context)
+    errors = time_zone_form.errors
+    return render_checked(request, "accounts/account.html", context, errors=errors)
 
 
 @sensitive_post_parameters()

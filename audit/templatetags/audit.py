@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from audit.presentation import describe
 from tenancy.capabilities import has_capability
 from tenancy.roles import Capability
+from tenancy.times import page_zone
 
 register = template.Library()
 
@@ -38,7 +39,7 @@ def history_of_kind(context: Context, table: str, *, heading: str = "History") -
 def _history(context: Context, entries: Any, query: str, heading: str) -> dict[str, Any]:
     workspace, user = context["workspace"], context["user"]
     newest = entries.filter(workspace=workspace).newest_first()[: MAX_ENTRIES + 1]
-    lines = describe(newest)
+    lines = describe(newest, page_zone(context))
     has_more = len(lines) > MAX_ENTRIES
     return {
         "workspace": workspace,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 from django import template
+from django.template import Context
 
 from backups.cron_words import describe
 from backups.models import BackupSet, SetStatus
 from backups.slots import zone_of
-from operations.context import readable_slot
 from operations.models import OperationRun
 from operations.presentation.summary import State, state_of
+from tenancy.times import page_zone, short_text
 
 register = template.Library()
 
@@ -48,24 +49,16 @@ def in_words(cron: str) -> str:
     return describe(cron)
 
 
-@register.filter
-def in_utc(moment: dt.datetime | None) -> str:
-    """Format a slot in UTC: “2026-03-08 07:00 UTC”."""
-    if moment is None:
-        return ""
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
-
-
-@register.filter
-def slot_summary(run: OperationRun) -> str:
-    """Describe a slot and its result: “2026-03-08 07:00 UTC: Succeeded”."""
-    slot = readable_slot(run.context.get("scheduled_for", ""))
+@register.simple_tag(takes_context=True)
+def slot_summary(context: Context, run: OperationRun) -> str:
+    """Describe a slot and its result: “3 Nov, 02:00: Succeeded”."""
+    zone = page_zone(context)
     causes = ", ".join(failure["label"].lower() for failure in run.failures[:2])
-    summary = f"{slot}: {state_of(run).word}"
+    summary = f"{short_text(run.slot or run.created_at, zone)}: {state_of(run).word}"
     if causes:
         summary += f" ({causes})"
-    if run.repeated_slots:
-        summary += f", {run.repeated_slots}"
+    if repeated := run.repeated_slots:
+        summary += f", {repeated.count:,} slots until {short_text(repeated.last, zone)}"
     return summary
 
 

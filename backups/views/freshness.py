@@ -27,6 +27,7 @@ from tenancy.filtering import ListFilter
 from tenancy.http import Request, form_page, page, render_checked, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
+from tenancy.times import display_zone
 from web.csv_cells import safe_cell
 from web.numbered import numbered_page
 
@@ -81,7 +82,7 @@ def freshness_list(request: Request, slug: str) -> HttpResponse:
         "filters": filters,
         "has_rows": bool(everything),
         "page": rows,
-        "rows": _rows(list(rows)),
+        "rows": _rows(list(rows), display_zone(request.user, workspace)),
         "segments": _segments(request, everything),
         "export_url": f"{reverse('freshness_export', args=[slug])}?{_query(request)}",
         "objective_hours": objective_of(workspace, None),
@@ -176,11 +177,11 @@ def _query(request: Request) -> str:
     return query.urlencode()
 
 
-def _rows(listed: Sequence[Freshness]) -> list[Row]:
+def _rows(listed: Sequence[Freshness], zone: dt.tzinfo) -> list[Row]:
     ids = [row.tenant.pk for row in listed]
     attempts, slots = last_attempts(ids), past_slots(ids, SLOTS)
     return [
-        Row(row, attempts.get(row.tenant.pk), build_sparkline(slots.get(row.tenant.pk, [])))
+        Row(row, attempts.get(row.tenant.pk), build_sparkline(slots.get(row.tenant.pk, []), zone))
         for row in listed
     ]
 
@@ -202,7 +203,7 @@ def _csv_rows(listed: Sequence[Freshness]) -> Iterator[list[object]]:
             yield [safe_cell(cell) for cell in _cells(Row(row, attempts.get(row.tenant.pk), _NONE))]
 
 
-_NONE = build_sparkline([])
+_NONE = build_sparkline([], dt.UTC)
 
 
 def _cells(row: Row) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 
 from django.contrib import messages
@@ -19,6 +20,7 @@ from tenancy.clock import request_now
 from tenancy.http import Request, action, page, render_checked, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
+from tenancy.times import exact_text
 from web.numbered import numbered_page
 
 log = logging.getLogger(__name__)
@@ -113,7 +115,7 @@ def _ask_for_name(
         "workspace": workspace,
         "section": "inventory",
         "selection": selection,
-        "name": name or f"Selection of {request_now():%Y-%m-%d %H:%M}",
+        "name": name or f"Selection of {exact_text(request_now(), dt.UTC)}",
         "names": existing.newest_first().values_list("name", flat=True).distinct()[:NAMES],
         "error": error,
     }

@@ -69,8 +69,8 @@ def summarize(run: OperationRun) -> Summary:
         return _running(run)
     if run.outcome == RunOutcome.BLOCKED:
         detail = _first_message(run)
-        if run.repeated_slots:
-            detail += f" The same reason blocked {run.repeated_slots}."
+        if repeated := run.repeated_slots:
+            detail += f" The same reason blocked {repeated.count:,} slots."
         return Summary(f"{subject(run)} did not start.", detail, _next_step(run))
     describe_by_outcome = {
         RunOutcome.SUCCEEDED: _succeeded,

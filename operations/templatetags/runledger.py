@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-import zoneinfo
+from collections.abc import Callable
 from typing import Any
 
 from django import template
@@ -20,13 +20,12 @@ from redaction.json import sanitize_json
 from tenancy import staff_changes
 from tenancy.clock import request_now
 from tenancy.models import StaffChange, Workspace
+from tenancy.times import DAY, day_text, exact_text, page_zone, short_text, title_text
 from web.durations import ago, duration_text
 
 register = template.Library()
 
 EMPTY = "\N{EN DASH}"
-#: In seconds.
-DAY = 86400
 
 
 @register.simple_tag
@@ -55,34 +54,64 @@ def recent_staff_changes(context: Context) -> list[StaffChange]:
 
 @register.simple_tag(takes_context=True)
 def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
-    """“3 min ago”, with the exact time in UTC and in the workspace's zone as its title."""
+    """A time within a text: “3 min ago”, and from a day on “3 Nov, 02:00”."""
     if moment is None:
         return EMPTY
-    text = ago((request_now() - moment).total_seconds())
-    return format_html(
-        '<time data-age datetime="{}" title="{}">{}</time>',
-        moment.astimezone(dt.UTC).isoformat(),
-        exact_text(moment, _zone(context)),
-        text,
-    )
+    zone = page_zone(context)
+    return _age(moment, zone) if _is_recent(moment) else _time(moment, zone, short_text)
 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: dt.datetime | None) -> SafeString | str:
-    """The time of a list: “3 Nov, 02:00” with the age below; within a day, the age comes first."""
+    """A time in a list: “3 Nov, 02:00” with the age below; within a day, the age comes first."""
     if moment is None:
         return EMPTY
-    zone, seconds = _zone(context), (request_now() - moment).total_seconds()
-    exactly = {
-        "iso": moment.astimezone(dt.UTC).isoformat(),
-        "title": exact_text(moment, zone),
-        "age": ago(seconds),
-        "time": short_text(moment, zone),
-    }
-    age_tag = '<time data-age datetime="{iso}" title="{title}">{age}</time>'
-    time_tag = '<time datetime="{iso}" title="{title}">{time}</time>'
-    first, second = (age_tag, time_tag) if abs(seconds) < DAY else (time_tag, age_tag)
-    return format_html(f'{first}<span class="sub">{second}</span>', **exactly)
+    zone = page_zone(context)
+    lines = [_time(moment, zone, short_text), _age(moment, zone)]
+    if _is_recent(moment):
+        lines.reverse()
+    return format_html('{}<span class="sub">{}</span>', *lines)
+
+
+@register.simple_tag(takes_context=True)
+def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
+    """An exact time with its zone: “3 Nov 2026, 02:00:05 CET”."""
+    return EMPTY if moment is None else _time(moment, page_zone(context), exact_text)
+
+
+@register.simple_tag(takes_context=True)
+def slot(context: Context, run: OperationRun) -> SafeString | str:
+    """The time for which a schedule started the run: “3 Nov, 02:00”; empty without a schedule."""
+    at = run.slot
+    return _time(at, page_zone(context), short_text) if at else ""
+
+
+@register.simple_tag(takes_context=True)
+def repeated_slots(context: Context, run: OperationRun) -> SafeString | str:
+    """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
+    if not (repeated := run.repeated_slots):
+        return ""
+    zone = page_zone(context)
+    first, last = (_time(at, zone, short_text) for at in (repeated.first, repeated.last))
+    return format_html("{} slots from {} to {}", f"{repeated.count:,}", first, last)
+
+
+@register.simple_tag(takes_context=True)
+def time_zone(context: Context) -> str:
+    """The name of the zone of all times of the page."""
+    return str(page_zone(context))
+
+
+@register.filter
+def day(value: dt.date) -> str:
+    """A day: “3 Nov 2026”."""
+    return day_text(value)
+
+
+@register.filter
+def in_utc(moment: dt.datetime) -> str:
+    """An exact time in an email, whose reader has no page: “3 Nov 2026, 02:00 UTC”."""
+    return exact_text(moment, dt.UTC)
 
 
 @register.simple_tag
@@ -97,21 +126,6 @@ def clock(since: dt.datetime) -> SafeString:
     text = duration_text(request_now() - since)
     return format_html(
         '<time data-clock datetime="{}">{}</time>', since.astimezone(dt.UTC).isoformat(), text
-    )
-
-
-@register.simple_tag(takes_context=True)
-def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
-    """The exact time in the workspace's zone, with UTC as its title."""
-    if moment is None:
-        return EMPTY
-    zone = _zone(context)
-    local = moment.astimezone(zone)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.astimezone(dt.UTC).isoformat(),
-        exact_text(moment, zone),
-        local.strftime("%d %b %Y %H:%M:%S"),
     )
 
 
@@ -153,22 +167,25 @@ def pretty(value: Any) -> str:
     return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
 
 
-def short_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
-    """Return a time to the minute: “3 Nov, 02:00”; with the year, if it is not this one."""
-    local, now = moment.astimezone(zone), request_now().astimezone(zone)
-    year = "" if local.year == now.year else f" {local.year}"
-    return f"{local.day} {local:%b}{year}, {local:%H:%M}"
+def _is_recent(moment: dt.datetime) -> bool:
+    return abs(request_now() - moment) < DAY
 
 
-def exact_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
-    """Return a text such as “2026-03-08 07:00:00 UTC · 08:00:00 Europe/Berlin”."""
-    in_utc = moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    if str(zone) == "UTC":
-        return in_utc
-    return f"{in_utc} · {moment.astimezone(zone).strftime('%Y-%m-%d %H:%M:%S')} {zone}"
+def _age(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
+    text = ago((request_now() - moment).total_seconds())
+    return _time(moment, zone, lambda *_: text, attributes=" data-age")
 
 
-def _zone(context: Context) -> dt.tzinfo:
-    workspace = context.get("workspace")
-    name = getattr(workspace, "timezone", None)
-    return zoneinfo.ZoneInfo(name) if name else dt.UTC
+def _time(
+    moment: dt.datetime,
+    zone: dt.tzinfo,
+    text_of: Callable[[dt.datetime, dt.tzinfo], str],
+    attributes: str = "",
+) -> SafeString:
+    """A time whose title has the exact one, in UTC and in the zone of the page."""
+    return format_html(
+        f'<time{attributes} datetime="{{}}" title="{{}}">{{}}</time>',
+        moment.astimezone(dt.UTC).isoformat(),
+        title_text(moment, zone),
+        text_of(moment, zone),
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import zoneinfo
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +16,7 @@ from operations.views.export import csv_response
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
+from tenancy.times import display_zone
 from web.keyset import BadCursor, Page, capped_count, page_of
 from web.live_section import asks_for, live_answer, live_section
 from web.statement_timeout import TookTooLong, statement_timeout
@@ -97,7 +96,7 @@ def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | 
     tenants = Tenant.objects.visible_to(request.user)
     if scope := workspace or _only_workspace(request):
         runs, tenants = runs.filter(workspace=scope), tenants.filter(workspace=scope)
-    zone: dt.tzinfo = zoneinfo.ZoneInfo(workspace.timezone) if workspace else dt.UTC
+    zone = display_zone(request.user, workspace)
     return RunFilter(query, queryset=runs, user=request.user, tenants=tenants, zone=zone)
 
 

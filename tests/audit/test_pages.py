@@ -132,7 +132,14 @@ def test_every_filter_narrows_the_list(
     assert "<bdi>nora</bdi>" not in html
 
 
-@pytest.mark.parametrize("params", [{"until": "2020-01-01"}, {"since": "2199-01-01"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"until": "2020-01-01"},
+        {"since": "2199-01-01"},
+        {"since": "2020-01-01", "since_hour": "3", "until": "2020-01-01", "until_hour": "23"},
+    ],
+)
 def test_days_without_entries(page: Client, tenant: Tenant, params: dict[str, str]) -> None:
     assert "No entry matches the filter." in text_of(page, LOG, **params)
 
@@ -143,6 +150,8 @@ def test_days_without_entries(page: Client, tenant: Tenant, params: dict[str, st
         {"kind": "restore_items"},
         {"action": "nonsense"},
         {"since": "2026-02-30"},
+        {"since": "2026-03-08", "since_hour": "24"},
+        {"until_hour": "3"},
         {"until": "1999-01-01"},
         {"since": "\u0661\u0662\u0663\u0664-01-01"},
         {"object": "tenants/x"},

@@ -180,7 +180,72 @@ def test_a_date_filter_uses_the_time_zone_of_the_workspace(page, tenant):
     assert run_ids(page.get(f"{LIST}?since=2026-03-08&until=2026-03-08").content) == [late.pk]
 
 
+@pytest.mark.parametrize(
+    ("query", "hours"),
+    [
+        ("since=2026-03-08&since_hour=3", [3, 4]),
+        ("until=2026-03-08&until_hour=3", [1, 2]),
+        ("since=2026-03-08&since_hour=2&until=2026-03-08&until_hour=4", [2, 3]),
+        ("since=2026-03-08&since_hour=0&until=2026-03-09&until_hour=0", [1, 2, 3, 4]),
+        ("since=2026-03-08&since_hour=&until=2026-03-08&until_hour=", [1, 2, 3, 4]),
+    ],
+)
+def test_a_date_filter_has_an_hour(page, tenant, query, hours):
+    runs = {
+        OperationRunFactory(
+            tenant=tenant, created_at=dt.datetime(2026, 3, 8, hour, 30, tzinfo=dt.UTC)
+        ).pk: hour
+        for hour in (1, 2, 3, 4)
+    }
+
+    listed = run_ids(page.get(f"{LIST}?{query}").content)
+    exported = read_csv(page.get(f"{LIST}export.csv?{query}"))
+
+    assert sorted(runs[pk] for pk in listed) == hours
+    assert sorted(runs[int(row["id"])] for row in exported) == hours
+
+
+def test_filters_and_times_use_the_time_zone_of_the_user(page, tenant, operator):
+    Workspace.objects.update(timezone="Pacific/Auckland")
+    User.objects.filter(pk=operator.pk).update(timezone="Asia/Kathmandu")
+    at = dt.datetime(2020, 3, 7, 23, 30, tzinfo=dt.UTC)
+    run = OperationRunFactory(tenant=tenant, created_at=at)
+
+    for address in (LIST, "/runs/"):
+        hour = "since=2020-03-08&since_hour=5&until=2020-03-08&until_hour=6"
+        response = page.get(f"{address}?{hour}")
+
+        assert run_ids(response.content) == [run.pk]
+        assert ">8 Mar 2020, 05:15</time>" in response.content.decode()
+        assert "Times in Asia/Kathmandu" in response.content.decode()
+    (row,) = read_csv(page.get("/runs/export.csv"))
+    assert row["created_at"] == "2020-03-07T23:30:00+00:00"
+
+
+def test_a_run_of_a_schedule_shows_its_slot(page, tenant):
+    Workspace.objects.update(timezone="Europe/Berlin")
+    at = dt.datetime(2020, 3, 8, 1, 4, tzinfo=dt.UTC)
+    run = OperationRunFactory(
+        tenant=tenant, created_at=at, context={"scheduled_for": "2020-03-08T01:00Z"}
+    )
+    OperationRunFactory(tenant=tenant, created_at=at)
+
+    listed = page.get(LIST).content.decode()
+    detail = page.get(f"/runs/{run.pk}/").content.decode()
+
+    assert listed.count("slot <time") == 1
+    assert ">8 Mar 2020, 02:00</time>" in listed
+    assert ">8 Mar 2020, 02:00 CET</time>" in detail
+    assert ">8 Mar 2020, 02:04 CET</time>" in detail
+
+
 INVALID_QUERIES = [
+    "since=2026-03-08&since_hour=24",
+    "since=2026-03-08&since_hour=-1",
+    "since=2026-03-08&since_hour=%D9%A3",
+    "until=2026-03-08&until_hour=03",
+    "since_hour=3",
+    "until_hour=0",
     "cause=exploded",
     "cause=missed:" + "x" * 100,
     "cause=missed:%1b",

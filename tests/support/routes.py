@@ -61,6 +61,7 @@ def run_route(name: str, *, capability: Capability = Capability.VIEW, post: bool
 ROUTES = [
     Route("account", capability=None),
     Route("password_change", capability=None),
+    Route("account_time_zone", capability=None, post=True),
     Route("second_factor_required", capability=None),
     Route("app_add", capability=None),
     Route("passkey_add", capability=None),
