@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,11 +55,25 @@ def publish_in(stack: Stack, run: OperationRun) -> list[str]:
 # --- Sentinel -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def replicated_broker(tmp_path: Path) -> Iterator[ReplicatedBroker]:
-    broker = ReplicatedBroker(tmp_path / "servers")
+@pytest.fixture(params=["plain", "tls"])
+def replicated_broker(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReplicatedBroker]:
+    tls = request.param == "tls"
+    if tls:
+        monkeypatch.setenv("REDIS_SERVER", server_with_tls())
+    broker = ReplicatedBroker(tmp_path / "servers", tls=tls)
     yield broker
     broker.stop()
+
+
+def server_with_tls() -> str:
+    """Debian's server: the one of the wheel is built without TLS."""
+    program = shutil.which("redis-server")
+    if not program and not os.environ.get("CI"):
+        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    assert program, "redis-server is not installed"
+    return program
 
 
 def test_a_failover_during_a_run_loses_nothing(

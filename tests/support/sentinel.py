@@ -1,4 +1,4 @@
-"""Two Valkey servers and a sentinel on loopback, for one test."""
+"""Two servers and a sentinel on loopback, for one test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from dev.graph_sandbox.tls import ensure_certificate
 from dev.services.processes import free_port, spawn, stop
 from dev.services.valkey import Valkey, find_program
 from tests.support.stack import eventually
@@ -18,7 +19,7 @@ SENTINEL_PASSWORD = "of-the-sentinel"
 
 CONFIGURATION = """
 bind 127.0.0.1
-port {port}
+{listen}
 dir {folder}
 requirepass {sentinel_password}
 sentinel monitor {service} 127.0.0.1 {primary} 1
@@ -29,9 +30,14 @@ sentinel failover-timeout {service} 6000
 
 
 class ReplicatedBroker:
-    """A primary, its replica, and a sentinel that fails over within seconds."""
+    """A primary, its replica, and a sentinel that fails over within seconds.
 
-    def __init__(self, folder: Path) -> None:
+    With `tls`, all connections use TLS, also those of the replication.
+    """
+
+    def __init__(self, folder: Path, *, tls: bool) -> None:
+        self._ca = folder / "tls" / "ca.pem" if tls else None
+        self._tls = tls_options(folder / "tls") if tls else {}
         self.servers = {port: self._start_server(folder, port) for port in self._free_ports()}
         primary, replica = self.servers
         with self._client(replica) as client:
@@ -48,11 +54,13 @@ class ReplicatedBroker:
     def environment(self) -> dict[str, str]:
         """The settings of processes that use this broker."""
         password = PASSWORD.replace(" ", "%20")
+        tls = {"REDIS_SENTINEL_TLS": "true", "REDIS_CA_BUNDLE": str(self._ca)} if self._ca else {}
         return {
             "REDIS_URL": f"sentinel://:{password}@127.0.0.1:{free_port()};"
             f"sentinel://127.0.0.1:{self.port}",
             "REDIS_SENTINEL_MASTER": SERVICE,
             "REDIS_SENTINEL_PASSWORD": SENTINEL_PASSWORD,
+            **tls,
         }
 
     @property
@@ -77,13 +85,12 @@ class ReplicatedBroker:
     def _free_ports() -> list[int]:
         return [free_port(), free_port()]
 
-    @staticmethod
-    def _start_server(folder: Path, port: int) -> Valkey:
+    def _start_server(self, folder: Path, port: int) -> Valkey:
         return Valkey(
             folder / str(port),
             durable=False,
             bind="127.0.0.1",
-            port=str(port),
+            **self._listen(port),
             requirepass=PASSWORD,
             masterauth=PASSWORD,
             repl_diskless_sync_delay="0",
@@ -94,7 +101,10 @@ class ReplicatedBroker:
         configuration = folder / "sentinel.conf"
         configuration.write_text(
             CONFIGURATION.format(
-                port=self.port,
+                listen="\n".join(
+                    f"{name.replace('_', '-')} {value}"
+                    for name, value in self._listen(self.port).items()
+                ),
                 folder=folder,
                 service=SERVICE,
                 primary=primary,
@@ -105,10 +115,29 @@ class ReplicatedBroker:
         with (folder / "sentinel.log").open("ab") as log:
             return spawn([find_program(), configuration, "--sentinel"], output=log.fileno())
 
+    def _listen(self, port: int) -> dict[str, str]:
+        """The options of a server or sentinel that listens on this port."""
+        if self._tls:
+            return {"port": "0", "tls_port": str(port), **self._tls}
+        return {"port": str(port)}
+
     def _client(self, port: int, password: str = PASSWORD) -> redis.Redis:
-        return redis.Redis("127.0.0.1", port, password=password, socket_timeout=5)
+        tls = {"ssl": True, "ssl_ca_certs": str(self._ca)} if self._ca else {}
+        return redis.Redis("127.0.0.1", port, password=password, socket_timeout=5, **tls)
 
     def _state(self) -> dict[str, Any]:
         with self._client(self.port, SENTINEL_PASSWORD) as sentinel:
             state: dict[str, Any] = sentinel.sentinel_master(SERVICE)
         return state
+
+
+def tls_options(folder: Path) -> dict[str, str]:
+    """Create a certificate; return the options with which servers and sentinels use it."""
+    certificate, key = ensure_certificate(folder, "localhost")
+    return {
+        "tls_cert_file": str(certificate),
+        "tls_key_file": str(key),
+        "tls_ca_cert_file": str(folder / "ca.pem"),
+        "tls_auth_clients": "no",
+        "tls_replication": "yes",
+    }
