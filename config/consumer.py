@@ -1,6 +1,8 @@
 """The consumer of a worker, which takes the messages of its queues."""
 
 import functools
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from celery.exceptions import WorkerLostError
@@ -48,8 +50,27 @@ class Consumer(consumer.Consumer):
         although other processes are idle (github.com/celery/celery/pull/10346).
         """
         super().on_close()
-        processes = getattr(self.pool, "_pool", None)
-        for job in getattr(processes, "_cache", {}).values():
-            process = job._write_to or job._scheduled_for  # noqa: SLF001 - no public interface
-            if job._accepted and process and process._is_alive():  # noqa: SLF001
-                processes._busy_workers.add(process.inqW_fd)  # type: ignore[union-attr]  # noqa: SLF001
+        self._closed_at = time.monotonic()
+        for job in self._running_jobs():
+            process = job._write_to or job._scheduled_for  # noqa: SLF001
+            if process and process._is_alive():  # noqa: SLF001
+                self.pool._pool._busy_workers.add(process.inqW_fd)  # noqa: SLF001
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Limit the time of running tasks again.
+
+        Celery 5.6 forgets the limits of all of them when it loses the connection.
+        """
+        super().register_with_event_loop(hub)
+        for job in self._running_jobs():
+            soft, hard = (
+                limit and job._time_accepted + limit - time.monotonic()  # noqa: SLF001
+                for limit in (job._soft_timeout, job._timeout)  # noqa: SLF001
+            )
+            is_interrupted = soft and time.monotonic() + soft < self._closed_at
+            self.pool._pool.on_timeout_set(job, None if is_interrupted else soft, hard)  # noqa: SLF001
+
+    def _running_jobs(self) -> Iterator[Any]:
+        """The tasks that a process of this worker has accepted; there is no public interface."""
+        cache = getattr(getattr(self.pool, "_pool", None), "_cache", {})
+        return (job for job in list(cache.values()) if job._accepted)  # noqa: SLF001
