@@ -147,6 +147,18 @@ class Channel(redis.Channel):
             if not client.eval(_PUT, 1, queue, *values):
                 log.warning("the queue %s is full: a message was not sent", queue)
 
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Put a message back into its queue, or forget it.
+
+        Kombu would keep a message that the server does not take, and count it as in progress: a
+        worker with one slot would never take another one, and not notice that it should reconnect.
+        """
+        try:
+            super().basic_reject(delivery_tag, requeue=requeue)
+        except RedisError:
+            super().basic_reject(delivery_tag)
+            raise
+
     def _brpop_read(self, **options: Any) -> Any:
         """Read a message; drop an unreadable one, which the broker has already removed."""
         try:

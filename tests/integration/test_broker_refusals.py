@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from redis import Redis
 
 from backups import services
+from dev.chaos.cluster import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User, Workspace
@@ -101,6 +104,25 @@ def test_a_worker_takes_the_next_run_after_a_refusal_while_a_long_run_goes_on(
     assert count_starts(long) == 1
     assert worker.poll() is None
     assert "Unrecoverable" not in stack.logs()
+
+
+def test_a_message_that_the_broker_does_not_take_back_occupies_no_slot(
+    customer: Customer, others: list[Customer], stack: Stack, broker: Broker, operator: User
+) -> None:
+    """A worker loses its process during a failover, while all its slots are in use."""
+    customer.fault("slow", ms=2_000)
+    worker = stack.start_worker(concurrency=1)
+    lost = services.run_now(customer.schedule, operator).run
+    eventually(lambda: is_running(lost), what="the start of the run")
+
+    refuse, accept = INCIDENTS["READONLY"]
+    execute_all(broker, refuse)
+    os.kill(children_of(worker.pid)[0], signal.SIGKILL)
+    eventually(lambda: "Couldn't reject" in stack.logs(), what="a refused message")
+    execute_all(broker, accept)
+    waiting = services.run_now(others[0].schedule, operator).run
+
+    assert wait_for_end(waiting.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
 
 
 def test_workers_make_room_on_a_full_broker(
