@@ -122,8 +122,10 @@ class ReplicatedBroker:
         return {"port": str(port)}
 
     def _client(self, port: int, password: str = PASSWORD) -> redis.Redis:
-        tls = {"ssl": True, "ssl_ca_certs": str(self._ca)} if self._ca else {}
-        return redis.Redis("127.0.0.1", port, password=password, socket_timeout=5, **tls)
+        return redis.Redis(
+            "127.0.0.1", port, password=password, socket_timeout=5,
+            ssl=bool(self._ca), ssl_ca_certs=str(self._ca),
+        )  # fmt: skip
 
     def _state(self) -> dict[str, Any]:
         with self._client(self.port, SENTINEL_PASSWORD) as sentinel:
