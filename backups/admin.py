@@ -16,6 +16,7 @@ from backups.models import (
     BackupObjective,
     BackupSchedule,
     BackupSet,
+    PolicyChange,
     PolicyExport,
     PolicyVersion,
     ScheduleRevision,
@@ -167,6 +168,16 @@ class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_display = ("id", "workspace", "content_hash", "size", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("=content_hash", "=normalized_hash")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(PolicyChange)
+class PolicyChangeAdmin(ReadOnly, ModelAdmin[PolicyChange]):
+    list_display = ("created_at", "tenant", "change", "kind", "name", "author", "backup_set")
+    list_filter = ("change", "kind")
+    list_select_related = ("tenant", "backup_set")
+    search_fields = ("=graph_id", "=backup_set__id", "name")
     ordering = ("-id",)
     show_full_result_count = False
 

@@ -6,15 +6,17 @@ class BackupsConfig(AppConfig):
     verbose_name = "Backups"
 
     def ready(self) -> None:
+        from backups import checks  # noqa: F401
         from operations.database_roles import allow_functions, withhold
 
         withhold(
             "DELETE, TRUNCATE",
             *("backup_sets", "backup_items", "policy_versions", "policy_exports"),
-            "backup_schedule_revisions",
+            *("backup_schedule_revisions", "policy_changes"),
         )
         allow_functions(
             "backup_sets_delete(bigint)",
             "backup_items_remove(bigint)",
             "policy_versions_delete_unreferenced(bigint)",
+            "policy_changes_remove(bigint, timestamptz, integer)",
         )

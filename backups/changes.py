@@ -1,35 +1,45 @@
-"""What changed from one backup set to the next."""
+"""What changed from one backup set to another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
 
 from backups.kinds import label_of
-from backups.models import BackupItem, BackupSet
+from backups.models import BackupItem, BackupSet, Change, SetPurpose
 
-Key = tuple[str, str]
+
+@dataclass(frozen=True)
+class Difference:
+    """An object that differs: the item in the later set, and the one in the earlier set."""
+
+    change: Change
+    item: BackupItem | None
+    before: BackupItem | None
+
+    @property
+    def shown(self) -> BackupItem:
+        """The item of the later set; that of the earlier one for a removed object."""
+        item = self.item or self.before
+        assert item
+        return item
 
 
 @dataclass(frozen=True)
 class SetChanges:
-    """The differences between a set and the previous one. Pairs are (before, now).
+    """The differences between a set and an earlier one.
 
-    `incomplete` counts the objects that this set did not read completely: they can be new, but
-    never changed. `uncompared` names the kinds that one of the two sets did not list completely.
+    `incomplete` counts the objects that this set did not read completely. `uncompared` names the
+    kinds that one of the two sets did not list completely.
     """
 
     previous: BackupSet
-    added: list[BackupItem] = field(default_factory=list)
-    changed: list[tuple[BackupItem, BackupItem]] = field(default_factory=list)
-    deleted: list[BackupItem] = field(default_factory=list)
-    unchanged: int = 0
-    incomplete: int = 0
-    uncompared: list[str] = field(default_factory=list)
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.added or self.changed or self.deleted)
+    differences: list[Difference]
+    unchanged: int
+    incomplete: int
+    uncompared: list[str]
 
     @property
     def is_complete(self) -> bool:
@@ -40,62 +50,74 @@ class SetChanges:
     def uncompared_labels(self) -> list[str]:
         return [label_of(kind) for kind in self.uncompared]
 
+    def count(self, change: Change) -> int:
+        """Return the number of objects with this change."""
+        return sum(each.change == change for each in self.differences)
+
+    @property
+    def created_count(self) -> int:
+        return self.count(Change.CREATED)
+
+    @property
+    def changed_count(self) -> int:
+        return self.count(Change.CHANGED)
+
+    @property
+    def removed_count(self) -> int:
+        return self.count(Change.REMOVED)
+
 
 def previous_of(backup_set: BackupSet) -> BackupSet | None:
-    """Return the last complete set of the same schedule before this one."""
-    if backup_set.schedule_id is None:
-        return None
-    before = BackupSet.objects.complete().filter(
-        schedule=backup_set.schedule_id, started_at__lt=backup_set.started_at
-    )
-    return before.exclude(pk=backup_set.pk).with_scope().newest_first().first()
+    """Return the set that a set is compared with: the last complete one of its schedule.
 
-
-def changes_of(backup_set: BackupSet) -> SetChanges | None:
-    """Compare a set with the last complete set of its schedule; None if there is none.
-
-    Only items that both sets read completely are compared. A kind that this set did not list
-    completely has no deleted objects, and one that the earlier set did not list has no new ones.
+    For a tenant that never has a complete set: the last one that is complete for the same kinds.
     """
-    previous = previous_of(backup_set)
-    if previous is None:
-        return None
-    before, now = _items(previous), _items(backup_set)
-    pairs = [(before[key], item) for key, item in now.items() if key in before and item.complete]
-    changed = [(earlier, item) for earlier, item in pairs if _differ(earlier, item)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT backup_sets_earlier(%s)", [backup_set.pk])
+        (earlier_id,) = cursor.fetchone()
+    return BackupSet.objects.with_scope().filter(pk=earlier_id).first()
+
+
+_COUNTS = """
+SELECT count(*) FILTER (WHERE earlier.complete AND later.complete), count(*) FILTER (WHERE NOT later.complete)
+FROM backup_items later LEFT JOIN backup_items earlier ON earlier.set_id = %s
+    AND earlier.kind = later.kind AND earlier.graph_id = later.graph_id
+WHERE later.set_id = %s
+"""
+
+
+def changes_of(backup_set: BackupSet, previous: BackupSet) -> SetChanges:
+    """Compare a set with another one of the same tenant.
+
+    Of a selection, only the objects that both sets contain are compared.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT change, item_id, before_id FROM backup_sets_compare(%s, %s)",
+            [backup_set.pk, previous.pk],
+        )
+        rows: list[Any] = cursor.fetchall()
+        cursor.execute(_COUNTS, [previous.pk, backup_set.pk])
+        in_both, incomplete = cursor.fetchone()
+    if SetPurpose.SELECTION in (backup_set.purpose, previous.purpose):
+        rows = [row for row in rows if row[0] == Change.CHANGED]
+    items = BackupItem.objects.in_bulk([pk for _, *ids in rows for pk in ids if pk])
+    differences = [
+        Difference(Change(change), items.get(item_id), items.get(before_id))
+        for change, item_id, before_id in rows
+    ]
+    return SetChanges(
+        previous,
+        differences,
+        unchanged=in_both - sum(each.change == Change.CHANGED for each in differences),
+        incomplete=incomplete,
+        uncompared=_uncompared(backup_set, previous),
+    )
+
+
+def _uncompared(backup_set: BackupSet, previous: BackupSet) -> list[str]:
     requested = [*backup_set.kinds, *backup_set.unlicensed_kinds]
     listed_in_both = set(previous.listed_kinds) & set(backup_set.listed_kinds)
     # A kind that has no license in either set is no difference between them.
     unlicensed_in_both = set(previous.unlicensed_kinds) & set(backup_set.unlicensed_kinds)
-    return SetChanges(
-        previous,
-        added=_without(now, before, previous.listed_kinds),
-        changed=changed,
-        deleted=_without(before, now, backup_set.listed_kinds),
-        unchanged=len(pairs) - len(changed),
-        incomplete=sum(not item.complete for item in now.values()),
-        uncompared=[kind for kind in requested if kind not in listed_in_both | unlicensed_in_both],
-    )
-
-
-def _without(
-    items: dict[Key, BackupItem], others: dict[Key, BackupItem], listed_kinds: list[str]
-) -> list[BackupItem]:
-    """The items of the kinds in `listed_kinds` that the other set does not have."""
-    return [item for key, item in items.items() if key not in others and item.kind in listed_kinds]
-
-
-def _items(backup_set: BackupSet) -> dict[Key, BackupItem]:
-    """The items of a set by kind and Graph id, without their contents, which may be large."""
-    rows: Iterable[BackupItem] = (
-        backup_set.items.select_related("version")
-        .defer("version__payload")
-        .order_by("kind", "name")
-    )
-    return {(item.kind, item.graph_id): item for item in rows}
-
-
-def _differ(before: BackupItem, now: BackupItem) -> bool:
-    if before.version is None or now.version is None:
-        return False
-    return before.version.normalized_hash != now.version.normalized_hash
+    return [kind for kind in requested if kind not in listed_in_both | unlicensed_in_both]

@@ -10,6 +10,7 @@ from backups.adding import Adding
 from backups.exporting import export
 from backups.models import BackupItem, BackupSchedule, BackupSet
 from backups.reading import Reader
+from backups.recording import record_changes
 from operations.catalog import Queue, Retry
 from operations.handlers import operation
 from operations.reasons import Blocked
@@ -100,15 +101,14 @@ def export_policies(run: ActiveRun) -> None:
 def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) -> None:
     sets.close_abandoned(schedule)
     run.set_phase("Connecting")
-    with (
-        graph_client_for(run.tenant, on_wait=show_waits(run)) as client,
-        sets.building(run, schedule, parent) as backup_set,
-    ):
-        missed_items: list[BackupItem] = []
-        if parent:
-            sets.copy_complete_items(backup_set, parent)
-            missed_items = list(parent.items.incomplete())
-        Reader(run, backup_set, client).read(missed_items)
+    with graph_client_for(run.tenant, on_wait=show_waits(run)) as client:
+        with sets.building(run, schedule, parent) as backup_set:
+            missed_items: list[BackupItem] = []
+            if parent:
+                sets.copy_complete_items(backup_set, parent)
+                missed_items = list(parent.items.incomplete())
+            Reader(run, backup_set, client).read(missed_items)
+        record_changes(backup_set)
     retention.apply(schedule, run)
 
 

@@ -1,14 +1,15 @@
-"""The latest slots and runs of schedules and tenants, in one query for a page of them."""
+"""The latest slots, runs and sets of schedules and tenants, in one query for a page of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
-from backups.models import BackupSchedule
+from backups.models import BackupSchedule, BackupSet
 from operations.models import OperationRun
 from operations.types import OperationRunType
 
@@ -41,10 +42,26 @@ def last_slots(schedules: Sequence[BackupSchedule], count: int) -> dict[int, lis
     return by_schedule
 
 
-_LAST_RUNS = """
-SELECT schedule.id, run.id FROM unnest(%s::bigint[], %s::bigint[]) AS schedule(id, tenant_id)
+_LAST_SETS = """
+SELECT last.* FROM unnest(%s::bigint[]) AS schedule(id)
 CROSS JOIN LATERAL (
-    SELECT run.id FROM operation_runs run
+    SELECT * FROM backup_sets WHERE schedule_id = schedule.id AND status <> 'building'
+    ORDER BY started_at DESC, id DESC LIMIT 1
+) AS last
+"""
+
+
+def last_sets(schedules: Sequence[BackupSchedule]) -> dict[int | None, BackupSet]:
+    """Return the newest finished set by schedule id."""
+    ids = [schedule.pk for schedule in schedules]
+    return {last.schedule_id: last for last in BackupSet.objects.raw(_LAST_SETS, [ids])}
+
+
+_LAST_RUNS = """
+SELECT run.*, schedule.id AS of_schedule
+FROM unnest(%s::bigint[], %s::bigint[]) AS schedule(id, tenant_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM operation_runs run
     WHERE run.tenant_id = schedule.tenant_id AND run.type = ANY(%s)
       AND run.context->>'backup_schedule_id' = schedule.id::text
     ORDER BY run.created_at DESC, run.id DESC LIMIT 1
@@ -56,11 +73,8 @@ def last_runs(schedules: Sequence[BackupSchedule]) -> dict[int, OperationRun]:
     """Return the newest run of any type by schedule id."""
     ids = [schedule.pk for schedule in schedules]
     tenants = [schedule.tenant_id for schedule in schedules]
-    with connection.cursor() as cursor:
-        cursor.execute(_LAST_RUNS, [ids, tenants, TYPES])
-        pairs = cursor.fetchall()
-    runs = OperationRun.objects.in_bulk([run_id for _, run_id in pairs])
-    return {schedule_id: runs[run_id] for schedule_id, run_id in pairs}
+    runs: Iterable[Any] = OperationRun.objects.raw(_LAST_RUNS, [ids, tenants, TYPES])
+    return {run.of_schedule: run for run in runs}
 
 
 def runs_of(schedule: BackupSchedule, count: int) -> list[OperationRun]:

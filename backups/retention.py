@@ -1,18 +1,23 @@
 """Delete the backup sets that a schedule's retention no longer keeps.
 
 The newest complete sets and all recent sets are kept, and always a tenant's last complete set and
-a schedule's last incomplete one, because some tenants never have a complete backup.
+a schedule's last incomplete one, because some tenants never have a complete backup. Recorded
+changes are kept longer than the sets.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+
+from django.conf import settings
 from django.db import connection
 
 from backups.models import BackupSchedule, BackupSet
 from operations.worker.active_run import ActiveRun
-from tenancy.db import call_function
+from tenancy.db import call_function, database_now
 
 BATCH = 100
+MAX_CHANGES = 1000
 
 
 def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
@@ -27,6 +32,7 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
             )
     if expired:
         delete_unreferenced_versions(schedule.workspace_id)
+    remove_old_changes(schedule.tenant_id)
 
 
 def expired_sets(schedule: BackupSchedule) -> list[BackupSet]:
@@ -49,3 +55,10 @@ def delete_set(backup_set: BackupSet) -> bool:
 def delete_unreferenced_versions(workspace_id: int) -> int:
     """Delete contents that no set refers to; return their number."""
     return int(call_function("policy_versions_delete_unreferenced", workspace_id))
+
+
+def remove_old_changes(tenant_id: int) -> None:
+    """Remove up to `MAX_CHANGES` changes of a tenant that are older than `CHANGE_KEEP_DAYS`."""
+    before = database_now() - dt.timedelta(days=settings.CHANGE_KEEP_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT policy_changes_remove(%s, %s, %s)", [tenant_id, before, MAX_CHANGES])

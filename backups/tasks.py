@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from backups import exporting, tick, trend
+from backups import exporting, recording, tick, trend
 from operations import ticks
 
 
@@ -23,3 +23,10 @@ def tick_backup_schedules() -> None:
 def count_backup_days() -> None:
     """Count the scheduled backups of the days that have ended."""
     trend.count_days()
+
+
+@shared_task(ignore_result=True)
+def record_missing_changes() -> None:
+    """Record the changes of finished sets whose backup did not record them."""
+    if ticks.acquire_tick("changes"):
+        recording.record_missing()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backups.freshness import freshness_of_tenants
-from backups.models import BackupSchedule, BackupSet
+from backups.models import BackupSchedule, BackupSet, PolicyChange
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.roles import Capability
 from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
 
-SCHEDULES = 20
+SCHEDULES, CHANGES = 20, 5
 
 
 @tenant_panel(order=10)
@@ -29,6 +29,14 @@ def backups(request: Request, tenant: Tenant) -> Panel:
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,
     }
+
+
+@tenant_panel(order=15)
+def changes(request: Request, tenant: Tenant) -> Panel:
+    """The latest changes that the backups of the tenant found."""
+    visible = PolicyChange.objects.visible_to(request.user).filter(tenant=tenant)
+    latest = visible.with_scope().order_by("-created_at", "-id")[:CHANGES]
+    return "backups/_tenant_changes.html", {"changes": latest}
 
 
 @tenant_fact("Last complete backup", order=10)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backups.views import freshness, policies, schedule_forms, schedules, sets
+from backups.views import changes, freshness, policies, schedule_forms, schedules, sets
 
 urlpatterns = [
     path("w/<slug:slug>/freshness/", freshness.freshness_list, name="freshness_list"),
@@ -56,6 +56,8 @@ urlpatterns = [
     path(
         "w/<slug:slug>/exports/<int:export_id>/", policies.export_download, name="export_download"
     ),
+    path("w/<slug:slug>/changes/", changes.change_list, name="change_list"),
+    path("w/<slug:slug>/changes/export.csv", changes.change_export, name="change_export"),
     path("w/<slug:slug>/backup-sets/", sets.backup_set_list, name="backup_set_list"),
     path(
         "w/<slug:slug>/backup-sets/<int:set_id>/", sets.backup_set_detail, name="backup_set_detail"

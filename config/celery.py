@@ -42,6 +42,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "relay queued runs": ("operations.tasks.relay_queued_runs", tick_seconds),
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
         "seal the audit log": ("audit.tasks.seal_audit_log", tick_seconds),
+        "record changes": ("backups.tasks.record_missing_changes", tick_seconds),
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
         "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
         "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),

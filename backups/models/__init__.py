@@ -1,5 +1,6 @@
 """Schedules, objectives, the backup sets that runs capture, and exports of policies."""
 
+from backups.models.changes import AuthorGap, Change, PolicyChange, PolicyChangeQuerySet
 from backups.models.days import BackupDay
 from backups.models.exports import PolicyExport
 from backups.models.objectives import DEFAULT_HOURS, MAX_HOURS, BackupObjective
@@ -28,6 +29,7 @@ __all__ = [
     "MAX_CLOCK_ERROR",
     "MAX_HOURS",
     "NAME_TAKEN",
+    "AuthorGap",
     "BackupDay",
     "BackupItem",
     "BackupItemQuerySet",
@@ -36,7 +38,10 @@ __all__ = [
     "BackupScheduleQuerySet",
     "BackupSet",
     "BackupSetQuerySet",
+    "Change",
     "MisfirePolicy",
+    "PolicyChange",
+    "PolicyChangeQuerySet",
     "PolicyExport",
     "PolicyVersion",
     "RevisionReason",

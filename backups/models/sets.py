@@ -95,6 +95,16 @@ class BackupSet(models.Model):
     unlisted = models.JSONField(default=dict, db_default={})
     item_count = models.PositiveIntegerField(default=0, db_default=0)
     incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
+    #: When the changes since the earlier set were counted; see `backups.recording`.
+    compared_at = models.DateTimeField(null=True, blank=True)
+    #: The set that this one was compared with; null without one, and after retention removed it.
+    compared_with = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="compared_by", null=True, blank=True
+    )
+    #: The objects that were created, changed and removed since; null if there was no earlier set.
+    created_count = models.PositiveIntegerField(null=True, blank=True)
+    changed_count = models.PositiveIntegerField(null=True, blank=True)
+    removed_count = models.PositiveIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -110,6 +120,12 @@ class BackupSet(models.Model):
                 fields=("workspace", "tenant", "ended_at"),
                 name="sets_complete",
                 condition=models.Q(status=SetStatus.COMPLETE, purpose=SetPurpose.SCHEDULE),
+            ),
+            models.Index(
+                fields=("started_at", "id"),
+                name="sets_uncompared",
+                condition=models.Q(compared_at=None, purpose=SetPurpose.SCHEDULE)
+                & ~models.Q(status=SetStatus.BUILDING),
             ),
         )
         constraints = (
@@ -138,6 +154,28 @@ class BackupSet(models.Model):
                 | models.Q(incomplete_count=0, listed_kinds__contains=models.F("kinds")),
                 name="sets_complete_covers_kinds",
             ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    created_count=None, changed_count=None, removed_count=None, compared_with=None
+                )
+                | models.Q(
+                    created_count__isnull=False,
+                    changed_count__isnull=False,
+                    removed_count__isnull=False,
+                    compared_at__isnull=False,
+                ),
+                name="sets_changes_counted_together",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(created_count=None)
+                | models.Q(item_count__gte=models.F("created_count") + models.F("changed_count")),
+                name="sets_changes_within_items",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(compared_at=None)
+                | models.Q(purpose=SetPurpose.SCHEDULE) & ~models.Q(status=SetStatus.BUILDING),
+                name="sets_compared_when_finished",
+            ),
         )
 
     def __str__(self) -> str:
@@ -151,6 +189,11 @@ class BackupSet(models.Model):
     @property
     def is_complete(self) -> bool:
         return self.status == SetStatus.COMPLETE
+
+    @property
+    def has_change_counts(self) -> bool:
+        """Whether there was an earlier set to compare with."""
+        return self.created_count is not None
 
     @property
     def missing_kinds(self) -> list[str]:

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import services
-from backups.history import last_runs, last_slots, runs_of
+from backups.history import last_runs, last_sets, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
 from operations.views.start import dispatch_and_redirect, submission_of
@@ -106,10 +106,16 @@ def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSche
 
 
 def _rows(schedules: list[BackupSchedule]) -> list[dict[str, Any]]:
-    """Each schedule with its last slots and its last run."""
+    """Each schedule with its last slots, its last run and its last set."""
     slots, runs = last_slots(schedules, RECENT_SLOTS), last_runs(schedules)
+    sets = last_sets(schedules)
     return [
-        {"schedule": schedule, "slots": slots.get(schedule.pk, []), "last": runs.get(schedule.pk)}
+        {
+            "schedule": schedule,
+            "slots": slots.get(schedule.pk, []),
+            "last": runs.get(schedule.pk),
+            "last_set": sets.get(schedule.pk),
+        }
         for schedule in schedules
     ]
 

@@ -11,10 +11,16 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import services
-from backups.changes import changes_of
+from backups.changes import changes_of, previous_of
 from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
-from backups.models import BackupItem, BackupSet, SetStatus
+from backups.models import (
+    BackupItem,
+    BackupItemQuerySet,
+    BackupSet,
+    PolicyChange,
+    SetStatus,
+)
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
 from redaction.json import sanitize_json
@@ -29,11 +35,13 @@ from tenancy.http import (
     workspace_or_404,
 )
 from tenancy.roles import Capability
-from web.ids import parse_ids
+from web.ids import parse_id
 from web.numbered import numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
+#: The sets that a set can be compared with from a menu; others by their address.
+CHOICES = 50
 MAX_PAYLOAD_BYTES = 1024 * 1024
 
 
@@ -110,9 +118,6 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    same_object = BackupItem.objects.visible_to(request.user).filter(
-        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
-    )
     payload = ""
     if item.version:
         payload = json.dumps(_redact(item.version.payload), indent=2, ensure_ascii=False)
@@ -124,7 +129,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "payload": payload,
         "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
         "versions": _distinct_versions(
-            same_object.select_related("version").order_by("-id")[: VERSIONS * 5]
+            _same_object(request, item).select_related("version").order_by("-id")[: VERSIONS * 5]
         ),
     }
     return render(request, "backups/backup_item_detail.html", context)
@@ -132,13 +137,25 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
 
 @page
 def backup_set_changes(request: Request, slug: str, set_id: int) -> HttpResponse:
-    """The changes since the last complete set of the same schedule."""
+    """The changes since the set in `with`, or since the last complete set of the same schedule."""
     backup_set = _set_or_404(request, slug, set_id)
+    others = BackupSet.objects.visible_to(request.user).filter(tenant=backup_set.tenant_id)
+    others = others.exclude(pk=backup_set.pk).exclude(status=SetStatus.BUILDING).with_scope()
+    previous: BackupSet | None
+    if text := request.GET.get("with"):
+        previous = get_object_or_404(others, pk=parse_id(text))
+    else:
+        previous = previous_of(backup_set)
+    choices = list(others.newest_first()[:CHOICES])
+    if previous and previous not in choices:
+        choices.append(previous)
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
         "backup_set": backup_set,
-        "changes": changes_of(backup_set),
+        "changes": changes_of(backup_set, previous) if previous else None,
+        "choices": choices,
+        "selected": previous.pk if previous else None,
     }
     return render(request, "backups/backup_set_changes.html", context)
 
@@ -149,10 +166,22 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
     kind = KINDS.get(item.kind)
-    earlier = _earlier_item(request, item)
+    others = _same_object(request, item).filter(complete=True).exclude(pk=item.pk)
+    others = others.select_related("version", "backup_set__workspace").order_by("-id")
+    earlier: BackupItem | None
+    if text := request.GET.get("with"):
+        earlier = get_object_or_404(others, pk=parse_id(text))
+    else:
+        earlier = others.filter(pk__lt=item.pk).first()
     changes: list[FieldChange] = []
     if kind and earlier and earlier.version and item.version:
         changes = shown_changes(kind, earlier.version.payload, item.version.payload, _redact)
+    choices = _distinct_versions(others.defer("version__payload")[: VERSIONS * 5])
+    if earlier and earlier not in choices:
+        choices.append(earlier)
+    recorded = PolicyChange.objects.filter(
+        backup_set=backup_set, kind=item.kind, graph_id=item.graph_id
+    )
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
@@ -160,20 +189,20 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
         "item": item,
         "earlier": earlier,
         "changes": changes,
+        "choices": choices,
+        "selected": earlier.pk if earlier else None,
+        "recorded": recorded.first(),
+        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
     }
     return render(request, "backups/backup_item_changes.html", context)
 
 
-def _earlier_item(request: Request, item: BackupItem) -> BackupItem | None:
-    """The item to compare with: the same object, read completely, and visible to the user."""
-    same_object = BackupItem.objects.visible_to(request.user).filter(
-        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, complete=True
+def _same_object(request: Request, item: BackupItem) -> BackupItemQuerySet:
+    """The items of the same object in any set that the user can see."""
+    items = BackupItem.objects.visible_to(request.user)
+    return items.filter(
+        tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
-    same_object = same_object.select_related("version", "backup_set__workspace").exclude(pk=item.pk)
-    text = request.GET.get("with", "")
-    if text:
-        return same_object.filter(pk__in=parse_ids([text])).first()
-    return same_object.filter(pk__lt=item.pk).order_by("-pk").first()
 
 
 def _redact(payload: dict[str, Any]) -> Any:

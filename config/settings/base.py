@@ -441,6 +441,9 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # Maximum size of a policy export, and how long it can be downloaded.
 POLICY_EXPORT_MAX_MB = env.int("POLICY_EXPORT_MAX_MB", default=25)
 POLICY_EXPORT_KEEP_DAYS = env.int("POLICY_EXPORT_KEEP_DAYS", default=7)
+# How long the feed keeps a change of a policy: longer than the backup sets, for questions about the
+# past. The database keeps 30 days in any case.
+CHANGE_KEEP_DAYS = env.int("CHANGE_KEEP_DAYS", default=400)
 
 # --- Email ----------------------------------------------------------------------------------------
 # The mail server, smtp+tls://user:password@host:587. Without one, a message counts as not sent.

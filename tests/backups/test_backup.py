@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from backups import services, sets
-from backups.changes import changes_of
+from backups.changes import changes_of, previous_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from dev.graph_sandbox.control import SandboxControl
 from operations.links import OperationRunLinks
@@ -210,9 +210,11 @@ def test_a_lapsed_license_is_a_warning_and_its_objects_are_not_called_deleted(
 
     run = back_up(schedule)
 
-    changes = changes_of(set_of(run))
-    assert changes
-    assert (changes.deleted, changes.uncompared) == ([], ["conditional_access"])
+    backup_set = set_of(run)
+    previous = previous_of(backup_set)
+    assert previous
+    changes = changes_of(backup_set, previous)
+    assert (changes.differences, changes.uncompared) == ([], ["conditional_access"])
     assert "no longer has a license" in run.events.get(level=EventLevel.WARNING).message
 
 

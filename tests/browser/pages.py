@@ -17,6 +17,7 @@ from accounts.sign_in_links.services import create_link
 from audit.context import audited_request
 from audit.events import record
 from backups.models import BackupItem, BackupSet, SetStatus
+from backups.recording import record_changes
 from operations.maintenance.incidents import update_incidents
 from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, Incident, OperationRun
@@ -413,6 +414,11 @@ def populate_inventory() -> dict[str, str]:
         "schedule-edit": f"{changed.schedule.get_absolute_url()}edit/",
         "set-changes": f"{changed.get_absolute_url()}changes/",
         "item-changes": f"{item.get_absolute_url()}changes/",
+        "changes": "/w/contoso/changes/",
+        "changes-of-tenant": f"/w/contoso/changes/?tenant={fabrikam.pk}&kind=conditional_access",
+        "changes-nothing-matches": "/w/contoso/changes/?change=removed",
+        "changes-bad-filter": "/w/contoso/changes/?change=nonsense",
+        "changes-empty": "/w/northwind/changes/",
     }
 
 
@@ -439,6 +445,7 @@ def _create_two_sets(tenant: Tenant) -> tuple[BackupSet, BackupItem]:
             SetStatus.INCOMPLETE if number else SetStatus.COMPLETE,
             item_count=1 + number,
         )
+        record_changes(backup_set)
     return backup_set, item
 
 

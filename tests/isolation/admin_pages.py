@@ -25,6 +25,7 @@ from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.accounts import add_app
+from tests.support.factories.backups import create_change
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.sessions import open_session
 
@@ -53,6 +54,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     seal_entries()
     acquire_rules()
     BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=24)
+    create_change(tenant)
     BackupDay.objects.create(workspace=tenant.workspace, day=dt.date(2026, 6, 1))
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())

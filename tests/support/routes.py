@@ -188,6 +188,8 @@ ROUTES = [
     workspace_route("export_download", "export_id", capability=Capability.EXPORT_POLICIES),
     workspace_route("policies_back_up", capability=Capability.START_BACKUP, post=True),
     workspace_route("policies_export", capability=Capability.EXPORT_POLICIES, post=True),
+    workspace_route("change_list"),
+    workspace_route("change_export"),
     workspace_route("backup_set_list"),
     workspace_route("backup_set_detail", "set_id"),
     workspace_route(

@@ -15,12 +15,15 @@ from backups.models import (
     BackupItem,
     BackupSchedule,
     BackupSet,
+    PolicyChange,
     PolicyExport,
     PolicyVersion,
     RevisionReason,
     SetStatus,
 )
+from backups.recording import record_changes
 from backups.revisions import record_revisions
+from tenancy.models import Tenant
 from tests.support.factories import TenantFactory
 
 MINUTE = dt.timedelta(minutes=1)
@@ -93,6 +96,7 @@ class PolicyVersionFactory(factory.django.DjangoModelFactory[PolicyVersion]):
 
     class Meta:
         model = PolicyVersion
+        django_get_or_create = ("workspace", "content_hash")
 
 
 class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
@@ -144,7 +148,23 @@ def finish(
     backup_set: BackupSet, status: SetStatus = SetStatus.COMPLETE, **extra: Any
 ) -> BackupSet:
     """Finish a set and return it."""
-    changes = {"status": status, "ended_at": timezone.now()} | extra
+    counts = {
+        "item_count": backup_set.items.count(),
+        "incomplete_count": backup_set.items.incomplete().count(),
+    }
+    changes = {"status": status, "ended_at": timezone.now()} | counts | extra
     BackupSet.objects.filter(pk=backup_set.pk).update(**changes)
     backup_set.refresh_from_db()
     return backup_set
+
+
+def create_change(tenant: Tenant) -> PolicyChange:
+    """Create two sets of a tenant whose policy differs, and record the change."""
+    schedule = BackupScheduleFactory(tenant=tenant)
+    for hours_ago, state in ((2, "enabled"), (1, "disabled")):
+        at = timezone.now() - dt.timedelta(hours=hours_ago)
+        backup_set = BackupSetFactory(schedule=schedule, started_at=at)
+        version = PolicyVersionFactory(workspace=tenant.workspace, payload={"state": state})
+        BackupItemFactory(backup_set=backup_set, graph_id="mfa", name="MFA", version=version)
+        record_changes(finish(backup_set, ended_at=at))
+    return backup_set.changes.get()
