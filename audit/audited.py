@@ -49,6 +49,7 @@ audit_table(
     name="requested_by_name",
     workspace="workspace_id",
 )
+audit_table("support_accesses", label="Support access", name="user_name", workspace="workspace_id")
 audit_table("tenants", label="Tenant", name="name", workspace="workspace_id", tenant="id")
 
 exclude("account_emailconfirmation", "Links that confirm an address; the address is recorded.")

@@ -1,4 +1,4 @@
-"""The overview's panels of backups: freshness, today's slots, and the trend by day."""
+"""The overview's panels of backups: first steps, freshness, today's slots, and the trend by day."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 
 from django.urls import reverse
 
+from backups.checklist import checklist
 from backups.freshness import freshness_of
 from backups.models import BackupSchedule
 from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
-from operations.overview import Panel, overview_panel
+from operations.overview import FirstSteps, Panel, overview_panel
 from operations.presentation.charts import TO_COME, build_chart
 from operations.types import OperationRunType
+from tenancy.capabilities import capabilities_of
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
@@ -24,9 +26,15 @@ PANEL_ROWS = 6
 
 
 @overview_panel(order=5)
-def backups(request: Request, workspace: Workspace) -> Panel | None:
-    """The freshness of the tenants, the slots of today, and the trend of the last thirty days."""
+def backups(request: Request, workspace: Workspace) -> Panel | FirstSteps:
+    """The freshness of the tenants, the slots of today, and the trend of the last thirty days.
+
+    The first steps replace them until an active tenant has a complete backup set.
+    """
     rows = freshness_of(workspace)
+    if all(row.is_never for row in rows):
+        allowed = capabilities_of(request.user, workspace)
+        return FirstSteps(("backups/_first_steps.html", checklist(workspace, rows, allowed)))
     numbers = (
         ("late", "Late", "late", sum(row.is_overdue for row in rows)),
         ("never", "Never complete", "failed", sum(row.is_never for row in rows)),

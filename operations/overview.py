@@ -4,14 +4,15 @@
     def freshness(request: Request, workspace: Workspace) -> Panel | None:
         return "backups/_freshness.html", {"tenants": …}
 
-A panel that returns None is omitted. The template gets `workspace`, `user` and its own context.
+A panel that returns None is omitted. One that returns `FirstSteps` replaces all but the runs. The template gets `workspace`, `user` and its own context.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.db.models import Count
 from django.db.models.functions import TruncHour
@@ -26,7 +27,17 @@ from web.keyset import capped_count
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
-PanelBuilder = Callable[[Request, Workspace], Panel | None]
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """A panel that replaces those of a new workspace, in which they would show nothing."""
+
+    panel: Panel
+
+
+PanelBuilder = Callable[[Request, Workspace], Panel | FirstSteps | None]
+B = TypeVar("B", bound=PanelBuilder)
 PANEL_ROWS = 8
 #: Fewer active runs are read at once; of more, only the longest-running ones are compared.
 ACTIVE_READ = 100
@@ -34,15 +45,27 @@ ACTIVE_READ = 100
 _PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
 
 
-def overview_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
+def overview_panel(*, order: int) -> Callable[[B], B]:
     """Register a panel; the panel with the lowest order comes first."""
-    return _PANELS.register(order=order)
+
+    def register(build_panel: B) -> B:
+        _PANELS.add(build_panel, order=order)
+        return build_panel
+
+    return register
 
 
-def panels_for(request: Request, workspace: Workspace) -> list[Panel]:
-    """Return the panels of a workspace's overview, in order."""
-    panels = (build_panel(request, workspace) for build_panel in _PANELS)
-    return [panel for panel in panels if panel]
+def panels_for(request: Request, workspace: Workspace) -> tuple[Panel | None, list[Panel]]:
+    """Return the first steps of a new workspace or None, and the other panels, in order."""
+    panels = []
+    for build_panel in _PANELS:
+        panel = build_panel(request, workspace)
+        if isinstance(panel, FirstSteps):
+            of_runs = active_runs(request, workspace), needs_attention(request, workspace)
+            return panel.panel, [each for each in of_runs if each[1]["runs"]]
+        if panel:
+            panels.append(panel)
+    return None, panels
 
 
 # --- panels of runs ------------------------------------------------------------------------

@@ -10,4 +10,4 @@ class RestoresConfig(AppConfig):
         from restores import checks  # noqa: F401
 
         withhold("DELETE, TRUNCATE", "restore_runs", "restore_items")
-        withhold("DELETE, TRUNCATE", "approval_off_requests", "staff_changes")
+        withhold("DELETE, TRUNCATE", "approval_off_requests", "staff_changes", "support_accesses")

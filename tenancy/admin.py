@@ -15,7 +15,15 @@ from django.http import HttpRequest
 
 from tenancy import services, staff_changes
 from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
-from tenancy.models import ApprovalOffRequest, Membership, StaffChange, Tenant, User, Workspace
+from tenancy.models import (
+    ApprovalOffRequest,
+    Membership,
+    StaffChange,
+    SupportAccess,
+    Tenant,
+    User,
+    Workspace,
+)
 from tenancy.roles import Role
 
 admin.site.unregister(Group)
@@ -135,6 +143,16 @@ class StaffChangeAdmin(ReadOnly, ModelAdmin[StaffChange]):
     list_filter = ("workspace",)
     list_select_related = ("workspace",)
     search_fields = ("user_name", "changed_by_name")
+
+
+@admin.register(SupportAccess)
+class SupportAccessAdmin(ReadOnly, ModelAdmin[SupportAccess]):
+    """Staff open a workspace on the page “Support access”, which asks for the reason."""
+
+    list_display = ("user_name", "workspace", "reason", "created_at", "expires_at", "ended_at")
+    list_filter = ("workspace",)
+    list_select_related = ("workspace",)
+    search_fields = ("user_name", "reason")
 
 
 @admin.register(Tenant)

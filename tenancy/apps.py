@@ -7,4 +7,6 @@ class TenancyConfig(AppConfig):
     verbose_name = "Workspaces and tenants"
 
     def ready(self) -> None:
+        from tenancy import checks  # noqa: F401
+
         autodiscover_modules("tenant_page")

@@ -7,10 +7,14 @@ from django.core.exceptions import PermissionDenied
 
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import ROLE_CAPABILITIES, Capability
+from tenancy.support_access import has_access
 
 
 def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozenset[Capability]:
-    """Return the capabilities of the user; none for non-members and inactive users."""
+    """Return the capabilities of the user; none for non-members and inactive users.
+
+    Support access (`tenancy.support_access`) is `VIEW` and nothing else.
+    """
     if not (user.is_authenticated and user.is_active):
         return frozenset()
     role = (
@@ -18,6 +22,8 @@ def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozens
         .values_list("role", flat=True)
         .first()
     )
+    if role is None and has_access(user, workspace):
+        return frozenset({Capability.VIEW})
     return ROLE_CAPABILITIES.get(role or "", frozenset())
 
 

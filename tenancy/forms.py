@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from tenancy.models import TIMEZONES, Tenant, Workspace
+from tenancy.models import TIMEZONES, Tenant, User, Workspace
 from tenancy.roles import Role
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -90,6 +90,22 @@ class WorkspaceForm(TimeZoneForm):
         super().__init__(*args, **kwargs)
         # Switching it off takes a request and another owner (`tenancy.approval_off`).
         self.fields["restores_need_approval"].disabled = self.instance.restores_need_approval
+
+
+class SupportAccessForm(forms.Form):
+    """The workspace that a member of staff opens for support, and why."""
+
+    workspace = forms.ModelChoiceField(Workspace.objects.none(), empty_label="Select a workspace")
+    reason = forms.CharField(
+        max_length=300,
+        help_text="Shown to the owners of the workspace and kept in its audit log.",
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Workspace.objects.exclude(memberships__user=user)
+        self.fields["workspace"].queryset = others  # type: ignore[attr-defined]
 
 
 class RoleForm(forms.Form):

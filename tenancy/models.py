@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from tenancy.clock import request_now
 from tenancy.querysets import WorkspaceScopedQuerySet
 from tenancy.roles import Role
 from web.names import validate_name, visible_name
@@ -259,3 +261,71 @@ class StaffChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.changed_by_name}, {self.user_name}: {self.text}"
+
+
+#: The database refuses more, whatever the setting says.
+MAX_SUPPORT_HOURS = 24
+
+
+class SupportAccessQuerySet(WorkspaceScopedQuerySet["SupportAccess"]):
+    def active(self) -> SupportAccessQuerySet:
+        """Return the accesses that allow to read now."""
+        return self.filter(ended_at=None, expires_at__gt=Now())
+
+
+class SupportAccess(models.Model):
+    """Read-only access of a member of staff to a workspace, for a reason and for hours.
+
+    It ends by its time, or when the user or an owner ends it. The triggers in
+    `migrations/sql/support_access.sql` keep the rows as they are.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="support_accesses"
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, related_name="support_accesses", null=True
+    )
+    user_name = models.CharField(max_length=150)
+    reason = models.CharField(max_length=300, validators=[validate_name])
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    ended_by_name = models.CharField(max_length=150, default="", db_default="", blank=True)
+
+    objects = SupportAccessQuerySet.as_manager()
+
+    class Meta:
+        db_table = "support_accesses"
+        ordering = ("-created_at", "-id")
+        verbose_name = "support access"
+        verbose_name_plural = "support accesses"
+        default_permissions = ("add", "view")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "workspace"),
+                condition=models.Q(ended_at=None),
+                name="support_accesses_one_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reason__regex=r"\S"), name="support_accesses_have_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    expires_at__gt=models.F("created_at"),
+                    expires_at__lte=models.F("created_at") + dt.timedelta(hours=MAX_SUPPORT_HOURS),
+                ),
+                name="support_accesses_end_within_a_day",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Support access of {self.user_name}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it allows to read now."""
+        return self.ended_at is None and self.expires_at > request_now()

@@ -17,10 +17,16 @@ class WorkspaceScopedQuerySet(models.QuerySet[M]):
     workspace_path = "workspace_id"
 
     def visible_to(self, user: AbstractUser | AnonymousUser) -> Self:
-        """Return the rows of the workspaces of which the user is a member; none if inactive."""
+        """Return the rows of the workspaces of which the user is a member; none if inactive.
+
+        Staff also see those to which they have support access (`tenancy.support_access`).
+        """
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        # Only `tenancy.models.User` has this relation, and the models import this module.
-        memberships = cast("Any", user).memberships
-        condition = {f"{self.workspace_path}__in": memberships.values("workspace_id")}
-        return self.filter(**condition)
+        # Only `tenancy.models.User` has these relations, and the models import this module.
+        person = cast("Any", user)
+        workspaces = person.memberships.order_by().values("workspace_id")
+        if user.is_staff:
+            accesses = person.support_accesses.active().order_by().values("workspace_id")
+            workspaces = workspaces.union(accesses)
+        return self.filter(**{f"{self.workspace_path}__in": workspaces})

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.views import approvals, session, tenants, workspace
+from tenancy.views import approvals, session, support, tenants, workspace
 
 _TENANTS = "w/<slug:slug>/tenants"
 _MEMBERS = "w/<slug:slug>/members"
@@ -13,6 +13,12 @@ urlpatterns = [
     path("", session.home, name="home"),
     path("theme/", session.theme, name="theme"),
     path("workspaces/new/", workspace.workspace_create, name="workspace_create"),
+    path("support-access/", support.support_access_open, name="support_access_open"),
+    path(
+        "support-access/<int:access_id>/end/",
+        support.support_access_end,
+        name="support_access_end",
+    ),
     path(f"{_TENANTS}/", tenants.tenant_list, name="tenant_list"),
     path(f"{_TENANTS}/new/", tenants.tenant_create, name="tenant_create"),
     path(f"{_TENANTS}/<int:tenant_id>/", tenants.tenant_detail, name="tenant_detail"),

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from tenancy.http import Request
-from tenancy.models import Membership
+from tenancy.models import Membership, SupportAccess
 from tenancy.roles import Role
 
 #: Pages on which a second factor is added, and those that only concern the account.
@@ -35,7 +35,9 @@ def lacks_second_factor(request: Request) -> bool:
 def user_lacks_second_factor() -> Q:
     """Return the condition on a session; it is read with the session, at no further query."""
     memberships = Membership.objects.filter(user=OuterRef("user"))
+    accesses = SupportAccess.objects.active().filter(user=OuterRef("user"))
     required = Q(Exists(memberships.filter(workspace__requires_second_factor=True)))
+    required |= Q(Exists(accesses.filter(workspace__requires_second_factor=True)))
     if settings.SECOND_FACTOR_REQUIRED == "owners":
         required |= Q(Exists(memberships.filter(role=Role.OWNER))) | Q(user__is_staff=True)
     elif settings.SECOND_FACTOR_REQUIRED == "everyone":

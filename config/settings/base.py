@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "accounts.middleware.SignInRequiredMiddleware",
     "accounts.middleware.SecondFactorRequiredMiddleware",
     "accounts.middleware.RecentSignInMiddleware",
+    "tenancy.support_access.SupportAccessMiddleware",
     "config.middleware.PrivateResponseMiddleware",
     "config.middleware.RequestBodyMiddleware",
     "config.middleware.PasswordCapacityMiddleware",
@@ -458,6 +459,9 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Runledger <runledger@localho
 
 # How long the link of an invitation is valid, at most 31 days.
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
+
+# How long staff can read a workspace that they opened for support; the database refuses more than 24.
+SUPPORT_ACCESS_HOURS = env.int("SUPPORT_ACCESS_HOURS", default=4)
 
 # The first workspace and its owner, for `manage.py bootstrap` in a container; its options win.
 BOOTSTRAP_WORKSPACE = env.str("BOOTSTRAP_WORKSPACE", default="")

@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString
 from operations.models import OperationRun
 from operations.presentation import summary
 from redaction.json import sanitize_json
-from tenancy import staff_changes
+from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
-from tenancy.models import StaffChange, Workspace
+from tenancy.models import StaffChange, SupportAccess, Workspace
 from tenancy.times import DAY, day_text, exact_text, page_zone, short_text, title_text
 from web.durations import ago, duration_text
 
@@ -50,6 +50,18 @@ def recent_staff_changes(context: Context) -> list[StaffChange]:
     if not listed.get(workspace.pk):
         return []
     return list(staff_changes.recent_for(user, workspace)[:5])
+
+
+@register.simple_tag(takes_context=True)
+def shown_support_accesses(context: Context) -> list[SupportAccess]:
+    """The support accesses that every page of the workspace shows to its owners and to the staff."""
+    workspace, user = context.get("workspace"), context.get("user")
+    if not isinstance(workspace, Workspace) or not user:
+        return []
+    listed = {each.pk: each.has_support_access for each in context["workspaces"]}
+    if not listed.get(workspace.pk):
+        return []
+    return list(support_access.shown_to(user, workspace)[:5])
 
 
 @register.simple_tag(takes_context=True)

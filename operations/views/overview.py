@@ -16,11 +16,9 @@ POLL_SECONDS = 5
 def overview(request: Request, slug: str) -> HttpResponse:
     """Backup freshness, active runs, runs that need attention, and the last 24 hours."""
     workspace = workspace_or_404(request, slug)
-    panels = [
-        {"template": template, "context": context}
-        for template, context in panels_for(request, workspace)
-    ]
-    context = {"workspace": workspace, "columns": [panels[0::2], panels[1::2]]}
+    first, others = panels_for(request, workspace)
+    panels = [{"template": template, "context": context} for template, context in others]
+    context = {"workspace": workspace, "first": first, "columns": [panels[0::2], panels[1::2]]}
     section = live_section(
         request, "panels", "operations/_panels.html", context, seconds=POLL_SECONDS
     )

@@ -61,6 +61,7 @@ def member_list(request: Request, slug: str) -> HttpResponse:
         "members": workspace.memberships.select_related("user").order_by("user__username"),
         "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
         "may_manage": has_capability(request.user, workspace, Capability.MANAGE_MEMBERS),
+        "accesses": workspace.support_accesses.all()[:20],
     }
     return render(request, "tenancy/member_list.html", context)
 

@@ -73,6 +73,7 @@ ASK_NOTHING = {
     "connection_default": "a restore that uses it asks",
     "tenant_create": "contains no credential",
     "tenant_edit": "changes the name only",
+    "support_access_end": "takes away only",
     "tenant_suspend": "stops runs",
     "tenant_resume": "lets runs start again",
     "restore_create": "changes nothing in the tenant; the execution asks",

@@ -203,6 +203,7 @@ def test_a_page_of_a_large_workspace_takes_few_statements(
     django_assert_max_num_queries: Callable[..., Any],
 ) -> None:
     Tenant.objects.bulk_create(TenantFactory.build(workspace=workspace) for _ in range(500))
+    add_tenant(workspace, "Fresh", 3)
     open_session(client, reader)
 
     # The overview has panels of every app.

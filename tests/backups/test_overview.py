@@ -20,7 +20,7 @@ from operations.states import RunOutcome
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import OperationRunFactory
-from tests.support.factories.backups import BackupScheduleFactory, utc
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory, finish, utc
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -194,7 +194,9 @@ def test_the_overview_shows_slots_trend_and_slow_runs(
     assert "expected to take about 30 s" in html
 
 
-def test_an_empty_workspace_says_so(client: Client, reader: User) -> None:
+def test_a_workspace_without_slots_says_so(client: Client, reader: User, tenant: Tenant) -> None:
+    finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True)))
+
     html = open_session(client, reader).get("/w/contoso/").content.decode()
 
     assert "No slots today." in html

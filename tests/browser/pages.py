@@ -23,7 +23,7 @@ from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, Incident, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
-from tenancy import staff_changes
+from tenancy import staff_changes, support_access
 from tenancy.approval_off import withdraw_approval_off
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
@@ -506,6 +506,7 @@ def populate_approvals() -> dict[str, str]:
         adatum, orla, "Changed the account of an owner: password, email address.", by=sara
     )
     staff_changes.record(adatum, sara, "Added the member as owner.", by=sara)
+    support_access.open_access(adatum, by=sara, reason="Ticket 4711: the preview never ends")
     proseware = WorkspaceFactory(name="Proseware", slug="proseware")
     MembershipFactory(user=orla, workspace=proseware, role=Role.OWNER)
     Workspace.objects.filter(pk=proseware.pk).update(restores_need_approval=True)
@@ -520,9 +521,16 @@ def populate_approvals() -> dict[str, str]:
 
 
 def populate_integrity() -> dict[str, str]:
-    """Create sara, a member of staff, and no ledger check."""
-    UserFactory(username="sara", is_staff=True)
-    return {"integrity-unchecked": "/integrity/", "workspace-new": "/workspaces/new/"}
+    """Create sara, a member of staff with support access to `contoso`, and no ledger check."""
+    sara = UserFactory(username="sara", is_staff=True, is_superuser=True)
+    contoso = Workspace.objects.get(slug="contoso")
+    support_access.open_access(contoso, by=sara, reason="Ticket 4711: the backup is late")
+    return {
+        "integrity-unchecked": "/integrity/",
+        "workspace-new": "/workspaces/new/",
+        "support-access": "/support-access/",
+        "support-overview": "/w/contoso/",
+    }
 
 
 def populate_checked_ledger() -> dict[str, str]:

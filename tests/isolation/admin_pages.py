@@ -23,6 +23,7 @@ from operations.maintenance.integrity import check_ledger
 from providers.models import ProviderConnection
 from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
+from tenancy.support_access import open_access
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.accounts import add_app
 from tests.support.factories.backups import create_change
@@ -60,6 +61,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     open_session(Client(), UserFactory())
     staff = create_staff()
     record(tenant.workspace, staff, "Added the member as owner.", by=staff)
+    open_access(tenant.workspace, by=staff, reason="Ticket 9")
     GroupMembership.objects.create(membership=Membership.objects.all()[0])
     create_link(UserFactory(), minutes=15)
     request_reset("rita@example.com", "https://runledger.example.com")

@@ -17,6 +17,7 @@ from accounts.identity_providers import ENTRA
 from accounts.models import GroupRole
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
+from tenancy.support_access import open_access
 from tests.isolation.admin_pages import populate_admin
 from tests.support.database import SharedRows
 from tests.support.factories import (
@@ -59,6 +60,7 @@ def create_objects(workspace: Workspace) -> Ids:
     restore = create_restore(tenant)
     return {
         "request_id": create_approval_off_request(workspace).pk,
+        "access_id": open_access(workspace, by=UserFactory(is_staff=True), reason="Ticket 7").pk,
         "slug": workspace.slug,
         "run_id": OperationRunFactory(tenant=tenant, failed=True).pk,
         "schedule_id": schedule.pk,
@@ -113,6 +115,10 @@ def shared_world(shared_rows: SharedRows) -> World:
         ours, theirs = WorkspaceFactory(slug="ours"), WorkspaceFactory(slug="theirs")
         users: dict[str, User | None] = {role.value: create_member(ours, role) for role in Role}
         users["staff"] = UserFactory(is_staff=True, is_superuser=True)
+        # This member of staff has support access to our workspace, and is no member of any.
+        support = UserFactory(is_staff=True, is_superuser=True)
+        open_access(ours, by=support, reason="Ticket 8")
+        users["support"] = support
         users["stranger"] = create_member(theirs, Role.OWNER)
         users["inactive"] = create_member(ours, Role.OWNER, is_active=False)
         users["anonymous"] = None

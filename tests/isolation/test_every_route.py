@@ -27,7 +27,7 @@ ADMIN_PAGES = [
     *("/admin/password_change/", "/admin/password_change/done/"),
     "/admin/autocomplete/?app_label=tenancy&model_name=tenant&field_name=workspace",
 ]
-USER_KINDS = [*Role.values, "staff", "stranger", "inactive", "anonymous"]
+USER_KINDS = [*Role.values, "staff", "support", "stranger", "inactive", "anonymous"]
 WITH_IDS = [route for route in ROUTES if route.ids]
 
 
@@ -36,9 +36,13 @@ def expected(route: Route, user_kind: str) -> int:
     if user_kind in ("anonymous", "inactive"):
         return HTTPStatus.FOUND
     if route.staff:
-        return route.expected_status if user_kind == "staff" else HTTPStatus.FORBIDDEN
+        is_staff = user_kind in ("staff", "support")
+        return route.expected_status if is_staff else HTTPStatus.FORBIDDEN
     if route.capability is None:
         return route.expected_status
+    if user_kind == "support":
+        may_read = route.capability == Capability.VIEW and not route.post
+        return route.expected_status if may_read else HTTPStatus.FORBIDDEN
     if user_kind in ("staff", "stranger"):
         return HTTPStatus.NOT_FOUND
     allowed = route.capability in ROLE_CAPABILITIES[user_kind]
@@ -79,7 +83,7 @@ def test_foreign_and_missing_objects_return_identical_404_responses(
     world: World, sign_in: SignIn, route: Route
 ) -> None:
     missing, foreign = world.url(route, MISSING), world.url(route, world.foreign_ids)
-    for user_kind in (*Role.values, "staff"):
+    for user_kind in (*Role.values, "staff", "support"):
         client = sign_in(world.users[user_kind])
         assert_identical_404(request(client, route, missing), request(client, route, foreign))
 
@@ -92,7 +96,7 @@ def test_a_foreign_object_under_the_own_workspace_returns_the_404_of_a_missing_o
 ) -> None:
     own = {"slug": world.own_ids["slug"]}
     missing, foreign = world.url(route, own), world.url(route, world.foreign_ids | own)
-    for user_kind in (*Role.values, "staff"):
+    for user_kind in (*Role.values, "staff", "support"):
         client = sign_in(world.users[user_kind])
         assert_identical_404(request(client, route, missing), request(client, route, foreign))
 

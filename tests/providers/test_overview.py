@@ -13,6 +13,7 @@ from django.utils import timezone
 from providers.overview import connections
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory, finish
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
@@ -32,6 +33,8 @@ def healthy(workspace: Workspace) -> None:
     """A tenant with a working connection, and a suspended tenant without one."""
     fine = TenantFactory(workspace=workspace, name="Fine")
     ProviderConnectionFactory(tenant=fine, status="ready")
+    # Before its first complete backup, the overview shows the first steps instead.
+    finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=fine)))
     TenantFactory(workspace=workspace, name="Suspended", status=TenantStatus.SUSPENDED)
 
 

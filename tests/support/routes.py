@@ -83,6 +83,10 @@ ROUTES = [
     workspace_route("run_retry_many", capability=Capability.RETRY_RUN),
     workspace_route("run_acknowledge_many", capability=Capability.ACKNOWLEDGE_RUN),
     Route("workspace_create", staff=True),
+    Route("support_access_open", staff=True),
+    Route(
+        "support_access_end", capability=Capability.MANAGE_MEMBERS, post=True, ids=("access_id",)
+    ),
     Route("ledger_integrity", staff=True),
     Route("ledger_check", staff=True, post=True),
     workspace_route("incident_list"),
