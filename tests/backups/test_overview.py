@@ -175,6 +175,7 @@ def test_the_overview_shows_slots_trend_and_slow_runs(
     client: Client, reader: User, tenant: Tenant
 ) -> None:
     now = database_now()
+    finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True)))
     add_run(tenant, now, failed=True)
     BackupDay.objects.create(
         workspace=tenant.workspace, day=(now - 3 * DAY).date(), counts={"succeeded": 7}
