@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import re
@@ -11,7 +10,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 MAX_NAME = 80
 #: A fixed time stamp, so that the same content always gives the same bytes.
@@ -25,17 +24,42 @@ class ArchiveTooLarge(Exception):
     """The archive would be larger than allowed."""
 
 
+class _Stream:
+    """What a ZIP file is written to; it can't be read or rewound, so its bytes can leave at once."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self.size = 0
+
+    def write(self, chunk: bytes) -> int:
+        self._chunks.append(bytes(chunk))
+        self.size += len(chunk)
+        return len(chunk)
+
+    def flush(self) -> None:
+        """Do nothing: `take` returns every byte."""
+
+    def take(self) -> bytes:
+        """Return the bytes since the last call."""
+        taken = b"".join(self._chunks)
+        self._chunks.clear()
+        return taken
+
+
 @dataclass
 class Archive:
-    """A ZIP file in memory of at most `max_bytes`; use it in a `with` block."""
+    """A ZIP file of at most `max_bytes`, if given; use it in a `with` block.
 
-    max_bytes: int
-    _buffer: io.BytesIO = field(default_factory=io.BytesIO)
+    Its bytes are kept until `take` or `close` returns them.
+    """
+
+    max_bytes: int | None = None
+    _buffer: _Stream = field(default_factory=_Stream)
     _files: list[dict[str, Any]] = field(default_factory=list)
     _names: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._zip = zipfile.ZipFile(self._buffer, "w", zipfile.ZIP_DEFLATED)
+        self._zip = zipfile.ZipFile(cast("IO[bytes]", self._buffer), "w", zipfile.ZIP_DEFLATED)
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +80,7 @@ class Archive:
         Raises:
             ArchiveTooLarge: the policy does not fit.
         """
-        body = _pretty(payload)
+        body = pretty_json(payload)
         path = self._path(kind, name, graph_id)
         self._write(path, body)
         self._files.append(
@@ -71,24 +95,30 @@ class Archive:
             }
         )
 
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        return self._buffer.take()
+
     def close(self, header: dict[str, Any]) -> bytes:
-        """Add the manifest, `header` and the list of policies, and return the archive.
+        """Add the manifest, `header` and the list of policies; return the rest of the archive.
 
         Raises:
             ArchiveTooLarge: the manifest does not fit.
         """
-        self._write("manifest.json", _pretty({**header, "policies": self._files}))
+        self._write("manifest.json", pretty_json({**header, "policies": self._files}))
         self._zip.close()
-        if self._buffer.tell() > self.max_bytes:
-            raise ArchiveTooLarge
-        return self._buffer.getvalue()
+        self._check_size()
+        return self.take()
 
     def _write(self, path: str, body: bytes) -> None:
         entry = zipfile.ZipInfo(path, _MODIFIED)
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.external_attr = 0o644 << 16
         self._zip.writestr(entry, body)
-        if self._buffer.tell() > self.max_bytes:
+        self._check_size()
+
+    def _check_size(self) -> None:
+        if self.max_bytes is not None and self._buffer.size > self.max_bytes:
             raise ArchiveTooLarge
 
     def _path(self, kind: str, name: str, graph_id: str) -> str:
@@ -117,6 +147,7 @@ def safe_name(text: str) -> str:
     return name
 
 
-def _pretty(value: Any) -> bytes:
+def pretty_json(value: Any) -> bytes:
+    """Return JSON for people to read and to compare: indented, with sorted keys."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
     return text.encode("utf-8", "replace") + b"\n"

@@ -7,6 +7,7 @@ import functools
 
 from backups import retention, sets
 from backups.adding import Adding
+from backups.authors import AuthorReader
 from backups.exporting import export
 from backups.models import BackupItem, BackupSchedule, BackupSet
 from backups.reading import Reader
@@ -108,7 +109,7 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
                 sets.copy_complete_items(backup_set, parent)
                 missed_items = list(parent.items.incomplete())
             Reader(run, backup_set, client).read(missed_items)
-        record_changes(backup_set)
+        record_changes(backup_set, AuthorReader(run, client).set_authors)
     retention.apply(schedule, run)
 
 

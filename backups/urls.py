@@ -68,6 +68,16 @@ urlpatterns = [
         name="backup_set_delete",
     ),
     path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/download/",
+        sets.backup_set_download,
+        name="backup_set_download",
+    ),
+    path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/download/",
+        sets.backup_item_download,
+        name="backup_item_download",
+    ),
+    path(
         "w/<slug:slug>/backup-sets/<int:set_id>/changes/",
         sets.backup_set_changes,
         name="backup_set_changes",

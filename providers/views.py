@@ -19,7 +19,12 @@ from providers import services
 from providers.clouds import admin_consent_url
 from providers.connections import default_connection
 from providers.forms import ConnectionForm, CredentialForm, NewConnectionForm
-from providers.graph.permissions import permission_for, read_permissions, restore_permissions
+from providers.graph.permissions import (
+    audit_permissions,
+    permission_for,
+    read_permissions,
+    restore_permissions,
+)
 from providers.graph.policy_kind import in_sentence
 from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
@@ -83,6 +88,7 @@ def connection_detail(request: Request, slug: str, connection_id: int) -> HttpRe
         "reason": get_reason(connection.check_reason_code),
         "last_check": _last_check(request, connection),
         "read_permissions": read_permissions(),
+        "audit_permissions": audit_permissions(),
         "restore_permissions": restore_permissions(),
         "consent_url": admin_consent_url(connection.cloud, tenant_id, client_id),
     }

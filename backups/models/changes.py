@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from backups import kinds
 from backups.models.sets import BackupItem, BackupSet
+from providers.graph.audit_logs import audit_log_of
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -165,4 +166,6 @@ class PolicyChange(models.Model):
     @property
     def gap_text(self) -> str:
         """Why the author is not known; empty if it is."""
+        if self.author_gap == AuthorGap.PERMISSION:
+            return f"Permission missing: {audit_log_of(self.kind).permissions_text}."
         return AuthorGap(self.author_gap).label if self.author_gap else ""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from backups import services
+from backups import downloads, services
 from backups.changes import changes_of, previous_of
 from backups.diff import FieldChange, shown_changes
+from backups.downloads import redact
 from backups.kinds import label_of
 from backups.models import (
     BackupItem,
@@ -21,9 +23,10 @@ from backups.models import (
     PolicyChange,
     SetStatus,
 )
+from backups.readable import Row, assignments_of, ids_in, names_in, settings_of
+from inventory.names import names_of
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
-from redaction.json import sanitize_json
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import (
@@ -42,7 +45,7 @@ ITEMS_PER_PAGE = 100
 VERSIONS = 20
 #: The sets that a set can be compared with from a menu; others by their address.
 CHOICES = 50
-MAX_PAYLOAD_BYTES = 1024 * 1024
+log = logging.getLogger(__name__)
 
 
 @page
@@ -90,6 +93,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "kinds": _kinds(backup_set),
         "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
         "may_restore": Capability.RESTORE in allowed,
+        "may_export": Capability.EXPORT_POLICIES in allowed,
         "may_delete": Capability.DELETE_BACKUP_SETS in allowed and not backup_set.schedule_id,
         "page": numbered_page(ordered, request.GET.get("page"), size=ITEMS_PER_PAGE),
         "filters": filters,
@@ -114,20 +118,64 @@ def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
 
 
 @page
+def backup_set_download(request: Request, slug: str, set_id: int) -> StreamingHttpResponse:
+    """The contents of a set as an archive."""
+    backup_set = _set_or_404(request, slug, set_id)
+    require_capability(request.user, backup_set.workspace, Capability.EXPORT_POLICIES)
+    log.info("backup set %s downloaded by %s", backup_set.pk, request.user.username)
+    return StreamingHttpResponse(
+        downloads.set_archive(backup_set),
+        content_type="application/zip",
+        headers=_attachment(downloads.set_file_name(backup_set)),
+    )
+
+
+@page
+def backup_item_download(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
+    """The content of an object as a JSON file."""
+    backup_set = _set_or_404(request, slug, set_id)
+    require_capability(request.user, backup_set.workspace, Capability.EXPORT_POLICIES)
+    items = backup_set.items.select_related("version").filter(version__isnull=False)
+    item = get_object_or_404(items, pk=item_id)
+    log.info("backup item %s downloaded by %s", item.pk, request.user.username)
+    return HttpResponse(
+        downloads.item_file(item),
+        content_type="application/json",
+        headers=_attachment(downloads.item_file_name(item)),
+    )
+
+
+def _attachment(file_name: str) -> dict[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{file_name}"',
+        "Cache-Control": "no-store",
+    }
+
+
+@page
 def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    payload = ""
-    if item.version:
-        payload = json.dumps(_redact(item.version.payload), indent=2, ensure_ascii=False)
+    content = redact(item.version.payload) if item.version else None
+    kind = KINDS.get(item.kind)
+    settings: list[Row] = []
+    assignments: list[Row] = []
+    if kind and isinstance(content, dict):
+        names = names_of(backup_set.tenant_id, ids_in(content))
+        settings = settings_of(kind, content, names)
+        assignments = assignments_of(content, names)
+    allowed = capabilities_of(request.user, backup_set.workspace)
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
-        "payload": payload,
-        "may_restore": has_capability(request.user, backup_set.workspace, Capability.RESTORE),
+        "payload": json.dumps(content, indent=2, ensure_ascii=False) if item.version else "",
+        "settings": settings,
+        "assignments": assignments,
+        "may_restore": Capability.RESTORE in allowed,
+        "may_export": Capability.EXPORT_POLICIES in allowed,
         "versions": _distinct_versions(
             _same_object(request, item).select_related("version").order_by("-id")[: VERSIONS * 5]
         ),
@@ -175,7 +223,9 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
         earlier = others.filter(pk__lt=item.pk).first()
     changes: list[FieldChange] = []
     if kind and earlier and earlier.version and item.version:
-        changes = shown_changes(kind, earlier.version.payload, item.version.payload, _redact)
+        changes = shown_changes(kind, earlier.version.payload, item.version.payload, redact)
+    texts = [text for each in changes for text in (each.path, each.before, each.after)]
+    names = names_of(backup_set.tenant_id, ids_in([{"x": text} for text in texts]))
     choices = _distinct_versions(others.defer("version__payload")[: VERSIONS * 5])
     if earlier and earlier not in choices:
         choices.append(earlier)
@@ -188,7 +238,9 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
         "backup_set": backup_set,
         "item": item,
         "earlier": earlier,
-        "changes": changes,
+        "changes": [
+            (each, names_in(f"{each.path} {each.before} {each.after}", names)) for each in changes
+        ],
         "choices": choices,
         "selected": earlier.pk if earlier else None,
         "recorded": recorded.first(),
@@ -203,11 +255,6 @@ def _same_object(request: Request, item: BackupItem) -> BackupItemQuerySet:
     return items.filter(
         tenant=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     )
-
-
-def _redact(payload: dict[str, Any]) -> Any:
-    """Redact a content again before it is shown."""
-    return sanitize_json(payload, max_bytes=MAX_PAYLOAD_BYTES)
 
 
 def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:

@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
-from dev.graph_sandbox import odata, writes
+from dev.graph_sandbox import audit, odata, writes
 from dev.graph_sandbox.faults import Fault, Faults
 from dev.graph_sandbox.messages import Cut, Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource, find
@@ -46,6 +46,8 @@ class Call:
         return self.request.method == "GET"
 
 
+#: Who makes the changes of the faults “edited” and “removed”.
+ADMINISTRATORS = ("dana.reyes@example.com", "kim.olsen@example.com", "lee.brandt@example.com")
 TakeFault = Callable[[str], Fault | None]
 
 
@@ -129,6 +131,10 @@ class Graph:
         response = writes.apply(call.request, call.resource, objects, call.segments, known)
         if before and call.segments[0] in objects:
             self._earlier[call.tenant_id, call.segments[0]] = (time.monotonic(), before)
+        changed = before or (None if call.segments else response.body)
+        if changed:
+            method = "PATCH" if len(call.segments) == 2 else call.request.method
+            self._record(call, changed, method, "Runledger", is_app=True)
         self._store.touch()
         return response
 
@@ -140,14 +146,26 @@ class Graph:
     def _change_as_administrator(self, call: Call, objects: dict[str, Json]) -> None:
         """Edit or remove an object, as the faults demand; the last object is never removed."""
         kind = call.resource.kind
+        if kind in audit.KINDS:
+            return
         if objects and (fault := self._faults.take(call.tenant_id, "edited", kind, "GET")):
             entry = list(objects.values())[fault.requests % len(objects)]
             entry["description"] = f"Changed in the admin center, change {fault.requests}"
             entry["lastModifiedDateTime"] = _timestamp(dt.datetime.now(dt.UTC))
+            self._record(call, entry, "PATCH", ADMINISTRATORS[fault.requests % 3])
             self._store.touch()
         if len(objects) > 1 and self._faults.take(call.tenant_id, "removed", kind, "GET"):
-            objects.popitem()
+            _, removed = objects.popitem()
+            self._record(call, removed, "DELETE", ADMINISTRATORS[0])
             self._store.touch()
+
+    def _record(
+        self, call: Call, entry: Json, method: str, by: str, *, is_app: bool = False
+    ) -> None:
+        """Write an event about a changed policy to the audit log of the tenant."""
+        log = self._store.objects(call.tenant_id, audit.log_of(call.resource.kind))
+        at = _timestamp(dt.datetime.now(dt.UTC))
+        audit.record(log, call.resource.kind, entry, method=method, by=by, at=at, is_app=is_app)
 
     def _replicated(self, call: Call, objects: dict[str, Json]) -> dict[str, Json]:
         """Return the objects as a replica has them that receives changes late."""

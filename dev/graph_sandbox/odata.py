@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from dev.graph_sandbox.messages import Json, RequestRefused
 
 KNOWN = frozenset({"$expand", "$select", "$filter", "$top", "$skiptoken", "$count", "$orderby"})
 _EQUALS = re.compile(r"(\w+) eq (true|false|'(?:[^']|'')*')")
+_COMPARES = re.compile(r"(\w+) (ge|le) (\d{4}-\d\d-\d\dT[\d:.]+Z)")
 _STARTS = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)", re.IGNORECASE)
 
 
@@ -65,6 +67,10 @@ def _meets(view: Json, part: str) -> bool:
         if literal in ("true", "false"):
             return bool(view.get(name) == (literal == "true"))
         return bool(view.get(name) == literal[1:-1].replace("''", "'"))
+    if match := _COMPARES.fullmatch(part):
+        at = dt.datetime.fromisoformat(str(view.get(match[1])))
+        limit = dt.datetime.fromisoformat(match[3])
+        return at >= limit if match[2] == "ge" else at <= limit
     if match := _STARTS.fullmatch(part):
         start = match[2].replace("''", "'").lower()
         return str(view.get(match[1]) or "").lower().startswith(start)

@@ -168,6 +168,15 @@ RESOURCES = (
         page=100,
         max_page=999,
     ),
+    Resource("audit_events", "v1.0", "/deviceManagement/auditEvents", _reads(_APPS)),
+    Resource(
+        "directory_audits",
+        "v1.0",
+        "/auditLogs/directoryAudits",
+        ("AuditLog.Read.All",),
+        page=100,
+        max_page=1000,
+    ),
     Resource(
         "organization",
         "v1.0",
@@ -178,9 +187,11 @@ RESOURCES = (
 
 #: The permissions that an app registration of the demo has.
 READ_PERMISSIONS = (
+    "AuditLog.Read.All",
     "DeviceManagementConfiguration.Read.All",
     "DeviceManagementApps.Read.All",
     "DeviceManagementRBAC.Read.All",
+    "Directory.Read.All",
     "GroupMember.Read.All",
     "Organization.Read.All",
     "Policy.Read.All",

@@ -79,7 +79,13 @@ PERMISSIONS = (
         "RoleManagement.ReadWrite.Directory",
     ),
     Permission("/organization", "the organization", "Organization.Read.All"),
+    Permission(
+        "/deviceManagement/auditEvents", "the audit log of Intune", "DeviceManagementApps.Read.All"
+    ),
+    Permission("/auditLogs/directoryAudits", "the audit log of Entra ID", "AuditLog.Read.All"),
 )
+#: Without them, backups work but do not say who made a change.
+_AUDIT_LOGS = ("/deviceManagement/auditEvents", "/auditLogs/directoryAudits")
 
 _UNKNOWN = Permission("", "this part of Microsoft Graph", "the permission for it")
 
@@ -102,8 +108,18 @@ def read_permissions() -> dict[str, list[str]]:
     """Return the permissions for inventory and backup, each with the objects that it covers."""
     grouped: dict[str, list[str]] = {}
     for entry in PERMISSIONS:
-        grouped.setdefault(entry.read, []).append(entry.noun)
+        if entry.path not in _AUDIT_LOGS:
+            grouped.setdefault(entry.read, []).append(entry.noun)
     return grouped
+
+
+def audit_permissions() -> dict[str, list[str]]:
+    """Return the optional permissions for the authors of changes."""
+    return {
+        "DeviceManagementApps.Read.All": ["the audit log of Intune"],
+        "AuditLog.Read.All": ["the audit log of Entra ID"],
+        "Directory.Read.All": ["the audit log of Entra ID"],
+    }
 
 
 def restore_permissions() -> dict[str, list[str]]:

@@ -187,7 +187,11 @@ def in_sentence(label: str) -> str:
 
 def last_modified(entry: Mapping[str, Any]) -> dt.datetime | None:
     """Return when Graph says that the object last changed, or None."""
-    text = entry.get("lastModifiedDateTime") or entry.get("modifiedDateTime")
+    return parse_time(entry.get("lastModifiedDateTime") or entry.get("modifiedDateTime"))
+
+
+def parse_time(text: object) -> dt.datetime | None:
+    """Return a time of Graph, or None for anything else."""
     if not isinstance(text, str) or len(text) > 40:
         return None
     try:

@@ -199,6 +199,10 @@ ROUTES = [
     workspace_route(
         "backup_set_delete", "set_id", capability=Capability.DELETE_BACKUP_SETS, post=True
     ),
+    workspace_route("backup_set_download", "set_id", capability=Capability.EXPORT_POLICIES),
+    workspace_route(
+        "backup_item_download", "set_id", "item_id", capability=Capability.EXPORT_POLICIES
+    ),
     workspace_route("backup_item_detail", "set_id", "item_id"),
     workspace_route("backup_set_changes", "set_id"),
     workspace_route("backup_item_changes", "set_id", "item_id"),

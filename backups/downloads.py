@@ -1,0 +1,74 @@
+"""Downloads of stored contents: a set as an archive, and a version as JSON; secrets are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from backups.archive import Archive, pretty_json, safe_name
+from backups.models import BackupItem, BackupSet
+from redaction.json import sanitize_json
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+#: Contents that are in memory at the same time.
+ITEMS_READ = 20
+
+
+def redact(payload: dict[str, Any]) -> Any:
+    """Redact a content again before it is shown."""
+    return sanitize_json(payload, max_bytes=MAX_PAYLOAD_BYTES)
+
+
+def set_file_name(backup_set: BackupSet) -> str:
+    """Return a file name that says which set the archive has."""
+    tenant = safe_name(backup_set.tenant.name)
+    return f"{tenant} set {backup_set.pk} {backup_set.started_at:%Y-%m-%d %H%M}.zip"
+
+
+def set_archive(backup_set: BackupSet) -> Iterator[bytes]:
+    """Generate the archive of a set, a few contents at a time.
+
+    No statement and no transaction stays open while the client reads.
+    """
+    items = backup_set.items.filter(version__isnull=False)
+    ids = list(items.order_by("kind", "name", "id").values_list("pk", flat=True))
+    with Archive() as archive:
+        for first in range(0, len(ids), ITEMS_READ):
+            batch = BackupItem.objects.select_related("version").in_bulk(
+                ids[first : first + ITEMS_READ]
+            )
+            for item_id in ids[first : first + ITEMS_READ]:
+                _add(archive, batch[item_id])
+                yield archive.take()
+        yield archive.close(
+            {
+                "tenant": backup_set.tenant.name,
+                "tenant_id": str(backup_set.tenant.external_id),
+                "backup_set": backup_set.pk,
+                "status": backup_set.status,
+                "started_at": backup_set.started_at.isoformat(timespec="seconds"),
+                "missing_kinds": backup_set.missing_kinds,
+                "note": "Secrets are masked.",
+            }
+        )
+
+
+def _add(archive: Archive, item: BackupItem) -> None:
+    assert item.version
+    archive.add(
+        kind=item.kind,
+        name=item.name,
+        graph_id=item.graph_id,
+        payload=redact(item.version.payload),
+        missing=list(item.missing),
+    )
+
+
+def item_file_name(item: BackupItem) -> str:
+    """Return a file name that says which object and which set the file has."""
+    return f"{safe_name(item.name)} set {item.backup_set_id}.json"
+
+
+def item_file(item: BackupItem) -> bytes:
+    """Return the content of an object as a JSON file."""
+    return pretty_json(redact(item.version.payload) if item.version else None)
