@@ -14,6 +14,7 @@ from axes.helpers import get_client_ip_address
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -104,8 +105,18 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             self._apply_groups(sociallogin)
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
-        user: User = super().save_user(request, sociallogin, form)
-        self._apply_groups(sociallogin)
+        """Create the account, or sign in to the one that a request at the same time has created."""
+        identity = sociallogin.account
+        try:
+            with transaction.atomic():
+                user: User = super().save_user(request, sociallogin, form)
+                self._apply_groups(sociallogin)
+        except IntegrityError:
+            saved = SocialAccount.objects.filter(provider=identity.provider, uid=identity.uid)
+            if not saved.exists():
+                raise
+            sociallogin.account = saved.select_related("user").get()
+            user = sociallogin.user = sociallogin.account.user
         return user
 
     def _apply_groups(self, sociallogin: SocialLogin) -> None:

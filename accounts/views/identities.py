@@ -8,6 +8,7 @@ from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 
@@ -71,6 +72,10 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
         response: HttpResponse = OidcCallbackView.adapter_view(adapter)(request)
     except ProviderUnavailable as error:
         return render_sign_in_error(request, adapter.get_provider(), error)
+    except IntegrityError:
+        # The identity was connected, or its user name taken, by a request at the same time.
+        messages.error(request, "Another sign-in was completed at the same time. Try again.")
+        return redirect("account")
     return response
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+import time
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.db import connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.models import GroupRole
 from audit.models import AuditEntry
 from tenancy.models import User, Workspace
+from tests.support.concurrency import backend_pid, racing_threads
 from tests.support.factories import PASSWORD, UserFactory
 from tests.support.factories.accounts import create_invitation
 from tests.support.openid_provider import SECRET, TENANT, OpenIdProvider, callback_of, start
@@ -432,3 +437,70 @@ def test_changing_identities_needs_a_recent_sign_in(
     assert asked.status_code == 403
     assert "Confirm" in text_of(asked)
     assert answered.status_code == (200 if path == "/sign-in/start/" else 302)
+
+
+def wait_until_locked(pids: list[int], count: int) -> None:
+    """Wait until so many connections, which add their ids to a list, wait for a lock."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid = ANY(%s)",
+                [pids],
+            )
+            if cursor.fetchone()[0] == count:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the requests did not reach the insertion")
+
+
+def callbacks_at_the_same_time(addresses: list[tuple[Client, str]]) -> list[Any]:
+    """Let both requests find no identity before one of them inserts it; return their answers."""
+    pids: list[int] = []
+
+    def visit(client: Client, address: str) -> Any:
+        pids.append(backend_pid())
+        return client.get(address)
+
+    with racing_threads(2) as threads:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE socialaccount_socialaccount IN SHARE MODE")
+            answers = [threads.submit(partial(visit, *address)) for address in addresses]
+            wait_until_locked(pids, 2)
+        return [answer.result(20) for answer in answers]
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_first_sign_ins_at_the_same_time_create_one_account(
+    entra: OpenIdProvider, owner: User, workspace: Workspace
+) -> None:
+    entra.set_claims("nadia", oid=OID, tid=TENANT, preferred_username="nadia", groups=["ops"])
+    GroupRole.objects.create(workspace=workspace, provider="entra", group="ops")
+    clients = [Client(), Client()]
+    addresses = [callback_of(entra.sign_in(start(each, "entra"), "nadia")) for each in clients]
+
+    answers = callbacks_at_the_same_time(list(zip(clients, addresses, strict=True)))
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    user = SocialAccount.objects.get().user
+    assert User.objects.exclude(pk=owner.pk).get() == user
+    for client in clients:
+        assert client.get("/account/").context["user"] == user
+    assert workspace.memberships.filter(user=user).count() == 1
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_connecting_an_identity_twice_at_the_same_time_is_no_error(
+    entra: OpenIdProvider, operator: User
+) -> None:
+    entra.set_claims("alice", oid=OID, tid=TENANT)
+    clients = [open_session(Client(), operator) for _ in range(2)]
+    addresses = [callback_of(entra.sign_in(start(each, "entra"), "alice")) for each in clients]
+
+    answers = callbacks_at_the_same_time(list(zip(clients, addresses, strict=True)))
+
+    assert [answer["Location"] for answer in answers] == ["/account/", "/account/"]
+    assert SocialAccount.objects.get().user == operator
