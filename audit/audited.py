@@ -42,7 +42,13 @@ audit_table(
     part_of=("auth_group", "group_id"),
 )
 audit_table("workspaces", label="Workspace", name="name", workspace="id")
-audit_table("memberships", label="Member", name=_USER_NAME, workspace="workspace_id")
+audit_table(
+    "memberships",
+    label="Member",
+    name=_USER_NAME,
+    workspace="workspace_id",
+    ignored=["role_since"],
+)
 audit_table(
     "approval_off_requests",
     label="Request to switch off approvals",

@@ -21,7 +21,7 @@ from restores import planning
 from restores.bodies import Options
 from restores.closing import close_orphaned_restores
 from restores.models import Action, Decision, RestoreItem, RestoreRun, RestoreStatus
-from tenancy.capabilities import has_capability
+from tenancy.capabilities import has_capability, may_approve
 from tenancy.db import database_now
 from tenancy.models import User
 from tenancy.roles import Capability
@@ -155,6 +155,8 @@ def _approval_refusal(restore: RestoreRun, by: User, decision_digest: str, now: 
     if restore.requested_by_id == by.pk:
         return "You can't approve your own restore. Ask another person to approve it."
     if not _lock_approver(restore, by.pk):
+        if has_capability(by, restore.workspace, Capability.RESTORE):
+            return "You have had your role for less than 24 hours. Another person must approve it."
         return "Your role doesn't allow you to approve restores."
     return _review_error(restore, list(restore.items.all()), decision_digest)
 
@@ -264,7 +266,7 @@ def approval_error(restore: RestoreRun, now: dt.datetime) -> str:
     if (
         approver is None
         or approver.pk == restore.requested_by_id
-        or not has_capability(approver, restore.workspace, Capability.RESTORE)
+        or not may_approve(approver, restore.workspace, Capability.RESTORE)
     ):
         return (
             "The person who approved this restore can no longer approve restores in this "

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
 
-from tenancy.capabilities import require_capability
+from tenancy.capabilities import may_approve, require_capability
 from tenancy.db import database_now
 from tenancy.models import ApprovalOffRequest, User, Workspace
 from tenancy.roles import Capability
@@ -59,6 +59,10 @@ def confirm_approval_off(request: ApprovalOffRequest, *, by: User) -> None:
         )
     if request.requested_by_id == by.pk:
         raise ValidationError("Another owner must confirm your request.")
+    if not may_approve(by, workspace, Capability.MANAGE_WORKSPACE):
+        raise ValidationError(
+            "You have been an owner for less than 24 hours. Another owner must confirm the request."
+        )
     ApprovalOffRequest.objects.filter(pk=request.pk).update(
         confirmed_by=by, confirmed_by_name=by.get_full_name() or by.username, confirmed_at=Now()
     )

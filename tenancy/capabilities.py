@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db.models.functions import Now
 
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import ROLE_CAPABILITIES, Capability
 from tenancy.support_access import has_access
+
+#: For so long after joining or getting a higher role, a member cannot approve what another one does:
+#: otherwise an owner would invite a second account and approve with it.
+NEW_ROLE = dt.timedelta(hours=24)
 
 
 def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozenset[Capability]:
@@ -32,6 +39,16 @@ def has_capability(
 ) -> bool:
     """Return whether the user has the capability in the workspace."""
     return capability in capabilities_of(user, workspace)
+
+
+def may_approve(user: User, workspace: Workspace, capability: Capability) -> bool:
+    """Return whether the user has had the capability long enough to approve what another member does.
+
+    The triggers of approvals decide the same.
+    """
+    roles = [role for role, included in ROLE_CAPABILITIES.items() if capability in included]
+    memberships = Membership.objects.filter(user=user, workspace=workspace, role__in=roles)
+    return memberships.filter(user__is_active=True, role_since__lte=Now() - NEW_ROLE).exists()
 
 
 def require_capability(

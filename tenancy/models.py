@@ -166,6 +166,8 @@ class Membership(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: When the user joined or last got a higher role; a trigger sets it.
+    role_since = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         db_table = "memberships"

@@ -14,7 +14,7 @@ from redaction.json import sanitize_json
 from restores import planning, services
 from restores.models import Action, ItemState, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
-from tenancy.capabilities import has_capability
+from tenancy.capabilities import has_capability, may_approve
 from tenancy.clock import request_now
 from tenancy.http import Request, page
 from tenancy.roles import Capability
@@ -84,7 +84,9 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "states": dict(Counter(ItemState(item.state).label for item in items)),
         "remaining_count": sum(item.is_remaining for item in items),
         "may_restore": may_restore,
-        "may_approve": may_restore and restore.requested_by_id not in (None, request.user.pk),
+        "may_approve": restore.needs_approval
+        and restore.requested_by_id not in (None, request.user.pk)
+        and may_approve(request.user, restore.workspace, Capability.RESTORE),
         "is_expired": restore.is_expired(restore.ended_at or now),
         "approval_error": services.approval_error(restore, now) if restore.is_previewed else "",
         "read_only_reason": services.read_only_reason(restore) if restore.is_previewed else "",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
-from tenancy.capabilities import has_capability, require_capability
+from tenancy.capabilities import NEW_ROLE, has_capability, require_capability
 from tenancy.forms import NewWorkspaceForm, RoleForm, WorkspaceForm
 from tenancy.http import (
     Request,
@@ -58,7 +60,9 @@ def member_list(request: Request, slug: str) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     context = {
         "workspace": workspace,
-        "members": workspace.memberships.select_related("user").order_by("user__username"),
+        "members": workspace.memberships.select_related("user")
+        .annotate(has_new_role=Q(role_since__gt=Now() - NEW_ROLE))
+        .order_by("user__username"),
         "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
         "may_manage": has_capability(request.user, workspace, Capability.MANAGE_MEMBERS),
         "accesses": workspace.support_accesses.all()[:20],

@@ -237,3 +237,18 @@ def test_the_database_refuses_a_second_role_of_a_group_and_an_unknown_role(
     with pytest.raises(DatabaseError, match="role_known"), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("UPDATE group_roles SET role = 'root' WHERE id = %s", [row.pk])
+
+
+def test_the_list_of_members_says_whose_role_a_group_gives(
+    client: Client, workspace: Workspace, owner: User, give: Callable[..., GroupRole]
+) -> None:
+    give("admins", Role.MANAGER)
+    user = UserFactory()
+    sign_in(user, "admins")
+    membership = user.memberships.get()
+
+    page = open_session(client, owner).get("/w/contoso/members/").content.decode()
+
+    assert page.count("of the identity provider, which changes it at the next sign-in") == 1
+    assert f"members/{membership.pk}/role/" not in page
+    assert f"members/{owner.memberships.get().pk}/role/" in page

@@ -61,6 +61,24 @@ class MembershipFactory(factory.django.DjangoModelFactory[Membership]):
     class Meta:
         model = Membership
 
+    @classmethod
+    def _create(cls, *args: Any, **kwargs: Any) -> Membership:
+        """Create a member of many days, who may approve what others do."""
+        membership: Membership = super()._create(*args, **kwargs)
+        make_role_older(membership)
+        return membership
+
+
+def make_role_older(membership: Membership) -> None:
+    """Let the member have the role for longer; a trigger sets the time, so it is left out."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL session_replication_role = replica;"
+            "UPDATE memberships SET role_since = role_since - interval '30 days' WHERE id = %s;"
+            "SET LOCAL session_replication_role = origin",
+            [membership.pk],
+        )
+
 
 def create_member(workspace: Workspace, role: Role = Role.OPERATOR, **user: Any) -> User:
     """Create a user with this role in the workspace."""
