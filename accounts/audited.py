@@ -14,7 +14,8 @@ audit_table(
 _USER_NAME = through("user_id", "users", "username")
 _WORKSPACES_OF_USER = through("user_id", "memberships", "workspace_id", key="user_id")
 
-# The use of a second factor updates its row: the sign-in is an event.
+# The use of a second factor updates its row: the sign-in is an event. The trigger `audited_changes`
+# of the migrations records all other updates.
 audit_table(
     "mfa_authenticator",
     label="Second factor",

@@ -72,8 +72,10 @@ def render_sign_in_error(
     log.warning(
         "sign-in with %s failed: %s (%s)", provider.name, error.message, type(cause).__name__
     )
-    details = {"provider": provider.name, "cause": error.message}
-    record("sign_in_failed", request=request, subject=provider.name, details=details)
+    if isinstance(exception, SignInRefused):
+        # Anyone can cause the other errors, as often as they like.
+        details = {"provider": provider.name, "cause": error.message}
+        record("sign_in_failed", request=request, subject=provider.name, details=details)
     context = {"error": error, "reference": getattr(request, "reference", "")}
     return render(request, "accounts/sign_in_failed.html", context, status=error.status)
 

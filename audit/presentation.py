@@ -119,7 +119,9 @@ def _run_id(reference: str) -> int | None:
 def _title(entry: AuditEntry) -> str:
     if entry.action in _ACTIONS:
         return f"{kind_label(entry.object_type)} {_ACTIONS[entry.action]}"
-    return events().get(entry.action, entry.action)
+    title = events().get(entry.action, entry.action)
+    tries = entry.details.get("tries_during_lock")
+    return f"{title}: {tries} during the lock" if tries else title
 
 
 def _name(entry: AuditEntry) -> str:

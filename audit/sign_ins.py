@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from axes.signals import user_locked_out
@@ -34,14 +35,17 @@ def _signed_out(*, request: HttpRequest, user: User | None, **_: object) -> None
 def _sign_in_failed(
     *, credentials: dict[str, Any], request: HttpRequest | None = None, **_: object
 ) -> None:
+    """Record a failed sign-in; of those during a lock, the 1st, 10th, 100th and so on."""
+    tries: int | None = getattr(request, "tries_during_lock", None)
+    if tries is not None and not re.fullmatch("10*", str(tries)):
+        return
     name = _user_name(credentials)
-    is_locked = bool(getattr(request, "axes_locked_out", False))
     record(
         "sign_in_failed",
         request=request,
         user=User.objects.filter(username=name).first(),
         subject=name,
-        details={"locked": True} if is_locked else {},
+        details={"tries_during_lock": tries} if tries else {},
     )
 
 

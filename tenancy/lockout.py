@@ -69,6 +69,7 @@ WHERE id IN (
       AND attempt_time > clock_timestamp() - %(duration)s
     ORDER BY username FOR UPDATE
 )
+RETURNING failures_since_start - CASE username WHEN '' THEN %(address_limit)s ELSE %(limit)s END
 """
 
 _RECORD = """
@@ -103,6 +104,8 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         with connection.cursor() as cursor:
             if request.axes_locked_out:  # type: ignore[attr-defined]
                 cursor.execute(_COUNT_REFUSED, parameters)
+                tries = max((number for (number,) in cursor.fetchall()), default=0)
+                request.tries_during_lock = tries  # type: ignore[attr-defined]
                 return
             cursor.execute(_COUNT_FAILURE, parameters)
             locks = any(is_limit for (is_limit,) in cursor.fetchall())

@@ -102,7 +102,9 @@ def use_code(user: User, code: str) -> CodeKind:
             _count_failure(attempts, now)
     if kind is None:
         log.warning("%s entered a wrong code%s", user, " while locked" if locked else "")
-        record("second_factor_refused", user=user, details={"locked": True} if locked else {})
+        if not locked:
+            # The begin of a lock is an event. Tries during it could fill the log.
+            record("second_factor_refused", user=user)
         raise CodeRefused(locked=locked)
     return kind
 

@@ -36,6 +36,19 @@ def history_of_kind(context: Context, table: str, *, heading: str = "History") -
     return _history(context, entries, f"kind={table}", heading)
 
 
+@register.inclusion_tag("audit/_history.html", takes_context=True)
+def history_of_account(context: Context) -> dict[str, Any]:
+    """The last changes and sign-ins of the signed-in user, in whichever workspaces they are listed."""
+    newest = AuditEntry.objects.about("users", context["user"].pk).newest_first()
+    changes: dict[object, AuditEntry] = {}
+    # A change has an entry in each workspace of the user, all of the same moment.
+    for entry in newest[: MAX_ENTRIES * 5]:
+        second = entry.created_at.replace(microsecond=0)
+        changes.setdefault((second, entry.action, entry.part, str(entry.changes)), entry)
+    lines = describe(list(changes.values())[:MAX_ENTRIES], page_zone(context))
+    return {"heading": "Recent activity", "lines": lines, "is_object": True}
+
+
 def _history(context: Context, entries: Any, query: str, heading: str) -> dict[str, Any]:
     workspace, user = context["workspace"], context["user"]
     newest = entries.filter(workspace=workspace).newest_first()[: MAX_ENTRIES + 1]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -20,6 +22,7 @@ from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 from tenancy.services import admit
 from tests.support.factories import UserFactory, create_member
+from tests.support.factories.accounts import add_app
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -333,3 +336,30 @@ def test_a_deleted_workspace_keeps_its_entries(workspace: Workspace) -> None:
         "created",
         "deleted",
     ]
+
+
+def test_a_second_factor_that_is_changed_with_sql_is_recorded_and_its_use_is_not(
+    owner: User,
+) -> None:
+    add_app(owner)
+    Authenticator.objects.create(
+        user=owner, type="webauthn", data={"name": "Laptop", "credential": {}, "counter": 5}
+    )
+    count = AuditEntry.objects.filter(object_type="mfa_authenticator").count()
+    changes = {
+        "last_used_at = now()": 0,
+        "data = jsonb_set(data, '{counter}', '6')": 0,
+        "data = jsonb_set(data, '{counter}', '1')": 1,
+        "data = jsonb_set(data, '{secret}', '\"other\"')": 1,
+    }
+
+    for assignment, added in changes.items():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE mfa_authenticator SET {assignment} WHERE data ? 'counter'", None
+            )
+        entries = AuditEntry.objects.filter(object_type="mfa_authenticator").order_by("-pk")
+        assert entries.count() == count + added, assignment
+        count += added
+        if added:
+            assert entries[0].changes == {"data": "changed"}

@@ -20,7 +20,12 @@ from audit.presentation import actor_of
 from audit.templatetags.audit import MAX_ENTRIES
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
-from tests.support.factories import OperationRunFactory, TenantFactory, create_member
+from tests.support.factories import (
+    MembershipFactory,
+    OperationRunFactory,
+    TenantFactory,
+    create_member,
+)
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
@@ -313,3 +318,18 @@ def test_a_change_of_a_worker_links_to_its_run(page: Client, tenant: Tenant) -> 
     assert f'<a href="{run.get_absolute_url()}">Run #{run.pk}</a>' in text_of(
         page, LOG, action="updated"
     )
+
+
+def test_the_account_page_shows_the_activity_of_the_account_once(
+    client: Client, owner: User, operator: User
+) -> None:
+    MembershipFactory(user=owner)
+    record("sign_in_failed", user=owner)
+    record("sign_in_locked", user=operator)
+    open_session(client, owner)
+
+    page = client.get("/account/").content.decode()
+
+    assert AuditEntry.objects.filter(action="sign_in_failed").count() == 2
+    assert page.count("<strong>Sign-in failed</strong>") == 1
+    assert "Sign-in locked" not in page

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts import services as account_services
+from accounts.second_factor.services import CodeRefused, use_code
 from audit.events import record
 from audit.models import AuditEntry
 from tenancy import services
 from tenancy.models import User
 from tests.support.factories import PASSWORD, UserFactory
+from tests.support.factories.accounts import add_app
 
 ADDRESS = "2001:db8::7"
 pytestmark = pytest.mark.django_db
@@ -65,18 +71,55 @@ def test_a_failed_sign_in_with_any_name(client: Client, name: str, recorded: str
     assert entry.workspace_id is None
 
 
-def test_a_lockout_is_recorded_once_and_each_further_try_as_failed(
+def test_a_lockout_is_recorded_once_and_further_tries_cannot_fill_the_log(
     client: Client, owner: User
 ) -> None:
-    for _ in range(7):
+    for _ in range(5 + 12):
         sign_in(client, "owen", "nonsense")
 
     assert [entry.details for entry in entries("sign_in_failed")] == [
-        *[{}] * 4,
-        *[{"locked": True}] * 3,
+        *[{}] * 5,
+        {"tries_during_lock": 1},
+        {"tries_during_lock": 10},
     ]
     (locked,) = entries("sign_in_locked")
     assert (locked.object_name, locked.address) == ("owen", ADDRESS)
+
+
+def test_callbacks_that_no_provider_sent_cannot_fill_the_log(
+    client: Client, settings: Settings
+) -> None:
+    settings.OIDC_CLIENT_ID, settings.OIDC_ISSUER = "runledger", "https://sso.example.com"
+
+    for query in ("", "?state=x&code=y", "?error=server_error"):
+        assert client.get(f"/sign-in/oidc/{query}").status_code == 403
+
+    assert not AuditEntry.objects.exists()
+
+
+def test_wrong_codes_during_a_lock_cannot_fill_the_log(owner: User) -> None:
+    add_app(owner)
+    for _ in range(8):
+        with pytest.raises(CodeRefused):
+            use_code(owner, "000000")
+
+    assert len(entries("second_factor_refused")) == 5
+    assert len(entries("second_factor_locked")) == 1
+
+
+@pytest.mark.parametrize("command", ["changepassword", "reset_second_factor"])
+def test_owners_see_what_a_command_changed_about_a_member(
+    command: str, owner: User, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda **_: "correct-Horse-7-battery")
+
+    call_command(command, operator.username, stdout=StringIO())
+
+    workspace = owner.memberships.get().workspace
+    action = "updated" if command == "changepassword" else "second_factors_reset"
+    entry = AuditEntry.objects.get(workspace=workspace, action=action, object_name="olga")
+    assert entry.changes == ({"password": "changed"} if action == "updated" else {})
+    assert "correct-Horse" not in str(AuditEntry.objects.values())
 
 
 def test_an_unlocked_sign_in_names_who_unlocked_it(client: Client, owner: User) -> None:

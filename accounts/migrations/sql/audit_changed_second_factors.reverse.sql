@@ -1,0 +1,1 @@
+DROP TRIGGER audited_changes ON mfa_authenticator;
