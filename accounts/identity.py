@@ -29,12 +29,14 @@ from audit.events import record
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import User
+from tenancy.passwords import TooManyPasswords
 
 #: When the user last signed in or confirmed the identity in this session, in seconds.
 CONFIRMED_KEY = "identity_confirmed_at"
 #: The fields of the page that asks; all others belong to the form that is kept.
 _PREFIX = "confirm_"
 _WRONG_PASSWORD = "The password is incorrect."  # noqa: S105  # nosec B105
+_TOO_MANY_PASSWORDS = "Other people are signing in at this moment. Try again in a few seconds."  # nosec B105
 _PASSKEY_REFUSED = "The passkey was not accepted. Try again."
 
 
@@ -96,7 +98,10 @@ def _check_answer(request: Request) -> str:
         return ""
     password = request.POST.get(f"{_PREFIX}password", "")
     # The backends count wrong passwords, and lock the user out like a sign-in.
-    confirmed = authenticate(request, username=user.get_username(), password=password)
+    try:
+        confirmed = authenticate(request, username=user.get_username(), password=password)
+    except TooManyPasswords:
+        return _TOO_MANY_PASSWORDS
     return "" if confirmed == user else _WRONG_PASSWORD
 
 

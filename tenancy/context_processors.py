@@ -9,17 +9,23 @@ from tenancy.models import Workspace
 
 
 def workspaces(request: HttpRequest) -> dict[str, Any]:
-    """Add `workspaces`, the workspaces of the user; they are queried only if a template uses them.
+    """Add the workspaces of the user; one query reads them, if a template uses them.
 
-    Each has `has_staff_changes` and `has_support_access`: whether its pages show recent changes by
-    staff, or the access of staff, to this user.
+    `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
+    by staff, or the access of staff, to this user.
     """
     user = getattr(request, "user", None)
     if user is None:
-        return {"workspaces": []}
-    changes = Exists(staff_changes.recent_for(user, OuterRef("pk")))
-    accesses = Exists(support_access.shown_to(user, OuterRef("pk")))
+        return {"workspaces": [], "changed_by_staff": set(), "accessed_by_staff": set()}
     visible = Workspace.objects.visible_to(user).annotate(
-        has_staff_changes=changes, has_support_access=accesses
+        is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
+        is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
     )
-    return {"workspaces": SimpleLazyObject(lambda: list(visible))}
+    listed: Any = SimpleLazyObject(lambda: list(visible))
+    return {
+        "workspaces": listed,
+        "changed_by_staff": SimpleLazyObject(lambda: {row.pk for row in listed if row.is_changed}),
+        "accessed_by_staff": SimpleLazyObject(
+            lambda: {row.pk for row in listed if row.is_accessed}
+        ),
+    }

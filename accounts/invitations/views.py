@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.identity_providers import identity_providers
@@ -51,8 +52,15 @@ def invitation_create(request: Request, slug: str) -> HttpResponse:
         else:
             _send(request, invitation, token)
             return redirect("member_list", slug)
-    context = {"workspace": workspace, "form": form}
-    return render_checked(request, "accounts/invitation_form.html", context, errors=form.is_bound)
+    context = {
+        "workspace": workspace,
+        "title": "Invite member",
+        "form": form,
+        "action": "Send invitation",
+        "back": reverse("member_list", args=[slug]),
+        "back_title": "Members",
+    }
+    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
 
 
 @recent_sign_in_required

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import services
@@ -65,8 +66,14 @@ def password_change(request: Request) -> HttpResponse:
         finalize_password_change(request, request.user)
         notify(request.user, "The password was changed.")
         return redirect("account")
-    context = {"form": form}
-    return render_checked(request, "accounts/password_change.html", context, errors=form.is_bound)
+    context = {
+        "title": "Change password",
+        "form": form,
+        "action": "Change password",
+        "back": reverse("account"),
+        "back_title": "Account",
+    }
+    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
 
 
 @action

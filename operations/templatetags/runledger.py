@@ -45,9 +45,7 @@ def recent_staff_changes(context: Context) -> list[StaffChange]:
     workspace, user = context.get("workspace"), context.get("user")
     if not isinstance(workspace, Workspace) or not user:
         return []
-    # The list of the menu knows it, without another statement.
-    listed = {each.pk: each.has_staff_changes for each in context["workspaces"]}
-    if not listed.get(workspace.pk):
+    if workspace.pk not in context["changed_by_staff"]:
         return []
     return list(staff_changes.recent_for(user, workspace)[:5])
 
@@ -58,8 +56,7 @@ def shown_support_accesses(context: Context) -> list[SupportAccess]:
     workspace, user = context.get("workspace"), context.get("user")
     if not isinstance(workspace, Workspace) or not user:
         return []
-    listed = {each.pk: each.has_support_access for each in context["workspaces"]}
-    if not listed.get(workspace.pk):
+    if workspace.pk not in context["accessed_by_staff"]:
         return []
     return list(support_access.shown_to(user, workspace)[:5])
 

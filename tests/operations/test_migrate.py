@@ -124,17 +124,27 @@ def test_an_index_is_built_while_others_write_and_an_interrupted_one_is_replaced
 
 # --- every migration of the product ---------------------------------------------------------------
 
-#: Older than this rule, or landed at the same time.
+#: Migrations that build an index on a table that they did not create, and why they may.
 LOCKING = {
-    "backups.0002_guards",
-    "operations.0005_recovery",
-    "operations.0006_incidents",
+    "backups.0002_guards": "Older than this rule; the first migration of an installation.",
+    "operations.0005_recovery": "Its check constraint reads every run under the same lock.",
+    "operations.0006_incidents": "Part of the same upgrade; its partial indexes have few rows.",
 }
 INDEX = re.compile(
     r'CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY)(?:"?\w+"? )?ON "?(\w+)', re.IGNORECASE
 )
 TABLE = re.compile(r'CREATE TABLE (?:IF NOT EXISTS )?"?(\w+)', re.IGNORECASE)
-APPS = {"tenancy", "operations", "providers", "inventory", "backups", "restores", "legacy_runs"}
+APPS = {
+    "tenancy",
+    "audit",
+    "operations",
+    "accounts",
+    "providers",
+    "inventory",
+    "backups",
+    "restores",
+    "legacy_runs",
+}
 
 
 def locking_migrations() -> set[str]:
@@ -151,7 +161,7 @@ def locking_migrations() -> set[str]:
 
 
 def test_every_migration_builds_its_indexes_concurrently() -> None:
-    assert locking_migrations() - LOCKING == set()
+    assert locking_migrations() == LOCKING.keys()
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,13 @@ from pytest_django import Settings
 
 from config.settings import base
 from tenancy import passwords
-from tenancy.models import User
+from tenancy.models import User, Workspace
 from tenancy.passwords import PasswordSlots, TooManyPasswords, password_slots
 from tests.support.factories import PASSWORD
+from tests.support.factories.accounts import create_invitation, make_sign_in_older
+from tests.support.sessions import open_session
+
+INVITE = "/w/contoso/invitations/new/"
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +155,41 @@ def test_an_unknown_name_needs_capacity_too(db: None, settings: Settings) -> Non
 def test_every_hasher_of_the_product_is_limited() -> None:
     assert project_settings.PASSWORD_HASHERS == base.PASSWORD_HASHERS
     assert all(name.startswith("tenancy.passwords.") for name in base.PASSWORD_HASHERS)
+
+
+def test_the_account_of_an_invitation_needs_capacity_too(
+    workspace: Workspace, settings: Settings
+) -> None:
+    settings.PASSWORD_CHECKS_WAITING = 0
+    password_slots.cache_clear()
+    _, token = create_invitation(workspace)
+    client = Client()
+    client.get(f"/invitations/{token}/")
+    account = {"username": "nadia", "password1": PASSWORD, "password2": PASSWORD}
+
+    with occupied(password_slots()):
+        refused = client.post("/invitation/", account)
+    assert refused.status_code == 503
+    assert not User.objects.exists()
+
+    assert client.post("/invitation/", account).status_code == 302
+
+
+def test_a_confirmation_without_capacity_keeps_what_was_entered(
+    owner: User, settings: Settings
+) -> None:
+    owner.set_password(PASSWORD)
+    owner.save()
+    client = open_session(Client(), owner)
+    make_sign_in_older(owner, 3600)
+    settings.PASSWORD_CHECKS_WAITING = 0
+    password_slots.cache_clear()
+    form = {"email": "nadia@example.com", "role": "reader", "confirm_for": "POST"}
+
+    with occupied(password_slots()):
+        refused = client.post(INVITE, form | {"confirm_password": PASSWORD})
+    assert refused.status_code == 403
+    assert "Try again in a few seconds" in refused.content.decode()
+    assert "nadia@example.com" in refused.content.decode()
+
+    assert client.post(INVITE, form | {"confirm_password": PASSWORD}).status_code == 302
