@@ -64,6 +64,7 @@ ASK_NOTHING = {
     "audit_log": "shows only",
     "audit_export": "shows only",
     "password_change": "asks for the password itself",
+    "account_time_zone": "changes how times are shown",
     "identity_confirm": "is the confirmation",
     "session_end": "takes away only",
     "sign_out_everywhere": "takes away only",
