@@ -70,6 +70,8 @@ def invite(
         raise ValidationError(
             "An invitation to this address is already pending. Resend or revoke it."
         ) from None
+    # The message names the time at which it expires, which the database has computed.
+    invitation.refresh_from_db(fields=["expires_at"])
     log.info("workspace %s: %s invited %s as %s", workspace.slug, by or "a command", email, role)
     return invitation, token
 

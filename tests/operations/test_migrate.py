@@ -127,6 +127,7 @@ def test_an_index_is_built_while_others_write_and_an_interrupted_one_is_replaced
 #: Migrations that build an index on a table that they did not create, and why they may.
 LOCKING = {
     "backups.0002_guards": "Older than this rule; the first migration of an installation.",
+    "backups.0009_changes": "Its check constraints read every backup set under the same lock.",
     "operations.0005_recovery": "Its check constraint reads every run under the same lock.",
     "operations.0006_incidents": "Part of the same upgrade; its partial indexes have few rows.",
 }

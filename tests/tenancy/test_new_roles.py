@@ -141,5 +141,6 @@ def test_the_role_of_the_application_cannot_make_a_role_older(
         [UserFactory().pk, workspace.pk],
     )
 
-    assert Membership.objects.filter(role_since__lt="2020-01-01").count() == 0
+    long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     assert Membership.objects.count() == 3
+    assert not Membership.objects.filter(role_since__lt=long_ago).exists()
