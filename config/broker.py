@@ -44,6 +44,10 @@ class BrokerRefusal(BrokerConnectionError):
         self.code = code
 
 
+class BrokerSilence(BrokerConnectionError):
+    """A worker gets no message although it could take one."""
+
+
 class RefusalMixin:
     """A connection that a refusal of the server closes, as if it had been lost."""
 
@@ -101,6 +105,9 @@ class Channel(redis.Channel):
     ack_emulation = False
     #: The rows are the outbox, so that a closing channel has nothing to put back.
     do_restore = False
+    #: How many replies this channel has read, empty ones included: the server sends one a second
+    #: while there is a free slot.
+    replies = 0
     #: The most messages of each queue; a full queue takes no more.
     max_messages: dict[str, int] = {}
     from_transport_options = (*redis.Channel.from_transport_options, "max_messages")
@@ -161,6 +168,7 @@ class Channel(redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read a message; drop an unreadable one, which the broker has already removed."""
+        self.replies += 1
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]
         except (Unreadable, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

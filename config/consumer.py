@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from celery.exceptions import WorkerLostError
-from celery.worker import consumer
+from celery.worker import consumer, state
+
+from config.broker import BrokerSilence
 
 #: The longest wait between two attempts to connect; Kombu's is half a minute.
 MAX_RETRY_SECONDS = 5
+#: How long a worker with a free slot hears nothing from its broker before it connects again. Kombu
+#: notices a lost connection within 11 seconds.
+SILENCE_SECONDS = 20
 
 
 class Consumer(consumer.Consumer):
@@ -62,6 +67,8 @@ class Consumer(consumer.Consumer):
         Celery 5.6 forgets the limits of all of them when it loses the connection.
         """
         super().register_with_event_loop(hub)
+        self._replies: int | None = None
+        hub.call_repeatedly(SILENCE_SECONDS, self._check_silence)
         for job in self._running_jobs():
             soft, hard = (
                 limit and job._time_accepted + limit - time.monotonic()  # noqa: SLF001
@@ -69,6 +76,25 @@ class Consumer(consumer.Consumer):
             )
             is_interrupted = soft and time.monotonic() + soft < self._closed_at
             self.pool._pool.on_timeout_set(job, None if is_interrupted else soft, hard)  # noqa: SLF001
+
+    def _check_silence(self) -> None:
+        """Connect again if no reply has come since the last check although a slot was free.
+
+        Kombu can count a message as in progress that no process works on. It then asks for no
+        other one, and nothing fails.
+
+        Raises:
+            BrokerSilence: so it is.
+        """
+        channel = self.task_consumer.channel
+        is_free = len(state.reserved_requests) < self.qos.value
+        if is_free and self._replies == channel.replies:
+            in_progress = len(channel.qos._delivered) - len(channel.qos._dirty)  # noqa: SLF001
+            raise BrokerSilence(
+                f"no reply for {SILENCE_SECONDS} s; {in_progress} messages counted as in progress,"
+                f" {len(state.reserved_requests)} tasks, a pending read: {bool(channel._in_poll)}"  # noqa: SLF001
+            )
+        self._replies = channel.replies if is_free else None
 
     def _running_jobs(self) -> Iterator[Any]:
         """The tasks that a process of this worker has accepted; there is no public interface."""

@@ -1,0 +1,67 @@
+"""A worker that waits for nothing although it has a free slot connects to its broker again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from dev.services.processes import spawn, stop
+from tests.support.broker import Broker
+from tests.support.stack import ROOT, eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+#: A worker whose transport counts a message as in progress that no process works on.
+TASKS = """
+import os, pathlib
+from celery import Celery
+from config import consumer
+from config.broker import install_transport
+
+install_transport()
+consumer.SILENCE_SECONDS = 3
+register = consumer.Consumer.register_with_event_loop
+connections = []
+
+def register_with_event_loop(self, hub):
+    register(self, hub)
+    connections.append(hub)
+    if len(connections) == 1:
+        self.task_consumer.channel.qos._delivered["unknown"] = None
+        pathlib.Path("ready").touch()
+
+consumer.Consumer.register_with_event_loop = register_with_event_loop
+app = Celery(broker=os.environ["BROKER"])
+app.conf.update(
+    worker_consumer="config.consumer:Consumer", task_acks_late=True, task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+)
+
+@app.task(name="note")
+def note(path):
+    pathlib.Path(path).touch()
+"""
+
+
+def test_a_worker_with_a_free_slot_does_not_stay_silent(tmp_path: Path, broker: Broker) -> None:
+    (tmp_path / "tasks.py").write_text(TASKS)
+    environment = {"BROKER": broker.url, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    log = tmp_path / "worker.log"
+    with log.open("wb") as output:
+        worker = spawn(
+            [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency", "1"],
+            output=output.fileno(), cwd=tmp_path, env=os.environ | environment,
+        )  # fmt: skip
+    try:
+        eventually((tmp_path / "ready").exists, what=f"the start of the worker ({log})")
+        with Celery(broker=broker.url) as app:
+            app.send_task("note", [str(tmp_path / "done")])
+
+        eventually((tmp_path / "done").exists, what=f"the task ({log})")
+        assert "no reply for 3 s; 1 messages counted as in progress, 0 tasks" in log.read_text()
+    finally:
+        stop(worker, grace=2)
