@@ -32,6 +32,7 @@ backup_operation = functools.partial(
     retry=Retry.AUTOMATIC,
     identity_group="backup_schedule",
     retry_as=OperationRunType.BACKUP_SCHEDULE_RETRY,
+    repeat_as=OperationRunType.BACKUP_SCHEDULE_RUN_NOW,
 )
 #: Operations on a selection of policies.
 selection_operation = functools.partial(
@@ -130,11 +131,14 @@ def _schedule_of(run: ActiveRun) -> BackupSchedule:
 
 
 def _set_of_earlier_run(run: ActiveRun) -> BackupSet | None:
-    """The set of the latest earlier run, following `retry_of`, that has one."""
-    earlier = run.run.retry_of
-    while earlier:
-        backup_set = BackupSet.objects.filter(operation_run=earlier, tenant=run.tenant).first()
+    """The set of the latest earlier run that has one, following the retries.
+
+    A full backup can repeat an older one, whose set is not continued.
+    """
+    current = run.run
+    while current.type == OperationRunType.BACKUP_SCHEDULE_RETRY and current.retry_of:
+        current = current.retry_of
+        backup_set = BackupSet.objects.filter(operation_run=current, tenant=run.tenant).first()
         if backup_set:
             return backup_set
-        earlier = earlier.retry_of
     return None

@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from backups.models import BackupSchedule, BackupSet, PolicyExport, SetPurpose
+from backups.models import BackupSchedule, BackupSet, PolicyExport, ScheduleRevision, SetPurpose
 from operations.context import register_context_key
 from operations.links import Link, related_link, related_links
 from operations.models import OperationRun
+from operations.types import OperationRunType
 from tenancy.capabilities import has_capability
 from tenancy.models import User
 from tenancy.roles import Capability
 
 register_context_key("backup_schedule_id", "Schedule", int)
 register_context_key("backup_set_id", "Backup set", int)
-register_context_key("previous_run_id", "Run that was still active", int)
-register_context_key("missed", "Missed slots", dict)
-register_context_key("cron", "Cron expression", str)
-register_context_key("timezone", "Time zone", str)
-register_context_key("schedule_revision", "Revision of the schedule", int)
+register_context_key("missed", "Missed slots", dict, of_one_run=True)
+register_context_key("cron", "Cron expression", str, of_one_run=True)
+register_context_key("timezone", "Time zone", str, of_one_run=True)
+register_context_key("schedule_revision", "Revision of the schedule", int, of_one_run=True)
 
 
-@related_link("backup_schedule_id")
-def schedule_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The schedule that the backup belongs to."""
+@related_links
+def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
+    """The schedule that the backup belongs to, and its times that made the slot."""
+    schedule_id, number = (
+        run.context.get(key) for key in ("backup_schedule_id", "schedule_revision")
+    )
+    if schedule_id is None:
+        return
+    revisions = ScheduleRevision.objects.filter(schedule=OuterRef("pk"), number=number)
     schedules = BackupSchedule.objects.visible_to(user).filter(workspace=run.workspace_id)
-    schedule = schedules.with_scope().filter(pk=value).first()
-    if schedule is None:
-        return None
-    return Link(f"Schedule: {schedule.name}", schedule.get_absolute_url(), "backup_schedule")
-
-
-@related_link("schedule_revision")
-def revision_link(value: Any, run: OperationRun, user: User) -> Link | None:
-    """The times of the schedule that made the slot."""
-    schedules = BackupSchedule.objects.visible_to(user).filter(workspace=run.workspace_id)
-    schedule = schedules.with_scope().filter(pk=run.context.get("backup_schedule_id")).first()
-    if schedule is None or not schedule.revisions.filter(number=value).exists():
-        return None
-    address = f"{schedule.get_absolute_url()}#revision-{value}"
-    return Link(f"Times: revision {value}", address, "schedule_revision")
+    schedules = schedules.with_scope().annotate(has_revision=Exists(revisions))
+    schedule: Any = schedules.filter(pk=schedule_id).first()
+    if schedule:
+        address = schedule.get_absolute_url()
+        yield Link(f"Schedule: {schedule.name}", address, "backup_schedule")
+        if schedule.has_revision:
+            yield Link(
+                f"Times: revision {number}", f"{address}#revision-{number}", "schedule_revision"
+            )
 
 
 @related_link("previous_run_id")
@@ -58,7 +58,8 @@ def previous_run_link(value: Any, run: OperationRun, user: User) -> Link | None:
 @related_links
 def export_links(run: OperationRun, user: User) -> Iterable[Link]:
     """The archives that the run created, for users who may download them."""
-    if not has_capability(user, run.workspace, Capability.EXPORT_POLICIES):
+    is_export = run.type == OperationRunType.POLICY_EXPORT
+    if not is_export or not has_capability(user, run.workspace, Capability.EXPORT_POLICIES):
         return
     exports = PolicyExport.objects.visible_to(user).filter(operation_run=run).defer("archive")
     for export in exports.select_related("workspace"):

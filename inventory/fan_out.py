@@ -15,6 +15,7 @@ from operations.worker.active_run import ActiveRun
 from tenancy.models import Tenant
 
 POLL_SECONDS = 1.0
+PHASE = "Syncing tenants"
 
 
 class FanOut:
@@ -44,7 +45,7 @@ class FanOut:
             for child in completed.order_by("completed_at", "pk"):
                 active.discard(child.pk)
                 self._report(child)
-                self._run.set_phase(f"{count - len(active)} of {count} tenants")
+                self._run.set_phase(PHASE, f"{count - len(active)} of {count}")
             queued = children.filter(status=RunStatus.QUEUED).order_by("pk")
             oldest = queued.values_list("pk", flat=True).first()
             has_executed = oldest is not None and execution.execute(oldest)
@@ -65,7 +66,7 @@ class FanOut:
         ]
         if not requests:
             raise Blocked("no_active_tenant", workspace=self._run.workspace.name)
-        self._run.set_phase(f"0 of {len(requests)} tenants")
+        self._run.set_phase(PHASE, f"0 of {len(requests)}")
         return {result.run.pk for result in self._service.dispatch_many(requests)}
 
     def _report(self, child: OperationRun) -> None:

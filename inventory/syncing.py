@@ -71,7 +71,8 @@ class Sync:
         """Write the listed objects and add their ids; return the error that ended the list."""
         batch: list[Json] = []
         error = None
-        self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
+        phase = f"Listing {in_sentence(kind.label_plural)}"
+        self._run.set_phase(phase)
         try:
             for entry in kind.list_objects(self._client):
                 if entry["id"] in ids:
@@ -81,9 +82,7 @@ class Sync:
                 if len(batch) == BATCH:
                     self._write(kind, batch, is_first=is_first)
                     batch = []
-                    self._run.set_phase(
-                        f"Listing {in_sentence(kind.label_plural)}: {len(ids):,} so far"
-                    )
+                    self._run.set_phase(phase, f"{len(ids):,} so far")
                     self._run.checkpoint()
         except GraphError as list_error:
             error = list_error

@@ -10,7 +10,7 @@ from operations.links import Link, related_link
 from operations.models import OperationRun
 from tenancy.models import User
 
-register_context_key("backup_schedule_run_id", "Legacy schedule run", int)
+register_context_key("backup_schedule_run_id", "Legacy schedule run", int, of_one_run=True)
 
 
 @related_link("backup_schedule_run_id")

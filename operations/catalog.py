@@ -57,6 +57,8 @@ class CatalogEntry:
     identity_group: str
     #: The type of a retry; by default the type itself.
     retry_as: OperationRunType | None
+    #: The type of a run that does everything again; by default the type itself.
+    repeat_as: OperationRunType | None
     #: The context key that identifies a slot together with `scheduled_for`; a slot has at most one run.
     #: A unique index in a migration of the declaring app guarantees it.
     slot_key: str
@@ -100,6 +102,15 @@ class OperationCatalog:
         """Return the label of a type, or its value where the type is not declared."""
         entry = OperationCatalog.find(run_type)
         return entry.label if entry else run_type
+
+    @staticmethod
+    def types_alike(run_type: str) -> list[str]:
+        """Return the types whose runs can have the identity of a run of this type."""
+        if OperationCatalog.find(run_type) is None:
+            return [run_type]
+        group = OperationCatalog.identity_group(run_type)
+        types = OperationCatalog.all()
+        return [each.value for each in types if OperationCatalog.identity_group(each) == group]
 
     @staticmethod
     def identity_group(run_type: str) -> str:

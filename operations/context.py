@@ -23,10 +23,14 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True)
 class ContextKey:
-    """The label of a known key on a page, and the required type of its value."""
+    """The label of a known key on a page, and the required type of its value.
+
+    A key `of_one_run` says why there was this run, such as its slot; a repetition does not have it.
+    """
 
     label: str
     type: type
+    of_one_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,18 @@ class RepeatedSlots:
 #: The known keys by name, in the order in which pages show them.
 KNOWN_KEYS: dict[str, ContextKey] = {
     "target_scope": ContextKey("Target", dict),
-    "scheduled_for": ContextKey("Slot (UTC)", str),
-    "repeated": ContextKey("Repeated slots", dict),
-    "parent_run_id": ContextKey("Parent run", int),
+    "scheduled_for": ContextKey("Slot (UTC)", str, of_one_run=True),
+    "repeated": ContextKey("Repeated slots", dict, of_one_run=True),
+    "parent_run_id": ContextKey("Parent run", int, of_one_run=True),
+    "previous_run_id": ContextKey("Run that was still active", int, of_one_run=True),
     "selection": ContextKey("Selection", dict),
     "idempotency": ContextKey("Inputs", dict),
 }
 
 
-def register_context_key(name: str, label: str, value_type: type) -> None:
+def register_context_key(
+    name: str, label: str, value_type: type, *, of_one_run: bool = False
+) -> None:
     """Register a key of an app, so that its type is checked and pages show its label.
 
     Raises:
@@ -57,7 +64,7 @@ def register_context_key(name: str, label: str, value_type: type) -> None:
     """
     if name in KNOWN_KEYS:
         raise ValueError(f"The context key {name} is already registered.")
-    KNOWN_KEYS[name] = ContextKey(label, value_type)
+    KNOWN_KEYS[name] = ContextKey(label, value_type, of_one_run)
 
 
 class ContextError(ValueError):

@@ -30,6 +30,7 @@ def operation(
     retry: Retry = Retry.MANUAL,
     identity_group: str = "",
     retry_as: OperationRunType | None = None,
+    repeat_as: OperationRunType | None = None,
     slot_key: str = "",
 ) -> Callable[[Handler], Handler]:
     """Declare an operation type; the decorated function becomes its handler.
@@ -53,6 +54,7 @@ def operation(
         retry=retry,
         identity_group=identity_group,
         retry_as=retry_as,
+        repeat_as=repeat_as,
         slot_key=slot_key,
     )
 

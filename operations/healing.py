@@ -105,7 +105,5 @@ def settle_problems(run_ids: Sequence[int]) -> None:
 
 def _types_alike() -> str:
     """Return, as JSON, the types that can share an identity with each type."""
-    groups: dict[str, list[str]] = {}
-    for run_type in OperationCatalog.all():
-        groups.setdefault(OperationCatalog.identity_group(run_type), []).append(run_type.value)
-    return json.dumps({run_type: types for types in groups.values() for run_type in types})
+    types = OperationCatalog.all()
+    return json.dumps({each.value: OperationCatalog.types_alike(each) for each in types})

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from operations.catalog import CatalogEntry, Retry
 from operations.causes import cause_of
 from operations.conflicts import retry_on_serialization_failure
+from operations.context import KNOWN_KEYS
 from operations.counts import Counts, validate_increments
 from operations.delivery.publisher import Wakeup, publish
 from operations.dispatch import RunRequest, ensure_rows, extend_blocked, insert_blocked
@@ -343,13 +344,15 @@ class OperationRunService:
             RunNoLongerActive: the run has already ended.
         """
         suffix = f" Reason: {reason}" if reason else ""
+        data = {"reason": reason} if reason else {}
         status = self._mark_cancel_requested(run.pk, by)
         if status == RunStatus.QUEUED:
             self._close(run.pk, RunStatus.QUEUED, RunOutcome.CANCELLED)
-            event = Event("cancelled", f"Cancelled before it started.{suffix}", actor=by.username)
-            append_events([(run.pk, event)])
+            message = f"Cancelled by {by.username} before it started.{suffix}"
+            append_events([(run.pk, Event("cancelled", message, actor=by.username, data=data))])
         elif status == RunStatus.RUNNING:
-            event = Event("cancel_requested", f"Cancellation requested.{suffix}", actor=by.username)
+            message = f"Cancellation requested by {by.username}.{suffix}"
+            event = Event("cancel_requested", message, actor=by.username, data=data)
             append_events([(run.pk, event)])
         current = self._load(run.pk)
         if status is None and not current.is_active:
@@ -394,6 +397,26 @@ class OperationRunService:
             dispatched = self.dispatch_many(list(requests.values()))
             results |= dict(zip(requests, dispatched, strict=True))
         return [results[at] for at in range(len(runs))]
+
+    def run_again(
+        self, run: OperationRun, *, by: User, submission: uuid.UUID | None = None
+    ) -> DispatchResult:
+        """Start a new run with the inputs of a succeeded run, or return the active run.
+
+        Raises:
+            NotRetryable: the run has not succeeded, or its type is never retried.
+        """
+        entry = _check_repeatable(run)
+        if run.outcome != RunOutcome.SUCCEEDED:
+            raise NotRetryable("not succeeded", "The run has not succeeded. Retry it instead.")
+        context = {
+            key: value
+            for key, value in run.context.items()
+            if not (key in KNOWN_KEYS and KNOWN_KEYS[key].of_one_run)
+        }
+        run_type = entry.repeat_as or OperationRunType(run.type)
+        request = _new_request(run, run_type, context, by=by, submission=submission)
+        return self.dispatch_many([request])[0]
 
     def acknowledge(
         self, run: OperationRun, *, by: User, note: str = "", assignee: User | None = None
@@ -510,16 +533,7 @@ def check_retryable(run: OperationRun) -> CatalogEntry:
     Raises:
         NotRetryable: the run is active or has succeeded, or its type is never retried.
     """
-    entry = run.catalog
-    if entry is None or entry.retry is Retry.NEVER:
-        raise NotRetryable(
-            "of an operation that is never retried",
-            "Operations of this type are never retried. Start a new one.",
-        )
-    if run.is_active:
-        raise NotRetryable(
-            "still active", "The run is still active. Wait until it ends, or cancel it."
-        )
+    entry = _check_repeatable(run)
     if run.outcome == RunOutcome.SUCCEEDED:
         raise NotRetryable("already succeeded", "The run has succeeded. There is nothing to retry.")
     if run.recovered_at:
@@ -530,21 +544,47 @@ def check_retryable(run: OperationRun) -> CatalogEntry:
     return entry
 
 
+def _check_repeatable(run: OperationRun) -> CatalogEntry:
+    entry = run.catalog
+    if entry is None or entry.retry is Retry.NEVER:
+        raise NotRetryable(
+            "of an operation that is never retried",
+            "Operations of this type are never retried. Start a new one.",
+        )
+    if run.is_active:
+        raise NotRetryable(
+            "still active", "The run is still active. Wait until it ends, or cancel it."
+        )
+    return entry
+
+
 def _retry_request(
     run: OperationRun, by: User | None, initiator_name: str, submission: uuid.UUID | None
 ) -> RunRequest:
     entry = check_retryable(run)
-    context = dict(run.context)
-    return RunRequest(
-        type=entry.retry_as or OperationRunType(run.type),
-        workspace=run.workspace,
-        tenant=run.tenant,
+    return _new_request(
+        run,
+        entry.retry_as or OperationRunType(run.type),
+        run.context,
         by=by,
         initiator_name=initiator_name,
-        inputs=context.pop("idempotency", {}),
-        context=context,
-        retry_of=run,
         submission=submission,
+    )
+
+
+def _new_request(
+    run: OperationRun, run_type: OperationRunType, context: Mapping[str, Any], **request: Any
+) -> RunRequest:
+    """Return the request of a run that follows another one, with its inputs."""
+    values = dict(context)
+    return RunRequest(
+        type=run_type,
+        workspace=run.workspace,
+        tenant=run.tenant,
+        inputs=values.pop("idempotency", {}),
+        context=values,
+        retry_of=run,
+        **request,
     )
 
 

@@ -9,15 +9,17 @@ from operations.views import (
     listing,
     overview,
     retention,
+    run_log,
 )
 
 urlpatterns = [
     path("runs/", listing.run_list_all, name="run_list_all"),
     path("runs/export.csv", listing.run_export_all, name="run_export_all"),
     path("runs/<int:run_id>/", detail.run_detail, name="run_detail"),
-    path("runs/<int:run_id>/log.txt", detail.run_log, name="run_log"),
+    path("runs/<int:run_id>/log.txt", run_log.run_log, name="run_log"),
     path("runs/<int:run_id>/cancel/", actions.run_cancel, name="run_cancel"),
     path("runs/<int:run_id>/retry/", actions.run_retry, name="run_retry"),
+    path("runs/<int:run_id>/run-again/", actions.run_again, name="run_again"),
     path("runs/<int:run_id>/acknowledge/", actions.run_acknowledge, name="run_acknowledge"),
     path("integrity/", integrity.ledger_integrity, name="ledger_integrity"),
     path("integrity/check/", integrity.ledger_check, name="ledger_check"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
-from providers.graph.client import OnWait, WaitReason
+from providers.graph.client import SLICE_SECONDS, OnWait, WaitReason
 from providers.graph.errors import GraphError
 from tenancy.models import Tenant
 
@@ -15,14 +15,19 @@ _WAITS = {
 
 
 def show_waits(run: ActiveRun) -> OnWait:
-    """Return a callback that displays waits as the run's phase and lets a cancellation end them.
+    """Return a callback that displays waits in place of the run's phase, and on its timeline.
 
-    Waits for the pace of requests are not displayed.
+    It also lets a cancellation end them. Waits for the pace of requests are not displayed.
     """
+    next_slice = 0.0
 
     def on_wait(seconds: float, reason: WaitReason) -> None:
+        nonlocal next_slice
         if reason in _WAITS:
-            run.set_phase(f"{_WAITS[reason]}: continuing in {max(1, round(seconds))} s")
+            if seconds != next_slice:
+                run.report_wait(_WAITS[reason], seconds)
+            next_slice = seconds - SLICE_SECONDS
+            run.set_meta(phase=f"{_WAITS[reason]}: continuing in {max(1, round(seconds))} s")
         run.checkpoint()
 
     return on_wait

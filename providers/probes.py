@@ -64,7 +64,7 @@ class Prober:
         results: dict[str, str] = {}
         for key, (label, path) in PROBES.items():
             self._run.checkpoint()
-            self._run.set_phase(f"Checking: {label}")
+            self._run.set_phase("Checking permissions", label)
             results[key] = self._probe(key, label, path).value
         for key, kind in writes.items():
             results[key] = self._probe_write(key, kind).value

@@ -36,6 +36,20 @@
   };
   if (!Number.isNaN(serverStart)) setInterval(tick, 1000);
 
+  // --- The age of what a live page shows, instead of its time ---
+  let updated = started;
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) updated = performance.now();
+  });
+  const showUpdated = () => {
+    const isLive = document.querySelector("[hx-trigger]") !== null;
+    document.querySelectorAll("[data-updated]").forEach((element) => {
+      element.hidden = !isLive;
+      element.textContent = `Updated ${ago((performance.now() - updated) / 1000)}`;
+    });
+  };
+  setInterval(showUpdated, 1000);
+
   // --- Copy buttons ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");

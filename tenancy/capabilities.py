@@ -6,6 +6,7 @@ import datetime as dt
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
 from tenancy.models import Membership, User, Workspace
@@ -31,6 +32,21 @@ def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozens
     )
     if role is None and has_access(user, workspace):
         return frozenset({Capability.VIEW})
+    return capabilities_of_role(role)
+
+
+def role_in(user: User, workspace: str = "workspace_id") -> Subquery:
+    """Return the role of the user in the workspace of each row of a query, for `annotate`.
+
+    `capabilities_of_role` takes it, which saves a page a query. It is NULL for a member of the
+    support staff, who may only view.
+    """
+    memberships = Membership.objects.filter(user_id=user.pk, workspace_id=OuterRef(workspace))
+    return Subquery(memberships.values("role")[:1])
+
+
+def capabilities_of_role(role: str | None) -> frozenset[Capability]:
+    """Return the capabilities of a role; none without one."""
     return ROLE_CAPABILITIES.get(role or "", frozenset())
 
 

@@ -20,6 +20,16 @@ def duration_text(duration: dt.timedelta) -> str:
     return _two(days, "day" if days == 1 else "days", seconds % 86400 // 3600, "h")
 
 
+def precise_duration_text(duration: dt.timedelta) -> str:
+    """Return a duration like `duration_text`, but a short one precisely: “340 ms”, “2.4 s”."""
+    milliseconds = max(0, round(duration.total_seconds() * 1000))
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 9950:
+        return f"{milliseconds / 1000:.1f} s"
+    return duration_text(duration)
+
+
 def ago(seconds: float) -> str:
     """Return a relative time in one unit: “just now”, “40 s ago”, “3 min ago”, “in 2 h”."""
     if seconds < -5:

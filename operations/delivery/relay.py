@@ -121,6 +121,13 @@ def _reschedule_due(queue: Queue, limit: int, *, lost: bool) -> list[Wakeup]:
     return wakeups
 
 
+_PUBLISHED_AGAIN = """
+WITH before AS (SELECT published_at FROM operation_runs WHERE id = %(run)s)
+UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %(run)s
+RETURNING (SELECT published_at FROM before)
+"""
+
+
 def _publish_again(wakeup: Wakeup) -> str:
     """Publish a run again; return why the broker did not accept it, or "" if it did."""
     try:
@@ -128,10 +135,10 @@ def _publish_again(wakeup: Wakeup) -> str:
     except REFUSAL_ERRORS as error:
         return describe_refusal(error)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %s",
-            [wakeup[0]],
-        )
-    event = Event("published_again", "No worker had claimed the run. Its message was sent again.")
-    append_events([(wakeup[0], event)])
+        cursor.execute(_PUBLISHED_AGAIN, {"run": wakeup[0]})
+        before = cursor.fetchone()
+    message = "No worker had claimed the run. Its message was sent again."
+    # The row keeps the time of the last message only.
+    data = {"before": before[0].isoformat()} if before and before[0] else {}
+    append_events([(wakeup[0], Event("published_again", message, data=data))])
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from django.db import connection
 
 from operations.models import OperationRun, OperationRunQuerySet
 from operations.states import RunStatus
+from tenancy.clock import request_now
 from web.durations import duration_text
 
 MIN_RUNS = 5
@@ -18,6 +20,8 @@ MAX_RUNS = 50
 SLOW_FACTOR = 1.5
 #: The number of running runs, the oldest first, that are compared with earlier ones.
 MAX_RUNNING = 50
+#: The share of its items that is processed before the rate alone says when a run ends.
+MIN_DONE = 0.05
 
 # One index lookup for each run.
 _PERCENTILES = """
@@ -79,6 +83,27 @@ def expectations(runs: Sequence[OperationRun]) -> dict[int, Expectation]:
         elif run.expected:
             by_run[run.pk] = Expectation(run.expected, run.expected * 2, from_history=False)
     return by_run
+
+
+def expected_end(run: OperationRun, expected: Expectation | None) -> dt.datetime | None:
+    """Return when a running run should end, or None if neither its rate nor earlier runs say so.
+
+    The more of its items are processed, the more its rate counts, and the less what is usual.
+    """
+    if run.started_at is None or not run.is_running or run.cancel_requested_at:
+        return None
+    counts, elapsed = run.counts, request_now() - run.started_at
+    done = min(counts.processed / counts.total, 1.0) if counts.total else 0.0
+    usual = None
+    if expected:
+        # A run that has outlasted what is usual is not expected to end now, but as the slow ones do.
+        usual = next((each for each in (expected.usual, expected.slow) if each > elapsed), None)
+    if usual and done:
+        weight = math.sqrt(done)
+        return run.started_at + weight * elapsed / done + (1 - weight) * usual
+    if usual:
+        return run.started_at + usual
+    return run.started_at + elapsed / done if done >= MIN_DONE else None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
 from tenancy.models import StaffChange, SupportAccess, Workspace
 from tenancy.times import DAY, day_text, exact_text, page_zone, short_text, title_text
-from web.durations import ago, duration_text
+from web.durations import ago, duration_text, precise_duration_text
 
 register = template.Library()
 
@@ -139,6 +139,28 @@ def clock(since: dt.datetime) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def clock_time(context: Context, moment: dt.datetime, precision: str = "seconds") -> SafeString:
+    """The time of day: “18:25:03”, with the exact time as its title."""
+    return _time(
+        moment,
+        page_zone(context),
+        lambda at, zone: at.astimezone(zone).time().isoformat(timespec=precision),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def expected_end(context: Context, moment: dt.datetime) -> str:
+    """“ends about 18:25”; with the day, if it is another one."""
+    now, zone = request_now(), page_zone(context)
+    if moment - now < dt.timedelta(minutes=1):
+        return "ends within a minute"
+    # Only the minute is shown, so that a live section does not change more often.
+    local = (moment + dt.timedelta(seconds=30)).astimezone(zone)
+    day = "" if local.date() == now.astimezone(zone).date() else f"{local.day} {local:%b}, "
+    return f"ends about {day}{local:%H:%M}"
+
+
+@register.simple_tag(takes_context=True)
 def query(context: Context, **changes: Any) -> str:
     """The query of this page with some parameters changed; those without a value are removed.
 
@@ -162,6 +184,12 @@ def submission_field() -> SafeString:
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""
     return duration_text(value) if value is not None else EMPTY
+
+
+@register.filter
+def precise_span(value: dt.timedelta) -> str:
+    """A duration in words, precise if it is short: “340 ms”."""
+    return precise_duration_text(value)
 
 
 @register.filter

@@ -12,19 +12,26 @@ from operations.models import OperationRun
 from operations.permissions import may_cancel, may_retry
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
 from operations.views.start import redirect_to_dispatch, submission_of
+from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, action
 from tenancy.roles import Capability
 
+#: The longest reason of a cancellation.
+MAX_REASON = 200
+
 
 @action
 def run_cancel(request: Request, run_id: int) -> HttpResponse:
-    """Cancel the run."""
+    """Cancel the run, with an optional reason."""
     run = _visible(request, run_id)
     if not may_cancel(run, request.user, capabilities_of(request.user, run.workspace)):
         raise PermissionDenied("Your role does not allow you to cancel this run.")
+    reason = sanitize_text(request.POST.get("reason", "").strip(), max_length=MAX_REASON + 1)
+    if len(reason) > MAX_REASON:
+        raise BadRequest("The reason is too long.")
     try:
-        cancelled = OperationRunService().request_cancel(run, by=request.user)
+        cancelled = OperationRunService().request_cancel(run, by=request.user, reason=reason)
     except RunNoLongerActive:
         messages.info(request, "The run has already ended. There is nothing to cancel.")
         return redirect(run)
@@ -43,6 +50,22 @@ def run_retry(request: Request, run_id: int) -> HttpResponse:
         raise PermissionDenied("Your role does not allow you to retry this run.")
     try:
         result = OperationRunService().retry(
+            run, by=request.user, submission=submission_of(request)
+        )
+    except NotRetryable as error:
+        messages.warning(request, str(error))
+        return redirect(run)
+    return redirect_to_dispatch(request, result)
+
+
+@action
+def run_again(request: Request, run_id: int) -> HttpResponse:
+    """Start a run with the inputs of a succeeded run."""
+    run = _visible(request, run_id)
+    if not may_retry(run, request.user, capabilities_of(request.user, run.workspace)):
+        raise PermissionDenied("Your role does not allow you to start this operation.")
+    try:
+        result = OperationRunService().run_again(
             run, by=request.user, submission=submission_of(request)
         )
     except NotRetryable as error:

@@ -25,6 +25,8 @@ from tenancy.models import Tenant, Workspace
 
 FLUSH_SECONDS = 1.0
 FLUSH_ITEMS = 50
+#: The most phases and waits of a run that have a line on its timeline.
+MAX_STAGES = 200
 
 
 class StopRun(BaseException):
@@ -57,11 +59,14 @@ class ActiveRun:
         self._failures: list[Failure] = []
         self._events: list[Event] = []
         self._reported_keys: set[str] = set()
+        self._phase = ""
+        self._stages = 0
         self._total = 0
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
+        self._claimed_at = time.monotonic() if claimed_at is None else claimed_at
         #: The monotonic time at which the last successful renewal of the lease was sent.
-        self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
+        self.renewed_at = self._claimed_at
 
     @property
     def id(self) -> int:
@@ -150,10 +155,24 @@ class ActiveRun:
         item = ItemResult(key, outcome, label=label, error=error, link=link)
         self._add_item(item, **increments)
 
-    def set_phase(self, text: str) -> None:
-        """Set what the run is doing now, in a few words; its page shows it beside the progress."""
-        self.set_meta(phase=text)
+    def set_phase(self, text: str, detail: str = "") -> None:
+        """Set what the run is doing now, in a few words; its page shows it beside the progress.
+
+        A text that differs from the last one is a phase on the timeline. The detail, such as a
+        count, changes within a phase.
+        """
+        self.set_meta(phase=f"{text}: {detail}" if detail else text)
+        if text != self._phase:
+            self._phase = text
+            self._add_stage("phase", text)
         self._flush_if_due()
+
+    def report_wait(self, cause: str, seconds: float) -> None:
+        """Add a wait of this many seconds, which begins now, to the timeline."""
+        message = f"{cause}: waiting {max(1, round(seconds))} s."
+        self._add_stage(
+            "wait", message, EventLevel.WARNING, cause=cause, wait_ms=round(seconds * 1000)
+        )
 
     def set_meta(self, **facts: str | int | bool | None) -> None:
         """Store short facts for the run's page."""
@@ -231,6 +250,15 @@ class ActiveRun:
 
     def _add_failure(self, error: SafeError, item: str) -> None:
         self._failures.append(Failure(error, item=item))
+
+    def _add_stage(
+        self, kind: str, message: str, level: EventLevel = EventLevel.INFO, **data: str | int
+    ) -> None:
+        """Add a phase or a wait with its time since the claim: reports are written later."""
+        self._stages += 1
+        if self._stages <= MAX_STAGES:
+            data["after_ms"] = round((time.monotonic() - self._claimed_at) * 1000)
+            self._events.append(Event(kind, message, level, data=data, actor=self.run.worker))
 
     def _count(self, **increments: int) -> None:
         for key, value in validate_increments(increments).items():

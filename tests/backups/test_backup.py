@@ -343,25 +343,21 @@ def test_the_run_waits_for_throttling_and_shows_it(
     schedule: BackupSchedule,
     back_up: BackUp,
     graph: SandboxControl,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    phases: list[str] = []
-    original = active_run.ActiveRun.set_phase
-
-    def phase(run: active_run.ActiveRun, text: str) -> None:
-        phases.append(text)
-        original(run, text)
-
-    monkeypatch.setattr(active_run.ActiveRun, "set_phase", phase)
     graph.fault(schedule.tenant.external_id, "throttle", kind="compliance", retry_after=1, times=1)
 
     run = back_up(schedule)
 
     assert run.outcome == RunOutcome.SUCCEEDED
-    assert any(
-        text.startswith("Microsoft Graph is throttling requests: continuing in") for text in phases
+    (wait,) = run.events.filter(kind="wait")
+    assert wait.message == "Microsoft Graph is throttling requests: waiting 1 s."
+    assert 1000 <= wait.data["wait_ms"] <= 1100
+    phases = run.events.filter(kind="phase").order_by("sequence")
+    assert phases[0].message == "Connecting"
+    assert "Reading conditional access policies" in [phase.message for phase in phases]
+    assert [phase.data["after_ms"] for phase in phases] == sorted(
+        phase.data["after_ms"] for phase in phases
     )
-    assert "Reading conditional access policies" in phases
 
 
 def test_a_backup_of_a_tenant_suspended_after_the_request_is_blocked(

@@ -14,6 +14,7 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
+from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -188,3 +189,28 @@ def test_a_retry_never_uses_the_set_of_another_tenant(
     run = run_now(queued.run)
 
     assert run.failures[0]["code"] == "schedule_gone"
+
+
+def test_a_run_again_reads_everything_and_its_retry_continues_only_its_own_set(
+    schedule: BackupSchedule,
+    back_up: BackUp,
+    retry: Retry,
+    graph: SandboxControl,
+    operator: User,
+) -> None:
+    green = back_up(schedule)
+    service = OperationRunService()
+    Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.SUSPENDED)
+    blocked = run_now(service.run_again(green, by=operator).run)
+    Tenant.objects.filter(pk=schedule.tenant_id).update(status=TenantStatus.ACTIVE)
+    graph.clear_log()
+
+    run = retry(blocked)
+
+    assert blocked.type == OperationRunType.BACKUP_SCHEDULE_RUN_NOW
+    assert (blocked.outcome, blocked.retry_of) == (RunOutcome.BLOCKED, green)
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
+    assert run.counts.total == green.counts.total
+    assert run.backup_set.parent is None
+    kinds = {kind for _, kind in graph.counts(schedule.tenant.external_id)}
+    assert {"compliance", "conditional_access"} <= kinds

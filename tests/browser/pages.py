@@ -110,15 +110,20 @@ def populate() -> dict[str, OperationRun]:
 def _create_run(tenant: Tenant, *, minutes_ago: int = 3, **traits: object) -> OperationRun:
     at = timezone.now() - dt.timedelta(minutes=minutes_ago)
     run = OperationRunFactory(tenant=tenant, context=CONTEXT, created_at=at, **traits)
-    for sequence, (message, level) in enumerate(
+    throttled = "Microsoft Graph is throttling requests"
+    wait = {"after_ms": 900, "wait_ms": 12_000, "cause": throttled}
+    for sequence, (kind, message, level, data) in enumerate(
         [
-            ("Requested by Schedule: Nightly.", EventLevel.INFO),
-            ("Started by worker-1:42.", EventLevel.INFO),
-            ("Microsoft Graph is throttling requests: continuing in 12 s.", EventLevel.WARNING),
+            ("created", "Requested by Schedule: Nightly.", EventLevel.INFO, {}),
+            ("started", "Started by worker-1:42.", EventLevel.INFO, {}),
+            ("phase", "Reading compliance policies", EventLevel.INFO, {"after_ms": 300}),
+            ("wait", f"{throttled}: waiting 12 s.", EventLevel.WARNING, wait),
         ],
         start=1,
     ):
-        OperationRunEventFactory(run=run, sequence=sequence, message=message, level=level)
+        OperationRunEventFactory(
+            run=run, sequence=sequence, kind=kind, message=message, level=level, data=data
+        )
     return run
 
 

@@ -9,8 +9,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from operations.events import Event, append_events
 from operations.models import OperationRun
 from operations.services import OperationRunService
+from operations.states import Ending
 from tenancy.models import Tenant
 from tenancy.roles import Role
 from tests.browser.conftest import ConsoleErrors, save_screenshot, sign_in
@@ -53,6 +55,40 @@ def test_progress_and_end_are_shown_without_a_reload(
     expect(page.locator("#announcer")).to_have_text("Partially succeeded")
     expect(page.locator("[hx-trigger]")).to_have_count(0)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    assert console_errors == []
+
+
+def test_new_lines_follow_and_the_side_panel_is_live(
+    open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant
+):
+    service = OperationRunService()
+    run = OperationRunFactory(tenant=fabrikam)
+    append_events([(run.pk, Event("created", "Requested by olga."))])
+    page = open_context().new_page()
+    console_errors.watch(page)
+    sign_in(page, "olga")
+    page.goto(f"/runs/{run.pk}/")
+    expect(page.locator("#log-count")).to_have_text("1 line so far")
+
+    service.claim(run.pk, "worker-1:42")
+    side = page.get_by_role("complementary", name="About this run")
+    expect(side.get_by_text("worker-1:42")).to_be_visible()
+    reason = page.get_by_label("Reason")
+    reason.press_sequentially("the wrong ")
+    service.add_event(run.pk, Event("phase", "Reading policies", data={"after_ms": 5}))
+    expect(page.locator(".stages").get_by_text("Reading policies")).to_be_visible()
+    expect(page.locator(".log-lines li").filter(has_text="Reading policies")).to_be_visible()
+    expect(page.locator("#log-count")).to_have_text("3 lines so far")
+    expect(reason).to_be_focused()
+    page.keyboard.type("tenant")
+    expect(page.get_by_text("Updated")).to_be_visible()
+    page.get_by_role("button", name="Cancel run").click()
+
+    expect(page.locator(".stages").get_by_text("Reason: the wrong tenant")).to_be_visible()
+    service.complete(run.pk, ending=Ending.CANCELLED)
+    expect(page.locator("#log-count")).to_have_text("5 of 5 lines, complete")
+    expect(page.locator("[hx-trigger]")).to_have_count(0)
+    expect(page.locator(".log-lines li")).to_have_count(5)
     assert console_errors == []
 
 

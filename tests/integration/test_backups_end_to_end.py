@@ -12,6 +12,7 @@ from backups import services
 from backups.models import BackupSchedule, BackupSet, PolicyVersion
 from dev.services.processes import kill_group
 from operations.models import OperationRun, OperationRunEvent
+from operations.presentation.stages import load_timeline
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from operations.types import OperationRunType
@@ -72,6 +73,23 @@ def test_a_throttled_and_partly_forbidden_tenant_ends_partially_succeeded(
         entry for entry in customer.graph.control.log(customer.id) if entry["status"] == 429
     ]
     assert throttled_requests
+    check_timeline(run, waits=len(throttled_requests))
+
+
+def check_timeline(run: OperationRun, *, waits: int) -> None:
+    """Check that the stages add up to the whole time, and that each wait was about a second."""
+    timeline, counts = load_timeline(run)
+    stages = [line for line in timeline if not line.is_mark]
+    assert [stage.label for stage in stages[:3]] == ["Recorded", "Published", "Claimed"]
+    assert "Reading" in stages[-2].label or "Reading" in stages[-2].note
+    assert stages[-1].label == "Partially succeeded"
+    durations = [stage.duration for stage in stages[:-1]]
+    assert all(duration is not None and duration >= dt.timedelta() for duration in durations)
+    assert run.completed_at
+    assert sum(filter(None, durations), dt.timedelta()) == run.completed_at - run.created_at
+    waited = [line.duration for line in timeline if line.key == "wait"]
+    assert dt.timedelta(seconds=waits) <= sum(filter(None, waited), dt.timedelta())
+    assert counts.lines == counts.last == run.events.count()
 
 
 @pytest.mark.executes(OperationRunType.BACKUP_SCHEDULE_RETRY)
@@ -133,10 +151,13 @@ def test_a_running_backup_is_cancelled_between_two_items(
     eventually(
         lambda: OperationRun.objects.get(pk=started.pk).counts.processed, what="the first item"
     )
-    OperationRunService().request_cancel(started, by=operator)
+    OperationRunService().request_cancel(started, by=operator, reason="the wrong tenant")
 
     run = wait_for_end(started.pk)
     assert run.outcome == RunOutcome.CANCELLED
+    labels = [line.label for line in load_timeline(run)[0]]
+    text = f"Cancellation requested by {operator.username}. Reason: the wrong tenant"
+    assert labels.index(text) < labels.index("Cancelled")
     assert 0 < run.counts.processed < POLICIES
     assert not BackupSet.objects.get(operation_run=run).is_complete
 

@@ -22,7 +22,7 @@ from backups import services
 from dev.services.processes import spawn, stop
 from operations.models import OperationRun
 from operations.states import RunOutcome
-from operations.views import detail
+from operations.views import run_log
 from tenancy.models import User
 from tenancy.roles import Role
 from tests.support.broker import Broker
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.direct]
 RUNS = 6
 CLIENTS = 40
 REQUESTS = 120
-LINES = detail.EVENTS_READ + 100
+LINES = run_log.LINES_READ + 100
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from config.broker import MESSAGE_LIFETIME_SECONDS
 from operations.delivery import publisher, relay
 from operations.models import OperationRun
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
+from operations.presentation.stages import load_timeline
 from operations.services import OperationRunService
 from operations.states import RunStatus
 from tenancy.models import Tenant
@@ -53,6 +54,25 @@ def test_an_unclaimed_run_is_published_again(tenant: Tenant, broker: Broker) -> 
     assert run.publish_attempts == 1
     assert run.published_at is not None
     assert event_kinds(run) == ["created", "published_again"]
+
+
+def test_a_message_that_follows_keeps_the_time_of_the_one_before(
+    tenant: Tenant, broker: Broker
+) -> None:
+    run = create_queued_run(tenant)
+    make_due()
+    relay.relay_once()
+    run.refresh_from_db()
+    assert run.published_at
+    broker.execute("FLUSHALL")
+    make_due()
+
+    assert relay.relay_once() == 1
+
+    first, second = run.events.filter(kind="published_again").order_by("sequence")
+    assert (first.data, second.data) == ({}, {"before": run.published_at.isoformat()})
+    timeline, _ = load_timeline(OperationRun.objects.get(pk=run.pk))
+    assert timeline[1].at == run.published_at
 
 
 def test_a_run_is_not_published_again_before_its_time(tenant: Tenant, broker: Broker) -> None:

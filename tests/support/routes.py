@@ -78,6 +78,7 @@ ROUTES = [
     # Another user started the run of these tests.
     run_route("run_cancel", capability=Capability.CANCEL_ANY_RUN, post=True),
     run_route("run_retry", capability=Capability.RETRY_RUN, post=True),
+    run_route("run_again", capability=Capability.RETRY_RUN, post=True),
     run_route("run_acknowledge", capability=Capability.ACKNOWLEDGE_RUN, post=True),
     workspace_route("run_cancel_many", capability=Capability.CANCEL_OWN_RUN),
     workspace_route("run_retry_many", capability=Capability.RETRY_RUN),
