@@ -9,19 +9,26 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pytest_django import Settings
 
+from tenancy.models import User
 from tests.support.factories import PASSWORD
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync API runs a loop
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+#: The widths at which the pages of a flow are checked, with their heights.
+SIZES = {390: 844, 820: 1180, 1440: 900}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 #: Root needs no-sandbox; the others keep Chromium from contacting other hosts.
 FLAGS = [
     "--no-sandbox",
@@ -111,3 +118,23 @@ def save_screenshot(page: Page, name: str) -> None:
     if folder := os.environ.get("SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+
+
+def check(page: Page, name: str) -> None:
+    """Check that the page fits and is accessible."""
+    assert page.evaluate(OVERFLOW) <= 0, name
+    assert serious_violations(page) == [], name
+    save_screenshot(page, name)
+
+
+@pytest.fixture
+def fleet(settings: Settings, tmp_path: Path) -> None:
+    """The demo workspace with 36 tenants; olga signs in with the password of the tests."""
+    settings.DEMO_DATA_ALLOWED = True
+    settings.BASE_DIR = tmp_path
+    settings.GRAPH_SANDBOX_URL = ""
+    call_command("demo_data", stdout=StringIO())
+    call_command("demo_fleet", "--tenants", "36", stdout=StringIO())
+    marc = User.objects.get(username="marc")
+    marc.set_password(PASSWORD)
+    marc.save()

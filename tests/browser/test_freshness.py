@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import StringIO
-from pathlib import Path
 
 import pytest
-from django.core.management import call_command
-from playwright.sync_api import BrowserContext, Page, expect
-from pytest_django import Settings
+from playwright.sync_api import BrowserContext, expect
 
-from tenancy.models import User
-from tests.browser.conftest import ConsoleErrors, save_screenshot, serious_violations, sign_in
-from tests.support.factories import PASSWORD
+from tests.browser.conftest import SIZES, ConsoleErrors, check, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SIZES = {390: 844, 820: 1180, 1440: 900}
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def fleet(settings: Settings, tmp_path: Path) -> None:
-    """The demo workspace with 36 tenants; olga signs in with the password of the tests."""
-    settings.DEMO_DATA_ALLOWED = True
-    settings.BASE_DIR = tmp_path
-    settings.GRAPH_SANDBOX_URL = ""
-    call_command("demo_data", stdout=StringIO())
-    call_command("demo_fleet", "--tenants", "36", stdout=StringIO())
-    marc = User.objects.get(username="marc")
-    marc.set_password(PASSWORD)
-    marc.save()
 
 
 def test_from_a_number_on_the_overview_to_its_tenants(
@@ -60,10 +39,3 @@ def test_from_a_number_on_the_overview_to_its_tenants(
         check(page, f"fleet-overview-dark-{width}")
 
     assert console_errors == []
-
-
-def check(page: Page, name: str) -> None:
-    """Check that the page fits and is accessible."""
-    assert page.evaluate(OVERFLOW) <= 0, name
-    assert serious_violations(page) == [], name
-    save_screenshot(page, name)

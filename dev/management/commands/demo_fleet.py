@@ -22,6 +22,7 @@ from backups.slots import next_slot
 from backups.trend import count_days
 from dev.demo import fleet
 from dev.demo.fleet import FleetTenant, Story
+from dev.demo.fleet_changes import record_past_changes
 from dev.demo.fleet_history import History, Member
 from dev.demo.fleet_incidents import conclude_past
 from dev.demo.fleet_objects import FleetObject, objects_of, store_inventory, store_objects
@@ -111,6 +112,7 @@ def create_fleet(users: Mapping[str, User], *, tenants: int, nights: int) -> int
     store_objects(workspace, {each.tenant.pk: list(each.objects) for each in members}, since)
     history.link_policies(store_inventory(workspace, history.seen))
     store_runs(workspace.slug, history.runs)
+    record_past_changes(workspace)
     with connection.cursor() as cursor:
         # Without statistics, the statements that conclude the past take a minute.
         cursor.execute("ANALYZE operation_runs, operation_run_items, backup_sets, backup_items")

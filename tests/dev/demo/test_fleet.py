@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from django.db.models import Count, F, Q
 from django.test import Client
 
 from backups import services
-from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
+from backups.changes import changes_of, previous_of
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyChange, SetStatus
 from backups.tick import tick
 from operations.counts import COUNT_KEYS
 from operations.maintenance import settling
@@ -154,6 +156,26 @@ def test_an_edit_is_a_new_version_in_the_sets_after_it(fleet: Workspace) -> None
     after = {version for version, run_id in versions if run_id >= run.pk}
     assert len(before) == len(after) == 1
     assert before != after
+
+
+def test_the_changes_are_those_that_the_product_would_record(fleet: Workspace) -> None:
+    changes = list(PolicyChange.objects.filter(workspace=fleet).with_scope())
+    authors = [change.author for change in changes]
+
+    assert changes
+    assert any(authors)
+    assert not BackupSet.objects.filter(workspace=fleet, compared_at=None).exists()
+    for change in changes:
+        backup_set = change.backup_set
+        assert backup_set
+        previous = previous_of(backup_set)
+        assert previous
+        assert previous == change.previous_set == backup_set.compared_with
+        assert change.item_id in {
+            each.item.pk for each in changes_of(backup_set, previous).differences if each.item
+        }
+    per_object = Counter((change.tenant_id, change.graph_id) for change in changes)
+    assert set(per_object.values()) == {1}
 
 
 def test_nothing_happens_before_its_cause_or_in_the_future(fleet: Workspace) -> None:
