@@ -16,6 +16,7 @@ from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
 from operations.overview import FirstSteps, Panel, overview_panel
 from operations.presentation.charts import TO_COME, build_chart
+from operations.presentation.hours import runs_by_hour
 from operations.types import OperationRunType
 from tenancy.capabilities import capabilities_of
 from tenancy.clock import request_now
@@ -49,12 +50,14 @@ def backups(request: Request, workspace: Workspace) -> Panel | FirstSteps:
         ],
     }
     schedules = [schedule for row in rows for schedule in row.schedules]
-    return "backups/_panel_backups.html", context | _slots(workspace, schedules)
+    return "backups/_panel_backups.html", context | _slots(request, workspace, schedules)
 
 
-def _slots(workspace: Workspace, schedules: Sequence[BackupSchedule]) -> dict[str, Any]:
+def _slots(
+    request: Request, workspace: Workspace, schedules: Sequence[BackupSchedule]
+) -> dict[str, Any]:
     now = request_now()
-    hours = slots_of_today(workspace, schedules, now)
+    hours = slots_of_today(workspace, schedules, now, runs_by_hour(request, workspace))
     ended: Counter[str] = Counter()
     for _, counts in hours:
         ended.update({key: count for key, count in counts.items() if key != TO_COME})

@@ -35,6 +35,7 @@ VIEWS = (
     ("attention", "Needs attention"),
     ("assigned", "Assigned to me"),
     ("mine", "My runs"),
+    ("day", "Last 24 hours"),
     ("failed", "Failed in the last 24 hours"),
 )
 OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
@@ -143,7 +144,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     type = _menu("Type", _type_choices, "Any type")
     tenant = TenantFilter(label="Tenant", widget=forms.Select({"class": "form-select"}))
     status = _menu("Status", RunStatus.choices, "Any status")
-    outcome = _menu("Outcome", OUTCOMES, "Any outcome")
+    outcome = _menu("Outcome", ((RunOutcome.PENDING.value, "Active"), *OUTCOMES), "Any outcome")
     cause = CauseFilter(
         label="Cause", method="by_cause", widget=forms.Select({"class": "form-select"})
     )
@@ -206,8 +207,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             return runs.filter(assigned_to=self.user, recovered_at__isnull=True)
         if view == "mine":
             return runs.filter(user=self.user)
-        yesterday = Now() - dt.timedelta(hours=24)
-        return runs.filter(outcome__in=ATTENTION_OUTCOMES, created_at__gte=yesterday)
+        runs = runs.filter(created_at__gte=Now() - dt.timedelta(hours=24))
+        return runs if view == "day" else runs.filter(outcome__in=ATTENTION_OUTCOMES)
 
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
         number = parse_id(text.removeprefix("#"))

@@ -9,20 +9,18 @@ A panel that returns None is omitted. One that returns `FirstSteps` replaces all
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db.models import Count
-from django.db.models.functions import TruncHour
-
 from operations.models import Incident, OperationRun, OperationRunQuerySet
-from operations.presentation.charts import HOURS, build_day_chart
+from operations.presentation.charts import build_day_chart
 from operations.presentation.expected_duration import longest_running, slow_runs
+from operations.presentation.hours import hour_of, runs_by_hour
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
+from tenancy.times import display_zone
 from web.keyset import capped_count
 from web.registry import OrderedRegistry
 
@@ -107,11 +105,10 @@ def needs_attention(request: Request, workspace: Workspace) -> Panel:
 @overview_panel(order=40)
 def last_day(request: Request, workspace: Workspace) -> Panel:
     """The outcomes of the runs of the last 24 hours."""
-    since = request_now() - dt.timedelta(hours=HOURS)
-    runs = _runs(request, workspace).filter(created_at__gte=since)
-    by_hour = runs.annotate(hour=TruncHour("created_at")).order_by()
-    counts = by_hour.values_list("hour", "outcome").annotate(Count("id"))
-    return "operations/_panel_day.html", {"chart": build_day_chart(counts, request_now())}
+    counts = [(row.hour, row.outcome, row.recent) for row in runs_by_hour(request, workspace)]
+    last = hour_of(request_now(), workspace)
+    zone = display_zone(request.user, workspace)
+    return "operations/_panel_day.html", {"chart": build_day_chart(counts, last, zone)}
 
 
 def _newest(runs: OperationRunQuerySet) -> dict[str, Any]:

@@ -76,7 +76,7 @@ register_reasons(
     ),
     Reason(
         "restore_was_not_enforced",
-        "Stops enforcing",
+        "Not enforced in the backup",
         "The policy is enforced now and was not enforced in the backup. It would not be enforced "
         "after the restore.",
         "Leave this policy out of the restore to keep it enforced.",
@@ -165,7 +165,7 @@ register_reasons(
     ),
     Reason(
         "restore_not_reached",
-        "Not attempted",
+        "Object not attempted",
         "The restore ended before this object was attempted.",
         "Retry to restore the remaining objects.",
     ),

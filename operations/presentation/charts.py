@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from operations.presentation.hours import HOURS
 from operations.states import RunOutcome
 
-HOURS = 24
 HEIGHT = 72
 SLOT = 12
 BAR = 9
@@ -67,14 +67,15 @@ class Chart:
         return sum(count for _, _, count in self.sums)
 
 
-def build_day_chart(rows: Iterable[tuple[dt.datetime, str, int]], now: dt.datetime) -> Chart:
-    """Build the chart of (hour, outcome, count) rows up to the hour of `now`."""
+def build_day_chart(
+    rows: Iterable[tuple[dt.datetime, str, int]], last: dt.datetime, zone: dt.tzinfo
+) -> Chart:
+    """Build the chart of (hour, outcome, count) rows up to the hour `last`, labeled in a zone."""
     hours: dict[dt.datetime, Counter[str]] = {}
     for hour, outcome, count in rows:
         hours.setdefault(hour, Counter())[outcome] += count
-    first = now.replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=HOURS)
-    shown = [first + dt.timedelta(hours=index) for index in range(HOURS + 1)]
-    bars = [(f"{hour:%H}:00 UTC", hours.get(hour, Counter())) for hour in shown]
+    shown = [last - dt.timedelta(hours=HOURS - index) for index in range(HOURS + 1)]
+    bars = [(f"{hour.astimezone(zone):%H:%M}", hours.get(hour, Counter())) for hour in shown]
     return build_chart(bars, title="In the last 24 hours", nothing="no runs")
 
 

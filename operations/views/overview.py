@@ -18,7 +18,7 @@ def overview(request: Request, slug: str) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     first, others = panels_for(request, workspace)
     panels = [{"template": template, "context": context} for template, context in others]
-    context = {"workspace": workspace, "first": first, "columns": [panels[0::2], panels[1::2]]}
+    context = {"workspace": workspace, "first": first, "panels": panels}
     section = live_section(
         request, "panels", "operations/_panels.html", context, seconds=POLL_SECONDS
     )

@@ -11,11 +11,12 @@ import pytest
 from django.test import Client
 
 from backups.models import BackupDay
-from backups.today import day_of, slots_of_today
+from backups.today import slots_of_today
 from backups.trend import DAYS, count_days, trend_of
 from operations.models import OperationRun
 from operations.presentation.charts import TO_COME
 from operations.presentation.expected_duration import longest_running, slow_runs
+from operations.presentation.hours import count_by_hour, day_of
 from operations.states import RunOutcome
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
@@ -57,7 +58,7 @@ def test_the_slots_of_today_have_ended_or_are_to_come(tenant: Tenant) -> None:
         BackupScheduleFactory(tenant=tenant, paused=True),
     ]
 
-    hours = slots_of_today(workspace, schedules, now)
+    hours = slots_of_today(workspace, schedules, now, count_by_hour(workspace, now))
 
     assert len(hours) == 24
     assert {hour: dict(counts) for hour, counts in hours if counts} == {
@@ -84,7 +85,7 @@ def test_a_day_has_its_hours_when_the_clocks_change(
     workspace.timezone = zone
     schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", timezone=zone, due=now)
 
-    of_day = slots_of_today(workspace, [schedule], now)
+    of_day = slots_of_today(workspace, [schedule], now, ())
 
     assert len(of_day) == hours
     to_come = sum(counts[TO_COME] for _, counts in of_day)
@@ -195,9 +196,44 @@ def test_the_overview_shows_slots_trend_and_slow_runs(
     assert "expected to take about 30 s" in html
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+def test_the_legend_of_the_last_day_leads_to_exactly_the_runs_that_it_counts(
+    client: Client, reader: User, tenant: Tenant, zone: str
+) -> None:
+    Workspace.objects.update(timezone=zone)
+    now = database_now()
+    minute, traits = dt.timedelta(minutes=1), {"succeeded": {"succeeded": True}, "pending": {}}
+    for ago in (minute, 20 * minute, 23 * HOUR + 58 * minute, 24 * HOUR + minute, 2 * DAY):
+        for kind in traits.values():
+            add_run(tenant, now - ago, **(kind or {"running": True}))
+    page = open_session(client, reader)
+
+    html = page.get("/w/contoso/").content.decode()
+
+    assert "In the last 24 hours: 3 succeeded, 3 active." in html
+    for outcome in traits:
+        link = f"/w/contoso/runs/?view=day&amp;outcome={outcome}"
+        assert f'<a href="{link}">' in html
+        listed = page.get(link.replace("&amp;", "&")).content.decode()
+        assert listed.count("<tr data-row") == 3
+        assert ">3 runs<" in listed
+
+
+def test_the_overview_takes_few_statements(
+    client: Client, reader: User, tenant: Tenant, django_assert_max_num_queries: Any
+) -> None:
+    BackupScheduleFactory(tenant=tenant)
+    for traits in ({"failed": True}, {"succeeded": True}, {"running": True}):
+        add_run(tenant, database_now(), **traits)
+    page = open_session(client, reader)
+    page.get("/w/contoso/")
+
+    with django_assert_max_num_queries(15):
+        page.get("/w/contoso/")
+
+
 def test_a_workspace_without_slots_says_so(client: Client, reader: User, tenant: Tenant) -> None:
     finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True)))
-
     html = open_session(client, reader).get("/w/contoso/").content.decode()
 
     assert "No slots today." in html

@@ -251,7 +251,6 @@ INVALID_QUERIES = [
     "cause=missed:%1b",
     "status=exploded",
     "status=QUEUED",
-    "outcome=pending",
     "type=%00",
     "q=%00",
     "q=" + "x" * 5000,

@@ -56,6 +56,13 @@ def test_an_unknown_code_has_a_generic_reason() -> None:
     assert "{" not in reason.message
 
 
+def test_no_two_reasons_have_the_same_label() -> None:
+    """The filter of causes lists the labels."""
+    labels = [reason.label for reason in all_reasons()]
+
+    assert sorted({label for label in labels if labels.count(label) > 1}) == []
+
+
 def test_blocked_is_a_safe_error() -> None:
     assert issubclass(Blocked, SafeError)
 

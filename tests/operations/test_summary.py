@@ -261,16 +261,16 @@ def test_an_age_is_shown_in_words(seconds, text):
 
 def test_the_chart_has_a_text_alternative():
     chart = build_day_chart(
-        [(NOW, "succeeded", 3), (NOW, "failed", 1)], NOW + dt.timedelta(minutes=5)
+        [(NOW, "succeeded", 3), (NOW, "failed", 1)], NOW, dt.timezone(dt.timedelta(hours=2))
     )
 
     assert chart.text == "In the last 24 hours: 3 succeeded, 1 failed."
-    assert chart.bars[-1].text == "07:00 UTC: 3 succeeded, 1 failed"
+    assert chart.bars[-1].text == "09:00: 3 succeeded, 1 failed"
     assert sum(block.height for block in chart.bars[-1].blocks) == chart.height
 
 
 def test_a_day_without_runs_has_a_chart_without_bars():
-    chart = build_day_chart([], NOW)
+    chart = build_day_chart([], NOW, dt.UTC)
 
     assert chart.total == 0
     assert all(not bar.blocks for bar in chart.bars)
