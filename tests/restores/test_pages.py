@@ -11,9 +11,9 @@ from django.urls import reverse
 from operations.testing import run_now
 from providers.models import Access, ProviderConnection
 from restores import services
-from restores.models import Decision, RestoreRun, RestoreStatus
+from restores.models import Action, Decision, RestoreRun, RestoreStatus
 from restores.views import detail, select
-from tenancy.models import User
+from tenancy.models import Tenant, User
 from tests.support.factories.restores import create_restore
 from tests.support.restores import RestoreScenario, only_item
 from tests.support.sessions import open_session
@@ -119,6 +119,21 @@ def test_a_read_only_connection_disables_the_restore_button(
     assert "Allow writing" not in writable_page
     assert re.search(r"btn-danger\"\s+disabled", text)
     assert not re.search(r"btn-danger\"\s+disabled", writable_page)
+
+
+def test_a_preview_with_nothing_to_write_only_offers_to_discard_it(
+    page: Client, tenant: Tenant
+) -> None:
+    restore = create_restore(tenant, {"action": Action.UNCHANGED, "changes": []})
+    kept = create_restore(tenant, {"action": Action.CONFLICT, "decision": Decision.KEEP})
+    undecided = create_restore(tenant, {"action": Action.CONFLICT})
+
+    for nothing in (restore, kept):
+        html = page.get(nothing.get_absolute_url()).content.decode()
+        assert "Nothing to write" in html
+        assert "Enter the tenant name to confirm" not in html
+        assert f'action="{url("restore_discard", nothing.pk)}"' in html
+    assert "Nothing to write" not in page.get(undecided.get_absolute_url()).content.decode()
 
 
 def test_discarding_a_restore_changes_nothing(scenario: RestoreScenario, page: Client) -> None:
