@@ -89,6 +89,12 @@ def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag(takes_context=True)
+def short(context: Context, moment: dt.datetime) -> str:
+    """A time as plain text, for a menu: “3 Nov, 02:00”."""
+    return short_text(moment, page_zone(context))
+
+
+@register.simple_tag(takes_context=True)
 def slot(context: Context, run: OperationRun) -> SafeString | str:
     """The time for which a schedule started the run: “3 Nov, 02:00”; empty without a schedule."""
     at = run.slot

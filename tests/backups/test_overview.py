@@ -200,6 +200,7 @@ def test_the_overview_shows_slots_trend_and_slow_runs(
 def test_the_legend_of_the_last_day_leads_to_exactly_the_runs_that_it_counts(
     client: Client, reader: User, tenant: Tenant, zone: str
 ) -> None:
+    finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant, paused=True)))
     Workspace.objects.update(timezone=zone)
     now = database_now()
     minute, traits = dt.timedelta(minutes=1), {"succeeded": {"succeeded": True}, "pending": {}}
@@ -210,8 +211,10 @@ def test_the_legend_of_the_last_day_leads_to_exactly_the_runs_that_it_counts(
 
     html = page.get("/w/contoso/").content.decode()
 
+    recent = OperationRun.objects.filter(created_at__gte=now - DAY)
     assert "In the last 24 hours: 3 succeeded, 3 active." in html
     for outcome in traits:
+        assert recent.filter(outcome=outcome).count() == 3
         link = f"/w/contoso/runs/?view=day&amp;outcome={outcome}"
         assert f'<a href="{link}">' in html
         listed = page.get(link.replace("&amp;", "&")).content.decode()
@@ -222,7 +225,7 @@ def test_the_legend_of_the_last_day_leads_to_exactly_the_runs_that_it_counts(
 def test_the_overview_takes_few_statements(
     client: Client, reader: User, tenant: Tenant, django_assert_max_num_queries: Any
 ) -> None:
-    BackupScheduleFactory(tenant=tenant)
+    finish(BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant)))
     for traits in ({"failed": True}, {"succeeded": True}, {"running": True}):
         add_run(tenant, database_now(), **traits)
     page = open_session(client, reader)
