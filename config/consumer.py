@@ -24,6 +24,9 @@ class Consumer(consumer.Consumer):
     while the longest task of its worker runs, and then the worker exits.
     """
 
+    task_consumer: Any
+    qos: Any
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.connection_errors = (Exception,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import operator
-from collections.abc import Collection
-from typing import Self
+from collections.abc import Collection, Sequence
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -179,17 +179,17 @@ class BackupSchedule(models.Model):
         Raises:
             ValidationError: a constraint does not hold.
         """
-        fields = self._get_field_expression_map(meta=self._meta, exclude=exclude)
-        conditions = [
-            constraint.condition
-            for constraint in self._meta.constraints
-            if isinstance(constraint, models.CheckConstraint)
-            and not constraint.condition.referenced_base_fields & set(exclude or ())
+        fields = self._get_field_expression_map(meta=self._meta, exclude=exclude)  # type: ignore[attr-defined]
+        checks = [
+            each for each in self._meta.constraints if isinstance(each, models.CheckConstraint)
         ]
+        conditions: list[Any] = [check.condition for check in checks]
+        excluded = set(exclude or ())
+        conditions = [each for each in conditions if not each.referenced_base_fields & excluded]
         self._checks_hold = functools.reduce(operator.and_, conditions).check(fields)
         super().validate_constraints(exclude)
 
-    def get_constraints(self) -> list[tuple[type[models.Model], list[BaseConstraint]]]:
+    def get_constraints(self) -> list[tuple[type[models.Model], Sequence[BaseConstraint]]]:
         """Return the constraints that are still to be checked one by one."""
         return [
             (model, [each for each in constraints if not self._is_checked(each)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, PdfMargins, expect
 
 from backups.models import BackupSet
 from operations.models import OperationRun
@@ -19,7 +19,7 @@ from tests.browser.conftest import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MARGIN = dict.fromkeys(("top", "right", "bottom", "left"), "1.25cm")
+MARGIN = PdfMargins(top="1.25cm", right="1.25cm", bottom="1.25cm", left="1.25cm")
 
 
 def test_from_a_number_on_the_overview_to_its_tenants(
