@@ -94,6 +94,9 @@ def _number(noun: str, fewest: int, most: int) -> Any:
 @transaction.atomic
 def create_fleet(users: Mapping[str, User], *, tenants: int, nights: int) -> int:
     """Create the workspace with its tenants and their past; return the number of runs."""
+    with connection.cursor() as cursor:
+        # On a slow machine, the past takes longer to invent than a transaction may be idle.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     cut = database_now() - UNSETTLED
     since = cut - dt.timedelta(days=nights)
     workspace = Workspace.objects.create(name=fleet.NAME, slug=fleet.SLUG, timezone=fleet.TIMEZONE)
