@@ -24,11 +24,13 @@ from tests.support.factories import (
     create_member,
     failure,
 )
+from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.operations import (
     create_ended_run,
     create_queued_run,
     create_running_run,
 )
+from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
 HTMX = {"HX-Request": "true"}
@@ -476,11 +478,36 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_items(
         OperationRunItemFactory(run=run)
         OperationRunEventFactory(run=run, sequence=number + 1)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         page.get(address(run))
     section = page.get(address(run)).context["run_live"]
     with django_assert_max_num_queries(8):
         page.get(section.url, headers=HTMX)
+
+
+@pytest.mark.parametrize("trait", [*STATES, "queued"])
+def test_no_state_of_a_run_needs_more_than_15_queries(
+    page, tenant, django_assert_max_num_queries, trait
+):
+    schedule = BackupScheduleFactory(tenant=tenant)
+    connection = ProviderConnectionFactory(tenant=tenant)
+    busy = OperationRunFactory(tenant=tenant, running=True)
+    context = {
+        "backup_schedule_id": schedule.pk,
+        "schedule_revision": 1,
+        "provider_connection_id": connection.pk,
+    }
+    columns = {} if trait == "queued" else {trait: True}
+    if trait == "blocked":
+        context["previous_run_id"] = busy.pk
+    past = timezone.now() - dt.timedelta(days=1)
+    identity = {"tenant": tenant, "run_identity_hash": "a" * 64}
+    OperationRunFactory(**identity, partial=True, created_at=past)
+    run = OperationRunFactory(**identity, context=context, **columns)
+    OperationRunEventFactory(run=run, sequence=1, kind="phase", message="Reading")
+
+    with django_assert_max_num_queries(15):
+        assert page.get(address(run)).status_code == 200
 
 
 def test_staff_without_membership_get_a_404(client, tenant):
