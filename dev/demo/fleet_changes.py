@@ -38,11 +38,11 @@ _CHANGES = """
 INSERT INTO policy_changes (
     workspace_id, tenant_id, backup_set_id, previous_set_id, item_id, before_id, change, kind,
     graph_id, name, content_hash, created_at, fields, field_count, author, changed_at, author_gap)
-SELECT %(workspace)s, new.tenant_id, set_id, earlier_id, item_id, before_id, change, new.kind,
-       new.graph_id, new.name, content_hash, ended_at,
-       CASE WHEN change <> 'changed' THEN '[]'::jsonb
+SELECT %(workspace)s, new.tenant_id, new.set_id, new.earlier_id, new.item_id, new.before_id,
+       new.change, new.kind, new.graph_id, new.name, new.content_hash, new.ended_at,
+       CASE WHEN new.change <> 'changed' THEN '[]'::jsonb
             WHEN new.kind = 'conditional_access' THEN '["state"]' ELSE '["displayName"]' END,
-       CASE WHEN change = 'changed' THEN 1 ELSE 0 END,
+       CASE WHEN new.change = 'changed' THEN 1 ELSE 0 END,
        CASE WHEN known.author IS NULL THEN '' ELSE known.author END,
        CASE WHEN known.author IS NOT NULL THEN item.last_modified_at END,
        CASE WHEN known.author IS NOT NULL THEN ''
@@ -59,8 +59,8 @@ LEFT JOIN LATERAL (
     WHERE item.last_modified_at IS NOT NULL AND NOT (
         new.kind IN ('conditional_access', 'named_location') AND new.tenant_id %% %(per_gap)s = 0)
 ) known ON true
-WHERE before_hash IS DISTINCT FROM content_hash
-ORDER BY ended_at, set_id, new.kind, new.name
+WHERE new.before_hash IS DISTINCT FROM new.content_hash
+ORDER BY new.ended_at, new.set_id, new.kind, new.name
 """
 
 
