@@ -62,11 +62,19 @@ class RefusalMixin:
             self._in_handshake = False
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Return a reply.
+        """Return a reply, or a message of a subscription.
+
+        Kombu reads a subscription when its socket has data, and the client would then wait without
+        a limit. After a connection was replaced there may be none: the worker would take no message
+        until somebody sends one to the subscription.
 
         Raises:
             BrokerRefusal: the server refused the command.
+            redis.exceptions.TimeoutError: there was no reply within the time limit of the socket.
         """
+        limit = self.socket_timeout  # type: ignore[attr-defined]
+        if options.get("timeout", limit) is None:
+            options["timeout"] = limit
         try:
             return super().read_response(*arguments, **options)  # type: ignore[misc]
         except RedisError as error:

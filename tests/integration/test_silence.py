@@ -1,14 +1,18 @@
-"""A worker that waits for nothing although it has a free slot connects to its broker again."""
+"""A worker does not wait forever for a broker that says nothing."""
 
 from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from celery import Celery
+from kombu import Connection
+from redis.exceptions import TimeoutError as BrokerTimeout
 
+from config.broker import install_transport
 from dev.services.processes import spawn, stop
 from tests.support.broker import Broker
 from tests.support.stack import ROOT, eventually
@@ -65,3 +69,19 @@ def test_a_worker_with_a_free_slot_does_not_stay_silent(tmp_path: Path, broker: 
         assert "no reply for 3 s; 1 messages counted as in progress, 0 tasks" in log.read_text()
     finally:
         stop(worker, grace=2)
+
+
+def test_the_read_of_a_subscription_has_a_time_limit(broker: Broker) -> None:
+    """Otherwise a worker whose subscription was replaced waits for a message to it."""
+    install_transport()
+    with Connection(broker.url, transport_options={"socket_timeout": 0.2}) as connection:
+        subscription = connection.channel().subclient
+        subscription.subscribe("empty")
+        subscription.parse_response()
+        reader = ThreadPoolExecutor().submit(subscription.parse_response)
+
+        try:
+            with pytest.raises(BrokerTimeout):
+                reader.result(timeout=10)
+        finally:
+            subscription.connection.disconnect()
