@@ -64,7 +64,10 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
     list_select_related = ("workspace", "tenant")
     search_fields = ("name", "tenant__name", "workspace__name")
     autocomplete_fields = ("workspace", "tenant")
-    readonly_fields = ("next_run_at", "paused_at", "paused_by", "pause_reason", "created_at")
+    readonly_fields = (
+        *("next_run_at", "paused_at", "paused_by", "pause_reason"),
+        *("deleted_at", "deleted_by_name", "deletion_reason", "created_at"),
+    )
     actions = ("run_now", "pause", "resume")
 
     def get_readonly_fields(
@@ -93,13 +96,13 @@ class BackupScheduleAdmin(NeverDeleted, ModelAdmin[BackupSchedule]):
 
     @admin.action(description="Pause schedules", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:
-        for schedule in queryset:
+        for schedule in queryset.filter(deleted_at=None):
             services.pause(schedule, by=_user(request), reason="Paused in the administration site")
         self.message_user(request, "Schedules paused.")
 
     @admin.action(description="Resume schedules", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[BackupSchedule]) -> None:
-        for schedule in queryset:
+        for schedule in queryset.filter(deleted_at=None).exclude(tenant__status="archived"):
             services.resume(schedule, by=_user(request))
         self.message_user(request, "Schedules resumed.")
 

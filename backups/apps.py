@@ -6,13 +6,13 @@ class BackupsConfig(AppConfig):
     verbose_name = "Backups"
 
     def ready(self) -> None:
-        from backups import checks  # noqa: F401
+        from backups import checks, receivers  # noqa: F401
         from operations.database_roles import allow_functions, withhold
 
         withhold(
             "DELETE, TRUNCATE",
             *("backup_sets", "backup_items", "policy_versions", "policy_exports"),
-            *("backup_schedule_revisions", "policy_changes"),
+            *("backup_schedules", "backup_schedule_revisions", "policy_changes"),
         )
         allow_functions(
             "backup_sets_delete(bigint)",

@@ -154,9 +154,9 @@ class NewScheduleForm(ScheduleForm):
         self.workspace = workspace
         field = self.fields["tenants"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
-        field.queryset = workspace.tenants.all()
+        field.queryset = workspace.tenants.listed()
         field.widget.choices = self._selected_and_first_results()
-        if len(workspace.tenants.all()[: MAX_TENANT_RESULTS + 1]) <= MAX_TENANT_RESULTS:
+        if len(workspace.tenants.listed()[: MAX_TENANT_RESULTS + 1]) <= MAX_TENANT_RESULTS:
             del self.fields["find"]
 
     def clean(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class NewScheduleForm(ScheduleForm):
         if not self.cleaned_data["every"]:
             return selected
         existing = BackupSchedule.objects.filter(
-            name=self.cleaned_data["name"], tenant=OuterRef("pk")
+            name=self.cleaned_data["name"], tenant=OuterRef("pk"), deleted_at=None
         )
         others = self.workspace.tenants.active().filter(~Exists(existing))
         return list({tenant.pk: tenant for tenant in [*selected, *others]}.values())
@@ -185,7 +185,7 @@ class NewScheduleForm(ScheduleForm):
         else:
             selected_ids, search = self.initial.get("tenants", []), self.initial.get("find")
         search = str(search or "").replace("\x00", "")[:MAX_SEARCH]
-        tenants = self.workspace.tenants.order_by("name", "pk").values_list("pk", "name")
+        tenants = self.workspace.tenants.listed().order_by("name", "pk").values_list("pk", "name")
         selected = tenants.filter(pk__in=parse_ids(selected_ids))
         results = tenants.filter(name__icontains=search)[:MAX_TENANT_RESULTS]
         return list(dict([*selected, *results]).items())

@@ -118,15 +118,15 @@ def _schedule_of(run: ActiveRun) -> BackupSchedule:
     """Return the schedule of the run.
 
     Raises:
-        Blocked: the schedule was deleted, or its tenant is suspended.
+        Blocked: the schedule was deleted, or its tenant is suspended or archived.
     """
     schedule_id = int(run.inputs["backup_schedule_id"])
     schedules = BackupSchedule.objects.with_scope().filter(tenant=run.tenant)
-    schedule = schedules.filter(pk=schedule_id).first()
+    schedule = schedules.filter(pk=schedule_id, deleted_at=None).first()
     if schedule is None:
         raise Blocked("schedule_gone")
     if not schedule.tenant.is_active:
-        raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
+        raise Blocked(schedule.tenant.inactive_reason, tenant=schedule.tenant.name)
     return schedule
 
 

@@ -38,7 +38,8 @@ def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
     schedule: Any = schedules.filter(pk=schedule_id).first()
     if schedule:
         address = schedule.get_absolute_url()
-        yield Link(f"Schedule: {schedule.name}", address, "backup_schedule")
+        label = "Deleted schedule" if schedule.is_deleted else "Schedule"
+        yield Link(f"{label}: {schedule.name}", address, "backup_schedule")
         if schedule.has_revision:
             yield Link(
                 f"Times: revision {number}", f"{address}#revision-{number}", "schedule_revision"

@@ -25,6 +25,7 @@ from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from tenancy.db import database_now
 from tenancy.models import Tenant, User
+from tenancy.services import clean_reason
 
 log = logging.getLogger(__name__)
 #: The number of tenants that an error message names.
@@ -38,6 +39,8 @@ _STATE_FIELDS = (
     "paused_by_id",
     "pause_reason",
 )
+#: Why schedules of an archived tenant are paused; bringing it back resumes those with this reason.
+TENANT_ARCHIVED = "The tenant is archived."
 
 
 def run_now(
@@ -46,10 +49,12 @@ def run_now(
     """Start the schedule's backup, or return the active one. Works for paused schedules, too.
 
     Raises:
-        Blocked: the tenant is suspended.
+        Blocked: the schedule was deleted, or the tenant is suspended or archived.
     """
+    if schedule.is_deleted:
+        raise Blocked("schedule_gone")
     if not schedule.tenant.is_active:
-        raise Blocked("tenant_suspended", tenant=schedule.tenant.name)
+        raise Blocked(schedule.tenant.inactive_reason, tenant=schedule.tenant.name)
     return OperationRunService().dispatch_many([run_now_request(schedule, by, submission)])[0]
 
 
@@ -58,10 +63,15 @@ def save(schedule: BackupSchedule, by: User | None = None) -> BackupSchedule:
     """Validate and store a new or changed schedule. New times start with the first slot from now.
 
     Raises:
-        ValidationError: a field has an invalid value; nothing was stored.
+        ValidationError: a field has an invalid value, or the schedule was deleted, or its tenant is
+            archived; nothing was stored.
     """
     now = database_now()
     stored = _lock(schedule, now) if schedule.pk else None
+    if stored:
+        _require_not_deleted(stored)
+    elif schedule.tenant.is_archived:
+        raise ValidationError({"tenant": "This tenant is archived."})
     if schedule.tenant.workspace_id != schedule.workspace_id:
         raise ValidationError({"tenant": "This tenant belongs to another workspace."})
     schedule.clean_fields(exclude={"settled_until"})
@@ -101,6 +111,8 @@ def create_for(
     for tenant in sorted(tenants, key=lambda tenant: tenant.pk):
         if tenant.workspace_id != template.workspace_id:
             raise ValidationError({"tenant": "This tenant belongs to another workspace."})
+        if tenant.is_archived:
+            raise ValidationError(f"{tenant.name}: This tenant is archived.")
         schedule = copy.copy(template)
         schedule.tenant = tenant
         schedule.start_from(now)
@@ -122,6 +134,7 @@ def _require_free_names(schedules: list[BackupSchedule]) -> None:
     existing = BackupSchedule.objects.filter(
         name__in={schedule.name for schedule in schedules},
         tenant__in=[schedule.tenant for schedule in schedules],
+        deleted_at=None,
     )
     tenants = existing.order_by("tenant__name").values_list("tenant__name", flat=True)[:MAX_NAMES]
     if messages := [f"{name}: {NAME_TAKEN}" for name in tenants]:
@@ -130,15 +143,16 @@ def _require_free_names(schedules: list[BackupSchedule]) -> None:
 
 @transaction.atomic
 def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedule:
-    """Pause a schedule; its slots are not caught up. Pausing twice has no further effect."""
+    """Pause a schedule; its slots are not caught up. Pausing twice has no further effect.
+
+    Raises:
+        ValidationError: the schedule was deleted.
+    """
     now = database_now()
     locked = _lock(schedule, now)
+    _require_not_deleted(locked)
     if not locked.is_paused:
-        locked.settle_until(now)
-        locked.paused_at = now
-        locked.paused_by = by
-        locked.pause_reason = reason.strip()[:300] or "No reason given"
-        locked.next_run_at = None
+        _set_paused(locked, now, by, reason.strip()[:300] or "No reason given")
         locked.save()
         record_revisions([locked], RevisionReason.PAUSED, by=by)
     return locked
@@ -146,9 +160,16 @@ def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedul
 
 @transaction.atomic
 def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
-    """Resume a schedule from its next slot. Resuming twice has no further effect."""
+    """Resume a schedule from its next slot. Resuming twice has no further effect.
+
+    Raises:
+        ValidationError: the schedule was deleted, or its tenant is archived.
+    """
     now = database_now()
     locked = _lock(schedule, now)
+    _require_not_deleted(locked)
+    if locked.tenant.is_archived:
+        raise ValidationError(f"The tenant {locked.tenant.name} is archived. Bring it back first.")
     if locked.is_paused:
         locked.paused_at = locked.paused_by = None
         locked.pause_reason = ""
@@ -156,6 +177,58 @@ def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
         locked.save()
         record_revisions([locked], RevisionReason.RESUMED, by=by)
     return locked
+
+
+@transaction.atomic
+def delete(schedule: BackupSchedule, *, by: User, reason: str) -> BackupSchedule:
+    """Delete a schedule for good. Deleting twice has no further effect.
+
+    Its runs, backup sets and revisions stay and refer to it, and its retention goes on, so that
+    every slot can still be explained.
+
+    Raises:
+        ValidationError: the reason is empty or too long.
+    """
+    reason = clean_reason(reason)
+    now = database_now()
+    locked = _lock(schedule, now)
+    if locked.is_deleted:
+        return locked
+    if not locked.is_paused:
+        _set_paused(locked, now, by, "The schedule was deleted.")
+    locked.deleted_at = now
+    locked.deleted_by_name = by.get_username()
+    locked.deletion_reason = reason
+    locked.save()
+    record_revisions([locked], RevisionReason.DELETED, by=by)
+    log.info("schedule %s of tenant %s deleted by %s", locked.pk, locked.tenant_id, by)
+    return locked
+
+
+def pause_for_archive(tenant: Tenant, *, by: User) -> None:
+    """Pause the schedules of a tenant that was archived in this transaction."""
+    for schedule in tenant.backup_schedules.filter(paused_at=None).order_by("pk"):
+        pause(schedule, by, TENANT_ARCHIVED)
+
+
+def resume_after_archive(tenant: Tenant, *, by: User) -> None:
+    """Resume the schedules that only the archive paused, from their next slots."""
+    paused = tenant.backup_schedules.filter(pause_reason=TENANT_ARCHIVED, deleted_at=None)
+    for schedule in paused.order_by("pk"):
+        resume(schedule, by)
+
+
+def _set_paused(schedule: BackupSchedule, now: dt.datetime, by: User, reason: str) -> None:
+    schedule.settle_until(now)
+    schedule.paused_at = now
+    schedule.paused_by = by
+    schedule.pause_reason = reason
+    schedule.next_run_at = None
+
+
+def _require_not_deleted(schedule: BackupSchedule) -> None:
+    if schedule.is_deleted:
+        raise ValidationError(f"The schedule “{schedule.name}” was deleted.")
 
 
 def _lock(schedule: BackupSchedule, now: dt.datetime) -> BackupSchedule:

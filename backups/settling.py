@@ -103,11 +103,11 @@ def _plan(schedule: BackupSchedule, now: dt.datetime, *, at_once: bool) -> Plan:
 
 
 def _suspended_requests(plans: Sequence[Plan]) -> list[BlockedRequest]:
-    """The slots that cannot start because their tenant is suspended."""
+    """The slots that cannot start because their tenant is not active."""
     return [
         (
             scheduled_request(plan.schedule, plan.decision.run_slot),
-            SafeError("tenant_suspended", tenant=plan.schedule.tenant.name),
+            SafeError(plan.schedule.tenant.inactive_reason, tenant=plan.schedule.tenant.name),
         )
         for plan in plans
         if plan.decision.run_slot and not plan.schedule.tenant.is_active

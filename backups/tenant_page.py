@@ -21,7 +21,8 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     allowed = capabilities_of(request.user, tenant.workspace)
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
     (freshness,) = freshness_of_tenants(Tenant.objects.filter(pk=tenant.pk))
-    schedules = BackupSchedule.objects.visible_to(request.user).filter(tenant=tenant)
+    schedules = BackupSchedule.objects.visible_to(request.user)
+    schedules = schedules.filter(tenant=tenant, deleted_at=None)
     return "backups/_tenant_backups.html", {
         "last": sets.with_scope().order_by("-ended_at", "-id").first(),
         "freshness": freshness,

@@ -45,6 +45,11 @@ urlpatterns = [
         name="schedule_resume",
     ),
     path(
+        "w/<slug:slug>/schedules/<int:schedule_id>/delete/",
+        schedules.schedule_delete,
+        name="schedule_delete",
+    ),
+    path(
         "w/<slug:slug>/inventory/policies/back-up/",
         policies.policies_back_up,
         name="policies_back_up",

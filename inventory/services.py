@@ -23,7 +23,7 @@ def start_sync(
         Blocked: the tenant is suspended, or has no connection.
     """
     if not tenant.is_active:
-        raise Blocked("tenant_suspended", tenant=tenant.name)
+        raise Blocked(tenant.inactive_reason, tenant=tenant.name)
     default_connection(tenant)
     request = sync_request(run_type, tenant, by=by, submission=submission)
     return OperationRunService().dispatch_many([request])[0]

@@ -27,7 +27,7 @@ from tenancy.filtering import (
     end_of,
     start_of,
 )
-from tenancy.models import Tenant
+from tenancy.models import Tenant, TenantStatus
 from web.ids import parse_id
 
 VIEWS = (
@@ -171,7 +171,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         field = self.form.fields["tenant"]
         field.tenants = tenants
         selected = parse_id(self.data.get("tenant", ""))
-        names = dict(tenants.values_list("pk", "name")[:TENANTS_IN_MENU])
+        listed = tenants.exclude(status=TenantStatus.ARCHIVED)
+        names = dict(listed.values_list("pk", "name")[:TENANTS_IN_MENU])
         if selected is not None and selected not in names:
             names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
         field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]

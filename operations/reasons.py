@@ -181,6 +181,12 @@ register_reasons(
         "Set the tenant to active, then retry.",
     ),
     Reason(
+        "tenant_archived",
+        "Tenant archived",
+        "The tenant {tenant} is archived. Operations cannot run on it.",
+        "An owner can bring the tenant back on its page.",
+    ),
+    Reason(
         "cause_unknown",
         "No cause recorded",
         "The run recorded no cause.",

@@ -29,7 +29,7 @@ from operations.failures import Failure, merge_failures
 from operations.healing import recover_problems, supersede_problems
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
-from operations.reasons import LOST_WORKER, SafeError
+from operations.reasons import LOST_WORKER, Blocked, SafeError
 from operations.states import ATTENTION_OUTCOMES, Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
@@ -95,7 +95,13 @@ class OperationRunService:
 
         `record_deduplicated=False` adds no event to the timeline of an existing run, for callers
         that handle deduplicated requests themselves.
+
+        Raises:
+            Blocked: a tenant is archived; none of the runs was created.
         """
+        for request in requests:
+            if request.tenant is not None and request.tenant.is_archived:
+                raise Blocked("tenant_archived", tenant=request.tenant.name)
         run_refs = ensure_rows([request.row() for request in requests])
         runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in run_refs])
         append_events(
@@ -551,6 +557,8 @@ def _check_repeatable(run: OperationRun) -> CatalogEntry:
             "of an operation that is never retried",
             "Operations of this type are never retried. Start a new one.",
         )
+    if run.tenant is not None and run.tenant.is_archived:
+        raise NotRetryable("of an archived tenant", f"The tenant {run.tenant.name} is archived.")
     if run.is_active:
         raise NotRetryable(
             "still active", "The run is still active. Wait until it ends, or cancel it."

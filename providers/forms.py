@@ -65,7 +65,7 @@ class NewConnectionForm(ConnectionForm):
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        tenants = Tenant.objects.filter(workspace=workspace)
+        tenants = Tenant.objects.listed().filter(workspace=workspace)
         field = self.fields["tenant"]
         field.tenants = tenants  # type: ignore[attr-defined]
         choices = [("", "Select a tenant"), *tenants.values_list("pk", "name")]

@@ -47,8 +47,8 @@ def active_tenant(run: ActiveRun) -> Tenant:
     """Return the tenant of the run.
 
     Raises:
-        Blocked: the tenant is suspended.
+        Blocked: the tenant is suspended or archived.
     """
     if not run.tenant.is_active:
-        raise Blocked("tenant_suspended", tenant=run.tenant.name)
+        raise Blocked(run.tenant.inactive_reason, tenant=run.tenant.name)
     return run.tenant

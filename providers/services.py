@@ -16,7 +16,9 @@ from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
 from providers.models import ConnectionStatus, CredentialKind, ProviderConnection
+from tenancy.db import record_reason
 from tenancy.models import Tenant, User
+from tenancy.services import clean_reason
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +73,14 @@ def make_default(connection: ProviderConnection) -> None:
 
 
 @transaction.atomic
-def remove_connection(connection: ProviderConnection, *, by: User) -> None:
+def remove_connection(connection: ProviderConnection, *, by: User, reason: str) -> None:
     """Delete a connection and its credential. Inventory and backups stay.
 
     Raises:
-        ValidationError: it is the default of a tenant that has other connections.
+        ValidationError: the reason is empty or too long, or it is the default of a tenant that has
+            other connections.
     """
+    record_reason(clean_reason(reason))
     Tenant.objects.select_for_update().get(pk=connection.tenant_id)
     of_tenant = ProviderConnection.objects.filter(tenant=connection.tenant_id)
     others = of_tenant.exclude(pk=connection.pk)
@@ -92,11 +96,11 @@ def start_check(
     """Start a check of a connection. A request during an active check leads to that check.
 
     Raises:
-        Blocked: the tenant is suspended.
+        Blocked: the tenant is suspended or archived.
     """
     tenant = connection.tenant
     if not tenant.is_active:
-        raise Blocked("tenant_suspended", tenant=tenant.name)
+        raise Blocked(tenant.inactive_reason, tenant=tenant.name)
     request = RunRequest(
         type=OperationRunType.PROVIDER_CONNECTION_CHECK,
         workspace=connection.workspace,

@@ -40,7 +40,7 @@ from tenancy.http import (
     try_service,
     workspace_or_404,
 )
-from tenancy.models import Tenant, Workspace
+from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
 
@@ -62,6 +62,7 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
     filters = ListFilter(request.GET)
     search = filters.text("Name or tenant")
     connections = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
+    connections = connections.exclude(tenant__status=TenantStatus.ARCHIVED)
     if filters.errors:
         connections = visible.none()
     rows = connections.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
@@ -71,7 +72,7 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
         "filters": filters,
         "has_rows": visible.exists(),
         "page": numbered_page(rows, request.GET.get("page")),
-        "has_tenants": Tenant.objects.filter(workspace=workspace).exists(),
+        "has_tenants": Tenant.objects.listed().filter(workspace=workspace).exists(),
     }
     context |= _frame(request, workspace)
     return render_checked(request, "providers/connection_list.html", context, errors=filters.errors)
@@ -167,9 +168,10 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
 def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Remove the connection and its credential."""
     connection = _managed_or_404(request, slug, connection_id)
+    reason = request.POST.get("reason", "")
     is_removed = try_service(
         request,
-        lambda: services.remove_connection(connection, by=request.user),
+        lambda: services.remove_connection(connection, by=request.user, reason=reason),
         success=f"Connection “{connection.name}” of {connection.tenant.name} removed.",
     )
     if not is_removed:

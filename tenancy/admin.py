@@ -21,6 +21,7 @@ from tenancy.models import (
     StaffChange,
     SupportAccess,
     Tenant,
+    TenantStatus,
     User,
     Workspace,
 )
@@ -166,11 +167,16 @@ class TenantAdmin(ModelAdmin[Tenant]):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Tenant | None = None
     ) -> tuple[str, ...]:
-        """The workspace and the Entra tenant id cannot change."""
-        return ("workspace", "external_id", "created_at") if obj else ()
+        """The workspace and the Entra tenant id cannot change; a new tenant is active."""
+        return ("workspace", "external_id", "created_at") if obj else ("status",)
 
+    @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        status = TenantStatus(obj.status)
+        if change:
+            obj.status = Tenant.objects.values_list("status", flat=True).get(pk=obj.pk)
         services.save_tenant(obj)
+        services.change_status(obj, status, by=_user(request), reason="Changed by staff")
 
     def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
         services.remove_unused(obj, by=_user(request))
@@ -216,7 +222,7 @@ class MembershipAdmin(ModelAdmin[Membership]):
     @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         by, text = _user(request), f"Removed the {obj.get_role_display().lower()}."
-        services.remove_member(obj, by=by)
+        services.remove_member(obj, by=by, reason="Removed by staff")
         staff_changes.record(obj.workspace, obj.user, text, by=by)
 
 

@@ -26,6 +26,12 @@ def call_function(name: str, argument: int) -> Any:
         return cursor.fetchone()[0]
 
 
+def record_reason(reason: str) -> None:
+    """Let the audit log keep the reason of the changes in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('runledger.reason', %s, true)", [reason])
+
+
 def run_sql_file(migration: str, name: str) -> RunSQL:
     """Run `sql/<name>.sql` beside a migration, and `sql/<name>.reverse.sql` to unapply it.
 

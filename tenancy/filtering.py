@@ -17,7 +17,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.choices import CallableChoiceIterator
 
-from tenancy.models import Tenant
+from tenancy.models import Tenant, TenantStatus
 from web.ids import parse_id
 
 MAX_SEARCH = 100
@@ -178,8 +178,9 @@ class ListFilter:
             self.errors.append("Tenant: select a tenant of this workspace.")
 
         def menu() -> list[tuple[str, str]]:
-            """Return the first tenants by name, and the selected one in any case."""
-            listed = list(tenants.order_by("name", "pk")[:TENANTS_IN_MENU])
+            """Return the first tenants by name, and the selected one in any case, also if archived."""
+            unarchived = tenants.exclude(status=TenantStatus.ARCHIVED)
+            listed = list(unarchived.order_by("name", "pk")[:TENANTS_IN_MENU])
             if tenant and tenant not in listed:
                 listed.append(tenant)
             return [("", "Any tenant"), *((str(row.pk), row.name) for row in listed)]

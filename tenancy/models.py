@@ -111,12 +111,18 @@ class Workspace(models.Model):
 class TenantStatus(models.TextChoices):
     ACTIVE = "active", "Active"
     SUSPENDED = "suspended", "Suspended"
+    #: Hidden from lists; its runs and sets can be read, and no run starts.
+    ARCHIVED = "archived", "Archived"
 
 
 class TenantQuerySet(WorkspaceScopedQuerySet["Tenant"]):
     def active(self) -> TenantQuerySet:
         """Return the tenants on which operations can run."""
         return self.filter(status=TenantStatus.ACTIVE)
+
+    def listed(self) -> TenantQuerySet:
+        """Return the tenants that lists and menus show: those that are not archived."""
+        return self.exclude(status=TenantStatus.ARCHIVED)
 
 
 class Tenant(models.Model):
@@ -127,6 +133,14 @@ class Tenant(models.Model):
     external_id = models.UUIDField("Entra tenant id")
     status = models.CharField(
         max_length=20, choices=TenantStatus.choices, default=TenantStatus.ACTIVE
+    )
+    #: Who suspended, archived or resumed the tenant last, when and why; empty if no one did.
+    status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    status_changed_by_name = models.CharField(
+        max_length=150, default="", db_default="", blank=True, editable=False
+    )
+    status_reason = models.CharField(
+        max_length=300, default="", db_default="", blank=True, editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -146,6 +160,11 @@ class Tenant(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=TenantStatus.values), name="tenants_status_known"
             ),
+            models.CheckConstraint(
+                condition=~models.Q(status=TenantStatus.ARCHIVED)
+                | models.Q(status_reason__regex=r"\S", status_changed_at__isnull=False),
+                name="tenants_archived_for_a_reason",
+            ),
         )
 
     def __str__(self) -> str:
@@ -157,6 +176,15 @@ class Tenant(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == TenantStatus.ACTIVE
+
+    @property
+    def is_archived(self) -> bool:
+        return self.status == TenantStatus.ARCHIVED
+
+    @property
+    def inactive_reason(self) -> str:
+        """The code of the reason why no operation starts on a tenant that is not active."""
+        return f"tenant_{self.status}"
 
 
 class Membership(models.Model):

@@ -9,11 +9,16 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet
 
+from redaction.text import sanitize_text
+from tenancy.db import database_now, record_reason
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Role
-from tenancy.signals import sign_in_unlocked
+from tenancy.signals import sign_in_unlocked, tenant_status_changed
+from web.names import validate_name
 
 log = logging.getLogger(__name__)
+
+MAX_REASON = 300
 
 
 @transaction.atomic
@@ -28,14 +33,56 @@ def save_tenant(tenant: Tenant) -> Tenant:
     return tenant
 
 
-def suspend(tenant: Tenant) -> None:
-    """Stop new runs on the tenant; active runs continue."""
-    Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.SUSPENDED)
+def suspend(tenant: Tenant, *, by: User, reason: str) -> None:
+    """Stop new runs on the tenant; active runs continue.
+
+    Raises:
+        ValidationError: the reason is empty or too long.
+    """
+    change_status(tenant, TenantStatus.SUSPENDED, by=by, reason=clean_reason(reason))
 
 
-def resume(tenant: Tenant) -> None:
-    """Allow new runs on the tenant again."""
-    Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.ACTIVE)
+def archive(tenant: Tenant, *, by: User, reason: str) -> None:
+    """Hide the tenant from lists, stop its schedules and new runs; active runs continue.
+
+    Raises:
+        ValidationError: the reason is empty or too long.
+    """
+    change_status(tenant, TenantStatus.ARCHIVED, by=by, reason=clean_reason(reason))
+
+
+def resume(tenant: Tenant, *, by: User) -> None:
+    """Allow new runs on a suspended or archived tenant again."""
+    change_status(tenant, TenantStatus.ACTIVE, by=by, reason="")
+
+
+@transaction.atomic
+def change_status(tenant: Tenant, status: TenantStatus, *, by: User, reason: str) -> None:
+    """Change the status of a tenant; a status that it has already stays as it is."""
+    locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    before = TenantStatus(locked.status)
+    if before == status:
+        return
+    locked.status = status
+    locked.status_reason = reason
+    locked.status_changed_at = database_now()
+    locked.status_changed_by_name = by.get_username()
+    locked.save()
+    tenant_status_changed.send(change_status, tenant=locked, before=before, by=by)
+    log.info("tenant %s: %s changed the status to %s", tenant.pk, by, status)
+
+
+def clean_reason(text: str) -> str:
+    """Return the reason that a user entered for a change.
+
+    Raises:
+        ValidationError: it is empty, too long, or has invisible characters.
+    """
+    reason = sanitize_text(text, max_length=MAX_REASON + 1).strip()
+    if not reason or len(reason) > MAX_REASON:
+        raise ValidationError(f"Enter a reason of at most {MAX_REASON} characters.")
+    validate_name(reason)
+    return reason
 
 
 def save_workspace(workspace: Workspace) -> None:
@@ -117,12 +164,13 @@ def change_role(membership: Membership, role: Role, *, by: User) -> None:
 
 
 @transaction.atomic
-def remove_member(membership: Membership, *, by: User) -> None:
+def remove_member(membership: Membership, *, by: User, reason: str) -> None:
     """Remove a member from a workspace; the member's runs and events stay.
 
     Raises:
-        ValidationError: the member is the last owner.
+        ValidationError: the reason is empty or too long, or the member is the last owner.
     """
+    record_reason(clean_reason(reason))
     keep_an_owner(membership)
     Membership.objects.filter(pk=membership.pk).delete()
     log.info("workspace %s: %s removed %s", membership.workspace.slug, by, membership.user)

@@ -24,6 +24,7 @@ urlpatterns = [
     path(f"{_TENANTS}/<int:tenant_id>/", tenants.tenant_detail, name="tenant_detail"),
     path(f"{_TENANTS}/<int:tenant_id>/edit/", tenants.tenant_edit, name="tenant_edit"),
     path(f"{_TENANTS}/<int:tenant_id>/suspend/", tenants.tenant_suspend, name="tenant_suspend"),
+    path(f"{_TENANTS}/<int:tenant_id>/archive/", tenants.tenant_archive, name="tenant_archive"),
     path(f"{_TENANTS}/<int:tenant_id>/resume/", tenants.tenant_resume, name="tenant_resume"),
     path(_SETTINGS, workspace.workspace_edit, name="workspace_edit"),
     path(f"{_OFF}/new/", approvals.approval_off_request, name="approval_off_request"),

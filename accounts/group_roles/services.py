@@ -17,6 +17,8 @@ from tenancy.roles import Role
 
 log = logging.getLogger(__name__)
 
+NO_LONGER_IN_GROUP = "No longer in a group that gives a role"
+
 
 def groups_of(claims: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the groups that a token names; None if there are too many for the token.
@@ -61,7 +63,7 @@ def apply_groups(user: User, provider_id: str, claims: Mapping[str, Any]) -> Non
 def _follow(membership: Membership, role: Role | None) -> None:
     try:
         if role is None:
-            tenancy.remove_member(membership, by=membership.user)
+            tenancy.remove_member(membership, by=membership.user, reason=NO_LONGER_IN_GROUP)
         elif role != membership.role:
             tenancy.change_role(membership, role, by=membership.user)
     except ValidationError as error:

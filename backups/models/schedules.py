@@ -18,7 +18,7 @@ from django.urls import reverse
 from backups import cron_words, kinds, slots
 from backups.models.objectives import objective_is_possible
 from providers.models import ProviderConnection
-from tenancy.models import Tenant, Workspace, validate_timezone
+from tenancy.models import Tenant, TenantStatus, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.names import validate_name
 
@@ -35,6 +35,10 @@ class MisfirePolicy(models.TextChoices):
 
 
 class BackupScheduleQuerySet(WorkspaceScopedQuerySet["BackupSchedule"]):
+    def listed(self) -> Self:
+        """Return what lists show: no deleted schedules, and none of archived tenants."""
+        return self.filter(deleted_at=None).exclude(tenant__status=TenantStatus.ARCHIVED)
+
     def with_scope(self) -> Self:
         """Load the workspace, the tenant, its default connection and the current revision."""
         defaults = ProviderConnection.objects.defaults().filter(tenant=models.OuterRef("tenant"))
@@ -103,6 +107,14 @@ class BackupSchedule(models.Model):
         editable=False,
     )
     pause_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
+    #: A deleted schedule is paused for good: its runs, sets and revisions still refer to it.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_by_name = models.CharField(
+        max_length=150, blank=True, default="", db_default="", editable=False
+    )
+    deletion_reason = models.CharField(
+        max_length=300, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -129,6 +141,7 @@ class BackupSchedule(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("tenant", "name"),
+                condition=models.Q(deleted_at=None),
                 name="schedules_name_once_per_tenant",
                 violation_error_message=NAME_TAKEN,
             ),
@@ -158,6 +171,12 @@ class BackupSchedule(models.Model):
                 | models.Q(paused_at__isnull=False, next_run_at__isnull=True)
                 & ~models.Q(pause_reason=""),
                 name="schedules_paused_or_due",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None, deletion_reason="", deleted_by_name="")
+                | models.Q(deleted_at__isnull=False, paused_at__isnull=False)
+                & models.Q(deletion_reason__regex=r"\S"),
+                name="schedules_deleted_are_paused",
             ),
             models.CheckConstraint(
                 condition=models.Q(next_run_at__gt=models.F("settled_until")),
@@ -220,6 +239,10 @@ class BackupSchedule(models.Model):
         return self.paused_at is not None
 
     @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+    @property
     def objective(self) -> dt.timedelta | None:
         """How old the last complete backup may be, if the schedule says so."""
         return dt.timedelta(hours=self.objective_hours) if self.objective_hours else None
@@ -246,6 +269,7 @@ class RevisionReason(models.TextChoices):
     UPGRADED = "upgraded", "History begins"
     TIMES_CHANGED = "times_changed", "Times changed"
     PAUSED = "paused", "Paused"
+    DELETED = "deleted", "Schedule deleted"
     RESUMED = "resumed", "Resumed"
     RULES_UPDATED = "rules_updated", "Time zone rules updated"
     CLOCK_SET_BACK = "clock_set_back", "Database clock set back"

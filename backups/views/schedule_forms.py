@@ -51,6 +51,8 @@ def schedule_edit(request: Request, slug: str, schedule_id: int) -> HttpResponse
     """Edit a schedule. If its times change, its next slot is the first one from now."""
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
+    if schedule.is_deleted:
+        return redirect(schedule)
     name = schedule.name
     form = ScheduleForm(request.POST or None, instance=schedule)
     if _can_save(request, form) and _save(form, request.user):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,7 +16,7 @@ from operations.views.start import dispatch_and_redirect, submission_of
 from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
-from tenancy.http import Request, action, page, render_checked, workspace_or_404
+from tenancy.http import Request, action, page, render_checked, try_service, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.numbered import numbered_page
@@ -29,7 +28,7 @@ RECENT_SLOTS, RECENT_REVISIONS = 14, 20
 def schedule_list(request: Request, slug: str) -> HttpResponse:
     """The schedules of a workspace: their next runs, and the results of their last slots."""
     workspace = workspace_or_404(request, slug)
-    visible = BackupSchedule.objects.visible_to(request.user).filter(workspace=workspace)
+    visible = BackupSchedule.objects.visible_to(request.user).listed().filter(workspace=workspace)
     filters = ListFilter(request.GET)
     search = filters.text("Name or tenant")
     schedules = visible.filter(Q(name__icontains=search) | Q(tenant__name__icontains=search))
@@ -81,22 +80,45 @@ def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpRespo
 @action
 def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Pause the schedule."""
-    schedule = schedule_or_404(request, slug, schedule_id)
-    require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
+    schedule = _managed_or_404(request, slug, schedule_id)
     reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
-    services.pause(schedule, by=request.user, reason=reason)
-    messages.success(request, f"Schedule “{schedule.name}” paused. It doesn't run until resumed.")
+    try_service(
+        request,
+        lambda: services.pause(schedule, by=request.user, reason=reason),
+        success=f"Schedule “{schedule.name}” paused. It doesn't run until resumed.",
+    )
     return redirect(schedule)
 
 
 @action
 def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Resume the schedule."""
+    schedule = _managed_or_404(request, slug, schedule_id)
+    try_service(
+        request,
+        lambda: services.resume(schedule, by=request.user),
+        success=f"Schedule “{schedule.name}” resumed.",
+    )
+    return redirect(schedule)
+
+
+@action
+def schedule_delete(request: Request, slug: str, schedule_id: int) -> HttpResponse:
+    """Delete the schedule; its page stays and says who deleted it and why."""
+    schedule = _managed_or_404(request, slug, schedule_id)
+    reason = request.POST.get("reason", "")
+    try_service(
+        request,
+        lambda: services.delete(schedule, by=request.user, reason=reason),
+        success=f"Schedule “{schedule.name}” deleted. Its runs and backup sets stay.",
+    )
+    return redirect(schedule)
+
+
+def _managed_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:
     schedule = schedule_or_404(request, slug, schedule_id)
     require_capability(request.user, schedule.workspace, Capability.MANAGE_SCHEDULES)
-    services.resume(schedule, by=request.user)
-    messages.success(request, f"Schedule “{schedule.name}” resumed.")
-    return redirect(schedule)
+    return schedule
 
 
 def schedule_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:

@@ -11,7 +11,7 @@ from operations.catalog import Retry
 from operations.conflicts import is_conflict
 from operations.events import Event, append_events
 from operations.models import EventLevel, OperationRun
-from operations.services import OperationRunService
+from operations.services import NotRetryable, OperationRunService
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ def retry_after_loss(run: OperationRun) -> None:
     try:
         with transaction.atomic():
             OperationRunService().retry(run, initiator_name=INITIATOR)
+    except NotRetryable as error:
+        _record_give_up(run, f"Not retried: {error}")
     except Exception as error:
         if is_conflict(error):
             raise

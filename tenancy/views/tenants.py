@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +15,15 @@ from tenancy import services
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.forms import GUID, TenantForm
-from tenancy.http import Request, action, form_page, page, render_checked, workspace_or_404
+from tenancy.http import (
+    Request,
+    action,
+    form_page,
+    page,
+    render_checked,
+    try_service,
+    workspace_or_404,
+)
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
@@ -27,14 +36,15 @@ def tenant_list(request: Request, slug: str) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
     filters = ListFilter(request.GET)
-    tenants = visible
+    matches = Q()
     if search := filters.text("Name or Entra tenant ID"):
         matches = Q(name__icontains=search)
         if GUID.fullmatch(search.lower()):
             matches |= Q(external_id=search.lower())
-        tenants = tenants.filter(matches)
     if status := filters.choice("status", "Status", TenantStatus.choices, empty="Any status"):
-        tenants = tenants.filter(status=status)
+        tenants = visible.filter(matches, status=status)
+    else:
+        tenants = visible.listed().filter(matches)
     if filters.errors:
         tenants = visible.none()
     ordered = tenants.select_related("workspace").order_by("name", "pk")
@@ -81,29 +91,58 @@ def tenant_create(request: Request, slug: str) -> HttpResponse:
 @form_page
 def tenant_edit(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Edit a tenant."""
-    tenant = _tenant_or_404(request, slug, tenant_id)
-    require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
+    tenant = _managed_or_404(request, slug, tenant_id)
     return _edit(request, tenant.workspace, tenant, "Tenant “{}” saved.")
 
 
 @action
 def tenant_suspend(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Suspend the tenant: no operation starts on it."""
-    tenant = _tenant_or_404(request, slug, tenant_id)
-    require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
-    services.suspend(tenant)
-    messages.success(request, f"Tenant “{tenant.name}” suspended. No new runs start on it.")
-    return redirect(tenant)
+    return _change_status(
+        request,
+        _managed_or_404(request, slug, tenant_id),
+        services.suspend,
+        "Tenant “{}” suspended. No new runs start on it.",
+    )
+
+
+@action
+def tenant_archive(request: Request, slug: str, tenant_id: int) -> HttpResponse:
+    """Archive the tenant: it is hidden, its schedules stop, and no operation starts on it."""
+    return _change_status(
+        request,
+        _managed_or_404(request, slug, tenant_id),
+        services.archive,
+        "Tenant “{}” archived. The list of tenants shows it with the filter “Archived”.",
+    )
 
 
 @action
 def tenant_resume(request: Request, slug: str, tenant_id: int) -> HttpResponse:
-    """Resume the tenant: operations start on it again."""
-    tenant = _tenant_or_404(request, slug, tenant_id)
-    require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
-    services.resume(tenant)
+    """Resume a suspended or archived tenant: operations start on it again."""
+    tenant = _managed_or_404(request, slug, tenant_id)
+    services.resume(tenant, by=request.user)
     messages.success(request, f"Tenant “{tenant.name}” resumed.")
     return redirect(tenant)
+
+
+def _change_status(
+    request: Request, tenant: Tenant, change: Callable[..., None], success: str
+) -> HttpResponse:
+    """Change the status for the reason in the form, or show why it was refused."""
+    reason = request.POST.get("reason", "")
+    try_service(
+        request,
+        lambda: change(tenant, by=request.user, reason=reason),
+        success=success.format(tenant.name),
+    )
+    return redirect(tenant)
+
+
+def _managed_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
+    tenant = _tenant_or_404(request, slug, tenant_id)
+    require_capability(request.user, tenant.workspace, Capability.MANAGE_TENANTS)
+    return tenant
 
 
 def _edit(request: Request, workspace: Workspace, tenant: Tenant, success: str) -> HttpResponse:

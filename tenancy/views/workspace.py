@@ -93,9 +93,10 @@ def member_role(request: Request, slug: str, membership_id: int) -> HttpResponse
 def member_remove(request: Request, slug: str, membership_id: int) -> HttpResponse:
     """Remove a member from the workspace."""
     membership = _membership_or_404(request, slug, membership_id)
+    reason = request.POST.get("reason", "")
     is_removed = try_service(
         request,
-        lambda: services.remove_member(membership, by=request.user),
+        lambda: services.remove_member(membership, by=request.user, reason=reason),
         success=f"{membership.user} removed.",
     )
     if is_removed and membership.user_id == request.user.pk:

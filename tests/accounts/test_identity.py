@@ -76,6 +76,7 @@ ASK_NOTHING = {
     "tenant_edit": "changes the name only",
     "support_access_end": "takes away only",
     "tenant_suspend": "stops runs",
+    "tenant_archive": "stops runs, and can be undone",
     "tenant_resume": "lets runs start again",
     "restore_create": "changes nothing in the tenant; the execution asks",
     "restore_decide": "changes nothing in the tenant; the execution asks",

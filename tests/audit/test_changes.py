@@ -127,7 +127,7 @@ CHANGES: dict[str, tuple[Change, str, str, dict[str, Any]]] = {
         {"access": ["read_only", "read_write"]},
     ),
     "tenant suspended": (
-        lambda world: world.post("tenant_suspend", world.tenant.pk),
+        lambda world: world.post("tenant_suspend", world.tenant.pk, reason="Ended"),
         "tenants",
         "updated",
         {"status": ["active", "suspended"]},
@@ -216,7 +216,7 @@ def test_an_added_and_removed_member(world: World, owner: User) -> None:
     nora = UserFactory(username="nora")
     (added,) = new_entries(lambda: admit(world.workspace, nora, Role.OPERATOR, by=owner))
     member = Membership.objects.get(user__username="nora")
-    (removed,) = new_entries(lambda: world.post("member_remove", member.pk))
+    (removed,) = new_entries(lambda: world.post("member_remove", member.pk, reason="Left"))
 
     assert (added.action, added.object_name) == ("created", "nora")
     assert added.changes["role"] == [None, "operator"]
@@ -238,10 +238,11 @@ def test_an_invitation_without_its_link(world: World) -> None:
 
 def test_a_removed_connection(world: World) -> None:
     other = ProviderConnectionFactory(tenant=world.tenant, name="Other", is_default=False)
-    (removed,) = new_entries(lambda: world.post("connection_remove", other.pk))
+    (removed,) = new_entries(lambda: world.post("connection_remove", other.pk, reason="Replaced"))
 
     assert (removed.action, removed.object_name) == ("deleted", "Other")
     assert removed.tenant_id == world.tenant.pk
+    assert removed.details == {"reason": "Replaced"}
 
 
 def test_a_deleted_backup_set(world: World) -> None:

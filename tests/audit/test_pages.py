@@ -47,8 +47,13 @@ def text_of(client: Client, path: str, **params: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
+def suspend(page: Client, tenant: Tenant) -> None:
+    address = reverse("tenant_suspend", args=["contoso", tenant.pk])
+    page.post(address, {"reason": "Contract ended"}, REMOTE_ADDR="192.0.2.7")
+
+
 def test_a_change_is_shown_with_both_values(page: Client, tenant: Tenant) -> None:
-    page.post(reverse("tenant_suspend", args=["contoso", tenant.pk]), REMOTE_ADDR="192.0.2.7")
+    suspend(page, tenant)
 
     html = text_of(page, LOG, action="updated")
 
@@ -128,7 +133,7 @@ Narrow = Callable[[Workspace, Tenant], dict[str, str]]
 def test_every_filter_narrows_the_list(
     page: Client, workspace: Workspace, tenant: Tenant, narrow: Narrow
 ) -> None:
-    page.post(reverse("tenant_suspend", args=["contoso", tenant.pk]), REMOTE_ADDR="192.0.2.7")
+    suspend(page, tenant)
     create_member(workspace, username="nora")
 
     html = text_of(page, LOG, **narrow(workspace, tenant))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ from backups.requests import run_now_request
 from backups.slots import spread
 from backups.tasks import tick_backup_schedules
 from operations.models import OperationRun
+from operations.reasons import Blocked
 from operations.services import OperationRunService
 from operations.states import Ending
 from tenancy import services as tenancy_services
@@ -95,6 +97,9 @@ class Slots(RuleBasedStateMachine):
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM operation_ticks; DELETE FROM backup_time_zone_rules")
         self._set_clock(0)
+        self._add_schedule(cron)
+
+    def _add_schedule(self, cron: str) -> None:
         self.schedule = services.save(
             BackupSchedule(
                 workspace=self.tenant.workspace,
@@ -106,7 +111,8 @@ class Slots(RuleBasedStateMachine):
                 misfire_grace=dt.timedelta(seconds=GRACE),
             )
         )
-        self.cron, self.settled, self.revision, self.is_paused = cron, 0, 1, False
+        self.cron, self.settled, self.revision, self.is_paused = cron, self.now, 1, False
+        self.applied_version = self.version
         self.records: dict[int, Record] = {}
         self.active: int | None = None
         self.is_suspended = False
@@ -270,6 +276,29 @@ class Slots(RuleBasedStateMachine):
         self.revision += 1
         self.is_paused, self.applied_version = False, self.version
 
+    @rule()
+    def delete(self) -> None:
+        """Delete the schedule, whose slots stay explained, and go on with a new one."""
+        self.reach_slot(5)
+        services.delete(self.schedule, by=self.user, reason="Model")
+        self._expect_settled_before_change()
+        if not self.is_paused:
+            self._expect_settled_until_now()
+        self.is_paused = True
+        self.the_runs_match_the_model()
+        self.every_slot_of_a_revision_is_explained()
+        self.the_next_run_is_the_first_slot_that_is_not_settled()
+        with pytest.raises(ValidationError):
+            services.resume(self.schedule, by=self.user)
+        with pytest.raises(Blocked):
+            services.run_now(self._stored(), self.user)
+        assert self.schedule.pk not in unexplained_schedules()
+        if self.active is not None:
+            self.work(Ending.FINISHED)
+        if self.is_suspended:
+            self.toggle_suspension()
+        self._add_schedule(self.cron)
+
     @precondition(lambda self: not self.is_paused)
     @rule(
         seconds=st.integers(0, 30),
@@ -291,8 +320,10 @@ class Slots(RuleBasedStateMachine):
     @rule()
     def toggle_suspension(self) -> None:
         self.is_suspended = not self.is_suspended
-        change = tenancy_services.suspend if self.is_suspended else tenancy_services.resume
-        change(self.tenant)
+        if self.is_suspended:
+            tenancy_services.suspend(self.tenant, by=self.user, reason="Model")
+        else:
+            tenancy_services.resume(self.tenant, by=self.user)
 
     @precondition(lambda self: self.version != VERSIONS[-1])
     @rule()

@@ -18,11 +18,13 @@ from audit.context import audited_request
 from audit.events import record
 from backups.models import BackupItem, BackupSet, SetStatus
 from backups.recording import record_changes
+from backups.services import delete as delete_schedule
 from operations.maintenance.incidents import update_incidents
 from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, Incident, OperationRun
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
+from tenancy import services as tenancy
 from tenancy import staff_changes, support_access
 from tenancy.approval_off import withdraw_approval_off
 from tenancy.models import Membership, Tenant, User, Workspace
@@ -394,7 +396,14 @@ def populate_inventory() -> dict[str, str]:
     expired = PolicyExportFactory(tenant=fabrikam, expired=True)
     changed, item = _create_two_sets(fabrikam)
     assert changed.schedule
+    archived = TenantFactory(workspace=contoso, name="Woodgrove Bank")
+    deleted = BackupScheduleFactory(tenant=archived, name="Weekly")
+    delete_schedule(deleted, by=owen, reason="Replaced by the nightly schedule")
+    tenancy.archive(archived, by=owen, reason="The contract has ended")
     return {
+        "tenant-archived": archived.get_absolute_url(),
+        "schedule-deleted": deleted.get_absolute_url(),
+        "tenants-archived": "/w/contoso/tenants/?status=archived",
         "members": "/w/contoso/members/",
         "group-roles": "/w/contoso/members/groups/",
         "invitation-new": "/w/contoso/invitations/new/",

@@ -64,9 +64,17 @@ def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
     page.get_by_label("Name").fill("Fabrikam Ltd")
     press(page, "Save tenant")
     expect(page.get_by_text("Tenant “Fabrikam Ltd” saved.")).to_be_visible()
+    page.get_by_text("Suspend tenant").first.click()
+    page.get_by_label("Reason").first.fill("The contract has ended")
     press(page, "Suspend tenant")
 
     expect(page.get_by_text("suspended. No new runs start on it")).to_be_visible()
+    expect(page.get_by_text("The contract has ended").first).to_be_visible()
+    page.get_by_text("Archive tenant").first.click()
+    page.get_by_label("Reason").fill("Moved to another provider")
+    press(page, "Archive tenant")
+    press(page, "Bring back tenant")
+    expect(page.get_by_text("resumed.")).to_be_visible()
 
 
 def test_a_connection_is_added_with_its_secret_checked_and_removed(
@@ -85,6 +93,7 @@ def test_a_connection_is_added_with_its_secret_checked_and_removed(
     page.goto(ProviderConnection.objects.get().get_absolute_url())
     page.get_by_text("Remove connection").first.click()
     save_screenshot(page, "connection-remove-phone")
+    page.get_by_label("Reason").fill("The app was replaced")
     press(page, "Remove connection")
 
     expect(page.get_by_text("of Fabrikam removed.")).to_be_visible()

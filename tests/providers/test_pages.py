@@ -18,6 +18,7 @@ from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
+REASON = {"reason": "The app was replaced"}
 
 LIST = "/w/contoso/connections/"
 GUID = "1f0b2c9e-5a8e-4d0a-9d2f-6a3c5b7e9f10"
@@ -282,7 +283,7 @@ def test_a_connection_is_removed_with_its_credential(
 ) -> None:
     connection.set_credential(CANARY)
 
-    response = page.post(url("connection_remove", connection), follow=True)
+    response = page.post(url("connection_remove", connection), REASON, follow=True)
 
     assert (
         f"Connection “{connection.name}” of {connection.tenant.name} removed."
@@ -296,12 +297,31 @@ def test_the_default_connection_can_be_removed_only_as_the_last_one(
 ) -> None:
     other = ProviderConnectionFactory(tenant=connection.tenant, is_default=False)
 
-    response = page.post(url("connection_remove", connection), follow=True)
-    page.post(url("connection_remove", other))
-    page.post(url("connection_remove", connection))
+    response = page.post(url("connection_remove", connection), REASON, follow=True)
+    page.post(url("connection_remove", other), REASON)
+    page.post(url("connection_remove", connection), REASON)
 
     assert "Choose another one for it first" in response.content.decode()
     assert not ProviderConnection.objects.exists()
+
+
+def test_a_connection_is_not_removed_without_a_reason(
+    page: Client, connection: ProviderConnection
+) -> None:
+    response = page.post(url("connection_remove", connection), {"reason": " "}, follow=True)
+
+    assert "Enter a reason" in response.content.decode()
+    assert ProviderConnection.objects.get() == connection
+
+
+def test_the_history_says_who_removed_a_connection_and_why(
+    page: Client, connection: ProviderConnection
+) -> None:
+    page.post(url("connection_remove", connection), REASON)
+
+    text = text_of(page, "/w/contoso/connections/")
+    assert "Connection deleted" in text
+    assert "Reason: <bdi>The app was replaced</bdi>" in text
 
 
 def test_removing_is_offered_only_to_managers(

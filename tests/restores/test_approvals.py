@@ -380,7 +380,7 @@ def test_an_execution_waits_for_the_removal_of_the_approver(
 
     with racing_threads(1) as threads:
         with transaction.atomic():
-            remove_member(Membership.objects.get(user=manager), by=owner)
+            remove_member(Membership.objects.get(user=manager), by=owner, reason="Left")
             waiting = threads.submit(attempt)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
         assert "can no longer approve" in waiting.result(timeout=20)
@@ -398,7 +398,7 @@ def test_the_removal_of_the_approver_waits_for_an_execution(
 
     def remove() -> None:
         pids.put(backend_pid())
-        remove_member(Membership.objects.get(user=manager), by=owner)
+        remove_member(Membership.objects.get(user=manager), by=owner, reason="Left")
 
     with racing_threads(1) as threads:
         with transaction.atomic():

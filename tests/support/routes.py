@@ -110,6 +110,7 @@ ROUTES = [
     workspace_route("tenant_detail", "tenant_id"),
     workspace_route("tenant_edit", "tenant_id", capability=Capability.MANAGE_TENANTS),
     workspace_route("tenant_suspend", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
+    workspace_route("tenant_archive", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
     workspace_route("tenant_resume", "tenant_id", capability=Capability.MANAGE_TENANTS, post=True),
     workspace_route("workspace_edit", capability=Capability.MANAGE_WORKSPACE),
     workspace_route("audit_log", capability=Capability.VIEW_AUDIT_LOG),
@@ -188,6 +189,9 @@ ROUTES = [
     ),
     workspace_route(
         "schedule_resume", "schedule_id", capability=Capability.MANAGE_SCHEDULES, post=True
+    ),
+    workspace_route(
+        "schedule_delete", "schedule_id", capability=Capability.MANAGE_SCHEDULES, post=True
     ),
     workspace_route("export_list", capability=Capability.EXPORT_POLICIES),
     workspace_route("export_download", "export_id", capability=Capability.EXPORT_POLICIES),

@@ -239,7 +239,7 @@ def test_an_owner_who_removes_the_other_one_does_not_wait_less(
     request_of_two: ApprovalOffRequest, workspace: Workspace, owner: User, second: User
 ) -> None:
     let_pass(2 * DAY)
-    remove_member(Membership.objects.get(user=second), by=owner)
+    remove_member(Membership.objects.get(user=second), by=owner, reason="Left")
 
     assert switch_off_due() == 0
     with pytest.raises(IntegrityError, match="only a confirmed request"):
@@ -396,7 +396,7 @@ def test_a_confirmation_waits_for_the_removal_of_its_owner(
 
     with racing_threads(1) as threads:
         with transaction.atomic():
-            remove_member(Membership.objects.get(user=second), by=owner)
+            remove_member(Membership.objects.get(user=second), by=owner, reason="Left")
             waiting = threads.submit(confirm)
             wait_until_blocked(pids.get(timeout=10), by=backend_pid())
         assert waiting.result(timeout=20) == "refused"

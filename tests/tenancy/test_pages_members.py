@@ -16,6 +16,7 @@ from tests.support.sessions import open_session
 pytestmark = pytest.mark.django_db
 
 MEMBERS = "/w/contoso/members/"
+REASON = {"reason": "Left the company"}
 SETTINGS = "/w/contoso/settings/"
 
 
@@ -50,10 +51,29 @@ def test_a_role_is_changed_and_a_member_is_removed(
     changed = of(reader, workspace).role
     page.post(f"{MEMBERS}{pk}/role/", {"role": "emperor"})
     unchanged = of(reader, workspace).role
-    page.post(f"{MEMBERS}{pk}/remove/")
+    page.post(f"{MEMBERS}{pk}/remove/", REASON)
 
     assert changed == unchanged == Role.MANAGER
     assert not Membership.objects.filter(pk=pk).exists()
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 301, "a\u202eb"])
+def test_a_member_is_not_removed_without_a_valid_reason(
+    page: Client, workspace: Workspace, reader: User, reason: str
+) -> None:
+    page.post(f"{MEMBERS}{of(reader, workspace).pk}/remove/", {"reason": reason})
+
+    assert of(reader, workspace).role == Role.READER
+
+
+def test_the_history_says_who_removed_a_member_and_why(
+    page: Client, workspace: Workspace, reader: User
+) -> None:
+    page.post(f"{MEMBERS}{of(reader, workspace).pk}/remove/", REASON)
+
+    text = page.get(MEMBERS).content.decode()
+    assert "Reason: <bdi>Left the company</bdi>" in text
+    assert "Member deleted" in text
 
 
 def test_the_last_owner_cannot_be_removed(page: Client, workspace: Workspace, owner: User) -> None:
@@ -61,7 +81,7 @@ def test_the_last_owner_cannot_be_removed(page: Client, workspace: Workspace, ow
     create_member(workspace, Role.OWNER, is_active=False)
 
     demoted = page.post(f"{MEMBERS}{pk}/role/", {"role": "reader"}, follow=True)
-    removed = page.post(f"{MEMBERS}{pk}/remove/", follow=True)
+    removed = page.post(f"{MEMBERS}{pk}/remove/", REASON, follow=True)
 
     assert "needs at least one owner" in demoted.content.decode()
     assert "needs at least one owner" in removed.content.decode()
@@ -73,7 +93,7 @@ def test_a_member_who_leaves_is_redirected_to_the_start_page(
 ) -> None:
     create_member(workspace, Role.OWNER)
 
-    answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/")
+    answer = page.post(f"{MEMBERS}{of(owner, workspace).pk}/remove/", REASON)
 
     assert answer["Location"] == "/"
     assert page.get(MEMBERS).status_code == 404
@@ -86,7 +106,7 @@ def test_two_owners_cannot_remove_each_other(workspace: Workspace) -> None:
 
     def remove(each: User, by: User) -> str:
         try:
-            services.remove_member(of(each, workspace), by=by)
+            services.remove_member(of(each, workspace), by=by, reason="Left")
         except ValidationError as error:
             return error.messages[0]
         return ""
@@ -130,6 +150,6 @@ def test_members_of_a_workspace_without_an_owner_can_be_removed(
 ) -> None:
     User.objects.filter(pk=owner.pk).update(is_active=False)
 
-    services.remove_member(of(reader, workspace), by=owner)
+    services.remove_member(of(reader, workspace), by=owner, reason="Left")
 
     assert not Membership.objects.filter(user=reader).exists()

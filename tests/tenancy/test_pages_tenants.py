@@ -133,10 +133,13 @@ def test_a_tenant_is_renamed(page: Client, tenant: Tenant) -> None:
 
 
 def test_a_tenant_is_suspended_and_set_to_active_again(page: Client, tenant: Tenant) -> None:
-    page.post(f"{tenant.get_absolute_url()}suspend/")
+    page.post(f"{tenant.get_absolute_url()}suspend/", {"reason": "The contract has ended"})
     tenant.refresh_from_db()
     assert not tenant.is_active
-    assert "This tenant is suspended" in text_of(page, tenant.get_absolute_url())
+    text = text_of(page, tenant.get_absolute_url())
+    assert "This tenant is suspended" in text
+    assert "By <bdi>owen</bdi>" in text
+    assert "The contract has ended" in text
 
     page.post(f"{tenant.get_absolute_url()}resume/")
     tenant.refresh_from_db()

@@ -1,0 +1,3 @@
+DROP FUNCTION tenants_require_paused_schedules CASCADE;
+DROP FUNCTION backup_schedules_require_unarchived CASCADE;
+DROP FUNCTION backup_schedules_stay_deleted CASCADE;

@@ -1,0 +1,1 @@
+DROP FUNCTION operation_runs_require_unarchived CASCADE;
