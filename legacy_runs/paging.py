@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from legacy_runs.models import TABLES
 from operations.models import OperationRun
-from web.keyset import Page, Place, page_of
+from web.csv_export import EXPORT_SECONDS, ROWS_READ
+from web.keyset import PAGE_SIZE, Page, Place, page_of
+from web.statement_timeout import statement_timeout
 
 
-def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page[Any]:
+def page_of_entries(
+    rows: Any, *, newer: str = "", older: str = "", size: int = PAGE_SIZE
+) -> Page[Any]:
     """Return a keyset page of entries.
 
     It compares the time alone as well: the index of each table can answer that, while the id of an
@@ -23,7 +27,19 @@ def page_of_entries(rows: Any, *, newer: str = "", older: str = "") -> Page[Any]
         rows = rows.filter(created_at__gte=Place.parse(newer).at)
     elif older:
         rows = rows.filter(created_at__lte=Place.parse(older).at)
-    return page_of(rows, newer=newer, older=older)
+    return page_of(rows, newer=newer, older=older, size=size)
+
+
+def batches_of_entries(rows: Any) -> Iterator[list[Any]]:
+    """Yield all entries for an export, newest first; no query stays open between the batches."""
+    older = ""
+    while True:
+        with statement_timeout(EXPORT_SECONDS):
+            page = page_of_entries(rows, older=older, size=ROWS_READ)
+        yield page.rows
+        if not page.older:
+            return
+        older = page.older
 
 
 def load_rows(entries: Iterable[Any]) -> list[Any]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import slugify
 
 from legacy_runs.columns import IDENTIFIERS, identifier
 from legacy_runs.filters import LegacyRunFilter, TenantRunFilter
 from legacy_runs.models import TABLES, LegacyRun, LegacyRunEntry, RunEntry
-from legacy_runs.paging import load_rows, page_of_entries
+from legacy_runs.paging import batches_of_entries, load_rows, page_of_entries
 from operations.models import OperationRun
+from operations.presentation.layout import read_layout
 from operations.views.listing import quick_filters
 from redaction.json import sanitize_json
 from redaction.text import sanitize_text
-from tenancy.http import Request, page, workspace_or_404
+from tenancy.http import Request, asks_for_csv, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.times import display_zone
+from web.csv_export import moment_cell, stream
 from web.keyset import BadCursor, Page, capped_count
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -51,7 +54,7 @@ def legacy_run_detail(
 
 
 @page
-def legacy_run_list(request: Request, slug: str) -> HttpResponse:
+def legacy_run_list(request: Request, slug: str) -> HttpResponseBase:
     """List the legacy runs of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     rows = LegacyRunEntry.objects.visible_to(request.user).filter(workspace=workspace)
@@ -60,7 +63,7 @@ def legacy_run_list(request: Request, slug: str) -> HttpResponse:
 
 
 @page
-def tenant_run_list(request: Request, slug: str, tenant_id: int) -> HttpResponse:
+def tenant_run_list(request: Request, slug: str, tenant_id: int) -> HttpResponseBase:
     """List the runs and legacy runs of a tenant together, newest first."""
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")
     tenant = get_object_or_404(tenants, workspace__slug=slug, pk=tenant_id)
@@ -85,10 +88,14 @@ def _filter(
 
 def _list(
     request: Request, workspace: Workspace, run_filter: LegacyRunFilter, context: dict[str, Any]
-) -> HttpResponse:
+) -> HttpResponseBase:
     context = _frame(request, workspace, run_filter) | context
     if not run_filter.is_valid():
         return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
+    if asks_for_csv(request):
+        batches = batches_of_entries(run_filter.qs.select_related("tenant"))
+        file_name = f"{slugify(context['title'])}.csv"
+        return stream(batches, file_name=file_name, headings=HEADINGS, cells=_cells)
     newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
     try:
         with statement_timeout(LIST_SECONDS):
@@ -101,6 +108,20 @@ def _list(
     return _list_page(request, context | {"page": entries, "rows": rows, "count": count})
 
 
+HEADINGS = (
+    "kind", "id", "tenant", "type", "status", "outcome", "run", "created_at", "started_at",
+    "finished_at",
+)  # fmt: skip
+
+
+def _cells(entry: Any) -> list[object]:
+    return [
+        entry.kind, entry.own_id, entry.tenant.name if entry.tenant else "", entry.type,
+        entry.status, entry.outcome, entry.operation_run_id or "",
+        *(moment_cell(at) for at in (entry.created_at, entry.started_at, entry.finished_at)),
+    ]  # fmt: skip
+
+
 def _frame(request: Request, workspace: Workspace, run_filter: LegacyRunFilter) -> dict[str, Any]:
     """Return the context of the page around the rows, with an empty page of rows."""
     query = QueryDict(mutable=True)
@@ -111,6 +132,7 @@ def _frame(request: Request, workspace: Workspace, run_filter: LegacyRunFilter) 
         "section": "legacy_runs",
         "filter": run_filter,
         "page": Page(),
+        "layout": read_layout({}, None),
         "list_url": request.path,
         "chips": quick_filters(request.path, query, views),
     }

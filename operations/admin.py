@@ -11,11 +11,13 @@ from operations.catalog import OperationCatalog
 from operations.models import (
     Incident,
     InvariantResult,
+    ListSettings,
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
     OperationRunTombstone,
     OperationTick,
+    SavedView,
 )
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
@@ -109,3 +111,19 @@ class OperationTickAdmin(ReadOnly, ModelAdmin[OperationTick]):
     def has_view_permission(self, request: HttpRequest, obj: OperationTick | None = None) -> bool:
         """Allow everyone who can view runs."""
         return request.user.has_perm("operations.view_operationrun")
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnly, ModelAdmin[SavedView]):
+    list_display = ("name", "workspace", "owner", "created_by_name", "created_at")
+    list_select_related = ("workspace", "owner")
+    search_fields = ("name", "owner__username")
+    ordering = ("-id",)
+
+
+@admin.register(ListSettings)
+class ListSettingsAdmin(ReadOnly, ModelAdmin[ListSettings]):
+    list_display = ("user", "columns", "density")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    ordering = ("user",)

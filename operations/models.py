@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 
 from operations.catalog import CatalogEntry, OperationCatalog
@@ -27,8 +27,9 @@ from operations.states import (
     RunStatus,
 )
 from tenancy.clock import request_now
-from tenancy.models import Tenant, Workspace
+from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.names import validate_name
 
 ACTIVE = models.Q(status__in=ACTIVE_STATUSES)
 PROBLEM = models.Q(outcome__in=ATTENTION_OUTCOMES)
@@ -242,6 +243,18 @@ class OperationRun(models.Model):
                 models.F("context__parent_run_id"),
                 name="runs_by_parent",
                 condition=models.Q(context__has_key="parent_run_id"),
+            ),
+            models.Index(
+                fields=("workspace", "completed_at", "id"),
+                name="runs_ws_ended",
+                condition=models.Q(completed_at__isnull=False),
+            ),
+            models.Index(
+                models.F("workspace"),
+                models.F("completed_at") - models.F("started_at"),
+                models.F("id"),
+                name="runs_ws_duration",
+                condition=models.Q(completed_at__isnull=False, started_at__isnull=False),
             ),
             # The reconciler reads the running rows. No index has heartbeat_at, so that heartbeats
             # stay HOT updates.
@@ -698,3 +711,99 @@ class OperationTick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class SavedViewQuerySet(WorkspaceScopedQuerySet["SavedView"]):
+    def usable_by(self, user: User) -> Self:
+        """The user's own views and the shared ones, in the workspaces of the user."""
+        return self.visible_to(user).filter(models.Q(owner=user) | models.Q(owner=None))
+
+    def own_first(self) -> Self:
+        return self.order_by(models.F("owner").asc(nulls_last=True), Lower("name"))
+
+
+class SavedView(models.Model):
+    """A list of runs with a name: its filters, columns, order and density, as in its address.
+
+    A view without an owner is shared with the workspace. The constraints in
+    `migrations/sql/saved_views.sql` delete the views of a member who leaves.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="saved_views", db_index=False
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+    created_by_name = models.CharField(max_length=150)
+    name = models.CharField(max_length=80, validators=[validate_name])
+    parameters = models.JSONField(default=dict, db_default={})
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        db_table = "saved_views"
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                "workspace",
+                "owner",
+                Lower("name"),
+                name="saved_views_own_name",
+                condition=models.Q(owner__isnull=False),
+                violation_error_message="You already have a view with that name.",
+            ),
+            models.UniqueConstraint(
+                "workspace",
+                Lower("name"),
+                name="saved_views_shared_name",
+                condition=models.Q(owner__isnull=True),
+                violation_error_message="The workspace already has a view with that name.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"{reverse('run_list', args=[self.workspace.slug])}?saved={self.pk}"
+
+    @property
+    def is_shared(self) -> bool:
+        return self.owner_id is None
+
+
+class ListSettings(models.Model):
+    """The columns and the density that a user has chosen for the lists of runs."""
+
+    class Density(models.TextChoices):
+        COMFORTABLE = "comfortable", "Comfortable"
+        COMPACT = "compact", "Compact"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    #: The names of the columns, separated by commas.
+    columns = models.CharField(max_length=200)
+    density = models.CharField(max_length=16, choices=Density.choices)
+
+    class Meta:
+        db_table = "list_settings"
+        verbose_name_plural = "list settings"
+        default_permissions = ("view",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(density__in=("comfortable", "compact")),
+                name="list_settings_density_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.density}: {self.columns}"

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -37,11 +37,13 @@ from tenancy.http import (
     page,
     recent_sign_in_required,
     render_checked,
+    render_list,
     try_service,
     workspace_or_404,
 )
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
+from web.csv_export import Columns
 from web.numbered import numbered_page
 
 #: The label, icon and color key of a check result.
@@ -54,8 +56,24 @@ _RESULTS = {
 }
 
 
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "connection": "name",
+    "cloud": "cloud",
+    "client_id": "client_id",
+    "access": "access",
+    "is_default": "is_default",
+    "credential": "credential_kind",
+    "credential_expires_on": "credential_expires_on",
+    "status": "status",
+    "checked_at": "checked_at",
+}
+
+
 @page
-def connection_list(request: Request, slug: str) -> HttpResponse:
+def connection_list(request: Request, slug: str) -> HttpResponseBase:
     """The connections of a workspace, with the result of the last check of each."""
     workspace = workspace_or_404(request, slug)
     visible = ProviderConnection.objects.visible_to(request.user).filter(workspace=workspace)
@@ -75,7 +93,14 @@ def connection_list(request: Request, slug: str) -> HttpResponse:
         "has_tenants": Tenant.objects.listed().filter(workspace=workspace).exists(),
     }
     context |= _frame(request, workspace)
-    return render_checked(request, "providers/connection_list.html", context, errors=filters.errors)
+    return render_list(
+        request,
+        "providers/connection_list.html",
+        context,
+        rows=rows,
+        columns=COLUMNS,
+        errors=filters.errors,
+    )
 
 
 @page

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.utils.text import slugify
 from django_htmx.middleware import HtmxDetails
 
 from tenancy.models import User, Workspace
+from web.csv_export import Columns, csv_of_list
 
 
 class Request(HttpRequest):
@@ -69,6 +72,34 @@ def render_checked(
 ) -> HttpResponse:
     """Render a page whose filter or form was checked: status 400 if it has errors."""
     return render(request, template, context, status=400 if errors else 200)
+
+
+def asks_for_csv(request: HttpRequest) -> bool:
+    """Return whether the address asks for a list as CSV: `?format=csv`.
+
+    Raises:
+        BadRequest: it asks for another format.
+    """
+    asked_for = request.GET.get("format", "")
+    if asked_for not in ("", "csv"):
+        raise BadRequest("A list is exported as CSV only.")
+    return asked_for == "csv"
+
+
+def render_list(
+    request: Request,
+    template: str,
+    context: dict[str, Any],
+    *,
+    rows: QuerySet[Any],
+    columns: Columns,
+    errors: object = (),
+) -> HttpResponseBase:
+    """Render a list, or answer with all of its rows as CSV, named after the `title` of the list."""
+    if asks_for_csv(request) and not errors:
+        file_name = f"{slugify(context['title'])}.csv"
+        return csv_of_list(rows, file_name=file_name, columns=columns)
+    return render_checked(request, template, context, errors=errors)
 
 
 def try_service(request: HttpRequest, call: Callable[[], object], *, success: str) -> bool:

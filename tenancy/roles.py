@@ -27,6 +27,7 @@ class Capability(StrEnum):
     RETRY_RUN = "retry_run"
     ACKNOWLEDGE_RUN = "acknowledge_run"
     CANCEL_OWN_RUN = "cancel_own_run"
+    SHARE_VIEWS = "share_views"
     CANCEL_ANY_RUN = "cancel_any_run"
     MANAGE_SCHEDULES = "manage_schedules"
     DELETE_BACKUP_SETS = "delete_backup_sets"
@@ -48,6 +49,7 @@ _OPERATOR = _READER | {
     Capability.RETRY_RUN,
     Capability.ACKNOWLEDGE_RUN,
     Capability.CANCEL_OWN_RUN,
+    Capability.SHARE_VIEWS,
 }
 _MANAGER = _OPERATOR | {
     Capability.CANCEL_ANY_RUN,

@@ -1,4 +1,4 @@
-"""Keyset pages over `(created_at, id)`, newest first; a cursor is the place between two rows.
+"""Keyset pages over `(created_at, id)` or another indexed order; a cursor is the place between two rows.
 
 The comparison is a row value, `(created_at, id) < (x, y)`, which PostgreSQL answers from the index.
 The equivalent condition with OR reads half the table.
@@ -10,13 +10,18 @@ import base64
 import binascii
 import datetime as dt
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from django.db.models import (
     BigIntegerField,
     BooleanField,
     DateTimeField,
+    DurationField,
+    Expression,
+    F,
     Func,
     Model,
     QuerySet,
@@ -31,7 +36,8 @@ PAGE_SIZE = 50
 COUNT_CAP = 1000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)
-_PLACE = re.compile(rb"([0-9]{1,17})\.([0-9]{1,19})")
+_PLACE = re.compile(rb"([a-z-]*)([0-9]{1,17})\.([0-9]{1,19})")
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class BadCursor(ValueError):
@@ -39,25 +45,45 @@ class BadCursor(ValueError):
 
 
 @dataclass(frozen=True)
+class Order:
+    """An order of rows: by a time or a duration, then by id.
+
+    `name` is part of the cursors, which no other order accepts. `value` is what the index has, and
+    `of` returns it of a row.
+    """
+
+    name: str
+    value: F | Expression
+    of: Callable[[Any], dt.datetime | dt.timedelta]
+    descending: bool = True
+    is_duration: bool = False
+
+
+NEWEST_FIRST = Order("", F("created_at"), attrgetter("created_at"))
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a page begins or ends."""
 
-    at: dt.datetime
+    at: dt.datetime | dt.timedelta
     id: int
+    order: Order = NEWEST_FIRST
 
     @classmethod
-    def of(cls, row: Any) -> Place:
-        """Return the place of a row that has `created_at` and an integer primary key."""
-        return cls(row.created_at, row.pk)
+    def of(cls, row: Any, order: Order = NEWEST_FIRST) -> Place:
+        """Return the place of a row that has an integer primary key."""
+        return cls(order.of(row), row.pk, order)
 
     def cursor(self) -> str:
         """Return the place as a short text for a URL."""
-        micros = (self.at - _EPOCH) // dt.timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(f"{micros}.{self.id}".encode()).decode().rstrip("=")
+        since = self.at - _EPOCH if isinstance(self.at, dt.datetime) else self.at
+        text = f"{self.order.name}{since // _MICROSECOND}.{self.id}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, cursor: str) -> Place:
-        """Return the place of a text that `cursor()` returned.
+    def parse(cls, cursor: str, order: Order = NEWEST_FIRST) -> Place:
+        """Return the place of a text that `cursor()` returned for a place of this order.
 
         Raises:
             BadCursor: the text is anything else.
@@ -69,10 +95,12 @@ class Place:
         except binascii.Error:
             raise BadCursor(cursor) from None
         match = _PLACE.fullmatch(text)
-        if not match or int(match[2]) >= 2**63:
+        if not match or int(match[3]) >= 2**63 or match[1].decode() != order.name:
             raise BadCursor(cursor)
         # Seventeen digits of microseconds end in the year 5138: nothing here overflows.
-        return cls(_EPOCH + dt.timedelta(microseconds=int(match[1])), int(match[2]))
+        since = int(match[2]) * _MICROSECOND
+        at = since if order.is_duration else _EPOCH + since
+        return cls(at, int(match[3]), order)
 
 
 @dataclass(frozen=True)
@@ -89,18 +117,23 @@ class Page(Generic[M]):
 
 
 def page_of(
-    rows: QuerySet[M], *, newer: str = "", older: str = "", size: int = PAGE_SIZE
+    rows: QuerySet[M],
+    *,
+    newer: str = "",
+    older: str = "",
+    size: int = PAGE_SIZE,
+    order: Order = NEWEST_FIRST,
 ) -> Page[M]:
-    """Return the newest page, the page older than a cursor, or the page newer than a cursor.
+    """Return the first page, the page after the cursor `older`, or the page before `newer`.
 
     Raises:
-        BadCursor: the text is not a complete cursor of this module.
+        BadCursor: the text is not a complete cursor of this order.
     """
     if newer:
-        return _page_before(rows, Place.parse(newer), size)
+        return _page_before(rows, Place.parse(newer, order), size)
     if older:
-        return _page_after(rows, Place.parse(older), size)
-    return _page_after(rows, None, size)
+        return _page_after(rows, Place.parse(older, order), order, size)
+    return _page_after(rows, None, order, size)
 
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
@@ -111,34 +144,45 @@ def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
     return f"{count:,}"
 
 
+def in_order(rows: Q, order: Order = NEWEST_FIRST) -> Q:
+    """Return the rows in this order."""
+    if order.descending:
+        return rows.order_by(order.value.desc(), "-id")
+    return rows.order_by(order.value.asc(), "id")
+
+
 def older_than(rows: Q, place: Place) -> Q:
-    """Return the rows that follow a place in newest-first order."""
-    return rows.filter(LessThan(_ROW, _values(place)))
+    """Return the rows that follow a place in its order."""
+    follows = LessThan if place.order.descending else GreaterThan
+    return rows.filter(follows(_row(place.order), _values(place)))
 
 
-def _page_after(rows: QuerySet[M], place: Place | None, size: int) -> Page[M]:
+def _page_after(rows: QuerySet[M], place: Place | None, order: Order, size: int) -> Page[M]:
     if place:
         rows = older_than(rows, place)
     # One row more than the page contains shows whether there is another page.
-    fetched = list(rows.order_by("-created_at", "-id")[: size + 1])
+    fetched = list(in_order(rows, order)[: size + 1])
     page_rows = fetched[:size]
     newer = older = ""
     if place and page_rows:
-        newer = Place.of(page_rows[0]).cursor()
+        newer = Place.of(page_rows[0], order).cursor()
     if len(fetched) > size:
-        older = Place.of(page_rows[-1]).cursor()
+        older = Place.of(page_rows[-1], order).cursor()
     return Page(page_rows, newer, older)
 
 
 def _page_before(rows: QuerySet[M], place: Place, size: int) -> Page[M]:
-    preceding = rows.filter(GreaterThan(_ROW, _values(place)))
-    fetched = list(preceding.order_by("created_at", "id")[: size + 1])
+    order = place.order
+    precedes = GreaterThan if order.descending else LessThan
+    preceding = rows.filter(precedes(_row(order), _values(place)))
+    backwards = replace(order, descending=not order.descending)
+    fetched = list(in_order(preceding, backwards)[: size + 1])
     page_rows = fetched[:size][::-1]
     newer = older = ""
     if len(fetched) > size:
-        newer = Place.of(page_rows[0]).cursor()
+        newer = Place.of(page_rows[0], order).cursor()
     if page_rows:
-        older = Place.of(page_rows[-1]).cursor()
+        older = Place.of(page_rows[-1], order).cursor()
     return Page(page_rows, newer, older)
 
 
@@ -147,8 +191,10 @@ class _Row(Func):
     output_field = BooleanField()
 
 
-_ROW = _Row("created_at", "id")
+def _row(order: Order) -> _Row:
+    return _Row(order.value, "id")
 
 
 def _values(place: Place) -> _Row:
-    return _Row(Value(place.at, DateTimeField()), Value(place.id, BigIntegerField()))
+    field = DateTimeField() if isinstance(place.at, dt.datetime) else DurationField()
+    return _Row(Value(place.at, field), Value(place.id, BigIntegerField()))

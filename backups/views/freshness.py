@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
@@ -28,7 +26,7 @@ from tenancy.http import Request, form_page, page, render_checked, workspace_or_
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
 from tenancy.times import display_zone
-from web.csv_cells import safe_cell
+from web.csv_export import stream
 from web.numbered import numbered_page
 
 #: The states of the filter: label, and whether a tenant is in it.
@@ -92,19 +90,13 @@ def freshness_list(request: Request, slug: str) -> HttpResponse:
 
 
 @page
-def freshness_export(request: Request, slug: str) -> HttpResponse:
+def freshness_export(request: Request, slug: str) -> HttpResponseBase:
     """The tenants of the list as CSV."""
     workspace = workspace_or_404(request, slug)
     _, filters, listed = _listed(request, workspace)
     if filters.errors:
-        return freshness_list(request, slug)  # type: ignore[return-value]
-    body = StringIO()
-    writer = csv.writer(body)
-    writer.writerow(_HEADINGS)
-    writer.writerows(_csv_rows(listed))
-    response = HttpResponse(body.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="freshness.csv"'
-    return response
+        return freshness_list(request, slug)
+    return stream(_batches(listed), file_name="freshness.csv", headings=_HEADINGS, cells=_cells)
 
 
 @form_page
@@ -195,12 +187,11 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def _csv_rows(listed: Sequence[Freshness]) -> Iterator[list[object]]:
+def _batches(listed: Sequence[Freshness]) -> Iterator[list[Row]]:
     for first in range(0, len(listed), EXPORT_BATCH):
         batch = listed[first : first + EXPORT_BATCH]
         attempts = last_attempts([row.tenant.pk for row in batch])
-        for row in batch:
-            yield [safe_cell(cell) for cell in _cells(Row(row, attempts.get(row.tenant.pk), _NONE))]
+        yield [Row(row, attempts.get(row.tenant.pk), _NONE) for row in batch]
 
 
 _NONE = build_sparkline([], dt.UTC)

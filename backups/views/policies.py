@@ -7,7 +7,7 @@ import logging
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import services
@@ -17,10 +17,11 @@ from operations.services import DispatchResult
 from operations.views.start import redirect_to_dispatch, submission_of
 from tenancy.capabilities import require_capability
 from tenancy.clock import request_now
-from tenancy.http import Request, action, page, render_checked, workspace_or_404
+from tenancy.http import Request, action, page, render_checked, render_list, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from tenancy.times import exact_text
+from web.csv_export import Columns
 from web.numbered import numbered_page
 
 log = logging.getLogger(__name__)
@@ -63,21 +64,37 @@ def policies_export(request: Request, slug: str) -> HttpResponse:
     return _redirect_to_runs(request, workspace, results)
 
 
+#: The columns of the list of exports as CSV.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "file": "file_name",
+    "bytes": "size",
+    "sha256": "sha256",
+    "items": "item_count",
+    "incomplete_items": "incomplete_count",
+    "created_at": "created_at",
+    "expires_at": "expires_at",
+    "run": "operation_run_id",
+}
+
+
 @page
-def export_list(request: Request, slug: str) -> HttpResponse:
+def export_list(request: Request, slug: str) -> HttpResponseBase:
     """The exports of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, Capability.EXPORT_POLICIES)
     exports = PolicyExport.objects.visible_to(request.user).filter(workspace=workspace)
     exports = exports.defer("archive").select_related("workspace", "tenant", "operation_run")
+    exports = exports.order_by("-created_at", "-id")
     context = {
         "workspace": workspace,
         "section": "inventory",
         "title": "Exports",
         "noun": "export",
-        "page": numbered_page(exports.order_by("-created_at", "-id"), request.GET.get("page")),
+        "page": numbered_page(exports, request.GET.get("page")),
     }
-    return render(request, "backups/export_list.html", context)
+    return render_list(request, "backups/export_list.html", context, rows=exports, columns=COLUMNS)
 
 
 @page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import services
@@ -16,16 +16,39 @@ from operations.views.start import dispatch_and_redirect, submission_of
 from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
-from tenancy.http import Request, action, page, render_checked, try_service, workspace_or_404
+from tenancy.http import (
+    Request,
+    action,
+    page,
+    render_checked,
+    render_list,
+    try_service,
+    workspace_or_404,
+)
 from tenancy.models import Workspace
 from tenancy.roles import Capability
+from web.csv_export import Columns
 from web.numbered import numbered_page
 
 RECENT_SLOTS, RECENT_REVISIONS = 14, 20
 
 
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "schedule": "name",
+    "cron": "cron",
+    "timezone": "timezone",
+    "kinds": lambda schedule: " ".join(schedule.kinds),
+    "next_run_at": "next_run_at",
+    "paused_at": "paused_at",
+    "pause_reason": "pause_reason",
+}
+
+
 @page
-def schedule_list(request: Request, slug: str) -> HttpResponse:
+def schedule_list(request: Request, slug: str) -> HttpResponseBase:
     """The schedules of a workspace: their next runs, and the results of their last slots."""
     workspace = workspace_or_404(request, slug)
     visible = BackupSchedule.objects.visible_to(request.user).listed().filter(workspace=workspace)
@@ -45,7 +68,14 @@ def schedule_list(request: Request, slug: str) -> HttpResponse:
         "rows": _rows(list(rows)),
     }
     framed = _with_frame(request, workspace, context)
-    return render_checked(request, "backups/schedule_list.html", framed, errors=filters.errors)
+    return render_list(
+        request,
+        "backups/schedule_list.html",
+        framed,
+        rows=ordered,
+        columns=COLUMNS,
+        errors=filters.errors,
+    )
 
 
 @page

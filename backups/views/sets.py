@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import downloads, services
@@ -34,10 +34,12 @@ from tenancy.http import (
     action,
     page,
     render_checked,
+    render_list,
     try_service,
     workspace_or_404,
 )
 from tenancy.roles import Capability
+from web.csv_export import Columns
 from web.ids import parse_id
 from web.numbered import numbered_page
 
@@ -48,8 +50,23 @@ CHOICES = 50
 log = logging.getLogger(__name__)
 
 
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "name": str,
+    "status": "status",
+    "kinds": lambda backup_set: " ".join(backup_set.kinds),
+    "items": "item_count",
+    "incomplete_items": "incomplete_count",
+    "started_at": "started_at",
+    "ended_at": "ended_at",
+    "run": "operation_run_id",
+}
+
+
 @page
-def backup_set_list(request: Request, slug: str) -> HttpResponse:
+def backup_set_list(request: Request, slug: str) -> HttpResponseBase:
     """The backup sets of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     visible = BackupSet.objects.visible_to(request.user).filter(workspace=workspace)
@@ -61,6 +78,7 @@ def backup_set_list(request: Request, slug: str) -> HttpResponse:
         sets = sets.filter(status=status)
     if filters.errors:
         sets = visible.none()
+    rows = sets.with_scope().newest_first()
     context = {
         "workspace": workspace,
         "section": "backup_sets",
@@ -68,9 +86,16 @@ def backup_set_list(request: Request, slug: str) -> HttpResponse:
         "noun": "backup set",
         "filters": filters,
         "has_rows": visible.exists(),
-        "page": numbered_page(sets.with_scope().newest_first(), request.GET.get("page")),
+        "page": numbered_page(rows, request.GET.get("page")),
     }
-    return render_checked(request, "backups/backup_set_list.html", context, errors=filters.errors)
+    return render_list(
+        request,
+        "backups/backup_set_list.html",
+        context,
+        rows=rows,
+        columns=COLUMNS,
+        errors=filters.errors,
+    )
 
 
 @page

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
 from inventory.actions import actions_for
@@ -18,9 +18,10 @@ from inventory.panels import policy_panels_for
 from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.capabilities import capabilities_of
-from tenancy.http import Request, page, render_checked, workspace_or_404
+from tenancy.http import Request, page, render_list, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
+from web.csv_export import Columns
 from web.numbered import numbered_page
 
 
@@ -37,7 +38,20 @@ class Listing:
     sync: OperationRunType
     start: str
     choices: Sequence[Choice]
+    #: The columns of the export.
+    columns: Columns
 
+
+_COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "graph_id": "graph_id",
+    "name": "name",
+    "description": "description",
+    "first_seen_at": "first_seen_at",
+    "changed_at": "changed_at",
+    "missing_since": "missing_since",
+}
 
 POLICIES = Listing(
     "policies",
@@ -49,6 +63,14 @@ POLICIES = Listing(
     OperationRunType.INVENTORY_SYNC,
     "inventory_sync",
     POLICY_CHOICES,
+    {
+        **_COLUMNS,
+        "kind": "kind",
+        "platform": "platform",
+        "state": "state",
+        "is_assigned": "is_assigned",
+        "last_modified_at": "last_modified_at",
+    },
 )
 GROUPS = Listing(
     "groups",
@@ -60,6 +82,13 @@ GROUPS = Listing(
     OperationRunType.DIRECTORY_GROUPS_SYNC,
     "directory_groups_sync",
     GROUP_CHOICES,
+    {
+        **_COLUMNS,
+        "type": "group_type",
+        "is_dynamic": "is_dynamic",
+        "membership_rule": "membership_rule",
+        "is_synced": "is_synced",
+    },
 )
 ROLES = Listing(
     "roles",
@@ -71,24 +100,25 @@ ROLES = Listing(
     OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC,
     "role_definitions_sync",
     ROLE_CHOICES,
+    {**_COLUMNS, "is_built_in": "is_built_in", "is_enabled": "is_enabled"},
 )
 LISTINGS = (POLICIES, GROUPS, ROLES)
 
 
 @page
-def policy_list(request: Request, slug: str) -> HttpResponse:
+def policy_list(request: Request, slug: str) -> HttpResponseBase:
     """The policies of a workspace's tenants, with bulk actions."""
     return _list(request, slug, POLICIES)
 
 
 @page
-def group_list(request: Request, slug: str) -> HttpResponse:
+def group_list(request: Request, slug: str) -> HttpResponseBase:
     """The groups of a workspace's tenants."""
     return _list(request, slug, GROUPS)
 
 
 @page
-def role_definition_list(request: Request, slug: str) -> HttpResponse:
+def role_definition_list(request: Request, slug: str) -> HttpResponseBase:
     """The directory roles of a workspace's tenants."""
     return _list(request, slug, ROLES)
 
@@ -114,7 +144,7 @@ def role_definition_detail(request: Request, slug: str, role_definition_id: int)
     return _detail(request, ROLES, role, {})
 
 
-def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
+def _list(request: Request, slug: str, listing: Listing) -> HttpResponseBase:
     workspace = workspace_or_404(request, slug)
     filters = Filters.of(request.GET, workspace, listing.choices)
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
@@ -130,7 +160,9 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponse:
     }
     framed = _with_frame(request, workspace, listing, context)
     template = f"inventory/{listing.url_name}.html"
-    return render_checked(request, template, framed, errors=filters.errors)
+    return render_list(
+        request, template, framed, rows=rows, columns=listing.columns, errors=filters.errors
+    )
 
 
 def _detail(

@@ -19,7 +19,7 @@ from django.urls import reverse
 from operations.bulk import ACKNOWLEDGE, CANCEL, NOT_PERMITTED, RETRY, BulkAction, Order, Result
 from operations.forms import AcknowledgeForm
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.views.listing import LIST_SECONDS, MAX_BULK, build_run_filter, filter_query
+from operations.views.listing import LIST_SECONDS, MAX_BULK, build_run_filter, list_query
 from operations.views.start import submission_of
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, form_page, workspace_or_404
@@ -61,7 +61,7 @@ def run_acknowledge_many(request: Request, slug: str) -> HttpResponse:
 def _page_of_list(request: Request, slug: str, action: BulkAction) -> HttpResponse:
     workspace = workspace_or_404(request, slug)
     require_capability(request.user, workspace, action.capability)
-    query = filter_query(request.GET).urlencode()
+    query = list_query(request.GET).urlencode()
     address = reverse("run_list", args=[slug])
     bulk_page = BulkPage(
         action=action,

@@ -7,6 +7,7 @@ from django.http import StreamingHttpResponse
 from operations.models import OperationRun, OperationRunQuerySet
 from web import csv_export
 from web.csv_export import moment_cell
+from web.keyset import Order
 
 HEADINGS = (
     "id", "type", "label", "workspace", "tenant", "status", "outcome", "initiator", "total",
@@ -15,9 +16,11 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def csv_response(runs: OperationRunQuerySet) -> StreamingHttpResponse:
-    """At most 10,000 runs, newest first."""
-    return csv_export.csv_response(runs, file_name="runs.csv", headings=HEADINGS, cells=_cells)
+def csv_response(runs: OperationRunQuerySet, order: Order) -> StreamingHttpResponse:
+    """At most 10,000 runs in this order."""
+    return csv_export.csv_response(
+        runs, file_name="runs.csv", headings=HEADINGS, cells=_cells, order=order
+    )
 
 
 def _cells(run: OperationRun) -> list[object]:

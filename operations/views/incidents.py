@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
 from operations.bulk import ACKNOWLEDGE, RETRY, BulkAction
@@ -14,9 +14,10 @@ from operations.reasons import get_reason
 from operations.views.bulk import BulkPage
 from operations.views.listing import MAX_BULK
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.http import Request, form_page, page, workspace_or_404
+from tenancy.http import Request, asks_for_csv, form_page, page, workspace_or_404
 from tenancy.models import Workspace
 from tenancy.roles import Capability
+from web.csv_export import Columns, csv_of_list
 from web.keyset import BadCursor, Page, page_of
 from web.live_section import asks_for, live_answer, live_section
 
@@ -27,12 +28,32 @@ POLL_SECONDS = 10
 BAD_CURSOR = "The link to this page is not valid. Show the newest instead."
 
 
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "cause": "cause_text",
+    "number": "number",
+    "runs": "runs",
+    "tenants": "tenants",
+    "recovered_runs": "recovered_runs",
+    "recovered_tenants": "recovered_tenants",
+    "first_run_at": "first_run_at",
+    "last_run_at": "last_run_at",
+    "opened_at": "created_at",
+    "closed_at": "closed_at",
+    "close_reason": "close_reason",
+}
+
+
 @page
-def incident_list(request: Request, slug: str) -> HttpResponse:
+def incident_list(request: Request, slug: str) -> HttpResponseBase:
     """The open incidents, and the closed ones page by page."""
     workspace = workspace_or_404(request, slug)
     incidents = Incident.objects.visible_to(request.user).select_related("workspace")
     incidents = incidents.filter(workspace=workspace)
+    if asks_for_csv(request):
+        newest_first = incidents.order_by("-created_at", "-pk")
+        return csv_of_list(newest_first, file_name="incidents.csv", columns=COLUMNS)
     context: dict[str, Any] = {"workspace": workspace, "section": "incidents", "page": Page()}
     newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
     try:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import render
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from operations.bulk import BULK_ACTIONS
 from operations.filters import VIEWS, RunFilter
-from operations.models import OperationRun
+from operations.models import ListSettings, OperationRun, SavedView
+from operations.presentation.layout import (
+    COLUMNS,
+    DEFAULT_SORT,
+    PARAMETERS,
+    Layout,
+    read_layout,
+)
 from operations.views.export import csv_response
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.times import display_zone
+from web.ids import parse_id
 from web.keyset import BadCursor, Page, capped_count, page_of
 from web.live_section import asks_for, live_answer, live_section
 from web.statement_timeout import TookTooLong, statement_timeout
@@ -50,18 +60,25 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
-    run_filter = build_run_filter(request, request.GET, workspace)
-    context = _frame(request, workspace, run_filter)
-    if not run_filter.is_valid():
-        return _list_page(request, context | {"errors": run_filter.error_messages}, status=400)
+    views = _saved_views(request, workspace)
+    saved = _saved_view(request, views)
+    if saved and request.GET.keys() == {"saved"}:
+        return redirect(f"{request.path}?{urlencode({**saved.parameters, 'saved': saved.pk})}")
+    run_filter, layout = read_list(request, request.GET, workspace)
+    context = _frame(request, workspace, run_filter, layout) | {"views": views, "saved": saved}
+    if errors := [*run_filter.error_messages, *layout.errors]:
+        return _list_page(request, context | {"errors": errors}, status=400)
+    runs = run_filter.qs.filter(layout.sort.only)
     try:
         with statement_timeout(LIST_SECONDS):
             page_of_runs = page_of(
-                run_filter.qs.with_scope(),
+                layout.load(runs.with_scope()),
                 newer=request.GET.get("newer", ""),
                 older=request.GET.get("older", ""),
+                order=layout.sort.order,
             )
-            count = capped_count(run_filter.qs)
+            is_whole = page_of_runs.is_first and not page_of_runs.older
+            count = f"{len(page_of_runs.rows)}" if is_whole else capped_count(runs)
             context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
@@ -80,14 +97,25 @@ def _is_large(count: str) -> bool:
 
 
 def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
-    run_filter = build_run_filter(request, request.GET, workspace)
-    if not run_filter.is_valid():
-        context = _frame(request, workspace, run_filter) | {"errors": run_filter.error_messages}
+    run_filter, layout = read_list(request, request.GET, workspace)
+    if errors := [*run_filter.error_messages, *layout.errors]:
+        context = _frame(request, workspace, run_filter, layout) | {"errors": errors}
         return _list_page(request, context, status=400)
-    return csv_response(run_filter.qs.with_scope())
+    runs = run_filter.qs.filter(layout.sort.only)
+    return csv_response(runs.with_scope(), layout.sort.order)
 
 
 _BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
+
+
+def read_list(
+    request: Request, query: QueryDict, workspace: Workspace | None
+) -> tuple[RunFilter, Layout]:
+    """The filter and the layout of a query; both have errors if it is not valid."""
+    layout = read_layout(query, ListSettings.objects.filter(user=request.user).first())
+    if layout.sort_name != DEFAULT_SORT and not (workspace or _only_workspace(request)):
+        layout = replace(layout, errors=(*layout.errors, "Order: sort the runs of one workspace."))
+    return build_run_filter(request, query, workspace), layout
 
 
 def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
@@ -106,30 +134,60 @@ def _only_workspace(request: Request) -> Workspace | None:
     return workspaces[0] if len(workspaces) == 1 else None
 
 
-def _frame(request: Request, workspace: Workspace | None, run_filter: RunFilter) -> dict[str, Any]:
+def _saved_views(request: Request, workspace: Workspace | None) -> list[SavedView]:
+    """The saved views that the user can open here; none across workspaces."""
+    if workspace is None:
+        return []
+    views = SavedView.objects.usable_by(request.user).filter(workspace=workspace)
+    return list(views.select_related("workspace").own_first())
+
+
+def _saved_view(request: Request, views: Iterable[SavedView]) -> SavedView | None:
+    """The saved view that the address names.
+
+    Raises:
+        Http404: it is none of these views.
+    """
+    if "saved" not in request.GET:
+        return None
+    for view in views:
+        if view.pk == parse_id(request.GET["saved"]):
+            return view
+    raise Http404
+
+
+def _frame(
+    request: Request, workspace: Workspace | None, run_filter: RunFilter, layout: Layout
+) -> dict[str, Any]:
     """The context of the page around the rows, with an empty page of rows."""
     args = [workspace.slug] if workspace else []
     suffix = "" if workspace else "_all"
-    query = filter_query(request.GET)
+    query = list_query(request.GET)
     list_url = reverse(f"run_list{suffix}", args=args)
     return {
         "workspace": workspace,
         "section": "runs",
         "filter": run_filter,
+        "layout": layout,
+        "choices": [(name, label, name in layout.columns) for name, label in COLUMNS.items()],
+        "densities": ListSettings.Density.choices,
+        "can_sort": bool(workspace),
         "page": Page(),
         "list_url": list_url,
         "export_url": f"{reverse(f'run_export{suffix}', args=args)}?{query.urlencode()}",
         "chips": quick_filters(list_url, query, VIEWS),
         "query": query,
+        "kept": {name: query[name] for name in (*PARAMETERS, "saved") if name in query},
         "max_bulk": MAX_BULK,
         "bulk": _bulk_buttons(request, workspace),
     }
 
 
-def filter_query(params: QueryDict) -> QueryDict:
-    """The filters of an address, without cursors and other parameters."""
+def list_query(params: QueryDict) -> QueryDict:
+    """The filters and the layout of an address, without cursors and other parameters."""
+    names = (*RunFilter.base_filters, *PARAMETERS, "saved")
     query = QueryDict(mutable=True)
-    query.update({name: params[name] for name in RunFilter.base_filters if params.get(name)})
+    query.update({name: params[name] for name in names if params.get(name)})
     return query
 
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 from restores.models import RestoreRun, RestoreStatus
 from tenancy.filtering import ListFilter
-from tenancy.http import Request, page, render_checked, workspace_or_404
+from tenancy.http import Request, page, render_list, workspace_or_404
+from web.csv_export import Columns
 from web.numbered import numbered_page
+
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "tenant.name",
+    "status": "status",
+    "dry_run": "is_dry_run",
+    "requested_by": "requested_by_name",
+    "created_at": "created_at",
+    "previewed_at": "previewed_at",
+    "approved_at": "approved_at",
+    "executed_at": "executed_at",
+    "ended_at": "ended_at",
+    "preview_run": "preview_run_id",
+    "execution_run": "execute_run_id",
+}
 
 
 @page
-def restore_list(request: Request, slug: str) -> HttpResponse:
+def restore_list(request: Request, slug: str) -> HttpResponseBase:
     """The restores of a workspace, the newest first."""
     workspace = workspace_or_404(request, slug)
     filters = ListFilter(request.GET)
@@ -34,4 +51,11 @@ def restore_list(request: Request, slug: str) -> HttpResponse:
         "statuses": RestoreStatus.choices,
         "status": status,
     }
-    return render_checked(request, "restores/restore_list.html", context, errors=filters.errors)
+    return render_list(
+        request,
+        "restores/restore_list.html",
+        context,
+        rows=rows,
+        columns=COLUMNS,
+        errors=filters.errors,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
 from tenancy import services
@@ -21,17 +21,28 @@ from tenancy.http import (
     form_page,
     page,
     render_checked,
+    render_list,
     try_service,
     workspace_or_404,
 )
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
+from web.csv_export import Columns
 from web.numbered import numbered_page
+
+#: The columns of the export.
+COLUMNS: Columns = {
+    "id": "pk",
+    "tenant": "name",
+    "entra_tenant_id": "external_id",
+    "status": "status",
+    "created_at": "created_at",
+}
 
 
 @page
-def tenant_list(request: Request, slug: str) -> HttpResponse:
+def tenant_list(request: Request, slug: str) -> HttpResponseBase:
     """List the tenants of a workspace, with the facts that apps register."""
     workspace = workspace_or_404(request, slug)
     visible = Tenant.objects.visible_to(request.user).filter(workspace=workspace)
@@ -59,7 +70,14 @@ def tenant_list(request: Request, slug: str) -> HttpResponse:
         "rows": _rows(list(rows)),
     }
     framed = _with_frame(request, workspace, context)
-    return render_checked(request, "tenancy/tenant_list.html", framed, errors=filters.errors)
+    return render_list(
+        request,
+        "tenancy/tenant_list.html",
+        framed,
+        rows=ordered,
+        columns=COLUMNS,
+        errors=filters.errors,
+    )
 
 
 @page

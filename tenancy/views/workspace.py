@@ -6,8 +6,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
 
 from tenancy import services
 from tenancy.capabilities import NEW_ROLE, has_capability, require_capability
@@ -19,16 +19,18 @@ from tenancy.http import (
     page,
     recent_sign_in_required,
     render_checked,
+    render_list,
     try_service,
     workspace_or_404,
 )
 from tenancy.models import Membership
 from tenancy.roles import Capability, Role
+from web.csv_export import Columns
 
 #: The permissions of each role; each role also has those of the roles before it.
 ROLES = {
     Role.READER: "View everything",
-    Role.OPERATOR: "Start syncs, backups and exports; retry and acknowledge runs",
+    Role.OPERATOR: "Start syncs, backups and exports; retry and acknowledge runs, share views",
     Role.MANAGER: "Manage schedules and connections, restore objects, cancel any run",
     Role.OWNER: "Manage tenants, members and workspace settings, view the audit log",
 }
@@ -54,20 +56,34 @@ def workspace_create(request: Request) -> HttpResponse:
     return render_checked(request, "tenancy/workspace_create.html", context, errors=form.is_bound)
 
 
+#: The columns of the export.
+COLUMNS: Columns = {
+    "user": "user.username",
+    "name": lambda member: member.user.get_full_name(),
+    "role": "role",
+    "is_active": "user.is_active",
+    "member_since": "created_at",
+}
+
+
 @page
-def member_list(request: Request, slug: str) -> HttpResponse:
+def member_list(request: Request, slug: str) -> HttpResponseBase:
     """List the members of the workspace and their roles."""
     workspace = workspace_or_404(request, slug)
+    members = (
+        workspace.memberships.select_related("user")
+        .annotate(has_new_role=Q(role_since__gt=Now() - NEW_ROLE))
+        .order_by("user__username", "pk")
+    )
     context = {
         "workspace": workspace,
-        "members": workspace.memberships.select_related("user")
-        .annotate(has_new_role=Q(role_since__gt=Now() - NEW_ROLE))
-        .order_by("user__username"),
+        "title": "Members",
+        "members": members,
         "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
         "may_manage": has_capability(request.user, workspace, Capability.MANAGE_MEMBERS),
         "accesses": workspace.support_accesses.all()[:20],
     }
-    return render(request, "tenancy/member_list.html", context)
+    return render_list(request, "tenancy/member_list.html", context, rows=members, columns=COLUMNS)
 
 
 @recent_sign_in_required

@@ -21,7 +21,8 @@ from backups.recording import record_changes
 from backups.services import delete as delete_schedule
 from operations.maintenance.incidents import update_incidents
 from operations.maintenance.integrity import check_ledger
-from operations.models import EventLevel, Incident, OperationRun
+from operations.models import EventLevel, Incident, OperationRun, SavedView
+from operations.presentation.layout import COLUMNS
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
 from tenancy import services as tenancy
@@ -568,8 +569,21 @@ def run_pages() -> dict[str, str]:
 
 
 def list_pages() -> dict[str, str]:
-    """Return the addresses of pages that belong to the lists of runs."""
+    """Save views of olga and of `contoso`; return the addresses of lists and what belongs to them."""
+    contoso, olga = Workspace.objects.get(slug="contoso"), User.objects.get(username="olga")
+    view = SavedView.objects.create(
+        workspace=contoso, owner=olga, name="Failed backups", parameters={"view": "failed"}
+    )
+    SavedView.objects.create(workspace=contoso, created_by_name="owen", name=f"X {HOSTILE_NAME}")
+    columns = ",".join(COLUMNS)
     return {
+        "runs-compact": "/w/contoso/runs/?density=compact&sort=-duration",
+        "runs-every-column": f"/w/contoso/runs/?columns={columns}&saved={view.pk}",
+        "runs-bad-layout": "/w/contoso/runs/?columns=nonsense&sort=nonsense&density=nonsense",
+        "saved-views": "/w/contoso/runs/views/",
+        "saved-views-empty": "/w/northwind/runs/views/",
+        "saved-view-new": "/w/contoso/runs/views/new/?view=attention&q=Fabrikam",
+        "saved-view-edit": f"/w/contoso/runs/views/{view.pk}/edit/",
         "bulk-retry": "/w/contoso/runs/retry/?all=1",
         "bulk-acknowledge": "/w/contoso/runs/acknowledge/?all=1&view=failed",
         "bulk-cancel-nothing": "/w/contoso/runs/cancel/",

@@ -20,6 +20,7 @@ from audit.chain import seal_entries
 from backups.models import BackupDay, BackupObjective
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
+from operations.models import ListSettings
 from providers.models import ProviderConnection
 from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
@@ -51,6 +52,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     prune(tenant.workspace)
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)
+    ListSettings.objects.create(user=UserFactory(), columns="state", density="compact")
     check_ledger()
     seal_entries()
     acquire_rules()

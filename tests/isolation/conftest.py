@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from accounts.identity_providers import ENTRA
 from accounts.models import GroupRole
+from operations.models import SavedView
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tenancy.support_access import open_access
@@ -78,6 +79,7 @@ def create_objects(workspace: Workspace) -> Ids:
         "restore_id": restore.pk,
         "restore_item_id": restore.items.get().pk,
         "incident_id": create_incident(tenant).pk,
+        "view_id": SavedView.objects.create(workspace=workspace, name="Failed").pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

@@ -83,6 +83,12 @@ ROUTES = [
     workspace_route("run_cancel_many", capability=Capability.CANCEL_OWN_RUN),
     workspace_route("run_retry_many", capability=Capability.RETRY_RUN),
     workspace_route("run_acknowledge_many", capability=Capability.ACKNOWLEDGE_RUN),
+    Route("list_settings", capability=None, post=True),
+    workspace_route("saved_view_list"),
+    workspace_route("saved_view_create"),
+    # The view of these tests is shared.
+    workspace_route("saved_view_edit", "view_id", capability=Capability.SHARE_VIEWS),
+    workspace_route("saved_view_delete", "view_id", capability=Capability.SHARE_VIEWS, post=True),
     Route("workspace_create", staff=True),
     Route("support_access_open", staff=True),
     Route(

@@ -1,0 +1,4 @@
+ALTER TABLE saved_views DROP CONSTRAINT saved_views_parameters_are_short;
+ALTER TABLE saved_views DROP CONSTRAINT saved_views_parameters_are_texts;
+ALTER TABLE saved_views DROP CONSTRAINT saved_views_name_is_visible;
+ALTER TABLE saved_views DROP CONSTRAINT saved_views_owner_is_a_member;
