@@ -14,6 +14,7 @@ urlpatterns = [
     path("sign-in/entra/", identities.callback, {"provider_id": ENTRA}, name="entra_callback"),
     path("sign-in/oidc/", identities.callback, {"provider_id": OIDC}, name="oidc_callback"),
     path("account/", account.account, name="account"),
+    path("account/shortcuts/", account.account_shortcuts, name="account_shortcuts"),
     path("account/time-zone/", account.account_time_zone, name="account_time_zone"),
     path("account/password/", account.password_change, name="password_change"),
     path("account/identities/confirm/", identities.identity_confirm, name="identity_confirm"),

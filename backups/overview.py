@@ -10,7 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from backups.checklist import checklist
-from backups.freshness import freshness_of
+from backups.freshness import freshness_of, freshness_of_tenants
 from backups.models import BackupSchedule
 from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
@@ -18,10 +18,11 @@ from operations.overview import FirstSteps, Panel, overview_panel
 from operations.presentation.charts import TO_COME, build_chart
 from operations.presentation.hours import runs_by_hour
 from operations.types import OperationRunType
+from operations.workspace_columns import WorkspaceColumn, workspace_columns
 from tenancy.capabilities import capabilities_of
 from tenancy.clock import request_now
 from tenancy.http import Request
-from tenancy.models import Workspace
+from tenancy.models import Tenant, User, Workspace
 
 PANEL_ROWS = 6
 
@@ -51,6 +52,24 @@ def backups(request: Request, workspace: Workspace) -> Panel | FirstSteps:
     }
     schedules = [schedule for row in rows for schedule in row.schedules]
     return "backups/_panel_backups.html", context | _slots(request, workspace, schedules)
+
+
+@workspace_columns(order=20)
+def freshness(user: User, workspaces: Sequence[Workspace]) -> list[WorkspaceColumn]:
+    """The active tenants, and those whose last complete backup is late or missing."""
+    tenants = Tenant.objects.active().filter(workspace__in=workspaces)
+    all_tenants: Counter[int] = Counter()
+    late: Counter[int] = Counter()
+    never: Counter[int] = Counter()
+    for row in freshness_of_tenants(tenants):
+        all_tenants[row.tenant.workspace_id] += 1
+        late[row.tenant.workspace_id] += row.is_overdue
+        never[row.tenant.workspace_id] += row.is_never
+    return [
+        WorkspaceColumn("Backup late", late, "freshness_list", "state=late", "late"),
+        WorkspaceColumn("Never backed up", never, "freshness_list", "state=never", "failed"),
+        WorkspaceColumn("Tenants", all_tenants, "tenant_list"),
+    ]
 
 
 def _slots(

@@ -612,7 +612,14 @@ class OperationRunItem(models.Model):
                 condition=models.Q(outcome__in=ItemOutcome.values), name="run_items_outcome_known"
             ),
         )
-        indexes = (models.Index(fields=("run", "outcome", "id"), name="run_items_by_outcome"),)
+        indexes = (
+            models.Index(fields=("run", "outcome", "id"), name="run_items_by_outcome"),
+            models.Index(
+                fields=("request_id",),
+                name="run_items_by_request",
+                condition=~models.Q(request_id=""),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.label or self.key}: {self.outcome}"

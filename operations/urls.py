@@ -14,6 +14,7 @@ from operations.views import (
 )
 
 urlpatterns = [
+    path("overview/", overview.overview_all, name="overview_all"),
     path("runs/", listing.run_list_all, name="run_list_all"),
     path("runs/export.csv", listing.run_export_all, name="run_export_all"),
     path("runs/settings/", saved_views.list_settings, name="list_settings"),

@@ -17,8 +17,9 @@ from django.urls import reverse
 from backups.models import BackupItem, BackupSet, PolicyVersion
 from operations.models import OperationRun
 from providers.graph.kinds import KIND
-from tenancy.models import Tenant, Workspace
+from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
+from tenancy.roles import Capability, roles_with
 
 
 class RestoreStatus(models.TextChoices):
@@ -91,6 +92,25 @@ class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
         is_unknown = models.Q(items__state=ItemState.UNKNOWN)
         return self.annotate(unknown_count=models.Count("items", filter=is_unknown))
 
+    def waiting_for(self, user: User) -> Self:
+        """The previews that this user can approve now: of others, decided and not expired."""
+        is_open = models.Q(preview_expires_at=None) | models.Q(preview_expires_at__gt=Now())
+        required = models.Q(approval_required=True) | models.Q(
+            workspace__restores_need_approval=True
+        )
+        approver = models.Q(
+            workspace__memberships__user=user.pk,
+            workspace__memberships__role__in=roles_with(Capability.RESTORE),
+        )
+        undecided = RestoreItem.objects.filter(
+            restore=models.OuterRef("pk"), action=Action.CONFLICT, decision=Decision.OPEN
+        )
+        waiting = self.filter(
+            is_open & required & approver, status=RestoreStatus.PREVIEWED, approved_at=None
+        )
+        of_others = waiting.filter(requested_by__isnull=False).exclude(requested_by=user.pk)
+        return of_others.exclude(models.Exists(undecided))
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -157,7 +177,14 @@ class RestoreRun(models.Model):
     class Meta:
         db_table = "restore_runs"
         default_permissions = ("view",)
-        indexes = (models.Index(fields=("workspace", "created_at", "id"), name="restores_ws"),)
+        indexes = (
+            models.Index(fields=("workspace", "created_at", "id"), name="restores_ws"),
+            models.Index(
+                fields=("workspace", "created_at", "id"),
+                name="restores_unapproved",
+                condition=models.Q(status=RestoreStatus.PREVIEWED, approved_at__isnull=True),
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=("id", "tenant", "workspace"), name="restores_id_scope"),
             models.UniqueConstraint(

@@ -9,6 +9,7 @@ from restores.views.actions import (
     restore_execute,
     restore_retry,
 )
+from restores.views.approvals import approval_list
 from restores.views.detail import restore_detail, restore_item
 from restores.views.list import restore_list
 from restores.views.select import restore_create
@@ -17,6 +18,7 @@ LIST = "w/<slug:slug>/restores/"
 DETAIL = f"{LIST}<int:restore_id>/"
 
 urlpatterns = [
+    path("approvals/", approval_list, name="approval_list"),
     path(LIST, restore_list, name="restore_list"),
     path(
         "w/<slug:slug>/backup-sets/<int:set_id>/restore/",

@@ -90,6 +90,36 @@
     if (hasSelection(event.detail.target)) event.detail.shouldSwap = false;
   });
 
+  // --- The search as a dialog ---
+  const palette = document.getElementById("palette");
+  const openPalette = () => {
+    closeMenus(null);
+    if (!palette.open) palette.showModal();
+    palette.querySelector("input").select();
+  };
+  document.querySelectorAll("[data-open-palette]").forEach((link) => {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      openPalette();
+    });
+  });
+  palette?.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const stops = [palette.querySelector("input"), ...palette.querySelectorAll("[data-hit]")];
+    if (step) {
+      event.preventDefault();
+      const next = stops.indexOf(document.activeElement) + step;
+      stops[Math.min(stops.length - 1, Math.max(0, next))].focus();
+    } else if (event.key === "Enter" && document.activeElement === stops[0] && stops[1]) {
+      event.preventDefault();
+      stops[1].click();
+    }
+  });
+  palette?.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+  });
+
   // --- Keyboard shortcuts ---
   const rows = () => Array.from(document.querySelectorAll("[data-row] a[data-row-link]"));
   const move = (step) => {
@@ -108,8 +138,15 @@
     k: () => move(-1),
     "?": help,
   };
+  const shortcutsAreOff = document.documentElement.dataset.shortcuts === "off";
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenus(null);
+    if (shortcutsAreOff) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "k" && palette) {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
     if (event.target.closest("input, select, textarea, [contenteditable]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     event.preventDefault();

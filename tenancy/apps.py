@@ -9,4 +9,4 @@ class TenancyConfig(AppConfig):
     def ready(self) -> None:
         from tenancy import checks  # noqa: F401
 
-        autodiscover_modules("tenant_page")
+        autodiscover_modules("search", "tenant_page", "waiting")

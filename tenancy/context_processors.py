@@ -6,20 +6,28 @@ from django.utils.functional import SimpleLazyObject
 
 from tenancy import staff_changes, support_access
 from tenancy.models import Workspace
+from tenancy.waiting import waiting_for
 
 
 def workspaces(request: HttpRequest) -> dict[str, Any]:
     """Add the workspaces of the user; one query reads them, if a template uses them.
 
     `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
-    by staff, or the access of staff, to this user.
+    by staff, or the access of staff, to this user. `waiting_approvals` is the number of decisions
+    that wait for this user.
     """
     user = getattr(request, "user", None)
     if user is None:
-        return {"workspaces": [], "changed_by_staff": set(), "accessed_by_staff": set()}
+        return {
+            "workspaces": [],
+            "changed_by_staff": set(),
+            "accessed_by_staff": set(),
+            "waiting_approvals": 0,
+        }
     visible = Workspace.objects.visible_to(user).annotate(
         is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
         is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
+        waiting=waiting_for(user),
     )
     listed: Any = SimpleLazyObject(lambda: list(visible))
     return {
@@ -28,4 +36,5 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
         "accessed_by_staff": SimpleLazyObject(
             lambda: {row.pk for row in listed if row.is_accessed}
         ),
+        "waiting_approvals": SimpleLazyObject(lambda: sum(row.waiting for row in listed)),
     }

@@ -44,6 +44,9 @@ class User(AbstractUser):
         validators=[validate_timezone],
     )
 
+    #: Whether single keys and Ctrl+K do something on a page.
+    keyboard_shortcuts = models.BooleanField(default=True, db_default=True)
+
     class Meta(AbstractUser.Meta):
         db_table = "users"
 

@@ -10,6 +10,13 @@ from django.db import models
 M = TypeVar("M", bound=models.Model)
 
 
+class CappedCount(models.Subquery):
+    """The number of rows of a query that is limited to as many as are worth counting."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) capped)"
+    output_field = models.IntegerField()
+
+
 class WorkspaceScopedQuerySet(models.QuerySet[M]):
     """The query set of models with a `workspace` foreign key."""
 

@@ -73,3 +73,8 @@ ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.MANAGER: _MANAGER,
     Role.OWNER: _OWNER,
 }
+
+
+def roles_with(capability: Capability) -> list[str]:
+    """Return the roles that include a capability."""
+    return [role for role, capabilities in ROLE_CAPABILITIES.items() if capability in capabilities]

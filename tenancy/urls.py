@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.views import approvals, session, support, tenants, workspace
+from tenancy.views import approvals, search, session, support, tenants, workspace
 
 _TENANTS = "w/<slug:slug>/tenants"
 _MEMBERS = "w/<slug:slug>/members"
@@ -11,6 +11,7 @@ _OFF = f"{_SETTINGS}approval-off"
 
 urlpatterns = [
     path("", session.home, name="home"),
+    path("search/", search.search_page, name="search"),
     path("theme/", session.theme, name="theme"),
     path("workspaces/new/", workspace.workspace_create, name="workspace_create"),
     path("support-access/", support.support_access_open, name="support_access_open"),

@@ -138,10 +138,12 @@ def page_of(
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
     """Return the number of rows as text, “1,000+” if there are more than the cap."""
-    count = rows.order_by()[: cap + 1].count()
-    if count > cap:
-        return f"{cap:,}+"
-    return f"{count:,}"
+    return count_text(rows.order_by()[: cap + 1].count(), cap)
+
+
+def count_text(count: int, cap: int = COUNT_CAP) -> str:
+    """Return a number of rows as text; a number above the cap was not counted completely."""
+    return f"{cap:,}+" if count > cap else f"{count:,}"
 
 
 def in_order(rows: Q, order: Order = NEWEST_FIRST) -> Q:

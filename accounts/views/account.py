@@ -39,6 +39,15 @@ def account_time_zone(request: Request) -> HttpResponse:
     return redirect("account")
 
 
+@action
+def account_shortcuts(request: Request) -> HttpResponse:
+    """Switch the keyboard shortcuts of the user on or off."""
+    is_on = request.POST.get("shortcuts") == "on"
+    User.objects.filter(pk=request.user.pk).update(keyboard_shortcuts=is_on)
+    messages.success(request, f"Keyboard shortcuts are {'on' if is_on else 'off'}.")
+    return redirect("account")
+
+
 def _account_page(request: Request, time_zone_form: TimeZoneForm) -> HttpResponse:
     context = {
         "time_zone_form": time_zone_form,

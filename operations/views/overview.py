@@ -1,4 +1,4 @@
-"""The overview of a workspace: the panels that apps register."""
+"""The overview of a workspace, with the panels that apps register, and that of all workspaces."""
 
 from __future__ import annotations
 
@@ -6,10 +6,36 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from operations.overview import panels_for
+from operations.workspace_columns import columns_for
 from tenancy.http import Request, page, workspace_or_404
+from tenancy.models import Workspace
 from web.live_section import asks_for, live_answer, live_section
 
 POLL_SECONDS = 5
+
+
+@page
+def overview_all(request: Request) -> HttpResponse:
+    """The numbers of every workspace of the user."""
+    workspaces = list(Workspace.objects.visible_to(request.user))
+    columns = columns_for(request.user, workspaces)
+    rows = [
+        {
+            "workspace": workspace,
+            "cells": [
+                {
+                    "label": column.label,
+                    "text": column.text(workspace),
+                    "url": column.address(workspace),
+                    "outcome": column.outcome if column.counts.get(workspace.pk) else "",
+                }
+                for column in columns
+            ],
+        }
+        for workspace in workspaces
+    ]
+    context = {"columns": columns, "rows": rows, "section": "overview"}
+    return render(request, "operations/overview_all.html", context)
 
 
 @page

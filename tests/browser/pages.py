@@ -529,6 +529,7 @@ def populate_approvals() -> dict[str, str]:
         "settings-request": "/w/adatum/settings/",
         "settings-one-owner": "/w/proseware/settings/",
         "members-changed-by-staff": "/w/adatum/members/",
+        "approvals": "/approvals/",
         "restore-to-approve": previewed.get_absolute_url(),
         "restore-approved": approved.get_absolute_url(),
         "restore-expired": expired.get_absolute_url(),
@@ -577,6 +578,10 @@ def list_pages() -> dict[str, str]:
     SavedView.objects.create(workspace=contoso, created_by_name="owen", name=f"X {HOSTILE_NAME}")
     columns = ",".join(COLUMNS)
     return {
+        "overview-all": "/overview/",
+        "search": "/search/?q=fabri",
+        "search-empty": "/search/",
+        "search-nothing": "/search/?q=unknown",
         "runs-compact": "/w/contoso/runs/?density=compact&sort=-duration",
         "runs-every-column": f"/w/contoso/runs/?columns={columns}&saved={view.pk}",
         "runs-bad-layout": "/w/contoso/runs/?columns=nonsense&sort=nonsense&density=nonsense",
