@@ -20,7 +20,6 @@ from tenancy.http import (
     Request,
     action,
     page,
-    render_checked,
     render_list,
     try_service,
     workspace_or_404,

@@ -9,7 +9,7 @@ from tenancy.db import create_index_concurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("operations", "0007_saved_views")]
+    dependencies = [("operations", "0008_saved_views")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

@@ -13,7 +13,7 @@ from tenancy.db import run_sql_file
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('operations', '0006_incidents'),
+        ('operations', '0007_archived_tenants'),
         ('tenancy', '0008_sign_in_record_indexes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

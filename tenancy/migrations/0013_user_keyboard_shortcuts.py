@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenancy", "0011_role_since")]
+    dependencies = [("tenancy", "0012_archived_tenants")]
 
     operations = [
         migrations.AddField(

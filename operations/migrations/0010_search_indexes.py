@@ -10,7 +10,7 @@ _REFERENCE = r"substring(failure_summary::text from '\(reference ([0-9a-f]{12})\
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("operations", "0008_sort_indexes")]
+    dependencies = [("operations", "0009_sort_indexes")]
 
     operations = [
         # Models cannot declare the index of this expression.
