@@ -12,8 +12,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import OuterRef
+from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -67,7 +68,7 @@ def runs(user: User, workspaces: Sequence[Workspace]) -> list[WorkspaceColumn]:
     of_workspace = OperationRun.objects.filter(workspace=OuterRef("pk"))
     yesterday = Now() - dt.timedelta(hours=24)
     failed = of_workspace.filter(outcome__in=ATTENTION_OUTCOMES, created_at__gte=yesterday)
-    counted = {
+    counted: dict[str, QuerySet[Any]] = {
         "incidents": Incident.objects.filter(workspace=OuterRef("pk")).open(),
         "attention": of_workspace.needs_attention(),
         "active": of_workspace.active(),

@@ -65,6 +65,7 @@ ASK_NOTHING = {
     "audit_export": "shows only",
     "password_change": "asks for the password itself",
     "account_time_zone": "changes how times are shown",
+    "account_shortcuts": "changes which keys do something",
     "identity_confirm": "is the confirmation",
     "session_end": "takes away only",
     "sign_out_everywhere": "takes away only",

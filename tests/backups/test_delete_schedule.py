@@ -132,7 +132,7 @@ def test_nothing_can_be_done_with_it_any_more(nightly: BackupSchedule, manager: 
         services.run_now(deleted, manager)
     for change in (services.pause, services.resume, services.save):
         with pytest.raises(ValidationError, match="was deleted"):
-            change(deleted, by=manager)  # type: ignore[operator]
+            change(deleted, by=manager)
     assert delete(nightly, manager).deletion_reason == REASON
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -75,7 +76,8 @@ def test_the_read_of_a_subscription_has_a_time_limit(broker: Broker) -> None:
     """Otherwise a worker whose subscription was replaced waits for a message to it."""
     install_transport()
     with Connection(broker.url, transport_options={"socket_timeout": 0.2}) as connection:
-        subscription = connection.channel().subclient
+        channel: Any = connection.channel()
+        subscription = channel.subclient
         subscription.subscribe("empty")
         subscription.parse_response()
         reader = ThreadPoolExecutor().submit(subscription.parse_response)
