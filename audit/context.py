@@ -98,13 +98,16 @@ def _send_context(
 def changes_audited_table(sql: str) -> bool:
     """Whether a statement may change an audited table, itself or through a function."""
     if _WRITE.match(sql):
-        return bool(_table_names().search(sql))
+        return bool(_changes().search(sql))
     return bool(_CALL.fullmatch(sql))
 
 
 @cache
-def _table_names() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(audited_tables())})\b")
+def _changes() -> re.Pattern[str]:
+    """A change of an audited table, at any place of a statement."""
+    verbs = r"(?:INSERT\s+INTO|MERGE\s+INTO|UPDATE|DELETE\s+FROM)(?:\s+ONLY)?"
+    tables = "|".join(audited_tables())
+    return re.compile(rf'\b{verbs}\s+(?:"?public"?\.)?"?(?:{tables})\b', re.IGNORECASE)
 
 
 def _address(request: HttpRequest) -> str | None:

@@ -18,9 +18,12 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog, Scope
 from operations.context import build_context
+from operations.events import Event
 from operations.identity import canonical_form, run_identity_hash
 from operations.models import OperationRun
+from operations.rows import columns, from_row
 from operations.types import OperationRunType
+from tenancy.db import run_prepared
 from tenancy.models import Tenant, User, Workspace
 
 MAX_ROUNDS = 10
@@ -97,23 +100,32 @@ jsonb_to_recordset(%s::jsonb) AS requested(
     type text, run_identity_hash varchar, context jsonb, retry_of_id bigint, submission_id uuid)
 """
 
-_INSERT = f"""
-INSERT INTO operation_runs (
-    workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
-    context, retry_of_id, submission_id, created_at, updated_at, next_publish_at)
-SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
-       run_identity_hash, context, retry_of_id, submission_id, clock_timestamp(),
-       clock_timestamp(), clock_timestamp() + make_interval(secs => %s)
-FROM {_REQUESTED}
-ORDER BY run_identity_hash, position
-ON CONFLICT DO NOTHING
-RETURNING id, tenant_id, workspace_id, run_identity_hash, type, context->>'scheduled_for'
-"""  # noqa: S608 - assembled from constants  # nosec B608
+# A new run has no other event, so that its first one needs no look at the timeline.
+_INSERT = """
+WITH created AS (
+    INSERT INTO operation_runs (
+        workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
+        context, retry_of_id, submission_id, created_at, updated_at, next_publish_at)
+    SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
+           run_identity_hash, context, retry_of_id, submission_id, clock_timestamp(),
+           clock_timestamp(), clock_timestamp() + make_interval(secs => %s)
+    FROM {requested}
+    ORDER BY run_identity_hash, position
+    ON CONFLICT DO NOTHING
+    RETURNING *),
+event AS (
+    INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message, data, actor)
+    SELECT created.id, 1, clock_timestamp(), 'created', 'info', text.message, '{{}}', text.actor
+    FROM created JOIN jsonb_to_recordset(%s::jsonb) AS text(
+        initiator_name text, message text, actor text) USING (initiator_name))
+SELECT {columns} FROM created
+"""
 
 # Separate lookups, because each has its own index.
 _EXISTING_RUNS = f"""
-WITH requested AS MATERIALIZED (SELECT * FROM {_REQUESTED})
-SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
+WITH requested AS MATERIALIZED (SELECT * FROM {_REQUESTED}), found AS (
+SELECT requested.position, run.id, false AS is_submission
+    FROM requested JOIN operation_runs run
     ON run.tenant_id = requested.tenant_id AND run.run_identity_hash = requested.run_identity_hash
     WHERE run.tenant_id IS NOT NULL AND run.status IN ('queued', 'running')
 UNION ALL
@@ -127,8 +139,9 @@ UNION ALL
 SELECT requested.position, run.id, true FROM requested JOIN operation_runs run
     ON run.submission_id = requested.submission_id
    AND run.run_identity_hash = requested.run_identity_hash
-    WHERE run.submission_id IS NOT NULL
-ORDER BY 3
+    WHERE run.submission_id IS NOT NULL)
+SELECT found.position, {{columns}} FROM found JOIN operation_runs run USING (id)
+ORDER BY found.is_submission
 """  # noqa: S608 - assembled from constants  # nosec B608
 
 
@@ -149,47 +162,62 @@ def existing_runs_sql() -> str:
         for run_type, entry in OperationCatalog.all().items()
         if entry.slot_key
     )
-    return _EXISTING_RUNS.format(slots=slots)
+    return _EXISTING_RUNS.format(slots=slots, columns=columns(OperationRun, "run"))
 
 
-def ensure_rows(rows: Sequence[Row]) -> list[tuple[int, bool]]:
-    """Return for each row, in order, the id of its run and whether this call created it.
+def ensure_rows(requests: Sequence[RunRequest]) -> list[tuple[OperationRun, bool]]:
+    """Return for each request, in order, its run and whether this call created it.
+
+    A new run has its first event.
 
     Raises:
         DispatchContention: after all rounds a run could be neither created nor found. This happens
             only above READ COMMITTED, where the transaction cannot see the existing run.
     """
-    runs: dict[int, tuple[int, bool]] = {}
-    pending = dict(enumerate(rows))
+    runs: dict[int, tuple[OperationRun, bool]] = {}
+    pending = {at: request.row() for at, request in enumerate(requests)}
     for _ in range(MAX_ROUNDS):
         for resolve in (_insert_runs, _find_existing_runs):
             if pending:
                 runs |= resolve(pending)
                 pending = {at: row for at, row in pending.items() if at not in runs}
         if not pending:
-            return [runs[at] for at in range(len(rows))]
+            for at, request in enumerate(requests):
+                _set_scope(runs[at][0], request)
+            return [runs[at] for at in range(len(requests))]
     raise DispatchContention(
         f"{len(pending)} runs could be neither created nor found; dispatch needs READ COMMITTED."
     )
 
 
-def _insert_runs(pending: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending)])
-        run_ids = {tuple(key): run_id for run_id, *key in cursor.fetchall()}
-    created: dict[int, tuple[int, bool]] = {}
+def _insert_runs(pending: Mapping[int, Row]) -> dict[int, tuple[OperationRun, bool]]:
+    sql = _INSERT.format(requested=_REQUESTED, columns=columns(OperationRun, "created"))
+    names = {row["initiator_name"] for row in pending.values()}
+    events = {name: Event("created", f"Requested by {name}.", actor=name).row() for name in names}
+    texts = [{"initiator_name": name, **event} for name, event in events.items()]
+    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), json.dumps(texts)]
+    runs = [from_row(OperationRun, row) for row in run_prepared(sql, params)]
+    runs_by_key = {_conflict_key(run.__dict__): run for run in runs}
+    created: dict[int, tuple[OperationRun, bool]] = {}
     for at, row in pending.items():
         # Of two equal rows in one batch, the first creates the run.
-        if run_id := run_ids.pop(_conflict_key(row), None):
-            created[at] = (run_id, True)
+        if run := runs_by_key.pop(_conflict_key(row), None):
+            created[at] = (run, True)
     return created
 
 
-def _find_existing_runs(pending: Mapping[int, Row]) -> dict[int, tuple[int, bool]]:
-    with connection.cursor() as cursor:
-        cursor.execute(existing_runs_sql(), [_as_json(pending)])
-        # The run of the submission comes last and takes precedence.
-        return {at: (run_id, False) for at, run_id, _ in cursor.fetchall()}
+def _find_existing_runs(pending: Mapping[int, Row]) -> dict[int, tuple[OperationRun, bool]]:
+    rows = run_prepared(existing_runs_sql(), [_as_json(pending)])
+    # The run of the submission comes last and takes precedence.
+    return {at: (from_row(OperationRun, row), False) for at, *row in rows}
+
+
+def _set_scope(run: OperationRun, request: RunRequest) -> None:
+    """Give a run the workspace and the tenant of its request, so that they are not loaded again."""
+    if run.workspace_id == request.workspace.pk:
+        run.workspace = request.workspace
+    if request.tenant and run.tenant_id == request.tenant.pk:
+        run.tenant = request.tenant
 
 
 def _conflict_key(row: Row) -> tuple[Any, ...]:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from operations.models import EventLevel
 from redaction.json import sanitize_json
 from redaction.text import sanitize_text
+from tenancy.db import run_prepared
 
 MAX_MESSAGE = 500
 MAX_ACTOR = 200
@@ -27,6 +26,16 @@ class Event:
     level: EventLevel = EventLevel.INFO
     actor: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of the event."""
+        return {
+            "kind": self.kind,
+            "level": self.level,
+            "message": sanitize_text(self.message, max_length=MAX_MESSAGE),
+            "data": sanitize_json(dict(self.data), max_depth=8, max_bytes=8192),
+            "actor": sanitize_text(self.actor, max_length=MAX_ACTOR),
+        }
 
 
 _APPEND = """
@@ -52,22 +61,8 @@ def append_events(events: Iterable[tuple[int, Event]]) -> None:
         pending[run_id].append(event)
     while pending:
         # One statement appends the next event of each run; a number in use is tried again.
-        rows = [_row(run_id, run_events[0]) for run_id, run_events in pending.items()]
-        with connection.cursor() as cursor:
-            cursor.execute(_APPEND, [json.dumps(rows)])
-            appended_run_ids = [run_id for (run_id,) in cursor.fetchall()]
-        for run_id in appended_run_ids:
+        rows = [{"run_id": run_id, **ahead[0].row()} for run_id, ahead in pending.items()]
+        for (run_id,) in run_prepared(_APPEND, [json.dumps(rows)]):
             pending[run_id].pop(0)
             if not pending[run_id]:
                 del pending[run_id]
-
-
-def _row(run_id: int, event: Event) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "kind": event.kind,
-        "level": event.level,
-        "message": sanitize_text(event.message, max_length=MAX_MESSAGE),
-        "data": sanitize_json(dict(event.data), max_depth=8, max_bytes=8192),
-        "actor": sanitize_text(event.actor, max_length=MAX_ACTOR),
-    }

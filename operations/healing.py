@@ -14,10 +14,12 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog
 from operations.events import Event, append_events
+from operations.states import ATTENTION_OUTCOMES, RunOutcome
 
 # The run of a blocked slot also stands for the slots that repeat it.
 _ENDED = "greatest(run.completed_at, (run.context #>> '{repeated,last}')::timestamptz)"
-_UNRECOVERED = """
+#: Whether `run` has a problem that no later run has resolved.
+UNRECOVERED = """
 run.outcome IN ('failed', 'partially_succeeded', 'blocked') AND run.recovered_at IS NULL
 """
 
@@ -27,7 +29,7 @@ problem AS (
     SELECT run.id FROM operation_runs run JOIN success
         ON run.run_identity_hash = success.run_identity_hash
        AND run.workspace_id = success.workspace_id
-    WHERE {_UNRECOVERED} AND {_ENDED} <= success.started_at
+    WHERE {UNRECOVERED} AND {_ENDED} <= success.started_at
     ORDER BY run.id FOR NO KEY UPDATE OF run)
 UPDATE operation_runs run SET recovered_by_id = success.id, recovered_at = success.completed_at
 FROM success, problem WHERE run.id = problem.id RETURNING run.id
@@ -39,7 +41,7 @@ WITH identity AS (
 problem AS (
     SELECT run.id, run.workspace_id, run.run_identity_hash, run.completed_at
     FROM operation_runs run JOIN identity USING (workspace_id, run_identity_hash)
-    WHERE {_UNRECOVERED} ORDER BY run.id FOR NO KEY UPDATE OF run),
+    WHERE {UNRECOVERED} ORDER BY run.id FOR NO KEY UPDATE OF run),
 last AS (
     SELECT DISTINCT ON (workspace_id, run_identity_hash) * FROM problem
     ORDER BY workspace_id, run_identity_hash, completed_at DESC, id DESC)
@@ -69,8 +71,16 @@ CROSS JOIN LATERAL (
        AND later.run_identity_hash = run.run_identity_hash
        AND later.outcome = 'succeeded' AND later.started_at >= {_ENDED}
      ORDER BY later.created_at, later.id LIMIT 1)) success
-WHERE run.id = ANY (%(run_ids)s) AND {_UNRECOVERED} ORDER BY success.id
+WHERE run.id = ANY (%(run_ids)s) AND {UNRECOVERED} ORDER BY success.id
 """  # noqa: S608 - assembled from constants  # nosec B608
+
+
+def resolve_problems(run_id: int, outcome: RunOutcome) -> None:
+    """Resolve the earlier problems of the identity of a run that has just ended with this outcome."""
+    if outcome == RunOutcome.SUCCEEDED:
+        recover_problems(run_id)
+    elif outcome in ATTENTION_OUTCOMES:
+        supersede_problems([run_id])
 
 
 def recover_problems(success_id: int) -> list[int]:

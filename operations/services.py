@@ -13,7 +13,7 @@ import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -26,14 +26,15 @@ from operations.delivery.publisher import Wakeup, publish
 from operations.dispatch import RunRequest, ensure_rows, extend_blocked, insert_blocked
 from operations.events import Event, append_events
 from operations.failures import Failure, merge_failures
-from operations.healing import recover_problems, supersede_problems
+from operations.healing import UNRECOVERED, resolve_problems, supersede_problems
 from operations.models import EventLevel, OperationRun
 from operations.progress import ItemResult, Progress, write_items, write_progress
 from operations.reasons import LOST_WORKER, Blocked, SafeError
+from operations.rows import change_run
 from operations.states import ATTENTION_OUTCOMES, Ending, RunOutcome, RunStatus, derive_outcome
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
-from tenancy.db import database_now
+from tenancy.db import database_now, run_prepared
 from tenancy.models import User
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,38 @@ class NotRetryable(Exception):
     def __init__(self, label: str, message: str) -> None:
         self.label = label
         super().__init__(message)
+
+
+_CLAIM = """
+UPDATE operation_runs SET status = 'running', worker = %(worker)s, next_publish_at = NULL,
+    started_at = clock_timestamp(), heartbeat_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id = %(run_id)s AND status = 'queued'
+"""
+# `xmin` names the version of the row.
+_RUNNING = f"""
+SELECT xmin::text, summary_counts, failure_summary, cancel_requested_at IS NOT NULL, EXISTS (
+    SELECT FROM operation_runs run WHERE run.workspace_id = running.workspace_id
+    AND run.run_identity_hash = running.run_identity_hash AND {UNRECOVERED})
+FROM operation_runs running WHERE id = %s AND status = 'running'
+"""  # noqa: S608 - assembled from constants  # nosec B608
+
+
+class _Running(NamedTuple):
+    """What the end of a running run depends on; counts and failures are JSON."""
+
+    version: str
+    counts: str
+    failures: str
+    cancel_requested: bool
+    has_problems: bool
+
+
+_COMPLETE = """
+UPDATE operation_runs SET status = 'completed', outcome = %(outcome)s,
+    failure_summary = %(failures)s::jsonb, cause = %(cause)s, next_publish_at = NULL,
+    completed_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id = %(run_id)s AND status = 'running' AND xmin::text = %(version)s
+"""
 
 
 @dataclass
@@ -87,7 +120,6 @@ class OperationRunService:
         return self.ensure_runs([request])[0]
 
     @retry_on_serialization_failure
-    @transaction.atomic
     def ensure_runs(
         self, requests: Sequence[RunRequest], *, record_deduplicated: bool = True
     ) -> list[DispatchResult]:
@@ -102,14 +134,16 @@ class OperationRunService:
         for request in requests:
             if request.tenant is not None and request.tenant.is_archived:
                 raise Blocked("tenant_archived", tenant=request.tenant.name)
-        run_refs = ensure_rows([request.row() for request in requests])
-        runs = OperationRun.objects.with_scope().in_bulk([run_id for run_id, _ in run_refs])
-        append_events(
-            (run_id, _dispatch_event(request, created=created))
-            for request, (run_id, created) in zip(requests, run_refs, strict=True)
-            if created or record_deduplicated
-        )
-        return [DispatchResult(runs[run_id], created) for run_id, created in run_refs]
+        # One run is created by one statement.
+        with contextlib.nullcontext() if len(requests) == 1 else transaction.atomic():
+            results = [DispatchResult(*ensured) for ensured in ensure_rows(requests)]
+            if record_deduplicated:
+                append_events(
+                    (result.run.pk, _joined_event(request))
+                    for request, result in zip(requests, results, strict=True)
+                    if not result.created
+                )
+        return results
 
     def dispatch_or_fail(self, run_type: OperationRunType, **request: Any) -> DispatchResult:
         """Dispatch one run and publish its message after commit.
@@ -193,21 +227,11 @@ class OperationRunService:
     # --- worker -----------------------------------------------------------------------------------
 
     @retry_on_serialization_failure
-    @transaction.atomic
     def claim(self, run_id: int, worker: str) -> OperationRun | None:
         """Claim a queued run: return it to exactly one caller, and None to all others."""
         worker = sanitize_text(worker, max_length=200)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE operation_runs SET status = 'running', worker = %s, next_publish_at = NULL,"
-                " started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),"
-                " updated_at = clock_timestamp() WHERE id = %s AND status = 'queued' RETURNING id",
-                [worker, run_id],
-            )
-            if cursor.fetchone() is None:
-                return None
-        append_events([(run_id, Event("started", f"Started by {worker}.", actor=worker))])
-        return self._load(run_id)
+        started = Event("started", f"Started by {worker}.", actor=worker)
+        return change_run(_CLAIM, {"run_id": run_id, "worker": worker}, started)
 
     def heartbeat(self, run_id: int) -> bool:
         """Renew the lease by the clock of the database; return whether cancellation was requested.
@@ -295,7 +319,6 @@ class OperationRunService:
         append_events([(run_id, late)])
 
     @retry_on_serialization_failure
-    @transaction.atomic
     def complete(
         self, run_id: int, *, ending: Ending = Ending.FINISHED, error: SafeError | None = None
     ) -> OperationRun:
@@ -307,17 +330,18 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: the run has already ended.
         """
-        # A plain FOR UPDATE would deadlock with a request that is deduplicated at the same time.
-        run = OperationRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
-        if run is None or not run.is_running:
-            raise RunNoLongerActive(run_id)
-        failures = [Failure(error)] if error else []
-        if ending == Ending.FINISHED and run.counts.not_attempted:
-            failures.append(Failure(SafeError("not_attempted"), count=run.counts.not_attempted))
-        outcome = derive_outcome(run.counts, _ending(run, ending, error))
-        self._close(run_id, RunStatus.RUNNING, outcome, failures, run.failure_summary)
-        append_events([(run_id, _ended_event(outcome, run.counts))])
-        return self._load(run_id)
+        while True:
+            # Not locked: if another writer changes the run in the meantime, it is read again.
+            rows = run_prepared(_RUNNING, [run_id])
+            if not rows:
+                raise RunNoLongerActive(run_id)
+            running = _Running(*rows[0])
+            with transaction.atomic() if running.has_problems else contextlib.nullcontext():
+                ended = self._complete(run_id, running, ending, error)
+                if ended and running.has_problems:
+                    resolve_problems(run_id, RunOutcome(ended.outcome))
+            if ended:
+                return ended
 
     @transaction.atomic
     def end_lost_run(self, run: OperationRun, *, error: SafeError) -> OperationRun:
@@ -329,7 +353,9 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: the run has already ended.
         """
-        outcome = derive_outcome(run.counts, _ending(run, Ending.ERROR, error))
+        is_cancelled = run.cancel_requested_at is not None
+        ending = _ending(Ending.ERROR, error, cancel_requested=is_cancelled)
+        outcome = derive_outcome(run.counts, ending)
         failures = [Failure(error)]
         if not self._close(run.pk, RunStatus(run.status), outcome, failures, run.failure_summary):
             raise RunNoLongerActive(run.pk)
@@ -466,6 +492,27 @@ class OperationRunService:
 
     # --- single statements ------------------------------------------------------------------------
 
+    def _complete(
+        self, run_id: int, running: _Running, ending: Ending, error: SafeError | None
+    ) -> OperationRun | None:
+        """Complete a run, unless it has changed since it was read."""
+        counts, entries = Counts.of(json.loads(running.counts)), json.loads(running.failures)
+        ending = _ending(ending, error, cancel_requested=running.cancel_requested)
+        failures = [Failure(error)] if error else []
+        if ending == Ending.FINISHED and counts.not_attempted:
+            failures.append(Failure(SafeError("not_attempted"), count=counts.not_attempted))
+        if failures:
+            entries = merge_failures(entries, failures, database_now())
+        outcome = derive_outcome(counts, ending)
+        params = {
+            "run_id": run_id,
+            "version": running.version,
+            "outcome": outcome,
+            "failures": json.dumps(entries),
+            "cause": cause_of(entries) if outcome in ATTENTION_OUTCOMES else "",
+        }
+        return change_run(_COMPLETE, params, _ended_event(outcome, counts))
+
     def _close(
         self,
         run_id: int,
@@ -481,8 +528,7 @@ class OperationRunService:
         summary = list(entries)
         if failures:
             summary = merge_failures(summary, failures, database_now())
-        has_problem = outcome in ATTENTION_OUTCOMES
-        cause = cause_of(summary) if has_problem else ""
+        cause = cause_of(summary) if outcome in ATTENTION_OUTCOMES else ""
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE operation_runs SET status = 'completed', outcome = %s,"
@@ -493,10 +539,7 @@ class OperationRunService:
             )
             if cursor.rowcount != 1:
                 return False
-        if outcome == RunOutcome.SUCCEEDED:
-            recover_problems(run_id)
-        elif has_problem:
-            supersede_problems([run_id])
+        resolve_problems(run_id, outcome)
         return True
 
     def _add_failures(self, run_id: int, failures: Sequence[Failure]) -> None:
@@ -525,12 +568,10 @@ class OperationRunService:
         return OperationRun.objects.with_scope().get(pk=run_id)
 
 
-def _ending(run: OperationRun, ending: Ending, error: SafeError | None) -> Ending:
+def _ending(ending: Ending, error: SafeError | None, *, cancel_requested: bool) -> Ending:
     """Return the ending; a run that lost its worker after a cancel request is cancelled."""
     is_lost = error is not None and error.code in LOST_WORKER
-    if is_lost and run.cancel_requested_at:
-        return Ending.CANCELLED
-    return ending
+    return Ending.CANCELLED if is_lost and cancel_requested else ending
 
 
 def check_retryable(run: OperationRun) -> CatalogEntry:
@@ -596,9 +637,7 @@ def _new_request(
     )
 
 
-def _dispatch_event(request: RunRequest, *, created: bool) -> Event:
-    if created:
-        return Event("created", f"Requested by {request.initiator}.", actor=request.initiator)
+def _joined_event(request: RunRequest) -> Event:
     text = f"Deduplicated request by {request.initiator}: this run was already active."
     return Event("joined", text, actor=request.initiator)
 

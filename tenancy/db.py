@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from django.conf import settings
 from django.db import connection
 from django.db.migrations import RunSQL
 
@@ -16,6 +19,29 @@ def database_now() -> dt.datetime:
         cursor.execute("SELECT clock_timestamp()")
         now: dt.datetime = cursor.fetchone()[0]
     return now
+
+
+class _PreparedCursor(psycopg.Cursor[Any]):
+    """A cursor whose statements the server parses and plans once for each connection."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> _PreparedCursor:
+        # Behind a pooler, the next statement may be on another connection of the server.
+        return super().execute(query, params, prepare=not settings.DATABASE_POOLER, **options)
+
+
+def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that is sent often, with its parameters apart, and return its rows.
+
+    It must be one statement and change no audited table, because the audit log sends the context
+    of a change in front of a statement.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        server_cursor = _PreparedCursor(connection.connection)
+    # Django's `connection.cursor()` has no choice of the cursor's class.
+    with connection._prepare_cursor(server_cursor) as cursor:  # type: ignore[attr-defined]  # noqa: SLF001
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
 
 
 def call_function(name: str, argument: int) -> Any:

@@ -213,8 +213,13 @@ class ActiveRun:
         """Return the seconds until the lease ends, counted from the last successful renewal."""
         return float(settings.RUN_LEASE_SECONDS) - (time.monotonic() - self.renewed_at)
 
+    def flush_rest(self) -> None:
+        """Write the reports that are still buffered, if there are any, like `flush`."""
+        if self._increments or self._meta or self._items or self._failures or self._events:
+            self.flush()
+
     def flush(self) -> None:
-        """Write all buffered reports.
+        """Write all buffered reports, and renew the lease.
 
         Raises:
             RunNoLongerActive: the run has ended; the batch was refused.

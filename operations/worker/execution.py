@@ -79,13 +79,14 @@ def _execute_claimed(
 
 
 @retry_on_serialization_failure
-@transaction.atomic
 def _end(
     run: OperationRun, service: OperationRunService, ending: Ending, error: SafeError | None
 ) -> OperationRun:
     """Complete the run; a run that lost its worker is retried in the same transaction."""
-    ended = service.complete(run.pk, ending=ending, error=error)
-    if error and error.code in LOST_WORKER:
+    if not (error and error.code in LOST_WORKER):
+        return service.complete(run.pk, ending=ending, error=error)
+    with transaction.atomic():
+        ended = service.complete(run.pk, ending=ending, error=error)
         retry_after_loss(ended)
     return ended
 
@@ -126,4 +127,4 @@ def _run_handler(active: ActiveRun) -> None:
         active.checkpoint()
         get_handler(active.run.type)(active)
     finally:
-        active.flush()
+        active.flush_rest()

@@ -285,7 +285,7 @@ def test_an_empty_batch_has_no_results(db: None) -> None:
     assert OperationRunService().dispatch_many([]) == []
 
 
-@pytest.mark.parametrize("size", [1, 2_000])
+@pytest.mark.parametrize("size", [2, 2_000])
 def test_a_batch_of_any_size_needs_the_same_number_of_statements(tenant: Tenant, size: int) -> None:
     requests = [build_request(tenant, at) for at in range(size)]
 
@@ -296,9 +296,18 @@ def test_a_batch_of_any_size_needs_the_same_number_of_statements(tenant: Tenant,
 
     assert all(result.created for result in created)
     assert [result.run for result in duplicates] == [result.run for result in created]
-    # Savepoint, insert, read back, events, release; the duplicates also select the existing runs.
-    assert len(queries) == 5
-    assert len(queries_for_duplicates) == 6
+    # Savepoint, insert with events, release; for duplicates also the existing runs and their events.
+    assert len(queries) == 3
+    assert len(queries_for_duplicates) == 5
+
+
+def test_a_new_run_needs_one_statement(
+    tenant: Tenant, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    with django_assert_num_queries(1):
+        result = OperationRunService().ensure_run(build_request(tenant, 1))
+
+    assert event_kinds(result.run) == ["created"]
 
 
 # --- slots ----------------------------------------------------------------------------------------
