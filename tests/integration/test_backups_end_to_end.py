@@ -77,7 +77,7 @@ def test_a_throttled_and_partly_forbidden_tenant_ends_partially_succeeded(
 
 
 def check_timeline(run: OperationRun, *, waits: int) -> None:
-    """Check that the stages add up to the whole time, and that each wait was about a second."""
+    """Check that the stages add up to the whole time, and that every wait is on the timeline."""
     timeline, counts = load_timeline(run)
     stages = [line for line in timeline if not line.is_mark]
     assert [stage.label for stage in stages[:3]] == ["Recorded", "Published", "Claimed"]
@@ -88,7 +88,8 @@ def check_timeline(run: OperationRun, *, waits: int) -> None:
     assert run.completed_at
     assert sum(filter(None, durations), dt.timedelta()) == run.completed_at - run.created_at
     waited = [line.duration for line in timeline if line.key == "wait"]
-    assert dt.timedelta(seconds=waits) <= sum(filter(None, waited), dt.timedelta())
+    # Without a Retry-After, the first wait is half a second to a second.
+    assert dt.timedelta(seconds=waits / 2) <= sum(filter(None, waited), dt.timedelta())
     assert counts.lines == counts.last == run.events.count()
 
 
