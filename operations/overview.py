@@ -4,7 +4,8 @@
     def freshness(request: Request, workspace: Workspace) -> Panel | None:
         return "backups/_freshness.html", {"tenants": …}
 
-A panel that returns None is omitted. One that returns `FirstSteps` replaces all but the runs. The template gets `workspace`, `user` and its own context.
+A panel that returns None is omitted. One that returns `FirstSteps` replaces all but the incidents and
+runs. The template gets `workspace`, `user` and its own context.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ def panels_for(request: Request, workspace: Workspace) -> tuple[Panel | None, li
     for build_panel in _PANELS:
         panel = build_panel(request, workspace)
         if isinstance(panel, FirstSteps):
+            incidents = open_incidents(request, workspace)
             of_runs = active_runs(request, workspace), needs_attention(request, workspace)
-            return panel.panel, [each for each in of_runs if each[1]["runs"]]
+            with_runs = [each for each in of_runs if each[1]["runs"]]
+            return panel.panel, [incidents, *with_runs] if incidents else with_runs
         if panel:
             panels.append(panel)
     return None, panels

@@ -83,7 +83,7 @@ def test_completed_work_ends_as_succeeded(run: OperationRun, use_handler: UseHan
         "unchanged": 1,
         "meta": {"phase": "Reading", "pages": 2},
     }
-    assert event_kinds(run) == ["created", "started", "note", "ended"]
+    assert event_kinds(run) == ["created", "started", "phase", "note", "ended"]
     assert list(run.items.values_list("key", "outcome", "label")) == [
         ("a", ItemOutcome.SUCCEEDED, "Policy A"),
         ("b", ItemOutcome.SUCCEEDED, "b"),

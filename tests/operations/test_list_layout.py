@@ -258,7 +258,8 @@ def ledger(tenant: Tenant) -> Tenant:
         cursor.execute(
             "INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status,"
             " outcome, run_identity_hash, created_at, started_at, completed_at)"
-            " SELECT %s, %s, 'Schedule', 'backup_schedule.run_now', 'completed', 'succeeded', n,"
+            " SELECT %s, %s, 'Schedule', 'backup_schedule.run_now', 'completed', 'succeeded',"
+            " encode(sha256(n::text::bytea), 'hex'),"
             " now() - n * interval '1 min', now() - n * interval '59 s', now() - n * interval '1 s'"
             " FROM generate_series(1, 6000) n",
             [tenant.workspace_id, tenant.pk],

@@ -70,9 +70,9 @@ def test_a_run_without_details_shows_the_removal_and_its_summary(removed_run, re
     page = client.get(run.get_absolute_url()).content.decode()
     log = b"".join(client.get(reverse("run_log", args=[run.pk]))).decode()
 
-    assert "Retention removed the details on" in page
+    assert "Retention removed the phases on" in page
     assert "succeeded." in page
-    assert "Retention removed the timeline at" in log
+    assert "Retention removed the log at" in log
 
 
 def test_the_page_shows_the_retention_periods(reader, workspace, settings):

@@ -35,7 +35,7 @@ def reader_page(reader: User) -> Client:
 
 
 def create_view(workspace: Workspace, owner: User | None = None, **columns: Any) -> SavedView:
-    columns = {"name": "Failed", "parameters": PARAMETERS} | columns
+    columns = {"name": "Failed", "parameters": PARAMETERS, "created_by_name": "olga"} | columns
     return SavedView.objects.create(workspace=workspace, owner=owner, **columns)
 
 
