@@ -23,6 +23,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.RETRY_RUN: {O, M, W},
     Capability.ACKNOWLEDGE_RUN: {O, M, W},
     Capability.CANCEL_OWN_RUN: {O, M, W},
+    Capability.SHARE_VIEWS: {O, M, W},
     Capability.CANCEL_ANY_RUN: {M, W},
     Capability.MANAGE_SCHEDULES: {M, W},
     Capability.DELETE_BACKUP_SETS: {M, W},
