@@ -92,7 +92,7 @@ def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     panels = [
         {"template": template, "context": panel} for template, panel in panels_for(request, tenant)
     ]
-    context = {"tenant": tenant, "starts": starts, "columns": [panels[0::2], panels[1::2]]}
+    context = {"tenant": tenant, "starts": starts, "panels": panels}
     return render(
         request, "tenancy/tenant_detail.html", _with_frame(request, tenant.workspace, context)
     )

@@ -117,7 +117,7 @@ def test_a_changed_slot_is_recorded_and_shown(  # noqa: PLR0917
     assert [expected in message for message in caplog.messages if "rules" in message] == [True]
     html = open_session(client, reader).get(schedule.get_absolute_url()).content.decode()
     assert "Time zone rules updated" in html
-    assert "Next slot changed from 2026-01-06 01:30 UTC to 2026-01-06 00:30 UTC" in html
+    assert "Next slot changed from <time" in html
 
 
 def test_an_edit_by_a_process_with_newer_rules_records_the_update_first(
