@@ -48,6 +48,7 @@ NOT_STAMPED = {
     "backup_items.last_modified_at", "backup_schedules.next_run_at", "policy_exports.expires_at",
     "operation_runs.next_publish_at", "backup_schedules.updated_at", "users.date_joined",
     "provider_connections.updated_at", "policies.last_modified_at", "sessions.expires_at",
+    "memberships.role_since",  # the factory makes roles old enough to approve
     "restore_runs.preview_expires_at", "restore_runs.approval_expires_at",
 }  # fmt: skip
 
