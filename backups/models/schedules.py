@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import operator
-from collections.abc import Collection, Sequence
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.constraints import BaseConstraint
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -122,8 +118,6 @@ class BackupSchedule(models.Model):
     #: `with_scope`.
     default_connection_id: int | None = None
     current_revision: int | None = None
-    #: Whether the CHECK constraints hold; set while the schedule is validated.
-    _checks_hold = False
 
     objects = BackupScheduleQuerySet.as_manager()
 
@@ -189,34 +183,6 @@ class BackupSchedule(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
-
-    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check the constraints, all CHECK constraints together in one statement.
-
-        Only if they do not hold, each is checked, as Django does, to find the message.
-
-        Raises:
-            ValidationError: a constraint does not hold.
-        """
-        fields = self._get_field_expression_map(meta=self._meta, exclude=exclude)  # type: ignore[attr-defined]
-        checks = [
-            each for each in self._meta.constraints if isinstance(each, models.CheckConstraint)
-        ]
-        conditions: list[Any] = [check.condition for check in checks]
-        excluded = set(exclude or ())
-        conditions = [each for each in conditions if not each.referenced_base_fields & excluded]
-        self._checks_hold = functools.reduce(operator.and_, conditions).check(fields)
-        super().validate_constraints(exclude)
-
-    def get_constraints(self) -> list[tuple[type[models.Model], Sequence[BaseConstraint]]]:
-        """Return the constraints that are still to be checked one by one."""
-        return [
-            (model, [each for each in constraints if not self._is_checked(each)])
-            for model, constraints in super().get_constraints()
-        ]
-
-    def _is_checked(self, constraint: BaseConstraint) -> bool:
-        return self._checks_hold and isinstance(constraint, models.CheckConstraint)
 
     def start_from(self, now: dt.datetime) -> None:
         """Set the next slot to the first one after `now`; earlier slots are not caught up."""
