@@ -78,10 +78,10 @@ def clean_reason(text: str) -> str:
     Raises:
         ValidationError: it is empty, too long, or has invisible characters.
     """
+    validate_name(text)  # sanitizing removes invisible characters
     reason = sanitize_text(text, max_length=MAX_REASON + 1).strip()
     if not reason or len(reason) > MAX_REASON:
         raise ValidationError(f"Enter a reason of at most {MAX_REASON} characters.")
-    validate_name(reason)
     return reason
 
 

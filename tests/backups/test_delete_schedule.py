@@ -66,7 +66,7 @@ def test_a_manager_deletes_a_schedule_and_its_page_says_so(
     assert nightly.get_absolute_url() not in text_of(page, nightly.tenant.get_absolute_url())
 
 
-@pytest.mark.parametrize("reason", ["", " ", "x" * 301])
+@pytest.mark.parametrize("reason", ["", " ", "x" * 301, "a\u200bb"])
 def test_a_reason_is_required(page: Client, nightly: BackupSchedule, reason: str) -> None:
     page.post(f"{nightly.get_absolute_url()}delete/", {"reason": reason})
 

@@ -57,7 +57,7 @@ def test_a_role_is_changed_and_a_member_is_removed(
     assert not Membership.objects.filter(pk=pk).exists()
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 301])
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 301, "a\u202eb"])
 def test_a_member_is_not_removed_without_a_valid_reason(
     page: Client, workspace: Workspace, reader: User, reason: str
 ) -> None:
