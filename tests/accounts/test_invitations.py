@@ -137,7 +137,8 @@ def test_an_owner_does_not_learn_whether_an_address_has_an_account(page: Client)
             re.sub(r"invitations/\d+|<input[^>]*>|<time.*?</time>", "", row[0].replace(address, ""))
         )
     bodies = {
-        re.sub(r"/invitations/\S+|\d\d:\d\d(:\d\d)?", "", str(message.body)) for message in mail.outbox
+        re.sub(r"/invitations/\S+|\d\d:\d\d(:\d\d)?", "", str(message.body))
+        for message in mail.outbox
     }
 
     assert len(answers) == len(pages) == len(bodies) == 1
