@@ -24,6 +24,7 @@ M = TypeVar("M", bound=models.Model)
 _SCOPE = (OperationRun, Workspace, Tenant)
 
 
+@functools.cache
 def columns(model: type[models.Model], alias: str) -> str:
     """Return the columns of a model for the list of a SELECT, in the order of `from_row`."""
     return ", ".join(f"{alias}.{field.column}" for field in _fields(model))

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
 from tenancy.models import Membership, User, Workspace
-from tenancy.roles import ROLE_CAPABILITIES, Capability
+from tenancy.roles import ROLE_CAPABILITIES, Capability, roles_with
 from tenancy.support_access import has_access
 
 #: For so long after joining or getting a higher role, a member cannot approve what another one does:
@@ -62,8 +62,9 @@ def may_approve(user: User, workspace: Workspace, capability: Capability) -> boo
 
     The triggers of approvals decide the same.
     """
-    roles = [role for role, included in ROLE_CAPABILITIES.items() if capability in included]
-    memberships = Membership.objects.filter(user=user, workspace=workspace, role__in=roles)
+    memberships = Membership.objects.filter(
+        user=user, workspace=workspace, role__in=roles_with(capability)
+    )
     return memberships.filter(user__is_active=True, role_since__lte=Now() - NEW_ROLE).exists()
 
 
