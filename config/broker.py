@@ -66,7 +66,7 @@ class RefusalMixin:
 
         Kombu reads a subscription when its socket has data, and the client would then wait without
         a limit. After a connection was replaced there may be none: the worker would take no message
-        until somebody sends one to the subscription.
+        until someone sends one to the subscription.
 
         Raises:
             BrokerRefusal: the server refused the command.

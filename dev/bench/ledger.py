@@ -2,7 +2,7 @@
 
     python -m dev.bench.ledger [--rounds 300] [--profile]
 
-It starts a database of its own, and times the ways in alternation, so that other load on the machine
+It starts its own database, and times the ways in alternation, so that other load on the machine
 affects all of them. The floor of each row is prepared SQL on the same table, with its indexes and
 triggers, but without events, sanitizing and models.
 """

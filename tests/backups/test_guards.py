@@ -204,8 +204,11 @@ def test_a_version_with_references_is_not_deleted() -> None:
 
 
 @pytest.fixture
-def as_application(db: None) -> None:
-    """Write with the privileges of the role that web, worker and beat have."""
+def as_application(manager: User) -> None:
+    """Write with the privileges of the role that web, worker and beat have.
+
+    The manager comes first: only the owner can give a member a role of many days.
+    """
     create_or_update_role("app_guards", "secret")
     grant_application_privileges("app_guards")
     with connection.cursor() as cursor:

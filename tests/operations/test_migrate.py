@@ -128,6 +128,7 @@ def test_an_index_is_built_while_others_write_and_an_interrupted_one_is_replaced
 LOCKING = {
     "backups.0002_guards": "Older than this rule; the first migration of an installation.",
     "backups.0009_changes": "Its check constraints read every backup set under the same lock.",
+    "backups.0010_deleted_schedules": "Its check constraint reads every schedule under the same lock.",
     "operations.0005_recovery": "Its check constraint reads every run under the same lock.",
     "operations.0006_incidents": "Part of the same upgrade; its partial indexes have few rows.",
 }
