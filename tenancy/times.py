@@ -38,6 +38,12 @@ def short_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
     return f"{local.day} {local:%b}{year}, {local:%H:%M}"
 
 
+def minute_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """Return a time of today to the minute, “18:25”; on another day it is `short_text`."""
+    local, now = moment.astimezone(zone), request_now().astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.date() else short_text(moment, zone)
+
+
 def exact_text(moment: dt.datetime, zone: dt.tzinfo) -> str:
     """Return a time with its zone: “3 Nov 2026, 02:00:00 CET”; a whole minute has no seconds."""
     local = moment.astimezone(zone)

@@ -20,7 +20,7 @@ from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
 from tenancy.models import StaffChange, SupportAccess, Workspace
-from tenancy.times import DAY, day_text, exact_text, page_zone, short_text, title_text
+from tenancy.times import DAY, day_text, exact_text, minute_text, page_zone, short_text, title_text
 from web.durations import ago, duration_text, precise_duration_text
 
 register = template.Library()
@@ -157,13 +157,10 @@ def clock_time(context: Context, moment: dt.datetime, precision: str = "seconds"
 @register.simple_tag(takes_context=True)
 def expected_end(context: Context, moment: dt.datetime) -> str:
     """“ends about 18:25”; with the day, if it is another one."""
-    now, zone = request_now(), page_zone(context)
-    if moment - now < dt.timedelta(minutes=1):
+    if moment - request_now() < dt.timedelta(minutes=1):
         return "ends within a minute"
     # Only the minute is shown, so that a live section does not change more often.
-    local = (moment + dt.timedelta(seconds=30)).astimezone(zone)
-    day = "" if local.date() == now.astimezone(zone).date() else f"{local.day} {local:%b}, "
-    return f"ends about {day}{local:%H:%M}"
+    return f"ends about {minute_text(moment + dt.timedelta(seconds=30), page_zone(context))}"
 
 
 @register.simple_tag(takes_context=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -130,7 +131,12 @@ CHANGES: dict[str, tuple[Change, str, str, dict[str, Any]]] = {
         lambda world: world.post("tenant_suspend", world.tenant.pk, reason="Ended"),
         "tenants",
         "updated",
-        {"status": ["active", "suspended"]},
+        {
+            "status": ["active", "suspended"],
+            "status_reason": ["", "Ended"],
+            "status_changed_at": [None, ANY],
+            "status_changed_by_name": ["", "owen"],
+        },
     ),
     "tenant renamed": (
         lambda world: world.post(

@@ -24,6 +24,7 @@ ALLOWED = {
     "backups/templatetags/backups.py": "slots in the time zone of their schedule, which is named",
     "backups/today.py": "the hours of a chart whose time zone is named",
     "backups/overview.py": "the days of a chart",
+    "backups/downloads.py": "the name of an archive",
     "backups/exporting.py": "the name of an archive",
     "backups/retention.py": "a stored event, in UTC",
     **dict.fromkeys(
@@ -33,6 +34,7 @@ ALLOWED = {
     "operations/context.py": "the stored form of a slot",
     "operations/models.py": "the administration site",
     "operations/presentation/charts.py": "the hours of a chart whose time zone is named",
+    "providers/graph/audit_logs.py": "the value of a filter of Microsoft Graph",
     "providers/pem.py": "a day without a time",
 }
 
