@@ -322,7 +322,7 @@ def test_a_manager_can_restore_each_of_two_compared_versions(
 
     text = client.get(f"{item.get_absolute_url()}changes/").content.decode()
 
-    assert text.count("Restore this version") == links
+    assert text.count("Restore the version") == links
     if links:
         page = client.get(
             re.findall(r'href="([^"]*/restore/[^"]*)"', text)[0].replace("&amp;", "&")

@@ -34,7 +34,7 @@ def test_from_a_change_to_the_restore_of_the_version_before(
         check(page, f"fleet-change-{width}")
         page.get_by_role("button", name="Compare", exact=True).click()
         expect(page.get_by_label(re.compile("compared with"))).to_be_visible()
-        page.get_by_role("link", name=re.compile("Restore this version")).first.click()
+        page.get_by_role("link", name="Restore the version before").click()
         expect(page.locator("input[name=item]:checked")).to_have_count(1)
         page.go_back()
         page.locator(".crumbs a").last.click()

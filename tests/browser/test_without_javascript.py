@@ -119,7 +119,7 @@ def test_a_schedule_is_previewed_added_paused_resumed_and_run(page: Page, fabrik
     page.get_by_label("Days to keep").fill("30")
     press(page, "Save schedule")
 
-    page.get_by_label("Reason").fill("Migration")
+    page.get_by_role("textbox", name="Reason").fill("Migration")
     press(page, "Pause schedule")
     expect(page.get_by_text("paused.")).to_be_visible()
     press(page, "Resume schedule")
