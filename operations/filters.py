@@ -63,6 +63,7 @@ def _hour(label: str) -> django_filters.ChoiceFilter:
     return django_filters.ChoiceFilter(
         label=label,
         choices=HOURS,
+        empty_label="Hour",
         method=lambda runs, *_: runs,
         widget=HourSelect(label),
         error_messages={"invalid_choice": NOT_AN_HOUR},

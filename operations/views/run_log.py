@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -21,7 +22,7 @@ from operations.models import EventLevel, OperationRun, OperationRunEvent
 from operations.presentation import summary
 from operations.presentation.stages import load_timeline
 from operations.views.retention import show_removed_run
-from redaction.text import clean_text
+from tenancy.filtering import ListFilter
 from tenancy.http import Request, page
 
 LINES_ON_PAGE = 200
@@ -29,7 +30,6 @@ LINES_ON_PAGE = 200
 LINES_ADDED = 500
 #: The number of lines that the text file reads at a time.
 LINES_READ = 500
-MAX_SEARCH = 100
 #: The parameters of the page that a search of the log keeps.
 KEPT = ("items", "reason", "items_after", "level")
 #: The levels that each filter shows.
@@ -78,11 +78,17 @@ class LogFilter:
 
     @classmethod
     def of(cls, request: Request) -> LogFilter:
-        """Return the filter of a request; values that are not valid are ignored."""
-        level = request.GET.get("level", "")
-        text = clean_text(request.GET.get("q", ""), max_length=MAX_SEARCH).strip()
+        """Return the filter of a request.
+
+        Raises:
+            BadRequest: the level or the text is not one that the page can send.
+        """
+        level, filters = request.GET.get("level", ""), ListFilter(request.GET)
+        text = filters.text()
+        if filters.errors or level not in ("", *LEVELS):
+            raise BadRequest("The filter of the log is not valid.")
         before, after = (_sequence(request.GET.get(name, "")) for name in ("before", "after"))
-        return cls(level if level in LEVELS else "", text, before, after)
+        return cls(level, text, before, after)
 
     @property
     def levels(self) -> tuple[EventLevel, ...]:

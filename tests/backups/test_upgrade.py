@@ -37,7 +37,7 @@ def earlier_version() -> Iterator[None]:
 @pytest.mark.usefixtures("earlier_version")
 def test_schedules_of_an_earlier_version_continue(tenant: Tenant) -> None:
     slot = database_now().replace(second=0, microsecond=0) - dt.timedelta(minutes=5)
-    active = BackupScheduleFactory(tenant=tenant, cron="*/5 * * * *", due=slot)
+    active = BackupScheduleFactory(tenant=tenant, cron=f"{slot.minute} * * * *", due=slot)
     paused = BackupScheduleFactory(tenant=tenant, paused=True)
     tick_all()
     next_run_at = BackupSchedule.objects.get(pk=active.pk).next_run_at

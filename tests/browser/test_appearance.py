@@ -34,6 +34,14 @@ DISPLAYS: dict[str, tuple[Any, ColorScheme, dict[str, Any]]] = {
 }
 
 
+#: What can be clicked on a page: addresses, and texts of buttons. On phones, table heads are hidden.
+ACTIONS = """
+[...document.querySelectorAll("main a[href], main button")]
+    .filter((action) => action.checkVisibility() && !(innerWidth < 768 && action.closest("thead")))
+    .map((action) => action.getAttribute("href") ?? action.textContent.trim())
+"""
+
+
 class Inspection:
     """Visit pages, save screenshots of every display, and collect their problems."""
 
@@ -46,6 +54,7 @@ class Inspection:
         self.check(name)
 
     def check(self, name: str) -> None:
+        actions: dict[str, set[str]] = {}
         for display, (viewport, color_scheme, options) in reversed(DISPLAYS.items()):
             self.page.set_viewport_size(viewport)
             self.page.emulate_media(color_scheme=color_scheme)
@@ -54,6 +63,9 @@ class Inspection:
                 self.problems[f"{name} {display}"] = violations
             if self.page.evaluate(OVERFLOW) > 0:
                 self.problems[f"{name} {display} scrolls sideways"] = True
+            actions[display] = set(self.page.evaluate(ACTIONS))
+        if missing := actions["light"] - actions["phone"]:
+            self.problems[f"{name} lacks actions on phones"] = missing
 
 
 @pytest.fixture

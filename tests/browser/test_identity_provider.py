@@ -95,6 +95,7 @@ def test_a_user_confirms_with_the_identity_and_finds_the_form_as_it_was(
     make_sign_in_older(owner, 3600)
 
     page.get_by_role("button", name="Send invitation").click()
+    page.get_by_role("button", name="Continue with Microsoft").wait_for()
     save_screenshot(page, "confirm-with-provider")
     assert serious_violations(page) == []
     page.get_by_role("button", name="Continue with Microsoft").click()
