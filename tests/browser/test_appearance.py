@@ -35,9 +35,11 @@ DISPLAYS: dict[str, tuple[Any, ColorScheme, dict[str, Any]]] = {
 
 
 #: What can be clicked on a page: addresses, and texts of buttons. On phones, table heads are hidden.
+#: What only wide lists show stands on the page of the row.
 ACTIONS = """
 [...document.querySelectorAll("main a[href], main button")]
     .filter((action) => action.checkVisibility() && !(innerWidth < 768 && action.closest("thead")))
+    .filter((action) => !action.closest(".wide-only"))
     .map((action) => action.getAttribute("href") ?? action.textContent.trim())
 """
 
