@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 from django.conf import settings
 from django.db import connection
@@ -11,6 +12,8 @@ from operations.catalog import OperationCatalog
 
 #: Seconds between two recorded claims of a queue, so that busy workers do not wait for one row.
 CLAIM_SECONDS = 10
+#: The monotonic time at which this process last recorded a claim of a queue.
+_claims: dict[str, float] = {}
 #: Two ticks further apart do not agree on the time: there was an outage, or a clock was set.
 STEADY = dt.timedelta(minutes=10)
 
@@ -58,12 +61,12 @@ def _record_tick(name: str) -> tuple[dt.datetime, dt.datetime | None] | None:
 
 
 def record_claim(run_type: str) -> None:
-    """Record that a worker claims runs from the queue of a type.
+    """Record that a worker claims runs from the queue of a type, from time to time.
 
     Unlike `acquire_tick`, it reads before it writes, so that concurrent claims do not lock the row.
     """
     entry = OperationCatalog.find(run_type)
-    if entry is None:
+    if entry is None or time.monotonic() - _claims.get(entry.queue, -CLAIM_SECONDS) < CLAIM_SECONDS:
         return
     with connection.cursor() as cursor:
         cursor.execute(
@@ -73,3 +76,4 @@ def record_claim(run_type: str) -> None:
             " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
             {"name": f"claim {entry.queue}", "seconds": CLAIM_SECONDS},
         )
+    _claims[entry.queue] = time.monotonic()

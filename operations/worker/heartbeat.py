@@ -1,15 +1,20 @@
-"""The lease of a running run: one thread renews it, another stops the work before it ends.
+"""The lease of a running run: it is renewed during the work, which stops before a lost lease ends.
 
-There are two threads because the renewal can hang if the database does not respond.
+One thread of the process, the *lease guard*, watches all of its runs and never waits for the
+database. A run that outlives the first interval gets a thread that renews its lease, and that can
+hang if the database does not respond. A run that ends sooner starts no thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from django.conf import settings
@@ -47,14 +52,13 @@ class Heartbeat:
         self._active = active
         self._hard_stop = hard_stop
         self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=target, name=name, daemon=True)
-            for target, name in ((self._renew, "heartbeat"), (self._guard, "lease guard"))
-        ]
+        self._steps = self._guard()
+        #: The monotonic time of the next step of the lease guard.
+        self.due_at = -math.inf
 
     def __enter__(self) -> Heartbeat:
-        for thread in self._threads:
-            thread.start()
+        self.step()
+        _lease_guard.watch(self)
         return self
 
     def __exit__(
@@ -64,12 +68,45 @@ class Heartbeat:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
+        _lease_guard.release(self)
+
+    def step(self) -> None:
+        """Do what the guard of this run does now, and say when the next step is due."""
+        self.due_at = next(self._steps, math.inf)
+
+    def _guard(self) -> Iterator[float]:
+        """Start the renewal, and stop the work before a lost lease ends; yield when to continue."""
+        safety, hard_safety = self._safety()
+        first_beat = time.monotonic() + settings.RUN_HEARTBEAT_SECONDS
+        yield min(first_beat, self._lease_ends_at() - safety)
+        if self._ended.is_set():
+            return
+        try:
+            threading.Thread(target=self._renew, name="heartbeat", daemon=True).start()
+        except RuntimeError:
+            log.exception("run %s: its lease cannot be renewed", self._active.id)
+        yield from self._until(safety)
+        self._active.stop(LeaseLost())
+        yield from self._until(hard_safety)
+        if self._hard_stop and not self._ended.is_set():
+            self._hard_stop()
+
+    def _until(self, safety: float) -> Iterator[float]:
+        """Continue when `safety` seconds of the lease remain."""
+        while (at := self._lease_ends_at() - safety) > time.monotonic():
+            yield at
+
+    def _safety(self) -> tuple[float, float]:
+        lease = float(settings.RUN_LEASE_SECONDS)
+        return min(SAFETY_SECONDS, lease / 4), min(HARD_SAFETY_SECONDS, lease / 8)
+
+    def _lease_ends_at(self) -> float:
+        return time.monotonic() + self._active.remaining_lease()
 
     def _renew(self) -> None:
         try:
-            while not self._ended.wait(settings.RUN_HEARTBEAT_SECONDS):
-                if not self._beat():
-                    return
+            while self._beat() and not self._ended.wait(settings.RUN_HEARTBEAT_SECONDS):
+                pass
         finally:
             connection.close()
 
@@ -89,17 +126,58 @@ class Heartbeat:
         self._active.record_renewal(sent_at)
         return True
 
-    def _guard(self) -> None:
-        lease = float(settings.RUN_LEASE_SECONDS)
-        if self._wait_until_ended(min(SAFETY_SECONDS, lease / 4)):
-            return
-        self._active.stop(LeaseLost())
-        if self._hard_stop and not self._wait_until_ended(min(HARD_SAFETY_SECONDS, lease / 8)):
-            self._hard_stop()
 
-    def _wait_until_ended(self, safety: float) -> bool:
-        """Wait for the end of the block; return False when `safety` seconds of the lease remain."""
-        while (remaining := self._active.remaining_lease() - safety) > 0:
-            if self._ended.wait(remaining):
-                return True
-        return self._ended.is_set()
+class LeaseGuard:
+    """The thread that takes the steps of all heartbeats of this process when they are due.
+
+    It shares no lock with the runs: the soft time limit can interrupt a task anywhere, and a lock
+    that stays locked would end the guard of every later run.
+    """
+
+    def __init__(self) -> None:
+        self._watched: set[Heartbeat] = set()
+        self._wakeups: SimpleQueue[None] = SimpleQueue()
+        self._wakes_at = math.inf
+        self._thread = threading.Thread(target=self._guard, name="lease guard", daemon=True)
+        self._starting = threading.Lock()
+
+    def watch(self, heartbeat: Heartbeat) -> None:
+        """Take the steps of a heartbeat from now on."""
+        if self._thread.ident is None:
+            with self._starting:
+                if self._thread.ident is None:
+                    self._thread.start()
+        self._watched.add(heartbeat)
+        if heartbeat.due_at < self._wakes_at:
+            self._wakeups.put(None)
+
+    def release(self, heartbeat: Heartbeat) -> None:
+        """Take no more steps of a heartbeat."""
+        self._watched.discard(heartbeat)
+
+    def _guard(self) -> None:
+        while True:
+            # From here on a new run wakes this thread, until it is known when it wakes by itself.
+            self._wakes_at = math.inf
+            self._wakes_at = min((each.due_at for each in self._watched.copy()), default=math.inf)
+            with contextlib.suppress(Empty):
+                self._wakeups.get(timeout=self._seconds_to_wait())
+            for heartbeat in self._watched.copy():
+                if heartbeat.due_at <= time.monotonic():
+                    heartbeat.step()
+
+    def _seconds_to_wait(self) -> float | None:
+        if self._wakes_at == math.inf:
+            return None
+        return max(0.0, self._wakes_at - time.monotonic())
+
+
+_lease_guard = LeaseGuard()
+
+
+def _new_lease_guard() -> None:
+    global _lease_guard  # noqa: PLW0603 - a thread does not survive a fork
+    _lease_guard = LeaseGuard()
+
+
+os.register_at_fork(after_in_child=_new_lease_guard)

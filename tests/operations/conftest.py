@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from operations import ticks
 from operations.catalog import CatalogEntry, Scope
 from operations.services import OperationRunService
 from operations.testing import override_catalog, override_handler
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from operations.handlers import Handler
 
 RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
+
+
+@pytest.fixture(autouse=True)
+def _no_recorded_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process remembers which claims it has recorded; the rows of the tests before are gone."""
+    monkeypatch.setattr(ticks, "_claims", {})
 
 
 @pytest.fixture

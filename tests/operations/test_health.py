@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from operations import tasks, ticks
@@ -168,10 +169,25 @@ def test_consecutive_claims_are_recorded_once(tenant: Tenant) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT at FROM operation_ticks")
         first = cursor.fetchall()
+        ticks._claims.clear()  # another process
         ticks.record_claim("inventory.sync")
         cursor.execute("SELECT at FROM operation_ticks")
 
         assert cursor.fetchall() == first
+
+
+def test_a_process_records_the_claims_of_each_queue_from_time_to_time() -> None:
+    with CaptureQueriesContext(connection) as statements:
+        for _ in range(3):
+            ticks.record_claim("inventory.sync")
+        ticks.record_claim("backup_schedule.run_now")
+    assert len(statements) == 2
+
+    for queue in ticks._claims:
+        ticks._claims[queue] -= ticks.CLAIM_SECONDS
+    with CaptureQueriesContext(connection) as statements:
+        ticks.record_claim("inventory.sync")
+    assert len(statements) == 1
 
 
 def test_a_claim_does_not_count_as_a_tick_of_beat(broker: Broker) -> None:

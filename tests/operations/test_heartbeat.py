@@ -57,7 +57,7 @@ def stopped_by(active: ActiveRun, *, within: float = 5) -> type[BaseException] |
 
 def wait_for_heartbeat_threads() -> None:
     for thread in threading.enumerate():
-        if thread.name in ("heartbeat", "lease guard"):
+        if thread.name == "heartbeat":
             thread.join(timeout=5)
             assert not thread.is_alive()
 
@@ -93,6 +93,67 @@ def test_a_short_run_opens_no_second_connection(active: ActiveRun, settings: Set
 
     with Heartbeat(active):
         assert connections() <= before
+
+
+def heartbeat_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return sorted(name for name in names if name in ("heartbeat", "lease guard"))
+
+
+def test_short_runs_start_one_thread_for_all(active: ActiveRun, settings: Settings) -> None:
+    settings.RUN_HEARTBEAT_SECONDS = 0.5
+    started = set()
+
+    for _ in range(100):
+        with Heartbeat(active):
+            started |= {thread.ident for thread in threading.enumerate()}
+        assert heartbeat_threads() == ["lease guard"]
+    assert len(started) <= threading.active_count()
+
+
+def test_one_process_renews_the_leases_of_several_runs(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    runs = [ActiveRun(create_running_run(tenant, at), service) for at in range(3)]
+
+    with Heartbeat(runs[0]), Heartbeat(runs[1]):
+        time.sleep(0.2)
+        assert heartbeat_threads() == ["heartbeat", "heartbeat", "lease guard"]
+        with Heartbeat(runs[2]):
+            time.sleep(0.3)
+
+    for each in runs:
+        assert OperationRun.objects.get(pk=each.id).heartbeat_at > each.run.heartbeat_at  # type: ignore[operator]
+
+
+def test_a_run_that_starts_while_the_guard_waits_for_another_is_guarded_in_time(
+    tenant: Tenant, service: OperationRunService, settings: Settings, no_database: None
+) -> None:
+    settings.RUN_LEASE_SECONDS = 60
+    settings.RUN_HEARTBEAT_SECONDS = 30
+    first, second = (ActiveRun(create_running_run(tenant, at), service) for at in range(2))
+
+    with Heartbeat(first):
+        time.sleep(0.1)
+        settings.RUN_LEASE_SECONDS = 1
+        with Heartbeat(second):
+            assert stopped_by(second, within=3) is LeaseLost
+        assert first._stop is None
+
+
+def test_a_forked_process_guards_its_own_runs(active: ActiveRun, settings: Settings) -> None:
+    """The pool of a worker forks; no thread survives that."""
+    settings.RUN_LEASE_SECONDS = 1
+    settings.RUN_HEARTBEAT_SECONDS = 30
+    with Heartbeat(active):
+        child = os.fork()
+        if child == 0:
+            with Heartbeat(active, hard_stop=lambda: os._exit(7)):
+                time.sleep(5)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 7
 
 
 def test_the_heartbeat_connection_is_closed_at_the_end(active: ActiveRun) -> None:
