@@ -18,6 +18,7 @@ from operations.models import EventLevel
 from operations.reasons import SafeError
 from operations.states import Ending, ItemOutcome, RunOutcome, derive_outcome
 from providers.graph.kinds import KIND
+from providers.graph.policy_kind import in_sentence
 
 Json = dict[str, Any]
 #: Without recent statistics, each round would read all items of the rounds before it.
@@ -83,6 +84,12 @@ class PastRun:
     def outcome(self) -> RunOutcome:
         return derive_outcome(Counts.of(self.counts), self.ending)
 
+    @property
+    def phases(self) -> list[str]:
+        """The phases of a backup, in order: see `backups.reading`."""
+        kinds = self.backup_set.kinds if self.backup_set else []
+        return [f"Reading {in_sentence(KIND[kind].label_plural)}" for kind in kinds]
+
     def at(self, share: float) -> dt.datetime:
         """Return the time at which this share of the work was done."""
         started_at = self.started_at or self.completed_at
@@ -123,8 +130,25 @@ def store_runs(workspace_slug: str, runs: Sequence[PastRun]) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE operation_runs, backup_sets, backup_items")
     with connection.cursor() as cursor:
-        ids = [run.id for run in ordered]
-        cursor.execute(_EVENTS, {"runs": ids, "levels": json.dumps(_LEVELS)})
+        values = {
+            "runs": [run.id for run in ordered],
+            "levels": json.dumps(_LEVELS),
+            "phases": json.dumps([row for run in ordered for row in _phase_rows(run)]),
+        }
+        cursor.execute(_EVENTS, values)
+
+
+def _phase_rows(run: PastRun) -> list[Json]:
+    count = len(run.phases)
+    return [
+        {
+            "run_id": run.id,
+            "sequence": 3 + number,
+            "at": run.at((number + 0.1) / count).isoformat(),
+            "message": message,
+        }
+        for number, message in enumerate(run.phases)
+    ]
 
 
 def _rounds(runs: Sequence[PastRun]) -> list[list[PastRun]]:
@@ -191,6 +215,10 @@ WHERE operation_runs.id = run.id AND status = 'running'
 
 # What the service writes to the timeline of a run: see `operations.services`.
 _EVENTS = """
+WITH phase AS (
+    SELECT * FROM jsonb_to_recordset(%(phases)s::jsonb) AS row(
+        run_id bigint, sequence int, at timestamptz, message text)
+)
 INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message, data, actor)
 SELECT run.id, 1, run.created_at, 'created', 'info',
        'Requested by ' || run.initiator_name || '.', '{}'::jsonb, run.initiator_name
@@ -200,12 +228,17 @@ SELECT run.id, 2, run.started_at, 'started', 'info',
        'Started by ' || run.worker || '.', '{}', run.worker
 FROM operation_runs run WHERE run.id = ANY(%(runs)s) AND run.started_at IS NOT NULL
 UNION ALL
-SELECT run.id, 3, run.completed_at, 'ended', %(levels)s::jsonb ->> run.outcome,
+SELECT phase.run_id, phase.sequence, phase.at, 'phase', 'info', phase.message, '{}', run.worker
+FROM phase JOIN operation_runs run ON run.id = phase.run_id
+UNION ALL
+SELECT run.id, 3 + COALESCE(phases.count, 0), run.completed_at, 'ended', %(levels)s::jsonb ->> run.outcome,
        'Ended: ' || replace(run.outcome, '_', ' ') || '.',
        jsonb_build_object('succeeded', COALESCE((run.summary_counts->>'succeeded')::int, 0),
                           'failed', COALESCE((run.summary_counts->>'failed')::int, 0),
                           'skipped', COALESCE((run.summary_counts->>'skipped')::int, 0)), ''
-FROM operation_runs run WHERE run.id = ANY(%(runs)s) AND run.started_at IS NOT NULL
+FROM operation_runs run
+LEFT JOIN (SELECT run_id, count(*) FROM phase GROUP BY run_id) phases ON phases.run_id = run.id
+WHERE run.id = ANY(%(runs)s) AND run.started_at IS NOT NULL
 UNION ALL
 SELECT run.id, 1, run.created_at, 'blocked', 'warning',
        run.failure_summary #>> '{0,message}', '{}', ''

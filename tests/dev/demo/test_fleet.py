@@ -32,6 +32,8 @@ from operations.models import (
 from operations.services import OperationRunService
 from operations.states import Ending, ItemOutcome, RunOutcome, derive_outcome
 from operations.types import OperationRunType
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import in_sentence
 from providers.models import ConnectionStatus, ProviderConnection
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
@@ -224,21 +226,32 @@ def test_a_timeline_reads_like_that_of_a_real_run(fleet: Workspace, operator: Us
     assert _timeline(claimed) == _timeline(past)
 
 
+def test_a_backup_has_a_phase_for_each_kind(fleet: Workspace) -> None:
+    past = runs_of(fleet).filter(type=BACKUP, outcome=RunOutcome.SUCCEEDED).first()
+    assert past
+    events = list(OperationRunEvent.objects.filter(run=past).order_by("sequence"))
+
+    assert [event.sequence for event in events] == list(range(1, 1 + len(events)))
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert {event.message for event in events if event.kind == "phase"} == {
+        f"Reading {in_sentence(KIND[kind].label_plural)}"
+        for kind in BackupSet.objects.get(operation_run=past).kinds
+    }
+
+
 def _ended(run: OperationRun) -> dt.datetime:
     assert run.completed_at
     return run.completed_at
 
 
 def _timeline(run: OperationRun) -> list[str]:
-    """The lines of a timeline until the end of the run; the initiator is called X."""
-    events = (
-        OperationRunEvent.objects.filter(run=run).exclude(kind="recovered").order_by("sequence")
-    )
+    """The lines of a timeline except its phases until the end of the run; the initiator is X."""
+    events = OperationRunEvent.objects.filter(run=run).exclude(kind__in=["recovered", "phase"])
     return [
-        f"{each.sequence} {each.kind} {each.level} {each.actor} {each.message} {each.data}".replace(
+        f"{each.kind} {each.level} {each.actor} {each.message} {each.data}".replace(
             run.initiator_name, "X"
         )
-        for each in events
+        for each in events.order_by("sequence")
     ]
 
 
