@@ -7,11 +7,12 @@ so that two batches in opposite order do not deadlock.
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -121,7 +122,8 @@ event AS (
 SELECT {columns} FROM created
 """
 
-# Separate lookups, because each has its own index.
+# Separate lookups, because each has its own index. The run of the submission takes precedence. One
+# request of each found run is recorded on its timeline.
 _EXISTING_RUNS = f"""
 WITH requested AS MATERIALIZED (SELECT * FROM {_REQUESTED}), found AS (
 SELECT requested.position, run.id, false AS is_submission
@@ -139,9 +141,23 @@ UNION ALL
 SELECT requested.position, run.id, true FROM requested JOIN operation_runs run
     ON run.submission_id = requested.submission_id
    AND run.run_identity_hash = requested.run_identity_hash
-    WHERE run.submission_id IS NOT NULL)
-SELECT found.position, {{columns}} FROM found JOIN operation_runs run USING (id)
-ORDER BY found.is_submission
+    WHERE run.submission_id IS NOT NULL),
+chosen AS (
+    SELECT DISTINCT ON (position) position, id FROM found ORDER BY position, is_submission DESC),
+first AS (SELECT DISTINCT ON (id) position, id FROM chosen ORDER BY id, position),
+event AS (
+    INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message, data, actor)
+    SELECT first.id, 1 + COALESCE((
+               SELECT max(sequence) FROM operation_run_events WHERE run_id = first.id), 0),
+           clock_timestamp(), 'joined', 'info', text.message, '{{{{}}}}', text.actor
+    FROM first JOIN requested USING (position) JOIN jsonb_to_recordset(%s::jsonb) AS text(
+        initiator_name text, message text, actor text) USING (initiator_name)
+    ORDER BY first.id
+    ON CONFLICT (run_id, sequence) DO NOTHING
+    RETURNING run_id)
+SELECT chosen.position, first.position = chosen.position AND event.run_id IS NOT NULL, {{columns}}
+FROM chosen JOIN operation_runs run USING (id)
+JOIN first USING (id) LEFT JOIN event ON event.run_id = run.id
 """  # noqa: S608 - assembled from constants  # nosec B608
 
 
@@ -155,6 +171,12 @@ SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
 """
 
 
+@functools.cache
+def _insert_sql() -> str:
+    return _INSERT.format(requested=_REQUESTED, columns=columns(OperationRun, "created"))
+
+
+@functools.cache
 def existing_runs_sql() -> str:
     """Return the SQL that finds the active run of an identity, or the run of a slot or submission."""
     slots = "".join(
@@ -165,51 +187,77 @@ def existing_runs_sql() -> str:
     return _EXISTING_RUNS.format(slots=slots, columns=columns(OperationRun, "run"))
 
 
-def ensure_rows(requests: Sequence[RunRequest]) -> list[tuple[OperationRun, bool]]:
-    """Return for each request, in order, its run and whether this call created it.
+class Ensured(NamedTuple):
+    """The run of a request, whether this call created it, and whether its timeline says so."""
 
-    A new run has its first event.
+    run: OperationRun
+    created: bool
+    has_event: bool
+
+
+def ensure_rows(requests: Sequence[RunRequest], *, record_joined: bool) -> list[Ensured]:
+    """Return for each request, in order, its run.
+
+    A new run has its first event. With `record_joined`, an existing run has an event for the first
+    of its requests, unless another writer appended one at the same moment.
 
     Raises:
         DispatchContention: after all rounds a run could be neither created nor found. This happens
             only above READ COMMITTED, where the transaction cannot see the existing run.
     """
-    runs: dict[int, tuple[OperationRun, bool]] = {}
+    runs: dict[int, Ensured] = {}
     pending = {at: request.row() for at, request in enumerate(requests)}
+    find = functools.partial(_find_existing_runs, record_joined=record_joined)
     for _ in range(MAX_ROUNDS):
-        for resolve in (_insert_runs, _find_existing_runs):
+        for resolve in (_insert_runs, find):
             if pending:
                 runs |= resolve(pending)
                 pending = {at: row for at, row in pending.items() if at not in runs}
         if not pending:
             for at, request in enumerate(requests):
-                _set_scope(runs[at][0], request)
+                _set_scope(runs[at].run, request)
             return [runs[at] for at in range(len(requests))]
     raise DispatchContention(
         f"{len(pending)} runs could be neither created nor found; dispatch needs READ COMMITTED."
     )
 
 
-def _insert_runs(pending: Mapping[int, Row]) -> dict[int, tuple[OperationRun, bool]]:
-    sql = _INSERT.format(requested=_REQUESTED, columns=columns(OperationRun, "created"))
-    names = {row["initiator_name"] for row in pending.values()}
-    events = {name: Event("created", f"Requested by {name}.", actor=name).row() for name in names}
-    texts = [{"initiator_name": name, **event} for name, event in events.items()]
-    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), json.dumps(texts)]
-    runs = [from_row(OperationRun, row) for row in run_prepared(sql, params)]
+def _insert_runs(pending: Mapping[int, Row]) -> dict[int, Ensured]:
+    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), _texts(pending, created_event)]
+    runs = [from_row(OperationRun, row) for row in run_prepared(_insert_sql(), params)]
     runs_by_key = {_conflict_key(run.__dict__): run for run in runs}
-    created: dict[int, tuple[OperationRun, bool]] = {}
+    created: dict[int, Ensured] = {}
     for at, row in pending.items():
         # Of two equal rows in one batch, the first creates the run.
         if run := runs_by_key.pop(_conflict_key(row), None):
-            created[at] = (run, True)
+            created[at] = Ensured(run, created=True, has_event=True)
     return created
 
 
-def _find_existing_runs(pending: Mapping[int, Row]) -> dict[int, tuple[OperationRun, bool]]:
-    rows = run_prepared(existing_runs_sql(), [_as_json(pending)])
-    # The run of the submission comes last and takes precedence.
-    return {at: (from_row(OperationRun, row), False) for at, *row in rows}
+def _find_existing_runs(pending: Mapping[int, Row], *, record_joined: bool) -> dict[int, Ensured]:
+    texts = _texts(pending, joined_event) if record_joined else "[]"
+    rows = run_prepared(existing_runs_sql(), [_as_json(pending), texts])
+    return {
+        at: Ensured(from_row(OperationRun, row), created=False, has_event=has_event)
+        for at, has_event, *row in rows
+    }
+
+
+def created_event(initiator: str) -> Event:
+    """Return the first event of a run."""
+    return Event("created", f"Requested by {initiator}.", actor=initiator)
+
+
+def joined_event(initiator: str) -> Event:
+    """Return the event of a request that led to an existing run."""
+    text = f"Deduplicated request by {initiator}: this run was already active."
+    return Event("joined", text, actor=initiator)
+
+
+def _texts(pending: Mapping[int, Row], event_of: Callable[[str], Event]) -> str:
+    """Return the events of all initiators as JSON."""
+    names = {row["initiator_name"] for row in pending.values()}
+    return json.dumps([{"initiator_name": name, **event_of(name).row()} for name in names])
 
 
 def _set_scope(run: OperationRun, request: RunRequest) -> None:

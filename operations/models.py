@@ -66,6 +66,9 @@ class OperationRunQuerySet(WorkspaceScopedQuerySet["OperationRun"]):
 class OperationRun(models.Model):
     """One execution of an operation."""
 
+    #: The version of the row, if `operations.rows.change_run` returned the run.
+    row_version: str = ""
+
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="operation_runs", db_index=False
     )

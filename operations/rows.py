@@ -54,8 +54,8 @@ def _names(model: type[models.Model]) -> tuple[list[str], list[int]]:
 
 
 _CHANGE = """
-WITH changed AS ({update} RETURNING *){event}
-SELECT {columns} FROM changed
+WITH changed AS ({update} RETURNING *, xmin::text AS row_version){event}
+SELECT row_version, {columns} FROM changed
 JOIN workspaces ON workspaces.id = changed.workspace_id
 LEFT JOIN tenants ON tenants.id = changed.tenant_id
 """
@@ -108,9 +108,11 @@ def _changed(sql: str, params: Mapping[str, Any]) -> OperationRun | None:
     rows = run_prepared(sql, params)
     if not rows:
         return None
-    values = iter(rows[0])
+    version, *fields = rows[0]
+    values = iter(fields)
     run, workspace, tenant = (list(islice(values, len(_fields(model)))) for model in _SCOPE)
     changed = from_row(OperationRun, run)
+    changed.row_version = version
     changed.workspace = from_row(Workspace, workspace)
     changed.tenant = from_row(Tenant, tenant) if changed.tenant_id else None
     return changed

@@ -23,7 +23,13 @@ from operations.conflicts import retry_on_serialization_failure
 from operations.context import KNOWN_KEYS
 from operations.counts import Counts, validate_increments
 from operations.delivery.publisher import Wakeup, publish
-from operations.dispatch import RunRequest, ensure_rows, extend_blocked, insert_blocked
+from operations.dispatch import (
+    RunRequest,
+    ensure_rows,
+    extend_blocked,
+    insert_blocked,
+    joined_event,
+)
 from operations.events import Event, append_events
 from operations.failures import Failure, merge_failures
 from operations.healing import UNRECOVERED, resolve_problems, supersede_problems
@@ -64,31 +70,33 @@ UPDATE operation_runs SET status = 'running', worker = %(worker)s, next_publish_
     started_at = clock_timestamp(), heartbeat_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = %(run_id)s AND status = 'queued'
 """
+_PROBLEMS = f"""EXISTS (
+    SELECT FROM operation_runs run WHERE run.workspace_id = running.workspace_id
+    AND run.run_identity_hash = running.run_identity_hash AND {UNRECOVERED})"""
 # `xmin` names the version of the row.
 _RUNNING = f"""
-SELECT xmin::text, summary_counts, failure_summary, cancel_requested_at IS NOT NULL, EXISTS (
-    SELECT FROM operation_runs run WHERE run.workspace_id = running.workspace_id
-    AND run.run_identity_hash = running.run_identity_hash AND {UNRECOVERED})
+SELECT xmin::text, summary_counts, failure_summary, cancel_requested_at IS NOT NULL, {_PROBLEMS}
 FROM operation_runs running WHERE id = %s AND status = 'running'
 """  # noqa: S608 - assembled from constants  # nosec B608
 
 
 class _Running(NamedTuple):
-    """What the end of a running run depends on; counts and failures are JSON."""
+    """What the end of a running run depends on."""
 
     version: str
-    counts: str
-    failures: str
+    counts: Counts
+    failures: list[dict[str, Any]]
     cancel_requested: bool
     has_problems: bool
 
 
 _COMPLETE = """
-UPDATE operation_runs SET status = 'completed', outcome = %(outcome)s,
+UPDATE operation_runs running SET status = 'completed', outcome = %(outcome)s,
     failure_summary = %(failures)s::jsonb, cause = %(cause)s, next_publish_at = NULL,
     completed_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = %(run_id)s AND status = 'running' AND xmin::text = %(version)s
 """
+_COMPLETE_WITHOUT_PROBLEMS = f"{_COMPLETE} AND NOT {_PROBLEMS}"
 
 
 @dataclass
@@ -136,14 +144,14 @@ class OperationRunService:
                 raise Blocked("tenant_archived", tenant=request.tenant.name)
         # One run is created by one statement.
         with contextlib.nullcontext() if len(requests) == 1 else transaction.atomic():
-            results = [DispatchResult(*ensured) for ensured in ensure_rows(requests)]
+            ensured = ensure_rows(requests, record_joined=record_deduplicated)
             if record_deduplicated:
                 append_events(
-                    (result.run.pk, _joined_event(request))
-                    for request, result in zip(requests, results, strict=True)
-                    if not result.created
+                    (run.pk, joined_event(request.initiator))
+                    for request, (run, _, has_event) in zip(requests, ensured, strict=True)
+                    if not has_event
                 )
-        return results
+        return [DispatchResult(run, created) for run, created, _ in ensured]
 
     def dispatch_or_fail(self, run_type: OperationRunType, **request: Any) -> DispatchResult:
         """Dispatch one run and publish its message after commit.
@@ -320,22 +328,35 @@ class OperationRunService:
 
     @retry_on_serialization_failure
     def complete(
-        self, run_id: int, *, ending: Ending = Ending.FINISHED, error: SafeError | None = None
+        self,
+        run_id: int,
+        *,
+        ending: Ending = Ending.FINISHED,
+        error: SafeError | None = None,
+        claimed: OperationRun | None = None,
     ) -> OperationRun:
         """Complete a running run exactly once; its outcome follows from its counts and the ending.
 
         `error` is the cause if the handler did not finish. Items that were expected but not
-        attempted are recorded as a failure.
+        attempted are recorded as a failure. `claimed` is the run as `claim` returned it: if nothing
+        has changed since, it is not read again.
 
         Raises:
             RunNoLongerActive: the run has already ended.
         """
+        if claimed:
+            running = _Running(
+                claimed.row_version,
+                claimed.counts,
+                claimed.failure_summary,
+                cancel_requested=False,
+                has_problems=False,
+            )
+            if ended := self._complete(run_id, running, ending, error):
+                return ended
         while True:
             # Not locked: if another writer changes the run in the meantime, it is read again.
-            rows = run_prepared(_RUNNING, [run_id])
-            if not rows:
-                raise RunNoLongerActive(run_id)
-            running = _Running(*rows[0])
+            running = self._running(run_id)
             with transaction.atomic() if running.has_problems else contextlib.nullcontext():
                 ended = self._complete(run_id, running, ending, error)
                 if ended and running.has_problems:
@@ -492,11 +513,24 @@ class OperationRunService:
 
     # --- single statements ------------------------------------------------------------------------
 
+    def _running(self, run_id: int) -> _Running:
+        rows = run_prepared(_RUNNING, [run_id])
+        if not rows:
+            raise RunNoLongerActive(run_id)
+        version, counts, failures, cancel_requested, has_problems = rows[0]
+        return _Running(
+            version,
+            Counts.of(json.loads(counts)),
+            json.loads(failures),
+            cancel_requested,
+            has_problems,
+        )
+
     def _complete(
         self, run_id: int, running: _Running, ending: Ending, error: SafeError | None
     ) -> OperationRun | None:
-        """Complete a run, unless it has changed since it was read."""
-        counts, entries = Counts.of(json.loads(running.counts)), json.loads(running.failures)
+        """Complete a run, unless it or whether its identity has problems has changed."""
+        counts, entries = running.counts, running.failures
         ending = _ending(ending, error, cancel_requested=running.cancel_requested)
         failures = [Failure(error)] if error else []
         if ending == Ending.FINISHED and counts.not_attempted:
@@ -511,7 +545,8 @@ class OperationRunService:
             "failures": json.dumps(entries),
             "cause": cause_of(entries) if outcome in ATTENTION_OUTCOMES else "",
         }
-        return change_run(_COMPLETE, params, _ended_event(outcome, counts))
+        update = _COMPLETE if running.has_problems else _COMPLETE_WITHOUT_PROBLEMS
+        return change_run(update, params, _ended_event(outcome, counts))
 
     def _close(
         self,
@@ -635,11 +670,6 @@ def _new_request(
         retry_of=run,
         **request,
     )
-
-
-def _joined_event(request: RunRequest) -> Event:
-    text = f"Deduplicated request by {request.initiator}: this run was already active."
-    return Event("joined", text, actor=request.initiator)
 
 
 _ENDED_LEVELS = {

@@ -130,7 +130,7 @@ def store_runs(workspace_slug: str, runs: Sequence[PastRun]) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE operation_runs, backup_sets, backup_items")
     with connection.cursor() as cursor:
-        values = {
+        values: dict[str, Any] = {
             "runs": [run.id for run in ordered],
             "levels": json.dumps(_LEVELS),
             "phases": json.dumps([row for run in ordered for row in _phase_rows(run)]),

@@ -65,6 +65,8 @@ class ActiveRun:
         self._last_flush = time.monotonic()
         self._stop: StopRun | None = None
         self._claimed_at = time.monotonic() if claimed_at is None else claimed_at
+        #: Whether reports were sent, so that the row is not as it was claimed.
+        self.has_reported = False
         #: The monotonic time at which the last successful renewal of the lease was sent.
         self.renewed_at = self._claimed_at
 
@@ -234,6 +236,7 @@ class ActiveRun:
         self._increments, self._meta = {}, {}
         self._items, self._failures, self._events = [], [], []
         self._last_flush = sent_at = time.monotonic()
+        self.has_reported = True
         failpoint("report.before")
         if self._service.record_progress(self.id, progress):
             self.stop(CancelRequested())

@@ -67,7 +67,7 @@ def _execute_claimed(
         with Heartbeat(active, hard_stop=hard_stop):
             ending, error = _call_handler(active)
             failpoint("complete.before")
-        ended = _end(run, service, ending, error)
+        ended = _end(active, service, ending, error)
         failpoint("complete.after")
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
@@ -80,13 +80,14 @@ def _execute_claimed(
 
 @retry_on_serialization_failure
 def _end(
-    run: OperationRun, service: OperationRunService, ending: Ending, error: SafeError | None
+    active: ActiveRun, service: OperationRunService, ending: Ending, error: SafeError | None
 ) -> OperationRun:
     """Complete the run; a run that lost its worker is retried in the same transaction."""
     if not (error and error.code in LOST_WORKER):
-        return service.complete(run.pk, ending=ending, error=error)
+        claimed = None if active.has_reported else active.run
+        return service.complete(active.id, ending=ending, error=error, claimed=claimed)
     with transaction.atomic():
-        ended = service.complete(run.pk, ending=ending, error=error)
+        ended = service.complete(active.id, ending=ending, error=error)
         retry_after_loss(ended)
     return ended
 

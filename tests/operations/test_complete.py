@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from operations.failures import Failure
@@ -9,8 +11,14 @@ from operations.models import EventLevel, OperationRun
 from operations.reasons import Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending, RunOutcome, RunStatus
-from tenancy.models import Tenant
-from tests.support.factories.operations import create_ended_run, create_running_run, event_kinds
+from tenancy.models import Tenant, User
+from tests.support.factories.operations import (
+    build_slot_request,
+    create_ended_run,
+    create_queued_run,
+    create_running_run,
+    event_kinds,
+)
 
 
 @pytest.fixture
@@ -117,3 +125,67 @@ def test_an_ended_run_is_neither_active_nor_waiting_for_a_message(tenant: Tenant
     assert ended.next_publish_at is None
     assert not ended.is_active
     assert ended.duration is not None
+
+
+# --- a run as it was claimed ----------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_without_reports_is_claimed_and_completed_by_one_statement_each(
+    tenant: Tenant, service: OperationRunService, django_assert_num_queries: Any
+) -> None:
+    queued = create_queued_run(tenant)
+
+    with django_assert_num_queries(1):
+        claimed = service.claim(queued.pk, "worker-1")
+    assert claimed
+    with django_assert_num_queries(1):
+        ended = service.complete(claimed.pk, claimed=claimed)
+
+    assert ended.outcome == RunOutcome.SUCCEEDED
+    assert event_kinds(ended) == ["created", "started", "ended"]
+
+
+def test_counts_since_the_claim_decide_the_outcome(
+    run: OperationRun, service: OperationRunService
+) -> None:
+    service.increment_summary_counts(run.pk, total=2, processed=2, succeeded=1, failed=1)
+
+    ended = service.complete(run.pk, claimed=run)
+
+    assert ended.outcome == RunOutcome.PARTIALLY_SUCCEEDED
+
+
+def test_a_cancel_request_since_the_claim_decides_the_ending(
+    run: OperationRun, service: OperationRunService, operator: User
+) -> None:
+    service.request_cancel(run, by=operator)
+
+    ended = service.complete(
+        run.pk, ending=Ending.ERROR, error=SafeError("lease_lost"), claimed=run
+    )
+
+    assert ended.outcome == RunOutcome.CANCELLED
+
+
+def test_a_problem_since_the_claim_is_superseded(
+    tenant: Tenant, service: OperationRunService
+) -> None:
+    run = create_running_run(tenant)
+    missed = SafeError("missed", slots=1, now="now")
+    (blocked,) = service.block_many([(build_slot_request(tenant), missed)])
+    assert blocked.run_identity_hash == run.run_identity_hash
+
+    service.complete(run.pk, ending=Ending.ERROR, error=SafeError("lease_lost"), claimed=run)
+
+    blocked.refresh_from_db()
+    assert blocked.superseded_by_id == run.pk
+
+
+def test_an_ended_run_is_not_completed_again_as_it_was_claimed(
+    run: OperationRun, service: OperationRunService
+) -> None:
+    service.complete(run.pk)
+
+    with pytest.raises(RunNoLongerActive):
+        service.complete(run.pk, claimed=run)

@@ -296,9 +296,9 @@ def test_a_batch_of_any_size_needs_the_same_number_of_statements(tenant: Tenant,
 
     assert all(result.created for result in created)
     assert [result.run for result in duplicates] == [result.run for result in created]
-    # Savepoint, insert with events, release; for duplicates also the existing runs and their events.
+    # Savepoint, insert with events, release; for duplicates also the existing runs with their events.
     assert len(queries) == 3
-    assert len(queries_for_duplicates) == 5
+    assert len(queries_for_duplicates) == 4
 
 
 def test_a_new_run_needs_one_statement(
@@ -308,6 +308,27 @@ def test_a_new_run_needs_one_statement(
         result = OperationRunService().ensure_run(build_request(tenant, 1))
 
     assert event_kinds(result.run) == ["created"]
+
+
+def test_joining_a_run_needs_two_statements(
+    tenant: Tenant, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    OperationRunService().ensure_run(build_request(tenant, 1))
+
+    with django_assert_num_queries(2):
+        result = OperationRunService().ensure_run(build_request(tenant, 1))
+
+    assert event_kinds(result.run) == ["created", "joined"]
+
+
+def test_every_request_of_a_batch_is_on_the_timeline_of_the_run_that_it_joins(
+    tenant: Tenant,
+) -> None:
+    run = OperationRunService().ensure_run(build_request(tenant, 1)).run
+
+    OperationRunService().ensure_runs([build_request(tenant, 1)] * 3)
+
+    assert event_kinds(run) == ["created", "joined", "joined", "joined"]
 
 
 # --- slots ----------------------------------------------------------------------------------------
