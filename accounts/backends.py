@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from tenancy.models import User
+from tenancy.prepared import ANY_ID, PreparedQuery
 
 
 class LocalBackend(ModelBackend):
@@ -26,3 +28,13 @@ class LocalBackend(ModelBackend):
             return None
         user = super().authenticate(request, username=username, password=password, **kwargs)
         return user if isinstance(user, User) else None
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the user of a session; None if the account is missing or not active."""
+        user = next(iter(_by_id().load(user_id)), None)
+        return user if user and self.user_can_authenticate(user) else None
+
+
+@cache
+def _by_id() -> PreparedQuery[User]:
+    return PreparedQuery(User.objects.filter(pk=ANY_ID), [ANY_ID])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Session
 from accounts.second_factor.requirement import user_lacks_second_factor
+from tenancy.prepared import ANY_TEXT, PreparedQuery
 
 #: Activity is recorded at most once in this time, so that a page costs no write.
 ACTIVITY_SECONDS = 60
@@ -80,14 +82,21 @@ class SessionStore(DatabaseStore):
         return bool(key and _KEY.fullmatch(key))
 
     def _get_session_from_db(self) -> Session | None:
-        due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
-        sessions = Session.objects.alive().annotate(
-            activity_is_due=due, lacks_second_factor=user_lacks_second_factor()
-        )
-        session = sessions.filter(session_key=self.session_key).first()
+        rule = settings.SESSION_IDLE_SECONDS, settings.SECOND_FACTOR_REQUIRED
+        session = next(iter(_alive(*rule).load(self.session_key)), None)
         if session is None:
             self._session_key = None
             return None
         self.activity_is_due = session.activity_is_due  # type: ignore[attr-defined]
         self.lacks_second_factor = session.lacks_second_factor  # type: ignore[attr-defined]
         return session
+
+
+@cache
+def _alive(_idle_seconds: int, _second_factor: str) -> PreparedQuery[Session]:
+    """Return the query of a session for these settings, which its SQL contains."""
+    due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
+    sessions = Session.objects.alive().annotate(
+        activity_is_due=due, lacks_second_factor=user_lacks_second_factor()
+    )
+    return PreparedQuery(sessions.filter(session_key=ANY_TEXT), [ANY_TEXT])

@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -5,8 +6,20 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from tenancy import staff_changes, support_access
-from tenancy.models import Workspace
+from tenancy.models import User, Workspace
+from tenancy.prepared import ANY_USER, PreparedQuery
 from tenancy.waiting import waiting_for
+
+
+@cache
+def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
+    user = User(pk=ANY_USER, is_staff=is_staff)
+    visible = Workspace.objects.visible_to(user).annotate(
+        is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
+        is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
+        waiting=waiting_for(user),
+    )
+    return PreparedQuery(visible, [ANY_USER])
 
 
 def workspaces(request: HttpRequest) -> dict[str, Any]:
@@ -24,12 +37,10 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
             "accessed_by_staff": set(),
             "waiting_approvals": 0,
         }
-    visible = Workspace.objects.visible_to(user).annotate(
-        is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
-        is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
-        waiting=waiting_for(user),
+    is_member = user.is_authenticated and user.is_active
+    listed: Any = SimpleLazyObject(
+        lambda: _menu(is_staff=user.is_staff).load(user.pk) if is_member else []
     )
-    listed: Any = SimpleLazyObject(lambda: list(visible))
     return {
         "workspaces": listed,
         "changed_by_staff": SimpleLazyObject(lambda: {row.pk for row in listed if row.is_changed}),

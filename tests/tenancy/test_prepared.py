@@ -1,0 +1,51 @@
+"""Prepared queries answer as Django's query of the same shape does."""
+
+import pytest
+from django.db.models import Exists, OuterRef
+
+from operations.models import OperationRun
+from tenancy.models import Membership, Tenant, User, Workspace
+from tenancy.prepared import ANY_ID, ANY_TEXT, ANY_USER, PreparedQuery
+from tests.support.factories import OperationRunFactory, TenantFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_prepared_query_finds_what_the_query_finds(tenant, operator):
+    TenantFactory()
+    visible = Workspace.objects.visible_to(User(pk=ANY_USER)).annotate(
+        has_members=Exists(Membership.objects.filter(workspace=OuterRef("pk"), user=ANY_USER))
+    )
+    prepared = PreparedQuery(visible.filter(slug=ANY_TEXT), [ANY_USER, ANY_TEXT])
+
+    (row,) = prepared.load(operator.pk, tenant.workspace.slug)
+
+    assert row == tenant.workspace
+    assert vars(row)["has_members"] is True
+    assert not row.get_deferred_fields()
+    assert prepared.load(operator.pk, "elsewhere") == []
+    assert prepared.load(0, tenant.workspace.slug) == []
+
+
+def test_a_prepared_query_loads_related_rows_times_and_json(
+    tenant, operator, django_assert_num_queries
+):
+    run = OperationRunFactory(tenant=tenant, failed=True, context={"backup_schedule_id": 7})
+    runs = OperationRun.objects.select_related("workspace", "tenant", "assigned_to", "retry_of")
+    prepared = PreparedQuery(runs.filter(pk=ANY_ID), [ANY_ID])
+    expected = runs.get(pk=run.pk)
+
+    (row,) = prepared.load(run.pk)
+
+    for field in OperationRun._meta.concrete_fields:
+        assert getattr(row, field.attname) == getattr(expected, field.attname), field.name
+    with django_assert_num_queries(0):
+        assert (row.tenant, row.workspace) == (tenant, tenant.workspace)
+        assert (row.assigned_to, row.retry_of) == (None, None)
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30, -(2**63)])
+def test_a_number_that_no_column_can_have_finds_nothing(tenant, number):
+    prepared = PreparedQuery(Tenant.objects.filter(pk=ANY_ID), [ANY_ID])
+
+    assert prepared.load(number) == []
