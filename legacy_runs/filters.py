@@ -15,6 +15,7 @@ from operations.filters import OUTCOMES, RunFilter, RunFilterForm
 from operations.filters import VIEWS as RUN_VIEWS
 from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunStatus
+from tenancy.filtering import Select
 from tenancy.models import Tenant
 from web.ids import parse_id
 
@@ -40,7 +41,7 @@ _ORDER = (
 
 
 def _menu(label: str, choices: Any, empty: str, method: str) -> django_filters.ChoiceFilter:
-    widget = forms.Select({"class": "form-select"})
+    widget = Select()
     return django_filters.ChoiceFilter(
         label=label, choices=choices, empty_label=empty, method=method, widget=widget
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -24,6 +25,7 @@ from tenancy.filtering import (
     NOT_AN_HOUR,
     DayInput,
     HourSelect,
+    Select,
     end_of,
     start_of,
 )
@@ -76,7 +78,7 @@ def _in_range(day: dt.date) -> None:
 
 
 def _menu(label: str, choices: Any, empty: str) -> django_filters.ChoiceFilter:
-    widget = forms.Select({"class": "form-select"})
+    widget = Select()
     return django_filters.ChoiceFilter(
         label=label, choices=choices, empty_label=empty, widget=widget
     )
@@ -143,12 +145,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         ),
     )
     type = _menu("Type", _type_choices, "Any type")
-    tenant = TenantFilter(label="Tenant", widget=forms.Select({"class": "form-select"}))
+    tenant = TenantFilter(label="Tenant", widget=Select())
     status = _menu("Status", RunStatus.choices, "Any status")
     outcome = _menu("Outcome", ((RunOutcome.PENDING.value, "Active"), *OUTCOMES), "Any outcome")
-    cause = CauseFilter(
-        label="Cause", method="by_cause", widget=forms.Select({"class": "form-select"})
-    )
+    cause = CauseFilter(label="Cause", method="by_cause", widget=Select())
     since = _date("From", "by_since")
     since_hour = _hour("From hour")
     until = _date("To", "by_until")
@@ -172,11 +172,17 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         field = self.form.fields["tenant"]
         field.tenants = tenants
         selected = parse_id(self.data.get("tenant", ""))
-        listed = tenants.exclude(status=TenantStatus.ARCHIVED)
-        names = dict(listed.values_list("pk", "name")[:TENANTS_IN_MENU])
-        if selected is not None and selected not in names:
-            names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
-        field.choices = [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
+
+        @cache
+        def menu() -> list[tuple[str, str]]:
+            """Return the choices when the menu is rendered, which a live section does not do."""
+            listed = tenants.exclude(status=TenantStatus.ARCHIVED)
+            names = dict(listed.values_list("pk", "name")[:TENANTS_IN_MENU])
+            if selected is not None and selected not in names:
+                names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
+            return [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
+
+        field.choices = menu
 
     def _set_cause_choices(self) -> None:
         labels = _cause_labels()

@@ -15,7 +15,10 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.forms.utils import flatatt
 from django.utils.choices import CallableChoiceIterator
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from tenancy.models import Tenant, TenantStatus
 from web.ids import parse_id
@@ -44,12 +47,31 @@ class DayInput(forms.DateInput):
             return super().format_value(value if isinstance(value, dt.date) else None)
 
 
-class HourSelect(forms.Select):
+class Select(forms.Select):
+    """A menu of a filter form. A function writes its options, ten times as fast as a template."""
+
+    def __init__(self, attrs: Mapping[str, Any] | None = None, choices: Any = ()) -> None:
+        super().__init__({"class": "form-select", **(attrs or {})}, choices)
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        """Return the element with its options, of which none is a group."""
+        attributes = flatatt({"name": name, **self.build_attrs(self.attrs, attrs)})
+        selected = {str(each) for each in self.format_value(value)}
+        options = "".join(
+            f'<option value="{escape(key)}"{" selected" * (str(key) in selected)}>'
+            f"{escape(label)}</option>"
+            for key, label in self.choices
+        )
+        return mark_safe(f"<select{attributes}>{options}</select>")  # noqa: S308 - all escaped
+
+
+class HourSelect(Select):
     """The hour of a day; without one, the whole day counts."""
 
     def __init__(self, label: str) -> None:
-        attrs = {"class": "form-select", "aria-label": label}
-        super().__init__(attrs, [("", "Hour"), *HOURS])
+        super().__init__({"aria-label": label}, [("", "Hour"), *HOURS])
 
 
 def start_of(day: dt.date, hour: str, zone: dt.tzinfo) -> dt.datetime:
@@ -128,7 +150,7 @@ class ListFilter:
         value = self.one_of(name, label, dict(options))
         if empty:
             options.insert(0, ("", empty))
-        widget = forms.Select({"class": "form-select"}, options)
+        widget = Select(choices=options)
         self.fields.append(FilterField(name, label, value, widget))
         return value
 
@@ -185,7 +207,7 @@ class ListFilter:
                 listed.append(tenant)
             return [("", "Any tenant"), *((str(row.pk), row.name) for row in listed)]
 
-        widget = forms.Select({"class": "form-select"}, CallableChoiceIterator(menu))
+        widget = Select(choices=CallableChoiceIterator(menu))
         self.fields.append(FilterField(name, "Tenant", tenant and tenant.pk, widget))
         return tenant
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from django import template
@@ -15,28 +14,47 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from operations.models import OperationRun
-from operations.presentation import summary
+from operations.presentation import markup, run_rows, summary
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
 from tenancy.models import StaffChange, SupportAccess, Workspace
-from tenancy.times import DAY, day_text, exact_text, minute_text, page_zone, short_text, title_text
-from web.durations import ago, duration_text, precise_duration_text
+from tenancy.times import day_text, exact_text, minute_text, page_zone, short_text
+from web.durations import precise_duration_text
 
 register = template.Library()
-
-EMPTY = "\N{EN DASH}"
 
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; hidden from screen readers unless it has a label."""
+    if not label:
+        return markup.icon(name)
     url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
-    if label:
-        return format_html(
-            '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, url
+    return format_html(
+        '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, url
+    )
+
+
+@register.simple_tag(takes_context=True)
+def run_row(context: Context, run: OperationRun) -> SafeString:
+    """A row of the list of runs, with the columns and the checkboxes of the list."""
+    style = context.render_context.get("row_style")
+    if style is None:
+        style = run_rows.RowStyle(
+            columns=[heading.name for heading in context["layout"].headings],
+            zone=page_zone(context),
+            has_picks=bool(context.get("bulk")),
+            shows_workspace=not context.get("workspace"),
         )
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', url)
+        context.render_context["row_style"] = style
+    return run_rows.run_row(run, style)
+
+
+@register.simple_tag(takes_context=True)
+def run_line(context: Context, run: OperationRun) -> SafeString:
+    """A run as a line of a panel."""
+    return run_rows.run_line(run, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -65,27 +83,23 @@ def shown_support_accesses(context: Context) -> list[SupportAccess]:
 def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """A time within a text: “3 min ago”, and from a day on “3 Nov, 02:00”."""
     if moment is None:
-        return EMPTY
-    zone = page_zone(context)
-    return _age(moment, zone) if _is_recent(moment) else _time(moment, zone, short_text)
+        return markup.EMPTY
+    return run_rows.age(moment, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """A time in a list: “3 Nov, 02:00” with the age below; within a day, the age comes first."""
-    if moment is None:
-        return EMPTY
-    zone = page_zone(context)
-    lines = [_time(moment, zone, short_text), _age(moment, zone)]
-    if _is_recent(moment):
-        lines.reverse()
-    return format_html('{}<span class="sub">{}</span>', *lines)
+    return markup.when(moment, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
 def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """An exact time with its zone: “3 Nov 2026, 02:00:05 CET”."""
-    return EMPTY if moment is None else _time(moment, page_zone(context), exact_text)
+    if moment is None:
+        return markup.EMPTY
+    zone = page_zone(context)
+    return markup.time_element(moment, zone, exact_text(moment, zone))
 
 
 @register.simple_tag(takes_context=True)
@@ -98,17 +112,13 @@ def short(context: Context, moment: dt.datetime) -> str:
 def slot(context: Context, run: OperationRun) -> SafeString | str:
     """The time for which a schedule started the run: “3 Nov, 02:00”; empty without a schedule."""
     at = run.slot
-    return _time(at, page_zone(context), short_text) if at else ""
+    return markup.short_element(at, page_zone(context)) if at else ""
 
 
 @register.simple_tag(takes_context=True)
 def repeated_slots(context: Context, run: OperationRun) -> SafeString | str:
     """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
-    if not (repeated := run.repeated_slots):
-        return ""
-    zone = page_zone(context)
-    first, last = (_time(at, zone, short_text) for at in (repeated.first, repeated.last))
-    return format_html("{} slots from {} to {}", f"{repeated.count:,}", first, last)
+    return run_rows.repeated_slots(run, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -138,20 +148,15 @@ def current_time() -> str:
 @register.simple_tag
 def clock(since: dt.datetime) -> SafeString:
     """The time since a moment; it updates every second."""
-    text = duration_text(request_now() - since)
-    return format_html(
-        '<time data-clock datetime="{}">{}</time>', since.astimezone(dt.UTC).isoformat(), text
-    )
+    return markup.clock(since)
 
 
 @register.simple_tag(takes_context=True)
 def clock_time(context: Context, moment: dt.datetime, precision: str = "seconds") -> SafeString:
     """The time of day: “18:25:03”, with the exact time as its title."""
-    return _time(
-        moment,
-        page_zone(context),
-        lambda at, zone: at.astimezone(zone).time().isoformat(timespec=precision),
-    )
+    zone = page_zone(context)
+    text = moment.astimezone(zone).time().isoformat(timespec=precision)
+    return markup.time_element(moment, zone, text)
 
 
 @register.simple_tag(takes_context=True)
@@ -186,7 +191,7 @@ def submission_field() -> SafeString:
 @register.filter
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""
-    return duration_text(value) if value is not None else EMPTY
+    return markup.span(value)
 
 
 @register.filter
@@ -205,27 +210,3 @@ def state(run: OperationRun) -> summary.State:
 def pretty(value: Any) -> str:
     """Indented JSON, redacted again before it is shown."""
     return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
-
-
-def _is_recent(moment: dt.datetime) -> bool:
-    return abs(request_now() - moment) < DAY
-
-
-def _age(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
-    text = ago((request_now() - moment).total_seconds())
-    return _time(moment, zone, lambda *_: text, attributes=" data-age")
-
-
-def _time(
-    moment: dt.datetime,
-    zone: dt.tzinfo,
-    text_of: Callable[[dt.datetime, dt.tzinfo], str],
-    attributes: str = "",
-) -> SafeString:
-    """A time whose title has the exact one, in UTC and in the zone of the page."""
-    return format_html(
-        f'<time{attributes} datetime="{{}}" title="{{}}">{{}}</time>',
-        moment.astimezone(dt.UTC).isoformat(),
-        title_text(moment, zone),
-        text_of(moment, zone),
-    )

@@ -60,12 +60,11 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
-    views = _saved_views(request, workspace)
-    saved = _saved_view(request, views)
+    saved = _saved_view(request, workspace)
     if saved and request.GET.keys() == {"saved"}:
         return redirect(f"{request.path}?{urlencode({**saved.parameters, 'saved': saved.pk})}")
     run_filter, layout = read_list(request, request.GET, workspace)
-    context = _frame(request, workspace, run_filter, layout) | {"views": views, "saved": saved}
+    context = _frame(request, workspace, run_filter, layout) | {"saved": saved}
     if errors := [*run_filter.error_messages, *layout.errors]:
         return _list_page(request, context | {"errors": errors}, status=400)
     runs = run_filter.qs.filter(layout.sort.only)
@@ -142,15 +141,15 @@ def _saved_views(request: Request, workspace: Workspace | None) -> list[SavedVie
     return list(views.select_related("workspace").own_first())
 
 
-def _saved_view(request: Request, views: Iterable[SavedView]) -> SavedView | None:
+def _saved_view(request: Request, workspace: Workspace | None) -> SavedView | None:
     """The saved view that the address names.
 
     Raises:
-        Http404: it is none of these views.
+        Http404: the user cannot open it here.
     """
     if "saved" not in request.GET:
         return None
-    for view in views:
+    for view in _saved_views(request, workspace):
         if view.pk == parse_id(request.GET["saved"]):
             return view
     raise Http404
@@ -159,27 +158,33 @@ def _saved_view(request: Request, views: Iterable[SavedView]) -> SavedView | Non
 def _frame(
     request: Request, workspace: Workspace | None, run_filter: RunFilter, layout: Layout
 ) -> dict[str, Any]:
-    """The context of the page around the rows, with an empty page of rows."""
-    args = [workspace.slug] if workspace else []
-    suffix = "" if workspace else "_all"
-    query = list_query(request.GET)
-    list_url = reverse(f"run_list{suffix}", args=args)
+    """The context of the rows, with an empty page of rows; a live section needs no more."""
+    list_url = reverse("run_list", args=[workspace.slug]) if workspace else reverse("run_list_all")
     return {
         "workspace": workspace,
-        "section": "runs",
         "filter": run_filter,
         "layout": layout,
-        "choices": [(name, label, name in layout.columns) for name, label in COLUMNS.items()],
-        "densities": ListSettings.Density.choices,
         "can_sort": bool(workspace),
         "page": Page(),
         "list_url": list_url,
-        "export_url": f"{reverse(f'run_export{suffix}', args=args)}?{query.urlencode()}",
+        "bulk": _bulk_buttons(request, workspace),
+    }
+
+
+def _page_frame(request: Request, workspace: Workspace | None, list_url: str) -> dict[str, Any]:
+    """The context of the page around the rows."""
+    args = [workspace.slug] if workspace else []
+    query = list_query(request.GET)
+    export_url = reverse("run_export" if workspace else "run_export_all", args=args)
+    return {
+        "section": "runs",
+        "views": _saved_views(request, workspace),
+        "densities": ListSettings.Density.choices,
+        "export_url": f"{export_url}?{query.urlencode()}",
         "chips": quick_filters(list_url, query, VIEWS),
         "query": query,
         "kept": {name: query[name] for name in (*PARAMETERS, "saved") if name in query},
         "max_bulk": MAX_BULK,
-        "bulk": _bulk_buttons(request, workspace),
     }
 
 
@@ -230,4 +235,7 @@ def _poll_seconds(page_of_runs: Page[OperationRun]) -> int:
 
 
 def _list_page(request: Request, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    layout = context["layout"]
+    context |= _page_frame(request, context["workspace"], context["list_url"])
+    context["choices"] = [(name, label, name in layout.columns) for name, label in COLUMNS.items()]
     return render(request, "operations/run_list.html", context, status=status)

@@ -1,0 +1,83 @@
+"""Times, icons and states as HTML, for the template tags and for the rows that functions write.
+
+What is formatted here without escaping are numbers, dates and names of the code. Everything else is
+escaped with `escape`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+
+from django.templatetags.static import static
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from operations.presentation.summary import State
+from tenancy.clock import request_now
+from tenancy.times import DAY, short_text, title_text
+from web.durations import ago, duration_text
+
+EMPTY = "\N{EN DASH}"
+
+
+@functools.cache
+def icon(name: str) -> SafeString:
+    """An icon of the sprite, hidden from screen readers."""
+    url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
+    return mark_safe(  # noqa: S308 - the names are those of the code
+        f'<svg class="icon" aria-hidden="true"><use href="{escape(url)}"></use></svg>'
+    )
+
+
+def badge(state: State) -> str:
+    """A state with its icon, as `components/badge.html` shows it."""
+    return f'<span class="state" data-outcome="{state.key}">{icon(state.icon)}{state.word}</span>'
+
+
+def time_element(
+    moment: dt.datetime, zone: dt.tzinfo, text: str, attributes: str = ""
+) -> SafeString:
+    """A time whose title has the exact one, in UTC and in the zone of the page."""
+    at = moment.astimezone(dt.UTC).isoformat()
+    return mark_safe(  # noqa: S308 - only dates and the names of zones
+        f'<time{attributes} datetime="{at}" title="{title_text(moment, zone)}">{text}</time>'
+    )
+
+
+def is_recent(moment: dt.datetime) -> bool:
+    """Whether pages show the age of this time first."""
+    return abs(request_now() - moment) < DAY
+
+
+def age_element(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
+    """The age of a time; it is updated on the page."""
+    text = ago((request_now() - moment).total_seconds())
+    return time_element(moment, zone, text, " data-age")
+
+
+def short_element(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
+    """A time such as “3 Nov, 02:00”."""
+    return time_element(moment, zone, short_text(moment, zone))
+
+
+def when(moment: dt.datetime | None, zone: dt.tzinfo) -> SafeString | str:
+    """A time with the age below; within a day, the age comes first."""
+    if moment is None:
+        return EMPTY
+    first, second = short_element(moment, zone), age_element(moment, zone)
+    if is_recent(moment):
+        first, second = second, first
+    return mark_safe(f'{first}<span class="sub">{second}</span>')  # noqa: S308 - both are HTML
+
+
+def clock(since: dt.datetime) -> SafeString:
+    """The time since a moment; it is updated on the page every second."""
+    text = duration_text(request_now() - since)
+    at = since.astimezone(dt.UTC).isoformat()
+    return mark_safe(f'<time data-clock datetime="{at}">{text}</time>')  # noqa: S308 - only times
+
+
+def span(value: dt.timedelta | None) -> str:
+    """A duration in words: “1 min 20 s”."""
+    return duration_text(value) if value is not None else EMPTY

@@ -1,0 +1,192 @@
+"""The rows of the lists of runs as HTML.
+
+Functions write them, because a page has up to fifty: templates took ten times as long
+(`python -m dev.bench.pages`). Names and texts of users are escaped here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from operations.models import OperationRun
+from operations.presentation import markup
+from operations.presentation.summary import State, state_of
+
+NO_TENANT = "Whole workspace"
+
+
+@dataclass(frozen=True)
+class RowStyle:
+    """How the rows of a list look: their columns, whether they have checkboxes, and the zone."""
+
+    columns: Iterable[str]
+    zone: dt.tzinfo
+    has_picks: bool = False
+    shows_workspace: bool = False
+
+
+#: The addresses of the runs on the pages that are open now are formatted once.
+@functools.lru_cache(maxsize=5000)
+def run_address(run_id: int) -> str:
+    return reverse("run_detail", args=[run_id])
+
+
+@functools.lru_cache(maxsize=500)
+def _list_address(slug: str) -> str:
+    return reverse("run_list", args=[slug])
+
+
+def run_row(run: OperationRun, style: RowStyle) -> SafeString:
+    """A row of the list of runs."""
+    state = state_of(run)
+    pick = ""
+    if style.has_picks:
+        pick = (
+            f'<td class="pick"><input type="checkbox" name="run" value="{run.pk}" form="bulk"'
+            f' data-pick aria-label="Select run {run.pk}" /></td>'
+        )
+    cells = "".join(_CELLS[name](run, state, style.zone) for name in style.columns)
+    return mark_safe(  # noqa: S308 - each part is escaped
+        f'<tr data-row>{pick}<td class="run-name">{_name(run, style)}</td>{cells}</tr>'
+    )
+
+
+def run_line(run: OperationRun, zone: dt.tzinfo) -> SafeString:
+    """A run as a line of a panel."""
+    state = state_of(run)
+    sub = f"<bdi>{_tenant(run)}</bdi> · {age(run.created_at, zone)}{_slot(run, zone)}"
+    progress = _progress(run, state) if run.is_running else ""
+    return mark_safe(  # noqa: S308 - each part is escaped
+        f'<li data-row><div class="run-line-name"><a id="line-{run.pk}" data-row-link'
+        f' href="{run_address(run.pk)}">{escape(run.label)}</a> <span class="sub">{sub}</span>'
+        f"{_sub(escape(run.cause_text))}{_sub(repeated_slots(run, zone))}</div>"
+        f" {progress} {markup.badge(state)}</li>"
+    )
+
+
+def age(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
+    """A time within a text: “3 min ago”, and from a day on “3 Nov, 02:00”."""
+    is_recent = markup.is_recent(moment)
+    return (markup.age_element if is_recent else markup.short_element)(moment, zone)
+
+
+def repeated_slots(run: OperationRun, zone: dt.tzinfo) -> SafeString | str:
+    """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
+    if not (repeated := run.repeated_slots):
+        return ""
+    first, last = (markup.short_element(at, zone) for at in (repeated.first, repeated.last))
+    text = f"{repeated.count:,} slots from {first} to {last}"
+    return mark_safe(text)  # noqa: S308 - a number and two times
+
+
+def _name(run: OperationRun, style: RowStyle) -> str:
+    workspace = f" · {escape(run.workspace.name)}" if style.shows_workspace else ""
+    cause, repeated = escape(run.cause_text), repeated_slots(run, style.zone)
+    return (
+        f'<a id="run-{run.pk}" data-row-link href="{run_address(run.pk)}">{escape(run.label)}</a>'
+        f' <span class="sub"><bdi>{_tenant(run)}</bdi>{workspace} · #{run.pk}'
+        f"{_slot(run, style.zone)}</span>"
+        + (f'<span class="narrow-only">{_sub(cause)}</span>' if cause else "")
+        + _sub(repeated)
+    )
+
+
+def _tenant(run: OperationRun) -> str:
+    return escape(run.tenant.name) if run.tenant else NO_TENANT
+
+
+def _slot(run: OperationRun, zone: dt.tzinfo) -> str:
+    slot = run.slot
+    return f" · slot {markup.short_element(slot, zone)}" if slot else ""
+
+
+def _sub(content: str) -> str:
+    return f'<span class="sub">{content}</span>' if content else ""
+
+
+# --- cells ---------------------------------------------------------------------------------
+
+
+def _state(run: OperationRun, state: State, _: dt.tzinfo) -> str:
+    dot = recovered = ""
+    if run.needs_attention:
+        text = "Needs attention"
+        dot = f'<span class="dot" title="{text}"><span class="visually-hidden">{text}</span></span>'
+    if run.recovered_at and run.recovered_by_id:
+        link = f'<a href="{run_address(run.recovered_by_id)}">#{run.recovered_by_id}</a>'
+        recovered = f'<span class="sub">recovered by {link}</span>'
+    return f'<td class="nowrap">{markup.badge(state)} {dot} {recovered}</td>'
+
+
+def _cause(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
+    text: str = escape(run.cause_text)
+    if run.cause:
+        address = f"{_list_address(run.workspace.slug)}?cause={quote(run.cause)}"
+        text = f'<a href="{address}">{text}</a>'
+    return f'<td class="wide-only cause">{text}</td>'
+
+
+def _progress(run: OperationRun, state: State) -> str:
+    """Processed items of the total, with a progress bar; a dash for a run without counts."""
+    counts = run.counts
+    if counts.total:
+        failed = ""
+        if counts.failed:
+            failed = f' <span class="failed-count">{counts.failed:,} failed</span>'
+        return (
+            f'<div class="mini"><span>{counts.processed:,}<span class="of"> of'
+            f" {counts.total:,}</span>{failed}</span>"
+            f'<progress max="{counts.total}" value="{counts.processed}"'
+            f' data-outcome="{state.key}" aria-label="Items processed">'
+            f"{counts.processed} of {counts.total}</progress></div>"
+        )
+    if run.is_running:
+        return (
+            '<div class="mini"><span class="of">counting…</span><progress'
+            ' aria-label="Items processed" data-outcome="running">working</progress></div>'
+        )
+    return f'<span class="of">{markup.EMPTY}</span>'
+
+
+def _duration(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
+    text = markup.span(run.duration)
+    if run.is_running and run.started_at:
+        text = markup.clock(run.started_at)
+    return f'<td class="wide-only num nowrap">{text}</td>'
+
+
+def _text(css: str, text_of: Callable[[OperationRun], str]) -> Callable[..., str]:
+    """A cell with a text that users or systems entered."""
+    return lambda run, *_: (
+        f'<td class="wide-only{css}"><bdi>{escape(text_of(run)) or markup.EMPTY}</bdi></td>'
+    )
+
+
+def _time(css: str, time_of: Callable[[OperationRun], dt.datetime | None]) -> Callable[..., str]:
+    return lambda run, _, zone: f'<td class="{css}">{markup.when(time_of(run), zone)}</td>'
+
+
+#: The cells by the names of the columns in `layout.COLUMNS`.
+_CELLS: Mapping[str, Callable[[OperationRun, State, dt.tzinfo], str]] = {
+    "state": _state,
+    "cause": _cause,
+    "progress": lambda run, state, _: f'<td class="wide-only">{_progress(run, state)}</td>',
+    "assignee": _text("", lambda run: run.assigned_to.username if run.assigned_to else ""),
+    "initiator": _text(" initiator", lambda run: run.initiator_name),
+    "requested": _time("nowrap", lambda run: run.created_at),
+    "started": _time("wide-only nowrap", lambda run: run.started_at),
+    "ended": _time("wide-only nowrap", lambda run: run.completed_at),
+    "waited": lambda run, *_: (
+        f'<td class="wide-only num nowrap">{markup.span(run.queue_time)}</td>'
+    ),
+    "duration": _duration,
+    "worker": _text("", lambda run: run.worker),
+}
