@@ -225,7 +225,6 @@ def test_items_are_filtered_and_paged(page, tenant):
         "items_after=-1",
         "before=99999999999999",
         "before=%EF%BC%91",
-        "level=%00",
         "seen=%00&part=%00",
         "part=run-live&seen=" + "x" * 9000,
     ],
