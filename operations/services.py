@@ -89,6 +89,17 @@ class _Running(NamedTuple):
     cancel_requested: bool
     has_problems: bool
 
+    @classmethod
+    def as_claimed(cls, run: OperationRun) -> _Running:
+        """Return the state of a run that has not changed since its claim."""
+        return cls(
+            run.row_version,
+            run.counts,
+            run.failure_summary,
+            cancel_requested=False,
+            has_problems=False,
+        )
+
 
 _COMPLETE = """
 UPDATE operation_runs running SET status = 'completed', outcome = %(outcome)s,
@@ -344,25 +355,16 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: the run has already ended.
         """
-        if claimed:
-            running = _Running(
-                claimed.row_version,
-                claimed.counts,
-                claimed.failure_summary,
-                cancel_requested=False,
-                has_problems=False,
-            )
-            if ended := self._complete(run_id, running, ending, error):
-                return ended
+        running = _Running.as_claimed(claimed) if claimed else self._running(run_id)
         while True:
-            # Not locked: if another writer changes the run in the meantime, it is read again.
-            running = self._running(run_id)
             with transaction.atomic() if running.has_problems else contextlib.nullcontext():
                 ended = self._complete(run_id, running, ending, error)
                 if ended and running.has_problems:
                     resolve_problems(run_id, RunOutcome(ended.outcome))
             if ended:
                 return ended
+            # Not locked: another writer has changed the run in the meantime.
+            running = self._running(run_id)
 
     @transaction.atomic
     def end_lost_run(self, run: OperationRun, *, error: SafeError) -> OperationRun:

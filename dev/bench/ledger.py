@@ -12,21 +12,18 @@ from __future__ import annotations
 import argparse
 import cProfile
 import logging
-import os
 import pstats
 import sys
-import tempfile
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from dev.services.postgres import Postgres
+from dev.bench.database import own_database
 
 if TYPE_CHECKING:
     from operations.dispatch import RunRequest
@@ -162,18 +159,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Postgres(Path(folder) / "postgres", durable=False).start()
-        try:
-            os.environ |= {
-                "DATABASE_URL": server.url("postgres"),
-                "REDIS_URL": "redis+socket:///nonexistent?virtual_host=0",
-                "DJANGO_SETTINGS_MODULE": "config.settings.test",
-                "AS_OWNER": "1",
-            }
-            measure(server.url("postgres"), options.rounds, profile=options.profile)
-        finally:
-            server.stop()
+    with own_database() as url:
+        measure(url, options.rounds, profile=options.profile)
 
 
 def measure(url: str, rounds: int, *, profile: bool) -> None:

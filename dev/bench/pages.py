@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dev.services.postgres import Postgres
+from dev.bench.database import own_database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NIGHTS = 14
@@ -267,18 +267,8 @@ def main() -> None:
         logging.disable()
         serve()
         return
-    with tempfile.TemporaryDirectory() as folder:
-        server = Postgres(Path(folder) / "postgres", durable=False).start()
-        try:
-            os.environ |= {
-                "DATABASE_URL": server.url("postgres"),
-                "REDIS_URL": "redis+socket:///nonexistent?virtual_host=0",
-                "DJANGO_SETTINGS_MODULE": "config.settings.test",
-                "AS_OWNER": "1",
-            }
-            measure(options)
-        finally:
-            server.stop()
+    with own_database():
+        measure(options)
 
 
 if __name__ == "__main__":

@@ -139,15 +139,15 @@ def store_runs(workspace_slug: str, runs: Sequence[PastRun]) -> None:
 
 
 def _phase_rows(run: PastRun) -> list[Json]:
-    count = len(run.phases)
+    phases = run.phases
     return [
         {
             "run_id": run.id,
             "sequence": 3 + number,
-            "at": run.at((number + 0.1) / count).isoformat(),
+            "at": run.at((number + 0.1) / len(phases)).isoformat(),
             "message": message,
         }
-        for number, message in enumerate(run.phases)
+        for number, message in enumerate(phases)
     ]
 
 

@@ -1,6 +1,6 @@
 """The rows of the lists of runs as HTML.
 
-Functions write them, because a page has up to fifty: templates took ten times as long
+Functions write them, because a page has up to fifty and templates need longer
 (`python -m dev.bench.pages`). Names and texts of users are escaped here.
 """
 

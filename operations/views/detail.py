@@ -15,10 +15,7 @@ from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.forms import AcknowledgeForm
 from operations.links import OperationRunLinks
-from operations.models import (
-    OperationRun,
-    OperationRunItem,
-)
+from operations.models import OperationRun, OperationRunItem
 from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation import summary
 from operations.presentation.comparison import compare, load_related

@@ -1,0 +1,32 @@
+"""The database of a benchmark."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dev.services.postgres import Postgres
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """Start an empty database, let the settings name it, and yield its URL.
+
+    Set up Django after that; the broker of the settings does not exist.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        server = Postgres(Path(folder) / "postgres", durable=False).start()
+        try:
+            url = server.url("postgres")
+            os.environ |= {
+                "DATABASE_URL": url,
+                "REDIS_URL": "redis+socket:///nonexistent?virtual_host=0",
+                "DJANGO_SETTINGS_MODULE": "config.settings.test",
+                "AS_OWNER": "1",
+            }
+            yield url
+        finally:
+            server.stop()
