@@ -72,7 +72,7 @@ WHERE id = %(run_id)s AND status = 'queued'
 """
 _PROBLEMS = f"""EXISTS (
     SELECT FROM operation_runs run WHERE run.workspace_id = running.workspace_id
-    AND run.run_identity_hash = running.run_identity_hash AND {UNRECOVERED})"""
+    AND run.run_identity_hash = running.run_identity_hash AND {UNRECOVERED})"""  # nosec B608
 # `xmin` names the version of the row.
 _RUNNING = f"""
 SELECT xmin::text, summary_counts, failure_summary, cancel_requested_at IS NOT NULL, {_PROBLEMS}
