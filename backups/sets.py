@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from backups.versions import Content, ensure_version
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
@@ -154,7 +154,7 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     same_object = BackupItem.objects.filter(
         tenant_id=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
     ).order_by("-id")
-    previous_hash = same_object.values_list("version__normalized_hash", flat=True).first()
+    previous = same_object.values_list("version_id", "version__normalized_hash").first()
     BackupItem.objects.filter(pk=item.pk).update(
         version_id=ensure_version(item.workspace_id, content),
         name=_name(kind, content.payload),
@@ -164,11 +164,14 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
         captured_at=Now(),
         last_modified_at=last_modified(content.payload) or item.last_modified_at,
     )
-    if previous_hash is None:
+    if previous is None:
         return "created"
-    if previous_hash == content.normalized_hash:
-        return "unchanged"
-    return "updated"
+    version_id, previous_hash = previous
+    if previous_hash != content.normalized_hash:
+        # The hash can be that of an earlier Runledger, which compared by other rules.
+        payload = PolicyVersion.objects.values_list("payload", flat=True).get(pk=version_id)
+        previous_hash = kind.content_hash(payload)
+    return "unchanged" if previous_hash == content.normalized_hash else "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:

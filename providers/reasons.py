@@ -154,7 +154,16 @@ register_reasons(
         "request_refused",
         "Request refused",
         "Microsoft Graph refused the request (HTTP {status} {error}).",
-        "Give the request id to Microsoft's support if it happens again.",
+        "Look the text of the response up in the log by the request id. Give the id to Microsoft's "
+        "support if it happens again.",
+        cause="HTTP {status} {error}",
+    ),
+    Reason(
+        "request_refused_for",
+        "Request refused",
+        "Microsoft Graph refused the request (HTTP {status} {error}). The response names: {named}.",
+        "Compare these values with the tenant, and correct them there or leave the object out. The "
+        "log contains the text of the response under the request id.",
         cause="HTTP {status} {error}",
     ),
     Reason(

@@ -30,7 +30,7 @@ def save_before_set(
         listed_kinds=kinds,
     )
     for target, captured in captures:
-        kind, graph_id = target.kind, target.item.target_id
+        kind, graph_id = target.kind, target.item.written_id
         sets.add_listed(before_set, kind, [{**captured.payload, "id": graph_id}])
         backup_item = before_set.items.get(kind=kind.key, graph_id=graph_id)
         sets.store(backup_item, kind, captured)

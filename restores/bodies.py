@@ -37,6 +37,12 @@ ACTION_PROPERTIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
 REQUIRED_ON_CREATE = frozenset({"scheduledActionsForRule"})
 MASKED_VALUE, ENCRYPTED_STATE = "****", "encryptedValueToken"
 DEFAULT_SCOPE_TAG = "0"
+#: Locations that every tenant has and no list contains. The zero id is “MFA trusted IPs”.
+BUILT_IN_LOCATIONS = frozenset(
+    {"All", "AllTrusted", "None", "00000000-0000-0000-0000-000000000000"}
+)
+#: Kinds whose objects are updated by replacing them as a whole (PUT).
+REPLACED_KINDS = frozenset({"settings_catalog"})
 FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
 
 
@@ -231,7 +237,7 @@ def _location_ids(state: Json) -> set[str]:
     ids: set[str] = set()
     for name in ("includeLocations", "excludeLocations"):
         ids |= {str(value) for value in locations.get(name) or []}
-    return ids - {"All", "AllTrusted", "None"}
+    return ids - BUILT_IN_LOCATIONS
 
 
 def _filter_ids(state: Json) -> set[str]:
@@ -243,6 +249,24 @@ def _filter_ids(state: Json) -> set[str]:
 
 def _assigned_targets(state: Json) -> list[Json]:
     return [entry["target"] for entry in state.get("assignments") or []]
+
+
+def sent_references(kind: PolicyKind, state: Json, current: Json | None) -> dict[str, set[str]]:
+    """The references, as `references` returns them, in the part of a state that a write sends.
+
+    That is all of a new object, and otherwise the properties that differ. A reference that the
+    write does not send may be missing: the current object has it as well.
+    """
+    if current is None:
+        return references(state)
+    is_replaced = kind.key in REPLACED_KINDS
+    return references(
+        {
+            name: value
+            for name, value in state.items()
+            if not is_same_json(value, current.get(name)) or (is_replaced and name != "assignments")
+        }
+    )
 
 
 def replace_ids(state: Json, new_ids: Mapping[str, str]) -> Json:

@@ -97,7 +97,7 @@ class Execution:
         Raises:
             GraphError: it could not be read.
         """
-        graph_id = target.item.target_id
+        graph_id = target.item.written_id
         return self._live.read_or_none(target, graph_id) if graph_id else None
 
     def _write(self, target: Target, *, is_backed_up: bool) -> None:
@@ -107,6 +107,7 @@ class Execution:
             live = self._read_current(target)
             state = self._preconditions.state_as_previewed(target)
             refusal = self._preconditions.refusal(target, state, live, is_backed_up=is_backed_up)
+            earlier_ids = self._ids_before(target)
         except GraphError as error:
             raise_if_blocking(error)
             refusal = error
@@ -114,12 +115,19 @@ class Execution:
             self._log.failed(target.item, refusal)
             return
         self._log.intent(target.item)
-        write = PlannedWrite(target, bodies.replace_ids(state, self._locations.current), live)
+        state = bodies.replace_ids(state, self._locations.current)
+        write = PlannedWrite(target, state, live, earlier_ids)
         try:
             self._carry_out(write, lambda: self._writer.send(write))
         except CancelRequested:
             self._log.stopped(target.item)
             raise
+
+    def _ids_before(self, target: Target) -> frozenset[str]:
+        """The ids of the target's kind before the target is created; empty for an update."""
+        if target.item.written_id:
+            return frozenset()
+        return self._live.ids(target.kind.key)
 
     def _carry_out(self, write: PlannedWrite, send: Callable[[], None]) -> None:
         """Send the requests of a write, and record its outcome whether or not Graph answers."""
@@ -138,7 +146,7 @@ class Execution:
         """Let the object's current state decide after a lost response; send no request twice."""
         item = write.item
         try:
-            if item.target_id or item.state == ItemState.APPLIED:
+            if item.written_id or item.state == ItemState.APPLIED:
                 self._verifier.resolve_lost_update(write)
             else:
                 self._resolve_lost_creation(write)

@@ -34,7 +34,8 @@ class ItemLog:
 
         If the worker is lost now, the intent stays on the row: the outcome is unknown.
         """
-        item.state, item.before_hash = ItemState.INTENT, item.live_hash
+        item.state = ItemState.INTENT
+        item.before_hash = item.live_hash if item.written_id else ""
         item.intent_at = database_now()
         item.save(update_fields=["state", "before_hash", "intent_at"])
         self._run.add_note(f"{item.name}: pending write ({_content(item)}).")
@@ -53,7 +54,7 @@ class ItemLog:
 
     def verified(self, item: RestoreItem, state: Json) -> None:
         self._end(item, ItemState.VERIFIED, state=state)
-        is_new = not item.target_id
+        is_new = not item.written_id
         self._run.report_success(
             item.key, label=item.name, created=int(is_new), updated=int(not is_new)
         )
@@ -126,6 +127,6 @@ class ItemLog:
 
 def _content(item: RestoreItem) -> str:
     """The object and its content before and after: enough to identify both later."""
-    graph_id = item.result_id or item.target_id
+    graph_id = item.result_id or item.written_id
     before, after = item.before_hash[:12] or "new", item.after_hash[:12] or "?"
     return f"{graph_id}, {before} → {after}" if graph_id else f"{before} → {after}"

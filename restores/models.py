@@ -63,6 +63,7 @@ class Decision(models.TextChoices):
     OPEN = "", "Undecided"
     KEEP = "keep", "Keep current"
     TAKE = "take", "Use backup"
+    CREATE = "create", "Create a new one"
 
 
 class ItemState(models.TextChoices):
@@ -332,8 +333,13 @@ class RestoreItem(models.Model):
     def will_be_written(self) -> bool:
         """Whether an execution writes the object, as planned and decided."""
         if self.action == Action.CONFLICT:
-            return self.decision == Decision.TAKE
+            return self.decision in (Decision.TAKE, Decision.CREATE)
         return self.action in (Action.CREATE, Action.UPDATE)
+
+    @property
+    def written_id(self) -> str:
+        """The id of the object that an execution writes to; empty if it creates one."""
+        return "" if self.decision == Decision.CREATE else self.target_id
 
     @property
     def is_undecided(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,15 +33,16 @@ NOUNS = {
 class LiveObject:
     """The current object that corresponds to a target, if there is one, and what else is known.
 
-    `is_other_object`: it has the same name and another id. `same_name_count` counts the objects of
-    the name where the right one cannot be identified. `backed_up_hashes` are the content hashes of
-    all its backups. `possibly_created`: an earlier restore sent a request to create it recently,
-    and its outcome is unknown.
+    `is_other_object`: it has the same name and another id. Of the objects of the same name,
+    `possible_count` may be the target under another id, and `distinct_count` certainly are not.
+    `backed_up_hashes` are the content hashes of all its backups. `possibly_created`: an earlier
+    restore sent a request to create it recently, and its outcome is unknown.
     """
 
     captured: Capture | None = None
     is_other_object: bool = False
-    same_name_count: int = 0
+    possible_count: int = 0
+    distinct_count: int = 0
     backed_up_hashes: Collection[str] = ()
     possibly_created: bool = False
 
@@ -60,11 +61,11 @@ class References:
 
 @dataclass(frozen=True)
 class Plan:
-    """The result of a preview for one object. A reason prevents the write, a warning does not."""
+    """The result of a preview for one object. A reason prevents the write, warnings do not."""
 
     action: Action
     reason: SafeError | None = None
-    warning: SafeError | None = None
+    warnings: Sequence[SafeError] = ()
     changes: list[dict[str, str]] = field(default_factory=list)
     target_id: str = ""
     live_hash: str = ""
@@ -95,12 +96,14 @@ def plan(
     if current is not None and _matches_backup(target, current, expected, references):
         return replace(blocked, action=Action.UNCHANGED, changes=[])
     reason = _refusal(target, live, may_write=may_write)
-    reason = reason or missing_reference(bodies.references(expected), references.existing_ids)
+    if reason is None:
+        sent = bodies.sent_references(target.kind, expected, current)
+        reason = missing_reference(sent, references.existing_ids)
     if reason:
         return replace(blocked, reason=reason)
     action, conflict = _action(target.kind, live)
-    warning = _warning(target, current, expected)
-    return replace(blocked, action=action, reason=conflict, warning=warning)
+    warnings = tuple(_warnings(target, live, current, expected))
+    return replace(blocked, action=action, reason=conflict, warnings=warnings)
 
 
 def _incomparable(target: Target, captured: Capture | None) -> SafeError | None:
@@ -135,8 +138,6 @@ def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError 
         return SafeError("restore_incomplete_backup")
     if bodies.is_microsoft_managed(kind, target.payload):
         return SafeError("restore_managed")
-    if live.captured is None and live.same_name_count:
-        return SafeError("restore_name_taken", count=live.same_name_count)
     if not may_write:
         return SafeError(
             "write_permission_missing",
@@ -162,6 +163,8 @@ def _action(kind: PolicyKind, live: LiveObject) -> tuple[Action, SafeError | Non
     """The action where nothing prevents it, and the conflict that has to be decided first."""
     if live.captured is None and live.possibly_created:
         return Action.CONFLICT, SafeError("restore_may_be_made")
+    if live.captured is None and live.possible_count:
+        return Action.CONFLICT, SafeError("restore_name_taken", count=live.possible_count)
     if live.captured is None:
         return Action.CREATE, None
     if live.is_other_object:
@@ -171,18 +174,21 @@ def _action(kind: PolicyKind, live: LiveObject) -> tuple[Action, SafeError | Non
     return Action.UPDATE, None
 
 
-def _warning(target: Target, current: Json | None, expected: Json) -> SafeError | None:
-    """A consequence of the write that may surprise; `current` is None for a new object."""
+def _warnings(
+    target: Target, live: LiveObject, current: Json | None, expected: Json
+) -> Iterator[SafeError]:
+    """Consequences of the write that may surprise; `current` is None for a new object."""
     if bodies.is_enforced(current or {}) and expected.get("state") != bodies.ENABLED:
         is_by_option = target.payload.get("state") == bodies.ENABLED
-        return SafeError("restore_stops_enforcing" if is_by_option else "restore_was_not_enforced")
-    if bodies.is_enforced(expected) and not bodies.has_exclusions(expected):
-        return SafeError("restore_no_way_back_in")
+        yield SafeError("restore_stops_enforcing" if is_by_option else "restore_was_not_enforced")
+    elif bodies.is_enforced(expected) and not bodies.has_exclusions(expected):
+        yield SafeError("restore_no_way_back_in")
+    if current is None and live.distinct_count:
+        yield SafeError("restore_beside_others", count=live.distinct_count)
     is_assignable = target.kind.key in bodies.ASSIGNABLE_KINDS
     was_assigned = is_assignable and bool(target.payload.get("assignments"))
     if current is None and was_assigned and target.options.assignments == Assignments.KEEP:
-        return SafeError("restore_comes_unassigned")
-    return None
+        yield SafeError("restore_comes_unassigned")
 
 
 def digest(items: Iterable[RestoreItem], options: Options) -> str:
@@ -229,13 +235,13 @@ def _as_json(change: FieldChange) -> dict[str, str]:
 
 def as_columns(plan: Plan) -> Mapping[str, Any]:
     """The columns of an item that a plan fills."""
-    reason, warning = plan.reason, plan.warning
+    reason = plan.reason
     return {
         "action": plan.action,
         "reason_code": reason.code if reason else "",
         "message": reason.message if reason else "",
         "next_step": reason.next_step if reason else "",
-        "warning": f"{warning.message} {warning.next_step}" if warning else "",
+        "warning": " ".join(f"{each.message} {each.next_step}" for each in plan.warnings),
         "changes": plan.changes,
         "target_id": plan.target_id,
         "live_hash": plan.live_hash,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from operations.reasons import SafeError
 from providers.graph.policy_kind import Capture
@@ -80,27 +80,35 @@ class Preconditions:
             return SafeError("restore_not_as_previewed")
         # A decision made at the preview already covers earlier attempts to create the object.
         since = self._restore.previewed_at if item.decision else None
-        if not item.target_id and is_possibly_created(self._restore.tenant_id, item, since=since):
+        if not item.written_id and is_possibly_created(self._restore.tenant_id, item, since=since):
             return SafeError("restore_may_be_made")
-        return self._missing_reference(bodies.replace_ids(state, self._locations.current))
+        current = target.current_state(live) if live else None
+        sent = bodies.sent_references(
+            target.kind, bodies.replace_ids(state, self._locations.current), current
+        )
+        return self._missing_reference(sent)
 
     def _has_changed(self, target: Target, live: Capture | None) -> bool:
         """Whether the object is not as previewed, or exists although the preview did not find it."""
-        if not target.item.target_id:
+        if not target.item.written_id:
             return self._exists(target)
         if live is None or not live.complete:
             return True
         return bodies.state_hash(target.current_state(live)) != target.item.live_hash
 
     def _exists(self, target: Target) -> bool:
-        """Whether an object exists under the target's name, or under an id that it has had."""
-        if self._live.find_by_name(target, max_age=LIST_MAX_AGE_SECONDS):
-            return True
-        earlier_ids = self._live.ids_of(target.kind.key, target.item.graph_id)
-        return not self._live.ids(target.kind.key).isdisjoint(earlier_ids)
+        """Whether an object exists that may be the target, other than those that the operator
+        decided to leave as they are."""
+        item, key = target.item, target.kind.key
+        named = self._live.find_by_name(target, max_age=LIST_MAX_AGE_SECONDS)
+        if item.reason_code != "restore_name_taken":
+            known = {item.target_id} | self._live.distinct_ids(target, named)
+            if any(str(each["id"]) not in known for each in named):
+                return True
+        earlier_ids = {*self._live.ids_of(key, item.graph_id)} - {item.target_id}
+        return not self._live.ids(key).isdisjoint(earlier_ids)
 
-    def _missing_reference(self, state: Json) -> SafeError | None:
-        references = bodies.references(state)
+    def _missing_reference(self, references: Mapping[str, set[str]]) -> SafeError | None:
         locations = self._locations
         created = frozenset(locations.written.values()) - frozenset(locations.previewed.values())
         return planning.missing_reference(references, existing_ids(self._live, references, created))

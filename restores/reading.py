@@ -11,13 +11,14 @@ from typing import Any
 from django.db.models import F
 
 from backups.models import BackupItem
+from inventory.models import Policy
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
 from providers.graph.policy_kind import Capture
 from restores import bodies
 from restores.bodies import Json
-from restores.models import ItemState, RestoreItem
+from restores.models import Decision, ItemState, RestoreItem
 from restores.planning import LiveObject
 from restores.target import Target
 from tenancy.db import database_now
@@ -76,7 +77,7 @@ class LiveTenant:
             listed.append(created)
 
     def find_by_name(self, target: Target, *, max_age: float | None = None) -> list[Json]:
-        """The listed objects with exactly the target's name and, where lists mix types, its type.
+        """The listed objects with exactly the target's name, type and platform.
 
         Raises:
             GraphError: see `list_objects`.
@@ -84,14 +85,33 @@ class LiveTenant:
         return [
             listed
             for listed in self.list_objects(target.kind.key, max_age=max_age)
-            if target.kind.name_of(listed) == target.name
-            and _is_of_type(listed, target.object_type)
+            if target.kind.name_of(listed) == target.name and _is_alike(listed, target)
         ]
+
+    def distinct_ids(self, target: Target, objects: Iterable[Json]) -> frozenset[str]:
+        """The ids of those objects that are certainly not the target under another id.
+
+        Either a backup set contains both, or another object of a restore was created under that id.
+        """
+        ids = {str(each["id"]) for each in objects}
+        if not ids:
+            return frozenset()
+        own_ids = self.ids_of(target.kind.key, target.item.graph_id)
+        items = BackupItem.objects.filter(tenant_id=self._tenant_id, kind=target.kind.key)
+        sets = items.filter(graph_id__in=own_ids).values("backup_set")
+        together: Any = items.filter(graph_id__in=ids, backup_set__in=sets)
+        restored: Any = RestoreItem.objects.filter(
+            restore__tenant=self._tenant_id, kind=target.kind.key, result_id__in=ids
+        ).exclude(graph_id__in=own_ids)
+        return frozenset(together.values_list("graph_id", flat=True)) | frozenset(
+            restored.values_list("result_id", flat=True)
+        )
 
     def find(self, target: Target) -> LiveObject:
         """The object that the backed-up one is, or has become.
 
-        An id that it has had decides, the latest first; then its name.
+        An id that it has had decides, the latest first. An object of the same name is offered only
+        if it may be the target, created again: neither a backup nor the inventory knows it.
 
         Raises:
             GraphError: a list could not be read, or an object is listed and could not be read.
@@ -102,13 +122,23 @@ class LiveTenant:
             if captured := self._read_if_listed(target, graph_id):
                 return LiveObject(captured, backed_up_hashes=hashes)
         matches = self.find_by_name(target)
-        if len(matches) == 1:
-            captured = self.read(target, str(matches[0]["id"]))
+        distinct = self.distinct_ids(target, matches)
+        possible = [each for each in matches if str(each["id"]) not in distinct]
+        if len(possible) == 1 and not self._is_known(target, str(possible[0]["id"])):
+            captured = self.read(target, str(possible[0]["id"]))
             return LiveObject(captured, is_other_object=True, backed_up_hashes=hashes)
         return LiveObject(
-            same_name_count=len(matches),
+            possible_count=len(possible),
+            distinct_count=len(matches) - len(possible),
             backed_up_hashes=hashes,
-            possibly_created=not matches and is_possibly_created(self._tenant_id, target.item),
+            possibly_created=not possible and is_possibly_created(self._tenant_id, target.item),
+        )
+
+    def _is_known(self, target: Target, graph_id: str) -> bool:
+        """Whether a backup or the inventory contains an object of this id."""
+        return any(
+            rows.filter(tenant_id=self._tenant_id, kind=target.kind.key, graph_id=graph_id).exists()
+            for rows in (BackupItem.objects, Policy.objects)
         )
 
     def load_successors(self, kind_key: str) -> dict[str, str]:
@@ -160,9 +190,13 @@ class LiveTenant:
         return captured
 
 
-def _is_of_type(listed: Json, object_type: str) -> bool:
-    listed_type = bodies.type_of(listed)
-    return not listed_type or not object_type or listed_type == object_type
+def _is_alike(listed: Json, target: Target) -> bool:
+    """Whether a listed object has the target's type and platform, as far as both are known."""
+    pairs = (
+        (bodies.type_of(listed), target.object_type),
+        (listed.get("platforms"), target.payload.get("platforms")),
+    )
+    return all(not ours or not theirs or ours == theirs for theirs, ours in pairs)
 
 
 def backed_up_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> frozenset[str]:
@@ -174,10 +208,15 @@ def backed_up_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) ->
 
 
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:
-    """The ids under which earlier restores wrote objects: {id in the backup: id after it}."""
-    items = RestoreItem.objects.filter(
-        restore__tenant=tenant_id, kind=kind_key, ended_at__isnull=False
-    ).exclude(result_id__in=("", F("graph_id")))
+    """The ids under which earlier restores wrote objects: {id in the backup: id after it}.
+
+    An object that was created beside the original is a copy, not its successor.
+    """
+    items = (
+        RestoreItem.objects.filter(restore__tenant=tenant_id, kind=kind_key, ended_at__isnull=False)
+        .exclude(result_id__in=("", F("graph_id")))
+        .exclude(decision=Decision.CREATE, reason_code="restore_changed_since")
+    )
     return dict(items.order_by("ended_at", "pk").values_list("graph_id", "result_id"))
 
 

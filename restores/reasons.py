@@ -44,21 +44,29 @@ register_reasons(
     Reason(
         "restore_name_taken",
         "Name not unique",
-        "The tenant has {count} other objects with this name, so the right one can't be identified.",
-        "Rename or delete the other objects, then preview again.",
+        "The backed-up object was deleted in the tenant. Other objects have the same name and may "
+        "have replaced it ({count} found).",
+        "Decide whether to create the object from the backup as well.",
     ),
     Reason(
         "restore_changed_since",
         "Changed since the backup",
         "The current configuration was never backed up: the object was changed after the latest "
         "backup.",
-        "Decide whether to keep the current configuration or use the backup.",
+        "Decide whether to keep the current configuration, use the backup, or create a new object "
+        "from the backup.",
     ),
     Reason(
         "restore_other_object",
         "Another object with this name",
         "The backed-up object was deleted in the tenant, and another object has the same name.",
-        "Decide whether to keep that object or overwrite it with the backup.",
+        "Decide whether to keep that object, overwrite it with the backup, or create a new one.",
+    ),
+    Reason(
+        "restore_beside_others",
+        "Name not unique",
+        "Other objects have the same name ({count} found). They stay unchanged.",
+        "No action needed.",
     ),
     Reason(
         "restore_may_be_made",

@@ -105,7 +105,7 @@ def _started_by(
 
 @transaction.atomic
 def decide(restore: RestoreRun, decisions: dict[int, str]) -> None:
-    """Decide conflicts: item ids to `keep` or `take`. Items without a conflict are ignored.
+    """Decide conflicts: item ids to `keep`, `take` or `create`. Items without a conflict are ignored.
 
     Raises:
         ValidationError: the restore is no longer in preview, or is approved.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,9 +12,6 @@ from providers.graph.policy_kind import Capture, PolicyKind
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import AccessState, Assignments, RestoreItem
-
-#: Kinds whose objects are updated by replacing them as a whole (PUT).
-REPLACED_KINDS = frozenset({"settings_catalog"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +87,13 @@ class PlannedWrite:
     """One write: the state to write, and the object as it was read just before it.
 
     `state` is the target's expected state, referring to the ids that objects have now. `live` is
-    None for an object that is created.
+    None for an object that is created; `earlier_ids` are then the ids of its kind before that.
     """
 
     target: Target
     state: Json
     live: Capture | None
+    earlier_ids: Collection[str] = ()
 
     @property
     def item(self) -> RestoreItem:
@@ -112,7 +111,7 @@ class PlannedWrite:
     @cached_property
     def preserved_properties(self) -> Json:
         """Properties outside the backup that replacing the object as a whole could lose."""
-        if self.live is None or self.kind.key not in REPLACED_KINDS:
+        if self.live is None or self.kind.key not in bodies.REPLACED_KINDS:
             return {}
         return self.target.unmanaged_properties(self.live)
 

@@ -56,7 +56,7 @@ class Verifier:
         """Record the outcome of an update whose response was lost, by the object's current state:
         as expected, as before, or neither."""
         item = write.item
-        graph_id = item.result_id or item.target_id
+        graph_id = item.result_id or item.written_id
         captured = self._read_back(write, graph_id)
         if captured is None:
             self._log.unknown(item, "restore_unknown")
@@ -73,17 +73,18 @@ class Verifier:
     def find_created(self, write: PlannedWrite) -> tuple[str, Json] | None:
         """The id and state of the object that a request with a lost response created.
 
-        It is the only one of its name, was created after the intent, and has the content that was
-        sent. Any other object may have been created by a person, so the result is then None.
+        It is the only new one of its name, was created after the intent, and has the content that
+        was sent. Any other object may have been created by a person, so the result is then None.
         """
         body = bodies.create_body(write.kind, write.state)
         for delay in READ_BACK_DELAYS:
             self._sleep(delay)
             try:
-                matches = self._live.find_by_name(write.target, max_age=0)
-                if len(matches) != 1:
+                named = self._live.find_by_name(write.target, max_age=0)
+                new_ids = {str(each["id"]) for each in named}.difference(write.earlier_ids)
+                if len(new_ids) != 1:
                     continue
-                captured = self._live.read(write.target, str(matches[0]["id"]))
+                captured = self._live.read(write.target, *new_ids)
             except GraphError:
                 continue
             if not captured.complete:

@@ -8,7 +8,7 @@ from restores.bodies import Json
 from restores.item_log import ItemLog
 from restores.models import Assignments
 from restores.reading import LiveTenant
-from restores.target import REPLACED_KINDS, PlannedWrite
+from restores.target import PlannedWrite
 
 
 class Writer:
@@ -26,7 +26,7 @@ class Writer:
             UnknownWriteOutcome: a request was sent and its response lost.
             GraphError: Graph refused a request.
         """
-        if write.item.target_id:
+        if write.item.written_id:
             self._update(write)
         else:
             self._create(write)
@@ -41,9 +41,9 @@ class Writer:
         Raises:
             GraphError: see `send`.
         """
-        graph_id = write.item.result_id or write.item.target_id
+        graph_id = write.item.result_id or write.item.written_id
         path = write.target.path(graph_id)
-        is_new = not write.item.target_id
+        is_new = not write.item.written_id
         actions = bodies.follow_up_actions(write.kind, write.state, current, is_new=is_new)
         if self._has_other_assignments(write, current):
             actions.append(("assign", {"assignments": write.state["assignments"]}))
@@ -59,15 +59,16 @@ class Writer:
 
     def _update(self, write: PlannedWrite) -> None:
         """Replace the object, or change the properties that differ; none may."""
-        path = write.target.path(write.item.target_id)
-        if write.kind.key in REPLACED_KINDS:
+        graph_id = write.item.written_id
+        path = write.target.path(graph_id)
+        if write.kind.key in bodies.REPLACED_KINDS:
             self._client.put(path, bodies.create_body(write.kind, write.state))
-            self._log.applied(write.item, write.item.target_id)
+            self._log.applied(write.item, graph_id)
             return
         body = bodies.update_body(write.kind, write.state, write.state_before)
         if body.keys() - {"@odata.type"}:
             self._client.patch(path, body)
-            self._log.applied(write.item, write.item.target_id)
+            self._log.applied(write.item, graph_id)
 
     def _has_other_assignments(self, write: PlannedWrite, current: Json) -> bool:
         if write.target.options.assignments == Assignments.KEEP:

@@ -63,7 +63,7 @@ def apply(
 def _create(body: Json, resource: Resource, objects: dict[str, Json], known: KnownIds) -> Response:
     _refuse_read_only(body)
     _refuse_ids(body.get("scheduledActionsForRule") or [])
-    _check(body, resource, known)
+    _check(body, resource, known, sent=body)
     now = _now()
     created = copy.deepcopy(body)
     created |= {"id": str(uuid.uuid4()), "createdDateTime": now, _modified_name(resource): now}
@@ -89,7 +89,7 @@ def _change(request: Request, entry: Json, resource: Resource, known: KnownIds) 
         hidden = {name: entry.get(name) for name in resource.hidden if name != "settings"}
         changed = {**hidden, **copy.deepcopy(body)}
     changed |= {"id": entry["id"], "createdDateTime": entry.get("createdDateTime")}
-    _check(changed, resource, known, existing=True)
+    _check(changed, resource, known, sent=body, existing=True)
     entry.clear()
     entry.update(changed)
     entry[_modified_name(resource)] = _now()
@@ -200,7 +200,10 @@ def _target_apps(entry: Json, body: Json, *_: Any) -> Response:
 # --- Checks ---------------------------------------------------------------------------------
 
 
-def _check(body: Json, resource: Resource, known: KnownIds, *, existing: bool = False) -> None:
+def _check(
+    body: Json, resource: Resource, known: KnownIds, *, sent: Json, existing: bool = False
+) -> None:
+    """Refuse an object that Graph refuses, and references in what was sent to unknown objects."""
     name = body.get(resource.name_field)
     if not isinstance(name, str) or not name.strip():
         raise RequestRefused(400, "BadRequest", f"Property {resource.name_field} is missing.")
@@ -214,7 +217,8 @@ def _check(body: Json, resource: Resource, known: KnownIds, *, existing: bool = 
         _check_actions(body.get("scheduledActionsForRule"), existing=existing)
         _add_ids(body.get("scheduledActionsForRule") or [])
     if resource.kind == "conditional_access":
-        _check_conditional_access(body, known)
+        _check_conditional_access(body)
+        _check_conditions(sent.get("conditions") or {}, known)
 
 
 def _refuse_read_only(body: Json) -> None:
@@ -261,7 +265,7 @@ def _add_ids(rules: list[Json]) -> None:
         entry.setdefault("id", str(uuid.uuid4()))
 
 
-def _check_conditional_access(body: Json, known: KnownIds) -> None:
+def _check_conditional_access(body: Json) -> None:
     if body.get("state") not in STATES:
         raise RequestRefused(400, "BadRequest", "1001: state is not valid.")
     conditions = body.get("conditions")
@@ -269,16 +273,23 @@ def _check_conditional_access(body: Json, known: KnownIds) -> None:
         raise RequestRefused(400, "BadRequest", "1007: conditions are incomplete.")
     if conditions.get("deviceStates"):
         raise RequestRefused(400, "BadRequest", "1032: deviceStates is deprecated.")
+
+
+def _check_conditions(conditions: Json, known: KnownIds) -> None:
     users = conditions.get("users") or {}
     _check_known(users, ("includeGroups", "excludeGroups"), known.groups, "group")
     locations = conditions.get("locations") or {}
     _check_known(locations, ("includeLocations", "excludeLocations"), known.locations, "location")
 
 
+#: Names and the zero id (“MFA trusted IPs”) that stand for no object of the tenant.
+BUILT_IN = frozenset({"All", "AllTrusted", "None", "00000000-0000-0000-0000-000000000000"})
+
+
 def _check_known(condition: Json, names: Iterable[str], known: set[str], noun: str) -> None:
     for name in names:
         for value in condition.get(name) or []:
-            if value not in known and value not in ("All", "AllTrusted", "None"):
+            if value not in known and value not in BUILT_IN:
                 raise RequestRefused(400, "BadRequest", f"1011: {noun} {value} does not exist.")
 
 

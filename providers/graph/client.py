@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from providers.graph.errors import (
     CertificateUntrusted,
     CredentialRejected,
     GraphError,
+    InvalidRequest,
     Transient,
     UnknownWriteOutcome,
     classify,
@@ -29,6 +31,9 @@ from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
 from providers.graph.retry import RetryPolicy, parse_retry_after
 from providers.graph.tokens import TokenSource, permissions_in
+from redaction.text import sanitize_text
+
+log = logging.getLogger(__name__)
 
 
 class WaitReason(StrEnum):
@@ -44,6 +49,8 @@ OnWait = Callable[[float, WaitReason], None]
 
 #: A wait is reported, and can be stopped, at this interval.
 SLICE_SECONDS = 2.0
+#: Characters of a refusal's text in the log.
+MAX_LOGGED_TEXT = 2000
 
 _HEADERS = {
     "Accept": "application/json;odata.metadata=minimal",
@@ -173,7 +180,7 @@ class GraphClient:
         attempt, waited, has_new_token = 1, 0.0, False
         while True:
             try:
-                response_body = self._attempt(method, url, content)
+                response_body = self._attempt(method, url, content, body)
             except CredentialRejected as error:
                 if error.code != "token_rejected" or has_new_token:
                     raise
@@ -195,7 +202,9 @@ class GraphClient:
         self._wait(wait, WaitReason.THROTTLED if is_throttled else WaitReason.UNAVAILABLE)
         return wait
 
-    def _attempt(self, method: str, url: str, content: bytes | None) -> dict[str, Any]:
+    def _attempt(
+        self, method: str, url: str, content: bytes | None, body: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         token = self._tokens.token()
         self._wait(self._pacer.delay(urlsplit(url).path), WaitReason.PACING)
         headers = {
@@ -208,7 +217,7 @@ class GraphClient:
         response = self._send(method, url, headers, content)
         if 200 <= response.status < 300:
             return self._parse(method, url, response)
-        raise self._error(method, url, response)
+        raise self._error(method, url, response, body)
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
@@ -232,7 +241,9 @@ class GraphClient:
                 raise network_error(error, url, request_id) from error
             raise UnknownWriteOutcome(request_id=request_id) from error
 
-    def _error(self, method: str, url: str, response: Response) -> GraphError:
+    def _error(
+        self, method: str, url: str, response: Response, sent: Mapping[str, Any] | None
+    ) -> GraphError:
         try:
             body = response.json()
         except UnreadableResponse:
@@ -240,12 +251,18 @@ class GraphClient:
         retry_after = parse_retry_after(response.headers)
         is_write = method != "GET"
         permission = permission_for(urlsplit(url).path)
-        return classify(
-            parse_error(response.status, body, response.headers, retry_after),
+        refusal = parse_error(response.status, body, response.headers, retry_after)
+        error = classify(
+            refusal,
             noun=permission.noun,
             permission=(is_write and permission.write) or permission.read,
             is_write=is_write,
+            sent=sent,
         )
+        if isinstance(error, InvalidRequest):
+            text = sanitize_text(refusal.text, max_length=MAX_LOGGED_TEXT)
+            log.warning("Graph refused request %s: %s", refusal.request_id or "?", text)
+        return error
 
     def _wait(self, seconds: float, reason: WaitReason) -> None:
         """Wait in slices and report the remaining seconds, except of a short wait for the pace."""

@@ -2,7 +2,8 @@
 
 The HTTP status decides before Graph's error code, because codes are sometimes empty or wrong. The
 text of a server is never repeated: an error contains the words of the reason catalog and validated
-values (status, code, permission, request id).
+values (status, codes, permission, request id), and of what the text names only the properties and
+ids that the request contained.
 """
 
 from __future__ import annotations
@@ -123,11 +124,18 @@ class ErrorResponse:
 
     @property
     def code(self) -> str:
-        """The first well-formed code, or an empty text."""
-        return next((code for code in self.codes if _CODE.fullmatch(code)), "")
+        """The different well-formed codes, from outer to inner, at most three, or an empty text."""
+        codes = dict.fromkeys(code for code in self.codes if _CODE.fullmatch(code))
+        return ", ".join(list(codes)[:3])
 
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,63}")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What a text can name: in quotes, after "property", before "property", or an id anywhere.
+_NAMED = re.compile(
+    r"['\"]([\w.\-]{1,200})['\"]|\b[Pp]roperty:? ([\w.]{1,200})|"
+    rf"\b({_GUID.pattern}|[\w.]{{1,200}}(?= property\b))"
+)
 _REQUEST_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z\-]{7,63}")
 _SCOPES = re.compile(r"must have one of the following scopes:\s*([A-Za-z0-9., ]{3,400})")
 _SCOPE = re.compile(r"[A-Za-z0-9]{1,60}(?:\.[A-Za-z0-9]{1,60}){1,4}")
@@ -159,13 +167,48 @@ def parse_error(
     return ErrorResponse(status, codes, text, request_id, retry_after)
 
 
+def named_in(text: str, sent: object) -> list[str]:
+    """Return the properties and ids of a request that the text of its refusal names, at most five.
+
+    A property counts if it is quoted or called a property, so that common words do not.
+    """
+    properties, ids = set[str](), set[str]()
+    _collect(sent, properties, ids)
+    named = [
+        name
+        for quoted, called, word in _NAMED.findall(text)
+        if (name := quoted or called or word)
+        if name.lower() in ids or properties.issuperset(name.split("."))
+    ]
+    return list(dict.fromkeys(named))[:5]
+
+
+def _collect(sent: object, properties: set[str], ids: set[str]) -> None:
+    """Add the names of properties and the ids (GUIDs) within a request."""
+    if isinstance(sent, dict):
+        properties.update(sent)
+        for value in sent.values():
+            _collect(value, properties, ids)
+    elif isinstance(sent, list):
+        for value in sent:
+            _collect(value, properties, ids)
+    elif isinstance(sent, str) and _GUID.fullmatch(sent):
+        ids.add(sent.lower())
+
+
 def classify(
-    response: ErrorResponse, *, noun: str, permission: str, is_write: bool = False
+    response: ErrorResponse,
+    *,
+    noun: str,
+    permission: str,
+    is_write: bool = False,
+    sent: object = None,
 ) -> GraphError:
     """Return the error of a response that was not a success.
 
     `noun` names the objects of the request. `permission` is the required permission, used if the
-    response names none. `is_write` is whether the request can have changed the tenant.
+    response names none. `is_write` is whether the request can have changed the tenant. `sent` is the
+    body of the request.
     """
     common: dict[str, Any] = {
         "request_id": response.request_id,
@@ -192,7 +235,9 @@ def classify(
         return ObjectNotFound(**common)
     if response.status in (409, 412) or codes & CONFLICT_CODES:
         return Conflict(**common)
-    return InvalidRequest(error=response.code, **common)
+    named = ", ".join(named_in(response.text, sent))
+    reason = "request_refused_for" if named else "request_refused"
+    return InvalidRequest(reason, error=response.code, named=named, **common)
 
 
 #: Class and reason of a sign-in error by its AADSTS number.

@@ -28,8 +28,9 @@ UNORDERED = frozenset(
         *("omaSettings", "ipRanges", "scheduledActionsForRule"),
     }
 )
-#: Nested properties that are lists without an order.
-UNORDERED_WITHIN = frozenset({"scheduledActionConfigurations"})
+#: Nested properties that are lists without an order: each child of a settings group has another
+#: definition, and Graph returns them in any order.
+UNORDERED_WITHIN = frozenset({"scheduledActionConfigurations", "children"})
 
 
 @dataclass(frozen=True)

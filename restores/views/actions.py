@@ -28,7 +28,7 @@ def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse
     decisions = {}
     for name, value in request.POST.items():
         item_id = parse_id(name.removeprefix(DECISION_FIELD))
-        if item_id is not None and value in (Decision.KEEP, Decision.TAKE):
+        if item_id is not None and value and value in Decision.values:
             decisions[item_id] = value
     return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
 

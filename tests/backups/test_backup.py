@@ -18,6 +18,7 @@ from operations.services import OperationRunService
 from operations.states import ItemOutcome, RunOutcome
 from operations.testing import run_now
 from operations.worker import active_run
+from providers.graph import normalize
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
@@ -58,6 +59,18 @@ def test_a_backup_reads_everything_and_its_set_is_complete(
     assert sorted(backup_set.listed_kinds) == sorted(schedule.kinds)
     assert backup_set.items.filter(complete=True, version__isnull=False).count() == 7
     assert backup_set.ended_at
+
+
+def test_a_version_with_a_hash_by_earlier_rules_is_unchanged(
+    schedule: BackupSchedule, back_up: BackUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(normalize, "VOLATILE_AT_TOP", frozenset[str]())
+        back_up(schedule)
+
+    run = back_up(schedule)
+
+    assert (run.counts.succeeded, run.counts.unchanged) == (7, 7)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -24,6 +24,7 @@ from providers.graph.errors import (
 
 REQUEST_ID = "0b5c5c5e-5a3c-4f5b-9d1e-3f2c1b0a9d8e"
 CANARY = "canary-Xy7~secret-of-the-server"
+SENT_ID = "11111111-2222-3333-4444-555555555555"
 
 
 def error_response(status, code="", message=CANARY, headers=None, **inner):
@@ -230,3 +231,48 @@ def test_every_reason_of_a_class_is_in_the_catalog():
         Conflict,
     ):
         assert get_reason(cls.default_code).next_step
+
+
+SENT = {
+    "displayName": "Block legacy",
+    "conditions": {"users": {"excludeGroups": [SENT_ID]}},
+    "state": "enabled",
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("Invalid value for property 'displayName'.", "displayName"),
+        ("The property conditions.users.excludeGroups is wrong", "conditions.users.excludeGroups"),
+        (f"1032: {SENT_ID} is not a group", SENT_ID),
+        ("'state' and 'displayName' exclude each other", "state, displayName"),
+        ("The excludeGroups property refers to deleted groups", "excludeGroups"),
+    ],
+)
+def test_a_refusal_names_what_the_request_contained(message, named):
+    inner = {"code": "InvalidReference"}
+    body = {"error": {"code": "BadRequest", "message": message, "innerError": inner}}
+    response = parse_error(400, body, {})
+    error = classify(response, noun="policies", permission="x", is_write=True, sent=SENT)
+
+    assert (error.code, error.params["named"]) == ("request_refused_for", named)
+    assert error.params["error"] == "BadRequest, InvalidReference"
+    assert f"names: {named}." in error.message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The state of the service is unknown",
+        f"'{CANARY}' is not a value of property {CANARY}",
+        "99999999-2222-3333-4444-555555555555 does not exist",
+        "",
+    ],
+)
+def test_a_refusal_repeats_nothing_else_of_the_text(message):
+    response = error_response(400, "BadRequest", message)
+    error = classify(response, noun="policies", permission="x", is_write=True, sent=SENT)
+
+    assert error.code == "request_refused"
+    assert CANARY not in f"{error.message} {error.next_step}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,18 @@ def test_content_is_stable_and_does_not_change_its_input(payload):
     assert content(once, Noise(unordered_ids=True)) == once
     assert canonical_json(payload) == before
     assert content_hash(payload) == content_hash(dict(reversed(payload.items())))
+
+
+def group_setting(order: str) -> dict[str, Any]:
+    children = [{"settingDefinitionId": f"child_{key}", "value": key} for key in order]
+    return {"groupSettingCollectionValue": [{"children": children}]}
+
+
+def test_the_order_of_the_children_of_a_settings_group_is_no_content() -> None:
+    settings = [
+        {"settings": [{"settingInstance": group_setting(order)}]} for order in ("abc", "cab")
+    ]
+    values = [{"settings": [{"settingInstance": group_setting(order)}]} for order in ("abc", "abd")]
+
+    assert len({content_hash(each) for each in settings}) == 1
+    assert len({content_hash(each) for each in values}) == 2

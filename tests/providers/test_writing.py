@@ -143,3 +143,19 @@ def test_read_only_properties_are_rejected(sandbox_tenant, client, extra):
         client.post(LOCATIONS, LOCATION | extra)
 
     assert locations_named(sandbox_tenant) == []
+
+
+def test_a_refusal_names_the_ids_of_the_request_and_its_text_is_logged(
+    sandbox_tenant, client, caplog
+):
+    policy = sandbox_tenant.objects("settings_catalog")[0]
+    group = "0e5c5c5e-5a3c-4f5b-9d1e-3f2c1b0a9d8e"
+    target = {"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": group}
+
+    with pytest.raises(InvalidRequest) as caught:
+        client.post(f"{POLICIES}/{policy['id']}/assign", {"assignments": [{"target": target}]})
+
+    assert caught.value.code == "request_refused_for"
+    assert group in caught.value.message
+    assert caught.value.request_id in caplog.text
+    assert f"The group {group} does not exist." in caplog.text

@@ -108,7 +108,7 @@ def test_a_deleted_object_is_created(scenario: RestoreScenario) -> None:
     assert only_item(scenario.preview([item])).action == Action.CREATE
 
 
-def test_an_object_with_the_same_name_is_never_duplicated(scenario: RestoreScenario) -> None:
+def test_an_object_with_the_same_name_needs_a_decision(scenario: RestoreScenario) -> None:
     item = scenario.items("compliance")[0]
     entry = dict(scenario.objects("compliance")[item.graph_id])
     scenario.delete(item)
@@ -126,7 +126,11 @@ def test_an_object_with_the_same_name_is_never_duplicated(scenario: RestoreScena
                 "restore_other_object",
             )
         else:
-            assert (item_row.action, item_row.reason_code) == (Action.BLOCKED, "restore_name_taken")
+            assert (item_row.action, item_row.reason_code) == (
+                Action.CONFLICT,
+                "restore_name_taken",
+            )
+            assert item_row.target_id == ""
 
 
 def test_a_missing_group_blocks_and_an_exclusion_is_never_removed(
