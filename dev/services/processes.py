@@ -34,7 +34,7 @@ class ServiceError(SystemExit):
 def spawn(
     command: Sequence[str | Path],
     *,
-    death_signal: signal.Signals = signal.SIGTERM,
+    death_signal: signal.Signals | None = signal.SIGTERM,
     output: IO[bytes] | int,
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
@@ -44,15 +44,19 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a new process group, so that Ctrl-C in the terminal does not reach it.
 
-    It gets `death_signal` when the calling thread ends: call this from the main thread only.
+    It gets `death_signal` when the calling thread ends: call this from the main thread only. With
+    None and without `before_exec`, no Python code runs between fork and exec, which can hang in a
+    process with several threads; then any thread can call it.
+
     It keeps the files in `keep_open` open, so that a lock lasts as long as the program.
     """
-    arm = die_with_parent(death_signal)
+    arm = die_with_parent(death_signal) if death_signal else None
 
     def prepare() -> None:
         if before_exec:
             before_exec()
-        arm()  # last, because a change of user or namespace would undo it
+        if arm:
+            arm()  # last, because a change of user or namespace would undo it
 
     return subprocess.Popen(
         [str(argument) for argument in command],
@@ -62,7 +66,7 @@ def spawn(
         env=env,
         cwd=cwd,
         process_group=0,
-        preexec_fn=prepare,
+        preexec_fn=prepare if before_exec or arm else None,
         user=user,
         group=user,
         extra_groups=None if user is None else [],
