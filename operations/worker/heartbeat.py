@@ -31,6 +31,8 @@ SAFETY_SECONDS = 5.0
 #: short lease, the limits are a quarter and an eighth of the lease instead.
 HARD_SAFETY_SECONDS = 2.0
 LEASE_LOST_EXIT = 75
+#: Seconds until the guard of a run continues after a step that failed.
+RECOVERY_SECONDS = 0.5
 
 HardStop = Callable[[], None]
 
@@ -56,6 +58,9 @@ class Heartbeat:
         #: The monotonic time of the next step of the lease guard.
         self.due_at = -math.inf
 
+    def __str__(self) -> str:
+        return f"run {self._active.id}"
+
     def __enter__(self) -> Heartbeat:
         self.step()
         _lease_guard.watch(self)
@@ -74,9 +79,14 @@ class Heartbeat:
         """Do what the guard of this run does now, and say when the next step is due."""
         self.due_at = next(self._steps, math.inf)
 
+    def recover(self) -> None:
+        """Continue after a step that failed: the work still stops before its lease ends."""
+        self._steps = self._stop_in_time()
+        self.due_at = time.monotonic() + RECOVERY_SECONDS
+
     def _guard(self) -> Iterator[float]:
-        """Start the renewal, and stop the work before a lost lease ends; yield when to continue."""
-        safety, hard_safety = self._safety()
+        """Start the renewal, then stop the work before a lost lease ends; yield when to continue."""
+        safety, _ = self._safety()
         first_beat = time.monotonic() + settings.RUN_HEARTBEAT_SECONDS
         yield min(first_beat, self._lease_ends_at() - safety)
         if self._ended.is_set():
@@ -85,6 +95,11 @@ class Heartbeat:
             threading.Thread(target=self._renew, name="heartbeat", daemon=True).start()
         except RuntimeError:
             log.exception("run %s: its lease cannot be renewed", self._active.id)
+        yield from self._stop_in_time()
+
+    def _stop_in_time(self) -> Iterator[float]:
+        """Stop the work before the lease ends; yield when to continue."""
+        safety, hard_safety = self._safety()
         yield from self._until(safety)
         self._active.stop(LeaseLost())
         yield from self._until(hard_safety)
@@ -164,7 +179,15 @@ class LeaseGuard:
                 self._wakeups.get(timeout=self._seconds_to_wait())
             for heartbeat in self._watched.copy():
                 if heartbeat.due_at <= time.monotonic():
-                    heartbeat.step()
+                    self._take_step(heartbeat)
+
+    def _take_step(self, heartbeat: Heartbeat) -> None:
+        """Take a step of one run; its failure must not end the guard of the others."""
+        try:
+            heartbeat.step()
+        except Exception:
+            log.exception("%s: a step of the lease guard failed", heartbeat)
+            heartbeat.recover()
 
     def _seconds_to_wait(self) -> float | None:
         if self._wakes_at == math.inf:

@@ -141,6 +141,35 @@ def test_a_run_that_starts_while_the_guard_waits_for_another_is_guarded_in_time(
         assert first._stop is None
 
 
+@pytest.mark.usefixtures("no_database")
+def test_a_step_that_fails_is_logged_and_every_run_stays_guarded(
+    tenant: Tenant,
+    service: OperationRunService,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.RUN_LEASE_SECONDS = 2
+    settings.RUN_HEARTBEAT_SECONDS = 0.1
+    first, second = (ActiveRun(create_running_run(tenant, at), service) for at in range(2))
+    stop, failures = first.stop, [RuntimeError("a defect")]
+
+    def fail_once(exception: BaseException) -> None:
+        if failures:
+            raise failures.pop()
+        stop(exception)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(first, "stop", fail_once)
+    with Heartbeat(first), Heartbeat(second):
+        time.sleep(2.2)
+
+    assert isinstance(first._stop, LeaseLost)
+    assert isinstance(second._stop, LeaseLost)
+    assert failures == []
+    assert f"run {first.id}: a step of the lease guard failed" in caplog.text
+    assert heartbeat._lease_guard._thread.is_alive()
+
+
 def test_a_forked_process_guards_its_own_runs(active: ActiveRun, settings: Settings) -> None:
     """The pool of a worker forks; no thread survives that."""
     settings.RUN_LEASE_SECONDS = 1
