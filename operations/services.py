@@ -110,6 +110,37 @@ WHERE id = %(run_id)s AND status = 'running' AND xmin::text = %(version)s
 _COMPLETE_WITHOUT_PROBLEMS = f"{_COMPLETE} AND NOT {_PROBLEMS}"
 
 
+@dataclass(frozen=True)
+class _Closing:
+    """How a run ends whose handler does not say so: its outcome and all of its failures."""
+
+    run_id: int
+    status: RunStatus
+    outcome: RunOutcome
+    failures: list[dict[str, Any]]
+
+    def row(self) -> dict[str, Any]:
+        """Return the values of `_CLOSE`."""
+        return {
+            "id": self.run_id,
+            "status": self.status,
+            "outcome": self.outcome,
+            "failures": self.failures,
+            "cause": cause_of(self.failures) if self.outcome in ATTENTION_OUTCOMES else "",
+        }
+
+
+_CLOSE = """
+UPDATE operation_runs run SET status = 'completed', outcome = closing.outcome,
+    failure_summary = closing.failures, cause = closing.cause, next_publish_at = NULL,
+    completed_at = clock_timestamp(), updated_at = clock_timestamp()
+FROM jsonb_to_recordset(%s::jsonb) AS closing(
+    id bigint, status text, outcome text, failures jsonb, cause text)
+WHERE run.id = closing.id AND run.status = closing.status
+RETURNING run.id
+"""
+
+
 @dataclass
 class DispatchResult:
     """The run of a request; `created` is False for a deduplicated request.
@@ -366,7 +397,6 @@ class OperationRunService:
             # Not locked: another writer has changed the run in the meantime.
             running = self._running(run_id)
 
-    @transaction.atomic
     def end_lost_run(self, run: OperationRun, *, error: SafeError) -> OperationRun:
         """End an active run that is lost, with the error as its failure.
 
@@ -376,14 +406,26 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: the run has already ended.
         """
-        is_cancelled = run.cancel_requested_at is not None
-        ending = _ending(Ending.ERROR, error, cancel_requested=is_cancelled)
-        outcome = derive_outcome(run.counts, ending)
-        failures = [Failure(error)]
-        if not self._close(run.pk, RunStatus(run.status), outcome, failures, run.failure_summary):
-            raise RunNoLongerActive(run.pk)
-        append_events([(run.pk, _ended_event(outcome, run.counts))])
-        return self._load(run.pk)
+        for ended in self.end_lost_runs([(run, error)]):
+            return ended
+        raise RunNoLongerActive(run.pk)
+
+    @transaction.atomic
+    def end_lost_runs(self, losses: Sequence[tuple[OperationRun, SafeError]]) -> list[OperationRun]:
+        """Like `end_lost_run` for a batch, in a bounded number of statements.
+
+        Returns:
+            The runs that this call ended, without those that had already ended.
+        """
+        now = database_now()
+        closings = {run.pk: _lost_closing(run, error, now) for run, error in losses}
+        ended_ids = self._close_many(list(closings.values()))
+        append_events(
+            (run.pk, _ended_event(closings[run.pk].outcome, run.counts))
+            for run, _ in losses
+            if run.pk in ended_ids
+        )
+        return list(OperationRun.objects.with_scope().filter(pk__in=ended_ids).order_by("pk"))
 
     # --- user -------------------------------------------------------------------------------------
 
@@ -438,6 +480,7 @@ class OperationRunService:
         runs: Sequence[OperationRun],
         *,
         by: User | None = None,
+        initiator_name: str = "",
         submission: uuid.UUID | None = None,
     ) -> list[DispatchResult | NotRetryable]:
         """Like `retry` for a batch, in a bounded number of statements; results in the same order."""
@@ -445,7 +488,7 @@ class OperationRunService:
         results: dict[int, DispatchResult | NotRetryable] = {}
         for at, run in enumerate(runs):
             try:
-                requests[at] = _retry_request(run, by, "", submission)
+                requests[at] = _retry_request(run, by, initiator_name, submission)
             except NotRetryable as error:
                 results[at] = error
         if requests:
@@ -556,28 +599,26 @@ class OperationRunService:
         status: RunStatus,
         outcome: RunOutcome,
         failures: Sequence[Failure] = (),
-        entries: Sequence[dict[str, Any]] = (),
     ) -> bool:
-        """Complete a run that has this status; return whether this call did it.
+        """Complete a run that has this status; return whether this call did it."""
+        entries = merge_failures([], failures, database_now()) if failures else []
+        return bool(self._close_many([_Closing(run_id, status, outcome, entries)]))
 
-        A success recovers the earlier problems of its identity; a problem stands for them.
+    def _close_many(self, closings: Sequence[_Closing]) -> set[int]:
+        """Complete runs without a success; return the ids of those that this call completed.
+
+        A problem stands for the earlier problems of its identity.
         """
-        summary = list(entries)
-        if failures:
-            summary = merge_failures(summary, failures, database_now())
-        cause = cause_of(summary) if outcome in ATTENTION_OUTCOMES else ""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE operation_runs SET status = 'completed', outcome = %s,"
-                " failure_summary = %s::jsonb, cause = %s, next_publish_at = NULL,"
-                " completed_at = clock_timestamp(), updated_at = clock_timestamp()"
-                " WHERE id = %s AND status = %s",
-                [outcome, json.dumps(summary), cause, run_id, status],
-            )
-            if cursor.rowcount != 1:
-                return False
-        resolve_problems(run_id, outcome)
-        return True
+        rows = run_prepared(_CLOSE, [json.dumps([closing.row() for closing in closings])])
+        closed = {run_id for (run_id,) in rows}
+        problems = [
+            closing.run_id
+            for closing in closings
+            if closing.run_id in closed and closing.outcome in ATTENTION_OUTCOMES
+        ]
+        if problems:
+            supersede_problems(problems)
+        return closed
 
     def _add_failures(self, run_id: int, failures: Sequence[Failure]) -> None:
         """Merge failures into a run whose row this transaction has locked."""
@@ -603,6 +644,13 @@ class OperationRunService:
 
     def _load(self, run_id: int) -> OperationRun:
         return OperationRun.objects.with_scope().get(pk=run_id)
+
+
+def _lost_closing(run: OperationRun, error: SafeError, now: dt.datetime) -> _Closing:
+    is_cancelled = run.cancel_requested_at is not None
+    ending = _ending(Ending.ERROR, error, cancel_requested=is_cancelled)
+    failures = merge_failures(run.failure_summary, [Failure(error)], now)
+    return _Closing(run.pk, RunStatus(run.status), derive_outcome(run.counts, ending), failures)
 
 
 def _ending(ending: Ending, error: SafeError | None, *, cancel_requested: bool) -> Ending:

@@ -149,8 +149,8 @@ def _break_reasons() -> None:
 
 
 def _break_retry() -> None:
-    for module in (execution, reconciler):
-        _replace(module, "retry_after_loss", lambda _: lambda run: None)
+    _replace(execution, "retry_after_loss", lambda _: lambda run: None)
+    _replace(reconciler, "retry_lost_runs", lambda _: lambda runs: None)
 
 
 def _break_acknowledgment() -> None:

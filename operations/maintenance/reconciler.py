@@ -1,8 +1,9 @@
 """The reconciler: ends lost runs, so that no run stays queued or running forever.
 
-Any number of reconcilers may run at once. Each run is ended in a separate short transaction, which
-locks the row, or skips it if it is locked, and checks again that the run is lost. An error while
-ending a run is logged and does not affect the others.
+Any number of reconcilers may run at once. A batch of runs is ended in one short transaction, which
+locks their rows, skips locked ones, and checks again that the runs are lost. If that fails, each
+run of the batch is ended in a separate transaction, so that a run that cannot be ended is logged
+and does not affect the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import datetime as dt
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -23,11 +24,12 @@ from operations.failpoints import failpoint
 from operations.models import OperationRun
 from operations.reasons import LOST_WORKER, SafeError
 from operations.services import OperationRunService
-from operations.worker.retrying import retry_after_loss
+from operations.worker.retrying import retry_lost_runs
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+#: Runs that are ended in one transaction; a user who cancels one of them waits for it.
+BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,13 @@ def reconcile() -> Counter[str]:
     """End every lost run; return their number by reason code."""
     ended: Counter[str] = Counter()
     for loss in LOSSES:
-        for run_id in _find_lost(loss):
-            try:
-                ended[loss.code] += _end_if_lost(run_id, loss)
-            except Exception:
-                log.exception("run %s could not be ended as %s", run_id, loss.code)
+        for run_ids in _find_lost(loss):
+            ended[loss.code] += _end(run_ids, loss)
     return +ended
 
 
-def _find_lost(loss: Loss) -> Iterator[int]:
-    """Yield the id of each lost run once; read them in batches."""
+def _find_lost(loss: Loss) -> Iterator[list[int]]:
+    """Yield the ids of lost runs in batches, each id once."""
     last_id = 0
     while True:
         with connection.cursor() as cursor:
@@ -93,28 +92,41 @@ def _find_lost(loss: Loss) -> Iterator[int]:
             ids = [run_id for (run_id,) in cursor.fetchall()]
         if not ids:
             return
-        yield from ids
+        yield ids
         last_id = ids[-1]
 
 
+def _end(run_ids: Sequence[int], loss: Loss) -> int:
+    """End the lost runs together, or if that fails, one by one; return how many were ended."""
+    try:
+        return _end_if_lost(run_ids, loss)
+    except Exception as error:
+        if len(run_ids) == 1:
+            log.exception("run %s could not be ended as %s", run_ids[0], loss.code)
+            return 0
+        log.warning(
+            "lost runs cannot be ended together (%s); each is ended alone", type(error).__name__
+        )
+    return sum(_end([run_id], loss) for run_id in run_ids)
+
+
 @transaction.atomic
-def _end_if_lost(run_id: int, loss: Loss) -> bool:
-    """End a run if it is still lost and no other transaction has locked it."""
+def _end_if_lost(run_ids: Sequence[int], loss: Loss) -> int:
+    """End the runs that are still lost and that no other transaction has locked."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM operation_runs WHERE id = %(id)s AND {loss.condition}"  # noqa: S608 - a constant  # nosec B608
-            " FOR NO KEY UPDATE SKIP LOCKED",
-            {**_parameters(), "id": run_id},
+            f"SELECT id FROM operation_runs WHERE id = ANY(%(ids)s) AND {loss.condition}"  # noqa: S608 - a constant  # nosec B608
+            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+            {**_parameters(), "ids": list(run_ids)},
         )
-        if cursor.fetchone() is None:
-            return False
-    run = OperationRun.objects.with_scope().get(pk=run_id)
-    ended = OperationRunService().end_lost_run(run, error=_error(run, loss))
+        locked = [run_id for (run_id,) in cursor.fetchall()]
+    runs = OperationRun.objects.with_scope().filter(pk__in=locked).order_by("pk")
+    ended = OperationRunService().end_lost_runs([(run, _error(run, loss)) for run in runs])
     failpoint("reconciler.before_retry")
     if loss.code in LOST_WORKER:
-        retry_after_loss(ended)
+        retry_lost_runs(ended)
     failpoint("reconciler.before_commit")
-    return True
+    return len(ended)
 
 
 def _error(run: OperationRun, loss: Loss) -> SafeError:

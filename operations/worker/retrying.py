@@ -1,9 +1,10 @@
-"""The automatic retry of a run that lost its worker."""
+"""The automatic retry of runs that lost their worker."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -25,31 +26,68 @@ def retry_after_loss(run: OperationRun) -> None:
     A cancelled run is not retried. If the retry is given up, the timeline says why, and the end of
     the run, which is part of the same transaction, stays.
     """
-    if run.cancel_requested_at or run.catalog is None or run.catalog.retry is not Retry.AUTOMATIC:
-        return
-    if _count_attempts(run) >= MAX_ATTEMPTS:
-        _record_give_up(run, f"Not retried again: {MAX_ATTEMPTS} runs in a row lost their worker.")
-        return
+    retry_lost_runs([run])
+
+
+def retry_lost_runs(runs: Sequence[OperationRun]) -> None:
+    """Like `retry_after_loss` for a batch, in a bounded number of statements.
+
+    A run whose retry fails does not affect the others.
+    """
+    candidates = [
+        run
+        for run in runs
+        if not run.cancel_requested_at and run.catalog and run.catalog.retry is Retry.AUTOMATIC
+    ]
+    attempts = _count_attempts(candidates)
+    exhausted = [run for run in candidates if attempts[run.pk] >= MAX_ATTEMPTS]
+    _record_give_up(
+        exhausted, f"Not retried again: {MAX_ATTEMPTS} runs in a row lost their worker."
+    )
+    retried = [run for run in candidates if attempts[run.pk] < MAX_ATTEMPTS]
     try:
-        with transaction.atomic():
-            OperationRunService().retry(run, initiator_name=INITIATOR)
-    except NotRetryable as error:
-        _record_give_up(run, f"Not retried: {error}")
+        _retry(retried)
     except Exception as error:
         if is_conflict(error):
             raise
-        reference = uuid.uuid4().hex[:12]
-        log.exception("run %s could not be retried, reference %s", run.pk, reference)
-        _record_give_up(run, f"Not retried because of an error (reference {reference}).")
+        if len(retried) == 1:
+            reference = uuid.uuid4().hex[:12]
+            log.exception("run %s could not be retried, reference %s", retried[0].pk, reference)
+            message = f"Not retried because of an error (reference {reference})."
+            _record_give_up(retried, message)
+            return
+        log.warning("runs cannot be retried together; each is retried alone", exc_info=True)
+        for run in retried:
+            retry_lost_runs([run])
 
 
-def _count_attempts(run: OperationRun) -> int:
-    """Return how many runs in a row were lost, including this one, since the last manual request."""
-    attempts = 1
-    while run.initiator_name == INITIATOR and run.retry_of and attempts < MAX_ATTEMPTS:
-        attempts, run = attempts + 1, run.retry_of
+@transaction.atomic
+def _retry(runs: Sequence[OperationRun]) -> None:
+    results = OperationRunService().retry_many(runs, initiator_name=INITIATOR)
+    for run, result in zip(runs, results, strict=True):
+        if isinstance(result, NotRetryable):
+            _record_give_up([run], f"Not retried: {result}")
+
+
+def _count_attempts(runs: Sequence[OperationRun]) -> dict[int, int]:
+    """Return how many runs in a row were lost since the last manual request, by the last one's id."""
+    attempts = {run.pk: 1 for run in runs}
+    earliest = {run.pk: run for run in runs}
+    for _ in range(MAX_ATTEMPTS - 1):
+        retried = {
+            run_id: run.retry_of_id
+            for run_id, run in earliest.items()
+            if run.initiator_name == INITIATOR and run.retry_of_id
+        }
+        if not retried:
+            break
+        found = OperationRun.objects.only("initiator_name", "retry_of").in_bulk(retried.values())
+        earliest = {run_id: found[earlier_id] for run_id, earlier_id in retried.items()}
+        for run_id in earliest:
+            attempts[run_id] += 1
     return attempts
 
 
-def _record_give_up(run: OperationRun, message: str) -> None:
-    append_events([(run.pk, Event("retry_given_up", message, EventLevel.WARNING))])
+def _record_give_up(runs: Iterable[OperationRun], message: str) -> None:
+    event = Event("retry_given_up", message, EventLevel.WARNING)
+    append_events((run.pk, event) for run in runs)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from operations.catalog import Retry
@@ -214,20 +215,49 @@ def test_a_run_that_ignores_its_cancel_request_is_ended(tenant: Tenant, operator
 def test_a_run_that_cannot_be_ended_does_not_delay_the_others(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, other = create_lost_run(tenant), create_lost_run(tenant)
+    broken, *others = (create_lost_run(tenant) for _ in range(4))
     end = reconciler._end_if_lost
 
-    def end_all_but_one(run_id: int, loss: reconciler.Loss) -> bool:
-        if run_id == broken.pk:
+    def end_all_but_one(run_ids: Sequence[int], loss: reconciler.Loss) -> int:
+        if broken.pk in run_ids:
             raise RuntimeError
-        return end(run_id, loss)
+        return end(run_ids, loss)
 
     monkeypatch.setattr(reconciler, "_end_if_lost", end_all_but_one)
-    monkeypatch.setattr(reconciler, "BATCH", 1)
+    monkeypatch.setattr(reconciler, "BATCH", 3)
 
-    assert reconcile() == {"worker_lost": 1}
+    assert reconcile() == {"worker_lost": 3}
 
-    assert outcome_and_codes(other)[0] == RunOutcome.FAILED
+    assert {outcome_and_codes(run)[0] for run in others} == {RunOutcome.FAILED}
+    assert outcome_and_codes(broken)[0] == RunOutcome.PENDING
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_lost_runs_are_ended_and_retried_in_a_bounded_number_of_statements(
+    tenant: Tenant, size: int
+) -> None:
+    lost = [create_lost_run(tenant) for _ in range(size)]
+    chained = [create_lost_run(tenant, retry_of=run, initiator_name="Reconciler") for run in lost]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert reconcile() == {"worker_lost": 2 * size}
+
+    assert len(queries) <= 25
+    assert {outcome_and_codes(run)[0] for run in (*lost, *chained)} == {RunOutcome.FAILED}
+    for run in (*lost, *chained):
+        assert run.retries.filter(initiator_name="Reconciler", status="queued").count() == 1
+
+
+def test_a_retry_that_cannot_be_created_does_not_prevent_the_others(tenant: Tenant) -> None:
+    """A newer version can refuse the context of an older one."""
+    valid, invalid = create_lost_run(tenant), create_lost_run(tenant, context={"policy_id": "x"})
+
+    assert reconcile() == {"worker_lost": 2}
+
+    assert valid.retries.count() == 1
+    assert not invalid.retries.exists()
+    assert not valid.events.filter(kind="retry_given_up").exists()
+    assert invalid.events.filter(kind="retry_given_up").count() == 1
 
 
 @pytest.fixture
