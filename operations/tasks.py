@@ -25,7 +25,7 @@ def execute_operation_run(run_id: int) -> None:
 def relay_queued_runs() -> None:
     """Publish queued runs again that no worker has claimed."""
     if ticks.acquire_tick("relay"):
-        relay.relay_once()
+        relay.relay_all()
 
 
 @shared_task(ignore_result=True)

@@ -19,7 +19,8 @@ from queue import SimpleQueue
 from celery import current_app
 from django.conf import settings
 from django.db import connection
-from kombu.exceptions import OperationalError
+from kombu import Producer
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from operations.catalog import OperationCatalog
 from operations.delivery.refusals import NO_ANSWER, describe_refusal
@@ -91,25 +92,35 @@ class Publisher:
 
 
 def send_all(wakeups: Iterable[Wakeup]) -> None:
-    """Send one message per run.
+    """Send one message per run, many of them in one round trip.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker did not accept a message.
+        kombu.exceptions.OperationalError: the broker did not accept all messages; it can have
+            accepted some.
     """
     with current_app.producer_or_acquire() as producer:
-        for run_id, run_type in wakeups:
-            entry = OperationCatalog.get(run_type)
-            limit = int(entry.time_limit.total_seconds())
-            current_app.send_task(
-                TASK,
-                args=[run_id],
-                queue=entry.queue.value,
-                soft_time_limit=limit,
-                time_limit=limit + GRACE_SECONDS,
-                producer=producer,
-                retry=False,
-                ignore_result=True,
-            )
+        try:
+            with producer.batch():
+                for run_id, run_type in wakeups:
+                    _send(producer, run_id, run_type)
+        except BatchPublishError as error:
+            # The cause says why the broker refused.
+            raise OperationalError(str(error.__cause__)) from error.__cause__
+
+
+def _send(producer: Producer, run_id: int, run_type: str) -> None:
+    entry = OperationCatalog.get(run_type)
+    limit = int(entry.time_limit.total_seconds())
+    current_app.send_task(
+        TASK,
+        args=[run_id],
+        queue=entry.queue.value,
+        soft_time_limit=limit,
+        time_limit=limit + GRACE_SECONDS,
+        producer=producer,
+        retry=False,
+        ignore_result=True,
+    )
 
 
 @functools.cache
@@ -131,6 +142,14 @@ def _new_publisher() -> None:
 os.register_at_fork(after_in_child=_new_publisher)
 
 
+# Locked in the order of their ids, as by every statement that changes several runs.
+_PUBLISHED = """
+UPDATE operation_runs SET published_at = clock_timestamp(), publish_attempts = publish_attempts + 1
+WHERE id = ANY(ARRAY(
+    SELECT id FROM operation_runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE))
+"""
+
+
 def publish(wakeups: Sequence[Wakeup]) -> bool:
     """Publish runs and record the result on each; return False if the relay has to try again."""
     failpoint("publish.before")
@@ -143,11 +162,7 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
         record_refusal(run_ids, refusal)
     else:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE operation_runs SET published_at = clock_timestamp(), "
-                "publish_attempts = publish_attempts + 1 WHERE id = ANY(%s)",
-                [run_ids],
-            )
+            cursor.execute(_PUBLISHED, [run_ids])
     return not refusal
 
 

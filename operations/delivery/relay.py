@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from celery import current_app
@@ -21,6 +22,10 @@ from operations.delivery.refusals import describe_refusal
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
 
+#: Runs that are published in one batch.
+BATCH = 500
+#: The part of the time between two ticks that a relay may take.
+SHARE_OF_TICK = 1 / 3
 #: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
 
@@ -46,8 +51,21 @@ RETURNING id, type
 """
 
 
-def relay_once(limit: int = 500) -> int:
+def relay_all() -> int:
     """Publish again the queued runs whose messages are lost; return their number.
+
+    It stops after a part of the time between two ticks, so that it does not delay the others.
+    """
+    ends_at = time.monotonic() + settings.TICK_SECONDS * SHARE_OF_TICK
+    published = batch = relay_once(BATCH)
+    while batch == BATCH and time.monotonic() < ends_at:
+        batch = relay_once(BATCH)
+        published += batch
+    return published
+
+
+def relay_once(limit: int = BATCH) -> int:
+    """Publish again up to `limit` queued runs whose messages are lost; return their number.
 
     A queue with fewer messages than queued runs has lost the difference, or a worker has just taken
     it. The relay adds at most the difference, so that it never fills the broker. Any number of
@@ -67,11 +85,15 @@ def relay_once(limit: int = 500) -> int:
         if missing > 0:
             wakeups += _reschedule_due(queue, min(missing, limit - len(wakeups)), lost=True)
     failpoint("relay.before_publish")
-    for sent, wakeup in enumerate(wakeups):
-        if refusal := _publish_again(wakeup):
-            # Each of the others would wait for the same broker as long as this one did.
-            record_refusal([run_id for run_id, _ in wakeups[sent:]], refusal)
-            return sent
+    if not wakeups:
+        return 0
+    run_ids = [run_id for run_id, _ in wakeups]
+    try:
+        send_all(wakeups)
+    except REFUSAL_ERRORS as error:
+        record_refusal(run_ids, describe_refusal(error))
+        return 0
+    _record_published(run_ids)
     return len(wakeups)
 
 
@@ -121,24 +143,24 @@ def _reschedule_due(queue: Queue, limit: int, *, lost: bool) -> list[Wakeup]:
     return wakeups
 
 
+# Locked in the order of their ids, as by every statement that changes several runs.
 _PUBLISHED_AGAIN = """
-WITH before AS (SELECT published_at FROM operation_runs WHERE id = %(run)s)
-UPDATE operation_runs SET published_at = clock_timestamp() WHERE id = %(run)s
-RETURNING (SELECT published_at FROM before)
+WITH before AS (
+    SELECT id, published_at FROM operation_runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE operation_runs run SET published_at = clock_timestamp()
+FROM before WHERE run.id = before.id RETURNING run.id, before.published_at
 """
 
 
-def _publish_again(wakeup: Wakeup) -> str:
-    """Publish a run again; return why the broker did not accept it, or "" if it did."""
-    try:
-        send_all([wakeup])
-    except REFUSAL_ERRORS as error:
-        return describe_refusal(error)
+@transaction.atomic
+def _record_published(run_ids: Sequence[int]) -> None:
+    """Record on the timelines of runs that their messages were sent again."""
     with connection.cursor() as cursor:
-        cursor.execute(_PUBLISHED_AGAIN, {"run": wakeup[0]})
-        before = cursor.fetchone()
+        cursor.execute(_PUBLISHED_AGAIN, [list(run_ids)])
+        before = cursor.fetchall()
     message = "No worker had claimed the run. Its message was sent again."
     # The row keeps the time of the last message only.
-    data = {"before": before[0].isoformat()} if before and before[0] else {}
-    append_events([(wakeup[0], Event("published_again", message, data=data))])
-    return ""
+    append_events(
+        (run_id, Event("published_again", message, data={"before": at.isoformat()} if at else {}))
+        for run_id, at in before
+    )

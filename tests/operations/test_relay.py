@@ -9,7 +9,9 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from config.broker import MESSAGE_LIFETIME_SECONDS
 from operations.delivery import publisher, relay
@@ -153,6 +155,71 @@ def test_a_night_of_a_thousand_queued_runs_does_not_fill_the_broker(
 
     assert sent == [300, 0]
     assert broker.waiting() == 1_000
+
+
+@pytest.mark.parametrize("size", [1, 200])
+def test_lost_messages_are_published_in_a_bounded_number_of_statements_and_round_trips(
+    tenant: Tenant, broker: Broker, size: int
+) -> None:
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(size)])
+    make_due()
+    publisher.send_all([])
+    reads = broker.execute("INFO", "stats")["total_reads_processed"]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert relay.relay_once() == size
+
+    # Count, reschedule with its savepoint, record with its savepoint, events.
+    assert len(queries) <= 10
+    assert broker.execute("INFO", "stats")["total_reads_processed"] - reads < 100
+    assert broker.waiting() == size
+    assert broker.execute("TTL", "backup") > 0
+    runs = OperationRun.objects.exclude(published_at=None)
+    assert runs.filter(events__kind="published_again").distinct().count() == size
+
+
+def test_one_tick_publishes_as_many_batches_as_there_are(
+    tenant: Tenant, broker: Broker, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.TICK_SECONDS = 600
+    monkeypatch.setattr(relay, "BATCH", 3)
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(10)])
+    make_due()
+
+    assert relay.relay_all() == 10
+    assert broker.waiting() == 10
+
+
+def test_a_tick_leaves_the_rest_to_the_next_one_in_time(
+    tenant: Tenant, broker: Broker, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.TICK_SECONDS = 0
+    monkeypatch.setattr(relay, "BATCH", 3)
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(10)])
+    make_due()
+
+    assert relay.relay_all() == 3
+
+
+def test_a_broker_that_fills_up_within_a_batch_leaves_the_runs_to_the_next_attempt(
+    tenant: Tenant, broker: Broker
+) -> None:
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(300)])
+    make_due()
+    publisher.send_all([])  # the connection is open, so that only the batch is refused
+    used = broker.execute("INFO", "memory")["used_memory"]
+    broker.configure("maxmemory", str(used + 200_000))
+
+    assert relay.relay_once() == 0
+
+    run = OperationRun.objects.latest("pk")
+    assert event_kinds(run) == ["created", "publish_refused"]
+    assert "its memory is full" in run.events.latest("sequence").message
+    assert broker.waiting() < 300
+    broker.configure("maxmemory", "0")
+    age_messages()
+    relay.relay_once()
+    assert broker.waiting() == 300
 
 
 def test_a_broker_that_stays_full_adds_one_event_to_a_run(tenant: Tenant, broker: Broker) -> None:
