@@ -75,6 +75,17 @@ def _run_preflight_checks(**_: object) -> None:
     refuse_to_start()
 
 
+@worker_init.connect
+def _require_processes(sender: Any, **_: object) -> None:
+    """Refuse other pools: without a process for each run, a run cannot be stopped or claimed."""
+    pool = sender.pool_cls if isinstance(sender.pool_cls, str) else sender.pool_cls.__module__
+    if pool.rpartition(".")[2] not in ("prefork", "processes"):
+        raise SystemExit(
+            "Runledger does not start.\nIts workers need one process for each run: start the worker "
+            "without --pool, or with --pool prefork."
+        )
+
+
 @beat_init.connect
 def _send_first_ticks(**_: object) -> None:
     """Send every tick at start; beat would wait for a whole interval first."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from providers.graph.client import GraphClient
+from providers.graph.errors import UnknownWriteOutcome
+from providers.graph.policy_kind import is_valid_id
 from restores import bodies
 from restores.bodies import Json
 from restores.item_log import ItemLog
@@ -54,7 +56,10 @@ class Writer:
     def _create(self, write: PlannedWrite) -> None:
         body = bodies.create_body(write.kind, write.state)
         created = self._client.post(write.kind.list_path, body)
-        self._log.applied(write.item, str(created["id"]))
+        if not is_valid_id(created.get("id")):
+            # An accepted request whose response is empty or cut: the object can exist.
+            raise UnknownWriteOutcome
+        self._log.applied(write.item, created["id"])
         self._live.note_created(write.kind.key, created)
 
     def _update(self, write: PlannedWrite) -> None:

@@ -5,6 +5,7 @@ embedded servers are in `.dev/services.env`; real environment variables take pre
 """
 
 import datetime as dt
+import socket
 import ssl
 import sys
 import zoneinfo
@@ -418,8 +419,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # acknowledgment for this long, and a request for PUBLISH_WAIT_SECONDS.
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
-    # The kernel detects a connection whose other end has disappeared, …
+    # The kernel detects a connection whose other end has disappeared, after 20 seconds. Without the
+    # options, kombu turns the client's timing off, and the kernel waits for two hours, …
     "socket_keepalive": True,
+    "socket_keepalive_options": {
+        socket.TCP_KEEPIDLE: 10,
+        socket.TCP_KEEPINTVL: 5,
+        socket.TCP_KEEPCNT: 2,
+    },
     # … and this check a silent one, to which a worker would listen forever.
     "health_check_interval": 5,
     "master_name": REDIS_SENTINEL_MASTER,

@@ -17,6 +17,7 @@ FAULTS = {
     "error_after_write": "504 although the write was applied",
     "drop": "the connection closes before the request is processed",
     "drop_after_write": "the write is applied, then the connection closes",
+    "empty_after_write": "the write is applied, and the response has no body",
     "drop_mid_body": "the connection closes in the middle of the response",
     "slow": "the response is delayed (ms)",
     "slow_replication": "created and changed objects are not visible for a moment (ms)",

@@ -257,11 +257,7 @@ def _retry_after(fault: Fault) -> dict[str, str]:
 def _fault_after(take: TakeFault, response: Response, call: Call) -> Response:
     """Apply the faults that damage a good response."""
     if not call.is_read:
-        if take("drop_after_write"):
-            response.cut = Cut.NOT_SENT
-        if take("error_after_write"):
-            raise RequestRefused(504, "GatewayTimeout", "")
-        return response
+        return _fault_after_write(take, response)
     body = response.body or {}
     if "value" in body:
         _damage_page(take, body, call)
@@ -275,6 +271,16 @@ def _fault_after(take: TakeFault, response: Response, call: Call) -> Response:
         response.raw = complete[: len(complete) // 2]
     if take("garbage"):
         response.raw = b"<!DOCTYPE html><html><body>Service Unavailable</body></html>"
+    return response
+
+
+def _fault_after_write(take: TakeFault, response: Response) -> Response:
+    if take("drop_after_write"):
+        response.cut = Cut.NOT_SENT
+    if take("empty_after_write"):
+        response.raw = b""
+    if take("error_after_write"):
+        raise RequestRefused(504, "GatewayTimeout", "")
     return response
 
 

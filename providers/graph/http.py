@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import httpx2
 
@@ -47,7 +48,12 @@ class Response:
         if not self.body.strip():
             return {}
         try:
-            value = json.loads(self.body, parse_constant=_parse_constant, parse_float=_parse_float)
+            value = json.loads(
+                self.body,
+                parse_constant=_parse_constant,
+                parse_float=_parse_float,
+                object_pairs_hook=_parse_object,
+            )
         except (ValueError, RecursionError) as error:
             raise UnreadableResponse from error
         if not isinstance(value, dict) or _too_deep(value):
@@ -140,11 +146,25 @@ def _parse_constant(constant: str) -> object:
 
 
 def _parse_float(text: str) -> float:
-    """Parse a number. 1e400 is refused: it becomes infinite, which JSON cannot represent."""
+    """Parse a number into the form in which the database returns it, so that hashes stay the same.
+
+    PostgreSQL stores the decimal value: there is no -0.0, and 1e16 comes back as an integer. 1e400
+    is refused: it becomes infinite, which JSON cannot represent.
+    """
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)
-    return value
+    if "e+" in repr(value):
+        return int(Decimal(repr(value)))
+    return value or 0.0
+
+
+def _parse_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object with two properties of one name, of which parsers take either."""
+    parsed = dict(pairs)
+    if len(parsed) != len(pairs):
+        raise ValueError("duplicate property")
+    return parsed
 
 
 def _too_deep(value: object, depth: int = 0) -> bool:

@@ -137,7 +137,7 @@ class PolicyKind:
         for count, listed in enumerate(client.list(self.list_path, self.list_params)):
             if self.collections and listed.get("@odata.type") not in self.collections:
                 continue
-            if not _is_valid_id(listed.get("id")):
+            if not is_valid_id(listed.get("id")):
                 # Skipping the object would lose it silently.
                 raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
             yield listed
@@ -174,7 +174,8 @@ class PolicyKind:
         return normalize.content_hash(payload, self.noise)
 
 
-def _is_valid_id(graph_id: object) -> bool:
+def is_valid_id(graph_id: object) -> bool:
+    """Return whether this is an id that can be stored and used in a path."""
     if not isinstance(graph_id, str) or not 0 < len(graph_id) <= MAX_ID:
         return False
     return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in graph_id)

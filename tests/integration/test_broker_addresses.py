@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Connection
 
 from backups import services
 from backups.requests import run_now_request
 from config.settings import base
+from dev.services.processes import free_port
+from dev.services.valkey import Valkey
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
@@ -176,3 +181,21 @@ def test_sentinels_share_the_password_and_database_of_the_first(
 def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
     with pytest.raises(ImproperlyConfigured, match="set REDIS_SENTINEL_MASTER"):
         base.broker("sentinel://one:26379")
+
+
+def test_the_kernel_notices_a_lost_broker_within_seconds(tmp_path: Path) -> None:
+    """Kombu's option `socket_keepalive` alone turns the client's timing off."""
+    port = free_port()
+    server = Valkey(tmp_path / "server", durable=False, bind="127.0.0.1", port=str(port)).start()
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    with Connection(f"redis://127.0.0.1:{port}", transport_options=options) as broker:
+        pool = broker.default_channel.client.connection_pool
+        connection = pool.get_connection()
+        timing = [
+            connection._sock.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        ]
+        pool.release(connection)
+    server.stop()
+
+    assert timing == [10, 5, 2]

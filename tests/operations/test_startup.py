@@ -187,7 +187,7 @@ def test_a_role_without_a_password_is_not_created(settings: Settings) -> None:
 
 
 PROGRAMS = {
-    "worker": ["celery", "-A", "config", "worker", "--pool", "solo"],
+    "worker": ["celery", "-A", "config", "worker", "--concurrency", "1"],
     "beat": ["celery", "-A", "config", "beat", "--schedule", "{folder}/beat"],
     "web": ["gunicorn", "config.wsgi", "--bind", "unix:{folder}/web.sock", "--no-control-socket"],
 }
@@ -240,3 +240,15 @@ def test_failpoints_are_refused_in_production(
 
 def test_every_preflight_check_has_a_test() -> None:
     assert len(preflight.CHECKS) == 4
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_a_worker_without_processes_does_not_start(broker: Broker, pool: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", pool],
+        cwd=ROOT, env=os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": broker.url},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert process.returncode == 1
+    assert "start the worker without --pool" in process.stderr

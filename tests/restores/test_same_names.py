@@ -164,7 +164,10 @@ def test_an_object_that_appears_after_the_preview_stops_the_creation(
     assert descriptions(scenario) == ["X"]
 
 
-def test_a_lost_answer_is_resolved_beside_an_object_of_the_name(scenario: RestoreScenario) -> None:
+@pytest.mark.parametrize("fault", ["drop_after_write", "empty_after_write"])
+def test_a_lost_answer_is_resolved_beside_an_object_of_the_name(
+    scenario: RestoreScenario, fault: str
+) -> None:
     deleted, _ = back_up(scenario, *[add_policy(scenario, text) for text in ("A", "B")])
     scenario.delete(deleted)
     restore = scenario.preview([deleted])
