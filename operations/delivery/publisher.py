@@ -20,7 +20,10 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 from kombu import Producer
-from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.exceptions import (
+    BatchPublishError,  # type: ignore[attr-defined]
+    OperationalError,
+)
 
 from operations.catalog import OperationCatalog
 from operations.delivery.refusals import NO_ANSWER, describe_refusal

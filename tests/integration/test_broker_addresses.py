@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -189,7 +190,8 @@ def test_the_kernel_notices_a_lost_broker_within_seconds(tmp_path: Path) -> None
     server = Valkey(tmp_path / "server", durable=False, bind="127.0.0.1", port=str(port)).start()
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     with Connection(f"redis://127.0.0.1:{port}", transport_options=options) as broker:
-        pool = broker.default_channel.client.connection_pool
+        channel: Any = broker.default_channel
+        pool = channel.client.connection_pool
         connection = pool.get_connection()
         timing = [
             connection._sock.getsockopt(socket.IPPROTO_TCP, option)
