@@ -20,8 +20,8 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 from kombu import Producer
-from kombu.exceptions import (
-    BatchPublishError,  # type: ignore[attr-defined]
+from kombu.exceptions import (  # type: ignore[attr-defined]
+    BatchPublishError,
     OperationalError,
 )
 
