@@ -81,8 +81,10 @@ def _count_attempts(runs: Sequence[OperationRun]) -> dict[int, int]:
         }
         if not retried:
             break
-        found = OperationRun.objects.only("initiator_name", "retry_of").in_bulk(retried.values())
-        earliest = {run_id: found[earlier_id] for run_id, earlier_id in retried.items()}
+        runs_by_id = OperationRun.objects.only("initiator_name", "retry_of").in_bulk(
+            retried.values()
+        )
+        earliest = {run_id: runs_by_id[earlier_id] for run_id, earlier_id in retried.items()}
         for run_id in earliest:
             attempts[run_id] += 1
     return attempts

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import Page
 
+from accounts.sign_in_errors import UNAVAILABLE
 from tenancy.models import User
 from tests.browser.conftest import (
     DESKTOP,
@@ -139,6 +142,29 @@ def test_the_pages_of_second_factors_are_displayed_without_problems(inspection: 
     inspection.check("recovery-codes")
 
     assert inspection.problems == {}
+
+
+SIGN_IN_ENDS: dict[str, dict[str, Any]] = {
+    "accounts/locked_out.html": {"minutes": 14},
+    "too_many_sign_ins.html": {},
+    "accounts/sign_in_failed.html": {
+        "error": UNAVAILABLE,
+        "reference": "7f3a9c",
+        "user": SimpleNamespace(is_authenticated=False),
+    },
+}
+
+
+@pytest.mark.parametrize("template", SIGN_IN_ENDS)
+def test_the_pages_on_which_a_sign_in_ends_are_displayed_without_problems(
+    inspection: Inspection, console_errors: ConsoleErrors, template: str
+):
+    inspection.page.goto("/sign-in/")
+    inspection.page.set_content(render_to_string(template, SIGN_IN_ENDS[template]))
+    inspection.check(template.rpartition("/")[2].removesuffix(".html"))
+
+    assert inspection.problems == {}
+    assert console_errors == []
 
 
 def _repeats_status(text: str) -> bool:
