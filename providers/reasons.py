@@ -160,7 +160,7 @@ register_reasons(
     ),
     Reason(
         "request_refused_for",
-        "Request refused",
+        "Values refused",
         "Microsoft Graph refused the request (HTTP {status} {error}). The response names: {named}.",
         "Compare these values with the tenant, and correct them there or leave the object out. The "
         "log contains the text of the response under the request id.",

@@ -64,7 +64,7 @@ register_reasons(
     ),
     Reason(
         "restore_beside_others",
-        "Name not unique",
+        "Other objects with this name",
         "Other objects have the same name ({count} found). They stay unchanged.",
         "No action needed.",
     ),

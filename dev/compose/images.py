@@ -43,6 +43,7 @@ RUN mkdir -p /var/run/postgresql && chmod 3777 /var/run/postgresql
 USER postgres
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin
 VOLUME /var/lib/postgresql
+STOPSIGNAL SIGINT
 ENTRYPOINT ["/usr/local/bin/start-postgres"]
 """,
     "docker.io/library/redis:8-bookworm": """

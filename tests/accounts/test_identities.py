@@ -472,6 +472,7 @@ def callbacks_at_the_same_time(addresses: list[tuple[Client, str]]) -> list[Any]
 
 
 @pytest.mark.race
+@pytest.mark.direct  # it waits for the process numbers of its connections
 @pytest.mark.django_db(transaction=True)
 def test_two_first_sign_ins_at_the_same_time_create_one_account(
     entra: OpenIdProvider, owner: User, workspace: Workspace

@@ -20,7 +20,7 @@ from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import TenantFactory, create_member
 from tests.support.pooler import StartPooler
 from tests.support.sessions import open_session
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, database_url
 
 
 def newest() -> AuditEntry:
@@ -148,13 +148,11 @@ for turn in range(30):
 @pytest.mark.django_db(transaction=True)
 def test_a_command_names_itself(tenant: Tenant) -> None:
     """Its arguments are left out: they can contain secrets."""
-    database = connection.settings_dict
-    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
     subprocess.run(
         [sys.executable, "manage.py", "shell", "-c",
          "from tenancy.models import Tenant; Tenant.objects.update(name='By a command')"],
         cwd=ROOT, check=True, capture_output=True,
-        env=os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        env=os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings.test"},
     )  # fmt: skip
 
     assert (newest().origin, newest().user_name) == ("command shell", "")

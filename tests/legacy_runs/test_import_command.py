@@ -120,6 +120,7 @@ def test_every_file_is_checked_before_the_first_row_is_imported(
     assert not InventorySyncRun.objects.exists()
 
 
+@pytest.mark.direct  # behind a pooler, it would end the connection of another client
 @pytest.mark.parametrize(("dry_run", "stays"), [(False, BATCH), (True, 0)])
 def test_a_lost_database_connection_is_explained(
     dry_run: bool, stays: int, tenant: Tenant, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch

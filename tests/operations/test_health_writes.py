@@ -108,10 +108,12 @@ def read_only_database() -> Iterator[None]:
     connection.close()
 
 
+@pytest.mark.direct  # a pooler keeps connections from before the change of the database
 def test_a_read_only_database_is_reported(read_only_database: None, broker: Broker) -> None:
     assert check_in_time()["database"] == "it refuses to write: it is read-only"
 
 
+@pytest.mark.direct  # a pooler keeps connections from before the change of the database
 def test_a_table_that_the_role_may_not_write_is_reported(broker: Broker) -> None:
     name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:

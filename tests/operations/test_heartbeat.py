@@ -185,6 +185,7 @@ def test_a_forked_process_guards_its_own_runs(active: ActiveRun, settings: Setti
     assert os.waitstatus_to_exitcode(status) == 7
 
 
+@pytest.mark.direct  # the connections of the server are those of the pooler
 def test_the_heartbeat_connection_is_closed_at_the_end(active: ActiveRun) -> None:
     before = connections()
 
@@ -262,6 +263,7 @@ def test_a_worker_continues_after_one_failed_heartbeat(
     assert OperationRun.objects.get(pk=active.id).heartbeat_at > active.run.heartbeat_at  # type: ignore[operator]
 
 
+@pytest.mark.direct  # the connections of the server are those of the pooler
 def test_a_killed_connection_is_replaced(active: ActiveRun) -> None:
     before = connections()
     with Heartbeat(active):
