@@ -36,6 +36,12 @@ def icon(name: str, label: str = "") -> SafeString:
     )
 
 
+@register.simple_tag
+def badge(state: summary.State) -> SafeString:
+    """A state of a run, a legacy run, a backup set or another object."""
+    return markup.badge(state)
+
+
 @register.simple_tag(takes_context=True)
 def run_row(context: Context, run: OperationRun) -> SafeString:
     """A row of the list of runs, with the columns and the checkboxes of the list."""
