@@ -29,7 +29,7 @@ from tenancy.roles import Capability
 from web.csv_export import Columns
 from web.numbered import numbered_page
 
-RECENT_SLOTS, RECENT_REVISIONS = 14, 20
+RECENT_SLOTS, RECENT_REVISIONS = 10, 20
 
 
 #: The columns of the export.

@@ -16,7 +16,7 @@ from django.utils.http import urlsafe_base64_encode
 from accounts.sign_in_links.services import create_link
 from audit.context import audited_request
 from audit.events import record
-from backups.models import BackupItem, BackupSet, SetStatus
+from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.recording import record_changes
 from backups.services import delete as delete_schedule
 from operations.maintenance.incidents import update_incidents
@@ -249,6 +249,7 @@ def populate_backups() -> dict[str, str]:
     nightly = BackupScheduleFactory(
         tenant=fabrikam, name="Nightly", due=now + dt.timedelta(hours=8), timezone="Europe/Berlin"
     )
+    _create_slots(nightly)
     BackupScheduleFactory(tenant=fabrikam, name="Hourly, while the migration lasts", paused=True)
     complete = BackupSetFactory(schedule=nightly)
     item = BackupItemFactory(backup_set=complete, name="Require MFA for admins")
@@ -274,6 +275,22 @@ def populate_backups() -> dict[str, str]:
         "overview-fresh": "/w/contoso/",
         **_create_connection(nightly.tenant),
     }
+
+
+def _create_slots(schedule: BackupSchedule) -> None:
+    """Create the runs of the last slots of a schedule."""
+    for nights in range(12):
+        at = timezone.now() - dt.timedelta(days=nights, hours=5)
+        OperationRunFactory(
+            tenant=schedule.tenant,
+            type="backup_schedule.scheduled",
+            context={
+                "backup_schedule_id": schedule.pk,
+                "scheduled_for": f"{at:%Y-%m-%dT%H:%MZ}",
+            },
+            created_at=at,
+            **{"failed" if nights == 3 else "succeeded": True},
+        )
 
 
 def _create_connection(tenant: Tenant) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""Every page in light, in dark and on a phone has no console errors and no axe violations."""
+"""Every page in light, in dark and on a phone has no console errors and no axe violations.
+
+From a phone to a wide window, it does not scroll sideways, and nothing covers its links and fields."""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ from tests.browser.conftest import (
     DESKTOP,
     OVERFLOW,
     PHONE,
+    SIZES,
+    UNREACHABLE,
     ConsoleErrors,
     save_screenshot,
     serious_violations,
@@ -71,6 +75,12 @@ class Inspection:
             actions[display] = set(self.page.evaluate(ACTIONS))
         if missing := actions["light"] - actions["phone"]:
             self.problems[f"{name} lacks actions on phones"] = missing
+        for width, height in SIZES.items():
+            self.page.set_viewport_size({"width": width, "height": height})
+            if self.page.evaluate(OVERFLOW) > 0:
+                self.problems[f"{name} scrolls sideways at {width} pixels"] = True
+            if unreachable := self.page.evaluate(UNREACHABLE):
+                self.problems[f"{name} has unreachable actions at {width} pixels"] = unreachable
 
 
 @pytest.fixture
