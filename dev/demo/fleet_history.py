@@ -61,6 +61,8 @@ class Member:
     objects: Sequence[FleetObject] = ()
     #: The contents that the backups have read so far: True for an edited object.
     read: dict[str, bool] = field(default_factory=dict)
+    #: Whether a sync has listed its objects.
+    is_synced: bool = False
 
     @property
     def pace(self) -> float:
@@ -140,7 +142,8 @@ class History:
         elif member.is_in(Story.FORBIDDEN, started_at, self.cut):
             backup_set.unlisted = _forbidden(PERMISSION_KINDS)
         elif self._chance.random() < 0.012:
-            policy = self._chance.choice([each for each in member.objects if each.kind in KINDS])
+            listed = _listed(member, KINDS, started_at)
+            policy = self._chance.choice(listed)
             backup_set.failed = {policy.key: SafeError("throttled")}
         run.completed_at = started_at + dt.timedelta(seconds=seconds)
         _read(member, run, backup_set)
@@ -264,21 +267,9 @@ class History:
         for policy in member.objects:
             if policy.kind in forbidden:
                 continue
-            is_edited = policy.is_edited_by(started_at)
-            entry = policy.edited if is_edited and policy.edited else policy.entry
-            place = (member.tenant.pk, policy.key)
-            seen = self.seen.get(place)
-            if seen is None:
-                self.seen[place] = Seen(policy, entry, run.completed_at, run.completed_at)
-                changes["created"] += 1
-            elif seen.entry is entry:
-                changes["unchanged"] += 1
-            else:
-                seen.entry, seen.changed_at = entry, run.completed_at
-                changes["updated"] += 1
-                item = PastItem(policy.key, f"Changed: {KIND[policy.kind].name_of(entry)}")
-                run.items.append(item)
-                self.changed.append((item, place))
+            if change := self._mirror(member, policy, run):
+                changes[change] += 1
+        member.is_synced = True
         errors = _forbidden(forbidden)
         for kind, error in errors.items():
             label = KIND[kind].label_plural
@@ -287,6 +278,33 @@ class History:
         succeeded = sum(changes.values())
         run.counts = _counts(succeeded + len(errors), failed=len(errors), **changes)
         run.phase = f"Listing {in_sentence(list(POLICY_KINDS.values())[-1].label_plural)}"
+
+    def _mirror(self, member: Member, policy: FleetObject, run: PastRun) -> str:
+        """Return how a sync counts an object; empty if Graph did not list it and had not before."""
+        started_at, ended_at = run.started_at or run.created_at, run.completed_at
+        place = (member.tenant.pk, policy.key)
+        seen = self.seen.get(place)
+        is_edited = policy.is_edited_by(started_at)
+        entry = policy.edited if is_edited and policy.edited else policy.entry
+        if not policy.exists_at(started_at):
+            if seen is None or seen.missing_since:
+                return ""
+            seen.missing_since = ended_at
+            change, word = "deleted", "Deleted"
+        elif seen is None:
+            self.seen[place] = Seen(policy, entry, ended_at, ended_at)
+            change, word = "created", "New"
+        elif seen.entry is entry:
+            return "unchanged"
+        else:
+            seen.entry, seen.changed_at = entry, ended_at
+            change, word = "updated", "Changed"
+        # The first sync records no items: all objects would be new.
+        if member.is_synced:
+            item = PastItem(policy.key, f"{word}: {KIND[policy.kind].name_of(entry)}")
+            run.items.append(item)
+            self.changed.append((item, place))
+        return change
 
     def link_policies(self, ids: Mapping[tuple[int, str], int]) -> None:
         """Link the changes that the syncs found to the stored policies."""
@@ -345,11 +363,15 @@ def _forbidden(kinds: Sequence[str]) -> dict[str, SafeError]:
     }
 
 
+def _listed(member: Member, kinds: Sequence[str], at: dt.datetime) -> list[FleetObject]:
+    return [each for each in member.objects if each.kind in kinds and each.exists_at(at)]
+
+
 def _read(member: Member, run: PastRun, backup_set: PastSet) -> None:
     """Set what a backup counted and which failures it found."""
     started_at = run.started_at or run.created_at
     changes: Counter[str] = Counter()
-    listed = [each for each in member.objects if each.kind in backup_set.listed_kinds]
+    listed = _listed(member, backup_set.listed_kinds, started_at)
     for policy in listed:
         if policy.key in backup_set.failed:
             run.failures.append(Failure(backup_set.failed[policy.key], item=policy.name))

@@ -1,4 +1,7 @@
-"""The policies of the fleet: the objects of the Graph sandbox, and one edit in some tenants."""
+"""The policies of the fleet: the objects of the Graph sandbox, and how some of them changed.
+
+Some tenants have an edited policy. Of the others, some have a new or a removed one, or both.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import copy
 import datetime as dt
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -23,16 +26,27 @@ from tenancy.models import Tenant, Workspace
 Json = dict[str, Any]
 #: Of this many tenants, one has an edited policy.
 TENANTS_PER_EDIT = 3
+#: Of this many others, one has a new policy, one a removed one, and one had a policy replaced.
+TENANTS_PER_REPLACEMENT = 6
+
+
+_REPLACEABLE = ("device_configuration", "compliance", "conditional_access")
 
 
 @dataclass(frozen=True)
 class FleetObject:
-    """One policy of a tenant as listed by Graph; `edited` is its state since `edited_at`."""
+    """One policy of a tenant as listed by Graph; `edited` is its state since `edited_at`.
+
+    It existed before the history if it has no `created_at`, and it still exists without a
+    `removed_at`.
+    """
 
     kind: str
     entry: Json
     edited: Json | None = None
     edited_at: dt.datetime | None = None
+    created_at: dt.datetime | None = None
+    removed_at: dt.datetime | None = None
 
     @property
     def graph_id(self) -> str:
@@ -50,6 +64,15 @@ class FleetObject:
         """Whether the edit came before this time."""
         return self.edited_at is not None and self.edited_at <= at
 
+    def is_removed_by(self, at: dt.datetime) -> bool:
+        """Whether the removal came before this time."""
+        return self.removed_at is not None and self.removed_at <= at
+
+    def exists_at(self, at: dt.datetime) -> bool:
+        """Whether Graph listed the object at this time."""
+        is_created = self.created_at is None or self.created_at <= at
+        return is_created and not self.is_removed_by(at)
+
 
 def objects_of(tenant: Tenant, chance: random.Random, cut: dt.datetime) -> list[FleetObject]:
     """Return the objects that the Graph sandbox seeds for the tenant, in the order of a backup."""
@@ -60,11 +83,28 @@ def objects_of(tenant: Tenant, chance: random.Random, cut: dt.datetime) -> list[
         if kind in (*KINDS, "assignment_filters", "scope_tags")
         for entry in seeded[kind]
     ]
+    at = cut - dt.timedelta(minutes=chance.randrange(20 * 60, 9 * 24 * 60))
     if chance.randrange(TENANTS_PER_EDIT) == 0:
-        at = chance.randrange(sum(SIZES[kind] for kind in KINDS))
-        minutes = chance.randrange(20 * 60, 9 * 24 * 60)
-        objects[at] = _edit(objects[at], (cut - dt.timedelta(minutes=minutes)))
+        place = chance.randrange(sum(SIZES[kind] for kind in KINDS))
+        objects[place] = _edit(objects[place], at)
+        return objects
+    # Policies refer to named locations, which therefore stay.
+    places = [number for number, each in enumerate(objects) if each.kind in _REPLACEABLE]
+    created, removed = chance.sample(places, 2)
+    replacement = chance.randrange(TENANTS_PER_REPLACEMENT)
+    if replacement in (0, 2):
+        objects[created] = _create(objects[created], at)
+    if replacement in (1, 2):
+        objects[removed] = replace(objects[removed], removed_at=at)
     return objects
+
+
+def _create(policy: FleetObject, at: dt.datetime) -> FleetObject:
+    entry = copy.deepcopy(policy.entry)
+    _set_modified(entry, at)
+    if "createdDateTime" in entry:
+        entry["createdDateTime"] = _graph_time(at)
+    return replace(policy, entry=entry, created_at=at)
 
 
 def _edit(policy: FleetObject, at: dt.datetime) -> FleetObject:
@@ -74,9 +114,17 @@ def _edit(policy: FleetObject, at: dt.datetime) -> FleetObject:
         edited["state"] = "enabledForReportingButNotEnforced" if is_on else "enabled"
     else:
         edited[KIND[policy.kind].name_field] += " (reviewed)"
-    modified = "lastModifiedDateTime" if "lastModifiedDateTime" in edited else "modifiedDateTime"
-    edited[modified] = f"{at:%Y-%m-%dT%H:%M:%S.%f}0Z"
-    return FleetObject(policy.kind, policy.entry, edited, at)
+    _set_modified(edited, at)
+    return replace(policy, edited=edited, edited_at=at)
+
+
+def _set_modified(entry: Json, at: dt.datetime) -> None:
+    modified = "lastModifiedDateTime" if "lastModifiedDateTime" in entry else "modifiedDateTime"
+    entry[modified] = _graph_time(at)
+
+
+def _graph_time(at: dt.datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}0Z"
 
 
 _VERSIONS = """
@@ -127,10 +175,12 @@ def _rows(
     start: dt.datetime,
     contents: dict[str, Json],
 ) -> list[Json]:
-    edit = policy.edited_at.isoformat() if policy.edited_at else "infinity"
-    states = [(policy.entry, "-infinity", edit)]
+    begin = policy.created_at.isoformat() if policy.created_at else "-infinity"
+    end = policy.removed_at.isoformat() if policy.removed_at else "infinity"
+    edit = policy.edited_at.isoformat() if policy.edited_at else end
+    states = [(policy.entry, begin, edit)]
     if policy.edited:
-        states.append((policy.edited, edit, "infinity"))
+        states.append((policy.edited, edit, end))
     rows = []
     for entry, valid_from, valid_until in states:
         content = Content.of(KIND[policy.kind], entry)
@@ -160,25 +210,28 @@ def _rows(
 
 _POLICIES = """
 INSERT INTO policies (workspace_id, tenant_id, kind, graph_id, name, description, object_type,
-                      platform, state, is_assigned, last_modified_at, first_seen_at, changed_at)
+                      platform, state, is_assigned, last_modified_at, first_seen_at, changed_at,
+                      missing_since)
 SELECT %s, tenant_id, kind, graph_id, name, description, object_type, platform, state,
-       is_assigned, last_modified_at, first_seen_at, changed_at
+       is_assigned, last_modified_at, first_seen_at, changed_at, missing_since
 FROM jsonb_to_recordset(%s::jsonb) AS policy(
     tenant_id bigint, kind varchar, graph_id varchar, name varchar, description varchar,
     object_type varchar, platform varchar, state varchar, is_assigned boolean,
-    last_modified_at timestamptz, first_seen_at timestamptz, changed_at timestamptz)
+    last_modified_at timestamptz, first_seen_at timestamptz, changed_at timestamptz,
+    missing_since timestamptz)
 RETURNING tenant_id, kind || '/' || graph_id, id
 """
 
 
 @dataclass
 class Seen:
-    """An object of the inventory: when a sync first listed it, and when it last changed."""
+    """An object of the inventory: when a sync first listed it, when it changed, when it was missing."""
 
     policy: FleetObject
     entry: Json
     first_seen_at: dt.datetime
     changed_at: dt.datetime
+    missing_since: dt.datetime | None = None
 
 
 def store_inventory(
@@ -192,6 +245,7 @@ def store_inventory(
             "kind": each.policy.kind,
             "first_seen_at": each.first_seen_at.isoformat(),
             "changed_at": each.changed_at.isoformat(),
+            "missing_since": each.missing_since.isoformat() if each.missing_since else None,
         }
         for (tenant_id, _), each in seen.items()
     ]

@@ -274,5 +274,8 @@ def _register(
         permissions=granted,
     )
     for policy in objects:
-        if policy.edited:
-            control.put_object(graph.tenant.external_id, policy.kind, policy.edited)
+        if policy.removed_at:
+            control.delete_object(graph.tenant.external_id, policy.kind, policy.graph_id)
+        elif policy.edited or policy.created_at:
+            entry = policy.edited or policy.entry
+            control.put_object(graph.tenant.external_id, policy.kind, entry)

@@ -111,7 +111,7 @@ def test_every_outcome_follows_from_its_counts(fleet: Workspace) -> None:
     for run in runs_of(fleet).exclude(outcome=RunOutcome.BLOCKED):
         assert run.outcome == derive_outcome(run.counts, Ending.FINISHED), run.pk
         counts = run.counts
-        changes = counts.created + counts.updated + counts.unchanged
+        changes = counts.created + counts.updated + counts.unchanged + counts.deleted
         assert changes in (0, counts.succeeded), run.pk
         assert bool(run.failure_summary) == (run.outcome != RunOutcome.SUCCEEDED), run.pk
 
@@ -164,7 +164,7 @@ def test_the_changes_are_those_that_the_product_would_record(fleet: Workspace) -
     changes = list(PolicyChange.objects.filter(workspace=fleet).with_scope())
     authors = [change.author for change in changes]
 
-    assert changes
+    assert {change.change for change in changes} == {"created", "changed", "removed"}
     assert any(authors)
     assert not BackupSet.objects.filter(workspace=fleet, compared_at=None).exists()
     for change in changes:
@@ -173,8 +173,9 @@ def test_the_changes_are_those_that_the_product_would_record(fleet: Workspace) -
         previous = previous_of(backup_set)
         assert previous
         assert previous == change.previous_set == backup_set.compared_with
-        assert change.item_id in {
-            each.item.pk for each in changes_of(backup_set, previous).differences if each.item
+        assert (change.change, change.item_id, change.before_id) in {
+            (each.change, each.item and each.item.pk, each.before and each.before.pk)
+            for each in changes_of(backup_set, previous).differences
         }
     per_object = Counter((change.tenant_id, change.graph_id) for change in changes)
     assert set(per_object.values()) == {1}
@@ -300,6 +301,10 @@ def test_the_graph_sandbox_continues_the_past(
     run = back_up(schedules.get(tenant=edited.tenant))
     assert run.outcome == RunOutcome.SUCCEEDED
     assert run.counts.unchanged == run.counts.total == 12
+    for kind in ("created", "removed"):
+        change = PolicyChange.objects.filter(workspace=fleet, change=kind).latest("id")
+        run = back_up(schedules.get(tenant=change.tenant))
+        assert run.counts.unchanged == run.counts.total, kind
 
     for code in ("credential_expired", "permission_missing"):
         past = runs_of(fleet).filter(type=BACKUP, failure_summary__0__code=code).latest("id")
