@@ -163,12 +163,12 @@ class BulkPage:
     def _rows(
         self, request: Request, runs: Runs, results_of: Callable[[Runs], Iterator[Result]]
     ) -> list[Row]:
-        """Return each run with its result; those that do not change come first."""
+        """Return each run with its result; those that the action changes come first."""
         allowed = capabilities_of(request.user, self.workspace)
         permitted = [run for run in runs if self.action.is_permitted(run, request.user, allowed)]
         results = dict(zip(permitted, results_of(permitted), strict=True))
         rows = [(run, results.get(run, NOT_PERMITTED)) for run in runs]
-        return sorted(rows, key=lambda row: row[1].changes)
+        return sorted(rows, key=lambda row: not row[1].changes)
 
     def _render(
         self,
@@ -185,7 +185,7 @@ class BulkPage:
             "action": self.action,
             "nothing": self.nothing,
             "rows": rows,
-            "counts": [(text, changes, count) for (text, changes), count in counts.items()][::-1],
+            "counts": [(text, changes, count) for (text, changes), count in counts.items()],
             "back_url": self.back[0],
             "back_label": self.back[1],
         }

@@ -129,6 +129,9 @@ def test_the_preview_says_what_a_retry_would_do_and_changes_nothing(
         "still active": 1,
     }
     assert ready_ids(html) == [duplicate.pk]
+    rows = re.findall(r'data-row-link href="/runs/(\d+)/"', html)
+    assert rows[0] == str(duplicate.pk), "ready runs come first"
+    assert len(rows) == len(runs)
     assert f'Already being retried <a href="/runs/{retry.pk}/">#{retry.pk}</a>' in html
     assert "Retry 1 run</button>" in html
     assert set(OperationRun.objects.active()) == {retry, active}
