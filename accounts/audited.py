@@ -1,5 +1,7 @@
 """What the audit log records of invitations, identities, links and second factors."""
 
+from accounts.group_roles.forms import GroupRoleForm
+from accounts.invitations.forms import InvitationForm
 from audit.registry import audit_event, audit_table, exclude, through
 
 audit_table(
@@ -9,6 +11,7 @@ audit_table(
     workspace="workspace_id",
     secrets=["link_hash"],
     ignored=["is_sent"],
+    form=InvitationForm,
 )
 
 _USER_NAME = through("user_id", "users", "username")
@@ -49,6 +52,7 @@ audit_table(
     label="Role of a group",
     name="group",
     workspace="workspace_id",
+    form=GroupRoleForm,
 )
 
 exclude("group_memberships", "Marks memberships, which are recorded themselves.")

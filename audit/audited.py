@@ -1,6 +1,7 @@
 """The tables of accounts and workspaces, and the events of signing in."""
 
 from audit.registry import audit_event, audit_table, exclude, through
+from tenancy.forms import RoleForm, TenantForm, WorkspaceForm
 
 _WORKSPACES_OF_USER = through("user_id", "memberships", "workspace_id", key="user_id")
 _USER_NAME = through("user_id", "users", "username")
@@ -12,6 +13,7 @@ audit_table(
     workspace=through("id", "memberships", "workspace_id", key="user_id"),
     secrets=["password"],
     ignored=["last_login"],
+    labels={"username": "User name"},
 )
 audit_table(
     "users_groups",
@@ -41,13 +43,14 @@ audit_table(
     part=through("permission_id", "auth_permission", "codename"),
     part_of=("auth_group", "group_id"),
 )
-audit_table("workspaces", label="Workspace", name="name", workspace="id")
+audit_table("workspaces", label="Workspace", name="name", workspace="id", form=WorkspaceForm)
 audit_table(
     "memberships",
     label="Member",
     name=_USER_NAME,
     workspace="workspace_id",
     ignored=["role_since"],
+    form=RoleForm,
 )
 audit_table(
     "approval_off_requests",
@@ -56,7 +59,14 @@ audit_table(
     workspace="workspace_id",
 )
 audit_table("support_accesses", label="Support access", name="user_name", workspace="workspace_id")
-audit_table("tenants", label="Tenant", name="name", workspace="workspace_id", tenant="id")
+audit_table(
+    "tenants",
+    label="Tenant",
+    name="name",
+    workspace="workspace_id",
+    tenant="id",
+    form=TenantForm,
+)
 
 exclude("account_emailconfirmation", "Links that confirm an address; the address is recorded.")
 exclude("audit_entries", "The audit log.")

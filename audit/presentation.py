@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,18 +11,22 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Field, Model
-from django.utils.text import Truncator
+from django.db.models import F, Field, Model, Value
+from django.utils.text import Truncator, capfirst
 
 from audit.context import RUN_PREFIX
 from audit.models import AuditEntry
-from audit.registry import audited_tables, events
-from tenancy.models import User
+from audit.registry import AuditedTable, audited_tables, events
+from tenancy.models import User, Workspace
 from tenancy.times import exact_text
 from web.ids import parse_id, parse_ids
 
+#: By table and id: the name of a user, or the slug of the workspace of an object.
+References = dict[tuple[str, int], str]
+
 EMPTY = "\N{EN DASH}"
 MAX_LENGTH = 200
+_USERS = User._meta.db_table  # noqa: SLF001 - Django's own API
 _ACTIONS = {"created": "added", "updated": "changed", "deleted": "deleted"}
 #: Columns of a new or deleted row that its entry shows elsewhere.
 _SHOWN_ELSEWHERE = {"id", "created_at", "workspace_id", "tenant_id"}
@@ -74,20 +79,25 @@ def action_choices() -> list[tuple[str, str]]:
     )
 
 
-def describe(entries: Iterable[AuditEntry], zone: dt.tzinfo) -> list[EntryLine]:
-    """Return the entries for display, with times in this zone; names and addresses of objects are read together."""
+def describe(
+    entries: Iterable[AuditEntry], zone: dt.tzinfo, *, linked: bool = True
+) -> list[EntryLine]:
+    """Return the entries for display, with times in this zone.
+
+    `linked`: whether they link to their objects; the page of an object does not link to itself.
+    """
     rows = list(entries)
-    urls, user_names = _urls(rows), _user_names(rows)
+    references = _load_references(rows, linked=linked)
     return [
         EntryLine(
             entry=entry,
             title=_title(entry),
             name=_name(entry),
             actor=actor_of(entry),
-            url=urls.get((entry.object_type, entry.object_id), ""),
+            url=_url(entry, references) if linked else "",
             run_id=_run_id(entry.reference),
             differences=[
-                _difference(entry, column, values, user_names, zone)
+                _difference(entry, column, values, references, zone)
                 for column, values in sorted(entry.changes.items())
                 if entry.action == "updated" or column not in _SHOWN_ELSEWHERE
             ],
@@ -130,16 +140,13 @@ def _name(entry: AuditEntry) -> str:
 
 
 def _difference(
-    entry: AuditEntry, column: str, values: Any, user_names: dict[int, str], zone: dt.tzinfo
+    entry: AuditEntry, column: str, values: Any, references: References, zone: dt.tzinfo
 ) -> Difference:
     field = _field(entry.object_type, column)
-    label = column.removesuffix("_id").replace("_", " ")
-    if field is not None and field.verbose_name != "ID":
-        label = str(field.verbose_name)
-    label = label[:1].upper() + label[1:]
+    label = _label(entry.object_type, column)
     if not isinstance(values, list):
         return Difference(label)
-    before, after = (_text(field, value, user_names, zone) for value in values)
+    before, after = (_text(field, value, references, zone) for value in values)
     return Difference(
         label,
         None if entry.action == "created" else before,
@@ -147,8 +154,27 @@ def _difference(
     )
 
 
+@cache
+def _label(table: str, column: str) -> str:
+    """Return what pages call a column of a table, or of a table whose rows are parts of it."""
+    field = _field(table, column)
+    name = field.name if field is not None else column
+    for audited in _with_parts(table):
+        if label := audited.label_of(name):
+            return label
+    if field is not None and field.verbose_name != "ID":
+        return capfirst(_without_affixes(str(field.verbose_name)))
+    return capfirst(_without_affixes(column.removesuffix("_id").replace("_", " ")))
+
+
+def _without_affixes(name: str) -> str:
+    """Return “default” for “is default”, and “paused by” for “paused by name”."""
+    name = name.removeprefix("is ")
+    return name.removesuffix(" name") if name.endswith(" by name") else name
+
+
 def _text(
-    field: Field[Any, Any] | None, value: Any, user_names: dict[int, str], zone: dt.tzinfo
+    field: Field[Any, Any] | None, value: Any, references: References, zone: dt.tzinfo
 ) -> str:
     """Return a stored value as a page shows it."""
     if value is None or value == "":
@@ -158,7 +184,8 @@ def _text(
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or EMPTY
     if field is not None and field.is_relation:
-        return user_names.get(value, f"#{value}") if field.related_model is User else f"#{value}"
+        is_user = field.related_model is User
+        return references.get((_USERS, value), f"#{value}") if is_user else f"#{value}"
     if field is not None and field.choices:
         return str(dict(field.flatchoices).get(value, value))
     if field is not None and field.get_internal_type() == "DateTimeField":
@@ -179,44 +206,66 @@ def _models() -> dict[str, type[Model]]:
 @cache
 def _field(table: str, column: str) -> Field[Any, Any] | None:
     """Return the field of a column of this table, or of a table whose rows are parts of it."""
-    parts = [
-        audited.table
-        for audited in audited_tables().values()
-        if audited.part_of and audited.part_of[0] == table
-    ]
-    for name in (table, *parts):
-        if name in _models():
-            for field in _models()[name]._meta.local_fields:  # noqa: SLF001
+    for audited in _with_parts(table):
+        if audited.table in _models():
+            for field in _models()[audited.table]._meta.local_fields:  # noqa: SLF001
                 if field.column == column:
                     return field
     return None
 
 
-def _user_names(entries: list[AuditEntry]) -> dict[int, str]:
-    """Return the names of the users to whom the values of the entries refer."""
-    ids: set[int] = set()
+def _with_parts(table: str) -> list[AuditedTable]:
+    """Return this table, then those whose rows are parts of its objects."""
+    tables = audited_tables()
+    parts = [each for each in tables.values() if each.part_of and each.part_of[0] == table]
+    return [tables[table], *parts] if table in tables else parts
+
+
+def _load_references(entries: list[AuditEntry], *, linked: bool) -> References:
+    """Return what the entries refer to, by table and id, with one statement for all tables.
+
+    Users come with their name, the other objects with the slug of their workspace. An object is
+    missing if it was deleted or has no page.
+    """
+    ids: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
+        if linked and hasattr(_models().get(entry.object_type), "get_absolute_url"):
+            ids[entry.object_type] |= set(parse_ids([entry.object_id]))
         for column, values in entry.changes.items():
             field = _field(entry.object_type, column)
             if field is not None and field.related_model is User and isinstance(values, list):
-                ids |= {value for value in values if isinstance(value, int)}
-    if not ids:
+                ids[_USERS] |= {value for value in values if isinstance(value, int)}
+    statements = [_references_in(table, pks) for table, pks in ids.items() if pks]
+    if not statements:
         return {}
-    return dict(User.objects.filter(pk__in=ids).values_list("pk", "username"))
+    rows = statements[0].union(*statements[1:], all=True) if statements[1:] else statements[0]
+    return {(table, pk): text for table, pk, text in rows}
 
 
-def _urls(entries: list[AuditEntry]) -> dict[tuple[str, str], str]:
-    """Return the addresses of the objects that still exist and have a page."""
-    ids_by_table: dict[str, set[str]] = {}
-    for entry in entries:
-        ids_by_table.setdefault(entry.object_type, set()).add(entry.object_id)
-    urls: dict[tuple[str, str], str] = {}
-    for table, ids in ids_by_table.items():
-        model: Any = _models().get(table)
-        if model is None or not hasattr(model, "get_absolute_url"):
-            continue
-        rows = model._default_manager.filter(pk__in=parse_ids(ids))  # noqa: SLF001
-        if any(field.name == "workspace" for field in model._meta.local_fields):  # noqa: SLF001
-            rows = rows.select_related("workspace")
-        urls |= {(table, str(row.pk)): row.get_absolute_url() for row in rows}
-    return urls
+def _references_in(table: str, ids: set[int]) -> Any:
+    model: Any = _models()[table]
+    columns = {field.name for field in model._meta.local_fields}  # noqa: SLF001
+    text: Any = Value("")
+    if table == _USERS:
+        text = F("username")
+    elif "slug" in columns:
+        text = F("slug")
+    elif "workspace" in columns:
+        text = F("workspace__slug")
+    rows = model._default_manager.filter(pk__in=ids).order_by()  # noqa: SLF001
+    return rows.values_list(Value(table), "pk", text)
+
+
+def _url(entry: AuditEntry, references: References) -> str:
+    """Return the address of the object, which is made from its id and its workspace."""
+    model: Any = _models().get(entry.object_type)
+    object_id = parse_id(entry.object_id) or 0
+    slug = references.get((entry.object_type, object_id))
+    if slug is None or not hasattr(model, "get_absolute_url"):
+        return ""
+    instance = model(pk=object_id)
+    if isinstance(instance, Workspace):
+        instance.slug = slug
+    elif slug:
+        instance.workspace = Workspace(slug=slug)
+    return str(instance.get_absolute_url())

@@ -14,8 +14,11 @@ with `audit_trigger` and the same options, which a test compares.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.forms import BaseForm
 
 OPERATIONS = ("INSERT", "UPDATE", "DELETE")
 
@@ -29,7 +32,8 @@ class AuditedTable:
     the table and the column of the object that a row belongs to, such as the restore of an item:
     changes of the row are updates of that object, and `part` is the name of the row in them.
     Columns in `secrets` are recorded as changed, without their values; a change of `ignored`
-    columns only is no entry. `only` limits the entries to updates of these columns.
+    columns only is no entry. `only` limits the entries to updates of these columns. Pages name a
+    column as `labels` does, else as the `form` of the object does, else by its verbose name.
     """
 
     table: str
@@ -43,6 +47,15 @@ class AuditedTable:
     ignored: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     operations: tuple[str, ...] = OPERATIONS
+    form: type[BaseForm] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label_of(self, name: str) -> str:
+        """Return the label of a field; empty if neither `labels` nor the form has one."""
+        if name in self.labels or self.form is None:
+            return self.labels.get(name, "")
+        shown: Any = self.form.base_fields.get(name)
+        return str(shown.label or "") if shown else ""
 
     @property
     def options(self) -> str:
@@ -90,6 +103,8 @@ def audit_table(
     ignored: Sequence[str] = (),
     only: Sequence[str] = (),
     operations: Sequence[str] = OPERATIONS,
+    form: type[BaseForm] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> None:
     """Register a table whose changes are recorded; `AuditedTable` describes the options.
 
@@ -110,6 +125,8 @@ def audit_table(
         ignored=tuple(ignored),
         only=tuple(only),
         operations=tuple(operations),
+        form=form,
+        labels=labels or {},
     )
 
 

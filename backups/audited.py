@@ -1,6 +1,7 @@
 """What the audit log records of schedules and backup sets: not what a tick or a backup writes."""
 
 from audit.registry import audit_table, exclude
+from backups.forms import ObjectiveForm, ScheduleForm
 
 audit_table(
     "backup_schedules",
@@ -9,6 +10,8 @@ audit_table(
     workspace="workspace_id",
     tenant="tenant_id",
     ignored=["settled_until", "next_run_at", "rules_version", "spread_seconds", "updated_at"],
+    form=ScheduleForm,
+    labels={"misfire_grace": "Grace period"},
 )
 audit_table(
     "backup_sets",
@@ -25,6 +28,7 @@ audit_table(
     workspace="workspace_id",
     tenant="tenant_id",
     ignored=["updated_at"],
+    form=ObjectiveForm,
 )
 exclude("backup_days", "A tick counts ended runs.")
 exclude("backup_schedule_revisions", "A record of a schedule that never changes.")

@@ -1,6 +1,7 @@
 """What the audit log records of connections: not the results of their checks."""
 
 from audit.registry import audit_table
+from providers.forms import ConnectionForm
 
 audit_table(
     "provider_connections",
@@ -10,4 +11,6 @@ audit_table(
     tenant="tenant_id",
     secrets=["encrypted_credential"],
     ignored=["status", "checked_at", "check_reason_code", "check_results", "updated_at"],
+    form=ConnectionForm,
+    labels={"is_default": "Default connection", "encrypted_credential": "Credential"},
 )

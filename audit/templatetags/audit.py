@@ -25,15 +25,15 @@ def history(context: Context, row: Model, *, heading: str = "History") -> dict[s
     """The last changes of an object."""
     table = row._meta.db_table  # noqa: SLF001 - Django's own API
     entries = AuditEntry.objects.about(table, row.pk)
-    section = _history(context, entries, f"object={table}/{row.pk}", heading)
-    return section | {"is_object": True}
+    query = f"object={table}/{row.pk}"
+    return _history(context, entries, query, heading, is_object=True)
 
 
 @register.inclusion_tag("audit/_history.html", takes_context=True)
 def history_of_kind(context: Context, table: str, *, heading: str = "History") -> dict[str, Any]:
     """The last changes of the objects of a kind in the workspace of the page."""
     entries = AuditEntry.objects.filter(object_type=table)
-    return _history(context, entries, f"kind={table}", heading)
+    return _history(context, entries, f"kind={table}", heading, is_object=False)
 
 
 @register.inclusion_tag("audit/_history.html", takes_context=True)
@@ -45,18 +45,21 @@ def history_of_account(context: Context) -> dict[str, Any]:
     for entry in newest[: MAX_ENTRIES * 5]:
         second = entry.created_at.replace(microsecond=0)
         changes.setdefault((second, entry.action, entry.part, str(entry.changes)), entry)
-    lines = describe(list(changes.values())[:MAX_ENTRIES], page_zone(context))
+    lines = describe(list(changes.values())[:MAX_ENTRIES], page_zone(context), linked=False)
     return {"heading": "Recent activity", "lines": lines, "is_object": True}
 
 
-def _history(context: Context, entries: Any, query: str, heading: str) -> dict[str, Any]:
+def _history(
+    context: Context, entries: Any, query: str, heading: str, *, is_object: bool
+) -> dict[str, Any]:
     workspace, user = context["workspace"], context["user"]
     newest = entries.filter(workspace=workspace).newest_first()[: MAX_ENTRIES + 1]
-    lines = describe(newest, page_zone(context))
+    lines = describe(newest, page_zone(context), linked=not is_object)
     has_more = len(lines) > MAX_ENTRIES
     return {
         "workspace": workspace,
         "heading": heading,
+        "is_object": is_object,
         "lines": lines[:MAX_ENTRIES],
         "query": query,
         "has_more": has_more,

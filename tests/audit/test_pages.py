@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from audit.events import record
 from audit.models import AuditEntry
 from audit.presentation import actor_of
 from audit.templatetags.audit import MAX_ENTRIES
+from backups import services
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -63,6 +65,25 @@ def test_a_change_is_shown_with_both_values(page: Client, tenant: Tenant) -> Non
     assert "<ins><bdi>Suspended</bdi></ins>" in html
     assert "owen" in html
     assert "192.0.2.7" in html
+
+
+def test_the_fields_of_a_change_are_named_as_on_the_form_of_the_object(
+    page: Client, tenant: Tenant
+) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant, timezone="Europe/Berlin", kinds=["compliance"])
+    schedule.timezone, schedule.kinds = "Europe/Paris", ["conditional_access"]
+    schedule.misfire_grace = dt.timedelta(hours=3)
+    services.save(schedule)
+    ProviderConnectionFactory(tenant=tenant, is_default=True)
+
+    history = text_of(page, schedule.get_absolute_url())
+    html = text_of(page, LOG)
+
+    for label in ("Time zone", "Scope", "Grace period"):
+        assert f'<span class="difference-label">{label}</span>' in history, label
+    assert '<span class="difference-label">Default connection</span>' in html
+    for name in ("Timezone", "Kinds", "Misfire grace", "Is default"):
+        assert f">{name}</span>" not in html, name
 
 
 def test_a_secret_is_shown_as_changed(page: Client, tenant: Tenant) -> None:
