@@ -8,6 +8,8 @@ from typing import Any, cast
 from django import forms
 from django.db.models import Exists, OuterRef
 from django.http import QueryDict
+from django.utils.choices import CallableChoiceIterator
+from django.utils.functional import cached_property
 
 from backups import kinds
 from backups.models import MAX_HOURS, BackupSchedule
@@ -155,7 +157,7 @@ class NewScheduleForm(ScheduleForm):
         field = self.fields["tenants"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = workspace.tenants.listed()
-        field.widget.choices = self._selected_and_first_results()
+        field.widget.choices = CallableChoiceIterator(lambda: self._choices)
         if len(workspace.tenants.listed()[: MAX_TENANT_RESULTS + 1]) <= MAX_TENANT_RESULTS:
             del self.fields["find"]
 
@@ -177,8 +179,9 @@ class NewScheduleForm(ScheduleForm):
         others = self.workspace.tenants.active().filter(~Exists(existing))
         return list({tenant.pk: tenant for tenant in [*selected, *others]}.values())
 
-    def _selected_and_first_results(self) -> list[tuple[int, str]]:
-        """The choices: the selected tenants, then the first results of the search."""
+    @cached_property
+    def _choices(self) -> list[tuple[int, str]]:
+        """The selected tenants, then the first results of the search."""
         if self.is_bound:
             params = cast("QueryDict", self.data)
             selected_ids, search = params.getlist("tenants"), params.get("find")

@@ -105,7 +105,7 @@ def create_for(
     Raises:
         ValidationError: one of the tenants cannot have it; the message names the tenant.
     """
-    template.clean_fields(exclude={"tenant", "settled_until"})
+    template.clean_fields(exclude={"tenant", "workspace", "settled_until"})
     now = database_now()
     schedules = []
     for tenant in sorted(tenants, key=lambda tenant: tenant.pk):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.migrations import RunSQL
+from django.db.models import CheckConstraint, Model, Q
 
 
 def database_now() -> dt.datetime:
@@ -56,6 +57,19 @@ def record_reason(reason: str) -> None:
     """Let the audit log keep the reason of the changes in this transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.reason', %s, true)", [reason])
+
+
+def passes_checks(row: Model, exclude: Collection[str] | None = None) -> bool:
+    """Whether the row passes all check constraints that concern none of the excluded fields.
+
+    This takes one statement. `Model.validate_constraints` takes one for each constraint, and says
+    which ones the row does not pass.
+    """
+    meta, excluded = row._meta, set(exclude or ())  # noqa: SLF001 - Django's own API
+    conditions = [each.condition for each in meta.constraints if isinstance(each, CheckConstraint)]
+    checks = [each for each in conditions if not Q(each).referenced_base_fields & excluded]
+    values = row._get_field_expression_map(meta=meta, exclude=excluded)  # noqa: SLF001
+    return Q(*checks).check(values)
 
 
 def run_sql_file(migration: str, name: str) -> RunSQL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Self
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.urls import reverse
 from backups import cron_words, kinds, slots
 from backups.models.objectives import objective_is_possible
 from providers.models import ProviderConnection
+from tenancy.db import passes_checks
 from tenancy.models import Tenant, TenantStatus, Workspace, validate_timezone
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.names import validate_name
@@ -183,6 +185,18 @@ class BackupSchedule(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("schedule_detail", args=[self.workspace.slug, self.pk])
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Validate the constraints; all checks together take one statement.
+
+        Raises:
+            ValidationError: a constraint does not hold.
+        """
+        if not passes_checks(self, exclude):
+            super().validate_constraints(exclude)
+        for constraint in self._meta.constraints:
+            if isinstance(constraint, models.UniqueConstraint):
+                constraint.validate(BackupSchedule, self, exclude=exclude)
 
     def start_from(self, now: dt.datetime) -> None:
         """Set the next slot to the first one after `now`; earlier slots are not caught up."""

@@ -105,7 +105,7 @@ def test_every_active_tenant_without_the_schedule_gets_it(
     # The test is inside of a transaction: each validation has a savepoint.
     statements = [query for query in captured if "SAVEPOINT" not in query["sql"]]
 
-    assert len(statements) <= 50, [query["sql"][:100] for query in statements]
+    assert len(statements) <= 15, [query["sql"][:100] for query in statements]
     assert response.status_code == 302
     assert BackupSchedule.objects.count() == 1199
     assert not BackupSchedule.objects.filter(tenant=many_tenants[1]).exists()
