@@ -44,7 +44,7 @@ from tenancy.http import (
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from web.csv_export import Columns
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 #: The label, icon and color key of a check result.
 _RESULTS = {
@@ -84,13 +84,14 @@ def connection_list(request: Request, slug: str) -> HttpResponseBase:
     if filters.errors:
         connections = visible.none()
     rows = connections.select_related("tenant", "workspace").order_by("tenant__name", "name", "pk")
+    numbered = numbered_page(rows, request.GET.get("page"))
     context = {
         "title": "Connections",
         "noun": "connection",
         "filters": filters,
-        "has_rows": visible.exists(),
-        "page": numbered_page(rows, request.GET.get("page")),
-        "has_tenants": Tenant.objects.listed().filter(workspace=workspace).exists(),
+        "has_rows": has_rows(numbered, visible),
+        "page": numbered,
+        "has_tenants": has_rows(numbered, Tenant.objects.listed().filter(workspace=workspace)),
     }
     context |= _frame(request, workspace)
     return render_list(

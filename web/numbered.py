@@ -43,3 +43,8 @@ def numbered_page(
 ) -> Page[Any]:
     """Return the page with this number, or the nearest one."""
     return CappedPaginator(rows, size).get_page(number)
+
+
+def has_rows(rows: Page[Any], unfiltered: QuerySet[Any]) -> bool:
+    """Whether a list has rows without its filter; only an empty page asks the database."""
+    return bool(rows) or unfiltered.exists()

@@ -27,7 +27,7 @@ from tenancy.http import (
 from tenancy.models import Workspace
 from tenancy.roles import Capability
 from web.csv_export import Columns
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 RECENT_SLOTS, RECENT_REVISIONS = 10, 20
 
@@ -62,7 +62,7 @@ def schedule_list(request: Request, slug: str) -> HttpResponseBase:
         "title": "Schedules",
         "noun": "schedule",
         "filters": filters,
-        "has_rows": visible.exists(),
+        "has_rows": has_rows(rows, visible),
         "page": rows,
         "rows": _rows(list(rows)),
     }

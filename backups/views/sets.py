@@ -41,7 +41,7 @@ from tenancy.http import (
 from tenancy.roles import Capability
 from web.csv_export import Columns
 from web.ids import parse_id
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 ITEMS_PER_PAGE = 100
 VERSIONS = 20
@@ -79,14 +79,15 @@ def backup_set_list(request: Request, slug: str) -> HttpResponseBase:
     if filters.errors:
         sets = visible.none()
     rows = sets.with_scope().newest_first()
+    numbered = numbered_page(rows, request.GET.get("page"))
     context = {
         "workspace": workspace,
         "section": "backup_sets",
         "title": "Backup sets",
         "noun": "backup set",
         "filters": filters,
-        "has_rows": visible.exists(),
-        "page": numbered_page(rows, request.GET.get("page")),
+        "has_rows": has_rows(numbered, visible),
+        "page": numbered,
     }
     return render_list(
         request,

@@ -22,7 +22,7 @@ from tenancy.http import Request, page, render_list, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
 from web.csv_export import Columns
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,14 @@ def _list(request: Request, slug: str, listing: Listing) -> HttpResponseBase:
     filters = Filters.of(request.GET, workspace, listing.choices)
     visible = listing.model.objects.visible_to(request.user).filter(workspace=workspace)
     rows = filters.apply(visible.with_scope(), listing.choices).order_by("name", "id")
+    numbered = numbered_page(rows, request.GET.get("page"))
     context = {
         "title": listing.title,
         "noun": listing.noun,
         "filters": filters,
-        "has_rows": visible.exists(),
-        "page": numbered_page(rows, request.GET.get("page")),
-        "has_tenants": workspace.tenants.exists(),
+        "has_rows": has_rows(numbered, visible),
+        "page": numbered,
+        "has_tenants": has_rows(numbered, workspace.tenants.all()),
         "sync": _last_sync(listing, filters.tenant),
     }
     framed = _with_frame(request, workspace, listing, context)

@@ -8,7 +8,7 @@ from restores.models import RestoreRun, RestoreStatus
 from tenancy.filtering import ListFilter
 from tenancy.http import Request, page, render_list, workspace_or_404
 from web.csv_export import Columns
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 #: The columns of the export.
 COLUMNS: Columns = {
@@ -40,14 +40,15 @@ def restore_list(request: Request, slug: str) -> HttpResponseBase:
     elif status:
         restores = visible.filter(status=status)
     rows = restores.with_scope().with_unknown().newest_first()
+    numbered = numbered_page(rows, request.GET.get("page"))
     context = {
         "workspace": workspace,
         "section": "restores",
         "title": "Restores",
         "noun": "restore",
         "filters": filters,
-        "has_rows": visible.exists(),
-        "page": numbered_page(rows, request.GET.get("page")),
+        "has_rows": has_rows(numbered, visible),
+        "page": numbered,
         "statuses": RestoreStatus.choices,
         "status": status,
     }

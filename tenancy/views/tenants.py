@@ -29,7 +29,7 @@ from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
 from tenancy.tenant_page import fact_columns, panels_for, starts_for
 from web.csv_export import Columns
-from web.numbered import numbered_page
+from web.numbered import has_rows, numbered_page
 
 #: The columns of the export.
 COLUMNS: Columns = {
@@ -64,7 +64,7 @@ def tenant_list(request: Request, slug: str) -> HttpResponseBase:
         "title": "Tenants",
         "noun": "tenant",
         "filters": filters,
-        "has_rows": visible.exists(),
+        "has_rows": has_rows(rows, visible),
         "page": rows,
         "columns": fact_columns(),
         "rows": _rows(list(rows)),
