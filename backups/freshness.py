@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -163,37 +164,42 @@ def freshness_of(workspace: Workspace) -> list[Freshness]:
 
 def freshness_of_tenants(tenants: QuerySet[Tenant]) -> list[Freshness]:
     """Return the freshness of each of these tenants, in two queries for any number of them."""
-    sets = BackupSet.objects.filter(
-        tenant=OuterRef("pk"), workspace=OuterRef("workspace"), purpose=SetPurpose.SCHEDULE
-    )
-    last_complete = sets.complete().order_by("-ended_at").values("ended_at")[:1]
-    latest = sets.exclude(status=SetStatus.BUILDING).newest_first().values("status")[:1]
-    objectives = BackupObjective.objects.filter(workspace=OuterRef("workspace")).values("hours")
-    annotated = list(
-        tenants.annotate(
-            last_complete_at=Subquery(last_complete),
-            latest_status=Subquery(latest),
-            workspace_hours=Subquery(objectives.filter(tenant=None)),
-            tenant_hours=Subquery(objectives.filter(tenant=OuterRef("pk"))),
-        )
-    )
+    annotated = list(tenants.annotate(**freshness_values()))
     schedules = defaultdict(list)
     unpaused = BackupSchedule.objects.filter(tenant__in=annotated, paused_at=None)
     columns = ("tenant", "cron", "timezone", "next_run_at", "objective_hours")
     for schedule in unpaused.only(*columns):
         schedules[schedule.tenant_id].append(schedule)
     now = request_now()
-    return [
-        Freshness(
-            tenant,
-            tenant.last_complete_at,
-            schedules[tenant.pk],
-            now,
-            _objectives(tenant.workspace_hours, tenant.tenant_hours),
-            tenant.latest_status or "",
-        )
-        for tenant in annotated
-    ]
+    return [build_freshness(tenant, schedules[tenant.pk], now) for tenant in annotated]
+
+
+def freshness_values() -> dict[str, Subquery]:
+    """Return what `build_freshness` needs, by the names of the annotations of a tenant."""
+    sets = BackupSet.objects.filter(
+        tenant=OuterRef("pk"), workspace=OuterRef("workspace"), purpose=SetPurpose.SCHEDULE
+    )
+    last_complete = sets.complete().order_by("-ended_at").values("ended_at")[:1]
+    latest = sets.exclude(status=SetStatus.BUILDING).newest_first().values("status")[:1]
+    objectives = BackupObjective.objects.filter(workspace=OuterRef("workspace")).values("hours")
+    return {
+        "last_complete_at": Subquery(last_complete),
+        "latest_status": Subquery(latest),
+        "workspace_hours": Subquery(objectives.filter(tenant=None)),
+        "tenant_hours": Subquery(objectives.filter(tenant=OuterRef("pk"))),
+    }
+
+
+def build_freshness(tenant: Any, unpaused: Sequence[BackupSchedule], now: dt.datetime) -> Freshness:
+    """Return the freshness of a tenant with `freshness_values`, and with its unpaused schedules."""
+    return Freshness(
+        tenant,
+        tenant.last_complete_at,
+        unpaused,
+        now,
+        _objectives(tenant.workspace_hours, tenant.tenant_hours),
+        tenant.latest_status or "",
+    )
 
 
 def _objectives(workspace_hours: int | None, tenant_hours: int | None) -> Objectives:

@@ -79,7 +79,7 @@ def last_runs(schedules: Sequence[BackupSchedule]) -> dict[int, OperationRun]:
 
 def runs_of(schedule: BackupSchedule, count: int) -> list[OperationRun]:
     """Return the newest runs of one schedule."""
-    runs = OperationRun.objects.filter(tenant=schedule.tenant_id, type__in=TYPES)
+    runs = OperationRun.objects.with_scope().filter(tenant=schedule.tenant_id, type__in=TYPES)
     return list(runs.filter(context__backup_schedule_id=schedule.pk).newest_first()[:count])
 
 

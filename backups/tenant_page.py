@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from backups.freshness import freshness_of_tenants
+from backups.freshness import build_freshness, freshness_of_tenants, freshness_values
 from backups.models import BackupSchedule, BackupSet, PolicyChange
 from tenancy.capabilities import capabilities_of
+from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Tenant
 from tenancy.roles import Capability
-from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel
+from tenancy.tenant_page import Fact, Panel, tenant_fact, tenant_panel, tenant_values
 
 SCHEDULES, CHANGES = 20, 5
+
+
+@tenant_values(order=10)
+def backup_values() -> dict[str, Any]:
+    """What the freshness of the tenant needs."""
+    return dict(freshness_values())
 
 
 @tenant_panel(order=10)
@@ -20,13 +28,13 @@ def backups(request: Request, tenant: Tenant) -> Panel:
     """The age of the tenant's last complete backup, and its schedules."""
     allowed = capabilities_of(request.user, tenant.workspace)
     sets = BackupSet.objects.visible_to(request.user).filter(tenant=tenant).complete()
-    (freshness,) = freshness_of_tenants(Tenant.objects.filter(pk=tenant.pk))
-    schedules = BackupSchedule.objects.visible_to(request.user)
-    schedules = schedules.filter(tenant=tenant, deleted_at=None)
+    visible = BackupSchedule.objects.visible_to(request.user)
+    schedules = list(visible.filter(tenant=tenant, deleted_at=None).with_scope())
+    unpaused = [schedule for schedule in schedules if not schedule.is_paused]
     return "backups/_tenant_backups.html", {
         "last": sets.with_scope().order_by("-ended_at", "-id").first(),
-        "freshness": freshness,
-        "schedules": schedules.with_scope()[:SCHEDULES],
+        "freshness": build_freshness(tenant, unpaused, request_now()),
+        "schedules": schedules[:SCHEDULES],
         "may_start": Capability.START_BACKUP in allowed,
         "may_manage": Capability.MANAGE_SCHEDULES in allowed,
     }

@@ -26,12 +26,10 @@ def runs(request: Request, tenant: Tenant) -> Panel:
 @tenant_fact("Last run", order=20)
 def last_run(tenants: Sequence[Tenant]) -> dict[int, Fact]:
     """The outcome of each tenant's newest run; one index lookup per tenant."""
-    newest = OperationRun.objects.filter(tenant=OuterRef("pk")).order_by("-created_at", "-id")
-    queryset = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
-    run_ids = queryset.annotate(run_id=Subquery(newest.values("pk")[:1])).values_list(
-        "run_id", flat=True
-    )
-    runs = OperationRun.objects.with_scope().filter(pk__in=[pk for pk in run_ids if pk])
+    newest = OperationRun.objects.filter(tenant=OuterRef("pk")).newest_first()
+    rows = Tenant.objects.filter(pk__in=[tenant.pk for tenant in tenants])
+    ids = rows.annotate(run_id=Subquery(newest.values("pk")[:1])).order_by().values("run_id")
+    runs = OperationRun.objects.with_scope().filter(pk__in=ids)
     return {run.tenant_id: _fact(run) for run in runs if run.tenant_id}
 
 

@@ -7,10 +7,14 @@
     @tenant_fact("Last complete backup", order=10)
     def last_backup(tenants: Sequence[Tenant]) -> dict[int, Fact]: …
 
+    @tenant_values(order=10)
+    def policy_counts() -> dict[str, Any]: …
+
     register_start(Start("Sync inventory", "inventory_sync", Capability.START_SYNC, icon="refresh"))
 
 Panels appear on the tenant's page, facts are columns of the list of tenants, starts are buttons
-on the tenant's page. A panel that returns None is left out.
+on the tenant's page. A panel that returns None is left out. Values are annotations of the tenant of
+the page: one statement reads those of all panels.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from tenancy.http import Request
@@ -39,6 +44,22 @@ def tenant_panel(*, order: int) -> Callable[[PanelBuilder], PanelBuilder]:
     The template gets `workspace`, `tenant`, `user` and its own context.
     """
     return _PANELS.register(order=order)
+
+
+ValuesBuilder = Callable[[], dict[str, Any]]
+_VALUES: OrderedRegistry[ValuesBuilder] = OrderedRegistry()
+
+
+def tenant_values(*, order: int) -> Callable[[ValuesBuilder], ValuesBuilder]:
+    """Register expressions by the names of their attributes on the tenant that panels get."""
+    return _VALUES.register(order=order)
+
+
+def with_values(tenants: QuerySet[Tenant]) -> QuerySet[Tenant]:
+    """Annotate the tenants with the values that their panels need."""
+    for build in _VALUES:
+        tenants = tenants.annotate(**build())
+    return tenants
 
 
 def panels_for(request: Request, tenant: Tenant) -> list[Panel]:

@@ -27,7 +27,7 @@ from tenancy.http import (
 )
 from tenancy.models import Tenant, TenantStatus, Workspace
 from tenancy.roles import Capability
-from tenancy.tenant_page import fact_columns, panels_for, starts_for
+from tenancy.tenant_page import fact_columns, panels_for, starts_for, with_values
 from web.csv_export import Columns
 from web.numbered import has_rows, numbered_page
 
@@ -83,7 +83,10 @@ def tenant_list(request: Request, slug: str) -> HttpResponseBase:
 @page
 def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Show a tenant: the operations to start, and the panels that apps register."""
-    tenant = _tenant_or_404(request, slug, tenant_id)
+    workspace = workspace_or_404(request, slug)
+    tenants = with_values(Tenant.objects.filter(workspace=workspace))
+    tenant = get_object_or_404(tenants, pk=tenant_id)
+    tenant.workspace = workspace
     allowed = capabilities_of(request.user, tenant.workspace)
     starts = [
         {"start": start, "url": start.url(tenant.workspace, tenant)}
@@ -93,9 +96,8 @@ def tenant_detail(request: Request, slug: str, tenant_id: int) -> HttpResponse:
         {"template": template, "context": panel} for template, panel in panels_for(request, tenant)
     ]
     context = {"tenant": tenant, "starts": starts, "panels": panels}
-    return render(
-        request, "tenancy/tenant_detail.html", _with_frame(request, tenant.workspace, context)
-    )
+    framed = context | _frame(tenant.workspace, allowed)
+    return render(request, "tenancy/tenant_detail.html", framed)
 
 
 @form_page
@@ -193,9 +195,9 @@ def _rows(tenants: list[Tenant]) -> list[dict[str, Any]]:
 
 
 def _with_frame(request: Request, workspace: Workspace, context: dict[str, Any]) -> dict[str, Any]:
-    allowed = capabilities_of(request.user, workspace)
-    return context | {
-        "workspace": workspace,
-        "section": "tenants",
-        "may_manage": Capability.MANAGE_TENANTS in allowed,
-    }
+    return context | _frame(workspace, capabilities_of(request.user, workspace))
+
+
+def _frame(workspace: Workspace, allowed: frozenset[Capability]) -> dict[str, Any]:
+    may_manage = Capability.MANAGE_TENANTS in allowed
+    return {"workspace": workspace, "section": "tenants", "may_manage": may_manage}
