@@ -262,7 +262,7 @@ def approval_error(restore: RestoreRun, now: dt.datetime) -> str:
         return f"The approval has expired. {PREVIEW_AGAIN}"
     if restore.requested_by_id is None:
         return f"The account that requested this restore was deleted. {PREVIEW_AGAIN}"
-    approver = User.objects.filter(pk=restore.approved_by_id or 0).first()
+    approver = restore.approved_by
     if (
         approver is None
         or approver.pk == restore.requested_by_id
