@@ -81,6 +81,7 @@ def member_list(request: Request, slug: str) -> HttpResponseBase:
         "members": members,
         "roles": [(role.value, role.label, summary) for role, summary in ROLES.items()],
         "may_manage": has_capability(request.user, workspace, Capability.MANAGE_MEMBERS),
+        "staff_changes": workspace.latest_staff_changes(),
         "accesses": workspace.support_accesses.all()[:20],
     }
     return render_list(request, "tenancy/member_list.html", context, rows=members, columns=COLUMNS)
