@@ -231,7 +231,7 @@ def test_the_overview_takes_few_statements(
     page = open_session(client, reader)
     page.get("/w/contoso/")
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         page.get("/w/contoso/")
 
 

@@ -477,7 +477,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_items(
         OperationRunItemFactory(run=run)
         OperationRunEventFactory(run=run, sequence=number + 1)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         page.get(address(run))
     section = page.get(address(run)).context["run_live"]
     with django_assert_max_num_queries(8):
@@ -485,7 +485,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_items(
 
 
 @pytest.mark.parametrize("trait", [*STATES, "queued"])
-def test_no_state_of_a_run_needs_more_than_16_queries(
+def test_no_state_of_a_run_needs_more_than_15_queries(
     page, tenant, django_assert_max_num_queries, trait
 ):
     schedule = BackupScheduleFactory(tenant=tenant)
@@ -505,7 +505,7 @@ def test_no_state_of_a_run_needs_more_than_16_queries(
     run = OperationRunFactory(**identity, context=context, **columns)
     OperationRunEventFactory(run=run, sequence=1, kind="phase", message="Reading")
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         assert page.get(address(run)).status_code == 200
 
 

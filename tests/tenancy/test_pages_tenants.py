@@ -45,7 +45,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_tenants(
     for _ in range(30):
         TenantFactory(workspace=workspace)
 
-    with django_assert_max_num_queries(25):  # type: ignore[operator]
+    with django_assert_max_num_queries(15):  # type: ignore[operator]
         page.get(LIST)
 
 
