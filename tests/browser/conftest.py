@@ -47,7 +47,7 @@ UNREACHABLE = """
         .filter((target) => !(innerWidth < 768 && target.closest("thead")))
         .filter((target) => !isReachable(target))
         .map((target) => target.outerHTML.slice(0, 160));
-    scrollTo(0, 0);
+    scrollTo({top: 0, behavior: "instant"});
     return targets;
 })()
 """
