@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -9,8 +12,22 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
+from accounts.sessions import SessionStore
 from tenancy.models import User
 from tenancy.prepared import ANY_ID, PreparedQuery
+
+#: The session whose user Django loads at the moment.
+_session: ContextVar[SessionStore | None] = ContextVar("session_of_user", default=None)
+
+
+@contextmanager
+def user_of(session: SessionStore) -> Iterator[None]:
+    """Let the backend take the user from the row of this session, which was read with it."""
+    token = _session.set(session)
+    try:
+        yield
+    finally:
+        _session.reset(token)
 
 
 class LocalBackend(ModelBackend):
@@ -31,7 +48,10 @@ class LocalBackend(ModelBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """Return the user of a session; None if the account is missing or not active."""
-        user = next(iter(_by_id().load(user_id)), None)
+        session = _session.get()
+        user = session.user if session else None
+        if user is None or user.pk != user_id:
+            user = next(iter(_by_id().load(user_id)), None)
         return user if user and self.user_can_authenticate(user) else None
 
 

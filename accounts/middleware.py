@@ -5,15 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.backends import user_of
 from accounts.identity import ask_to_confirm, is_confirmed
 from accounts.returning import ReturningMiddleware
 from accounts.second_factor.requirement import EXEMPT, lacks_second_factor
 from tenancy.http import Request
+
+
+class SessionUserMiddleware(AuthenticationMiddleware):
+    """Django's middleware; the user comes from the statement that reads the session.
+
+    Django still checks that the password of the user is the one of the sign-in.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Add the user, who is loaded when a view or a template needs one."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _user_of_session(request))
+
+
+def _user_of_session(request: HttpRequest) -> Any:
+    with user_of(request.session):  # type: ignore[arg-type]
+        return get_user(request)
 
 
 class SignInRequiredMiddleware(ReturningMiddleware):

@@ -22,6 +22,8 @@ from django.db.models.functions import Now
 
 from accounts.models import Session
 from accounts.second_factor.requirement import user_lacks_second_factor
+from tenancy.clock import DatabaseTime, keep_request_now
+from tenancy.models import User
 from tenancy.prepared import ANY_TEXT, PreparedQuery
 
 #: Activity is recorded at most once in this time, so that a page costs no write.
@@ -36,6 +38,8 @@ class SessionStore(DatabaseStore):
     activity_is_due = False
     #: Whether the user of the session must have a second factor and has none.
     lacks_second_factor = False
+    #: The user of the session as it was loaded, with the row of the session.
+    user: User | None = None
 
     @classmethod
     def get_model_class(cls) -> type[Session]:  # type: ignore[override]
@@ -89,6 +93,8 @@ class SessionStore(DatabaseStore):
             return None
         self.activity_is_due = session.activity_is_due  # type: ignore[attr-defined]
         self.lacks_second_factor = session.lacks_second_factor  # type: ignore[attr-defined]
+        self.user = session.user
+        keep_request_now(session.now)  # type: ignore[attr-defined]
         return session
 
 
@@ -97,6 +103,7 @@ def _alive(_idle_seconds: int, _second_factor: str) -> PreparedQuery[Session]:
     """Return the query of a session for these settings, which its SQL contains."""
     due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
     sessions = Session.objects.alive().annotate(
-        activity_is_due=due, lacks_second_factor=user_lacks_second_factor()
+        activity_is_due=due, lacks_second_factor=user_lacks_second_factor(), now=DatabaseTime()
     )
+    sessions = sessions.select_related("user")
     return PreparedQuery(sessions.filter(session_key=ANY_TEXT), [ANY_TEXT])

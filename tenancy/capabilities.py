@@ -21,10 +21,14 @@ NEW_ROLE = dt.timedelta(hours=24)
 def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozenset[Capability]:
     """Return the capabilities of the user; none for non-members and inactive users.
 
-    Support access (`tenancy.support_access`) is `VIEW` and nothing else.
+    Support access (`tenancy.support_access`) is `VIEW` and nothing else. For the workspace of a page,
+    the role was read with it.
     """
     if not (user.is_authenticated and user.is_active):
         return frozenset()
+    if workspace.viewer_id == user.pk:
+        role = workspace.viewer_role
+        return capabilities_of_role(role) if role else frozenset({Capability.VIEW})
     role = (
         Membership.objects.filter(user_id=user.pk, workspace=workspace)
         .values_list("role", flat=True)

@@ -6,12 +6,21 @@ import datetime as dt
 from collections.abc import Callable
 from contextvars import ContextVar
 
+from django.db.models import DateTimeField, Func
 from django.http import HttpRequest, HttpResponse
 
 from tenancy.db import database_now
 
 #: The time of the current request, once it has been read; None outside of requests.
 _times: ContextVar[list[dt.datetime] | None] = ContextVar("request_times", default=None)
+
+
+class DatabaseTime(Func):
+    """The current time of the database as part of a query, as `database_now` returns it."""
+
+    function = "clock_timestamp"
+    arity = 0
+    output_field = DateTimeField()
 
 
 def request_now() -> dt.datetime:
@@ -25,6 +34,13 @@ def request_now() -> dt.datetime:
     if not times:
         times.append(database_now())
     return times[0]
+
+
+def keep_request_now(now: dt.datetime) -> None:
+    """Let the current request see a time of the database that another statement has read along."""
+    times = _times.get()
+    if times is not None and not times:
+        times.append(now)
 
 
 class RequestClockMiddleware:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,10 @@ from tenancy.models import User, Workspace
 from tenancy.prepared import ANY_USER, PreparedQuery
 from tenancy.waiting import waiting_for
 
+#: What the navigation shows of apps, as attributes of the workspaces of the menu: conditions about
+#: `OuterRef("pk")`. They are part of the statement of the menu.
+MENU_CONDITIONS: dict[str, Callable[[], Exists]] = {}
+
 
 @cache
 def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
@@ -18,6 +23,7 @@ def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
         is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
         is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
         waiting=waiting_for(user),
+        **{name: build() for name, build in MENU_CONDITIONS.items()},
     )
     return PreparedQuery(visible, [ANY_USER])
 

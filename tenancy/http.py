@@ -21,6 +21,7 @@ from django.template.loader import render_to_string
 from django.utils.text import slugify
 from django_htmx.middleware import HtmxDetails
 
+from tenancy.capabilities import role_in
 from tenancy.models import User, Workspace
 from tenancy.prepared import ANY_TEXT, ANY_USER, PreparedQuery
 from web.csv_export import Columns, csv_of_list
@@ -70,16 +71,18 @@ def recent_sign_in_required(view: View) -> View:
 
 
 def workspace_or_404(request: Request, slug: str) -> Workspace:
-    """Return the workspace of a URL, or raise 404 if the user is not a member."""
+    """Return the workspace of a URL with the role of the user, or raise 404 for another user."""
     user = request.user
     for workspace in _workspaces(is_staff=user.is_staff).load(user.pk, slug):
+        workspace.viewer_id = user.pk
         return workspace
     raise Http404
 
 
 @functools.cache
 def _workspaces(*, is_staff: bool) -> PreparedQuery[Workspace]:
-    visible = Workspace.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff))
+    user = User(pk=ANY_USER, is_staff=is_staff)
+    visible = Workspace.objects.visible_to(user).annotate(viewer_role=role_in(user, "pk"))
     return PreparedQuery(visible.filter(slug=ANY_TEXT), [ANY_USER, ANY_TEXT])
 
 

@@ -75,6 +75,11 @@ class WorkspaceQuerySet(WorkspaceScopedQuerySet["Workspace"]):
 class Workspace(models.Model):
     """One organization of operators; no data crosses from one workspace to another."""
 
+    #: The user for whom a page has loaded the workspace, and the role of that user, which is None
+    #: with support access (`tenancy.http.workspace_or_404`).
+    viewer_id: int | None = None
+    viewer_role: str | None = None
+
     name = models.CharField(max_length=200, validators=[validate_name])
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])

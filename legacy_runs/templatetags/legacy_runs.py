@@ -1,16 +1,17 @@
-"""Template filters about legacy runs, for the navigation."""
+"""Template tags about legacy runs, for the navigation."""
 
 from __future__ import annotations
 
 from django import template
+from django.template import Context
 
-from legacy_runs.models import LegacyRunEntry
 from tenancy.models import Workspace
 
 register = template.Library()
 
 
-@register.filter
-def has_legacy_runs(workspace: Workspace) -> bool:
-    """Return whether the workspace has legacy runs; this costs three index lookups."""
-    return LegacyRunEntry.objects.filter(workspace=workspace).exists()
+@register.simple_tag(takes_context=True)
+def has_legacy_runs(context: Context, workspace: Workspace) -> bool:
+    """Return whether the workspace has legacy runs; the menu has read it."""
+    menu = context.get("workspaces", ())
+    return any(row.pk == workspace.pk and row.has_legacy_runs for row in menu)

@@ -16,11 +16,13 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
+from accounts.backends import LocalBackend, user_of
 from accounts.clients import describe_agent, open_sessions
 from accounts.models import Session
 from accounts.sessions import SessionStore
 from tenancy.models import User
-from tests.support.factories import PASSWORD, UserFactory
+from tenancy.roles import Role
+from tests.support.factories import PASSWORD, OperationRunFactory, TenantFactory, UserFactory
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +94,51 @@ def test_a_request_is_activity_and_a_live_section_is_not(operator: User) -> None
 
     assert after_live == idle_since
     assert last_seen(operator) - idle_since > dt.timedelta(seconds=590)
+
+
+def test_session_user_workspace_role_and_menu_need_three_statements(
+    operator: User, django_assert_num_queries: Any
+) -> None:
+    client = open_session(Client(), operator)
+
+    # The fourth one reads what the page is about: the saved views.
+    with django_assert_num_queries(4):
+        response = client.get("/w/contoso/runs/views/")
+
+    assert response.status_code == 200
+
+
+def test_the_user_of_a_session_is_the_current_one(operator: User) -> None:
+    client = open_session(Client(), operator)
+    assert is_signed_in(client)
+
+    User.objects.filter(pk=operator.pk).update(is_active=False)
+
+    assert not is_signed_in(client)
+
+
+def test_the_role_on_a_page_is_the_current_one(operator: User) -> None:
+    client = open_session(Client(), operator)
+    address = "/w/contoso/runs/"
+    OperationRunFactory(tenant=TenantFactory(workspace=operator.memberships.get().workspace))
+    assert "Retry runs" in client.get(address).content.decode()
+
+    operator.memberships.update(role=Role.READER)
+
+    assert "Retry runs" not in client.get(address).content.decode()
+
+
+def test_the_backend_reads_a_user_that_no_session_has_read(
+    operator: User, stranger: User, django_assert_num_queries: Any
+) -> None:
+    open_session(Client(), operator)
+    store = SessionStore(Session.objects.get(user=operator).session_key)
+    store.load()
+
+    with user_of(store), django_assert_num_queries(1):
+        users = [LocalBackend().get_user(user.pk) for user in (operator, stranger)]
+
+    assert users == [operator, stranger]
 
 
 def test_activity_is_recorded_once_a_minute(operator: User) -> None:
