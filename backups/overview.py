@@ -14,7 +14,7 @@ from backups.freshness import freshness_of, freshness_of_tenants
 from backups.models import BackupSchedule
 from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
-from operations.overview import FirstSteps, Panel, overview_panel
+from operations.overview import FirstSteps, Panel, no_facts, overview_panel
 from operations.presentation.charts import TO_COME, build_chart
 from operations.presentation.hours import runs_by_hour
 from operations.types import OperationRunType
@@ -27,7 +27,7 @@ from tenancy.models import Tenant, User, Workspace
 PANEL_ROWS = 6
 
 
-@overview_panel(order=5)
+@overview_panel(order=5, facts=no_facts)
 def backups(request: Request, workspace: Workspace) -> Panel | FirstSteps:
     """The freshness of the tenants, the slots of today, and the trend of the last thirty days.
 

@@ -1,10 +1,12 @@
 """The overview of a workspace: panels that apps register in their `overview.py`.
 
-    @overview_panel(order=10)
+    @overview_panel(order=10, facts=freshness_facts)
     def freshness(request: Request, workspace: Workspace) -> Panel | None:
         return "backups/_freshness.html", {"tenants": …}
 
-A panel that returns None is omitted. One that returns `FirstSteps` replaces all but the incidents and
+`facts` are parts of the statement that decides whether the panel has changed (`tenancy.versions`).
+They need not include the configuration, of which every change has an entry in the audit log, nor a
+run that was created or has ended, nor what depends on the time. A panel that returns None is omitted. One that returns `FirstSteps` replaces all but the incidents and
 runs. The template gets `workspace`, `user` and its own context.
 """
 
@@ -12,17 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from django.db.models import Subquery
+
+from audit.models import AuditEntry
 from operations.models import Incident, OperationRun, OperationRunQuerySet
 from operations.presentation.charts import build_day_chart
 from operations.presentation.expected_duration import longest_running, slow_runs
 from operations.presentation.hours import hour_of, runs_by_hour
+from operations.presentation.row_versions import shown_values
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
+from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
-from web.keyset import capped_count
+from tenancy.versions import Digest, Statement, build_statement, column_names, read_statement
+from web.keyset import COUNT_CAP, capped_count
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
@@ -36,22 +45,47 @@ class FirstSteps:
 
 
 PanelBuilder = Callable[[Request, Workspace], Panel | FirstSteps | None]
+#: Returns what changes with a panel, for the id of a workspace.
+Facts = Callable[[int], list[Subquery]]
 B = TypeVar("B", bound=PanelBuilder)
 PANEL_ROWS = 8
 #: Fewer active runs are read at once; of more, only the longest-running ones are compared.
 ACTIVE_READ = 100
 
 _PANELS: OrderedRegistry[PanelBuilder] = OrderedRegistry()
+_FACTS: list[Facts] = []
 
 
-def overview_panel(*, order: int) -> Callable[[B], B]:
+def overview_panel(*, order: int, facts: Facts) -> Callable[[B], B]:
     """Register a panel; the panel with the lowest order comes first."""
 
     def register(build_panel: B) -> B:
         _PANELS.add(build_panel, order=order)
+        _FACTS.append(facts)
         return build_panel
 
     return register
+
+
+def no_facts(_: int) -> list[Subquery]:
+    """The facts of a panel that depends only on what every overview takes into account."""
+    return []
+
+
+def read_facts(workspace: Workspace) -> tuple[object, ...]:
+    """Return what changes whenever a panel does, with one statement."""
+    return read_statement(_statement(workspace.pk))
+
+
+@lru_cache(maxsize=500)
+def _statement(workspace_id: int) -> Statement:
+    """The statement of a workspace; building it takes longer than its execution."""
+    runs = OperationRun.objects.filter(workspace=workspace_id)
+    ended = runs.filter(completed_at__isnull=False).order_by("-completed_at", "-id")
+    entries = AuditEntry.objects.filter(workspace=workspace_id).newest_first()
+    newest = [Digest(rows.values("pk")[:1]) for rows in (runs.newest_first(), ended, entries)]
+    parts = [part for facts in _FACTS for part in facts(workspace_id)]
+    return build_statement(Workspace.objects.filter(pk=workspace_id), *newest, *parts)
 
 
 def panels_for(request: Request, workspace: Workspace) -> tuple[Panel | None, list[Panel]]:
@@ -72,7 +106,13 @@ def panels_for(request: Request, workspace: Workspace) -> tuple[Panel | None, li
 # --- panels of runs ------------------------------------------------------------------------
 
 
-@overview_panel(order=10)
+def _incident_facts(workspace_id: int) -> list[Subquery]:
+    fields = column_names(Incident, without=("counted_at",))
+    incidents = Incident.objects.filter(workspace=workspace_id).open()
+    return [Digest(incidents.order_by("-last_run_at", "-pk").values_list(*fields)[:PANEL_ROWS])]
+
+
+@overview_panel(order=10, facts=_incident_facts)
 def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
     """The open incidents, if there are any."""
     incidents = Incident.objects.visible_to(request.user).filter(workspace=workspace).open()
@@ -82,7 +122,11 @@ def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
     return "operations/_panel_incidents.html", {"incidents": latest}
 
 
-@overview_panel(order=20)
+def _active_facts(workspace_id: int) -> list[Subquery]:
+    return _run_facts(OperationRun.objects.filter(workspace=workspace_id).active(), ACTIVE_READ)
+
+
+@overview_panel(order=20, facts=_active_facts)
 def active_runs(request: Request, workspace: Workspace) -> Panel:
     """The active runs, and those that take unusually long."""
     runs = _runs(request, workspace).active()
@@ -98,14 +142,19 @@ def active_runs(request: Request, workspace: Workspace) -> Panel:
     }
 
 
-@overview_panel(order=30)
+def _attention_facts(workspace_id: int) -> list[Subquery]:
+    runs = OperationRun.objects.filter(workspace=workspace_id).needs_attention()
+    return _run_facts(runs, PANEL_ROWS)
+
+
+@overview_panel(order=30, facts=_attention_facts)
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
     """The runs that need attention."""
     runs = _runs(request, workspace).needs_attention()
     return "operations/_panel_attention.html", _newest(runs)
 
 
-@overview_panel(order=40)
+@overview_panel(order=40, facts=no_facts)
 def last_day(request: Request, workspace: Workspace) -> Panel:
     """The outcomes of the runs of the last 24 hours."""
     counts = [(row.hour, row.outcome, row.recent) for row in runs_by_hour(request, workspace)]
@@ -119,6 +168,12 @@ def _newest(runs: OperationRunQuerySet) -> dict[str, Any]:
     newest = list(runs.newest_first()[: PANEL_ROWS + 1])
     count = capped_count(runs) if len(newest) > PANEL_ROWS else str(len(newest))
     return {"runs": newest[:PANEL_ROWS], "count": count}
+
+
+def _run_facts(runs: OperationRunQuerySet, limit: int) -> list[Subquery]:
+    """What the newest of these runs show, and how many there are."""
+    count = CappedCount(runs.order_by().values("pk")[: COUNT_CAP + 1])
+    return [Digest(shown_values(runs.newest_first()[:limit])), count]
 
 
 def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:

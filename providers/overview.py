@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Window
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Window
 
 from operations.overview import Panel, overview_panel
 from providers.models import EXPIRES_SOON_DAYS, ConnectionStatus, ProviderConnection
-from tenancy.clock import request_now
+from tenancy.clock import DatabaseTime
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from tenancy.querysets import CappedCount
+from tenancy.versions import Digest
 
 PANEL_ROWS = 8
 #: The number of all rows, on each of those that are read.
@@ -28,7 +30,17 @@ class ConnectionProblem:
     is_error: bool
 
 
-@overview_panel(order=15)
+def _facts(workspace_id: int) -> list[Subquery]:
+    """The results of the checks; other changes of connections are in the audit log."""
+    failing = _failing_connections(workspace_id)
+    columns = ("pk", "status", "credential_expires_on", "tenant__name")
+    return [
+        Digest(failing.values_list(*columns)[:PANEL_ROWS]),
+        CappedCount(failing.order_by().values("pk")),
+    ]
+
+
+@overview_panel(order=15, facts=_facts)
 def connections(request: Request, workspace: Workspace) -> Panel | None:
     """List tenants without a working connection; None if there are none."""
     failing = list(_failing_connections(workspace).annotate(total=OF_ALL)[:PANEL_ROWS])
@@ -48,9 +60,9 @@ def connections(request: Request, workspace: Workspace) -> Panel | None:
     }
 
 
-def _failing_connections(workspace: Workspace) -> QuerySet[ProviderConnection]:
+def _failing_connections(workspace: Workspace | int) -> QuerySet[ProviderConnection]:
     """Return the default connections that failed their check or whose credential expires soon."""
-    soon: dt.date = request_now().date() + dt.timedelta(days=EXPIRES_SOON_DAYS)
+    soon = DatabaseTime() + dt.timedelta(days=EXPIRES_SOON_DAYS)
     failed = Q(status__in=[ConnectionStatus.FAILING, ConnectionStatus.LIMITED])
     defaults = ProviderConnection.objects.defaults().filter(
         failed | Q(credential_expires_on__lte=soon), workspace=workspace, tenant__status="active"

@@ -129,11 +129,35 @@ def page_of(
     Raises:
         BadCursor: the text is not a complete cursor of this order.
     """
+    fetched = list(rows_of_page(rows, newer=newer, older=older, size=size, order=order))
+    page_rows, has_more = fetched[:size], len(fetched) > size
     if newer:
-        return _page_before(rows, Place.parse(newer, order), size)
-    if older:
-        return _page_after(rows, Place.parse(older, order), order, size)
-    return _page_after(rows, None, order, size)
+        page_rows.reverse()
+    if not page_rows:
+        return Page()
+    first, last = (Place.of(row, order).cursor() for row in (page_rows[0], page_rows[-1]))
+    if newer:
+        return Page(page_rows, first if has_more else "", last)
+    return Page(page_rows, first if older else "", last if has_more else "")
+
+
+def rows_of_page(
+    rows: Q, *, newer: str = "", older: str = "", size: int = PAGE_SIZE, order: Order = NEWEST_FIRST
+) -> Q:
+    """Return the rows of a page, and one more if there is another page; before `newer`, backwards.
+
+    Raises:
+        BadCursor: the text is not a complete cursor of this order.
+    """
+    if newer:
+        place = Place.parse(newer, order)
+        precedes = GreaterThan if order.descending else LessThan
+        rows = rows.filter(precedes(_row(order), _values(place)))
+        order = replace(order, descending=not order.descending)
+    elif older:
+        rows = older_than(rows, Place.parse(older, order))
+    limited: Q = in_order(rows, order)[: size + 1]
+    return limited
 
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
@@ -157,35 +181,6 @@ def older_than(rows: Q, place: Place) -> Q:
     """Return the rows that follow a place in its order."""
     follows = LessThan if place.order.descending else GreaterThan
     return rows.filter(follows(_row(place.order), _values(place)))
-
-
-def _page_after(rows: QuerySet[M], place: Place | None, order: Order, size: int) -> Page[M]:
-    if place:
-        rows = older_than(rows, place)
-    # One row more than the page contains shows whether there is another page.
-    fetched = list(in_order(rows, order)[: size + 1])
-    page_rows = fetched[:size]
-    newer = older = ""
-    if place and page_rows:
-        newer = Place.of(page_rows[0], order).cursor()
-    if len(fetched) > size:
-        older = Place.of(page_rows[-1], order).cursor()
-    return Page(page_rows, newer, older)
-
-
-def _page_before(rows: QuerySet[M], place: Place, size: int) -> Page[M]:
-    order = place.order
-    precedes = GreaterThan if order.descending else LessThan
-    preceding = rows.filter(precedes(_row(order), _values(place)))
-    backwards = replace(order, descending=not order.descending)
-    fetched = list(in_order(preceding, backwards)[: size + 1])
-    page_rows = fetched[:size][::-1]
-    newer = older = ""
-    if len(fetched) > size:
-        newer = Place.of(page_rows[0], order).cursor()
-    if page_rows:
-        older = Place.of(page_rows[-1], order).cursor()
-    return Page(page_rows, newer, older)
 
 
 class _Row(Func):

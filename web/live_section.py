@@ -1,7 +1,7 @@
 """Sections of a page that refresh; the response is 204 while a section has not changed.
 
-A section is identified by a hash of its HTML without relative times, so it changes exactly when
-the user would see a difference.
+A section has a version: what `tenancy.versions` has read before it was rendered, or else a hash of
+its HTML without relative times, which changes exactly when the user would see a difference.
 """
 
 from __future__ import annotations
@@ -32,11 +32,17 @@ class Live:
 
 
 def live_section(
-    request: HttpRequest, part: str, template: str, context: dict[str, Any], *, seconds: int
+    request: HttpRequest,
+    part: str,
+    template: str,
+    context: dict[str, Any],
+    *,
+    seconds: int,
+    version: str = "",
 ) -> Live:
-    """Render a section that refreshes at this interval."""
+    """Render a section that refreshes at this interval; without a version, it gets a hash."""
     body = render_to_string(template, context, request)
-    seen = hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
+    seen = version or hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
     query = request.GET.copy()
     query["part"], query["seen"] = part, seen
     return Live(part, body, seen, f"{request.path}?{query.urlencode()}", seconds)
@@ -45,8 +51,18 @@ def live_section(
 def live_answer(request: HttpRequest, section: Live) -> HttpResponse:
     """Return the section for htmx, or 204 if the browser already has it and will refresh again."""
     if section.seconds and request.GET.get("seen") == section.seen:
-        return HttpResponse(status=204)
+        return unchanged()
     return render(request, "components/live.html", {"live": section})
+
+
+def has_seen(request: HttpRequest, part: str, version: str) -> bool:
+    """Return whether htmx requests this section, and the browser has this version of it."""
+    return asks_for(request, part) and request.GET.get("seen") == version
+
+
+def unchanged() -> HttpResponse:
+    """Return the answer to a browser that has the current version."""
+    return HttpResponse(status=204)
 
 
 def asks_for(request: HttpRequest, part: str) -> bool:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from django.db.models import Count, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from audit.models import AuditEntry
 from operations.catalog import Retry
 from operations.context import KNOWN_KEYS
 from operations.forms import AcknowledgeForm
 from operations.links import OperationRunLinks
-from operations.models import OperationRun, OperationRunItem
+from operations.models import OperationRun, OperationRunEvent, OperationRunItem
 from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation import summary
 from operations.presentation.comparison import compare, load_related
@@ -33,12 +35,15 @@ from tenancy.clock import request_now
 from tenancy.http import Request, page
 from tenancy.models import User
 from tenancy.prepared import ANY_ID, ANY_USER, PreparedQuery
+from tenancy.versions import build_version, column_names
 from web.ids import parse_id
-from web.live_section import asks_for, live_answer, live_section
+from web.live_section import asks_for, has_seen, live_answer, live_section, unchanged
 
 ITEMS_ON_PAGE = 50
 #: The page of an active run refreshes at this interval.
 LIVE_SECONDS = 2
+#: The section with the state of the run, which refreshes.
+PART = "run-live"
 
 
 @page
@@ -54,13 +59,23 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
     if asks_for(request, "log-tail"):
         return log_tail(request, run)
     seconds, log = LIVE_SECONDS if run.is_active else 0, LogFilter.of(request)
+    waiting, version = _waiting(run), ""
+    if run.is_active:
+        version = build_version(request, run.workspace, *_facts(run, waiting))
+        if has_seen(request, PART, version):
+            return unchanged()
     timeline, line_counts = load_timeline(run, log.levels, log.text)
     context |= {"timeline": timeline, "line_counts": line_counts}
-    facts = _state(request, run) | _items(request, run) | _about(request, run)
+    facts = waiting | _state(request, run) | _items(request, run) | _about(request, run)
     live = live_section(
-        request, "run-live", "operations/_run_live.html", context | facts, seconds=seconds
+        request,
+        PART,
+        "operations/_run_live.html",
+        context | facts,
+        seconds=seconds,
+        version=version,
     )
-    if asks_for(request, "run-live"):
+    if asks_for(request, PART):
         return live_answer(request, live)
     return render(
         request,
@@ -73,12 +88,53 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
 def _visible(*, is_staff: bool) -> PreparedQuery[OperationRun]:
     """The run that a page shows, with its related objects; planning their joins takes as long."""
     user = User(pk=ANY_USER, is_staff=is_staff)
-    runs = OperationRun.objects.visible_to(user).with_scope().annotate(role=role_in(user))
+    lines = OperationRunEvent.objects.filter(run=OuterRef("pk")).order_by("-sequence")
+    entries = AuditEntry.objects.filter(workspace=OuterRef("workspace")).newest_first()
+    runs = OperationRun.objects.visible_to(user).with_scope()
+    runs = runs.annotate(
+        role=role_in(user),
+        last_line=Subquery(lines.values("sequence")[:1]),
+        last_entry=Subquery(entries.values("pk")[:1]),
+    )
     runs = runs.select_related("cancel_requested_by", "acknowledged_by", "assigned_to", "retry_of")
     return PreparedQuery(runs.filter(pk=ANY_ID), [ANY_USER, ANY_ID])
 
 
+# --- version ---------------------------------------------------------------------------------
+
+
+def _facts(run: Any, waiting: Mapping[str, Any]) -> list[object]:
+    """What changes whenever the section of an active run does.
+
+    Each report of its worker changes the row. The names of other objects are configuration, of which
+    every change has an entry in the audit log.
+    """
+    fields = [getattr(run, name) for name in column_names(run)]
+    facts: list[object] = [fields, run.role, run.last_line, run.last_entry, run.lease_expired]
+    people = (run.cancel_requested_by, run.acknowledged_by, run.assigned_to)
+    facts += [person.username for person in people if person]
+    if workers := waiting["queue_workers"]:
+        ends = [(busy.run.pk, _minute(busy.ends_at)) for busy in workers.runs]
+        facts += [workers.busy, ends, _minute(workers.free_at), workers.last_claim]
+    return [*facts, waiting["waiting"]]
+
+
+def _minute(moment: dt.datetime | None) -> dt.datetime | None:
+    """The minute in which a page shows an expected end (the tag `expected_end`)."""
+    return moment and (moment + dt.timedelta(seconds=30)).replace(second=0, microsecond=0)
+
+
 # --- state section ---------------------------------------------------------------------
+
+
+def _waiting(run: OperationRun) -> dict[str, Any]:
+    """Why a queued run has not started, and the workers of its queue."""
+    if not run.is_queued:
+        return {"waiting": "", "queue_workers": None}
+    return {
+        "waiting": describe_queue_position(load_queue_position(run)),
+        "queue_workers": load_queue_workers(run),
+    }
 
 
 def _state(request: Request, run: OperationRun) -> dict[str, Any]:
@@ -89,8 +145,6 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
         "summary": summary.summarize(run),
         "counts": run.counts,
         "change_counts": run.counts.changes,
-        "waiting": describe_queue_position(load_queue_position(run)) if run.is_queued else "",
-        "queue_workers": load_queue_workers(run) if run.is_queued else None,
         "blocking_run": load_blocking_run(run) if run.outcome == RunOutcome.BLOCKED else None,
         "usual": usual,
         "ends_at": expected_end(run, usual),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
@@ -22,17 +24,20 @@ from operations.presentation.layout import (
     read_layout,
 )
 from operations.views.export import csv_response
+from operations.views.list_version import LIST_SECONDS, ListKey, read_facts, remembered_facts
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
 from tenancy.times import display_zone
+from tenancy.versions import build_version
 from web.ids import parse_id
-from web.keyset import BadCursor, Page, capped_count, page_of
-from web.live_section import asks_for, live_answer, live_section
+from web.keyset import BadCursor, Page, count_text, page_of
+from web.live_section import asks_for, has_seen, live_answer, live_section, unchanged
 from web.statement_timeout import TookTooLong, statement_timeout
 
-LIST_SECONDS = 5.0
 MAX_BULK = 500
+#: The section with the rows, which refreshes.
+PART = "run-rows"
 
 
 @page
@@ -60,6 +65,12 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
+    key = ListKey.of(request, workspace, workspace or _only_workspace(request))
+    if asks_for(request, PART):
+        with suppress(TookTooLong):
+            facts = remembered_facts(key)
+            if facts and has_seen(request, PART, build_version(request, workspace, facts)):
+                return unchanged()
     saved = _saved_view(request, workspace)
     if saved and request.GET.keys() == {"saved"}:
         return redirect(f"{request.path}?{urlencode({**saved.parameters, 'saved': saved.pk})}")
@@ -69,6 +80,8 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
         return _list_page(request, context | {"errors": errors}, status=400)
     runs = run_filter.qs.filter(layout.sort.only)
     try:
+        # Before the rows: a change in between makes another version.
+        facts = read_facts(key, request, runs, layout.sort)
         with statement_timeout(LIST_SECONDS):
             page_of_runs = page_of(
                 layout.load(runs.with_scope()),
@@ -76,16 +89,22 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
                 older=request.GET.get("older", ""),
                 order=layout.sort.order,
             )
-            is_whole = page_of_runs.is_first and not page_of_runs.older
-            count = f"{len(page_of_runs.rows)}" if is_whole else capped_count(runs)
-            context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
         return _list_page(request, context | {"too_slow": True}, status=503)
-    seconds = _poll_seconds(page_of_runs)
-    rows = live_section(request, "run-rows", "operations/_run_rows.html", context, seconds=seconds)
-    if asks_for(request, "run-rows"):
+    is_whole = page_of_runs.is_first and not page_of_runs.older
+    count = f"{len(page_of_runs.rows)}" if is_whole else count_text(facts.count)
+    context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
+    rows = live_section(
+        request,
+        PART,
+        "operations/_run_rows.html",
+        context,
+        seconds=_poll_seconds(page_of_runs),
+        version=build_version(request, workspace, facts),
+    )
+    if asks_for(request, PART):
         return live_answer(request, rows)
     return _list_page(request, context | {"rows": rows})
 
@@ -127,9 +146,15 @@ def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | 
     return RunFilter(query, queryset=runs, user=request.user, tenants=tenants, zone=zone)
 
 
+#: The workspaces of the users of current requests, at most two.
+_WORKSPACES: WeakKeyDictionary[Request, list[Workspace]] = WeakKeyDictionary()
+
+
 def _only_workspace(request: Request) -> Workspace | None:
     """The workspace of the user if it is the only one, so that an index provides the order."""
-    workspaces = list(Workspace.objects.visible_to(request.user)[:2])
+    if request not in _WORKSPACES:
+        _WORKSPACES[request] = list(Workspace.objects.visible_to(request.user)[:2])
+    workspaces = _WORKSPACES[request]
     return workspaces[0] if len(workspaces) == 1 else None
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from operations.overview import panels_for
+from operations.overview import panels_for, read_facts
 from operations.workspace_columns import columns_for
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Workspace
-from web.live_section import asks_for, live_answer, live_section
+from tenancy.versions import build_version
+from web.live_section import asks_for, has_seen, live_answer, live_section, unchanged
 
 POLL_SECONDS = 5
+#: The section with the panels, which refreshes.
+PART = "panels"
 
 
 @page
@@ -42,13 +45,22 @@ def overview_all(request: Request) -> HttpResponse:
 def overview(request: Request, slug: str) -> HttpResponse:
     """Backup freshness, active runs, runs that need attention, and the last 24 hours."""
     workspace = workspace_or_404(request, slug)
+    # Before the panels: a change in between makes another version.
+    version = build_version(request, workspace, read_facts(workspace))
+    if has_seen(request, PART, version):
+        return unchanged()
     first, others = panels_for(request, workspace)
     panels = [{"template": template, "context": context} for template, context in others]
     context = {"workspace": workspace, "first": first, "panels": panels}
     section = live_section(
-        request, "panels", "operations/_panels.html", context, seconds=POLL_SECONDS
+        request,
+        PART,
+        "operations/_panels.html",
+        context,
+        seconds=POLL_SECONDS,
+        version=version,
     )
-    if asks_for(request, "panels"):
+    if asks_for(request, PART):
         return live_answer(request, section)
     return render(
         request,

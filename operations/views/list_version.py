@@ -1,0 +1,99 @@
+"""The version of a list of runs: read in one statement before its filter is built and its rows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.db.models import QuerySet
+
+from operations.models import ListSettings, OperationRun
+from operations.presentation.layout import Sort
+from operations.presentation.row_versions import shown_values
+from tenancy.http import Request
+from tenancy.models import User, Workspace
+from tenancy.querysets import CappedCount
+from tenancy.times import display_zone
+from tenancy.versions import Digest, Statement, build_statement
+from web.keyset import COUNT_CAP, rows_of_page
+from web.statement_timeout import read_within
+
+LIST_SECONDS = 5.0
+
+
+class ListKey(NamedTuple):
+    """What a list selects its runs by: the same key is the same statement."""
+
+    user_id: int
+    is_staff: bool
+    scope_id: int | None
+    zone: str
+    query: str
+
+    @classmethod
+    def of(cls, request: Request, workspace: Workspace | None, scope: Workspace | None) -> ListKey:
+        """Return the key of an address, whose `scope` is the one workspace that it lists, if any."""
+        user, query = request.user, request.GET.copy()
+        for name in ("part", "seen"):
+            query.pop(name, None)
+        scope_id = scope.pk if scope else None
+        zone = str(display_zone(user, workspace))
+        return cls(user.pk, user.is_staff, scope_id, zone, query.urlencode())
+
+
+class ListFacts(NamedTuple):
+    """What decides whether the rows on a page have changed; `count` is the number of all rows."""
+
+    rows: str
+    count: int
+    layout: str
+
+
+def remembered_facts(key: ListKey) -> ListFacts | None:
+    """Read the facts with the statement of an earlier request; None for the first one.
+
+    Raises:
+        TookTooLong: the statement exceeded the limit of lists.
+    """
+    return next((_read(statement) for statement in _statements(key)), None)
+
+
+def read_facts(
+    key: ListKey, request: Request, runs: QuerySet[OperationRun], sort: Sort
+) -> ListFacts:
+    """Read the facts about the page of these runs, and remember the statement.
+
+    Raises:
+        BadCursor: the address has a place that is none of this order.
+        TookTooLong: the statement exceeded the limit of lists.
+    """
+    statements = _statements(key)
+    if not statements:
+        statements.append(_build(request, runs, sort))
+    return _read(statements[0])
+
+
+@lru_cache(maxsize=2000)
+def _statements(key: ListKey) -> list[Statement]:
+    """The statement of this key, as soon as a request has built it: building takes longest."""
+    return []
+
+
+def _build(request: Request, runs: QuerySet[OperationRun], sort: Sort) -> Statement:
+    rows = rows_of_page(
+        runs,
+        newer=request.GET.get("newer", ""),
+        older=request.GET.get("older", ""),
+        order=sort.order,
+    )
+    layout = ListSettings.objects.filter(user=request.user).values_list("columns", "density")
+    return build_statement(
+        User.objects.filter(pk=request.user.pk),
+        Digest(shown_values(rows)),
+        CappedCount(runs.order_by().values("pk")[: COUNT_CAP + 1]),
+        Digest(layout),
+    )
+
+
+def _read(statement: Statement) -> ListFacts:
+    return ListFacts(*read_within(LIST_SECONDS, *statement))
