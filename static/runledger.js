@@ -36,6 +36,18 @@
   };
   if (!Number.isNaN(serverStart)) setInterval(tick, 1000);
 
+  // --- The exact time of an element that has no title, in UTC and in the zone of the page ---
+  const exact = (moment, timeZone) =>
+    `${moment.toLocaleString("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" })} ${timeZone}`;
+  document.addEventListener("pointerover", (event) => {
+    const element = event.target.closest?.("time:not([title], [data-clock])");
+    const zone = document.documentElement.dataset.zone;
+    if (!element || !zone) return;
+    const zones = zone === "UTC" ? ["UTC"] : ["UTC", zone];
+    const moment = new Date(element.dateTime);
+    element.title = zones.map((name) => exact(moment, name)).join(" · ");
+  });
+
   // --- The age of what a live page shows, instead of its time ---
   let updated = started;
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -82,7 +94,7 @@
   });
 
   // --- Do not refresh a list while rows are selected ---
-  const hasSelection = (section) => section.querySelector?.("input[data-pick]:checked");
+  const hasSelection = (section) => section.querySelector?.("input[name=run]:checked");
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (hasSelection(event.target)) event.preventDefault();
   });
@@ -121,7 +133,8 @@
   });
 
   // --- Keyboard shortcuts ---
-  const rows = () => Array.from(document.querySelectorAll("[data-row] a[data-row-link]"));
+  const rows = () =>
+    Array.from(document.querySelectorAll("[data-row] :is(a[data-row-link], .run-name > a)"));
   const move = (step) => {
     const links = rows();
     if (!links.length) return;

@@ -38,6 +38,22 @@ def badge(state: State) -> SafeString:
     )
 
 
+def compact_time(moment: dt.datetime, text: str, attributes: str = "") -> str:
+    """A time for lists: `static/runledger.js` adds the title with the exact one when it is pointed at."""
+    at = moment.astimezone(dt.UTC)
+    return f'<time{attributes} datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{text}</time>'
+
+
+def compact_when(moment: dt.datetime | None, zone: dt.tzinfo) -> str:
+    """What `when` shows, with one element for the time."""
+    if moment is None:
+        return EMPTY
+    short, age = short_text(moment, zone), ago((request_now() - moment).total_seconds())
+    if is_recent(moment):
+        return f"{compact_time(moment, age, ' data-age')}<small>{short}</small>"
+    return f"{compact_time(moment, short)}<small>{age}</small>"
+
+
 def time_element(
     moment: dt.datetime, zone: dt.tzinfo, text: str, attributes: str = ""
 ) -> SafeString:

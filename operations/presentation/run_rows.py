@@ -1,7 +1,8 @@
 """The rows of the lists of runs as HTML.
 
 Functions write them, because a page has up to fifty and templates need longer
-(`python -m dev.bench.pages`). Names and texts of users are escaped here.
+(`python -m dev.bench.pages`). They write little: `static/runledger.css` adds the icon of the state
+and styles cells by the name of their column. Names and texts of users are escaped here.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from operations.models import OperationRun
 from operations.presentation import markup
 from operations.presentation.summary import State, state_of
+from tenancy.times import short_text
 
 NO_TENANT = "Whole workspace"
 
@@ -50,12 +52,13 @@ def run_row(run: OperationRun, style: RowStyle) -> SafeString:
     pick = ""
     if style.has_picks:
         pick = (
-            f'<td class="pick"><input type="checkbox" name="run" value="{run.pk}" form="bulk"'
-            f' data-pick aria-label="Select run {run.pk}" /></td>'
+            f'<td><input type="checkbox" name="run" value="{run.pk}" form="bulk"'
+            f' aria-label="Select run {run.pk}" /></td>'
         )
     cells = "".join(_CELLS[name](run, state, style.zone) for name in style.columns)
     return mark_safe(  # noqa: S308 - each part is escaped
-        f'<tr data-row>{pick}<td class="run-name">{_name(run, style)}</td>{cells}</tr>'
+        f'<tr data-row data-outcome="{state.key}">{pick}'
+        f'<td class="run-name">{_name(run, style)}</td>{cells}</tr>'
     )
 
 
@@ -63,12 +66,13 @@ def run_line(run: OperationRun, zone: dt.tzinfo) -> SafeString:
     """A run as a line of a panel."""
     state = state_of(run)
     sub = f"<bdi>{_tenant(run)}</bdi> · {age(run.created_at, zone)}{_slot(run, zone)}"
-    progress = _progress(run, state) if run.is_running else ""
+    progress = f'<div class="mini">{_progress(run)}</div>' if run.is_running else ""
     return mark_safe(  # noqa: S308 - each part is escaped
-        f'<li data-row><div class="run-line-name"><a id="line-{run.pk}" data-row-link'
-        f' href="{run_address(run.pk)}">{escape(run.label)}</a> <span class="sub">{sub}</span>'
+        f'<li data-row data-outcome="{state.key}"><div class="run-line-name">'
+        f'<a id="line-{run.pk}" data-row-link href="{run_address(run.pk)}">{escape(run.label)}</a>'
+        f" <small>{sub}</small>"
         f"{_sub(escape(run.cause_text))}{_sub(repeated_slots(run, zone))}</div>"
-        f" {progress} {markup.badge(state)}</li>"
+        f' {progress} <span class="state">{state.word}</span></li>'
     )
 
 
@@ -82,7 +86,7 @@ def repeated_slots(run: OperationRun, zone: dt.tzinfo) -> SafeString | str:
     """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
     if not (repeated := run.repeated_slots):
         return ""
-    first, last = (markup.short_element(at, zone) for at in (repeated.first, repeated.last))
+    first, last = (short_text(at, zone) for at in (repeated.first, repeated.last))
     text = f"{repeated.count:,} slots from {first} to {last}"
     return mark_safe(text)  # noqa: S308 - a number and two times
 
@@ -91,9 +95,9 @@ def _name(run: OperationRun, style: RowStyle) -> str:
     workspace = f" · {escape(run.workspace.name)}" if style.shows_workspace else ""
     cause, repeated = escape(run.cause_text), repeated_slots(run, style.zone)
     return (
-        f'<a id="run-{run.pk}" data-row-link href="{run_address(run.pk)}">{escape(run.label)}</a>'
-        f' <span class="sub"><bdi>{_tenant(run)}</bdi>{workspace} · #{run.pk}'
-        f"{_slot(run, style.zone)}</span>"
+        f'<a id="run-{run.pk}" href="{run_address(run.pk)}">{escape(run.label)}</a>'
+        f" <small><bdi>{_tenant(run)}</bdi>{workspace} · #{run.pk}"
+        f"{_slot(run, style.zone)}</small>"
         + (f'<span class="narrow-only">{_sub(cause)}</span>' if cause else "")
         + _sub(repeated)
     )
@@ -105,11 +109,11 @@ def _tenant(run: OperationRun) -> str:
 
 def _slot(run: OperationRun, zone: dt.tzinfo) -> str:
     slot = run.slot
-    return f" · slot {markup.short_element(slot, zone)}" if slot else ""
+    return f" · slot {short_text(slot, zone)}" if slot else ""
 
 
 def _sub(content: str) -> str:
-    return f'<span class="sub">{content}</span>' if content else ""
+    return f"<small>{content}</small>" if content else ""
 
 
 # --- cells ---------------------------------------------------------------------------------
@@ -119,11 +123,13 @@ def _state(run: OperationRun, state: State, _: dt.tzinfo) -> str:
     dot = recovered = ""
     if run.needs_attention:
         text = "Needs attention"
-        dot = f'<span class="dot" title="{text}"><span class="visually-hidden">{text}</span></span>'
+        dot = (
+            f' <span class="dot" title="{text}"><span class="visually-hidden">{text}</span></span>'
+        )
     if run.recovered_at and run.recovered_by_id:
         link = f'<a href="{run_address(run.recovered_by_id)}">#{run.recovered_by_id}</a>'
-        recovered = f'<span class="sub">recovered by {link}</span>'
-    return f'<td class="nowrap">{markup.badge(state)} {dot} {recovered}</td>'
+        recovered = f"<small>recovered by {link}</small>"
+    return f'<td><span class="state">{state.word}</span>{dot}{recovered}</td>'
 
 
 def _cause(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
@@ -131,28 +137,26 @@ def _cause(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
     if run.cause:
         address = f"{_list_address(run.workspace.slug)}?cause={quote(run.cause)}"
         text = f'<a href="{address}">{text}</a>'
-    return f'<td class="wide-only cause">{text}</td>'
+    return f'<td class="cause">{text}</td>'
 
 
-def _progress(run: OperationRun, state: State) -> str:
-    """Processed items of the total, with a progress bar; a dash for a run without counts."""
+def _progress(run: OperationRun) -> str:
+    """Processed items of the total, with a progress bar; a dash for a run without counts.
+
+    Screen readers read the numbers and not the bar.
+    """
     counts = run.counts
     if counts.total:
         failed = ""
         if counts.failed:
             failed = f' <span class="failed-count">{counts.failed:,} failed</span>'
         return (
-            f'<div class="mini"><span>{counts.processed:,}<span class="of"> of'
-            f" {counts.total:,}</span>{failed}</span>"
-            f'<progress max="{counts.total}" value="{counts.processed}"'
-            f' data-outcome="{state.key}" aria-label="Items processed">'
-            f"{counts.processed} of {counts.total}</progress></div>"
+            f'<span>{counts.processed:,}<span class="of"> of {counts.total:,}</span>{failed}</span>'
+            f'<progress max="{counts.total}" value="{counts.processed}" aria-hidden="true">'
+            f"</progress>"
         )
     if run.is_running:
-        return (
-            '<div class="mini"><span class="of">counting…</span><progress'
-            ' aria-label="Items processed" data-outcome="running">working</progress></div>'
-        )
+        return '<span class="of">counting…</span><progress aria-hidden="true"></progress>'
     return f'<span class="of">{markup.EMPTY}</span>'
 
 
@@ -160,33 +164,31 @@ def _duration(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
     text = markup.span(run.duration)
     if run.is_running and run.started_at:
         text = markup.clock(run.started_at)
-    return f'<td class="wide-only num nowrap">{text}</td>'
+    return f'<td class="duration">{text}</td>'
 
 
-def _text(css: str, text_of: Callable[[OperationRun], str]) -> Callable[..., str]:
+def _text(name: str, text_of: Callable[[OperationRun], str]) -> Callable[..., str]:
     """A cell with a text that users or systems entered."""
     return lambda run, *_: (
-        f'<td class="wide-only{css}"><bdi>{escape(text_of(run)) or markup.EMPTY}</bdi></td>'
+        f'<td class="{name}"><bdi>{escape(text_of(run)) or markup.EMPTY}</bdi></td>'
     )
 
 
-def _time(css: str, time_of: Callable[[OperationRun], dt.datetime | None]) -> Callable[..., str]:
-    return lambda run, _, zone: f'<td class="{css}">{markup.when(time_of(run), zone)}</td>'
+def _time(name: str, time_of: Callable[[OperationRun], dt.datetime | None]) -> Callable[..., str]:
+    return lambda run, _, zone: f'<td class="{name}">{markup.compact_when(time_of(run), zone)}</td>'
 
 
 #: The cells by the names of the columns in `layout.COLUMNS`.
 _CELLS: Mapping[str, Callable[[OperationRun, State, dt.tzinfo], str]] = {
     "state": _state,
     "cause": _cause,
-    "progress": lambda run, state, _: f'<td class="wide-only">{_progress(run, state)}</td>',
-    "assignee": _text("", lambda run: run.assigned_to.username if run.assigned_to else ""),
-    "initiator": _text(" initiator", lambda run: run.initiator_name),
-    "requested": _time("nowrap", lambda run: run.created_at),
-    "started": _time("wide-only nowrap", lambda run: run.started_at),
-    "ended": _time("wide-only nowrap", lambda run: run.completed_at),
-    "waited": lambda run, *_: (
-        f'<td class="wide-only num nowrap">{markup.span(run.queue_time)}</td>'
-    ),
+    "progress": lambda run, *_: f'<td class="mini">{_progress(run)}</td>',
+    "assignee": _text("assignee", lambda run: run.assigned_to.username if run.assigned_to else ""),
+    "initiator": _text("initiator", lambda run: run.initiator_name),
+    "requested": _time("requested", lambda run: run.created_at),
+    "started": _time("started", lambda run: run.started_at),
+    "ended": _time("ended", lambda run: run.completed_at),
+    "waited": lambda run, *_: f'<td class="waited">{markup.span(run.queue_time)}</td>',
     "duration": _duration,
-    "worker": _text("", lambda run: run.worker),
+    "worker": _text("worker", lambda run: run.worker),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -14,7 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from operations.models import OperationRun
-from operations.presentation import markup, run_rows, summary
+from operations.presentation import markup, summary
+from operations.presentation import run_rows as markup_rows
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
@@ -42,25 +44,35 @@ def badge(state: summary.State) -> SafeString:
     return markup.badge(state)
 
 
+def _row_style(context: Context) -> markup_rows.RowStyle:
+    return markup_rows.RowStyle(
+        columns=[heading.name for heading in context["layout"].headings],
+        zone=page_zone(context),
+        has_picks=bool(context.get("bulk")),
+        shows_workspace=not context.get("workspace"),
+    )
+
+
 @register.simple_tag(takes_context=True)
 def run_row(context: Context, run: OperationRun) -> SafeString:
     """A row of the list of runs, with the columns and the checkboxes of the list."""
     style = context.render_context.get("row_style")
     if style is None:
-        style = run_rows.RowStyle(
-            columns=[heading.name for heading in context["layout"].headings],
-            zone=page_zone(context),
-            has_picks=bool(context.get("bulk")),
-            shows_workspace=not context.get("workspace"),
-        )
-        context.render_context["row_style"] = style
-    return run_rows.run_row(run, style)
+        style = context.render_context["row_style"] = _row_style(context)
+    return markup_rows.run_row(run, style)
+
+
+@register.simple_tag(takes_context=True)
+def run_rows(context: Context, runs: Iterable[OperationRun]) -> SafeString:
+    """The rows of the list of runs."""
+    style = _row_style(context)
+    return SafeString("".join(markup_rows.run_row(run, style) for run in runs))
 
 
 @register.simple_tag(takes_context=True)
 def run_line(context: Context, run: OperationRun) -> SafeString:
     """A run as a line of a panel."""
-    return run_rows.run_line(run, page_zone(context))
+    return markup_rows.run_line(run, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -90,7 +102,7 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """A time within a text: “3 min ago”, and from a day on “3 Nov, 02:00”."""
     if moment is None:
         return markup.EMPTY
-    return run_rows.age(moment, page_zone(context))
+    return markup_rows.age(moment, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -124,7 +136,7 @@ def slot(context: Context, run: OperationRun) -> SafeString | str:
 @register.simple_tag(takes_context=True)
 def repeated_slots(context: Context, run: OperationRun) -> SafeString | str:
     """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
-    return run_rows.repeated_slots(run, page_zone(context))
+    return markup_rows.repeated_slots(run, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)

@@ -235,8 +235,7 @@ def test_a_run_of_a_schedule_shows_its_slot(page, tenant):
     listed = page.get(LIST).content.decode()
     detail = page.get(f"/runs/{run.pk}/").content.decode()
 
-    assert listed.count("slot <time") == 1
-    assert ">8 Mar 2020, 02:00</time>" in listed
+    assert listed.count("slot 8 Mar 2020, 02:00<") == 1
     assert ">8 Mar 2020, 02:00 CET</time>" in detail
     assert ">8 Mar 2020, 02:04 CET</time>" in detail
 
