@@ -16,7 +16,6 @@ from operations.filters import VIEWS as RUN_VIEWS
 from operations.models import OperationRun
 from operations.states import ATTENTION_OUTCOMES, RunStatus
 from tenancy.filtering import Select
-from tenancy.models import Tenant
 from web.ids import parse_id
 
 VIEWS = (
@@ -129,6 +128,3 @@ class TenantRunFilter(LegacyRunFilter):
 
     def text_matches(self, text: str) -> Q:
         return super().text_matches(text) | Q(initiator_name__icontains=text)
-
-    def _set_tenant_choices(self, _: QuerySet[Tenant]) -> None:
-        """There is no tenant filter: the list belongs to one tenant."""

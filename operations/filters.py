@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import django_filters
@@ -24,12 +25,15 @@ from tenancy.filtering import (
     LAST_DAY,
     NOT_AN_HOUR,
     DayInput,
-    HourSelect,
+    HourInput,
+    LookupField,
+    LookupInput,
     Select,
     end_of,
+    find_tenants,
     start_of,
 )
-from tenancy.models import Tenant, TenantStatus
+from tenancy.models import Tenant
 from web.ids import parse_id
 
 VIEWS = (
@@ -41,8 +45,6 @@ VIEWS = (
     ("failed", "Failed in the last 24 hours"),
 )
 OUTCOMES = tuple(choice for choice in RunOutcome.choices if choice[0] != RunOutcome.PENDING)
-#: The text filter finds the other tenants.
-TENANTS_IN_MENU = 200
 
 
 def _type_choices() -> list[tuple[str, str]]:
@@ -67,7 +69,7 @@ def _hour(label: str) -> django_filters.ChoiceFilter:
         choices=HOURS,
         empty_label="Hour",
         method=lambda runs, *_: runs,
-        widget=HourSelect(label),
+        widget=HourInput(label),
         error_messages={"invalid_choice": NOT_AN_HOUR},
     )
 
@@ -84,35 +86,22 @@ def _menu(label: str, choices: Any, empty: str) -> django_filters.ChoiceFilter:
     )
 
 
-class TenantField(forms.ChoiceField):
-    """A tenant by its id: one of the menu, or any other that the user can view."""
-
-    tenants: QuerySet[Tenant] = Tenant.objects.none()
-
-    def valid_value(self, value: Any) -> bool:
-        tenant_id = parse_id(value)
-        return tenant_id is not None and self.tenants.filter(pk=tenant_id).exists()
+class LookupFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = LookupField
 
 
-class TenantFilter(django_filters.Filter):  # type: ignore[misc]
-    field_class = TenantField
+def find_causes(text: str) -> list[tuple[str, str]]:
+    """Return the causes that a text can mean: a cause, its name, or a part of the name.
 
-
-class CauseField(forms.ChoiceField):
-    """A cause: the code of a reason, for all its causes, or a complete cause."""
-
-    def valid_value(self, value: Any) -> bool:
-        code, _, detail = str(value).partition(":")
-        return code in _cause_labels() and len(detail) <= MAX_DETAIL and detail.isprintable()
-
-
-class CauseFilter(django_filters.Filter):  # type: ignore[misc]
-    field_class = CauseField
-
-
-def _cause_labels() -> dict[str, str]:
-    reasons = sorted(all_reasons(), key=lambda reason: reason.label)
-    return {reason.code: reason.label for reason in reasons}
+    The code of a reason stands for all its causes.
+    """
+    labels = {reason.code: reason.label for reason in all_reasons()}
+    code, _, detail = text.partition(":")
+    if code in labels and len(detail) <= MAX_DETAIL and detail.isprintable():
+        return [(text, describe_cause(text) if detail else labels[code])]
+    named = [(key, label) for key, label in labels.items() if label.casefold() == text.casefold()]
+    part = [(key, label) for key, label in labels.items() if text.casefold() in label.casefold()]
+    return named or sorted(part, key=itemgetter(1))
 
 
 class RunFilterForm(forms.Form):
@@ -145,10 +134,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         ),
     )
     type = _menu("Type", _type_choices, "Any type")
-    tenant = TenantFilter(label="Tenant", widget=Select())
+    tenant = LookupFilter(label="Tenant", widget=LookupInput("Any tenant"))
     status = _menu("Status", RunStatus.choices, "Any status")
     outcome = _menu("Outcome", ((RunOutcome.PENDING.value, "Active"), *OUTCOMES), "Any outcome")
-    cause = CauseFilter(label="Cause", method="by_cause", widget=Select())
+    cause = LookupFilter(label="Cause", method="by_cause", widget=LookupInput("Any cause"))
     since = _date("From", "by_since")
     since_hour = _hour("From hour")
     until = _date("To", "by_until")
@@ -165,31 +154,17 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.user = user
         self.zone = zone
-        self._set_tenant_choices(tenants)
-        self._set_cause_choices()
+        finders = {"tenant": partial(find_tenants, tenants), "cause": find_causes}
+        for name, field in self.form.fields.items():
+            if name in finders:
+                field.find = finders[name]
 
-    def _set_tenant_choices(self, tenants: QuerySet[Tenant]) -> None:
-        field = self.form.fields["tenant"]
-        field.tenants = tenants
-        selected = parse_id(self.data.get("tenant", ""))
-
-        @cache
-        def menu() -> list[tuple[str, str]]:
-            """Return the choices when the menu is rendered, which a live section does not do."""
-            listed = tenants.exclude(status=TenantStatus.ARCHIVED)
-            names = dict(listed.values_list("pk", "name")[:TENANTS_IN_MENU])
-            if selected is not None and selected not in names:
-                names |= dict(tenants.filter(pk=selected).values_list("pk", "name"))
-            return [("", "Any tenant"), *((str(pk), name) for pk, name in names.items())]
-
-        field.choices = menu
-
-    def _set_cause_choices(self) -> None:
-        labels = _cause_labels()
-        selected = self.data.get("cause", "")
-        if ":" in selected:
-            labels[selected] = describe_cause(selected)
-        self.form.fields["cause"].choices = [("", "Any cause"), *labels.items()]
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of the tenant and the cause that texts of a valid query name."""
+        cleaned = self.form.cleaned_data
+        names = (name for name, field in self.filters.items() if isinstance(field, LookupFilter))
+        return {name: cleaned[name] for name in names if cleaned.get(name)}
 
     @property
     def is_set(self) -> bool:

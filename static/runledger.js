@@ -84,9 +84,10 @@
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
 
   // --- Submit filters when they change ---
+  const FIELDS = "select, input:is([type=date], [type=number], [data-lookup])";
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
-    if (!form || !event.target.matches("select, input[type=date]")) return;
+    if (!form || !event.target.matches(FIELDS)) return;
     // An hour without its day is no filter yet.
     const { name, value } = event.target;
     const day = name.endsWith("_hour") && form.elements[name.slice(0, -"_hour".length)];

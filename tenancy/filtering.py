@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.forms.utils import flatatt
 from django.utils.choices import CallableChoiceIterator
 from django.utils.html import escape
@@ -23,7 +24,7 @@ from django.utils.safestring import SafeString, mark_safe
 from tenancy.models import Tenant, TenantStatus
 from web.ids import parse_id
 
-MAX_SEARCH = 100
+MAX_SEARCH, MAX_NAME = 100, 200
 #: A longer menu is of no use; a tenant's own page links to the lists of that tenant.
 TENANTS_IN_MENU = 200
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
@@ -67,11 +68,74 @@ class Select(forms.Select):
         return mark_safe(f"<select{attributes}>{options}</select>")  # noqa: S308 - all escaped
 
 
-class HourSelect(Select):
+class HourInput(forms.NumberInput):
     """The hour of a day; without one, the whole day counts."""
 
     def __init__(self, label: str) -> None:
-        super().__init__({"aria-label": label}, [("", "Hour"), *HOURS])
+        attrs = {"class": "form-control", "min": 0, "max": 23, "placeholder": "Hour"}
+        super().__init__({**attrs, "aria-label": label})
+
+    def format_value(self, value: Any) -> str | None:
+        """Return an hour; browsers reject other texts."""
+        return value if value in dict(HOURS) else None
+
+
+class LookupInput(forms.TextInput):
+    """A text that names one of many objects; a menu of them would be longer than the page."""
+
+    input_type = "search"
+
+    def __init__(self, placeholder: str) -> None:
+        attrs = {"class": "form-control", "maxlength": MAX_NAME, "placeholder": placeholder}
+        super().__init__({**attrs, "data-lookup": ""})
+
+
+class LookupField(forms.CharField):
+    """Finds the key of what the text names: the key itself, the name, or a part that is unique.
+
+    `find` returns the keys and names that the text can mean, the best ones only. The page shows the
+    name.
+    """
+
+    find: Callable[[str], Sequence[tuple[str, str]]]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_NAME, **options)
+        #: The name of what was found, or else the text.
+        self.shown = ""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the page shows."""
+        return self.shown or data
+
+    def clean(self, value: Any) -> str:
+        """Return the key.
+
+        Raises:
+            ValidationError: nothing has this name, or several do.
+        """
+        self.shown = text = str(super().clean(value))
+        if not text:
+            return ""
+        found = self.find(text)
+        if not found:
+            raise ValidationError(f"“{text[:60]}” was not found. Enter a name or a part of it.")
+        if len(found) > 1:
+            names = ", ".join(name for _, name in found[:3])
+            raise ValidationError(f"“{text[:60]}” can be {names}{' …' * (len(found) > 3)}.")
+        key, self.shown = found[0]
+        return key
+
+
+def find_tenants(tenants: QuerySet[Tenant], text: str) -> list[tuple[str, str]]:
+    """Return the tenants that a text can mean: by id, else by name, else by a part of the name."""
+    named = Q(name__iexact=text)
+    tenant_id = parse_id(text)
+    for match in (Q(pk=tenant_id), named, Q(name__icontains=text)):
+        rows = tenants.filter(match).order_by("name", "pk").values_list("pk", "name")
+        if found := [(str(pk), name) for pk, name in rows[:4]]:
+            return found
+    return []
 
 
 def start_of(day: dt.date, hour: str, zone: dt.tzinfo) -> dt.datetime:
@@ -181,7 +245,7 @@ class ListFilter:
             value = ""
         elif value and not has_day:
             self.errors.append(f"{label}: {HOUR_WITHOUT_DAY}")
-        self.fields.append(FilterField(name, label, value, HourSelect(label)))
+        self.fields.append(FilterField(name, label, value, HourInput(label)))
         return value
 
     def hidden(self, name: str, label: str, values: Container[str]) -> str:

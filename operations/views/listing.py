@@ -78,6 +78,12 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
     context = _frame(request, workspace, run_filter, layout) | {"saved": saved}
     if errors := [*run_filter.error_messages, *layout.errors]:
         return _list_page(request, context | {"errors": errors}, status=400)
+    if any(request.GET[name] != key for name, key in run_filter.keys.items()):
+        # The address of the list has keys, because a name can change.
+        query = request.GET.copy()
+        for name, key in run_filter.keys.items():
+            query[name] = key
+        return redirect(f"{request.path}?{query.urlencode()}")
     runs = run_filter.qs.filter(layout.sort.only)
     try:
         # Before the rows: a change in between makes another version.
