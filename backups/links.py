@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -14,6 +15,15 @@ from operations.models import OperationRun
 from operations.types import OperationRunType
 from tenancy.capabilities import has_capability
 from tenancy.models import User
+from tenancy.prepared import (
+    ANY_ID,
+    ANY_NUMBER,
+    ANY_TENANT,
+    ANY_TEXT,
+    ANY_USER,
+    ANY_WORKSPACE,
+    PreparedQuery,
+)
 from tenancy.roles import Capability
 
 register_context_key("backup_schedule_id", "Schedule", int)
@@ -32,11 +42,9 @@ def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
     )
     if schedule_id is None:
         return
-    revisions = ScheduleRevision.objects.filter(schedule=OuterRef("pk"), number=number)
-    schedules = BackupSchedule.objects.visible_to(user).filter(workspace=run.workspace_id)
-    schedules = schedules.with_scope().annotate(has_revision=Exists(revisions))
-    schedule: Any = schedules.filter(pk=schedule_id).first()
-    if schedule:
+    schedules = _schedules(is_staff=user.is_staff)
+    schedule: Any
+    for schedule in schedules.load(user.pk, run.workspace_id, schedule_id, number):
         address = schedule.get_absolute_url()
         label = "Deleted schedule" if schedule.is_deleted else "Schedule"
         yield Link(f"{label}: {schedule.name}", address, "backup_schedule")
@@ -44,6 +52,18 @@ def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
             yield Link(
                 f"Times: revision {number}", f"{address}#revision-{number}", "schedule_revision"
             )
+
+
+@cache
+def _schedules(*, is_staff: bool) -> PreparedQuery[BackupSchedule]:
+    user = User(pk=ANY_USER, is_staff=is_staff)
+    revisions = ScheduleRevision.objects.filter(schedule=OuterRef("pk"), number=ANY_NUMBER)
+    schedules = BackupSchedule.objects.visible_to(user).with_scope()
+    schedules = schedules.annotate(has_revision=Exists(revisions))
+    return PreparedQuery(
+        schedules.filter(workspace=ANY_WORKSPACE, pk=ANY_ID),
+        [ANY_USER, ANY_WORKSPACE, ANY_ID, ANY_NUMBER],
+    )
 
 
 @related_link("previous_run_id")
@@ -71,9 +91,17 @@ def export_links(run: OperationRun, user: User) -> Iterable[Link]:
 @related_links
 def set_links(run: OperationRun, user: User) -> Iterable[Link]:
     """The backup set that the run created or added to."""
-    is_of_run = Q(operation_run=run)
-    if name := run.context.get("idempotency", {}).get("set_name"):
-        is_of_run |= Q(tenant=run.tenant_id, purpose=SetPurpose.SELECTION, name=name)
-    for backup_set in BackupSet.objects.visible_to(user).with_scope().filter(is_of_run):
+    name = run.context.get("idempotency", {}).get("set_name")
+    sets = _sets(is_staff=user.is_staff, has_name=bool(name))
+    for backup_set in sets.load(user.pk, run.pk, run.tenant_id, name):
         label = f"{backup_set} ({backup_set.get_status_display().lower()})"
         yield Link(label, backup_set.get_absolute_url(), "backup_set")
+
+
+@cache
+def _sets(*, is_staff: bool, has_name: bool) -> PreparedQuery[BackupSet]:
+    is_of_run = Q(operation_run=ANY_ID)
+    if has_name:
+        is_of_run |= Q(tenant=ANY_TENANT, purpose=SetPurpose.SELECTION, name=ANY_TEXT)
+    sets = BackupSet.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff)).with_scope()
+    return PreparedQuery(sets.filter(is_of_run), [ANY_USER, ANY_ID, ANY_TENANT, ANY_TEXT])

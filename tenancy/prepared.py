@@ -18,6 +18,9 @@ from tenancy.db import run_prepared
 M = TypeVar("M", bound=Model)
 #: What stands for the parameters while a query is built: no other value of a query is one of them.
 ANY_USER, ANY_ID, ANY_TEXT = -(2**62), -(2**61), "\N{WHITE SQUARE}"
+ANY_WORKSPACE, ANY_TENANT = -(2**60), -(2**59)
+#: Of a column with 32 bits.
+ANY_NUMBER = 2**31 - 77
 
 
 class PreparedQuery(Generic[M]):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -183,15 +183,18 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
     after = request.GET.get("items_after", "")
     if run.started_at is None:
         return {"items": []}
-    items = OperationRunItem.objects.filter(run=run).order_by("id")
-    if outcome:
-        items = items.filter(outcome=outcome)
-    if reason:
-        items = items.filter(reason_code=reason)
     last_id = parse_id(after)
-    if last_id is not None:
-        items = items.filter(pk__gt=last_id)
-    rows = list(items.annotate(row_counts=_row_counts(run))[: ITEMS_ON_PAGE + 1])
+    if outcome or reason or last_id is not None:
+        items = _items_of(run.pk)
+        if outcome:
+            items = items.filter(outcome=outcome)
+        if reason:
+            items = items.filter(reason_code=reason)
+        if last_id is not None:
+            items = items.filter(pk__gt=last_id)
+        rows: list[Any] = list(items[: ITEMS_ON_PAGE + 1])
+    else:
+        rows = _first_items().load(run.pk)
     has_more = len(rows) > ITEMS_ON_PAGE
     items_on_page = rows[:ITEMS_ON_PAGE]
     if rows:
@@ -209,13 +212,19 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
     }
 
 
-def _row_counts(run: OperationRun) -> Subquery:
-    """The number of rows of each outcome, in every row."""
+@cache
+def _first_items() -> PreparedQuery[OperationRunItem]:
+    return PreparedQuery(_items_of(ANY_ID)[: ITEMS_ON_PAGE + 1], [ANY_ID])
+
+
+def _items_of(run_id: int) -> QuerySet[OperationRunItem]:
+    """The items of a run, each with the number of all items of each outcome."""
     by_outcome = {
         outcome.value: Count("pk", filter=Q(outcome=outcome.value)) for outcome in ItemOutcome
     }
-    counted = OperationRunItem.objects.filter(run=run).order_by().values("run")
-    return Subquery(counted.annotate(counts=JSONObject(**by_outcome)).values("counts"))
+    items = OperationRunItem.objects.filter(run=run_id)
+    counted = items.order_by().values("run").annotate(counts=JSONObject(**by_outcome))
+    return items.order_by("id").annotate(row_counts=Subquery(counted.values("counts")))
 
 
 def _item_filters(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
