@@ -10,8 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from backups.checklist import checklist
-from backups.freshness import freshness_of, freshness_of_tenants
-from backups.models import BackupSchedule
+from backups.freshness import Times, freshness_of, freshness_of_tenants
 from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
 from operations.overview import FirstSteps, Panel, no_facts, overview_panel
@@ -72,9 +71,7 @@ def freshness(user: User, workspaces: Sequence[Workspace]) -> list[WorkspaceColu
     ]
 
 
-def _slots(
-    request: Request, workspace: Workspace, schedules: Sequence[BackupSchedule]
-) -> dict[str, Any]:
+def _slots(request: Request, workspace: Workspace, schedules: Sequence[Times]) -> dict[str, Any]:
     now = request_now()
     hours = slots_of_today(workspace, schedules, now, runs_by_hour(request, workspace))
     ended: Counter[str] = Counter()

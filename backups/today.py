@@ -7,7 +7,7 @@ import zoneinfo
 from collections import Counter
 from collections.abc import Iterable
 
-from backups.models import BackupSchedule
+from backups.freshness import Times
 from backups.slots import slots_between
 from operations.presentation.charts import TO_COME
 from operations.presentation.hours import HourCount, day_of
@@ -21,7 +21,7 @@ MAX_SLOTS = 25 * 60
 
 def slots_of_today(
     workspace: Workspace,
-    schedules: Iterable[BackupSchedule],
+    schedules: Iterable[Times],
     now: dt.datetime,
     counts: Iterable[HourCount],
 ) -> list[tuple[str, Counter[str]]]:
@@ -44,7 +44,7 @@ def slots_of_today(
 
 
 def _slots_to_come(
-    schedules: Iterable[BackupSchedule], now: dt.datetime, end: dt.datetime
+    schedules: Iterable[Times], now: dt.datetime, end: dt.datetime
 ) -> list[dt.datetime]:
     """The slots of these schedules until the end of the day."""
     slots: list[dt.datetime] = []
