@@ -31,11 +31,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dev.bench.database import own_database
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 NIGHTS = 14
 FLOOR = "signed-in view"
+#: The pages with a section that refreshes.
+SECTIONS = (("run list", "run-rows"), ("active run", "run-live"), ("overview", "panels"))
 
 
 class Pages:
@@ -60,7 +60,7 @@ class Pages:
 
     def find_sections(self) -> None:
         """Find the live sections as they are now: a row can get older than a day in between."""
-        for page, part in (("run list", "run-rows"), ("active run", "run-live")):
+        for page, part in SECTIONS:
             changed, unchanged = self.section(self.requests[page], part)
             self.requests |= {f"{page}, live 200": changed, f"{page}, live 204": unchanged}
 
@@ -267,6 +267,9 @@ def main() -> None:
         logging.disable()
         serve()
         return
+    # Not above: an older revision that serves its pages does not have the module.
+    from dev.bench.database import own_database
+
     with own_database():
         measure(options)
 
