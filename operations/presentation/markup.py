@@ -13,6 +13,7 @@ from django.templatetags.static import static
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from operations.presentation.charts import Chart
 from operations.presentation.summary import State
 from tenancy.clock import request_now
 from tenancy.times import DAY, short_text, title_text
@@ -95,6 +96,26 @@ def clock(since: dt.datetime) -> SafeString:
     text = duration_text(request_now() - since)
     at = since.astimezone(dt.UTC).isoformat()
     return mark_safe(f'<time data-clock datetime="{at}">{text}</time>')  # noqa: S308 - only times
+
+
+def chart(drawn: Chart) -> SafeString:
+    """A chart of stacked bars; each bar says its text, the chart its sums."""
+    size = f'width="{drawn.bar}" height="'
+    bars = "".join(
+        f"<g><title>{escape(bar.text)}</title>"
+        f'<rect class="chart-slot" x="{bar.x}" y="0" {size}{drawn.height}" />'
+        + "".join(
+            f'<rect data-outcome="{block.key}" x="{block.x}" y="{block.y:g}"'
+            f' {size}{block.height:g}" />'
+            for block in bar.blocks
+        )
+        + "</g>"
+        for bar in drawn.bars
+    )
+    return mark_safe(  # noqa: S308 - each text is escaped
+        f'<svg class="chart" viewBox="0 0 {drawn.width} {drawn.height}"'
+        f' preserveAspectRatio="none" role="img" aria-label="{escape(drawn.text)}">{bars}</svg>'
+    )
 
 
 def span(value: dt.timedelta | None) -> str:

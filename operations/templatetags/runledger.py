@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from operations.models import OperationRun
 from operations.presentation import markup, summary
 from operations.presentation import run_rows as markup_rows
+from operations.presentation.charts import Chart
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
@@ -155,6 +156,12 @@ def day(value: dt.date) -> str:
 def in_utc(moment: dt.datetime) -> str:
     """An exact time in an email, whose reader has no page: “3 Nov 2026, 02:00 UTC”."""
     return exact_text(moment, dt.UTC)
+
+
+@register.simple_tag
+def chart(bars: Chart) -> SafeString:
+    """A chart of stacked bars."""
+    return markup.chart(bars)
 
 
 @register.simple_tag
