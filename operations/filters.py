@@ -29,6 +29,7 @@ from tenancy.filtering import (
     LookupField,
     LookupInput,
     Select,
+    TextInput,
     end_of,
     find_tenants,
     start_of,
@@ -124,7 +125,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         label="Tenant, initiator, cause or run number",
         method="by_text",
         max_length=100,
-        widget=forms.TextInput(
+        widget=TextInput(
             {
                 "type": "search",
                 "class": "form-control",

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from operations.bulk import BULK_ACTIONS
 from operations.filters import VIEWS, RunFilter
-from operations.models import ListSettings, OperationRun, SavedView
+from operations.models import ListSettings, OperationRun, OperationRunQuerySet, SavedView
 from operations.presentation.layout import (
     COLUMNS,
     DEFAULT_SORT,
@@ -66,11 +66,8 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
     key = ListKey.of(request, workspace, workspace or _only_workspace(request))
-    if asks_for(request, PART):
-        with suppress(TookTooLong):
-            facts = remembered_facts(key)
-            if facts and has_seen(request, PART, build_version(request, workspace, facts)):
-                return unchanged()
+    if asks_for(request, PART) and _is_current(request, workspace, key):
+        return unchanged()
     saved = _saved_view(request, workspace)
     if saved and request.GET.keys() == {"saved"}:
         return redirect(f"{request.path}?{urlencode({**saved.parameters, 'saved': saved.pk})}")
@@ -78,23 +75,13 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
     context = _frame(request, workspace, run_filter, layout) | {"saved": saved}
     if errors := [*run_filter.error_messages, *layout.errors]:
         return _list_page(request, context | {"errors": errors}, status=400)
-    if any(request.GET[name] != key for name, key in run_filter.keys.items()):
-        # The address of the list has keys, because a name can change.
-        query = request.GET.copy()
-        for name, key in run_filter.keys.items():
-            query[name] = key
-        return redirect(f"{request.path}?{query.urlencode()}")
+    if address := _address_with_keys(request, run_filter):
+        return redirect(address)
     runs = run_filter.qs.filter(layout.sort.only)
     try:
         # Before the rows: a change in between makes another version.
         facts = read_facts(key, request, runs, layout.sort)
-        with statement_timeout(LIST_SECONDS):
-            page_of_runs = page_of(
-                layout.load(runs.with_scope()),
-                newer=request.GET.get("newer", ""),
-                older=request.GET.get("older", ""),
-                order=layout.sort.order,
-            )
+        page_of_runs = _load_page(request, workspace, layout, runs)
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -113,6 +100,40 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
     if asks_for(request, PART):
         return live_answer(request, rows)
     return _list_page(request, context | {"rows": rows})
+
+
+def _is_current(request: Request, workspace: Workspace | None, key: ListKey) -> bool:
+    """Whether the browser has the current rows, as far as an earlier request of the list can say."""
+    with suppress(TookTooLong):
+        if facts := remembered_facts(key):
+            return has_seen(request, PART, build_version(request, workspace, facts))
+    return False
+
+
+def _address_with_keys(request: Request, run_filter: RunFilter) -> str:
+    """The address with the keys of what its texts name, because names change; empty if it has them."""
+    if all(request.GET[name] == key for name, key in run_filter.keys.items()):
+        return ""
+    query = request.GET.copy()
+    for name, key in run_filter.keys.items():
+        query[name] = key
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _load_page(
+    request: Request, workspace: Workspace | None, layout: Layout, runs: OperationRunQuerySet
+) -> Page[OperationRun]:
+    with statement_timeout(LIST_SECONDS):
+        page_of_runs = page_of(
+            layout.load(runs.select_related("tenant") if workspace else runs.with_scope()),
+            newer=request.GET.get("newer", ""),
+            older=request.GET.get("older", ""),
+            order=layout.sort.order,
+        )
+    if workspace:
+        for run in page_of_runs.rows:
+            run.workspace = workspace
+    return page_of_runs
 
 
 def _is_large(count: str) -> bool:
