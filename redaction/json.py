@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from redaction.marks import MASK, TRUNCATED, UNREADABLE
@@ -107,7 +109,8 @@ class _JsonSanitizer:
 
 def _cost(value: str | float | bool | None) -> int:
     """Return the bytes of a scalar and of the separator after it."""
-    return len(json.dumps(value)) + 2
+    text = encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
+    return len(text) + 2
 
 
 def _mask_sensitive(key: str, value: object, mapping: Mapping[Any, object]) -> object:
@@ -115,11 +118,16 @@ def _mask_sensitive(key: str, value: object, mapping: Mapping[Any, object]) -> o
     names = [key]
     if key.lower() == "value":
         names += [str(mapping[name]) for name in ("name", "key") if name in mapping]
-    if not any(_SENSITIVE_NAME_AT_END.search(name[-KEY_MAX_LENGTH:]) for name in names):
+    if not any(_is_sensitive(name[-KEY_MAX_LENGTH:]) for name in names):
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
         return [MASK if _becomes_text(item) else item for item in value]
     return MASK if _becomes_text(value) else value
+
+
+@lru_cache(maxsize=1024)
+def _is_sensitive(name: str) -> bool:
+    return _SENSITIVE_NAME_AT_END.search(name) is not None
 
 
 def _becomes_text(value: object) -> bool:

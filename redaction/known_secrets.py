@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
 import re
 import threading
@@ -35,6 +36,14 @@ def mask_known_secrets(text: str) -> str:
     return _registry.mask(text)
 
 
+def secrets_generation() -> int:
+    """Return a number that is another one after every newly registered secret."""
+    return _registry.generation
+
+
+_generations = itertools.count()
+
+
 class KnownSecrets:
     """Registered values, looked up by their last characters so that masking takes linear time."""
 
@@ -42,6 +51,8 @@ class KnownSecrets:
         self._lock = threading.Lock()
         self._encodings: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._by_ending: dict[str, frozenset[str]] = {}
+        #: Another number after every new value: a text that was clean may not be clean any more.
+        self.generation = next(_generations)
 
     def add(self, value: str) -> None:
         """Remember a value as the most recent one, and forget the oldest beyond `MAX_COUNT`."""
@@ -51,6 +62,7 @@ class KnownSecrets:
                 return
             self._encodings[value] = frozenset(_encodings(value))
             self._index(self._encodings[value])
+            self.generation = next(_generations)
             if len(self._encodings) > MAX_COUNT:
                 _, oldest = self._encodings.popitem(last=False)
                 self._remove_from_index(oldest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from redaction.entropy import mask_random_tokens
-from redaction.known_secrets import mask_known_secrets
+from redaction.known_secrets import mask_known_secrets, secrets_generation
 from redaction.marks import ELLIPSIS, MASK
 from redaction.rules import mask_secret_formats
 
@@ -24,6 +24,13 @@ _CONTROL_CHARACTER = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+#: Short texts that were clean, with the secrets that were known then: most texts are repeated, such
+#: as names and messages. A text with a secret is never kept.
+_clean_texts: dict[tuple[str, int, bool], int] = {}
+MAX_CLEAN_TEXTS = 4096
+MAX_CLEAN_LENGTH = 200
+
+
 def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = False) -> str:
     """Return the text without secrets, ready to be stored, logged and shown.
 
@@ -31,6 +38,20 @@ def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = Fa
     `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Never
     raises. Sanitizing twice gives the same result as sanitizing once.
     """
+    if type(text) is not str or len(text) > MAX_CLEAN_LENGTH:
+        return _sanitize(text, max_length, keep_newlines=keep_newlines)
+    key, generation = (text, max_length, keep_newlines), secrets_generation()
+    if _clean_texts.get(key) == generation:
+        return text
+    cleaned = _sanitize(text, max_length, keep_newlines=keep_newlines)
+    if cleaned == text:
+        if len(_clean_texts) >= MAX_CLEAN_TEXTS:
+            _clean_texts.clear()
+        _clean_texts[key] = generation
+    return cleaned
+
+
+def _sanitize(text: str, max_length: int, *, keep_newlines: bool) -> str:
     window = max(WINDOW, max_length)
     if len(text) > window:
         # Drop a word that the limit would cut, because it may be a partial secret.

@@ -24,10 +24,12 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction import known_secrets, rules
+from redaction import text as text_module
 from redaction.json import sanitize_json
 from redaction.known_secrets import register_secret
 from redaction.marks import MASK, TRUNCATED
@@ -526,6 +528,40 @@ def test_a_short_value_is_not_registered_as_a_secret() -> None:
     register_secret("      ")
 
     assert sanitize_text("abc and      spaces") == "abc and      spaces"
+
+
+def test_a_text_that_was_clean_is_masked_once_it_is_a_known_secret() -> None:
+    text = "the tenant Fabrikam answered"
+    assert sanitize_text(text) == sanitize_text(text) == text
+
+    register_secret("Fabrikam")
+
+    assert sanitize_text(text) == f"the tenant {MASK} answered"
+    assert sanitize_json({"text": text}) == {"text": f"the tenant {MASK} answered"}
+
+
+def test_a_marked_text_is_not_returned_as_it_is() -> None:
+    """A page shows a safe string without escaping it."""
+    assert sanitize_text("<b>") == "<b>"
+
+    assert type(sanitize_text(SafeString("<b>"))) is str
+
+
+def test_texts_with_secrets_are_not_kept() -> None:
+    text = "password=hunter22hunter22"
+
+    assert sanitize_text(text) != text
+
+    assert not any("hunter" in kept for kept, _, _ in text_module._clean_texts)
+
+
+def test_the_number_of_kept_texts_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "MAX_CLEAN_TEXTS", 5)
+
+    for number in range(50):
+        assert sanitize_text(f"run {number}") == f"run {number}"
+
+    assert len(text_module._clean_texts) <= 5
 
 
 def test_the_oldest_known_values_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
