@@ -21,6 +21,7 @@ from backups.models import (
     PolicyVersion,
     ScheduleRevision,
     TimeZoneRules,
+    VersionCandidate,
 )
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
@@ -134,6 +135,15 @@ class ScheduleRevisionAdmin(ReadOnly, ModelAdmin[ScheduleRevision]):
 class TimeZoneRulesAdmin(ReadOnly, ModelAdmin[TimeZoneRules]):
     list_display = ("version", "applied_at", "last_tick_at")
     search_fields = ("=version",)
+
+
+@admin.register(VersionCandidate)
+class VersionCandidateAdmin(ReadOnly, ModelAdmin[VersionCandidate]):
+    list_display = ("id", "workspace", "version_id")
+    list_select_related = ("workspace",)
+    search_fields = ("=version_id",)
+    ordering = ("-id",)
+    show_full_result_count = False
 
 
 @admin.register(BackupSet)

@@ -7,13 +7,18 @@ class BackupsConfig(AppConfig):
 
     def ready(self) -> None:
         from backups import checks, receivers  # noqa: F401
-        from operations.database_roles import allow_functions, withhold
+        from operations.database_roles import (
+            allow_functions,
+            register_read_only_tables,
+            withhold,
+        )
 
         withhold(
             "DELETE, TRUNCATE",
             *("backup_sets", "backup_items", "policy_versions", "policy_exports"),
             *("backup_schedules", "backup_schedule_revisions", "policy_changes"),
         )
+        register_read_only_tables("policy_version_candidates")
         allow_functions(
             "backup_sets_delete(bigint)",
             "backup_items_remove(bigint)",

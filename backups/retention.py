@@ -30,8 +30,7 @@ def apply(schedule: BackupSchedule, run: ActiveRun) -> None:
                 f"Deleted backup set {backup_set.pk} of {backup_set.started_at:%Y-%m-%d %H:%M} UTC "
                 f"({backup_set.item_count} items) because of the schedule's retention."
             )
-    if expired:
-        delete_unreferenced_versions(schedule.workspace_id)
+    delete_unreferenced_versions(schedule.workspace_id)
     remove_old_changes(schedule.tenant_id)
 
 
@@ -53,7 +52,10 @@ def delete_set(backup_set: BackupSet) -> bool:
 
 
 def delete_unreferenced_versions(workspace_id: int) -> int:
-    """Delete contents that no set refers to; return their number."""
+    """Delete contents that no set refers to; return their number.
+
+    It checks only new contents and those that lost a reference, some thousands at a time.
+    """
     return int(call_function("policy_versions_delete_unreferenced", workspace_id))
 
 

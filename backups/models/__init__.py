@@ -22,6 +22,7 @@ from backups.models.sets import (
     PolicyVersion,
     SetPurpose,
     SetStatus,
+    VersionCandidate,
 )
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "SetPurpose",
     "SetStatus",
     "TimeZoneRules",
+    "VersionCandidate",
 ]

@@ -238,6 +238,28 @@ class PolicyVersion(models.Model):
         return self.content_hash[:12]
 
 
+class VersionCandidate(models.Model):
+    """A content that is new or lost a reference; it is deleted if no set refers to it.
+
+    Triggers add candidates, and a function of the database removes them with the content.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    version_id = models.BigIntegerField()
+
+    objects = models.Manager["VersionCandidate"]()
+
+    class Meta:
+        db_table = "policy_version_candidates"
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("workspace", "id"), name="version_candidates_ws"),)
+
+    def __str__(self) -> str:
+        return f"Version {self.version_id}"
+
+
 class BackupItemQuerySet(WorkspaceScopedQuerySet["BackupItem"]):
     def incomplete(self) -> Self:
         return self.filter(complete=False)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from backups import retention
-from backups.models import BackupItem, PolicyVersion
+from backups.models import (
+    BackupItem,
+    BackupSet,
+    PolicyVersion,
+    SetPurpose,
+    SetStatus,
+    VersionCandidate,
+)
 from backups.versions import Content, ensure_version
 from providers.graph.kinds import KINDS
-from tests.support.factories import WorkspaceFactory
-from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
+from tests.support.concurrency import racing_threads
+from tests.support.factories import TenantFactory, WorkspaceFactory
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    BackupSetFactory,
+    PolicyVersionFactory,
+    finish,
+)
 
 KIND = KINDS["conditional_access"]
 
@@ -102,3 +118,145 @@ def test_concurrent_storing_and_deleting_loses_no_content() -> None:
 
     assert BackupItem.objects.filter(version__isnull=False).count() == 8 * 14
     assert PolicyVersion.objects.count() <= 5
+
+
+def set_with_version(version: PolicyVersion) -> BackupSet:
+    """Return a finished selection whose only item has this content."""
+    tenant = TenantFactory(workspace=version.workspace)
+    backup_set = BackupSet.objects.create(
+        workspace=tenant.workspace,
+        tenant=tenant,
+        purpose=SetPurpose.SELECTION,
+        name="Selection",
+        kinds=["conditional_access"],
+        listed_kinds=["conditional_access"],
+    )
+    BackupItemFactory(backup_set=backup_set, version=version)
+    return finish(backup_set, SetStatus.COMPLETE)
+
+
+@pytest.mark.django_db
+def test_a_content_that_a_set_refers_to_is_checked_once() -> None:
+    item = BackupItemFactory()
+    workspace_id = item.backup_set.workspace_id
+
+    assert retention.delete_unreferenced_versions(workspace_id) == 0
+
+    assert PolicyVersion.objects.filter(pk=item.version_id).exists()
+    assert not VersionCandidate.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_content_that_an_item_no_longer_has_is_deleted() -> None:
+    item = BackupItemFactory(complete=False, reason_code="incomplete_capture")
+    workspace_id, old_version = item.backup_set.workspace_id, item.version_id
+    retention.delete_unreferenced_versions(workspace_id)
+    BackupItem.objects.filter(pk=item.pk).update(
+        version=PolicyVersionFactory(workspace=item.backup_set.workspace)
+    )
+
+    assert retention.delete_unreferenced_versions(workspace_id) == 1
+
+    assert not PolicyVersion.objects.filter(pk=old_version).exists()
+
+
+@pytest.mark.django_db
+def test_only_the_contents_that_lost_a_reference_are_read() -> None:
+    """A workspace has hundreds of thousands of contents, and each backup deletes some."""
+    old = set_with_version(PolicyVersionFactory(workspace=WorkspaceFactory()))
+    kept = BackupSetFactory(schedule=BackupScheduleFactory(tenant=old.tenant))
+    hashes = [f"{number:064x}" for number in range(3_000)]
+    versions = PolicyVersion.objects.bulk_create(
+        PolicyVersion(
+            workspace=old.workspace, content_hash=hash_, normalized_hash=hash_, payload={}, size=2
+        )
+        for hash_ in hashes
+    )
+    BackupItem.objects.bulk_create(
+        BackupItem(
+            workspace=old.workspace,
+            tenant=old.tenant,
+            backup_set=kept,
+            kind="compliance",
+            graph_id=f"{version.pk}",
+            name="Policy",
+            version=version,
+            complete=True,
+            captured_at=kept.started_at,
+        )
+        for version in versions
+    )
+    retention.delete_unreferenced_versions(old.workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE policy_versions, backup_items, policy_version_candidates")
+    assert retention.delete_set(old)
+    before = rows_read("policy_versions")
+
+    assert retention.delete_unreferenced_versions(old.workspace_id) == 1
+
+    assert rows_read("policy_versions") - before < 20
+
+
+def rows_read(table: str) -> int:
+    """Return how many rows of a table this transaction has read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+            " WHERE relname = %s",
+            [table],
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_content_whose_last_two_sets_are_deleted_at_once_is_deleted() -> None:
+    """Neither transaction sees that the other one removes the reference that it leaves."""
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    first, second = set_with_version(version), set_with_version(version)
+    clean = functools.partial(retention.delete_unreferenced_versions, version.workspace_id)
+    clean()
+
+    with racing_threads(1) as others:
+        with transaction.atomic():
+            assert retention.delete_set(first)
+            others.submit(functools.partial(retention.delete_set, second)).result(timeout=30)
+            assert others.submit(clean).result(timeout=30) == 0
+            assert clean() == 1
+
+    assert not PolicyVersion.objects.filter(pk=version.pk).exists()
+    assert not VersionCandidate.objects.exists()
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_reference_that_counts_cannot_be_removed_at_the_same_time() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    first, second = set_with_version(version), set_with_version(version)
+    clean = functools.partial(retention.delete_unreferenced_versions, version.workspace_id)
+
+    with racing_threads(1) as others:
+        with transaction.atomic():
+            assert retention.delete_set(first)
+            assert clean() == 0
+            deletion = others.submit(functools.partial(retention.delete_set, second))
+            time.sleep(0.5)
+            assert not deletion.done()
+        deletion.result(timeout=30)
+
+    assert clean() == 1
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_content_that_a_backup_is_about_to_use_stays_a_candidate() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    clean = functools.partial(retention.delete_unreferenced_versions, version.workspace_id)
+
+    with racing_threads(1) as others:
+        with transaction.atomic():
+            PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+            assert others.submit(clean).result(timeout=30) == 0
+
+        assert VersionCandidate.objects.count() == 1
+        assert clean() == 1

@@ -36,6 +36,7 @@ HISTORY = {
     "backups.BackupItem",
     "backups.PolicyVersion",
     "backups.PolicyExport",
+    "backups.VersionCandidate",
     "inventory.Policy",
     "inventory.DirectoryGroup",
     "inventory.RoleDefinition",
