@@ -64,9 +64,11 @@ def retry_lost_runs(runs: Sequence[OperationRun]) -> None:
 @transaction.atomic
 def _retry(runs: Sequence[OperationRun]) -> None:
     results = OperationRunService().retry_many(runs, initiator_name=INITIATOR)
-    for run, result in zip(runs, results, strict=True):
-        if isinstance(result, NotRetryable):
-            _record_give_up([run], f"Not retried: {result}")
+    append_events(
+        (run.pk, _give_up(f"Not retried: {result}"))
+        for run, result in zip(runs, results, strict=True)
+        if isinstance(result, NotRetryable)
+    )
 
 
 def _count_attempts(runs: Sequence[OperationRun]) -> dict[int, int]:
@@ -84,12 +86,20 @@ def _count_attempts(runs: Sequence[OperationRun]) -> dict[int, int]:
         runs_by_id = OperationRun.objects.only("initiator_name", "retry_of").in_bulk(
             retried.values()
         )
-        earliest = {run_id: runs_by_id[earlier_id] for run_id, earlier_id in retried.items()}
+        # Retention can have removed an earlier run in the meantime.
+        earliest = {
+            run_id: runs_by_id[earlier_id]
+            for run_id, earlier_id in retried.items()
+            if earlier_id in runs_by_id
+        }
         for run_id in earliest:
             attempts[run_id] += 1
     return attempts
 
 
 def _record_give_up(runs: Iterable[OperationRun], message: str) -> None:
-    event = Event("retry_given_up", message, EventLevel.WARNING)
-    append_events((run.pk, event) for run in runs)
+    append_events((run.pk, _give_up(message)) for run in runs)
+
+
+def _give_up(message: str) -> Event:
+    return Event("retry_given_up", message, EventLevel.WARNING)
