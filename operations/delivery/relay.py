@@ -24,8 +24,9 @@ from operations.failpoints import failpoint
 
 #: Runs that are published in one batch.
 BATCH = 500
-#: The part of the time between two ticks that a relay may take.
+#: The part of the time between two ticks that a relay may take, and the most seconds.
 SHARE_OF_TICK = 1 / 3
+MAX_SECONDS = 30
 #: The longest wait between two messages of a run, as a multiple of the first wait.
 MAX_BACKOFF = 8
 
@@ -56,7 +57,7 @@ def relay_all() -> int:
 
     It stops after a part of the time between two ticks, so that it does not delay the others.
     """
-    ends_at = time.monotonic() + settings.TICK_SECONDS * SHARE_OF_TICK
+    ends_at = time.monotonic() + min(settings.TICK_SECONDS * SHARE_OF_TICK, MAX_SECONDS)
     published = batch = relay_once(BATCH)
     while batch == BATCH and time.monotonic() < ends_at:
         batch = relay_once(BATCH)
