@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 from backups.slots import latest_slot, next_slot, slots_between
 
@@ -11,6 +12,8 @@ from backups.slots import latest_slot, next_slot, slots_between
 ON_TIME = dt.timedelta(minutes=2)
 MAX_COUNTED = 1000
 ONE_MINUTE = dt.timedelta(minutes=1)
+#: How many results of each computation are kept.
+CACHED = 1024
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,30 @@ def decide(
     runs, even if it was the next slot by earlier rules.
     """
     settled = max(settled_until, until)
-    following = next_slot(cron, timezone, settled)
-    latest = latest_slot(cron, timezone, settled_until, until)
+    after = _minute(settled_until)
+    following = _next_slot(cron, timezone, _minute(settled))
+    latest = _latest_slot(cron, timezone, after, _minute(until))
     if latest is None:
         return Decision(None, None, settled, following)
     tolerance = max(grace, ON_TIME) if catch_up else ON_TIME
     if until - latest <= tolerance:
-        missed = _missed_slots(cron, timezone, settled_until, latest - ONE_MINUTE)
+        missed = _missed_slots(cron, timezone, after, latest - ONE_MINUTE)
         return Decision(latest, missed, settled, following)
-    missed = _missed_slots(cron, timezone, settled_until, latest)
+    missed = _missed_slots(cron, timezone, after, latest)
     return Decision(None, missed, settled, following)
 
 
+def _minute(moment: dt.datetime) -> dt.datetime:
+    """Return the minute of a moment. The same slots are after both, because a slot is a minute."""
+    return moment.replace(second=0, microsecond=0)
+
+
+# Many schedules have the same times, and their slots come in the same tick.
+_next_slot = lru_cache(maxsize=CACHED)(next_slot)
+_latest_slot = lru_cache(maxsize=CACHED)(latest_slot)
+
+
+@lru_cache(maxsize=CACHED)
 def _missed_slots(
     cron: str, timezone: str, settled_until: dt.datetime, until: dt.datetime
 ) -> Missed | None:

@@ -227,13 +227,14 @@ class OperationRunService:
         runs = self.block_many([(RunRequest(type=run_type, **request), reason)])
         return runs[0] if runs else None
 
-    @transaction.atomic
     def block_many(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> list[OperationRun]:
         """Like `block` for a batch, in a bounded number of statements; returns the recorded runs."""
-        now = database_now()
-        return self._block_rows([_blocked_row(*blocked, now) for blocked in requests])
+        if not requests:
+            return []
+        with transaction.atomic():
+            now = database_now()
+            return self._block_rows([_blocked_row(*blocked, now) for blocked in requests])
 
-    @transaction.atomic
     def block_slots(self, requests: Sequence[tuple[RunRequest, SafeError]]) -> int:
         """Like `block_many`, but a slot that only repeats the blocked slot before it has no new run.
 
@@ -242,13 +243,18 @@ class OperationRunService:
         Returns:
             The number of slots that were recorded.
         """
-        now = database_now()
-        rows = [_blocked_row(*blocked, now) for blocked in requests]
-        recorded, extended = extend_blocked(rows)
-        new = [row for at, row in enumerate(rows) if at not in recorded]
-        return extended + len(self._block_rows(new))
+        if not requests:
+            return 0
+        with transaction.atomic():
+            now = database_now()
+            rows = [_blocked_row(*blocked, now) for blocked in requests]
+            recorded, extended = extend_blocked(rows)
+            new = [row for at, row in enumerate(rows) if at not in recorded]
+            return extended + len(self._block_rows(new))
 
     def _block_rows(self, rows: Sequence[dict[str, Any]]) -> list[OperationRun]:
+        if not rows:
+            return []
         run_ids = insert_blocked(rows)
         supersede_problems(run_ids)
         runs = OperationRun.objects.with_scope().in_bulk(run_ids)

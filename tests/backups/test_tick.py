@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from backups import services
+from backups import misfire, services
 from backups.models import BackupSchedule, MisfirePolicy
 from backups.tick import tick
 from operations.context import format_slot
@@ -15,6 +17,7 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
 from tenancy.models import Tenant, TenantStatus, User
+from tests.support.clock import forget_slots
 from tests.support.factories.backups import BackupScheduleFactory, utc
 
 pytestmark = pytest.mark.django_db
@@ -217,6 +220,56 @@ def test_an_outage_of_a_year_is_one_missed_run(tenant: Tenant) -> None:
     assert missed.failures[0]["message"].startswith("1000 or more slots from")
     assert missed.context["scheduled_for"] == format_slot(SLOT + 365 * DAY - MINUTE)
     assert started.context["scheduled_for"] == format_slot(SLOT + 365 * DAY)
+
+
+def test_the_slots_of_schedules_with_the_same_times_are_computed_once(tenant: Tenant) -> None:
+    """After an outage, hundreds of schedules have thousands of missed slots each."""
+    schedules = [
+        BackupScheduleFactory(tenant=tenant, cron="*/5 * * * *", due=SLOT, spread_seconds=number)
+        for number in range(5)
+    ]
+    forget_slots()
+
+    tick(SLOT + 7 * DAY)
+
+    assert misfire._missed_slots.cache_info().misses == 2
+    missed = [runs_of(schedule)[0].context["missed"] for schedule in schedules]
+    assert [each["slots"] for each in missed] == [1000] * 5
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_any_number_of_due_slots_needs_the_same_number_of_statements(
+    tenant: Tenant, count: int
+) -> None:
+    BackupScheduleFactory.create_batch(count, tenant=tenant, due=SLOT)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert tick(SOON).started == count
+
+    # Three savepoints, due schedules twice, runs with their events, next slots.
+    assert len(queries) <= 10
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59])
+def test_a_slot_counts_in_the_minute_in_which_its_schedule_was_settled(seconds: int) -> None:
+    def decide(settled_until: dt.datetime, until: dt.datetime) -> misfire.Decision:
+        return misfire.decide(
+            cron="*/5 * * * *",
+            timezone="Europe/Berlin",
+            settled_until=settled_until,
+            until=until,
+            catch_up=True,
+            grace=HOUR,
+        )
+
+    span = dt.timedelta(seconds=seconds)
+    at_slot = decide(SLOT + span, SLOT + 5 * MINUTE + span)
+    before_slot = decide(SLOT - MINUTE + span, SLOT + 4 * MINUTE + span)
+
+    assert (at_slot.run_slot, at_slot.missed) == (SLOT + 5 * MINUTE, None)
+    assert at_slot.next_slot == SLOT + 10 * MINUTE
+    assert (before_slot.run_slot, before_slot.missed) == (SLOT, None)
+    assert before_slot.next_slot == SLOT + 5 * MINUTE
 
 
 def test_the_next_tick_processes_schedules_beyond_the_limit(tenant: Tenant) -> None:

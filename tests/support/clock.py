@@ -14,6 +14,8 @@ import pytest
 import tzdata
 from django.db import connection
 
+from backups import misfire
+
 
 class DatabaseClock:
     """Sets what `clock_timestamp()` returns in this connection, also inside triggers."""
@@ -66,8 +68,15 @@ def use_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseRu
                 shutil.copyfile(data, path)
         monkeypatch.setattr(tzdata, "IANA_VERSION", version)
         zoneinfo.reset_tzpath((str(folder),) if zones else ())
-        zoneinfo.ZoneInfo.clear_cache()
+        forget_slots()
 
     yield use
     zoneinfo.reset_tzpath(())
+    forget_slots()
+
+
+def forget_slots() -> None:
+    """Forget time zones and computed slots; the rules of a process do not change otherwise."""
     zoneinfo.ZoneInfo.clear_cache()
+    for computed in (misfire._next_slot, misfire._latest_slot, misfire._missed_slots):
+        computed.cache_clear()
