@@ -1,4 +1,4 @@
-"""The database of a benchmark."""
+"""The database and the broker of a benchmark."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dev.services.postgres import Postgres
+from dev.services.valkey import Valkey
+
+
+@contextmanager
+def own_broker() -> Iterator[None]:
+    """Start an empty broker, and let the settings name it; use it within `own_database`."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Valkey(Path(folder) / "valkey", durable=False).start()
+        try:
+            os.environ["REDIS_URL"] = server.url()
+            yield
+        finally:
+            server.stop()
 
 
 @contextmanager
@@ -26,6 +39,8 @@ def own_database() -> Iterator[str]:
                 "REDIS_URL": "redis+socket:///nonexistent?virtual_host=0",
                 "DJANGO_SETTINGS_MODULE": "config.settings.test",
                 "AS_OWNER": "1",
+                # A busy machine does not end a transaction.
+                "IDLE_IN_TRANSACTION_SECONDS": "600",
             }
             yield url
         finally:

@@ -19,19 +19,16 @@ import logging
 import os
 import pstats
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from dev.bench.database import own_database
+from dev.bench.revisions import ROOT, Revision, checkout
+
+MODULE = "dev.bench.pages"
 NIGHTS = 14
 FLOOR = "signed-in view"
 #: The pages with a section that refreshes.
@@ -123,36 +120,6 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-class Revision:
-    """A process that serves the pages of the code in a folder."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dev.bench.pages", "--serve"],
-            cwd=folder,
-            env=os.environ | environment | {"PYTHONPATH": str(folder)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.times: dict[str, list[float]] = defaultdict(list)
-        self.facts: dict[str, tuple[int, int]] = self.ask("facts")
-
-    def ask(self, command: str) -> Any:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def round(self) -> None:
-        for name, seconds in self.ask("round").items():
-            self.times[name].append(seconds)
-
-    def end(self) -> None:
-        self.process.communicate()
-
-
 def prepare(tenants: int) -> dict[str, str]:
     """Create the fleet with an active run; return what the processes need, as variables."""
     from django.conf import settings
@@ -195,20 +162,6 @@ def prepare(tenants: int) -> dict[str, str]:
     return {"BENCH_SESSION": session, "BENCH_PATHS": json.dumps(paths)}
 
 
-@contextmanager
-def checkout(revision: str) -> Iterator[Path]:
-    """Check a revision out into a temporary folder, with this module."""
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "baseline"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(folder), revision], check=True)
-        try:
-            shutil.copy(__file__, folder / "dev/bench/pages.py")
-            yield folder
-        finally:
-            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
-
-
 def report(current: Revision, baseline: Revision | None) -> str:
     floor = median(current.times[FLOOR])
     lines = [f"{'':24} {'CPU':>9} {'/ floor':>8} {'statements':>11} {'bytes':>8}  / baseline"]
@@ -229,7 +182,7 @@ def measure(options: argparse.Namespace) -> None:
     django.setup()
     logging.disable()
     environment = prepare(options.tenants)
-    current = Revision(ROOT, environment)
+    current = Revision(MODULE, ROOT, environment)
     if options.profile:
         current.ask(f"profile {options.profile}")
         current.end()
@@ -237,8 +190,8 @@ def measure(options: argparse.Namespace) -> None:
     if not options.baseline:
         take(options.rounds, current, None)
         return
-    with checkout(options.baseline) as folder:
-        take(options.rounds, current, Revision(folder, environment))
+    with checkout(options.baseline, Path(__file__)) as folder:
+        take(options.rounds, current, Revision(MODULE, folder, environment))
 
 
 def take(rounds: int, current: Revision, baseline: Revision | None) -> None:

@@ -1,0 +1,69 @@
+"""Processes of two revisions that a benchmark measures in alternation, on the same database."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Revision:
+    """A process that runs a module of the code in a folder with `--serve`.
+
+    The process answers each line of its standard input with a line of JSON. It knows the commands
+    `facts`, and `round`, which returns the seconds by name.
+    """
+
+    def __init__(self, module: str, folder: Path, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, "--serve"],
+            cwd=folder,
+            env=os.environ | environment | {"PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.times: dict[str, list[float]] = defaultdict(list)
+        self.facts: dict[str, tuple[int, int]] = self.ask("facts")
+
+    def ask(self, command: str) -> Any:
+        """Send a command and return the answer."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def round(self) -> None:
+        """Take each measurement once."""
+        for name, seconds in self.ask("round").items():
+            self.times[name].append(seconds)
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+
+@contextmanager
+def checkout(revision: str, module: Path) -> Iterator[Path]:
+    """Check a revision out into a temporary folder, with the benchmark that measures it."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "baseline"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(folder), revision], check=True)
+        try:
+            for file in (module, Path(__file__), Path(__file__).with_name("database.py")):
+                shutil.copy(file, folder / "dev/bench" / file.name)
+            yield folder
+        finally:
+            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
