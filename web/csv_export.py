@@ -1,4 +1,4 @@
-"""Lists as CSV: streamed, limited, and safe to open in a spreadsheet.
+"""Lists as CSV: streamed completely, and safe to open in a spreadsheet.
 
 A file that is not complete says so on its last line: the client cannot see that a stream has ended
 early.
@@ -18,15 +18,13 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from web.csv_cells import safe_cell
-from web.keyset import NEWEST_FIRST, Order, Place, in_order, older_than
+from web.keyset import NEWEST_FIRST, Fetch, Order, Place, first_rows, older_than
 from web.statement_timeout import TookTooLong, statement_timeout
 
 log = logging.getLogger(__name__)
 
-MAX_ROWS = 10_000
 ROWS_READ = 500
 EXPORT_SECONDS = 30.0
-LIMITED = "NOT COMPLETE: only the first {:,} rows of the list. Narrow its filter."
 INTERRUPTED = "NOT COMPLETE: the export was interrupted. Try it again."
 
 #: The heading of each column, and the path of its attribute or a function of the row.
@@ -40,13 +38,15 @@ def csv_response(
     headings: Sequence[str],
     cells: Callable[[Any], Sequence[object]],
     order: Order = NEWEST_FIRST,
+    fetch: Fetch = first_rows,
 ) -> StreamingHttpResponse:
-    """Return at most 10,000 rows of a keyset list in an order; `cells` are those of a row."""
-    return stream(_pages(rows, order), file_name=file_name, headings=headings, cells=cells)
+    """Return all rows of a keyset list in an order; `cells` are those of a row."""
+    pages = _pages(rows, order, fetch)
+    return stream(pages, file_name=file_name, headings=headings, cells=cells)
 
 
 def csv_of_list(rows: QuerySet[Any], *, file_name: str, columns: Columns) -> StreamingHttpResponse:
-    """Return at most 10,000 rows of any list in its order."""
+    """Return all rows of any list in its order."""
     readers = [attrgetter(path) if isinstance(path, str) else path for path in columns.values()]
 
     def cells(row: Any) -> list[object]:
@@ -62,7 +62,7 @@ def stream(
     headings: Sequence[str],
     cells: Callable[[Any], Sequence[object]],
 ) -> StreamingHttpResponse:
-    """Return at most 10,000 rows of these batches."""
+    """Return the rows of these batches."""
     lines = _lines(batches, headings, cells)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
@@ -84,16 +84,12 @@ def _lines(
     headings: Sequence[str],
     cells: Callable[[Any], Sequence[object]],
 ) -> Iterator[str]:
-    writer, remaining = csv.writer(_Echo()), MAX_ROWS
+    writer = csv.writer(_Echo())
     yield writer.writerow(headings)
     try:
         for batch in batches:
-            for row in batch[:remaining]:
+            for row in batch:
                 yield writer.writerow([safe_cell(cell) for cell in cells(row)])
-            if len(batch) > remaining:
-                yield writer.writerow([LIMITED.format(MAX_ROWS)])
-                return
-            remaining -= len(batch)
     except (TookTooLong, DatabaseError):
         log.exception("export interrupted")
         yield writer.writerow([INTERRUPTED])
@@ -102,20 +98,20 @@ def _lines(
 # Page by page: no query and no transaction stays open while the client reads.
 
 
-def _pages(rows: QuerySet[Any], order: Order) -> Iterator[list[Any]]:
-    remaining = in_order(rows, order)
+def _pages(rows: QuerySet[Any], order: Order, fetch: Fetch) -> Iterator[list[Any]]:
+    remaining = rows
     while True:
         with statement_timeout(EXPORT_SECONDS):
-            page = list(remaining[:ROWS_READ])
+            page = fetch(remaining, order, ROWS_READ)
         yield page
         if len(page) < ROWS_READ:
             return
-        remaining = in_order(older_than(rows, Place.of(page[-1], order)), order)
+        remaining = older_than(rows, Place.of(page[-1], order))
 
 
 def _chunks(rows: QuerySet[Any]) -> Iterator[list[Any]]:
     with statement_timeout(EXPORT_SECONDS):
-        ids = list(rows.values_list("pk", flat=True)[: MAX_ROWS + 1])
+        ids = list(rows.values_list("pk", flat=True))
     for start in range(0, len(ids), ROWS_READ):
         chunk = ids[start : start + ROWS_READ]
         with statement_timeout(EXPORT_SECONDS):

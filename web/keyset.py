@@ -116,6 +116,15 @@ class Page(Generic[M]):
         return not self.newer
 
 
+#: Returns the first rows of a query set in an order, at most this many.
+Fetch = Callable[[Any, Order, int], list[Any]]
+
+
+def first_rows(rows: QuerySet[M], order: Order, count: int) -> list[M]:
+    """Return the first rows in this order."""
+    return list(in_order(rows, order)[:count])
+
+
 def page_of(
     rows: QuerySet[M],
     *,
@@ -123,13 +132,16 @@ def page_of(
     older: str = "",
     size: int = PAGE_SIZE,
     order: Order = NEWEST_FIRST,
+    fetch: Fetch = first_rows,
 ) -> Page[M]:
     """Return the first page, the page after the cursor `older`, or the page before `newer`.
 
     Raises:
         BadCursor: the text is not a complete cursor of this order.
     """
-    fetched = list(rows_of_page(rows, newer=newer, older=older, size=size, order=order))
+    selected, direction = _select(rows, newer, older, order)
+    # One row more than the page contains shows whether there is another page.
+    fetched = fetch(selected, direction, size + 1)
     page_rows, has_more = fetched[:size], len(fetched) > size
     if newer:
         page_rows.reverse()
@@ -149,15 +161,21 @@ def rows_of_page(
     Raises:
         BadCursor: the text is not a complete cursor of this order.
     """
+    selected, direction = _select(rows, newer, older, order)
+    limited: Q = in_order(selected, direction)[: size + 1]
+    return limited
+
+
+def _select(rows: Q, newer: str, older: str, order: Order) -> tuple[Q, Order]:
+    """Return the rows before or after a cursor, and the order in which the nearest comes first."""
     if newer:
         place = Place.parse(newer, order)
         precedes = GreaterThan if order.descending else LessThan
-        rows = rows.filter(precedes(_row(order), _values(place)))
-        order = replace(order, descending=not order.descending)
-    elif older:
-        rows = older_than(rows, Place.parse(older, order))
-    limited: Q = in_order(rows, order)[: size + 1]
-    return limited
+        preceding = rows.filter(precedes(_row(order), _values(place)))
+        return preceding, replace(order, descending=not order.descending)
+    if older:
+        return older_than(rows, Place.parse(older, order)), order
+    return rows, order
 
 
 def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
