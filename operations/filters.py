@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -14,9 +15,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from operations.catalog import OperationCatalog
-from operations.causes import MAX_DETAIL, codes_with, describe_cause
-from operations.models import NEEDS_ATTENTION, OperationRun
+from operations.causes import MAX_DETAIL, describe_cause
+from operations.models import ACTIVE, NEEDS_ATTENTION, OperationRun
 from operations.reasons import all_reasons, get_reason
+from operations.selection import Chosen, select_runs
+from operations.splits import Selection
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
 from tenancy.filtering import (
     FIRST_DAY,
@@ -35,7 +38,7 @@ from tenancy.filtering import (
     start_of,
 )
 from tenancy.models import Tenant
-from web.ids import parse_id
+from web.keyset import NEWEST_FIRST, Order
 
 VIEWS = (
     ("active", "Active"),
@@ -116,7 +119,11 @@ class RunFilterForm(forms.Form):
 
 
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """`RunFilter(request.GET, queryset=…, user=…, tenants=…, zone=…)`."""
+    """`RunFilter(request.GET, queryset=…, user=…, tenants=…, workspaces=…, zone=…)`.
+
+    The query set has the runs of these workspaces, and `tenants` their tenants.
+    `select()` returns the runs that it selects; `qs` has them without the condition of the text.
+    """
 
     view = django_filters.ChoiceFilter(
         label="View", choices=VIEWS, method="by_view", widget=forms.HiddenInput
@@ -137,7 +144,13 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     type = _menu("Type", _type_choices, "Any type")
     tenant = LookupFilter(label="Tenant", widget=LookupInput("Any tenant"))
     status = _menu("Status", RunStatus.choices, "Any status")
-    outcome = _menu("Outcome", ((RunOutcome.PENDING.value, "Active"), *OUTCOMES), "Any outcome")
+    outcome = django_filters.ChoiceFilter(
+        label="Outcome",
+        choices=((RunOutcome.PENDING.value, "Active"), *OUTCOMES),
+        empty_label="Any outcome",
+        method="by_outcome",
+        widget=Select(),
+    )
     cause = LookupFilter(label="Cause", method="by_cause", widget=LookupInput("Any cause"))
     since = _date("From", "by_since")
     since_hour = _hour("From hour")
@@ -150,11 +163,19 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         form = RunFilterForm
 
     def __init__(
-        self, *args: Any, user: Any, tenants: QuerySet[Tenant], zone: dt.tzinfo, **kwargs: Any
+        self,
+        *args: Any,
+        user: Any,
+        tenants: QuerySet[Tenant],
+        zone: dt.tzinfo,
+        workspaces: Sequence[int] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
         self.zone = zone
+        self.tenants = tenants
+        self.workspaces = workspaces
         finders = {"tenant": partial(find_tenants, tenants), "cause": find_causes}
         for name, field in self.form.fields.items():
             if name in finders:
@@ -194,15 +215,15 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         runs = runs.filter(created_at__gte=Now() - dt.timedelta(hours=24))
         return runs if view == "day" else runs.filter(outcome__in=ATTENTION_OUTCOMES)
 
+    def by_outcome(
+        self, runs: QuerySet[OperationRun], _: str, outcome: str
+    ) -> QuerySet[OperationRun]:
+        # The index of active runs has their statuses as its condition.
+        return runs.filter(ACTIVE if outcome == RunOutcome.PENDING else Q(outcome=outcome))
+
     def by_text(self, runs: QuerySet[OperationRun], _: str, text: str) -> QuerySet[OperationRun]:
-        number = parse_id(text.removeprefix("#"))
-        matches = Q(initiator_name__icontains=text) | Q(tenant__name__icontains=text)
-        matches |= Q(cause__icontains=text)
-        if codes := codes_with(text):
-            matches |= Q(cause__regex=f"^({'|'.join(codes)})(:|$)")
-        if number is not None:
-            matches |= Q(pk=number)
-        return runs.filter(matches)
+        """Return all runs: `select` searches for the text."""
+        return runs
 
     def by_cause(self, runs: QuerySet[OperationRun], _: str, cause: str) -> QuerySet[OperationRun]:
         matches = Q(cause=cause)
@@ -218,3 +239,14 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_until(self, runs: QuerySet[OperationRun], _: str, day: dt.date) -> Any:
         hour = self.form.cleaned_data["until_hour"]
         return runs.filter(created_at__lt=end_of(day, hour, self.zone))
+
+    def select(self, order: Order = NEWEST_FIRST, *, only: Q = Q()) -> Selection:  # noqa: B008
+        """Return the selected runs for a list in this order; the filter must be valid.
+
+        Args:
+            order: of the list.
+            only: the condition of the order.
+        """
+        runs = self.qs.filter(only)
+        values = {name: self.form.cleaned_data[name] or "" for name in Chosen.NAMES}
+        return select_runs(runs, Chosen(**values), self.workspaces, self.tenants, order)

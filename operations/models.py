@@ -33,6 +33,8 @@ from web.names import validate_name
 
 ACTIVE = models.Q(status__in=ACTIVE_STATUSES)
 PROBLEM = models.Q(outcome__in=ATTENTION_OUTCOMES)
+#: The outcomes of few runs, each of which has an index.
+NOT_SUCCEEDED = models.Q(outcome__in=(*ATTENTION_OUTCOMES, RunOutcome.CANCELLED))
 UNRECOVERED = PROBLEM & models.Q(recovered_at__isnull=True)
 #: One run for each identity: its last problem, unless it was acknowledged or has recovered.
 NEEDS_ATTENTION = (
@@ -87,6 +89,7 @@ class OperationRun(models.Model):
         related_name="operation_runs",
         null=True,
         blank=True,
+        db_index=False,
     )
     initiator_name = models.CharField(max_length=200)
     type = models.CharField(max_length=64)
@@ -126,7 +129,12 @@ class OperationRun(models.Model):
         db_index=False,
     )
     retry_of = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, related_name="retries", null=True, blank=True
+        "self",
+        on_delete=models.SET_NULL,
+        related_name="retries",
+        null=True,
+        blank=True,
+        db_index=False,
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
@@ -248,16 +256,65 @@ class OperationRun(models.Model):
                 condition=models.Q(context__has_key="parent_run_id"),
             ),
             models.Index(
-                fields=("workspace", "completed_at", "id"),
-                name="runs_ws_ended",
+                fields=("workspace", "type", "completed_at", "id"),
+                name="runs_ws_type_ended",
                 condition=models.Q(completed_at__isnull=False),
             ),
             models.Index(
                 models.F("workspace"),
+                models.F("type"),
                 models.F("completed_at") - models.F("started_at"),
                 models.F("id"),
-                name="runs_ws_duration",
+                name="runs_ws_type_duration",
                 condition=models.Q(completed_at__isnull=False, started_at__isnull=False),
+            ),
+            models.Index(
+                fields=("workspace", "initiator_name", "type", "created_at", "id"),
+                name="runs_ws_initiator",
+            ),
+            models.Index(
+                fields=("user", "created_at", "id"),
+                name="runs_user",
+                condition=models.Q(user__isnull=False),
+            ),
+            models.Index(
+                fields=("retry_of",),
+                name="runs_retry_of",
+                condition=models.Q(retry_of__isnull=False),
+            ),
+            # A few runs in a hundred have not succeeded, so these indexes cost little.
+            models.Index(
+                fields=("workspace", "outcome", "created_at", "id"),
+                name="runs_ws_outcome",
+                condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                fields=("workspace", "type", "outcome", "created_at", "id"),
+                name="runs_ws_type_outcome",
+                condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                fields=("workspace", "initiator_name", "outcome", "created_at", "id"),
+                name="runs_ws_initiator_outcome",
+                condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                fields=("tenant", "outcome", "created_at", "id"),
+                name="runs_tenant_outcome",
+                condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                fields=("workspace", "outcome", "completed_at", "id"),
+                name="runs_ws_outcome_ended",
+                condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                models.F("workspace"),
+                models.F("outcome"),
+                models.F("completed_at") - models.F("started_at"),
+                models.F("id"),
+                name="runs_ws_outcome_duration",
+                condition=NOT_SUCCEEDED & models.Q(started_at__isnull=False),
             ),
             # The reconciler reads the running rows. No index has heartbeat_at, so that heartbeats
             # stay HOT updates.

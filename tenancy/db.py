@@ -112,3 +112,16 @@ def create_index_concurrently(name: str, definition: str) -> RunSQL:
     """
     drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
     return RunSQL([drop, f"CREATE INDEX CONCURRENTLY {name} {definition}"], drop)
+
+
+def drop_index_concurrently(name: str, definition: str) -> RunSQL:
+    """Return an operation that removes an index while other sessions write to the table.
+
+    Its migration sets `atomic = False`.
+
+    Args:
+        name: of the index.
+        definition: what follows the name, with which unapplying the migration creates it again.
+    """
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+    return RunSQL(drop, [drop, f"CREATE INDEX CONCURRENTLY {name} {definition}"])

@@ -23,7 +23,7 @@ NIGHTS = 30
 USERS = 20
 BATCH = 500_000
 #: From this number of runs on, building the indexes after the load takes less time.
-REBUILT_FROM = 500_000
+REBUILT_FROM = 50_000
 TABLES = (
     "workspaces", "users", "memberships", "tenants", "backup_schedules", "operation_incidents",
     "operation_runs", "backup_sets", "policy_changes",
@@ -70,6 +70,9 @@ SELECT (SELECT id FROM workspaces WHERE slug = 'bench-' || CASE
             'Litware', 'Adatum', 'Tailspin', 'Wingtip', 'Proseware'])[n %% 8 + 1],
        gen_random_uuid(), 'active', now() - interval '90 days'
 FROM generate_series(1, %(tenants)s) n;
+
+-- References are checked by scanning a table that was empty when the check was planned.
+ANALYZE tenants;
 
 -- Most schedules have the same name; one in ten has that of its tenant.
 INSERT INTO backup_schedules (workspace_id, tenant_id, name, cron, timezone, kinds,
@@ -215,6 +218,8 @@ FROM operation_runs run
 WHERE run.type = 'backup_schedule.scheduled' AND run.started_at IS NOT NULL
   AND run.completed_at IS NOT NULL AND (%(runs)s <= 200000 OR run.id %% 10 = 0);
 
+ANALYZE backup_sets;
+
 INSERT INTO policy_changes (workspace_id, tenant_id, backup_set_id, item_id, before_id, change, kind,
     graph_id, name, fields, field_count, content_hash, author, changed_at, author_gap, created_at)
 SELECT workspace_id, tenant_id, id, id, id, 'changed', 'device_configuration', 'graph-' || id %% 5000,
@@ -260,9 +265,16 @@ def _execute(statements: str, scale: Scale, **parameters: object) -> None:
 
 @contextmanager
 def _without_triggers() -> Iterator[None]:
-    """Switch the guards of the tables off until the transaction ends."""
+    """Switch the guards of the tables off inside the transaction, and the checks of references."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')")
+        (is_superuser,) = cursor.fetchone()
+        if is_superuser:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            yield
+            cursor.execute("SET LOCAL session_replication_role = origin")
+            return
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield

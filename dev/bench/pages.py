@@ -221,7 +221,6 @@ def main() -> None:
         serve()
         return
     # Not above: an older revision that serves its pages does not have the module.
-    from dev.bench.database import own_database
 
     with own_database():
         measure(options)

@@ -92,7 +92,8 @@ def _suggested(request: Request, bulk_page: BulkPage) -> Runs:
         raise SelectionError(*run_filter.error_messages)
     try:
         with statement_timeout(LIST_SECONDS):
-            return list(run_filter.qs.with_scope().newest_first()[:MAX_BULK])
+            selection = run_filter.select()
+            return selection.newest(selection.runs.with_scope(), MAX_BULK)
     except TookTooLong:
         raise SelectionError("The search took too long.", status=503) from None
 

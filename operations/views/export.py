@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import StreamingHttpResponse
 
-from operations.models import OperationRun, OperationRunQuerySet
+from operations.models import OperationRun
+from operations.splits import Selection
 from web import csv_export
 from web.csv_export import moment_cell
 from web.keyset import Order
@@ -16,10 +17,15 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def csv_response(runs: OperationRunQuerySet, order: Order) -> StreamingHttpResponse:
-    """At most 10,000 runs in this order."""
+def csv_response(selection: Selection, order: Order) -> StreamingHttpResponse:
+    """The runs of a selection in this order."""
     return csv_export.csv_response(
-        runs, file_name="runs.csv", headings=HEADINGS, cells=_cells, order=order
+        selection.runs.with_scope(),
+        file_name="runs.csv",
+        headings=HEADINGS,
+        cells=_cells,
+        order=order,
+        fetch=selection.fetch,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,12 +32,14 @@ class ListKey(NamedTuple):
     query: str
 
     @classmethod
-    def of(cls, request: Request, workspace: Workspace | None, scope: Workspace | None) -> ListKey:
-        """Return the key of an address, whose `scope` is the one workspace that it lists, if any."""
+    def of(
+        cls, request: Request, workspace: Workspace | None, listed: Sequence[Workspace]
+    ) -> ListKey:
+        """Return the key of an address, which lists the runs of these workspaces."""
         user, query = request.user, request.GET.copy()
         for name in ("part", "seen"):
             query.pop(name, None)
-        scope_id = scope.pk if scope else None
+        scope_id = listed[0].pk if len(listed) == 1 else None
         zone = str(display_zone(user, workspace))
         return cls(user.pk, user.is_staff, scope_id, zone, query.urlencode())
 

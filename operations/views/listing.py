@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from operations.bulk import BULK_ACTIONS
 from operations.filters import VIEWS, RunFilter
-from operations.models import ListSettings, OperationRun, OperationRunQuerySet, SavedView
+from operations.models import ListSettings, OperationRun, SavedView
 from operations.presentation.layout import (
     COLUMNS,
     DEFAULT_SORT,
@@ -23,6 +23,7 @@ from operations.presentation.layout import (
     Layout,
     read_layout,
 )
+from operations.splits import SORTED_RUNS
 from operations.views.export import csv_response
 from operations.views.list_version import LIST_SECONDS, ListKey, read_facts, remembered_facts
 from tenancy.capabilities import capabilities_of
@@ -31,7 +32,7 @@ from tenancy.models import Tenant, Workspace
 from tenancy.times import display_zone
 from tenancy.versions import build_version
 from web.ids import parse_id
-from web.keyset import BadCursor, Page, count_text, page_of
+from web.keyset import BadCursor, Page, count_text
 from web.live_section import asks_for, has_seen, live_answer, live_section, unchanged
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -65,7 +66,7 @@ def run_export_all(request: Request) -> HttpResponseBase:
 
 
 def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
-    key = ListKey.of(request, workspace, workspace or _only_workspace(request))
+    key = ListKey.of(request, workspace, _listed_workspaces(request, workspace))
     if asks_for(request, PART) and _is_current(request, workspace, key):
         return unchanged()
     saved = _saved_view(request, workspace)
@@ -77,25 +78,28 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
         return _list_page(request, context | {"errors": errors}, status=400)
     if address := _address_with_keys(request, run_filter):
         return redirect(address)
-    runs = run_filter.qs.filter(layout.sort.only)
     try:
+        with statement_timeout(LIST_SECONDS):
+            selection = run_filter.select(layout.sort.order, only=layout.sort.only)
         # Before the rows: a change in between makes another version.
-        facts = read_facts(key, request, runs, layout.sort)
-        page_of_runs = _load_page(request, workspace, layout, runs)
+        facts = read_facts(key, request, selection.runs, layout.sort) if selection.is_scan else None
+        with statement_timeout(LIST_SECONDS):
+            page_of_runs = _load_page(request, workspace, layout, selection)
+            count = _count(page_of_runs, selection, facts)
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
         return _list_page(request, context | {"too_slow": True}, status=503)
-    is_whole = page_of_runs.is_first and not page_of_runs.older
-    count = f"{len(page_of_runs.rows)}" if is_whole else count_text(facts.count)
     context |= {"page": page_of_runs, "count": count, "count_is_large": _is_large(count)}
+    is_limited = selection.is_sorted and count.endswith("+")
+    context["sorted_runs"] = SORTED_RUNS if is_limited else 0
     rows = live_section(
         request,
         PART,
         "operations/_run_rows.html",
         context,
         seconds=_poll_seconds(page_of_runs),
-        version=build_version(request, workspace, facts),
+        version=build_version(request, workspace, facts) if facts else "",
     )
     if asks_for(request, PART):
         return live_answer(request, rows)
@@ -121,19 +125,26 @@ def _address_with_keys(request: Request, run_filter: RunFilter) -> str:
 
 
 def _load_page(
-    request: Request, workspace: Workspace | None, layout: Layout, runs: OperationRunQuerySet
+    request: Request, workspace: Workspace | None, layout: Layout, selection: Selection
 ) -> Page[OperationRun]:
-    with statement_timeout(LIST_SECONDS):
-        page_of_runs = page_of(
-            layout.load(runs.select_related("tenant") if workspace else runs.with_scope()),
-            newer=request.GET.get("newer", ""),
-            older=request.GET.get("older", ""),
-            order=layout.sort.order,
-        )
+    runs = selection.runs
+    page_of_runs = selection.page(
+        layout.load(runs.select_related("tenant") if workspace else runs.with_scope()),
+        newer=request.GET.get("newer", ""),
+        older=request.GET.get("older", ""),
+        order=layout.sort.order,
+    )
     if workspace:
         for run in page_of_runs.rows:
             run.workspace = workspace
     return page_of_runs
+
+
+def _count(page: Page[OperationRun], selection: Selection, facts: ListFacts | None) -> str:
+    """The number of selected runs as text, “1,000+” if there are more than the cap."""
+    if page.is_first and not page.older:
+        return f"{len(page.rows)}"
+    return count_text(facts.count) if facts else selection.count()
 
 
 def _is_large(count: str) -> bool:
@@ -146,8 +157,9 @@ def _export(request: Request, workspace: Workspace | None) -> HttpResponseBase:
     if errors := [*run_filter.error_messages, *layout.errors]:
         context = _frame(request, workspace, run_filter, layout) | {"errors": errors}
         return _list_page(request, context, status=400)
-    runs = run_filter.qs.filter(layout.sort.only)
-    return csv_response(runs.with_scope(), layout.sort.order)
+    return csv_response(
+        run_filter.select(layout.sort.order, only=layout.sort.only), layout.sort.order
+    )
 
 
 _BAD_CURSOR = "The link to this page is not valid. Show the newest runs instead."
@@ -158,31 +170,40 @@ def read_list(
 ) -> tuple[RunFilter, Layout]:
     """The filter and the layout of a query; both have errors if it is not valid."""
     layout = read_layout(query, ListSettings.objects.filter(user=request.user).first())
-    if layout.sort_name != DEFAULT_SORT and not (workspace or _only_workspace(request)):
+    run_filter = build_run_filter(request, query, workspace)
+    if layout.sort_name != DEFAULT_SORT and len(run_filter.workspaces) > 1:
         layout = replace(layout, errors=(*layout.errors, "Order: sort the runs of one workspace."))
-    return build_run_filter(request, query, workspace), layout
+    return run_filter, layout
 
 
 def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
     """The filter of a query over the runs of a workspace, or of all workspaces of the user."""
     runs = OperationRun.objects.visible_to(request.user)
     tenants = Tenant.objects.visible_to(request.user)
-    if scope := workspace or _only_workspace(request):
-        runs, tenants = runs.filter(workspace=scope), tenants.filter(workspace=scope)
-    zone = display_zone(request.user, workspace)
-    return RunFilter(query, queryset=runs, user=request.user, tenants=tenants, zone=zone)
+    workspaces = _listed_workspaces(request, workspace)
+    if len(workspaces) == 1:
+        runs, tenants = (rows.filter(workspace=workspaces[0]) for rows in (runs, tenants))
+    return RunFilter(
+        query,
+        queryset=runs,
+        user=request.user,
+        tenants=tenants,
+        workspaces=[each.pk for each in workspaces],
+        zone=display_zone(request.user, workspace),
+    )
 
 
-#: The workspaces of the users of current requests, at most two.
+#: The workspaces of the users of current requests.
 _WORKSPACES: WeakKeyDictionary[Request, list[Workspace]] = WeakKeyDictionary()
 
 
-def _only_workspace(request: Request) -> Workspace | None:
-    """The workspace of the user if it is the only one, so that an index provides the order."""
+def _listed_workspaces(request: Request, workspace: Workspace | None) -> list[Workspace]:
+    """The workspace of a list, or all that the user can view."""
+    if workspace:
+        return [workspace]
     if request not in _WORKSPACES:
-        _WORKSPACES[request] = list(Workspace.objects.visible_to(request.user)[:2])
-    workspaces = _WORKSPACES[request]
-    return workspaces[0] if len(workspaces) == 1 else None
+        _WORKSPACES[request] = list(Workspace.objects.visible_to(request.user))
+    return _WORKSPACES[request]
 
 
 def _saved_views(request: Request, workspace: Workspace | None) -> list[SavedView]:

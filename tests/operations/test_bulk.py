@@ -292,10 +292,10 @@ def test_with_a_run_of_another_workspace_nothing_is_changed(tenant, manager, act
 def test_a_search_that_takes_too_long_is_reported(tenant, operator, monkeypatch):
     monkeypatch.setattr(bulk, "LIST_SECONDS", 0.05)
     slow = RawSQL("SELECT pg_sleep(1) IS NOT NULL", [], output_field=BooleanField())
-    monkeypatch.setattr(RunFilter, "by_text", lambda _, runs, *__: runs.filter(slow))
+    monkeypatch.setattr(RunFilter, "by_view", lambda _, runs, *__: runs.filter(slow))
     OperationRunFactory(tenant=tenant, failed=True)
 
-    response = signed_in(operator).get(address_of("acknowledge"), {"all": "1", "q": "x"})
+    response = signed_in(operator).get(address_of("acknowledge"), {"all": "1", "view": "day"})
 
     assert response.status_code == 503
     assert "The search took too long." in response.content.decode()

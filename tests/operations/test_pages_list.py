@@ -17,7 +17,7 @@ from django.utils import timezone
 from operations.models import OperationRun
 from operations.reasons import get_reason
 from operations.services import OperationRunService
-from operations.views import listing
+from operations.splits import Selection
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -460,7 +460,7 @@ def test_a_list_that_takes_too_long_asks_to_narrow_the_filter(page, tenant, monk
     def time_out(*_: object, **__: object) -> None:
         raise TookTooLong
 
-    monkeypatch.setattr(listing, "page_of", time_out)
+    monkeypatch.setattr(Selection, "page", time_out)
 
     response = page.get(LIST)
 

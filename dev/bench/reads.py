@@ -1,0 +1,304 @@
+"""Measures the lists against the length of the ledger; prints ratios, taken in one run.
+
+    python -m dev.bench.reads [--runs 1000000] [--rounds 5] [--only TEXT]
+
+It starts its own database server with a ledger of 10,000 runs and a long one, and takes each page
+of both in alternation. A row says how long the statements of a page take, as a multiple of those
+of the short ledger, and how long the slowest statement takes; each is the minimum of the rounds,
+because other load on the machine only adds to it. The blocks of the database that the statements
+read do not depend on the load at all. `dev.bench.generator` has the skew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+from dev.bench.database import own_database
+
+SHORT = 10_000
+#: The filters of the list of runs; {tenant} is one with many runs, and {small} one with few.
+FILTERS = {
+    "no filter": "",
+    "type": "type=inventory.sync",
+    "rare type": "type=restore.execute",
+    "tenant": "tenant={tenant}",
+    "small tenant": "tenant={small}",
+    "tenant and type": "tenant={tenant}&type=inventory.sync",
+    "active": "view=active",
+    "status": "status=running",
+    "completed": "status=completed",
+    "outcome active": "outcome=pending",
+    "outcome": "outcome=failed",
+    "rare outcome": "outcome=cancelled",
+    "succeeded": "outcome=succeeded",
+    "tenant and outcome": "tenant={tenant}&outcome=failed",
+    "tenant and rare outcome": "tenant={tenant}&outcome=cancelled",
+    "small tenant and outcome": "tenant={small}&outcome=failed",
+    "type and outcome": "type=inventory.sync&outcome=failed",
+    "type and rare outcome": "type=directory_groups.sync&outcome=cancelled",
+    "rare type and outcome": "type=restore.execute&outcome=blocked",
+    "tenant, type and outcome": "tenant={tenant}&type=inventory.sync&outcome=failed",
+    "attention": "view=attention",
+    "attention of a tenant": "view=attention&tenant={tenant}",
+    "attention of a rare type": "view=attention&type=restore.execute",
+    "assigned": "view=assigned",
+    "mine": "view=mine",
+    "mine and rare outcome": "view=mine&outcome=cancelled",
+    "last day": "view=day",
+    "failed in the last day": "view=failed",
+    "failed, of a rare type": "view=failed&type=restore.execute",
+    "failed, of a tenant": "view=failed&tenant={tenant}",
+    "cause": "cause=permission_missing:Scope.3",
+    "cause with all details": "cause=permission_missing",
+    "cause of a tenant": "cause=throttled&tenant={tenant}",
+    "cause and type": "cause=throttled&type=restore.execute",
+    "day": "since={day}&until={day}",
+    "day and rare outcome": "since={day}&until={day}&outcome=cancelled",
+    "hour": "since={day}&since_hour=2&until={day}&until_hour=3",
+    "old days": "until={day}",
+    "text of one tenant": "q=Tenant 0042",
+    "text of many tenants": "q=Contoso",
+    "text of all tenants": "q=Tenant",
+    "text of a common initiator": "q=Nightly",
+    "text of a rare initiator": "q=Bench User 19",
+    "text of a cause": "q=Scope.3",
+    "text of nothing": "q=nothing has this text",
+    "text and outcome": "q=Bench User&outcome=failed",
+    "text and rare outcome": "q=Nightly&outcome=cancelled",
+    "text and another type": "q=Nightly&type=inventory.sync",
+    "text and a tenant": "q=Nightly&tenant={tenant}",
+    "text and attention": "q=Contoso&view=attention",
+    "text and failed": "q=Contoso&view=failed",
+    "number": "q=%23{number}",
+    "number or text": "q={number}",
+}
+#: The orders of the list, each with these filters.
+SORTS = ("requested", "-ended", "ended", "-duration", "duration")
+SORTED_FILTERS = {
+    name: FILTERS[name]
+    for name in (
+        "no filter", "type", "rare type", "tenant", "small tenant", "outcome", "rare outcome",
+        "succeeded", "type and outcome", "tenant and outcome", "attention", "mine", "cause",
+        "last day", "old days", "text of many tenants", "text of a rare initiator",
+        "text and rare outcome",
+    )
+}  # fmt: skip
+#: The filters that the list of all workspaces is measured with.
+OF_ALL = (
+    "no filter", "type", "rare type", "rare outcome", "outcome", "type and rare outcome", "active",
+    "attention", "mine", "failed in the last day", "cause", "text of many tenants",
+    "text of a rare initiator", "text of nothing", "number",
+)  # fmt: skip
+#: Other pages of a workspace.
+PAGES = {
+    "overview": "/w/bench-1/",
+    "schedules": "/w/bench-1/schedules/",
+    "schedules, text": "/w/bench-1/schedules/?q=Contoso",
+    "incidents": "/w/bench-1/incidents/",
+    "freshness": "/w/bench-1/freshness/",
+    "changes": "/w/bench-1/changes/",
+    "changes of a tenant": "/w/bench-1/changes/?tenant={tenant}",
+    "changes, kind": "/w/bench-1/changes/?kind=device_configuration",
+    "changes, rare change": "/w/bench-1/changes/?change=removed",
+    "changes, text": "/w/bench-1/changes/?q=Policy 4321",
+    "changes, text of nothing": "/w/bench-1/changes/?q=nothing has this text",
+    "one run": "/runs/{number}/",
+}
+_ADMIN = "/admin/operations/operationrun/"
+ADMIN_PAGES = {
+    "no filter": _ADMIN,
+    "rare outcome": f"{_ADMIN}?outcome__exact=cancelled",
+    "status": f"{_ADMIN}?status__exact=running",
+    "rare type": f"{_ADMIN}?type=restore.execute",
+    "type and rare outcome": f"{_ADMIN}?type=directory_groups.sync&outcome__exact=cancelled",
+    "number": f"{_ADMIN}?q={{number}}",
+    "text of many tenants": f"{_ADMIN}?q=Contoso",
+    "text of a rare initiator": f"{_ADMIN}?q=Bench User 19",
+    "text of nothing": f"{_ADMIN}?q=nothing",
+}
+
+
+def addresses() -> dict[str, str]:
+    """Return the address of each page, with names in braces for values of the database."""
+    runs, every = "/w/bench-1/runs/", "/runs/"
+    pages = {f"runs: {name}": f"{runs}?{query}" for name, query in FILTERS.items()}
+    for sort in SORTS:
+        for name, query in SORTED_FILTERS.items():
+            pages[f"runs by {sort}: {name}"] = f"{runs}?{query}&sort={sort}"
+    pages |= {f"all runs: {name}": f"{every}?{FILTERS[name]}" for name in OF_ALL}
+    return pages | PAGES | {f"admin: {name}": page for name, page in ADMIN_PAGES.items()}
+
+
+def load_values() -> dict[str, Any]:
+    """Return the values of the braces, from the database of the connection."""
+    import datetime as dt
+
+    from django.utils import timezone
+
+    from operations.models import OperationRun
+    from tenancy.models import Tenant
+
+    tenants = Tenant.objects.filter(workspace__slug="bench-1").order_by("name")
+    newest = OperationRun.objects.filter(workspace__slug="bench-1").order_by("-pk")
+    run = newest.filter(outcome="succeeded")[0]
+    first, last = tenants.first(), tenants.last()
+    assert first
+    assert last
+    return {
+        "tenant": first.pk,
+        "small": last.pk,
+        "day": (timezone.now() - dt.timedelta(days=12)).date(),
+        "number": run.pk,
+    }
+
+
+def address_of(page: str, values: dict[str, Any]) -> str:
+    """Return the address with the values, as a browser sends it."""
+    return quote(page.format(**values), safe="/?&=%:")
+
+
+class Clock:
+    """Measures how long each statement takes."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def __call__(self, execute: Callable[..., Any], *statement: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return execute(*statement)
+        finally:
+            self.seconds.append(time.perf_counter() - started)
+
+
+class BlockCounter:
+    """Counts the blocks that the SELECT statements read, from memory or from disk."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
+        from django.db import connection
+
+        result = execute(sql, params, *rest)
+        if sql.lstrip().startswith(("SELECT", "WITH")) and "set_config" not in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
+                (plan,) = cursor.fetchone()
+            top = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
+            self.blocks += top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+        return result
+
+
+class Ledger:
+    """A database with a ledger, and a signed-in member of its workspaces."""
+
+    def __init__(self, name: str, runs: int) -> None:
+        from django.core.management import call_command
+
+        from dev.bench.generator import generate
+
+        self.name = name
+        self.times: dict[str, list[float]] = defaultdict(list)
+        self.slowest: dict[str, list[float]] = defaultdict(list)
+        self.blocks: dict[str, int] = {}
+        with self.connected():
+            call_command("migrate", verbosity=0)
+            started = time.monotonic()
+            generate(runs)
+            sys.stdout.write(f"{runs:,} runs in {time.monotonic() - started:.0f} s\n")
+            self.values = load_values()
+            self.client = self.sign_in()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Let Django use this database."""
+        from django.db import connection
+
+        connection.close()
+        connection.settings_dict["NAME"] = self.name
+        yield
+
+    def sign_in(self) -> Any:
+        from django.conf import settings
+        from django.test import Client
+
+        from tenancy.models import User
+
+        client = Client(raise_request_exception=True)
+        user = User.objects.get(username="bench-user-1")
+        client.force_login(user, settings.AUTHENTICATION_BACKENDS[-1])
+        return client
+
+    def take(self, page: str, rounds: int) -> None:
+        """Request a page several times, after once without measuring."""
+        from django.db import connection
+
+        address = address_of(addresses()[page], self.values)
+        with self.connected():
+            for number in range(rounds + 1):
+                clock = Clock()
+                with connection.execute_wrapper(clock):
+                    response = self.client.get(address)
+                assert response.status_code in (200, 503), (page, response.status_code)
+                if response.status_code == 503:
+                    clock.seconds.append(float("inf"))
+                if number:
+                    self.times[page].append(sum(clock.seconds))
+                    self.slowest[page].append(max(clock.seconds))
+            with connection.execute_wrapper(counter := BlockCounter()):
+                self.client.get(address)
+            self.blocks[page] = counter.blocks
+
+
+def report(short: Ledger, long: Ledger) -> str:
+    lines = [f"{'':44} {'SQL':>10} {'/ short':>8} {'slowest':>10} {'blocks':>7} {'/ short':>8}"]
+    for page, seconds in long.times.items():
+        spent, floor = min(seconds), min(short.times[page])
+        slowest, blocks = min(long.slowest[page]), long.blocks[page]
+        lines.append(
+            f"{page:44} {spent * 1e3:7.1f} ms {spent / floor:8.2f} {slowest * 1e3:7.1f} ms"
+            f" {blocks:7,} {blocks / short.blocks[page]:8.2f}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="take only pages whose name has this text")
+    options = parser.parse_args()
+    with own_database() as url:
+        with psycopg.connect(url, autocommit=True) as session:
+            session.execute("CREATE DATABASE short")
+            session.execute("CREATE DATABASE long")
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    import django
+
+    django.setup()
+    logging.disable()
+    short, long = Ledger("short", SHORT), Ledger("long", options.runs)
+    for page in addresses():
+        if options.only in page:
+            for ledger in (short, long):
+                ledger.take(page, options.rounds)
+    sys.stdout.write(report(short, long) + "\n")
+
+
+if __name__ == "__main__":
+    main()
