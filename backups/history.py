@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,30 +57,38 @@ def last_sets(schedules: Sequence[BackupSchedule]) -> dict[int | None, BackupSet
     return {last.schedule_id: last for last in BackupSet.objects.raw(_LAST_SETS, [ids])}
 
 
-_LAST_RUNS = """
-SELECT run.*, schedule.id AS of_schedule
-FROM unnest(%s::bigint[], %s::bigint[]) AS schedule(id, tenant_id)
+# The index of slots has the runs of the slots, and `runs_of_schedule` the others.
+_RUNS = """
+SELECT run.*, schedule.id AS of_schedule FROM unnest(%(schedules)s::bigint[]) AS schedule(id)
 CROSS JOIN LATERAL (
-    SELECT * FROM operation_runs run
-    WHERE run.tenant_id = schedule.tenant_id AND run.type = ANY(%s)
-      AND run.context->>'backup_schedule_id' = schedule.id::text
-    ORDER BY run.created_at DESC, run.id DESC LIMIT 1
-) AS run
+    (SELECT * FROM operation_runs of_slot
+     WHERE type = 'backup_schedule.scheduled'
+       AND context->>'backup_schedule_id' = schedule.id::text
+     ORDER BY context->>'scheduled_for' DESC LIMIT %(count)s)
+    UNION ALL
+    (SELECT * FROM operation_runs other
+     WHERE type IN ('backup_schedule.run_now', 'backup_schedule.retry')
+       AND context->>'backup_schedule_id' = schedule.id::text
+     ORDER BY created_at DESC, id DESC LIMIT %(count)s)
+) AS run ORDER BY schedule.id, run.created_at, run.id
 """
 
 
 def last_runs(schedules: Sequence[BackupSchedule]) -> dict[int, OperationRun]:
     """Return the newest run of any type by schedule id."""
-    ids = [schedule.pk for schedule in schedules]
-    tenants = [schedule.tenant_id for schedule in schedules]
-    runs: Iterable[Any] = OperationRun.objects.raw(_LAST_RUNS, [ids, tenants, TYPES])
-    return {run.of_schedule: run for run in runs}
+    return {run.of_schedule: run for run in _newest_runs([each.pk for each in schedules], 1)}
 
 
 def runs_of(schedule: BackupSchedule, count: int) -> list[OperationRun]:
-    """Return the newest runs of one schedule."""
-    runs = OperationRun.objects.with_scope().filter(tenant=schedule.tenant_id, type__in=TYPES)
-    return list(runs.filter(context__backup_schedule_id=schedule.pk).newest_first()[:count])
+    """Return the newest runs of one schedule, newest first."""
+    ids = [run.pk for run in _newest_runs([schedule.pk], count)]
+    return list(OperationRun.objects.with_scope().filter(pk__in=ids).newest_first()[:count])
+
+
+def _newest_runs(schedule_ids: list[int], count: int) -> list[Any]:
+    """Return the newest runs of slots and the newest others of each schedule, oldest first."""
+    values = {"schedules": schedule_ids, "count": count}
+    return list(OperationRun.objects.raw(_RUNS, values))
 
 
 # --- of tenants -------------------------------------------------------------------------------

@@ -23,9 +23,15 @@ from operations.presentation.layout import (
     Layout,
     read_layout,
 )
-from operations.splits import SORTED_RUNS
+from operations.splits import SORTED_RUNS, Selection
 from operations.views.export import csv_response
-from operations.views.list_version import LIST_SECONDS, ListKey, read_facts, remembered_facts
+from operations.views.list_version import (
+    LIST_SECONDS,
+    ListFacts,
+    ListKey,
+    read_facts,
+    remembered_facts,
+)
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Tenant, Workspace
