@@ -37,7 +37,7 @@ from tenancy.filtering import (
     find_tenants,
     start_of,
 )
-from tenancy.models import Tenant
+from tenancy.models import TenantQuerySet
 from web.keyset import NEWEST_FIRST, Order
 
 VIEWS = (
@@ -166,7 +166,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         self,
         *args: Any,
         user: Any,
-        tenants: QuerySet[Tenant],
+        tenants: TenantQuerySet,
         zone: dt.tzinfo,
         workspaces: Sequence[int] = (),
         **kwargs: Any,

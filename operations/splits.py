@@ -20,7 +20,16 @@ from django.db.models import CharField, Func, Q, QuerySet
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from operations.models import NOT_SUCCEEDED, OperationRun, OperationRunQuerySet
-from web.keyset import COUNT_CAP, NEWEST_FIRST, Order, Page, count_text, in_order, page_of
+from web.keyset import (
+    COUNT_CAP,
+    NEWEST_FIRST,
+    PAGE_SIZE,
+    Order,
+    Page,
+    count_text,
+    in_order,
+    page_of,
+)
 
 #: The columns of splits, as the type of an array of their values and the text to compare with.
 _COLUMNS = {
@@ -73,14 +82,20 @@ class Selection:
         return self.splits is None and not self.is_sorted
 
     def page(
-        self, loaded: OperationRunQuerySet, *, newer: str = "", older: str = "", order: Order
+        self,
+        loaded: OperationRunQuerySet,
+        *,
+        newer: str = "",
+        older: str = "",
+        order: Order,
+        size: int = PAGE_SIZE,
     ) -> Page[OperationRun]:
         """Return a page; `loaded` are the `runs` with the related objects that the page needs.
 
         Raises:
             BadCursor: the text is not a complete cursor of this order.
         """
-        return page_of(loaded, newer=newer, older=older, order=order, fetch=self.fetch)
+        return page_of(loaded, newer=newer, older=older, size=size, order=order, fetch=self.fetch)
 
     def newest(self, loaded: OperationRunQuerySet, count: int) -> list[OperationRun]:
         """Return at most this many runs, newest first."""
@@ -189,7 +204,7 @@ def _value_of(column: str) -> Func:
     return Func(template=_COLUMNS[column][1], output_field=CharField())
 
 
-def _branches(split: Split) -> tuple[str, list[list[object]]]:
+def _branches(split: Split) -> tuple[str, list[list[Any]]]:
     """Return the table of the branches, and its parameters."""
     arrays = ", ".join(f"%s::{_COLUMNS[column][0]}" for column in split.columns)
     values = [list(each) for each in zip(*split.values, strict=True)]
@@ -197,10 +212,10 @@ def _branches(split: Split) -> tuple[str, list[list[object]]]:
     return table, values or [[] for _ in split.columns]
 
 
-def _execute(statement: str, params: Sequence[object]) -> list[Any]:
+def _execute(statement: str, params: Sequence[Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 # --- the values that occur in a workspace ----------------------------------------------------

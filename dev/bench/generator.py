@@ -14,6 +14,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -38,7 +39,7 @@ class Scale:
     tenants: int = TENANTS
 
     @property
-    def parameters(self) -> dict[str, object]:
+    def parameters(self) -> dict[str, Any]:
         return {
             "runs": self.runs,
             "tenants": self.tenants,
@@ -256,7 +257,7 @@ def generate(runs: int, *, tenants: int = TENANTS) -> None:
     _execute(f"ANALYZE {', '.join(TABLES)}", scale)
 
 
-def _execute(statements: str, scale: Scale, **parameters: object) -> None:
+def _execute(statements: str, scale: Scale, **parameters: Any) -> None:
     with connection.cursor() as cursor:
         for statement in statements.split(";\n"):
             if statement.strip():

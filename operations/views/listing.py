@@ -188,7 +188,8 @@ def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | 
     tenants = Tenant.objects.visible_to(request.user)
     workspaces = _listed_workspaces(request, workspace)
     if len(workspaces) == 1:
-        runs, tenants = (rows.filter(workspace=workspaces[0]) for rows in (runs, tenants))
+        runs = runs.filter(workspace=workspaces[0])
+        tenants = tenants.filter(workspace=workspaces[0])
     return RunFilter(
         query,
         queryset=runs,
