@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 
 from operations.catalog import OperationCatalog
 from operations.models import (
+    ACTIVE,
     Incident,
     InvariantResult,
     ListSettings,
@@ -19,7 +23,16 @@ from operations.models import (
     OperationTick,
     SavedView,
 )
+from operations.selection import Chosen, select_runs
+from operations.splits import Selection
 from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.models import Tenant, Workspace
+from web.keyset import NEWEST_FIRST, PAGE_SIZE, BadCursor, Page
+from web.statement_timeout import TookTooLong, statement_timeout
+
+LIST_SECONDS = 5.0
+#: The parameters with the place of a page.
+CURSORS = ("newer", "older")
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -35,14 +48,85 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
+class RunChangeList(ChangeList):
+    """The newest runs page by page, which costs the same however many there are.
+
+    Its pages are those of the list of runs: a cursor leads from one to the next.
+    """
+
+    page_size = PAGE_SIZE
+    page: Page[OperationRun]
+    newer_url = older_url = ""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return the runs that the filters select; a cursor is none of them."""
+        self.cursors = {name: request.GET.get(name, "") for name in CURSORS}
+        for name in CURSORS:
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+        return super().get_queryset(request, *args, **kwargs)
+
+    def get_results(self, request: HttpRequest) -> None:
+        selection = self._select()
+        try:
+            with statement_timeout(LIST_SECONDS):
+                self.page = selection.page(
+                    selection.runs.with_scope(),
+                    **self.cursors,
+                    order=NEWEST_FIRST,
+                    size=self.page_size,
+                )
+                self.count_text = selection.count()
+        except BadCursor as error:
+            raise IncorrectLookupParameters from error
+        except TookTooLong:
+            messages.error(request, "The search took too long. Narrow the filter.")
+            self.page, self.count_text = Page(), "0"
+        if self.page.newer:
+            self.newer_url = self.get_query_string({"newer": self.page.newer})
+        if self.page.older:
+            self.older_url = self.get_query_string({"older": self.page.older})
+        self.result_list = self.page.rows
+        self.result_count = len(self.page.rows)
+        self.full_result_count = None
+        self.show_full_result_count = self.show_admin_actions = False
+        self.can_show_all = self.multi_page = False
+        self.paginator = Paginator(self.page.rows, self.list_per_page)
+
+    def _select(self) -> Selection:
+        """Return the runs of all workspaces that the filters and the search select."""
+        chosen = Chosen(
+            q=self.query.strip(),
+            type=self.params.get("type", ""),
+            status=self.params.get("status__exact", ""),
+            outcome=self.params.get("outcome__exact", ""),
+        )
+        runs = self.queryset.filter(ACTIVE) if chosen.is_active else self.queryset
+        workspaces = list(Workspace.objects.values_list("pk", flat=True))
+        return select_runs(runs, chosen, workspaces, Tenant.objects.all(), NEWEST_FIRST)
+
+
 @admin.register(OperationRun)
 class OperationRunAdmin(ReadOnly, ModelAdmin[OperationRun]):
     list_display = ("id", "type", "workspace", "tenant", "status", "outcome", "created_at")
     list_filter = ("status", "outcome", TypeFilter)
     list_select_related = ("workspace", "tenant")
-    search_fields = ("=id", "tenant__name", "initiator_name")
-    ordering = ("-id",)
+    search_fields = ("=id", "tenant__name", "initiator_name", "cause")
+    ordering = ("-created_at", "-id")
+    sortable_by = ()
     show_full_result_count = False
+    #: Counting the rows of each value would read all runs.
+    show_facets = admin.ShowFacets.NEVER
+    change_list_template = "admin/operations/run_list.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RunChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Return all rows: the list searches by its indexes."""
+        return queryset, False
 
 
 @admin.register(OperationRunEvent)
