@@ -28,7 +28,8 @@ class SessionUserMiddleware(AuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         """Add the user, who is loaded when a view or a template needs one."""
         super().process_request(request)
-        request.user = SimpleLazyObject(lambda: _user_of_session(request))
+        user: Any = SimpleLazyObject(lambda: _user_of_session(request))
+        request.user = user
 
 
 def _user_of_session(request: HttpRequest) -> Any:

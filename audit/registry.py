@@ -54,7 +54,8 @@ class AuditedTable:
         """Return the label of a field; empty if neither `labels` nor the form has one."""
         if name in self.labels or self.form is None:
             return self.labels.get(name, "")
-        shown: Any = self.form.base_fields.get(name)
+        form: Any = self.form
+        shown = form.base_fields.get(name)
         return str(shown.label or "") if shown else ""
 
     @property

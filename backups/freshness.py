@@ -183,9 +183,10 @@ def freshness_of_tenants(tenants: QuerySet[Tenant]) -> list[Freshness]:
         tenant__in=tenants.order_by().values("pk"), paused_at=None
     )
     columns = ("tenant", "pk", "cron", "timezone", "next_run_at", "objective_hours")
-    for tenant_id, *times, hours in unpaused.values_list(*columns):
+    for tenant_id, pk, cron, timezone, next_run_at, hours in unpaused.values_list(*columns):
         objective = dt.timedelta(hours=hours) if hours else None
-        schedules[tenant_id].append(ScheduleTimes(*times, objective))
+        times = ScheduleTimes(pk, cron, timezone, next_run_at, objective)
+        schedules[tenant_id].append(times)
     now = request_now()
     return [build_freshness(tenant, schedules[tenant.pk], now) for tenant in annotated]
 

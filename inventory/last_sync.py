@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
@@ -23,7 +24,7 @@ def last_syncs(run_type: OperationRunType, tenants: Sequence[Tenant]) -> dict[in
 def last_syncs_of(tenant: Tenant, run_types: Sequence[OperationRunType]) -> dict[str, OperationRun]:
     """Return the newest run of the tenant by type; one index lookup per type."""
     runs = OperationRun.objects.filter(tenant=tenant)
-    newest = [
+    newest: list[Any] = [
         Subquery(runs.filter(type=run_type).newest_first().values("pk")[:1])
         for run_type in run_types
     ]

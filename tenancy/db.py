@@ -68,7 +68,8 @@ def passes_checks(row: Model, exclude: Collection[str] | None = None) -> bool:
     meta, excluded = row._meta, set(exclude or ())  # noqa: SLF001 - Django's own API
     conditions = [each.condition for each in meta.constraints if isinstance(each, CheckConstraint)]
     checks = [each for each in conditions if not Q(each).referenced_base_fields & excluded]
-    values = row._get_field_expression_map(meta=meta, exclude=excluded)  # noqa: SLF001
+    as_any: Any = row
+    values = as_any._get_field_expression_map(meta=meta, exclude=excluded)  # noqa: SLF001
     return Q(*checks).check(values)
 
 

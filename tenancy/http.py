@@ -82,7 +82,8 @@ def workspace_or_404(request: Request, slug: str) -> Workspace:
 @functools.cache
 def _workspaces(*, is_staff: bool) -> PreparedQuery[Workspace]:
     user = User(pk=ANY_USER, is_staff=is_staff)
-    visible = Workspace.objects.visible_to(user).annotate(viewer_role=role_in(user, "pk"))
+    visible: Any = Workspace.objects.visible_to(user)
+    visible = visible.annotate(viewer_role=role_in(user, "pk"))
     return PreparedQuery(visible.filter(slug=ANY_TEXT), [ANY_USER, ANY_TEXT])
 
 

@@ -29,4 +29,4 @@ class CompressionMiddleware(GZipMiddleware):
         is_compressed = response.headers.get("Content-Type", "") in COMPRESSED
         if is_compressed or request.headers.get("Sec-Fetch-Site") not in OWN:
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type]
+        return super().process_response(request, response)

@@ -196,7 +196,7 @@ class BackupSchedule(models.Model):
             super().validate_constraints(exclude)
         for constraint in self._meta.constraints:
             if isinstance(constraint, models.UniqueConstraint):
-                constraint.validate(BackupSchedule, self, exclude=exclude)
+                constraint.validate(BackupSchedule, self, exclude=set(exclude or ()))
 
     def start_from(self, now: dt.datetime) -> None:
         """Set the next slot to the first one after `now`; earlier slots are not caught up."""

@@ -102,7 +102,8 @@ class Work:
 
         self.execute(_END_RUNS)
         with current_app.connection_for_write() as broker:
-            broker.default_channel.queue_purge("backup")
+            channel: Any = broker.default_channel
+            channel.queue_purge("backup")
 
     def insert_runs(self, status: str) -> None:
         self.clear()

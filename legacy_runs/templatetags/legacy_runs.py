@@ -13,5 +13,5 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def has_legacy_runs(context: Context, workspace: Workspace) -> bool:
     """Return whether the workspace has legacy runs; the menu has read it."""
-    menu = context.get("workspaces", ())
+    menu = context.get("workspaces") or ()
     return any(row.pk == workspace.pk and row.has_legacy_runs for row in menu)

@@ -19,7 +19,8 @@ from django.urls import reverse
 from operations.bulk import ACKNOWLEDGE, CANCEL, NOT_PERMITTED, RETRY, BulkAction, Order, Result
 from operations.forms import AcknowledgeForm
 from operations.models import OperationRun, OperationRunQuerySet
-from operations.views.listing import LIST_SECONDS, MAX_BULK, build_run_filter, list_query
+from operations.views.list_version import LIST_SECONDS
+from operations.views.listing import MAX_BULK, build_run_filter, list_query
 from operations.views.start import submission_of
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, form_page, workspace_or_404

@@ -16,7 +16,7 @@ from tenancy.models import User, Workspace
 from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
 from tenancy.versions import Digest, Statement, build_statement
-from web.keyset import COUNT_CAP, rows_of_page
+from web.keyset import COUNT_CAP, in_order, rows_of_page
 from web.statement_timeout import read_within
 
 LIST_SECONDS = 5.0
@@ -45,10 +45,10 @@ class ListKey(NamedTuple):
 
 
 class ListFacts(NamedTuple):
-    """What decides whether the rows on a page have changed; `count` is the number of all rows."""
+    """What decides whether the rows on a page have changed; `total` counts all rows."""
 
     rows: str
-    count: int
+    total: int
     layout: str
 
 
@@ -93,7 +93,7 @@ def _build(request: Request, runs: QuerySet[OperationRun], sort: Sort) -> Statem
     return build_statement(
         User.objects.filter(pk=request.user.pk),
         Digest(shown_values(rows)),
-        CappedCount(runs.order_by().values("pk")[: COUNT_CAP + 1]),
+        CappedCount(in_order(runs).values("pk")[: COUNT_CAP + 1]),
         Digest(layout),
     )
 

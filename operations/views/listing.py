@@ -150,7 +150,7 @@ def _count(page: Page[OperationRun], selection: Selection, facts: ListFacts | No
     """The number of selected runs as text, “1,000+” if there are more than the cap."""
     if page.is_first and not page.older:
         return f"{len(page.rows)}"
-    return count_text(facts.count) if facts else selection.count()
+    return count_text(facts.total) if facts else selection.count()
 
 
 def _is_large(count: str) -> bool:

@@ -60,7 +60,8 @@ def test_the_strictest_schedule_decides(crons: list[str], late: dt.datetime) -> 
 def test_a_rarer_schedule_that_runs_next_hides_nothing(monthly_due: dt.datetime) -> None:
     """A backup that is 21 days old, hours before the monthly slot and before the daily one."""
     late = row(utc(2026, 1, 31, 12), DAILY, MONTHLY)
-    late.schedules[0].next_run_at, late.schedules[1].next_run_at = utc(2026, 2, 1, 2), monthly_due
+    schedules: list[Any] = list(late.schedules)
+    schedules[0].next_run_at, schedules[1].next_run_at = utc(2026, 2, 1, 2), monthly_due
 
     assert late.is_late
     assert late.next_run_at == min(utc(2026, 2, 1, 2), monthly_due)

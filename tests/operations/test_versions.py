@@ -14,6 +14,7 @@ from django.test import Client
 
 from operations.events import Event
 from operations.models import EventLevel, Incident, ListSettings, OperationRun
+from operations.presentation.layout import COLUMNS
 from operations.presentation.row_versions import NOT_SHOWN
 from operations.progress import ItemResult
 from operations.services import OperationRunService
@@ -22,6 +23,7 @@ from operations.views import detail, listing
 from operations.views import overview as overview_views
 from providers.models import ProviderConnection
 from tenancy import versions
+from tenancy.db import database_now
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import OperationRunFactory, TenantFactory, create_member
@@ -179,7 +181,7 @@ def test_what_is_not_part_of_the_version_is_not_shown(
 ) -> None:
     """Two runs that differ in these fields only have equal rows."""
     run = create_running_run(tenant)
-    columns = ",".join(listing.COLUMNS)
+    columns = ",".join(COLUMNS)
     ListSettings.objects.create(user=operator, columns=columns, density="comfortable")
     before = page.get(LIST).context["rows"].body
     times = dict.fromkeys(("updated_at", "published_at", "heartbeat_at"), run.created_at)
@@ -390,7 +392,7 @@ def test_a_version_ends_after_a_minute(
 ) -> None:
     monkeypatch.setattr(versions, "MINUTE", 60)
     url = url_of(page, path, name)
-    now = versions.request_now()
+    now = database_now()
 
     monkeypatch.setattr(versions, "request_now", lambda: now + dt.timedelta(seconds=60))
 
@@ -402,7 +404,7 @@ def test_pages_are_rendered_again_in_different_seconds_of_a_minute(
 ) -> None:
     monkeypatch.setattr(versions, "MINUTE", 60)
     addresses = [f"{LIST}?q={number}" for number in range(20)]
-    start = versions.request_now().replace(second=0, microsecond=0)
+    start = database_now().replace(second=0, microsecond=0)
 
     def versions_at(second: int) -> list[str]:
         now = start + dt.timedelta(seconds=second)

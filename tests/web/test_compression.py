@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.http import HttpResponse, StreamingHttpResponse
@@ -60,7 +61,7 @@ def test_the_length_of_a_page_is_not_exact(page: Client) -> None:
 
 
 def test_an_export_is_compressed(page: Client) -> None:
-    response = page.get(EXPORT, headers=OWN)
+    response: Any = page.get(EXPORT, headers=OWN)
 
     assert gzip.decompress(b"".join(response.streaming_content)).startswith(b"id,")
     assert "Content-Length" not in response
@@ -75,7 +76,7 @@ def test_a_stream_is_sent_as_it_is_read() -> None:
             yield b"".join(b"%d,%d\n" % (number, row * 7919 % 6101) for row in range(5000))
 
     request = RequestFactory().get("/", headers=OWN)
-    response = CompressionMiddleware(lambda _: StreamingHttpResponse(batches()))(request)
+    response: Any = CompressionMiddleware(lambda _: StreamingHttpResponse(batches()))(request)
     unpack, size = zlib.decompressobj(31), 0
     for chunk in response:
         size += len(unpack.decompress(chunk))
@@ -90,6 +91,6 @@ def test_a_stream_is_sent_as_it_is_read() -> None:
 def test_an_archive_is_not_compressed_again(kind: str) -> None:
     archive = HttpResponse(b"PK" * 1000, content_type=kind)
 
-    response = CompressionMiddleware(lambda _: archive)(RequestFactory().get("/", headers=OWN))
+    response: Any = CompressionMiddleware(lambda _: archive)(RequestFactory().get("/", headers=OWN))
 
     assert "Content-Encoding" not in response
