@@ -45,10 +45,10 @@ class FastInput(Input):
     ) -> SafeString:
         """Return the element with its value."""
         text = self.format_value(value)
-        given = "" if text is None else f' value="{escape(text)}"'
+        value_attribute = "" if text is None else f' value="{escape(text)}"'
         rest = flatatt(self.build_attrs(self.attrs, attrs))
         return mark_safe(  # noqa: S308 - all escaped
-            f'<input type="{self.input_type}" name="{escape(name)}"{given}{rest}>'
+            f'<input type="{self.input_type}" name="{escape(name)}"{value_attribute}{rest}>'
         )
 
 
@@ -137,13 +137,13 @@ class LookupField(forms.CharField):
         self.shown = text = str(super().clean(value))
         if not text:
             return ""
-        found = self.find(text)
-        if not found:
+        matches = self.find(text)
+        if not matches:
             raise ValidationError(f"“{text[:60]}” was not found. Enter a name or a part of it.")
-        if len(found) > 1:
-            names = ", ".join(name for _, name in found[:3])
-            raise ValidationError(f"“{text[:60]}” can be {names}{' …' * (len(found) > 3)}.")
-        key, self.shown = found[0]
+        if len(matches) > 1:
+            names = ", ".join(name for _, name in matches[:3])
+            raise ValidationError(f"“{text[:60]}” can be {names}{' …' * (len(matches) > 3)}.")
+        key, self.shown = matches[0]
         return key
 
 
@@ -153,8 +153,8 @@ def find_tenants(tenants: QuerySet[Tenant], text: str) -> list[tuple[str, str]]:
     tenant_id = parse_id(text)
     for match in (Q(pk=tenant_id), named, Q(name__icontains=text)):
         rows = tenants.filter(match).order_by("name", "pk").values_list("pk", "name")
-        if found := [(str(pk), name) for pk, name in rows[:4]]:
-            return found
+        if keys_and_names := [(str(pk), name) for pk, name in rows[:4]]:
+            return keys_and_names
     return []
 
 

@@ -1,7 +1,7 @@
 """Compressed responses, for requests that no other site has caused.
 
 The length of a compressed page can reveal a text in it to a site that makes a browser send requests
-with guesses, and to whoever sees their lengths on the network (BREACH). So what another site has
+with guesses, and to anyone who sees their lengths on the network (BREACH). So what another site has
 caused is not compressed: browsers say it in `Sec-Fetch-Site`. Django adds random bytes to the rest.
 """
 

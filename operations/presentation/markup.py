@@ -41,8 +41,8 @@ def badge(state: State) -> SafeString:
 
 def compact_time(moment: dt.datetime, text: str, attributes: str = "") -> str:
     """A time for lists: `static/runledger.js` adds the title with the exact one when it is pointed at."""
-    at = moment.astimezone(dt.UTC)
-    return f'<time{attributes} datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{text}</time>'
+    at = moment.astimezone(dt.UTC).replace(microsecond=0, tzinfo=None).isoformat()
+    return f'<time{attributes} datetime="{at}Z">{text}</time>'
 
 
 def compact_when(moment: dt.datetime | None, zone: dt.tzinfo) -> str:

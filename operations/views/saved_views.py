@@ -117,9 +117,9 @@ def describe_list(run_filter: RunFilter, layout: Layout) -> list[tuple[str, str]
     facts = []
     for name, field in run_filter.form.fields.items():
         if value := run_filter.data.get(name, ""):
-            facts.append(
-                (str(field.label), str(dict(getattr(field, "choices", ())).get(value, value)))
-            )
+            labels = dict(getattr(field, "choices", ()))
+            text = getattr(field, "shown", "") or labels.get(value, value)
+            facts.append((str(field.label), str(text)))
     columns = ", ".join(COLUMNS[name] for name in layout.columns)
     return [
         *(facts or [("Filter", "None")]),

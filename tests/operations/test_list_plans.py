@@ -1,8 +1,8 @@
-"""Every list reads a bounded number of rows through indexes, whatever filter, text or order it has.
+"""The lists of runs read a bounded number of rows through indexes, whatever their filters are.
 
 The pages are requested with a ledger of 100,000 runs, and PostgreSQL explains each of their
 statements: it scans no table of that length, and it reads and sorts at most 20 rows for each row
-that a page can show.
+that a page can show. Counts, sorts without an index and texts have limits of their own.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from django.test import Client
 from dev.bench import reads
 from dev.bench.generator import generate
 from tenancy.models import User
-from tests.operations.test_statement_plans import nodes
 from tests.support.database import SharedRows
+from tests.support.plans import nodes
 from tests.support.sessions import open_session
 from web.keyset import COUNT_CAP, PAGE_SIZE
 
@@ -88,11 +88,20 @@ def rows_read(node: dict[str, Any]) -> float:
 
 
 def limit_of(page: str, sql: str) -> int:
-    usual = COUNT_LIMIT if "COUNT(" in sql or "SELECT page.id" in sql else LIMIT
+    is_count = "COUNT(" in sql or "SELECT page.id" in sql
+    # Without an index for the order, the newest `SORTED_RUNS` are sorted.
+    usual = COUNT_LIMIT if is_count or page.startswith("runs by") else LIMIT
     return OTHER_LIMITS.get(page, TEXT_LIMIT if "text" in page else usual)
 
 
-@pytest.mark.parametrize("page", reads.addresses())
+#: The lists of runs, in a workspace, in all of them, and in the administration. The others grow
+#: with the tenants and with what was backed up, not with the runs.
+LISTS = [
+    name for name in reads.addresses() if name.startswith(("runs", "all runs", "admin", "one run"))
+]
+
+
+@pytest.mark.parametrize("page", LISTS)
 def test_a_page_reads_few_rows_through_indexes(
     client_of_member: Client, ledger: dict[str, Any], page: str
 ) -> None:

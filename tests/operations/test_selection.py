@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from django.http import QueryDict
+from django.test import RequestFactory
 
 from dev.bench import reads
 from dev.bench.generator import generate
@@ -23,6 +23,12 @@ pytestmark = pytest.mark.django_db
 
 SIZE = 60
 FILTERS = {name: query for name, query in reads.FILTERS.items() if name != "number"}
+
+
+def request_of(user: User) -> Request:
+    request = RequestFactory().get("/")
+    request.user = user
+    return cast("Request", request)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def test_a_selection_has_the_runs_of_a_simple_query(
     Membership.objects.filter(user=user, workspace__slug="bench-2").delete()
     workspace = None if is_of_all else Workspace.objects.get(slug="bench-1")
     query = QueryDict(FILTERS[name].format(**ledger).replace(" ", "+"))
-    run_filter = build_run_filter(cast("Request", SimpleNamespace(user=user)), query, workspace)
+    run_filter = build_run_filter(request_of(user), query, workspace)
     assert run_filter.is_valid()
     expected = run_filter.qs
     if text := query.get("q"):
@@ -91,11 +97,11 @@ def test_only_the_newest_runs_are_sorted_without_an_index(
     monkeypatch.setattr(splits, "SORTED_RUNS", 20)
     user = User.objects.get(username="bench-user-2")
     workspace = Workspace.objects.get(slug="bench-1")
-    request = cast("Request", SimpleNamespace(user=user))
-    run_filter = build_run_filter(request, QueryDict("q=Nightly"), workspace)
+    run_filter = build_run_filter(request_of(user), QueryDict("q=Nightly"), workspace)
     longest = SORTS["-duration"]
 
     ids = ids_by_page(run_filter.select(longest.order, only=longest.only), longest.order)
 
-    newest = run_filter.select(only=longest.only).newest(run_filter.qs, 20)
+    selection = run_filter.select(only=longest.only)
+    newest = selection.newest(selection.runs, 20)
     assert ids == [run.pk for run in sorted(newest, key=longest.order.of, reverse=True)]

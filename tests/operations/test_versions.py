@@ -403,7 +403,7 @@ def test_pages_are_rendered_again_in_different_seconds_of_a_minute(
     page: Client, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(versions, "MINUTE", 60)
-    addresses = [f"{LIST}?q={number}" for number in range(20)]
+    addresses = [f"{LIST}?since=2026-01-{day}" for day in range(10, 30)]
     start = database_now().replace(second=0, microsecond=0)
 
     def versions_at(second: int) -> list[str]:
