@@ -68,8 +68,8 @@ def passes_checks(row: Model, exclude: Collection[str] | None = None) -> bool:
     meta, excluded = row._meta, set(exclude or ())  # noqa: SLF001 - Django's own API
     conditions = [each.condition for each in meta.constraints if isinstance(each, CheckConstraint)]
     checks = [each for each in conditions if not Q(each).referenced_base_fields & excluded]
-    fields: Any = row
-    values = fields._get_field_expression_map(meta=meta, exclude=excluded)  # noqa: SLF001
+    as_any: Any = row
+    values = as_any._get_field_expression_map(meta=meta, exclude=excluded)  # noqa: SLF001
     return Q(*checks).check(values)
 
 
@@ -113,3 +113,16 @@ def create_index_concurrently(name: str, definition: str) -> RunSQL:
     """
     drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
     return RunSQL([drop, f"CREATE INDEX CONCURRENTLY {name} {definition}"], drop)
+
+
+def drop_index_concurrently(name: str, definition: str) -> RunSQL:
+    """Return an operation that removes an index while other sessions write to the table.
+
+    Its migration sets `atomic = False`.
+
+    Args:
+        name: of the index.
+        definition: what follows the name, with which unapplying the migration creates it again.
+    """
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+    return RunSQL(drop, [drop, f"CREATE INDEX CONCURRENTLY {name} {definition}"])

@@ -194,10 +194,9 @@ class BackupSchedule(models.Model):
         """
         if not passes_checks(self, exclude):
             super().validate_constraints(exclude)
-        excluded = set(exclude or ())
         for constraint in self._meta.constraints:
             if isinstance(constraint, models.UniqueConstraint):
-                constraint.validate(BackupSchedule, self, exclude=excluded)
+                constraint.validate(BackupSchedule, self, exclude=set(exclude or ()))
 
     def start_from(self, now: dt.datetime) -> None:
         """Set the next slot to the first one after `now`; earlier slots are not caught up."""
