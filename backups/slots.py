@@ -150,6 +150,37 @@ def next_slots(
     return [first, *itertools.islice(slots(cron, timezone, first), count - 1)]
 
 
+def next_skipped_day(cron: str, timezone: str, after: dt.datetime) -> dt.date | None:
+    """Return the first day of the coming year whose slots all fall into a gap of the local time.
+
+    Only expressions that follow elapsed time have such days: of `*/30 2 * * *`, the night on which
+    the clocks go from 2:00 to 3:00. None if there is no such day.
+    """
+    if not _follows_elapsed_time(cron):
+        return None
+    zone = zone_of(timezone)
+    today = after.astimezone(zone).date()
+    for day in (today + dt.timedelta(days=days) for days in range(1, 367)):
+        start, end = (_midnight(each, zone) for each in (day, day + dt.timedelta(days=1)))
+        is_shorter = end - start < dt.timedelta(days=1)
+        if is_shorter and _matches(cron, day) and not slots_between(cron, timezone, start, end, 1):
+            return day
+    return None
+
+
+def _midnight(day: dt.date, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """The last minute before a day, in UTC."""
+    midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+    return midnight - dt.timedelta(minutes=1)
+
+
+def _matches(cron: str, day: dt.date) -> bool:
+    """Whether any time of a day matches the expression, whatever the clocks do."""
+    start = dt.datetime.combine(day, dt.time()) - dt.timedelta(minutes=1)
+    first: dt.datetime = next(CronSim(cron, start))
+    return first.date() == day
+
+
 def slots_between(
     cron: str, timezone: str, start: dt.datetime, end: dt.datetime, limit: int
 ) -> list[dt.datetime]:

@@ -12,6 +12,7 @@ from backups import services
 from backups.history import last_runs, last_sets, last_slots, runs_of
 from backups.models import BackupSchedule
 from backups.slots import next_slots
+from backups.views.schedule_forms import skipped_day_text
 from operations.views.start import dispatch_and_redirect, submission_of
 from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
@@ -85,6 +86,7 @@ def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpRespon
         "schedule": schedule,
         "row": _rows([schedule])[0],
         "next_slots": next_slots(schedule.cron, schedule.timezone, schedule.next_run_at, 5),
+        "skipped_day": skipped_day_text(schedule.cron, schedule.timezone),
         "runs": runs_of(schedule, 20),
         "sets": schedule.sets.newest_first()[:10],
         "revisions": schedule.revisions.select_related("changed_by", "ended_by")[:RECENT_REVISIONS],

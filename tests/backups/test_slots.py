@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from backups.slots import (
     latest_slot,
+    next_skipped_day,
     next_slot,
     slots_between,
     spread,
@@ -187,6 +188,22 @@ def test_any_text_is_accepted_or_rejected_without_an_error(text: str) -> None:
 def test_an_unknown_time_zone_is_rejected(zone: str) -> None:
     with pytest.raises(ValueError, match="time zone"):
         zone_of(zone)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "expected"),
+    [
+        ("*/30 2 * * *", "Europe/Berlin", dt.date(2027, 3, 28)),
+        ("* 2 * * *", "America/New_York", dt.date(2027, 3, 14)),
+        ("*/15 2 * * 6", "America/New_York", None),
+        ("30 2 * * *", "Europe/Berlin", None),
+        ("*/30 1-3 * * *", "Europe/Berlin", None),
+        ("*/30 2 * * *", "UTC", None),
+        ("*/30 0 * * *", "Africa/Cairo", dt.date(2027, 4, 30)),
+    ],
+)
+def test_a_day_without_a_slot_is_known(cron: str, zone: str, expected: dt.date | None) -> None:
+    assert next_skipped_day(cron, zone, utc(2026, 11, 29)) == expected
 
 
 def test_the_latest_slot_of_many_years_is_found_quickly() -> None:
