@@ -13,14 +13,14 @@ from django.shortcuts import redirect
 from backups import services
 from backups.forms import PRESETS, NewScheduleForm, ScheduleForm
 from backups.models import BackupSchedule
-from backups.slots import next_skipped_day, next_slot, next_slots, zone_of
+from backups.skipped_days import skipped_day_text
+from backups.slots import next_slot, next_slots, zone_of
 from backups.views.schedules import schedule_or_404
 from tenancy.capabilities import require_capability
 from tenancy.clock import request_now
 from tenancy.http import Request, form_page, render_checked, workspace_or_404
 from tenancy.models import TIMEZONES, User, Workspace
 from tenancy.roles import Capability
-from tenancy.times import day_text
 from web.ids import parse_id
 
 PREVIEW_SLOTS = 5
@@ -130,12 +130,6 @@ def _preview(form: ScheduleForm) -> dict[str, Any]:
         for earlier, slot in zip([slots[0], *slots], slots, strict=False)
     ]
     return {"preview": runs, "skipped_day": skipped_day_text(cron, zone)}
-
-
-def skipped_day_text(cron: str, zone: str) -> str:
-    """Return the next day without a run because the clocks go forward; empty if there is none."""
-    day = next_skipped_day(cron, zone, request_now())
-    return day_text(day) if day else ""
 
 
 def _clock_change(earlier: dt.datetime, slot: dt.datetime, zone: str) -> str:

@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from backups import services
 from backups.history import last_runs, last_sets, last_slots, runs_of
 from backups.models import BackupSchedule
+from backups.skipped_days import skipped_day_text
 from backups.slots import next_slots
-from backups.views.schedule_forms import skipped_day_text
 from operations.views.start import dispatch_and_redirect, submission_of
 from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
