@@ -59,15 +59,20 @@ def read_statement(statement: Statement) -> tuple[Any, ...]:
     return row
 
 
+def query_of(request: Request) -> str:
+    """Return the query of the page of a section, without the parameters of the section."""
+    query = request.GET.copy()
+    for name in ("part", "seen"):
+        query.pop(name, None)
+    return query.urlencode()
+
+
 def build_version(request: Request, workspace: Workspace | None, *facts: object) -> str:
     """Return the version of a section for this user and address, from facts about what it shows.
 
     It includes the fields of the workspace, and the role that the page has read with it.
     """
-    query = request.GET.copy()
-    for name in ("part", "seen"):
-        query.pop(name, None)
-    page = f"{request.path}?{query.urlencode()}"
+    page = f"{request.path}?{query_of(request)}"
     user = [getattr(request.user, name) for name in _OF_USER]
     minute = int(request_now().timestamp() + crc32(f"{page} {user}".encode()) % MINUTE) // MINUTE
     of_workspace: list[object] = []

@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from dev.bench.database import own_broker, own_database
-from dev.bench.revisions import ROOT, Revision, checkout
+from dev.bench.revisions import ROOT, Revision, checkout, take
 
 MODULE = "dev.bench.batches"
 TENANTS = 50
@@ -328,21 +328,10 @@ def measure(options: argparse.Namespace) -> None:
         current.end()
         return
     if not options.baseline:
-        take(options.rounds, current, None)
+        take(options.rounds, current, None, report)
         return
     with checkout(options.baseline, Path(__file__)) as folder:
-        take(options.rounds, current, Revision(MODULE, folder, environment))
-
-
-def take(rounds: int, current: Revision, baseline: Revision | None) -> None:
-    """Do the work of both revisions in alternation, and print the ratios."""
-    revisions = [current, baseline] if baseline else [current]
-    for _ in range(rounds):
-        for revision in revisions:
-            revision.round()
-    sys.stdout.write(report(current, baseline) + "\n")
-    for revision in revisions:
-        revision.end()
+        take(options.rounds, current, Revision(MODULE, folder, environment), report)
 
 
 def main() -> None:

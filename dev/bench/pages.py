@@ -26,7 +26,7 @@ from statistics import median
 from typing import Any
 
 from dev.bench.database import own_database
-from dev.bench.revisions import ROOT, Revision, checkout
+from dev.bench.revisions import ROOT, Revision, checkout, take
 
 MODULE = "dev.bench.pages"
 NIGHTS = 14
@@ -188,21 +188,10 @@ def measure(options: argparse.Namespace) -> None:
         current.end()
         return
     if not options.baseline:
-        take(options.rounds, current, None)
+        take(options.rounds, current, None, report)
         return
     with checkout(options.baseline, Path(__file__)) as folder:
-        take(options.rounds, current, Revision(MODULE, folder, environment))
-
-
-def take(rounds: int, current: Revision, baseline: Revision | None) -> None:
-    """Take the pages of both revisions in alternation, and print the medians."""
-    revisions = [current, baseline] if baseline else [current]
-    for _ in range(rounds):
-        for revision in revisions:
-            revision.round()
-    sys.stdout.write(report(current, baseline) + "\n")
-    for revision in revisions:
-        revision.end()
+        take(options.rounds, current, Revision(MODULE, folder, environment), report)
 
 
 def main() -> None:
@@ -220,8 +209,6 @@ def main() -> None:
         logging.disable()
         serve()
         return
-    # Not above: an older revision that serves its pages does not have the module.
-
     with own_database():
         measure(options)
 

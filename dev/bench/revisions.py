@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,22 @@ class Revision:
     def end(self) -> None:
         """End the process."""
         self.process.communicate()
+
+
+def take(
+    rounds: int,
+    current: Revision,
+    baseline: Revision | None,
+    report: Callable[[Revision, Revision | None], str],
+) -> None:
+    """Measure both revisions in alternation, print the report about them, and end them."""
+    revisions = [current, baseline] if baseline else [current]
+    for _ in range(rounds):
+        for revision in revisions:
+            revision.round()
+    sys.stdout.write(report(current, baseline) + "\n")
+    for revision in revisions:
+        revision.end()
 
 
 @contextmanager

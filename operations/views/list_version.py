@@ -15,7 +15,7 @@ from tenancy.http import Request
 from tenancy.models import User, Workspace
 from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
-from tenancy.versions import Digest, Statement, build_statement
+from tenancy.versions import Digest, Statement, build_statement, query_of
 from web.keyset import COUNT_CAP, in_order, rows_of_page
 from web.statement_timeout import read_within
 
@@ -36,12 +36,10 @@ class ListKey(NamedTuple):
         cls, request: Request, workspace: Workspace | None, listed: Sequence[Workspace]
     ) -> ListKey:
         """Return the key of an address, which lists the runs of these workspaces."""
-        user, query = request.user, request.GET.copy()
-        for name in ("part", "seen"):
-            query.pop(name, None)
+        user = request.user
         scope_id = listed[0].pk if len(listed) == 1 else None
         zone = str(display_zone(user, workspace))
-        return cls(user.pk, user.is_staff, scope_id, zone, query.urlencode())
+        return cls(user.pk, user.is_staff, scope_id, zone, query_of(request))
 
 
 class ListFacts(NamedTuple):
