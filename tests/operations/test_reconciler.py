@@ -323,7 +323,7 @@ def test_the_query_for_lost_runs_uses_an_index(tenant: Tenant) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"EXPLAIN SELECT id FROM operation_runs WHERE {loss.condition} AND id > 0 ORDER BY id",
+            f"EXPLAIN SELECT id FROM operation_runs WHERE {loss.condition}",
             reconciler._parameters(),
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())

@@ -149,8 +149,9 @@ def test_indexes_find_references_and_request_ids(tenant: Tenant) -> None:
     )
 
     assert list(by_reference) == [run]
-    assert "runs_reference" in json.dumps(by_reference.explain(format="json"))
-    items = OperationRunItem.objects.filter(request_id=REQUEST_ID)
+    # Tables of one row: for an order the planner might scan the index of the order instead.
+    assert "runs_reference" in json.dumps(by_reference.order_by().explain(format="json"))
+    items = OperationRunItem.objects.filter(request_id=REQUEST_ID).order_by()
     assert "run_items_by_request" in json.dumps(items.explain(format="json"))
 
 
