@@ -117,4 +117,7 @@ def _drop_broken_connections(**_: object) -> None:
     """Close a connection that broke since the last task, for example in a restart of PostgreSQL."""
     from django.db import close_old_connections
 
+    from tenancy.db import trust_quiet_connections
+
     close_old_connections()
+    trust_quiet_connections()

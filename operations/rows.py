@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from tenancy.models import Tenant, Workspace
 
 M = TypeVar("M", bound=models.Model)
 
-_SCOPE = (OperationRun, Workspace, Tenant)
+_SCOPE = (Workspace, Tenant)
 
 
 @functools.cache
@@ -56,6 +56,8 @@ def _names(model: type[models.Model]) -> tuple[list[str], list[int]]:
 _CHANGE = """
 WITH changed AS ({update} RETURNING *, xmin::text AS row_version){event}
 SELECT row_version, {columns} FROM changed
+"""
+_WITH_SCOPE = """
 JOIN workspaces ON workspaces.id = changed.workspace_id
 LEFT JOIN tenants ON tenants.id = changed.tenant_id
 """
@@ -69,50 +71,67 @@ _EVENT = """, event AS (
 """
 
 
-def change_run(update: str, params: Mapping[str, Any], event: Event) -> OperationRun | None:
+def change_run(
+    update: str, params: Mapping[str, Any], event: Event, *, scope_of: OperationRun | None = None
+) -> OperationRun | None:
     """Change one run and append an event to its timeline, both or neither.
 
     Args:
         update: an UPDATE of `operation_runs` without RETURNING, a constant.
         params: its parameters by name.
         event: what the timeline says of the change.
+        scope_of: the run as it was loaded, to which its workspace and tenant belong.
 
     Returns:
-        The changed run with its workspace and tenant, or None if the UPDATE found no row.
+        The changed run with its workspace and tenant, or None if the UPDATE changed no row.
     """
     if not connection.in_atomic_block:
         row = event.row()
         written = {f"event_{name}": value for name, value in row.items()}
         written["event_data"] = json.dumps(row["data"])
         try:
-            return _changed(_with_scope(update, _EVENT), {**params, **written})
+            return _changed(update, {**params, **written}, _EVENT, scope_of)
         except IntegrityError as error:
             if not isinstance(error.__cause__, UniqueViolation):
                 raise
             # At the same time, another writer appended an event with the same number.
     with transaction.atomic():
-        run = _changed(_with_scope(update), params)
+        run = _changed(update, params, "", scope_of)
         if run:
             append_events([(run.pk, event)])
     return run
 
 
 @functools.cache
-def _with_scope(update: str, event: str = "") -> str:
-    """Return the statement of an UPDATE that returns the run with its workspace and tenant."""
-    names = map(columns, _SCOPE, ("changed", "workspaces", "tenants"))
-    return _CHANGE.format(update=update, event=event, columns=", ".join(names))
+def _statement(update: str, event: str, *, with_scope: bool) -> str:
+    """Return the statement of an UPDATE that returns the run, with its workspace and tenant."""
+    names = columns(OperationRun, "changed")
+    joins = ""
+    if with_scope:
+        names = ", ".join([names, *map(columns, _SCOPE, ("workspaces", "tenants"))])
+        joins = _WITH_SCOPE
+    return _CHANGE.format(update=update, event=event, columns=names) + joins
 
 
-def _changed(sql: str, params: Mapping[str, Any]) -> OperationRun | None:
-    rows = run_prepared(sql, params)
+def _changed(
+    update: str, params: Mapping[str, Any], event: str, scope_of: OperationRun | None
+) -> OperationRun | None:
+    rows = run_prepared(_statement(update, event, with_scope=scope_of is None), params)
     if not rows:
         return None
     version, *fields = rows[0]
     values = iter(fields)
-    run, workspace, tenant = (list(islice(values, len(_fields(model)))) for model in _SCOPE)
-    changed = from_row(OperationRun, run)
+    changed = from_row(OperationRun, _take(values, OperationRun))
     changed.row_version = version
+    if scope_of:
+        changed.workspace, changed.tenant = scope_of.workspace, scope_of.tenant
+        return changed
+    workspace, tenant = (_take(values, model) for model in _SCOPE)
     changed.workspace = from_row(Workspace, workspace)
     changed.tenant = from_row(Tenant, tenant) if changed.tenant_id else None
     return changed
+
+
+def _take(values: Iterator[Any], model: type[models.Model]) -> list[Any]:
+    """Return the next values, those of a model's columns."""
+    return list(islice(values, len(_fields(model))))

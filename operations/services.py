@@ -395,7 +395,7 @@ class OperationRunService:
         running = _Running.as_claimed(claimed) if claimed else self._running(run_id)
         while True:
             with transaction.atomic() if running.has_problems else contextlib.nullcontext():
-                ended = self._complete(run_id, running, ending, error)
+                ended = self._complete(run_id, running, ending, error, claimed)
                 if ended and running.has_problems:
                     resolve_problems(run_id, RunOutcome(ended.outcome))
             if ended:
@@ -578,7 +578,12 @@ class OperationRunService:
         )
 
     def _complete(
-        self, run_id: int, running: _Running, ending: Ending, error: SafeError | None
+        self,
+        run_id: int,
+        running: _Running,
+        ending: Ending,
+        error: SafeError | None,
+        claimed: OperationRun | None,
     ) -> OperationRun | None:
         """Complete a run, unless it or whether its identity has problems has changed."""
         counts, entries = running.counts, running.failures
@@ -597,7 +602,7 @@ class OperationRunService:
             "cause": cause_of(entries) if outcome in ATTENTION_OUTCOMES else "",
         }
         update = _COMPLETE if running.has_problems else _COMPLETE_WITHOUT_PROBLEMS
-        return change_run(update, params, _ended_event(outcome, counts))
+        return change_run(update, params, _ended_event(outcome, counts), scope_of=claimed)
 
     def _close(
         self,

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -8,5 +9,9 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         from tenancy import checks  # noqa: F401
+        from tenancy.db import trust_quiet_connections
+
+        # After Django's own receiver, which closes connections that broke or are too old.
+        request_started.connect(trust_quiet_connections)
 
         autodiscover_modules("search", "tenant_page", "waiting")

@@ -174,9 +174,11 @@ class LeaseGuard:
         while True:
             # From here on a new run wakes this thread, until it is known when it wakes by itself.
             self._wakes_at = math.inf
-            self._wakes_at = min((each.due_at for each in self._watched.copy()), default=math.inf)
+            # The first step of most new runs is not due earlier than this, so they wake no thread.
+            idle_until = time.monotonic() + settings.RUN_HEARTBEAT_SECONDS
+            self._wakes_at = min([idle_until, *(each.due_at for each in self._watched.copy())])
             with contextlib.suppress(Empty):
-                self._wakeups.get(timeout=self._seconds_to_wait())
+                self._wakeups.get(timeout=max(0.0, self._wakes_at - time.monotonic()))
             for heartbeat in self._watched.copy():
                 if heartbeat.due_at <= time.monotonic():
                     self._take_step(heartbeat)
@@ -188,11 +190,6 @@ class LeaseGuard:
         except Exception:
             log.exception("%s: a step of the lease guard failed", heartbeat)
             heartbeat.recover()
-
-    def _seconds_to_wait(self) -> float | None:
-        if self._wakes_at == math.inf:
-            return None
-        return max(0.0, self._wakes_at - time.monotonic())
 
 
 _lease_guard = LeaseGuard()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -139,6 +140,21 @@ def test_a_run_that_starts_while_the_guard_waits_for_another_is_guarded_in_time(
         with Heartbeat(second):
             assert stopped_by(second, within=3) is LeaseLost
         assert first._stop is None
+
+
+def test_a_short_run_wakes_no_thread(
+    active: ActiveRun, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RUN_HEARTBEAT_SECONDS = 30
+    with Heartbeat(active):
+        pass
+    heartbeat._lease_guard._wakeups.put(None)
+    time.sleep(0.2)  # the guard has seen that no run is left
+    wakeups: SimpleQueue[None] = SimpleQueue()
+    monkeypatch.setattr(heartbeat._lease_guard, "_wakeups", wakeups)
+
+    with Heartbeat(active):
+        assert wakeups.empty()
 
 
 @pytest.mark.usefixtures("no_database")

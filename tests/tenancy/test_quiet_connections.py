@@ -1,0 +1,62 @@
+"""An open connection is used without a statement that checks it; one that broke is replaced."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+import pytest
+from django.core.signals import request_started
+from django.db import close_old_connections, connection
+
+from tenancy.db import trust_quiet_connections
+from tests.support.stack import database_url
+
+
+@pytest.fixture
+def server_process(transactional_db: None) -> int:
+    """The server's process of this thread's connection."""
+    connection.ensure_connection()
+    assert connection.connection
+    return int(connection.connection.info.backend_pid)
+
+
+def begin_request() -> None:
+    """Do what Django and Runledger do with the connections when a request or a task begins."""
+    close_old_connections()
+    trust_quiet_connections()
+
+
+def test_it_follows_the_receiver_that_closes_old_connections() -> None:
+    receivers = [receiver() for _, receiver, *_ in request_started.receivers]
+
+    assert trust_quiet_connections in receivers
+
+
+def test_an_open_connection_is_not_checked(
+    server_process: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "is_usable", lambda: pytest.fail("a statement checked it"))
+
+    begin_request()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+
+        assert cursor.fetchone() == (server_process,)
+
+
+@pytest.mark.direct  # a pooler keeps the connection of its client
+def test_a_connection_that_the_server_ended_is_replaced(server_process: int) -> None:
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [server_process])
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        begin_request()
+        if not connection.health_check_done:  # type: ignore[attr-defined]
+            break
+        time.sleep(0.01)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (process,) = cursor.fetchone()
+    assert process != server_process
