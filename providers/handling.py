@@ -11,6 +11,7 @@ from tenancy.models import Tenant
 _WAITS = {
     WaitReason.THROTTLED: "Microsoft Graph is throttling requests",
     WaitReason.UNAVAILABLE: "Microsoft Graph is not responding",
+    WaitReason.LIST_EXPIRED: "Microsoft Graph ended a list early, which is read again from its start",
 }
 
 

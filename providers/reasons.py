@@ -44,7 +44,7 @@ register_reasons(
     Reason(
         "credential_malformed",
         "Credential not usable",
-        "The stored certificate of the connection is not a private key with its certificate.",
+        "The stored certificate of the connection is not an RSA private key with its certificate.",
         "Enter the private key and the certificate as PEM, then retry.",
     ),
     Reason(
@@ -202,8 +202,8 @@ register_reasons(
     Reason(
         "answer_unreadable",
         "Response not readable",
-        "Microsoft Graph's response was truncated, too large, or not JSON, also after retries.",
-        "Retry later.",
+        "Microsoft Graph returned {what}, also after retries.",
+        "Retry later. If it happens again, check the proxy between Runledger and Microsoft Graph.",
     ),
     Reason(
         "write_outcome_unknown",
@@ -215,6 +215,27 @@ register_reasons(
         "incomplete_listing",
         "List incomplete",
         "The list of {kind} ended early, after {count} objects.",
+        "Retry; objects that were not read can still exist.",
+        cause="{kind}",
+    ),
+    Reason(
+        "listing_interrupted",
+        "List interrupted",
+        "The list of {kind} ended early, after {count} objects: {error}.",
+        "Retry; objects that were not read can still exist.",
+        cause="{kind}",
+    ),
+    Reason(
+        "listing_expired",
+        "List expired",
+        "Microsoft Graph ended the list of {kind} before its last page {times} times in a row.",
+        "Retry later; objects that were not read can still exist.",
+        cause="{kind}",
+    ),
+    Reason(
+        "page_malformed",
+        "Page without objects",
+        "Microsoft Graph returned a page of {kind} without a list of objects, after {count} objects.",
         "Retry; objects that were not read can still exist.",
         cause="{kind}",
     ),

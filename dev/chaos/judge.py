@@ -56,6 +56,7 @@ EXPLANATIONS: Mapping[str, frozenset[str]] = {
             *("throttled", "service_unavailable", "service_unreachable", "service_timeout"),
             *("write_outcome_unknown", "answer_unreadable", "sign_in_failed"),
             *("incomplete_capture", "incomplete_listing", "not_attempted_in_set"),
+            *("listing_interrupted", "listing_expired", "page_malformed"),
             *("restore_unknown", "restore_not_seen", "restore_not_read_back"),
             *("restore_may_be_made", "restore_live_unreadable"),
         ),

@@ -24,6 +24,8 @@ FAULTS = {
     "late_write": "504, and the write is applied a moment later (ms)",
     "truncated_page": "the JSON of a 200 is cut off",
     "garbage": "200 with HTML instead of JSON",
+    "empty": "200 without a body",
+    "expired_page_token": "400 for a link to the next page (code, message)",
     "foreign_next_link": "nextLink points to another host (url)",
     "loop_next_link": "nextLink points to the same page",
     "empty_page": "a page without objects, with a nextLink to the first real page",
@@ -37,6 +39,7 @@ FAULTS = {
     "expire_credential": "the credential has expired and all tokens are refused",
     "remove_consent": "the app is no longer in the tenant",
     "sign_in_unavailable": "the sign-in returns 503",
+    "sign_in_proxy": "a proxy answers the sign-in with HTML or its own JSON (status, json)",
     "refuse_tokens": "Graph returns 401 for every token",
 }
 

@@ -100,6 +100,10 @@ class Graph:
         if call.is_read and not call.segments and take("empty_page"):
             link = odata.next_link(call.url, call.request.query, 0)
             return Response(200, {"value": [], "@odata.nextLink": link})
+        if "$skiptoken" in call.request.query and (fault := take("expired_page_token")):
+            code = str(fault.options.get("code", "Directory_ExpiredPageToken"))
+            text = "The specified page token value has expired and can no longer be included in your request."
+            raise RequestRefused(400, code, str(fault.options.get("message", text)))
         with self._store.lock:
             response = self._process(call)
         return _fault_after(take, response, call)
@@ -266,6 +270,8 @@ def _fault_after(take: TakeFault, response: Response, call: Call) -> Response:
             entry.pop("assignments", None)
     if take("drop_mid_body"):
         response.cut = Cut.HALF
+    if take("empty"):
+        response.raw = b""
     if take("truncated_page"):
         complete = response.encoded()
         response.raw = complete[: len(complete) // 2]

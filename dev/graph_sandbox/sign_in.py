@@ -50,6 +50,11 @@ class SignIn:
         if not match:
             return None
         tenant_id = match[1].lower()
+        if fault := self._faults.take(tenant_id, "sign_in_proxy"):
+            response = Response(int(fault.options.get("status", 407)), fault.options.get("json"))
+            if response.body is None:
+                response.raw = b"<html><body>Proxy authentication required</body></html>"
+            return response
         try:
             self._check_tenant(tenant_id)
             if match[2].endswith("openid-configuration"):

@@ -29,9 +29,10 @@ from providers.graph.errors import (
 from providers.graph.http import Http, Response, UnreadableResponse
 from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
-from providers.graph.retry import RetryPolicy, parse_retry_after
+from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import TokenSource, permissions_in
 from redaction.text import sanitize_text
+from web.retry_after import parse_retry_after
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class WaitReason(StrEnum):
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     PACING = "pacing"
+    LIST_EXPIRED = "list_expired"
 
 
 #: Called before each slice of a wait with the remaining seconds and the reason; can raise to stop.
@@ -143,6 +145,7 @@ class GraphClient:
             self._url(path, params),
             base=self._base_url,
             noun=permission_for(path).noun,
+            before_restart=lambda: self._wait(self._policy.first_wait, WaitReason.LIST_EXPIRED),
         )
 
     # --- Writing ----------------------------------------------------------------------------
@@ -233,13 +236,16 @@ class GraphClient:
             raise UnknownWriteOutcome(request_id=request_id) from error
 
     def _parse(self, method: str, url: str, response: Response) -> dict[str, Any]:
+        request_id = response.headers.get("request-id", "")
         try:
-            return response.json()
+            body = response.json()
         except UnreadableResponse as error:
-            request_id = response.headers.get("request-id", "")
             if method == "GET":
                 raise network_error(error, url, request_id) from error
             raise UnknownWriteOutcome(request_id=request_id) from error
+        if method == "GET" and response.status == 200 and not body:
+            raise network_error(UnreadableResponse("an empty response"), url, request_id)
+        return body
 
     def _error(
         self, method: str, url: str, response: Response, sent: Mapping[str, Any] | None

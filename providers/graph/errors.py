@@ -139,6 +139,11 @@ _NAMED = re.compile(
 _REQUEST_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z\-]{7,63}")
 _SCOPES = re.compile(r"must have one of the following scopes:\s*([A-Za-z0-9., ]{3,400})")
 _SCOPE = re.compile(r"[A-Za-z0-9]{1,60}(?:\.[A-Za-z0-9]{1,60}){1,4}")
+#: How other services than the directory refuse a link to the next page.
+_PAGE_TOKEN = re.compile(
+    r"\b(?:page|skip|continuation) ?token\b|token not found: token is either invalid or expired",
+    re.IGNORECASE,
+)
 _LICENSE = re.compile(
     r"request not applicable to target tenant|not licensed for this feature"
     r"|doesn'?t have (?:a )?premium license|does not have (?:a )?premium license",
@@ -152,7 +157,7 @@ TRANSIENT_CODES = frozenset(
 FORBIDDEN_CODES = frozenset({"forbidden", "authorization_requestdenied", "accessdenied"})
 GONE_CODES = frozenset({"resourcenotfound", "request_resourcenotfound", "itemnotfound"})
 CONFLICT_CODES = frozenset({"namealreadyexists", "resourcemodified"})
-RESYNC_CODES = frozenset({"resyncrequired", "syncstatenotfound"})
+RESYNC_CODES = frozenset({"resyncrequired", "syncstatenotfound", "directory_expiredpagetoken"})
 
 
 def parse_error(
@@ -229,7 +234,8 @@ def classify(
         return PermissionMissing(permission=_permissions_in(response.text) or permission, **common)
     if response.status == 401:
         return CredentialRejected("token_rejected", **common)
-    if response.status == 410 or codes & RESYNC_CODES:
+    is_page_refused = response.status == 400 and _PAGE_TOKEN.search(response.text)
+    if response.status == 410 or codes & RESYNC_CODES or (is_page_refused and not is_write):
         return ObjectNotFound("resync_required", **common)
     if response.status == 404 or codes & GONE_CODES:
         return ObjectNotFound(**common)
@@ -322,7 +328,8 @@ def network_error(error: Exception, url: str, request_id: str = "") -> GraphErro
     """
     host = urlsplit(url).hostname or "?"
     if isinstance(error, UnreadableResponse | httpx2.RemoteProtocolError):
-        return Transient("answer_unreadable", host=host, request_id=request_id)
+        what = getattr(error, "what", "a response that was cut off")
+        return Transient("answer_unreadable", host=host, what=what, request_id=request_id)
     if is_certificate_failure(error):
         return CertificateUntrusted(host=host, request_id=request_id)
     if isinstance(error, httpx2.TimeoutException):

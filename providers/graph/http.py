@@ -28,7 +28,14 @@ USER_AGENT = "Runledger"
 
 
 class UnreadableResponse(Exception):
-    """The response is truncated, too large, or not a JSON object."""
+    """The response is truncated, too large, or not a JSON object.
+
+    `what` describes the response in words: "Microsoft Graph returned {what}."
+    """
+
+    def __init__(self, what: str = "a response that cannot be read") -> None:
+        super().__init__(what)
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,13 @@ class Response:
                 object_pairs_hook=_parse_object,
             )
         except (ValueError, RecursionError) as error:
-            raise UnreadableResponse from error
-        if not isinstance(value, dict) or _too_deep(value):
-            raise UnreadableResponse
+            is_html = self.body.lstrip().startswith(b"<")
+            what = "a page of HTML" if is_html else "JSON that is cut off or not valid"
+            raise UnreadableResponse(what) from error
+        if not isinstance(value, dict):
+            raise UnreadableResponse("JSON that is not an object")
+        if _too_deep(value):
+            raise UnreadableResponse(f"JSON with more than {_MAX_DEPTH} levels")
         return value
 
 
@@ -110,11 +121,14 @@ class Http:
         try:
             for chunk in response.iter_bytes():
                 size += len(chunk)
-                if size > self._max_bytes or time.monotonic() > deadline:
-                    raise UnreadableResponse
+                if size > self._max_bytes:
+                    raise UnreadableResponse(f"more than {self._max_bytes:,} bytes")
+                if time.monotonic() > deadline:
+                    seconds = f"{self._response_seconds:.0f}"
+                    raise UnreadableResponse(f"a response that took longer than {seconds} s")
                 chunks.append(chunk)
         except httpx2.DecodingError as error:
-            raise UnreadableResponse from error
+            raise UnreadableResponse("a compressed response that is damaged") from error
         return b"".join(chunks)
 
     def close(self) -> None:

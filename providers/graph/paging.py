@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,8 +12,14 @@ from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotF
 
 #: The maximum number of pages; a page has up to 999 objects.
 MAX_PAGES = 5_000
+#: How often a list is started: Graph ends some lists with an expired link to the next page.
+MAX_STARTS = 4
 
 Fetch = Callable[[str], dict[str, Any]]
+
+
+class _LinkExpired(Exception):
+    """Graph no longer accepts the link to the next page."""
 
 
 def same_origin(url: str, base: str) -> bool:
@@ -32,22 +39,54 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def pages(
-    fetch: Fetch, first: str, *, base: str, noun: str, max_pages: int = MAX_PAGES
+    fetch: Fetch,
+    first: str,
+    *,
+    base: str,
+    noun: str,
+    max_pages: int = MAX_PAGES,
+    before_restart: Callable[[], None] = lambda: None,
 ) -> Iterator[Any]:
     """Yield the objects of every page. `fetch` gets the first URL, then each `nextLink` unchanged.
 
-    `noun` names the objects in errors.
+    If Graph no longer accepts a link, the list is read again from its first page, and only the
+    objects that were not yielded before are yielded. `noun` names the objects in errors.
 
     Raises:
         IncompleteListing: the list ended early, loops, is too long or leads to another host.
         GraphError: the first page failed, or an error that affects the whole run.
     """
+    yielded: set[str] = set()
+    for start in range(1, MAX_STARTS + 1):
+        earlier = frozenset(yielded)
+        try:
+            for entry in _read(fetch, first, base=base, noun=noun, max_pages=max_pages):
+                key = _key(entry)
+                if key not in earlier:
+                    yielded.add(key)
+                    yield entry
+        except _LinkExpired as error:
+            if start == MAX_STARTS:
+                raise IncompleteListing("listing_expired", kind=noun, times=start) from error
+            before_restart()
+        else:
+            return
+
+
+def _key(entry: dict[str, Any]) -> str:
+    """Return what identifies an object within a list; an object without an id is its content."""
+    return str(entry.get("id") or json.dumps(entry, sort_keys=True))
+
+
+def _read(
+    fetch: Fetch, first: str, *, base: str, noun: str, max_pages: int
+) -> Iterator[dict[str, Any]]:
     visited, url, count = {first}, first, 0
     while True:
         page = _fetch_page(fetch, url, count if len(visited) > 1 else None, noun)
         entries = page.get("value")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise IncompleteListing(kind=noun, count=count)
+            raise IncompleteListing("page_malformed", kind=noun, count=count)
         for entry in entries:
             count += 1
             yield entry
@@ -66,7 +105,15 @@ def _fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[st
         is_unreadable = error.code == "answer_unreadable"
         if count is None and not is_unreadable:
             raise
-        raise IncompleteListing(request_id=error.request_id, kind=noun, count=count or 0) from error
+        if error.code == "resync_required":
+            raise _LinkExpired from error
+        raise IncompleteListing(
+            "listing_interrupted",
+            request_id=error.request_id,
+            kind=noun,
+            count=count or 0,
+            error=error.message.rstrip("."),
+        ) from error
 
 
 def _check_link(

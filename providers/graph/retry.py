@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True)
@@ -14,7 +12,8 @@ class RetryPolicy:
     """The limits for the retries of one request; all times are in seconds.
 
     `Retry-After` is honored up to `longest_retry_after`. A request that would wait longer, or
-    longer than `budget` in total, fails at once instead of being retried too early.
+    longer than `budget` in total, fails at once instead of being retried too early. A shorter one
+    than `first_wait`, such as 0 or a date in the past, lets the request wait that long.
     """
 
     attempts: int = 6
@@ -41,32 +40,7 @@ class RetryPolicy:
             return None
         else:
             # Up to 10 % later, so that the workers of one tenant do not retry at the same time.
-            wait = retry_after * (1 + 0.1 * chance())
+            wait = max(retry_after, self.first_wait) * (1 + 0.1 * chance())
         if waited + wait > self.budget:
             return None
         return wait
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a `Retry-After` header: a number, a repeated number ("7,7"), or a date.
-
-    A date counts from the `Date` header of the same response: the clock of this host can be wrong.
-    """
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    first = value.split(",")[0].strip()
-    if first.isascii() and first.replace(".", "", 1).isdigit():
-        return min(float(first), 86_400.0)
-    at, sent_at = _parse_date(value), _parse_date(headers.get("date", ""))
-    if at is None or sent_at is None:
-        return None
-    return min(max((at - sent_at).total_seconds(), 0.0), 86_400.0)
-
-
-def _parse_date(value: str) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -21,14 +21,15 @@ import httpx2
 import jwt
 import msal
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from operations.reasons import Blocked, SafeError
 from providers.graph.errors import GraphError, Transient, classify_sign_in, network_error
 from providers.graph.http import Http, Response, UnreadableResponse
-from providers.graph.retry import parse_retry_after
 from redaction.known_secrets import register_secret
+from web.retry_after import parse_retry_after
 
 MAX_APPS = 500
 
@@ -138,12 +139,14 @@ class _Slot:
         self.drop()
         if response is None:
             return Blocked("credential_malformed")
-        if response.status == 200:
-            return Transient("answer_unreadable")
         try:
-            body = response.json()
-        except UnreadableResponse:
-            body = {}
+            body, what = response.json(), "JSON without a token"
+        except UnreadableResponse as error:
+            body, what = {}, error.what
+        is_busy = response.status == 429 or response.status >= 500
+        if "error" not in body and not is_busy:
+            # Not an answer of the sign-in: a proxy, for example, which refuses no credential.
+            return Transient("answer_unreadable", what=f"HTTP {response.status} with {what}")
         retry_after = parse_retry_after(response.headers)
         return classify_sign_in(response.status, body, retry_after)
 
@@ -242,8 +245,8 @@ def read_certificate(text: str) -> tuple[str, str]:
     """Return the private key and its certificate in a PEM text, in any order.
 
     Raises:
-        Blocked: `credential_malformed`; one is missing or unreadable, or they do not belong
-            together.
+        Blocked: `credential_malformed`; one is missing or unreadable, they do not belong together,
+            or the key is no RSA key.
     """
     key, certificate = _KEY.search(text), _CERTIFICATE.search(text)
     if key is None or certificate is None:
@@ -253,6 +256,7 @@ def read_certificate(text: str) -> tuple[str, str]:
         certified_key = load_pem_x509_certificate(certificate[0].encode()).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Blocked("credential_malformed") from None
-    if public_key != certified_key:
+    # With another key, MSAL fails after its first request, as if the response had been unreadable.
+    if not isinstance(public_key, RSAPublicKey) or public_key != certified_key:
         raise Blocked("credential_malformed")
     return key[0], certificate[0]

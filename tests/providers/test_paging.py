@@ -10,15 +10,16 @@ from providers.graph.errors import (
     GraphError,
     IncompleteListing,
     InvalidRequest,
+    ObjectNotFound,
     PermissionMissing,
     Transient,
 )
-from providers.graph.paging import pages, same_origin
+from providers.graph.paging import MAX_STARTS, pages, same_origin
 
 BASE = "https://graph.microsoft.com"
 
 
-def read(*responses, max_pages=100):
+def read(*responses, **options):
     """Return the objects and the requested URLs; a response can be an error."""
     urls: list[str] = []
     remaining = iter(responses)
@@ -30,7 +31,7 @@ def read(*responses, max_pages=100):
             raise response
         return response
 
-    objects = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, noun="groups", max_pages=max_pages)
+    objects = pages(fetch, f"{BASE}/v1.0/groups", base=BASE, noun="groups", **options)
     return list(objects), urls
 
 
@@ -120,8 +121,49 @@ def test_a_list_that_is_too_long_ends_as_incomplete():
 
 @pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": ["x"]}, {"id": 1}])
 def test_a_malformed_page_is_an_incomplete_list(body):
-    with pytest.raises(IncompleteListing):
+    with pytest.raises(IncompleteListing, match="without a list of objects"):
         read(body)
+
+
+EXPIRED = ObjectNotFound("resync_required")
+
+
+def test_a_list_whose_link_has_expired_is_read_again_from_its_first_page():
+    restarts: list[int] = []
+    objects, urls = read(
+        *(page("a", "b", link=f"{BASE}/2"), page("c", link=f"{BASE}/3"), EXPIRED),
+        *(page("new", "b", link=f"{BASE}/2"), page("c", link=f"{BASE}/3"), page("d")),
+        before_restart=lambda: restarts.append(1),
+    )
+
+    assert [entry["id"] for entry in objects] == ["a", "b", "c", "new", "d"]
+    assert urls[3:] == urls[:3]
+    assert restarts == [1]
+
+
+def test_objects_without_an_id_are_yielded_once_each():
+    first = {"value": [{"x": 1}, {"x": 2}], "@odata.nextLink": f"{BASE}/2"}
+
+    objects, _ = read(first, EXPIRED, first, {"value": [{"x": 3}]})
+
+    assert objects == [{"x": 1}, {"x": 2}, {"x": 3}]
+
+
+def test_a_list_whose_links_always_expire_ends_as_incomplete():
+    responses = [page("a", link=f"{BASE}/2"), EXPIRED] * (MAX_STARTS + 1)
+
+    with pytest.raises(IncompleteListing) as caught:
+        read(*responses)
+
+    assert caught.value.code == "listing_expired"
+    assert "groups before its last page 4 times" in caught.value.message
+
+
+def test_a_first_page_that_is_refused_does_not_start_again():
+    with pytest.raises(ObjectNotFound) as caught:
+        read(EXPIRED)
+
+    assert caught.value is EXPIRED
 
 
 @pytest.mark.parametrize("error", [Transient(), InvalidRequest()])
@@ -130,6 +172,7 @@ def test_an_error_after_the_first_page_is_an_incomplete_list(error):
         read(page("a", "b", link=f"{BASE}/2"), error)
 
     assert caught.value.params["count"] == 2
+    assert caught.value.message == f"The list of groups ended early, after 2 objects: {error}"
     assert caught.value.__cause__ is error
 
 

@@ -236,7 +236,7 @@ def test_after_exhausted_retries_requests_are_not_retried_until_one_succeeds(
     assert client.get(CONFIGURATIONS)["value"]
 
 
-@pytest.mark.parametrize("fault", ["drop", "drop_mid_body", "truncated_page", "garbage"])
+@pytest.mark.parametrize("fault", ["drop", "drop_mid_body", "truncated_page", "garbage", "empty"])
 def test_a_damaged_response_is_retried(sandbox_tenant, client, fault):
     sandbox_tenant.fault(fault, times=2)
 
@@ -251,11 +251,18 @@ def test_a_connection_that_always_breaks_is_an_error(sandbox_tenant, client, fau
         list(client.list(CONFIGURATIONS))
 
 
-@pytest.mark.parametrize("fault", ["truncated_page", "garbage"])
-def test_json_that_stays_unreadable_makes_the_list_incomplete(sandbox_tenant, client, fault):
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("truncated_page", "JSON that is cut off or not valid"),
+        ("garbage", "a page of HTML"),
+        ("empty", "an empty response"),
+    ],
+)
+def test_json_that_stays_unreadable_makes_the_list_incomplete(sandbox_tenant, client, fault, what):
     sandbox_tenant.fault(fault)
 
-    with pytest.raises(IncompleteListing):
+    with pytest.raises(IncompleteListing, match=f"Microsoft Graph returned {what}"):
         list(client.list(CONFIGURATIONS))
 
 
@@ -359,6 +366,26 @@ def test_a_list_that_ends_early_is_incomplete_and_has_the_number_of_objects(sand
     assert len(first) == 25
     assert caught.value.params["count"] == 25
     assert "settings catalog policies" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"code": "BadRequest", "message": "Skip token is null or invalid."},
+        {
+            "code": "BadRequest",
+            "message": "Token not found: token is either invalid or expired",
+        },
+    ],
+)
+def test_a_list_continues_although_its_link_has_expired(sandbox_tenant, client, options):
+    sandbox_tenant.fault("expired_page_token", times=2, **options)
+
+    groups = [group["id"] for group in client.list("/v1.0/groups", {"$top": "100"})]
+
+    assert len(groups) == len(set(groups)) == SIZES["groups"]
+    assert sandbox_tenant.waits == [(FAST.first_wait, WaitReason.LIST_EXPIRED)] * 2
 
 
 # --- Refusals -------------------------------------------------------------------------------

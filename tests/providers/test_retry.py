@@ -5,29 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.graph.pacing import Pacer
-from providers.graph.retry import RetryPolicy, parse_retry_after
-
-DATE = "Mon, 23 Nov 2026 14:00:00 GMT"
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None), ("", None), ("7", 7), ("0", 0), ("7,7", 7), ("0.5", 0.5), (" 12 ", 12),
-        ("Mon, 23 Nov 2026 14:00:30 GMT", 30), ("Mon, 23 Nov 2026 13:59:00 GMT", 0),
-        ("Mon, 23 Nov 2026 14:00:30 -0000", 30), ("-5", None), ("soon", None), ("١٢", None),
-        ("1e9", None), ("999999999999", 86_400), ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
-        ("1.2.3", None), (".", None),
-    ],
-)  # fmt: skip
-def test_retry_after_is_parsed_in_every_format(header, seconds):
-    headers = {"date": DATE} | ({} if header is None else {"retry-after": header})
-
-    assert parse_retry_after(headers) == seconds
-
-
-def test_a_date_without_the_time_of_the_response_is_ignored():
-    assert parse_retry_after({"retry-after": DATE}) is None
+from providers.graph.retry import RetryPolicy
 
 
 def test_waits_double_up_to_the_longest_and_then_stop():
@@ -52,6 +30,14 @@ def test_a_wait_is_never_shorter_than_retry_after():
 
     assert wait is not None
     assert 20 <= wait <= 22
+
+
+@pytest.mark.parametrize("retry_after", [0, 0.2])
+def test_a_retry_after_of_next_to_nothing_does_not_retry_at_once(retry_after):
+    wait = RetryPolicy(first_wait=1).wait_before(2, retry_after=retry_after, waited=0)
+
+    assert wait is not None
+    assert 1 <= wait <= 1.1
 
 
 @pytest.mark.parametrize(("retry_after", "waited"), [(181, 0), (100, 250), (None, 300)])

@@ -10,20 +10,21 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
 from operations.reasons import Blocked
 from providers.graph.errors import ConsentMissing, CredentialRejected, Transient
-from providers.graph.tokens import MsalTokens
+from providers.graph.tokens import MsalTokens, forget_all_tokens
 from redaction.text import sanitize_text
 
 PATH = "/beta/deviceManagement/deviceConfigurations"
 
 
-def certificate() -> tuple[str, str]:
-    """Create a private key and its certificate, as PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def certificate(key: CertificateIssuerPrivateKeyTypes | None = None) -> tuple[str, str]:
+    """Create a private key, by default an RSA key, and its certificate, as PEM."""
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "runledger")])
     now = dt.datetime.now(dt.UTC)
     signed = (
@@ -111,6 +112,7 @@ def test_a_certificate_that_is_not_registered_is_rejected(sandbox_tenant):
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         ),
         certificate()[0] + certificate()[1],
+        "".join(certificate(ec.generate_private_key(ec.SECP256R1()))),
     ],
 )
 def test_an_invalid_certificate_is_malformed(sandbox_tenant, text):
@@ -204,6 +206,40 @@ def test_a_sign_in_that_stays_busy_is_transient(sandbox_tenant, client):
 
     with pytest.raises(Transient):
         client.get(PATH)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({}, "HTTP 407 with a page of HTML"),
+        ({"status": 200}, "HTTP 200 with a page of HTML"),
+        ({"status": 302}, "HTTP 302 with a page of HTML"),
+        ({"status": 200, "json": {"message": "Hello"}}, "HTTP 200 with JSON without a token"),
+        ({"status": 403, "json": {"message": "No"}}, "HTTP 403 with JSON without a token"),
+    ],
+)
+def test_the_answer_of_a_proxy_is_no_refusal_of_the_credential(
+    sandbox_tenant, client, options, what
+):
+    sandbox_tenant.fault("sign_in_proxy", times=1, **options)
+    assert client.get(PATH)["value"]
+    forget_all_tokens()
+    sandbox_tenant.fault("sign_in_proxy", **options)
+
+    with pytest.raises(Transient) as caught:
+        client.get(PATH)
+
+    assert caught.value.message == f"Microsoft Graph returned {what}, also after retries."
+
+
+def test_a_refused_sign_in_asks_microsoft_each_time(sandbox_tenant, client):
+    sandbox_tenant.fault("remove_consent")
+
+    for _ in range(3):
+        with pytest.raises(ConsentMissing):
+            client.get(PATH)
+
+    assert sandbox_tenant.request_counts()["POST", "sign_in"] == 3
 
 
 def test_a_sign_in_that_does_not_run_is_unreachable(sandbox_tenant):
