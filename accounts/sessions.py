@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from accounts.models import Session
 from accounts.second_factor.requirement import user_lacks_second_factor
 from tenancy.clock import DatabaseTime, keep_request_now
+from tenancy.db import IsReadOnly
 from tenancy.models import User
 from tenancy.prepared import ANY_TEXT, PreparedQuery
 
@@ -38,6 +39,8 @@ class SessionStore(DatabaseStore):
     activity_is_due = False
     #: Whether the user of the session must have a second factor and has none.
     lacks_second_factor = False
+    #: Whether the database refuses every write, as a standby does that was not promoted.
+    database_is_read_only = False
     #: The user of the session as it was loaded, with the row of the session.
     user: User | None = None
 
@@ -51,8 +54,8 @@ class SessionStore(DatabaseStore):
         Session.objects.exclude(pk__in=Session.objects.alive().values("pk")).delete()
 
     def record_activity(self) -> None:
-        """Record that the user is active, unless that was recorded a moment ago."""
-        if self.activity_is_due:
+        """Record that the user is active, unless that was recorded a moment ago or cannot be."""
+        if self.activity_is_due and not self.database_is_read_only:
             Session.objects.filter(session_key=self.session_key).update(last_seen_at=Now())
             self.activity_is_due = False
 
@@ -93,6 +96,7 @@ class SessionStore(DatabaseStore):
             return None
         self.activity_is_due = session.activity_is_due  # type: ignore[attr-defined]
         self.lacks_second_factor = session.lacks_second_factor  # type: ignore[attr-defined]
+        self.database_is_read_only = session.is_read_only  # type: ignore[attr-defined]
         self.user = session.user
         keep_request_now(session.now)  # type: ignore[attr-defined]
         return session
@@ -103,7 +107,10 @@ def _alive(_idle_seconds: int, _second_factor: str) -> PreparedQuery[Session]:
     """Return the query of a session for these settings, which its SQL contains."""
     due = Q(last_seen_at__lt=Now() - dt.timedelta(seconds=ACTIVITY_SECONDS))
     sessions = Session.objects.alive().annotate(
-        activity_is_due=due, lacks_second_factor=user_lacks_second_factor(), now=DatabaseTime()
+        activity_is_due=due,
+        lacks_second_factor=user_lacks_second_factor(),
+        now=DatabaseTime(),
+        is_read_only=IsReadOnly(),
     )
     sessions = sessions.select_related("user")
     return PreparedQuery(sessions.filter(session_key=ANY_TEXT), [ANY_TEXT])

@@ -12,7 +12,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations import RunSQL
-from django.db.models import CheckConstraint, Model, Q
+from django.db.models import BooleanField, CheckConstraint, Func, Model, Q
 
 
 def database_now() -> dt.datetime:
@@ -21,6 +21,14 @@ def database_now() -> dt.datetime:
         cursor.execute("SELECT clock_timestamp()")
         now: dt.datetime = cursor.fetchone()[0]
     return now
+
+
+class IsReadOnly(Func):
+    """Whether the database refuses every write, as part of a query: a standby, for example."""
+
+    template = "(current_setting('transaction_read_only') = 'on')"
+    arity = 0
+    output_field = BooleanField()
 
 
 class _PreparedCursor(psycopg.Cursor[Any]):

@@ -1,0 +1,49 @@
+"""A PostgreSQL that follows the server of the tests, until it is promoted."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from dev.services.postgres import SUPERUSER, Postgres
+from dev.services.processes import ServiceError
+
+
+class Standby(Postgres):
+    """A hot standby of the server of the tests; it answers while it follows."""
+
+    def __init__(self, folder: Path, *, primary: str) -> None:
+        """`primary` is the folder of sockets of the other server."""
+        with psycopg.connect(host=primary, user=SUPERUSER, dbname="postgres") as connection:
+            limit = connection.execute("SHOW max_connections").fetchone()
+        # A standby with fewer connections than its primary does not start.
+        super().__init__(folder, durable=False, max_connections=int(limit[0] if limit else 100))
+        self._primary = primary
+
+    def promote(self) -> None:
+        """Let it accept writes; return when it does."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
+    def _init_cluster(self) -> None:
+        copying = subprocess.run(
+            [
+                *(self.programs / "pg_basebackup", "--host", self._primary, "--no-password"),
+                *("--username", SUPERUSER, "--pgdata", self.data, "--write-recovery-conf"),
+                *("--checkpoint=fast", "--no-sync", "--no-manifest"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._environment(),
+            cwd="/",
+            user=self.account.user,
+            group=self.account.user,
+            extra_groups=None if self.account.user is None else [],
+            preexec_fn=self.account.before_exec,
+        )
+        if copying.returncode:
+            raise ServiceError(f"pg_basebackup failed: {copying.stderr or copying.stdout}")
