@@ -5,8 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
+
+BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 class FileVariables(Mapping[str, str]):
@@ -40,3 +49,19 @@ class FileVariables(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(os.environ)
+
+
+class StrictEnv(environ.Env):
+    """Refuses the booleans that `environ` takes for false, such as “enabled”, or for true: 2."""
+
+    def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:
+        """Return the value of a variable that is true or false, in any case.
+
+        Raises:
+            ImproperlyConfigured: it is neither.
+        """
+        text = self.str(var, default=str(default) if isinstance(default, bool) else default)
+        value = BOOLEANS.get(text.strip().lower())
+        if value is None:
+            raise ImproperlyConfigured(f"{var} is {text!r}; use “true” or “false”.")
+        return value

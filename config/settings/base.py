@@ -11,24 +11,23 @@ import sys
 import zoneinfo
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import django_stubs_ext
-import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.environment import FileVariables
+from config.environment import FileVariables, StrictEnv
 
 # Django's admin and generic views are typed; this makes their types available at run time too.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
-env = environ.Env()
+env = StrictEnv()
 env.ENVIRON = FileVariables()
 
 DEBUG = False
@@ -362,8 +361,14 @@ def broker(url: str) -> tuple[str, dict[str, Any] | None]:
     Sentinels share the password, user name and database of the first one.
 
     Raises:
-        ImproperlyConfigured: the service name of the sentinels is missing.
+        ImproperlyConfigured: the service name of the sentinels is missing, or the address has
+            options of TLS, which would replace all of ours.
     """
+    if any(name.startswith("ssl_") for name, _ in parse_qsl(urlsplit(url).query)):
+        raise ImproperlyConfigured(
+            "REDIS_URL contains options of TLS (ssl_…): remove them. Certificates are always checked, "
+            "and REDIS_CA_BUNDLE names the file of a private authority."
+        )
     if not url.startswith("sentinel://"):
         return url, REDIS_TLS if url.startswith("rediss://") else None
     if not REDIS_SENTINEL_MASTER:

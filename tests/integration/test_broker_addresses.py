@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,6 +183,30 @@ def test_sentinels_share_the_password_and_database_of_the_first(
 def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
     with pytest.raises(ImproperlyConfigured, match="set REDIS_SENTINEL_MASTER"):
         base.broker("sentinel://one:26379")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "ssl_cert_reqs=none",
+        "ssl_cert_reqs=required",
+        "ssl_check_hostname=false",
+        "x=1&ssl_ca_certs=/x",
+    ],
+)
+def test_an_address_cannot_change_how_certificates_are_checked(option: str) -> None:
+    """Kombu replaces the options of TLS with those of the address, even if it has only one."""
+    address = "rediss://:password@host:6379/0"
+    ours = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    with Connection(f"{address}?{option}", ssl=base.REDIS_TLS) as replaced:
+        assert not ours.items() <= replaced.ssl.items()
+
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL contains options of TLS"):
+        base.broker(f"{address}?{option}")
+
+    url, tls = base.broker(address)
+    with Connection(url, ssl=tls) as broker:
+        assert ours.items() <= broker.ssl.items()
 
 
 def test_the_kernel_notices_a_lost_broker_within_seconds(tmp_path: Path) -> None:
