@@ -56,6 +56,11 @@ chaos: .venv/.installed ## Cause faults for five minutes, then check every promi
 chaos-controls: .venv/.installed ## Break each promise in turn; only its checker must notice (SEED=3)
 	$(BIN)/python -m dev.chaos --controls --seed $(or $(SEED),3)
 
+findings: ## Run the findings about libraries and servers (make findings FINDINGS=findings/msal-*.sh)
+	@status=0; for finding in $(or $(FINDINGS),findings/*.sh); do \
+		echo "== $$finding"; bash "$$finding" || { echo "This finding no longer holds." >&2; status=1; }; \
+	done; exit $$status
+
 # The checks import the settings, which require URLs; no check connects to them.
 lint types: export DATABASE_URL := postgresql://lint@/lint?host=/nonexistent
 lint types: export REDIS_URL := redis+socket:///nonexistent?virtual_host=0
@@ -112,4 +117,4 @@ clean: ## Remove installed packages and caches; keeps .dev, the data of make run
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test test-fast test-pooler test-all bench chaos chaos-controls lint types format install lock sbom clean
+.PHONY: help run test test-fast test-pooler test-all bench findings chaos chaos-controls lint types format install lock sbom clean
