@@ -47,6 +47,15 @@ ORDINALS = ["first", "second", "third", "fourth", "fifth"]
         ("0 0 13 * 5", "At 00:00 on day 13 of the month, and on Friday"),
         ("0 0 */15 * 5", "At 00:00 on days 1, 16 and 31 of the month if it is Friday"),
         ("0 0 13 * 1-7", "At 00:00 every day"),
+        ("0 2 */14 * 1", "At 02:00 on days 1, 15 and 29 of the month if it is Monday"),
+        ("0 2 1-7 * 1-5", "At 02:00 on days 1 to 7 of the month, and on Monday to Friday"),
+        ("0 2 * * 0-7", "At 02:00 every day"),
+        # A value with a step, which goes on to the end of the field, and lists with steps.
+        ("0 20/2 * * *", "At 20:00 and 22:00 every day"),
+        ("0 2 * * MON,FRI/2", "At 02:00 on Sunday, Monday and Friday"),
+        ("0 2 L,15 * *", "At 02:00 on day 15 and the last day of the month"),
+        ("0 */8,5 * * *", "At 00:00, 05:00, 08:00 and 16:00 every day"),
+        ("0 2 * */4,5 *", "At 02:00 in January, May and September"),
         ("not an expression", "not an expression"),
     ],
 )
