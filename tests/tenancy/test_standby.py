@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.models import Session
 from operations import ticks
-from tenancy.models import User
+from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.sessions import open_session
 from tests.support.standby import Standby
@@ -58,7 +58,9 @@ def standby(page: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
         server.remove()
 
 
-def test_a_standby_is_read_until_it_is_promoted(page: Client, standby: Standby) -> None:
+def test_a_standby_is_read_until_it_is_promoted(
+    tenant: Tenant, page: Client, standby: Standby
+) -> None:
     runs, change, health = page.get(RUNS), page.post(SYNC), page.get("/healthz")
     standby.promote()
     connection.close()
