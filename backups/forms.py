@@ -55,7 +55,7 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
     kinds = forms.MultipleChoiceField(
         label="Scope",
         choices=[
-            (kind.key, f"{kind.label_plural} ({kind.permission_read})") for kind in KINDS.values()
+            (kind.key, f"{kind.label_plural} ({kind.read_permission})") for kind in KINDS.values()
         ],
         widget=forms.CheckboxSelectMultiple,
         help_text="The permission that the connection needs is in parentheses.",
@@ -100,7 +100,8 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["kinds"] = self.initial.get("kinds") or list(KINDS)
+        usual = [key for key, kind in KINDS.items() if not kind.is_costly]
+        self.initial["kinds"] = self.initial.get("kinds") or usual
         hours = int(self.instance.misfire_grace / dt.timedelta(hours=1))
         self.initial.setdefault("grace_hours", hours)
 

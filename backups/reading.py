@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from backups import sets
+from backups import reuse, sets
 from backups.changes import previous_of
 from backups.models import BackupItem, BackupSet
 from operations.models import EventLevel
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, LicenseMissing, ObjectNotFound
+from providers.graph.errors import GraphError, IncompleteListing, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
-from providers.graph.policy_kind import PolicyKind, in_sentence
-from providers.handling import raise_if_blocking
+from providers.graph.many import Outcome
+from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
+from providers.handling import raise_if_blocking, read_many
 from tenancy.db import call_function
 
 Json = dict[str, Any]
@@ -30,7 +33,7 @@ class Reader:
         self._run = run
         self._set = backup_set
         self._client = client
-        self._total = 0
+        self._total = self._reused = 0
         self._unlicensed: list[tuple[PolicyKind, GraphError]] = []
 
     def read(self, missed_items: Iterable[BackupItem] = ()) -> None:
@@ -47,10 +50,7 @@ class Reader:
         for kind in kinds:
             pending += self._list(kind, [item for item in missed_items if item.kind == kind.key])
         self._leave_out_unlicensed()
-        for kind, entry, item in pending:
-            self._run.checkpoint()
-            self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
-            self._capture(kind, entry, item)
+        self._capture_all(pending)
 
     # --- listing ----------------------------------------------------------------------------------
 
@@ -61,6 +61,7 @@ class Reader:
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
         new = {graph_id: entry for graph_id, entry in entries.items() if graph_id not in existing}
         sets.add_listed(self._set, kind, new.values())
+        self._reused += reuse.reuse_unchanged(self._set, kind)
         self._expect(len(new))
         if isinstance(error, LicenseMissing) and not entries:
             self._unlicensed.append((kind, error))
@@ -78,14 +79,34 @@ class Reader:
     def _read_list(self, kind: PolicyKind) -> tuple[dict[str, Json], GraphError | None]:
         """The entries by Graph id, as far as the list could be read, and the error that ended it."""
         entries: dict[str, Json] = {}
+        left_out: Counter[str] = Counter()
+        count = 0
         try:
-            for entry in kind.list_objects(self._client):
+            for entry in kind.list_objects(self._client, left_out):
                 self._run.checkpoint()
+                count += 1
                 entries[entry["id"]] = entry
         except GraphError as error:
             raise_if_blocking(error)
             return entries, error
+        self._note_left_out(kind, left_out)
+        if count > len(entries):
+            # The list changed while its pages were read: it may lack an object as well.
+            repeated = IncompleteListing(
+                "listing_repeats", kind=in_sentence(kind.label_plural), count=count - len(entries)
+            )
+            return entries, repeated
         return entries, None
+
+    def _note_left_out(self, kind: PolicyKind, left_out: Counter[str]) -> None:
+        if not left_out:
+            return
+        sets.set_left_out(self._set, kind.key, left_out)
+        types = ", ".join(f"{count:,} {name}" for name, count in sorted(left_out.items()))
+        self._run.add_note(
+            f"{kind.label_plural}: Runledger does not back up objects of these types: {types}.",
+            EventLevel.WARNING,
+        )
 
     def _report_failed_kind(self, key: str, label: str, error: SafeError) -> None:
         self._expect(1)
@@ -116,9 +137,31 @@ class Reader:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def _capture(self, kind: PolicyKind, entry: Json, item: BackupItem) -> None:
+    def _capture_all(self, pending: list[Pending]) -> None:
+        """Read and store the objects in their order; the next ones are read in the meantime.
+
+        Objects that were completed from an earlier set are only reported.
+        """
+        captures = (
+            partial(_capture, kind, entry) for kind, entry, item in pending if not item.complete
+        )
+        with read_many(self._run, self._client, captures) as outcomes:
+            for kind, _, item in pending:
+                self._run.checkpoint()
+                self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
+                if item.complete:
+                    self._report_stored(item, "unchanged")
+                else:
+                    self._store(kind, item, next(outcomes))
+        if self._reused:
+            self._run.add_note(
+                f"{self._reused:,} of {len(pending):,} objects have not changed since they were "
+                "read for an earlier backup set, so they were not read again."
+            )
+
+    def _store(self, kind: PolicyKind, item: BackupItem, outcome: Outcome[Capture]) -> None:
         try:
-            captured = kind.capture(self._client, entry)
+            captured = outcome.get()
         except ObjectNotFound:
             call_function("backup_items_remove", item.pk)
             self._report_removed(item)
@@ -130,11 +173,14 @@ class Reader:
             return
         change = sets.store(item, kind, captured)
         if captured.complete:
-            link = item.get_absolute_url()
-            self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
+            self._report_stored(item, change)
         else:
             missing = ", ".join(captured.missing)
             self._report_failed_item(item, SafeError("incomplete_capture", missing=missing))
+
+    def _report_stored(self, item: BackupItem, change: str) -> None:
+        link = item.get_absolute_url()
+        self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
 
     def _report_removed(self, item: BackupItem) -> None:
         self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)
@@ -145,6 +191,10 @@ class Reader:
     def _expect(self, count: int) -> None:
         self._total += count
         self._run.expect(self._total)
+
+
+def _capture(kind: PolicyKind, entry: Json, client: GraphClient) -> Capture:
+    return kind.capture(client, entry)
 
 
 def _key(item: BackupItem) -> str:

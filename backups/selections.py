@@ -1,8 +1,9 @@
-"""Read selected policies from the tenant, one by one."""
+"""Read selected policies from the tenant, many at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from inventory.models import Policy
 from operations.reasons import SafeError
@@ -11,7 +12,7 @@ from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
 from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
-from providers.handling import raise_if_blocking
+from providers.handling import raise_if_blocking, read_many
 
 
 def key_of(policy: Policy) -> str:
@@ -35,23 +36,29 @@ def captures(
         Blocked: the tenant rejects the connection.
         StopRun: the run was asked to stop.
     """
-    for policy in policies:
-        run.checkpoint()
-        kind = KIND.get(policy.kind)
-        if kind is None:
-            _report_failed(run, policy, SafeError("kind_unknown", kind=policy.kind))
-            continue
-        run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
-        try:
-            yield policy, kind, kind.capture_one(client, policy.graph_id, policy.object_type)
-        except ObjectNotFound:
-            reason = SafeError("removed_while_running")
-            run.report_skip(
-                key_of(policy), reason, label=policy.name, link=policy.get_absolute_url()
-            )
-        except GraphError as error:
-            raise_if_blocking(error)
-            _report_failed(run, policy, error)
+    reads = (partial(_capture, policy) for policy in policies if policy.kind in KIND)
+    with read_many(run, client, reads) as outcomes:
+        for policy in policies:
+            run.checkpoint()
+            kind = KIND.get(policy.kind)
+            if kind is None:
+                _report_failed(run, policy, SafeError("kind_unknown", kind=policy.kind))
+                continue
+            run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
+            try:
+                yield policy, kind, next(outcomes).get()
+            except ObjectNotFound:
+                reason = SafeError("removed_while_running")
+                run.report_skip(
+                    key_of(policy), reason, label=policy.name, link=policy.get_absolute_url()
+                )
+            except GraphError as error:
+                raise_if_blocking(error)
+                _report_failed(run, policy, error)
+
+
+def _capture(policy: Policy, client: GraphClient) -> Capture:
+    return KIND[policy.kind].capture_one(client, policy.graph_id, policy.object_type)
 
 
 def _report_failed(run: ActiveRun, policy: Policy, error: SafeError) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from backups import reuse
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from backups.versions import Content, ensure_version
 from operations.reasons import Blocked
@@ -100,6 +101,7 @@ def add_listed(backup_set: BackupSet, kind: PolicyKind, entries: Iterable[Json])
             name=_name(kind, entry),
             reason_code=NOT_ATTEMPTED,
             last_modified_at=last_modified(entry),
+            listed_hash=reuse.listed_hash(kind, entry),
         )
         for entry in entries
     ]
@@ -118,6 +120,12 @@ def set_unlisted(backup_set: BackupSet, kind: str, reason_code: str) -> None:
     backup_set.save(update_fields=["unlisted"])
 
 
+def set_left_out(backup_set: BackupSet, kind: str, left_out: Mapping[str, int]) -> None:
+    """Record how many objects in the list of a kind are of types that no kind contains."""
+    backup_set.left_out = {**backup_set.left_out, kind: dict(left_out)}
+    backup_set.save(update_fields=["left_out"])
+
+
 def leave_out(backup_set: BackupSet, kind: str, reason_code: str) -> None:
     """Remove a kind from the kinds of the set, and record why."""
     backup_set.kinds = [other for other in backup_set.kinds if other != kind]
@@ -127,9 +135,10 @@ def leave_out(backup_set: BackupSet, kind: str, reason_code: str) -> None:
 
 _COPY_COMPLETE_ITEMS = """
 INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, version_id,
-                          complete, missing, reason_code, captured_at, last_modified_at)
+                          complete, missing, reason_code, captured_at, last_modified_at,
+                          listed_hash)
 SELECT workspace_id, tenant_id, %s, kind, graph_id, name, version_id,
-       complete, missing, reason_code, captured_at, last_modified_at
+       complete, missing, reason_code, captured_at, last_modified_at, listed_hash
 FROM backup_items WHERE set_id = %s AND complete
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from inventory.fan_out import FanOut
+from inventory.group_changes import GroupsSync
 from inventory.kinds import POLICY_KINDS
 from inventory.mirror import GROUPS, POLICIES, ROLE_DEFINITIONS
 from inventory.rows import group_row, policy_row, role_definition_row
@@ -13,7 +14,7 @@ from operations.catalog import Queue, Retry, Scope
 from operations.handlers import operation
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
-from providers.connections import graph_client_for
+from providers.connections import default_connection, graph_client, graph_client_for
 from providers.graph.kinds import KIND
 from providers.handling import active_tenant, show_waits
 from tenancy.roles import Capability
@@ -50,9 +51,11 @@ def sync_policies(run: ActiveRun) -> None:
     retry=Retry.AUTOMATIC,
 )
 def sync_groups(run: ActiveRun) -> None:
-    """Mirror the tenant's groups. Idempotent."""
-    with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
-        Sync(run, client, GROUPS, group_row, "group_detail").mirror(KIND["groups"])
+    """Mirror the tenant's groups, by their changes since the last sync where possible. Idempotent."""
+    connection = default_connection(active_tenant(run))
+    with graph_client(connection, on_wait=show_waits(run)) as client:
+        sync = Sync(run, client, GROUPS, group_row, "group_detail")
+        GroupsSync(run, connection, client, sync).run()
 
 
 @operation(

@@ -1,13 +1,13 @@
-"""The kinds of objects in the inventory of policies: backed-up kinds, and kinds they refer to."""
+"""The kinds of objects in the inventory of policies."""
 
 from __future__ import annotations
 
-from providers.graph.kinds import KIND, KINDS
+from providers.graph.kinds import KIND
 from providers.graph.policy_kind import PolicyKind
 
 #: The kinds that `inventory.sync` reads; groups and role definitions have separate syncs.
-POLICY_KINDS: dict[str, PolicyKind] = KINDS | {
-    key: KIND[key] for key in ("assignment_filters", "scope_tags")
+POLICY_KINDS: dict[str, PolicyKind] = {
+    key: kind for key, kind in KIND.items() if not kind.has_own_table
 }
 
 

@@ -156,6 +156,30 @@ def mark_missing(
         ]
 
 
+@transaction.atomic
+def mark_removed(table: Table, tenant: Tenant, removed_ids: Collection[str]) -> list[Changed]:
+    """Mark these rows of a table with one kind as missing, and return those that were not."""
+    update = f"""
+    UPDATE {table.name} SET missing_since = clock_timestamp()
+    WHERE tenant_id = %s AND missing_since IS NULL AND graph_id = ANY(%s::varchar[])
+    RETURNING id, graph_id, name
+    """  # noqa: S608 - a table of ours  # nosec B608
+    with connection.cursor() as cursor:
+        cursor.execute(update, [tenant.pk, list(removed_ids)])
+        return [
+            Changed(row_id, graph_id, name, Change.DELETED)
+            for row_id, graph_id, name in cursor.fetchall()
+        ]
+
+
+def count_present(table: Table, tenant: Tenant) -> int:
+    """Return the number of rows of the tenant that are not missing."""
+    count = f"SELECT count(*) FROM {table.name} WHERE tenant_id = %s AND missing_since IS NULL"  # noqa: S608 - a table of ours  # nosec B608
+    with connection.cursor() as cursor:
+        cursor.execute(count, [tenant.pk])
+        return int(cursor.fetchone()[0])
+
+
 def is_empty(table: Table, tenant: Tenant, *, kind: str = "") -> bool:
     """Whether the table has no row of the tenant, or none of one kind."""
     rows = f"SELECT FROM {table.name} WHERE tenant_id = %s"  # a table of ours  # nosec B608

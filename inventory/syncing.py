@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.urls import reverse
 
-from inventory.mirror import Change, Changed, Row, Table, is_empty, mark_missing, upsert
+from inventory.mirror import (
+    Change,
+    Changed,
+    Row,
+    Table,
+    count_present,
+    is_empty,
+    mark_missing,
+    mark_removed,
+    upsert,
+)
 from operations.models import EventLevel
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
@@ -38,8 +48,10 @@ class Sync:
         self._page = page
         self._total = 0
 
-    def mirror(self, kind: PolicyKind) -> None:
+    def mirror(self, kind: PolicyKind) -> bool:
         """Read a kind completely. If its list is incomplete, no object is marked as missing.
+
+        Returns whether it is complete.
 
         Raises:
             Blocked: the tenant rejects the connection.
@@ -56,7 +68,7 @@ class Sync:
             report = self._run.report_skip if is_unlicensed else self._run.report_failure
             self._expect(1)
             report(f"kind:{kind.key}", error, label=kind.label_plural)
-            return
+            return False
         missing = mark_missing(self._table, self._run.tenant, ids, kind=scope)
         self._expect(len(missing))
         self._report(kind, missing)
@@ -66,6 +78,22 @@ class Sync:
                 "marked as deleted in the tenant. If that is wrong, sync again.",
                 EventLevel.WARNING,
             )
+        return True
+
+    def apply(self, kind: PolicyKind, entries: list[Json], removed: Collection[str]) -> None:
+        """Write the changed objects of a table with one kind and mark the removed ones.
+
+        Every other known object is counted as unchanged.
+        """
+        for first in range(0, len(entries), BATCH):
+            self._run.checkpoint()
+            self._write(kind, entries[first : first + BATCH], is_first=False)
+        missing = mark_removed(self._table, self._run.tenant, removed)
+        self._expect(len(missing))
+        self._report(kind, missing)
+        unchanged = count_present(self._table, self._run.tenant) - len(entries)
+        self._expect(unchanged)
+        self._run.tally(succeeded=unchanged, unchanged=unchanged)
 
     def _read(self, kind: PolicyKind, ids: set[str], *, is_first: bool) -> GraphError | None:
         """Write the listed objects and add their ids; return the error that ended the list."""

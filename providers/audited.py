@@ -10,7 +10,14 @@ audit_table(
     workspace="workspace_id",
     tenant="tenant_id",
     secrets=["encrypted_credential"],
-    ignored=["status", "checked_at", "check_reason_code", "check_results", "updated_at"],
+    ignored=[
+        "status",
+        "checked_at",
+        "check_reason_code",
+        "check_results",
+        "delta_links",
+        "updated_at",
+    ],
     form=ConnectionForm,
     labels={"is_default": "Default connection", "encrypted_credential": "Credential"},
 )

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
+from typing import TypeVar
+
+from django.conf import settings
+
+from operations.models import OperationRun
 from operations.reasons import Blocked
+from operations.states import RunStatus
 from operations.worker.active_run import ActiveRun
-from providers.graph.client import SLICE_SECONDS, OnWait, WaitReason
+from providers.graph.client import SLICE_SECONDS, GraphClient, OnWait, WaitReason
 from providers.graph.errors import GraphError
+from providers.graph.many import ManyReads, Outcome
 from tenancy.models import Tenant
 
+T = TypeVar("T")
+#: How often a run counts the runs that share the limits of its tenant, in seconds.
+SHARE_SECONDS = 5.0
+#: The most requests under way at the same time; the pool of connections is as large.
+MAX_PARALLEL = 8
 _WAITS = {
     WaitReason.THROTTLED: "Microsoft Graph is throttling requests",
     WaitReason.UNAVAILABLE: "Microsoft Graph is not responding",
@@ -32,6 +48,36 @@ def show_waits(run: ActiveRun) -> OnWait:
         run.checkpoint()
 
     return on_wait
+
+
+def read_many(
+    run: ActiveRun, client: GraphClient, functions: Iterable[Callable[[GraphClient], T]]
+) -> AbstractContextManager[Iterator[Outcome[T]]]:
+    """Return an iterator of the outcome of each read in order, as `ManyReads` does.
+
+    At the end of the `with` block, nothing more is sent. A cancellation or a lost lease ends it.
+    The limits of the tenant's connection are divided among its running runs, whichever worker they
+    are in.
+
+    Raises:
+        Blocked: there is no token.
+        StopRun: the run must stop.
+    """
+    counted_at = -math.inf
+
+    def on_tick() -> None:
+        nonlocal counted_at
+        run.checkpoint()
+        if time.monotonic() - counted_at >= SHARE_SECONDS:
+            client.share = _running_runs(run.tenant)
+            counted_at = time.monotonic()
+
+    parallel = min(max(1, settings.GRAPH_PARALLEL_REQUESTS), MAX_PARALLEL)
+    return closing(ManyReads(client, on_tick=on_tick, parallel=parallel).outcomes(functions))
+
+
+def _running_runs(tenant: Tenant) -> int:
+    return OperationRun.objects.filter(tenant=tenant, status=RunStatus.RUNNING).count()
 
 
 def raise_if_blocking(error: GraphError) -> None:

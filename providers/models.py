@@ -81,6 +81,9 @@ class ProviderConnection(models.Model):
     #: For write access, under "write/<kind>": "granted", "missing" or "unverified".
     check_results = models.JSONField(default=dict, blank=True)
 
+    #: By kind: the link to what changed since the last sync, and when all objects were listed.
+    delta_links = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
+
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

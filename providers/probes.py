@@ -17,7 +17,9 @@ from providers.services import Finding
 
 ORGANIZATION = "organization"
 _ORGANIZATION_PATH = "/v1.0/organization"
-_PARAMS = {ORGANIZATION: {"$select": "id,displayName,verifiedDomains"}}
+_PARAMS = {ORGANIZATION: {"$select": "id,displayName,verifiedDomains"}} | {
+    kind.key: dict[str, str]() for kind in KIND.values() if kind.is_singleton
+}
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -83,7 +85,7 @@ class Prober:
 
     def _probe_write(self, key: str, kind: PolicyKind) -> ProbeResult:
         """Look for the permission in the token, without writing."""
-        permission, noun = kind.permission.write, in_sentence(kind.label_plural)
+        permission, noun = kind.write_permission, in_sentence(kind.label_plural)
         label = f"Writing {noun}"
         is_granted = self._client.has_permission(permission)
         if is_granted is False:

@@ -247,6 +247,13 @@ register_reasons(
         cause="{kind}",
     ),
     Reason(
+        "listing_repeats",
+        "List changed while it was read",
+        "The list of {kind} contains {count} objects twice, so it may lack others.",
+        "Retry; objects that were not listed can still exist.",
+        cause="{kind}",
+    ),
+    Reason(
         "listing_too_long",
         "List too long",
         "The list of {kind} has more pages than Runledger reads ({pages}).",

@@ -268,7 +268,7 @@ def _matrix(connection: ProviderConnection) -> list[dict[str, Any]]:
     """Return the results of the last check in the order of the probes."""
     probes = [(key, label, permission_for(path).read) for key, (label, path) in PROBES.items()]
     probes += [
-        (key, f"Writing {in_sentence(kind.label_plural)}", kind.permission.write)
+        (key, f"Writing {in_sentence(kind.label_plural)}", kind.write_permission)
         for key, kind in WRITES.items()
     ]
     rows = []

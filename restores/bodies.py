@@ -6,44 +6,20 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from providers.graph.normalize import canonical_json
-from providers.graph.policy_kind import PolicyKind
+from providers.graph import references as refs
+from providers.graph.normalize import canonical_json, without_nulls
+from providers.graph.policy_kind import Assign, Children, PolicyKind
 from restores.models import AccessState, Assignments
 
 Json = dict[str, Any]
 
-#: Kinds whose objects have assignments.
-ASSIGNABLE_KINDS = frozenset({"settings_catalog", "device_configuration", "compliance"})
 ENABLED, REPORT_ONLY = "enabled", "enabledForReportingButNotEnforced"
 #: Properties that Graph sets on objects of every kind and rejects in a request, besides those that
 #: `PolicyKind.content` removes. They are no one's decision, so they are not compared either.
 READ_ONLY = frozenset({"createdByAppId", "templateId"})
-#: Properties that are written by an action: {property: (action, name of its argument)}.
-#: GRAPH.md names the actions. The argument names follow Graph's convention and have not been tried
-#: against the live service: a refusal is reported as "written, but differs".
-ACTION_PROPERTIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "compliance": {
-        "scheduledActionsForRule": (
-            "scheduleActionsForRules",
-            "deviceComplianceScheduledActionForRules",
-        )
-    },
-    "device_configuration": {
-        "privacyAccessControls": ("windowsPrivacyAccessControls", "windowsPrivacyAccessControls")
-    },
-}
-#: Action properties that Graph also requires in the body of a creation.
-REQUIRED_ON_CREATE = frozenset({"scheduledActionsForRule"})
 MASKED_VALUE, ENCRYPTED_STATE = "****", "encryptedValueToken"
-DEFAULT_SCOPE_TAG = "0"
-#: Locations that every tenant has and no list contains. The zero id is “MFA trusted IPs”.
-BUILT_IN_LOCATIONS = frozenset(
-    {"All", "AllTrusted", "None", "00000000-0000-0000-0000-000000000000"}
-)
-#: Kinds whose objects are updated by replacing them as a whole (PUT).
-REPLACED_KINDS = frozenset({"settings_catalog"})
-FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
 
 
 @dataclass(frozen=True)
@@ -60,38 +36,14 @@ class Options:
 def comparable_state(kind: PolicyKind, payload: Json, options: Options) -> Json:
     """The part of a captured object that a restore with these options compares and writes."""
     content = kind.content(payload)
-    if kind.key not in ASSIGNABLE_KINDS or options.assignments == Assignments.KEEP:
+    if kind.assign is None or options.assignments == Assignments.KEEP:
         content.pop("assignments", None)
     elif "assignments" in content:
-        content["assignments"] = assignment_targets(content["assignments"])
-    if kind.key == "conditional_access":
-        content = _without_defaults(content)
-    state = _without_nulls(content)
+        content["assignments"] = sent_assignments(kind.assign, content["assignments"])
+    if kind.simplify:
+        content = kind.simplify(content)
+    state = without_nulls(content)
     return {name: value for name, value in state.items() if name not in READ_ONLY}
-
-
-def _without_nulls(value: Any) -> Any:
-    """Graph returns null for a property that is not set, or leaves it out."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
-    if isinstance(value, list):
-        return [_without_nulls(entry) for entry in value]
-    return value
-
-
-def _without_defaults(content: Json) -> Json:
-    """A conditional access policy without values that Graph returns but does not accept.
-
-    Resilience defaults that are not disabled equal unset ones. Conditions on device states are
-    deprecated; empty ones have no effect.
-    """
-    controls = _without_nulls(_nested(content, "sessionControls"))
-    if controls.get("disableResilienceDefaults") is False:
-        del controls["disableResilienceDefaults"]
-    conditions = dict(_nested(content, "conditions"))
-    if not any((conditions.get("deviceStates") or {}).values()):
-        conditions.pop("deviceStates", None)
-    return {**content, "sessionControls": controls or None, "conditions": conditions or None}
 
 
 def state_hash(state: Json) -> str:
@@ -104,23 +56,25 @@ def is_same_json(value: Any, other: Any) -> bool:
     return canonical_json(value) == canonical_json(other)
 
 
-def assignment_targets(assignments: Any) -> list[Json]:
-    """Assignments as they are sent: their targets alone, in a stable order."""
+def sent_assignments(assign: Assign, assignments: Any) -> list[Json]:
+    """Assignments as they are sent: what an administrator decided, in a stable order."""
     entries = assignments if isinstance(assignments, list) else []
-    targets = [
-        {"target": entry["target"]}
+    sent = [
+        {name: entry[name] for name in assign.properties if name in entry}
         for entry in entries
         if isinstance(entry, dict) and entry.get("target")
     ]
-    return sorted(targets, key=canonical_json)
+    return sorted(sent, key=canonical_json)
 
 
 # --- request bodies ---------------------------------------------------------------------------------
 
 
 def create_body(kind: PolicyKind, state: Json) -> Json:
-    """The body that creates or replaces an object; properties with an action are sent separately."""
-    separate = {"assignments", *ACTION_PROPERTIES.get(kind.key, {})} - REQUIRED_ON_CREATE
+    """The body that creates an object; properties with an action are sent separately."""
+    separate = _separate(kind, state) - {
+        each.property for each in kind.actions if each.is_in_creation
+    }
     body = {name: value for name, value in state.items() if name not in separate}
     if "deviceStates" in _nested(body, "conditions"):
         conditions = body["conditions"].items()
@@ -134,7 +88,7 @@ def update_body(kind: PolicyKind, state: Json, current: Json) -> Json:
     It contains only what differs, so that nothing else can be changed, and always the type, which
     Graph requires.
     """
-    separate = {"assignments", *ACTION_PROPERTIES.get(kind.key, {})}
+    separate = _separate(kind, state)
     whole = _with_removals(create_body(kind, state), current)
     return {
         name: value
@@ -142,6 +96,19 @@ def update_body(kind: PolicyKind, state: Json, current: Json) -> Json:
         if name not in separate
         and (name == "@odata.type" or not is_same_json(value, current.get(name)))
     }
+
+
+def replacing_body(kind: PolicyKind, state: Json) -> Json:
+    """The body that replaces an object as a whole."""
+    body = create_body(kind, state)
+    return {name: value for name, value in body.items() if name not in _separate(kind, state)}
+
+
+def _separate(kind: PolicyKind, state: Json) -> set[str]:
+    """The properties that are written by other requests than that with the body."""
+    by_actions = {each.property for each in kind.actions}
+    by_links = {each.name for each in kind.links(state)}
+    return {"assignments"} | by_actions | by_links | {each.property for each in kind.children}
 
 
 def _with_removals(state: Json, current: Json) -> Json:
@@ -157,17 +124,106 @@ def _with_removals(state: Json, current: Json) -> Json:
     return body
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request under the path of an object."""
+
+    method: str
+    path: str
+    body: Json
+
+
 def follow_up_actions(
     kind: PolicyKind, state: Json, current: Json, *, is_new: bool
-) -> list[tuple[str, Json]]:
-    """The actions that an object needs after its body, as (name, body) in their order."""
+) -> list[Request]:
+    """The actions that an object needs after its body, in their order."""
     actions = []
-    for name, (action, argument) in ACTION_PROPERTIES.get(kind.key, {}).items():
-        value = state.get(name) or []
-        is_already_sent = is_new and name in REQUIRED_ON_CREATE
-        if not is_already_sent and not is_same_json(value, current.get(name) or []):
-            actions.append((action, {argument: value}))
+    for action in kind.actions:
+        value = state.get(action.property, [])
+        is_already_sent = is_new and action.is_in_creation
+        if not is_already_sent and not is_same_json(value, current.get(action.property, [])):
+            more = {name: state[name] for name in action.more if name in state}
+            actions.append(Request("POST", action.name, {action.argument: value, **more}))
     return actions
+
+
+def children_requests(kind: PolicyKind, state: Json, current: Json, live: Json) -> list[Request]:
+    """The requests that write the children of an object whose expected and current states are given.
+
+    `live` is the object as it was read, with the ids of its children; empty for a new object.
+    """
+    requests = []
+    for children in kind.children:
+        name = children.property
+        expected, existing = (_by_key(children, each.get(name)) for each in (state, current))
+        ids = {key: entry.get("id") for key, entry in _by_key(children, live.get(name)).items()}
+        for key, entry in expected.items():
+            if key not in existing:
+                requests.append(Request("POST", name, entry))
+            elif not is_same_json(entry, existing[key]):
+                requests.append(Request("PATCH", f"{name}/{ids[key]}", entry))
+        requests += [
+            Request("DELETE", f"{name}/{ids[key]}", {}) for key in existing if key not in expected
+        ]
+    return requests
+
+
+def link_requests(kind: PolicyKind, state: Json, current: Json, *, is_new: bool) -> list[Request]:
+    """The requests that link an object to others, with the paths of these as `@odata.id`."""
+    requests = []
+    for link in kind.links(state):
+        if link.name not in state or (is_new and link.is_bound_at_creation):
+            continue
+        expected, existing = (each.get(link.name) or [] for each in (state, current))
+        added = [each for each in expected if each not in existing]
+        removed = [each for each in existing if each not in expected]
+        if link.is_list:
+            paths = [f"{link.path}/{quote(each, safe='')}/$ref" for each in removed]
+        else:
+            paths = [f"{link.path}/$ref"] if removed and not added else []
+        requests += [Request("DELETE", path, {}) for path in paths]
+        method = "POST" if link.is_list else "PUT"
+        requests += [
+            Request(method, f"{link.path}/$ref", {"@odata.id": link.address(each)})
+            for each in added
+        ]
+    return requests
+
+
+def bound_links(kind: PolicyKind, state: Json) -> dict[str, str | list[str]]:
+    """The links in the body of a creation, as `NAME@odata.bind` with the paths of the objects."""
+    bound: dict[str, str | list[str]] = {}
+    for link in kind.links(state):
+        paths = [link.address(each) for each in state.get(link.name) or []]
+        if link.is_bound_at_creation and paths:
+            bound[f"{link.name}@odata.bind"] = paths if link.is_list else paths[0]
+    return bound
+
+
+def _by_key(children: Children, entries: Any) -> dict[str, Json]:
+    return {str(entry[children.key]): entry for entry in entries or []}
+
+
+def assign_requests(kind: PolicyKind, state: Json, live: Json) -> list[Request]:
+    """The requests that replace all assignments of an object; see `children_requests` for `live`."""
+    assign, expected = kind.assign, state["assignments"]
+    if assign is None:
+        return []
+    if not assign.is_one_by_one:
+        return [Request("POST", "assign", {assign.argument: expected})]
+    existing = live.get("assignments") or []
+    sent = [without_nulls(sent_assignments(assign, [entry])) for entry in existing]
+    removed = [
+        Request("DELETE", f"assignments/{entry['id']}", {})
+        for entry, as_sent in zip(existing, sent, strict=True)
+        if not any(is_same_json(as_sent, [each]) for each in expected)
+    ]
+    added = [
+        Request("POST", "assignments", each)
+        for each in expected
+        if not any(is_same_json([each], as_sent) for as_sent in sent)
+    ]
+    return [*removed, *added]
 
 
 # --- facts about a state ----------------------------------------------------------------------------
@@ -193,6 +249,8 @@ def count_encrypted_values(payload: Any) -> int:
 def is_microsoft_managed(kind: PolicyKind, payload: Mapping[str, Any]) -> bool:
     """Whether Microsoft created the object and maintains it."""
     name = str(payload.get(kind.name_field) or "")
+    if any(payload.get(key) == value for key, value in kind.managed_if.items()):
+        return True
     return bool(payload.get("isBuiltIn")) or name.startswith("Microsoft-managed")
 
 
@@ -210,45 +268,9 @@ def has_exclusions(state: Json) -> bool:
 # --- references -------------------------------------------------------------------------------------
 
 
-def references(state: Json) -> dict[str, set[str]]:
+def references(kind: PolicyKind, state: Json) -> dict[str, set[str]]:
     """The objects that a state refers to and a tenant may lack: ids by kind, none empty."""
-    scope_tags = {str(tag) for tag in state.get("roleScopeTagIds") or []}
-    ids_by_kind = {
-        "groups": _group_ids(state),
-        "named_location": _location_ids(state),
-        "assignment_filters": _filter_ids(state),
-        "scope_tags": scope_tags - {DEFAULT_SCOPE_TAG},
-    }
-    return {kind: ids for kind, ids in ids_by_kind.items() if ids}
-
-
-def _group_ids(state: Json) -> set[str]:
-    """The groups in assignments and in the users of a conditional access policy."""
-    targets = _assigned_targets(state)
-    ids = {str(target["groupId"]) for target in targets if target.get("groupId")}
-    users = _nested(state, "conditions", "users")
-    for name in ("includeGroups", "excludeGroups"):
-        ids |= {str(value) for value in users.get(name) or []}
-    return ids - {"All", "None"}
-
-
-def _location_ids(state: Json) -> set[str]:
-    locations = _nested(state, "conditions", "locations")
-    ids: set[str] = set()
-    for name in ("includeLocations", "excludeLocations"):
-        ids |= {str(value) for value in locations.get(name) or []}
-    return ids - BUILT_IN_LOCATIONS
-
-
-def _filter_ids(state: Json) -> set[str]:
-    targets = _assigned_targets(state)
-    ids = {str(target[FILTER_ID]) for target in targets if target.get(FILTER_ID)}
-    # Graph returns the zero id, or none, where there is no filter.
-    return {filter_id for filter_id in ids if set(filter_id) - set("0-")}
-
-
-def _assigned_targets(state: Json) -> list[Json]:
-    return [entry["target"] for entry in state.get("assignments") or []]
+    return refs.ids_by_kind(kind.all_references, state)
 
 
 def sent_references(kind: PolicyKind, state: Json, current: Json | None) -> dict[str, set[str]]:
@@ -258,32 +280,28 @@ def sent_references(kind: PolicyKind, state: Json, current: Json | None) -> dict
     write does not send may be missing: the current object has it as well.
     """
     if current is None:
-        return references(state)
-    is_replaced = kind.key in REPLACED_KINDS
+        return references(kind, state)
     return references(
+        kind,
         {
             name: value
             for name, value in state.items()
-            if not is_same_json(value, current.get(name)) or (is_replaced and name != "assignments")
-        }
+            if not is_same_json(value, current.get(name))
+            or (kind.is_replaced and name != "assignments")
+        },
     )
 
 
-def replace_ids(state: Json, new_ids: Mapping[str, str]) -> Json:
-    """A state with the current ids of objects in place of those in the backup."""
-    replaced: Json = _replace_ids(state, new_ids) if new_ids else state
-    return replaced
+def replace_ids(kind: PolicyKind, state: Json, new_ids: Mapping[str, Mapping[str, str]]) -> Json:
+    """A state with the current ids of objects, by kind, in place of those in the backup.
 
-
-def _replace_ids(value: Any, new_ids: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _replace_ids(entry, new_ids) for name, entry in value.items()}
-    if isinstance(value, list):
-        entries = [_replace_ids(entry, new_ids) for entry in value]
-        # References have no order, and are compared in the order of the current ids.
-        is_replaced = entries != value and all(isinstance(entry, str) for entry in entries)
-        return sorted(entries, key=canonical_json) if is_replaced else entries
-    return new_ids.get(value, value) if isinstance(value, str) else value
+    Lists without an order are sorted again: they are compared in the order of the current ids.
+    """
+    replaced = refs.replace_ids(kind.all_references, state, new_ids)
+    if is_same_json(replaced, state):
+        return state
+    links = {each.name for each in kind.links(state)} & replaced.keys()
+    return kind.content(replaced) | {name: sorted(replaced[name]) for name in links}
 
 
 def missing_references(

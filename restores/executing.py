@@ -14,6 +14,7 @@ from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun, CancelRequested
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, UnknownWriteOutcome
+from providers.graph.kinds import KIND
 from providers.graph.policy_kind import Capture, in_sentence
 from providers.handling import raise_if_blocking
 from restores import bodies, planning
@@ -21,8 +22,8 @@ from restores.before_set import save_before_set
 from restores.item_log import ItemLog
 from restores.loading import load_items, options_of
 from restores.models import ItemState, RestoreRun
-from restores.preconditions import LocationIds, Preconditions
-from restores.reading import LOCATIONS, LiveTenant
+from restores.preconditions import Preconditions, RestoredIds
+from restores.reading import LiveTenant
 from restores.target import PlannedWrite, Target
 from restores.verifying import Verifier
 from restores.writing import Writer
@@ -44,8 +45,8 @@ class Execution:
         self._options = options_of(restore)
         self._items = load_items(restore)
         self._live = LiveTenant(client, restore.tenant_id)
-        self._locations = LocationIds(self._items)
-        self._preconditions = Preconditions(restore, self._live, self._locations)
+        self._restored = RestoredIds(self._items)
+        self._preconditions = Preconditions(restore, self._live, self._restored)
         self._log = ItemLog(run)
         self._writer = Writer(client, self._live, self._log)
         self._verifier = Verifier(self._live, self._log, sleep)
@@ -60,8 +61,10 @@ class Execution:
         if planning.digest(self._items, self._options) != self._restore.preview_digest:
             raise Blocked("restore_not_as_previewed")
         self._run.expect(len(self._items))
-        # Which locations earlier restores created has to be known before this one writes.
-        self._live.load_successors(LOCATIONS)
+        # What earlier restores created has to be known before this one writes.
+        for item in self._items:
+            for reference in KIND[item.kind].all_references if item.kind in KIND else ():
+                self._live.load_successors(reference.kind)
         for item in self._items:
             if not item.will_be_written:
                 self._log.skipped(item)
@@ -115,7 +118,7 @@ class Execution:
             self._log.failed(target.item, refusal)
             return
         self._log.intent(target.item)
-        state = bodies.replace_ids(state, self._locations.current)
+        state = bodies.replace_ids(target.kind, state, self._restored.current)
         write = PlannedWrite(target, state, live, earlier_ids)
         try:
             self._carry_out(write, lambda: self._writer.send(write))

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
 from providers.graph.errors import PermissionMissing
-from providers.graph.kinds import KINDS
+from providers.graph.kinds import KIND, KINDS
+from restores import bodies
 from restores.bodies import Options
 from restores.models import RestoreItem, RestoreRun, RestoreStatus
-from restores.reading import LOCATIONS, LiveTenant
+from restores.reading import LiveTenant
 
+#: New ids of objects, by kind and by earlier id.
+NewIds = dict[str, dict[str, str]]
+#: Of objects of one kind that refer to each other: a profile, its certificate, and its root.
+MAX_DEPTH = 5
 ORDER = {key: place for place, key in enumerate(KINDS)}
-#: Kinds of references that Graph validates itself: a list that may not be read blocks nothing.
-LEFT_TO_GRAPH = ("assignment_filters", "scope_tags")
 
 
 def options_of(restore: RestoreRun) -> Options:
@@ -37,8 +40,31 @@ def load_restore(run: ActiveRun, status: RestoreStatus) -> RestoreRun:
 
 def load_items(restore: RestoreRun) -> list[RestoreItem]:
     """The items of a restore, each after those that it may refer to."""
-    items = restore.items.select_related("version", "backup_item")
-    return sorted(items, key=lambda item: (ORDER.get(item.kind, len(ORDER)), item.name, item.pk))
+    items = list(restore.items.select_related("version", "backup_item"))
+    by_id = {(item.kind, item.graph_id): item for item in items}
+    return sorted(
+        items,
+        key=lambda item: (
+            ORDER.get(item.kind, len(ORDER)),
+            _depth(item, by_id),
+            item.name,
+            item.pk,
+        ),
+    )
+
+
+def _depth(item: RestoreItem, by_id: Mapping[tuple[str, str], RestoreItem], level: int = 0) -> int:
+    """How many items of its kind must precede an item that refers to them, one after another."""
+    kind = KIND.get(item.kind)
+    if kind is None or item.version is None or level > MAX_DEPTH:
+        return 0
+    ids = bodies.references(kind, item.version.payload).get(item.kind, set())
+    depths = [
+        1 + _depth(by_id[item.kind, graph_id], by_id, level + 1)
+        for graph_id in ids
+        if (item.kind, graph_id) in by_id
+    ]
+    return max(depths, default=0)
 
 
 def existing_ids(
@@ -54,20 +80,32 @@ def existing_ids(
         try:
             existing[kind_key] = live.ids(kind_key) | created
         except PermissionMissing:
-            if kind_key not in LEFT_TO_GRAPH:
+            if not KIND[kind_key].is_checked_by_graph:
                 raise
     return existing
 
 
-def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> dict[str, str]:
-    """The current ids of deleted locations that an earlier restore created again: {old: new}.
+def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> NewIds:
+    """The current ids of deleted objects that earlier restores created again.
 
     Raises:
-        GraphError: the locations could not be read.
+        GraphError: a list could not be read.
     """
-    if LOCATIONS not in references:
-        return {}
-    existing = live.ids(LOCATIONS)
-    deleted = references[LOCATIONS] - existing
-    latest = {graph_id: live.ids_of(LOCATIONS, graph_id)[-1] for graph_id in deleted}
-    return {old: new for old, new in latest.items() if new in existing}
+    restored: NewIds = {}
+    for kind_key, ids in references.items():
+        latest = {graph_id: live.ids_of(kind_key, graph_id)[-1] for graph_id in ids}
+        later = {old: new for old, new in latest.items() if new != old}
+        existing = live.ids(kind_key) if later else frozenset()
+        restored[kind_key] = {
+            old: new for old, new in later.items() if old not in existing and new in existing
+        }
+    return restored
+
+
+def merged(*each: Mapping[str, Mapping[str, str]]) -> NewIds:
+    """All of these new ids; later ones take precedence."""
+    result: NewIds = {}
+    for new_ids in each:
+        for kind_key, ids in new_ids.items():
+            result.setdefault(kind_key, {}).update(ids)
+    return result

@@ -9,6 +9,7 @@ from typing import Any
 
 from backups.diff import Difference, FieldChange, shown_changes
 from operations.reasons import SafeError
+from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import Capture, PolicyKind, Restore, in_sentence
 from redaction.json import sanitize_json
@@ -20,13 +21,6 @@ from restores.target import Target
 MAX_VALUE_LENGTH = 2000
 MAX_CHANGES = 500
 MAX_IDS_IN_MESSAGE = 3
-#: The nouns for the kinds that an object may refer to.
-NOUNS = {
-    "groups": "group",
-    "named_location": "named location",
-    "assignment_filters": "assignment filter",
-    "scope_tags": "scope tag",
-}
 
 
 @dataclass(frozen=True)
@@ -52,11 +46,11 @@ class References:
     """The objects that a target refers to.
 
     `existing_ids`, by kind, as far as they could be read; objects that the same restore creates
-    count as existing. `new_ids` are the current ids of objects, by their ids in the backup.
+    count as existing. `new_ids` are the current ids of objects, by kind and by id in the backup.
     """
 
     existing_ids: Mapping[str, Collection[str]] = field(default_factory=dict)
-    new_ids: Mapping[str, str] = field(default_factory=dict)
+    new_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def plan(
     """
     if not target.is_backup_available:
         return Plan(Action.BLOCKED, SafeError("restore_backup_gone"))
-    expected = bodies.replace_ids(target.expected_state, references.new_ids)
+    expected = bodies.replace_ids(target.kind, target.expected_state, references.new_ids)
     captured = live.captured
     current = target.current_state(captured) if captured else None
     blocked = Plan(
@@ -110,6 +104,8 @@ def _incomparable(target: Target, captured: Capture | None) -> SafeError | None:
     """The reason why the object cannot be compared with its backup, if there is one."""
     if count := bodies.count_encrypted_values(target.payload):
         return SafeError("restore_encrypted", count=count)
+    if parts := target.kind.lacking(target.payload) if target.kind.lacking else []:
+        return SafeError("restore_lacking", parts=" and ".join(parts))
     if captured and not captured.complete:
         return SafeError("restore_live_unreadable")
     return None
@@ -126,7 +122,9 @@ def _matches_backup(target: Target, current: Json, expected: Json, references: R
     if not bodies.is_enforced(current) or expected.get("state") != bodies.REPORT_ONLY:
         return False
     as_backed_up = bodies.comparable_state(target.kind, target.payload, Options())
-    return bodies.is_same_json(current, bodies.replace_ids(as_backed_up, references.new_ids))
+    return bodies.is_same_json(
+        current, bodies.replace_ids(target.kind, as_backed_up, references.new_ids)
+    )
 
 
 def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError | None:
@@ -138,11 +136,13 @@ def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError 
         return SafeError("restore_incomplete_backup")
     if bodies.is_microsoft_managed(kind, target.payload):
         return SafeError("restore_managed")
+    if what := kind.refuses(target.payload) if kind.refuses else "":
+        return SafeError("restore_kind_refused", kind=what)
     if not may_write:
         return SafeError(
             "write_permission_missing",
             kind=in_sentence(kind.label_plural),
-            permission=kind.permission.write,
+            permission=kind.write_permission,
         )
     return None
 
@@ -155,7 +155,7 @@ def missing_reference(
         names = ", ".join(sorted(ids)[:MAX_IDS_IN_MESSAGE])
         if len(ids) > MAX_IDS_IN_MESSAGE:
             names += f" and {len(ids) - MAX_IDS_IN_MESSAGE} more"
-        return SafeError("restore_reference_missing", what=NOUNS[kind], ids=names)
+        return SafeError("restore_reference_missing", what=in_sentence(KIND[kind].label), ids=names)
     return None
 
 
@@ -185,8 +185,7 @@ def _warnings(
         yield SafeError("restore_no_way_back_in")
     if current is None and live.distinct_count:
         yield SafeError("restore_beside_others", count=live.distinct_count)
-    is_assignable = target.kind.key in bodies.ASSIGNABLE_KINDS
-    was_assigned = is_assignable and bool(target.payload.get("assignments"))
+    was_assigned = target.kind.is_assignable and bool(target.payload.get("assignments"))
     if current is None and was_assigned and target.options.assignments == Assignments.KEEP:
         yield SafeError("restore_comes_unassigned")
 

@@ -8,58 +8,65 @@ from operations.reasons import SafeError
 from providers.graph.policy_kind import Capture
 from restores import bodies, planning
 from restores.bodies import Json
-from restores.loading import existing_ids, restored_ids
+from restores.loading import NewIds, existing_ids, merged, restored_ids
 from restores.models import Action, RestoreItem, RestoreRun
-from restores.reading import LIST_MAX_AGE_SECONDS, LOCATIONS, LiveTenant, is_possibly_created
+from restores.reading import LIST_MAX_AGE_SECONDS, LiveTenant, is_possibly_created
 from restores.target import Target
 
 
-class LocationIds:
-    """The current ids of this restore's named locations, by their ids in the backup."""
+class RestoredIds:
+    """The current ids of this restore's objects, by kind and by their ids in the backup."""
 
     def __init__(self, items: Iterable[RestoreItem]) -> None:
-        self._locations = [item for item in items if item.kind == LOCATIONS]
+        self._items = list(items)
 
     @property
-    def previewed(self) -> dict[str, str]:
-        """Unchanged locations that exist under another id, as the preview saw them."""
-        return {
-            item.graph_id: item.target_id
-            for item in self._locations
+    def previewed(self) -> NewIds:
+        """Unchanged objects that exist under another id, as the preview saw them."""
+        return _by_kind(
+            (item, item.target_id)
+            for item in self._items
             if item.action == Action.UNCHANGED and item.target_id != item.graph_id
-        }
+        )
 
     @property
-    def written(self) -> dict[str, str]:
-        """Locations that this execution has written under another id."""
-        return {
-            item.graph_id: item.result_id
-            for item in self._locations
+    def written(self) -> NewIds:
+        """Objects that this execution has written under another id."""
+        return _by_kind(
+            (item, item.result_id)
+            for item in self._items
             if item.result_id not in ("", item.graph_id)
-        }
+        )
 
     @property
-    def current(self) -> dict[str, str]:
-        return self.previewed | self.written
+    def current(self) -> NewIds:
+        return merged(self.previewed, self.written)
+
+
+def _by_kind(pairs: Iterable[tuple[RestoreItem, str]]) -> NewIds:
+    new_ids: NewIds = {}
+    for item, new_id in pairs:
+        new_ids.setdefault(item.kind, {})[item.graph_id] = new_id
+    return new_ids
 
 
 class Preconditions:
     """Compares a target with the preview and with the tenant, just before it is written."""
 
-    def __init__(self, restore: RestoreRun, live: LiveTenant, locations: LocationIds) -> None:
+    def __init__(self, restore: RestoreRun, live: LiveTenant, restored: RestoredIds) -> None:
         self._restore = restore
         self._live = live
-        self._locations = locations
+        self._restored = restored
 
     def state_as_previewed(self, target: Target) -> Json:
         """The state to write, referring to the ids that the preview knew.
 
         Raises:
-            GraphError: the locations that it refers to could not be read.
+            GraphError: the objects that it refers to could not be read.
         """
         state = target.expected_state
-        restored = restored_ids(self._live, bodies.references(state))
-        return bodies.replace_ids(state, self._locations.previewed | restored)
+        earlier = restored_ids(self._live, bodies.references(target.kind, state))
+        return bodies.replace_ids(target.kind, state, merged(self._restored.previewed, earlier))
 
     def refusal(
         self, target: Target, state: Json, live: Capture | None, *, is_backed_up: bool
@@ -83,9 +90,8 @@ class Preconditions:
         if not item.written_id and is_possibly_created(self._restore.tenant_id, item, since=since):
             return SafeError("restore_may_be_made")
         current = target.current_state(live) if live else None
-        sent = bodies.sent_references(
-            target.kind, bodies.replace_ids(state, self._locations.current), current
-        )
+        current_state = bodies.replace_ids(target.kind, state, self._restored.current)
+        sent = bodies.sent_references(target.kind, current_state, current)
         return self._missing_reference(sent)
 
     def _has_changed(self, target: Target, live: Capture | None) -> bool:
@@ -109,6 +115,9 @@ class Preconditions:
         return not self._live.ids(key).isdisjoint(earlier_ids)
 
     def _missing_reference(self, references: Mapping[str, set[str]]) -> SafeError | None:
-        locations = self._locations
-        created = frozenset(locations.written.values()) - frozenset(locations.previewed.values())
+        created = _ids_in(self._restored.written) - _ids_in(self._restored.previewed)
         return planning.missing_reference(references, existing_ids(self._live, references, created))
+
+
+def _ids_in(new_ids: NewIds) -> frozenset[str]:
+    return frozenset(new_id for ids in new_ids.values() for new_id in ids.values())

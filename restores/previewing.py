@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -12,13 +13,20 @@ from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError
 from providers.graph.kinds import KIND
-from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
-from providers.handling import raise_if_blocking
+from providers.graph.policy_kind import Capture, PolicyKind, Restore, in_sentence
+from providers.handling import raise_if_blocking, read_many
 from restores import bodies, planning
-from restores.loading import existing_ids, load_items, options_of, restored_ids
+from restores.loading import (
+    NewIds,
+    existing_ids,
+    load_items,
+    merged,
+    options_of,
+    restored_ids,
+)
 from restores.models import Action, RestoreItem, RestoreRun, RestoreStatus
 from restores.planning import LiveObject, Plan, References
-from restores.reading import LOCATIONS, LiveTenant
+from restores.reading import LiveTenant
 from restores.target import Target
 
 
@@ -31,19 +39,31 @@ class Preview:
         self._client = client
         self._live = LiveTenant(client, restore.tenant_id)
         self._options = options_of(restore)
-        #: Locations that this restore creates or takes over, by their ids in the backup.
-        self._planned_locations: set[str] = set()
-        #: The current ids of locations that exist under another id.
-        self._location_ids: dict[str, str] = {}
+        #: Objects that this restore creates or takes over, by their ids in the backup.
+        self._planned: set[str] = set()
+        #: The current ids of objects that exist under another id.
+        self._new_ids: NewIds = {}
 
     def build(self) -> None:
         """Compare every item, store its plan, and finish the preview."""
         items = load_items(self._restore)
         self._run.expect(len(items))
-        for item in items:
-            self._run.checkpoint()
-            self._compare(item)
+        known = [self._target_with_id(item) for item in items]
+        captures = (partial(_capture, *each) for each in known if each)
+        with read_many(self._run, self._client, captures) as outcomes:
+            for item, each in zip(items, known, strict=True):
+                self._run.checkpoint()
+                if each:
+                    self._live.note_read(*each, next(outcomes))
+                self._compare(item)
         finish_preview(self._restore)
+
+    def _target_with_id(self, item: RestoreItem) -> tuple[Target, str] | None:
+        """The target of an item with its latest known id; None if it need not be read."""
+        if item.kind not in KIND or item.version is None:
+            return None
+        target = Target.of(item, self._options)
+        return target, self._live.ids_of(item.kind, item.graph_id)[-1]
 
     def _compare(self, item: RestoreItem) -> None:
         kind = KIND.get(item.kind)
@@ -57,8 +77,7 @@ class Preview:
             self._run.report_failure(item.key, error, label=item.name)
         else:
             self._run.report_success(item.key, label=item.name)
-        if item.kind == LOCATIONS:
-            self._note_location(item, plan)
+        self._note(item, plan)
         RestoreItem.objects.filter(pk=item.pk).update(**planning.as_columns(plan))
 
     def _plan(self, target: Target) -> Plan:
@@ -74,23 +93,28 @@ class Preview:
         """
         if kind.restore is not Restore.FULL:
             return True
-        return self._client.has_permission(kind.permission.write) is not False
+        return self._client.has_permission(kind.write_permission) is not False
 
     def _resolve_references(self, target: Target) -> References:
         """Look up the objects that the target refers to, and no others."""
-        references = bodies.references(target.expected_state)
-        new_ids = self._location_ids | restored_ids(self._live, references)
-        created = frozenset(self._planned_locations | set(new_ids.values()))
+        references = bodies.references(target.kind, target.expected_state)
+        new_ids = merged(self._new_ids, restored_ids(self._live, references))
+        current_ids = {new for ids in new_ids.values() for new in ids.values()}
+        created = frozenset(self._planned | current_ids)
         return References(existing_ids(self._live, references, created), new_ids)
 
-    def _note_location(self, item: RestoreItem, plan: Plan) -> None:
-        """Let later items of this restore refer to a location that it restores or that exists."""
+    def _note(self, item: RestoreItem, plan: Plan) -> None:
+        """Let later items of this restore refer to an object that it restores or that exists."""
         if plan.target_id == item.graph_id:
             return
         if plan.action == Action.UNCHANGED:
-            self._location_ids[item.graph_id] = plan.target_id
+            self._new_ids.setdefault(item.kind, {})[item.graph_id] = plan.target_id
         elif plan.action in (Action.CREATE, Action.CONFLICT):
-            self._planned_locations.add(item.graph_id)
+            self._planned.add(item.graph_id)
+
+
+def _capture(target: Target, graph_id: str, client: GraphClient) -> Capture:
+    return target.kind.capture_one(client, graph_id, target.object_type)
 
 
 @transaction.atomic

@@ -11,10 +11,11 @@ from typing import Any
 from django.db.models import F
 
 from backups.models import BackupItem
-from inventory.models import Policy
+from inventory.models import DirectoryGroup, Policy
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
+from providers.graph.many import Outcome
 from providers.graph.policy_kind import Capture
 from restores import bodies
 from restores.bodies import Json
@@ -23,7 +24,6 @@ from restores.planning import LiveObject
 from restores.target import Target
 from tenancy.db import database_now
 
-LOCATIONS = "named_location"
 #: Graph shows a new object within minutes; one that is not visible after this time does not exist.
 CREATION_VISIBLE_AFTER = dt.timedelta(hours=1)
 #: The maximum age, in seconds, of a list that shows that a name is free. Listing again for every
@@ -40,6 +40,8 @@ class LiveTenant:
         self._lists: dict[str, list[Json] | GraphError] = {}
         self._listed_at: dict[str, float] = {}
         self._successors: dict[str, dict[str, str]] = {}
+        #: Captures that were read ahead, by kind and id.
+        self._captures: dict[tuple[str, str], Outcome[Capture]] = {}
 
     def ids(self, kind_key: str) -> frozenset[str]:
         """The ids of every object of a kind.
@@ -136,8 +138,12 @@ class LiveTenant:
 
     def _is_known(self, target: Target, graph_id: str) -> bool:
         """Whether a backup or the inventory contains an object of this id."""
+        same_id = {"tenant_id": self._tenant_id, "graph_id": graph_id}
+        key = target.kind.key
+        if key == "groups" and DirectoryGroup.objects.filter(**same_id).exists():
+            return True
         return any(
-            rows.filter(tenant_id=self._tenant_id, kind=target.kind.key, graph_id=graph_id).exists()
+            rows.filter(**same_id, kind=key).exists()
             for rows in (BackupItem.objects, Policy.objects)
         )
 
@@ -162,7 +168,13 @@ class LiveTenant:
             ObjectNotFound: it does not exist.
             GraphError: it could not be read.
         """
+        if outcome := self._captures.pop((target.kind.key, graph_id), None):
+            return outcome.get()
         return target.kind.capture_one(self._client, graph_id, target.object_type)
+
+    def note_read(self, target: Target, graph_id: str, outcome: Outcome[Capture]) -> None:
+        """Let the next read of an object return this outcome of reading it a moment ago."""
+        self._captures[target.kind.key, graph_id] = outcome
 
     def read_or_none(self, target: Target, graph_id: str) -> Capture | None:
         """Read one object; None if it does not exist.

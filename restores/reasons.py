@@ -29,6 +29,12 @@ register_reasons(
         "Restore the object manually and enter these values again.",
     ),
     Reason(
+        "restore_lacking",
+        "Not in the backup",
+        "The backup does not contain {parts}: Microsoft Graph does not return them.",
+        "Restore the object manually and enter the missing parts again.",
+    ),
+    Reason(
         "restore_managed",
         "Managed by Microsoft",
         "Microsoft created and manages this object, so it can't be changed.",

@@ -47,6 +47,11 @@ class Target:
         """The Graph type without its prefix; empty where the kind has a single type."""
         return bodies.type_of(self.payload)
 
+    @property
+    def collection(self) -> str:
+        """The path of the collection in which the object is created."""
+        return self.kind.collection_of(self.payload)
+
     def path(self, graph_id: str) -> str:
         return self.kind.object_path(
             {"id": graph_id, "@odata.type": self.payload.get("@odata.type")}
@@ -60,7 +65,7 @@ class Target:
         """
         state = copy.deepcopy(bodies.comparable_state(self.kind, self.payload, self.options))
         without_assignments = self.options.assignments == Assignments.NONE
-        if without_assignments and self.kind.key in bodies.ASSIGNABLE_KINDS:
+        if without_assignments and self.kind.is_assignable:
             state["assignments"] = []
         is_report_only = self.options.access_state == AccessState.REPORT_ONLY
         if is_report_only and bodies.is_enforced(state):
@@ -111,7 +116,7 @@ class PlannedWrite:
     @cached_property
     def preserved_properties(self) -> Json:
         """Properties outside the backup that replacing the object as a whole could lose."""
-        if self.live is None or self.kind.key not in bodies.REPLACED_KINDS:
+        if self.live is None or not self.kind.is_replaced:
             return {}
         return self.target.unmanaged_properties(self.live)
 

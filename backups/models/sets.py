@@ -93,6 +93,8 @@ class BackupSet(models.Model):
     listed_kinds = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
     #: Why a kind could not be listed: {kind: reason code}.
     unlisted = models.JSONField(default=dict, db_default={})
+    #: Objects in a list that are of no known kind, by type: {kind: {type: number}}.
+    left_out = models.JSONField(default=dict, db_default={})
     item_count = models.PositiveIntegerField(default=0, db_default=0)
     incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
     #: When the changes since the earlier set were counted; see `backups.recording`.
@@ -298,6 +300,8 @@ class BackupItem(models.Model):
     captured_at = models.DateTimeField(null=True, blank=True)
     #: Graph's lastModifiedDateTime.
     last_modified_at = models.DateTimeField(null=True, blank=True)
+    #: The hash of the entry in the list, if it shows each change of the object; see `backups.reuse`.
+    listed_hash = models.CharField(max_length=64, default="", db_default="", blank=True)
 
     objects = BackupItemQuerySet.as_manager()
 
@@ -332,6 +336,11 @@ class BackupItem(models.Model):
     def get_absolute_url(self) -> str:
         slug = self.backup_set.workspace.slug
         return reverse("backup_item_detail", args=[slug, self.backup_set_id, self.pk])
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the content was read for an earlier set: the object has not changed since."""
+        return self.captured_at is not None and self.captured_at < self.backup_set.started_at
 
     @property
     def kind_label(self) -> str:

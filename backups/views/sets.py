@@ -27,6 +27,7 @@ from backups.readable import Row, assignments_of, ids_in, names_in, settings_of
 from inventory.names import names_of
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
+from providers.graph.policy_kind import PolicyKind
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import (
@@ -117,6 +118,10 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "section": "backup_sets",
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
+        "left_out": _left_out(backup_set),
+        "reused_count": backup_set.items.filter(
+            complete=True, captured_at__lt=backup_set.started_at
+        ).count(),
         "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
         "may_restore": Capability.RESTORE in allowed,
         "may_export": Capability.EXPORT_POLICIES in allowed,
@@ -202,11 +207,19 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "assignments": assignments,
         "may_restore": Capability.RESTORE in allowed,
         "may_export": Capability.EXPORT_POLICIES in allowed,
+        "without": _without(kind, item),
         "versions": _distinct_versions(
             _same_object(request, item).select_related("version").order_by("-id")[: VERSIONS * 5]
         ),
     }
     return render(request, "backups/backup_item_detail.html", context)
+
+
+def _without(kind: PolicyKind | None, item: BackupItem) -> list[str]:
+    """What the backup of the object cannot contain."""
+    if kind is None or kind.lacking is None or item.version is None:
+        return []
+    return kind.lacking(item.version.payload)
 
 
 @page
@@ -316,6 +329,15 @@ def _kinds(backup_set: BackupSet) -> list[dict[str, Any]]:
             "reason": reasons.get(kind),
         }
         for kind in backup_set.kinds
+    ]
+
+
+def _left_out(backup_set: BackupSet) -> list[str]:
+    """The types that the lists contained and the set does not, each with its number of objects."""
+    return [
+        f"{count:,} {name}"
+        for types in backup_set.left_out.values()
+        for name, count in sorted(types.items())
     ]
 
 

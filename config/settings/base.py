@@ -470,6 +470,10 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMA
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Runledger <runledger@localhost>")
 
+# Objects that their list shows to be unchanged are read again after this many days; 0 reads every
+# object in each backup.
+BACKUP_FULL_READ_DAYS = env.int("BACKUP_FULL_READ_DAYS", default=7)
+
 # How long the link of an invitation is valid, at most 31 days.
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 
@@ -488,6 +492,9 @@ TICK_SECONDS = env.int("TICK_SECONDS", default=30)
 # --- Providers ------------------------------------------------------------------------------------
 GRAPH_CA_BUNDLE = env.str("GRAPH_CA_BUNDLE", default="")
 GRAPH_SANDBOX_URL = env.str("GRAPH_SANDBOX_URL", default="")
+# Requests of one connection that are under way at the same time, each a batch of up to 20 reads. The
+# running runs of a tenant divide them among themselves.
+GRAPH_PARALLEL_REQUESTS = env.int("GRAPH_PARALLEL_REQUESTS", default=4)
 
 # --- Legacy runs ----------------------------------------------------------------------------------
 # The paths under which an older installation showed its runs, as kind=path. They redirect to the run or

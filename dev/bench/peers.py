@@ -1,6 +1,6 @@
 """The same task that does nothing in other tracked queues; `dev.bench.throughput` runs this file.
 
-It runs in an environment of its own (`PEERS` in `throughput.py`) and never imports the product.
+It runs in a separate environment (`PEERS` in `throughput.py`) and never imports the product.
 """
 
 from __future__ import annotations

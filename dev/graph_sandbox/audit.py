@@ -5,17 +5,18 @@ from __future__ import annotations
 import uuid
 
 from dev.graph_sandbox.messages import Json
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import in_sentence
 
 KINDS = ("audit_events", "directory_audits")
 #: Of each log.
 MAX_EVENTS = 1000
-_ENTRA = ("conditional_access", "named_location")
 _VERBS = {"POST": "Add", "PATCH": "Update", "PUT": "Update", "DELETE": "Delete"}
 
 
 def log_of(kind: str) -> str:
     """Return the log that records the changes of a kind."""
-    return "directory_audits" if kind in _ENTRA else "audit_events"
+    return "audit_events" if KIND[kind].is_in_intune else "directory_audits"
 
 
 def record(
@@ -23,7 +24,7 @@ def record(
 ) -> None:
     """Add an event about a change of a policy, and forget the oldest."""
     event_id = str(uuid.uuid4())
-    describe = _directory_audit if kind in _ENTRA else _audit_event
+    describe = _audit_event if KIND[kind].is_in_intune else _directory_audit
     log[event_id] = {
         "id": event_id,
         "activityDateTime": at,
@@ -53,7 +54,7 @@ def _audit_event(kind: str, entry: Json, verb: str, by: str, is_app: bool) -> Js
 
 
 def _directory_audit(kind: str, entry: Json, verb: str, by: str, is_app: bool) -> Json:
-    noun = "named location" if kind == "named_location" else "conditional access policy"
+    noun = in_sentence(KIND[kind].label)
     user = {"id": str(uuid.uuid5(uuid.NAMESPACE_DNS, by)), "userPrincipalName": by}
     return {
         "activityDisplayName": f"{verb} {noun}",

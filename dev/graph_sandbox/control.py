@@ -125,7 +125,7 @@ class SandboxControl:
     def log(self, tenant_id: object = "") -> list[Json]:
         """Return every request, oldest first.
 
-        Keys: at, tenant_id, kind, method, path, query, status (0: the connection was cut).
+        Keys: at, tenant_id, kind, method, path, query, status (0: the connection was cut), in_batch.
         """
         return list(self.call("log", {"tenant_id": str(tenant_id)}))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Every fault and its effect, with its options in parentheses. All faults also take `kind`,
-#: `method`, `times` and `every`.
+#: `method`, `times` and `every`. A fault affects the requests within a batch one by one; with the
+#: kind "batch", it affects the batch itself.
 FAULTS = {
     "throttle": "429 with Retry-After (retry_after seconds, or a date: http_date=1; none: none=1)",
     "forbid": "403, the permission is missing (permission)",
@@ -30,6 +31,10 @@ FAULTS = {
     "loop_next_link": "nextLink points to the same page",
     "empty_page": "a page without objects, with a nextLink to the first real page",
     "short_settings": "the settings of a policy end early, without a nextLink",
+    "delta_expired": "410 for the changes since a delta link",
+    "batch_missing": "the response of a batch lacks the last of its requests",
+    "batch_repeated": "the response of a batch contains its first request twice",
+    "batch_foreign": "the response of a batch answers a request that was not in it",
     "no_assignments": "assignments are omitted although expanded",
     "redirect": "302 to another host (url)",
     "edited": "an administrator edits an object just before the list is read",
@@ -98,11 +103,18 @@ class Faults:
             else:
                 self._by_tenant.clear()
 
-    def take(self, tenant_id: str, name: str, kind: str = "", method: str = "") -> Fault | None:
-        """Count this request and return the first fault of this name that applies to it."""
+    def take(
+        self, tenant_id: str, name: str, kind: str = "", method: str = "", *, exact: bool = False
+    ) -> Fault | None:
+        """Count this request and return the first fault of this name that applies to it.
+
+        `exact` leaves out the faults of all kinds.
+        """
         with self._lock:
             for fault in self._by_tenant.get(tenant_id.lower(), ()):
-                if fault.name == name and fault.applies_to(kind, method):
+                if fault.name != name or (exact and fault.kind != kind):
+                    continue
+                if fault.applies_to(kind, method):
                     return fault
         return None
 

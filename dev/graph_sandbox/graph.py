@@ -17,11 +17,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from dev.graph_sandbox import audit, odata, writes
+from dev.graph_sandbox.delta import Deltas
 from dev.graph_sandbox.faults import Fault, Faults
 from dev.graph_sandbox.messages import Cut, Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource, find
 from dev.graph_sandbox.sign_in import SignIn
 from dev.graph_sandbox.store import Store
+from providers.graph.policy_kind import Link
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -58,11 +60,17 @@ class Graph:
         self._store = store
         self._faults = faults
         self._sign_in = sign_in
+        self._deltas = Deltas()
         #: For slow replication: when each object changed, and its state before the change.
         self._earlier: dict[tuple[str, str], tuple[float, Json]] = {}
 
-    def respond(self, request: Request) -> tuple[Response, str, str]:
-        """Return the response, and the tenant and kind of the request."""
+    def respond(
+        self, request: Request, delay: Callable[[float], None] = time.sleep
+    ) -> tuple[Response, str, str]:
+        """Return the response, and the tenant and kind of the request.
+
+        `delay` is called with the seconds by which a fault delays the response.
+        """
         ids = _ids(request)
         tenant_id = kind = ""
         try:
@@ -70,11 +78,21 @@ class Graph:
             resource, segments = _resource(request)
             tenant_id, kind = (claims or {}).get("tid", ""), resource.kind
             call = Call(request, tenant_id, resource, segments)
-            response = self._respond_with_faults(call, self._permissions(claims))
+            response = self._respond_with_faults(call, self._permissions(claims), delay)
         except RequestRefused as refusal:
             response = refusal.response(ids)
         response.headers = {**ids, "x-ms-ags-diagnostic": '{"ServerInfo":{}}', **response.headers}
         return response, tenant_id, kind
+
+    def check_token(self, request: Request) -> str:
+        """Return the tenant of the token.
+
+        Raises:
+            RequestRefused: the token is not valid.
+        """
+        claims = self._sign_in.claims(request.headers.get("authorization", ""))
+        self._permissions(claims)
+        return str((claims or {}).get("tid", ""))
 
     def _permissions(self, claims: Json | None) -> list[str]:
         if claims is None or not self._sign_in.is_valid(claims):
@@ -82,15 +100,17 @@ class Graph:
             raise RequestRefused(401, "InvalidAuthenticationToken", text)
         return list(claims["roles"])
 
-    def _respond_with_faults(self, call: Call, permissions: list[str]) -> Response:
+    def _respond_with_faults(
+        self, call: Call, permissions: list[str], delay: Callable[[float], None]
+    ) -> Response:
         resource, method = call.resource, call.request.method
 
         def take(name: str) -> Fault | None:
             return self._faults.take(call.tenant_id, name, resource.kind, method)
 
         if fault := take("slow"):
-            time.sleep(float(fault.options.get("ms", 500)) / 1000)
-        if faulty := _fault_before(take, resource):
+            delay(float(fault.options.get("ms", 500)) / 1000)
+        if faulty := fault_before(take, resource):
             return faulty
         required = resource.read if call.is_read else resource.write
         if not set(permissions) & set(required):
@@ -113,10 +133,12 @@ class Graph:
         if call.is_read:
             odata.check_query(call.request.query)
             objects = self._store.objects(call.tenant_id, resource.kind)
+            if resource.kind == "groups" and call.segments == ["delta"]:
+                return Response(200, self._changes(call, objects))
             if not call.segments:
                 self._change_as_administrator(call, objects)
             return Response(200, _read(call, self._replicated(call, objects)))
-        if not resource.writable:
+        if not resource.writes:
             raise RequestRefused(405, "Request_BadRequest", "Specified HTTP method is not allowed.")
         if fault := self._faults.take(call.tenant_id, "late_write", resource.kind, method):
             seconds = float(fault.options.get("ms", 200)) / 1000
@@ -124,13 +146,18 @@ class Graph:
             raise RequestRefused(504, "GatewayTimeout", "")
         return self._write(call)
 
+    def _changes(self, call: Call, objects: dict[str, Json]) -> Json:
+        """Return what changed since a delta link; of changed groups, only a part."""
+        if self._faults.take(call.tenant_id, "delta_expired", "groups", "GET"):
+            raise RequestRefused(410, "syncStateNotFound", "Resync required.")
+        return self._deltas.page(call.url, call.request.query, call.tenant_id, objects)
+
     def _write(self, call: Call) -> Response:
         objects = self._store.objects(call.tenant_id, call.resource.kind)
-        known = writes.KnownIds(
-            groups=set(self._store.objects(call.tenant_id, "groups")),
-            locations=set(self._store.objects(call.tenant_id, "named_location")),
-            filters=set(self._store.objects(call.tenant_id, "assignment_filters")),
-        )
+
+        def known(kind: str) -> set[str]:
+            return set(self._store.objects(call.tenant_id, kind))
+
         before = copy.deepcopy(objects.get(call.segments[0])) if call.segments else None
         response = writes.apply(call.request, call.resource, objects, call.segments, known)
         if before and call.segments[0] in objects:
@@ -223,10 +250,10 @@ def _forbid(resource: Resource, permission: str, scopes: Any = ()) -> None:
     raise RequestRefused(403, "Authorization_RequestDenied", text)
 
 
-def _fault_before(take: TakeFault, resource: Resource) -> Response | None:
+def fault_before(take: TakeFault, resource: Resource) -> Response | None:
     """Apply the faults that come before the request is processed."""
     if fault := take("throttle"):
-        without_header = resource.paced or fault.options.get("none")
+        without_header = resource.service.is_paced or fault.options.get("none")
         headers = {} if without_header else _retry_after(fault)
         raise RequestRefused(429, "TooManyRequests", "Please retry again later.", **headers)
     if fault := take("forbid"):
@@ -265,6 +292,7 @@ def _fault_after(take: TakeFault, response: Response, call: Call) -> Response:
     body = response.body or {}
     if "value" in body:
         _damage_page(take, body, call)
+    _shorten_settings(take, body, call)
     if take("no_assignments"):
         for entry in [body, *body.get("value", [])]:
             entry.pop("assignments", None)
@@ -295,8 +323,13 @@ def _damage_page(take: TakeFault, body: Json, call: Call) -> None:
         body["@odata.nextLink"] = str(fault.options.get("url", "http://169.254.169.254/latest/"))
     if take("loop_next_link"):
         body["@odata.nextLink"] = odata.next_link(call.url, call.request.query, 0)
-    if call.request.path.endswith("/settings") and take("short_settings"):
-        body["value"] = body["value"][: max(1, len(body["value"]) // 2)]
+
+
+def _shorten_settings(take: TakeFault, body: Json, call: Call) -> None:
+    """Return half of the settings of a policy, whether they are a page or expanded."""
+    key = "value" if call.request.path.endswith("/settings") else "settings"
+    if isinstance(body.get(key), list) and take("short_settings"):
+        body[key] = body[key][: max(1, len(body[key]) // 2)]
         body.pop("@odata.nextLink", None)
 
 
@@ -304,6 +337,9 @@ def _read(call: Call, objects: dict[str, Json]) -> Json:
     resource, query = call.resource, call.request.query
     base_url = f"{call.request.base_url}/{resource.version}"
     context = f"{base_url}/$metadata#{resource.path.strip('/')}"
+    is_singleton = bool(resource.policy_kind and resource.policy_kind.is_singleton)
+    if not call.segments and is_singleton:
+        return {"@odata.context": f"{context}/$entity", **next(iter(objects.values()))}
     if not call.segments:
         return {"@odata.context": context, **_list(call, objects)}
     entry = _find_object(objects, resource, call.segments[0])
@@ -311,6 +347,8 @@ def _read(call: Call, objects: dict[str, Json]) -> Json:
         expanded = odata.expansions(query.get("$expand", ""))
         view = odata.select(_view(entry, resource, expanded), query.get("$select", ""))
         return {"@odata.context": f"{context}/$entity", **view}
+    if link := writes.link_of(resource, entry, call.segments[1:]):
+        return _read_link(call, link, entry)
     name = call.segments[1]
     if len(call.segments) != 2 or name not in resource.hidden:
         text = f"Resource not found for the segment '{call.segments[-1]}'."
@@ -318,6 +356,16 @@ def _read(call: Call, objects: dict[str, Json]) -> Json:
     entries = copy.deepcopy(entry.get(name) or [])
     page = odata.page(entries, query, call.url, default=25, most=1000)
     return {"@odata.context": context, **page}
+
+
+def _read_link(call: Call, link: Link, entry: Json) -> Json:
+    """Return what an object links to; a link that is not set does not exist."""
+    linked = [{"id": each} for each in entry.get(link.name) or []]
+    if link.is_list:
+        return odata.page(linked, call.request.query, call.url, default=100, most=999)
+    if not linked:
+        raise RequestRefused(404, "ResourceNotFound", "Resource not found.")
+    return linked[0]
 
 
 def _list(call: Call, objects: dict[str, Json]) -> Json:
@@ -328,8 +376,14 @@ def _list(call: Call, objects: dict[str, Json]) -> Json:
     condition, names = query.get("$filter", ""), query.get("$select", "")
     entries = [entry for entry in objects.values() if _has_type(entry, resource)]
     entries = [entry for entry in entries if odata.matches(entry, condition)]
-    page = odata.page(entries, query, call.url, default=resource.page, most=resource.max_page)
-    page["value"] = [odata.select(_view(e, resource, expanded), names) for e in page["value"]]
+    page = odata.page(
+        entries, query, call.url, default=resource.service.page, most=resource.service.max_page
+    )
+    views = [_view(entry, resource, expanded) for entry in page["value"]]
+    for view in views:
+        for name in resource.service.only_in_detail:
+            view.pop(name, None)
+    page["value"] = [odata.select(view, names) for view in views]
     return page
 
 
@@ -352,6 +406,8 @@ def _view(entry: Json, resource: Resource, expanded: dict[str, str]) -> Json:
         text = f"Parsing OData Select and Expand failed: Could not find a property named '{unknown[0]}'."
         raise RequestRefused(400, "BadRequest", text)
     hidden = set(resource.hidden) - set(expanded)
+    if resource.policy_kind:
+        hidden |= {link.name for link in resource.policy_kind.links(entry)}
     view = copy.deepcopy({key: value for key, value in entry.items() if key not in hidden})
     if "settings" in resource.hidden:
         view["settingCount"] = len(entry.get("settings") or [])

@@ -11,7 +11,9 @@ from urllib.parse import quote, urlencode
 
 from dev.graph_sandbox.messages import Json, RequestRefused
 
-KNOWN = frozenset({"$expand", "$select", "$filter", "$top", "$skiptoken", "$count", "$orderby"})
+KNOWN = frozenset(
+    {"$expand", "$select", "$filter", "$top", "$skiptoken", "$count", "$orderby", "$deltatoken"}
+)
 _EQUALS = re.compile(r"(\w+) eq (true|false|'(?:[^']|'')*')")
 _COMPARES = re.compile(r"(\w+) (ge|le) (\d{4}-\d\d-\d\dT[\d:.]+Z)")
 _STARTS = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)", re.IGNORECASE)
@@ -92,6 +94,11 @@ def next_link(url: str, query: Mapping[str, str], start: int) -> str:
     """Return the absolute link to the entries from `start` on."""
     token = base64.urlsafe_b64encode(json.dumps({"from": start}).encode()).decode()
     options = {**query, "$skiptoken": token}
+    return link(url, options)
+
+
+def link(url: str, options: Mapping[str, str]) -> str:
+    """Return the absolute address with these query options."""
     return f"{url}?{urlencode(options, quote_via=quote, safe='$,()')}"
 
 

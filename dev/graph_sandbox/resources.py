@@ -1,28 +1,25 @@
-"""The collections of Graph that the sandbox has, and how each of them behaves."""
+"""The collections of Graph that the sandbox has, and how each of them behaves.
+
+Those of the kinds that Runledger reads follow from the declarations of the kinds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-_CONFIGURATION = "DeviceManagementConfiguration"
-_APPS = "DeviceManagementApps"
-APP_TYPES = {
-    "iosManagedAppProtections": "#microsoft.graph.iosManagedAppProtection",
-    "androidManagedAppProtections": "#microsoft.graph.androidManagedAppProtection",
-    "windowsManagedAppProtections": "#microsoft.graph.windowsManagedAppProtection",
-    "mdmWindowsInformationProtectionPolicies": (
-        "#microsoft.graph.mdmWindowsInformationProtectionPolicy"
-    ),
-    "targetedManagedAppConfigurations": "#microsoft.graph.targetedManagedAppConfiguration",
-}
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import STANDARD, PolicyKind, Service
+
+#: A collection of app policies that Runledger does not read; Graph lists them with those it reads.
+_APP_CONFIGURATION = "#microsoft.graph.targetedManagedAppConfiguration"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One collection.
+    """One collection; `type_only` limits it to the objects of one type.
 
-    `hidden` names the properties that are returned only when expanded. `type_only` limits the
-    collection to the objects of one type. `writable` names the supported methods that write.
+    `writes` names the supported methods that write.
     """
 
     kind: str
@@ -30,180 +27,94 @@ class Resource:
     path: str
     read: tuple[str, ...]
     write: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     name_field: str = "displayName"
-    hidden: tuple[str, ...] = ()
-    page: int = 1000
-    max_page: int = 1000
-    writable: tuple[str, ...] = ()
-    needs_type: bool = False
     type_only: str = ""
-    assign_status: int = 200
-    patch_status: int = 200
-    paced: bool = False
+    service: Service = STANDARD
+    policy_kind: PolicyKind | None = None
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The properties that are returned only when expanded."""
+        return self.service.hidden
 
 
-def _reads(area: str) -> tuple[str, ...]:
-    return f"{area}.Read.All", f"{area}.ReadWrite.All"
+def _resources_of(kind: PolicyKind) -> Iterator[Resource]:
+    """Yield the collection that lists a kind, then that of each type."""
+    reading = (kind.read_permission, *kind.service.reads_with)
+    if kind.read_permission.replace(".Read.", ".ReadWrite.") == kind.write_permission:
+        reading = (*reading, kind.write_permission)
+    paths = [("", kind.list_path), *kind.collections.items()]
+    if kind.checked_with:
+        paths.append(("", kind.checked_with))
+    for odata_type, address in paths:
+        _, version, path = address.split("/", 2)
+        # Objects of several types are written through the collection of their type.
+        is_writable = bool(odata_type) or not kind.collections
+        yield Resource(
+            kind.key,
+            version,
+            f"/{path}",
+            reading,
+            write=(kind.write_permission,),
+            writes=kind.service.writes if is_writable else (),
+            name_field=kind.name_field,
+            type_only=odata_type,
+            service=kind.service,
+            policy_kind=kind,
+        )
 
 
-def _writes(area: str) -> tuple[str, ...]:
-    return (f"{area}.ReadWrite.All",)
-
-
-_ALL = ("POST", "PATCH", "DELETE")
+_APPS = ("DeviceManagementApps.Read.All", "DeviceManagementApps.ReadWrite.All")
 
 RESOURCES = (
-    Resource(
-        "settings_catalog",
-        "beta",
-        "/deviceManagement/configurationPolicies",
-        _reads(_CONFIGURATION),
-        _writes(_CONFIGURATION),
-        name_field="name",
-        hidden=("assignments", "settings"),
-        page=25,
-        writable=(*_ALL, "PUT"),
-        patch_status=204,
-    ),
-    Resource(
-        "device_configuration",
-        "beta",
-        "/deviceManagement/deviceConfigurations",
-        _reads(_CONFIGURATION),
-        _writes(_CONFIGURATION),
-        hidden=("assignments",),
-        writable=_ALL,
-        needs_type=True,
-    ),
-    Resource(
-        "compliance",
-        "beta",
-        "/deviceManagement/deviceCompliancePolicies",
-        _reads(_CONFIGURATION),
-        _writes(_CONFIGURATION),
-        hidden=("assignments", "scheduledActionsForRule"),
-        writable=_ALL,
-        needs_type=True,
-    ),
-    Resource(
-        "linux_compliance",
-        "beta",
-        "/deviceManagement/compliancePolicies",
-        _reads(_CONFIGURATION),
-        _writes(_CONFIGURATION),
-        name_field="name",
-        hidden=("assignments", "settings", "scheduledActionsForRule"),
-        page=25,
-        writable=(*_ALL, "PUT"),
-        patch_status=204,
-    ),
-    Resource(
-        "assignment_filters",
-        "beta",
-        "/deviceManagement/assignmentFilters",
-        _reads(_CONFIGURATION),
-    ),
-    Resource(
-        "scope_tags", "beta", "/deviceManagement/roleScopeTags", _reads("DeviceManagementRBAC")
-    ),
+    *(resource for kind in KIND.values() for resource in _resources_of(kind)),
     Resource(
         "app_protection",
         "beta",
-        "/deviceAppManagement/managedAppPolicies",
-        _reads(_APPS),
-        hidden=("assignments", "apps"),
+        "/deviceAppManagement/targetedManagedAppConfigurations",
+        _APPS,
+        type_only=_APP_CONFIGURATION,
+        service=KIND["app_protection"].service,
     ),
-    *(
-        Resource(
-            "app_protection",
-            "beta",
-            f"/deviceAppManagement/{collection}",
-            _reads(_APPS),
-            _writes(_APPS),
-            hidden=("assignments", "apps"),
-            writable=_ALL,
-            type_only=odata_type,
-            assign_status=204,
-        )
-        for collection, odata_type in APP_TYPES.items()
-    ),
-    Resource(
-        "conditional_access",
-        "v1.0",
-        "/identity/conditionalAccess/policies",
-        ("Policy.Read.All",),
-        ("Policy.ReadWrite.ConditionalAccess",),
-        page=100,
-        max_page=999,
-        writable=_ALL,
-        patch_status=204,
-        paced=True,
-    ),
-    Resource(
-        "named_location",
-        "v1.0",
-        "/identity/conditionalAccess/namedLocations",
-        ("Policy.Read.All",),
-        ("Policy.ReadWrite.ConditionalAccess",),
-        page=100,
-        max_page=999,
-        writable=_ALL,
-        needs_type=True,
-        patch_status=204,
-        paced=True,
-    ),
-    Resource(
-        "groups",
-        "v1.0",
-        "/groups",
-        ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"),
-        page=100,
-        max_page=999,
-    ),
-    Resource(
-        "role_definitions",
-        "v1.0",
-        "/roleManagement/directory/roleDefinitions",
-        ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory"),
-        page=100,
-        max_page=999,
-    ),
-    Resource("audit_events", "v1.0", "/deviceManagement/auditEvents", _reads(_APPS)),
+    Resource("audit_events", "v1.0", "/deviceManagement/auditEvents", _APPS),
     Resource(
         "directory_audits",
         "v1.0",
         "/auditLogs/directoryAudits",
         ("AuditLog.Read.All",),
-        page=100,
-        max_page=1000,
+        service=Service(page=100),
     ),
     Resource(
         "organization",
         "v1.0",
         "/organization",
-        ("Organization.Read.All", *_reads(_CONFIGURATION)),
+        (
+            "Organization.Read.All",
+            "DeviceManagementConfiguration.Read.All",
+            "DeviceManagementConfiguration.ReadWrite.All",
+        ),
     ),
 )
 
 #: The permissions that an app registration of the demo has.
-READ_PERMISSIONS = (
-    "AuditLog.Read.All",
-    "DeviceManagementConfiguration.Read.All",
-    "DeviceManagementApps.Read.All",
-    "DeviceManagementRBAC.Read.All",
-    "Directory.Read.All",
-    "GroupMember.Read.All",
-    "Organization.Read.All",
-    "Policy.Read.All",
-    "RoleManagement.Read.Directory",
+READ_PERMISSIONS = tuple(
+    sorted(
+        {"AuditLog.Read.All", "Directory.Read.All", "Organization.Read.All"}
+        | {kind.read_permission for kind in KIND.values()}
+    )
 )
-WRITE_PERMISSIONS = (
-    "Application.Read.All",
-    "DeviceManagementApps.ReadWrite.All",
-    "DeviceManagementConfiguration.ReadWrite.All",
-    "Policy.ReadWrite.ConditionalAccess",
+WRITE_PERMISSIONS = tuple(
+    sorted(
+        {
+            permission
+            for kind in KIND.values()
+            for permission in (kind.write_permission, *kind.more_permissions)
+            if permission
+        }
+    )
 )
-ALL_PERMISSIONS = (*READ_PERMISSIONS, *WRITE_PERMISSIONS)
+ALL_PERMISSIONS = tuple(dict.fromkeys((*READ_PERMISSIONS, *WRITE_PERMISSIONS)))
 
 
 def kinds() -> tuple[str, ...]:

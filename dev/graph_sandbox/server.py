@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from dev.graph_sandbox.batch import Batches
 from dev.graph_sandbox.control_api import PREFIX, ControlApi, Log
 from dev.graph_sandbox.faults import Faults
 from dev.graph_sandbox.graph import Graph
@@ -30,12 +31,15 @@ class Sandbox:
         self.store, self.faults, self.log = store, Faults(), Log()
         self._sign_in = SignIn(store, self.faults)
         self._graph = Graph(store, self.faults, self._sign_in)
+        self._batches = Batches(self._graph, self.faults, self._log_request)
         self._control = ControlApi(store, self.faults, self.log, token)
 
     def respond(self, request: Request) -> Response:
         """Return the response to any request; requests to Graph and the sign-in are logged."""
         if request.path.startswith(PREFIX):
             return self._control.respond(request)
+        if self._batches.is_batch(request):
+            return self._batches.respond(request)
         if request.path.startswith(("/v1.0/", "/beta/")):
             response, tenant_id, kind = self._graph.respond(request)
             self._log_request(request, response, tenant_id, kind)
@@ -46,7 +50,15 @@ class Sandbox:
         self._log_request(request, token_response, request.path.split("/")[1].lower(), "sign_in")
         return token_response
 
-    def _log_request(self, request: Request, response: Response, tenant_id: str, kind: str) -> None:
+    def _log_request(
+        self,
+        request: Request,
+        response: Response,
+        tenant_id: str,
+        kind: str,
+        *,
+        in_batch: bool = False,
+    ) -> None:
         status = 0 if response.cut else response.status
         self.log.add(
             at=time.time(),
@@ -56,6 +68,7 @@ class Sandbox:
             path=request.path,
             query=dict(request.query),
             status=status,
+            in_batch=in_batch,
         )
 
 

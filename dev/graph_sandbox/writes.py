@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import itertools
+import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from dev.graph_sandbox.messages import Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource
+from providers.graph.kinds import KIND
+from providers.graph.normalize import is_annotation
+from providers.graph.policy_kind import Action, Assign, Link, PolicyKind
+from providers.graph.references import ids_by_kind
 
 TARGETS = (
     "#microsoft.graph.groupAssignmentTarget",
@@ -30,13 +34,8 @@ READ_ONLY = frozenset(
 STATES = ("enabled", "disabled", "enabledForReportingButNotEnforced")
 
 
-@dataclass(frozen=True)
-class KnownIds:
-    """The ids that a policy can refer to."""
-
-    groups: set[str]
-    locations: set[str]
-    filters: set[str]
+#: Returns the ids of a kind, to which an object can refer.
+KnownIds = Callable[[str], set[str]]
 
 
 def apply(
@@ -47,9 +46,13 @@ def apply(
     Raises:
         RequestRefused: Graph would not accept the request.
     """
+    if rest[-1:] == ["$ref"]:
+        return _write_link(request, _get(objects, rest[0]), rest[1:-1], resource, known)
+    if len(rest) > 1 and _children(resource, rest[1]):
+        return _write_child(request, _get(objects, rest[0]), rest[1:], resource, known)
     if len(rest) == 2 and request.method == "POST":
         return _act(rest[1], _get(objects, rest[0]), request.json(), resource, known)
-    if request.method not in resource.writable or len(rest) != (request.method != "POST"):
+    if request.method not in resource.writes or len(rest) != (request.method != "POST"):
         raise RequestRefused(405, "Request_BadRequest", "Specified HTTP method is not allowed.")
     if request.method == "POST":
         return _create(request.json(), resource, objects, known)
@@ -61,14 +64,17 @@ def apply(
 
 
 def _create(body: Json, resource: Resource, objects: dict[str, Json], known: KnownIds) -> Response:
-    _refuse_read_only(body)
+    _refuse_read_only(body, resource)
+    body = _bind(body, resource, known)
     _refuse_ids(body.get("scheduledActionsForRule") or [])
     _check(body, resource, known, sent=body)
     now = _now()
     created = copy.deepcopy(body)
-    created |= {"id": str(uuid.uuid4()), "createdDateTime": now, _modified_name(resource): now}
+    created_id = body["id"] if _keeps_id(resource) else str(uuid.uuid4())
+    created |= {"id": created_id, "createdDateTime": now, _modified_name(resource): now}
     if resource.type_only:
         created["@odata.type"] = resource.type_only
+    created |= dict.fromkeys(resource.service.read_only)
     _number_settings(created)
     for part in resource.hidden:
         created.setdefault(part, [])
@@ -82,7 +88,7 @@ def _change(request: Request, entry: Json, resource: Resource, known: KnownIds) 
         raise RequestRefused(
             400, "BadRequest", "scheduledActionsForRule cannot be changed by PATCH."
         )
-    _refuse_read_only(body)
+    _refuse_read_only(body, resource)
     if request.method == "PATCH":
         changed = _merge(entry, body)
     else:
@@ -94,9 +100,9 @@ def _change(request: Request, entry: Json, resource: Resource, known: KnownIds) 
     entry.update(changed)
     entry[_modified_name(resource)] = _now()
     _number_settings(entry)
-    if request.method == "PUT" or resource.patch_status == 204:
+    if request.method == "PUT" or resource.service.patch_status == 204:
         return Response(204)
-    return Response(resource.patch_status, _visible(entry, resource))
+    return Response(resource.service.patch_status, _visible(entry, resource))
 
 
 def _merge(entry: Json, body: Json) -> Json:
@@ -119,46 +125,46 @@ def _number_settings(entry: Json) -> None:
 
 
 def _modified_name(resource: Resource) -> str:
-    return "modifiedDateTime" if resource.paced else "lastModifiedDateTime"
+    return "modifiedDateTime" if resource.service.is_paced else "lastModifiedDateTime"
 
 
 # --- Actions --------------------------------------------------------------------------------
 
 
 def _act(action: str, entry: Json, body: Json, resource: Resource, known: KnownIds) -> Response:
-    actions: dict[str, Callable[[Json, Json, Resource, KnownIds], Response]] = {
-        "assign": _assign,
-        "scheduleActionsForRules": _schedule_actions,
-        "windowsPrivacyAccessControls": _set_privacy_controls,
-        "targetApps": _target_apps,
-    }
-    if action not in actions or "assignments" not in resource.hidden:
-        raise RequestRefused(400, "BadRequest", f"Resource not found for the segment '{action}'.")
-    return actions[action](entry, body, resource, known)
+    kind = resource.policy_kind
+    if kind and kind.assign and action == "assign":
+        return _assign(entry, body, resource, kind.assign, known)
+    for each in kind.actions if kind else ():
+        if each.name == action:
+            return _set_by_action(entry, body, each)
+    raise RequestRefused(400, "BadRequest", f"Resource not found for the segment '{action}'.")
 
 
-def _assign(entry: Json, body: Json, resource: Resource, known: KnownIds) -> Response:
+def _assign(
+    entry: Json, body: Json, resource: Resource, assign: Assign, known: KnownIds
+) -> Response:
     """Replace all assignments, as Graph does."""
-    assignments = body.get("assignments")
+    assignments = body.get(assign.argument)
     if not isinstance(assignments, list):
         raise RequestRefused(400, "BadRequest", "The assignments are missing.")
     entry["assignments"] = [
-        _assignment(entry["id"], one, known) for one in assignments if isinstance(one, dict)
+        _assignment(entry["id"], one, assign, known) for one in assignments if isinstance(one, dict)
     ]
-    if resource.assign_status == 204:
+    if resource.service.assign_status == 204:
         return Response(204)
     return Response(200, {"value": copy.deepcopy(entry["assignments"])})
 
 
-def _assignment(policy_id: str, assignment: Json, known: KnownIds) -> Json:
+def _assignment(policy_id: str, assignment: Json, assign: Assign, known: KnownIds) -> Json:
     target = assignment.get("target")
     if not isinstance(target, dict) or target.get("@odata.type") not in TARGETS:
         raise RequestRefused(400, "BadRequest", "The assignment has no known target.")
     group_id = target.get("groupId")
     filter_id = target.get("deviceAndAppManagementAssignmentFilterId")
-    if group_id and group_id not in known.groups:
+    if group_id and group_id not in known("groups"):
         raise RequestRefused(400, "BadRequest", f"The group {group_id} does not exist.")
-    if filter_id and filter_id not in known.filters:
+    if filter_id and filter_id not in known("assignment_filters"):
         raise RequestRefused(
             400, "BadRequest", f"The assignment filter {filter_id} does not exist."
         )
@@ -169,31 +175,20 @@ def _assignment(policy_id: str, assignment: Json, known: KnownIds) -> Json:
         "id": f"{policy_id}_{group_id or target['@odata.type'].rpartition('.')[2]}",
         "source": "direct",
         "sourceId": policy_id,
-        "target": copy.deepcopy(target),
+        **{name: copy.deepcopy(assignment.get(name)) for name in assign.properties},
     }
 
 
-def _set_privacy_controls(entry: Json, body: Json, *_: Any) -> Response:
-    controls = body.get("windowsPrivacyAccessControls")
-    if not isinstance(controls, list):
-        raise RequestRefused(400, "BadRequest", "The privacy access controls are missing.")
-    entry["privacyAccessControls"] = copy.deepcopy(controls)
-    return Response(204)
-
-
-def _schedule_actions(entry: Json, body: Json, *_: Any) -> Response:
-    rules = copy.deepcopy(body.get("deviceComplianceScheduledActionForRules") or [])
-    _refuse_ids(rules)
-    _check_actions(rules)
-    _add_ids(rules)
-    entry["scheduledActionsForRule"] = rules
-    return Response(204)
-
-
-def _target_apps(entry: Json, body: Json, *_: Any) -> Response:
-    entry["apps"] = [{"id": str(uuid.uuid4()), **app} for app in body.get("apps", [])]
-    entry["appGroupType"] = body.get("appGroupType", "selectedPublicApps")
-    entry["deployedAppCount"] = len(entry["apps"])
+def _set_by_action(entry: Json, body: Json, action: Action) -> Response:
+    value = copy.deepcopy(body.get(action.argument))
+    if value is None:
+        raise RequestRefused(400, "BadRequest", f"The argument {action.argument} is missing.")
+    if action.property == "scheduledActionsForRule":
+        _refuse_ids(value)
+        _check_actions(value)
+        _add_ids(value)
+    entry[action.property] = value
+    entry |= {name: body[name] for name in action.more if name in body}
     return Response(204)
 
 
@@ -207,12 +202,16 @@ def _check(
     name = body.get(resource.name_field)
     if not isinstance(name, str) or not name.strip():
         raise RequestRefused(400, "BadRequest", f"Property {resource.name_field} is missing.")
-    if resource.needs_type and not str(body.get("@odata.type", "")).startswith("#microsoft.graph."):
+    if resource.service.needs_type and not str(body.get("@odata.type", "")).startswith(
+        "#microsoft.graph."
+    ):
         raise RequestRefused(
             400, "BadRequest", "Must specify the type of the entity: '@odata.type'."
         )
     if resource.kind == "settings_catalog":
         _check_settings(body)
+    if resource.policy_kind:
+        _check_references(sent, resource.policy_kind, known)
     if resource.kind == "compliance":
         _check_actions(body.get("scheduledActionsForRule"), existing=existing)
         _add_ids(body.get("scheduledActionsForRule") or [])
@@ -221,12 +220,106 @@ def _check(
         _check_conditions(sent.get("conditions") or {}, known)
 
 
-def _refuse_read_only(body: Json) -> None:
+def _refuse_read_only(body: Json, resource: Resource) -> None:
     """Refuse properties that an export has and a write must not have."""
-    annotations = {key for key in body if "@odata." in key and key != "@odata.type"}
-    separate = {"assignments", "privacyAccessControls"} & body.keys()
-    if read_only := sorted(READ_ONLY & body.keys() | annotations | separate):
+    annotations = {key for key in body if is_annotation(key) and not key.endswith("@odata.bind")}
+    refused = READ_ONLY | _separate_properties(resource) | set(resource.service.read_only)
+    if _keeps_id(resource):
+        refused -= {"id"}
+    if read_only := sorted(refused & body.keys() | annotations):
         raise RequestRefused(400, "BadRequest", f"Property '{read_only[0]}' is read-only.")
+
+
+def _separate_properties(resource: Resource) -> set[str]:
+    """The properties that only an action of the object writes."""
+    kind = resource.policy_kind
+    if kind is None:
+        return {"assignments"}
+    by_actions = {each.property for each in kind.actions if not each.is_in_creation}
+    return {"assignments"} | by_actions | {each.property for each in kind.children}
+
+
+def link_of(resource: Resource, entry: Json, rest: list[str]) -> Link | None:
+    """The link that the path after an object leads to, if it is one."""
+    links = resource.policy_kind.links(entry) if resource.policy_kind else ()
+    path = "/".join(rest)
+    return next((link for link in links if f"{path}/".startswith(f"{link.path}/")), None)
+
+
+def _write_link(
+    request: Request, entry: Json, rest: list[str], resource: Resource, known: KnownIds
+) -> Response:
+    """Add, replace or remove a link of an object to another."""
+    link = link_of(resource, entry, rest)
+    if link is None:
+        raise RequestRefused(400, "BadRequest", "Resource not found for the segment '$ref'.")
+    linked = list(entry.get(link.name) or [])
+    if request.method == "DELETE":
+        removed_id = "/".join(rest).removeprefix(link.path).strip("/")
+        entry[link.name] = [each for each in linked if removed_id and each != removed_id]
+        return Response(204)
+    added = _linked_id(link, request.json().get("@odata.id"), known)
+    entry[link.name] = [*linked, added] if link.is_list else [added]
+    return Response(204)
+
+
+def _linked_id(link: Link, address: object, known: KnownIds) -> str:
+    match = re.search(r"[/'(]([^/'()]+)(?:'\))?$", str(address))
+    if not match or not str(address).startswith("http"):
+        raise RequestRefused(400, "BadRequest", "Invalid reference.")
+    if link.kind and match[1] not in known(link.kind):
+        raise RequestRefused(400, "BadRequest", f"The object {match[1]} does not exist.")
+    return match[1]
+
+
+def _bind(body: Json, resource: Resource, known: KnownIds) -> Json:
+    """Return the body with the ids of what it binds in place of their addresses."""
+    bound = {name: value for name, value in body.items() if name.endswith("@odata.bind")}
+    result = {name: value for name, value in body.items() if name not in bound}
+    links = resource.policy_kind.links(body) if resource.policy_kind else ()
+    for link in links:
+        value = bound.pop(f"{link.name}@odata.bind", [])
+        addresses = value if isinstance(value, list) else [value]
+        result[link.name] = [_linked_id(link, each, known) for each in addresses]
+    if bound:
+        raise RequestRefused(400, "BadRequest", f"Property '{next(iter(bound))}' is unknown.")
+    return result
+
+
+def _keeps_id(resource: Resource) -> bool:
+    return bool(resource.policy_kind and resource.policy_kind.keeps_id)
+
+
+def _children(resource: Resource, name: str) -> bool:
+    """Whether a property consists of objects that are written one by one."""
+    kind = resource.policy_kind
+    if kind is None:
+        return False
+    if name == "assignments":
+        return bool(kind.assign and kind.assign.is_one_by_one)
+    return any(each.property == name for each in kind.children)
+
+
+def _write_child(
+    request: Request, entry: Json, rest: list[str], resource: Resource, known: KnownIds
+) -> Response:
+    """Add, change or delete one object within a property of another."""
+    name, *child_id = rest
+    if not child_id and request.method == "POST":
+        child = {"id": f"{entry['id']}_{uuid.uuid4()}", **request.json()}
+        kind = resource.policy_kind
+        if name == "assignments" and kind and kind.assign:
+            child |= {"target": _assignment(entry["id"], child, kind.assign, known)["target"]}
+        entry[name] = [*(entry.get(name) or []), child]
+        return Response(201, child)
+    matches = [each for each in entry.get(name) or [] if [each["id"]] == child_id]
+    if not matches or request.method not in ("PATCH", "DELETE"):
+        raise RequestRefused(404, "ResourceNotFound", "Resource does not exist.")
+    if request.method == "PATCH":
+        matches[0].update(request.json())
+        return Response(200, matches[0])
+    entry[name].remove(matches[0])
+    return Response(204)
 
 
 def _refuse_ids(rules: list[Json]) -> None:
@@ -277,9 +370,18 @@ def _check_conditional_access(body: Json) -> None:
 
 def _check_conditions(conditions: Json, known: KnownIds) -> None:
     users = conditions.get("users") or {}
-    _check_known(users, ("includeGroups", "excludeGroups"), known.groups, "group")
+    _check_known(users, ("includeGroups", "excludeGroups"), known("groups"), "group")
     locations = conditions.get("locations") or {}
-    _check_known(locations, ("includeLocations", "excludeLocations"), known.locations, "location")
+    _check_known(
+        locations, ("includeLocations", "excludeLocations"), known("named_location"), "location"
+    )
+
+
+def _check_references(sent: Json, kind: PolicyKind, known: KnownIds) -> None:
+    for referred, ids in ids_by_kind(kind.references, sent).items():
+        if referred in KIND and kind.key != "conditional_access":
+            for missing in sorted(ids - known(referred)):
+                raise RequestRefused(400, "BadRequest", f"The object {missing} does not exist.")
 
 
 #: Names and the zero id (“MFA trusted IPs”) that stand for no object of the tenant.

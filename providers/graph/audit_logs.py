@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.graph.client import GraphClient
+from providers.graph.kinds import KIND
 from providers.graph.policy_kind import parse_time
 
 Json = dict[str, Any]
@@ -124,4 +125,5 @@ DIRECTORY = AuditLog(
 
 def audit_log_of(kind: str) -> AuditLog:
     """Return the audit log that records the changes of a kind."""
-    return DIRECTORY if kind in ("conditional_access", "named_location") else INTUNE
+    known = KIND.get(kind)
+    return DIRECTORY if known and not known.is_in_intune else INTUNE

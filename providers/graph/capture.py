@@ -6,43 +6,64 @@ Graph returns some properties of a policy only on request, in pages, and sometim
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from providers.graph.client import GraphClient
-from providers.graph.errors import ObjectNotFound
-from providers.graph.policy_kind import Capture, Json, PolicyKind, build_capture
+from providers.graph.errors import InvalidRequest, ObjectNotFound
+from providers.graph.normalize import clean
+from providers.graph.policy_kind import (
+    Capture,
+    GraphReader,
+    Json,
+    Link,
+    PolicyKind,
+    build_capture,
+)
 
 SETTINGS_PAGE = "1000"
 
 
-def with_detail(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
+def with_detail(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:
     """Read the object with `detail_params` and its assignments."""
     policy = client.get(kind.object_path(listed), kind.detail_params)
-    missing = _add_assignments(kind, client, policy, listed)
+    missing: list[str] = []
+    if kind.assign or "assignments" in kind.detail_params.get("$expand", ""):
+        missing = _add_assignments(kind, client, policy, listed)
     if kind.has_scheduled_actions:
         missing += _missing_actions(policy)
-    return build_capture(policy, listed, missing)
+    missing += _add_links(kind, client, policy, listed)
+    return build_capture(kind, policy, listed, missing)
 
 
-def with_settings(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
-    """Read the object, every page of its settings, and its assignments.
+def with_parts(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:
+    """Read the object as `with_detail` does, and every page of the collections that it consists of."""
+    captured = with_detail(kind, client, listed)
+    path = kind.object_path(listed)
+    parts = {name: list(client.list(f"{path}/{name}", kind.parts[name])) for name in kind.parts}
+    return replace(captured, payload={**captured.payload, **clean(parts)})
 
-    The policy can change between two requests. If the number of settings does not match, it is read
-    a second time.
+
+def with_settings(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:
+    """Read the object with its settings and its assignments.
+
+    If the settings in the object are not as many as it counts, their pages are read. The policy can
+    change between two requests: if the number does not match then either, it is read a second time.
     """
     path = kind.object_path(listed)
+    params = {**kind.detail_params, "$expand": f"{kind.detail_params['$expand']},settings"}
     for _ in range(2):
-        policy = client.get(path, kind.detail_params)
-        policy["settings"] = list(client.list(f"{path}/settings", {"$top": SETTINGS_PAGE}))
+        policy = client.get(path, params)
+        if "settings@odata.nextLink" in policy or _missing_settings(policy):
+            policy["settings"] = list(client.list(f"{path}/settings", {"$top": SETTINGS_PAGE}))
         missing = _missing_settings(policy)
         if not missing:
             break
     missing += _add_assignments(kind, client, policy, listed)
-    return build_capture(policy, listed, missing)
+    return build_capture(kind, policy, listed, missing)
 
 
 def _add_assignments(
-    kind: PolicyKind, client: GraphClient, policy: Json, listed: Json
+    kind: PolicyKind, client: GraphReader, policy: Json, listed: Json
 ) -> list[str]:
     """Read the assignments unless they are complete. Return what is missing."""
     has_list = isinstance(policy.get("assignments"), list)
@@ -56,8 +77,32 @@ def _add_assignments(
     return []
 
 
+def _add_links(kind: PolicyKind, client: GraphReader, policy: Json, listed: Json) -> list[str]:
+    """Read the ids of what the object links to. Return the properties that could not be read."""
+    missing = []
+    typed = {"@odata.type": listed.get("@odata.type"), **policy}
+    for link in kind.links(typed):
+        path = f"{kind.object_path(listed)}/{link.path}"
+        try:
+            policy[link.name] = _linked_ids(link, client, path)
+        except InvalidRequest:
+            missing.append(link.name)
+    return missing
+
+
+def _linked_ids(link: Link, client: GraphReader, path: str) -> list[str]:
+    if link.is_list:
+        return sorted(str(each["id"]) for each in client.list(path, {"$select": "id"}))
+    try:
+        linked = client.get(path, {"$select": "id"})
+    except ObjectNotFound:
+        # Graph answers so where a link is not set; the object itself was read just before.
+        return []
+    return [str(linked["id"])] if linked.get("id") else []
+
+
 def _missing_settings(policy: Mapping[str, Any]) -> list[str]:
-    expected, actual = policy.get("settingCount"), len(policy["settings"])
+    expected, actual = policy.get("settingCount"), len(policy.get("settings") or [])
     if not isinstance(expected, int):
         return ["the number of settings"]
     if expected != actual:

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -54,12 +55,37 @@ SLICE_SECONDS = 2.0
 #: Characters of a refusal's text in the log.
 MAX_LOGGED_TEXT = 2000
 
-_HEADERS = {
+READ_HEADERS = {
     "Accept": "application/json;odata.metadata=minimal",
     "x-ms-throttle-priority": "low",
 }
 #: Failures before the first byte was sent: the request cannot have been applied.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request with its token, ready to be sent once."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    is_write: bool = False
+
+    @property
+    def request_id(self) -> str:
+        """The id that this client gave the request."""
+        return self.headers["client-request-id"]
+
+
+@dataclass
+class Attempts:
+    """The attempts at one request: their number, the seconds waited, and whether the token is new."""
+
+    number: int = 1
+    waited: float = 0.0
+    has_new_token: bool = False
 
 
 class GraphClient:
@@ -127,6 +153,24 @@ class GraphClient:
             return self.has_permission(permission)
         return permission in permissions
 
+    def address(self, path: str) -> str:
+        """Return the address of an object by its path, as other objects refer to it in a request."""
+        return self._url(path)
+
+    @property
+    def base_url(self) -> str:
+        """The address of Graph, without a slash at the end."""
+        return self._base_url
+
+    @property
+    def share(self) -> int:
+        """The number of clients, of all workers, that share the limits of the connection."""
+        return self._pacer.share
+
+    @share.setter
+    def share(self, clients: int) -> None:
+        self._pacer.share = max(1, clients)
+
     # --- Reading ----------------------------------------------------------------------------
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -145,7 +189,7 @@ class GraphClient:
             self._url(path, params),
             base=self._base_url,
             noun=permission_for(path).noun,
-            before_restart=lambda: self._wait(self._policy.first_wait, WaitReason.LIST_EXPIRED),
+            before_restart=lambda: self.wait(self._policy.first_wait, WaitReason.LIST_EXPIRED),
         )
 
     # --- Writing ----------------------------------------------------------------------------
@@ -180,89 +224,126 @@ class GraphClient:
         self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        attempt, waited, has_new_token = 1, 0.0, False
+        attempts = Attempts()
         while True:
             try:
-                response_body = self._attempt(method, url, content, body)
-            except CredentialRejected as error:
-                if error.code != "token_rejected" or has_new_token:
-                    raise
-                has_new_token = True
-                self._tokens.forget()
-            except Transient as error:
-                attempt += 1
-                waited += self._wait_before(attempt, waited, error)
+                prepared = self.prepare(method, url, content)
+                self.wait(self.pacing_delay(url), WaitReason.PACING)
+                response_body = self.parse(prepared, self.send(prepared), sent=body)
+            except GraphError as error:
+                self.wait(self.plan_retry(attempts, error), wait_reason(error))
             else:
-                self._retries_enabled = True
+                self.note_success()
                 return response_body
 
-    def _wait_before(self, attempt: int, waited: float, error: Transient) -> float:
-        wait = self._policy.wait_before(attempt, retry_after=error.retry_after, waited=waited)
-        if wait is None or not self._retries_enabled:
-            self._retries_enabled = False
-            raise error
-        is_throttled = error.code == "throttled"
-        self._wait(wait, WaitReason.THROTTLED if is_throttled else WaitReason.UNAVAILABLE)
-        return wait
+    def prepare(
+        self, method: str, url: str, content: bytes | None = None, *, is_write: bool | None = None
+    ) -> Prepared:
+        """Return a request with a token and an id; `is_write` is False for a POST that only reads.
 
-    def _attempt(
-        self, method: str, url: str, content: bytes | None, body: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
-        token = self._tokens.token()
-        self._wait(self._pacer.delay(urlsplit(url).path), WaitReason.PACING)
+        Raises:
+            GraphError, Blocked: there is no token.
+        """
         headers = {
-            **_HEADERS,
-            "Authorization": f"Bearer {token}",
+            **READ_HEADERS,
+            "Authorization": f"Bearer {self._tokens.token()}",
             "client-request-id": str(uuid.uuid4()),
         }
         if content is not None:
             headers["Content-Type"] = "application/json"
-        response = self._send(method, url, headers, content)
-        if 200 <= response.status < 300:
-            return self._parse(method, url, response)
-        raise self._error(method, url, response, body)
+        if is_write is None:
+            is_write = method != "GET"
+        return Prepared(method, url, headers, content, is_write)
 
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> Response:
+    def send(self, prepared: Prepared) -> Response:
+        """Send a request once. This method alone can be called from several threads.
+
+        Raises:
+            GraphError: there is no response, or it could not be read to its end.
+        """
         try:
-            return self._http.send(method, url, headers=headers, content=content)
+            return self._http.send(
+                prepared.method, prepared.url, headers=prepared.headers, content=prepared.content
+            )
         except (httpx2.TransportError, UnreadableResponse) as error:
-            request_id = headers["client-request-id"]
-            failure = network_error(error, url, request_id)
+            failure = network_error(error, prepared.url, prepared.request_id)
             was_not_sent = isinstance(error, _NOT_SENT) or isinstance(failure, CertificateUntrusted)
-            if method == "GET" or was_not_sent:
+            if was_not_sent or not prepared.is_write:
                 raise failure from error
-            raise UnknownWriteOutcome(request_id=request_id) from error
+            raise UnknownWriteOutcome(request_id=prepared.request_id) from error
 
-    def _parse(self, method: str, url: str, response: Response) -> dict[str, Any]:
+    def parse(
+        self, prepared: Prepared, response: Response, *, sent: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the body of a response; `sent` is the body of the request.
+
+        Raises:
+            GraphError: the response is an error, or its body is unreadable.
+        """
+        if not 200 <= response.status < 300:
+            raise self._error(prepared, response, sent)
         request_id = response.headers.get("request-id", "")
         try:
             body = response.json()
         except UnreadableResponse as error:
-            if method == "GET":
-                raise network_error(error, url, request_id) from error
-            raise UnknownWriteOutcome(request_id=request_id) from error
-        if method == "GET" and response.status == 200 and not body:
-            raise network_error(UnreadableResponse("an empty response"), url, request_id)
+            if prepared.is_write:
+                raise UnknownWriteOutcome(request_id=request_id) from error
+            raise network_error(error, prepared.url, request_id) from error
+        if prepared.method == "GET" and response.status == 200 and not body:
+            raise network_error(UnreadableResponse("an empty response"), prepared.url, request_id)
         return body
 
+    def plan_retry(self, attempts: Attempts, error: GraphError) -> float:
+        """Return the seconds to wait before the request that failed is sent again.
+
+        Raises:
+            GraphError: the error, if the request is not sent again.
+        """
+        if isinstance(error, CredentialRejected) and error.code == "token_rejected":
+            if attempts.has_new_token:
+                raise error
+            attempts.has_new_token = True
+            self._tokens.forget()
+            return 0.0
+        if not isinstance(error, Transient):
+            raise error
+        attempts.number += 1
+        wait = self._policy.wait_before(
+            attempts.number, retry_after=error.retry_after, waited=attempts.waited
+        )
+        if wait is None or not self._retries_enabled:
+            self._retries_enabled = False
+            raise error
+        attempts.waited += wait
+        return wait
+
+    def is_paced(self, url: str) -> bool:
+        """Return whether the requests under this URL must keep a distance in time."""
+        return self._pacer.is_paced(urlsplit(url).path)
+
+    def pacing_delay(self, url: str) -> float:
+        """Reserve the next time slot for a URL. Return the seconds until then."""
+        return self._pacer.delay(urlsplit(url).path)
+
+    def note_success(self) -> None:
+        """Retry the requests that fail from now on: one has just succeeded."""
+        self._retries_enabled = True
+
     def _error(
-        self, method: str, url: str, response: Response, sent: Mapping[str, Any] | None
+        self, prepared: Prepared, response: Response, sent: Mapping[str, Any] | None
     ) -> GraphError:
         try:
             body = response.json()
         except UnreadableResponse:
             body = {}
         retry_after = parse_retry_after(response.headers)
-        is_write = method != "GET"
-        permission = permission_for(urlsplit(url).path)
+        permission = permission_for(urlsplit(prepared.url).path)
         refusal = parse_error(response.status, body, response.headers, retry_after)
         error = classify(
             refusal,
             noun=permission.noun,
-            permission=(is_write and permission.write) or permission.read,
-            is_write=is_write,
+            permission=(prepared.is_write and permission.write) or permission.read,
+            is_write=prepared.is_write,
             sent=sent,
         )
         if isinstance(error, InvalidRequest):
@@ -270,7 +351,7 @@ class GraphClient:
             log.warning("Graph refused request %s: %s", refusal.request_id or "?", text)
         return error
 
-    def _wait(self, seconds: float, reason: WaitReason) -> None:
+    def wait(self, seconds: float, reason: WaitReason) -> None:
         """Wait in slices and report the remaining seconds, except of a short wait for the pace."""
         is_reported = reason != WaitReason.PACING or seconds > SLICE_SECONDS
         while seconds > 0:
@@ -278,3 +359,8 @@ class GraphClient:
                 self._on_wait(seconds, reason)
             self._sleep(min(seconds, SLICE_SECONDS))
             seconds -= SLICE_SECONDS
+
+
+def wait_reason(error: GraphError) -> WaitReason:
+    """Return why a request that failed with this error waits before it is sent again."""
+    return WaitReason.THROTTLED if error.code == "throttled" else WaitReason.UNAVAILABLE

@@ -57,6 +57,15 @@ def clean(value: Any) -> Any:
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """Graph returns null for a property that is not set, or leaves it out."""
+    if isinstance(value, dict):
+        return {name: without_nulls(entry) for name, entry in value.items() if entry is not None}
+    if isinstance(value, list):
+        return [without_nulls(entry) for entry in value]
+    return value
+
+
 def is_annotation(key: str) -> bool:
     """Return whether a key describes the response and not the object."""
     return ("@odata." in key and key != "@odata.type") or key.startswith("#microsoft.graph.")

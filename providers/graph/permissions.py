@@ -1,11 +1,15 @@
 """The application permissions that each path of Graph requires.
 
-Source: Microsoft's permission reference; not tested against the live service.
+Each kind declares its permissions; the paths of no kind are here. Source: Microsoft's permission
+reference; not tested against the live service.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
 
 
 @dataclass(frozen=True)
@@ -18,98 +22,52 @@ class Permission:
     write: str = ""
 
 
-PERMISSIONS = (
-    Permission(
-        "/deviceManagement/configurationPolicies",
-        "settings catalog policies",
-        "DeviceManagementConfiguration.Read.All",
-        "DeviceManagementConfiguration.ReadWrite.All",
-    ),
-    Permission(
-        "/deviceManagement/deviceConfigurations",
-        "device configuration profiles",
-        "DeviceManagementConfiguration.Read.All",
-        "DeviceManagementConfiguration.ReadWrite.All",
-    ),
-    Permission(
-        "/deviceManagement/deviceCompliancePolicies",
-        "compliance policies",
-        "DeviceManagementConfiguration.Read.All",
-        "DeviceManagementConfiguration.ReadWrite.All",
-    ),
-    Permission(
-        "/deviceManagement/compliancePolicies",
-        "Linux compliance policies",
-        "DeviceManagementConfiguration.Read.All",
-        "DeviceManagementConfiguration.ReadWrite.All",
-    ),
-    Permission(
-        "/deviceManagement/assignmentFilters",
-        "assignment filters",
-        "DeviceManagementConfiguration.Read.All",
-    ),
-    Permission(
-        "/deviceManagement/roleScopeTags",
-        "scope tags",
-        "DeviceManagementRBAC.Read.All",
-    ),
-    Permission(
-        "/deviceAppManagement",
-        "app protection policies",
-        "DeviceManagementApps.Read.All",
-        "DeviceManagementApps.ReadWrite.All",
-    ),
-    Permission(
-        "/identity/conditionalAccess/policies",
-        "conditional access policies",
-        "Policy.Read.All",
-        "Policy.ReadWrite.ConditionalAccess",
-    ),
-    Permission(
-        "/identity/conditionalAccess/namedLocations",
-        "named locations",
-        "Policy.Read.All",
-        "Policy.ReadWrite.ConditionalAccess",
-    ),
-    Permission("/groups", "groups", "GroupMember.Read.All"),
-    Permission(
-        "/roleManagement/directory/roleDefinitions",
-        "directory roles",
-        "RoleManagement.Read.Directory",
-        "RoleManagement.ReadWrite.Directory",
-    ),
-    Permission("/organization", "the organization", "Organization.Read.All"),
+_ORGANIZATION = Permission("/organization", "the organization", "Organization.Read.All")
+#: Without them, backups work but do not say who made a change.
+_AUDIT_LOGS = (
     Permission(
         "/deviceManagement/auditEvents", "the audit log of Intune", "DeviceManagementApps.Read.All"
     ),
     Permission("/auditLogs/directoryAudits", "the audit log of Entra ID", "AuditLog.Read.All"),
 )
-#: Without them, backups work but do not say who made a change.
-_AUDIT_LOGS = ("/deviceManagement/auditEvents", "/auditLogs/directoryAudits")
-
 _UNKNOWN = Permission("", "this part of Microsoft Graph", "the permission for it")
 
 
-def permission_for(path: str) -> Permission:
-    """Return the permissions of a path, with or without its version ("/beta", "/v1.0")."""
+def _permissions_of(kind: PolicyKind) -> list[Permission]:
+    paths = (kind.list_path, *kind.collections.values())
+    noun = in_sentence(kind.label_plural)
+    return [
+        Permission(without_version(path), noun, kind.read_permission, kind.write_permission)
+        for path in paths
+    ]
+
+
+def without_version(path: str) -> str:
+    """Return a path without its version ("/beta", "/v1.0")."""
     for version in ("/beta", "/v1.0"):
         path = path.removeprefix(version)
-    return next((entry for entry in PERMISSIONS if path.startswith(entry.path)), _UNKNOWN)
+    return path
 
 
-#: Required in addition to the permissions for the restored objects.
-_ADDITIONAL_FOR_RESTORE = {
-    "Application.Read.All": ["the applications that conditional access names"]
-}
-_NOT_RESTORED = frozenset({"/roleManagement/directory/roleDefinitions"})
+_OF_KINDS = [entry for kind in KIND.values() for entry in _permissions_of(kind)]
+PERMISSIONS = (*_OF_KINDS, _ORGANIZATION, *_AUDIT_LOGS)
+
+
+def permission_for(path: str) -> Permission:
+    """Return the permissions of a path, with or without its version."""
+    path = without_version(path)
+    matches = [
+        each for each in PERMISSIONS if f"{path}/".startswith((f"{each.path}/", f"{each.path}("))
+    ]
+    return max(matches, key=lambda each: len(each.path), default=_UNKNOWN)
 
 
 def read_permissions() -> dict[str, list[str]]:
     """Return the permissions for inventory and backup, each with the objects that it covers."""
     grouped: dict[str, list[str]] = {}
-    for entry in PERMISSIONS:
-        if entry.path not in _AUDIT_LOGS:
-            grouped.setdefault(entry.read, []).append(entry.noun)
+    for kind in KIND.values():
+        grouped.setdefault(kind.read_permission, []).append(in_sentence(kind.label_plural))
+    grouped.setdefault(_ORGANIZATION.read, []).append(_ORGANIZATION.noun)
     return grouped
 
 
@@ -125,7 +83,9 @@ def audit_permissions() -> dict[str, list[str]]:
 def restore_permissions() -> dict[str, list[str]]:
     """Return the additional permissions for restores, each with the objects that it covers."""
     grouped: dict[str, list[str]] = {}
-    for entry in PERMISSIONS:
-        if entry.write and entry.path not in _NOT_RESTORED:
-            grouped.setdefault(entry.write, []).append(entry.noun)
-    return grouped | _ADDITIONAL_FOR_RESTORE
+    for kind in KIND.values():
+        if kind.restore is Restore.FULL:
+            grouped.setdefault(kind.write_permission, []).append(in_sentence(kind.label_plural))
+            for permission, noun in kind.more_permissions.items():
+                grouped.setdefault(permission, []).append(noun)
+    return grouped

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -12,12 +13,21 @@ from urllib.parse import quote
 from django.utils.dateparse import parse_datetime
 
 from providers.graph import normalize
-from providers.graph.client import GraphClient
-from providers.graph.errors import IncompleteListing
+from providers.graph.errors import GraphError, IncompleteListing
 from providers.graph.normalize import NO_NOISE, Noise, clean
-from providers.graph.permissions import Permission, permission_for
+from providers.graph.references import Reference
 
 Json = dict[str, Any]
+
+
+class GraphReader(Protocol):
+    """What reads objects: the Graph client."""
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """Read one object; see `GraphClient.get`."""
+
+    def list(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """Yield every object of a collection; see `GraphClient.list`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Capture:
 class ReadPolicy(Protocol):
     """A function that reads a policy that was listed."""
 
-    def __call__(self, kind: PolicyKind, client: GraphClient, listed: Json) -> Capture: ...
+    def __call__(self, kind: PolicyKind, client: GraphReader, listed: Json) -> Capture: ...
 
 
 def object_path(collection: str, object_id: str) -> str:
@@ -49,30 +59,21 @@ def object_path(collection: str, object_id: str) -> str:
     return f"{collection}/{quote(object_id, safe='')}"
 
 
-def as_listed(kind: PolicyKind, client: GraphClient, listed: Json) -> Capture:
+def as_listed(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:
     """Use the object from the list, which is already complete."""
-    return build_capture(listed, listed, [])
+    return build_capture(kind, listed, listed, [])
 
 
-def build_capture(policy: Json, listed: Json, missing: list[str]) -> Capture:
+def build_capture(kind: PolicyKind, policy: Json, listed: Json, missing: list[str]) -> Capture:
     """Clean a policy that was read and compare it with its entry in the list."""
     payload = clean(policy)
+    missing = [*missing, *(name for name in kind.required if payload.get(name) is None)]
     # Graph omits the type of some objects that are read individually.
     if "@odata.type" not in payload and "@odata.type" in listed:
         payload["@odata.type"] = listed["@odata.type"]
     if payload.get("id") != listed.get("id"):
         missing = [*missing, "the requested object (another one was returned)"]
-    return Capture(payload, missing, _notes(payload))
-
-
-def _notes(payload: Mapping[str, Any]) -> list[str]:
-    settings = payload.get("omaSettings")
-    if not isinstance(settings, list):
-        return []
-    encrypted = sum(1 for entry in settings if isinstance(entry, dict) and entry.get("isEncrypted"))
-    if not encrypted:
-        return []
-    return [f"{encrypted} encrypted OMA-URI values"]
+    return Capture(payload, missing, kind.lacking(payload) if kind.lacking else [])
 
 
 MAX_ID = 200
@@ -87,36 +88,206 @@ class Restore(StrEnum):
 
 
 @dataclass(frozen=True)
+class Action:
+    """A property that is written by an action of the object and not by its body.
+
+    `name` is the last part of the action's path, `argument` the name of the value in its body.
+    `more` names properties that are further arguments. `is_in_creation`: Graph requires the property
+    in the body of a creation as well.
+    """
+
+    property: str
+    name: str
+    argument: str
+    more: tuple[str, ...] = ()
+    is_in_creation: bool = False
+
+
+@dataclass(frozen=True)
+class Assign:
+    """How the assignments of an object are written: all at once, by its action “assign”.
+
+    `argument` is the name of the list in the body, `properties` are those of an assignment that an
+    administrator decides. `is_one_by_one`: there is no action; each assignment is added or deleted.
+    """
+
+    argument: str = "assignments"
+    properties: tuple[str, ...] = ("target",)
+    has_filters: bool = True
+    is_one_by_one: bool = False
+
+
+@dataclass(frozen=True)
+class Children:
+    """A property whose entries are objects, written one by one; `key` identifies an entry."""
+
+    property: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A navigation property to other objects: read under the object's path, stored as their ids.
+
+    `target` is the path of such an object, with `{id}`, and `kind` its kind if Runledger reads it.
+    `cast` is the part of the path before the property, for a property of one type. `is_list`: it
+    leads to several objects. `is_bound_at_creation`: the body of a creation contains their addresses.
+    """
+
+    name: str
+    target: str
+    kind: str = ""
+    cast: str = ""
+    is_list: bool = True
+    is_bound_at_creation: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path of the links, under that of the object."""
+        return f"{self.cast}/{self.name}" if self.cast else self.name
+
+    def address(self, graph_id: str) -> str:
+        """The path of a linked object."""
+        return self.target.format(id=quote(graph_id, safe=""))
+
+
+@dataclass(frozen=True)
+class Service:
+    """How Graph serves a collection. The Graph sandbox imitates it.
+
+    `hidden` names the properties that are returned only when they are expanded, `only_in_detail`
+    those that a list lacks, `read_only` those that Graph refuses in a request. `writes` names the
+    supported methods that write. `reads_with` names further permissions that allow reading.
+    """
+
+    page: int = 1000
+    max_page: int = 1000
+    hidden: tuple[str, ...] = ()
+    only_in_detail: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ("POST", "PATCH", "DELETE")
+    needs_type: bool = False
+    patch_status: int = 200
+    assign_status: int = 200
+    is_paced: bool = False
+    reads_with: tuple[str, ...] = ()
+
+
+def no_links(_payload: Mapping[str, Any]) -> tuple[Link, ...]:
+    """Return no link: what most kinds have."""
+    return ()
+
+
+#: A kind without traits in particular.
+STANDARD = Service()
+_ASSIGNED_GROUPS = Reference("groups", "assignments[].target.groupId")
+_ASSIGNED_FILTERS = Reference(
+    "assignment_filters", "assignments[].target.deviceAndAppManagementAssignmentFilterId"
+)
+#: Every tenant has the scope tag “Default”.
+_SCOPE_TAGS = Reference("scope_tags", "roleScopeTagIds[]", built_in=frozenset({"0"}))
+
+
+@dataclass(frozen=True)
 class PolicyKind:
-    """One kind of object: its path, how it is read, and which part of it is content.
+    """One kind of object: its path, how it is read and written, and which part of it is content.
 
     `collections` maps each `@odata.type` to its collection, for a list that mixes types. Objects of
-    other types do not belong to the kind.
+    other types do not belong to the kind; `other_kinds` are the types of those that another kind has.
+
+    `more_permissions` are required to write, in addition to `write_permission`, each with the
+    objects that it covers.
+
+    `required` names the properties without which a backup is incomplete, `parts` those that are
+    collections under the path of the object, each with its query.
+
+    `lacking` returns what a backup of an object cannot contain, such as secrets: Runledger does
+    not restore such an object.
+
+    `links` returns the links that an object of its type can have.
+
+    `references` are those that only this kind has; see `all_references`.
+
+    `refuses` returns why an object is not restored, as a noun (“groups for roles”), or nothing.
+    `managed_if`: Microsoft manages the objects with these values.
+
+    `has_own_table`: the inventory mirrors the kind into a table beside that of the policies.
+    `is_costly`: reading the kind takes so many requests that a schedule contains it only if selected.
+    `is_mirrored_only`: backups do not contain the kind; the inventory does, to name ids.
+    `is_checked_by_graph`: a list that may not be read blocks no restore of what refers to the kind.
+    `checked_with` is the path of another list of the same objects. The kind was listed completely only
+    if `list_path` has every object of that list, as far as it can be read.
+
+    `is_replaced`: an update replaces the object as a whole (PUT). `keeps_id`: the id is chosen when
+    an object is created. `is_singleton`: every tenant has exactly one, at `list_path`.
+    `simplify` returns a state without values that Graph returns but does not accept.
+
+    `samples` are objects as Graph returns them, with every part that a backup reads; the Graph
+    sandbox seeds them.
     """
 
     key: str
     label: str
     label_plural: str
     list_path: str
+    read_permission: str
+    write_permission: str = ""
+    more_permissions: Mapping[str, str] = field(default_factory=dict)
     list_params: Mapping[str, str] = field(default_factory=dict)
     detail_params: Mapping[str, str] = field(default_factory=dict)
+    checked_with: str = ""
     name_field: str = "displayName"
     read: ReadPolicy = as_listed
+    required: tuple[str, ...] = ()
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lacking: Callable[[Json], list[str]] | None = None
     has_scheduled_actions: bool = False
     collections: Mapping[str, str] = field(default_factory=dict)
+    other_kinds: tuple[str, ...] = ()
     noise: Noise = NO_NOISE
     restore: Restore = Restore.NEVER
-    depends_on: tuple[str, ...] = ()
+    has_own_table: bool = False
+    is_costly: bool = False
+    is_mirrored_only: bool = False
+    is_checked_by_graph: bool = False
+    assign: Assign | None = None
+    is_replaced: bool = False
+    keeps_id: bool = False
+    is_singleton: bool = False
+    refuses: Callable[[Json], str] | None = None
+    managed_if: Mapping[str, object] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+    children: tuple[Children, ...] = ()
+    links: Callable[[Mapping[str, Any]], tuple[Link, ...]] = no_links
+    references: tuple[Reference, ...] = ()
+    simplify: Callable[[Json], Json] | None = None
+    service: Service = STANDARD
+    samples: tuple[Json, ...] = ()
 
     @property
-    def permission(self) -> Permission:
-        """The permissions for reading and writing."""
-        return permission_for(self.list_path)
+    def is_assignable(self) -> bool:
+        """Whether a restore can write the assignments of its objects."""
+        return self.assign is not None
 
     @property
-    def permission_read(self) -> str:
-        """The application permission for reading."""
-        return self.permission.read
+    def all_references(self) -> tuple[Reference, ...]:
+        """Every place where an object of the kind can refer to another object."""
+        shared = [_SCOPE_TAGS] if self.is_in_intune else []
+        if self.assign:
+            shared.append(_ASSIGNED_GROUPS)
+        if self.assign and self.assign.has_filters:
+            shared.append(_ASSIGNED_FILTERS)
+        return (*self.references, *shared)
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """The kinds that objects of this kind can refer to, which are restored before it."""
+        return frozenset(each.kind for each in self.all_references) - {self.key}
+
+    @property
+    def is_in_intune(self) -> bool:
+        """Whether Intune serves the kind; otherwise, Entra ID does."""
+        return "/deviceManagement/" in self.list_path or "/deviceAppManagement/" in self.list_path
 
     def name_of(self, payload: Mapping[str, Any]) -> str:
         """Return the name of the object; its id if it has no name."""
@@ -124,25 +295,58 @@ class PolicyKind:
 
     def object_path(self, listed: Mapping[str, Any]) -> str:
         """Return the path of one object that was listed."""
-        collection = self.collections.get(str(listed.get("@odata.type")), self.list_path)
-        return object_path(collection, str(listed["id"]))
+        if self.is_singleton:
+            return self.list_path
+        return object_path(self.collection_of(listed), str(listed["id"]))
 
-    def list_objects(self, client: GraphClient) -> Iterator[dict[str, Any]]:
+    def collection_of(self, payload: Mapping[str, Any]) -> str:
+        """Return the path of the collection that contains an object of this type."""
+        return self.collections.get(str(payload.get("@odata.type")), self.list_path)
+
+    def list_objects(
+        self, client: GraphReader, left_out: Counter[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Yield every object of the kind, page by page, each with a valid `id`.
+
+        `left_out` counts the objects in the list that no kind contains, by type.
 
         Raises:
             IncompleteListing: the list ended early, or an object has no valid id.
             GraphError: see `GraphClient.list`.
         """
+        if self.is_singleton:
+            yield self._read_singleton(client)
+            return
+        ids: set[str] = set()
         for count, listed in enumerate(client.list(self.list_path, self.list_params)):
-            if self.collections and listed.get("@odata.type") not in self.collections:
+            odata_type = str(listed.get("@odata.type") or "")
+            if self.collections and odata_type not in self.collections:
+                if left_out is not None and odata_type not in self.other_kinds:
+                    left_out[odata_type.removeprefix("#microsoft.graph.")] += 1
                 continue
             if not is_valid_id(listed.get("id")):
                 # Skipping the object would lose it silently.
                 raise IncompleteListing(kind=in_sentence(self.label_plural), count=count)
+            ids.add(listed["id"])
             yield listed
+        if self.checked_with and self._other_ids(client) - ids:
+            raise IncompleteListing(kind=in_sentence(self.label_plural), count=len(ids))
 
-    def capture(self, client: GraphClient, listed: dict[str, Any]) -> Capture:
+    def _other_ids(self, client: GraphReader) -> set[str]:
+        """The ids in the list that the kind is checked with; none where it cannot be read."""
+        try:
+            return {str(each.get("id")) for each in client.list(self.checked_with)}
+        except GraphError as error:
+            if error.is_blocking_whole_run:
+                raise
+            return set()
+
+    def _read_singleton(self, client: GraphReader) -> Json:
+        """The only object of the kind; Graph returns some without an id and a name."""
+        defaults = {"id": self.key, self.name_field: self.label}
+        return defaults | client.get(self.list_path, self.list_params)
+
+    def capture(self, client: GraphReader, listed: dict[str, Any]) -> Capture:
         """Read one object that was listed.
 
         Raises:
@@ -151,7 +355,7 @@ class PolicyKind:
         """
         return self.read(self, client, listed)
 
-    def capture_one(self, client: GraphClient, graph_id: str, object_type: str = "") -> Capture:
+    def capture_one(self, client: GraphReader, graph_id: str, object_type: str = "") -> Capture:
         """Read one object by its id; `object_type` is its type in Graph, if known.
 
         Raises:
@@ -161,8 +365,10 @@ class PolicyKind:
         listed: dict[str, Any] = {"id": graph_id}
         if object_type:
             listed["@odata.type"] = f"#microsoft.graph.{object_type}"
-        if self.read is as_listed:
-            listed = client.get(self.object_path(listed))
+        if self.is_singleton:
+            listed = self._read_singleton(client)
+        elif self.read is as_listed:
+            listed = client.get(self.object_path(listed), self.detail_params)
         return self.capture(client, listed)
 
     def content(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -181,8 +387,14 @@ def is_valid_id(graph_id: object) -> bool:
     return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in graph_id)
 
 
+#: Labels that start with a name keep its capital.
+_NAMES = ("Autopilot", "Linux", "PowerShell", "Windows")
+
+
 def in_sentence(label: str) -> str:
     """Return a label for use within a sentence: “settings catalog policies”."""
+    if label.startswith(_NAMES):
+        return label
     return f"{label[:1].lower()}{label[1:]}"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from backups import services, sets
 from backups.changes import changes_of, previous_of
@@ -18,7 +20,9 @@ from operations.services import OperationRunService
 from operations.states import ItemOutcome, RunOutcome
 from operations.testing import run_now
 from operations.worker import active_run
+from providers import handling
 from providers.graph import normalize
+from providers.graph.many import ManyReads
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User
 from tests.support.factories.backups import BackupScheduleFactory
@@ -327,7 +331,11 @@ def test_a_credential_revoked_during_the_backup_keeps_what_was_read(
     back_up: BackUp,
     graph: SandboxControl,
     monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> None:
+    # Otherwise all objects are read before the first one is stored.
+    settings.GRAPH_PARALLEL_REQUESTS = 1
+    monkeypatch.setattr(handling, "ManyReads", partial(ManyReads, batch_size=1))
     original = sets.store
 
     def store_and_revoke(*args: Any) -> str:

@@ -112,11 +112,11 @@ def test_a_missed_object_that_was_deleted_since_is_skipped(
     schedule: BackupSchedule, back_up: BackUp, retry: Retry, graph: SandboxControl
 ) -> None:
     tenant_id = schedule.tenant.external_id
-    graph.fault(tenant_id, "short_settings", times=2)
+    first = graph.objects(tenant_id, "compliance")[0]
+    graph.put_object(tenant_id, "compliance", {**first, "scheduledActionsForRule": []})
     earlier = back_up(schedule)
     missed = earlier.backup_set.items.incomplete().get()
-    graph.clear()
-    graph.delete_object(tenant_id, "settings_catalog", missed.graph_id)
+    graph.delete_object(tenant_id, "compliance", missed.graph_id)
 
     run = retry(earlier)
 

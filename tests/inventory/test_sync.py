@@ -10,6 +10,7 @@ import pytest
 from django.db.models import Count
 
 from dev.graph_sandbox.control import SandboxControl
+from dev.graph_sandbox.seed.tenant import DEFAULT_SIZES
 from inventory import mirror, services
 from inventory.kinds import POLICY_KINDS
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db
 POLICIES = OperationRunType.INVENTORY_SYNC
 GROUPS = OperationRunType.DIRECTORY_GROUPS_SYNC
 ROLES = OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC
-SIZES = {
+SIZES = DEFAULT_SIZES | {
     "settings_catalog": 3,
     "device_configuration": 2,
     "compliance": 2,
@@ -296,7 +297,7 @@ def test_thousands_of_groups_are_read_page_by_page(
     assert run.outcome == RunOutcome.SUCCEEDED
     assert DirectoryGroup.objects.present().count() == 3200
     assert run.counts.created == 3200
-    assert graph.counts(tenant.external_id)["GET", "groups"] == 4
+    assert graph.counts(tenant.external_id)["GET", "groups"] == 5
 
 
 def test_the_properties_of_a_group_are_stored(

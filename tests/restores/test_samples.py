@@ -28,14 +28,16 @@ EVERYTHING = Options(Assignments.BACKUP, AccessState.AS_BACKED_UP)
 RESTORED = [key for key, kind in KINDS.items() if kind.restore is Restore.FULL]
 
 
-def contents(backup_set: BackupSet, new_ids: dict[str, str]) -> dict[str, bytes]:
-    """The comparable states of a backup set, by name, with the current ids of locations."""
+def contents(backup_set: BackupSet, new_ids: dict[str, dict[str, str]]) -> dict[str, bytes]:
+    """The comparable states of a backup set, by name, with the current ids of what they name."""
     items = backup_set.items.filter(kind__in=RESTORED).select_related("version")
     states = {}
     for item in items:
         assert item.version
-        state = bodies.comparable_state(KINDS[item.kind], item.version.payload, EVERYTHING)
-        states[f"{item.kind} {item.name}"] = canonical_json(bodies.replace_ids(state, new_ids))
+        kind = KINDS[item.kind]
+        state = bodies.comparable_state(kind, item.version.payload, EVERYTHING)
+        state = bodies.replace_ids(kind, state, new_ids)
+        states[f"{item.kind} {item.name}"] = canonical_json(state)
     return states
 
 
@@ -63,7 +65,9 @@ def test_every_sample_policy_is_restored(
     second = back_up(schedule).backup_set
 
     items = list(restore.items.all())
-    new_ids = dict(restore.items.exclude(result_id="").values_list("graph_id", "result_id"))
+    new_ids: dict[str, dict[str, str]] = {}
+    for row in restore.items.exclude(result_id=""):
+        new_ids.setdefault(row.kind, {})[row.graph_id] = row.result_id
     written = [item for item in items if item.action == Action.CREATE]
     blocked = [item for item in items if item.action == Action.BLOCKED]
     assert {item.state for item in written} <= {ItemState.VERIFIED}, [

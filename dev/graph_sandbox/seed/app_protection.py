@@ -5,10 +5,12 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw
+from dev.graph_sandbox.seed.registry import seeds
 
 _PLATFORMS = {"ios": "iOS", "android": "Android"}
 
 
+@seeds("app_protection", count=4)
 def app_protection_policy(draw: Draw, number: int) -> Json:
     policy_id = draw.new_id()
     if number % 4 == 3:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw, cycle_names
+from dev.graph_sandbox.seed.registry import seeds
 from dev.graph_sandbox.seed.settings_catalog import setting
 
 
+@seeds("compliance", count=7)
 def compliance_policy(draw: Draw, number: int) -> Json:
     name, (odata_type,) = cycle_names(vocabulary.COMPLIANCE, number)
     policy_id = draw.new_id()
@@ -30,6 +32,7 @@ def compliance_policy(draw: Draw, number: int) -> Json:
     }
 
 
+@seeds("linux_compliance", count=1)
 def linux_compliance_policy(draw: Draw, number: int) -> Json:
     policy_id = draw.new_id()
     names = ("linux_deviceencryption_required", "linux_passwordpolicy_minimumlength")

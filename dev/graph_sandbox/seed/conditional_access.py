@@ -5,10 +5,12 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw, cycle_names
+from dev.graph_sandbox.seed.registry import seeds
 
 _PHISHING_RESISTANT = "00000000-0000-0000-0000-000000000004"
 
 
+@seeds("named_location", count=5)
 def named_location(draw: Draw, number: int) -> Json:
     name, (network,) = cycle_names(vocabulary.LOCATIONS, number)
     common = {"id": draw.new_id(), "displayName": name, **draw.times("modifiedDateTime")}
@@ -30,6 +32,7 @@ def named_location(draw: Draw, number: int) -> Json:
     }
 
 
+@seeds("conditional_access", count=14)
 def conditional_access_policy(draw: Draw, number: int) -> Json:
     name, (control, application) = cycle_names(vocabulary.CONDITIONAL_ACCESS, number)
     admins = "Admins" in name

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw, cycle_names
+from dev.graph_sandbox.seed.registry import seeds
 
 
+@seeds("device_configuration", count=15)
 def device_configuration(draw: Draw, number: int) -> Json:
     name, (odata_type,) = cycle_names(vocabulary.DEVICE_CONFIGURATIONS, number)
     policy_id = draw.new_id()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw, cycle_names
+from dev.graph_sandbox.seed.registry import seeds
 
 
 def organization(tenant_id: str, name: str) -> Json:
@@ -19,6 +20,7 @@ def organization(tenant_id: str, name: str) -> Json:
     }
 
 
+@seeds("groups", count=1200)
 def group(draw: Draw, number: int) -> Json:
     places, departments = vocabulary.PLACES, vocabulary.DEPARTMENTS
     place = places[number % len(places)]
@@ -43,6 +45,7 @@ def group(draw: Draw, number: int) -> Json:
     }
 
 
+@seeds("role_definitions", count=24)
 def role_definition(draw: Draw, number: int) -> Json:
     built_in = number < len(vocabulary.ROLES)
     if built_in:
@@ -63,6 +66,7 @@ def role_definition(draw: Draw, number: int) -> Json:
     }
 
 
+@seeds("assignment_filters", count=4)
 def assignment_filter(draw: Draw, number: int) -> Json:
     name, (platform, rule) = cycle_names(vocabulary.FILTERS, number)
     return {
@@ -76,6 +80,7 @@ def assignment_filter(draw: Draw, number: int) -> Json:
     }
 
 
+@seeds("scope_tags", count=3)
 def scope_tag(_draw: Draw, number: int) -> Json:
     name = "Default" if number == 0 else f"Region {vocabulary.PLACES[number]}"
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.seed import vocabulary
 from dev.graph_sandbox.seed.draw import Draw, cycle_names
+from dev.graph_sandbox.seed.registry import seeds
 
 #: How many settings the first policies have; the rest have between 3 and 24.
 LARGE_POLICIES = (118, 74, 61, 45, 33, 29, 26)
@@ -12,6 +13,7 @@ LARGE_POLICIES = (118, 74, 61, 45, 33, 29, 26)
 _PLATFORMS = {"filevault": "macOS", "macos": "macOS", "ios": "iOS", "android": "android"}
 
 
+@seeds("settings_catalog", count=34)
 def settings_policy(draw: Draw, number: int) -> Json:
     name, (area,) = cycle_names(vocabulary.SETTINGS_POLICIES, number)
     count = LARGE_POLICIES[number] if number < len(LARGE_POLICIES) else draw.rng.randint(3, 24)

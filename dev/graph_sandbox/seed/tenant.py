@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import importlib
+import pkgutil
+from collections.abc import Mapping
 
+from dev.graph_sandbox import seed as modules
 from dev.graph_sandbox.messages import Json
-from dev.graph_sandbox.seed import (
-    app_protection,
-    compliance,
-    conditional_access,
-    device_configuration,
-    directory,
-    settings_catalog,
-)
+from dev.graph_sandbox.seed import directory
 from dev.graph_sandbox.seed.draw import Draw
+from dev.graph_sandbox.seed.registry import SEEDS, Seed
+from providers.graph.kinds import KIND
 
-DEFAULT_SIZES = {
-    "settings_catalog": 34,
-    "device_configuration": 15,
-    "compliance": 7,
-    "linux_compliance": 1,
-    "conditional_access": 14,
-    "named_location": 5,
-    "app_protection": 4,
-    "groups": 1200,
-    "role_definitions": 24,
-    "assignment_filters": 4,
-    "scope_tags": 3,
-}
+for module in pkgutil.iter_modules(modules.__path__):
+    importlib.import_module(f"{modules.__name__}.{module.name}")
 
-#: How each kind is built. Kinds that others refer to come first.
-_BUILDERS: dict[str, Callable[[Draw, int], Json]] = {
-    "groups": directory.group,
-    "assignment_filters": directory.assignment_filter,
-    "scope_tags": directory.scope_tag,
-    "role_definitions": directory.role_definition,
-    "named_location": conditional_access.named_location,
-    "conditional_access": conditional_access.conditional_access_policy,
-    "settings_catalog": settings_catalog.settings_policy,
-    "device_configuration": device_configuration.device_configuration,
-    "compliance": compliance.compliance_policy,
-    "linux_compliance": compliance.linux_compliance_policy,
-    "app_protection": app_protection.app_protection_policy,
-}
+
+def _seed_of(kind: str) -> Seed:
+    """How a kind is seeded: by its function, or from the samples of its declaration."""
+    return SEEDS.get(kind) or Seed(
+        lambda draw, number: _sample(kind, draw, number), len(KIND[kind].samples)
+    )
+
+
+def _sample(kind: str, draw: Draw, number: int) -> Json:
+    """A sample with a drawn id; a further round of samples has other names."""
+    samples, name_field = KIND[kind].samples, KIND[kind].name_field
+    entry = copy.deepcopy(samples[number % len(samples)])
+    if ring := number // len(samples):
+        entry[name_field] = f"{entry[name_field]} {ring + 1}"
+    return {"id": draw.new_id(), **draw.times(), **entry}
+
+
+#: How each kind is seeded. Kinds that others refer to come first.
+_SEEDS = {kind: _seed_of(kind) for kind in KIND}
+DEFAULT_SIZES = {kind: seed.count for kind, seed in _SEEDS.items()}
 
 
 def seed_tenant(
@@ -58,8 +52,8 @@ def seed_tenant(
         raise KeyError(f"no kind {', '.join(sorted(unknown))}")
     counts = {**DEFAULT_SIZES, **sizes}
     objects = {"organization": [directory.organization(tenant_id, name)]}
-    for kind, build in _BUILDERS.items():
+    for kind, seeding in _SEEDS.items():
         # One random generator per kind: the number of one kind does not change another.
         draw = Draw(f"{seed}/{kind}", name, objects)
-        objects[kind] = [build(draw, number) for number in range(counts[kind])]
+        objects[kind] = [seeding.build(draw, number) for number in range(counts[kind])]
     return objects

@@ -1,0 +1,195 @@
+"""Measures backups, previews and syncs of a large tenant against an earlier build; prints ratios.
+
+    git archive COMMIT | tar -x -C DIRECTORY
+    python -m dev.bench.graph --base DIRECTORY [--policies 1000] [--groups 20000] [--latency 80]
+
+Both builds read the same tenants of one Graph sandbox, whose responses are late by the latency, each
+in a separate process with a separate database. It also compares the content that they stored.
+Without `--base`, it prints the figures of this build only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The shares of the kinds in the policies of the tenant.
+SHARES = {
+    "settings_catalog": 0.57,
+    "device_configuration": 0.25,
+    "compliance": 0.12,
+    "app_protection": 0.03,
+    "conditional_access": 0.03,
+}
+PREVIEWED = ("settings_catalog", "device_configuration", "compliance")
+PREVIEW_ITEMS = 200
+STEPS = ("first backup", "unchanged backup", "preview", "first sync", "unchanged sync")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Take each step once with the build on the path; print a JSON object of the results."""
+    from dev.bench.database import own_database
+    from dev.graph_sandbox.control import SandboxControl
+
+    control = SandboxControl.at(options.url, options.ca, options.token)
+    with own_database():
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.core.management import call_command
+
+        settings.GRAPH_SANDBOX_URL, settings.GRAPH_CA_BUNDLE = options.url, options.ca
+        call_command("migrate", verbosity=0)
+        results = _steps(options, control)
+    sys.stdout.write(json.dumps(results) + "\n")
+
+
+def _steps(options: argparse.Namespace, control: Any) -> dict[str, Any]:
+    from backups import services as backups
+    from backups.models import BackupSchedule, BackupSet
+    from inventory import services as inventory
+    from operations.testing import run_now
+    from operations.types import OperationRunType
+    from restores import services as restores
+    from restores.bodies import Options
+
+    tenant, user = _tenant(options, control)
+    schedule = backups.save(
+        BackupSchedule(
+            workspace=tenant.workspace,
+            tenant=tenant,
+            name="Bench",
+            kinds=list(SHARES),
+            cron="0 2 * * *",
+        ),
+        user,
+    )
+    schedule = BackupSchedule.objects.with_scope().get(pk=schedule.pk)
+
+    def back_up() -> Any:
+        return run_now(backups.run_now(schedule, user).run)
+
+    def preview() -> Any:
+        backup_set = BackupSet.objects.with_scope().latest("pk")
+        items = list(backup_set.items.filter(kind__in=PREVIEWED)[:PREVIEW_ITEMS])
+        return run_now(restores.start_preview(backup_set, items, Options(), by=user)[1].run)
+
+    def sync() -> Any:
+        request = inventory.start_sync(OperationRunType.DIRECTORY_GROUPS_SYNC, tenant, by=user)
+        return run_now(request.run)
+
+    results: dict[str, Any] = {}
+    for name, step in zip(STEPS, (back_up, back_up, preview, sync, sync), strict=True):
+        control.clear_log()
+        started = time.perf_counter()
+        run = step()
+        seconds = time.perf_counter() - started
+        assert run.outcome == "succeeded", (name, run.outcome, run.failures)
+        requests = sum(not each.get("in_batch") for each in control.log(options.tenant))
+        results[name] = {"seconds": seconds, "requests": requests, "counts": str(run.counts)}
+        if step is back_up:
+            results[name]["content"] = _content_hash()
+    results["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return results
+
+
+def _tenant(options: argparse.Namespace, control: Any) -> tuple[Any, Any]:
+    from providers.models import ProviderConnection
+    from tenancy.models import Tenant, User, Workspace
+
+    secret = uuid.uuid4().hex
+    client_id = uuid.uuid4()
+    control.add_tenant(options.tenant, client_id, secret)
+    user = User.objects.create(username="bench", is_superuser=True)
+    workspace = Workspace.objects.create(name="Bench", slug="bench")
+    tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=options.tenant)
+    connection = ProviderConnection.objects.create(
+        workspace=workspace, tenant=tenant, name="Sandbox", cloud="sandbox", client_id=client_id,
+        is_default=True,
+    )  # fmt: skip
+    connection.set_credential(secret)
+    return tenant, user
+
+
+def _content_hash() -> str:
+    """Return one hash of everything that the last set contains."""
+    from backups.models import BackupSet
+
+    items = BackupSet.objects.latest("pk").items.order_by("kind", "graph_id")
+    rows = items.values_list("kind", "graph_id", "version__content_hash", "complete")
+    return hashlib.sha256(json.dumps(list(rows)).encode()).hexdigest()
+
+
+def run_build(tree: Path, control: Any, tenant: str, url: str, ca: str) -> dict[str, Any]:
+    """Measure the build in this directory in a separate process."""
+    command = [sys.executable, __file__, "--measure", "--url", url, "--ca", ca]
+    command += ["--token", control, "--tenant", tenant]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        command, cwd=tree, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    results: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return results
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Measure both builds against one sandbox, and print the ratios."""
+    from dev.graph_sandbox.process import SandboxProcess
+
+    tenant = str(uuid.uuid4())
+    sizes = {kind: round(options.policies * share) for kind, share in SHARES.items()}
+    with tempfile.TemporaryDirectory() as folder, SandboxProcess(Path(folder)) as sandbox:
+        control = sandbox.control
+        control.add_tenant(
+            tenant, uuid.uuid4(), uuid.uuid4().hex, seed="bench", sizes={**sizes, "groups": options.groups}
+        )  # fmt: skip
+        control.fault(tenant, "slow", ms=options.latency)
+        trees = {"base": options.base, "this": ROOT} if options.base else {"this": ROOT}
+        results = {}
+        for name, tree in trees.items():
+            results[name] = run_build(tree, sandbox.token, tenant, sandbox.url, str(sandbox.ca))
+            for step in STEPS:
+                _print_step(
+                    name, step, results[name][step], results["base" if options.base else name][step]
+                )
+            sys.stdout.write(f"{name}: peak memory {results[name]['memory']:.0f} MB\n")
+            sys.stdout.flush()
+
+
+def _print_step(build: str, step: str, result: dict[str, Any], base: dict[str, Any]) -> None:
+    ratio = base["seconds"] / result["seconds"]
+    text = f"{build}: {step:18} {result['seconds']:7.1f} s {result['requests']:6} requests"
+    content = "" if result.get("content") == base.get("content") else "  DIFFERENT CONTENT"
+    sys.stdout.write(f"{text} {ratio:6.1f} x as fast{content}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", type=Path, help="directory of the build to compare with")
+    parser.add_argument("--policies", type=int, default=1000)
+    parser.add_argument("--groups", type=int, default=20_000)
+    parser.add_argument("--latency", type=int, default=80, help="milliseconds of each response")
+    for name in ("--url", "--ca", "--token", "--tenant"):
+        parser.add_argument(name, default="", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        measure(options)
+    else:
+        compare(options)
+
+
+if __name__ == "__main__":
+    main()

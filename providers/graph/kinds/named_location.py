@@ -1,0 +1,18 @@
+"""Named locations, which conditional access policies refer to."""
+
+from __future__ import annotations
+
+from providers.graph.normalize import Noise
+from providers.graph.policy_kind import PolicyKind, Restore, Service
+
+KIND = PolicyKind(
+    key="named_location",
+    label="Named location",
+    label_plural="Named locations",
+    list_path="/v1.0/identity/conditionalAccess/namedLocations",
+    read_permission="Policy.Read.All",
+    write_permission="Policy.ReadWrite.ConditionalAccess",
+    noise=Noise(unordered_ids=True),
+    restore=Restore.FULL,
+    service=Service(page=100, max_page=999, needs_type=True, patch_status=204, is_paced=True),
+)
