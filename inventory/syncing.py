@@ -21,7 +21,8 @@ from inventory.mirror import (
 from operations.models import EventLevel
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, LicenseMissing
+from providers.graph.errors import GraphError, LicenseMissing, PermissionMissing
+from providers.graph.permissions import is_required
 from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
 
@@ -63,9 +64,8 @@ class Sync:
         error = self._read(kind, ids, is_first=is_first)
         if error:
             raise_if_blocking(error)
-            # A kind that the tenant has no license for is not a failure.
-            is_unlicensed = isinstance(error, LicenseMissing) and not ids
-            report = self._run.report_skip if is_unlicensed else self._run.report_failure
+            is_left_out = _can_be_left_out(kind, error) and not ids
+            report = self._run.report_skip if is_left_out else self._run.report_failure
             self._expect(1)
             report(f"kind:{kind.key}", error, label=kind.label_plural)
             return False
@@ -144,3 +144,11 @@ class Sync:
     def _expect(self, count: int) -> None:
         self._total += count
         self._run.expect(self._total)
+
+
+def _can_be_left_out(kind: PolicyKind, error: GraphError) -> bool:
+    """Whether it is no failure that a kind cannot be listed: the tenant has no license for it, or
+    the connection no permission that every connection is to have."""
+    if isinstance(error, LicenseMissing):
+        return True
+    return isinstance(error, PermissionMissing) and not is_required(kind)

@@ -10,6 +10,7 @@ from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, LicenseMissing, PermissionMissing
 from providers.graph.kinds import KIND
+from providers.graph.permissions import is_required, is_required_to_write
 from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
 from providers.handling import raise_if_blocking
 from providers.models import Access, ConnectionStatus, ProviderConnection
@@ -28,6 +29,8 @@ class ProbeResult(StrEnum):
 
     GRANTED = "granted"
     MISSING = "missing"
+    #: The permission is missing, and the kind can be left out.
+    LEFT_OUT = "left_out"
     NOT_LICENSED = "not_licensed"
     UNKNOWN = "unknown"
     #: For write access: the token does not name its permissions.
@@ -90,8 +93,7 @@ class Prober:
         is_granted = self._client.has_permission(permission)
         if is_granted is False:
             error = SafeError("write_permission_missing", kind=noun, permission=permission)
-            self._run.report_failure(key, error, label=label)
-            return ProbeResult.MISSING
+            return self._report_missing(key, label, error, is_required=is_required_to_write(kind))
         self._run.report_success(key, label=label)
         if is_granted is None:
             return ProbeResult.UNVERIFIED
@@ -101,15 +103,25 @@ class Prober:
         if isinstance(error, LicenseMissing):
             self._run.report_skip(key, error, label=label)
             return ProbeResult.NOT_LICENSED
-        self._run.report_failure(key, error, label=label)
         if isinstance(error, PermissionMissing):
-            return ProbeResult.MISSING
+            needed = key == ORGANIZATION or is_required(KIND[key])
+            return self._report_missing(key, label, error, is_required=needed)
+        self._run.report_failure(key, error, label=label)
         self._unknown_code = error.code
         return ProbeResult.UNKNOWN
 
+    def _report_missing(
+        self, key: str, label: str, error: SafeError, *, is_required: bool
+    ) -> ProbeResult:
+        if not is_required:
+            self._run.report_skip(key, error, label=label)
+            return ProbeResult.LEFT_OUT
+        self._run.report_failure(key, error, label=label)
+        return ProbeResult.MISSING
+
 
 def derive_finding(results: dict[str, str], unknown_code: str = "") -> Finding:
-    """Return LIMITED if a permission is missing, else FAILING if a result is unknown, else READY."""
+    """Return LIMITED if a required permission is missing, else FAILING if a result is unknown, else READY."""
     if ProbeResult.MISSING in results.values():
         return Finding(ConnectionStatus.LIMITED, results, "permission_missing")
     if ProbeResult.UNKNOWN in results.values():

@@ -21,6 +21,7 @@ from providers.connections import default_connection
 from providers.forms import ConnectionForm, CredentialForm, NewConnectionForm
 from providers.graph.permissions import (
     audit_permissions,
+    optional_permissions,
     permission_for,
     read_permissions,
     restore_permissions,
@@ -50,6 +51,7 @@ from web.numbered import has_rows, numbered_page
 _RESULTS = {
     "granted": ("Granted", "check", "succeeded"),
     "missing": ("Missing", "x", "failed"),
+    "left_out": ("Left out", "circle-minus", "cancelled"),
     "not_licensed": ("Not licensed", "circle-minus", "cancelled"),
     "unverified": ("Verified by the first restore", "circle-minus", "cancelled"),
     "unknown": ("Unknown", "alert-triangle", "partially_succeeded"),
@@ -115,6 +117,7 @@ def connection_detail(request: Request, slug: str, connection_id: int) -> HttpRe
         "reason": get_reason(connection.check_reason_code),
         "last_check": _last_check(request, connection),
         "read_permissions": read_permissions(),
+        "optional_permissions": optional_permissions(),
         "audit_permissions": audit_permissions(),
         "restore_permissions": restore_permissions(),
         "consent_url": admin_consent_url(connection.cloud, tenant_id, client_id),

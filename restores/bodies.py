@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from providers.graph import references as refs
-from providers.graph.normalize import canonical_json, without_nulls
+from providers.graph.normalize import canonical_json, hash_of, without_nulls
 from providers.graph.policy_kind import Assign, Children, PolicyKind
 from restores.models import AccessState, Assignments
 
@@ -48,7 +47,7 @@ def comparable_state(kind: PolicyKind, payload: Json, options: Options) -> Json:
 
 def state_hash(state: Json) -> str:
     """SHA-256 of a comparable state."""
-    return hashlib.sha256(canonical_json(state)).hexdigest()
+    return hash_of(state)
 
 
 def is_same_json(value: Any, other: Any) -> bool:
@@ -172,7 +171,7 @@ def link_requests(kind: PolicyKind, state: Json, current: Json, *, is_new: bool)
     """The requests that link an object to others, with the paths of these as `@odata.id`."""
     requests = []
     for link in kind.links(state):
-        if link.name not in state or (is_new and link.is_bound_at_creation):
+        if is_new and link.is_bound_at_creation:
             continue
         expected, existing = (each.get(link.name) or [] for each in (state, current))
         added = [each for each in expected if each not in existing]

@@ -89,9 +89,9 @@ def canonical_json(value: Any) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def content_hash(payload: dict[str, Any], noise: Noise = NO_NOISE) -> str:
-    """Return the SHA-256 of the content as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(content(payload, noise))).hexdigest()
+def hash_of(value: Any) -> str:
+    """Return the SHA-256 of a value as 64 hexadecimal digits; equal JSON has equal hashes."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def _without_noise(value: Any, noise: Noise) -> Any:

@@ -6,10 +6,11 @@ reference; not tested against the live service.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from providers.graph.kinds import KIND
-from providers.graph.policy_kind import PolicyKind, Restore, in_sentence
+from providers.graph.policy_kind import Need, PolicyKind, Restore, in_sentence
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,35 @@ def permission_for(path: str) -> Permission:
     return max(matches, key=lambda each: len(each.path), default=_UNKNOWN)
 
 
+#: The permissions that every connection is to have; they also cover kinds that are not needed.
+_TO_READ = frozenset(each.read_permission for each in KIND.values() if each.needed != Need.NOTHING)
+_TO_WRITE = frozenset(each.write_permission for each in KIND.values() if each.needed == Need.WRITE)
+
+
+def is_required(kind: PolicyKind) -> bool:
+    """Whether every connection is to have the permission to read a kind."""
+    return kind.read_permission in _TO_READ
+
+
+def is_required_to_write(kind: PolicyKind) -> bool:
+    """Whether every connection that may write is to have the permission to write a kind."""
+    return kind.write_permission in _TO_WRITE
+
+
 def read_permissions() -> dict[str, list[str]]:
-    """Return the permissions for inventory and backup, each with the objects that it covers."""
+    """Return the required permissions, each with the objects that it covers."""
+    return _grouped(is_required) | {_ORGANIZATION.read: [_ORGANIZATION.noun]}
+
+
+def optional_permissions() -> dict[str, list[str]]:
+    """Return the permissions without which kinds are left out, each with these kinds."""
+    return _grouped(lambda kind: not is_required(kind))
+
+
+def _grouped(is_included: Callable[[PolicyKind], bool]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
-    for kind in KIND.values():
+    for kind in filter(is_included, KIND.values()):
         grouped.setdefault(kind.read_permission, []).append(in_sentence(kind.label_plural))
-    grouped.setdefault(_ORGANIZATION.read, []).append(_ORGANIZATION.noun)
     return grouped
 
 

@@ -87,6 +87,14 @@ class Restore(StrEnum):
     NEVER = "never"
 
 
+class Need(StrEnum):
+    """For what every connection is to have the permissions of a kind: `WRITE` if it may write."""
+
+    NOTHING = "nothing"
+    READ = "read"
+    WRITE = "write"
+
+
 @dataclass(frozen=True)
 class Action:
     """A property that is written by an action of the object and not by its body.
@@ -211,6 +219,8 @@ class PolicyKind:
     `refuses` returns why an object is not restored, as a noun (“groups for roles”), or nothing.
     `managed_if`: Microsoft manages the objects with these values.
 
+    `needed`: for what every connection is to have the permissions of the kind. Kinds whose
+    permissions no kind needs are left out where they are missing.
     `has_own_table`: the inventory mirrors the kind into a table beside that of the policies.
     `is_costly`: reading the kind takes so many requests that a schedule contains it only if selected.
     `is_mirrored_only`: backups do not contain the kind; the inventory does, to name ids.
@@ -246,6 +256,7 @@ class PolicyKind:
     other_kinds: tuple[str, ...] = ()
     noise: Noise = NO_NOISE
     restore: Restore = Restore.NEVER
+    needed: Need = Need.NOTHING
     has_own_table: bool = False
     is_costly: bool = False
     is_mirrored_only: bool = False
@@ -372,12 +383,19 @@ class PolicyKind:
         return self.capture(client, listed)
 
     def content(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Return the part of a payload that an administrator decided, without ids and times."""
-        return normalize.content(payload, self.noise)
+        """Return the part of a payload that an administrator decided, without ids and times.
+
+        A link to no object is not set, and so no content.
+        """
+        content = normalize.content(payload, self.noise)
+        for link in self.links(payload):
+            if not content.get(link.name):
+                content.pop(link.name, None)
+        return content
 
     def content_hash(self, payload: dict[str, Any]) -> str:
         """Return the hash of the content; two captures of an unchanged object have the same hash."""
-        return normalize.content_hash(payload, self.noise)
+        return normalize.hash_of(self.content(payload))
 
 
 def is_valid_id(graph_id: object) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.graph.kinds import KIND
-from providers.graph.normalize import Noise, canonical_json, clean, content, content_hash
+from providers.graph.normalize import Noise, canonical_json, clean, content, hash_of
 
 POLICY = {
     "@odata.context": "https://graph.microsoft.com/beta/$metadata#x",
@@ -133,7 +133,7 @@ def test_content_is_stable_and_does_not_change_its_input(payload):
 
     assert content(once, Noise(unordered_ids=True)) == once
     assert canonical_json(payload) == before
-    assert content_hash(payload) == content_hash(dict(reversed(payload.items())))
+    assert hash_of(content(payload)) == hash_of(content(dict(reversed(payload.items()))))
 
 
 def group_setting(order: str) -> dict[str, Any]:
@@ -147,5 +147,5 @@ def test_the_order_of_the_children_of_a_settings_group_is_no_content() -> None:
     ]
     values = [{"settings": [{"settingInstance": group_setting(order)}]} for order in ("abc", "abd")]
 
-    assert len({content_hash(each) for each in settings}) == 1
-    assert len({content_hash(each) for each in values}) == 2
+    assert len({hash_of(content(each)) for each in settings}) == 1
+    assert len({hash_of(content(each)) for each in values}) == 2

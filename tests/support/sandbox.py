@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,24 +59,26 @@ def short_retry_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("providers.graph.client.RetryPolicy", lambda: FAST)
 
 
+def connect_to_graph(graph: SandboxControl, tenant: Tenant, **options: Any) -> ProviderConnection:
+    """Add a tenant to the Graph sandbox with a connection to it."""
+    client_id = uuid.uuid4()
+    sizes = SIZES | options.pop("sizes", {})
+    options = {"name": tenant.name, "seed": "always the same", "sizes": sizes} | options
+    graph.add_tenant(tenant.external_id, client_id, SECRET, **options)
+    connection = ProviderConnection.objects.create(
+        workspace=tenant.workspace,
+        tenant=tenant,
+        name="Graph sandbox",
+        cloud=Cloud.SANDBOX,
+        client_id=client_id,
+        is_default=True,
+    )
+    connection.set_credential(SECRET)
+    return connection
+
+
 @pytest.fixture
 def add_to_graph(graph: SandboxControl) -> Callable[..., ProviderConnection]:
     """Return a function that adds a tenant to the Graph sandbox with a connection to it."""
 
-    def add(tenant: Tenant, **options: Any) -> ProviderConnection:
-        client_id = uuid.uuid4()
-        sizes = SIZES | options.pop("sizes", {})
-        options = {"name": tenant.name, "seed": "always the same", "sizes": sizes} | options
-        graph.add_tenant(tenant.external_id, client_id, SECRET, **options)
-        connection = ProviderConnection.objects.create(
-            workspace=tenant.workspace,
-            tenant=tenant,
-            name="Graph sandbox",
-            cloud=Cloud.SANDBOX,
-            client_id=client_id,
-            is_default=True,
-        )
-        connection.set_credential(SECRET)
-        return connection
-
-    return add
+    return partial(connect_to_graph, graph)

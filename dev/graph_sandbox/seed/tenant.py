@@ -44,13 +44,16 @@ def seed_tenant(
 ) -> dict[str, list[Json]]:
     """Return the objects of a tenant by kind; `sizes` overrides the number of some kinds.
 
+    Of a kind of which every tenant has exactly one object, it has one in any case.
+
     Raises:
         KeyError: `sizes` names an unknown kind.
     """
     unknown = set(sizes) - set(DEFAULT_SIZES)
     if unknown:
         raise KeyError(f"no kind {', '.join(sorted(unknown))}")
-    counts = {**DEFAULT_SIZES, **sizes}
+    single = {key: 1 for key, kind in KIND.items() if kind.is_singleton}
+    counts = {**DEFAULT_SIZES, **sizes, **single}
     objects = {"organization": [directory.organization(tenant_id, name)]}
     for kind, seeding in _SEEDS.items():
         # One random generator per kind: the number of one kind does not change another.

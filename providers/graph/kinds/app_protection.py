@@ -6,7 +6,7 @@ from typing import Any
 
 from providers.graph.capture import with_detail
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import Action, Assign, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Action, Assign, Need, PolicyKind, Restore, Service
 
 _APPS = "/beta/deviceAppManagement"
 _WINDOWS_INFORMATION = "#microsoft.graph.mdmWindowsInformationProtectionPolicy"
@@ -24,6 +24,7 @@ KIND = PolicyKind(
     label_plural="App protection policies",
     list_path=f"{_APPS}/managedAppPolicies",
     detail_params={"$expand": "apps,assignments"},
+    needed=Need.WRITE,
     read_permission="DeviceManagementApps.Read.All",
     write_permission="DeviceManagementApps.ReadWrite.All",
     read=with_detail,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import PolicyKind, Restore, Service
+from providers.graph.policy_kind import Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
 KIND = PolicyKind(
@@ -11,6 +11,7 @@ KIND = PolicyKind(
     label="Assignment filter",
     label_plural="Assignment filters",
     list_path="/beta/deviceManagement/assignmentFilters",
+    needed=Need.READ,
     read_permission="DeviceManagementConfiguration.Read.All",
     write_permission="DeviceManagementConfiguration.ReadWrite.All",
     # The policies that use the filter, not a part of it.

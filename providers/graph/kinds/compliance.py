@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.graph.capture import with_detail
-from providers.graph.policy_kind import Action, Assign, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Action, Assign, Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
 KIND = PolicyKind(
@@ -15,6 +15,7 @@ KIND = PolicyKind(
     detail_params={
         "$expand": "assignments,scheduledActionsForRule($expand=scheduledActionConfigurations)"
     },
+    needed=Need.WRITE,
     read_permission="DeviceManagementConfiguration.Read.All",
     write_permission="DeviceManagementConfiguration.ReadWrite.All",
     read=with_detail,

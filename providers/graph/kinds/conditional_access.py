@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from providers.graph.normalize import Noise, without_nulls
-from providers.graph.policy_kind import PolicyKind, Restore, Service
+from providers.graph.policy_kind import Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
 _NO_OBJECT = frozenset({"All", "None"})
@@ -37,6 +37,7 @@ KIND = PolicyKind(
     # The list of v1.0 omits policies with preview features.
     list_path="/beta/identity/conditionalAccess/policies",
     checked_with="/v1.0/identity/conditionalAccess/policies",
+    needed=Need.WRITE,
     read_permission="Policy.Read.All",
     write_permission="Policy.ReadWrite.ConditionalAccess",
     more_permissions={"Application.Read.All": "the applications that conditional access names"},

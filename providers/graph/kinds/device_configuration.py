@@ -8,7 +8,7 @@ from typing import Any
 from providers.graph.capture import with_detail
 from providers.graph.configuration_links import LINKS
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import Action, Assign, Link, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Action, Assign, Link, Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
 _PATH = "/beta/deviceManagement/deviceConfigurations"
@@ -75,6 +75,7 @@ KIND = PolicyKind(
     list_path=_PATH,
     list_params={"$expand": "assignments"},
     detail_params={"$expand": "assignments"},
+    needed=Need.WRITE,
     read_permission="DeviceManagementConfiguration.Read.All",
     write_permission="DeviceManagementConfiguration.ReadWrite.All",
     read=with_detail,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.graph.capture import with_detail
-from providers.graph.policy_kind import Link, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Link, Need, PolicyKind, Restore, Service
 
 _DIRECTORY_OBJECT = "/v1.0/directoryObjects/{id}"
 _PROPERTIES = (
@@ -47,6 +47,7 @@ KIND = PolicyKind(
     list_path="/v1.0/groups",
     list_params={"$select": _PROPERTIES, "$top": "999"},
     detail_params={"$select": _PROPERTIES},
+    needed=Need.READ,
     read_permission="GroupMember.Read.All",
     write_permission="Group.ReadWrite.All",
     read=with_detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.graph.capture import with_settings
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import Action, Assign, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Action, Assign, Need, PolicyKind, Restore, Service
 
 KIND = PolicyKind(
     key="linux_compliance",
@@ -15,6 +15,7 @@ KIND = PolicyKind(
     detail_params={
         "$expand": "assignments,scheduledActionsForRule($expand=scheduledActionConfigurations)"
     },
+    needed=Need.WRITE,
     read_permission="DeviceManagementConfiguration.Read.All",
     write_permission="DeviceManagementConfiguration.ReadWrite.All",
     name_field="name",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import PolicyKind, Restore, Service
+from providers.graph.policy_kind import Need, PolicyKind, Restore, Service
 
 KIND = PolicyKind(
     key="named_location",
     label="Named location",
     label_plural="Named locations",
     list_path="/v1.0/identity/conditionalAccess/namedLocations",
+    needed=Need.WRITE,
     read_permission="Policy.Read.All",
     write_permission="Policy.ReadWrite.ConditionalAccess",
     noise=Noise(unordered_ids=True),

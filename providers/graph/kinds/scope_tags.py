@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from providers.graph.capture import with_detail
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import Assign, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Assign, Need, PolicyKind, Restore, Service
 
 KIND = PolicyKind(
     key="scope_tags",
     label="Scope tag",
     label_plural="Scope tags",
     list_path="/beta/deviceManagement/roleScopeTags",
+    needed=Need.READ,
     read_permission="DeviceManagementRBAC.Read.All",
     write_permission="DeviceManagementRBAC.ReadWrite.All",
     read=with_detail,

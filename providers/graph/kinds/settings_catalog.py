@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.graph.capture import with_settings
 from providers.graph.normalize import Noise
-from providers.graph.policy_kind import Assign, PolicyKind, Restore, Service
+from providers.graph.policy_kind import Assign, Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
 KIND = PolicyKind(
@@ -14,6 +14,7 @@ KIND = PolicyKind(
     list_path="/beta/deviceManagement/configurationPolicies",
     list_params={"$expand": "assignments"},
     detail_params={"$expand": "assignments"},
+    needed=Need.WRITE,
     read_permission="DeviceManagementConfiguration.Read.All",
     write_permission="DeviceManagementConfiguration.ReadWrite.All",
     name_field="name",
