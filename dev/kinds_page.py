@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from providers.graph.kinds import KIND
+from providers.graph.permissions import is_required
 from providers.graph.policy_kind import PolicyKind, Restore
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "kinds.md"
@@ -13,7 +14,9 @@ _HEAD = """# Kinds of objects
 <!-- Written by `python -m dev.kinds_page`; a test compares it with the code. -->
 
 Runledger reads these {count} kinds from Microsoft Graph. Each is declared in one file under
-`providers/graph/kinds/`. The permissions are application permissions.
+`providers/graph/kinds/`. The permissions are application permissions. Every connection is to have
+the required ones; without an optional one, checks and syncs leave its kinds out and say so, and
+only a backup whose schedule selects such a kind reports it as a failure.
 
 - **Backup and restore**: objects are backed up, compared with the tenant, changed back and created
   again, with their assignments.
@@ -73,10 +76,11 @@ def render() -> str:
 def _row(kind: PolicyKind) -> str:
     level = "Inventory only" if kind.is_mirrored_only else _LEVELS[kind.restore]
     writes = f"`{kind.write_permission}`" if kind.restore is Restore.FULL else "none"
+    needed = "required" if is_required(kind) else "optional"
     cells = (
         kind.label_plural,
         level,
-        f"`{kind.read_permission}`",
+        f"`{kind.read_permission}` ({needed})",
         writes,
         "yes" if kind.key in _INTUNE_MANAGEMENT else "no",
         "yes" if kind.key in _INTUNE_CD else "no",

@@ -18,8 +18,18 @@ from providers.services import Finding
 
 ORGANIZATION = "organization"
 _ORGANIZATION_PATH = "/v1.0/organization"
+
+
+def _params_of(kind: PolicyKind) -> dict[str, str]:
+    """The query that reads one object of a kind; Graph requires the filter of some lists."""
+    if kind.is_singleton:
+        return {}
+    required = {name: value for name, value in kind.list_params.items() if name == "$filter"}
+    return {"$top": "1", **required}
+
+
 _PARAMS = {ORGANIZATION: {"$select": "id,displayName,verifiedDomains"}} | {
-    kind.key: dict[str, str]() for kind in KIND.values() if kind.is_singleton
+    kind.key: _params_of(kind) for kind in KIND.values()
 }
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -77,7 +87,7 @@ class Prober:
 
     def _probe(self, key: str, label: str, path: str) -> ProbeResult:
         try:
-            body = self._client.get(path, _PARAMS.get(key, {"$top": "1"}))
+            body = self._client.get(path, _PARAMS[key])
         except GraphError as error:
             raise_if_blocking(error)
             return self._report(key, label, error)

@@ -146,7 +146,8 @@ _PAGE_TOKEN = re.compile(
 )
 _LICENSE = re.compile(
     r"request not applicable to target tenant|not licensed for this feature"
-    r"|doesn'?t have (?:a )?premium license|does not have (?:a )?premium license",
+    r"|doesn'?t have (?:a )?premium license|does not have (?:a )?premium license"
+    r"|tenant needs to have .{0,80} license",
     re.IGNORECASE,
 )
 

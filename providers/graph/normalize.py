@@ -38,11 +38,15 @@ class Noise:
     """Further properties of one kind to remove: `strip` from the policy, `strip_within` when nested.
 
     `unordered_ids`: every list of plain values is without an order, as in conditional access.
+    `unordered_within` names further nested lists without an order.
+    `keeps_ids_within`: nested ids are content, such as the id of a permission.
     """
 
     strip: Collection[str] = ()
     strip_within: Collection[str] = ()
     unordered_ids: bool = False
+    unordered_within: Collection[str] = ()
+    keeps_ids_within: bool = False
 
 
 NO_NOISE = Noise()
@@ -97,6 +101,8 @@ def hash_of(value: Any) -> str:
 def _without_noise(value: Any, noise: Noise) -> Any:
     if isinstance(value, dict):
         left_out = {*VOLATILE, *noise.strip_within}
+        if noise.keeps_ids_within:
+            left_out.remove("id")
         return {key: _entry(key, value[key], noise) for key in sorted(value) if key not in left_out}
     if isinstance(value, list):
         entries = [_without_noise(entry, noise) for entry in value]
@@ -111,7 +117,7 @@ def _entry(key: str, value: Any, noise: Noise) -> Any:
     if key in REFERENCES and isinstance(value, dict):
         return {"id": value.get("id")}
     part = _without_noise(value, noise)
-    if key in UNORDERED_WITHIN and isinstance(part, list):
+    if key in {*UNORDERED_WITHIN, *noise.unordered_within} and isinstance(part, list):
         return _sorted(part)
     return part
 

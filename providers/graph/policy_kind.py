@@ -160,6 +160,17 @@ class Link:
 
 
 @dataclass(frozen=True)
+class NamedBy:
+    """Where the name of an object comes from that Graph returns without one.
+
+    `path` is the collection of the objects that have the names, `property` has the id of one.
+    """
+
+    path: str
+    property: str
+
+
+@dataclass(frozen=True)
 class Service:
     """How Graph serves a collection. The Graph sandbox imitates it.
 
@@ -206,6 +217,8 @@ class PolicyKind:
     `more_permissions` are required to write, in addition to `write_permission`, each with the
     objects that it covers.
 
+    `named_by` says which object has the name of an object that has none itself.
+
     `required` names the properties without which a backup is incomplete, `parts` those that are
     collections under the path of the object, each with its query.
 
@@ -247,6 +260,7 @@ class PolicyKind:
     detail_params: Mapping[str, str] = field(default_factory=dict)
     checked_with: str = ""
     name_field: str = "displayName"
+    named_by: NamedBy | None = None
     read: ReadPolicy = as_listed
     required: tuple[str, ...] = ()
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -329,7 +343,9 @@ class PolicyKind:
             yield self._read_singleton(client)
             return
         ids: set[str] = set()
-        for count, listed in enumerate(client.list(self.list_path, self.list_params)):
+        names = self._names(client)
+        for count, entry in enumerate(client.list(self.list_path, self.list_params)):
+            listed = self._with_name(entry, names)
             odata_type = str(listed.get("@odata.type") or "")
             if self.collections and odata_type not in self.collections:
                 if left_out is not None and odata_type not in self.other_kinds:
@@ -351,6 +367,17 @@ class PolicyKind:
             if error.is_blocking_whole_run:
                 raise
             return set()
+
+    def _names(self, client: GraphReader) -> dict[str, Any]:
+        """The names of the objects that name those of the kind, by id."""
+        if self.named_by is None:
+            return {}
+        named = client.list(self.named_by.path, {"$select": "id,displayName"})
+        return {str(each.get("id")): each.get("displayName") for each in named}
+
+    def _with_name(self, entry: Json, names: Mapping[str, Any]) -> Json:
+        name = names.get(str(entry.get(self.named_by.property))) if self.named_by else None
+        return {self.name_field: name, **entry} if name else entry
 
     def _read_singleton(self, client: GraphReader) -> Json:
         """The only object of the kind; Graph returns some without an id and a name."""
@@ -379,7 +406,8 @@ class PolicyKind:
         if self.is_singleton:
             listed = self._read_singleton(client)
         elif self.read is as_listed:
-            listed = client.get(self.object_path(listed), self.detail_params)
+            entry = client.get(self.object_path(listed), self.detail_params)
+            listed = self._with_name(entry, self._names(client))
         return self.capture(client, listed)
 
     def content(self, payload: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from dev.graph_sandbox.resources import READ_PERMISSIONS
+from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from operations.models import OperationRun, OperationRunEvent
 from operations.states import RunOutcome
 from operations.worker import execution
@@ -18,6 +19,7 @@ from providers.models import Access, ConnectionStatus, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.models import User
 from tests.support.factories.providers import SandboxTenant
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +89,31 @@ def test_write_permissions_are_checked_only_with_write_access(
     assert limited.check_results["write/compliance"] == "missing"
     message = run.items.get(key="write/compliance").message
     assert "DeviceManagementConfiguration.ReadWrite.All" in message
+
+
+def test_a_connection_without_an_optional_permission_is_ready_and_names_what_is_left_out(
+    check: Any, sandbox_tenant: SandboxTenant, manager: User
+) -> None:
+    ProviderConnection.objects.update(access=Access.READ_WRITE)
+    scripts = {f"DeviceManagementScripts.{access}.All" for access in ("Read", "ReadWrite")}
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id,
+        sandbox_tenant.client_id,
+        sandbox_tenant.secret,
+        permissions=[*({*ALL_PERMISSIONS} - scripts - {"Group.ReadWrite.All"})],
+    )
+    forget_all_tokens()
+
+    run, connection = check()
+    page = open_session(Client(), manager).get(connection.get_absolute_url()).content.decode()
+
+    assert run.outcome == RunOutcome.SUCCEEDED
+    assert connection.status == ConnectionStatus.READY
+    assert connection.check_results["device_shell_scripts"] == "left_out"
+    assert connection.check_results["write/groups"] == "left_out"
+    assert "DeviceManagementScripts.Read.All" in run.items.get(key="device_shell_scripts").message
+    assert "Left out" in page
+    assert "Grant DeviceManagementScripts.Read.All" in page
 
 
 def test_a_missing_license_is_skipped_and_not_a_failure(

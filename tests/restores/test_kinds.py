@@ -1,7 +1,7 @@
 """The contract that every kind of object keeps, from its backup to its restore.
 
 One tenant has objects of every kind. They live through everything once, all kinds in the same runs;
-each test then looks at what became of one kind.
+each test then looks at the objects of one kind.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def changed(kind: PolicyKind, entry: dict[str, Any]) -> dict[str, Any]:
     """The object as an administrator would have changed it."""
     if "description" in entry and kind.key != "groups":
         return {**entry, "description": "changed"}
-    return {**entry, kind.name_field: f"{entry[kind.name_field]} changed"}
+    return {**entry, kind.name_field: f"{entry.get(kind.name_field)} changed"}
 
 
 def with_reference(entry: dict[str, Any], reference: Reference) -> dict[str, Any]:

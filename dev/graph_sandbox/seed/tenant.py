@@ -30,7 +30,9 @@ def _sample(kind: str, draw: Draw, number: int) -> Json:
     samples, name_field = KIND[kind].samples, KIND[kind].name_field
     entry = copy.deepcopy(samples[number % len(samples)])
     if ring := number // len(samples):
-        entry[name_field] = f"{entry[name_field]} {ring + 1}"
+        name = entry.get(name_field) or KIND[kind].label
+        entry[name_field] = f"{name} {ring + 1}"
+        entry.pop("id", None)
     return {"id": draw.new_id(), **draw.times(), **entry}
 
 
