@@ -50,7 +50,7 @@ def settings_of(kind: PolicyKind, payload: Json, names: Names) -> list[Row]:
     content = kind.content(payload)
     rows: list[Row] = []
     for key, value in content.items():
-        if key == "settings" and isinstance(value, list):
+        if key == "settings" and _are_of_the_catalog(value):
             rows += _catalog_rows(value, _definitions(payload))
         elif key == SCOPE_TAGS and isinstance(value, list):
             tags = [_value(entry, {str(entry): names.get(str(entry), "")}) for entry in value]
@@ -114,6 +114,14 @@ def _definitions(payload: Json) -> dict[str, Json]:
         for setting in _objects(payload.get("settings"))
         for definition in _objects(setting.get("settingDefinitions"))
     }
+
+
+def _are_of_the_catalog(settings: Any) -> bool:
+    """Whether these are settings of the settings catalog, and not those of another kind."""
+    return any(
+        not {"settingInstance", "settingDefinitionId"}.isdisjoint(each)
+        for each in _objects(settings)
+    )
 
 
 def _catalog_rows(settings: list[Any], definitions: Mapping[str, Json]) -> Iterator[Row]:

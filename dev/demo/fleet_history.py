@@ -364,7 +364,8 @@ def _forbidden(kinds: Sequence[str]) -> dict[str, SafeError]:
 
 
 def _listed(member: Member, kinds: Sequence[str], at: dt.datetime) -> list[FleetObject]:
-    return [each for each in member.objects if each.kind in kinds and each.exists_at(at)]
+    existing = [each for each in member.objects if each.exists_at(at)]
+    return [each for kind in kinds for each in existing if each.kind == kind]
 
 
 def _read(member: Member, run: PastRun, backup_set: PastSet) -> None:
