@@ -21,7 +21,12 @@ from inventory.mirror import (
 from operations.models import EventLevel
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, LicenseMissing, PermissionMissing
+from providers.graph.errors import (
+    GraphError,
+    IncompleteListing,
+    LicenseMissing,
+    PermissionMissing,
+)
 from providers.graph.permissions import is_required
 from providers.graph.policy_kind import PolicyKind, in_sentence
 from providers.handling import raise_if_blocking
@@ -98,12 +103,14 @@ class Sync:
     def _read(self, kind: PolicyKind, ids: set[str], *, is_first: bool) -> GraphError | None:
         """Write the listed objects and add their ids; return the error that ended the list."""
         batch: list[Json] = []
-        error = None
+        repeated = 0
+        error: GraphError | None = None
         phase = f"Listing {in_sentence(kind.label_plural)}"
         self._run.set_phase(phase)
         try:
             for entry in kind.list_objects(self._client):
                 if entry["id"] in ids:
+                    repeated += 1
                     continue
                 ids.add(entry["id"])
                 batch.append(entry)
@@ -114,6 +121,10 @@ class Sync:
                     self._run.checkpoint()
         except GraphError as list_error:
             error = list_error
+        if repeated and not error:
+            # The list changed while its pages were read: it may lack an object as well.
+            label = in_sentence(kind.label_plural)
+            error = IncompleteListing("listing_repeats", kind=label, count=repeated)
         self._write(kind, batch, is_first=is_first)
         self._run.checkpoint()
         return error

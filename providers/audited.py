@@ -1,6 +1,6 @@
 """What the audit log records of connections: not the results of their checks."""
 
-from audit.registry import audit_table
+from audit.registry import audit_table, exclude
 from providers.forms import ConnectionForm
 
 audit_table(
@@ -21,3 +21,4 @@ audit_table(
     form=ConnectionForm,
     labels={"is_default": "Default connection", "encrypted_credential": "Credential"},
 )
+exclude("connection_paces", "What workers have sent recently, for a few seconds.")

@@ -8,9 +8,10 @@ from operations.reasons import Blocked
 from providers.clouds import Cloud, hosts_of
 from providers.graph.client import GraphClient, OnWait
 from providers.graph.http import Http
-from providers.graph.pacing import pacer_for
+from providers.graph.pacing import Pacer, configured_quotas
 from providers.graph.tokens import MsalTokens, SignIn
 from providers.models import Access, CredentialKind, ProviderConnection
+from providers.shared_pace import SharedPace
 from tenancy.crypto import CredentialUnreadable
 from tenancy.models import Tenant
 
@@ -64,7 +65,7 @@ def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = Non
         base_url=hosts_of(connection.cloud).graph,
         tokens=MsalTokens(sign_in),
         http=http,
-        pacer=pacer_for(connection.pk),
+        pacer=Pacer(configured_quotas(), SharedPace(connection.pk)),
         on_wait=on_wait,
     )
 

@@ -20,8 +20,8 @@ from providers.graph.many import ManyReads, Outcome
 from tenancy.models import Tenant
 
 T = TypeVar("T")
-#: How often a run counts the runs that share the limits of its tenant, in seconds.
-SHARE_SECONDS = 5.0
+#: How often a run counts the runs that share the requests of its tenant, in seconds.
+SHARE_SECONDS = 2.0
 #: The most requests under way at the same time; the pool of connections is as large.
 MAX_PARALLEL = 8
 _WAITS = {
@@ -56,7 +56,7 @@ def read_many(
     """Return an iterator of the outcome of each read in order, as `ManyReads` does.
 
     At the end of the `with` block, nothing more is sent. A cancellation or a lost lease ends it.
-    The limits of the tenant's connection are divided among its running runs, whichever worker they
+    The requests under way are divided among the running runs of the tenant, whichever worker they
     are in.
 
     Raises:
@@ -69,15 +69,17 @@ def read_many(
         nonlocal counted_at
         run.checkpoint()
         if time.monotonic() - counted_at >= SHARE_SECONDS:
-            client.share = _running_runs(run.tenant)
+            many.share = _running_runs(run.tenant)
             counted_at = time.monotonic()
 
     parallel = min(max(1, settings.GRAPH_PARALLEL_REQUESTS), MAX_PARALLEL)
-    return closing(ManyReads(client, on_tick=on_tick, parallel=parallel).outcomes(functions))
+    many = ManyReads(client, on_tick=on_tick, parallel=parallel)
+    return closing(many.outcomes(functions))
 
 
 def _running_runs(tenant: Tenant) -> int:
-    return OperationRun.objects.filter(tenant=tenant, status=RunStatus.RUNNING).count()
+    count = OperationRun.objects.filter(tenant=tenant, status=RunStatus.RUNNING).count()
+    return max(1, count)
 
 
 def raise_if_blocking(error: GraphError) -> None:

@@ -220,3 +220,21 @@ class ProviderConnection(models.Model):
         if not self.check_reason_code:
             return ""
         return get_reason(self.check_reason_code).label
+
+
+class ConnectionPace(models.Model):
+    """What a connection has sent recently, for all workers; see `providers.graph.pacing.Pace`."""
+
+    connection = models.OneToOneField(
+        ProviderConnection, on_delete=models.CASCADE, primary_key=True, related_name="pace"
+    )
+    #: By service: the times of requests in seconds, and their numbers.
+    sent = models.JSONField(default=dict, db_default={})
+    #: In seconds, as `sent`: Microsoft asked to send nothing until then.
+    not_before = models.FloatField(default=0.0, db_default=0.0)
+
+    class Meta:
+        db_table = "connection_paces"
+
+    def __str__(self) -> str:
+        return f"Pace of connection {self.connection_id}"

@@ -20,7 +20,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
 }
 INSTALLED_APPS = [*INSTALLED_APPS, "dev.chaos"]
 # Graph's limits on requests would slow down every run; throttling is a fault of the campaign.
-GRAPH_INTERVALS: dict[str, float] = {}
+GRAPH_QUOTAS: dict[str, object] = {}
 #: The guard that is removed on purpose; empty in a real campaign.
 CHAOS_CONTROL = env.str("CHAOS_CONTROL", default="")
 

@@ -162,15 +162,6 @@ class GraphClient:
         """The address of Graph, without a slash at the end."""
         return self._base_url
 
-    @property
-    def share(self) -> int:
-        """The number of clients, of all workers, that share the limits of the connection."""
-        return self._pacer.share
-
-    @share.setter
-    def share(self, clients: int) -> None:
-        self._pacer.share = max(1, clients)
-
     # --- Reading ----------------------------------------------------------------------------
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -314,16 +305,18 @@ class GraphClient:
         if wait is None or not self._retries_enabled:
             self._retries_enabled = False
             raise error
+        if error.code == "throttled":
+            self._pacer.pause(wait)
         attempts.waited += wait
         return wait
 
-    def is_paced(self, url: str) -> bool:
-        """Return whether the requests under this URL must keep a distance in time."""
-        return self._pacer.is_paced(urlsplit(url).path)
+    def is_single(self, url: str) -> bool:
+        """Return whether the requests under this URL may only be sent one at a time."""
+        return self._pacer.is_single(urlsplit(url).path)
 
-    def pacing_delay(self, url: str) -> float:
-        """Reserve the next time slot for a URL. Return the seconds until then."""
-        return self._pacer.delay(urlsplit(url).path)
+    def pacing_delay(self, *urls: str) -> float:
+        """Reserve the next time slot for URLs that are read together; return the seconds until it."""
+        return self._pacer.delay(urlsplit(url).path for url in urls)
 
     def note_success(self) -> None:
         """Retry the requests that fail from now on: one has just succeeded."""

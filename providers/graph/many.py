@@ -137,6 +137,8 @@ class ManyReads:
         self._parallel = parallel
         self._batch_size = batch_size
         self._allowed = float(parallel)
+        #: The number of runs, of all workers, that divide the requests under way among them.
+        self.share = 1
         self._is_throttled = False
         self._waiting: list[_Read[Any]] = []
         self._pause, self._pause_reason = 0.0, WaitReason.UNAVAILABLE
@@ -197,12 +199,12 @@ class ManyReads:
                     self._fail(read, error)
                 continue
             # Each request of a batch counts, as if it were sent alone.
-            delay = max(self._client.pacing_delay(read.url) for read in reads)
+            delay = self._client.pacing_delay(*(read.url for read in reads))
             sender.submit(reads, prepared, delay=delay)
 
     def _most_under_way(self) -> int:
         """How many requests may be under way now: the share of this client, less if throttled."""
-        return max(1, int(min(self._allowed, self._parallel / self._client.share)))
+        return max(1, int(min(self._allowed, self._parallel / self.share)))
 
     def _is_sent_alone(self, read: _Read[Any]) -> bool:
         """Whether it is no part of a batch: its pace is limited, or a batch did not answer it."""
@@ -211,7 +213,7 @@ class ManyReads:
             or self._batch_size == 1
             or len(self._waiting) == 1
             or not batch.version_of(read.url, self._client.base_url)
-            or self._client.is_paced(read.url)
+            or self._client.is_single(read.url)
         )
 
     def _take(self) -> list[_Read[Any]]:

@@ -34,7 +34,9 @@ def entry_of(**values: Any) -> dict[str, Any]:
 
 def read_ids(graph: SandboxControl, schedule: BackupSchedule) -> set[str]:
     """The ids of the objects that were read separately since the log was cleared."""
-    parts = [str(each["path"]).split("/") for each in graph.log(schedule.tenant.external_id)]
+    lists = {kind.list_path for kind in KIND.values()}
+    paths = {str(each["path"]) for each in graph.log(schedule.tenant.external_id)} - lists
+    parts = [path.split("/") for path in paths]
     return {part[4] for part in parts if part[1] == "beta" and len(part) > 4}
 
 
@@ -194,8 +196,8 @@ def test_a_list_that_contains_an_object_twice_is_not_complete(
     kind = type(KIND["compliance"])
     list_objects = kind.list_objects
 
-    def twice(self: Any, client: Any) -> Any:
-        entries = list(list_objects(self, client))
+    def twice(self: Any, client: Any, *left_out: Any) -> Any:
+        entries = list(list_objects(self, client, *left_out))
         return iter([*entries, *entries[:1]] if self.key == "compliance" else entries)
 
     monkeypatch.setattr(kind, "list_objects", twice)

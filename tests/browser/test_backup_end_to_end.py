@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from operations.models import OperationRun
-from tenancy.models import User
+from tenancy.models import User, Workspace
 from tests.browser.conftest import ConsoleErrors, serious_violations, sign_in
-from tests.support.customer import Customer
+from tests.support.customer import MANY, Customer, MakeCustomer
 from tests.support.stack import Stack
 
 pytestmark = [
@@ -25,12 +25,14 @@ pytestmark = [
 def test_an_operator_starts_a_backup_and_follows_it_to_its_end(  # noqa: PLR0917
     open_context: Any,
     console_errors: ConsoleErrors,
-    customer: Customer,
+    make_customer: MakeCustomer,
+    workspace: Workspace,
     stack: Stack,
     operator: User,
     scheme: str,
 ) -> None:
-    customer.fault("slow", ms=700)
+    customer = make_customer(workspace, sizes=MANY)
+    customer.fault("slow", kind="batch", ms=2500)
     stack.start_worker()
     page = open_context(color_scheme=scheme).new_page()
     console_errors.watch(page)

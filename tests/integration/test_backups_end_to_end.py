@@ -16,9 +16,9 @@ from operations.presentation.stages import load_timeline
 from operations.services import OperationRunService
 from operations.states import RunOutcome
 from operations.types import OperationRunType
-from tenancy.models import User
+from tenancy.models import User, Workspace
 from tests.support.broker import Broker
-from tests.support.customer import KINDS, SIZES, Customer, MakeStack
+from tests.support.customer import KINDS, MANY, SIZES, Customer, MakeCustomer, MakeStack
 from tests.support.stack import Stack, eventually, wait_for_end
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -142,10 +142,11 @@ def test_a_broker_that_is_down_at_dispatch_loses_nothing(
     assert OperationRun.objects.count() == 1
 
 
-def test_a_running_backup_is_cancelled_between_two_items(
-    customer: Customer, stack: Stack, operator: User
+def test_a_running_backup_is_cancelled_while_responses_are_awaited(
+    make_customer: MakeCustomer, workspace: Workspace, stack: Stack, operator: User
 ) -> None:
-    customer.fault("slow", ms=400)
+    customer = make_customer(workspace, sizes=MANY)
+    customer.fault("slow", kind="batch", ms=4000)
     stack.start_worker()
     started = services.run_now(customer.schedule, operator).run
 
@@ -156,10 +157,11 @@ def test_a_running_backup_is_cancelled_between_two_items(
 
     run = wait_for_end(started.pk)
     assert run.outcome == RunOutcome.CANCELLED
+    assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=2)
     labels = [line.label for line in load_timeline(run)[0]]
     text = f"Cancellation requested by {operator.username}. Reason: the wrong tenant"
     assert labels.index(text) < labels.index("Cancelled")
-    assert 0 < run.counts.processed < POLICIES
+    assert 0 < run.counts.processed < run.counts.total
     assert not BackupSet.objects.get(operation_run=run).is_complete
 
 
@@ -214,10 +216,11 @@ def test_two_workers_share_the_runs_and_execute_each_once(
 
 
 def test_the_run_of_a_killed_worker_ends_as_lost_and_its_retry_succeeds(
-    customer: Customer, make_stack: MakeStack, operator: User
+    make_customer: MakeCustomer, workspace: Workspace, make_stack: MakeStack, operator: User
 ) -> None:
     stack = make_stack(RUN_LEASE_SECONDS="4", RUN_HEARTBEAT_SECONDS="1")
-    customer.fault("slow", ms=300)
+    customer = make_customer(workspace, sizes=MANY)
+    customer.fault("slow", kind="batch", ms=3000)
     worker = stack.start_worker()
     run = services.run_now(customer.schedule, operator).run
     eventually(lambda: OperationRun.objects.get(pk=run.pk).counts.processed, what="the first item")

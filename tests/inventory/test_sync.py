@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from operations.services import OperationRunService
 from operations.states import RunOutcome
 from operations.testing import run_now
 from operations.types import OperationRunType
+from providers.graph.policy_kind import PolicyKind
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.support import samples
@@ -350,6 +351,27 @@ def test_a_broken_page_of_groups_marks_no_group_as_missing(
     run = sync(connected, GROUPS)
 
     assert run.outcome == RunOutcome.FAILED
+    assert not DirectoryGroup.objects.missing().exists()
+
+
+def test_a_list_that_contains_a_group_twice_marks_no_group_as_missing(
+    connected: Tenant, sync: Syncs, graph: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(connected, GROUPS)
+    ProviderConnection.objects.update(delta_links={})
+    victim = graph.objects(connected.external_id, "groups")[0]
+    graph.delete_object(connected.external_id, "groups", victim["id"])
+    list_objects = PolicyKind.list_objects
+
+    def twice(self: PolicyKind, client: Any, *left_out: Any) -> Iterator[Any]:
+        entries = list(list_objects(self, client, *left_out))
+        return iter([*entries, entries[0]])
+
+    monkeypatch.setattr(PolicyKind, "list_objects", twice)
+
+    run = sync(connected, GROUPS)
+
+    assert {failure["code"] for failure in run.failure_summary} == {"listing_repeats"}
     assert not DirectoryGroup.objects.missing().exists()
 
 

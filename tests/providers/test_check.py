@@ -32,7 +32,7 @@ def _execute_in_the_transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def check(connection: ProviderConnection, operator: User, settings: Any) -> Any:
     """Return a function that checks the connection and returns the run and the connection."""
-    settings.GRAPH_INTERVALS = {}
+    settings.GRAPH_QUOTAS = {}
 
     def check() -> tuple[OperationRun, ProviderConnection]:
         run = services.start_check(connection, by=operator).run

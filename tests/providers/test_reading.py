@@ -19,7 +19,7 @@ from providers.graph.errors import (
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
-from providers.graph.pacing import Pacer
+from providers.graph.pacing import Pacer, Quota
 from providers.graph.retry import RetryPolicy
 from tests.support.factories.providers import FAST, SIZES
 
@@ -319,7 +319,9 @@ def test_a_long_wait_is_reported_in_slices(sandbox_tenant):
 
 
 def test_paced_requests_keep_their_distance(sandbox_tenant):
-    with sandbox_tenant.client(pacer=Pacer({"/identity/conditionalAccess/": 0.2})) as client:
+    with sandbox_tenant.client(
+        pacer=Pacer({"/identity/conditionalAccess/": Quota(1, 0.2)})
+    ) as client:
         started = time.monotonic()
         for _ in range(3):
             client.get("/v1.0/identity/conditionalAccess/policies")

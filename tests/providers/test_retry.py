@@ -1,10 +1,9 @@
-"""How long the client waits before a retry and between requests."""
+"""How long the client waits before a retry."""
 
 from __future__ import annotations
 
 import pytest
 
-from providers.graph.pacing import Pacer
 from providers.graph.retry import RetryPolicy
 
 
@@ -43,14 +42,3 @@ def test_a_retry_after_of_next_to_nothing_does_not_retry_at_once(retry_after):
 @pytest.mark.parametrize(("retry_after", "waited"), [(181, 0), (100, 250), (None, 300)])
 def test_a_wait_that_would_take_too_long_is_refused(retry_after, waited):
     assert RetryPolicy().wait_before(2, retry_after=retry_after, waited=waited) is None
-
-
-def test_paced_requests_get_time_slots_and_others_do_not_wait():
-    now = [100.0]
-    pacer = Pacer({"/identity/conditionalAccess/": 1.0}, clock=lambda: now[0])
-    path = "/v1.0/identity/conditionalAccess/policies"
-
-    assert [pacer.delay(path) for _ in range(3)] == [0, 1, 2]
-    assert pacer.delay("/v1.0/groups") == 0
-    now[0] += 10
-    assert pacer.delay(path) == 0

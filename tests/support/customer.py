@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ SIZES = {
     "named_location": 1,
     "groups": 5,
 }
+#: More policies than the batches that are read at the same time contain.
+MANY = {**SIZES, "settings_catalog": 150}
 
 
 MakeStack = Callable[..., Stack]
@@ -79,10 +81,12 @@ MakeCustomer = Callable[..., Customer]
 def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> MakeCustomer:
     """Return a function that creates a customer in a workspace and in the Graph sandbox."""
 
-    def make(workspace: Workspace, **schedule: object) -> Customer:
+    def make(
+        workspace: Workspace, *, sizes: Mapping[str, int] = SIZES, **schedule: object
+    ) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")
         client_id, secret = uuid.uuid4(), f"canary~{uuid.uuid4().hex}"
-        graph_sandbox.control.add_tenant(tenant.external_id, client_id, secret, sizes=SIZES)
+        graph_sandbox.control.add_tenant(tenant.external_id, client_id, secret, sizes=sizes)
         connection = ProviderConnection(
             workspace=workspace,
             tenant=tenant,

@@ -48,7 +48,7 @@ def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[Sandbox
     """Control of the Graph sandbox that the connections of this test use."""
     settings.GRAPH_SANDBOX_URL = graph_sandbox.url
     settings.GRAPH_CA_BUNDLE = str(graph_sandbox.ca)
-    settings.GRAPH_INTERVALS = {}
+    settings.GRAPH_QUOTAS = {}
     yield graph_sandbox.control
     graph_sandbox.control.clear()
 

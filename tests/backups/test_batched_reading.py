@@ -1,0 +1,119 @@
+"""A backup reads many objects at once, and still stops, reports and completes as one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from backups.models import BackupSchedule
+from dev.graph_sandbox.control import SandboxControl
+from operations.models import OperationRun
+from operations.worker.active_run import ActiveRun
+from providers.models import ProviderConnection
+from tenancy.models import Tenant
+from tests.support.factories.backups import BackupScheduleFactory
+
+BackUp = Callable[[BackupSchedule], OperationRun]
+POLICIES = 90
+
+
+@pytest.fixture
+def large(tenant: Tenant, add_to_graph: Callable[..., ProviderConnection]) -> BackupSchedule:
+    """A schedule of a tenant whose policies take several batches."""
+    add_to_graph(tenant, sizes={"device_configuration": POLICIES})
+    schedule: BackupSchedule = BackupScheduleFactory(tenant=tenant, kinds=["device_configuration"])
+    return schedule
+
+
+def batches(graph: SandboxControl) -> int:
+    return graph.counts()["POST", "batch"]
+
+
+def test_a_lost_lease_stops_every_request(
+    large: BackupSchedule,
+    back_up: BackUp,
+    graph: SandboxControl,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.GRAPH_PARALLEL_REQUESTS = 2
+    graph.fault(large.tenant.external_id, "slow", kind="batch", ms=500)
+    remaining_lease = ActiveRun.remaining_lease
+
+    def lose_after_the_first_items(run: ActiveRun) -> float:
+        return 0.0 if run.has_reported and run._reported_keys else remaining_lease(run)
+
+    monkeypatch.setattr(ActiveRun, "remaining_lease", lose_after_the_first_items)
+
+    run = back_up(large)
+
+    sent = batches(graph)
+    assert 0 < sent < POLICIES / 20
+    assert {failure["code"] for failure in run.failure_summary} == {"lease_lost"}
+    assert not run.backup_set.is_complete
+    time.sleep(0.7)
+    assert batches(graph) == sent
+
+
+def test_the_objects_are_counted_while_later_ones_are_read(
+    large: BackupSchedule, back_up: BackUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every item is reported in its order, one by one."""
+    reported: list[str] = []
+    report_success = ActiveRun.report_success
+
+    def note(run: ActiveRun, key: str, **values: Any) -> None:
+        reported.append(key)
+        report_success(run, key, **values)
+
+    monkeypatch.setattr(ActiveRun, "report_success", note)
+
+    run = back_up(large)
+
+    items = run.backup_set.items.order_by("pk")
+    assert reported == [f"{item.kind}/{item.graph_id}" for item in items]
+    assert run.counts.succeeded == POLICIES
+
+
+@pytest.mark.parametrize("fault", ["batch_missing", "batch_repeated", "batch_foreign"])
+def test_a_damaged_batch_leaves_nothing_out(
+    large: BackupSchedule, back_up: BackUp, graph: SandboxControl, fault: str
+) -> None:
+    graph.fault(large.tenant.external_id, fault, kind="batch")
+
+    run = back_up(large)
+
+    assert run.backup_set.is_complete
+    assert run.counts.succeeded == POLICIES
+
+
+def test_a_kind_that_this_version_does_not_know_is_reported(
+    schedule: BackupSchedule, back_up: BackUp
+) -> None:
+    BackupSchedule.objects.filter(pk=schedule.pk).update(kinds=[*schedule.kinds, "later_kind"])
+
+    run = back_up(schedule)
+
+    assert run.outcome == "partially_succeeded"
+    assert {failure["code"] for failure in run.failure_summary} == {"kind_unknown"}
+    assert run.backup_set.unlisted == {"later_kind": "kind_unknown"}
+    assert not run.backup_set.is_complete
+    assert run.counts.succeeded == 7
+
+
+def test_a_kind_that_the_earlier_set_did_not_contain_counts_as_no_change(
+    schedule: BackupSchedule, back_up: BackUp
+) -> None:
+    kinds = schedule.kinds
+    BackupSchedule.objects.filter(pk=schedule.pk).update(kinds=kinds[:1])
+    first = back_up(schedule)
+    BackupSchedule.objects.filter(pk=schedule.pk).update(kinds=kinds)
+
+    second = back_up(schedule)
+
+    assert first.backup_set.is_complete
+    assert second.backup_set.is_complete
+    assert not second.backup_set.changes.exists()
