@@ -9,6 +9,7 @@ together.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -157,9 +158,11 @@ class ManyReads:
         size = self._batch_size * (self._parallel + 1)
         with Sender(self._client.send, self._parallel) as sender:
             while True:
-                while len(window) < size and (entry := next(remaining, None)):
-                    window.append(_Read(*entry))
-                    self._advance(window[-1])
+                if len(window) <= size - self._batch_size:
+                    # A batch at a time: a read that is added alone would be sent alone.
+                    for entry in itertools.islice(remaining, size - len(window)):
+                        window.append(_Read(*entry))
+                        self._advance(window[-1])
                 while sent := sender.take(0):
                     self._receive(*sent)
                 self._on_tick()
