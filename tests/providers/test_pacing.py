@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -157,4 +158,4 @@ def test_concurrent_workers_reserve_different_slots() -> None:
     (sent,) = ConnectionPace.objects.get().sent.values()
     times = [at for at, _ in sent]
     assert len(times) == len(delays) == 20
-    assert all(later - earlier >= 4.999 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 4.999 for earlier, later in itertools.pairwise(times))
