@@ -37,7 +37,7 @@ class PartResponse(Response):
         if self.value is None:
             return {}
         if not isinstance(self.value, dict):
-            raise UnreadableResponse
+            raise UnreadableResponse("JSON that is not an object")
         return self.value
 
 
@@ -70,12 +70,12 @@ def parse(body: Mapping[str, Any], count: int, date: str = "") -> list[PartRespo
     """
     parts = body.get("responses")
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise UnreadableResponse
+        raise UnreadableResponse("a batch without a list of responses")
     ids = Counter(str(part.get("id")) for part in parts)
     known = {str(place) for place in range(count)}
     if not known.issuperset(ids):
         # It answers requests that were not sent: none of its responses can be trusted.
-        raise UnreadableResponse
+        raise UnreadableResponse("a batch with responses to other requests")
     responses = {str(part["id"]): _part(part, date) for part in parts}
     return [responses[key] if ids[key] == 1 else None for key in map(str, range(count))]
 

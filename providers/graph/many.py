@@ -302,7 +302,8 @@ class ManyReads:
     def _receive_part(self, read: _Read[Any], prepared: Prepared, part: Response | None) -> None:
         request = Prepared("GET", read.url, prepared.headers)
         if part is None:
-            unreadable = network_error(UnreadableResponse(), read.url, prepared.request_id)
+            missing = UnreadableResponse("a batch without a readable response to this request")
+            unreadable = network_error(missing, read.url, prepared.request_id)
             self._fail(read, unreadable, is_alone=True)
         else:
             self._receive_one(read, request, part)
