@@ -51,7 +51,7 @@ class FileVariables(Mapping[str, str]):
         return len(os.environ)
 
 
-class StrictEnv(environ.Env):
+class StrictEnv(environ.Env):  # type: ignore[misc]  # it has no types
     """Refuses the booleans that `environ` takes for false, such as “enabled”, or for true: 2."""
 
     def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:

@@ -360,6 +360,22 @@ def test_a_tenant_without_a_connection_is_blocked(tenant: Tenant, back_up: BackU
     assert (run.outcome, codes(run)) == (RunOutcome.BLOCKED, ["connection_missing"])
 
 
+def test_a_list_that_expires_is_read_again_and_the_timeline_says_so(
+    tenant: Tenant, add_to_graph: Callable[..., Any], back_up: BackUp, graph: SandboxControl
+) -> None:
+    add_to_graph(tenant, sizes={"linux_compliance": 26})
+    graph.fault(tenant.external_id, "expired_page_token", times=1)
+
+    run = back_up(BackupScheduleFactory(tenant=tenant, kinds=["linux_compliance"]))
+
+    assert (run.outcome, run.counts.succeeded) == (RunOutcome.SUCCEEDED, 26)
+    (wait,) = run.events.filter(kind="wait")
+    expected = (
+        "Microsoft Graph ended a list early, which is read again from its start: waiting 1 s."
+    )
+    assert wait.message == expected
+
+
 def test_the_run_waits_for_throttling_and_shows_it(
     schedule: BackupSchedule,
     back_up: BackUp,

@@ -191,7 +191,7 @@ def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
         "ssl_cert_reqs=none",
         "ssl_cert_reqs=required",
         "ssl_check_hostname=false",
-        "x=1&ssl_ca_certs=/x",
+        "ssl_ca_certs=/x",
     ],
 )
 def test_an_address_cannot_change_how_certificates_are_checked(option: str) -> None:

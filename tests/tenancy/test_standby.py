@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounts.models import Session
 from operations import ticks
+from operations.models import OperationRun
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.sessions import open_session
@@ -30,7 +31,7 @@ BANNER = "The database is read-only."
 
 
 @pytest.fixture
-def page(operator: User) -> Client:
+def page(operator: User, tenant: Tenant) -> Client:
     """A client whose user was active some minutes ago, so that the next page would record it."""
     client = Client(raise_request_exception=False)
     open_session(client, operator)
@@ -58,9 +59,7 @@ def standby(page: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
         server.remove()
 
 
-def test_a_standby_is_read_until_it_is_promoted(
-    tenant: Tenant, page: Client, standby: Standby
-) -> None:
+def test_a_standby_is_read_until_it_is_promoted(page: Client, standby: Standby) -> None:
     runs, change, health = page.get(RUNS), page.post(SYNC), page.get("/healthz")
     standby.promote()
     connection.close()
@@ -74,4 +73,5 @@ def test_a_standby_is_read_until_it_is_promoted(
     assert checks["scheduler"] == "unknown"
     assert (runs_later.status_code, change_later.status_code) == (200, 302)
     assert BANNER not in runs_later.content.decode()
+    assert OperationRun.objects.count() == 1
     assert health_later.json()["checks"]["database"] == "ok"
