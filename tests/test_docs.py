@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands, load_command_class
+
+from dev.demo.fleet import SLUG as FLEET
+from dev.demo.scenario import WORKSPACE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -91,6 +97,35 @@ def test_every_command_in_code_exists(page: Path) -> None:
 
     assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets
     assert set(re.findall(r"\bmanage\.py ([a-z_]+)", code)) <= commands | of_django
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """Each `manage.py` command line in the console blocks of a page, without `manage.py`."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    lines = re.findall(r"manage\.py (.+)", "\n".join(blocks).replace("\\\n", " "))
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@every_page
+def test_every_command_line_has_arguments_that_its_command_knows(page: Path) -> None:
+    for name, *arguments in commands_of(page):
+        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+        if "--help" not in arguments:
+            parser.parse_args(arguments)
+
+
+def test_the_readme_names_workspaces_of_the_demo() -> None:
+    lines = commands_of(ROOT / "README.md")
+    named = {
+        argument
+        for line in lines
+        for option, argument in itertools.pairwise(line)
+        if option == "--workspace"
+    }
+
+    assert len(lines) > 5
+    assert named
+    assert named <= {WORKSPACE[1], FLEET}
 
 
 def test_the_defaults_of_numbers_in_the_documentation_are_those_of_the_settings() -> None:

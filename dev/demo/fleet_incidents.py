@@ -61,12 +61,24 @@ UPDATE operation_runs run SET incident_id = incident.id FROM operation_incidents
 WHERE run.workspace_id = %(workspace)s AND incident.workspace_id = run.workspace_id
   AND incident.cause = run.cause AND run.started_at BETWEEN %(since)s AND %(until)s
 """
+_INCIDENT_ENDS = """
+UPDATE operation_incidents incident SET runs = ended.runs, recovered_runs = ended.runs,
+    settled_runs = ended.runs, tenants = ended.tenants, recovered_tenants = ended.tenants,
+    closed_at = ended.at, counted_at = ended.at, close_reason = 'recovered'
+FROM (
+    SELECT incident_id, count(*) AS runs, count(DISTINCT tenant_id) AS tenants,
+           max(recovered_at) AS at
+    FROM operation_runs WHERE workspace_id = %(workspace)s AND incident_id IS NOT NULL
+    GROUP BY incident_id HAVING bool_and(recovered_at IS NOT NULL)) ended
+WHERE incident.id = ended.incident_id
+"""
 
 
 def conclude_past(workspace: Workspace, outage: tuple[dt.datetime, dt.datetime]) -> None:
     """Write the causes and recoveries of the past runs, and their incidents.
 
-    The ledger would have opened that of the outage in its night. It counts and closes them all.
+    The ledger would have opened that of the outage in its night, and closed it when the last tenant
+    had recovered. It opens the others now.
     """
     problems = OperationRun.objects.filter(PROBLEM, workspace=workspace, cause="")
     rows = list(problems.values_list("pk", "failure_summary"))
@@ -78,4 +90,5 @@ def conclude_past(workspace: Workspace, outage: tuple[dt.datetime, dt.datetime])
             cursor.execute(statement, values)
         cursor.execute(_INCIDENTS, values)
         cursor.execute(_INCIDENT_RUNS, values)
+        cursor.execute(_INCIDENT_ENDS, values)
     update_incidents()

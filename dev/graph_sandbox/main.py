@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dev.graph_sandbox.files import write_private
-from dev.graph_sandbox.resources import READ_PERMISSIONS
+from dev.graph_sandbox.resources import READ_PERMISSIONS, kinds
 from dev.graph_sandbox.samples import Objects, sample_tenant, unknown_folders
 from dev.graph_sandbox.seed.tenant import DEFAULT_SIZES, seed_tenant
 from dev.graph_sandbox.server import RunningServer, Sandbox
@@ -98,9 +98,12 @@ def _stored_token(folder: Path) -> str:
 
 def _add_sample_tenant(store: Store, folder: Path) -> None:
     """Add a tenant with the exported objects in the folder and no others."""
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is not a folder.")
     samples = sample_tenant(folder)
     if not samples:
-        raise SystemExit(f"{folder} has no folder of a known kind with .json files.")
+        known = ", ".join(sorted(kind.replace("_", "-") for kind in kinds()))
+        raise SystemExit(f"{folder} has no folder of a known kind with .json files: {known}.")
     for name in unknown_folders(folder):
         _print(f"skipped {name}: unknown kind of object")
     _print(", ".join(f"{len(objects)} {kind}" for kind, objects in samples.items()))

@@ -69,6 +69,8 @@ def test_the_outage_and_the_lasting_causes_are_incidents(fleet: Workspace) -> No
     assert outage.recovered_tenants > 0.8 * outage.tenants
     # A tenant without a permission has only succeeded partially since.
     assert outage.is_open == (outage.recovered_runs < outage.runs)
+    last_recovery = runs_of(fleet).filter(incident=outage).latest("recovered_at").recovered_at
+    assert outage.closed_at == (None if outage.is_open else last_recovery)
     assert {"permission_missing:Policy.Read.All", "credential_expired"} <= set(incidents)
     assert all(each.is_open for each in incidents.values())
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dev.graph_sandbox.main import main
 from dev.graph_sandbox.process import ROOT
 from dev.graph_sandbox.samples import sample_tenant
 from dev.graph_sandbox.seed.tenant import seed_tenant
@@ -119,6 +120,12 @@ def test_a_folder_without_exports_is_rejected(tmp_path: Path) -> None:
 
     assert process.returncode == 1
     assert "has no folder of a known kind" in process.stderr
+    assert "named-location" in process.stderr
+
+
+def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="is not a folder"):
+        main(["--samples", str(tmp_path / "missing"), "--tls-dir", str(tmp_path / "tls")])
 
 
 @NEEDED
