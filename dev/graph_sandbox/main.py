@@ -59,14 +59,14 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP. Return the exit status."""
     token = options.control_token or _stored_token(options.tls_dir)
     store = Store(options.data)
-    certificate = None
-    if not options.plain_http:
-        certificate = ensure_certificate(options.tls_dir, options.host)
-    server = RunningServer(Sandbox(store, token), options.host, options.port, certificate)
     if options.seed:
         _add_tenant(store, options.seed, {})
     if options.samples:
         _add_sample_tenant(store, options.samples)
+    certificate = None
+    if not options.plain_http:
+        certificate = ensure_certificate(options.tls_dir, options.host)
+    server = RunningServer(Sandbox(store, token), options.host, options.port, certificate)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: server.stop())
     if options.die_with_parent:
