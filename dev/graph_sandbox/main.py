@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dev.graph_sandbox.files import write_private
-from dev.graph_sandbox.resources import READ_PERMISSIONS, kinds
-from dev.graph_sandbox.samples import Objects, sample_tenant, unknown_folders
+from dev.graph_sandbox.resources import READ_PERMISSIONS
+from dev.graph_sandbox.samples import Objects, read_samples, sample_tenant
 from dev.graph_sandbox.seed.tenant import DEFAULT_SIZES, seed_tenant
 from dev.graph_sandbox.server import RunningServer, Sandbox
 from dev.graph_sandbox.store import Store
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--samples",
         type=Path,
-        help="add a tenant with the exported policies in this folder (one folder for each kind: "
-        "conditional-access, compliance, groups …) and print its credential",
+        help="add a tenant with the exported policies in this folder, as IntuneManagement, IntuneCD, "
+        "Microsoft365DSC or Graph itself write them, and print what each file became",
     )
     parser.add_argument(
         "--control-token",
@@ -100,12 +100,12 @@ def _add_sample_tenant(store: Store, folder: Path) -> None:
     """Add a tenant with the exported objects in the folder and no others."""
     if not folder.is_dir():
         raise SystemExit(f"{folder} is not a folder.")
-    samples = sample_tenant(folder)
+    read = read_samples(folder)
+    for sample in read:
+        _print(str(sample))
+    samples = sample_tenant(read)
     if not samples:
-        known = ", ".join(sorted(kind.replace("_", "-") for kind in kinds()))
-        raise SystemExit(f"{folder} has no folder of a known kind with .json files: {known}.")
-    for name in unknown_folders(folder):
-        _print(f"skipped {name}: unknown kind of object")
+        raise SystemExit(f"{folder} has no exported object of a known kind.")
     _print(", ".join(f"{len(objects)} {kind}" for kind, objects in samples.items()))
     _add_tenant(store, f"samples/{folder.resolve().name}", samples)
 

@@ -245,6 +245,7 @@ class PolicyKind:
     an object is created. `is_singleton`: every tenant has exactly one, at `list_path`.
     `simplify` returns a state without values that Graph returns but does not accept.
 
+    `exported_as`: folders in which other tools export the kind, if not under its own names.
     `samples` are objects as Graph returns them, with every part that a backup reads; the Graph
     sandbox seeds them.
     """
@@ -287,6 +288,7 @@ class PolicyKind:
     references: tuple[Reference, ...] = ()
     simplify: Callable[[Json], Json] | None = None
     service: Service = STANDARD
+    exported_as: tuple[str, ...] = ()
     samples: tuple[Json, ...] = ()
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from dev.graph_sandbox.samples import entries
 from providers.graph.kinds import KIND
 from providers.graph.normalize import is_annotation
 from tests.support.samples import FILES, NEEDED
@@ -20,9 +19,9 @@ def annotation_keys(value):
 
 
 @NEEDED
-@pytest.mark.parametrize(("kind", "path"), FILES, ids=lambda part: str(part)[-40:])
-def test_a_real_export_is_captured_unchanged(sandbox_tenant, client, kind, path):
-    for key, entry in entries(kind, path):
+@pytest.mark.parametrize("sample", FILES, ids=lambda sample: str(sample.path)[-40:])
+def test_a_real_export_is_captured_unchanged(sandbox_tenant, client, sample):
+    for key, entry in ((kind, each) for kind in sample.objects for each in sample.objects[kind]):
         sandbox_tenant.control.put_object(sandbox_tenant.tenant_id, key, entry)
 
         listed = next(one for one in KIND[key].list_objects(client) if one["id"] == entry["id"])

@@ -9,13 +9,13 @@ import pytest
 
 from dev.graph_sandbox.control import SandboxControl
 from dev.graph_sandbox.process import ROOT
-from dev.graph_sandbox.samples import entries, files
+from dev.graph_sandbox.samples import read_samples, sample_tenant
 
 SAMPLES = Path(os.environ.get("RUNLEDGER_GRAPH_SAMPLES", ROOT.parent / "shared" / "graph-samples"))
 NEEDED = pytest.mark.skipif(
     not SAMPLES.exists(), reason="set RUNLEDGER_GRAPH_SAMPLES to use real exports"
 )
-FILES = list(files(SAMPLES))
+FILES = [sample for sample in read_samples(SAMPLES) if sample.objects]
 
 
 def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
@@ -24,8 +24,8 @@ def put_all(graph: SandboxControl, tenant_id: object) -> dict[str, int]:
     An object may be in more than one file.
     """
     ids: dict[str, set[str]] = {}
-    for kind, path in FILES:
-        for key, entry in entries(kind, path):
-            graph.put_object(tenant_id, key, entry)
-            ids.setdefault(key, set()).add(entry["id"])
-    return {key: len(kind_ids) for key, kind_ids in ids.items()}
+    for kind, entries in sample_tenant(FILES).items():
+        for entry in entries:
+            graph.put_object(tenant_id, kind, entry)
+            ids.setdefault(kind, set()).add(entry["id"])
+    return {kind: len(kind_ids) for kind, kind_ids in ids.items()}

@@ -22,6 +22,7 @@ KIND = PolicyKind(
     service=Service(
         hidden=("assignments", "apps"), assign_status=204, read_only=("deployedAppCount",)
     ),
+    exported_as=("AppConfigurationManagedApp",),
     samples=(
         {
             "displayName": "Outlook - Focused inbox",

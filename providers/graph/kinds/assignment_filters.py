@@ -20,4 +20,5 @@ KIND = PolicyKind(
     is_checked_by_graph=True,
     references=(Reference("scope_tags", "roleScopeTags[]", built_in=frozenset({"0"})),),
     service=Service(read_only=("payloads",)),
+    exported_as=("Filters",),
 )

@@ -20,6 +20,7 @@ KIND = PolicyKind(
     service=Service(
         hidden=("assignments",), needs_type=True, read_only=("managementServiceAppId",)
     ),
+    exported_as=("AutoPilot",),
     samples=(
         {
             "@odata.type": "#microsoft.graph.azureADWindowsAutopilotDeploymentProfile",

@@ -16,6 +16,7 @@ KIND = PolicyKind(
     read=with_detail,
     restore=Restore.PREVIEW_ONLY,
     service=Service(hidden=("assignments",), writes=()),
+    exported_as=("IntuneBranding",),
     samples=(
         {
             "profileName": "Default",

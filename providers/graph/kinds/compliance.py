@@ -42,4 +42,5 @@ KIND = PolicyKind(
         Reference("compliance_scripts", "deviceCompliancePolicyScript.deviceComplianceScriptId"),
     ),
     service=Service(hidden=("assignments", "scheduledActionsForRule"), needs_type=True),
+    exported_as=("Device Compliance",),
 )

@@ -17,6 +17,7 @@ KIND = PolicyKind(
     restore=Restore.FULL,
     is_checked_by_graph=True,
     service=Service(only_in_detail=("detectionScriptContent",)),
+    exported_as=("Custom Compliance Scripts",),
     samples=(
         {
             "displayName": "Windows - Report the secure boot state",

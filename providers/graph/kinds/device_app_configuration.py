@@ -19,6 +19,7 @@ KIND = PolicyKind(
     assign=Assign(),
     references=(Reference("mobile_apps", "targetedMobileApps[]"),),
     service=Service(hidden=("assignments",), needs_type=True),
+    exported_as=("AppConfigurationManagedDevice", "App Configuration"),
     samples=(
         {
             "@odata.type": "#microsoft.graph.iosMobileAppConfiguration",

@@ -100,4 +100,5 @@ KIND = PolicyKind(
         ),
     ),
     service=Service(hidden=("assignments",), needs_type=True),
+    exported_as=("UpdatePolicies",),
 )

@@ -17,6 +17,7 @@ KIND = PolicyKind(
     restore=Restore.FULL,
     assign=Assign("deviceManagementScriptAssignments"),
     service=Service(hidden=("assignments",), only_in_detail=("scriptContent",)),
+    exported_as=("MacScripts", "Shell"),
     samples=(
         {
             "displayName": "macOS - Set the time server",

@@ -28,6 +28,7 @@ KIND = PolicyKind(
         needs_type=True,
         read_only=("deviceEnrollmentConfigurationType", "priority"),
     ),
+    exported_as=("EnrollmentRestrictions", "EnrollmentStatusPage"),
     samples=(
         {
             "@odata.type": "#microsoft.graph.windows10EnrollmentCompletionPageConfiguration",

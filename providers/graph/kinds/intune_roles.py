@@ -18,6 +18,7 @@ KIND = PolicyKind(
     service=Service(
         needs_type=True, read_only=("isBuiltIn", "isBuiltInRoleDefinition", "permissions")
     ),
+    exported_as=("Roles",),
     samples=(
         {
             "@odata.type": "#microsoft.graph.deviceAndAppManagementRoleDefinition",

@@ -27,6 +27,7 @@ KIND = PolicyKind(
     restore=Restore.PREVIEW_ONLY,
     is_checked_by_graph=True,
     service=Service(hidden=("assignments",), writes=()),
+    exported_as=("Applications",),
     samples=(
         {
             "@odata.type": "#microsoft.graph.win32LobApp",

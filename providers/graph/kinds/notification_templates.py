@@ -19,6 +19,7 @@ KIND = PolicyKind(
     is_checked_by_graph=True,
     children=(Children("localizedNotificationMessages", key="locale"),),
     service=Service(hidden=("localizedNotificationMessages",)),
+    exported_as=("Notifications",),
     samples=(
         {
             "displayName": "First warning",

@@ -26,6 +26,7 @@ KIND = PolicyKind(
         only_in_detail=("detectionScriptContent", "remediationScriptContent"),
         read_only=("isGlobalScript", "highestAvailableVersion"),
     ),
+    exported_as=("HealthScripts", "Proactive Remediations"),
     samples=(
         {
             "displayName": "Windows - Restart a stopped print spooler",

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dev.graph_sandbox.main import main
 from dev.graph_sandbox.process import ROOT
-from dev.graph_sandbox.samples import sample_tenant
+from dev.graph_sandbox.samples import read_samples, sample_tenant
 from dev.graph_sandbox.seed.tenant import seed_tenant
 from providers.graph.kinds import KIND
 from tests.support.factories.providers import SIZES, SandboxTenant
@@ -42,7 +43,7 @@ def exported(tmp_path: Path) -> Path:
     write(
         tmp_path / "groups" / "more.json", {"groups": [{"displayName": "A"}, {"displayName": "B"}]}
     )
-    write(tmp_path / "notifications" / "First.json", {"displayName": "First warning"})
+    write(tmp_path / "user-settings" / "First.json", {"displayName": "First warning"})
     return tmp_path
 
 
@@ -87,7 +88,8 @@ def tenant_of(lines: list[str], tls: Path) -> SandboxTenant:
 
 def test_exported_objects_are_listed_and_captured(exported: Path, tmp_path: Path) -> None:
     with started(exported, tmp_path / "tls") as (lines, sandbox_tenant):
-        assert "skipped notifications: unknown kind of object" in lines
+        assert "user-settings/First.json: skipped, unknown kind of object" in lines
+        assert "groups/more.json: 2 groups" in lines
         with sandbox_tenant.client() as client:
             for kind in ("conditional_access", "named_location", "compliance", "linux_compliance"):
                 listed = list(KIND[kind].list_objects(client))
@@ -100,11 +102,102 @@ def test_exported_objects_are_listed_and_captured(exported: Path, tmp_path: Path
 
 
 def test_an_object_without_an_id_gets_the_same_one_each_time(exported: Path) -> None:
-    first, second = sample_tenant(exported), sample_tenant(exported)
+    first, second = (sample_tenant(read_samples(exported)) for _ in range(2))
 
     assert first == second
     ids = [entry["id"] for entries in first.values() for entry in entries]
     assert len(set(ids)) == len(ids)
+
+
+NAME = {"displayName": "Étage 2", "description": "日本"}
+CONTEXT = "https://graph.microsoft.com/beta/$metadata#"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind"),
+    [
+        # IntuneManagement: a folder for each type of object, with Graph's annotations.
+        ("Contoso/MacCustomAttributes/Étage 2.json", json.dumps(NAME), "custom_attributes"),
+        ("DeviceConfiguration/a_1.json", json.dumps(NAME), "device_configuration"),
+        (
+            "Else/a.json",
+            json.dumps(
+                NAME
+                | {"@odata.context": f"{CONTEXT}deviceManagement/configurationPolicies/$entity"}
+            ),
+            "settings_catalog",
+        ),
+        (
+            "Else/b.json",
+            json.dumps(
+                NAME | {"@odata.context": f"{CONTEXT}deviceManagement/intents('a-b')/$entity"}
+            ),
+            "endpoint_security",
+        ),
+        # IntuneCD: JSON or YAML in nested folders.
+        ("Scripts/Powershell/a.json", json.dumps(NAME), "device_management_scripts"),
+        ("Compliance Policies/Policies/a.yaml", yaml.safe_dump(NAME), "compliance"),
+        (
+            "Conditional Access/a.yml",
+            yaml.safe_dump(NAME, allow_unicode=True),
+            "conditional_access",
+        ),
+        # Microsoft365DSC: a list of resources.
+        (
+            "M365TenantConfig.json",
+            json.dumps(
+                [
+                    {
+                        "ResourceName": "AADNamedLocation",
+                        "ResourceInstanceName": "x",
+                        "DisplayName": NAME["displayName"],
+                        "Description": NAME["description"],
+                    }
+                ]
+            ),
+            "named_location",
+        ),
+        # Graph: the response of a list.
+        (
+            "a.json",
+            json.dumps({"@odata.context": f"{CONTEXT}groups(id,displayName)", "value": [NAME]}),
+            "groups",
+        ),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_exports_of_other_tools_are_read(
+    tmp_path: Path, path: str, content: str, kind: str, encoding: str
+) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(content, encoding=encoding)
+
+    (sample,) = read_samples(tmp_path)
+
+    assert str(sample) == f"{path}: 1 {kind}"
+    assert NAME.items() <= sample.objects[kind][0].items()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.json", b"{", "its content cannot be read"),
+        ("a.yaml", b"a: [", "its content cannot be read"),
+        ("a.json", b"\xff\xfeab\xd8", "its content cannot be read"),
+        ("a.json", b"3", "its content is not an object"),
+        ("a.json", b"[]", "it has no object"),
+        ("a.txt", b"{}", "neither JSON nor YAML"),
+        ("a.json", b"{}", "unknown kind of object"),
+    ],
+)
+def test_of_each_file_it_is_said_why_it_is_skipped(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    (sample,) = read_samples(tmp_path)
+
+    assert str(sample) == f"{name}: skipped, {reason}"
 
 
 def test_a_folder_without_exports_is_rejected(tmp_path: Path) -> None:
@@ -119,8 +212,7 @@ def test_a_folder_without_exports_is_rejected(tmp_path: Path) -> None:
     )
 
     assert process.returncode == 1
-    assert "has no folder of a known kind" in process.stderr
-    assert "named-location" in process.stderr
+    assert "has no exported object of a known kind" in process.stderr
 
 
 def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
@@ -131,7 +223,8 @@ def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
 @NEEDED
 def test_real_exports_become_a_tenant(tmp_path: Path) -> None:
     expected = {
-        kind: {entry["id"] for entry in objects} for kind, objects in sample_tenant(SAMPLES).items()
+        kind: {entry["id"] for entry in objects}
+        for kind, objects in sample_tenant(read_samples(SAMPLES)).items()
     }
     with (
         started(SAMPLES, tmp_path / "tls") as (_, sandbox_tenant),
