@@ -271,6 +271,8 @@ class RestoreItem(models.Model):
     warning = models.TextField(default="", blank=True)
     #: Redacted differences: {path, difference, before, after}.
     changes = models.JSONField(default=list)
+    #: Objects that it refers to and the tenant lacks: {kind, id}.
+    missing = models.JSONField(default=list, db_default=[])
     target_id = models.CharField(max_length=200, default="", blank=True)
     live_hash = models.CharField(max_length=64, default="", blank=True)
     expected_hash = models.CharField(max_length=64, default="", blank=True)

@@ -20,7 +20,7 @@ from restores.target import Target
 
 MAX_VALUE_LENGTH = 2000
 MAX_CHANGES = 500
-MAX_IDS_IN_MESSAGE = 3
+MAX_IDS_IN_MESSAGE, MAX_MISSING = 3, 100
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,14 @@ class References:
 
 @dataclass(frozen=True)
 class Plan:
-    """The result of a preview for one object. A reason prevents the write, warnings do not."""
+    """The result of a preview for one object. A reason prevents the write, warnings do not.
+
+    `missing` are the objects that it refers to and the tenant lacks, by kind.
+    """
 
     action: Action
     reason: SafeError | None = None
+    missing: Mapping[str, Collection[str]] = field(default_factory=dict)
     warnings: Sequence[SafeError] = ()
     changes: list[dict[str, str]] = field(default_factory=list)
     target_id: str = ""
@@ -89,12 +93,12 @@ def plan(
         return replace(blocked, reason=reason)
     if current is not None and _matches_backup(target, current, expected, references):
         return replace(blocked, action=Action.UNCHANGED, changes=[])
-    reason = _refusal(target, live, may_write=may_write)
-    if reason is None:
-        sent = bodies.sent_references(target.kind, expected, current)
-        reason = missing_reference(sent, references.existing_ids)
-    if reason:
+    if reason := _refusal(target, live, may_write=may_write):
         return replace(blocked, reason=reason)
+    sent = bodies.sent_references(target.kind, expected, current)
+    if reason := missing_reference(sent, references.existing_ids):
+        missing = bodies.missing_references(sent, references.existing_ids)
+        return replace(blocked, reason=reason, missing=missing)
     action, conflict = _action(target.kind, live)
     warnings = tuple(_warnings(target, live, current, expected))
     return replace(blocked, action=action, reason=conflict, warnings=warnings)
@@ -242,6 +246,9 @@ def as_columns(plan: Plan) -> Mapping[str, Any]:
         "next_step": reason.next_step if reason else "",
         "warning": " ".join(f"{each.message} {each.next_step}" for each in plan.warnings),
         "changes": plan.changes,
+        "missing": [
+            {"kind": kind, "id": each} for kind, ids in plan.missing.items() for each in sorted(ids)
+        ][:MAX_MISSING],
         "target_id": plan.target_id,
         "live_hash": plan.live_hash,
         "expected_hash": plan.expected_hash,

@@ -44,8 +44,9 @@ register_reasons(
         "restore_reference_missing",
         "Referenced object missing",
         "The object refers to a {what} that is missing from the tenant: {ids}.",
-        "Create the missing object again, or change the policy manually. Runledger never removes a "
-        "reference, such as an exclusion, by itself.",
+        "Restore the missing object as well if this backup set contains it. Otherwise create it again, "
+        "or change the policy manually. Runledger never removes a reference, such as an exclusion, by "
+        "itself.",
     ),
     Reason(
         "restore_name_taken",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -297,6 +297,38 @@ def discard(restore: RestoreRun) -> None:
     RestoreRun.objects.filter(pk=restore.pk, status=RestoreStatus.PREVIEWED).update(
         status=RestoreStatus.ENDED, ended_at=Now()
     )
+
+
+def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[BackupItem]:
+    """Return the objects that these items lack in the tenant and the restore's set contains."""
+    missing = {(each["kind"], each["id"]) for item in items for each in item.missing}
+    if not missing or restore.backup_set is None:
+        return []
+    ids = {graph_id for _, graph_id in missing}
+    stored = restore.backup_set.items.filter(graph_id__in=ids, version__isnull=False)
+    return [
+        each for each in stored.order_by("kind", "name") if (each.kind, each.graph_id) in missing
+    ]
+
+
+@transaction.atomic
+def add_missing(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:
+    """Preview a restore again, together with the missing objects that its set contains.
+
+    Raises:
+        ValidationError: it is no longer in preview, or its set contains none of them.
+    """
+    locked = _lock(restore)
+    if not locked.is_previewed or locked.approved_at or locked.backup_set is None:
+        raise ValidationError("This restore is no longer in preview. Start a new one.")
+    items = list(locked.items.select_related("backup_item"))
+    added = missing_items(locked, items)
+    if not added:
+        raise ValidationError("The backup set contains none of the missing objects.")
+    kept = [item.backup_item for item in items if item.backup_item]
+    discard(locked)
+    options = Options(locked.assignments, locked.access_state)
+    return start_preview(locked.backup_set, [*kept, *added], options, by=by)
 
 
 def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:

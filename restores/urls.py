@@ -3,6 +3,7 @@
 from django.urls import path
 
 from restores.views.actions import (
+    restore_add,
     restore_approve,
     restore_decide,
     restore_discard,
@@ -27,6 +28,7 @@ urlpatterns = [
     ),
     path(DETAIL, restore_detail, name="restore_detail"),
     path(f"{DETAIL}items/<int:restore_item_id>/", restore_item, name="restore_item"),
+    path(f"{DETAIL}add/", restore_add, name="restore_add"),
     path(f"{DETAIL}decide/", restore_decide, name="restore_decide"),
     path(f"{DETAIL}approve/", restore_approve, name="restore_approve"),
     path(f"{DETAIL}execute/", restore_execute, name="restore_execute"),

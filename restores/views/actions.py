@@ -77,21 +77,35 @@ def restore_discard(request: Request, slug: str, restore_id: int) -> HttpRespons
 
 
 @action
+def restore_add(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Preview a restore again, with the objects that its objects refer to and the tenant lacks."""
+    restore = _restore_to_change(request, slug, restore_id)
+    return _start(request, restore, lambda: services.add_missing(restore, by=request.user))
+
+
+@action
 def restore_retry(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Start a new restore of the objects that this one did not restore."""
     restore = _restore_to_change(request, slug, restore_id)
-    try:
-        retry, _ = services.retry(restore, by=request.user)
-    except ValidationError as error:
-        messages.error(request, error.messages[0])
-        return redirect(restore)
-    return redirect(retry)
+    return _start(request, restore, lambda: services.retry(restore, by=request.user))
 
 
 def _restore_to_change(request: Request, slug: str, restore_id: int) -> RestoreRun:
     restore = restore_or_404(request, slug, restore_id)
     require_capability(request.user, restore.workspace, Capability.RESTORE)
     return restore
+
+
+def _start(
+    request: Request, restore: RestoreRun, start: Callable[[], tuple[RestoreRun, object]]
+) -> HttpResponse:
+    """Start another restore and show it; show why that is refused on the page of this one."""
+    try:
+        other, _ = start()
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(restore)
+    return redirect(other)
 
 
 def _apply(

@@ -77,6 +77,7 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "groups": groups,
         "items": items,
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
+        "missing_items": services.missing_items(restore, items) if restore.is_previewed else [],
         "blocked_count": len(items_by_action[Action.BLOCKED]),
         "undecided_count": sum(item.is_undecided for item in items),
         "write_count": sum(item.will_be_written for item in items),

@@ -6,10 +6,16 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
 
 from backups.models import BackupItem
-from restores.models import Action
+from operations.testing import run_now
+from restores import services
+from restores.models import Action, ItemState, RestoreStatus
+from tenancy.models import User
 from tests.support.restores import RestoreScenario, only_item
+from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +68,44 @@ def test_a_missing_reference_that_is_written_blocks(scenario: RestoreScenario) -
     deleted = only_item(scenario.preview([item], access_state=AS_BACKED_UP))
 
     assert changed.reason_code == deleted.reason_code == "restore_reference_missing"
+
+
+def test_a_missing_location_in_the_set_is_offered_and_restored_as_well(
+    scenario: RestoreScenario, manager: User
+) -> None:
+    location = scenario.items("named_location")[0]
+    locations = {"includeLocations": ["All"], "excludeLocations": [location.graph_id]}
+    policy = back_up_policy(scenario, locations=locations)
+    scenario.delete(policy)
+    scenario.delete(location)
+    blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
+    page = open_session(Client(), manager).get(blocked.get_absolute_url()).content.decode()
+
+    together, result = services.add_missing(blocked, by=manager)
+    run_now(result.run)
+    run = scenario.execute(together)
+
+    assert "Preview with it" in page
+    assert location.name in page
+    assert run.outcome == "succeeded", run.failures
+    states = {row.kind: (row.action, row.state) for row in together.items.all()}
+    assert set(states) == {"named_location", "conditional_access"}
+    assert set(states.values()) == {(Action.CREATE, ItemState.VERIFIED)}
+    blocked.refresh_from_db()
+    assert blocked.status == RestoreStatus.ENDED
+
+
+def test_what_the_set_does_not_contain_is_not_offered(
+    scenario: RestoreScenario, manager: User
+) -> None:
+    users = {"includeUsers": ["All"], "excludeGroups": [str(uuid.uuid4())]}
+    policy = back_up_policy(scenario, users=users)
+    scenario.delete(policy)
+    blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
+
+    assert services.missing_items(blocked, blocked.items.all()) == []
+    with pytest.raises(ValidationError, match="contains none of the missing objects"):
+        services.add_missing(blocked, by=manager)
+    services.discard(blocked)
+    with pytest.raises(ValidationError, match="no longer in preview"):
+        services.add_missing(blocked, by=manager)
