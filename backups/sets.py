@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from backups import reuse
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
-from backups.versions import Content, ensure_version
+from backups.versions import Content, store_content
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
 from providers.graph.policy_kind import Capture, PolicyKind, last_modified
@@ -153,34 +153,25 @@ def copy_complete_items(backup_set: BackupSet, parent: BackupSet) -> None:
     backup_set.save(update_fields=["listed_kinds"])
 
 
-@transaction.atomic
 def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
     """Store what was read of an item; return `created`, `updated` or `unchanged`.
 
     The content is compared with the last version of the same object in any set.
     """
     content = Content.of(kind, captured.payload)
-    same_object = BackupItem.objects.filter(
-        tenant_id=item.tenant_id, kind=item.kind, graph_id=item.graph_id, version__isnull=False
-    ).order_by("-id")
-    previous = same_object.values_list("version_id", "version__normalized_hash").first()
-    BackupItem.objects.filter(pk=item.pk).update(
-        version_id=ensure_version(item.workspace_id, content),
-        name=_name(kind, content.payload),
-        complete=captured.complete,
-        missing=captured.missing,
-        reason_code="" if captured.complete else "incomplete_capture",
-        captured_at=Now(),
-        last_modified_at=last_modified(content.payload) or item.last_modified_at,
-    )
-    if previous is None:
+    item.name = _name(kind, content.payload)
+    item.complete, item.missing = captured.complete, captured.missing
+    item.reason_code = "" if captured.complete else "incomplete_capture"
+    item.last_modified_at = last_modified(content.payload) or item.last_modified_at
+    previous = store_content(item, content)
+    if previous.version_id is None:
         return "created"
-    version_id, previous_hash = previous
-    if previous_hash != content.normalized_hash:
+    normalized_hash = previous.normalized_hash
+    if normalized_hash != content.normalized_hash:
         # The hash can be that of an earlier Runledger, which compared by other rules.
-        payload = PolicyVersion.objects.values_list("payload", flat=True).get(pk=version_id)
-        previous_hash = kind.content_hash(payload)
-    return "unchanged" if previous_hash == content.normalized_hash else "updated"
+        versions = PolicyVersion.objects.values_list("payload", flat=True)
+        normalized_hash = kind.content_hash(versions.get(pk=previous.version_id))
+    return "unchanged" if normalized_hash == content.normalized_hash else "updated"
 
 
 def set_failed(item: BackupItem, reason_code: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from backups.models import BackupItem
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import PolicyKind
 
@@ -45,34 +46,69 @@ def _storable(value: Any) -> Any:
     return value
 
 
-_INSERT = """
-INSERT INTO policy_versions
-    (workspace_id, content_hash, normalized_hash, payload, size, created_at)
-VALUES (%s, %s, %s, %s::jsonb, %s, clock_timestamp())
-ON CONFLICT (workspace_id, content_hash) DO NOTHING RETURNING id
-"""
-_SELECT = """
-SELECT id FROM policy_versions WHERE workspace_id = %s AND content_hash = %s FOR KEY SHARE
+# One statement: a backup executes it for each object that it reads. The version is locked until the
+# item refers to it.
+_STORE = """
+WITH previous AS (
+    SELECT version.id, version.normalized_hash
+    FROM backup_items earlier JOIN policy_versions version ON version.id = earlier.version_id
+    WHERE earlier.tenant_id = %(tenant)s AND earlier.kind = %(kind)s
+      AND earlier.graph_id = %(graph_id)s
+    ORDER BY earlier.id DESC LIMIT 1
+), added AS (
+    INSERT INTO policy_versions
+        (workspace_id, content_hash, normalized_hash, payload, size, created_at)
+    VALUES (%(workspace)s, %(content_hash)s, %(normalized_hash)s, %(payload)s::jsonb, %(size)s,
+            clock_timestamp())
+    ON CONFLICT (workspace_id, content_hash) DO NOTHING RETURNING id
+), existing AS (
+    SELECT id FROM policy_versions
+    WHERE workspace_id = %(workspace)s AND content_hash = %(content_hash)s FOR KEY SHARE
+)
+UPDATE backup_items item
+SET version_id = version.id, name = %(name)s, complete = %(complete)s,
+    missing = %(missing)s::jsonb, reason_code = %(reason_code)s,
+    captured_at = statement_timestamp(), last_modified_at = %(last_modified_at)s
+FROM (SELECT id FROM added UNION ALL SELECT id FROM existing) version
+WHERE item.id = %(item)s
+RETURNING (SELECT id FROM previous), (SELECT normalized_hash FROM previous)
 """
 ROUNDS = 10
 
 
-def ensure_version(workspace_id: int, content: Content) -> int:
-    """Return the id of the version with this content; create it if there is none.
+@dataclass(frozen=True)
+class Previous:
+    """The version that an object had before, in any set; both are None if there is none."""
 
-    The caller's transaction locks the version until an item refers to it. Retention can delete an
-    unreferenced version between the two statements, so they are repeated.
+    version_id: int | None
+    normalized_hash: str | None
+
+
+def store_content(item: BackupItem, content: Content) -> Previous:
+    """Write the values of an item with the version of its content; create it if there is none.
+
+    Another transaction can create the version, or delete it because nothing refers to it, while the
+    statement is executed. It finds no version then, and is repeated.
     """
-    key: list[int | str] = [workspace_id, content.content_hash]
-    values: list[int | str] = [content.normalized_hash, json.dumps(content.payload), content.size]
+    values = {
+        "item": item.pk,
+        "tenant": item.tenant_id,
+        "workspace": item.workspace_id,
+        "kind": item.kind,
+        "graph_id": item.graph_id,
+        "name": item.name,
+        "complete": item.complete,
+        "missing": json.dumps(item.missing),
+        "reason_code": item.reason_code,
+        "last_modified_at": item.last_modified_at,
+        "content_hash": content.content_hash,
+        "normalized_hash": content.normalized_hash,
+        "payload": json.dumps(content.payload),
+        "size": content.size,
+    }
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):
-            cursor.execute(_INSERT, [*key, *values])
-            row = cursor.fetchone()
-            if row is None:
-                cursor.execute(_SELECT, key)
-                row = cursor.fetchone()
-            if row:
-                version_id: int = row[0]
-                return version_id
-    raise RuntimeError("a policy version could be neither stored nor found")
+            cursor.execute(_STORE, values)
+            if row := cursor.fetchone():
+                return Previous(*row)
+    raise RuntimeError("a policy version could be neither stored nor read")

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from providers import services
-from providers.models import ProviderConnection
-from tenancy.model_admin import ModelAdmin, NeverDeleted, WholeForm
+from providers.models import ConnectionPace, ProviderConnection
+from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
 
 
 class ConnectionForm(WholeForm[ProviderConnection]):
@@ -85,3 +85,11 @@ class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
     ) -> Any:
         """Protect the workspace and tenant: the credential is bound to them."""
         return (*self.readonly_fields, "workspace", "tenant")
+
+
+@admin.register(ConnectionPace)
+class ConnectionPaceAdmin(ReadOnly, ModelAdmin[ConnectionPace]):
+    list_display = ("connection", "not_before")
+    list_select_related = ("connection",)
+    search_fields = ("connection__name",)
+    fields = ("connection", "sent", "not_before")

@@ -20,7 +20,7 @@ from backups.models import (
     SetStatus,
     VersionCandidate,
 )
-from backups.versions import Content, ensure_version
+from backups.versions import Content, store_content
 from providers.graph.kinds import KINDS
 from tests.support.concurrency import racing_threads
 from tests.support.factories import TenantFactory, WorkspaceFactory
@@ -44,12 +44,12 @@ def content(**payload: Any) -> Content:
 )
 @pytest.mark.django_db
 def test_any_text_can_be_stored(text: str) -> None:
-    workspace = WorkspaceFactory()
+    item = BackupItemFactory(missed=True)
 
-    version_id = ensure_version(workspace.pk, content(displayName=text, **{text: [text]}))
+    store_content(item, content(displayName=text, **{text: [text]}))
 
-    stored = PolicyVersion.objects.get(pk=version_id)
-    assert "\x00" not in str(stored.payload)
+    item.refresh_from_db()
+    assert "\x00" not in str(item.version.payload)
 
 
 def test_the_order_of_keys_does_not_change_the_content() -> None:
@@ -68,11 +68,14 @@ def test_a_new_time_stamp_is_a_new_content_but_no_change() -> None:
 
 @pytest.mark.django_db
 def test_a_content_is_stored_once_per_workspace() -> None:
-    first, second = WorkspaceFactory(), WorkspaceFactory()
+    first, other = BackupSetFactory(), BackupSetFactory()
+    items = [BackupItemFactory(backup_set=each, missed=True) for each in (first, first, other)]
 
-    ids = [ensure_version(place.pk, content()) for place in (first, first, second)]
+    for item in items:
+        store_content(item, content())
+        item.refresh_from_db()
 
-    assert ids[0] == ids[1] != ids[2]
+    assert items[0].version_id == items[1].version_id != items[2].version_id
 
 
 @pytest.mark.race
@@ -87,11 +90,7 @@ def test_concurrent_storing_and_deleting_loses_no_content() -> None:
                 item = BackupItemFactory(
                     backup_set=backup_set, graph_id=f"{writer}/{number}", missed=True
                 )
-                with transaction.atomic():
-                    version = ensure_version(
-                        backup_set.workspace_id, content(displayName=str(number % 5))
-                    )
-                    BackupItem.objects.filter(pk=item.pk).update(version=version)
+                store_content(item, content(displayName=str(number % 5)))
                 if number % 3:
                     BackupItem.objects.filter(pk=item.pk).update(version=None)
         finally:

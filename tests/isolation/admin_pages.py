@@ -21,7 +21,7 @@ from backups.models import BackupDay, BackupObjective
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from operations.models import ListSettings
-from providers.models import ProviderConnection
+from providers.models import ConnectionPace, ProviderConnection
 from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
 from tenancy.support_access import open_access
@@ -47,6 +47,7 @@ def create_staff(*, view: bool = False, superuser: bool = False) -> User:
 def populate_admin(tenant: Tenant, connection_id: int) -> None:
     """Create a row of every model of the admin, and a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
+    ConnectionPace.objects.create(connection_id=connection_id)
     create_past_run(tenant, 900)
     recent = create_past_run(tenant, 1)
     prune(tenant.workspace)

@@ -19,7 +19,7 @@ from providers.graph.errors import (
 )
 from providers.graph.http import Http
 from providers.graph.kinds import KIND, KINDS, REFERENCE_KINDS
-from providers.graph.pacing import Pacer, Quota
+from providers.graph.pacing import LocalPace, Pacer, Quota
 from providers.graph.retry import RetryPolicy
 from tests.support.factories.providers import FAST, SIZES
 
@@ -171,7 +171,8 @@ def test_retry_after_can_be_a_date(sandbox_tenant):
     slept: list[float] = []
     sandbox_tenant.fault("throttle", times=1, retry_after=60, http_date=1)
 
-    with sandbox_tenant.client(sleep=slept.append) as client:
+    pacer = Pacer({}, LocalPace(lambda: sum(slept)))
+    with sandbox_tenant.client(sleep=slept.append, pacer=pacer) as client:
         assert list(client.list(CONFIGURATIONS))
 
     assert 30 < sum(slept) <= 66
@@ -309,7 +310,8 @@ def test_a_long_wait_is_reported_in_slices(sandbox_tenant):
     slept: list[float] = []
     sandbox_tenant.fault("throttle", times=1, retry_after=10)
 
-    with sandbox_tenant.client(sleep=slept.append) as client:
+    pacer = Pacer({}, LocalPace(lambda: sum(slept)))
+    with sandbox_tenant.client(sleep=slept.append, pacer=pacer) as client:
         client.get(CONFIGURATIONS)
 
     reported = [seconds for seconds, _ in sandbox_tenant.waits]

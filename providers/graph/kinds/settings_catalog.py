@@ -12,7 +12,8 @@ KIND = PolicyKind(
     label="Settings catalog policy",
     label_plural="Settings catalog policies",
     list_path="/beta/deviceManagement/configurationPolicies",
-    list_params={"$expand": "assignments"},
+    # The page is larger than Graph's default of 25.
+    list_params={"$expand": "assignments", "$top": "100"},
     detail_params={"$expand": "assignments"},
     needed=Need.WRITE,
     read_permission="DeviceManagementConfiguration.Read.All",
