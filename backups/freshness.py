@@ -214,12 +214,13 @@ def build_freshness(tenant: Any, unpaused: Sequence[Times], now: dt.datetime) ->
         tenant.last_complete_at,
         unpaused,
         now,
-        _objectives(tenant.workspace_hours, tenant.tenant_hours),
+        build_objectives(tenant.workspace_hours, tenant.tenant_hours),
         tenant.latest_status or "",
     )
 
 
-def _objectives(workspace_hours: int | None, tenant_hours: int | None) -> Objectives:
+def build_objectives(workspace_hours: int | None, tenant_hours: int | None) -> Objectives:
+    """Return the objectives that are set; None stands for one that is not."""
     of_tenant = dt.timedelta(hours=tenant_hours) if tenant_hours else None
     return Objectives(dt.timedelta(hours=workspace_hours or DEFAULT_HOURS), of_tenant)
 

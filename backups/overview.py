@@ -10,7 +10,8 @@ from typing import Any
 from django.urls import reverse
 
 from backups.checklist import checklist
-from backups.freshness import Times, freshness_of, freshness_of_tenants
+from backups.fleet import freshness_of_workspaces
+from backups.freshness import freshness_of
 from backups.today import slots_of_today
 from backups.trend import DAYS, trend_of
 from operations.overview import FirstSteps, Panel, no_facts, overview_panel
@@ -21,7 +22,7 @@ from operations.workspace_columns import WorkspaceColumn, workspace_columns
 from tenancy.capabilities import capabilities_of
 from tenancy.clock import request_now
 from tenancy.http import Request
-from tenancy.models import Tenant, User, Workspace
+from tenancy.models import User, Workspace
 
 PANEL_ROWS = 6
 
@@ -32,48 +33,41 @@ def backups(request: Request, workspace: Workspace) -> Panel | FirstSteps:
 
     The first steps replace them until an active tenant has a complete backup set.
     """
-    rows = freshness_of(workspace)
-    if all(row.is_never for row in rows):
+    fleet = freshness_of_workspaces([workspace.pk], rows=PANEL_ROWS)
+    if fleet.never[workspace.pk] == fleet.total[workspace.pk]:
         allowed = capabilities_of(request.user, workspace)
-        return FirstSteps(("backups/_first_steps.html", checklist(workspace, rows, allowed)))
+        steps = checklist(workspace, freshness_of(workspace), allowed)
+        return FirstSteps(("backups/_first_steps.html", steps))
     numbers = (
-        ("late", "Late", "late", sum(row.is_overdue for row in rows)),
-        ("never", "Never complete", "failed", sum(row.is_never for row in rows)),
-        ("unscheduled", "Unscheduled", "late", sum(row.is_unscheduled for row in rows)),
+        ("late", "Late", "late", fleet.late),
+        ("never", "Never complete", "failed", fleet.never),
+        ("unscheduled", "Unscheduled", "late", fleet.unscheduled),
     )
     context = {
-        "rows": rows[:PANEL_ROWS],
-        "total": len(rows),
+        "rows": fleet.stalest,
+        "total": fleet.total[workspace.pk],
         "numbers": [
-            {"state": state, "label": label, "outcome": outcome, "count": count}
-            for state, label, outcome, count in numbers
+            {"state": state, "label": label, "outcome": outcome, "count": counts[workspace.pk]}
+            for state, label, outcome, counts in numbers
         ],
     }
-    schedules = [schedule for row in rows for schedule in row.schedules]
-    return "backups/_panel_backups.html", context | _slots(request, workspace, schedules)
+    return "backups/_panel_backups.html", context | _slots(request, workspace)
 
 
 @workspace_columns(order=20)
 def freshness(user: User, workspaces: Sequence[Workspace]) -> list[WorkspaceColumn]:
     """The active tenants, and those whose last complete backup is late or missing."""
-    tenants = Tenant.objects.active().filter(workspace__in=workspaces)
-    all_tenants: Counter[int] = Counter()
-    late: Counter[int] = Counter()
-    never: Counter[int] = Counter()
-    for row in freshness_of_tenants(tenants):
-        all_tenants[row.tenant.workspace_id] += 1
-        late[row.tenant.workspace_id] += row.is_overdue
-        never[row.tenant.workspace_id] += row.is_never
+    fleet = freshness_of_workspaces([workspace.pk for workspace in workspaces])
     return [
-        WorkspaceColumn("Backup late", late, "freshness_list", "state=late", "late"),
-        WorkspaceColumn("Never backed up", never, "freshness_list", "state=never", "failed"),
-        WorkspaceColumn("Tenants", all_tenants, "tenant_list"),
+        WorkspaceColumn("Backup late", fleet.late, "freshness_list", "state=late", "late"),
+        WorkspaceColumn("Never backed up", fleet.never, "freshness_list", "state=never", "failed"),
+        WorkspaceColumn("Tenants", fleet.total, "tenant_list"),
     ]
 
 
-def _slots(request: Request, workspace: Workspace, schedules: Sequence[Times]) -> dict[str, Any]:
+def _slots(request: Request, workspace: Workspace) -> dict[str, Any]:
     now = request_now()
-    hours = slots_of_today(workspace, schedules, now, runs_by_hour(request, workspace))
+    hours = slots_of_today(workspace, now, runs_by_hour(request, workspace))
     ended: Counter[str] = Counter()
     for _, counts in hours:
         ended.update({key: count for key, count in counts.items() if key != TO_COME})

@@ -177,9 +177,11 @@ def fleet_tenants(count: int) -> list[FleetTenant]:
 
 
 def _name(number: int) -> str:
-    # Every place meets every trade once: no name repeats within a thousand tenants.
+    # Every place meets every trade once, then the names get a number.
     group, place = divmod(number, len(_PLACES))
-    return f"{_PLACES[place]} {_TRADES[(place * 7 + group) % len(_TRADES)]}"
+    name = f"{_PLACES[place]} {_TRADES[(place * 7 + group) % len(_TRADES)]}"
+    repetition = group // len(_TRADES)
+    return f"{name} {repetition + 1}" if repetition else name
 
 
 def _timezone(number: int) -> str:

@@ -20,7 +20,7 @@ from operations.presentation.hours import count_by_hour, day_of
 from operations.states import RunOutcome
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
-from tests.support.factories import OperationRunFactory
+from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.backups import BackupScheduleFactory, BackupSetFactory, finish, utc
 from tests.support.sessions import open_session
 
@@ -51,14 +51,18 @@ def test_the_slots_of_today_have_ended_or_are_to_come(tenant: Tenant) -> None:
         (utc(2026, 3, 8, 12, 5), {"running": True}),
     ):
         add_run(tenant, at, **traits)
-    schedules = [
-        BackupScheduleFactory(tenant=tenant, cron="0 */6 * * *", due=utc(2026, 3, 8, 18)),
-        BackupScheduleFactory(tenant=tenant, cron="30 23 * * *", due=utc(2026, 3, 8, 23, 30)),
-        BackupScheduleFactory(tenant=tenant, cron="0 0 * * *", due=utc(2026, 3, 9)),
-        BackupScheduleFactory(tenant=tenant, paused=True),
-    ]
+    for cron, due in (
+        ("0 */6 * * *", utc(2026, 3, 8, 18)),
+        ("30 23 * * *", utc(2026, 3, 8, 23, 30)),
+        ("30 23 * * *", utc(2026, 3, 8, 23, 30)),
+        ("0 0 * * *", utc(2026, 3, 9)),
+    ):
+        BackupScheduleFactory(tenant=tenant, cron=cron, due=due)
+    BackupScheduleFactory(tenant=tenant, cron="0 20 * * *", due=utc(2026, 3, 8, 20), paused=True)
+    suspended = TenantFactory(workspace=workspace, status="suspended")
+    BackupScheduleFactory(tenant=suspended, cron="0 20 * * *", due=utc(2026, 3, 8, 20))
 
-    hours = slots_of_today(workspace, schedules, now, count_by_hour(workspace, now))
+    hours = slots_of_today(workspace, now, count_by_hour(workspace, now))
 
     assert len(hours) == 24
     assert {hour: dict(counts) for hour, counts in hours if counts} == {
@@ -66,7 +70,7 @@ def test_the_slots_of_today_have_ended_or_are_to_come(tenant: Tenant) -> None:
         "02:00": {"failed": 1, "succeeded": 1},
         "12:00": {"pending": 1},
         "18:00": {TO_COME: 1},
-        "23:00": {TO_COME: 1},
+        "23:00": {TO_COME: 2},
     }
 
 
@@ -83,9 +87,9 @@ def test_a_day_has_its_hours_when_the_clocks_change(
 ) -> None:
     workspace = tenant.workspace
     workspace.timezone = zone
-    schedule = BackupScheduleFactory(tenant=tenant, cron="* * * * *", timezone=zone, due=now)
+    BackupScheduleFactory(tenant=tenant, cron="* * * * *", timezone=zone, due=now)
 
-    of_day = slots_of_today(workspace, [schedule], now, ())
+    of_day = slots_of_today(workspace, now, ())
 
     assert len(of_day) == hours
     to_come = sum(counts[TO_COME] for _, counts in of_day)
