@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from restores.models import RestoreItem, RestoreRun
+from restores.models import Replacement, RestoreItem, RestoreRun
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
@@ -30,3 +30,11 @@ class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
     exclude = ("changes",)
     show_full_result_count = False
     actions = None
+
+
+@admin.register(Replacement)
+class ReplacementAdmin(ReadOnly, ModelAdmin[Any]):
+    list_display = ("name", "kind", "missing_id", "replacement_id", "tenant")
+    list_filter = ("kind",)
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("name", "=missing_id", "=replacement_id")

@@ -17,3 +17,10 @@ audit_table(
     part_of=("restore_runs", "restore_id"),
     only=["decision"],
 )
+audit_table(
+    "restore_replacements",
+    label="Replacement",
+    name="name",
+    workspace="workspace_id",
+    tenant="tenant_id",
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
@@ -10,7 +10,7 @@ from providers.graph.errors import PermissionMissing
 from providers.graph.kinds import KIND, KINDS
 from restores import bodies
 from restores.bodies import Options
-from restores.models import RestoreItem, RestoreRun, RestoreStatus
+from restores.models import Replacement, RestoreItem, RestoreRun, RestoreStatus
 from restores.reading import LiveTenant
 
 #: New ids of objects, by kind and by earlier id.
@@ -100,6 +100,31 @@ def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> NewIds
             old: new for old, new in later.items() if old not in existing and new in existing
         }
     return restored
+
+
+def replaced_ids(
+    live: LiveTenant,
+    tenant_id: int,
+    references: Mapping[str, set[str]],
+    items: Iterable[RestoreItem],
+) -> NewIds:
+    """The ids that a person chose in place of those of objects that the tenant lacks.
+
+    An object that the same restore contains is not replaced.
+
+    Raises:
+        GraphError: a list could not be read.
+    """
+    own = {(item.kind, item.graph_id) for item in items}
+    replaced: NewIds = {}
+    for each in Replacement.objects.filter(tenant=tenant_id, kind__in=list(references)):
+        is_needed = each.missing_id in references[each.kind] and each.kind in KIND
+        if not is_needed or (each.kind, each.missing_id) in own:
+            continue
+        existing = live.ids(each.kind)
+        if each.missing_id not in existing and each.replacement_id in existing:
+            replaced.setdefault(each.kind, {})[each.missing_id] = each.replacement_id
+    return replaced
 
 
 def merged(*each: Mapping[str, Mapping[str, str]]) -> NewIds:

@@ -365,3 +365,48 @@ class RestoreItem(models.Model):
             "live": self.live_hash,
             "wanted": self.expected_hash,
         }
+
+
+class Replacement(models.Model):
+    """The object that restores of a tenant refer to in place of one that the tenant lacks."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.CASCADE,
+        related_name="replacements",
+        db_constraint=False,
+        db_index=False,
+    )
+    kind = models.CharField(max_length=64)
+    missing_id = models.CharField(max_length=200)
+    replacement_id = models.CharField(max_length=200)
+    #: Of the replacement, when it was chosen.
+    name = models.CharField(max_length=300)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkspaceScopedQuerySet["Replacement"].as_manager()
+
+    class Meta:
+        db_table = "restore_replacements"
+        default_permissions = ("view",)
+        ordering = ("kind", "name", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "kind", "missing_id"), name="replacements_one_per_object"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(missing_id=models.F("replacement_id"))
+                & ~models.Q(missing_id="")
+                & ~models.Q(replacement_id=""),
+                name="replacements_of_another_object",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.missing_id}"
+
+    @property
+    def kind_label(self) -> str:
+        kind = KIND.get(self.kind)
+        return kind.label if kind else self.kind

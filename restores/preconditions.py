@@ -8,7 +8,7 @@ from operations.reasons import SafeError
 from providers.graph.policy_kind import Capture
 from restores import bodies, planning
 from restores.bodies import Json
-from restores.loading import NewIds, existing_ids, merged, restored_ids
+from restores.loading import NewIds, existing_ids, merged, replaced_ids, restored_ids
 from restores.models import Action, RestoreItem, RestoreRun
 from restores.reading import LIST_MAX_AGE_SECONDS, LiveTenant, is_possibly_created
 from restores.target import Target
@@ -18,14 +18,14 @@ class RestoredIds:
     """The current ids of this restore's objects, by kind and by their ids in the backup."""
 
     def __init__(self, items: Iterable[RestoreItem]) -> None:
-        self._items = list(items)
+        self.items = list(items)
 
     @property
     def previewed(self) -> NewIds:
         """Unchanged objects that exist under another id, as the preview saw them."""
         return _by_kind(
             (item, item.target_id)
-            for item in self._items
+            for item in self.items
             if item.action == Action.UNCHANGED and item.target_id != item.graph_id
         )
 
@@ -34,7 +34,7 @@ class RestoredIds:
         """Objects that this execution has written under another id."""
         return _by_kind(
             (item, item.result_id)
-            for item in self._items
+            for item in self.items
             if item.result_id not in ("", item.graph_id)
         )
 
@@ -65,8 +65,13 @@ class Preconditions:
             GraphError: the objects that it refers to could not be read.
         """
         state = target.expected_state
-        earlier = restored_ids(self._live, bodies.references(target.kind, state))
-        return bodies.replace_ids(target.kind, state, merged(self._restored.previewed, earlier))
+        references = bodies.references(target.kind, state)
+        replaced = replaced_ids(
+            self._live, self._restore.tenant_id, references, self._restored.items
+        )
+        earlier = restored_ids(self._live, references)
+        new_ids = merged(replaced, self._restored.previewed, earlier)
+        return bodies.replace_ids(target.kind, state, new_ids)
 
     def refusal(
         self, target: Target, state: Json, live: Capture | None, *, is_backed_up: bool

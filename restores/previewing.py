@@ -22,6 +22,7 @@ from restores.loading import (
     load_items,
     merged,
     options_of,
+    replaced_ids,
     restored_ids,
 )
 from restores.models import Action, RestoreItem, RestoreRun, RestoreStatus
@@ -39,6 +40,7 @@ class Preview:
         self._client = client
         self._live = LiveTenant(client, restore.tenant_id)
         self._options = options_of(restore)
+        self._items: list[RestoreItem] = []
         #: Objects that this restore creates or takes over, by their ids in the backup.
         self._planned: set[str] = set()
         #: The current ids of objects that exist under another id.
@@ -46,7 +48,7 @@ class Preview:
 
     def build(self) -> None:
         """Compare every item, store its plan, and finish the preview."""
-        items = load_items(self._restore)
+        items = self._items = load_items(self._restore)
         self._run.expect(len(items))
         known = [self._target_with_id(item) for item in items]
         captures = (partial(_capture, *each) for each in known if each)
@@ -98,7 +100,8 @@ class Preview:
     def _resolve_references(self, target: Target) -> References:
         """Look up the objects that the target refers to, and no others."""
         references = bodies.references(target.kind, target.expected_state)
-        new_ids = merged(self._new_ids, restored_ids(self._live, references))
+        replaced = replaced_ids(self._live, self._restore.tenant_id, references, self._items)
+        new_ids = merged(replaced, self._new_ids, restored_ids(self._live, references))
         current_ids = {new for ids in new_ids.values() for new in ids.values()}
         created = frozenset(self._planned | current_ids)
         return References(existing_ids(self._live, references, created), new_ids)

@@ -311,20 +311,31 @@ def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[Bac
     ]
 
 
-@transaction.atomic
 def add_missing(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:
     """Preview a restore again, together with the missing objects that its set contains.
 
     Raises:
         ValidationError: it is no longer in preview, or its set contains none of them.
     """
+    added = missing_items(restore, restore.items.all())
+    if restore.is_previewed and not added:
+        raise ValidationError("The backup set contains none of the missing objects.")
+    return preview_again(restore, added, by=by)
+
+
+@transaction.atomic
+def preview_again(
+    restore: RestoreRun, added: Iterable[BackupItem] = (), *, by: User
+) -> tuple[RestoreRun, DispatchResult]:
+    """Discard a preview, and start one of the same objects and these.
+
+    Raises:
+        ValidationError: the restore is no longer in preview, or is approved.
+    """
     locked = _lock(restore)
     if not locked.is_previewed or locked.approved_at or locked.backup_set is None:
         raise ValidationError("This restore is no longer in preview. Start a new one.")
-    items = list(locked.items.select_related("backup_item"))
-    added = missing_items(locked, items)
-    if not added:
-        raise ValidationError("The backup set contains none of the missing objects.")
+    items = locked.items.select_related("backup_item")
     kept = [item.backup_item for item in items if item.backup_item]
     discard(locked)
     options = Options(locked.assignments, locked.access_state)

@@ -8,6 +8,7 @@ from restores.views.actions import (
     restore_decide,
     restore_discard,
     restore_execute,
+    restore_replace,
     restore_retry,
 )
 from restores.views.approvals import approval_list
@@ -33,5 +34,6 @@ urlpatterns = [
     path(f"{DETAIL}approve/", restore_approve, name="restore_approve"),
     path(f"{DETAIL}execute/", restore_execute, name="restore_execute"),
     path(f"{DETAIL}discard/", restore_discard, name="restore_discard"),
+    path(f"{DETAIL}replace/", restore_replace, name="restore_replace"),
     path(f"{DETAIL}retry/", restore_retry, name="restore_retry"),
 ]

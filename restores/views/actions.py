@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from operations.views.start import submission_of
 from restores import services
 from restores.models import Decision, RestoreRun
+from restores.replacing import replace_missing
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, recent_sign_in_required, try_service
@@ -81,6 +82,23 @@ def restore_add(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Preview a restore again, with the objects that its objects refer to and the tenant lacks."""
     restore = _restore_to_change(request, slug, restore_id)
     return _start(request, restore, lambda: services.add_missing(restore, by=request.user))
+
+
+@action
+def restore_replace(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Choose what restores refer to in place of a missing object, and preview again."""
+    restore = _restore_to_change(request, slug, restore_id)
+    kind, missing_id, replacement = (
+        request.POST.get(name, "").replace("\x00", "").strip()
+        for name in ("kind", "missing_id", "replacement")
+    )
+    return _start(
+        request,
+        restore,
+        lambda: replace_missing(
+            restore, kind=kind, missing_id=missing_id, replacement=replacement, by=request.user
+        ),
+    )
 
 
 @action

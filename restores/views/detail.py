@@ -10,9 +10,10 @@ from django.db.models import Func, IntegerField
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from providers.graph.kinds import KIND
 from redaction.json import sanitize_json
 from restores import planning, services
-from restores.models import Action, ItemState, RestoreItem, RestoreRun
+from restores.models import Action, ItemState, Replacement, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import has_capability, may_approve
 from tenancy.clock import request_now
@@ -77,7 +78,7 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "groups": groups,
         "items": items,
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
-        "missing_items": services.missing_items(restore, items) if restore.is_previewed else [],
+        **_missing(restore, items),
         "blocked_count": len(items_by_action[Action.BLOCKED]),
         "undecided_count": sum(item.is_undecided for item in items),
         "write_count": sum(item.will_be_written for item in items),
@@ -92,6 +93,24 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "approval_error": services.approval_error(restore, now) if restore.is_previewed else "",
         "read_only_reason": services.read_only_reason(restore) if restore.is_previewed else "",
         "was_executed": restore.executed_at is not None,
+    }
+
+
+def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any]:
+    """The objects that a preview lacks: those in its set, the others, and the replacements."""
+    if not restore.is_previewed:
+        return {}
+    offered = services.missing_items(restore, items)
+    ids = {(item.kind, item.graph_id) for item in offered}
+    missing = {(each["kind"], each["id"]) for item in items for each in item.missing} - ids
+    return {
+        "missing_items": offered,
+        "missing_objects": [
+            {"kind": kind, "id": graph_id, "label": KIND[kind].label}
+            for kind, graph_id in sorted(missing)
+            if kind in KIND
+        ],
+        "replacements": list(Replacement.objects.filter(tenant=restore.tenant_id)),
     }
 
 

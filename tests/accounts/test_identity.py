@@ -83,6 +83,7 @@ ASK_NOTHING = {
     "restore_decide": "changes nothing in the tenant; the execution asks",
     "restore_add": "changes nothing in the tenant; the execution asks",
     "restore_discard": "changes nothing in the tenant",
+    "restore_replace": "changes nothing in the tenant; the execution asks",
     "restore_retry": "changes nothing in the tenant; the execution asks",
 }
 SENSITIVE = {

@@ -22,6 +22,7 @@ from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from operations.models import ListSettings
 from providers.models import ConnectionPace, ProviderConnection
+from restores.models import Replacement
 from tenancy.models import Membership, Tenant, User
 from tenancy.staff_changes import record
 from tenancy.support_access import open_access
@@ -59,6 +60,14 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     acquire_rules()
     BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=24)
     create_change(tenant)
+    Replacement.objects.create(
+        workspace=tenant.workspace,
+        tenant=tenant,
+        kind="groups",
+        missing_id="a",
+        replacement_id="b",
+        name="Sales",
+    )
     BackupDay.objects.create(workspace=tenant.workspace, day=dt.date(2026, 6, 1))
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())

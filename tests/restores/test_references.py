@@ -107,5 +107,6 @@ def test_what_the_set_does_not_contain_is_not_offered(
     with pytest.raises(ValidationError, match="contains none of the missing objects"):
         services.add_missing(blocked, by=manager)
     services.discard(blocked)
+    blocked.refresh_from_db()
     with pytest.raises(ValidationError, match="no longer in preview"):
         services.add_missing(blocked, by=manager)

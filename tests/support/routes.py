@@ -230,6 +230,7 @@ ROUTES = [
     workspace_route("restore_execute", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_add", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_discard", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_replace", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_retry", "restore_id", capability=Capability.RESTORE, post=True),
 ]
 
