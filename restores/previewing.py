@@ -50,6 +50,7 @@ class Preview:
         """Compare every item, store its plan, and finish the preview."""
         items = self._items = load_items(self._restore)
         self._run.expect(len(items))
+        self._live.load_hashes(items)
         known = [self._target_with_id(item) for item in items]
         captures = (partial(_capture, *each) for each in known if each)
         with read_many(self._run, self._client, captures) as outcomes:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F
 
 from backups.models import BackupItem
@@ -42,6 +43,8 @@ class LiveTenant:
         self._successors: dict[str, dict[str, str]] = {}
         #: Captures that were read ahead, by kind and id.
         self._captures: dict[tuple[str, str], Outcome[Capture]] = {}
+        #: The content hashes of the backups of objects, by kind and id, as far as they were loaded.
+        self._hashes: dict[tuple[str, str], frozenset[str]] = {}
 
     def ids(self, kind_key: str) -> frozenset[str]:
         """The ids of every object of a kind.
@@ -119,7 +122,7 @@ class LiveTenant:
             GraphError: a list could not be read, or an object is listed and could not be read.
         """
         ids = self.ids_of(target.kind.key, target.item.graph_id)
-        hashes = backed_up_hashes(self._tenant_id, target.kind.key, ids)
+        hashes = self._backed_up_hashes(target.kind.key, ids)
         for graph_id in reversed(ids):
             if captured := self._read_if_listed(target, graph_id):
                 return LiveObject(captured, backed_up_hashes=hashes)
@@ -146,6 +149,22 @@ class LiveTenant:
             rows.filter(**same_id, kind=key).exists()
             for rows in (BackupItem.objects, Policy.objects)
         )
+
+    def load_hashes(self, items: Iterable[RestoreItem]) -> None:
+        """Load the hashes of the backups of these objects, with one query for each kind."""
+        ids_by_kind: dict[str, set[str]] = {}
+        for item in items:
+            ids = ids_by_kind.setdefault(item.kind, set())
+            ids.update(self.ids_of(item.kind, item.graph_id))
+        for kind_key, ids in ids_by_kind.items():
+            hashes = backed_up_hashes(self._tenant_id, kind_key, ids)
+            self._hashes |= {(kind_key, each): hashes.get(each, frozenset()) for each in ids}
+
+    def _backed_up_hashes(self, kind_key: str, ids: list[str]) -> frozenset[str]:
+        keys = [(kind_key, each) for each in ids]
+        if all(key in self._hashes for key in keys):
+            return frozenset().union(*(self._hashes[key] for key in keys))
+        return frozenset().union(*backed_up_hashes(self._tenant_id, kind_key, ids).values())
 
     def load_successors(self, kind_key: str) -> dict[str, str]:
         """The later ids of restored objects, read once: {id in the backup: id after a restore}."""
@@ -211,12 +230,17 @@ def _is_alike(listed: Json, target: Target) -> bool:
     return all(not ours or not theirs or ours == theirs for theirs, ours in pairs)
 
 
-def backed_up_hashes(tenant_id: int, kind_key: str, graph_ids: Iterable[str]) -> frozenset[str]:
-    """The content hashes of every complete backup of an object, under any of its ids."""
+def backed_up_hashes(
+    tenant_id: int, kind_key: str, graph_ids: Iterable[str]
+) -> dict[str, frozenset[str]]:
+    """The content hashes of every complete backup of objects, by their ids."""
     items: Any = BackupItem.objects.filter(
         tenant_id=tenant_id, kind=kind_key, graph_id__in=list(graph_ids), complete=True
     )
-    return frozenset(items.values_list("version__normalized_hash", flat=True).distinct())
+    rows = items.values_list("graph_id").annotate(
+        hashes=ArrayAgg("version__normalized_hash", distinct=True)
+    )
+    return {graph_id: frozenset(hashes) for graph_id, hashes in rows.order_by()}
 
 
 def successors(tenant_id: int, kind_key: str) -> dict[str, str]:

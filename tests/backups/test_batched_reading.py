@@ -12,8 +12,10 @@ from backups.models import BackupSchedule
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.worker.active_run import ActiveRun
+from providers.graph.many import ManyReads
 from providers.models import ProviderConnection
 from tenancy.models import Tenant
+from tests.support.factories import OperationRunFactory
 from tests.support.factories.backups import BackupScheduleFactory
 
 BackUp = Callable[[BackupSchedule], OperationRun]
@@ -78,6 +80,44 @@ def test_the_objects_are_counted_while_later_ones_are_read(
     items = run.backup_set.items.order_by("pk")
     assert reported == [f"{item.kind}/{item.graph_id}" for item in items]
     assert run.counts.succeeded == POLICIES
+
+
+def test_the_running_runs_of_a_tenant_divide_the_requests_under_way(
+    large: BackupSchedule, back_up: BackUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OperationRunFactory(tenant=large.tenant, running=True)
+    OperationRunFactory(running=True)
+    allowed: list[int] = []
+    most_under_way = ManyReads._most_under_way
+
+    def note(many: ManyReads) -> int:
+        allowed.append(most_under_way(many))
+        return allowed[-1]
+
+    monkeypatch.setattr(ManyReads, "_most_under_way", note)
+
+    assert back_up(large).backup_set.is_complete
+    assert set(allowed) == {2}
+
+
+@pytest.mark.parametrize("fault", ["loop_next_link", "truncated_page"])
+@pytest.mark.usefixtures("short_retry_waits")
+def test_a_list_that_cannot_be_read_to_its_end_is_not_complete(
+    tenant: Tenant,
+    add_to_graph: Callable[..., ProviderConnection],
+    back_up: BackUp,
+    graph: SandboxControl,
+    fault: str,
+) -> None:
+    add_to_graph(tenant, sizes={"linux_compliance": 30})
+    schedule = BackupScheduleFactory(tenant=tenant, kinds=["linux_compliance"])
+    graph.fault(tenant.external_id, fault)
+
+    run = back_up(schedule)
+
+    assert run.outcome != "succeeded"
+    assert not run.backup_set.is_complete
+    assert set(run.backup_set.unlisted) == {"linux_compliance"}
 
 
 @pytest.mark.parametrize("fault", ["batch_missing", "batch_repeated", "batch_foreign"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
 from backups import reuse
@@ -15,8 +16,10 @@ from backups.models import BackupItem, BackupSchedule
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from providers.graph.kinds import KIND
+from tenancy.models import User
 from tests.support.factories import TenantFactory
 from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.sessions import open_session
 
 BackUp = Callable[[BackupSchedule], OperationRun]
 NOW = dt.datetime.now(dt.UTC)
@@ -77,6 +80,22 @@ def test_an_unchanged_tenant_is_listed_and_not_read(
     assert reused(first) == {}
     notes = second.events.filter(kind="note").values_list("message", flat=True)
     assert any("5 of 7 objects have not changed" in note for note in notes)
+
+
+def test_the_page_of_a_set_says_what_was_reused(
+    schedule: BackupSchedule, back_up: BackUp, operator: User
+) -> None:
+    first, second = back_up(schedule), back_up(schedule)
+    client = open_session(Client(), operator)
+
+    pages = [
+        client.get(run.backup_set.get_absolute_url()).content.decode() for run in (first, second)
+    ]
+
+    assert [page.count("for an earlier set") for page in pages] == [0, 5]
+    assert ["0 items of earlier sets" in pages[0], "5 items of earlier sets" in pages[1]] == [
+        True
+    ] * 2
 
 
 @pytest.mark.parametrize(
