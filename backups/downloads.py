@@ -7,16 +7,15 @@ from typing import Any
 
 from backups.archive import Archive, pretty_json, safe_name
 from backups.models import BackupItem, BackupSet
-from redaction.json import sanitize_json
+from redaction.json import sanitize_payload
 
-MAX_PAYLOAD_BYTES = 1024 * 1024
 #: Contents that are in memory at the same time.
 ITEMS_READ = 20
 
 
 def redact(payload: dict[str, Any]) -> Any:
     """Redact a content again before it is shown."""
-    return sanitize_json(payload, max_bytes=MAX_PAYLOAD_BYTES)
+    return sanitize_payload(payload)
 
 
 def set_file_name(backup_set: BackupSet) -> str:

@@ -5,15 +5,39 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from redaction.marks import MASK
+from redaction.marks import mask
 
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_=~%\-]{24,}")
 _HARMLESS_PART = re.compile(
     r"""[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # GUIDs
-      | (?<![0-9A-Za-z])[0-9a-fA-F]{16,}(?![0-9A-Za-z])       # checksums, trace ids
+      | (?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{16,}(?![0-9A-Za-z])  # checksums, trace ids
       | \d{4}-\d\d-\d\dT\d\d                                  # timestamps
       | %(?:25)*[0-9a-fA-F]{2}                                # URL-encoded characters""",
     re.VERBOSE,
+)
+# What stands before a value that looks random and is public: an entity tag, a digest, an id, a place
+# in a list.
+_PUBLIC_NAME = re.compile(
+    r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
+            |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
+            |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit)
+        | (?<![A-Za-z])(?i:id|after|before|event|item|message|resource|object)
+        | (?<=[a-z])I[Dd])
+        (?:[^A-Za-z0-9\[\]] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2} | \\[nrt]){1,12}
+      | W/(?:\\{0,7}["'] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2})
+      | [A-Za-z]\((?:\\{0,7}["'] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2})
+      | (?i:sha\d{3}-) )\Z""",
+    re.VERBOSE,
+)
+_CONTEXT = 60
+# An address of Graph: its path has ids, and its query has places in a list.
+_GRAPH_ADDRESS = re.compile(r"graph\.microsoft|/(?:v1\.0|beta)/")
+_ADDRESS = 400
+# The name at the start of a token, which "=" and "/" belong to.
+_NAME_IN_TOKEN = re.compile(r"[A-Za-z\d_\-/]{1,60}[=/]|(?i:sha\d{3})-")
+_PUBLIC_BLOCK = re.compile(
+    r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY|X509 CRL|PKCS7)-----"
+    r"[^\-]{1,20000}(?:-----END|\Z)"
 )
 _ALPHANUMERIC_RUN = re.compile(r"[A-Za-z0-9]+")
 _DIGIT_RUN = re.compile(r"[0-9]+")
@@ -22,8 +46,33 @@ _CHARACTER_CLASSES = (str.islower, str.isupper, str.isdigit)
 
 
 def mask_random_tokens(text: str) -> str:
-    """Return the text with every long token that looks random masked."""
-    return _LONG_TOKEN.sub(_mask_if_random, text)
+    """Return the text with every long token masked that looks random and is not named public."""
+    blocks = []
+    if "-----BEGIN" in text:
+        blocks = [match.span() for match in _PUBLIC_BLOCK.finditer(text)]
+
+    def mask_if_random(match: re.Match[str]) -> str:
+        token = match[0]
+        if not looks_random(_HARMLESS_PART.sub("-", token)) or _is_public(
+            text, match.start(), token
+        ):
+            return token
+        is_in_block = any(start <= match.start() < end for start, end in blocks)
+        return token if is_in_block else mask(token)
+
+    return _LONG_TOKEN.sub(mask_if_random, text)
+
+
+def _is_public(text: str, start: int, token: str) -> bool:
+    """Return whether what stands before the token, or its own start, names a public value."""
+    before = text[max(0, start - _CONTEXT) : start].removesuffix("b!")
+    if _PUBLIC_NAME.search(before):
+        return True
+    name = _NAME_IN_TOKEN.match(token)
+    if name and _PUBLIC_NAME.search(before + name[0]):
+        return True
+    address = text[max(0, start - _ADDRESS) : start + len(token)].rsplit(maxsplit=1)[-1]
+    return _GRAPH_ADDRESS.search(address) is not None
 
 
 def looks_random(token: str) -> bool:
@@ -39,11 +88,6 @@ def looks_random(token: str) -> bool:
     if classes == 2:
         return len(longest) >= 30 and digit_runs >= 2 and _class_change_rate(longest) >= 0.2
     return False
-
-
-def _mask_if_random(match: re.Match[str]) -> str:
-    token = match[0]
-    return MASK if looks_random(_HARMLESS_PART.sub("-", token)) else token
 
 
 def _class_change_rate(run: str) -> float:

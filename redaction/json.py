@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import enum
 import json
 import math
@@ -13,34 +15,73 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from redaction.marks import MASK, TRUNCATED, UNREADABLE
+from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
+from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.patterns import SENSITIVE_NAME
-from redaction.text import WINDOW, sanitize_text
+from redaction.text import WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
 INTEGER_MAX_BITS = 256
+TEXT_MAX_LENGTH = 2000
+PAYLOAD_MAX_BYTES = 1024 * 1024
 
 _SENSITIVE_NAME_AT_END = re.compile(rf"{SENSITIVE_NAME}\Z", re.IGNORECASE | re.VERBOSE)
+# A value with a name that says it is public: random characters in it are no secret.
+_PUBLIC_NAME_AT_END = re.compile(
+    r"(?:(?<![a-z])id|Ids?|tag|hash|digest|thumbprint|fingerprint|certificate|checksum|link|cursor"
+    r"|serialnumber|version)\Z|\A@odata\.",
+    re.IGNORECASE,
+)
+#: The names, in lower case, of what names the value beside it.
+_NAME_KEYS = ("name", "key", "appconfigkey", "displayname", "settingname")
+_SETTING_KEYS = ("settingdefinitionid", "omauri", "definitionid")
+_PLACEHOLDER = re.compile(r"\{\{[\w.\-]{1,100}\}\}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]{24,}={0,2}\s{0,2}")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
 # Bytes reserved for the marker, so that it fits when the budget is spent.
 _MARKER_SIZE = 32
 _OVER_BUDGET = object()
 
 
-def sanitize_json(value: object, *, max_depth: int = 32, max_bytes: int = 65536) -> Any:
+def sanitize_json(
+    value: object,
+    *,
+    max_depth: int = 32,
+    max_bytes: int = 65536,
+    max_text: int = TEXT_MAX_LENGTH,
+    guess: bool = True,
+) -> Any:
     """Return the value as JSON without secrets, safe for a `jsonb` column and for a page.
 
-    Texts and keys pass `sanitize_text`; a text under a sensitive key ("client_secret") is masked
-    completely. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. Values deeper
-    than `max_depth` or beyond `max_bytes` (as ASCII JSON) are replaced by "[truncated]". Never
-    raises.
+    Texts and keys pass `sanitize_text`, also those in base64. A text is masked completely if its key
+    ("client_secret"), the name beside it, or the schema of Graph (`graph_secrets`) says that it is
+    secret. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. Values deeper
+    than `max_depth` or beyond `max_bytes` (as ASCII JSON) are replaced by "[truncated]". Without
+    `guess`, a token is not masked only because it looks random. Never raises.
     """
     try:
-        cleaned = _JsonSanitizer(max_depth, max_bytes - _MARKER_SIZE).sanitize(value)
+        cleaned = _JsonSanitizer(max_depth, max_bytes - _MARKER_SIZE, max_text, guess).sanitize(
+            value
+        )
     except Exception:  # noqa: BLE001 - any object may raise anything when it is read
         return UNREADABLE
     fits = cleaned is not _OVER_BUDGET and len(json.dumps(cleaned)) <= max_bytes
     return cleaned if fits else TRUNCATED
+
+
+def sanitize_payload(payload: object, *, guess: bool = True) -> Any:
+    """Return the content of a policy without secrets, with texts of any length."""
+    return sanitize_json(
+        payload, max_bytes=PAYLOAD_MAX_BYTES, max_text=PAYLOAD_MAX_BYTES, guess=guess
+    )
+
+
+class _Hidden(enum.Enum):
+    """How much of a value is secret by its name: nothing, its texts and `value`s, or all texts."""
+
+    NOTHING = enum.auto()
+    VALUES = enum.auto()
+    ALL = enum.auto()
 
 
 @dataclass
@@ -49,47 +90,70 @@ class _JsonSanitizer:
 
     max_depth: int
     budget: int
+    max_text: int
+    guess: bool
     is_marked: bool = False
 
-    def sanitize(self, value: object, depth: int = 0) -> Any:
+    def sanitize(
+        self, value: object, depth: int = 0, hidden: _Hidden = _Hidden.NOTHING, key: str = ""
+    ) -> Any:
         """Return the value as JSON, or `_OVER_BUDGET` if it exceeds the remaining budget."""
         if not isinstance(value, _CONTAINERS):
-            return self._scalar(value)
+            return self._scalar(value, hidden, key)
         if depth >= self.max_depth:
             return TRUNCATED if self._spend(_cost(TRUNCATED)) else _OVER_BUDGET
         if not self._spend(4):
             return _OVER_BUDGET
         if isinstance(value, Mapping):
-            return self._mapping(value, depth + 1)
-        items = self._items(value, depth + 1)
+            return self._mapping(value, depth + 1, hidden)
+        items = self._items(value, depth + 1, hidden, key)
         if isinstance(value, (set, frozenset)):
             items.sort(key=lambda item: json.dumps(item, sort_keys=True))
         return items
 
-    def _scalar(self, value: object) -> Any:
-        cleaned = _clean_scalar(value)
+    def _scalar(self, value: object, hidden: _Hidden, key: str) -> Any:
+        if hidden is not _Hidden.NOTHING and _becomes_text(value):
+            cleaned: Any = _mask_text(value)
+        else:
+            cleaned = _clean_scalar(value, self.max_text, guess=self.guess and not _is_public(key))
         cost = _cost(cleaned)
         if isinstance(value, (str, bytes)):
             # Sanitizing a long text takes time, even if most of it is cut.
             cost = max(cost, min(len(value), WINDOW) // 20)
         return cleaned if self._spend(cost) else _OVER_BUDGET
 
-    def _items(self, values: Iterable[object], depth: int) -> list[Any]:
+    def _items(self, values: Iterable[object], depth: int, hidden: _Hidden, key: str) -> list[Any]:
         cleaned: list[Any] = []
         for value in values:
-            item = self.sanitize(value, depth)
+            item = self.sanitize(value, depth, hidden, key)
             if item is not _OVER_BUDGET:
                 cleaned.append(item)
             if self.budget < 0:
                 return cleaned + self._marker()
         return cleaned
 
-    def _mapping(self, mapping: Mapping[Any, object], depth: int) -> dict[str, Any]:
+    def _mapping(
+        self, mapping: Mapping[Any, object], depth: int, hidden: _Hidden
+    ) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
+        secret = secret_properties(mapping.get("@odata.type"))
+        names_secret, setting_is_secret = _named_secret(mapping)
         for key, value in mapping.items():
+            text = str(key)
             name = sanitize_text(str(_clean_scalar(key)), KEY_MAX_LENGTH)
             self._spend(_cost(name))
-            item = self.sanitize(_mask_sensitive(str(key), value, mapping), depth)
+            lowered = text[-KEY_MAX_LENGTH:].lower()
+            if hidden is _Hidden.ALL or lowered in secret or is_secret_property(lowered):
+                inner = _Hidden.ALL
+            elif (
+                _is_sensitive(text[-KEY_MAX_LENGTH:])
+                or ((hidden is _Hidden.VALUES or names_secret) and "value" in lowered)
+                or (setting_is_secret and lowered.startswith(("value", "simplesetting")))
+            ):
+                inner = _Hidden.VALUES
+            else:
+                inner = _Hidden.NOTHING
+            item = self.sanitize(value, depth, inner, text)
             if item is not _OVER_BUDGET:
                 cleaned[name] = item
             if self.budget < 0:
@@ -113,19 +177,32 @@ def _cost(value: str | float | bool | None) -> int:
     return len(text) + 2
 
 
-def _mask_sensitive(key: str, value: object, mapping: Mapping[Any, object]) -> object:
-    """Return the value, masked if its key, or the "name" beside a "value", is sensitive."""
-    names = [key]
-    if key.lower() == "value":
-        names += [str(mapping[name]) for name in ("name", "key") if name in mapping]
-    if not any(_is_sensitive(name[-KEY_MAX_LENGTH:]) for name in names):
-        return value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [MASK if _becomes_text(item) else item for item in value]
-    return MASK if _becomes_text(value) else value
+def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
+    """Return whether the mapping names its value as secret, and whether it is a secret setting."""
+    names_secret = setting_is_secret = False
+    for key, value in mapping.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            continue
+        lowered = key.lower()
+        if lowered in _NAME_KEYS:
+            names_secret = names_secret or _is_sensitive(value[-KEY_MAX_LENGTH:])
+        elif lowered in _SETTING_KEYS:
+            setting_is_secret = setting_is_secret or is_secret_setting(value)
+    return names_secret, setting_is_secret
 
 
-@lru_cache(maxsize=1024)
+def _mask_text(value: object) -> str:
+    """Return the mask of a secret, or the value if it is only a placeholder of Intune."""
+    text = _describe(value) if not isinstance(value, str) else value
+    return text if _PLACEHOLDER.fullmatch(text) else mask(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_public(name: str) -> bool:
+    return _PUBLIC_NAME_AT_END.search(name[-KEY_MAX_LENGTH:]) is not None
+
+
+@lru_cache(maxsize=4096)
 def _is_sensitive(name: str) -> bool:
     return _SENSITIVE_NAME_AT_END.search(name) is not None
 
@@ -135,18 +212,42 @@ def _becomes_text(value: object) -> bool:
     return bool(value) and not isinstance(value, (*_CONTAINERS, int, float))
 
 
-def _clean_scalar(value: object) -> str | int | float | bool | None:
+def _clean_scalar(
+    value: object, max_text: int = TEXT_MAX_LENGTH, *, guess: bool = True
+) -> str | int | float | bool | None:
     if isinstance(value, enum.Enum):
-        return _clean_scalar(value.value)
+        return _clean_scalar(value.value, max_text, guess=guess)
     if isinstance(value, str):
-        return sanitize_text(str(value), keep_newlines=True)
+        return _clean_text(str(value), max_text, guess=guess)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):
         return value if value.bit_length() <= INTEGER_MAX_BITS else TRUNCATED
     if value is None:
         return None
-    return sanitize_text(_describe(value), keep_newlines=True)
+    return sanitize_text(_describe(value), max_text, keep_newlines=True, guess=guess)
+
+
+def _clean_text(text: str, max_text: int, *, guess: bool) -> str:
+    """Sanitize a text; one in base64 is decoded, sanitized, and encoded again."""
+    decoded = _decode(text) if _BASE64.fullmatch(text) else None
+    if decoded is None:
+        return sanitize_text(text, max_text, keep_newlines=True, guess=guess)
+    cleaned = sanitize_text(decoded, len(decoded) * 2, keep_newlines=True, guess=guess)
+    if cleaned != normalize_text(decoded):
+        text = base64.b64encode(cleaned.encode()).decode()
+    return shorten(normalize_text(text), max_text)
+
+
+def _decode(text: str) -> str | None:
+    """Return the text that is in base64, such as a script or a profile; None if it is none."""
+    try:
+        raw = base64.b64decode("".join(text.split()), validate=True)
+        decoded = raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    is_text = all(character.isprintable() or character.isspace() for character in decoded)
+    return decoded if is_text and re.search(r"[\s<]", decoded) else None
 
 
 def _describe(value: object) -> str:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-from redaction.marks import MASK
+from redaction.marks import mask
 
 MIN_LENGTH = 6
 MAX_COUNT = 2_000
@@ -109,12 +109,17 @@ _registry = KnownSecrets()
 
 def _mask_spans(text: str, spans: list[tuple[int, int]]) -> str:
     """Replace every span by one mask; overlapping spans share theirs."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
     parts: list[str] = []
     position = 0
-    for start, end in sorted(spans):
-        if start >= position:
-            parts += [text[position:start], MASK]
-        position = max(position, end)
+    for start, end in merged:
+        parts += [text[position:start], mask(text[start:end])]
+        position = end
     return "".join([*parts, text[position:]])
 
 

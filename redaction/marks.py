@@ -1,6 +1,35 @@
 """The texts that replace removed values."""
 
-MASK = "[redacted]"
+from __future__ import annotations
+
+import re
+
+#: How a mask begins; the number of hidden characters follows, as in `[redacted:24]`.
+MASK_START = "[redacted"
 TRUNCATED = "[truncated]"
 UNREADABLE = "[unreadable]"
 ELLIPSIS = "…"
+
+_MASK = re.compile(r"\[redacted(?::(\d{1,9}))?\]")
+_CUT_MASK = re.compile(r"\[redacted:?\d{0,9}")
+
+
+def mask(value: str) -> str:
+    """Return the mask of a value, with the number of its characters.
+
+    A value that is a mask already stays; one that contains masks counts what they hide.
+    """
+    if _MASK.fullmatch(value):
+        return value
+    hidden = sum(int(match[1] or 0) for match in _MASK.finditer(value))
+    return f"{MASK_START}:{len(_MASK.sub('', value)) + hidden}]"
+
+
+def mask_match(match: re.Match[str]) -> str:
+    """Mask a match of a regular expression completely, for `re.sub`."""
+    return mask(match[0])
+
+
+def is_cut_mask(end: str) -> bool:
+    """Return whether a text, which begins with a bracket, is a mask without its end."""
+    return MASK_START.startswith(end) or _CUT_MASK.fullmatch(end) is not None

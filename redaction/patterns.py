@@ -6,32 +6,53 @@ overlap with what follows it, so that no input takes more than linear time.
 
 # Punctuation around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
 QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
-SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD]) | \\{1,7}[rnt] )"
+SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD9]) | \\{1,7}[rnt] )"
 NOT_ESCAPED = r"(?<!\\)(?<!%5C)(?<!%255C)"
-OPTIONAL_SPACE = rf"{SPACE}{{0,8}}"
+OPTIONAL_SPACE = rf"{SPACE}{{0,16}}"
 SLASH = r"(?: / | %(?:25){0,2}2F )"
+DOLLAR = r"(?: \$ | %(?:25){0,2}24 )"
 TAG_START = r"(?: < | &lt; | %(?:25){0,2}3C )"
 TAG_END = r"(?: > | &gt; | %(?:25){0,2}3E )"
-WORD_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )"
-OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) )"
+WORD_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) | (?<=\\[nrt]) )"
+OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) | (?<=\\[nrt]) )"
 ASSIGNMENT = rf"""{OPTIONAL_SPACE}
     (?: := | => | == | [:=] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
 NAME_VALUE_SEPARATOR = rf"(?: {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"
+MASKED = r"\[redacted(?::\d{1,9})?\]"
 
+# What can be between two words of a name.
+GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
-SENSITIVE_NAME = r"""(?:
-    (?: pass(?:word|wd|phrase|code) | pwd | (?<![a-z])pass
-      | client[_\-. ]?secret
-      | secret(?:[_\-. ]?(?:text|value|key(?:[_\-]?base)?|access[_\-. ]?key))?
-      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)token
-      | (?:api|access|account|private|encryption|signing|master|subscription|functions?|fernet
-          |credential|storage|recovery|host|service|deploy|ssh|hmac|shared)[_\-. ]?key
-      | connection[_\-. ]?string | assertion | saml[_\-]?response | code[_\-]?verifier
-      | device[_\-]?code | (?<![a-z0-9])sig(?:nature)? | authorization | credential
-      | cookie | estsauth[a-z]{0,20} | sessionid | (?<![a-z])otp
-    )s?(?:[_\-]?\d{1,3})?
+SENSITIVE_NAME = rf"""(?:
+    (?: pass(?:word|wd|phrase|code)(?:[_\-]?(?:base64|hash|value|text|format[_\-]?string))?
+      | pwd | (?<![a-z])pass | access{GAP}pass | psk
+      | client{GAP}secret
+      | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
+      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
+        token(?:[_\-]?value)?
+      | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
+          |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
+          |primary|secondary|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
+          |network|wep|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
+        {GAP}key
+      | key{GAP}(?:material|content)
+      | (?:bypass|unlock|auth|activation|recovery|verification|pairing){GAP}code
+      | (?:(?<![a-z])|lock|device|user|startup)pin
+      | (?:scep{GAP})?challenge
+      | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
+      | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
+      | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization | credential
+      | cookie | estsauth[a-z]{{0,20}} | (?:j|php|asp\.net_)?sess(?:ion)?[_\-]?id | connect\.sid
+      | (?<![a-z])otp
+    )s?(?:[_\-]?\d{{1,3}})?
 )"""
+
+# What a text contains that has a sensitive name and a value, in lower case: a quick test.
+NAME_THEN_SEPARATOR = rf"""(?: wd|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
+    |token|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
+    |credential|cookie|estsauth[a-z]{{0,20}}|id|sid|otp )s?[_\-]?\d{{0,3}}
+    {NAME_VALUE_SEPARATOR}""".lower()
 
 # An unquoted value ends at white space, and at punctuation only if that ends the text or the next
 # name, tag or quotation starts there.
@@ -40,9 +61,14 @@ VALUE_END = r"""(?: [\\"'`,;)}\]&.:!?]{0,8}(?:\s|\Z)
     | (?:amp;)?[\w.\- ]{1,40}(?:=|%3D)
     | (?:amp;)?(?:quot|apos|\#\d{1,3}|lt|gt|\#x\w{1,3});(?:\s|\Z|[,;)}\]&])
     | /?[a-z]{1,10}\s?/?> )"""
-UNQUOTED_VALUE = rf"""(?: \[redacted\]
+UNQUOTED_VALUE = rf"""(?: {MASKED}
     | [^\s"'`<>&,;()\[\]{{}}\\]
     | ["'`<>&,;()\[\]{{}}\\](?!{VALUE_END}) )+"""
+# A value after a space, as in a command line. In an encoded text, a plus and %20 end it.
+ARGUMENT = rf"""(?: {MASKED} | (?<=\s){UNQUOTED_VALUE}
+    | (?<!\s)(?: [^\s+%"'`<>&\\] | %(?!(?:25){{0,2}}(?:20|0[AD9]))[0-9a-f] )+ )"""
+# A value in the quotation marks of the group "q".
+QUOTED_VALUE = rf"(?: (?!{NOT_ESCAPED}(?P=q)). ){{1,1000}}"
 # The next lines of a long value that is broken over several; nothing else is on them.
 CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""

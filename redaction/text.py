@@ -6,7 +6,7 @@ import re
 
 from redaction.entropy import mask_random_tokens
 from redaction.known_secrets import mask_known_secrets, secrets_generation
-from redaction.marks import ELLIPSIS, MASK
+from redaction.marks import ELLIPSIS, is_cut_mask, mask
 from redaction.rules import mask_secret_formats
 
 WINDOW = 20_000
@@ -26,24 +26,26 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: Short texts that were clean, with the secrets that were known then: most texts are repeated, such
 #: as names and messages. A text with a secret is never kept.
-_clean_texts: dict[tuple[str, int, bool], int] = {}
+_clean_texts: dict[tuple[str, int, bool, bool], int] = {}
 MAX_CLEAN_TEXTS = 4096
 MAX_CLEAN_LENGTH = 200
 
 
-def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = False) -> str:
+def sanitize_text(
+    text: str, max_length: int = 2000, *, keep_newlines: bool = False, guess: bool = True
+) -> str:
     """Return the text without secrets, ready to be stored, logged and shown.
 
     The result has at most `max_length` characters on one line (or on several, with
-    `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Never
-    raises. Sanitizing twice gives the same result as sanitizing once.
+    `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Without
+    `guess`, a token is not masked only because it looks random. Never raises. Sanitizing twice gives the same result as sanitizing once.
     """
     if type(text) is not str or len(text) > MAX_CLEAN_LENGTH:
-        return _sanitize(text, max_length, keep_newlines=keep_newlines)
-    key, generation = (text, max_length, keep_newlines), secrets_generation()
+        return _sanitize(text, max_length, keep_newlines=keep_newlines, guess=guess)
+    key, generation = (text, max_length, keep_newlines, guess), secrets_generation()
     if _clean_texts.get(key) == generation:
         return text
-    cleaned = _sanitize(text, max_length, keep_newlines=keep_newlines)
+    cleaned = _sanitize(text, max_length, keep_newlines=keep_newlines, guess=guess)
     if cleaned == text:
         if len(_clean_texts) >= MAX_CLEAN_TEXTS:
             _clean_texts.clear()
@@ -51,25 +53,26 @@ def sanitize_text(text: str, max_length: int = 2000, *, keep_newlines: bool = Fa
     return cleaned
 
 
-def _sanitize(text: str, max_length: int, *, keep_newlines: bool) -> str:
+def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -> str:
     window = max(WINDOW, max_length)
     if len(text) > window:
         # Drop a word that the limit would cut, because it may be a partial secret.
         start = text[: window - 1]
         text = (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
-    text = _normalize(text)
+    text = normalize_text(text)
     # A mask can turn the text around it into another known format: repeat until it is stable.
     for _ in range(MAX_ROUNDS):
         cleaned = mask_known_secrets(text)
         cleaned = mask_secret_formats(cleaned)
-        cleaned = mask_random_tokens(cleaned)
+        if guess:
+            cleaned = mask_random_tokens(cleaned)
         if not keep_newlines:
             cleaned = cleaned.replace("\n", " ")
-        cleaned = _shorten(cleaned, max_length)
+        cleaned = shorten(cleaned, max_length)
         if cleaned == text:
             return text
         text = cleaned
-    return _shorten(MASK, max_length)
+    return shorten(mask(text), max_length)
 
 
 def clean_text(text: str, max_length: int) -> str:
@@ -77,22 +80,22 @@ def clean_text(text: str, max_length: int) -> str:
 
     Only for values that cannot contain a secret and must stay distinct, such as an object's id.
     """
-    return _shorten(_normalize(text[:WINDOW]).replace("\n", " "), max_length)
+    return shorten(normalize_text(text[:WINDOW]).replace("\n", " "), max_length)
 
 
-def _normalize(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Remove control characters and terminal sequences; make every line break a newline."""
     text = _ANSI_SEQUENCE.sub("", text)
     text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
     return _SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
 
 
-def _shorten(text: str, max_length: int) -> str:
+def shorten(text: str, max_length: int) -> str:
     """Return at most `max_length` characters, with an ellipsis at the cut and no partial mask."""
     if len(text) <= max_length:
         return text
     start = text[: max(max_length - 1, 0)]
     bracket = start.rfind("[")
-    if bracket >= 0 and MASK.startswith(start[bracket:]) and not start.endswith(MASK):
+    if bracket >= 0 and is_cut_mask(start[bracket:]):
         start = start[:bracket]
     return (start + ELLIPSIS)[: max(max_length, 0)]

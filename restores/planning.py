@@ -12,7 +12,7 @@ from operations.reasons import SafeError
 from providers.graph.kinds import KIND
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import Capture, PolicyKind, Restore, in_sentence
-from redaction.json import sanitize_json
+from redaction.json import sanitize_payload
 from restores import bodies
 from restores.bodies import Json, Options
 from restores.models import Action, Assignments, RestoreItem
@@ -223,7 +223,7 @@ def _changes(kind: PolicyKind, before: Json, after: Json) -> list[dict[str, str]
 
 
 def _redacted(state: Json) -> Json:
-    safe = sanitize_json(state, max_bytes=1024 * 1024)
+    safe = sanitize_payload(state)
     return safe if isinstance(safe, dict) else {}
 
 
