@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -22,7 +23,9 @@ from backups.models import (
     ScheduleRevision,
     TimeZoneRules,
     VersionCandidate,
+    VersionRedaction,
 )
+from backups.redactions import redacted_payload
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
 from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
@@ -182,6 +185,20 @@ class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_select_related = ("workspace",)
     search_fields = ("=content_hash", "=normalized_hash")
     ordering = ("-id",)
+    show_full_result_count = False
+    fields = ("workspace", "content_hash", "normalized_hash", "content", "size", "created_at")
+    readonly_fields = ("content",)
+
+    @admin.display(description="Payload without secrets")
+    def content(self, version: PolicyVersion) -> str:
+        return json.dumps(redacted_payload(version), indent=2, ensure_ascii=False)
+
+
+@admin.register(VersionRedaction)
+class VersionRedactionAdmin(ReadOnly, ModelAdmin[VersionRedaction]):
+    list_display = ("version_id", "rules_version")
+    search_fields = ("=version__id",)
+    ordering = ("-version_id",)
     show_full_result_count = False
 
 

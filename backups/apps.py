@@ -17,6 +17,7 @@ class BackupsConfig(AppConfig):
             "DELETE, TRUNCATE",
             *("backup_sets", "backup_items", "policy_versions", "policy_exports"),
             *("backup_schedules", "backup_schedule_revisions", "policy_changes"),
+            "policy_version_redactions",
         )
         register_read_only_tables("policy_version_candidates")
         allow_functions(

@@ -15,6 +15,7 @@ from typing import Any
 
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import PolicyKind
+from redaction.marks import without_counts
 from redaction.text import WINDOW, sanitize_text
 
 MAX_DEPTH = 40
@@ -63,7 +64,12 @@ def shown_changes(
     if isinstance(safe_before, dict) and isinstance(safe_after, dict):
         visible = field_changes(kind, safe_before, safe_after)
     real_paths = {sanitize_text(change.path) for change in field_changes(kind, before, after)}
-    visible = [change for change in visible if change.path in real_paths]
+    visible = [
+        change
+        for change in visible
+        if change.path in real_paths
+        and without_counts(change.before) != without_counts(change.after)
+    ]
     hidden_paths = real_paths - {change.path for change in visible}
     hidden = [FieldChange(path, Difference.HIDDEN) for path in hidden_paths]
     return sorted([*visible, *hidden], key=lambda change: change.path)

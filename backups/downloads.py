@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from backups.archive import Archive, pretty_json, safe_name
 from backups.models import BackupItem, BackupSet
-from redaction.json import sanitize_payload
+from backups.redactions import redacted_payload
 
 #: Contents that are in memory at the same time.
 ITEMS_READ = 20
-
-
-def redact(payload: dict[str, Any]) -> Any:
-    """Redact a content again before it is shown."""
-    return sanitize_payload(payload)
 
 
 def set_file_name(backup_set: BackupSet) -> str:
@@ -33,7 +27,7 @@ def set_archive(backup_set: BackupSet) -> Iterator[bytes]:
     ids = list(items.order_by("kind", "name", "id").values_list("pk", flat=True))
     with Archive() as archive:
         for first in range(0, len(ids), ITEMS_READ):
-            batch = BackupItem.objects.select_related("version").in_bulk(
+            batch = BackupItem.objects.select_related("version__redaction").in_bulk(
                 ids[first : first + ITEMS_READ]
             )
             for item_id in ids[first : first + ITEMS_READ]:
@@ -58,7 +52,7 @@ def _add(archive: Archive, item: BackupItem) -> None:
         kind=item.kind,
         name=item.name,
         graph_id=item.graph_id,
-        payload=redact(item.version.payload),
+        payload=redacted_payload(item.version),
         missing=list(item.missing),
     )
 
@@ -70,4 +64,4 @@ def item_file_name(item: BackupItem) -> str:
 
 def item_file(item: BackupItem) -> bytes:
     """Return the content of an object as a JSON file."""
-    return pretty_json(redact(item.version.payload) if item.version else None)
+    return pretty_json(redacted_payload(item.version) if item.version else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from backups import exporting, recording, tick, trend
+from backups import exporting, recording, redactions, tick, trend
 from operations import ticks
 
 
@@ -30,3 +30,10 @@ def record_missing_changes() -> None:
     """Record the changes of finished sets whose backup did not record them."""
     if ticks.acquire_tick("changes"):
         recording.record_missing()
+
+
+@shared_task(ignore_result=True)
+def renew_redactions() -> None:
+    """Redact stored versions again after the rules have changed."""
+    if ticks.acquire_tick("redactions"):
+        redactions.renew_redactions()

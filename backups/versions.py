@@ -90,7 +90,7 @@ def store_content(item: BackupItem, content: Content) -> Previous:
     Another transaction can create the version, or delete it because nothing refers to it, while the
     statement is executed. It finds no version then, and is repeated.
     """
-    values = {
+    values: dict[str, Any] = {
         "item": item.pk,
         "tenant": item.tenant_id,
         "workspace": item.workspace_id,

@@ -43,6 +43,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "reconcile lost runs": ("operations.tasks.reconcile_runs", tick_seconds),
         "seal the audit log": ("audit.tasks.seal_audit_log", tick_seconds),
         "record changes": ("backups.tasks.record_missing_changes", tick_seconds),
+        "renew redactions": ("backups.tasks.renew_redactions", PRUNE_TICK_SECONDS),
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
         "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
         "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),

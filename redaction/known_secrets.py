@@ -36,6 +36,11 @@ def mask_known_secrets(text: str) -> str:
     return _registry.mask(text)
 
 
+def has_known_secret(text: str) -> bool:
+    """Return whether a registered secret is in the text, in any usual encoding."""
+    return _registry.mask(text) != text
+
+
 def secrets_generation() -> int:
     """Return a number that is another one after every newly registered secret."""
     return _registry.generation

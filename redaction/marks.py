@@ -30,6 +30,11 @@ def mask_match(match: re.Match[str]) -> str:
     return mask(match[0])
 
 
+def without_counts(text: str) -> str:
+    """Return the text with masks that do not say how much they hide, to compare what is visible."""
+    return _MASK.sub(f"{MASK_START}]", text)
+
+
 def is_cut_mask(end: str) -> bool:
     """Return whether a text, which begins with a bracket, is a mask without its end."""
     return MASK_START.startswith(end) or _CUT_MASK.fullmatch(end) is not None

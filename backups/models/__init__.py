@@ -4,6 +4,7 @@ from backups.models.changes import AuthorGap, Change, PolicyChange, PolicyChange
 from backups.models.days import BackupDay
 from backups.models.exports import PolicyExport
 from backups.models.objectives import DEFAULT_HOURS, MAX_HOURS, BackupObjective
+from backups.models.redactions import VersionRedaction
 from backups.models.schedules import (
     MAX_CLOCK_ERROR,
     NAME_TAKEN,
@@ -51,4 +52,5 @@ __all__ = [
     "SetStatus",
     "TimeZoneRules",
     "VersionCandidate",
+    "VersionRedaction",
 ]

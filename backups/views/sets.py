@@ -14,7 +14,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from backups import downloads, services
 from backups.changes import changes_of, previous_of
 from backups.diff import FieldChange, shown_changes
-from backups.downloads import redact
 from backups.kinds import label_of
 from backups.models import (
     BackupItem,
@@ -24,10 +23,12 @@ from backups.models import (
     SetStatus,
 )
 from backups.readable import Row, assignments_of, ids_in, names_in, settings_of
+from backups.redactions import redacted_payload
 from inventory.names import names_of
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import PolicyKind
+from redaction.json import sanitize_payload
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import (
@@ -166,7 +167,7 @@ def backup_item_download(request: Request, slug: str, set_id: int, item_id: int)
     """The content of an object as a JSON file."""
     backup_set = _set_or_404(request, slug, set_id)
     require_capability(request.user, backup_set.workspace, Capability.EXPORT_POLICIES)
-    items = backup_set.items.select_related("version").filter(version__isnull=False)
+    items = backup_set.items.select_related("version__redaction").filter(version__isnull=False)
     item = get_object_or_404(items, pk=item_id)
     log.info("backup item %s downloaded by %s", item.pk, request.user.username)
     return HttpResponse(
@@ -187,8 +188,8 @@ def _attachment(file_name: str) -> dict[str, str]:
 def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
-    item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
-    content = redact(item.version.payload) if item.version else None
+    item = get_object_or_404(backup_set.items.select_related("version__redaction"), pk=item_id)
+    content = redacted_payload(item.version) if item.version else None
     kind = KINDS.get(item.kind)
     settings: list[Row] = []
     assignments: list[Row] = []
@@ -262,7 +263,9 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
         earlier = others.filter(pk__lt=item.pk).first()
     changes: list[FieldChange] = []
     if kind and earlier and earlier.version and item.version:
-        changes = shown_changes(kind, earlier.version.payload, item.version.payload, redact)
+        changes = shown_changes(
+            kind, earlier.version.payload, item.version.payload, sanitize_payload
+        )
     texts = [text for each in changes for text in (each.path, each.before, each.after)]
     names = names_of(backup_set.tenant_id, ids_in([{"x": text} for text in texts]))
     choices = _distinct_versions(others.defer("version__payload")[: VERSIONS * 5])

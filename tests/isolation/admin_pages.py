@@ -18,6 +18,7 @@ from accounts.second_factor.services import new_recovery_codes
 from accounts.sign_in_links.services import create_link
 from audit.chain import seal_entries
 from backups.models import BackupDay, BackupObjective
+from backups.redactions import renew_redactions
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
 from operations.models import ListSettings
@@ -68,6 +69,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
         replacement_id="b",
         name="Sales",
     )
+    renew_redactions()
     BackupDay.objects.create(workspace=tenant.workspace, day=dt.date(2026, 6, 1))
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())

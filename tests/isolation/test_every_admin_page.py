@@ -37,6 +37,7 @@ HISTORY = {
     "backups.PolicyVersion",
     "backups.PolicyExport",
     "backups.VersionCandidate",
+    "backups.VersionRedaction",
     "inventory.Policy",
     "inventory.DirectoryGroup",
     "inventory.RoleDefinition",

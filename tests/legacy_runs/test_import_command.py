@@ -68,7 +68,7 @@ def test_rejected_rows_can_be_corrected_and_imported(
     assert imported.tenant == tenant
     assert imported.selection_payload == {
         "policy_types": ["compliance"],
-        "client_secret": "[redacted]",
+        "client_secret": "[redacted:15]",
     }
     assert (imported.selection_hash, imported.status) == ("f" * 64, "success")
 
