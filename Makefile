@@ -50,6 +50,11 @@ bench: .venv/.installed ## Measure while `make run` is running; prints ratios
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.audit
 	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.sign_in
 
+leak-test: export LEAK_TEST := whole
+leak-test: .venv/.installed ## Plant secrets of every shape in every input; nothing may show one (LEAK_TEST_SEED=1)
+	$(BIN)/python -m pytest -n0 tests/isolation/test_leaks.py tests/redaction
+	$(BIN)/python -m dev.bench.redaction
+
 chaos: .venv/.installed ## Cause faults for five minutes, then check every promise (DURATION=300 SEED=1)
 	$(BIN)/python -m dev.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
@@ -117,4 +122,4 @@ clean: ## Remove installed packages and caches; keeps .dev, the data of make run
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/runledger.pth"
 	touch $@
 
-.PHONY: help run test test-fast test-pooler test-all bench findings chaos chaos-controls lint types format install lock sbom clean
+.PHONY: help run test test-fast test-pooler test-all bench findings chaos chaos-controls lint types format install lock leak-test sbom clean
