@@ -16,6 +16,7 @@ from redaction import known_secrets
 from redaction.json import sanitize_payload
 from redaction.known_secrets import register_secret
 from redaction.patch import apply_patch, patch_between
+from redaction.version import RULES_VERSION
 from tenancy.models import Workspace
 from tests.support.factories.backups import PolicyVersionFactory
 
@@ -64,7 +65,7 @@ def test_a_version_without_a_stored_form_is_redacted(workspace: Workspace) -> No
 def test_a_patch_that_does_not_fit_is_not_used(workspace: Workspace, patch: Any) -> None:
     version = PolicyVersionFactory(workspace=workspace, payload=SECRET)
     VersionRedaction.objects.create(
-        version=version, rules_version=redactions.RULES_VERSION, patch=patch
+        version=version, rules_version=RULES_VERSION, patch=patch
     )
 
     assert redacted_payload(version) == SECRET | {"preSharedKey": "[redacted:15]"}
@@ -79,7 +80,7 @@ def test_a_form_of_other_rules_is_not_used_and_is_renewed(workspace: Workspace) 
     assert renew_redactions() == 0
 
     redaction = VersionRedaction.objects.get()
-    assert redaction.rules_version == redactions.RULES_VERSION
+    assert redaction.rules_version == RULES_VERSION
     assert redaction.patch == [[["preSharedKey"], "[redacted:15]"]]
 
 
@@ -87,12 +88,12 @@ def test_older_rules_do_not_replace_newer_ones(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = stored(workspace, SECRET)
-    VersionRedaction.objects.update(rules_version=redactions.RULES_VERSION + 1)
+    VersionRedaction.objects.update(rules_version=RULES_VERSION + 1)
 
     assert renew_redactions() == 0
     redactions.store_redaction(version.pk, {})
 
-    assert VersionRedaction.objects.get().rules_version == redactions.RULES_VERSION + 1
+    assert VersionRedaction.objects.get().rules_version == RULES_VERSION + 1
 
 
 def test_a_secret_that_is_known_later_is_masked_in_a_stored_form(workspace: Workspace) -> None:

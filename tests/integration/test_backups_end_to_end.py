@@ -157,6 +157,8 @@ def test_a_running_backup_is_cancelled_while_responses_are_awaited(
 
     run = wait_for_end(started.pk)
     assert run.outcome == RunOutcome.CANCELLED
+    assert run.completed_at
+    assert run.cancel_requested_at
     assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=2)
     labels = [line.label for line in load_timeline(run)[0]]
     text = f"Cancellation requested by {operator.username}. Reason: the wrong tenant"

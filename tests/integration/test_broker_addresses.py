@@ -199,14 +199,15 @@ def test_an_address_cannot_change_how_certificates_are_checked(option: str) -> N
     address = "rediss://:password@host:6379/0"
     ours = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
     with Connection(f"{address}?{option}", ssl=base.REDIS_TLS) as replaced:
-        assert not ours.items() <= replaced.ssl.items()
+        assert not ours.items() <= _tls(replaced).items()
 
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL contains options of TLS"):
         base.broker(f"{address}?{option}")
 
     url, tls = base.broker(address)
+    assert tls
     with Connection(url, ssl=tls) as broker:
-        assert ours.items() <= broker.ssl.items()
+        assert ours.items() <= _tls(broker).items()
 
 
 def test_the_kernel_notices_a_lost_broker_within_seconds(tmp_path: Path) -> None:
@@ -226,3 +227,8 @@ def test_the_kernel_notices_a_lost_broker_within_seconds(tmp_path: Path) -> None
     server.stop()
 
     assert timing == [10, 5, 2]
+
+
+def _tls(connection: Connection) -> dict[str, Any]:
+    assert isinstance(connection.ssl, dict)
+    return connection.ssl
