@@ -10,6 +10,7 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 from dataclasses import dataclass, field
 
 from backups.freshness import (
@@ -86,7 +87,7 @@ def freshness_of_workspaces(workspaces: Sequence[int], *, rows: int = 0) -> Flee
         fleet.total[workspace] = total
         fleet.never[workspace] = never
         fleet.unscheduled[workspace] = unscheduled
-        row = _freshness(workspace, now, *values)
+        row = _freshness(workspace, now, values)
         fleet.late[workspace] += row.is_overdue
         if place <= rows:
             fleet.stalest.append(row)
@@ -94,16 +95,9 @@ def freshness_of_workspaces(workspaces: Sequence[int], *, rows: int = 0) -> Flee
     return fleet
 
 
-def _freshness(
-    workspace: int,
-    now: dt.datetime,
-    pk: int,
-    name: str,
-    ended_at: dt.datetime | None,
-    common_hours: int | None,
-    own_hours: int | None,
-    schedules: str | None,
-) -> Freshness:
+def _freshness(workspace: int, now: dt.datetime, values: Sequence[Any]) -> Freshness:
+    """Return the freshness of a tenant from the columns of `_TENANTS` that only it has."""
+    pk, name, ended_at, common_hours, own_hours, schedules = values
     tenant = Tenant(pk=pk, name=name, workspace_id=workspace)
     times = [
         ScheduleTimes(

@@ -64,9 +64,7 @@ def test_a_version_without_a_stored_form_is_redacted(workspace: Workspace) -> No
 @pytest.mark.parametrize("patch", [[[["other", "x"], "y"]], [[[7], "y"]], [[["id", 0, 0], "y"]]])
 def test_a_patch_that_does_not_fit_is_not_used(workspace: Workspace, patch: Any) -> None:
     version = PolicyVersionFactory(workspace=workspace, payload=SECRET)
-    VersionRedaction.objects.create(
-        version=version, rules_version=RULES_VERSION, patch=patch
-    )
+    VersionRedaction.objects.create(version=version, rules_version=RULES_VERSION, patch=patch)
 
     assert redacted_payload(version) == SECRET | {"preSharedKey": "[redacted:15]"}
 
