@@ -10,8 +10,8 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from backups.freshness import (
     TOLERANCE,
@@ -62,6 +62,23 @@ WHERE may_be_late OR place <= GREATEST(%(rows)s::int, 1)
 """
 
 
+class _Row(NamedTuple):
+    """A tenant that may be late or is one of the stalest, and the numbers of its workspace."""
+
+    workspace: int
+    total: int
+    never: int
+    unscheduled: int
+    place: int
+    tenant: int
+    name: str
+    ended_at: dt.datetime | None
+    common_hours: int | None
+    own_hours: int | None
+    #: JSON: a list for each schedule that is not paused.
+    schedules: str | None
+
+
 @dataclass
 class FleetFreshness:
     """The numbers of active tenants by the ids of workspaces, and the rows of the stalest ones."""
@@ -83,22 +100,20 @@ def freshness_of_workspaces(workspaces: Sequence[int], *, rows: int = 0) -> Flee
         "now": now,
         "rows": rows,
     }
-    for workspace, total, never, unscheduled, place, *values in run_prepared(_TENANTS, parameters):
-        fleet.total[workspace] = total
-        fleet.never[workspace] = never
-        fleet.unscheduled[workspace] = unscheduled
-        row = _freshness(workspace, now, values)
-        fleet.late[workspace] += row.is_overdue
-        if place <= rows:
-            fleet.stalest.append(row)
+    for row in map(_Row._make, run_prepared(_TENANTS, parameters)):
+        fleet.total[row.workspace] = row.total
+        fleet.never[row.workspace] = row.never
+        fleet.unscheduled[row.workspace] = row.unscheduled
+        freshness = _freshness(row, now)
+        fleet.late[row.workspace] += freshness.is_overdue
+        if row.place <= rows:
+            fleet.stalest.append(freshness)
     fleet.stalest.sort(key=stalest_first)
     return fleet
 
 
-def _freshness(workspace: int, now: dt.datetime, values: Sequence[Any]) -> Freshness:
-    """Return the freshness of a tenant from the columns of `_TENANTS` that only it has."""
-    pk, name, ended_at, common_hours, own_hours, schedules = values
-    tenant = Tenant(pk=pk, name=name, workspace_id=workspace)
+def _freshness(row: _Row, now: dt.datetime) -> Freshness:
+    tenant = Tenant(pk=row.tenant, name=row.name, workspace_id=row.workspace)
     times = [
         ScheduleTimes(
             schedule,
@@ -107,6 +122,7 @@ def _freshness(workspace: int, now: dt.datetime, values: Sequence[Any]) -> Fresh
             dt.datetime.fromisoformat(next_run_at) if next_run_at else None,
             dt.timedelta(hours=hours) if hours else None,
         )
-        for schedule, cron, timezone, next_run_at, hours in json.loads(schedules or "[]")
+        for schedule, cron, timezone, next_run_at, hours in json.loads(row.schedules or "[]")
     ]
-    return Freshness(tenant, ended_at, times, now, build_objectives(common_hours, own_hours))
+    objectives = build_objectives(row.common_hours, row.own_hours)
+    return Freshness(tenant, row.ended_at, times, now, objectives)

@@ -32,7 +32,7 @@ from django.db.models.lookups import GreaterThan, LessThan
 M = TypeVar("M", bound=Model)
 Q = TypeVar("Q", bound=QuerySet[Any])
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 COUNT_CAP = 1000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)

@@ -103,6 +103,8 @@ class PolicyChange(models.Model):
         indexes = (
             models.Index(fields=("workspace", "created_at", "id"), name="changes_ws"),
             models.Index(fields=("tenant", "created_at", "id"), name="changes_tenant"),
+            models.Index(fields=("workspace", "kind", "created_at", "id"), name="changes_kind"),
+            models.Index(fields=("workspace", "change", "created_at", "id"), name="changes_change"),
             models.Index(
                 fields=("tenant", "kind", "graph_id", "created_at", "id"), name="changes_of_object"
             ),

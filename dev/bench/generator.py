@@ -223,8 +223,12 @@ ANALYZE backup_sets;
 
 INSERT INTO policy_changes (workspace_id, tenant_id, backup_set_id, item_id, before_id, change, kind,
     graph_id, name, fields, field_count, content_hash, author, changed_at, author_gap, created_at)
-SELECT workspace_id, tenant_id, id, id, id, 'changed', 'device_configuration', 'graph-' || id %% 5000,
-       'Policy ' || id %% 5000, '["name"]', 1, repeat('0', 64),
+SELECT workspace_id, tenant_id, id, CASE WHEN id %% 1009 > 0 THEN id END, id,
+       CASE WHEN id %% 1009 > 0 THEN 'changed' ELSE 'removed' END,
+       CASE WHEN id %% 997 > 0 THEN 'device_configuration' ELSE 'named_location' END,
+       'graph-' || id %% 5000, 'Policy ' || id %% 5000,
+       CASE WHEN id %% 1009 > 0 THEN '["name"]'::jsonb ELSE '[]' END,
+       CASE WHEN id %% 1009 > 0 THEN 1 ELSE 0 END, CASE WHEN id %% 1009 > 0 THEN repeat('0', 64) ELSE '' END,
        CASE WHEN id %% 3 = 0 THEN 'admin' || id %% 50 || '@example.com' ELSE '' END,
        CASE WHEN id %% 3 = 0 THEN started_at END, CASE WHEN id %% 3 = 0 THEN '' ELSE 'not_logged' END,
        ended_at

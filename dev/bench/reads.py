@@ -110,6 +110,7 @@ PAGES = {
     "changes": "/w/bench-1/changes/",
     "changes of a tenant": "/w/bench-1/changes/?tenant={tenant}",
     "changes, kind": "/w/bench-1/changes/?kind=device_configuration",
+    "changes, rare kind": "/w/bench-1/changes/?kind=named_location",
     "changes, rare change": "/w/bench-1/changes/?change=removed",
     "changes, text": "/w/bench-1/changes/?q=Policy 4321",
     "changes, text of nothing": "/w/bench-1/changes/?q=nothing has this text",

@@ -27,7 +27,7 @@ def icon(name: str) -> SafeString:
     """An icon of the sprite, hidden from screen readers."""
     url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
     return mark_safe(  # noqa: S308 - the names are those of the code
-        f'<svg class="icon" aria-hidden="true"><use href="{escape(url)}"></use></svg>'
+        f'<svg class="icon" aria-hidden="true"><use href="{escape(url)}" /></svg>'
     )
 
 
@@ -42,7 +42,7 @@ def badge(state: State) -> SafeString:
 def compact_time(moment: dt.datetime, text: str, attributes: str = "") -> str:
     """A time for lists: `static/runledger.js` adds the title with the exact one when it is pointed at."""
     at = moment.astimezone(dt.UTC).replace(microsecond=0, tzinfo=None).isoformat()
-    return f'<time{attributes} datetime="{at}Z">{text}</time>'
+    return f"<time{attributes} datetime={at}Z>{text}</time>"
 
 
 def compact_when(moment: dt.datetime | None, zone: dt.tzinfo) -> str:

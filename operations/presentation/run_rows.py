@@ -1,8 +1,10 @@
 """The rows of the lists of runs as HTML.
 
-Functions write them, because a page has up to fifty and templates need longer
+Functions write them, because a page has up to thirty and templates need longer
 (`python -m dev.bench.pages`). They write little: `static/runledger.css` adds the icon of the state
-and styles cells by the name of their column. Names and texts of users are escaped here.
+and styles cells by the name of their column, cells and rows have no end tags, which HTML does not
+require, and attributes with numbers and names of the code have no quotes. Names and texts of users
+are escaped here, and never stand in an attribute without quotes.
 """
 
 from __future__ import annotations
@@ -52,13 +54,12 @@ def run_row(run: OperationRun, style: RowStyle) -> SafeString:
     pick = ""
     if style.has_picks:
         pick = (
-            f'<td><input type="checkbox" name="run" value="{run.pk}" form="bulk"'
-            f' aria-label="Select run {run.pk}" /></td>'
+            f"<td><input type=checkbox name=run value={run.pk} form=bulk"
+            f' aria-label="Select run {run.pk}">'
         )
     cells = "".join(_CELLS[name](run, state, style.zone) for name in style.columns)
     return mark_safe(  # noqa: S308 - each part is escaped
-        f'<tr data-row data-outcome="{state.key}">{pick}'
-        f'<td class="run-name">{_name(run, style)}</td>{cells}</tr>'
+        f"<tr data-row data-outcome={state.key}>{pick}<td class=run-name>{_name(run, style)}{cells}"
     )
 
 
@@ -95,7 +96,7 @@ def _name(run: OperationRun, style: RowStyle) -> str:
     workspace = f" · {escape(run.workspace.name)}" if style.shows_workspace else ""
     cause, repeated = escape(run.cause_text), repeated_slots(run, style.zone)
     return (
-        f'<a id="run-{run.pk}" href="{run_address(run.pk)}">{escape(run.label)}</a>'
+        f'<a id="run-{run.pk}" href={run_address(run.pk)}>{escape(run.label)}</a>'
         f" <small><bdi>{_tenant(run)}</bdi>{workspace} · #{run.pk}"
         f"{_slot(run, style.zone)}</small>"
         + (f'<span class="narrow-only">{_sub(cause)}</span>' if cause else "")
@@ -129,7 +130,7 @@ def _state(run: OperationRun, state: State, _: dt.tzinfo) -> str:
     if run.recovered_at and run.recovered_by_id:
         link = f'<a href="{run_address(run.recovered_by_id)}">#{run.recovered_by_id}</a>'
         recovered = f"<small>recovered by {link}</small>"
-    return f'<td><span class="state">{state.word}</span>{dot}{recovered}</td>'
+    return f"<td><span class=state>{state.word}</span>{dot}{recovered}"
 
 
 def _cause(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
@@ -137,7 +138,7 @@ def _cause(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
     if run.cause:
         address = f"{_list_address(run.workspace.slug)}?cause={quote(run.cause)}"
         text = f'<a href="{address}">{text}</a>'
-    return f'<td class="cause">{text}</td>'
+    return f"<td class=cause>{text}"
 
 
 def _progress(run: OperationRun) -> str:
@@ -151,44 +152,41 @@ def _progress(run: OperationRun) -> str:
         if counts.failed:
             failed = f' <span class="failed-count">{counts.failed:,} failed</span>'
         return (
-            f'<span>{counts.processed:,}<span class="of"> of {counts.total:,}</span>{failed}</span>'
-            f'<progress max="{counts.total}" value="{counts.processed}" aria-hidden="true">'
-            f"</progress>"
+            f"{counts.processed:,}<span class=of> of {counts.total:,}</span>{failed}"
+            f"<progress max={counts.total} value={counts.processed} aria-hidden=true></progress>"
         )
     if run.is_running:
-        return '<span class="of">counting…</span><progress aria-hidden="true"></progress>'
-    return f'<span class="of">{markup.EMPTY}</span>'
+        return "<span class=of>counting…</span><progress aria-hidden=true></progress>"
+    return f"<span class=of>{markup.EMPTY}</span>"
 
 
 def _duration(run: OperationRun, _state: State, _zone: dt.tzinfo) -> str:
     text = markup.span(run.duration)
     if run.is_running and run.started_at:
         text = markup.clock(run.started_at)
-    return f'<td class="duration">{text}</td>'
+    return f"<td class=duration>{text}"
 
 
 def _text(name: str, text_of: Callable[[OperationRun], str]) -> Callable[..., str]:
     """A cell with a text that users or systems entered."""
-    return lambda run, *_: (
-        f'<td class="{name}"><bdi>{escape(text_of(run)) or markup.EMPTY}</bdi></td>'
-    )
+    return lambda run, *_: f"<td class={name}>{escape(text_of(run)) or markup.EMPTY}"
 
 
 def _time(name: str, time_of: Callable[[OperationRun], dt.datetime | None]) -> Callable[..., str]:
-    return lambda run, _, zone: f'<td class="{name}">{markup.compact_when(time_of(run), zone)}</td>'
+    return lambda run, _, zone: f"<td class={name}>{markup.compact_when(time_of(run), zone)}"
 
 
 #: The cells by the names of the columns in `layout.COLUMNS`.
 _CELLS: Mapping[str, Callable[[OperationRun, State, dt.tzinfo], str]] = {
     "state": _state,
     "cause": _cause,
-    "progress": lambda run, *_: f'<td class="mini">{_progress(run)}</td>',
+    "progress": lambda run, *_: f"<td class=mini>{_progress(run)}",
     "assignee": _text("assignee", lambda run: run.assigned_to.username if run.assigned_to else ""),
     "initiator": _text("initiator", lambda run: run.initiator_name),
     "requested": _time("requested", lambda run: run.created_at),
     "started": _time("started", lambda run: run.started_at),
     "ended": _time("ended", lambda run: run.completed_at),
-    "waited": lambda run, *_: f'<td class="waited">{markup.span(run.queue_time)}</td>',
+    "waited": lambda run, *_: f"<td class=waited>{markup.span(run.queue_time)}",
     "duration": _duration,
     "worker": _text("worker", lambda run: run.worker),
 }

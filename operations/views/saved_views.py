@@ -133,12 +133,12 @@ def describe_list(run_filter: RunFilter, layout: Layout) -> list[tuple[str, str]
 def list_settings(request: Request) -> HttpResponse:
     """Store the columns and the density of the user, and redirect back to the list.
 
-    Without a density, the list has the default columns again.
+    With `reset`, the list has the default columns and density again.
     """
-    if "density" not in request.POST:
+    if "reset" in request.POST:
         ListSettings.objects.filter(user=request.user).delete()
         return HttpResponseRedirect(_back(request))
-    chosen, density = request.POST.getlist("column"), request.POST["density"]
+    chosen, density = request.POST.getlist("column"), request.POST.get("density")
     if density not in ListSettings.Density.values or not set(chosen) <= COLUMNS.keys():
         raise BadRequest("Select columns and a density of the list.")
     columns = ",".join(name for name in COLUMNS if name in chosen)

@@ -198,17 +198,17 @@ def test_an_invalid_filter_is_an_error(page: Client, params: dict[str, str]) -> 
 
 
 def test_older_entries_are_on_further_pages(page: Client, workspace: Workspace) -> None:
-    for number in range(120):
+    for number in range(80):
         record("sign_in_failed", workspace=workspace, subject=f"name-{number:03}")
 
     seen, path = [], f"{LOG}?action=sign_in_failed"
     for _ in range(3):
         html = text_of(page, path)
-        seen += [number for number in range(120) if f"name-{number:03}" in html]
+        seen += [number for number in range(80) if f"name-{number:03}" in html]
         _, _, rest = html.partition('rel="next" href="')
         path = LOG + rest.partition('"')[0].replace("&amp;", "&")
 
-    assert sorted(seen) == list(range(120))
+    assert sorted(seen) == list(range(80))
 
 
 def test_the_export_contains_the_filtered_entries(
