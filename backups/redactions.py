@@ -52,7 +52,11 @@ def redacted_payload(version: PolicyVersion) -> Any:
 def store_redaction(version_id: int, payload: Any) -> None:
     """Store the redacted form of a version by the rules of this process."""
     patch = patch_between(payload, sanitize_payload(payload))
-    values: dict[str, Any] = {"version": version_id, "rules": RULES_VERSION, "patch": json.dumps(patch)}
+    values: dict[str, Any] = {
+        "version": version_id,
+        "rules": RULES_VERSION,
+        "patch": json.dumps(patch),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_STORE, values)
 
