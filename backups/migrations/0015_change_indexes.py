@@ -8,7 +8,7 @@ from tenancy.db import create_index_concurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("backups", "0011_version_candidates")]
+    dependencies = [("backups", "0014_redactions")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
