@@ -478,7 +478,7 @@ def test_a_run_looks_the_same_in_the_combined_list_and_in_the_run_list(
 
     def row_of(address: str) -> str:
         text = page.get(address).content.decode()
-        return text.split("<tr data-row ")[1].split("</tr>")[0]
+        return text.split("<tr data-row ")[1].split("</tbody>")[0]
 
     for part in ("Running", "Olga", "12", "of 40", "#"):
         assert part in row_of(combined_list(tenant))
