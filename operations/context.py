@@ -10,6 +10,7 @@ redacted and limited in size when they are written, and redacted again when they
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ def format_slot(slot: dt.datetime) -> str:
     return slot.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
+#: The rows of a page have few different slots.
+@functools.lru_cache(maxsize=5000)
 def parse_slot(text: str) -> dt.datetime:
     """Return the slot that `format_slot` wrote."""
     return dt.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)

@@ -7,6 +7,7 @@ trusted, and bulk actions would work on it.
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -81,8 +82,8 @@ class Select(forms.Select):
         attributes = flatatt({"name": name, **self.build_attrs(self.attrs, attrs)})
         selected = {str(each) for each in self.format_value(value)}
         options = "".join(
-            f'<option value="{escape(key)}"{" selected" * (str(key) in selected)}>'
-            f"{escape(label)}</option>"
+            f'<option value="{html.escape(str(key))}"{" selected" * (str(key) in selected)}>'
+            f"{html.escape(str(label))}</option>"
             for key, label in self.choices
         )
         return mark_safe(f"<select{attributes}>{options}</select>")  # noqa: S308 - all escaped
