@@ -18,6 +18,8 @@ ENABLED, REPORT_ONLY = "enabled", "enabledForReportingButNotEnforced"
 #: Properties that Graph sets on objects of every kind and rejects in a request, besides those that
 #: `PolicyKind.content` removes. They are no one's decision, so they are not compared either.
 READ_ONLY = frozenset({"createdByAppId", "templateId"})
+FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
+ZERO_ID = "00000000-0000-0000-0000-000000000000"
 MASKED_VALUE, ENCRYPTED_STATE = "****", "encryptedValueToken"
 
 
@@ -59,11 +61,18 @@ def sent_assignments(assign: Assign, assignments: Any) -> list[Json]:
     """Assignments as they are sent: what an administrator decided, in a stable order."""
     entries = assignments if isinstance(assignments, list) else []
     sent = [
-        {name: entry[name] for name in assign.properties if name in entry}
+        {name: _without_zero_filter(entry[name]) for name in assign.properties if name in entry}
         for entry in entries
         if isinstance(entry, dict) and entry.get("target")
     ]
     return sorted(sent, key=canonical_json)
+
+
+def _without_zero_filter(value: Any) -> Any:
+    """A target without the zero id, which Graph returns where there is no filter."""
+    if isinstance(value, dict) and value.get(FILTER_ID) == ZERO_ID:
+        return {name: entry for name, entry in value.items() if name != FILTER_ID}
+    return value
 
 
 # --- request bodies ---------------------------------------------------------------------------------

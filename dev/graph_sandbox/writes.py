@@ -22,6 +22,7 @@ TARGETS = (
     "#microsoft.graph.exclusionGroupAssignmentTarget",
     "#microsoft.graph.allDevicesAssignmentTarget",
     "#microsoft.graph.allLicensedUsersAssignmentTarget",
+    "#microsoft.graph.configurationManagerCollectionAssignmentTarget",
 )
 #: Properties that Graph sets itself and refuses in a request.
 READ_ONLY = frozenset(

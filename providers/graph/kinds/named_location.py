@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from providers.graph.normalize import Noise
 from providers.graph.policy_kind import Need, PolicyKind, Restore, Service
+
+
+def _refuses(payload: dict[str, Any]) -> str:
+    """Microsoft creates the location of the compliant network when Global Secure Access is set up."""
+    is_network = payload.get("@odata.type") == "#microsoft.graph.compliantNetworkNamedLocation"
+    return "locations of a compliant network" if is_network else ""
+
 
 KIND = PolicyKind(
     key="named_location",
@@ -15,5 +24,6 @@ KIND = PolicyKind(
     write_permission="Policy.ReadWrite.ConditionalAccess",
     noise=Noise(unordered_ids=True),
     restore=Restore.FULL,
+    refuses=_refuses,
     service=Service(page=100, max_page=999, needs_type=True, patch_status=204, is_paced=True),
 )
