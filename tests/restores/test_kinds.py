@@ -37,7 +37,8 @@ from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.restores import RestoreScenario
 from tests.support.sandbox import SECRET, connect_to_graph
 
-pytestmark = pytest.mark.django_db
+# All kinds live through everything in the setup: half a minute, and more on a busy machine.
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 RESTORED = [key for key, kind in KINDS.items() if kind.restore is Restore.FULL]
 DELETED = [key for key in RESTORED if not KIND[key].is_singleton]

@@ -179,7 +179,11 @@ def _add_objects(reported: Reported) -> None:
     reported.add("case kept", ACCESS, access_policy("block legacy"))
     reported.add("case", ACCESS, access_policy("Block Legacy"))
     reported.add("preview conditions", ACCESS, with_preview_conditions())
-    read_only = {"createdByAppId": "x", "creationSource": None, "priorityMetaData": {"priority": 1}}
+    read_only: Json = {
+        "createdByAppId": "x",
+        "creationSource": None,
+        "priorityMetaData": {"priority": 1},
+    }
     reported.add("read-only", CATALOG, catalog_policy("Read-only", **read_only, isAssigned=False))
     template = {"templateId": "t", "deletedDateTime": None, "partialEnablementStrategy": None}
     reported.add("read-only access", ACCESS, access_policy("Read-only access", **template))
