@@ -1,6 +1,6 @@
 """What the audit log records of schedules and backup sets: not what a tick or a backup writes."""
 
-from audit.registry import audit_table, exclude
+from audit.registry import audit_event, audit_table, exclude
 from backups.forms import ObjectiveForm, ScheduleForm
 
 audit_table(
@@ -39,3 +39,5 @@ exclude("policy_versions", "Backups write them.")
 exclude("policy_exports", "The run of an export says who started it.")
 exclude("policy_version_candidates", "Triggers write them.")
 exclude("policy_version_redactions", "Backups and a tick write them.")
+
+audit_event("values_revealed", "Hidden values shown")

@@ -13,7 +13,7 @@ from django.db.models import Q
 from backups.models import PolicyVersion, VersionRedaction
 from redaction.json import sanitize_payload
 from redaction.known_secrets import has_known_secret
-from redaction.patch import apply_patch, patch_between
+from redaction.patch import Patch, apply_patch, patch_between
 from redaction.version import RULES_VERSION
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,10 @@ RENEWAL_SECONDS = 10
 
 # A version that was deleted in the meantime gets none, and newer rules win.
 _STORE = """
-INSERT INTO policy_version_redactions (version_id, rules_version, patch)
-SELECT id, %(rules)s, %(patch)s::jsonb FROM policy_versions WHERE id = %(version)s FOR KEY SHARE
+INSERT INTO policy_version_redactions (version_id, rules_version, patch, guessed)
+SELECT id, %(rules)s, %(patch)s::jsonb, %(guessed)s FROM policy_versions WHERE id = %(version)s FOR KEY SHARE
 ON CONFLICT (version_id) DO UPDATE
-SET rules_version = EXCLUDED.rules_version, patch = EXCLUDED.patch
+SET rules_version = EXCLUDED.rules_version, patch = EXCLUDED.patch, guessed = EXCLUDED.guessed
 WHERE policy_version_redactions.rules_version < EXCLUDED.rules_version
 """
 
@@ -51,14 +51,33 @@ def redacted_payload(version: PolicyVersion) -> Any:
 
 def store_redaction(version_id: int, payload: Any) -> None:
     """Store the redacted form of a version by the rules of this process."""
-    patch = patch_between(payload, sanitize_payload(payload))
-    values: dict[str, Any] = {
+    redacted = sanitize_payload(payload)
+    patch = patch_between(payload, redacted)
+    values: dict[str, int | str] = {
         "version": version_id,
         "rules": RULES_VERSION,
         "patch": json.dumps(patch),
+        "guessed": len(_guesses(payload, redacted)) if patch else 0,
     }
     with connection.cursor() as cursor:
         cursor.execute(_STORE, values)
+
+
+def guessed_count(version: PolicyVersion) -> int:
+    """Return how many values are hidden only because they look random; no rule names them."""
+    redaction: VersionRedaction | None = getattr(version, "redaction", None)
+    if redaction and redaction.rules_version == RULES_VERSION:
+        return redaction.guessed
+    return len(_guesses(version.payload, sanitize_payload(version.payload)))
+
+
+def revealed_payload(version: PolicyVersion) -> Any:
+    """Return the content without the secrets that rules name, but with values that look random."""
+    return sanitize_payload(version.payload, guess=False)
+
+
+def _guesses(payload: Any, redacted: Any) -> Patch:
+    return patch_between(sanitize_payload(payload, guess=False), redacted)
 
 
 def renew_redactions() -> int:

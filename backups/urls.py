@@ -93,6 +93,11 @@ urlpatterns = [
         name="backup_item_changes",
     ),
     path(
+        "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/reveal/",
+        sets.backup_item_reveal,
+        name="backup_item_reveal",
+    ),
+    path(
         "w/<slug:slug>/backup-sets/<int:set_id>/items/<int:item_id>/",
         sets.backup_item_detail,
         name="backup_item_detail",

@@ -27,7 +27,7 @@ ALPHABETS = {
     "b32": "[a-z2-7]",
     "B32": "[A-Z2-7]",
     "digit": "[0-9]",
-    "secret": r"[A-Za-z0-9_.~\-]",  # nosec B105 - a pattern
+    "entra": r"[A-Za-z0-9_.~\-]",
     "pad": "[AQgw]",
 }
 _PLACE = re.compile(r"\{(\w+):(\d+)(?:-(\d+))?\}")

@@ -31,6 +31,7 @@ class Capability(StrEnum):
     CANCEL_ANY_RUN = "cancel_any_run"
     MANAGE_SCHEDULES = "manage_schedules"
     DELETE_BACKUP_SETS = "delete_backup_sets"
+    REVEAL_VALUES = "reveal_values"
     MANAGE_CONNECTIONS = "manage_connections"
     RESTORE = "restore"
     PRUNE_RUNS = "prune_runs"
@@ -55,6 +56,7 @@ _MANAGER = _OPERATOR | {
     Capability.CANCEL_ANY_RUN,
     Capability.MANAGE_SCHEDULES,
     Capability.DELETE_BACKUP_SETS,
+    Capability.REVEAL_VALUES,
     Capability.MANAGE_CONNECTIONS,
     Capability.RESTORE,
     Capability.PRUNE_RUNS,

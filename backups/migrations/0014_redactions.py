@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('version', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='redaction', serialize=False, to='backups.policyversion')),
                 ('rules_version', models.PositiveIntegerField()),
                 ('patch', models.JSONField()),
+                ('guessed', models.PositiveIntegerField()),
             ],
             options={
                 'db_table': 'policy_version_redactions',

@@ -23,6 +23,8 @@ class VersionRedaction(models.Model):
     )
     rules_version = models.PositiveIntegerField()
     patch = models.JSONField()
+    #: How many of the values are hidden only because they look random.
+    guessed = models.PositiveIntegerField()
 
     objects = models.Manager["VersionRedaction"]()
 

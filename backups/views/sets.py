@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from backups import downloads, services
+from backups import downloads, reveals, services
 from backups.changes import changes_of, previous_of
 from backups.diff import FieldChange, shown_changes
 from backups.kinds import label_of
@@ -23,7 +23,7 @@ from backups.models import (
     SetStatus,
 )
 from backups.readable import Row, assignments_of, ids_in, names_in, settings_of
-from backups.redactions import redacted_payload
+from backups.redactions import guessed_count, redacted_payload, revealed_payload
 from inventory.names import names_of
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
@@ -189,7 +189,13 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
     item = get_object_or_404(backup_set.items.select_related("version__redaction"), pk=item_id)
-    content = redacted_payload(item.version) if item.version else None
+    allowed = capabilities_of(request.user, backup_set.workspace)
+    may_reveal = Capability.REVEAL_VALUES in allowed
+    is_revealed = may_reveal and reveals.is_revealed(request.session, item)
+    content = None
+    if item.version:
+        read_content = revealed_payload if is_revealed else redacted_payload
+        content = read_content(item.version)
     kind = KINDS.get(item.kind)
     settings: list[Row] = []
     assignments: list[Row] = []
@@ -197,7 +203,6 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         names = names_of(backup_set.tenant_id, ids_in(content))
         settings = settings_of(kind, content, names)
         assignments = assignments_of(content, names)
-    allowed = capabilities_of(request.user, backup_set.workspace)
     context = {
         "workspace": backup_set.workspace,
         "section": "backup_sets",
@@ -206,6 +211,8 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "payload": json.dumps(content, indent=2, ensure_ascii=False) if item.version else "",
         "settings": settings,
         "assignments": assignments,
+        "guessed": guessed_count(item.version) if item.version and may_reveal else 0,
+        "is_revealed": is_revealed,
         "may_restore": Capability.RESTORE in allowed,
         "may_export": Capability.EXPORT_POLICIES in allowed,
         "without": _without(kind, item),
@@ -221,6 +228,17 @@ def _without(kind: PolicyKind | None, item: BackupItem) -> list[str]:
     if kind is None or kind.lacking is None or item.version is None:
         return []
     return kind.lacking(item.version.payload)
+
+
+@action
+def backup_item_reveal(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
+    """Show the values of an object that are hidden only because they look random, for a while."""
+    backup_set = _set_or_404(request, slug, set_id)
+    require_capability(request.user, backup_set.workspace, Capability.REVEAL_VALUES)
+    items = backup_set.items.select_related("version__redaction").filter(version__isnull=False)
+    item = get_object_or_404(items, pk=item_id)
+    reveals.reveal(request, item)
+    return redirect(item)
 
 
 @page

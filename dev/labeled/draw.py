@@ -24,7 +24,7 @@ ALPHABETS = {
     "B32": string.ascii_uppercase + "234567",
     "digit": string.digits,
     "word": string.ascii_lowercase,
-    "secret": ALNUM + "_.~-",
+    "entra": ALNUM + "_.~-",
     "pad": "AQgw",
 }
 _PLACE = re.compile(r"\{(\w+):(\d+)(?:-(\d*))?\}")

@@ -64,14 +64,16 @@ def test_a_version_without_a_stored_form_is_redacted(workspace: Workspace) -> No
 @pytest.mark.parametrize("patch", [[[["other", "x"], "y"]], [[[7], "y"]], [[["id", 0, 0], "y"]]])
 def test_a_patch_that_does_not_fit_is_not_used(workspace: Workspace, patch: Any) -> None:
     version = PolicyVersionFactory(workspace=workspace, payload=SECRET)
-    VersionRedaction.objects.create(version=version, rules_version=RULES_VERSION, patch=patch)
+    VersionRedaction.objects.create(
+        version=version, rules_version=RULES_VERSION, patch=patch, guessed=0
+    )
 
     assert redacted_payload(version) == SECRET | {"preSharedKey": "[redacted:15]"}
 
 
 def test_a_form_of_other_rules_is_not_used_and_is_renewed(workspace: Workspace) -> None:
     version = PolicyVersionFactory(workspace=workspace, payload=SECRET)
-    VersionRedaction.objects.create(version=version, rules_version=0, patch=[])
+    VersionRedaction.objects.create(version=version, rules_version=0, patch=[], guessed=0)
     assert redacted_payload(version)["preSharedKey"] == "[redacted:15]"
 
     assert renew_redactions() == 1
@@ -116,7 +118,7 @@ def test_a_stored_form_is_deleted_with_its_version(workspace: Workspace) -> None
         "UPDATE policy_version_redactions SET rules_version = 0",
         "UPDATE policy_version_redactions SET patch = '[]'",
         "UPDATE policy_version_redactions SET version_id = version_id + 1",
-        "INSERT INTO policy_version_redactions VALUES (0, 1, '[]')",
+        "INSERT INTO policy_version_redactions VALUES (0, 1, '[]', 0)",
         "UPDATE policy_version_redactions SET rules_version = rules_version + 1, patch = '{}'",
     ],
 )

@@ -13,21 +13,11 @@ from django.urls import reverse
 from tenancy.models import Tenant
 from tenancy.roles import Role
 from tests.isolation.conftest import SignIn, World
+from tests.support.exports import LISTS, SEPARATE
 from web import csv_export
 
 pytestmark = pytest.mark.django_db
 
-#: The lists that have an address for their export.
-SEPARATE = {
-    "run_list": "run_export",
-    "freshness_list": "freshness_export",
-    "audit_log": "audit_export",
-}
-LISTS = [
-    *("run_list", "freshness_list", "audit_log", "incident_list", "member_list", "tenant_list"),
-    *("connection_list", "policy_list", "group_list", "role_definition_list", "schedule_list"),
-    *("backup_set_list", "export_list", "restore_list", "legacy_run_list", "tenant_run_list"),
-]
 BY_NAME = pytest.mark.parametrize("name", LISTS)
 #: Lists whose rows are users.
 WITHOUT_TENANT = {"member_list", "incident_list", "audit_log"}

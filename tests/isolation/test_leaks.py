@@ -37,7 +37,7 @@ from operations.types import OperationRunType
 from providers.models import ProviderConnection
 from redaction.known_secrets import KnownSecrets
 from tenancy.models import Tenant, User
-from tests.isolation.test_exports import LISTS, SEPARATE
+from tests.support.exports import LISTS, SEPARATE
 from tests.support.routes import ROUTES, Route
 from tests.support.sessions import open_session
 

@@ -219,6 +219,13 @@ ROUTES = [
         "backup_item_download", "set_id", "item_id", capability=Capability.EXPORT_POLICIES
     ),
     workspace_route("backup_item_detail", "set_id", "item_id"),
+    workspace_route(
+        "backup_item_reveal",
+        "set_id",
+        "item_id",
+        capability=Capability.REVEAL_VALUES,
+        post=True,
+    ),
     workspace_route("backup_set_changes", "set_id"),
     workspace_route("backup_item_changes", "set_id", "item_id"),
     workspace_route("restore_list"),

@@ -27,6 +27,7 @@ TABLE: dict[Capability, set[Role]] = {
     Capability.CANCEL_ANY_RUN: {M, W},
     Capability.MANAGE_SCHEDULES: {M, W},
     Capability.DELETE_BACKUP_SETS: {M, W},
+    Capability.REVEAL_VALUES: {M, W},
     Capability.MANAGE_CONNECTIONS: {M, W},
     Capability.RESTORE: {M, W},
     Capability.PRUNE_RUNS: {M, W},
