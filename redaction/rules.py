@@ -207,7 +207,7 @@ RULES = (
     Rule(
         name="password in encoded URL",
         hints=("%2f%2f", "%252f%252f"),
-        pattern=r"""%(?:25)?3A(?:%(?:25)?2F){2}[\w.\-]{0,100}%(?:25)?3A
+        pattern=r"""%(?:25)?3A(?:%(?:25)?2F){2}(?:[\w.\-]|%(?:25)?(?:3B|5C)){0,100}%(?:25)?3A
             (?P<value>[^\s"'<>&]{1,400})(?=%(?:25)?40)""",
         replacement=_mask_value,
         rationale="a URL with a password inside a query parameter",
