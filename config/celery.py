@@ -26,6 +26,8 @@ INTEGRITY_TICK_SECONDS = 3600
 DAY_SECONDS = 86_400
 #: Expired sessions and sign-ins; each time removes what an hour added.
 SIGN_IN_TICK_SECONDS = 3600
+#: Late backups and expiring credentials are minutes old at most when they are sent.
+CONDITION_TICK_SECONDS = 300
 #: A tick that takes longer waits for a database that does not answer; the next one does its work.
 TICK_LIMIT_SECONDS = 120
 
@@ -49,6 +51,9 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
+        "send notifications": ("notifications.tasks.send_notifications", tick_seconds),
+        "add conditions": ("notifications.tasks.add_conditions", CONDITION_TICK_SECONDS),
+        "remove old events": ("notifications.tasks.remove_old_events", DAY_SECONDS),
         "remove expired sign-ins": ("tenancy.tasks.remove_expired_sign_ins", SIGN_IN_TICK_SECONDS),
     }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}

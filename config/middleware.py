@@ -12,6 +12,7 @@ from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
 from tenancy.http import render_error
 from tenancy.passwords import TooManyPasswords, answer_too_many_passwords
+from web.bodies import body_is_ignored
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -112,7 +113,8 @@ class RequestBodyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.content_type and request.content_type.startswith("multipart/"):
+        is_multipart = (request.content_type or "").startswith("multipart/")
+        if is_multipart and not body_is_ignored(request):
             return render_error("415.html", 415)
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)

@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("inventory.urls")),
     path("", include("backups.urls")),
     path("", include("restores.urls")),
+    path("", include("notifications.urls")),
     path("", include("legacy_runs.urls")),
 ]
 

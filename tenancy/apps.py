@@ -14,4 +14,4 @@ class TenancyConfig(AppConfig):
         # After Django's own receiver, which closes connections that broke or are too old.
         request_started.connect(trust_quiet_connections)
 
-        autodiscover_modules("search", "tenant_page", "waiting")
+        autodiscover_modules("search", "tenant_page", "waiting", "unread")

@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from tenancy import staff_changes, support_access
 from tenancy.models import User, Workspace
 from tenancy.prepared import ANY_USER, PreparedQuery
-from tenancy.waiting import waiting_for
+from tenancy.waiting import unread_by, waiting_for
 
 #: What the navigation shows of apps, as attributes of the workspaces of the menu: conditions about
 #: `OuterRef("pk")`. They are part of the statement of the menu.
@@ -23,6 +23,7 @@ def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
         is_changed=Exists(staff_changes.recent_for(user, OuterRef("pk"))),
         is_accessed=Exists(support_access.shown_to(user, OuterRef("pk"))),
         waiting=waiting_for(user),
+        unread=unread_by(user),
         **{name: build() for name, build in MENU_CONDITIONS.items()},
     )
     return PreparedQuery(visible, [ANY_USER])
@@ -33,7 +34,7 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
 
     `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
     by staff, or the access of staff, to this user. `waiting_approvals` is the number of decisions
-    that wait for this user.
+    that wait for this user, `unread_notifications` the number of unread notifications.
     """
     user = getattr(request, "user", None)
     if user is None:
@@ -42,6 +43,7 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
             "changed_by_staff": set(),
             "accessed_by_staff": set(),
             "waiting_approvals": 0,
+            "unread_notifications": 0,
         }
     is_member = user.is_authenticated and user.is_active
     listed: Any = SimpleLazyObject(
@@ -54,4 +56,5 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
             lambda: {row.pk for row in listed if row.is_accessed}
         ),
         "waiting_approvals": SimpleLazyObject(lambda: sum(row.waiting for row in listed)),
+        "unread_notifications": SimpleLazyObject(lambda: sum(row.unread for row in listed)),
     }

@@ -79,6 +79,8 @@ PAGES = (
     ("Restores", "restore_list"),
     ("Connections", "connection_list"),
     ("Members", "member_list"),
+    ("Notification rules", "notification_rule_list"),
+    ("Deliveries of notifications", "notification_delivery_list"),
 )
 
 

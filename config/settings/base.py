@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "inventory",
     "backups",
     "restores",
+    "notifications",
     "legacy_runs",
 ]
 
@@ -478,6 +479,12 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Runledger <runledger@localho
 # Objects that their list shows to be unchanged are read again after this many days; 0 reads every
 # object in each backup.
 BACKUP_FULL_READ_DAYS = env.int("BACKUP_FULL_READ_DAYS", default=7)
+
+# The address of the site, such as https://runs.example.com, for links in messages that no request sends.
+# Without one, it is the first of CSRF_TRUSTED_ORIGINS; without those, such messages contain no links.
+SITE_URL = env.str("SITE_URL", default=next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
+# How long notifications and their deliveries are kept.
+NOTIFICATION_KEEP_DAYS = env.int("NOTIFICATION_KEEP_DAYS", default=90)
 
 # How long the link of an invitation is valid, at most 31 days.
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)

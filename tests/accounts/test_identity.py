@@ -76,6 +76,8 @@ ASK_NOTHING = {
     "tenant_create": "contains no credential",
     "tenant_edit": "changes the name only",
     "support_access_end": "takes away only",
+    "notification_rule_edit": "sends what members can see",
+    "notification_rule_delete": "takes away only",
     "tenant_suspend": "stops runs",
     "tenant_archive": "stops runs, and can be undone",
     "tenant_resume": "lets runs start again",

@@ -19,6 +19,7 @@ from audit.events import record
 from backups.models import BackupItem, BackupSchedule, BackupSet, SetStatus
 from backups.recording import record_changes
 from backups.services import delete as delete_schedule
+from notifications.unsubscribing import unsubscribe_token
 from operations.maintenance.incidents import update_incidents
 from operations.maintenance.integrity import check_ledger
 from operations.models import EventLevel, Incident, OperationRun, SavedView
@@ -58,6 +59,11 @@ from tests.support.factories.inventory import (
     RoleDefinitionFactory,
 )
 from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
+from tests.support.factories.notifications import (
+    create_delivery,
+    create_notifications,
+    create_rule,
+)
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import DIFFERENCE, create_restore
@@ -649,6 +655,28 @@ def populate_audit_log() -> dict[str, str]:
     }
 
 
+def populate_notifications() -> dict[str, str]:
+    """Create rules, notifications and deliveries of olga in `contoso`; return their addresses."""
+    contoso, olga = Workspace.objects.get(slug="contoso"), User.objects.get(username="olga")
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
+    create_rule(contoso, events=["run_failed", "backup_late"], in_a_row=3)
+    own = create_rule(contoso, owner=olga, tenant=fabrikam, email=True)
+    create_delivery(fabrikam, olga, attempts=3, answer="The mail server could not be reached.")
+    create_notifications(fabrikam, olga)
+    rules = "/w/contoso/notifications/rules/"
+    return {
+        "notifications": "/notifications/",
+        "notifications-unread": "/notifications/?show=unread",
+        "notification-rules": rules,
+        "notification-rule-new": f"{rules}new/?tenant={fabrikam.pk}",
+        "notification-rule": own.get_absolute_url(),
+        "notification-deliveries": "/w/contoso/notifications/deliveries/",
+        "notification-unsubscribe": reverse(
+            "notification_unsubscribe", args=[unsubscribe_token(olga)]
+        ),
+    }
+
+
 @dataclass(frozen=True)
 class Tour:
     """Pages that a user visits in order; `populate` creates their data and returns their addresses."""
@@ -674,5 +702,6 @@ TOURS = {
     "approvals and changes by staff": Tour("orla", populate_approvals),
     "integrity before a check": Tour("sara", populate_integrity),
     "integrity": Tour("sara", populate_checked_ledger),
+    "notifications": Tour("olga", populate_notifications),
     "errors": Tour("olga", error_pages),
 }

@@ -30,6 +30,7 @@ from tenancy.support_access import open_access
 from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
 from tests.support.factories.accounts import add_app
 from tests.support.factories.backups import create_change
+from tests.support.factories.notifications import create_delivery
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.sessions import open_session
 
@@ -70,6 +71,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
         name="Sales",
     )
     renew_redactions()
+    create_delivery(tenant)
     BackupDay.objects.create(workspace=tenant.workspace, day=dt.date(2026, 6, 1))
     Group.objects.create(name="Support")
     open_session(Client(), UserFactory())

@@ -43,6 +43,7 @@ from tests.support.factories.inventory import (
     RoleDefinitionFactory,
 )
 from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
+from tests.support.factories.notifications import create_rule
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
 from tests.support.routes import Route
@@ -80,6 +81,7 @@ def create_objects(workspace: Workspace) -> Ids:
         "restore_item_id": restore.items.get().pk,
         "incident_id": create_incident(tenant).pk,
         "view_id": SavedView.objects.create(workspace=workspace, name="Failed").pk,
+        "rule_id": create_rule(workspace).pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

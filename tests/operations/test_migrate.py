@@ -151,6 +151,7 @@ APPS = {
     "inventory",
     "backups",
     "restores",
+    "notifications",
     "legacy_runs",
 }
 

@@ -22,6 +22,7 @@ OPEN = {
     *("invitation_open", "invitation_accept"),
     *("identity_start", "entra_callback", "oidc_callback"),
     *("password_reset", "password_reset_confirm", "sign_in_link"),
+    "notification_unsubscribe",
 }
 
 
@@ -100,6 +101,19 @@ ROUTES = [
     ),
     Route("ledger_integrity", staff=True),
     Route("ledger_check", staff=True, post=True),
+    Route("notification_list", capability=None),
+    Route("notification_read", capability=None, post=True),
+    Route("notification_settings", capability=None, post=True),
+    workspace_route("notification_rule_list"),
+    workspace_route("notification_rule_create"),
+    # The rule of these tests is for all members.
+    workspace_route(
+        "notification_rule_edit", "rule_id", capability=Capability.MANAGE_WORKSPACE
+    ),
+    workspace_route(
+        "notification_rule_delete", "rule_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
+    workspace_route("notification_delivery_list"),
     workspace_route("incident_list"),
     workspace_route("incident_detail", "incident_id"),
     workspace_route("incident_retry", "incident_id", capability=Capability.RETRY_RUN),
@@ -247,6 +261,7 @@ def public_address(name: str) -> str:
     links: dict[str, dict[str, str]] = {
         "invitation_open": {"token": "unknown"},
         "sign_in_link": {"token": "unknown"},
+        "notification_unsubscribe": {"token": "unknown"},
         "password_reset_confirm": {"uidb64": "MQ", "token": "unknown"},
     }
     return reverse(name, kwargs=links.get(name, {}))

@@ -1,0 +1,58 @@
+"""Rules and what was sent in Django admin, read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from notifications.models import (
+    Notification,
+    NotificationDelivery,
+    NotificationEvent,
+    NotificationRule,
+    NotificationSettings,
+)
+from tenancy.model_admin import ModelAdmin, ReadOnly
+
+
+@admin.register(NotificationRule)
+class NotificationRuleAdmin(ReadOnly, ModelAdmin[NotificationRule]):
+    list_display = ("__str__", "workspace", "owner", "in_app", "email", "created_at")
+    list_select_related = ("workspace", "tenant", "schedule", "owner")
+    search_fields = ("owner__username", "tenant__name")
+    ordering = ("-id",)
+
+
+@admin.register(NotificationEvent)
+class NotificationEventAdmin(ReadOnly, ModelAdmin[NotificationEvent]):
+    list_display = ("__str__", "workspace", "kind", "created_at", "handled_at")
+    list_filter = ("kind",)
+    list_select_related = ("workspace",)
+    search_fields = ("=subject_id", "title")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnly, ModelAdmin[Notification]):
+    list_display = ("event", "workspace", "user", "created_at", "read_at")
+    list_select_related = ("event", "workspace", "user")
+    search_fields = ("user__username",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(NotificationSettings)
+class NotificationSettingsAdmin(ReadOnly, ModelAdmin[NotificationSettings]):
+    list_display = ("user", "frequency")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    ordering = ("user",)
+
+
+@admin.register(NotificationDelivery)
+class NotificationDeliveryAdmin(ReadOnly, ModelAdmin[NotificationDelivery]):
+    list_display = ("event", "workspace", "user", "attempts", "answer", "delivered_at", "failed_at")
+    list_select_related = ("event", "workspace", "user")
+    search_fields = ("user__username",)
+    ordering = ("-id",)
+    show_full_result_count = False

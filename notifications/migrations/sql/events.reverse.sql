@@ -1,0 +1,12 @@
+DROP TRIGGER deliveries_end_once ON notification_deliveries;
+DROP FUNCTION notification_deliveries_guard();
+DROP TRIGGER events_change_once ON notification_events;
+DROP FUNCTION notification_events_guard();
+DROP TRIGGER notifies_of_changes ON policy_changes;
+DROP FUNCTION notification_events_add_changes();
+DROP TRIGGER notifies_of_the_end_of_an_incident ON operation_incidents;
+DROP TRIGGER notifies_of_an_incident ON operation_incidents;
+DROP TRIGGER notifies_of_a_recovery ON operation_runs;
+DROP TRIGGER notifies_of_a_blocked_run ON operation_runs;
+DROP TRIGGER notifies_of_a_problem ON operation_runs;
+DROP FUNCTION notification_events_add();

@@ -1,0 +1,337 @@
+"""Rules, the events that they select, and what is sent about them.
+
+The triggers in `migrations/sql/events.sql` write an event in the transaction of the ledger that makes
+it true, if a rule of the workspace selects its kind. A tick turns each event into the notifications
+and deliveries of its rules (`notifications.matching`), and sends the deliveries.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from backups.models import BackupSchedule
+from notifications.kinds import EventKind, Level
+from tenancy.models import Tenant, User, Workspace
+from tenancy.querysets import WorkspaceScopedQuerySet
+
+#: The most problems in a row that a rule can wait for.
+MAX_IN_A_ROW = 50
+
+
+class NotificationRuleQuerySet(WorkspaceScopedQuerySet["NotificationRule"]):
+    def usable_by(self, user: User) -> Self:
+        """The user's own rules and those of the workspace, in the workspaces of the user."""
+        return self.visible_to(user).filter(models.Q(owner=user) | models.Q(owner=None))
+
+    def with_scope(self) -> Self:
+        return self.select_related("workspace", "tenant", "schedule", "owner")
+
+
+class NotificationRule(models.Model):
+    """Which events are sent, about what, to whom and how.
+
+    A rule with an owner is for this member; one without is for all members of the workspace. It
+    concerns the whole workspace, one tenant, or one schedule.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="notification_rules", db_index=False
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+    )
+    schedule = models.ForeignKey(
+        BackupSchedule,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+    )
+    events = ArrayField(models.CharField(max_length=32))
+    #: A problem is sent when it is the nth in a row of its identity.
+    in_a_row = models.PositiveSmallIntegerField(default=1, db_default=1)
+    in_app = models.BooleanField(default=True, db_default=True)
+    email = models.BooleanField(default=False, db_default=False)
+    created_by_name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = NotificationRuleQuerySet.as_manager()
+
+    class Meta:
+        db_table = "notification_rules"
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("workspace", "id"), name="notification_rules_ws"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(events__len__gt=0, events__contained_by=list(EventKind.values)),
+                name="notification_rules_events_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(in_a_row__gte=1, in_a_row__lte=MAX_IN_A_ROW),
+                name="notification_rules_in_a_row",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(schedule__isnull=True) | models.Q(tenant__isnull=False),
+                name="notification_rules_schedule_of_tenant",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(in_app=True) | models.Q(email=True),
+                name="notification_rules_have_a_channel",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Notifications about {self.subject}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("notification_rule_edit", args=[self.workspace.slug, self.pk])
+
+    @property
+    def subject(self) -> str:
+        """What the rule concerns: a schedule, a tenant, or the workspace."""
+        return str(self.schedule or self.tenant or self.workspace)
+
+    @property
+    def event_labels(self) -> list[str]:
+        """The labels of the selected kinds, in the order of the form."""
+        return [label for value, label in EventKind.choices if value in self.events]
+
+    @property
+    def is_shared(self) -> bool:
+        return self.owner_id is None
+
+
+class NotificationEvent(models.Model):
+    """One event that at least one rule of its workspace selects; the outbox of notifications.
+
+    `key` makes it unique: what happens once is an event once. Title, detail and path are set when
+    the tick handles the event, and never change.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    kind = models.CharField(max_length=32, choices=EventKind.choices)
+    #: The id of the run, incident, tenant, connection, restore or backup set, by the kind.
+    subject_id = models.BigIntegerField()
+    key = models.CharField(max_length=80)
+    created_at = models.DateTimeField(db_default=Now())
+    handled_at = models.DateTimeField(null=True, blank=True)
+    level = models.CharField(
+        max_length=10, choices=Level.choices, default=Level.INFO, db_default=Level.INFO
+    )
+    title = models.CharField(max_length=300, default="", db_default="", blank=True)
+    detail = models.CharField(max_length=500, default="", db_default="", blank=True)
+    #: The path of the page about it.
+    path = models.CharField(max_length=300, default="", db_default="", blank=True)
+
+    objects = WorkspaceScopedQuerySet["NotificationEvent"].as_manager()
+
+    class Meta:
+        db_table = "notification_events"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(
+                fields=("id",),
+                name="notification_events_waiting",
+                condition=models.Q(handled_at__isnull=True),
+            ),
+            models.Index(fields=("created_at",), name="notification_events_age"),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "kind", "key"), name="notification_events_once"
+            ),
+            models.UniqueConstraint(fields=("id", "workspace"), name="notification_events_id_ws"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EventKind.values), name="notification_events_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(level__in=Level.values), name="notification_events_level_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title or f"{self.kind} {self.key}"
+
+
+class NotificationQuerySet(WorkspaceScopedQuerySet["Notification"]):
+    def of(self, user: User) -> Self:
+        """The notifications of the user, in the workspaces of the user."""
+        return self.visible_to(user).filter(user=user.pk)
+
+    def unread(self) -> Self:
+        return self.filter(read_at__isnull=True)
+
+
+class Notification(models.Model):
+    """An event on the page of notifications of one member."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    # A member who leaves loses them: see `migrations/sql/members.sql`.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    event = models.ForeignKey(
+        NotificationEvent,
+        on_delete=models.DO_NOTHING,
+        related_name="notifications",
+        db_constraint=False,
+        db_index=False,
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "notifications"
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(fields=("user", "created_at", "id"), name="notifications_of_user"),
+            models.Index(
+                fields=("user", "workspace"),
+                name="notifications_unread",
+                condition=models.Q(read_at__isnull=True),
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=("event", "user"), name="notifications_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.event} for {self.user}"
+
+
+class Frequency(models.TextChoices):
+    """When the emails of a user are sent."""
+
+    IMMEDIATELY = "immediately", "Immediately"
+    HOURLY = "hourly", "Once an hour"
+    DAILY = "daily", "Once a day, at 07:00"
+    OFF = "off", "Never"
+
+
+class NotificationSettings(models.Model):
+    """How often a user gets email. Without a row, the user gets it immediately."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    frequency = models.CharField(
+        max_length=16, choices=Frequency.choices, default=Frequency.IMMEDIATELY
+    )
+
+    class Meta:
+        db_table = "notification_settings"
+        verbose_name_plural = "notification settings"
+        default_permissions = ("view",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(frequency__in=Frequency.values),
+                name="notification_settings_frequency_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.frequency}"
+
+
+class NotificationDelivery(models.Model):
+    """An event on its way to one member by email: attempts, the last answer, and the end.
+
+    What is due for a member at the same time is one message, which `message_id` names: every attempt
+    sends the same message. A trigger refuses to change a delivery that has ended.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    event = models.ForeignKey(
+        NotificationEvent,
+        on_delete=models.DO_NOTHING,
+        related_name="deliveries",
+        db_constraint=False,
+        db_index=False,
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField()
+    message_id = models.UUIDField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    answer = models.CharField(max_length=300, default="", db_default="", blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    #: When it was given up.
+    failed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceScopedQuerySet["NotificationDelivery"].as_manager()
+
+    class Meta:
+        db_table = "notification_deliveries"
+        default_permissions = ("view",)
+        verbose_name_plural = "notification deliveries"
+        indexes = (
+            models.Index(
+                fields=("due_at",),
+                name="notification_deliveries_due",
+                condition=models.Q(delivered_at__isnull=True, failed_at__isnull=True),
+            ),
+            models.Index(
+                fields=("workspace", "created_at", "id"), name="notification_deliveries_ws"
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("event", "user"), name="notification_deliveries_email_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(delivered_at__isnull=True) | models.Q(failed_at__isnull=True),
+                name="notification_deliveries_end_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.user}"

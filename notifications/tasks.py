@@ -1,0 +1,31 @@
+"""Celery tasks of notifications."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from notifications import conditions, mail, matching, retention
+from operations import ticks
+
+
+@shared_task(ignore_result=True)
+def send_notifications() -> None:
+    """Handle the events of the outbox, and send what is due."""
+    if ticks.acquire_tick("notifications"):
+        conditions.add_approvals()
+        matching.handle_events()
+        mail.send_emails()
+
+
+@shared_task(ignore_result=True)
+def add_conditions() -> None:
+    """Add the events that become true with time."""
+    if ticks.acquire_tick("conditions"):
+        conditions.add_late_backups()
+        conditions.add_expiring_credentials()
+
+
+@shared_task(ignore_result=True)
+def remove_old_events() -> None:
+    """Remove the events that are older than their retention."""
+    retention.remove_old_events()

@@ -1,0 +1,29 @@
+"""What was sent, when, and with which answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from notifications.models import NotificationDelivery
+from tenancy.http import Request, page, workspace_or_404
+from web.keyset import BadCursor, Page, page_of
+
+BAD_CURSOR = "The link to this page is not valid. Show the newest instead."
+
+
+@page
+def notification_delivery_list(request: Request, slug: str) -> HttpResponse:
+    """The deliveries of a workspace, newest first."""
+    workspace = workspace_or_404(request, slug)
+    rows = NotificationDelivery.objects.visible_to(request.user).filter(workspace=workspace)
+    context: dict[str, Any] = {"workspace": workspace, "page": Page()}
+    newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
+    try:
+        context["page"] = page_of(rows.select_related("event", "user"), newer=newer, older=older)
+    except BadCursor:
+        context["errors"] = [BAD_CURSOR]
+    status = 400 if "errors" in context else 200
+    return render(request, "notifications/delivery_list.html", context, status=status)
