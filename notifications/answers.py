@@ -20,7 +20,8 @@ def describe_mail_error(error: Exception) -> str:
         return f"The mail server refused the address ({', '.join(map(str, codes))})."
     if isinstance(error, smtplib.SMTPResponseException):
         return f"The mail server refused the message ({error.smtp_code})."
-    if isinstance(error, TimeoutError):
+    # smtplib reports a server that is silent within a session as a lost connection.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "The mail server did not answer in time."
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "The mail server closed the connection."

@@ -81,7 +81,11 @@ class NotificationRule(models.Model):
     class Meta:
         db_table = "notification_rules"
         default_permissions = ("view",)
-        indexes = (models.Index(fields=("workspace", "id"), name="notification_rules_ws"),)
+        indexes = (
+            models.Index(fields=("workspace", "id"), name="notification_rules_ws"),
+            # A membership that is deleted looks for its rows here, and in the tables below.
+            models.Index(fields=("owner", "workspace"), name="notification_rules_of_member"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(events__len__gt=0, events__contained_by=list(EventKind.values)),
@@ -225,6 +229,7 @@ class Notification(models.Model):
         default_permissions = ("view",)
         indexes = (
             models.Index(fields=("user", "created_at", "id"), name="notifications_of_user"),
+            models.Index(fields=("user", "workspace"), name="notifications_of_member"),
             models.Index(
                 fields=("user", "workspace"),
                 name="notifications_unread",
@@ -322,6 +327,7 @@ class NotificationDelivery(models.Model):
             models.Index(
                 fields=("workspace", "created_at", "id"), name="notification_deliveries_ws"
             ),
+            models.Index(fields=("user", "workspace"), name="deliveries_of_member"),
         )
         constraints = (
             models.UniqueConstraint(

@@ -107,9 +107,7 @@ ROUTES = [
     workspace_route("notification_rule_list"),
     workspace_route("notification_rule_create"),
     # The rule of these tests is for all members.
-    workspace_route(
-        "notification_rule_edit", "rule_id", capability=Capability.MANAGE_WORKSPACE
-    ),
+    workspace_route("notification_rule_edit", "rule_id", capability=Capability.MANAGE_WORKSPACE),
     workspace_route(
         "notification_rule_delete", "rule_id", capability=Capability.MANAGE_WORKSPACE, post=True
     ),

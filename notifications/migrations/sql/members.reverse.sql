@@ -1,6 +1,3 @@
-DROP INDEX notification_deliveries_of_member;
-DROP INDEX notifications_of_member;
-DROP INDEX notification_rules_of_member;
 ALTER TABLE notification_deliveries DROP CONSTRAINT notification_deliveries_event_of_workspace;
 ALTER TABLE notification_deliveries DROP CONSTRAINT notification_deliveries_user_is_a_member;
 ALTER TABLE notifications DROP CONSTRAINT notifications_event_of_workspace;

@@ -23,8 +23,3 @@ ALTER TABLE notification_deliveries ADD CONSTRAINT notification_deliveries_user_
 ALTER TABLE notification_deliveries ADD CONSTRAINT notification_deliveries_event_of_workspace
     FOREIGN KEY (event_id, workspace_id) REFERENCES notification_events (id, workspace_id)
     ON DELETE CASCADE;
-
--- The memberships refer to these columns when one is deleted.
-CREATE INDEX notification_rules_of_member ON notification_rules (owner_id, workspace_id);
-CREATE INDEX notifications_of_member ON notifications (user_id, workspace_id);
-CREATE INDEX notification_deliveries_of_member ON notification_deliveries (user_id, workspace_id);

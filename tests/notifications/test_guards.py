@@ -1,0 +1,138 @@
+"""The guards of the outbox and of deliveries, attacked with plain SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from notifications.models import NotificationDelivery, NotificationEvent, NotificationRule
+from tenancy.models import Tenant, User
+from tests.support.factories import TenantFactory
+from tests.support.factories.backups import BackupScheduleFactory
+from tests.support.factories.notifications import create_delivery, create_event, create_rule
+
+pytestmark = pytest.mark.django_db
+
+
+def sql(statement: str, *values: Any) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def refused(by: str) -> Any:
+    return pytest.raises(DatabaseError, match=by)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "kind = 'run_failed'",
+        "subject_id = 0",
+        "key = 'x'",
+        "created_at = now()",
+        "tenant_id = NULL",
+    ],
+)
+def test_what_happened_cannot_be_changed(tenant: Tenant, assignment: str) -> None:
+    event = create_event(tenant, handled_at=None)
+
+    with refused("what happened cannot be changed"):
+        sql(f"UPDATE notification_events SET {assignment} WHERE id = %s", event.pk)
+
+
+@pytest.mark.parametrize("assignment", ["handled_at = NULL", "title = 'other'", "path = '/evil/'"])
+def test_a_handled_event_cannot_be_changed(tenant: Tenant, assignment: str) -> None:
+    create_event(tenant)
+
+    with refused("it cannot be changed"):
+        sql(f"UPDATE notification_events SET {assignment}")
+
+
+def test_an_event_is_written_once_and_not_deleted_before_it_is_handled(tenant: Tenant) -> None:
+    event = create_event(tenant, handled_at=None)
+
+    with refused("notification_events_once"):
+        sql(
+            "INSERT INTO notification_events (workspace_id, kind, subject_id, key)"
+            " SELECT workspace_id, kind, subject_id, key FROM notification_events"
+        )
+    with refused("is not handled"):
+        sql("DELETE FROM notification_events")
+
+    assert NotificationEvent.objects.get() == event
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["delivered_at = NULL", "due_at = now()", "attempts = attempts + 1", "answer = 'other'"],
+)
+def test_a_delivered_delivery_is_never_sent_again(tenant: Tenant, assignment: str) -> None:
+    delivery = create_delivery(tenant)
+    sql("UPDATE notification_deliveries SET delivered_at = now() WHERE id = %s", delivery.pk)
+
+    with refused("has been delivered"):
+        sql(f"UPDATE notification_deliveries SET {assignment}")
+
+
+def test_a_delivery_keeps_its_receiver_and_its_attempts(tenant: Tenant, operator: User) -> None:
+    create_delivery(tenant, attempts=2)
+
+    with refused("receiver cannot be changed"):
+        sql("UPDATE notification_deliveries SET user_id = %s", operator.pk)
+    with refused("cannot be fewer"):
+        sql("UPDATE notification_deliveries SET attempts = 0")
+    with refused("notification_deliveries_end_once"):
+        sql("UPDATE notification_deliveries SET delivered_at = now(), failed_at = now()")
+
+
+def test_an_event_reaches_a_member_once_by_each_channel(tenant: Tenant) -> None:
+    create_delivery(tenant)
+    columns = "workspace_id, event_id, user_id"
+
+    for table in ("notifications", "notification_deliveries"):
+        due = ", due_at" if table == "notification_deliveries" else ""
+        with refused(f"{table}_(email_)?once"):
+            sql(f"INSERT INTO {table} ({columns}{due}) SELECT {columns}{due} FROM {table}")
+
+
+def test_nothing_reaches_a_user_of_another_workspace(tenant: Tenant, stranger: User) -> None:
+    create_delivery(tenant)
+    event = create_event(TenantFactory())
+
+    with refused("notifications_user_is_a_member"):
+        sql("UPDATE notifications SET user_id = %s", stranger.pk)
+    with refused("notifications_event_of_workspace"):
+        sql("UPDATE notifications SET event_id = %s", event.pk)
+    with refused("notification_deliveries_user_is_a_member"):
+        sql(
+            "INSERT INTO notification_deliveries (workspace_id, event_id, user_id, due_at)"
+            " SELECT workspace_id, event_id, %s, now() FROM notification_deliveries",
+            stranger.pk,
+        )
+    assert NotificationDelivery.objects.get().user != stranger
+
+
+def test_a_rule_concerns_its_own_workspace_only(tenant: Tenant, stranger: User) -> None:
+    create_rule(tenant.workspace)
+    foreign = BackupScheduleFactory(tenant=TenantFactory())
+
+    attacks = {
+        "notification_rules_tenant_of_workspace": f"tenant_id = {foreign.tenant_id}",
+        "notification_rules_schedule_of_its_tenant": (
+            f"tenant_id = {tenant.pk}, schedule_id = {foreign.pk}"
+        ),
+        "notification_rules_schedule_of_tenant": f"schedule_id = {foreign.pk}",
+        "notification_rules_owner_is_a_member": f"owner_id = {stranger.pk}",
+        "notification_rules_events_known": "events = '{unknown}'",
+        "notification_rules_in_a_row": "in_a_row = 0",
+        "notification_rules_have_a_channel": "in_app = false",
+    }
+    for constraint, assignment in attacks.items():
+        with refused(constraint):
+            sql(f"UPDATE notification_rules SET {assignment}")
+    with refused("notification_rules_events_known"):
+        sql("UPDATE notification_rules SET events = '{}'")
+    assert NotificationRule.objects.get().tenant is None
