@@ -10,8 +10,6 @@ from django.core.exceptions import ValidationError
 from notifications.kinds import OF_SCHEDULE, EventKind
 from notifications.models import MAX_IN_A_ROW, Frequency, NotificationRule
 
-_CHECKBOX = {"class": "form-check-input"}
-
 
 class RuleForm(forms.ModelForm[NotificationRule]):
     """Which events a rule selects, and how they are sent; what it concerns is fixed."""
@@ -19,7 +17,6 @@ class RuleForm(forms.ModelForm[NotificationRule]):
     is_shared = forms.BooleanField(
         label="For all members of the workspace",
         required=False,
-        widget=forms.CheckboxInput(_CHECKBOX),
     )
     events = forms.MultipleChoiceField(
         label="Events", choices=EventKind.choices, widget=forms.CheckboxSelectMultiple
@@ -30,12 +27,8 @@ class RuleForm(forms.ModelForm[NotificationRule]):
         max_value=MAX_IN_A_ROW,
         help_text="1 sends every problem of a run; 3 sends only the third one without a success.",
     )
-    in_app = forms.BooleanField(
-        label="In Runledger", required=False, widget=forms.CheckboxInput(_CHECKBOX)
-    )
-    email = forms.BooleanField(
-        label="By email", required=False, widget=forms.CheckboxInput(_CHECKBOX)
-    )
+    in_app = forms.BooleanField(label="In Runledger", required=False)
+    email = forms.BooleanField(label="By email", required=False)
 
     class Meta:
         model = NotificationRule
