@@ -19,6 +19,8 @@ from dev.demo.scenario import MEMBERS, STAFF, TENANTS, WORKSPACE, DemoTenant
 from dev.graph_sandbox.control import SandboxControl, SandboxError
 from dev.graph_sandbox.resources import ALL_PERMISSIONS, READ_PERMISSIONS
 from inventory.services import start_sync, start_workspace_sync
+from notifications.kinds import EventKind
+from notifications.models import NotificationRule
 from operations.models import OperationRun
 from operations.reasons import Blocked
 from operations.types import OperationRunType
@@ -49,6 +51,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             workspace = get_or_create_workspace()
             users = get_or_create_users(workspace, logins)
+            get_or_create_rule(workspace, by=users["owner"])
             tenants = [
                 get_or_create_tenant(workspace, demo_tenant, by=users["owner"])
                 for demo_tenant in TENANTS
@@ -110,6 +113,15 @@ def get_or_create_workspace() -> Workspace:
         slug=slug, defaults={"name": name, "timezone": timezone}
     )
     return workspace
+
+
+def get_or_create_rule(workspace: Workspace, *, by: User) -> None:
+    """Notify all members of every kind of event."""
+    NotificationRule.objects.get_or_create(
+        workspace=workspace,
+        owner=None,
+        defaults={"events": EventKind.values, "created_by_name": by.username},
+    )
 
 
 def get_or_create_users(workspace: Workspace, logins: Logins) -> dict[str, User]:
