@@ -149,6 +149,7 @@ PUBLIC_STATUS = {
     "sign_in_link": HTTPStatus.NOT_FOUND,
     "password_reset": HTTPStatus.OK,
     "password_reset_confirm": HTTPStatus.NOT_FOUND,
+    "notification_unsubscribe": HTTPStatus.NOT_FOUND,
 }
 
 
