@@ -2,9 +2,9 @@
 
 An object is unchanged if its entry in the list is the one that it had before its content was read:
 with the same time of its last change, the same `@odata.etag` if it has one, and the same assignments.
-A list that does not show these is no proof, and neither is a time that is so close to that of the
-read that a later change could have the same one. What a list cannot show at all is found by the full
-read that follows within `BACKUP_FULL_READ_DAYS`.
+A list that does not show these is no proof, and neither is a list of objects with links to others or
+a time that is so close to that of the read that a later change could have the same one. What a list
+cannot show at all is found by the full read that follows within `BACKUP_FULL_READ_DAYS`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def listed_hash(kind: PolicyKind, entry: Mapping[str, Any]) -> str:
     shows_assignments = (
         isinstance(entry.get("assignments"), list) and "assignments@odata.nextLink" not in entry
     )
-    if kind.read is as_listed or last_modified(entry) is None or not shows_assignments:
+    is_whole = shows_assignments and last_modified(entry) is not None and not kind.links(entry)
+    if kind.read is as_listed or not is_whole:
         return ""
     state = {
         "rules": [READING_RULES, getattr(kind.read, "__qualname__", ""), dict(kind.detail_params)],

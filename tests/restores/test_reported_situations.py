@@ -144,7 +144,7 @@ def reported(shared_rows: SharedRows, graph_sandbox: SandboxProcess) -> Iterator
     sandbox = {
         "GRAPH_SANDBOX_URL": graph_sandbox.url,
         "GRAPH_CA_BUNDLE": str(graph_sandbox.ca),
-        "GRAPH_INTERVALS": {},
+        "GRAPH_QUOTAS": {},
     }
     delays = mock.patch.object(verifying, "READ_BACK_DELAYS", (0.0, 0.05, 0.2, 0.4))
     with shared_rows(), override_settings(**sandbox), delays:
