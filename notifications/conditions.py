@@ -68,7 +68,7 @@ def _is_due(row: Freshness) -> bool:
 
 
 def _late_key(row: Freshness) -> str:
-    since = f"{row.last_complete_at:%Y%m%dT%H%M%S}" if row.last_complete_at else "never"
+    since = int(row.last_complete_at.timestamp()) if row.last_complete_at else "never"
     return f"{row.tenant.pk}:{since}"
 
 

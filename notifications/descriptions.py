@@ -20,7 +20,7 @@ from providers.models import ProviderConnection
 from restores.models import ItemState, RestoreItem, RestoreRun
 from tenancy.models import Membership, Tenant
 from tenancy.roles import Capability, roles_with
-from tenancy.times import exact_text
+from tenancy.times import day_text, exact_text
 
 
 @dataclass(frozen=True)
@@ -172,15 +172,17 @@ def _credentials(events: Sequence[NotificationEvent]) -> Descriptions:
     described = {}
     connections = ProviderConnection.objects.select_related("workspace", "tenant")
     for event_id, connection in _by_subject(events, connections):
-        if not (connection.credential_expires_soon or connection.credential_has_expired):
+        expires_on: dt.date | None = connection.credential_expires_on
+        is_near = connection.credential_expires_soon or connection.credential_has_expired
+        if expires_on is None or not is_near:
             continue
         kind = connection.get_credential_kind_display()
         verb = "has expired" if connection.credential_has_expired else "expires soon"
         described[event_id] = Description(
             Level.ERROR if connection.credential_has_expired else Level.WARNING,
             f"{kind} of {connection.name} {verb}.",
-            f"Tenant {connection.tenant}, {connection.credential_expires_on:%-d %b %Y}. Enter a new "
-            "one before that day, or no operation can sign in.",
+            f"Tenant {connection.tenant}, {day_text(expires_on)}. Enter a new one before that day, "
+            "or no operation can sign in.",
             connection.get_absolute_url(),
             tenants=(connection.tenant_id,),
         )

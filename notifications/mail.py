@@ -26,9 +26,8 @@ from django.urls import reverse
 from notifications.answers import ABOUT_THE_MESSAGE, describe_mail_error
 from notifications.models import Frequency, NotificationDelivery, NotificationSettings
 from notifications.unsubscribing import unsubscribe_token
-from tenancy.db import database_now
 from tenancy.models import User
-from tenancy.times import display_zone
+from tenancy.times import display_zone, exact_text
 
 log = logging.getLogger(__name__)
 
@@ -140,13 +139,12 @@ def _record_failure(message: _Message, error: Exception) -> None:
 
 def _build(message: _Message, connection: Any) -> EmailMultiAlternatives:
     """Build the message: a text and an HTML part, and what mail programs need to unsubscribe."""
-    now = database_now()
     entries = [
         {
             "event": delivery.event,
             "workspace": delivery.workspace,
-            "at": delivery.event.created_at.astimezone(
-                display_zone(message.user, delivery.workspace)
+            "at": exact_text(
+                delivery.event.created_at, display_zone(message.user, delivery.workspace)
             ),
             "url": f"{settings.SITE_URL}{delivery.event.path}" if settings.SITE_URL else "",
         }
@@ -158,7 +156,7 @@ def _build(message: _Message, connection: Any) -> EmailMultiAlternatives:
         unsubscribe = settings.SITE_URL + reverse("notification_unsubscribe", args=[token])
     first = message.deliveries[0].event.title
     subject = first if len(entries) == 1 else f"{len(entries)} notifications: {first}"
-    context = {"user": message.user, "entries": entries, "unsubscribe": unsubscribe, "now": now}
+    context = {"user": message.user, "entries": entries, "unsubscribe": unsubscribe}
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
     headers = {"Message-ID": f"<{message.message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
     if unsubscribe:

@@ -133,12 +133,12 @@ def describe_list(run_filter: RunFilter, layout: Layout) -> list[tuple[str, str]
 def list_settings(request: Request) -> HttpResponse:
     """Store the columns and the density of the user, and redirect back to the list.
 
-    With `reset`, the list has the default columns and density again.
+    With `reset` or without a density, the list has the default columns and density again.
     """
-    if "reset" in request.POST:
+    if "reset" in request.POST or "density" not in request.POST:
         ListSettings.objects.filter(user=request.user).delete()
         return HttpResponseRedirect(_back(request))
-    chosen, density = request.POST.getlist("column"), request.POST.get("density")
+    chosen, density = request.POST.getlist("column"), request.POST["density"]
     if density not in ListSettings.Density.values or not set(chosen) <= COLUMNS.keys():
         raise BadRequest("Select columns and a density of the list.")
     columns = ",".join(name for name in COLUMNS if name in chosen)
