@@ -32,7 +32,7 @@ from dev.labeled import secrets as labeled
 from redaction import known_secrets, rules
 from redaction import text as text_module
 from redaction.json import sanitize_json
-from redaction.known_secrets import register_secret
+from redaction.known_secrets import has_known_secret, register_secret
 from redaction.marks import TRUNCATED, mask
 from redaction.rules import RULES, Rule
 from redaction.text import WINDOW, sanitize_text
@@ -517,6 +517,8 @@ def test_a_known_value_is_masked_in_every_encoding(known: str, encoding: str) ->
 
     sanitized = sanitize_text(f"before .{encoded}. after")
 
+    assert has_known_secret(f"before .{encoded}. after")
+    assert not has_known_secret(sanitized)
     assert not surviving_half(encoded, sanitized)
     assert sanitized.startswith("before .")
     assert sanitized.endswith(". after")
