@@ -27,6 +27,7 @@ COPY providers providers
 COPY inventory inventory
 COPY backups backups
 COPY restores restores
+COPY notifications notifications
 COPY legacy_runs legacy_runs
 COPY templates templates
 COPY static static
