@@ -24,7 +24,8 @@ from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = (
-    "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores", "config",
+    "redaction", "tenancy", "operations", "providers", "inventory", "backups", "restores",
+    "notifications", "config",
 )  # fmt: skip
 #: The names by which code could reach legacy runs.
 WORDS = re.compile(

@@ -17,7 +17,7 @@ from operations.models import OperationRun
 ROOT = Path(settings.BASE_DIR)
 APPS = (
     "config", "redaction", "web", "tenancy", "operations", "providers", "inventory", "backups",
-    "restores", "legacy_runs",
+    "restores", "notifications", "legacy_runs",
 )  # fmt: skip
 MODULES = sorted(path for app in APPS for path in (ROOT / app).rglob("*.py"))
 SQL_FILES = sorted(path for app in APPS for path in (ROOT / app).rglob("*.sql"))
