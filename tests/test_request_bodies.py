@@ -81,7 +81,8 @@ def test_no_route_accepts_a_file(client: Client, owner: Any, route: Route) -> No
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("name", sorted(OPEN))
+# It reads no body: mail programs send “multipart/form-data” to it (RFC 8058).
+@pytest.mark.parametrize("name", sorted(OPEN - {"notification_unsubscribe"}))
 def test_no_public_route_accepts_a_file(client: Client, name: str) -> None:
     assert client.post(public_address(name), PART, MULTIPART).status_code == 415
 
