@@ -247,6 +247,16 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             order: of the list.
             only: the condition of the order.
         """
-        runs = self.qs.filter(only)
-        values = {name: self.form.cleaned_data[name] or "" for name in Chosen.NAMES}
-        return select_runs(runs, Chosen(**values), self.workspaces, self.tenants, order)
+        runs = self.qs
+        chosen = Chosen(**{name: self.form.cleaned_data[name] or "" for name in Chosen.NAMES})
+        if chosen.has_splits_of_cause:
+            runs = self._runs_without_cause()
+        return select_runs(runs.filter(only), chosen, self.workspaces, self.tenants, order)
+
+    def _runs_without_cause(self) -> Any:
+        """The runs that satisfy the other filters: the splits of a cause have that condition."""
+        runs: QuerySet[OperationRun] = self.queryset
+        for name, value in self.form.cleaned_data.items():
+            if name != "cause":
+                runs = self.filters[name].filter(runs, value)
+        return runs

@@ -59,6 +59,14 @@ class Chosen:
     until: object = ""
 
     @property
+    def has_splits_of_cause(self) -> bool:
+        """Whether the list is read by causes, which then is its condition on them.
+
+        With a second one, the database would expect one row of each cause, and read and sort all.
+        """
+        return bool(self.cause and not self.tenant)
+
+    @property
     def is_active(self) -> bool:
         """Whether only active runs are listed."""
         return self.status in _ACTIVE or self.outcome in _ACTIVE
@@ -85,7 +93,8 @@ def select_runs(
     """Return the runs that the filters select, for a list in an order.
 
     Args:
-        runs: the runs of these workspaces that satisfy all filters but the text.
+        runs: the runs of these workspaces that satisfy all filters but the text, and the cause
+            if the list has splits of it.
         chosen: the values of the filters.
         workspaces: the workspaces of the list, all of which the user can view.
         tenants: the tenants of these workspaces that the user can view.
@@ -108,10 +117,10 @@ def select_runs(
 
 def _splits(chosen: Chosen, workspaces: Sequence[int]) -> tuple[Split, ...] | None:
     """Return the splits of a list without a search; None if one index scan has its order."""
+    if chosen.has_splits_of_cause:
+        return (_causes(chosen, workspaces),)
     if chosen.tenant:
         return (_PROBLEMS,) if chosen.cause or chosen.view == "failed" else None
-    if chosen.cause:
-        return (_causes(chosen, workspaces),)
     if chosen.view in ("mine", "assigned"):
         return None
     scope = Split(("workspace_id",), [(workspace,) for workspace in workspaces])

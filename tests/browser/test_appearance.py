@@ -46,7 +46,7 @@ DISPLAYS: dict[str, tuple[Any, ColorScheme, dict[str, Any]]] = {
 ACTIONS = """
 [...document.querySelectorAll("main a[href], main button")]
     .filter((action) => action.checkVisibility() && !(innerWidth < 768 && action.closest("thead")))
-    .filter((action) => !action.closest(".wide-only, .widest-only"))
+    .filter((action) => !action.closest(".wide-only, .widest-only, .run-table .cause"))
     .map((action) => action.getAttribute("href") ?? action.textContent.trim())
 """
 

@@ -109,14 +109,18 @@ def assert_identical_404(missing: Any, foreign: Any) -> None:
     assert set(foreign.headers) == set(missing.headers)
 
 
+#: A statement that writes, also within a WITH.
+WRITE = re.compile(
+    r"\s*((WITH\b.*)?(INSERT\s+INTO|UPDATE\s|DELETE\s+FROM|MERGE\s+INTO)|TRUNCATE)", re.DOTALL
+)
+
+
 def status_and_writes(client: Client, address: str) -> tuple[int, list[str]]:
     """The status of a GET request, and its writes except those to the session."""
     with CaptureQueriesContext(connection) as captured:
         response = client.get(address)
     statements = [query["sql"] for query in captured if '"sessions"' not in query["sql"]]
-    return response.status_code, [
-        sql for sql in statements if re.match(r"\s*(INSERT|UPDATE|DELETE|TRUNCATE|WITH)", sql)
-    ]
+    return response.status_code, [sql for sql in statements if WRITE.match(sql)]
 
 
 @BY_NAME
