@@ -45,6 +45,8 @@ PEERS = (
 )
 #: The longest time that one round of a queue may take.
 PATIENCE = 300
+#: Tasks before each measurement.
+WARM_UP = 40
 WORKER = "worker --concurrency {processes} --loglevel ERROR --without-gossip --without-mingle"
 
 
@@ -72,12 +74,17 @@ class Contender:
                 spawn(self.command, output=output.fileno(), cwd=ROOT, env=self.environment)
                 for _ in range(self.workers)
             ]
-        self.send(40)
+        self.send(WARM_UP)
         self._wait()
         self._signal(signal.SIGSTOP)
 
     def take(self, tasks: int) -> None:
         """Measure one round."""
+        # After a long stop, workers first renew their connections.
+        self._signal(signal.SIGCONT)
+        self.send(WARM_UP)
+        self._wait()
+        self._signal(signal.SIGSTOP)
         self.send(tasks)
         before = self._cpu_seconds()
         started = time.perf_counter()
@@ -214,7 +221,9 @@ class Arena:
 
     def ledger(self) -> Contender:
         """Return Runledger as it is deployed, with a handler that does nothing."""
-        command = f"-m celery -A config {WORKER} -Q default,sync,backup,restore -I {__name__}"
+        command = (
+            f"-m celery -A config {WORKER} -Q default,sync,backup,restore -I dev.bench.throughput"
+        )
         arguments = [sys.executable, *shlex.split(command.format(processes=self.processes))]
         sql = "SELECT count(*) FROM operation_runs WHERE status IN ('queued', 'running')"
 
