@@ -34,6 +34,6 @@ def record_missing_changes() -> None:
 
 @shared_task(ignore_result=True)
 def renew_redactions() -> None:
-    """Redact stored versions again after the rules have changed."""
+    """Store the redacted forms of new versions, and of all versions after the rules have changed."""
     if ticks.acquire_tick("redactions"):
         redactions.renew_redactions()

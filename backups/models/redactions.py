@@ -10,8 +10,8 @@ from backups.models.sets import PolicyVersion
 class VersionRedaction(models.Model):
     """What the rules hide in a version, so that a page need not apply them again.
 
-    `patch` has the places that are hidden; see `redaction.patch`. The row is deleted with its version,
-    and renewed when the rules change.
+    `patch` has the places that are hidden; see `redaction.patch`. A tick adds the row and renews it
+    when the rules change. It is deleted with its version.
     """
 
     version = models.OneToOneField(

@@ -74,17 +74,13 @@ class Contender:
                 spawn(self.command, output=output.fileno(), cwd=ROOT, env=self.environment)
                 for _ in range(self.workers)
             ]
-        self.send(WARM_UP)
-        self._wait()
-        self._signal(signal.SIGSTOP)
+        self._warm_up()
 
     def take(self, tasks: int) -> None:
         """Measure one round."""
         # After a long stop, workers first renew their connections.
         self._signal(signal.SIGCONT)
-        self.send(WARM_UP)
-        self._wait()
-        self._signal(signal.SIGSTOP)
+        self._warm_up()
         self.send(tasks)
         before = self._cpu_seconds()
         started = time.perf_counter()
@@ -98,6 +94,12 @@ class Contender:
         """End the workers."""
         for process in self.processes:
             stop(process, signal.SIGKILL, grace=5)
+
+    def _warm_up(self) -> None:
+        """Let the running workers execute a few tasks, and stop them."""
+        self.send(WARM_UP)
+        self._wait()
+        self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self.processes:
@@ -210,12 +212,17 @@ class Arena:
         self, table: str, status: str, also: Callable[[], int] = lambda: 0
     ) -> Callable[[], int]:
         """Return a function that counts the rows without a status."""
-        sql = f"SELECT count(*) FROM {table} WHERE status::text <> '{status}'"  # noqa: S608  # nosec
+        count = self.rows("peers", f"{table} WHERE status::text <> '{status}'")
+        return lambda: count() + also()
+
+    def rows(self, database: str, condition: str) -> Callable[[], int]:
+        """Return a function that counts the rows of a database, `TABLE WHERE …`."""
+        sql = f"SELECT count(*) FROM {condition}"  # noqa: S608  # nosec
 
         def count() -> int:
-            row = self.connections["peers"].execute(sql).fetchone()
+            row = self.connections[database].execute(sql).fetchone()
             assert row
-            return int(row[0]) + also()
+            return int(row[0])
 
         return count
 
@@ -225,13 +232,7 @@ class Arena:
             f"-m celery -A config {WORKER} -Q default,sync,backup,restore -I dev.bench.throughput"
         )
         arguments = [sys.executable, *shlex.split(command.format(processes=self.processes))]
-        sql = "SELECT count(*) FROM operation_runs WHERE status IN ('queued', 'running')"
-
-        def pending() -> int:
-            row = self.connections["postgres"].execute(sql).fetchone()
-            assert row
-            return int(row[0])
-
+        pending = self.rows("postgres", "operation_runs WHERE status IN ('queued', 'running')")
         environment = os.environ | {"LEDGER_HANDLER_OF_BENCH": "1", "LOG_LEVEL": "ERROR"}
         return Contender("ledger", arguments, 1, LedgerRequests(), pending, environment)
 
