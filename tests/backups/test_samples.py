@@ -30,9 +30,13 @@ pytestmark = [pytest.mark.django_db, samples.NEEDED]
 def sample_counts(
     tenant: Tenant, graph: SandboxControl, add_to_graph: Callable[..., ProviderConnection]
 ) -> dict[str, int]:
-    """Put only the real policies into a tenant; return their number by kind."""
+    """Put only the real policies into a tenant; return the number of its objects by kind.
+
+    It also has the objects of which each tenant has exactly one.
+    """
     add_to_graph(tenant, sizes=dict.fromkeys((*SIZES, *KINDS), 0))
-    return samples.put_all(graph, tenant.external_id)
+    single = {key: 1 for key, kind in KINDS.items() if kind.is_singleton}
+    return single | samples.put_all(graph, tenant.external_id)
 
 
 def test_every_real_policy_is_backed_up_and_stays_unchanged(

@@ -213,5 +213,6 @@ def test_heartbeats_and_counts_update_no_index(tenant: Tenant) -> None:
     while (updates := updates_of_runs())[0] < updates_before + 200 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert updates[0] - updates_before == 200
-    # A full page moves some updates. With an index on these columns none would be HOT.
-    assert updates[1] - hot_before >= 180
+    # A full page moves an update, which an older snapshot elsewhere makes more frequent. With an
+    # index on these columns none would be HOT.
+    assert updates[1] - hot_before >= 100

@@ -27,6 +27,13 @@ class Standby(Postgres):
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute("SELECT pg_promote()")
 
+    def _responds(self) -> bool:
+        # It answers from a moment at which no transaction of its primary has many savepoints. The
+        # primary tells it of one every 15 s, and when it is asked to.
+        with psycopg.connect(host=self._primary, user=SUPERUSER, dbname="postgres") as connection:
+            connection.execute("SELECT pg_log_standby_snapshot()")
+        return super()._responds()
+
     def _init_cluster(self) -> None:
         copying = subprocess.run(
             [

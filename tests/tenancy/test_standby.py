@@ -48,7 +48,7 @@ def standby(page: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
     ticks.acquire_tick("relay")
     server = Standby(tmp_path / "standby", primary=host)
     try:
-        server.start()
+        server.start(patience=120)
         connection.close()
         connection.settings_dict["HOST"] = str(server.sockets)
         yield server
