@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -28,6 +27,7 @@ from backups.models import (
 from backups.redactions import redacted_payload
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
+from redaction import exact_json
 from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
 
 
@@ -191,7 +191,7 @@ class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
 
     @admin.display(description="Payload without secrets")
     def content(self, version: PolicyVersion) -> str:
-        return json.dumps(redacted_payload(version), indent=2, ensure_ascii=False)
+        return exact_json.dumps(redacted_payload(version), indent=2, ensure_ascii=False)
 
 
 @admin.register(VersionRedaction)

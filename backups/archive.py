@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import re
 import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Self, cast
+
+from redaction import exact_json
 
 MAX_NAME = 80
 #: A fixed time stamp, so that the same content always gives the same bytes.
@@ -149,5 +150,5 @@ def safe_name(text: str) -> str:
 
 def pretty_json(value: Any) -> bytes:
     """Return JSON for people to read and to compare: indented, with sorted keys."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    text = exact_json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
     return text.encode("utf-8", "replace") + b"\n"

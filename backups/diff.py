@@ -7,7 +7,6 @@ a plain value by the value.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +14,7 @@ from typing import Any
 
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import PolicyKind
+from redaction import exact_json
 from redaction.marks import without_counts
 from redaction.text import WINDOW, sanitize_text
 
@@ -210,4 +210,4 @@ def _without(entries: list[Any], others: list[Any]) -> list[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    return exact_json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)

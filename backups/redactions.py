@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from typing import Any
@@ -11,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from backups.models import PolicyVersion, VersionRedaction
+from redaction import exact_json
 from redaction.json import sanitize_payload
 from redaction.known_secrets import has_known_secret
 from redaction.patch import Patch, apply_patch, patch_between
@@ -44,7 +44,7 @@ def redacted_payload(version: PolicyVersion) -> Any:
         except (LookupError, TypeError):
             log.warning("the redaction of version %s does not fit it", version.pk)
         else:
-            if not has_known_secret(json.dumps(content, ensure_ascii=False)):
+            if not has_known_secret(exact_json.dumps(content, ensure_ascii=False)):
                 return content
     return sanitize_payload(version.payload)
 
@@ -56,7 +56,7 @@ def store_redaction(version_id: int, payload: Any) -> None:
     values: dict[str, int | str] = {
         "version": version_id,
         "rules": RULES_VERSION,
-        "patch": json.dumps(patch),
+        "patch": exact_json.dumps(patch),
         "guessed": len(_guesses(payload, redacted)) if patch else 0,
     }
     with connection.cursor() as cursor:

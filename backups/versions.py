@@ -12,6 +12,7 @@ from django.db import connection
 from backups.models import BackupItem
 from providers.graph.normalize import canonical_json
 from providers.graph.policy_kind import PolicyKind
+from redaction import exact_json
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def store_content(item: BackupItem, content: Content) -> Previous:
         "last_modified_at": item.last_modified_at,
         "content_hash": content.content_hash,
         "normalized_hash": content.normalized_hash,
-        "payload": json.dumps(content.payload),
+        "payload": exact_json.dumps(content.payload),
         "size": content.size,
     }
     with connection.cursor() as cursor:

@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.patterns import SENSITIVE_NAME
@@ -50,6 +52,7 @@ def sanitize_json(
     max_bytes: int = 65536,
     max_text: int = TEXT_MAX_LENGTH,
     guess: bool = True,
+    exact: bool = False,
 ) -> Any:
     """Return the value as JSON without secrets, safe for a `jsonb` column and for a page.
 
@@ -57,22 +60,22 @@ def sanitize_json(
     ("client_secret"), the name beside it, or the schema of Graph (`graph_secrets`) says that it is
     secret. Dates become UTC ISO texts, sets sorted lists, NaN and infinity null. Values deeper
     than `max_depth` or beyond `max_bytes` (as ASCII JSON) are replaced by "[truncated]". Without
-    `guess`, a token is not masked only because it looks random. Never raises.
+    `guess`, a token is not masked only because it looks random. A `Decimal` becomes a text, or with
+    `exact` stays what it is, for `exact_json.dumps`. Never raises.
     """
     try:
-        cleaned = _JsonSanitizer(max_depth, max_bytes - _MARKER_SIZE, max_text, guess).sanitize(
-            value
-        )
+        sanitizer = _JsonSanitizer(max_depth, max_bytes - _MARKER_SIZE, max_text, guess, exact)
+        cleaned = sanitizer.sanitize(value)
     except Exception:  # noqa: BLE001 - any object may raise anything when it is read
         return UNREADABLE
-    fits = cleaned is not _OVER_BUDGET and len(json.dumps(cleaned)) <= max_bytes
+    fits = cleaned is not _OVER_BUDGET and len(exact_json.dumps(cleaned)) <= max_bytes
     return cleaned if fits else TRUNCATED
 
 
 def sanitize_payload(payload: object, *, guess: bool = True) -> Any:
-    """Return the content of a policy without secrets, with texts of any length."""
+    """Return the content of a policy without secrets, with texts and numbers of any length."""
     return sanitize_json(
-        payload, max_bytes=PAYLOAD_MAX_BYTES, max_text=PAYLOAD_MAX_BYTES, guess=guess
+        payload, max_bytes=PAYLOAD_MAX_BYTES, max_text=PAYLOAD_MAX_BYTES, guess=guess, exact=True
     )
 
 
@@ -92,6 +95,7 @@ class _JsonSanitizer:
     budget: int
     max_text: int
     guess: bool
+    exact: bool
     is_marked: bool = False
 
     def sanitize(
@@ -112,8 +116,11 @@ class _JsonSanitizer:
         return items
 
     def _scalar(self, value: object, hidden: _Hidden, key: str) -> Any:
-        if hidden is not _Hidden.NOTHING and _becomes_text(value):
-            cleaned: Any = _mask_text(value)
+        cleaned: Any
+        if self.exact and isinstance(value, Decimal):
+            cleaned = value
+        elif hidden is not _Hidden.NOTHING and _becomes_text(value):
+            cleaned = _mask_text(value)
         else:
             cleaned = _clean_scalar(value, self.max_text, guess=self.guess and not _is_public(key))
         cost = _cost(cleaned)
@@ -171,9 +178,9 @@ class _JsonSanitizer:
         return [TRUNCATED]
 
 
-def _cost(value: str | float | bool | None) -> int:
+def _cost(value: str | float | bool | Decimal | None) -> int:
     """Return the bytes of a scalar and of the separator after it."""
-    text = encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
+    text = encode_basestring_ascii(value) if isinstance(value, str) else exact_json.dumps(value)
     return len(text) + 2
 
 

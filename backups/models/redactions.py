@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from backups.models.sets import PolicyVersion
+from redaction.exact_json import ExactDecoder
 
 
 class VersionRedaction(models.Model):
@@ -22,7 +23,7 @@ class VersionRedaction(models.Model):
         db_constraint=False,
     )
     rules_version = models.PositiveIntegerField()
-    patch = models.JSONField()
+    patch = models.JSONField(decoder=ExactDecoder)
     #: How many of the values are hidden only because they look random.
     guessed = models.PositiveIntegerField()
 

@@ -17,6 +17,7 @@ from backups import kinds
 from backups.models.schedules import BackupSchedule
 from operations.models import OperationRun
 from operations.reasons import get_reason
+from redaction.exact_json import ExactDecoder
 from tenancy.models import Tenant, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 
@@ -220,7 +221,7 @@ class PolicyVersion(models.Model):
     )
     content_hash = models.CharField(max_length=64)
     normalized_hash = models.CharField(max_length=64)
-    payload = models.JSONField()
+    payload = models.JSONField(decoder=ExactDecoder)
     size = models.PositiveIntegerField()
     created_at = models.DateTimeField(db_default=Now())
 

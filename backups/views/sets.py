@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +27,7 @@ from inventory.names import names_of
 from operations.reasons import get_reason
 from providers.graph.kinds import KINDS
 from providers.graph.policy_kind import PolicyKind
+from redaction import exact_json
 from redaction.json import sanitize_payload
 from tenancy.capabilities import capabilities_of, has_capability, require_capability
 from tenancy.filtering import ListFilter
@@ -208,7 +208,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "section": "backup_sets",
         "backup_set": backup_set,
         "item": item,
-        "payload": json.dumps(content, indent=2, ensure_ascii=False) if item.version else "",
+        "payload": exact_json.dumps(content, indent=2, ensure_ascii=False) if item.version else "",
         "settings": settings,
         "assignments": assignments,
         "guessed": guessed_count(item.version) if item.version and may_reveal else 0,

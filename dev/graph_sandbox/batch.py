@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dev.graph_sandbox.faults import Fault, Faults
 from dev.graph_sandbox.graph import Graph, TakeFault, fault_before
 from dev.graph_sandbox.messages import Cut, Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource
+from redaction import exact_json
 
 MAX_REQUESTS = 20
 #: The kind of a batch itself, in faults and in the log.
@@ -146,7 +146,7 @@ def _inner_request(request: Request, part: Mapping[str, Any]) -> Request:
         path=f"{version}/{url.path.lstrip('/')}",
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
         headers={**headers, "authorization": request.headers.get("authorization", "")},
-        body=json.dumps(part["body"]).encode() if "body" in part else b"",
+        body=exact_json.dumps(part["body"]).encode() if "body" in part else b"",
     )
 
 

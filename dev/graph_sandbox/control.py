@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from redaction import exact_json
+
 Json = dict[str, Any]
 
 
@@ -159,13 +161,13 @@ class SandboxControl:
         """
         request = urllib.request.Request(  # noqa: S310 - the operator's own address
             f"{self.url}/_sandbox/{command}",
-            data=json.dumps(body or {}).encode(),
+            data=exact_json.dumps(body or {}).encode(),
             headers={"X-Sandbox-Token": self._token, "Content-Type": "application/json"},
             method="POST",
         )
         try:
             with self._opener.open(request, timeout=30) as response:
-                return json.load(response)["result"]
+                return json.load(response, cls=exact_json.ExactDecoder)["result"]
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode("utf-8", "replace")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 
 from dev.graph_sandbox import odata
 from dev.graph_sandbox.messages import Json, RequestRefused
+from redaction import exact_json
 
 #: What a changed object has: Graph promises only the properties that changed.
 _PART = ("id", "displayName")
@@ -62,4 +62,4 @@ def _differences(before: dict[str, str], objects: dict[str, Json]) -> list[Json]
 
 
 def _digest(entry: Json) -> str:
-    return json.dumps(entry, sort_keys=True)
+    return exact_json.dumps(entry, sort_keys=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from redaction import exact_json
+
 Json = dict[str, Any]
 
 
@@ -29,7 +31,7 @@ class Request:
             RequestRefused: the body is not a JSON object.
         """
         try:
-            value = json.loads(self.body or b"{}")
+            value = json.loads(self.body or b"{}", cls=exact_json.ExactDecoder)
         except ValueError:
             raise RequestRefused(
                 400, "BadRequest", "Unable to read JSON request payload."
@@ -62,7 +64,7 @@ class Response:
             return self.raw
         if self.body is None:
             return b""
-        return json.dumps(self.body).encode()
+        return exact_json.dumps(self.body).encode()
 
 
 class RequestRefused(Exception):

@@ -13,6 +13,7 @@ from typing import Any
 from dev.graph_sandbox.files import write_private
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.resources import ALL_PERMISSIONS, kinds
+from redaction import exact_json
 
 
 class Store:
@@ -25,7 +26,7 @@ class Store:
         self._tenants: dict[str, Json] = {}
         self.signing_key = secrets.token_hex(32)
         if path and path.exists():
-            state = json.loads(path.read_bytes())
+            state = json.loads(path.read_bytes(), cls=exact_json.ExactDecoder)
             self._tenants, self.signing_key = state["tenants"], state["signing_key"]
 
     # --- Tenants and app registrations ------------------------------------------------------
@@ -110,7 +111,7 @@ class Store:
             if not self._dirty:
                 return
             state = {"tenants": self._tenants, "signing_key": self.signing_key}
-            data = json.dumps(state, separators=(",", ":")).encode()
+            data = exact_json.dumps(state, separators=(",", ":")).encode()
             self._dirty = False
         write_private(self._path, data)
 

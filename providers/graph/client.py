@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
@@ -32,6 +31,7 @@ from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
 from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import TokenSource, permissions_in
+from redaction import exact_json
 from redaction.text import sanitize_text
 from web.retry_after import parse_retry_after
 
@@ -214,7 +214,7 @@ class GraphClient:
     def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = None if body is None else exact_json.dumps(body, ensure_ascii=False).encode()
         attempts = Attempts()
         while True:
             try:

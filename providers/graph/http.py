@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import httpx2
+
+from redaction.exact_json import NumberTooLarge, number_parser
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -58,9 +58,11 @@ class Response:
             value = json.loads(
                 self.body,
                 parse_constant=_parse_constant,
-                parse_float=_parse_float,
+                parse_float=number_parser(),
                 object_pairs_hook=_parse_object,
             )
+        except NumberTooLarge as error:
+            raise UnreadableResponse("JSON with numbers that are too large") from error
         except (ValueError, RecursionError) as error:
             is_html = self.body.lstrip().startswith(b"<")
             what = "a page of HTML" if is_html else "JSON that is cut off or not valid"
@@ -157,20 +159,6 @@ def _ssl_context(ca_bundle: str) -> ssl.SSLContext:
 
 def _parse_constant(constant: str) -> object:
     raise ValueError(constant)
-
-
-def _parse_float(text: str) -> float:
-    """Parse a number into the form in which the database returns it, so that hashes stay the same.
-
-    PostgreSQL stores the decimal value: there is no -0.0, and 1e16 comes back as an integer. 1e400
-    is refused: it becomes infinite, which JSON cannot represent.
-    """
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    if "e+" in repr(value):
-        return int(Decimal(repr(value)))
-    return value or 0.0
 
 
 def _parse_object(pairs: list[tuple[str, object]]) -> dict[str, object]:

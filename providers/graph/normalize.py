@@ -8,10 +8,11 @@ unchanged policy have the same content, byte for byte.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+
+from redaction import exact_json
 
 #: Removed at every depth: Graph sets these properties itself.
 VOLATILE = frozenset(
@@ -88,8 +89,18 @@ def content(payload: dict[str, Any], noise: Noise = NO_NOISE) -> dict[str, Any]:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return JSON with sorted keys and no spaces: equal documents have equal bytes."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Return JSON with sorted keys and no spaces: equal documents have equal bytes.
+
+    Numbers are equal if their value is, as 1.5 and 1.50. An integer is no number with a point:
+    Graph writes 1 for a property of integers and 1.0 for another, and not now one and now the other.
+    """
+    text = exact_json.dumps(
+        value,
+        write_number=exact_json.canonical_number,
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 
 from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotFound, Transient
+from redaction import exact_json
 
 #: The maximum number of pages; a page has up to 999 objects.
 MAX_PAGES = 5_000
@@ -75,7 +75,7 @@ def pages(
 
 def _key(entry: dict[str, Any]) -> str:
     """Return what identifies an object within a list; an object without an id is its content."""
-    return str(entry.get("id") or json.dumps(entry, sort_keys=True))
+    return str(entry.get("id") or exact_json.dumps(entry, sort_keys=True))
 
 
 def _read(
