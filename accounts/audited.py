@@ -45,6 +45,16 @@ audit_table(
     secrets=["link_hash"],
 )
 
+audit_table(
+    "access_tokens",
+    label="Access token",
+    name="name",
+    workspace="workspace_id",
+    secrets=["secret_hash"],
+    ignored=["last_used_at", "last_used_address"],
+)
+
+exclude("access_token_rates", "Counts the requests of a minute.")
 exclude("code_attempts", "Wrong codes and locks are events.")
 exclude("recovery_codes", "New codes and the use of one are events.")
 audit_table(

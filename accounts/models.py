@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from accounts.access_tokens.models import AccessToken, AccessTokenRate
 from accounts.group_roles.models import GroupMembership, GroupRole
 from accounts.invitations.models import Invitation
 from accounts.password_reset.models import PasswordReset
@@ -15,6 +16,8 @@ from accounts.second_factor.models import CodeAttempts, RecoveryCode
 from accounts.sign_in_links.models import SignInLink
 
 __all__ = [
+    "AccessToken",
+    "AccessTokenRate",
     "CodeAttempts",
     "GroupMembership",
     "GroupRole",

@@ -59,10 +59,13 @@ def current_context(request: HttpRequest | None = None) -> dict[str, Any]:
     if request is None:
         return {"origin": _process(), "reference": _run_reference()}
     user = getattr(request, "user", None) or AnonymousUser()
+    limit = getattr(user, "limit", None)
+    is_administration = request.path.startswith(reverse("admin:index"))
+    page = "administration" if is_administration else "page"
     return {
         "user_id": user.pk,
         "user_name": user.get_username(),
-        "origin": "administration" if request.path.startswith(reverse("admin:index")) else "page",
+        "origin": limit.origin if limit else page,
         "address": _address(request),
         "reference": getattr(request, "reference", ""),
     }

@@ -22,11 +22,11 @@ def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozens
     """Return the capabilities of the user; none for non-members and inactive users.
 
     Support access (`tenancy.support_access`) is `VIEW` and nothing else. For the workspace of a page,
-    the role was read with it.
+    the role was read with it. An access token leaves those that its own role has too.
     """
     if not (user.is_authenticated and user.is_active):
         return frozenset()
-    if workspace.viewer_id == user.pk:
+    if workspace.viewer_id == user.pk and user.limit is None:
         role = workspace.viewer_role
         return capabilities_of_role(role) if role else frozenset({Capability.VIEW})
     role = (
@@ -34,6 +34,8 @@ def capabilities_of(user: User | AnonymousUser, workspace: Workspace) -> frozens
         .values_list("role", flat=True)
         .first()
     )
+    if user.limit is not None:
+        return capabilities_of_role(role) & user.limit.capabilities_in(workspace.pk)
     if role is None and has_access(user, workspace):
         return frozenset({Capability.VIEW})
     return capabilities_of_role(role)
@@ -46,7 +48,11 @@ def role_in(user: User, workspace: str = "workspace_id") -> Subquery:
     support staff, who may only view.
     """
     memberships = Membership.objects.filter(user_id=user.pk, workspace_id=OuterRef(workspace))
-    return Subquery(memberships.values("role")[:1])
+    if user.limit is None:
+        return Subquery(memberships.values("role")[:1])
+    lower = user.limit.lower_role("role")
+    memberships = memberships.filter(workspace_id=user.limit.workspace_id)
+    return Subquery(memberships.values(limited_role=lower)[:1])
 
 
 def capabilities_of_role(role: str | None) -> frozenset[Capability]:
@@ -64,8 +70,10 @@ def has_capability(
 def may_approve(user: User, workspace: Workspace, capability: Capability) -> bool:
     """Return whether the user has had the capability long enough to approve what another member does.
 
-    The triggers of approvals decide the same.
+    The triggers of approvals decide the same. An access token never approves: it is no second person.
     """
+    if user.limit is not None:
+        return False
     memberships = Membership.objects.filter(
         user=user, workspace=workspace, role__in=roles_with(capability)
     )

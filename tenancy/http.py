@@ -74,6 +74,8 @@ def workspace_or_404(request: Request, slug: str) -> Workspace:
     """Return the workspace of a URL with the role of the user, or raise 404 for another user."""
     user = request.user
     for workspace in _workspaces(is_staff=user.is_staff).load(user.pk, slug):
+        if user.limit and user.limit.workspace_id != workspace.pk:
+            break
         workspace.viewer_id = user.pk
         return workspace
     raise Http404

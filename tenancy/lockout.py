@@ -25,13 +25,16 @@ from web.client_address import client_network
 
 # The counter of an address across all names has an empty name, which no form accepts.
 
+#: The name of the counter of unknown access tokens.
+API_COUNTER = "(access token)"
+
 #: The columns of axes are at least this long.
 MAX_LENGTH = 255
 
 _REMAINING = """
 SELECT max(attempt_time) + %(duration)s - clock_timestamp()
 FROM axes_accessattempt
-WHERE ip_address = %(network)s AND user_agent = '' AND username IN (%(name)s, '')
+WHERE ip_address = %(network)s AND user_agent = '' AND username = ANY(%(names)s)
   AND failures_since_start >= CASE username WHEN '' THEN %(address_limit)s ELSE %(limit)s END
   AND attempt_time > clock_timestamp() - %(duration)s
 """
@@ -41,7 +44,7 @@ INSERT INTO axes_accessattempt AS counter
     (username, ip_address, user_agent, http_accept, path_info, get_data, post_data,
      failures_since_start, attempt_time)
 SELECT name, %(network)s, '', '', '', '', '', 1, clock_timestamp()
-FROM unnest(ARRAY[%(name)s, '']::text[]) AS name
+FROM unnest(%(names)s::text[]) AS name
 ORDER BY name
 ON CONFLICT (username, ip_address, user_agent) DO UPDATE SET
     failures_since_start = CASE
@@ -64,7 +67,7 @@ _COUNT_REFUSED = """
 UPDATE axes_accessattempt SET failures_since_start = failures_since_start + 1
 WHERE id IN (
     SELECT id FROM axes_accessattempt
-    WHERE ip_address = %(network)s AND user_agent = '' AND username IN (%(name)s, '')
+    WHERE ip_address = %(network)s AND user_agent = '' AND username = ANY(%(names)s)
       AND failures_since_start >= CASE username WHEN '' THEN %(address_limit)s ELSE %(limit)s END
       AND attempt_time > clock_timestamp() - %(duration)s
     ORDER BY username FOR UPDATE
@@ -139,15 +142,51 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
 
 def _parameters(request: HttpRequest, credentials: dict[str, Any] | None) -> dict[str, Any]:
     address = request.axes_ip_address  # type: ignore[attr-defined]
-    return {
-        "name": normalize_name(credentials or {}),
-        "address": address,
-        "network": client_network(address),
+    name = normalize_name(credentials or {})
+    return _counters([name, ""], address, limit=settings.AXES_FAILURE_LIMIT) | {
+        "name": name,
         "user_agent": _storable(request.axes_user_agent),  # type: ignore[attr-defined]
         "path": _storable(request.path),
-        "limit": settings.AXES_FAILURE_LIMIT,
+    }
+
+
+def _counters(names: list[str], address: str | None, *, limit: int) -> dict[str, Any]:
+    return {
+        "names": names,
+        "address": address,
+        "network": client_network(address),
+        "limit": limit,
         "address_limit": settings.SIGN_IN_FAILURES_PER_ADDRESS,
         "duration": settings.AXES_COOLOFF_TIME,
+    }
+
+
+def token_lock(address: str | None) -> dt.timedelta | None:
+    """Return for how long requests of the API from this address are refused, None if they are not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REMAINING, _token_counter(address))
+        remaining: dt.timedelta | None = cursor.fetchone()[0]
+    return remaining
+
+
+def count_unknown_token(address: str | None) -> None:
+    """Count and record a request with an access token that does not exist.
+
+    It has its own counter, so that a program with a wrong token locks no sign-in of its network.
+    """
+    parameters = _token_counter(address)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_FAILURE, parameters)
+        locks = any(is_limit for (is_limit,) in cursor.fetchall())
+        cursor.execute(_RECORD, parameters | {"locked": locks})
+
+
+def _token_counter(address: str | None) -> dict[str, Any]:
+    limit = settings.SIGN_IN_FAILURES_PER_ADDRESS
+    return _counters([API_COUNTER], address, limit=limit) | {
+        "name": API_COUNTER,
+        "user_agent": "",
+        "path": "",
     }
 
 

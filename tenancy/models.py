@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from tenancy.clock import request_now
+from tenancy.limits import AccessLimit
 from tenancy.querysets import WorkspaceScopedQuerySet
 from tenancy.roles import Role
 from web.names import validate_name, visible_name
@@ -47,6 +48,12 @@ class User(AbstractUser):
     #: Whether single keys and Ctrl+K do something on a page.
     keyboard_shortcuts = models.BooleanField(default=True, db_default=True)
 
+    #: Whether a service token acts as this user, who cannot sign in and is no person.
+    is_service_account = models.BooleanField(default=False, db_default=False, editable=False)
+
+    #: What an access token leaves of the rights of this user; None for a user of the pages.
+    limit: AccessLimit | None = None
+
     class Meta(AbstractUser.Meta):
         db_table = "users"
 
@@ -63,7 +70,13 @@ class User(AbstractUser):
             raise ValidationError(errors)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the user; names from an identity provider lose their invisible characters."""
+        """Save the user; names from an identity provider lose their invisible characters.
+
+        Raises:
+            TypeError: the user has the limit of an access token, which is no state of the account.
+        """
+        if self.limit is not None:
+            raise TypeError("A user who is known by an access token is not saved.")
         self.first_name, self.last_name = map(visible_name, (self.first_name, self.last_name))
         super().save(*args, **kwargs)
 

@@ -26,14 +26,17 @@ class WorkspaceScopedQuerySet(models.QuerySet[M]):
     def visible_to(self, user: AbstractUser | AnonymousUser) -> Self:
         """Return the rows of the workspaces of which the user is a member; none if inactive.
 
-        Staff also see those to which they have support access (`tenancy.support_access`).
+        Staff also see those to which they have support access (`tenancy.support_access`). A user who
+        is known by an access token sees the workspace of the token only.
         """
         if not (user.is_authenticated and user.is_active):
             return self.none()
         # Only `tenancy.models.User` has these relations, and the models import this module.
         person = cast("Any", user)
         workspaces = person.memberships.order_by().values("workspace_id")
-        if user.is_staff:
+        if person.limit is not None:
+            workspaces = workspaces.filter(workspace_id=person.limit.workspace_id)
+        elif user.is_staff:
             accesses = person.support_accesses.active().order_by().values("workspace_id")
             workspaces = workspaces.union(accesses)
         return self.filter(**{f"{self.workspace_path}__in": workspaces})

@@ -286,6 +286,11 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     }
 }
+# For how many days an access token of the API is valid at most, and how many requests it may send in a
+# minute; a client that polls a run every second sends 60.
+ACCESS_TOKEN_MAX_DAYS = env.int("ACCESS_TOKEN_MAX_DAYS", default=365)
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
+
 # The largest bodies are selections of some thousand checkboxes. The proxy has the same limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
