@@ -5,5 +5,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        from operations.database_roles import withhold
+
+        withhold("DELETE, TRUNCATE", "access_tokens")
+
         from accounts import checks, receivers  # noqa: F401 - registers them
         from accounts.invitations import checks as invitation_checks  # noqa: F401

@@ -46,6 +46,12 @@ class LocalBackend(ModelBackend):
         user = super().authenticate(request, username=username, password=password, **kwargs)
         return user if isinstance(user, User) else None
 
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Return the permissions of staff; an access token gives none."""
+        if getattr(user_obj, "limit", None) is not None:
+            return set()
+        return super().get_all_permissions(user_obj, obj)
+
     def get_user(self, user_id: int) -> User | None:
         """Return the user of a session; None if the account is missing or not active."""
         session = _session.get()

@@ -194,9 +194,11 @@ def _approvals(events: Sequence[NotificationEvent]) -> Descriptions:
     for event_id, restore in _by_subject(events, RestoreRun.objects.with_scope()):
         if not (restore.is_previewed and restore.needs_approval):
             continue
-        approvers = Membership.objects.filter(
-            workspace=restore.workspace_id, role__in=roles_with(Capability.RESTORE)
-        ).exclude(user=restore.requested_by_id)
+        approvers = (
+            Membership.objects.of_persons()
+            .filter(workspace=restore.workspace_id, role__in=roles_with(Capability.RESTORE))
+            .exclude(user=restore.requested_by_id)
+        )
         described[event_id] = Description(
             Level.WARNING,
             f"A restore for {restore.tenant} waits for an approval.",

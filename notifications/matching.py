@@ -121,7 +121,9 @@ def is_selected(event: NotificationEvent, description: Description, rule: Notifi
 def _load_members(workspaces: set[int]) -> dict[int, list[_Member]]:
     """Return the members of each workspace who can sign in."""
     members: dict[int, list[_Member]] = defaultdict(list)
-    memberships = Membership.objects.filter(workspace__in=workspaces, user__is_active=True)
+    memberships = Membership.objects.of_persons().filter(
+        workspace__in=workspaces, user__is_active=True
+    )
     rows = list(memberships.select_related("user", "workspace").order_by("pk"))
     frequencies = dict(
         NotificationSettings.objects.filter(

@@ -30,7 +30,9 @@ class AcknowledgeForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        members = User.objects.filter(memberships__workspace=workspace, is_active=True)
+        members = User.objects.filter(
+            memberships__workspace=workspace, is_active=True, is_service_account=False
+        )
         self.fields["assignee"].queryset = members.order_by("username")  # type: ignore[attr-defined]
 
 

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from accounts.access_tokens.models import service_accounts_created_by
 from backups.models import BackupItem, BackupSet, PolicyVersion
 from operations.models import OperationRun
 from providers.graph.kinds import KIND
@@ -109,7 +110,10 @@ class RestoreQuerySet(WorkspaceScopedQuerySet["RestoreRun"]):
         waiting = self.filter(
             is_open & required & approver, status=RestoreStatus.PREVIEWED, approved_at=None
         )
-        of_others = waiting.filter(requested_by__isnull=False).exclude(requested_by=user.pk)
+        of_others = waiting.filter(requested_by__isnull=False).exclude(
+            models.Q(requested_by=user.pk)
+            | models.Q(requested_by__in=service_accounts_created_by(user.pk))
+        )
         return of_others.exclude(models.Exists(undecided))
 
     def newest_first(self) -> Self:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
+from accounts.access_tokens.models import is_same_person
 from backups.models import BackupItem, BackupSet
 from operations.dispatch import RunRequest
 from operations.reasons import Blocked
@@ -154,6 +155,10 @@ def _approval_refusal(restore: RestoreRun, by: User, decision_digest: str, now: 
         return "The account that requested this restore was deleted. Preview it again."
     if restore.requested_by_id == by.pk:
         return "You can't approve your own restore. Ask another person to approve it."
+    if by.limit is not None:
+        return "An access token can't approve a restore. Approve it on its page."
+    if restore.requested_by and is_same_person(by, restore.requested_by):
+        return "You created the token that requested this restore. Another person must approve it."
     if not _lock_approver(restore, by.pk):
         if has_capability(by, restore.workspace, Capability.RESTORE):
             return "You have had your role for less than 24 hours. Another person must approve it."
@@ -245,7 +250,7 @@ def _execution_error(restore: RestoreRun, by: User, decision_digest: str, tenant
         _lock_approver(restore, restore.approved_by_id)
     if reason := approval_error(restore, now):
         return reason
-    if restore.approved_by_id == by.pk:
+    if restore.approved_by and is_same_person(restore.approved_by, by):
         return "You approved this restore, so another person must execute it."
     if tenant_name.strip() != restore.tenant.name.strip():
         return "Enter the tenant name exactly as shown on this page."

@@ -45,7 +45,11 @@ class PermissionGroupAdmin(ModelAdmin[Group], GroupAdmin):
 
 @admin.register(User)
 class AccountAdmin(ModelAdmin[User], UserAdmin[User]):
-    """Users; staff who are not superusers manage operators only, and cannot gain permissions."""
+    """Persons; staff who are not superusers manage operators only, and cannot gain permissions."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Leave out service accounts, which belong to their access tokens."""
+        return super().get_queryset(request).filter(is_service_account=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if _user(request).is_superuser:
@@ -106,6 +110,9 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, Workspace]):
     fields = readonly_fields = ("user", "role", "created_at")
     show_change_link = True
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).filter(user__is_service_account=False)
 
 
 @admin.register(Workspace)
@@ -194,6 +201,8 @@ class MembershipForm(WholeForm[Membership]):
         user, workspace = cleaned.get("user"), cleaned.get("workspace")
         if user and workspace and workspace.memberships.filter(user=user).exists():
             self.add_error("user", f"{user} is already a member.")
+        if user and user.is_service_account:
+            self.add_error("user", f"{user} is a service account.")
         return cleaned
 
 
@@ -205,6 +214,10 @@ class MembershipAdmin(ModelAdmin[Membership]):
     list_select_related = ("user", "workspace")
     search_fields = ("user__username", "workspace__name")
     autocomplete_fields = ("user", "workspace")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """Leave out service accounts, which belong to their access tokens."""
+        return super().get_queryset(request).filter(user__is_service_account=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
         return ("user", "workspace") if obj else ()

@@ -77,7 +77,8 @@ def may_approve(user: User, workspace: Workspace, capability: Capability) -> boo
     memberships = Membership.objects.filter(
         user=user, workspace=workspace, role__in=roles_with(capability)
     )
-    return memberships.filter(user__is_active=True, role_since__lte=Now() - NEW_ROLE).exists()
+    members = memberships.of_persons().filter(user__is_active=True)
+    return members.filter(role_since__lte=Now() - NEW_ROLE).exists()
 
 
 def require_capability(

@@ -208,6 +208,12 @@ class Tenant(models.Model):
         return f"tenant_{self.status}"
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def of_persons(self) -> MembershipQuerySet:
+        """Return the memberships of users who sign in, without those of service accounts."""
+        return self.filter(user__is_service_account=False)
+
+
 class Membership(models.Model):
     """The role of a user in a workspace."""
 
@@ -217,6 +223,8 @@ class Membership(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     #: When the user joined or last got a higher role; a trigger sets it.
     role_since = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         db_table = "memberships"

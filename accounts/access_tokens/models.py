@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from tenancy.clock import request_now
-from tenancy.models import Workspace
+from tenancy.models import User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
 from tenancy.roles import Role
 from web.names import validate_name
@@ -26,6 +26,19 @@ class AccessTokenQuerySet(WorkspaceScopedQuerySet["AccessToken"]):
     def usable(self) -> Self:
         """Return the tokens that are neither revoked nor expired."""
         return self.filter(revoked_at=None, expires_at__gt=Now())
+
+
+def service_accounts_created_by(user_id: int) -> models.QuerySet[Any, Any]:
+    """Return the ids of the service accounts whose token the user has created, and so has seen."""
+    tokens = AccessToken.objects.filter(is_service=True, created_by=user_id, user__isnull=False)
+    return tokens.order_by().values("user")
+
+
+def is_same_person(person: User, user: User) -> bool:
+    """Return whether a user is this person, or a service account whose token the person has seen."""
+    if not user.is_service_account:
+        return person.pk == user.pk
+    return service_accounts_created_by(person.pk).filter(user=user).exists()
 
 
 class AccessToken(models.Model):
@@ -77,6 +90,9 @@ class AccessToken(models.Model):
         ordering = ("-created_at", "-id")
         default_permissions = ("view",)
         constraints = (
+            models.UniqueConstraint(
+                fields=("user",), condition=Q(is_service=True), name="access_tokens_one_of_account"
+            ),
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in TOKEN_ROLES]),
                 name="access_tokens_role_known",

@@ -60,6 +60,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='accesstoken',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_service', True)), fields=('user',), name='access_tokens_one_of_account'),
+        ),
+        migrations.AddConstraint(
+            model_name='accesstoken',
             constraint=models.CheckConstraint(condition=models.Q(('role__in', ['reader', 'operator', 'manager'])), name='access_tokens_role_known'),
         ),
         migrations.AddConstraint(

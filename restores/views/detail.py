@@ -10,6 +10,7 @@ from django.db.models import Func, IntegerField
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from accounts.access_tokens.models import is_same_person
 from providers.graph.kinds import KIND
 from redaction.json import sanitize_json
 from restores import planning, services
@@ -87,7 +88,8 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "remaining_count": sum(item.is_remaining for item in items),
         "may_restore": may_restore,
         "may_approve": restore.needs_approval
-        and restore.requested_by_id not in (None, request.user.pk)
+        and restore.requested_by is not None
+        and not is_same_person(request.user, restore.requested_by)
         and may_approve(request.user, restore.workspace, Capability.RESTORE),
         "is_expired": restore.is_expired(restore.ended_at or now),
         "approval_error": services.approval_error(restore, now) if restore.is_previewed else "",

@@ -71,7 +71,9 @@ def member_list(request: Request, slug: str) -> HttpResponseBase:
     """List the members of the workspace and their roles."""
     workspace = workspace_or_404(request, slug)
     members = (
-        workspace.memberships.select_related("user")
+        Membership.objects.of_persons()
+        .filter(workspace=workspace)
+        .select_related("user")
         .annotate(has_new_role=Q(role_since__gt=Now() - NEW_ROLE))
         .order_by("user__username", "pk")
     )
@@ -146,7 +148,7 @@ def workspace_edit(request: Request, slug: str) -> HttpResponse:
 
 def _membership_or_404(request: Request, slug: str, membership_id: int) -> Membership:
     workspace = workspace_or_404(request, slug)
-    members = workspace.memberships.select_related("user", "workspace")
-    membership = get_object_or_404(members, pk=membership_id)
+    members = Membership.objects.of_persons().filter(workspace=workspace)
+    membership = get_object_or_404(members.select_related("user", "workspace"), pk=membership_id)
     require_capability(request.user, workspace, Capability.MANAGE_MEMBERS)
     return membership

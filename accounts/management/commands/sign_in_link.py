@@ -32,7 +32,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if not 1 <= options["minutes"] <= MAX_MINUTES:
             raise CommandError(f"A link is valid for 1 to {MAX_MINUTES} minutes.")
-        user = User.objects.filter(username=options["username"], is_active=True).first()
+        user = User.objects.filter(
+            username=options["username"], is_active=True, is_service_account=False
+        ).first()
         if user is None:
             raise CommandError(f"There is no active account {options['username']}.")
         token = create_link(user, minutes=options["minutes"])

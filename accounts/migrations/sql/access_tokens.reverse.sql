@@ -1,0 +1,13 @@
+DROP TRIGGER sessions_of_persons ON sessions;
+DROP FUNCTION sessions_of_persons();
+DROP TRIGGER access_tokens_end ON users;
+DROP FUNCTION access_tokens_end_with_account();
+DROP TRIGGER access_tokens_end ON memberships;
+DROP FUNCTION access_tokens_end_with_membership();
+DROP TRIGGER access_tokens_keep_all ON access_tokens;
+DROP TRIGGER access_tokens_keep_each ON access_tokens;
+DROP FUNCTION access_tokens_reject();
+DROP TRIGGER access_tokens_never_change ON access_tokens;
+DROP FUNCTION access_tokens_check_update();
+DROP TRIGGER access_tokens_start_usable ON access_tokens;
+DROP FUNCTION access_tokens_check_insert();
