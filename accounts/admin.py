@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.models import (
+    AccessToken,
     CodeAttempts,
     GroupMembership,
     GroupRole,
@@ -60,6 +61,19 @@ class InvitationAdmin(ReadOnly, ModelAdmin[Invitation]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("tenancy.delete_workspace")
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(ReadOnly, ModelAdmin[AccessToken]):
+    """Users and owners revoke tokens; no page shows what is stored of the secret."""
+
+    list_display = ("name", "user_name", "workspace", "role", "last_used_at", "expires_at")
+    list_filter = ("is_service", "role", "workspace")
+    list_select_related = ("workspace",)
+    search_fields = ("name", "user_name", "=hint", "workspace__name")
+    ordering = ("-created_at", "-id")
+    exclude = ("secret_hash",)
+    show_full_result_count = False
 
 
 class CodeAdmin(ReadOnly, ModelAdmin[Any]):

@@ -51,7 +51,11 @@ audit_table(
     name="name",
     workspace="workspace_id",
     secrets=["secret_hash"],
-    ignored=["last_used_at", "last_used_address"],
+    # The ids of these users are recorded.
+    ignored=[
+        *("last_used_at", "last_used_address"),
+        *("user_name", "created_by_name", "revoked_by_name"),
+    ],
 )
 
 exclude("access_token_rates", "Counts the requests of a minute.")

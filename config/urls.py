@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
     path("", include("accounts.group_roles.urls")),
+    path("", include("accounts.access_tokens.urls")),
     path("", include("accounts.password_reset.urls")),
     path("", include("accounts.sign_in_links.urls")),
     path("", include("audit.urls")),

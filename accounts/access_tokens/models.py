@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Self
 
 from django.conf import settings
@@ -18,6 +19,8 @@ from web.names import validate_name
 
 #: Nothing that an owner alone may do is done with a token: it manages no members and no tokens.
 TOKEN_ROLES = (Role.READER, Role.OPERATOR, Role.MANAGER)
+#: How long a token is listed after its end.
+LISTED_AFTER_END = dt.timedelta(days=30)
 #: The database refuses more, whatever the setting says.
 MAX_TOKEN_DAYS = 731
 
@@ -26,6 +29,13 @@ class AccessTokenQuerySet(WorkspaceScopedQuerySet["AccessToken"]):
     def usable(self) -> Self:
         """Return the tokens that are neither revoked nor expired."""
         return self.filter(revoked_at=None, expires_at__gt=Now())
+
+    def listed(self) -> Self:
+        """Return the tokens that pages list: usable ones first, and those that ended recently."""
+        since = Now() - LISTED_AFTER_END
+        listed = self.filter(Q(revoked_at=None) | Q(revoked_at__gt=since), expires_at__gt=since)
+        has_ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=Now())
+        return listed.alias(has_ended=has_ended).order_by("has_ended", "-created_at", "-id")
 
 
 def service_accounts_created_by(user_id: int) -> models.QuerySet[Any, Any]:
@@ -98,7 +108,7 @@ class AccessToken(models.Model):
                 name="access_tokens_role_known",
             ),
             models.CheckConstraint(
-                condition=Q(secret_hash__regex="^[0-9a-f]{64}$"),  # noqa: S106
+                condition=Q(secret_hash__regex="^[0-9a-f]{64}$"),  # noqa: S106  # nosec B106
                 name="access_tokens_hashed",
             ),
             models.CheckConstraint(

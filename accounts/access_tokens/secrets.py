@@ -1,7 +1,7 @@
 """The secret of an access token: a mark, 32 random characters, and a checksum.
 
 The mark lets the redaction and scanners of repositories recognize a token anywhere. The checksum
-tells a mistyped token from an unknown one without the database.
+distinguishes a mistyped token from an unknown one without the database.
 """
 
 from __future__ import annotations

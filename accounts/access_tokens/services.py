@@ -15,10 +15,12 @@ from django.db.models.functions import Now
 from accounts.access_tokens import secrets
 from accounts.access_tokens.models import AccessToken
 from operations.catalog import OperationCatalog
-from tenancy.capabilities import capabilities_of, require_capability
+from tenancy.capabilities import require_capability
 from tenancy.models import Membership, User, Workspace
 from tenancy.roles import Capability, Role
 
+#: Usable tokens of one user in a workspace, and service tokens of a workspace.
+MAX_TOKENS = 50
 log = logging.getLogger(__name__)
 
 
@@ -47,10 +49,9 @@ def create_personal_token(
         PermissionDenied: the user is not a member, or is known by a token.
         ValidationError: a value is not valid.
     """
-    if user.limit or not capabilities_of(user, workspace):
+    members = Membership.objects.filter(user__is_active=True, workspace=workspace)
+    if user.limit or not members.filter(user=user).exists():
         raise PermissionDenied("Only members create access tokens, on the pages of Runledger.")
-    if not Membership.objects.filter(user=user, workspace=workspace).exists():
-        raise PermissionDenied("Only members create access tokens.")
     token = AccessToken(workspace=workspace, user=user, is_service=False, name=name, role=role)
     return _create(token, days, operation_types, by=user)
 
@@ -118,6 +119,14 @@ def _check(token: AccessToken, days: int) -> None:
     entered = {"name", "role"}
     names = {field.name for field in AccessToken._meta.fields}  # noqa: SLF001 - Django's own API
     token.clean_fields(exclude=names - entered)
+    same_owner = AccessToken.objects.usable().filter(workspace=token.workspace)
+    same_owner = same_owner.filter(is_service=token.is_service)
+    if not token.is_service:
+        same_owner = same_owner.filter(user=token.user)
+    if same_owner.filter(name=token.name).exists():
+        raise ValidationError({"name": "Another access token has this name."})
+    if same_owner.count() >= MAX_TOKENS:
+        raise ValidationError(f"There are {MAX_TOKENS} access tokens already. Revoke one first.")
     if not 1 <= days <= settings.ACCESS_TOKEN_MAX_DAYS:
         limit = settings.ACCESS_TOKEN_MAX_DAYS
         raise ValidationError({"days": f"A token expires after 1 to {limit} days."})

@@ -14,7 +14,10 @@ class Migration(migrations.Migration):
             name="name",
             workspace="workspace_id",
             secrets=("secret_hash",),
-            ignored=("last_used_at", "last_used_address"),
+            ignored=(
+                *("last_used_at", "last_used_address"),
+                *("user_name", "created_by_name", "revoked_by_name"),
+            ),
         ),
         migrations.RunSQL(
             "ALTER TABLE access_token_rates SET UNLOGGED",

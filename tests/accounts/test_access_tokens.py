@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from accounts import tokens
 from accounts.access_tokens import secrets, services
+from accounts.access_tokens.checks import access_token_settings_are_valid
 from accounts.models import AccessToken, AccessTokenRate
 from accounts.tokens import Refusal, TokenRefused, authenticate
 from operations.dispatch import RunRequest
@@ -189,6 +190,19 @@ def test_values_that_are_not_valid_are_refused(
     assert not AccessToken.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("ACCESS_TOKEN_MAX_DAYS", (0, 732)), ("API_REQUESTS_PER_MINUTE", (0, -1))]
+)
+def test_a_setting_without_sense_prevents_the_start(
+    settings: Settings, name: str, values: tuple[int, ...]
+) -> None:
+    assert access_token_settings_are_valid() == []
+    for value in values:
+        setattr(settings, name, value)
+        (error,) = access_token_settings_are_valid()
+        assert name in error.msg
+
+
 @pytest.mark.parametrize("header", [None, "", "Basic cmx0Xw==", "Bearer", "Bearer  "])
 def test_a_request_without_a_token_is_refused(header: str | None) -> None:
     assert refusal_of(header).refusal is Refusal.MISSING
@@ -279,7 +293,7 @@ def test_the_rate_is_limited_for_each_token(
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 2
     _, secret = personal(operator, workspace)
-    _, other = personal(operator, workspace)
+    _, other = personal(operator, workspace, name="Desktop")
 
     rates = [use(secret).rate for _ in range(2)]
     refused = refusal_of(f"Bearer {secret}")

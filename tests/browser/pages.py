@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from accounts.access_tokens.services import revoke
+from accounts.models import AccessToken
 from accounts.sign_in_links.services import create_link
 from audit.context import audited_request
 from audit.events import record
@@ -43,7 +45,11 @@ from tests.support.factories import (
     create_member,
     failure,
 )
-from tests.support.factories.accounts import create_invitation
+from tests.support.factories.accounts import (
+    create_invitation,
+    create_service_token,
+    create_token,
+)
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -389,12 +395,23 @@ def populate_legacy_runs() -> dict[str, str]:
     }
 
 
+def _create_tokens(workspace: Workspace, owner: User) -> None:
+    """Create a used, a revoked and a service token."""
+    used = create_token(owner, workspace)
+    AccessToken.objects.filter(pk=used.pk).update(
+        last_used_at=timezone.now(), last_used_address="2001:db8::1"
+    )
+    create_service_token(workspace, by=owner)
+    revoke(create_token(owner, workspace, "Old laptop " + "x" * 40), by=owner)
+
+
 def populate_inventory() -> dict[str, str]:
     """Create policies, groups, roles, exports and changes in `contoso`, which owen owns."""
     contoso = Workspace.objects.get(slug="contoso")
     owen = create_member(contoso, Role.OWNER, username="owen")
     create_invitation(contoso, by=owen)
     create_invitation(contoso, "zoe.with-a-long-name@branch-office.example.com", Role.OWNER)
+    _create_tokens(contoso, owen)
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
     policies = [
         PolicyFactory(
@@ -431,6 +448,10 @@ def populate_inventory() -> dict[str, str]:
         "members": "/w/contoso/members/",
         "group-roles": "/w/contoso/members/groups/",
         "invitation-new": "/w/contoso/invitations/new/",
+        "workspace-tokens": "/w/contoso/tokens/",
+        "service-token-new": "/w/contoso/tokens/new/",
+        "account-tokens": "/account/tokens/",
+        "account-token-new": "/account/tokens/new/",
         "settings": "/w/contoso/settings/",
         "tenants": "/w/contoso/tenants/",
         "tenants-empty": "/w/contoso/tenants/?q=unknown",

@@ -29,7 +29,7 @@ from tests.support.factories import (
     create_approval_off_request,
     create_member,
 )
-from tests.support.factories.accounts import create_invitation
+from tests.support.factories.accounts import create_invitation, create_token
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
@@ -72,6 +72,7 @@ def create_objects(workspace: Workspace) -> Ids:
         "group_role_id": GroupRole.objects.create(
             workspace=workspace, provider=ENTRA, group="operators"
         ).pk,
+        "token_id": create_token(create_member(workspace, Role.READER), workspace).pk,
         "invitation_id": create_invitation(workspace)[0].pk,
         "membership_id": create_member(workspace, Role.READER).memberships.get().pk,
         "export_id": PolicyExportFactory(tenant=tenant).pk,

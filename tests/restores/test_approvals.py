@@ -12,10 +12,13 @@ from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.access_tokens.services import create_personal_token
+from accounts.tokens import authenticate
 from operations.models import OperationRun
 from providers.models import Access, ProviderConnection
 from restores import services
@@ -27,6 +30,7 @@ from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
 from tenancy.services import remove_member
 from tests.support.concurrency import backend_pid, racing_threads, wait_until_blocked
 from tests.support.factories import MembershipFactory, UserFactory, create_member
+from tests.support.factories.accounts import create_service_token
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import RestoreItemFactory, RestoreRunFactory, create_restore
 from tests.support.sessions import open_session
@@ -193,6 +197,41 @@ def test_an_approval_without_a_qualified_approver_is_refused(restore: RestoreRun
         with pytest.raises(DatabaseError, match=r"only another member|second person"):
             change(restore, assignment, *values)
     assert fresh(restore).approved_at is None
+
+
+def test_a_service_account_and_its_creator_do_not_approve_for_each_other(
+    writable: ProviderConnection, owner: User, manager: User
+) -> None:
+    """The creator has seen the token: a restore that it requested would have no second person."""
+    require_approval(writable.workspace)
+    new = create_service_token(writable.workspace, by=owner)
+    robot, person = new.user, create_member(writable.workspace, Role.OWNER)
+    assert robot
+    Membership.objects.update(role_since=Now() - dt.timedelta(days=2))
+    Membership.objects.filter(user=robot).update(role=Role.MANAGER)
+    requested = create_restore(writable.tenant, requested_by=robot)
+
+    assert "You created the token" in refusal(lambda: approve(requested, owner))
+    with pytest.raises(DatabaseError, match="its approver created the token"):
+        change(requested, APPROVE, owner.pk)
+    assert requested not in RestoreRun.objects.waiting_for(owner)
+    assert requested in RestoreRun.objects.waiting_for(person)
+    approve(requested, person)
+
+    of_person = create_restore(writable.tenant, requested_by=manager)
+    assert refusal(lambda: approve(of_person, robot))
+    with pytest.raises(DatabaseError, match="only another member"):
+        change(of_person, APPROVE, robot.pk)
+    approve(of_person, owner)
+    assert "another person must execute" in refusal(lambda: execute(of_person, robot))
+
+
+def test_a_token_of_a_qualified_person_does_not_approve(restore: RestoreRun, owner: User) -> None:
+    new = create_personal_token(owner, restore.workspace, name="Laptop", role=Role.MANAGER, days=7)
+    limited = authenticate(f"Bearer {new.secret}", None).user
+
+    assert "access token can't approve" in refusal(lambda: approve(restore, limited))
+    approve(restore, owner)
 
 
 def test_an_approval_never_changes(restore: RestoreRun, manager: User, owner: User) -> None:

@@ -68,6 +68,9 @@ ROUTES = [
     Route("passkey_add", capability=None),
     Route("factor_remove", capability=None, post=True),
     Route("recovery_codes_create", capability=None, post=True),
+    Route("access_token_list", capability=None),
+    Route("access_token_create", capability=None),
+    Route("access_token_revoke", capability=None, post=True),
     Route("identity_disconnect", capability=None, post=True),
     Route("identity_confirm", capability=None, post=True),
     Route("session_end", capability=None, post=True),
@@ -148,6 +151,11 @@ ROUTES = [
     workspace_route("group_role_list", capability=Capability.MANAGE_MEMBERS),
     workspace_route(
         "group_role_remove", "group_role_id", capability=Capability.MANAGE_MEMBERS, post=True
+    ),
+    workspace_route("workspace_token_list", capability=Capability.MANAGE_MEMBERS),
+    workspace_route("service_token_create", capability=Capability.MANAGE_MEMBERS),
+    workspace_route(
+        "workspace_token_revoke", "token_id", capability=Capability.MANAGE_MEMBERS, post=True
     ),
     workspace_route("invitation_create", capability=Capability.MANAGE_MEMBERS),
     workspace_route(

@@ -83,6 +83,9 @@ CREATE TRIGGER access_tokens_keep_all BEFORE TRUNCATE ON access_tokens
 CREATE FUNCTION access_tokens_end_with_membership() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND (OLD.user_id, OLD.workspace_id) = (NEW.user_id, NEW.workspace_id) THEN
+        RETURN NULL;
+    END IF;
     UPDATE public.access_tokens SET revoked_at = clock_timestamp()
     WHERE user_id = OLD.user_id AND workspace_id = OLD.workspace_id AND revoked_at IS NULL;
     RETURN NULL;

@@ -6,10 +6,11 @@ import contextlib
 
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
+from accounts.access_tokens import services as tokens
 from accounts.identity import CONFIRMED_KEY
 from accounts.invitations import services
 from accounts.invitations.models import Invitation
-from accounts.models import Session
+from accounts.models import AccessToken, Session
 from accounts.second_factor import services as second_factor
 from accounts.second_factor import totp
 from accounts.sessions import SessionStore
@@ -27,6 +28,20 @@ def create_invitation(
 ) -> tuple[Invitation, str]:
     """Create a pending invitation; return it and the token of its link."""
     return services.invite(workspace, email, role, by=by)
+
+
+def create_token(user: User, workspace: Workspace, name: str = "Laptop") -> AccessToken:
+    """Create a personal access token of a member."""
+    new = tokens.create_personal_token(user, workspace, name=name, role=Role.OPERATOR, days=30)
+    return new.token
+
+
+def create_service_token(
+    workspace: Workspace, *, by: User, name: str = "Nightly report"
+) -> AccessToken:
+    """Create a service token of a workspace, as an owner."""
+    new = tokens.create_service_token(workspace, by=by, name=name, role=Role.OPERATOR, days=90)
+    return new.token
 
 
 #: The secret of the authenticator apps of the tests.
