@@ -33,7 +33,10 @@ class ServiceTokenForm(forms.Form):
     operation_types = forms.MultipleChoiceField(
         label="Operations that it may start",
         required=False,
-        help_text="Select none to allow all that the role allows.",
+        help_text=(
+            "Select none to allow all that the role allows. To change schedules, a token needs "
+            "“Scheduled backup”."
+        ),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -43,11 +46,8 @@ class ServiceTokenForm(forms.Form):
         days.choices = [(number, f"{number} days") for number in _days()]
         days.initial = min(30, settings.ACCESS_TOKEN_MAX_DAYS)
         types: Any = self.fields["operation_types"]
-        # A type with slots is started by its schedules only.
         types.choices = [
-            (run_type.value, entry.label)
-            for run_type, entry in OperationCatalog.all().items()
-            if not entry.slot_key
+            (run_type.value, entry.label) for run_type, entry in OperationCatalog.all().items()
         ]
 
 
