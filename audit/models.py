@@ -50,7 +50,8 @@ class AuditEntry(models.Model):
     tenant_id = models.BigIntegerField(null=True)
     user_id = models.BigIntegerField(null=True)
     user_name = models.CharField(max_length=150, blank=True)
-    #: What made the change: a page, a command, a task, or SQL that did not come from Runledger.
+    #: What made the change: a page, an access token, a command, a task, or SQL that did not come from
+    #: Runledger.
     origin = models.CharField(max_length=100)
     address = models.GenericIPAddressField(null=True)
     #: The reference of the request, or the run of a worker.
@@ -77,6 +78,12 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.object_name or self.object_id}: {self.action}"
+
+    @property
+    def access_token(self) -> str:
+        """The access token with which the user made the change; empty without one."""
+        kind, _, name = self.origin.partition(" ")
+        return name if kind == "token" else ""
 
 
 class AuditLink(models.Model):

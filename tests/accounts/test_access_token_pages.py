@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.access_tokens import secrets
+from accounts.access_tokens.services import create_personal_token
 from accounts.models import AccessToken
 from accounts.tokens import authenticate
+from audit.context import audited_request
 from audit.models import AuditEntry
-from tenancy.models import User, Workspace
+from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.support.factories.accounts import create_service_token, create_token
+from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +156,19 @@ def test_the_audit_log_has_the_token_without_its_hash(
     assert AccessToken.objects.get().secret_hash not in text
     open_session(client, owner)
     assert "Access token" in client.get(reverse("audit_log", args=["contoso"])).content.decode()
+
+
+def test_the_audit_log_names_the_token_of_a_change(
+    client: Client, owner: User, manager: User, workspace: Workspace, tenant: Tenant
+) -> None:
+    new = create_personal_token(manager, workspace, name="Laptop", role=Role.MANAGER, days=7)
+    request = RequestFactory().post("/api/v1/schedules")
+    request.user = authenticate(f"Bearer {new.secret}", "192.0.2.7").user
+    with audited_request(request):
+        BackupScheduleFactory(tenant=tenant)
+
+    entry = AuditEntry.objects.get(object_type="backup_schedules")
+    assert (entry.user_id, entry.access_token) == (manager.pk, f"Laptop ({new.token.hint})")
+    open_session(client, owner)
+    page = client.get(reverse("audit_log", args=["contoso"])).content.decode()
+    assert f"Access token <bdi>Laptop ({new.token.hint})</bdi>" in page
