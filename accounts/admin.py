@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from accounts.models import (
     AccessToken,
+    AccessTokenRate,
     CodeAttempts,
     GroupMembership,
     GroupRole,
@@ -73,6 +74,17 @@ class AccessTokenAdmin(ReadOnly, ModelAdmin[AccessToken]):
     search_fields = ("name", "user_name", "=hint", "workspace__name")
     ordering = ("-created_at", "-id")
     exclude = ("secret_hash",)
+    show_full_result_count = False
+
+
+@admin.register(AccessTokenRate)
+class AccessTokenRateAdmin(ReadOnly, ModelAdmin[AccessTokenRate]):
+    """How many requests a token has sent in its minute."""
+
+    list_display = ("token", "started_at", "requests")
+    list_select_related = ("token",)
+    search_fields = ("token__name",)
+    ordering = ("-started_at",)
     show_full_result_count = False
 
 

@@ -91,15 +91,15 @@ class Access:
 def authenticate(header: str | None, address: str | None) -> Access:
     """Return whose request this is, and count it.
 
-    Every request of a well-formed token takes the same three statements, whatever the token is. The
-    use of a token is recorded at most once a minute.
+    A token is looked up by its hash, so that no time depends on how much of it is right. An accepted
+    request takes three statements, and a fourth one once a minute, which records the use.
 
     Args:
         header: the value of the header `Authorization`, None without it.
         address: of the client, as `web.client_address.client_address` returns it.
 
     Raises:
-        TokenRefused: the request is refused; nothing has been read or written for it.
+        TokenRefused: the request is refused, and nothing else may be done for it.
     """
     secret = _secret_of(header)
     if remaining := lockout.token_lock(address):

@@ -11,6 +11,7 @@ at the password; they are counted, but do not change when the lock ends.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 from typing import Any
 
@@ -22,6 +23,8 @@ from django.http import HttpRequest, HttpResponse
 
 from tenancy.http import render_error
 from web.client_address import client_network
+
+log = logging.getLogger(__name__)
 
 # The counter of an address across all names has an empty name, which no form accepts.
 
@@ -179,6 +182,8 @@ def count_unknown_token(address: str | None) -> None:
         cursor.execute(_COUNT_FAILURE, parameters)
         locks = any(is_limit for (is_limit,) in cursor.fetchall())
         cursor.execute(_RECORD, parameters | {"locked": locks})
+    if locks:
+        log.warning("too many unknown access tokens: the API is locked for %s", address)
 
 
 def _token_counter(address: str | None) -> dict[str, Any]:

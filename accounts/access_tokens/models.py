@@ -151,7 +151,7 @@ class AccessTokenRate(models.Model):
 
     class Meta:
         db_table = "access_token_rates"
-        default_permissions = ()
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return f"{self.requests} requests"

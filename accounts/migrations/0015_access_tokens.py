@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'access_token_rates',
-                'default_permissions': (),
+                'default_permissions': ('view',),
             },
         ),
         migrations.AddConstraint(

@@ -271,13 +271,16 @@ def test_a_token_is_refused_after_its_user_left(
     assert refusal_of(f"Bearer {secret}").refusal is Refusal.NOT_A_MEMBER
 
 
-def test_the_use_is_recorded_once_a_minute(workspace: Workspace, operator: User) -> None:
+def test_the_use_is_recorded_once_a_minute(
+    workspace: Workspace, operator: User, django_assert_num_queries: Any
+) -> None:
     token, secret = personal(operator, workspace)
 
     use(secret)
     token.refresh_from_db()
     first = token.last_used_at
-    use(secret, "192.0.2.8")
+    with django_assert_num_queries(3):
+        use(secret, "192.0.2.8")
     token.refresh_from_db()
 
     assert first is not None

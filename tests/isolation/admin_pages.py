@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import GroupMembership
+from accounts.models import AccessTokenRate, GroupMembership
 from accounts.password_reset.services import request_reset
 from accounts.second_factor.services import new_recovery_codes
 from accounts.sign_in_links.services import create_link
@@ -25,10 +25,16 @@ from operations.models import ListSettings
 from providers.models import ConnectionPace, ProviderConnection
 from restores.models import Replacement
 from tenancy.models import Membership, Tenant, User
+from tenancy.roles import Role
 from tenancy.staff_changes import record
 from tenancy.support_access import open_access
-from tests.support.factories import OperationRunEventFactory, OperationRunItemFactory, UserFactory
-from tests.support.factories.accounts import add_app
+from tests.support.factories import (
+    OperationRunEventFactory,
+    OperationRunItemFactory,
+    UserFactory,
+    create_member,
+)
+from tests.support.factories.accounts import add_app, create_token
 from tests.support.factories.backups import create_change
 from tests.support.factories.notifications import create_delivery
 from tests.support.factories.operations import create_past_run, prune
@@ -79,6 +85,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     record(tenant.workspace, staff, "Added the member as owner.", by=staff)
     open_access(tenant.workspace, by=staff, reason="Ticket 9")
     GroupMembership.objects.create(membership=Membership.objects.all()[0])
+    token = create_token(create_member(tenant.workspace, Role.READER), tenant.workspace)
+    AccessTokenRate.objects.create(token=token, started_at=token.created_at, requests=1)
     create_link(UserFactory(), minutes=15)
     request_reset("rita@example.com", "https://runledger.example.com")
     user = UserFactory()
