@@ -7,18 +7,19 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 
 from backups.freshness import TOLERANCE, freshness_of_tenants
 from backups.models import BackupSet, PolicyChange
 from notifications.kinds import EventKind, Level
-from notifications.models import NotificationEvent
+from notifications.models import MAX_IN_A_ROW, NotificationEvent
 from operations.models import PROBLEM, UNRECOVERED, Incident, OperationRun
 from operations.presentation.summary import subject, summarize
 from providers.models import ProviderConnection
 from restores.models import ItemState, RestoreItem, RestoreRun
 from tenancy.models import Membership, Tenant
+from tenancy.querysets import CappedCount
 from tenancy.roles import Capability, roles_with
 from tenancy.times import day_text, exact_text
 
@@ -68,15 +69,18 @@ def _schedule_of(run: OperationRun) -> int | None:
 
 
 def _problems(events: Sequence[NotificationEvent]) -> Descriptions:
+    alike = OperationRun.objects.filter(
+        UNRECOVERED,
+        workspace=OuterRef("workspace_id"),
+        run_identity_hash=OuterRef("run_identity_hash"),
+        pk__lte=OuterRef("pk"),
+    )
+    # No rule waits for more.
+    in_a_row = CappedCount(alike.order_by().values("pk")[: MAX_IN_A_ROW + 1])
+    runs = OperationRun.objects.with_scope().annotate(in_a_row=in_a_row)
     described = {}
-    for event_id, run in _by_subject(events, OperationRun.objects.with_scope()):
+    for event_id, run in _by_subject(events, runs):
         summary = summarize(run)
-        alike = OperationRun.objects.filter(
-            UNRECOVERED,
-            workspace=run.workspace_id,
-            run_identity_hash=run.run_identity_hash,
-            pk__lte=run.pk,
-        )
         described[event_id] = Description(
             Level.WARNING if run.outcome == "partially_succeeded" else Level.ERROR,
             summary.headline,
@@ -86,20 +90,16 @@ def _problems(events: Sequence[NotificationEvent]) -> Descriptions:
             schedule_id=_schedule_of(run),
             incident_id=run.incident_id,
             # A run that has recovered in the meantime ends no series.
-            in_a_row=1 if run.recovered_at else alike.count(),
+            in_a_row=1 if run.recovered_at else run.in_a_row,
         )
     return described
 
 
 def _recoveries(events: Sequence[NotificationEvent]) -> Descriptions:
+    runs = _by_subject(events, OperationRun.objects.with_scope())
+    lengths = _lengths_of_series([run for _, run in runs])
     described = {}
-    for event_id, run in _by_subject(events, OperationRun.objects.with_scope()):
-        series = OperationRun.objects.filter(
-            PROBLEM,
-            tenant=run.tenant_id,
-            workspace=run.workspace_id,
-            recovered_by=run.recovered_by_id,
-        )
+    for event_id, run in runs:
         described[event_id] = Description(
             Level.INFO,
             f"{subject(run)} recovered.",
@@ -108,9 +108,28 @@ def _recoveries(events: Sequence[NotificationEvent]) -> Descriptions:
             tenants=(run.tenant_id,),
             schedule_id=_schedule_of(run),
             incident_id=run.incident_id,
-            in_a_row=series.filter(run_identity_hash=run.run_identity_hash).count(),
+            in_a_row=lengths[run.recovered_by_id, run.run_identity_hash],
         )
     return described
+
+
+def _lengths_of_series(runs: Sequence[OperationRun]) -> dict[tuple[int | None, str], int]:
+    """Return how many problems each success recovered, by its id and the identity."""
+    # The indexes of problems begin with the tenant or the workspace, not with the success.
+    tenants = Q(tenant__in={run.tenant_id for run in runs if run.tenant_id})
+    if any(run.tenant_id is None for run in runs):
+        tenants |= Q(tenant=None)
+    series = OperationRun.objects.filter(
+        PROBLEM,
+        tenants,
+        workspace__in={run.workspace_id for run in runs},
+        recovered_by__in={run.recovered_by_id for run in runs},
+    )
+    counts = series.order_by().values("recovered_by_id", "run_identity_hash")
+    return {
+        (row["recovered_by_id"], row["run_identity_hash"]): row["number"]
+        for row in counts.annotate(number=Count("pk"))
+    }
 
 
 def _tenants_of(incident: Incident) -> set[int | None]:

@@ -8,8 +8,9 @@ import zoneinfo
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
+from notifications.descriptions import describe
 from notifications.kinds import EventKind
 from notifications.matching import handle_events, next_email_at
 from notifications.models import (
@@ -131,6 +132,27 @@ def test_a_series_that_was_too_short_is_not_sent_as_recovered(
     handle_events()
 
     assert titles(operator) == []
+
+
+def test_the_series_of_a_batch_are_counted_in_one_statement(
+    tenant: Tenant, operator: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    create_rule(tenant.workspace, in_a_row=2)
+    for schedule in range(1, 8):
+        fail_for(tenant, schedule)
+        fail_for(tenant, schedule)
+    events = list(NotificationEvent.objects.order_by("pk"))
+    with django_assert_max_num_queries(1):
+        problems = describe(events)
+    for schedule in range(1, 8):
+        succeed_for(tenant, schedule)
+    recoveries = list(NotificationEvent.objects.filter(kind=EventKind.RUN_RECOVERED))
+
+    with django_assert_max_num_queries(2):
+        recovered = describe(recoveries)
+
+    assert [problems[event.pk].in_a_row for event in events] == [1, 2] * 7
+    assert [recovered[event.pk].in_a_row for event in recoveries] == [2] * 7
 
 
 def test_an_incident_is_one_message_and_not_one_for_each_tenant(
