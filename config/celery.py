@@ -47,22 +47,28 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "record changes": ("backups.tasks.record_missing_changes", tick_seconds),
         "renew redactions": ("backups.tasks.renew_redactions", PRUNE_TICK_SECONDS),
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
-        "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
         "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),
-        "send notifications": ("notifications.tasks.send_notifications", tick_seconds),
+        "handle events": ("notifications.tasks.handle_events", tick_seconds),
         "add conditions": ("notifications.tasks.add_conditions", CONDITION_TICK_SECONDS),
         "remove old events": ("notifications.tasks.remove_old_events", DAY_SECONDS),
         "remove expired sign-ins": ("tenancy.tasks.remove_expired_sign_ins", SIGN_IN_TICK_SECONDS),
     }
+    # Wait for servers of others, which can hang, so they have a queue and a worker apart from ticks.
+    messages = {
+        "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
+        "send emails": ("notifications.tasks.send_emails", tick_seconds),
+    }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
+    message_options = {"queue": "notifications", "time_limit": TICK_LIMIT_SECONDS}
     # Reads a month of runs, so it must not delay ticks.
     check_options = {"queue": "default", "time_limit": INTEGRITY_TICK_SECONDS}
     check = {"task": "operations.tasks.check_ledger", "schedule": INTEGRITY_TICK_SECONDS}
     return {
-        name: {"task": task, "schedule": seconds, "options": options}
-        for name, (task, seconds) in ticks.items()
+        name: {"task": task, "schedule": seconds, "options": own_options}
+        for tasks, own_options in ((ticks, options), (messages, message_options))
+        for name, (task, seconds) in tasks.items()
     } | {"check the ledger": {**check, "options": check_options}}
 
 

@@ -9,11 +9,17 @@ from operations import ticks
 
 
 @shared_task(ignore_result=True)
-def send_notifications() -> None:
-    """Handle the events of the outbox, and send what is due."""
-    if ticks.acquire_tick("notifications"):
+def handle_events() -> None:
+    """Turn the events of the outbox into notifications and deliveries."""
+    if ticks.acquire_tick("events"):
         conditions.add_approvals()
         matching.handle_events()
+
+
+@shared_task(ignore_result=True)
+def send_emails() -> None:
+    """Send the emails that are due."""
+    if ticks.acquire_tick("emails"):
         mail.send_emails()
 
 

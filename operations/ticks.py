@@ -10,12 +10,19 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog
 
+#: The ticks that `/healthz` watches, by the queue on which a worker takes them.
+WATCHED = {"ticks": "relay"}
 #: Seconds between two recorded claims of a queue, so that busy workers do not wait for one row.
 CLAIM_SECONDS = 10
 #: The monotonic time at which this process last recorded a claim of a queue.
 _claims: dict[str, float] = {}
 #: Two ticks further apart do not agree on the time: there was an outage, or a clock was set.
 STEADY = dt.timedelta(minutes=10)
+
+
+def watch_tick(name: str, *, queue: str) -> None:
+    """Have `/healthz` report if no worker takes this tick, which stands for those of its queue."""
+    WATCHED[queue] = name
 
 
 def acquire_tick(name: str) -> bool:

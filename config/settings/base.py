@@ -397,7 +397,7 @@ def broker(url: str) -> tuple[str, dict[str, Any] | None]:
 
 
 # --- Celery ---------------------------------------------------------------------------------------
-QUEUES = ("ticks", "default", "sync", "backup", "restore")
+QUEUES = ("ticks", "notifications", "default", "sync", "backup", "restore")
 # Each has its own routing key: queues that share one get a copy of every message.
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in QUEUES]
 # Every task names its queue; one that does not would show up here.
@@ -429,7 +429,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_CONSUMER = "config.consumer:Consumer"
 # The most messages of each queue, so that neither beat nor runs fill the memory of the broker while no
 # worker consumes. Ticks are all alike; the relay sends the others when there is room.
-BROKER_MAX_MESSAGES = dict.fromkeys(QUEUES, 10_000) | {"ticks": 100}
+BROKER_MAX_MESSAGES = dict.fromkeys(QUEUES, 10_000) | {"ticks": 100, "notifications": 100}
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_messages": BROKER_MAX_MESSAGES,
     # The client has no time limits by default. A frozen broker delays the relay and a worker's

@@ -27,7 +27,7 @@ from dev.services.valkey import Valkey
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "chaos"
 DATABASE_SOCKET = ".s.PGSQL.5432"
-QUEUES = "default,sync,backup,restore"
+QUEUES = "notifications,default,sync,backup,restore"
 #: Slots of a worker; the worker of the `ticks` queue has one.
 SLOTS = 4
 #: The offsets of the beats' clocks in seconds; each start of a beat takes the next one.

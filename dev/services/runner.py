@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "runledger"
 APP_ROLE = "runledger_app"
 WEB_ROLE = "runledger_web"
-QUEUES = "default,sync,backup,restore"
+QUEUES = "notifications,default,sync,backup,restore"
 SETTINGS = "config.settings.development"
 # Long enough for running tasks to complete or to be requeued; every Ctrl-C waits for it.
 WORKER_SOFT_SHUTDOWN_SECONDS = 2

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import Error, connection, connections
 from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 
+from operations import ticks
 from operations.catalog import OperationCatalog
 from operations.delivery.refusals import NO_ANSWER, UNREACHABLE, describe_refusal
 from operations.models import InvariantResult
@@ -144,17 +145,21 @@ def _check_broker(result: Future[str]) -> None:
 
 
 def _check_scheduler() -> str:
-    """Check that a tick ran recently, which needs beat, the broker and a worker."""
+    """Check that a tick of each queue ran recently, which needs beat, the broker and a worker."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXTRACT(EPOCH FROM clock_timestamp() - max(at)) FROM operation_ticks"
-            " WHERE name = 'relay'"
+            "SELECT name, EXTRACT(EPOCH FROM clock_timestamp() - at) FROM operation_ticks"
+            " WHERE name = ANY (%s)",
+            [list(ticks.WATCHED.values())],
         )
-        (age,) = cursor.fetchone()
-    if age is None:
-        return "no tick from beat yet"
-    if age > settings.TICK_SECONDS * MAX_MISSED_TICKS:
-        return f"last tick {int(age)} seconds ago: is beat running, and a worker on “ticks”?"
+        ages = dict(cursor.fetchall())
+    for queue, name in ticks.WATCHED.items():
+        if name not in ages:
+            return f"no tick from beat yet, or no worker on “{queue}”"
+        if ages[name] > settings.TICK_SECONDS * MAX_MISSED_TICKS:
+            return (
+                f"last tick on “{queue}” {int(ages[name])} seconds ago: is beat running, and a worker?"
+            )
     return "ok"
 
 

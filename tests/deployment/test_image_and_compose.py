@@ -54,7 +54,7 @@ def settings_variables() -> set[str]:
 
 
 def test_the_compose_file_has_every_process_of_the_product() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "ticks", "beat"}
+    assert set(OURS) == {"migrate", "web", "worker", "notifications", "ticks", "beat"}
     assert set(SERVICES) - set(OURS) == {"postgres", "redis"}
     assert {service["image"] for service in OURS.values()} == {"runledger"}
 
@@ -185,9 +185,10 @@ def queues_of(name: str) -> list[str]:
 
 
 def test_the_workers_listen_to_every_queue_and_ticks_have_their_own() -> None:
-    assert queues_of("ticks") == ["ticks"]
-    assert sorted(queues_of("ticks") + queues_of("worker")) == sorted(settings.QUEUES)
-    assert "ticks" not in set(Queue)
+    apart = ["ticks", "notifications"]
+    assert [queues_of(name) for name in apart] == [["ticks"], ["notifications"]]
+    assert sorted(apart + queues_of("worker")) == sorted(settings.QUEUES)
+    assert set(apart).isdisjoint(set(Queue))
 
 
 def test_the_broker_keeps_every_message() -> None:

@@ -108,4 +108,4 @@ def test_a_retry_belongs_to_the_identity_group_of_its_original(run_type: Operati
 def test_celery_declares_every_queue_of_the_catalog() -> None:
     queues = {queue.name for queue in app.conf.task_queues}
 
-    assert queues == {queue.value for queue in Queue} | {"ticks"}
+    assert queues == {queue.value for queue in Queue} | {"ticks", "notifications"}

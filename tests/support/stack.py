@@ -88,7 +88,7 @@ class Stack:
         Wait until it consumes, unless `output` receives its log or `ready` is false.
         """
         log = self.folder / f"worker-{len(self.processes)}.log"
-        queues = "ticks,default,sync,backup,restore"
+        queues = "ticks,notifications,default,sync,backup,restore"
         flags = ["-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle"]
         process = self._celery(log, "worker", "-l", "INFO", *flags, output=output)
         if ready and output is None:

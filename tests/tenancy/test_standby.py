@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from accounts.models import Session
-from operations import ticks
 from operations.models import OperationRun
+from operations.testing import record_ticks
 from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.sessions import open_session
@@ -45,7 +45,7 @@ def standby(page: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
     host = str(connection.settings_dict["HOST"])
     if not host.startswith("/"):
         pytest.skip("The standby copies a PostgreSQL on a Unix socket.")
-    ticks.acquire_tick("relay")
+    record_ticks()
     server = Standby(tmp_path / "standby", primary=host)
     try:
         server.start(patience=120)
