@@ -59,6 +59,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
     messages = {
         "send password resets": ("accounts.tasks.send_password_resets", tick_seconds),
         "send emails": ("notifications.tasks.send_emails", tick_seconds),
+        "send webhooks": ("notifications.tasks.send_webhooks", tick_seconds),
     }
     options = {"queue": "ticks", "time_limit": TICK_LIMIT_SECONDS}
     message_options = {"queue": "notifications", "time_limit": TICK_LIMIT_SECONDS}

@@ -10,6 +10,7 @@ from notifications.models import (
     NotificationEvent,
     NotificationRule,
     NotificationSettings,
+    WebhookEndpoint,
 )
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
@@ -17,8 +18,18 @@ from tenancy.model_admin import ModelAdmin, ReadOnly
 @admin.register(NotificationRule)
 class NotificationRuleAdmin(ReadOnly, ModelAdmin[NotificationRule]):
     list_display = ("__str__", "workspace", "owner", "in_app", "email", "created_at")
-    list_select_related = ("workspace", "tenant", "schedule", "owner")
+    list_select_related = ("workspace", "tenant", "schedule", "owner", "endpoint")
     search_fields = ("owner__username", "tenant__name")
+    ordering = ("-id",)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnly, ModelAdmin[WebhookEndpoint]):
+    list_display = ("name", "workspace", "format", "host", "paused_at", "disabled_at")
+    list_filter = ("format",)
+    list_select_related = ("workspace",)
+    search_fields = ("name", "host")
+    exclude = ("encrypted_url", "encrypted_secret", "encrypted_previous_secret")
     ordering = ("-id",)
 
 
@@ -51,8 +62,10 @@ class NotificationSettingsAdmin(ReadOnly, ModelAdmin[NotificationSettings]):
 
 @admin.register(NotificationDelivery)
 class NotificationDeliveryAdmin(ReadOnly, ModelAdmin[NotificationDelivery]):
-    list_display = ("event", "workspace", "user", "attempts", "answer", "delivered_at", "failed_at")
-    list_select_related = ("event", "workspace", "user")
+    list_display = (
+        "event", "workspace", "user", "endpoint", "attempts", "answer", "delivered_at", "failed_at",
+    )  # fmt: skip
+    list_select_related = ("event", "workspace", "user", "endpoint")
     search_fields = ("user__username",)
     ordering = ("-id",)
     show_full_result_count = False

@@ -8,4 +8,6 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
+        from notifications import checks, rotation  # noqa: F401
+
         watch_tick("emails", queue="notifications")

@@ -1,7 +1,7 @@
 """What the audit log records of notifications: their rules."""
 
 from audit.registry import audit_table, exclude
-from notifications.forms import RuleForm
+from notifications.forms import EndpointForm, RuleForm
 
 audit_table(
     "notification_rules",
@@ -9,7 +9,30 @@ audit_table(
     workspace="workspace_id",
     tenant="tenant_id",
     form=RuleForm,
-    labels={"owner": "Member", "tenant": "Tenant", "schedule": "Schedule"},
+    labels={
+        "owner": "Member",
+        "tenant": "Tenant",
+        "schedule": "Schedule",
+        "endpoint": "Webhook endpoint",
+    },
+)
+audit_table(
+    "webhook_endpoints",
+    label="Webhook endpoint",
+    name="name",
+    workspace="workspace_id",
+    secrets=["encrypted_url", "encrypted_secret", "encrypted_previous_secret"],
+    ignored=["failing_since", "retry_at"],
+    form=EndpointForm,
+    labels={
+        "host": "Host",
+        "encrypted_url": "Address",
+        "encrypted_secret": "Secret",
+        "encrypted_previous_secret": "Previous secret",
+        "previous_until": "Previous secret signs until",
+        "paused_at": "Paused",
+        "disabled_at": "Disabled",
+    },
 )
 exclude("notification_events", "The ledger writes them by itself.")
 exclude("notification_deliveries", "What was sent, which its page shows.")

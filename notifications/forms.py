@@ -8,7 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from notifications.kinds import OF_SCHEDULE, EventKind
-from notifications.models import MAX_IN_A_ROW, Frequency, NotificationRule
+from notifications.endpoints import MAX_URL
+from notifications.models import MAX_IN_A_ROW, Frequency, NotificationRule, WebhookEndpoint
 
 
 class RuleForm(forms.ModelForm[NotificationRule]):
@@ -32,25 +33,84 @@ class RuleForm(forms.ModelForm[NotificationRule]):
 
     class Meta:
         model = NotificationRule
-        fields = ("events", "in_a_row", "in_app", "email")
+        fields = ("events", "in_a_row", "in_app", "email", "endpoint")
 
     def __init__(self, *args: Any, may_share: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rule = self.instance
+        endpoint: Any = self.fields["endpoint"]
+        endpoint.queryset = WebhookEndpoint.objects.filter(workspace=rule.workspace)
+        endpoint.empty_label = "None"
+        endpoint.label = "By webhook"
+        endpoint.widget.attrs["class"] = "form-select"
         if may_share:
             self.fields["is_shared"].initial = bool(rule.pk) and rule.is_shared
         else:
             del self.fields["is_shared"]
+            del self.fields["endpoint"]
         if rule.schedule_id:
             choices = [(kind.value, kind.label) for kind in OF_SCHEDULE]
             self.fields["events"].choices = choices  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a rule that sends nothing."""
+        """Refuse a rule that sends nothing, and webhooks of a member."""
         super().clean()
-        if not (self.cleaned_data.get("in_app") or self.cleaned_data.get("email")):
+        if not any(self.cleaned_data.get(channel) for channel in ("in_app", "email", "endpoint")):
             raise ValidationError("Select how the events are sent.")
+        if self.cleaned_data.get("endpoint") and not self.cleaned_data.get("is_shared"):
+            raise ValidationError(
+                "A webhook is sent for all members of the workspace. Select that, too."
+            )
         return self.cleaned_data
+
+
+class WriteOnlyInput(forms.TextInput):
+    """A field that never displays the entered value, not even after an error."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class EndpointForm(forms.ModelForm[WebhookEndpoint]):
+    """The name of an endpoint, and its address, which is entered and never displayed."""
+
+    url = forms.CharField(
+        label="Address (URL)",
+        required=False,
+        max_length=MAX_URL,
+        help_text="Leave empty to keep the current one. It is encrypted and never shown again.",
+        widget=WriteOnlyInput(
+            {"autocomplete": "off", "spellcheck": "false", "inputmode": "url", "data-secret": ""}
+        ),
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ("name",)
+
+    def show(self, error: ValidationError) -> None:
+        """Show why a service refused, beside its fields."""
+        for field, texts in getattr(error, "message_dict", {None: error.messages}).items():
+            self.add_error(field if field in self.fields else None, texts)
+
+
+class NewEndpointForm(EndpointForm):
+    """A new endpoint; its format is fixed."""
+
+    field_order = ("name", "format", "url")
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ("name", "format")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["url"].required = True
+        self.fields["url"].help_text = (
+            "It is encrypted and never shown again. In Slack, create an incoming webhook; in Teams,"
+            " a workflow “When a Teams webhook request is received”."
+        )
+        self.fields["format"].widget.attrs["class"] = "form-select"
 
 
 class FrequencyForm(forms.Form):

@@ -18,8 +18,25 @@ class EventKind(models.TextChoices):
     POLICIES_CHANGED = "policies_changed", "Policies changed unexpectedly"
 
 
+class SystemEventKind(models.TextChoices):
+    """What Runledger sends without a rule. The values are stored and never renamed."""
+
+    ENDPOINT_DISABLED = "endpoint_disabled", "Webhook endpoint disabled"
+    TEST = "test", "Test of a webhook endpoint"
+
+
+#: The kinds of all events, with their labels.
+EVENT_KINDS = [*EventKind.choices, *SystemEventKind.choices]
 #: The kinds that a rule of one schedule can select.
 OF_SCHEDULE = (EventKind.RUN_FAILED, EventKind.RUN_RECOVERED, EventKind.POLICIES_CHANGED)
+
+
+class EndpointFormat(models.TextChoices):
+    """What a receiver of webhooks understands. The values are stored and never renamed."""
+
+    STANDARD = "standard", "Standard Webhooks (JSON, signed)"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
 
 
 class Level(models.TextChoices):

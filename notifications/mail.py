@@ -7,7 +7,6 @@ Message-ID.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 import uuid
@@ -24,6 +23,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from notifications.answers import ABOUT_THE_MESSAGE, describe_mail_error
+from notifications.delivering import MAX_ATTEMPTS, ends_at, wait_after
 from notifications.models import Frequency, NotificationDelivery, NotificationSettings
 from notifications.unsubscribing import unsubscribe_token
 from tenancy.models import User
@@ -33,14 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Events in one message; the others are in the next.
 MAX_EVENTS = 100
-#: The part of the time between two ticks that sending may take, and the most seconds.
-SHARE_OF_TICK = 1 / 3
-MAX_SECONDS = 20
-#: The wait after the first failed attempt, and the longest one.
-FIRST_WAIT = dt.timedelta(minutes=1)
-LONGEST_WAIT = dt.timedelta(hours=1)
-#: With these waits, a delivery is given up after a day.
-MAX_ATTEMPTS = 30
 
 
 @dataclass(frozen=True)
@@ -56,22 +48,16 @@ class _Message:
         return [delivery.pk for delivery in self.deliveries]
 
 
-def wait_after(attempts: int) -> dt.timedelta:
-    """Return how long a delivery waits after this number of failed attempts."""
-    doubled: dt.timedelta = FIRST_WAIT * 2 ** min(attempts - 1, 16)
-    return min(doubled, LONGEST_WAIT)
-
-
 def send_emails() -> int:
     """Send the messages that are due; return how many were accepted.
 
     It stops after a part of the time between two ticks, and at a mail server that does not work.
     """
-    ends_at = time.monotonic() + min(settings.TICK_SECONDS * SHARE_OF_TICK, MAX_SECONDS)
+    until = ends_at()
     sent = 0
     connection: Any = None
     try:
-        while time.monotonic() < ends_at and (message := _begin_attempt()):
+        while time.monotonic() < until and (message := _begin_attempt()):
             connection = connection or get_connection()
             try:
                 connection.open()
@@ -94,7 +80,7 @@ def _begin_attempt() -> _Message | None:
     """Record an attempt of the message that is due first; None if nothing is due."""
     while True:
         due = NotificationDelivery.objects.filter(
-            due_at__lte=Now(), delivered_at=None, failed_at=None
+            user__isnull=False, due_at__lte=Now(), delivered_at=None, failed_at=None
         )
         due = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")
         first = due.first()

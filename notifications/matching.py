@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Sequence
@@ -75,7 +76,8 @@ def _handle_batch(hold: dt.timedelta) -> int:
     rules: dict[int, list[NotificationRule]] = defaultdict(list)
     for rule in NotificationRule.objects.filter(workspace__in=workspaces):
         rules[rule.workspace_id].append(rule)
-    members = _load_members(workspaces)
+    now = database_now()
+    members = _load_members(workspaces, now)
     notifications: list[Notification] = []
     deliveries: list[NotificationDelivery] = []
     for event in events:
@@ -85,6 +87,17 @@ def _handle_batch(hold: dt.timedelta) -> int:
         selecting = [
             rule for rule in rules[event.workspace_id] if is_selected(event, description, rule)
         ]
+        # One message for each endpoint, however many rules send to it.
+        for endpoint_id in {rule.endpoint_id for rule in selecting if rule.endpoint_id}:
+            deliveries.append(
+                NotificationDelivery(
+                    workspace_id=event.workspace_id,
+                    event=event,
+                    endpoint_id=endpoint_id,
+                    message_id=uuid.uuid4(),
+                    due_at=now,
+                )
+            )
         for member in members[event.workspace_id]:
             user_id = member.user.pk
             if description.users is not None and user_id not in description.users:
@@ -97,7 +110,7 @@ def _handle_batch(hold: dt.timedelta) -> int:
                 deliveries.append(NotificationDelivery(**scope, due_at=member.email_due_at))
     Notification.objects.bulk_create(notifications, ignore_conflicts=True)
     NotificationDelivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    _record_handled(events, descriptions)
+    _record_handled(events, descriptions, now)
     return len(events)
 
 
@@ -118,7 +131,7 @@ def is_selected(event: NotificationEvent, description: Description, rule: Notifi
     return rule.in_a_row in (1, description.in_a_row)
 
 
-def _load_members(workspaces: set[int]) -> dict[int, list[_Member]]:
+def _load_members(workspaces: set[int], now: dt.datetime) -> dict[int, list[_Member]]:
     """Return the members of each workspace who can sign in."""
     members: dict[int, list[_Member]] = defaultdict(list)
     memberships = Membership.objects.of_persons().filter(
@@ -130,7 +143,6 @@ def _load_members(workspaces: set[int]) -> dict[int, list[_Member]]:
             user__in=[membership.user_id for membership in rows]
         ).values_list("user_id", "frequency")
     )
-    now = database_now()
     for membership in rows:
         frequency = frequencies.get(membership.user_id, Frequency.IMMEDIATELY)
         if not membership.user.email:
@@ -161,9 +173,8 @@ def next_email_at(
 
 
 def _record_handled(
-    events: Sequence[NotificationEvent], descriptions: dict[int, Description]
+    events: Sequence[NotificationEvent], descriptions: dict[int, Description], now: dt.datetime
 ) -> None:
-    now = database_now()
     for event in events:
         event.handled_at = now
         if description := descriptions.get(event.pk):

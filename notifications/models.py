@@ -16,12 +16,114 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from backups.models import BackupSchedule
-from notifications.kinds import EventKind, Level
+from notifications.kinds import EVENT_KINDS, EndpointFormat, EventKind, Level
+from redaction.known_secrets import register_secret
+from tenancy.crypto import ENVELOPE_PATTERN, Place, key_ring
 from tenancy.models import Tenant, User, Workspace
 from tenancy.querysets import WorkspaceScopedQuerySet
+from web.names import validate_name
 
 #: The most problems in a row that a rule can wait for.
 MAX_IN_A_ROW = 50
+
+
+class WebhookEndpoint(models.Model):
+    """Where webhooks of a workspace are sent, and in which format.
+
+    The address and the secrets are stored encrypted and bound to this row: the address of Slack or
+    Teams is itself a secret. Pages show only the host.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="webhook_endpoints", db_index=False
+    )
+    name = models.CharField(max_length=100, validators=[validate_name])
+    format = models.CharField(
+        max_length=16, choices=EndpointFormat.choices, default=EndpointFormat.STANDARD
+    )
+    #: The host of the address, with its port.
+    host = models.CharField(max_length=300, editable=False)
+    encrypted_url = models.TextField(editable=False)
+    #: Empty for formats without signatures.
+    encrypted_secret = models.TextField(default="", editable=False)
+    #: The secret before the last rotation, which signs as well until `previous_until`.
+    encrypted_previous_secret = models.TextField(default="", editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    created_by_name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(db_default=Now())
+    #: A person stopped it: deliveries wait.
+    paused_at = models.DateTimeField(null=True, blank=True)
+    #: The first failure since the last success, and when the next attempt is allowed.
+    failing_since = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    #: Runledger stopped it: deliveries are given up.
+    disabled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceScopedQuerySet["WebhookEndpoint"].as_manager()
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "name"),
+                name="webhook_endpoints_name_once",
+                violation_error_message="There is already an endpoint with this name.",
+            ),
+            models.UniqueConstraint(fields=("id", "workspace"), name="webhook_endpoints_id_ws"),
+            models.CheckConstraint(
+                condition=models.Q(format__in=EndpointFormat.values),
+                name="webhook_endpoints_format_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(encrypted_url__regex=ENVELOPE_PATTERN),
+                name="webhook_endpoints_url_is_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    format=EndpointFormat.STANDARD, encrypted_secret__regex=ENVELOPE_PATTERN
+                )
+                | (~models.Q(format=EndpointFormat.STANDARD) & models.Q(encrypted_secret="")),
+                name="webhook_endpoints_secret_is_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(encrypted_previous_secret="", previous_until__isnull=True)
+                | models.Q(
+                    encrypted_previous_secret__regex=ENVELOPE_PATTERN, previous_until__isnull=False
+                ),
+                name="webhook_endpoints_previous_is_encrypted",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("webhook_endpoint_detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its webhooks have signatures; Slack and Teams check none."""
+        return self.format == EndpointFormat.STANDARD
+
+    def encrypt(self, plaintext: str, field: str) -> str:
+        """Encrypt the address or a secret for this row, which must have its id."""
+        register_secret(plaintext)
+        return key_ring().encrypt(plaintext, self.place(field))
+
+    def decrypt(self, envelope: str, field: str) -> str:
+        """Decrypt the address or a secret of this row.
+
+        Raises:
+            CredentialUnreadable: it cannot be decrypted.
+        """
+        plaintext = key_ring().decrypt(envelope, self.place(field))
+        register_secret(plaintext)
+        return plaintext
+
+    def place(self, field: str) -> Place:
+        """Return the place that an encryption is bound to: `url` or `secret` of this row."""
+        return Place(self.workspace_id, self.pk, f"webhook {field}")
 
 
 class NotificationRuleQuerySet(WorkspaceScopedQuerySet["NotificationRule"]):
@@ -30,7 +132,7 @@ class NotificationRuleQuerySet(WorkspaceScopedQuerySet["NotificationRule"]):
         return self.visible_to(user).filter(models.Q(owner=user) | models.Q(owner=None))
 
     def with_scope(self) -> Self:
-        return self.select_related("workspace", "tenant", "schedule", "owner")
+        return self.select_related("workspace", "tenant", "schedule", "owner", "endpoint")
 
 
 class NotificationRule(models.Model):
@@ -73,6 +175,16 @@ class NotificationRule(models.Model):
     in_a_row = models.PositiveSmallIntegerField(default=1, db_default=1)
     in_app = models.BooleanField(default=True, db_default=True)
     email = models.BooleanField(default=False, db_default=False)
+    #: In addition, where the events are sent; only for a rule of the workspace.
+    endpoint = models.ForeignKey(
+        WebhookEndpoint,
+        on_delete=models.PROTECT,
+        related_name="rules",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
     created_by_name = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -100,8 +212,14 @@ class NotificationRule(models.Model):
                 name="notification_rules_schedule_of_tenant",
             ),
             models.CheckConstraint(
-                condition=models.Q(in_app=True) | models.Q(email=True),
+                condition=models.Q(in_app=True)
+                | models.Q(email=True)
+                | models.Q(endpoint__isnull=False),
                 name="notification_rules_have_a_channel",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(endpoint__isnull=True) | models.Q(owner__isnull=True),
+                name="notification_rules_webhooks_are_shared",
             ),
         )
 
@@ -145,8 +263,8 @@ class NotificationEvent(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    kind = models.CharField(max_length=32, choices=EventKind.choices)
-    #: The id of the run, incident, tenant, connection, restore or backup set, by the kind.
+    kind = models.CharField(max_length=32, choices=EVENT_KINDS)
+    #: The id of the run, incident, tenant, connection, restore, backup set or endpoint, by the kind.
     subject_id = models.BigIntegerField()
     key = models.CharField(max_length=80)
     created_at = models.DateTimeField(db_default=Now())
@@ -178,7 +296,8 @@ class NotificationEvent(models.Model):
             ),
             models.UniqueConstraint(fields=("id", "workspace"), name="notification_events_id_ws"),
             models.CheckConstraint(
-                condition=models.Q(kind__in=EventKind.values), name="notification_events_kind_known"
+                condition=models.Q(kind__in=[kind for kind, _ in EVENT_KINDS]),
+                name="notification_events_kind_known",
             ),
             models.CheckConstraint(
                 condition=models.Q(level__in=Level.values), name="notification_events_level_known"
@@ -279,10 +398,11 @@ class NotificationSettings(models.Model):
 
 
 class NotificationDelivery(models.Model):
-    """An event on its way to one member by email: attempts, the last answer, and the end.
+    """An event on its way to a member by email, or to an endpoint: attempts, the last answer, the end.
 
-    What is due for a member at the same time is one message, which `message_id` names: every attempt
-    sends the same message. A trigger refuses to change a delivery that has ended.
+    `message_id` names the message: every attempt sends the same one. What is due for a member at the
+    same time is one message. A trigger refuses to change a delivery that has arrived; to send it
+    again is another delivery, with a `repetition` and the same message.
     """
 
     workspace = models.ForeignKey(
@@ -299,9 +419,22 @@ class NotificationDelivery(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
         related_name="+",
+        null=True,
+        blank=True,
         db_index=False,
         db_constraint=False,
     )
+    endpoint = models.ForeignKey(
+        WebhookEndpoint,
+        on_delete=models.DO_NOTHING,
+        related_name="deliveries",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+    )
+    #: How often a person had sent it again before.
+    repetition = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField()
     message_id = models.UUIDField(null=True, blank=True)
@@ -328,10 +461,25 @@ class NotificationDelivery(models.Model):
                 fields=("workspace", "created_at", "id"), name="notification_deliveries_ws"
             ),
             models.Index(fields=("user", "workspace"), name="deliveries_of_member"),
+            models.Index(
+                fields=("endpoint", "created_at", "id"),
+                name="deliveries_of_endpoint",
+                condition=models.Q(endpoint__isnull=False),
+            ),
         )
         constraints = (
             models.UniqueConstraint(
                 fields=("event", "user"), name="notification_deliveries_email_once"
+            ),
+            models.UniqueConstraint(
+                fields=("event", "endpoint", "repetition"), name="notification_deliveries_sent_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, endpoint__isnull=True, repetition=0)
+                | models.Q(
+                    user__isnull=True, endpoint__isnull=False, message_id__isnull=False
+                ),
+                name="notification_deliveries_one_receiver",
             ),
             models.CheckConstraint(
                 condition=models.Q(delivered_at__isnull=True) | models.Q(failed_at__isnull=True),
@@ -340,4 +488,4 @@ class NotificationDelivery(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.user}"
+        return f"{self.event} to {self.endpoint or self.user}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notifications import conditions, mail, matching, retention
+from notifications import conditions, mail, matching, retention, webhooks
 from operations import ticks
 
 
@@ -21,6 +21,13 @@ def send_emails() -> None:
     """Send the emails that are due."""
     if ticks.acquire_tick("emails"):
         mail.send_emails()
+
+
+@shared_task(ignore_result=True)
+def send_webhooks() -> None:
+    """Send the webhooks that are due."""
+    if ticks.acquire_tick("webhooks"):
+        webhooks.send_webhooks()
 
 
 @shared_task(ignore_result=True)

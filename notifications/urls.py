@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from notifications.views import deliveries, inbox, rules
+from notifications.views import deliveries, endpoints, inbox, rules
 
 _RULES = "w/<slug:slug>/notifications/rules"
+_ENDPOINTS = "w/<slug:slug>/notifications/endpoints"
+_ENDPOINT = f"{_ENDPOINTS}/<int:endpoint_id>"
 
 urlpatterns = [
     path("notifications/", inbox.notification_list, name="notification_list"),
@@ -28,4 +30,18 @@ urlpatterns = [
         deliveries.notification_delivery_list,
         name="notification_delivery_list",
     ),
+    path(
+        "w/<slug:slug>/notifications/deliveries/<int:delivery_id>/send-again/",
+        endpoints.notification_delivery_send_again,
+        name="notification_delivery_send_again",
+    ),
+    path(f"{_ENDPOINTS}/", endpoints.webhook_endpoint_list, name="webhook_endpoint_list"),
+    path(f"{_ENDPOINTS}/new/", endpoints.webhook_endpoint_create, name="webhook_endpoint_create"),
+    path(f"{_ENDPOINT}/", endpoints.webhook_endpoint_detail, name="webhook_endpoint_detail"),
+    path(f"{_ENDPOINT}/edit/", endpoints.webhook_endpoint_edit, name="webhook_endpoint_edit"),
+    path(f"{_ENDPOINT}/rotate/", endpoints.webhook_endpoint_rotate, name="webhook_endpoint_rotate"),
+    path(f"{_ENDPOINT}/test/", endpoints.webhook_endpoint_test, name="webhook_endpoint_test"),
+    path(f"{_ENDPOINT}/pause/", endpoints.webhook_endpoint_pause, name="webhook_endpoint_pause"),
+    path(f"{_ENDPOINT}/resume/", endpoints.webhook_endpoint_resume, name="webhook_endpoint_resume"),
+    path(f"{_ENDPOINT}/delete/", endpoints.webhook_endpoint_delete, name="webhook_endpoint_delete"),
 ]

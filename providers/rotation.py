@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 
 from django.db import transaction
 
 from providers.models import ProviderConnection
-from tenancy.crypto import CredentialUnreadable, key_ring
+from tenancy.crypto import CredentialUnreadable, Place, key_id_of, key_ring
 
 
 class RotationResult(Enum):
@@ -19,6 +20,16 @@ class RotationResult(Enum):
     UNREADABLE = "unreadable"
 
 
+Rotation = Callable[[], Counter[RotationResult]]
+_ROTATIONS: list[Rotation] = []
+
+
+def register_rotation(rotate: Rotation) -> Rotation:
+    """Have `rotate_credentials` encrypt further secrets, those of an app above this one."""
+    _ROTATIONS.append(rotate)
+    return rotate
+
+
 def rotate_credentials() -> Counter[RotationResult]:
     """Encrypt every stored credential with the first key; one short transaction each.
 
@@ -26,8 +37,22 @@ def rotate_credentials() -> Counter[RotationResult]:
     """
     stored = ProviderConnection.objects.exclude(encrypted_credential="")
     ids = list(stored.order_by("pk").values_list("pk", flat=True))
-    results = [_rotate(pk) for pk in ids]
-    return Counter(result for result in results if result is not None)
+    results = Counter(result for result in map(_rotate, ids) if result is not None)
+    for rotate in _ROTATIONS:
+        results += rotate()
+    return results
+
+
+def encrypt_again(envelope: str, place: Place) -> tuple[RotationResult, str]:
+    """Return the envelope encrypted with the first key; as it was if it is current or unreadable."""
+    ring = key_ring()
+    try:
+        plaintext = ring.decrypt(envelope, place)
+    except CredentialUnreadable:
+        return RotationResult.UNREADABLE, envelope
+    if key_id_of(envelope) == ring.current:
+        return RotationResult.CURRENT, envelope
+    return RotationResult.ROTATED, ring.encrypt(plaintext, place)
 
 
 @transaction.atomic
@@ -36,13 +61,8 @@ def _rotate(pk: int) -> RotationResult | None:
     connection = ProviderConnection.objects.select_for_update(of=("self",)).filter(pk=pk).first()
     if connection is None or not connection.has_credential:
         return None
-    ring = key_ring()
-    try:
-        plaintext = ring.decrypt(connection.encrypted_credential, connection.place)
-    except CredentialUnreadable:
-        return RotationResult.UNREADABLE
-    if connection.credential_key_id == ring.current:
-        return RotationResult.CURRENT
-    connection.encrypted_credential = ring.encrypt(plaintext, connection.place)
-    connection.save(update_fields=["encrypted_credential"])
-    return RotationResult.ROTATED
+    result, envelope = encrypt_again(connection.encrypted_credential, connection.place)
+    if result == RotationResult.ROTATED:
+        connection.encrypted_credential = envelope
+        connection.save(update_fields=["encrypted_credential"])
+    return result

@@ -81,6 +81,7 @@ PAGES = (
     ("Members", "member_list"),
     ("Notification rules", "notification_rule_list"),
     ("Deliveries of notifications", "notification_delivery_list"),
+    ("Webhook endpoints", "webhook_endpoint_list"),
 )
 
 

@@ -490,6 +490,11 @@ BACKUP_FULL_READ_DAYS = env.int("BACKUP_FULL_READ_DAYS", default=7)
 SITE_URL = env.str("SITE_URL", default=next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 # How long notifications and their deliveries are kept.
 NOTIFICATION_KEEP_DAYS = env.int("NOTIFICATION_KEEP_DAYS", default=90)
+# The networks that webhooks may reach besides the internet, also without TLS, such as 10.20.0.0/16.
+# Without a limit, an owner of a workspace could reach servers of the installation.
+WEBHOOK_NETWORKS = env.list("WEBHOOK_NETWORKS", default=[])
+# Further authorities for the certificates of receivers of webhooks.
+WEBHOOK_CA_BUNDLE = env.str("WEBHOOK_CA_BUNDLE", default="")
 
 # How long the link of an invitation is valid, at most 31 days.
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)

@@ -8,7 +8,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from notifications.models import NotificationDelivery
+from tenancy.capabilities import has_capability
 from tenancy.http import Request, page, workspace_or_404
+from tenancy.roles import Capability
 from web.keyset import BadCursor, Page, page_of
 
 BAD_CURSOR = "The link to this page is not valid. Show the newest instead."
@@ -19,10 +21,11 @@ def notification_delivery_list(request: Request, slug: str) -> HttpResponse:
     """The deliveries of a workspace, newest first."""
     workspace = workspace_or_404(request, slug)
     rows = NotificationDelivery.objects.visible_to(request.user).filter(workspace=workspace)
-    context: dict[str, Any] = {"workspace": workspace, "page": Page()}
+    may_manage = has_capability(request.user, workspace, Capability.MANAGE_WORKSPACE)
+    context: dict[str, Any] = {"workspace": workspace, "page": Page(), "may_manage": may_manage}
     newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
     try:
-        context["page"] = page_of(rows.select_related("event", "user"), newer=newer, older=older)
+        context["page"] = page_of(rows.select_related("event", "user", "endpoint"), newer=newer, older=older)
     except BadCursor:
         context["errors"] = [BAD_CURSOR]
     status = 400 if "errors" in context else 200

@@ -89,7 +89,7 @@ class Http:
         self._response_seconds = response_seconds
         self._max_bytes = max_bytes
         self._client = httpx2.Client(
-            verify=_ssl_context(ca_bundle),
+            verify=ssl_context(ca_bundle),
             trust_env=trust_env,
             transport=transport,
             follow_redirects=False,
@@ -149,7 +149,7 @@ def is_certificate_failure(error: BaseException) -> bool:
 
 
 @functools.lru_cache(maxsize=8)
-def _ssl_context(ca_bundle: str) -> ssl.SSLContext:
+def ssl_context(ca_bundle: str) -> ssl.SSLContext:
     """Trust the default authorities and those of the bundle."""
     context = httpx2.create_ssl_context()
     if ca_bundle:

@@ -66,9 +66,11 @@ from tests.support.factories.inventory import (
 )
 from tests.support.factories.legacy_runs import create_canonical_run, create_legacy_run
 from tests.support.factories.notifications import (
+    add_endpoint,
     create_delivery,
     create_notifications,
     create_rule,
+    create_webhook,
 )
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.factories.providers import ProviderConnectionFactory
@@ -698,6 +700,35 @@ def populate_notifications() -> dict[str, str]:
     }
 
 
+def populate_webhooks() -> dict[str, str]:
+    """Create endpoints in each state with deliveries in `contoso`; return their addresses."""
+    contoso = Workspace.objects.get(slug="contoso")
+    fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
+    now = timezone.now()
+    tickets, _ = add_endpoint(contoso, name="Tickets of the service desk")
+    add_endpoint(contoso, format="slack", name="Slack", paused_at=now)
+    disabled, _ = add_endpoint(
+        contoso, format="teams", name="Teams", failing_since=now, disabled_at=now
+    )
+    create_rule(contoso, endpoint=tickets)
+    create_webhook(fabrikam, tickets, attempts=1, answer="HTTP 200: ok", delivered_at=now)
+    create_webhook(fabrikam, tickets, attempts=2, answer="HTTP 500", attempted_at=now)
+    create_webhook(
+        fabrikam, disabled, attempts=30, answer="The receiver could not be reached.", failed_at=now
+    )
+    endpoints = "/w/contoso/notifications/endpoints/"
+    return {
+        "webhook-endpoints": endpoints,
+        "webhook-endpoint-new": f"{endpoints}new/",
+        "webhook-endpoint": tickets.get_absolute_url(),
+        "webhook-endpoint-edit": f"{tickets.get_absolute_url()}edit/",
+        "webhook-endpoint-rotate": f"{tickets.get_absolute_url()}rotate/",
+        "webhook-endpoint-disabled": disabled.get_absolute_url(),
+        "webhook-deliveries": "/w/contoso/notifications/deliveries/",
+        "webhook-rule-new": "/w/contoso/notifications/rules/new/",
+    }
+
+
 @dataclass(frozen=True)
 class Tour:
     """Pages that a user visits in order; `populate` creates their data and returns their addresses."""
@@ -724,5 +755,6 @@ TOURS = {
     "integrity before a check": Tour("sara", populate_integrity),
     "integrity": Tour("sara", populate_checked_ledger),
     "notifications": Tour("olga", populate_notifications),
+    "webhooks": Tour("owen", populate_webhooks),
     "errors": Tour("olga", error_pages),
 }

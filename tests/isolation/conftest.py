@@ -43,7 +43,7 @@ from tests.support.factories.inventory import (
     RoleDefinitionFactory,
 )
 from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
-from tests.support.factories.notifications import create_rule
+from tests.support.factories.notifications import create_rule, create_webhook
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
 from tests.support.routes import Route
@@ -60,6 +60,7 @@ def create_objects(workspace: Workspace) -> Ids:
     schedule = BackupScheduleFactory(tenant=tenant)
     backup_set = BackupSetFactory(schedule=schedule)
     restore = create_restore(tenant)
+    webhook = create_webhook(tenant)
     return {
         "request_id": create_approval_off_request(workspace).pk,
         "access_id": open_access(workspace, by=UserFactory(is_staff=True), reason="Ticket 7").pk,
@@ -83,6 +84,8 @@ def create_objects(workspace: Workspace) -> Ids:
         "incident_id": create_incident(tenant).pk,
         "view_id": SavedView.objects.create(workspace=workspace, name="Failed").pk,
         "rule_id": create_rule(workspace).pk,
+        "endpoint_id": webhook.endpoint_id,
+        "delivery_id": webhook.pk,
         "policy_id": PolicyFactory(tenant=tenant).pk,
         "group_id": DirectoryGroupFactory(tenant=tenant).pk,
         "role_definition_id": RoleDefinitionFactory(tenant=tenant).pk,

@@ -7,11 +7,23 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from notifications.models import NotificationDelivery, NotificationEvent, NotificationRule
+from notifications.models import (
+    NotificationDelivery,
+    NotificationEvent,
+    NotificationRule,
+    WebhookEndpoint,
+)
+from tenancy.crypto import CredentialUnreadable
 from tenancy.models import Tenant, User
 from tests.support.factories import TenantFactory
 from tests.support.factories.backups import BackupScheduleFactory
-from tests.support.factories.notifications import create_delivery, create_event, create_rule
+from tests.support.factories.notifications import (
+    add_endpoint,
+    create_delivery,
+    create_event,
+    create_rule,
+    create_webhook,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +148,119 @@ def test_a_rule_concerns_its_own_workspace_only(tenant: Tenant, stranger: User) 
     with refused("notification_rules_events_known"):
         sql("UPDATE notification_rules SET events = '{}'")
     assert NotificationRule.objects.get().tenant is None
+
+
+# --- webhooks -------------------------------------------------------------------------------------
+
+
+def test_an_event_reaches_an_endpoint_once(tenant: Tenant) -> None:
+    create_webhook(tenant)
+    columns = "workspace_id, event_id, endpoint_id, message_id, due_at"
+
+    with refused("notification_deliveries_sent_once"):
+        sql(
+            f"INSERT INTO notification_deliveries ({columns})"
+            f" SELECT {columns} FROM notification_deliveries"
+        )
+
+
+@pytest.mark.parametrize(
+    ("assignment", "by"),
+    [
+        ("message_id = gen_random_uuid()", "its message cannot be another one"),
+        ("message_id = NULL", "its message cannot be another one"),
+        ("repetition = 1", "receiver cannot be changed"),
+        ("endpoint_id = NULL, user_id = {user}", "receiver cannot be changed"),
+        ("endpoint_id = {other}", "receiver cannot be changed"),
+    ],
+)
+def test_a_webhook_keeps_its_message_and_its_endpoint(
+    tenant: Tenant, operator: User, assignment: str, by: str
+) -> None:
+    create_webhook(tenant)
+    other, _ = add_endpoint(tenant.workspace)
+
+    with refused(by):
+        sql(
+            "UPDATE notification_deliveries SET "
+            + assignment.format(user=operator.pk, other=other.pk)
+        )
+
+
+def test_a_delivery_has_one_receiver_of_its_workspace(tenant: Tenant, operator: User) -> None:
+    foreign, _ = add_endpoint(TenantFactory().workspace)
+    webhook = create_webhook(tenant)
+    insert = (
+        "INSERT INTO notification_deliveries"
+        " (workspace_id, event_id, user_id, endpoint_id, message_id, due_at)"
+        " SELECT workspace_id, event_id, %s, %s, gen_random_uuid(), now()"
+        " FROM notification_deliveries"
+    )
+
+    with refused("notification_deliveries_one_receiver"):
+        sql(insert, operator.pk, webhook.endpoint_id)
+    with refused("notification_deliveries_one_receiver"):
+        sql(insert, None, None)
+    with refused("notification_deliveries_endpoint_of_workspace"):
+        sql(insert, None, foreign.pk)
+
+
+def test_a_rule_sends_only_to_an_endpoint_of_its_workspace_and_for_all_members(
+    tenant: Tenant, operator: User
+) -> None:
+    endpoint, _ = add_endpoint(tenant.workspace)
+    foreign, _ = add_endpoint(TenantFactory().workspace)
+    rule = create_rule(tenant.workspace, endpoint=endpoint)
+
+    with refused("notification_rules_webhooks_are_shared"):
+        sql("UPDATE notification_rules SET owner_id = %s", operator.pk)
+    with refused("notification_rules_endpoint_of_workspace"):
+        sql("UPDATE notification_rules SET endpoint_id = %s", foreign.pk)
+    with refused("notification_rules_endpoint_of_workspace"):
+        sql("DELETE FROM webhook_endpoints WHERE id = %s", endpoint.pk)
+    with refused("notification_rules_have_a_channel"):
+        sql("UPDATE notification_rules SET endpoint_id = NULL, in_app = false")
+    rule.refresh_from_db()
+    assert rule.endpoint == endpoint
+
+
+def test_the_address_and_the_secrets_of_an_endpoint_are_encrypted(tenant: Tenant) -> None:
+    add_endpoint(tenant.workspace, format="slack")
+    stored = WebhookEndpoint.objects.get()
+    attacks = {
+        "webhook_endpoints_url_is_encrypted": "encrypted_url = 'https://hooks.example.com/a'",
+        "webhook_endpoints_secret_is_encrypted": "encrypted_secret = 'whsec_a'",
+        "webhook_endpoints_previous_is_encrypted": (
+            "encrypted_previous_secret = 'whsec_a', previous_until = now()"
+        ),
+        "webhook_endpoints_name_is_visible": "name = U&'a\\200b'",
+        "its workspace and format cannot be changed": "format = 'teams'",
+    }
+
+    for by, assignment in attacks.items():
+        with refused(by):
+            sql(f"UPDATE webhook_endpoints SET {assignment}")
+    with refused("webhook_endpoints_previous_is_encrypted"):
+        sql("UPDATE webhook_endpoints SET previous_until = now()")
+    assert WebhookEndpoint.objects.get().encrypted_url == stored.encrypted_url
+
+
+def test_an_endpoint_of_the_standard_format_has_a_secret_and_stays_in_its_workspace(
+    tenant: Tenant,
+) -> None:
+    add_endpoint(tenant.workspace)
+
+    with refused("webhook_endpoints_secret_is_encrypted"):
+        sql("UPDATE webhook_endpoints SET encrypted_secret = ''")
+    with refused("its workspace and format cannot be changed"):
+        sql("UPDATE webhook_endpoints SET workspace_id = %s", TenantFactory().workspace_id)
+
+
+def test_an_address_that_was_copied_from_another_endpoint_is_not_sent_to(tenant: Tenant) -> None:
+    add_endpoint(tenant.workspace)
+    foreign, _ = add_endpoint(TenantFactory().workspace)
+    sql("UPDATE webhook_endpoints SET encrypted_url = %s", foreign.encrypted_url)
+    own = WebhookEndpoint.objects.get(workspace=tenant.workspace)
+
+    with pytest.raises(CredentialUnreadable):
+        own.decrypt(own.encrypted_url, "url")

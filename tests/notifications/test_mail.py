@@ -16,7 +16,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from notifications import mail
-from notifications.mail import MAX_ATTEMPTS, send_emails, wait_after
+from notifications.delivering import MAX_ATTEMPTS, wait_after
+from notifications.mail import send_emails
 from notifications.models import Frequency, NotificationDelivery, NotificationSettings
 from notifications.unsubscribing import unsubscribe_token
 from tenancy.models import Tenant, User

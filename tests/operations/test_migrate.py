@@ -135,6 +135,7 @@ LOCKING = {
     "backups.0002_guards": "Older than this rule; the first migration of an installation.",
     "backups.0009_changes": "Its check constraints read every backup set under the same lock.",
     "backups.0010_deleted_schedules": "Its check constraint reads every schedule under the same lock.",
+    "notifications.0003_webhooks": "Its check constraints read every delivery under the same lock.",
     "operations.0005_recovery": "Its check constraint reads every run under the same lock.",
     "operations.0006_incidents": "Part of the same upgrade; its partial indexes have few rows.",
 }

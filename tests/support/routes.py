@@ -115,6 +115,33 @@ ROUTES = [
         "notification_rule_delete", "rule_id", capability=Capability.MANAGE_WORKSPACE, post=True
     ),
     workspace_route("notification_delivery_list"),
+    workspace_route(
+        "notification_delivery_send_again",
+        "delivery_id",
+        capability=Capability.MANAGE_WORKSPACE,
+        post=True,
+    ),
+    workspace_route("webhook_endpoint_list"),
+    workspace_route("webhook_endpoint_create", capability=Capability.MANAGE_WORKSPACE),
+    workspace_route("webhook_endpoint_detail", "endpoint_id"),
+    workspace_route(
+        "webhook_endpoint_edit", "endpoint_id", capability=Capability.MANAGE_WORKSPACE
+    ),
+    workspace_route(
+        "webhook_endpoint_rotate", "endpoint_id", capability=Capability.MANAGE_WORKSPACE
+    ),
+    workspace_route(
+        "webhook_endpoint_test", "endpoint_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
+    workspace_route(
+        "webhook_endpoint_pause", "endpoint_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
+    workspace_route(
+        "webhook_endpoint_resume", "endpoint_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
+    workspace_route(
+        "webhook_endpoint_delete", "endpoint_id", capability=Capability.MANAGE_WORKSPACE, post=True
+    ),
     workspace_route("incident_list"),
     workspace_route("incident_detail", "incident_id"),
     workspace_route("incident_retry", "incident_id", capability=Capability.RETRY_RUN),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.utils import timezone
 
-from notifications.kinds import EventKind, Level
+from notifications.endpoints import create_endpoint
+from notifications.kinds import EndpointFormat, EventKind, Level
 from notifications.models import (
     Notification,
     NotificationDelivery,
     NotificationEvent,
     NotificationRule,
     NotificationSettings,
+    WebhookEndpoint,
 )
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import create_member
@@ -74,6 +77,40 @@ def create_delivery(
             "workspace": tenant.workspace,
             "event": event,
             "user": user,
+            "due_at": timezone.now(),
+        }
+        | columns
+    )
+
+
+def add_endpoint(
+    workspace: Workspace,
+    url: str = "https://hooks.example.com/runledger?token=secret-of-the-url",
+    format: str = EndpointFormat.STANDARD,  # noqa: A002 - the name of the column
+    **columns: Any,
+) -> tuple[WebhookEndpoint, str]:
+    """Add an endpoint of the workspace; return it with its secret."""
+    number = WebhookEndpoint.objects.count()
+    endpoint = WebhookEndpoint(
+        **{"name": f"Tickets {number}", "created_by_name": "owen"} | columns,
+        workspace=workspace,
+        format=format,
+    )
+    return endpoint, create_endpoint(endpoint, url=url)
+
+
+def create_webhook(
+    tenant: Tenant, endpoint: WebhookEndpoint | None = None, **columns: Any
+) -> NotificationDelivery:
+    """Create a webhook that is due, to an endpoint of the tenant's workspace."""
+    if endpoint is None:
+        endpoint, _ = add_endpoint(tenant.workspace)
+    return NotificationDelivery.objects.create(
+        **{
+            "workspace": tenant.workspace,
+            "event": create_event(tenant),
+            "endpoint": endpoint,
+            "message_id": uuid.uuid4(),
             "due_at": timezone.now(),
         }
         | columns
