@@ -116,12 +116,11 @@ def _teams(event: NotificationEvent) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "body": [
-            _text_run(event.title, weight="Bolder", color=color),
-            _text_run(event.detail),
-            _text_run(event.workspace.name, isSubtle=True, size="Small"),
-        ],
+        "body": [_text_run(event.title, weight="Bolder", color=color)],
     }
+    if event.detail:
+        card["body"].append(_text_run(event.detail))
+    card["body"].append(_text_run(event.workspace.name, isSubtle=True, size="Small"))
     if url:
         card["actions"] = [{"type": "Action.OpenUrl", "title": "Open in Runledger", "url": url}]
     content_type = "application/vnd.microsoft.card.adaptive"
@@ -130,6 +129,5 @@ def _teams(event: NotificationEvent) -> dict[str, Any]:
 
 
 def _text_run(text: str, **style: Any) -> dict[str, Any]:
-    # An empty run is refused.
-    run = {"type": "TextRun", "text": sanitize_text(text) or "–", **style}
+    run = {"type": "TextRun", "text": sanitize_text(text), **style}
     return {"type": "RichTextBlock", "inlines": [run]}

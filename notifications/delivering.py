@@ -19,7 +19,8 @@ MAX_ATTEMPTS = 30
 
 def ends_at() -> float:
     """Return the monotonic time at which a channel stops, so that the next tick finds it idle."""
-    return time.monotonic() + min(settings.TICK_SECONDS * SHARE_OF_TICK, MAX_SECONDS)
+    seconds: float = min(settings.TICK_SECONDS * SHARE_OF_TICK, MAX_SECONDS)
+    return time.monotonic() + seconds
 
 
 def wait_after(attempts: int) -> dt.timedelta:

@@ -56,15 +56,16 @@ def validate_url(url: str) -> None:
 
 
 def _split(url: str) -> SplitResult:
-    is_plain = len(url) <= MAX_URL and url.isascii() and url.isprintable() and " " not in url
+    is_plain = len(url) <= MAX_URL and url.isascii() and url.isprintable()
     try:
-        parts = urlsplit(url if is_plain else "")
-        if parts.scheme not in ("http", "https") or parts.port == 0 or "\\" in url:
-            raise ValueError
+        parts = urlsplit(url if is_plain and not set(url) & {" ", "\\"} else "")
+        is_known = parts.scheme in ("http", "https") and parts.port != 0
         if "[" in parts.netloc or not _NAME_OF_HOST.fullmatch(parts.hostname or ""):
             ipaddress.IPv6Address(parts.hostname or "")
     except ValueError:
-        raise _bad_url("Enter an address such as https://hooks.example.com/runledger.") from None
+        is_known = False
+    if not is_known:
+        raise _bad_url("Enter an address such as https://hooks.example.com/runledger.")
     return parts
 
 
@@ -229,6 +230,7 @@ def send_again(delivery: NotificationDelivery) -> None:
     Raises:
         ValidationError: it is still on its way, or the endpoint is paused or disabled.
     """
+    assert delivery.endpoint_id is not None
     endpoint = WebhookEndpoint.objects.select_for_update().get(pk=delivery.endpoint_id)
     _require_sending(endpoint)
     alike = NotificationDelivery.objects.filter(event=delivery.event_id, endpoint=endpoint)

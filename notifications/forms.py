@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from notifications.kinds import OF_SCHEDULE, EventKind
 from notifications.endpoints import MAX_URL
+from notifications.kinds import OF_SCHEDULE, EventKind
 from notifications.models import MAX_IN_A_ROW, Frequency, NotificationRule, WebhookEndpoint
 
 

@@ -89,6 +89,7 @@ def _begin_attempt() -> _Message | None:
         alike = due.filter(user=first.user_id, message_id=first.message_id)
         deliveries = list(alike.select_related("event", "user", "workspace")[:MAX_EVENTS])
         user = deliveries[0].user
+        assert user is not None
         rows = NotificationDelivery.objects.filter(pk__in=[each.pk for each in deliveries])
         if not _wants_email(user):
             rows.update(failed_at=Now(), answer="The member gets no email any more.")

@@ -88,16 +88,8 @@ def _handle_batch(hold: dt.timedelta) -> int:
             rule for rule in rules[event.workspace_id] if is_selected(event, description, rule)
         ]
         # One message for each endpoint, however many rules send to it.
-        for endpoint_id in {rule.endpoint_id for rule in selecting if rule.endpoint_id}:
-            deliveries.append(
-                NotificationDelivery(
-                    workspace_id=event.workspace_id,
-                    event=event,
-                    endpoint_id=endpoint_id,
-                    message_id=uuid.uuid4(),
-                    due_at=now,
-                )
-            )
+        receiving = {rule.endpoint_id for rule in selecting if rule.endpoint_id}
+        deliveries += [_webhook(event, endpoint_id, now) for endpoint_id in receiving]
         for member in members[event.workspace_id]:
             user_id = member.user.pk
             if description.users is not None and user_id not in description.users:
@@ -112,6 +104,16 @@ def _handle_batch(hold: dt.timedelta) -> int:
     NotificationDelivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     _record_handled(events, descriptions, now)
     return len(events)
+
+
+def _webhook(event: NotificationEvent, endpoint_id: int, now: dt.datetime) -> NotificationDelivery:
+    return NotificationDelivery(
+        workspace_id=event.workspace_id,
+        event=event,
+        endpoint_id=endpoint_id,
+        message_id=uuid.uuid4(),
+        due_at=now,
+    )
 
 
 def is_selected(event: NotificationEvent, description: Description, rule: NotificationRule) -> bool:

@@ -476,9 +476,7 @@ class NotificationDelivery(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(user__isnull=False, endpoint__isnull=True, repetition=0)
-                | models.Q(
-                    user__isnull=True, endpoint__isnull=False, message_id__isnull=False
-                ),
+                | models.Q(user__isnull=True, endpoint__isnull=False, message_id__isnull=False),
                 name="notification_deliveries_one_receiver",
             ),
             models.CheckConstraint(

@@ -133,7 +133,9 @@ def post(delivery: NotificationDelivery) -> Answer:
     try:
         response = _send(url, headers, body)
     except ForbiddenAddress:
-        return Answer("The address is private or not encrypted. The installation does not allow it.")
+        return Answer(
+            "The address is private or not encrypted. The installation does not allow it."
+        )
     except httpcore2.TimeoutException:
         return Answer("The receiver did not answer in time.")
     except httpcore2.ConnectError as error:
@@ -203,6 +205,7 @@ def _judge(response: _Response) -> Answer:
 @transaction.atomic
 def _record(delivery: NotificationDelivery, answer: Answer) -> None:
     """Record the answer for the delivery and its endpoint."""
+    assert delivery.endpoint_id is not None
     rows = NotificationDelivery.objects.filter(pk=delivery.pk, delivered_at=None)
     endpoints = WebhookEndpoint.objects.select_for_update(of=("self",))
     endpoint = endpoints.select_related("workspace").filter(pk=delivery.endpoint_id).first()

@@ -25,7 +25,9 @@ def notification_delivery_list(request: Request, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"workspace": workspace, "page": Page(), "may_manage": may_manage}
     newer, older = request.GET.get("newer", ""), request.GET.get("older", "")
     try:
-        context["page"] = page_of(rows.select_related("event", "user", "endpoint"), newer=newer, older=older)
+        context["page"] = page_of(
+            rows.select_related("event", "user", "endpoint"), newer=newer, older=older
+        )
     except BadCursor:
         context["errors"] = [BAD_CURSOR]
     status = 400 if "errors" in context else 200

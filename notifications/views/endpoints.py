@@ -116,9 +116,7 @@ def webhook_endpoint_test(request: Request, slug: str, endpoint_id: int) -> Http
     """Send a test event to an endpoint."""
     endpoint = _endpoint_or_404(request, slug, endpoint_id, to_change=True)
     success = "The test is sent within a minute. Reload this page to see the answer."
-    try_service(
-        request, lambda: endpoints.send_test(endpoint, by=request.user), success=success
-    )
+    try_service(request, lambda: endpoints.send_test(endpoint, by=request.user), success=success)
     return redirect(endpoint)
 
 
@@ -153,9 +151,7 @@ def webhook_endpoint_delete(request: Request, slug: str, endpoint_id: int) -> Ht
 
 
 @action
-def notification_delivery_send_again(
-    request: Request, slug: str, delivery_id: int
-) -> HttpResponse:
+def notification_delivery_send_again(request: Request, slug: str, delivery_id: int) -> HttpResponse:
     """Send an event to the same endpoint once more."""
     deliveries = NotificationDelivery.objects.visible_to(request.user)
     delivery = get_object_or_404(

@@ -157,9 +157,7 @@ def _check_scheduler() -> str:
         if name not in ages:
             return f"no tick from beat yet, or no worker on “{queue}”"
         if ages[name] > settings.TICK_SECONDS * MAX_MISSED_TICKS:
-            return (
-                f"last tick on “{queue}” {int(ages[name])} seconds ago: is beat running, and a worker?"
-            )
+            return f"last tick on “{queue}” {int(ages[name])} seconds ago: is beat running, and a worker?"
     return "ok"
 
 

@@ -704,6 +704,7 @@ def populate_webhooks() -> dict[str, str]:
     """Create endpoints in each state with deliveries in `contoso`; return their addresses."""
     contoso = Workspace.objects.get(slug="contoso")
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace=contoso)
+    create_member(contoso, Role.OWNER, username="owen")
     now = timezone.now()
     tickets, _ = add_endpoint(contoso, name="Tickets of the service desk")
     add_endpoint(contoso, format="slack", name="Slack", paused_at=now)

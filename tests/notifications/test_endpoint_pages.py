@@ -54,7 +54,7 @@ def test_an_endpoint_is_added_and_its_secret_is_shown_once(page: Client, tenant:
     endpoint = WebhookEndpoint.objects.get()
     secret = secret_in(html)
     assert endpoints.secrets_of(endpoint) == [secret]
-    assert Webhook(secret)
+    assert Webhook(secret).sign("msg_1", timezone.now(), "{}").startswith("v1,")
     assert (endpoint.host, endpoint.created_by_name) == ("hooks.slack.com", "owen")
     for address in (LIST, endpoint.get_absolute_url(), f"{endpoint.get_absolute_url()}edit/"):
         html = text(page.get(address))

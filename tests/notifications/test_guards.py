@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from notifications.models import (
     NotificationDelivery,
@@ -264,3 +266,29 @@ def test_an_address_that_was_copied_from_another_endpoint_is_not_sent_to(tenant:
 
     with pytest.raises(CredentialUnreadable):
         own.decrypt(own.encrypted_url, "url")
+
+
+ATTACKS = (
+    "UPDATE webhook_endpoints SET encrypted_url = 'https://hooks.example.com/'",
+    "UPDATE webhook_endpoints SET encrypted_secret = 'whsec_a'",
+    "UPDATE webhook_endpoints SET format = 'slack', encrypted_secret = ''",
+    "UPDATE notification_deliveries SET delivered_at = NULL",
+    "UPDATE notification_deliveries SET message_id = gen_random_uuid()",
+    "UPDATE notification_deliveries SET repetition = 7",
+    "ALTER TABLE notification_deliveries DISABLE TRIGGER deliveries_end_once",
+    "ALTER TABLE webhook_endpoints DISABLE TRIGGER endpoints_keep_their_format",
+    "ALTER TABLE webhook_endpoints DROP CONSTRAINT webhook_endpoints_url_is_encrypted",
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_guards_of_webhooks_bind_the_role_of_the_application(
+    tenant: Tenant, app_role: str
+) -> None:
+    create_webhook(tenant, delivered_at=timezone.now())
+
+    with psycopg.connect(app_role, autocommit=True) as application:
+        assert application.execute("SELECT count(*) FROM webhook_endpoints").fetchone() == (1,)
+        for attack in ATTACKS:
+            with pytest.raises(psycopg.Error):
+                application.execute(attack)

@@ -124,9 +124,7 @@ ROUTES = [
     workspace_route("webhook_endpoint_list"),
     workspace_route("webhook_endpoint_create", capability=Capability.MANAGE_WORKSPACE),
     workspace_route("webhook_endpoint_detail", "endpoint_id"),
-    workspace_route(
-        "webhook_endpoint_edit", "endpoint_id", capability=Capability.MANAGE_WORKSPACE
-    ),
+    workspace_route("webhook_endpoint_edit", "endpoint_id", capability=Capability.MANAGE_WORKSPACE),
     workspace_route(
         "webhook_endpoint_rotate", "endpoint_id", capability=Capability.MANAGE_WORKSPACE
     ),
