@@ -92,11 +92,10 @@ def create_endpoint(endpoint: WebhookEndpoint, *, url: str) -> str:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('webhook_endpoints', 'id'))")
         (endpoint.pk,) = cursor.fetchone()
     _set_url(endpoint, url)
-    secret = ""
-    if endpoint.is_signed:
-        secret = _new_secret()
+    secret = _new_secret() if endpoint.is_signed else ""
+    if secret:
         endpoint.encrypted_secret = endpoint.encrypt(secret, "secret")
-    endpoint.full_clean(exclude=["workspace"])
+    endpoint.full_clean()
     endpoint.save(force_insert=True)
     return secret
 
@@ -114,7 +113,7 @@ def change_endpoint(endpoint: WebhookEndpoint, *, url: str = "") -> None:
         _set_url(endpoint, url)
         endpoint.failing_since = endpoint.retry_at = None
         fields += ["host", "encrypted_url", "failing_since", "retry_at"]
-    endpoint.full_clean(exclude=["workspace"])
+    endpoint.full_clean()
     endpoint.save(update_fields=fields)
 
 

