@@ -47,6 +47,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "record changes": ("backups.tasks.record_missing_changes", tick_seconds),
         "renew redactions": ("backups.tasks.renew_redactions", PRUNE_TICK_SECONDS),
         "settle ended runs": ("operations.tasks.settle_runs", tick_seconds),
+        "update metrics": ("operations.tasks.update_metrics", tick_seconds),
         "count the days of backups": ("backups.tasks.count_backup_days", PRUNE_TICK_SECONDS),
         "start today's retention": ("operations.tasks.prune_old_runs", PRUNE_TICK_SECONDS),
         "remove old audit entries": ("audit.tasks.remove_old_audit_entries", DAY_SECONDS),

@@ -10,6 +10,7 @@ from legacy_runs.urls import admin_routes
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("livez", views.livez, name="livez"),
+    path("metrics", views.metrics, name="metrics"),
     *admin_routes(ADDRESSES),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

@@ -16,6 +16,8 @@ from operations.models import (
     Incident,
     InvariantResult,
     ListSettings,
+    Metric,
+    MetricIncrement,
     OperationRun,
     OperationRunEvent,
     OperationRunItem,
@@ -193,6 +195,29 @@ class OperationTickAdmin(ReadOnly, ModelAdmin[OperationTick]):
     ordering = ("name",)
 
     def has_view_permission(self, request: HttpRequest, obj: OperationTick | None = None) -> bool:
+        """Allow everyone who can view runs."""
+        return request.user.has_perm("operations.view_operationrun")
+
+
+@admin.register(Metric)
+class MetricAdmin(ReadOnly, ModelAdmin[Metric]):
+    list_display = ("name", "labels", "value")
+    search_fields = ("name",)
+    ordering = ("name", "id")
+
+    def has_view_permission(self, request: HttpRequest, obj: Metric | None = None) -> bool:
+        """Allow everyone who can view runs."""
+        return request.user.has_perm("operations.view_operationrun")
+
+
+@admin.register(MetricIncrement)
+class MetricIncrementAdmin(ReadOnly, ModelAdmin[MetricIncrement]):
+    list_display = ("kind", "run_id")
+    search_fields = ("kind", "=run_id")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    def has_view_permission(self, request: HttpRequest, obj: MetricIncrement | None = None) -> bool:
         """Allow everyone who can view runs."""
         return request.user.has_perm("operations.view_operationrun")
 

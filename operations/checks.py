@@ -64,3 +64,20 @@ def incident_settings_are_valid(**_: Any) -> list[CheckMessage]:
         for name in names
         if not 1 <= getattr(settings, name) <= _MAX_DAYS
     ]
+
+
+#: A shorter token could be guessed.
+_MIN_TOKEN = 16
+
+
+@register
+def metrics_settings_are_valid(**_: Any) -> list[CheckMessage]:
+    """Check that the token of `/metrics` is long enough and the number of tenants in range."""
+    problems: list[CheckMessage] = []
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < _MIN_TOKEN:
+        problems.append(
+            Error(f"METRICS_TOKEN must have {_MIN_TOKEN} characters or more.", id="operations.E006")
+        )
+    if not 0 <= settings.METRICS_TENANTS <= 10_000:
+        problems.append(Error("METRICS_TENANTS must be from 0 to 10,000.", id="operations.E007"))
+    return problems

@@ -22,6 +22,8 @@ WITHHELD_PRIVILEGES = [
     ("audit_entries", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("audit_links", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("operation_incidents", "DELETE, TRUNCATE"),
+    ("operation_metrics", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    ("operation_metric_increments", "INSERT, UPDATE, DELETE, TRUNCATE"),
 ]
 #: The functions of the owner that the application may call. They check each row themselves.
 CALLABLE_FUNCTIONS = [
@@ -33,6 +35,8 @@ CALLABLE_FUNCTIONS = [
     "audit_seal(integer, bigint)",
     "audit_remove_old(integer, integer, jsonb)",
     "operation_incidents_remove(bigint, timestamptz, integer)",
+    "operation_metrics_record(jsonb)",
+    "operation_metrics_update(integer, text[], float8[])",
 ]
 
 #: The attributes that a role must not have. They are removed only where they are set: naming most of

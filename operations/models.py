@@ -187,6 +187,9 @@ class OperationRun(models.Model):
         db_constraint=False,
     )
 
+    #: Where the trace of the run continues, as `traceparent` of W3C Trace Context; empty without one.
+    trace_parent = models.CharField(max_length=55, default="", db_default="", blank=True)
+
     objects = OperationRunQuerySet.as_manager()
 
     class Meta:
@@ -778,6 +781,46 @@ class OperationTick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Metric(models.Model):
+    """A counter of what the ledger has recorded; its value never decreases.
+
+    Only the function `operation_metrics_update` in `migrations/sql/metrics.sql` writes it, so that
+    retention and restarts change nothing. A histogram has a counter for each bucket and its sum.
+    """
+
+    name = models.CharField(max_length=60)
+    labels = models.JSONField(default=dict, db_default={})
+    value = models.FloatField(default=0)
+
+    class Meta:
+        db_table = "operation_metrics"
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("name", "labels"), name="metrics_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value:g}"
+
+
+class MetricIncrement(models.Model):
+    """What happened and is not counted yet; the tick counts it in the transaction that deletes it.
+
+    Triggers write it in the transaction in which it happens, so that it is counted exactly once.
+    """
+
+    #: What happened: `run_ended`, `slot_repeated`, `counters`, or the name of a counter.
+    kind = models.CharField(max_length=60)
+    run_id = models.BigIntegerField(null=True, blank=True)
+    #: Counters with labels and values, if a worker counted them itself.
+    counters = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        db_table = "operation_metric_increments"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.run_id or ''}".strip()
 
 
 class SavedViewQuerySet(WorkspaceScopedQuerySet["SavedView"]):

@@ -10,6 +10,7 @@ from django.conf import settings
 from operations import ticks
 from operations.delivery import relay
 from operations.maintenance import incidents, integrity, prune, reconciler, settling
+from operations.metrics import counting
 from operations.worker import execution
 from operations.worker.heartbeat import end_process
 from tenancy.db import database_now
@@ -41,6 +42,13 @@ def settle_runs() -> None:
     if ticks.acquire_tick("settling"):
         settling.settle()
         incidents.update_incidents()
+
+
+@shared_task(ignore_result=True)
+def update_metrics() -> None:
+    """Add what happened since the last tick to the counters of `/metrics`."""
+    if ticks.acquire_tick("metrics"):
+        counting.update_metrics()
 
 
 @shared_task(ignore_result=True)

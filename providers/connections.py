@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from django.conf import settings
+import logging
+from collections.abc import Iterable
 
+from django.conf import settings
+from django.db import Error
+
+from operations.metrics.counting import record
 from operations.reasons import Blocked
 from providers.clouds import Cloud, hosts_of
 from providers.graph.client import GraphClient, OnWait
 from providers.graph.http import Http
 from providers.graph.pacing import Pacer, configured_quotas
 from providers.graph.tokens import MsalTokens, SignIn
+from providers.graph.usage import Counted, Usage
 from providers.models import Access, CredentialKind, ProviderConnection
 from providers.shared_pace import SharedPace
 from tenancy.crypto import CredentialUnreadable
 from tenancy.models import Tenant
+
+log = logging.getLogger(__name__)
 
 
 def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphClient:
@@ -67,7 +75,16 @@ def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = Non
         http=http,
         pacer=Pacer(configured_quotas(), SharedPace(connection.pk)),
         on_wait=on_wait,
+        usage=Usage(_record_usage),
     )
+
+
+def _record_usage(counted: Iterable[Counted]) -> None:
+    """Record what a client has counted; a run never fails because of that."""
+    try:
+        record(counted)
+    except Error as error:
+        log.warning("requests were not counted: %s", type(error).__name__)
 
 
 def _sign_in(connection: ProviderConnection) -> SignIn:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import zoneinfo
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -184,6 +185,20 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
+
+
+def networks(variable: str) -> list[IPv4Network | IPv6Network]:
+    """Return the networks of a variable, such as 10.0.0.0/8,fd00::/8.
+
+    Raises:
+        ImproperlyConfigured: an entry is not a network.
+    """
+    try:
+        return [ip_network(entry.strip()) for entry in env.list(variable, default=[])]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{variable}: {error}.") from None
+
+
 # The first hashes; the second is that of earlier versions, which the next sign-in replaces.
 PASSWORD_HASHERS = [
     "tenancy.passwords.Argon2PasswordHasher",
@@ -309,6 +324,12 @@ RUN_RELAY_AFTER_SECONDS = env.int("RUN_RELAY_AFTER_SECONDS", default=30)
 # /healthz reports a queue whose runs wait while none was claimed for this long: every slot is busy with
 # long work, or no worker listens to the queue.
 QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
+# Who may read /metrics: a client with the token, in one of the networks. With neither, it is off; with
+# one, that alone counts.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_NETWORKS = networks("METRICS_NETWORKS")
+# How many tenants have separate series in /metrics, those with the oldest backups first.
+METRICS_TENANTS = env.int("METRICS_TENANTS", default=200)
 # Whether to refuse a database role that could disable the guards, and the name of one that cannot.
 REQUIRE_APP_ROLE = False
 APP_DATABASE_ROLE = env.str("APP_DATABASE_ROLE", default="runledger_app")

@@ -13,7 +13,7 @@ CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = broker(env.str("REDIS_URL"))
 REQUIRE_APP_ROLE = env.bool("REQUIRE_APP_ROLE", default=True)
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|metrics)$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 60 * 60)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 # Browsers keep a host in their lists for months: only the owner of the domain can decide that.

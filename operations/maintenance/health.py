@@ -62,7 +62,7 @@ def check_health() -> dict[str, Any]:
     try:
         with _limited_to(deadline):
             _write_to_database()
-            waiting = _load_waiting()
+            waiting = load_waiting()
             checks |= {
                 "database": "ok",
                 "scheduler": _check_scheduler(),
@@ -167,7 +167,7 @@ FROM operation_runs WHERE status = 'queued' GROUP BY type
 """
 
 
-def _load_waiting() -> dict[str, dict[str, int]]:
+def load_waiting() -> dict[str, dict[str, int]]:
     """Return `runs`, `oldest_seconds` and `seconds_without_claim` of each queue with queued runs."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITING)

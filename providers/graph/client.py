@@ -31,6 +31,7 @@ from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
 from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import TokenSource, permissions_in
+from providers.graph.usage import Usage
 from redaction import exact_json
 from redaction.text import sanitize_text
 from web.retry_after import parse_retry_after
@@ -106,6 +107,7 @@ class GraphClient:
         pacer: Pacer | None = None,
         policy: RetryPolicy | None = None,
         on_wait: OnWait | None = None,
+        usage: Usage | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base_url = base_url.rstrip("/")
@@ -114,6 +116,7 @@ class GraphClient:
         self._pacer = pacer or Pacer()
         self._policy = policy or RetryPolicy()
         self._on_wait = on_wait
+        self._usage = usage or Usage()
         self._sleep = sleep
         self._retries_enabled = True
         self._has_new_token = False
@@ -133,8 +136,9 @@ class GraphClient:
         return f"<GraphClient {self._base_url}>"
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and hand on what was counted."""
         self._http.close()
+        self._usage.flush()
 
     def has_permission(self, permission: str) -> bool | None:
         """Return whether the token names a permission; None if the token names none at all.
@@ -252,16 +256,21 @@ class GraphClient:
         Raises:
             GraphError: there is no response, or it could not be read to its end.
         """
+        status = None
         try:
-            return self._http.send(
+            response = self._http.send(
                 prepared.method, prepared.url, headers=prepared.headers, content=prepared.content
             )
+            status = response.status
+            return response
         except (httpx2.TransportError, UnreadableResponse) as error:
             failure = network_error(error, prepared.url, prepared.request_id)
             was_not_sent = isinstance(error, _NOT_SENT) or isinstance(failure, CertificateUntrusted)
             if was_not_sent or not prepared.is_write:
                 raise failure from error
             raise UnknownWriteOutcome(request_id=prepared.request_id) from error
+        finally:
+            self._usage.add_request(prepared.method, status)
 
     def parse(
         self, prepared: Prepared, response: Response, *, sent: Mapping[str, Any] | None = None
@@ -316,11 +325,14 @@ class GraphClient:
 
     def pacing_delay(self, *urls: str) -> float:
         """Reserve the next time slot for URLs that are read together; return the seconds until it."""
-        return self._pacer.delay(urlsplit(url).path for url in urls)
+        delay = self._pacer.delay(urlsplit(url).path for url in urls)
+        self._usage.add_wait(WaitReason.PACING, delay)
+        return delay
 
     def note_success(self) -> None:
         """Retry the requests that fail from now on: one has just succeeded."""
         self._retries_enabled = True
+        self._usage.flush_if_due()
 
     def _error(
         self, prepared: Prepared, response: Response, sent: Mapping[str, Any] | None
@@ -339,6 +351,8 @@ class GraphClient:
             is_write=prepared.is_write,
             sent=sent,
         )
+        if error.code == "throttled":
+            self._usage.add_throttled()
         if isinstance(error, InvalidRequest):
             text = sanitize_text(refusal.text, max_length=MAX_LOGGED_TEXT)
             log.warning("Graph refused request %s: %s", refusal.request_id or "?", text)
@@ -346,6 +360,8 @@ class GraphClient:
 
     def wait(self, seconds: float, reason: WaitReason) -> None:
         """Wait in slices and report the remaining seconds, except of a short wait for the pace."""
+        if reason != WaitReason.PACING:
+            self._usage.add_wait(reason, seconds)
         is_reported = reason != WaitReason.PACING or seconds > SLICE_SECONDS
         while seconds > 0:
             if self._on_wait and is_reported:

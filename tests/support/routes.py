@@ -17,7 +17,7 @@ from tenancy.roles import Capability
 
 #: Public routes, which need no sign-in.
 OPEN = {
-    *("healthz", "livez", "theme"),
+    *("healthz", "livez", "metrics", "theme"),
     *("account_login", "sign_in", "sign_out", "mfa_authenticate", "passkey_sign_in"),
     *("invitation_open", "invitation_accept"),
     *("identity_start", "entra_callback", "oidc_callback"),

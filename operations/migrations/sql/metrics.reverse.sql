@@ -1,0 +1,17 @@
+DROP TRIGGER runs_trace_is_fixed ON operation_runs;
+ALTER TABLE operation_runs DROP CONSTRAINT runs_trace_parent_valid;
+DROP TRIGGER counted_at_its_end ON operation_runs;
+DROP TRIGGER counted_as_blocked ON operation_runs;
+DROP TRIGGER counted_as_repeated_slot ON operation_runs;
+DROP TRIGGER counted_event ON operation_run_events;
+DROP TRIGGER counted_redelivery ON operation_run_events;
+DROP TRIGGER counted_refusal ON operation_run_events;
+DROP TRIGGER metrics_are_counted ON operation_metrics;
+DROP TRIGGER metrics_never_decrease ON operation_metrics;
+DROP TRIGGER increments_are_counted ON operation_metric_increments;
+DROP FUNCTION operation_metrics_update(integer, text[], float8[]);
+DROP FUNCTION operation_metrics_record(jsonb);
+DROP FUNCTION operation_metrics_add_run();
+DROP FUNCTION operation_metrics_add();
+DROP FUNCTION operation_metrics_reject();
+DROP FUNCTION operation_metrics_guard();
