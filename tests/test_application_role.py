@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
+from operations.metrics.counting import update_metrics
 from restores.models import RestoreRun
 from tenancy.models import Tenant
 from tests.support.factories import OperationRunFactory
@@ -32,6 +33,7 @@ GUARDED = (
     *("operation_run_tombstones", "inventory_sync_runs", "entra_group_sync_runs"),
     *("backup_schedule_runs", "backup_schedule_revisions", "backup_sets", "backup_items"),
     *("policy_versions", "policy_exports", "restore_runs", "restore_items"),
+    *("operation_metrics", "operation_metric_increments"),
 )
 DISABLE = (
     "CREATE OR REPLACE FUNCTION {} RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
@@ -93,6 +95,18 @@ ATTACKS_ON_ROWS = {
         " request_id, link) SELECT id, 'late', 'succeeded', '', '', '', '', ''"
         " FROM operation_runs WHERE status = 'completed'"
     ),
+    "lower a counter": "UPDATE operation_metrics SET value = 0",
+    "raise a counter": "UPDATE operation_metrics SET value = value + 1",
+    "add a counter": "INSERT INTO operation_metrics (name, value) VALUES ('runs_ended', 1)",
+    "delete a counter": "DELETE FROM operation_metrics",
+    "empty the counters": "TRUNCATE operation_metrics",
+    "leave out what is not counted": "DELETE FROM operation_metric_increments",
+    "change what is not counted": "UPDATE operation_metric_increments SET run_id = NULL",
+    "empty what is not counted": "TRUNCATE operation_metric_increments",
+    "rewrite a trace": (
+        "UPDATE operation_runs SET trace_parent ="
+        " '00-11111111111111111111111111111111-2222222222222222-01'"
+    ),
     "reopen a run": "UPDATE operation_runs SET status = 'running' WHERE status = 'completed'",
     "mark details as removed": "UPDATE operation_runs SET details_removed_at = now()",
     "rewrite a tombstone": "UPDATE operation_run_tombstones SET outcome = 'succeeded'",
@@ -138,6 +152,7 @@ def ledger(tenant: Tenant) -> None:
             "SELECT operation_runs_mark_details_removed(ids), operation_runs_remove(ids)"
             " FROM (SELECT ARRAY(SELECT id FROM operation_runs)) AS removed (ids)"
         )
+    update_metrics()
     create_past_run(tenant, 0, "failed")
     OperationRunFactory(tenant=tenant, running=True)
     create_legacy_runs_of_every_kind(tenant)

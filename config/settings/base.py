@@ -186,7 +186,6 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
 
-
 def networks(variable: str) -> list[IPv4Network | IPv6Network]:
     """Return the networks of a variable, such as 10.0.0.0/8,fd00::/8.
 

@@ -135,7 +135,9 @@ def maintenance() -> Iterator[Metric]:
         cursor.execute("SELECT count(*) FROM operation_incidents WHERE closed_at IS NULL")
         incidents = cursor.fetchone()[0]
     yield ticks
-    yield GaugeMetricFamily("runledger_tick_interval_seconds", "TICK_SECONDS.", settings.TICK_SECONDS)
+    yield GaugeMetricFamily(
+        "runledger_tick_interval_seconds", "TICK_SECONDS.", settings.TICK_SECONDS
+    )
     yield GaugeMetricFamily("runledger_incidents_open", "Open incidents.", incidents)
     broken = GaugeMetricFamily(
         "runledger_invariant_broken",

@@ -6,12 +6,12 @@ from the database, so that every process answers the same, also after a restart.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-from prometheus_client.utils import floatToGoString
 
 from operations.metrics.counting import BOUNDS
 from web.registry import OrderedRegistry
@@ -74,9 +74,9 @@ class Histogram:
         for key, counts in sorted(buckets.items()):
             total, cumulative = 0.0, []
             # Buckets of another version stay.
-            for bound in sorted({*BOUNDS, float("inf"), *counts}):
+            for bound in sorted({*BOUNDS, math.inf, *counts}):
                 total += counts.get(bound, 0.0)
-                cumulative.append((floatToGoString(bound), total))
+                cumulative.append(("+Inf" if bound == math.inf else str(bound), total))
             family.add_metric(key, cumulative, sums.get(key, 0.0))
         yield family
 

@@ -261,14 +261,15 @@ class GraphClient:
             response = self._http.send(
                 prepared.method, prepared.url, headers=prepared.headers, content=prepared.content
             )
-            status = response.status
-            return response
         except (httpx2.TransportError, UnreadableResponse) as error:
             failure = network_error(error, prepared.url, prepared.request_id)
             was_not_sent = isinstance(error, _NOT_SENT) or isinstance(failure, CertificateUntrusted)
             if was_not_sent or not prepared.is_write:
                 raise failure from error
             raise UnknownWriteOutcome(request_id=prepared.request_id) from error
+        else:
+            status = response.status
+            return response
         finally:
             self._usage.add_request(prepared.method, status)
 

@@ -30,6 +30,7 @@ NO_PAGE = {
     "backup_item_download": "a JSON file",
     "healthz": "for probes",
     "livez": "for probes",
+    "metrics": "for Prometheus",
     "mfa_authenticate": "needs a password first; see test_appearance.py",
     "passkey_sign_in": "JSON for the page of the sign-in",
     "sign_out": "redirects to the sign-in",

@@ -21,6 +21,8 @@ from backups.models import BackupDay, BackupObjective
 from backups.redactions import renew_redactions
 from backups.time_zone_rules import acquire_rules
 from operations.maintenance.integrity import check_ledger
+from operations.metrics.counting import record as record_counters
+from operations.metrics.counting import update_metrics
 from operations.models import ListSettings
 from providers.models import ConnectionPace, ProviderConnection
 from restores.models import Replacement
@@ -64,6 +66,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     OperationRunItemFactory(run=recent)
     ListSettings.objects.create(user=UserFactory(), columns="state", density="compact")
     check_ledger()
+    update_metrics()
+    record_counters([("graph_requests", {"method": "GET", "status": "200"}, 1)])
     seal_entries()
     acquire_rules()
     BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=24)

@@ -138,6 +138,7 @@ PUBLIC_STATUS = {
     "home": HTTPStatus.FOUND,
     "healthz": HTTPStatus.SERVICE_UNAVAILABLE,  # no beat has ticked in a test
     "livez": HTTPStatus.OK,
+    "metrics": HTTPStatus.NOT_FOUND,  # neither a token nor networks are set
     "sign_in": HTTPStatus.FOUND,
     "account_login": HTTPStatus.FOUND,
     "identity_start": HTTPStatus.METHOD_NOT_ALLOWED,

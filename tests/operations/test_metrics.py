@@ -39,7 +39,7 @@ from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db
 
-TOKEN = "a-token-of-the-monitoring"  # noqa: S105
+TOKEN = "a-token-of-the-monitoring"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 TYPE = "backup_schedule.run_now"
 
@@ -88,6 +88,7 @@ def read_metrics(client: Client) -> dict[str, dict[tuple[str, ...], float]]:
 def test_only_a_client_with_the_token_in_a_network_reads_it(
     client: Client,
     settings: Settings,
+    *,
     token: str,
     networks: list[str],
     headers: Mapping[str, str],
@@ -202,7 +203,7 @@ def test_lost_leases_and_refused_reports_are_counted(client: Client, tenant: Ten
 
     series = read_metrics(client)
 
-    assert series["runledger_leases_lost_total"] ["worker_lost", TYPE] == 1
+    assert series["runledger_leases_lost_total"]["worker_lost", TYPE] == 1
     assert sum(series["runledger_leases_lost_total"].values()) == 1
     assert series["runledger_late_writes_refused_total"][()] == 1
     assert series["runledger_messages_republished_total"][()] == 0
@@ -395,7 +396,7 @@ def test_no_counter_decreases_or_disappears(tenant: Tenant, attack: str) -> None
     before = list(Metric.objects.order_by("pk").values())
 
     with (
-        pytest.raises(DatabaseError, match="only the ledger counts|cannot decrease"),
+        pytest.raises(DatabaseError, match=r"only the ledger counts|cannot decrease"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
