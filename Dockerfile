@@ -18,6 +18,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY config config
 COPY redaction redaction
+COPY telemetry telemetry
 COPY web web
 COPY tenancy tenancy
 COPY audit audit

@@ -6,7 +6,13 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, task_prerun, worker_init, worker_ready
+from celery.signals import (
+    beat_init,
+    task_prerun,
+    worker_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 from kombu.exceptions import OperationalError
 
 from config.broker import install_transport
@@ -124,6 +130,14 @@ def _use_soft_shutdown_for_sigterm(sender: Any, **_: object) -> None:
         worker.on_cold_shutdown(stopping)
 
     worker.install_worker_term_hard_handler(sender.controller, sig="SIGTERM", callback=stop_softly)
+
+
+@worker_process_shutdown.connect
+def _send_last_spans(**_: object) -> None:
+    """Send the spans that are still in memory: a process of a worker runs no exit handlers."""
+    from telemetry import tracing
+
+    tracing.end_process()
 
 
 @task_prerun.connect

@@ -7,9 +7,11 @@ from typing import Any
 import structlog
 
 from redaction.text import sanitize_text
+from telemetry import tracing
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    *([tracing.add_trace_id] if tracing.ENABLED else []),
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -10,9 +10,12 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from telemetry import tracing
 from tenancy.http import render_error
 from tenancy.passwords import TooManyPasswords, answer_too_many_passwords
 from web.bodies import body_is_ignored
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -28,6 +31,30 @@ class ReferenceMiddleware:
         with structlog.contextvars.bound_contextvars(reference=request.reference):  # type: ignore[attr-defined]
             response = self.get_response(request)
         response["X-Reference"] = request.reference  # type: ignore[attr-defined]
+        return response
+
+
+#: Requests of monitoring, which would be most of the traces.
+UNTRACED = {"/healthz", "/livez", "/metrics"}
+
+
+class TracingMiddleware:
+    """Records each request as a span by its route; a trace of a client is not continued."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path in UNTRACED:
+            return self.get_response(request)
+        method = request.method if request.method in METHODS else "_OTHER"
+        attributes = {"http.request.method": method}
+        with tracing.span(str(method), attributes, kind="server") as span:
+            response = self.get_response(request)
+            span.set({"http.response.status_code": response.status_code})
+            if request.resolver_match:
+                span.rename(f"{method} {request.resolver_match.view_name}")
+                span.set({"http.route": request.resolver_match.route})
         return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from operations.handlers import has_handler
 from operations.types import OperationRunType
+from telemetry import tracing
 
 
 @register
@@ -64,6 +66,20 @@ def incident_settings_are_valid(**_: Any) -> list[CheckMessage]:
         for name in names
         if not 1 <= getattr(settings, name) <= _MAX_DAYS
     ]
+
+
+@register
+def traces_can_be_sent(**_: Any) -> list[CheckMessage]:
+    """Check that traces are wanted in the one way in which they can be sent."""
+    if not tracing.ENABLED:
+        return []
+    problems: list[CheckMessage] = []
+    if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") not in ("", "otlp"):
+        problems.append(Error("OTEL_TRACES_EXPORTER must be otlp or none.", id="operations.E008"))
+    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
+        if os.environ.get(name, "") not in ("", "http/protobuf"):
+            problems.append(Error(f"{name} must be http/protobuf.", id="operations.E009"))
+    return problems
 
 
 #: A shorter token could be guessed.

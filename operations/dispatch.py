@@ -101,7 +101,8 @@ Row = dict[str, Any]
 _REQUESTED = """
 jsonb_to_recordset(%s::jsonb) AS requested(
     position int, workspace_id bigint, tenant_id bigint, user_id bigint, initiator_name text,
-    type text, run_identity_hash varchar, context jsonb, retry_of_id bigint, submission_id uuid)
+    type text, run_identity_hash varchar, context jsonb, retry_of_id bigint, submission_id uuid,
+    trace_parent varchar)
 """
 
 # A new run has no other event, so that its first one needs no look at the timeline.
@@ -109,10 +110,12 @@ _INSERT = """
 WITH created AS (
     INSERT INTO operation_runs (
         workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
-        context, retry_of_id, submission_id, created_at, updated_at, next_publish_at)
+        context, retry_of_id, submission_id, trace_parent, created_at, updated_at,
+        next_publish_at)
     SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
-           run_identity_hash, context, retry_of_id, submission_id, clock_timestamp(),
-           clock_timestamp(), clock_timestamp() + make_interval(secs => %s)
+           run_identity_hash, context, retry_of_id, submission_id, coalesce(trace_parent, ''),
+           clock_timestamp(), clock_timestamp(),
+           clock_timestamp() + make_interval(secs => %s)
     FROM {requested}
     ORDER BY run_identity_hash, position
     ON CONFLICT DO NOTHING
@@ -198,8 +201,10 @@ class Ensured(NamedTuple):
     has_event: bool
 
 
-def ensure_rows(requests: Sequence[RunRequest], *, record_joined: bool) -> list[Ensured]:
-    """Return for each request, in order, its run.
+def ensure_rows(
+    requests: Sequence[RunRequest], trace_parents: Sequence[str], *, record_joined: bool
+) -> list[Ensured]:
+    """Return for each request, in order, its run; a new one continues the trace of its request.
 
     A new run has its first event. With `record_joined`, an existing run has an event for the first
     of its requests, unless another writer appended one at the same moment.
@@ -209,7 +214,10 @@ def ensure_rows(requests: Sequence[RunRequest], *, record_joined: bool) -> list[
             only above READ COMMITTED, where the transaction cannot see the existing run.
     """
     runs: dict[int, Ensured] = {}
-    pending = {at: request.row() for at, request in enumerate(requests)}
+    pending = {
+        at: request.row() | {"trace_parent": trace_parents[at]}
+        for at, request in enumerate(requests)
+    }
     find = functools.partial(_find_existing_runs, record_joined=record_joined)
     for _ in range(MAX_ROUNDS):
         for resolve in (_insert_runs, find):

@@ -489,6 +489,11 @@ class OperationRun(models.Model):
         return sorted(entries, key=lambda entry: -entry["count"])
 
     @property
+    def trace_id(self) -> str:
+        """The id of the trace that the run continues; empty without one."""
+        return self.trace_parent[3:35]
+
+    @property
     def slot(self) -> dt.datetime | None:
         """The time for which a schedule started the run."""
         return slot_of(self.context)

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,8 +38,10 @@ from operations.progress import ItemResult, Progress, write_items, write_progres
 from operations.reasons import LOST_WORKER, Blocked, SafeError
 from operations.rows import change_run
 from operations.states import ATTENTION_OUTCOMES, Ending, RunOutcome, RunStatus, derive_outcome
+from operations.traces import describe_run, start_dispatch_spans
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
+from telemetry import tracing
 from tenancy.db import database_now, run_prepared
 from tenancy.models import User
 
@@ -184,15 +186,23 @@ class OperationRunService:
         for request in requests:
             if request.tenant is not None and request.tenant.is_archived:
                 raise Blocked("tenant_archived", tenant=request.tenant.name)
-        # One run is created by one statement.
-        with contextlib.nullcontext() if len(requests) == 1 else transaction.atomic():
-            ensured = ensure_rows(requests, record_joined=record_deduplicated)
-            if record_deduplicated:
-                append_events(
-                    (run.pk, joined_event(request.initiator))
-                    for request, (run, _, has_event) in zip(requests, ensured, strict=True)
-                    if not has_event
-                )
+        spans = start_dispatch_spans(requests)
+        try:
+            parents = [span.trace_parent for span in spans]
+            # One run is created by one statement.
+            with contextlib.nullcontext() if len(requests) == 1 else transaction.atomic():
+                ensured = ensure_rows(requests, parents, record_joined=record_deduplicated)
+                if record_deduplicated:
+                    append_events(
+                        (run.pk, joined_event(request.initiator))
+                        for request, (run, _, has_event) in zip(requests, ensured, strict=True)
+                        if not has_event
+                    )
+            for span, (run, created, _) in zip(spans, ensured, strict=True):
+                span.set({"runledger.run.id": run.pk, "runledger.run.is_new": created})
+        finally:
+            for span in spans:
+                span.end()
         return [DispatchResult(run, created) for run, created, _ in ensured]
 
     def dispatch_or_fail(self, run_type: OperationRunType, **request: Any) -> DispatchResult:
@@ -267,7 +277,8 @@ class OperationRunService:
     def _publish_runs(self, results: Sequence[DispatchResult]) -> None:
         wakeups: list[Wakeup] = [(result.run.pk, result.run.type) for result in results]
         try:
-            published = publish(wakeups)
+            with tracing.spans("publish", lambda: _traces_of(result.run for result in results)):
+                published = publish(wakeups)
         except Exception:
             reference = uuid.uuid4().hex[:12]
             log.exception("dispatch failed, reference %s", reference)
@@ -655,6 +666,10 @@ class OperationRunService:
 
     def _load(self, run_id: int) -> OperationRun:
         return OperationRun.objects.with_scope().get(pk=run_id)
+
+
+def _traces_of(runs: Iterable[OperationRun]) -> Iterator[tuple[str, tracing.Attributes]]:
+    return ((run.trace_parent, describe_run(run)) for run in runs)
 
 
 def _lost_closing(run: OperationRun, error: SafeError, now: dt.datetime) -> _Closing:

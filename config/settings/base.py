@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.environment import FileVariables, StrictEnv
+from telemetry import tracing
 
 # Django's admin and generic views are typed; this makes their types available at run time too.
 django_stubs_ext.monkeypatch()
@@ -91,6 +92,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+if tracing.ENABLED:
+    MIDDLEWARE.insert(0, "config.middleware.TracingMiddleware")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

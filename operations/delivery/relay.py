@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from celery import current_app
@@ -21,6 +21,9 @@ from operations.delivery.publisher import (
 from operations.delivery.refusals import describe_refusal
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
+from operations.models import OperationRun
+from operations.traces import describe_run
+from telemetry import tracing
 
 #: Runs that are published in one batch.
 BATCH = 500
@@ -90,12 +93,18 @@ def relay_once(limit: int = BATCH) -> int:
         return 0
     run_ids = [run_id for run_id, _ in wakeups]
     try:
-        send_all(wakeups)
+        with tracing.spans("publish again", lambda: _traces_of(run_ids)):
+            send_all(wakeups)
     except REFUSAL_ERRORS as error:
         record_refusal(run_ids, describe_refusal(error))
         return 0
     _record_published(run_ids)
     return len(wakeups)
+
+
+def _traces_of(run_ids: Sequence[int]) -> Iterator[tuple[str, tracing.Attributes]]:
+    runs = OperationRun.objects.filter(pk__in=run_ids).exclude(trace_parent="").defer("context")
+    return ((run.trace_parent, describe_run(run)) for run in runs)
 
 
 _COUNT_WAITING = "SELECT type, count(*) FROM operation_runs WHERE status = 'queued' GROUP BY type"

@@ -22,9 +22,11 @@ from operations.models import OperationRun
 from operations.reasons import LOST_WORKER, Blocked, SafeError
 from operations.services import OperationRunService, RunNoLongerActive
 from operations.states import Ending
+from operations.traces import describe_run
 from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.worker.heartbeat import HardStop, Heartbeat
 from operations.worker.retrying import retry_after_loss
+from telemetry import tracing
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     """
     service = OperationRunService()
     failpoint("claim.before")
-    claimed_at = time.monotonic()
+    claimed_at, received_at = time.monotonic(), tracing.now()
     run = service.claim(run_id, worker_name()) if isinstance(run_id, int) else None
     if run is None:
         log.info("run %r: nothing to claim", run_id)
@@ -54,21 +56,34 @@ def execute(run_id: object, *, hard_stop: HardStop | None = None) -> bool:
     failpoint("claim.after")
     with contextlib.suppress(Error):
         ticks.record_claim(run.type)
-    with structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type):
-        _execute_claimed(ActiveRun(run, service, claimed_at=claimed_at), service, hard_stop)
+    name = f"execute {run.type}"
+    with (
+        structlog.contextvars.bound_contextvars(run_id=run_id, run_type=run.type),
+        tracing.span(
+            name, describe_run(run), kind="consumer", parent=run.trace_parent, start=received_at
+        ) as span,
+    ):
+        with tracing.span("claim", start=received_at):
+            pass
+        _execute_claimed(ActiveRun(run, service, claimed_at=claimed_at), service, hard_stop, span)
     return True
 
 
 def _execute_claimed(
-    active: ActiveRun, service: OperationRunService, hard_stop: HardStop | None
+    active: ActiveRun,
+    service: OperationRunService,
+    hard_stop: HardStop | None,
+    span: tracing.Span,
 ) -> None:
     run = active.run
     try:
         with Heartbeat(active, hard_stop=hard_stop):
             ending, error = _call_handler(active)
             failpoint("complete.before")
-        ended = _end(active, service, ending, error)
+        with tracing.span("complete"):
+            ended = _end(active, service, ending, error)
         failpoint("complete.after")
+        span.set({"runledger.run.outcome": ended.outcome})
         log.info("run %s ended: %s", run.pk, ended.outcome)
     except RunNoLongerActive:
         log.warning("run %s had ended before its worker did", run.pk)
@@ -126,6 +141,7 @@ def _run_handler(active: ActiveRun) -> None:
     """Call the handler; write its buffered reports however it ends."""
     try:
         active.checkpoint()
-        get_handler(active.run.type)(active)
+        with tracing.span("handle"):
+            get_handler(active.run.type)(active)
     finally:
         active.flush_rest()

@@ -34,6 +34,7 @@ from providers.graph.tokens import TokenSource, permissions_in
 from providers.graph.usage import Usage
 from redaction import exact_json
 from redaction.text import sanitize_text
+from telemetry import tracing
 from web.retry_after import parse_retry_after
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Prepared:
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(default=None, repr=False)
     is_write: bool = False
+    #: Where the trace of the thread that prepared it continues.
+    trace: Any = field(default=None, repr=False, compare=False)
 
     @property
     def request_id(self) -> str:
@@ -248,7 +251,7 @@ class GraphClient:
             headers["Content-Type"] = "application/json"
         if is_write is None:
             is_write = method != "GET"
-        return Prepared(method, url, headers, content, is_write)
+        return Prepared(method, url, headers, content, is_write, tracing.current())
 
     def send(self, prepared: Prepared) -> Response:
         """Send a request once. This method alone can be called from several threads.
@@ -259,7 +262,11 @@ class GraphClient:
         status = None
         try:
             response = self._http.send(
-                prepared.method, prepared.url, headers=prepared.headers, content=prepared.content
+                prepared.method,
+                prepared.url,
+                headers=prepared.headers,
+                content=prepared.content,
+                trace=prepared.trace,
             )
         except (httpx2.TransportError, UnreadableResponse) as error:
             failure = network_error(error, prepared.url, prepared.request_id)

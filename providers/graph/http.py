@@ -11,10 +11,12 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx2
 
 from redaction.exact_json import NumberTooLarge, number_parser
+from telemetry import tracing
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -23,6 +25,8 @@ RESPONSE_SECONDS = 180.0
 #: The largest known policy has 540 KB; a page of 999 groups has about 1 MB.
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 _MAX_DEPTH = 64
+#: The parts of a path that are the same for every tenant.
+_WORD = re.compile(r"[$a-zA-Z]{1,60}|v1\.0|v2\.0")
 
 USER_AGENT = "Runledger"
 
@@ -105,16 +109,24 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        trace: Any = None,
     ) -> Response:
-        """Send one request and read the complete response.
+        """Send one request and read the complete response, as a span of a trace.
+
+        `trace` is where the trace continues, if another thread has prepared the request.
 
         Raises:
             httpx2.TransportError: the connection failed.
             UnreadableResponse: the response is too large or took too long.
         """
         self._client.cookies.clear()
-        with self._client.stream(method, url, headers=headers, content=content) as response:
-            body = self._read(response)
+        name = f"{method} {describe_path(url)}" if tracing.ENABLED else ""
+        with tracing.span(
+            name, _attributes(method, url, headers), kind="client", parent=trace
+        ) as span:
+            with self._client.stream(method, url, headers=headers, content=content) as response:
+                body = self._read(response)
+            span.set({"http.response.status_code": response.status_code})
             return Response(response.status_code, response.headers, body)
 
     def _read(self, response: httpx2.Response) -> bytes:
@@ -136,6 +148,25 @@ class Http:
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+
+def describe_path(url: str) -> str:
+    """Return the path of a URL without ids, names and arguments: what is not a word is {id}."""
+    segments = urlsplit(url).path.partition("(")[0].split("/")
+    return "/".join(each if not each or _WORD.fullmatch(each) else "{id}" for each in segments)
+
+
+def _attributes(
+    method: str, url: str, headers: Mapping[str, str] | None
+) -> tracing.Attributes | None:
+    if not tracing.ENABLED:
+        return None
+    return {
+        "http.request.method": method,
+        "server.address": urlsplit(url).hostname,
+        "url.template": describe_path(url),
+        "runledger.graph.request_id": (headers or {}).get("client-request-id"),
+    }
 
 
 def is_certificate_failure(error: BaseException) -> bool:

@@ -1,0 +1,1 @@
+"""Traces with OpenTelemetry, for installations that ask for them."""
