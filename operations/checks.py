@@ -76,9 +76,11 @@ def traces_can_be_sent(**_: Any) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") not in ("", "otlp"):
         problems.append(Error("OTEL_TRACES_EXPORTER must be otlp or none.", id="operations.E008"))
-    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
-        if os.environ.get(name, "") not in ("", "http/protobuf"):
-            problems.append(Error(f"{name} must be http/protobuf.", id="operations.E009"))
+    problems += [
+        Error(f"{name} must be http/protobuf.", id="operations.E009")
+        for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+        if os.environ.get(name, "") not in ("", "http/protobuf")
+    ]
     return problems
 
 
