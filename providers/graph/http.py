@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
