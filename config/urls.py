@@ -29,6 +29,7 @@ urlpatterns = [
     path("", include("restores.urls")),
     path("", include("notifications.urls")),
     path("", include("legacy_runs.urls")),
+    path("", include("api.urls")),
 ]
 
 handler400 = "tenancy.errors.bad_request"

@@ -63,10 +63,12 @@ INSTALLED_APPS = [
     "restores",
     "notifications",
     "legacy_runs",
+    "api",
 ]
 
 MIDDLEWARE = [
     "config.middleware.ReferenceMiddleware",
+    "api.problems.ProblemMiddleware",
     "config.middleware.BrowserPolicyMiddleware",
     "config.middleware.ContentTypeMiddleware",
     "tenancy.clock.RequestClockMiddleware",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,10 @@ from tests.support.sessions import open_session
 Ids = dict[str, Any]
 MISSING: Ids = {"slug": "no-such-workspace"}
 MISSING_ID = 2**40
+#: A statement that writes, also within a WITH.
+WRITE = re.compile(
+    r"\s*((WITH\b.*)?(INSERT\s+INTO|UPDATE\s|DELETE\s+FROM|MERGE\s+INTO)|TRUNCATE)", re.DOTALL
+)
 
 
 def create_objects(workspace: Workspace) -> Ids:

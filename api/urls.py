@@ -1,0 +1,20 @@
+"""The addresses of the API, and of the page that describes it."""
+
+from django.urls import URLPattern, include, path
+
+from api.v1 import PATH, api
+from api.views.document import document_view
+
+operations = [
+    pattern
+    for pattern in api.urls[0]
+    if isinstance(pattern, URLPattern) and pattern.name != "api-root"
+]
+for operation in operations:
+    # A token admits to the API, and nothing else does.
+    operation.callback.login_required = False  # type: ignore[attr-defined]
+
+urlpatterns = [
+    path(f"{PATH[1:]}openapi.json", document_view(api), name="openapi_document"),
+    path(PATH[1:], include((operations, "api"))),
+]
