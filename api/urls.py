@@ -2,8 +2,10 @@
 
 from django.urls import URLPattern, include, path
 
-from api.v1 import PATH, api
 from api.views.document import document_view
+from api.views.v1 import PATH, api
+
+__all__ = ["api", "urlpatterns"]
 
 operations = [
     pattern

@@ -60,6 +60,7 @@ def beat_schedule(tick_seconds: int) -> dict[str, dict[str, Any]]:
         "handle events": ("notifications.tasks.handle_events", tick_seconds),
         "add conditions": ("notifications.tasks.add_conditions", CONDITION_TICK_SECONDS),
         "remove old events": ("notifications.tasks.remove_old_events", DAY_SECONDS),
+        "remove old idempotency keys": ("api.tasks.remove_old_keys", DAY_SECONDS),
         "remove expired sign-ins": ("tenancy.tasks.remove_expired_sign_ins", SIGN_IN_TICK_SECONDS),
     }
     # Wait for servers of others, which can hang, so they have a queue and a worker apart from ticks.

@@ -44,14 +44,15 @@ def workspace_detail(request: ApiRequest) -> WorkspaceOut:
 @router.get("operations", response=Operations)
 def operation_list(request: ApiRequest) -> Operations:
     """List the operations that a request can start, and what each needs."""
-    allowed = capabilities_of(request.user, request.workspace)
+    allowed, limit = capabilities_of(request.user, request.workspace), request.user.limit
     return Operations(
         items=[
             Operation.of(
                 run_type,
                 entry,
                 inputs=STARTERS[run_type].inputs,
-                is_permitted=entry.required_capability in allowed,
+                is_permitted=entry.required_capability in allowed
+                and (limit is None or limit.allows_type(run_type)),
             )
             for run_type, entry in OperationCatalog.all().items()
             if run_type in STARTERS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 from pydantic import Field
@@ -17,6 +18,7 @@ from backups import services
 from backups.forms import MAX_DAYS, MAX_GRACE_HOURS, MAX_SETS, ScheduleForm
 from backups.models import MAX_HOURS, BackupSchedule
 from backups.slots import MAX_LENGTH
+from operations.types import OperationRunType
 from providers.graph.kinds import KINDS
 from redaction.text import sanitize_text
 from tenancy.capabilities import require_capability
@@ -91,6 +93,7 @@ def schedule_list(request: ApiRequest, parameters: Query[ScheduleParameters]) ->
 def schedule_create(request: ApiRequest, body: NewSchedule) -> Status[Schedule]:
     """Add a schedule to a tenant."""
     require_capability(request.user, request.workspace, Capability.MANAGE_SCHEDULES)
+    _require_scheduling(request)
     tenant = tenant_or_404(request, body.tenant)
     schedule = BackupSchedule(workspace=request.workspace, tenant=tenant)
     values = body.model_dump(exclude={"tenant"})
@@ -108,6 +111,7 @@ def schedule_detail(request: ApiRequest, schedule_id: int) -> Schedule:
 def schedule_edit(request: ApiRequest, schedule_id: int, body: ScheduleChange) -> Schedule:
     """Change a schedule. New times start with the first slot from now."""
     schedule = _managed_or_404(request, schedule_id)
+    _require_scheduling(request)
     current = Schedule.of(schedule).model_dump(include=set(ScheduleChange.model_fields))
     return _save(request, schedule, current | body.model_dump(exclude_unset=True))
 
@@ -124,6 +128,7 @@ def schedule_pause(request: ApiRequest, schedule_id: int, body: Pause | None = N
 def schedule_resume(request: ApiRequest, schedule_id: int) -> Schedule:
     """Resume a schedule from its next slot. Missed slots are not caught up."""
     schedule = _managed_or_404(request, schedule_id)
+    _require_scheduling(request)
     return Schedule.of(services.resume(schedule, by=request.user))
 
 
@@ -153,3 +158,14 @@ def _managed_or_404(request: ApiRequest, schedule_id: int) -> BackupSchedule:
     schedule = _schedule_or_404(request, schedule_id)
     require_capability(request.user, request.workspace, Capability.MANAGE_SCHEDULES)
     return schedule
+
+
+def _require_scheduling(request: ApiRequest) -> None:
+    """Check that the token may start what a schedule starts later.
+
+    Raises:
+        PermissionDenied: the token is limited to other operations.
+    """
+    limit = request.user.limit
+    if limit and not limit.allows_type(OperationRunType.BACKUP_SCHEDULE_SCHEDULED):
+        raise PermissionDenied("This access token may not schedule backups.")

@@ -10,11 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from api.problems import CONTENT_TYPE
-from api.v1 import api
 from tenancy.models import Tenant, Workspace
 from tenancy.roles import ROLE_CAPABILITIES, Role
 from tests.isolation.conftest import MISSING_ID, WRITE, SignIn, World
-from tests.support.api_routes import API_ROUTES, ApiRoute, documented_operations, send
+from tests.support.api_routes import API_ROUTES, ApiRoute, document, documented_operations, send
 from tests.support.database import SharedRows, rolled_back
 from tests.support.tokens import open_api
 
@@ -99,8 +98,8 @@ def test_foreign_and_missing_objects_have_the_same_answer(
 def assert_same_404(missing: Any, foreign: Any) -> None:
     assert (missing.status_code, foreign.status_code) == (404, 404)
     documents = [response.json() for response in (missing, foreign)]
-    for document in documents:
-        del document["reference"]
+    for problem in documents:
+        del problem["reference"]
     assert documents[0] == documents[1]
     assert set(foreign.headers) == set(missing.headers)
 
@@ -195,4 +194,4 @@ def test_a_hostile_value_is_never_an_error_of_the_server(
 
 
 def _parameters(path: str, method: str) -> Any:
-    return api.get_openapi_schema()["paths"][path][method].get("parameters", [])
+    return document()["paths"][path][method].get("parameters", [])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from django.test import Client
 from django.urls import reverse
 
-from api.v1 import api
+from api.document import document_text
+from api.urls import api
 from tenancy.roles import Capability
 
 Json = dict[str, Any]
@@ -122,10 +125,17 @@ API_ROUTES = [
 ]
 
 
+@cache
+def document() -> Json:
+    """Return the OpenAPI document."""
+    schema: Json = json.loads(document_text(api))
+    return schema
+
+
 def documented_operations() -> dict[str, tuple[str, str]]:
     """Return the method and the path of each operation of the OpenAPI document by its name."""
     return {
         operation["operationId"]: (method, path)
-        for path, operations in api.get_openapi_schema()["paths"].items()
+        for path, operations in document()["paths"].items()
         for method, operation in operations.items()
     }

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from api.document import document_text
-from api.v1 import api
+from api.urls import api
 
 
 class Command(BaseCommand):

@@ -1,0 +1,166 @@
+"""Errors are problem documents, whatever part of Runledger refuses the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.access_tokens.services import revoke
+from api.problems import CONTENT_TYPE
+from api.views import runs
+from backups.models import BackupSchedule
+from operations.models import OperationRun
+from tenancy.models import Tenant, User, Workspace
+from tests.support.tokens import open_api
+
+pytestmark = pytest.mark.django_db
+
+RUNS = "/api/v1/runs"
+LARGE = b"[" + b"0," * 5_000_000 + b"0]"
+
+
+def assert_problem(response: Any, status: int) -> dict[str, Any]:
+    document: dict[str, Any] = response.json()
+    assert response.status_code == document["status"] == status
+    assert response["Content-Type"] == CONTENT_TYPE
+    assert response["X-Reference"] == document["reference"]
+    assert document["type"] == f"urn:runledger:problem:{document['code']}"
+    assert "no-store" in response["Cache-Control"]
+    return document
+
+
+REQUESTS: dict[str, tuple[int, Callable[[Client], Any]]] = {
+    "a body of 10 MB": (
+        413,
+        lambda api: api.post(RUNS, LARGE, content_type="application/json"),
+    ),
+    "a form": (415, lambda api: api.post(RUNS, {"type": "inventory.sync"})),
+    "a form without files": (
+        415,
+        lambda api: api.post(
+            RUNS, "type=inventory.sync", content_type="application/x-www-form-urlencoded"
+        ),
+    ),
+    "another charset": (
+        400,
+        lambda api: api.post(RUNS, b"{}", content_type="application/json; charset=utf-16"),
+    ),
+    "half a body": (400, lambda api: api.post(RUNS, '{"ty', content_type="application/json")),
+    "a deep body": (
+        400,
+        lambda api: api.post(RUNS, "[" * 100_000, content_type="application/json"),
+    ),
+    "bytes that are no text": (
+        400,
+        lambda api: api.post(RUNS, b'"\xff"', content_type="application/json"),
+    ),
+    "no body": (400, lambda api: api.post(RUNS, content_type="application/json")),
+    "an unknown type": (
+        400,
+        lambda api: api.post(RUNS, {"type": "x"}, content_type="application/json"),
+    ),
+    "a number as text": (
+        400,
+        lambda api: api.post(
+            RUNS, {"type": "inventory.sync", "tenant": "1"}, content_type="application/json"
+        ),
+    ),
+    "an unknown property": (
+        400,
+        lambda api: api.post(
+            RUNS, {"type": "operations.prune", "force": True}, content_type="application/json"
+        ),
+    ),
+    "a half of a character": (
+        400,
+        lambda api: api.post(
+            "/api/v1/schedules",
+            '{"tenant": 1, "name": "\\ud800", "cron": "0 2 * * *"}',
+            content_type="application/json",
+        ),
+    ),
+    "a body without a place for it": (
+        400,
+        lambda api: api.post(f"{RUNS}/1/retry", {"x": 1}, content_type="application/json"),
+    ),
+    "an unknown address": (404, lambda api: api.get("/api/v1/tennants")),
+    "another version": (404, lambda api: api.get("/api/v2/runs")),
+    "a method": (405, lambda api: api.delete(RUNS)),
+    "a host": (400, lambda api: api.get(RUNS, headers={"Host": "evil.example.com"})),
+    "a length": (
+        411,
+        lambda api: api.generic("POST", RUNS, headers={"Transfer-Encoding": "chunked"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_bad_request_is_explained_and_writes_nothing(
+    api: Client, tenant: Tenant, settings: Settings, name: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    status, send = REQUESTS[name]
+
+    response = send(api)
+
+    assert_problem(response, status)
+    assert not OperationRun.objects.exists()
+    assert not BackupSchedule.objects.exists()
+    if status == 405:
+        assert set(response["Allow"].split(", ")) == {"GET", "POST"}
+
+
+def test_pages_keep_their_error_pages(client: Client, manager: User) -> None:
+    client.force_login(manager)
+
+    response = client.get("/apis/")
+
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/html")
+
+
+def test_an_unexpected_error_has_a_reference_and_no_details(api: Client) -> None:
+    api.raise_request_exception = False
+    with mock.patch.object(runs, "build_run_filter", side_effect=ValueError("hunter2")):
+        response = api.get(RUNS)
+
+    assert_problem(response, 500)
+    assert b"hunter2" not in response.content
+
+
+def test_an_unavailable_database_is_no_error_of_the_client(api: Client) -> None:
+    api.raise_request_exception = False
+    with mock.patch.object(runs, "build_run_filter", side_effect=OperationalError("down")):
+        response = api.get(RUNS)
+
+    assert_problem(response, 503)
+    assert int(response["Retry-After"]) > 0
+
+
+def test_a_revoked_token_is_refused(api: Any, manager: User) -> None:
+    revoke(api.token, by=manager)
+
+    response = api.get(RUNS)
+
+    assert assert_problem(response, 401)["code"] == "token_revoked"
+    assert response["WWW-Authenticate"] == 'Bearer realm="Runledger", error="invalid_token"'
+
+
+def test_a_token_has_a_rate_limit(
+    api: Client, manager: User, workspace: Workspace, settings: Settings
+) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 2
+    responses = [api.get(RUNS) for _ in range(3)]
+    other = open_api(manager, workspace).get(RUNS)
+
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert [response["RateLimit-Remaining"] for response in responses] == ["1", "0", "0"]
+    assert_problem(responses[2], 429)
+    assert 0 < int(responses[2]["Retry-After"]) <= 60
+    assert other.status_code == 200
