@@ -58,6 +58,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def example(**values: Any) -> ConfigDict:
+    """Return the configuration of a body with an example, which the page of the API shows."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
 class Listed(BaseModel, Generic[T]):
     """One page of a list."""
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from api.problems import FieldError, invalid
 from api.requests import ApiRequest
-from api.schemas import Body, Id, Line
+from api.schemas import Body, Id, Line, example
 from backups import services as backups
 from backups.models import BackupSchedule
 from inventory import services as inventory
@@ -36,6 +36,8 @@ _Policies = Annotated[list[Id], Field(min_length=1, max_length=MAX_SELECTED)]
 class StartForTenant(Body):
     """Starts an operation of one tenant."""
 
+    model_config = example(type="inventory.sync", tenant=1)
+
     type: Literal[
         "inventory.sync",
         "directory_groups.sync",
@@ -48,11 +50,15 @@ class StartForTenant(Body):
 class StartForWorkspace(Body):
     """Starts an operation of the workspace."""
 
+    model_config = example(type="workspace.inventory_sync")
+
     type: Literal["workspace.inventory_sync", "operations.prune"]
 
 
 class StartBackup(Body):
     """Starts the backup of a schedule now."""
+
+    model_config = example(type="backup_schedule.run_now", schedule=1)
 
     type: Literal["backup_schedule.run_now"]
     schedule: Id
@@ -60,6 +66,10 @@ class StartBackup(Body):
 
 class StartAddition(Body):
     """Adds policies of one tenant to its backup set with this name."""
+
+    model_config = example(
+        type="backup_set.add_policies", tenant=1, policies=[1, 2], name="Before the change"
+    )
 
     type: Literal["backup_set.add_policies"]
     tenant: Id
@@ -69,6 +79,8 @@ class StartAddition(Body):
 
 class StartExport(Body):
     """Exports policies of one tenant."""
+
+    model_config = example(type="policy.export", tenant=1, policies=[1, 2])
 
     type: Literal["policy.export"]
     tenant: Id

@@ -13,7 +13,7 @@ from api.idempotency import Key, start_once
 from api.paging import BY_CREATION, page_by_time
 from api.problems import FieldError, conflict, invalid
 from api.requests import ApiRequest, ListParameters, one_of
-from api.schemas import Body, Id, Line, Listed, Restore, RestoreDetail, Run
+from api.schemas import Body, Id, Line, Listed, Restore, RestoreDetail, Run, example
 from api.views.backup_sets import set_or_404
 from api.views.runs import started
 from operations.services import DispatchResult
@@ -34,6 +34,8 @@ class RestoreParameters(ListParameters):
 class NewRestore(Body):
     """Which items of a backup set to restore, and how."""
 
+    model_config = example(backup_set=1, items=[1, 2])
+
     backup_set: Id
     items: Annotated[list[Id], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
         description="The ids of the items."
@@ -50,11 +52,15 @@ class ItemDecision(Body):
 
 
 class Decisions(Body):
+    model_config = example(decisions=[{"item": 1, "decision": "take"}])
+
     decisions: Annotated[list[ItemDecision], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class Execution(Body):
     """What confirms an execution: the digest of what was reviewed, and the name of the tenant."""
+
+    model_config = example(decision_digest="…", tenant_name="Fabrikam")
 
     decision_digest: Annotated[Line, Field(min_length=1, max_length=64)]
     tenant_name: Annotated[Line, Field(min_length=1, max_length=200)]

@@ -13,7 +13,7 @@ from api.idempotency import Key, start_once
 from api.paging import page_by_number
 from api.problems import ApiError, FieldError, conflict, invalid
 from api.requests import ApiRequest, ListParameters, filter_parameters, one_of
-from api.schemas import MAX_ID, Body, Event, Item, Line, Listed, Run
+from api.schemas import MAX_ID, Body, Event, Item, Line, Listed, Run, example
 from api.starts import Start, start_operation
 from operations.filters import RunFilter
 from operations.forms import AcknowledgeForm
@@ -142,6 +142,8 @@ def run_items(request: ApiRequest, run_id: int, parameters: Query[ItemParameters
 
 
 class Cancel(Body):
+    model_config = example(reason="Maintenance")
+
     reason: Annotated[Line, Field(max_length=MAX_REASON)] = ""
 
 
@@ -184,6 +186,8 @@ def run_again(request: ApiRequest, run_id: int, idempotency_key: Key = None) -> 
 
 
 class Acknowledge(Body):
+    model_config = example(note="Ticket 4711", assignee="olga")
+
     note: Annotated[Line, Field(max_length=MAX_NOTE)] = ""
     assignee: Annotated[
         str | None, Field(max_length=150, description="The user name of a member.")

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.paging import page_by_number
 from api.problems import FieldError, invalid
 from api.requests import ApiRequest, ListParameters
-from api.schemas import Body, Id, Kind, Line, Listed, Schedule
+from api.schemas import Body, Id, Kind, Line, Listed, Schedule, example
 from api.starts import tenant_or_404
 from backups import services
 from backups.forms import MAX_DAYS, MAX_GRACE_HOURS, MAX_SETS, ScheduleForm
@@ -43,6 +43,8 @@ _Policy = Literal["fire_latest", "skip"]
 class NewSchedule(Body):
     """A schedule of a tenant. What is left out has the value that the form suggests."""
 
+    model_config = example(tenant=1, name="Nightly", cron="30 2 * * *")
+
     tenant: Id
     name: _Name
     cron: _Cron
@@ -60,6 +62,8 @@ class NewSchedule(Body):
 class ScheduleChange(Body):
     """The values to change; the others stay."""
 
+    model_config = example(cron="0 4 * * *")
+
     name: _Name | None = None
     cron: _Cron | None = None
     timezone: _Zone | None = None
@@ -76,6 +80,8 @@ class ScheduleParameters(ListParameters):
 
 
 class Pause(Body):
+    model_config = example(reason="Migration")
+
     reason: Annotated[Line, Field(max_length=300)] = ""
 
 

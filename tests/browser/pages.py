@@ -211,6 +211,7 @@ def populate_retention() -> dict[str, str]:
         prune(workspace)
     return {
         "retention": "/w/contoso/retention/",
+        "api": "/w/contoso/api/",
         "run-removed": old.get_absolute_url(),
         "run-without-details": without_details.get_absolute_url(),
         "retention-empty": "/w/northwind/retention/",

@@ -172,6 +172,7 @@ ROUTES = [
     workspace_route(
         "approval_off_withdraw", "request_id", capability=Capability.MANAGE_WORKSPACE, post=True
     ),
+    workspace_route("api_reference"),
     workspace_route("member_list"),
     workspace_route("group_role_list", capability=Capability.MANAGE_MEMBERS),
     workspace_route(
