@@ -42,8 +42,8 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def _complete_operation(method: str, operation: dict[str, Any]) -> None:
-    first_line, _, rest = operation["description"].partition("\n\n")
-    operation["summary"], operation["description"] = first_line.rstrip("."), rest.strip()
+    first, _, rest = " ".join(operation["description"].split()).partition(". ")
+    operation["summary"], operation["description"] = first.rstrip("."), rest
     responses = {str(status): response for status, response in operation["responses"].items()}
     for response in responses.values():
         response["headers"] = {

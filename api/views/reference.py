@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ def _commands(document: dict[str, Any], site: str) -> Iterator[tuple[str, Comman
     schemas = document["components"]["schemas"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            # An id of a path is for the reader to replace.
-            address = path.replace("{", "").replace("}", "").replace("_id", "_ID")
+            # The reader replaces the ids.
+            address = re.sub(r"{(\w+)}", lambda match: match[1].upper(), path)
             parts = ["curl", *_options(method, operation, schemas), f"{site}{address}"]
             command = Command(operation["operationId"], operation["summary"], " ".join(parts))
             yield operation["tags"][0], command

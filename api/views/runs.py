@@ -90,7 +90,7 @@ def run_start(request: ApiRequest, body: Start, idempotency_key: Key = None) -> 
 
 @router.get("runs/{int:run_id}", response=Run)
 def run_detail(request: ApiRequest, run_id: int) -> Run:
-    """Get a run; 410 if retention has removed it."""
+    """Get a run. The answer is 410 if retention has removed it."""
     return Run.of(run_or_404(request, run_id))
 
 

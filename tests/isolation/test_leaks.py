@@ -38,9 +38,11 @@ from providers.models import ProviderConnection
 from redaction import known_secrets
 from redaction.known_secrets import KnownSecrets
 from tenancy.models import Tenant, User
+from tests.support.api_routes import API_ROUTES
 from tests.support.exports import LISTS, SEPARATE
-from tests.support.routes import ROUTES, Route
+from tests.support.routes import ROUTES
 from tests.support.sessions import open_session
+from tests.support.tokens import open_api
 
 pytestmark = pytest.mark.django_db
 IS_WHOLE = os.environ.get("LEAK_TEST") == "whole"
@@ -227,8 +229,9 @@ def leaks_of_tables(canaries: Canaries) -> Iterator[str]:
 def leaks_of_pages(
     canaries: Canaries, client: Client, owner: User, tenant: Tenant
 ) -> Iterator[str]:
-    """Search every page that the owner can open, every CSV export, and the downloads of a set."""
+    """Search every page that the owner can open, every export, every answer of the API."""
     open_session(client, owner)
+    client.defaults |= open_api(owner, tenant.workspace).defaults
     for address in addresses(tenant):
         response = client.get(address)
         if response.status_code not in (200, 404):
@@ -261,7 +264,10 @@ def addresses(tenant: Tenant) -> Iterator[str]:
     for route in ROUTES:
         if route.post or route.staff or not set(route.ids) <= one.keys() | several.keys():
             continue
-        yield from _addresses_of(route, one, several)
+        yield from _addresses_of(route.name, route.ids, one, several)
+    for operation in API_ROUTES:
+        if operation.method == "get" and set(operation.ids) <= one.keys() | several.keys():
+            yield from _addresses_of(f"api:{operation.name}", operation.ids, one, several)
     for name in LISTS:
         args = {"slug": slug} | ({"tenant_id": tenant.pk} if name == "tenant_run_list" else {})
         if name not in SEPARATE:
@@ -269,13 +275,13 @@ def addresses(tenant: Tenant) -> Iterator[str]:
 
 
 def _addresses_of(
-    route: Route, one: dict[str, Any], several: dict[str, list[int]]
+    route: str, names: tuple[str, ...], one: dict[str, Any], several: dict[str, list[int]]
 ) -> Iterator[str]:
-    repeated = [name for name in route.ids if name in several]
+    repeated = [name for name in names if name in several]
     values = several[repeated[0]] if repeated else [None]
     for value in values:
         ids = one | dict.fromkeys(repeated, value)
-        yield reverse(route.name, kwargs={name: ids[name] for name in route.ids})
+        yield reverse(route, kwargs={name: ids[name] for name in names})
 
 
 def test_a_planted_canary_is_noticed(planted: Planted) -> None:
