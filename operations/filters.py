@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any
 
@@ -180,6 +180,13 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         for name, field in self.form.fields.items():
             if name in finders:
                 field.find = finders[name]
+
+    @classmethod
+    @cache
+    def get_form_class(cls) -> type[forms.Form]:
+        """Return the class of the form, which is the same for every request."""
+        fields = {name: each.field for name, each in cls.base_filters.items()}
+        return type("RunFilterFields", (RunFilterForm,), fields)
 
     @property
     def keys(self) -> dict[str, str]:

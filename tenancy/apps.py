@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core.signals import request_started
+from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -9,7 +10,9 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         from tenancy import checks  # noqa: F401
-        from tenancy.db import trust_quiet_connections
+        from tenancy.db import load_times_fast, trust_quiet_connections
+
+        connection_created.connect(load_times_fast)
 
         # After Django's own receiver, which closes connections that broke or are too old.
         request_started.connect(trust_quiet_connections)

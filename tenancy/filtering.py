@@ -17,10 +17,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.forms.utils import flatatt
 from django.forms.widgets import Input
 from django.utils.choices import CallableChoiceIterator
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from tenancy.models import Tenant, TenantStatus
@@ -38,6 +36,15 @@ HOUR_WITHOUT_DAY = "select a day for the hour."
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
+def _attributes(values: Mapping[str, Any]) -> str:
+    """Return attributes as Django's `flatatt` does, which needs longer."""
+    return "".join(
+        f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
+        for name, value in values.items()
+        if value is not None and value is not False
+    )
+
+
 class FastInput(Input):
     """An input of a filter form. A function writes it, because templates need longer."""
 
@@ -46,10 +53,10 @@ class FastInput(Input):
     ) -> SafeString:
         """Return the element with its value."""
         text = self.format_value(value)
-        value_attribute = "" if text is None else f' value="{escape(text)}"'
-        rest = flatatt(self.build_attrs(self.attrs, attrs))
+        value_attribute = "" if text is None else f' value="{html.escape(text)}"'
+        rest = _attributes(self.build_attrs(self.attrs, attrs))
         return mark_safe(  # noqa: S308 - all escaped
-            f'<input type="{self.input_type}" name="{escape(name)}"{value_attribute}{rest}>'
+            f'<input type="{self.input_type}" name="{html.escape(name)}"{value_attribute}{rest}>'
         )
 
 
@@ -79,7 +86,7 @@ class Select(forms.Select):
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
     ) -> SafeString:
         """Return the element with its options, of which none is a group."""
-        attributes = flatatt({"name": name, **self.build_attrs(self.attrs, attrs)})
+        attributes = _attributes({"name": name, **self.build_attrs(self.attrs, attrs)})
         selected = {str(each) for each in self.format_value(value)}
         options = "".join(
             f'<option value="{html.escape(str(key))}"{" selected" * (str(key) in selected)}>'

@@ -106,6 +106,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
+            "builtins": ["web.url_tag"],
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",

@@ -184,7 +184,8 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
     if run.started_at is None:
         return {"items": []}
     last_id = parse_id(after)
-    if outcome or reason or last_id is not None:
+    is_filtered = bool(outcome or reason or last_id is not None)
+    if is_filtered:
         items = _items_of(run.pk)
         if outcome:
             items = items.filter(outcome=outcome)
@@ -197,9 +198,8 @@ def _items(request: Request, run: OperationRun) -> dict[str, Any]:
         rows = _first_items().load(run.pk)
     has_more = len(rows) > ITEMS_ON_PAGE
     items_on_page = rows[:ITEMS_ON_PAGE]
-    if rows:
-        counts = rows[0].row_counts
-    else:
+    counts = rows[0].row_counts if rows else {}
+    if is_filtered and not rows:
         counts = dict(run.items.order_by().values_list("outcome").annotate(Count("pk")))
     return {
         "items": items_on_page,

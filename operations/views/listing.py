@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
@@ -34,7 +35,8 @@ from operations.views.list_version import (
 )
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
-from tenancy.models import Tenant, Workspace
+from tenancy.models import Tenant, User, Workspace
+from tenancy.prepared import ANY_USER, ANY_WORKSPACE, PreparedQuery
 from tenancy.times import display_zone
 from tenancy.versions import build_version
 from web.ids import parse_id
@@ -87,9 +89,9 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
     try:
         with statement_timeout(LIST_SECONDS):
             selection = run_filter.select(layout.sort.order, only=layout.sort.only)
-        # Before the rows: a change in between makes another version.
-        facts = read_facts(key, request, selection.runs, layout.sort) if selection.is_scan else None
-        with statement_timeout(LIST_SECONDS):
+            # Before the rows: a change in between makes another version.
+            is_scan = selection.is_scan
+            facts = read_facts(key, request, selection.runs, layout.sort) if is_scan else None
             page_of_runs = _load_page(request, workspace, layout, selection)
             count = _count(page_of_runs, selection, facts)
     except BadCursor:
@@ -175,11 +177,17 @@ def read_list(
     request: Request, query: QueryDict, workspace: Workspace | None
 ) -> tuple[RunFilter, Layout]:
     """The filter and the layout of a query; both have errors if it is not valid."""
-    layout = read_layout(query, ListSettings.objects.filter(user=request.user).first())
+    settings = next(iter(_settings().load(request.user.pk)), None)
+    layout = read_layout(query, settings)
     run_filter = build_run_filter(request, query, workspace)
     if layout.sort_name != DEFAULT_SORT and len(run_filter.workspaces) > 1:
         layout = replace(layout, errors=(*layout.errors, "Order: sort the runs of one workspace."))
     return run_filter, layout
+
+
+@cache
+def _settings() -> PreparedQuery[ListSettings]:
+    return PreparedQuery(ListSettings.objects.filter(pk=ANY_USER), [ANY_USER])
 
 
 def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
@@ -217,8 +225,18 @@ def _saved_views(request: Request, workspace: Workspace | None) -> list[SavedVie
     """The saved views that the user can open here; none across workspaces."""
     if workspace is None:
         return []
-    views = SavedView.objects.usable_by(request.user).filter(workspace=workspace)
-    return list(views.select_related("workspace").own_first())
+    views = _usable_views(is_staff=request.user.is_staff).load(request.user.pk, workspace.pk)
+    for view in views:
+        view.workspace = workspace
+    return views
+
+
+@cache
+def _usable_views(*, is_staff: bool) -> PreparedQuery[SavedView]:
+    views = SavedView.objects.usable_by(User(pk=ANY_USER, is_staff=is_staff))
+    return PreparedQuery(
+        views.filter(workspace=ANY_WORKSPACE).own_first(), [ANY_USER, ANY_WORKSPACE]
+    )
 
 
 def _saved_view(request: Request, workspace: Workspace | None) -> SavedView | None:
