@@ -20,46 +20,40 @@ HEIGHT, LOW = 20, 10
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One slot."""
+class Bars:
+    """The path of bars that have one outcome; the bars of problems are apart, each with its text."""
 
-    x: int
-    y: int
-    height: int
     outcome: str
-    text: str
+    path: str
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class Sparkline:
     """The bars, the newest at the right edge, and a text that says the same."""
 
-    bars: list[Bar]
+    bars: list[Bars]
     text: str
     width: int = SLOTS * STEP
     height: int = HEIGHT
-    bar: int = STEP - 2
 
 
 def build_sparkline(slots: Sequence[PastSlot], zone: dt.tzinfo) -> Sparkline:
     """Build the sparkline of up to 30 slots, oldest first."""
-    left = SLOTS - len(slots)
-    bars = []
-    for position, past in enumerate(slots):
-        height = LOW if past.outcome == RunOutcome.SUCCEEDED else HEIGHT
-        bars.append(
-            Bar(
-                x=(left + position) * STEP,
-                y=HEIGHT - height,
-                height=height,
-                outcome=past.outcome,
-                text=f"{short_text(parse_slot(past.slot), zone)}: {_word(past.outcome)}",
-            )
-        )
+    successes, problems = "", []
+    for position, past in enumerate(slots, SLOTS - len(slots)):
+        x = position * STEP + STEP // 2
+        if past.outcome == RunOutcome.SUCCEEDED:
+            successes += f"M{x} {HEIGHT}v-{LOW}"
+        else:
+            text = f"{short_text(parse_slot(past.slot), zone)}: {_word(past.outcome)}"
+            path = f"M{x} {HEIGHT}V0"
+            problems.append(Bars(past.outcome, path, text))
+    bars = [Bars(RunOutcome.SUCCEEDED, successes)] if successes else []
     counts = Counter(_word(past.outcome) for past in slots)
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     noun = "slot" if len(slots) == 1 else f"{len(slots)} slots"
-    return Sparkline(bars, f"Last {noun}: {parts}" if slots else "No slots yet")
+    return Sparkline(bars + problems, f"Last {noun}: {parts}" if slots else "No slots yet")
 
 
 def _word(outcome: str) -> str:

@@ -20,6 +20,8 @@ from tenancy.times import DAY, short_text, title_text
 from web.durations import ago, duration_text
 
 EMPTY = "\N{EN DASH}"
+#: The attribute of an age, which is updated on the page.
+_AGE = " data-age"
 
 
 @functools.cache
@@ -51,7 +53,7 @@ def compact_when(moment: dt.datetime | None, zone: dt.tzinfo) -> str:
         return EMPTY
     short, age = short_text(moment, zone), ago((request_now() - moment).total_seconds())
     if is_recent(moment):
-        return f"{compact_time(moment, age, ' data-age')}<small>{short}</small>"
+        return f"{compact_time(moment, age, _AGE)}<small>{short}</small>"
     return f"{compact_time(moment, short)}<small>{age}</small>"
 
 
@@ -85,10 +87,11 @@ def when(moment: dt.datetime | None, zone: dt.tzinfo) -> SafeString | str:
     """A time with the age below; within a day, the age comes first."""
     if moment is None:
         return EMPTY
-    first, second = short_element(moment, zone), age_element(moment, zone)
+    age = ago((request_now() - moment).total_seconds())
+    first, second = compact_time(moment, short_text(moment, zone)), compact_time(moment, age, _AGE)
     if is_recent(moment):
         first, second = second, first
-    return mark_safe(f'{first}<span class="sub">{second}</span>')  # noqa: S308 - both are HTML
+    return mark_safe(f'{first}<span class="sub">{second}</span>')  # noqa: S308 - only times
 
 
 def clock(since: dt.datetime) -> SafeString:

@@ -172,8 +172,10 @@ def test_a_sparkline_has_thirty_slots_at_most(workspace: Workspace) -> None:
     line = build_sparkline(slots, dt.UTC)
 
     assert line.text == "Last 4 slots: 3 succeeded, 1 active"
-    assert [bar.text for bar in line.bars][-1] == "4 Mar 2020, 07:00: active"
-    assert line.bars[-1].x + line.bar < line.width == SLOTS * 5
+    successes, active = line.bars
+    assert successes.path == "M132 20v-10M137 20v-10M142 20v-10"
+    assert (active.path, active.text) == ("M147 20V0", "4 Mar 2020, 07:00: active")
+    assert line.width == SLOTS * 5
     assert build_sparkline([], dt.UTC).text == "No slots yet"
 
 
