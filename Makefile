@@ -42,13 +42,8 @@ test-pooler: .venv/.installed ## Run the tests through PgBouncer: 40 clients sha
 test-all: export CI := true
 test-all: test ## Run all tests as CI does: a missing browser fails, property tests try more examples
 
-bench: export AS_OWNER := 1
-bench: .venv/.installed ## Measure while `make run` is running; prints ratios
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.dispatch
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.prune
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.importing
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.audit
-	DJANGO_SETTINGS_MODULE=config.settings.development $(BIN)/python -m dev.bench.sign_in
+bench: .venv/.installed ## Measure speed as ratios (make bench BASELINE=v1.4.0 BENCH_ARGS="--quick --json FILE")
+	$(BIN)/python -m dev.bench $(if $(BASELINE),--baseline $(BASELINE)) $(BENCH_ARGS)
 
 leak-test: export LEAK_TEST := whole
 leak-test: .venv/.installed ## Plant secrets of every shape in every input; nothing may show one (LEAK_TEST_SEED=1)

@@ -328,10 +328,11 @@ def measure(options: argparse.Namespace) -> None:
         current.end()
         return
     if not options.baseline:
-        take(options.rounds, current, None, report)
+        take(options.rounds, current, None, report, options.json, target=0.5)
         return
     with checkout(options.baseline, Path(__file__)) as folder:
-        take(options.rounds, current, Revision(MODULE, folder, environment), report)
+        baseline = Revision(MODULE, folder, environment)
+        take(options.rounds, current, baseline, report, options.json, target=0.5)
 
 
 def main() -> None:
@@ -341,6 +342,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="the work whose name contains this text")
     parser.add_argument("--baseline", help="a git revision to compare with")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

@@ -1,6 +1,6 @@
 """Measures the CPU, the statements and the weight of pages; prints ratios, taken in one run.
 
-    python -m dev.bench.pages [--rounds 30] [--tenants 300] [--baseline REVISION] [--profile PAGE]
+    python -m dev.bench.pages [--rounds 30] [--tenants 300] [--baseline REVISION] [--json FILE]
 
 It starts its own database with a fleet, and takes the pages in alternation, so that other load on
 the machine affects all of them. The CPU is that of the web process; the floor is a view that
@@ -188,10 +188,11 @@ def measure(options: argparse.Namespace) -> None:
         current.end()
         return
     if not options.baseline:
-        take(options.rounds, current, None, report)
+        take(options.rounds, current, None, report, options.json, floor=FLOOR, target=0.4)
         return
     with checkout(options.baseline, Path(__file__)) as folder:
-        take(options.rounds, current, Revision(MODULE, folder, environment), report)
+        baseline = Revision(MODULE, folder, environment)
+        take(options.rounds, current, baseline, report, options.json, floor=FLOOR, target=0.4)
 
 
 def main() -> None:
@@ -200,6 +201,7 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=300)
     parser.add_argument("--baseline", help="a git revision to compare with")
     parser.add_argument("--profile", help="print where the time of this page goes")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

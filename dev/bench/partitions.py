@@ -1,129 +1,160 @@
-"""Measures whether partitions would make retention faster; prints ratios, taken in one run.
+"""Measures whether partitions make the retention of events faster; prints ratios of one run.
 
-    python -m dev.bench.partitions [--events 20000000] [--events-of-a-run 10] [--sample 50000]
+    python -m dev.bench.partitions [--events 5000000] [--json FILE]
 
-It starts its own database server and fills the timelines of ended runs. Retention removes those of
-the oldest runs, and a vacuum follows. The timelines of the next ones are in a table of their own, as
-a partition by run would be: retention marks these runs too, but then only the events that it keeps
-are copied, and the table is dropped.
+It starts its own database with the events of 30 days in three tables: a plain one as in the
+product, one with hash partitions by run, and one with a partition for each day. From each it
+removes the six oldest days, after which autovacuum would run, and keeps every 30th run, as
+retention does for problems. The cost is the CPU of the server's process, with its vacuum, so that
+other load on the machine hardly changes it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from dev.bench.database import own_database
+from dev.bench.results import compare, write
 
-#: The share of the runs whose events retention keeps: the last ones of a tenant, and problems.
-KEPT = 0.02
-
+DAYS, REMOVED_DAYS = 30, 6
+EVENTS_OF_RUN = 5
+#: Every so many runs keep their events.
+KEPT = 30
+HASH_PARTITIONS = 16
+#: The number of runs that retention removes with one statement.
+BATCH = 200
+#: The index of a partition contains what chooses it, so that events of a day are unique, not all.
+_TABLES = f"""
+CREATE TABLE plain (LIKE operation_run_events INCLUDING DEFAULTS INCLUDING STORAGE,
+    UNIQUE (run_id, sequence));
+CREATE TABLE hashed (LIKE operation_run_events INCLUDING DEFAULTS INCLUDING STORAGE,
+    UNIQUE (run_id, sequence)) PARTITION BY HASH (run_id);
+CREATE TABLE daily (LIKE operation_run_events INCLUDING DEFAULTS INCLUDING STORAGE,
+    UNIQUE (run_id, sequence, at)) PARTITION BY RANGE (at);
+CREATE TABLE kept (LIKE daily INCLUDING ALL);
+DO $$ BEGIN
+    FOR n IN 0..{HASH_PARTITIONS - 1} LOOP
+        EXECUTE format('CREATE TABLE hashed_%s PARTITION OF hashed
+            FOR VALUES WITH (MODULUS {HASH_PARTITIONS}, REMAINDER %s)', n, n);
+    END LOOP;
+    FOR n IN 0..{DAYS - 1} LOOP
+        EXECUTE format('CREATE TABLE daily_%s PARTITION OF daily FOR VALUES FROM (%L) TO (%L)',
+            n, date '2026-01-01' + n, date '2026-01-01' + n + 1);
+    END LOOP;
+END $$;
+"""
 _FILL = """
-INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,
-    run_identity_hash, created_at, started_at, completed_at)
-SELECT %(workspace)s, %(tenant)s, 'Bench', 'backup_schedule.run_now', 'completed', 'succeeded',
-    encode(sha256(n::text::bytea), 'hex'), at, at, at
-FROM generate_series(1, %(runs)s) n,
-     LATERAL (SELECT now() - interval '200 days' + n * interval '1 second' AS at) moment;
-
-INSERT INTO operation_run_events (run_id, sequence, kind, level, message, at)
-SELECT run.id, number, 'phase', 'info', 'Reading the policies of the settings catalog', run.created_at
-FROM operation_runs run, generate_series(1, %(events)s) number;
-
-CREATE TABLE ordered_runs AS SELECT id, row_number() OVER (ORDER BY id) AS place FROM operation_runs;
-
-CREATE TABLE partition AS SELECT event.* FROM operation_run_events event
-JOIN ordered_runs run ON run.id = event.run_id WHERE place BETWEEN %(sample)s + 1 AND 2 * %(sample)s;
-ALTER TABLE partition ADD PRIMARY KEY (id);
-CREATE UNIQUE INDEX ON partition (run_id, sequence);
-
-DELETE FROM operation_run_events WHERE id IN (SELECT id FROM partition);
-CREATE TABLE kept_runs AS SELECT id FROM ordered_runs WHERE random() < %(kept)s;
+INSERT INTO {table} (id, run_id, sequence, at, kind, level, message, data, actor)
+SELECT (run - 1) * %(of_run)s + sequence, run, sequence,
+       timestamptz '2026-01-01 02:00Z' + (run - 1) * %(days)s / %(runs)s * interval '1 day'
+           + sequence * interval '1 second',
+       (ARRAY['created', 'published', 'claimed', 'phase', 'completed'])[sequence], 'info',
+       'Event ' || sequence || ' of a run with a text of a usual length', '{{}}', 'system'
+FROM generate_series(1, %(runs)s) run, generate_series(1, %(of_run)s) sequence
 """
-_REWRITE = """
-CREATE TABLE next_partition AS
-SELECT event.* FROM partition event JOIN kept_runs ON kept_runs.id = event.run_id;
-ALTER TABLE next_partition ADD PRIMARY KEY (id);
-CREATE UNIQUE INDEX ON next_partition (run_id, sequence);
-DROP TABLE partition;
-"""
-_TABLES = ("operation_runs", "operation_run_events")
 
 
-def measure(events: int, events_of_a_run: int, sample: int) -> dict[str, float]:
-    """Return the seconds of each step for `sample` runs."""
-    from django.db import connection
+class Server:
+    """A connection, and the CPU of its process of the server."""
 
-    from operations.maintenance import retention
-    from tenancy.db import database_now
-    from tests.support.factories import TenantFactory
+    def __init__(self, url: str) -> None:
+        # Other processes would do a part of the work.
+        options = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
+        self.connection = psycopg.connect(url, autocommit=True, options=options)
+        self.stat = Path(f"/proc/{self.connection.info.backend_pid}/stat")
 
-    tenant = TenantFactory()
-    parameters = {
-        "workspace": tenant.workspace_id,
-        "tenant": tenant.pk,
-        "runs": events // events_of_a_run,
-        "events": events_of_a_run,
-        "sample": sample,
-        "kept": KEPT,
+    def execute(self, sql: str, **values: Any) -> psycopg.Cursor[Any]:
+        return self.connection.execute(sql.encode(), values or None)
+
+    def cpu(self, work: Callable[[], None]) -> float:
+        """Do the work; return the seconds of CPU."""
+        before = self._seconds()
+        work()
+        return self._seconds() - before
+
+    def _seconds(self) -> float:
+        fields = self.stat.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def delete(server: Server, table: str, runs: int) -> None:
+    """Delete the events of the old runs in batches, and vacuum the table."""
+    old = [run for run in range(1, runs * REMOVED_DAYS // DAYS + 1) if run % KEPT]
+    for first in range(0, len(old), BATCH):
+        batch = old[first : first + BATCH]
+        server.execute(f"DELETE FROM {table} WHERE run_id = ANY(%(runs)s)", runs=batch)  # noqa: S608
+    server.execute(f"VACUUM (PARALLEL 0) {table}")
+
+
+def drop(server: Server) -> None:
+    """Copy what stays of the old days, and drop their partitions."""
+    for day in range(REMOVED_DAYS):
+        server.execute(
+            f"INSERT INTO kept SELECT * FROM daily_{day} WHERE run_id %% %(kept)s = 0",  # noqa: S608
+            kept=KEPT,
+        )
+        server.execute(f"DROP TABLE daily_{day}")
+
+
+def measure(url: str, events: int) -> dict[str, dict[str, float]]:
+    """Return the seconds of CPU of filling each table and of its retention."""
+    server, runs = Server(url), events // EVENTS_OF_RUN
+    server.execute(_TABLES)
+    values = {"runs": runs, "days": DAYS, "of_run": EVENTS_OF_RUN}
+    removals: dict[str, Callable[[], None]] = {
+        "plain": lambda: delete(server, "plain", runs),
+        "hashed": lambda: delete(server, "hashed", runs),
+        "daily": lambda: drop(server),
     }
-    policy = retention.RetentionPolicy.configured()
-    batches = retention.find_removable(tenant.workspace_id, policy, database_now())
-
-    def remove(count: int) -> None:
-        while count > 0:
-            step, runs = next(batches)
-            if step is retention.Step.DETAILS:
-                count -= retention.remove_runs(tenant.workspace_id, step, runs)
-
-    with connection.cursor() as cursor:
-
-        def steps() -> Iterator[str]:
-            for table in _TABLES:
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            cursor.execute(_FILL, parameters)
-            for table in _TABLES:
-                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-                cursor.execute(f"VACUUM ANALYZE {table}")
-            yield "fill"
-            remove(sample)
-            yield "remove"
-            cursor.execute("VACUUM operation_run_events")
-            yield "vacuum"
-            remove(sample)
-            yield "mark"
-            cursor.execute(_REWRITE)
-            yield "rewrite"
-
-        seconds, started = {}, time.perf_counter()
-        for step in steps():
-            seconds[step], started = time.perf_counter() - started, time.perf_counter()
+    seconds: dict[str, dict[str, float]] = {}
+    for table, remove in removals.items():
+        fill = _FILL.format(table=table)
+        filled = server.cpu(lambda sql=fill: server.execute(sql, **values))  # type: ignore[misc]
+        server.execute(f"VACUUM ANALYZE {table}")
+        seconds[table] = {"fill": filled, "retention": server.cpu(remove)}
     return seconds
 
 
+def report(seconds: dict[str, dict[str, float]], events: int) -> str:
+    plain = seconds["plain"]
+    removed = events * REMOVED_DAYS // DAYS
+    lines = [f"{events:,} events, of which retention removes the {removed:,} oldest"]
+    lines += [
+        f"{table:8} insert {each['fill'] / plain['fill']:5.2f} of plain   retention "
+        f"{each['retention'] / plain['retention']:5.2f} of plain"
+        f"   ({each['retention'] / removed * 1e6:.1f} us an event)"
+        for table, each in seconds.items()
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--events", type=int, default=20_000_000)
-    options.add_argument("--events-of-a-run", type=int, default=10)
-    options.add_argument("--sample", type=int, default=50_000, help="the number of runs removed")
-    arguments = options.parse_args()
-    with own_database():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with own_database() as url:
         import django
-        from django.core.management import call_command
 
         django.setup()
+        from django.core.management import call_command
+
         call_command("migrate", verbosity=0)
-        seconds = measure(arguments.events, arguments.events_of_a_run, arguments.sample)
-    today = seconds["remove"] + seconds["vacuum"]
-    partitioned = seconds["mark"] + seconds["rewrite"]
-    sys.stdout.write(
-        f"{arguments.events:,} events, {arguments.events_of_a_run} of each run\n"
-        f"without partitions: 1.0 ({today / arguments.sample * 1e3:.2f} ms a run on this machine)\n"
-        f"with partitions: {partitioned / today:.2f}\n"
-        f"of which the runs themselves take {seconds['mark'] / today:.2f}\n"
-    )
+        seconds = measure(url, options.events)
+    sys.stdout.write(report(seconds, options.events) + "\n")
+    rows = [
+        compare(f"{work}, {table} / plain", [each[work]], [seconds["plain"][work]])
+        for table, each in seconds.items()
+        for work in each
+    ]
+    write(options.json, rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measures the lists against the length of the ledger; prints ratios, taken in one run.
 
-    python -m dev.bench.reads [--runs 1000000] [--rounds 5] [--only TEXT]
+    python -m dev.bench.reads [--runs 1000000] [--rounds 5] [--only TEXT] [--json FILE]
 
 It starts its own database server with a ledger of 10,000 runs and a long one, and takes each page
 of both in alternation. A row says how long the statements of a page take, as a multiple of those
@@ -19,12 +19,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 
 from dev.bench.database import own_database
+from dev.bench.results import Row, compare, write
 
 SHORT = 10_000
 #: The filters of the list of runs; {tenant} is one with many runs, and {small} one with few.
@@ -263,6 +265,13 @@ class Ledger:
             self.blocks[page] = counter.blocks
 
 
+def rows(short: Ledger, long: Ledger) -> list[Row]:
+    return [
+        compare(f"{page}, long / short", seconds, short.times[page], target=1.2)
+        for page, seconds in long.times.items()
+    ]
+
+
 def report(short: Ledger, long: Ledger) -> str:
     lines = [f"{'':44} {'SQL':>10} {'/ short':>8} {'slowest':>10} {'blocks':>7} {'/ short':>8}"]
     for page, seconds in long.times.items():
@@ -280,6 +289,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="take only pages whose name has this text")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with own_database() as url:
         with psycopg.connect(url, autocommit=True) as session:
@@ -299,6 +309,7 @@ def measure(options: argparse.Namespace) -> None:
             for ledger in (short, long):
                 ledger.take(page, options.rounds)
     sys.stdout.write(report(short, long) + "\n")
+    write(options.json, rows(short, long))
 
 
 if __name__ == "__main__":

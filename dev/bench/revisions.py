@@ -14,7 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dev.bench.results import compare, write
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+#: The files of this package that a benchmark of revisions imports.
+SHARED = ("revisions.py", "database.py", "results.py")
 
 
 class Revision:
@@ -59,13 +65,28 @@ def take(
     current: Revision,
     baseline: Revision | None,
     report: Callable[[Revision, Revision | None], str],
+    file: Path | None = None,
+    *,
+    floor: str = "",
+    target: float | None = None,
 ) -> None:
-    """Measure both revisions in alternation, print the report about them, and end them."""
+    """Measure both revisions in alternation, print the report about them, and end them.
+
+    The file gets the rows: this revision as a share of the other one, which the target is for, or
+    without one each name as a multiple of the floor.
+    """
     revisions = [current, baseline] if baseline else [current]
     for _ in range(rounds):
         for revision in revisions:
             revision.round()
     sys.stdout.write(report(current, baseline) + "\n")
+    rows = []
+    for name, taken in current.times.items():
+        base = baseline.times.get(name) if baseline else current.times.get(floor)
+        if base:
+            text = f"{name} / {'baseline' if baseline else floor}"
+            rows.append(compare(text, taken, base, target=target if baseline else None))
+    write(file, rows)
     for revision in revisions:
         revision.end()
 
@@ -78,8 +99,8 @@ def checkout(revision: str, module: Path) -> Iterator[Path]:
         git = ["git", "-C", str(ROOT), "worktree"]
         subprocess.run([*git, "add", "--detach", str(folder), revision], check=True)
         try:
-            for file in (module, Path(__file__), Path(__file__).with_name("database.py")):
-                shutil.copy(file, folder / "dev/bench" / file.name)
+            for name in (module.name, *SHARED):
+                shutil.copy(module.with_name(name), folder / "dev/bench" / name)
             yield folder
         finally:
             subprocess.run([*git, "remove", "--force", str(folder)], check=True)

@@ -12,7 +12,6 @@ environment.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import signal
@@ -28,6 +27,7 @@ from typing import Any
 
 import psycopg
 
+from dev.bench.results import Row, compare_share, write
 from dev.services.postgres import Postgres
 from dev.services.processes import spawn, stop
 from dev.services.valkey import Valkey
@@ -303,8 +303,7 @@ def measure(rounds: int, tasks: int, processes: int, result: Path | None) -> Non
                 contender.end()
             arena.close()
     sys.stdout.write(report(contenders) + "\n")
-    if result:
-        result.write_text(json.dumps({each.name: each.rates for each in contenders}, indent=1))
+    write(result, rows(contenders))
 
 
 def set_up() -> None:
@@ -316,6 +315,18 @@ def set_up() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     logging.disable()
+
+
+def rows(contenders: list[Contender]) -> list[Row]:
+    """Return the share of each queue in the tasks of bare Celery."""
+    seconds = {each.name: [1 / rate for rate in each.rates] for each in contenders}
+    bare = seconds.pop("bare")
+    return [
+        compare_share(
+            f"{name} / bare Celery", taken, bare, target=0.55 if name == "ledger" else None
+        )
+        for name, taken in seconds.items()
+    ]
 
 
 def report(contenders: list[Contender]) -> str:
