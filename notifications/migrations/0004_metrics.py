@@ -6,6 +6,6 @@ from tenancy.db import run_sql_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notifications", "0002_guards"), ("operations", "0012_metrics")]
+    dependencies = [("notifications", "0003_webhooks"), ("operations", "0013_metrics")]
 
     operations = [run_sql_file(__file__, "metrics")]

@@ -6,7 +6,7 @@ from tenancy.db import run_sql_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0011_read_indexes")]
+    dependencies = [("operations", "0012_removable_runs")]
 
     operations = [
         migrations.CreateModel(
