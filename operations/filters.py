@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache, partial
@@ -183,7 +184,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     @classmethod
     @cache
-    def get_form_class(cls) -> type[forms.Form]:
+    def get_form_class(cls) -> builtins.type[forms.Form]:
         """Return the class of the form, which is the same for every request."""
         fields = {name: each.field for name, each in cls.base_filters.items()}
         return type("RunFilterFields", (RunFilterForm,), fields)

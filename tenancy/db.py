@@ -57,7 +57,7 @@ def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tu
 
 
 _TIMES = psycopg.postgres.types["timestamptz"].oid
-_DriverTimeLoader = psycopg.adapters.get_loader(_TIMES, psycopg.pq.Format.TEXT)
+_DriverTimeLoader: Any = psycopg.adapters.get_loader(_TIMES, psycopg.pq.Format.TEXT)
 
 
 class _TimeLoader(psycopg.adapt.Loader):

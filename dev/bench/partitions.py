@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Server:
     def execute(self, sql: str, **values: Any) -> psycopg.Cursor[Any]:
         return self.connection.execute(sql.encode(), values or None)
 
-    def cpu(self, work: Callable[[], None]) -> float:
+    def cpu(self, work: Callable[[], object]) -> float:
         """Do the work; return the seconds of CPU."""
         before = self._seconds()
         work()
@@ -115,8 +116,7 @@ def measure(url: str, events: int) -> dict[str, dict[str, float]]:
     }
     seconds: dict[str, dict[str, float]] = {}
     for table, remove in removals.items():
-        fill = _FILL.format(table=table)
-        filled = server.cpu(lambda sql=fill: server.execute(sql, **values))  # type: ignore[misc]
+        filled = server.cpu(partial(server.execute, _FILL.format(table=table), **values))
         server.execute(f"VACUUM ANALYZE {table}")
         seconds[table] = {"fill": filled, "retention": server.cpu(remove)}
     return seconds
