@@ -211,6 +211,7 @@ def test_a_request_without_a_token_is_refused(header: str | None) -> None:
 @pytest.mark.parametrize(
     "secret",
     ["rlt_", "rlt_" + "a" * 38, "x" * 42, secrets.create_secret()[:-1], "rlt_" + "\u00e9" * 38],
+    ids=["too short", "wrong checksum", "no prefix", "one character less", "not ASCII"],
 )
 def test_a_mistyped_token_is_refused_without_a_statement(
     secret: str, django_assert_num_queries: Any
