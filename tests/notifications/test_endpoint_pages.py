@@ -84,6 +84,8 @@ def test_an_endpoint_of_slack_or_teams_has_no_secret(
         {"name": ""},
         {"name": "x" * 101},
         {"name": "Ticket\u200bs"},
+        {"name": "Ticket\x00s"},
+        {"url": "https://hooks.example.com/\x00"},
         {"name": "Taken"},
         {"format": "unknown"},
         {"url": ""},
@@ -256,6 +258,18 @@ def test_a_rule_for_all_members_sends_webhooks(page: Client, endpoint: WebhookEn
     assert (rule.owner, rule.endpoint, rule.in_app) == (None, endpoint, False)
     assert "By webhook to <bdi>Tickets</bdi>" in text(page.get(rules))
     assert "about Contoso Services" in text(page.get(endpoint.get_absolute_url()))
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "0", "9" * 40, "1\x00", "1 OR 1=1"])
+def test_an_endpoint_that_does_not_exist_is_refused_in_a_rule(
+    page: Client, endpoint: WebhookEndpoint, value: str
+) -> None:
+    form = {"events": ["run_failed"], "in_a_row": "1", "in_app": "on", "is_shared": "on"}
+
+    response = page.post("/w/contoso/notifications/rules/new/", form | {"endpoint": value})
+
+    assert response.status_code == 400
+    assert not NotificationRule.objects.exists()
 
 
 def test_a_member_cannot_select_an_endpoint(
