@@ -301,6 +301,24 @@ def test_what_waits_for_an_endpoint_that_fails_is_not_tried_in_vain(
     assert len({each.headers["webhook-id"] for each in receiver.received}) == 4
 
 
+def test_a_slow_endpoint_leaves_time_for_the_others(
+    receiver: Receiver,
+    tenant: Tenant,
+    endpoint: WebhookEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhooks, "SLOW_SECONDS", 0)
+    other, _ = add_endpoint(tenant.workspace, receiver.url)
+    for each in (endpoint, endpoint, endpoint, other):
+        create_webhook(tenant, each)
+
+    assert send_webhooks() == 2
+
+    sent = NotificationDelivery.objects.exclude(delivered_at=None).order_by("pk")
+    assert [delivery.endpoint for delivery in sent] == [endpoint, other]
+    assert [send_webhooks(), send_webhooks(), send_webhooks()] == [1, 1, 0]
+
+
 def test_an_endpoint_waits_for_as_long_as_it_has_failed(
     receiver: Receiver, webhook: NotificationDelivery, endpoint: WebhookEndpoint
 ) -> None:
