@@ -42,6 +42,7 @@ from operations.traces import describe_run, start_dispatch_spans
 from operations.types import OperationRunType
 from redaction.text import sanitize_text
 from telemetry import tracing
+from telemetry.spans import Attributes
 from tenancy.db import database_now, run_prepared
 from tenancy.models import User
 
@@ -668,7 +669,7 @@ class OperationRunService:
         return OperationRun.objects.with_scope().get(pk=run_id)
 
 
-def _traces_of(runs: Iterable[OperationRun]) -> Iterator[tuple[str, tracing.Attributes]]:
+def _traces_of(runs: Iterable[OperationRun]) -> Iterator[tuple[str, Attributes]]:
     return ((run.trace_parent, describe_run(run)) for run in runs)
 
 

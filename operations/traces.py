@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from operations.dispatch import RunRequest
 from operations.models import OperationRun
-from telemetry.tracing import Attribute, Span, start_span
+from telemetry.spans import Attribute, Span
+from telemetry.tracing import start_span
 
 
 def describe_run(run: OperationRun) -> dict[str, Attribute | None]:

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from telemetry.tracing import Attributes, Span
+from telemetry.spans import Attributes, Span
 
 #: A process that ends waits this long for its last spans to be sent.
 END_SECONDS = 2.0

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
-Attribute = str | int | bool
-Attributes = Mapping[str, Attribute | None]
+from telemetry.spans import Attributes, NoSpan, Span
 
 
 def are_requested(environment: Mapping[str, str]) -> bool:
@@ -27,38 +26,7 @@ def are_requested(environment: Mapping[str, str]) -> bool:
 #: Whether this process records spans.
 ENABLED = are_requested(os.environ)
 
-
-class Span(Protocol):
-    """A span in progress."""
-
-    @property
-    def trace_parent(self) -> str:
-        """Its `traceparent` as in W3C Trace Context; empty if nothing is recorded."""
-
-    def set(self, attributes: Attributes) -> None:
-        """Add attributes."""
-
-    def rename(self, name: str) -> None:
-        """Change the name."""
-
-    def end(self) -> None:
-        """End it, unless its `with` block does."""
-
-
-class _NoSpan:
-    trace_parent = ""
-
-    def set(self, attributes: Attributes) -> None:
-        pass
-
-    def rename(self, name: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
-NO_SPAN: Span = _NoSpan()
+NO_SPAN: Span = NoSpan()
 _NOTHING = nullcontext(NO_SPAN)
 
 

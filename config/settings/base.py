@@ -193,16 +193,16 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
 
-def networks(variable: str) -> list[IPv4Network | IPv6Network]:
-    """Return the networks of a variable, such as 10.0.0.0/8,fd00::/8.
+def networks(texts: list[str]) -> list[IPv4Network | IPv6Network]:
+    """Return the networks of METRICS_NETWORKS, such as 10.0.0.0/8 and fd00::/8.
 
     Raises:
-        ImproperlyConfigured: an entry is not a network.
+        ImproperlyConfigured: one of the texts is not a network.
     """
     try:
-        return [ip_network(entry.strip()) for entry in env.list(variable, default=[])]
+        return [ip_network(text.strip()) for text in texts]
     except ValueError as error:
-        raise ImproperlyConfigured(f"{variable}: {error}.") from None
+        raise ImproperlyConfigured(f"METRICS_NETWORKS: {error}.") from None
 
 
 # The first hashes; the second is that of earlier versions, which the next sign-in replaces.
@@ -333,7 +333,7 @@ QUEUE_STALLED_MINUTES = env.int("QUEUE_STALLED_MINUTES", default=15)
 # Who may read /metrics: a client with the token, in one of the networks. With neither, it is off; with
 # one, that alone counts.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-METRICS_NETWORKS = networks("METRICS_NETWORKS")
+METRICS_NETWORKS = networks(env.list("METRICS_NETWORKS", default=[]))
 # How many tenants have separate series in /metrics, those with the oldest backups first.
 METRICS_TENANTS = env.int("METRICS_TENANTS", default=200)
 # Whether to refuse a database role that could disable the guards, and the name of one that cannot.

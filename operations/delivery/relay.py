@@ -24,6 +24,7 @@ from operations.failpoints import failpoint
 from operations.models import OperationRun
 from operations.traces import describe_run
 from telemetry import tracing
+from telemetry.spans import Attributes
 
 #: Runs that are published in one batch.
 BATCH = 500
@@ -102,7 +103,7 @@ def relay_once(limit: int = BATCH) -> int:
     return len(wakeups)
 
 
-def _traces_of(run_ids: Sequence[int]) -> Iterator[tuple[str, tracing.Attributes]]:
+def _traces_of(run_ids: Sequence[int]) -> Iterator[tuple[str, Attributes]]:
     runs = OperationRun.objects.filter(pk__in=run_ids).exclude(trace_parent="").defer("context")
     return ((run.trace_parent, describe_run(run)) for run in runs)
 

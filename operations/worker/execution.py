@@ -27,6 +27,7 @@ from operations.worker.active_run import ActiveRun, CancelRequested, LeaseLost
 from operations.worker.heartbeat import HardStop, Heartbeat
 from operations.worker.retrying import retry_after_loss
 from telemetry import tracing
+from telemetry.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def _execute_claimed(
     active: ActiveRun,
     service: OperationRunService,
     hard_stop: HardStop | None,
-    span: tracing.Span,
+    span: Span,
 ) -> None:
     run = active.run
     try:

@@ -19,6 +19,7 @@ import httpx2
 
 from redaction.exact_json import NumberTooLarge, number_parser
 from telemetry import tracing
+from telemetry.spans import Attributes
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -158,9 +159,7 @@ def describe_path(url: str) -> str:
     return "/".join(each if not each or _WORD.fullmatch(each) else "{id}" for each in segments)
 
 
-def _attributes(
-    method: str, url: str, headers: Mapping[str, str] | None
-) -> tracing.Attributes | None:
+def _attributes(method: str, url: str, headers: Mapping[str, str] | None) -> Attributes | None:
     if not tracing.ENABLED:
         return None
     return {

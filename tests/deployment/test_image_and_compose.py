@@ -47,10 +47,19 @@ def production(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+#: The settings read the first one by its name in a variable, and the SDK of OpenTelemetry the others.
+READ_ELSEWHERE = {
+    "DATABASE_URL",
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"),
+    *("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
+}
+
+
 def settings_variables() -> set[str]:
     """The names of the variables that the settings read."""
     sources = [path.read_text() for path in (ROOT / "config" / "settings").glob("*.py")]
-    return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', "\n".join(sources))) | {"DATABASE_URL"}
+    names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', "\n".join(sources)))
+    return names | READ_ELSEWHERE
 
 
 def test_the_compose_file_has_every_process_of_the_product() -> None:
