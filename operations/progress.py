@@ -15,6 +15,7 @@ from operations.failures import Failure
 from operations.reasons import SafeError
 from operations.states import ItemOutcome
 from redaction.text import clean_text, sanitize_text
+from tenancy.db import run_prepared
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,13 @@ def write_progress(run_id: int, progress: Progress) -> bool | None:
         Whether cancellation was requested, or None if the run is no longer running.
     """
     new_counts, values = _counts_expression(progress)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE operation_runs SET {new_counts} heartbeat_at = clock_timestamp(), "  # noqa: S608 - known keys  # nosec B608
-            "updated_at = clock_timestamp() WHERE id = %s AND status = 'running' "
-            "RETURNING cancel_requested_at",
-            [*values, run_id],
-        )
-        row = cursor.fetchone()
-    return None if row is None else row[0] is not None
+    rows = run_prepared(
+        f"UPDATE operation_runs SET {new_counts} heartbeat_at = clock_timestamp(), "  # noqa: S608 - known keys  # nosec B608
+        "updated_at = clock_timestamp() WHERE id = %s AND status = 'running' "
+        "RETURNING cancel_requested_at",
+        [*values, run_id],
+    )
+    return rows[0][0] is not None if rows else None
 
 
 def _counts_expression(progress: Progress) -> tuple[str, list[Any]]:

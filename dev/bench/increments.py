@@ -1,9 +1,10 @@
 """Measures increments of one running run by eight writers at once; prints ratios of one run.
 
-    python -m dev.bench.increments [--rounds 5] [--increments 100] [--json FILE]
+    python -m dev.bench.increments [--rounds 5] [--increments 200] [--json FILE]
 
-The floor is the same number of writers that add to an integer column of one row. Both wait for the
-same lock, so that the time is that of the server and not of the writers. No increment may be lost.
+The floor is the same number of writers that add to an integer column of one row. All wait for one
+lock, so the cost is the CPU that the processes of the server take until they release it. No
+increment may be lost.
 """
 
 from __future__ import annotations
@@ -11,29 +12,23 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 
-from dev.bench.database import own_database
+from dev.bench.database import own_database, server_cpu
 from dev.bench.results import Row, compare, write
 
 WRITERS = 8
-
-
-def writers(work: Callable[[int], object]) -> float:
-    """Let the writers work at once; return the seconds until the last one has finished."""
-    with ThreadPoolExecutor(WRITERS) as pool:
-        started = time.perf_counter()
-        list(pool.map(work, range(WRITERS)))
-        return time.perf_counter() - started
+_ADD = "UPDATE bench_counter SET value = value + 1 WHERE id = 1"
 
 
 def measure(url: str, rounds: int, increments: int) -> Row:
+    """Take both ways in alternation, and return their row."""
     import django
 
     django.setup()
@@ -58,26 +53,39 @@ def measure(url: str, rounds: int, increments: int) -> Row:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_counter (id int PRIMARY KEY, value int NOT NULL)")
         cursor.execute("INSERT INTO bench_counter VALUES (1, 0)")
+    barrier = Barrier(WRITERS)
 
-    def raw(_: int) -> None:
+    def cost(backend: int, write_one: Callable[[], object]) -> float:
+        """Write together with the others; return the seconds of CPU of this writer's server."""
+        barrier.wait()
+        before = server_cpu([backend])
+        for _ in range(increments):
+            write_one()
+        return server_cpu([backend]) - before
+
+    def raw(_: int) -> float:
         with psycopg.connect(url, autocommit=True, prepare_threshold=0) as session:
-            for _number in range(increments):
-                session.execute("UPDATE bench_counter SET value = value + 1 WHERE id = 1")
+            session.execute(_ADD)
+            return cost(session.info.backend_pid, lambda: session.execute(_ADD))
 
-    def ledger(_: int) -> None:
+    def ledger(_: int) -> float:
         try:
-            for _number in range(increments):
-                service.increment_summary_counts(run.pk, processed=1)
+            add()
+            return cost(connection.connection.info.backend_pid, add)
         finally:
             connection.close()
 
+    def add() -> None:
+        service.increment_summary_counts(run.pk, processed=1)
+
     taken, floor = [], []
-    for _ in range(rounds):
-        floor.append(writers(raw))
-        taken.append(writers(ledger))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in range(rounds):
+            floor.append(sum(pool.map(raw, range(WRITERS))))
+            taken.append(sum(pool.map(ledger, range(WRITERS))))
     run.refresh_from_db()
-    expected = rounds * WRITERS * increments
-    assert run.counts.processed == expected, f"{expected - run.counts.processed} increments lost"
+    missing = rounds * WRITERS * (increments + 1) - run.counts.processed
+    assert not missing, f"{missing} increments were lost"
     name = f"increments by {WRITERS} writers / integer column"
     return compare(name, taken, floor, target=1.6)
 
@@ -85,7 +93,7 @@ def measure(url: str, rounds: int, increments: int) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--increments", type=int, default=100, help="of each writer")
+    parser.add_argument("--increments", type=int, default=200, help="of each writer")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with own_database() as url:

@@ -92,6 +92,7 @@ class Bench:
         new = self.timed(
             "dispatch", lambda: self.service.ensure_run(self.request(uuid.uuid4().hex))
         )
+        self.timed("get_or_create", lambda: get_or_create(self.request(uuid.uuid4().hex)))
         active = (self.tenant.pk, self.first.run_identity_hash)
         self.timed("select", lambda: self.raw.execute(_FIND, active).fetchone())
         self.timed("joined", lambda: self.service.ensure_run(self.request("active")))
@@ -137,11 +138,24 @@ class Bench:
 #: What each row compares: a way, its floor, and the most that it may take as a multiple.
 ROWS = (
     ("dispatch, fresh identity / raw INSERT", "dispatch", "insert", 3.0),
+    ("Django's get_or_create / raw INSERT", "get_or_create", "insert", None),
     ("dispatch, active identity / raw SELECT", "joined", "select", 6.0),
     (f"dispatch_many of {BATCH} / executemany", "dispatch_many", "executemany", 1.5),
     ("claim and complete / three raw UPDATEs", "claim and complete", "three updates", 2.0),
     ("execute a handler that does nothing / the same", "execute", "three updates", 2.0),
 )
+
+
+def get_or_create(request: RunRequest) -> None:
+    """Create a run with Django, without event, message and guards against races."""
+    from django.utils import timezone
+
+    from operations.models import OperationRun
+
+    row = request.row()
+    identity = {key: row.pop(key) for key in ("workspace_id", "tenant_id", "run_identity_hash")}
+    row["next_publish_at"] = timezone.now()
+    OperationRun.objects.get_or_create(**identity, status__in=("queued", "running"), defaults=row)
 
 
 def execute(run_id: int) -> None:

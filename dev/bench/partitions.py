@@ -12,7 +12,6 @@ other load on the machine hardly changes it.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from dev.bench.database import own_database
+from dev.bench.database import own_database, server_cpu
 from dev.bench.results import compare, write
 
 DAYS, REMOVED_DAYS = 30, 6
@@ -69,20 +68,16 @@ class Server:
         # Other processes would do a part of the work.
         options = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
         self.connection = psycopg.connect(url, autocommit=True, options=options)
-        self.stat = Path(f"/proc/{self.connection.info.backend_pid}/stat")
 
     def execute(self, sql: str, **values: Any) -> psycopg.Cursor[Any]:
         return self.connection.execute(sql.encode(), values or None)
 
     def cpu(self, work: Callable[[], object]) -> float:
         """Do the work; return the seconds of CPU."""
-        before = self._seconds()
+        backends = [self.connection.info.backend_pid]
+        before = server_cpu(backends)
         work()
-        return self._seconds() - before
-
-    def _seconds(self) -> float:
-        fields = self.stat.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return server_cpu(backends) - before
 
 
 def delete(server: Server, table: str, runs: int) -> None:
