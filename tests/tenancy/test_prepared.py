@@ -1,9 +1,13 @@
 """Prepared queries answer as Django's query of the same shape does."""
 
+import datetime as dt
+
 import pytest
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from operations.models import OperationRun
+from tenancy.db import run_prepared
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.prepared import ANY_ID, ANY_TEXT, ANY_USER, PreparedQuery
 from tests.support.factories import OperationRunFactory, TenantFactory
@@ -49,3 +53,22 @@ def test_a_number_that_no_column_can_have_finds_nothing(tenant, number):
     prepared = PreparedQuery(Tenant.objects.filter(pk=ANY_ID), [ANY_ID])
 
     assert prepared.load(number) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-08 07:00:00.123456+02", dt.datetime(2026, 3, 8, 5, 0, 0, 123456, dt.UTC)),
+        ("0001-01-01 00:00:00+00", dt.datetime(1, 1, 1, tzinfo=dt.UTC)),
+        ("9999-12-31 23:59:59+00", dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)),
+        (None, None),
+    ],
+)
+def test_a_time_is_read_in_utc(text, expected):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::timestamptz", [text])
+        (read,) = cursor.fetchone()
+    ((prepared,),) = run_prepared("SELECT %s::timestamptz", [text])
+
+    assert read == prepared == expected
+    assert expected is None or read.tzinfo is prepared.tzinfo is dt.UTC
