@@ -228,6 +228,13 @@ class ConnectionPace(models.Model):
     connection = models.OneToOneField(
         ProviderConnection, on_delete=models.CASCADE, primary_key=True, related_name="pace"
     )
+    #: Those of the connection; the database sets them.
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     #: By service: the times of requests in seconds, and their numbers.
     sent = models.JSONField(default=dict, db_default={})
     #: In seconds, as `sent`: Microsoft asked to send nothing until then.

@@ -13,8 +13,8 @@ from providers.models import ConnectionPace
 # The time is read once the row is locked.
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _ADD = """
-INSERT INTO connection_paces (connection_id)
-SELECT id FROM provider_connections WHERE id = %s ON CONFLICT DO NOTHING
+INSERT INTO connection_paces (connection_id, tenant_id, workspace_id)
+SELECT id, tenant_id, workspace_id FROM provider_connections WHERE id = %s ON CONFLICT DO NOTHING
 """
 
 

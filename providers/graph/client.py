@@ -226,7 +226,7 @@ class GraphClient:
         while True:
             try:
                 prepared = self.prepare(method, url, content)
-                self.wait(self.pacing_delay(url), WaitReason.PACING)
+                self.wait(*self.pacing_delay(url))
                 response_body = self.parse(prepared, self.send(prepared), sent=body)
             except GraphError as error:
                 self.wait(self.plan_retry(attempts, error), wait_reason(error))
@@ -331,11 +331,17 @@ class GraphClient:
         """Return whether the requests under this URL may only be sent one at a time."""
         return self._pacer.is_single(urlsplit(url).path)
 
-    def pacing_delay(self, *urls: str) -> float:
-        """Reserve the next time slot for URLs that are read together; return the seconds until it."""
-        delay = self._pacer.delay(urlsplit(url).path for url in urls)
-        self._usage.add_wait(WaitReason.PACING, delay)
-        return delay
+    def pacing_delay(self, *urls: str) -> tuple[float, WaitReason]:
+        """Reserve the next time slot for URLs that are read together.
+
+        Returns the seconds until it and the reason for them: Microsoft may have throttled another
+        worker that uses the connection.
+        """
+        seconds, is_paused = self._pacer.reserve(urlsplit(url).path for url in urls)
+        is_throttled = is_paused and seconds > SLICE_SECONDS
+        reason = WaitReason.THROTTLED if is_throttled else WaitReason.PACING
+        self._usage.add_wait(reason, seconds)
+        return seconds, reason
 
     def note_success(self) -> None:
         """Retry the requests that fail from now on: one has just succeeded."""

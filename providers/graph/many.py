@@ -202,7 +202,10 @@ class ManyReads:
                     self._fail(read, error)
                 continue
             # Each request of a batch counts, as if it were sent alone.
-            delay = self._client.pacing_delay(*(read.url for read in reads))
+            delay, reason = self._client.pacing_delay(*(read.url for read in reads))
+            if reason == WaitReason.THROTTLED:
+                self._client.wait(delay, reason)
+                delay = 0.0
             sender.submit(reads, prepared, delay=delay)
 
     def _most_under_way(self) -> int:

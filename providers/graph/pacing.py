@@ -121,9 +121,14 @@ class Pacer:
 
     def delay(self, paths: Iterable[str]) -> float:
         """Reserve the next time slot for requests that are sent together; return the seconds until it."""
+        return self.reserve(paths)[0]
+
+    def reserve(self, paths: Iterable[str]) -> tuple[float, bool]:
+        """Reserve as `delay` does; also return whether a pause of the connection is the reason."""
         counts = Counter(key for path in paths if (key := self._key_of(path)))
         with self._shared.open() as (pace, now):
-            return pace.reserve(counts, self._quotas, now) - now
+            slot = pace.reserve(counts, self._quotas, now)
+            return slot - now, now < slot <= pace.not_before
 
     def pause(self, seconds: float) -> None:
         """Let every request of the connection wait this long."""

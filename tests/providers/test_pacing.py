@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 
+import psycopg
 import pytest
 from django.db import connection as database
 
 from providers.connections import graph_client
 from providers.graph.errors import Transient
+from providers.graph.many import ManyReads
 from providers.graph.pacing import LONGEST_DELAY, QUOTAS, LocalPace, Pace, Pacer, Quota
 from providers.models import ConnectionPace, ProviderConnection
 from providers.shared_pace import SharedPace
@@ -18,6 +20,7 @@ from tests.support.factories.providers import ProviderConnectionFactory
 CONDITIONAL = "/v1.0/identity/conditionalAccess/policies"
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
 CATALOG = "/beta/deviceManagement/configurationPolicies"
+ADD_PACE = "INSERT INTO connection_paces (connection_id, tenant_id, workspace_id) VALUES"
 
 
 @pytest.fixture
@@ -107,8 +110,29 @@ def test_throttling_stops_the_requests_of_every_worker(
         with graph_client(connection, on_wait=stop) as client, pytest.raises(InterruptedError):
             client.get(CONFIGURATIONS)
 
-    assert [reason for _, reason in stopped] == ["throttled", "pacing"]
+    assert [reason for _, reason in stopped] == ["throttled", "throttled"]
     assert all(60 < seconds < 150 for seconds, _ in stopped)
+
+
+@pytest.mark.django_db
+def test_a_run_shows_that_another_worker_was_throttled(
+    connection: ProviderConnection, sandbox_tenant, settings
+) -> None:
+    settings.GRAPH_QUOTAS = {}
+    Pacer({}, SharedPace(connection.pk)).pause(120)
+    shown = []
+
+    def stop(seconds: float, reason: str) -> None:
+        shown.append((seconds, reason))
+        raise InterruptedError
+
+    reads = [lambda client: client.get(CONFIGURATIONS)] * 30
+    with graph_client(connection, on_wait=stop) as client, pytest.raises(InterruptedError):
+        list(ManyReads(client).outcomes(reads))
+
+    ((seconds, reason),) = shown
+    assert reason == "throttled"
+    assert 60 < seconds <= 120
 
 
 @pytest.mark.django_db
@@ -132,6 +156,47 @@ def test_a_connection_that_was_deleted_has_no_pace() -> None:
 
     assert pacer.delay(["/v1.0/groups"]) == 0
     assert not ConnectionPace.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_pace_names_the_tenant_of_its_connection() -> None:
+    connection = ProviderConnectionFactory()
+
+    Pacer({}, SharedPace(connection.pk)).pause(1)
+
+    pace = ConnectionPace.objects.get()
+    assert (pace.tenant_id, pace.workspace_id) == (connection.tenant_id, connection.workspace_id)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE connection_paces SET connection_id = {theirs} WHERE connection_id = {ours}",
+        "UPDATE connection_paces SET tenant_id = {their_tenant} WHERE connection_id = {ours}",
+        "UPDATE connection_paces SET workspace_id = {their_workspace} WHERE connection_id = {ours}",
+        f"{ADD_PACE} ({{theirs}}, {{our_tenant}}, {{our_workspace}})",
+        f"{ADD_PACE} ({{theirs}}, {{our_tenant}}, {{their_workspace}})",
+        "INSERT INTO connection_paces (connection_id) VALUES (4711)",
+    ],
+)
+def test_no_pace_is_moved_to_another_tenant(app_role: str, statement: str) -> None:
+    ours, theirs = ProviderConnectionFactory(), ProviderConnectionFactory()
+    Pacer({}, SharedPace(ours.pk)).pause(30)
+    before = list(ConnectionPace.objects.values())
+    attack = statement.format(
+        ours=ours.pk,
+        theirs=theirs.pk,
+        our_tenant=ours.tenant_id,
+        their_tenant=theirs.tenant_id,
+        our_workspace=ours.workspace_id,
+        their_workspace=theirs.workspace_id,
+    )
+
+    with psycopg.connect(app_role, autocommit=True) as session, pytest.raises(psycopg.Error):
+        session.execute(attack)
+
+    assert list(ConnectionPace.objects.values()) == before
 
 
 @pytest.mark.race

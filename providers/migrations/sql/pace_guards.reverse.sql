@@ -1,0 +1,3 @@
+DROP TRIGGER connection_paces_of_their_connection ON connection_paces;
+DROP FUNCTION connection_paces_guard();
+ALTER TABLE connection_paces DROP CONSTRAINT connection_paces_connection_of_workspace;
