@@ -11,6 +11,7 @@ from typing import Any
 
 from inventory.mirror import GROUPS, is_empty
 from inventory.syncing import Sync
+from operations.models import EventLevel
 from operations.worker.active_run import ActiveRun
 from providers.graph import delta
 from providers.graph.client import GraphClient
@@ -82,6 +83,10 @@ class GroupsSync:
             return False
         except GraphError as error:
             raise_if_blocking(error)
+            self._run.add_note(
+                f"The changes of groups could not be read, so all groups are listed. {error.message}",
+                EventLevel.WARNING,
+            )
             return False
         self._sync.apply(self._kind, entries, changes.removed)
         self._store(changes.link, listed_at)

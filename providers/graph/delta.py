@@ -13,7 +13,7 @@ from typing import Any
 
 from providers.graph import paging
 from providers.graph.client import GraphClient
-from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotFound
+from providers.graph.errors import IncompleteListing, InvalidRequest, ObjectNotFound, Transient
 from providers.graph.permissions import permission_for
 
 MAX_PAGES = 1_000
@@ -30,6 +30,11 @@ class Changes:
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     link: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many objects have changed or were removed."""
+        return len(self.changed) + len(self.removed)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry of a page; it replaces an earlier one of the same object."""
@@ -49,7 +54,7 @@ def latest_link(client: GraphClient, collection: str, params: Mapping[str, str])
         GraphError: there is none.
     """
     page = client.get(f"{collection}/delta", {**params, "$deltatoken": "latest"})
-    return _link(client, page, "@odata.deltaLink", collection)
+    return _link(client, page, "@odata.deltaLink", permission_for(collection).noun)
 
 
 def changes_since(client: GraphClient, link: str, collection: str) -> Changes:
@@ -61,32 +66,57 @@ def changes_since(client: GraphClient, link: str, collection: str) -> Changes:
     """
     changes, visited, noun = Changes(), {link}, permission_for(collection).noun
     while True:
-        try:
-            page = client.get(link.removeprefix(client.base_url))
-        except (ObjectNotFound, InvalidRequest) as error:
-            raise DeltaExpired from error
+        page = _fetch(client, link, changes, noun, is_first=len(visited) == 1)
         entries = page.get("value")
         if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-            raise IncompleteListing(kind=noun, count=len(changes.changed))
+            raise IncompleteListing("page_malformed", kind=noun, count=changes.count)
         for entry in entries:
             changes.add(entry)
         if "@odata.nextLink" not in page:
-            changes.link = _link(client, page, "@odata.deltaLink", collection)
+            changes.link = _link(client, page, "@odata.deltaLink", noun, changes.count)
             return changes
-        link = _link(client, page, "@odata.nextLink", collection)
-        if link in visited or len(visited) >= MAX_PAGES:
-            raise IncompleteListing("listing_loops", kind=noun, count=len(changes.changed))
+        link = paging.check_link(
+            _link(client, page, "@odata.nextLink", noun, changes.count),
+            visited,
+            base=client.base_url,
+            noun=noun,
+            max_pages=MAX_PAGES,
+            count=changes.count,
+        )
         visited.add(link)
+
+
+def _fetch(
+    client: GraphClient, link: str, changes: Changes, noun: str, *, is_first: bool
+) -> dict[str, Any]:
+    """Fetch a page. Graph refuses a link that has expired as if it did not exist."""
+    try:
+        return client.get(link.removeprefix(client.base_url))
+    except (ObjectNotFound, InvalidRequest) as error:
+        raise DeltaExpired from error
+    except Transient as error:
+        if is_first:
+            raise
+        raise IncompleteListing(
+            "listing_interrupted",
+            request_id=error.request_id,
+            kind=noun,
+            count=changes.count,
+            error=error.message.rstrip("."),
+        ) from error
 
 
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str) and bool(entry["id"])
 
 
-def _link(client: GraphClient, page: Mapping[str, Any], name: str, collection: str) -> str:
-    link, noun = page.get(name), permission_for(collection).noun
-    if not isinstance(link, str):
-        raise IncompleteListing(kind=noun, count=0)
-    if not paging.same_origin(link, client.base_url) or not link.startswith(client.base_url):
-        raise IncompleteListing("foreign_link", kind=noun, count=0)
-    return link
+def _link(
+    client: GraphClient, page: Mapping[str, Any], name: str, noun: str, count: int = 0
+) -> str:
+    link = page.get(name)
+    if link is None:
+        raise IncompleteListing(kind=noun, count=count)
+    is_own = isinstance(link, str) and paging.same_origin(link, client.base_url)
+    if not is_own or not link.startswith(client.base_url):
+        raise IncompleteListing("foreign_link", kind=noun, count=count)
+    return str(link)

@@ -83,7 +83,7 @@ def _read(
 ) -> Iterator[dict[str, Any]]:
     visited, url, count = {first}, first, 0
     while True:
-        page = _fetch_page(fetch, url, count if len(visited) > 1 else None, noun)
+        page = fetch_page(fetch, url, count if len(visited) > 1 else None, noun)
         entries = page.get("value")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise IncompleteListing("page_malformed", kind=noun, count=count)
@@ -93,12 +93,17 @@ def _read(
         link = page.get("@odata.nextLink")
         if not link:
             return
-        url = _check_link(link, visited, base=base, noun=noun, max_pages=max_pages, count=count)
+        url = check_link(link, visited, base=base, noun=noun, max_pages=max_pages, count=count)
         visited.add(url)
 
 
-def _fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[str, Any]:
-    """Fetch a page; `count` is the number of objects before it, None for the first page."""
+def fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[str, Any]:
+    """Fetch a page; `count` is the number of objects before it, None for the first page.
+
+    Raises:
+        IncompleteListing: a later page could not be read.
+        GraphError: the first page could not be read.
+    """
     try:
         return fetch(url)
     except (Transient, ObjectNotFound, InvalidRequest) as error:
@@ -116,9 +121,14 @@ def _fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[st
         ) from error
 
 
-def _check_link(
+def check_link(
     link: object, visited: set[str], *, base: str, noun: str, max_pages: int, count: int
 ) -> str:
+    """Return the link to the next page.
+
+    Raises:
+        IncompleteListing: it leads to another host or to a page that was read, or is one too many.
+    """
     if not isinstance(link, str) or not same_origin(link, base):
         raise IncompleteListing("foreign_link", kind=noun, count=count)
     if link in visited:
