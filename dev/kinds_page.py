@@ -23,6 +23,7 @@ only a backup whose schedule selects such a kind reports it as a failure.
 - **Backup and preview**: objects are backed up and compared; a restore shows the differences and
   writes nothing.
 - **Inventory only**: objects are listed, so that other pages can name them.
+- **Looked up**: a restore looks up the single objects that others refer to.
 
 A restore never writes an object of which Microsoft Graph does not return everything, such as a
 pre-shared key: the preview names what the backup does not contain.
@@ -75,6 +76,8 @@ def render() -> str:
 
 def _row(kind: PolicyKind) -> str:
     level = "Inventory only" if kind.is_mirrored_only else _LEVELS[kind.restore]
+    if kind.looked_up_at:
+        level = "Looked up"
     writes = f"`{kind.write_permission}`" if kind.restore is Restore.FULL else "none"
     needed = "required" if is_required(kind) else "optional"
     cells = (

@@ -7,7 +7,7 @@ from providers.graph.policy_kind import PolicyKind
 
 #: The kinds that `inventory.sync` reads; groups and role definitions have separate syncs.
 POLICY_KINDS: dict[str, PolicyKind] = {
-    key: kind for key, kind in KIND.items() if not kind.has_own_table
+    key: kind for key, kind in KIND.items() if not kind.has_own_table and not kind.looked_up_at
 }
 
 

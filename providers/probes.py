@@ -47,10 +47,14 @@ class ProbeResult(StrEnum):
     UNVERIFIED = "unverified"
 
 
-#: The key, label and path of every probe, in order.
+#: The key, label and path of every probe, in order. Graph lists no kind that includes others.
 PROBES: dict[str, tuple[str, str]] = {
     ORGANIZATION: ("Organization", _ORGANIZATION_PATH),
-    **{kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values()},
+    **{
+        kind.key: (kind.label_plural, kind.list_path)
+        for kind in KIND.values()
+        if not kind.includes
+    },
 }
 
 #: The kinds that a restore writes, by the key of their result.

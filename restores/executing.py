@@ -44,7 +44,7 @@ class Execution:
         self._restore = restore
         self._options = options_of(restore)
         self._items = load_items(restore)
-        self._live = LiveTenant(client, restore.tenant_id)
+        self._live = LiveTenant(client, restore.tenant_id, run.checkpoint)
         self._restored = RestoredIds(self._items)
         self._preconditions = Preconditions(restore, self._live, self._restored)
         self._log = ItemLog(run)
@@ -64,7 +64,8 @@ class Execution:
         # What earlier restores created has to be known before this one writes.
         for item in self._items:
             for reference in KIND[item.kind].all_references if item.kind in KIND else ():
-                self._live.load_successors(reference.kind)
+                for kind_key in (reference.kind, *KIND[reference.kind].includes):
+                    self._live.load_successors(kind_key)
         for item in self._items:
             if not item.will_be_written:
                 self._log.skipped(item)

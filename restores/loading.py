@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
@@ -58,7 +58,7 @@ def _depth(item: RestoreItem, by_id: Mapping[tuple[str, str], RestoreItem], leve
     kind = KIND.get(item.kind)
     if kind is None or item.version is None or level > MAX_DEPTH:
         return 0
-    ids = bodies.references(kind, item.version.payload).get(item.kind, set())
+    ids = set().union(*bodies.references(kind, item.version.payload).values())
     depths = [
         1 + _depth(by_id[item.kind, graph_id], by_id, level + 1)
         for graph_id in ids
@@ -76,13 +76,25 @@ def existing_ids(
         GraphError: a list could not be read to its end; nothing may be concluded.
     """
     existing = {}
-    for kind_key in references:
-        try:
-            existing[kind_key] = live.ids(kind_key) | created
-        except PermissionMissing:
-            if not KIND[kind_key].is_checked_by_graph:
-                raise
+    for kind_key, ids in references.items():
+        present = _existing(live, kind_key, ids - created)
+        if present is not None:
+            existing[kind_key] = present | created
     return existing
+
+
+def _existing(live: LiveTenant, kind_key: str, ids: Collection[str]) -> frozenset[str] | None:
+    """Those of these ids that exist; None where only Graph itself can check them.
+
+    Raises:
+        GraphError: see `existing_ids`.
+    """
+    try:
+        return live.existing(kind_key, ids)
+    except PermissionMissing:
+        if not KIND[kind_key].is_checked_by_graph:
+            raise
+        return None
 
 
 def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> NewIds:
@@ -92,13 +104,14 @@ def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> NewIds
         GraphError: a list could not be read.
     """
     restored: NewIds = {}
-    for kind_key, ids in references.items():
-        latest = {graph_id: live.ids_of(kind_key, graph_id)[-1] for graph_id in ids}
-        later = {old: new for old, new in latest.items() if new != old}
-        existing = live.ids(kind_key) if later else frozenset()
-        restored[kind_key] = {
-            old: new for old, new in later.items() if old not in existing and new in existing
-        }
+    for referenced, ids in references.items():
+        for kind_key in (referenced, *KIND[referenced].includes):
+            latest = {graph_id: live.ids_of(kind_key, graph_id)[-1] for graph_id in ids}
+            later = {old: new for old, new in latest.items() if new != old}
+            existing = live.ids(kind_key) if later else frozenset()
+            restored.setdefault(kind_key, {}).update(
+                {old: new for old, new in later.items() if old not in existing and new in existing}
+            )
     return restored
 
 
@@ -121,16 +134,19 @@ def replaced_ids(
         is_needed = each.missing_id in references[each.kind] and each.kind in KIND
         if not is_needed or (each.kind, each.missing_id) in own:
             continue
-        existing = live.ids(each.kind)
+        existing = _existing(live, each.kind, {each.missing_id, each.replacement_id}) or ()
         if each.missing_id not in existing and each.replacement_id in existing:
             replaced.setdefault(each.kind, {})[each.missing_id] = each.replacement_id
     return replaced
 
 
 def merged(*each: Mapping[str, Mapping[str, str]]) -> NewIds:
-    """All of these new ids; later ones take precedence."""
+    """All of these new ids; later ones take precedence. A kind has those of the kinds in it too."""
     result: NewIds = {}
     for new_ids in each:
         for kind_key, ids in new_ids.items():
             result.setdefault(kind_key, {}).update(ids)
+    for kind_key, kind in KIND.items():
+        for included in kind.includes:
+            result[kind_key] = result.get(included, {}) | result.get(kind_key, {})
     return result

@@ -385,7 +385,7 @@ class Replacement(models.Model):
     kind = models.CharField(max_length=64)
     missing_id = models.CharField(max_length=200)
     replacement_id = models.CharField(max_length=200)
-    #: Of the replacement, when it was chosen.
+    #: Of the replacement, when it was chosen; empty for a kind that is never listed.
     name = models.CharField(max_length=300)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -408,7 +408,7 @@ class Replacement(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.name} for {self.missing_id}"
+        return f"{self.name or self.replacement_id} for {self.missing_id}"
 
     @property
     def kind_label(self) -> str:

@@ -154,13 +154,18 @@ def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError 
 def missing_reference(
     references: Mapping[str, set[str]], existing_ids: Mapping[str, Collection[str]]
 ) -> SafeError | None:
-    """The reason that referenced objects do not exist, if so; for the first kind of them."""
-    for kind, ids in bodies.missing_references(references, existing_ids).items():
-        names = ", ".join(sorted(ids)[:MAX_IDS_IN_MESSAGE])
-        if len(ids) > MAX_IDS_IN_MESSAGE:
-            names += f" and {len(ids) - MAX_IDS_IN_MESSAGE} more"
-        return SafeError("restore_reference_missing", what=in_sentence(KIND[kind].label), ids=names)
-    return None
+    """The reason that referenced objects do not exist, if so."""
+    missing = [
+        f"{in_sentence(KIND[kind].label)} {each}"
+        for kind, ids in bodies.missing_references(references, existing_ids).items()
+        for each in sorted(ids)
+    ]
+    if not missing:
+        return None
+    objects = ", ".join(missing[:MAX_IDS_IN_MESSAGE])
+    if len(missing) > MAX_IDS_IN_MESSAGE:
+        objects += f" and {len(missing) - MAX_IDS_IN_MESSAGE} more"
+    return SafeError("restore_reference_missing", objects=objects)
 
 
 def _action(kind: PolicyKind, live: LiveObject) -> tuple[Action, SafeError | None]:

@@ -38,7 +38,7 @@ class Preview:
         self._run = run
         self._restore = restore
         self._client = client
-        self._live = LiveTenant(client, restore.tenant_id)
+        self._live = LiveTenant(client, restore.tenant_id, run.checkpoint)
         self._options = options_of(restore)
         self._items: list[RestoreItem] = []
         #: Objects that this restore creates or takes over, by their ids in the backup.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F
@@ -16,8 +19,8 @@ from inventory.models import DirectoryGroup, Policy
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
-from providers.graph.many import Outcome
-from providers.graph.policy_kind import Capture
+from providers.graph.many import ManyReads, Outcome
+from providers.graph.policy_kind import Capture, PolicyKind
 from restores import bodies
 from restores.bodies import Json
 from restores.models import Decision, ItemState, RestoreItem
@@ -35,9 +38,15 @@ LIST_MAX_AGE_SECONDS = 60.0
 class LiveTenant:
     """A tenant's current objects: lists are read once, single objects each time."""
 
-    def __init__(self, client: GraphClient, tenant_id: int) -> None:
+    def __init__(
+        self, client: GraphClient, tenant_id: int, on_tick: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_tick` is called while objects are looked up; it can raise to stop."""
         self._client = client
         self._tenant_id = tenant_id
+        self._on_tick = on_tick
+        #: Whether objects that are looked up exist, by kind and id.
+        self._exists: dict[tuple[str, str], bool] = {}
         self._lists: dict[str, list[Json] | GraphError] = {}
         self._listed_at: dict[str, float] = {}
         self._successors: dict[str, dict[str, str]] = {}
@@ -53,6 +62,23 @@ class LiveTenant:
             GraphError: see `list_objects`.
         """
         return frozenset(str(listed["id"]) for listed in self.list_objects(kind_key))
+
+    def existing(self, kind_key: str, ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids that objects of a kind have.
+
+        Raises:
+            GraphError: a list or an object could not be read.
+        """
+        kind = KIND[kind_key]
+        if not kind.looked_up_at:
+            return self.ids(kind_key) & frozenset(ids)
+        unknown = [each for each in ids if (kind_key, each) not in self._exists]
+        many = ManyReads(self._client, on_tick=self._on_tick)
+        reads = (partial(_exists, kind, each) for each in unknown)
+        with closing(many.outcomes(reads)) as outcomes:
+            for each, outcome in zip(unknown, outcomes, strict=True):
+                self._exists[kind_key, each] = outcome.get()
+        return frozenset(each for each in ids if self._exists[kind_key, each])
 
     def list_objects(self, kind_key: str, *, max_age: float | None = None) -> list[Json]:
         """Every object of a kind as its list returns it, at most `max_age` seconds old if given.
@@ -219,6 +245,16 @@ class LiveTenant:
         if captured is None and graph_id in self.ids(target.kind.key):
             return self.read(target, graph_id)
         return captured
+
+
+def _exists(kind: PolicyKind, graph_id: str, client: GraphClient) -> bool:
+    """Whether an object exists, of a kind that is never listed."""
+    path = kind.looked_up_at.format(id=quote(graph_id, safe=""))
+    try:
+        client.get(path, {"$select": "id"})
+    except ObjectNotFound:
+        return False
+    return True
 
 
 def _is_alike(listed: Json, target: Target) -> bool:

@@ -43,10 +43,10 @@ register_reasons(
     Reason(
         "restore_reference_missing",
         "Referenced object missing",
-        "The object refers to a {what} that is missing from the tenant: {ids}.",
-        "Restore the missing object as well if this backup set contains it. Otherwise create it again, "
-        "or change the policy manually. Runledger never removes a reference, such as an exclusion, by "
-        "itself.",
+        "The tenant lacks what the object refers to: {objects}.",
+        "Restore the missing object as well if this backup set contains it, or choose another one "
+        "that takes its place, such as one that was created again and has a new id. Runledger never "
+        "removes a reference, such as an exclusion, by itself.",
     ),
     Reason(
         "restore_name_taken",

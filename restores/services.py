@@ -18,6 +18,7 @@ from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
 from providers.connections import writable_connection
+from providers.graph.kinds import KIND
 from restores import planning
 from restores.bodies import Options
 from restores.closing import close_orphaned_restores
@@ -306,7 +307,13 @@ def discard(restore: RestoreRun) -> None:
 
 def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[BackupItem]:
     """Return the objects that these items lack in the tenant and the restore's set contains."""
-    missing = {(each["kind"], each["id"]) for item in items for each in item.missing}
+    missing = {
+        (kind, each["id"])
+        for item in items
+        for each in item.missing
+        if each["kind"] in KIND
+        for kind in (each["kind"], *KIND[each["kind"]].includes)
+    }
     if not missing or restore.backup_set is None:
         return []
     ids = {graph_id for _, graph_id in missing}

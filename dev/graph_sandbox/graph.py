@@ -135,6 +135,8 @@ class Graph:
             objects = self._store.objects(call.tenant_id, resource.kind)
             if resource.kind == "groups" and call.segments == ["delta"]:
                 return Response(200, self._changes(call, objects))
+            if resource.kind == "directory_objects":
+                objects = self._store.directory(call.tenant_id)
             if not call.segments:
                 self._change_as_administrator(call, objects)
             return Response(200, _read(call, self._replicated(call, objects)))
@@ -156,7 +158,7 @@ class Graph:
         objects = self._store.objects(call.tenant_id, call.resource.kind)
 
         def known(kind: str) -> set[str]:
-            return set(self._store.objects(call.tenant_id, kind))
+            return self._store.known_ids(call.tenant_id, kind)
 
         before = copy.deepcopy(objects.get(call.segments[0])) if call.segments else None
         response = writes.apply(call.request, call.resource, objects, call.segments, known)
@@ -393,6 +395,8 @@ def _has_type(entry: Json, resource: Resource) -> bool:
 
 def _find_object(objects: dict[str, Json], resource: Resource, object_id: str) -> Json:
     entry = objects.get(object_id)
+    if entry is None and resource.kind == "applications":
+        entry = next((each for each in objects.values() if each.get("appId") == object_id), None)
     if entry is None or not _has_type(entry, resource):
         text = f"Resource '{object_id}' does not exist or one of its queried reference-property objects are not present."
         raise RequestRefused(404, "ResourceNotFound", text)

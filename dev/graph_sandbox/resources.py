@@ -5,12 +5,14 @@ Those of the kinds that Runledger reads follow from the declarations of the kind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from providers.graph.kinds import KIND
 from providers.graph.policy_kind import STANDARD, PolicyKind, Service
 
+_KEY = re.compile(r"\((?:\w+=)?'([^']*)'\)")
 #: A collection of app policies that Runledger does not read; Graph lists them with those it reads.
 _APP_CONFIGURATION = "#microsoft.graph.targetedManagedAppConfiguration"
 
@@ -137,15 +139,14 @@ def collection_of(kind: str) -> Resource:
 def find(path: str) -> tuple[Resource, list[str]] | None:
     """Return the collection of a path like "/beta/groups/<id>/owners" and the segments after it.
 
-    OData writes the id of an object as "/<id>" or as "('<id>')".
+    OData writes the id of an object as "/<id>" or as "('<id>')", and another key with its name.
     """
     _, _, rest = path.partition("/")
     version, _, rest = rest.partition("/")
     for resource in RESOURCES:
         after = f"/{rest}".removeprefix(resource.path)
         if resource.version == version and after != f"/{rest}" and after[:1] in ("", "/", "("):
-            if after.startswith("('"):
-                object_id, _, tail = after[2:].partition("')")
-                return resource, [object_id, *filter(None, tail.split("/"))]
+            if key := _KEY.match(after):
+                return resource, [key[1], *filter(None, after[key.end() :].split("/"))]
             return resource, [segment for segment in after.split("/") if segment]
     return None

@@ -99,6 +99,21 @@ class Store:
         by_kind: dict[str, dict[str, Json]] = self._tenants[tenant_id.lower()]["objects"]
         return by_kind.setdefault(kind, {})
 
+    def directory(self, tenant_id: str) -> dict[str, Json]:
+        """Return every object of the directory by id, whatever its type is; use it under `lock`."""
+        types = ("directory_objects", "users", "groups", "applications")
+        return {
+            key: entry for kind in types for key, entry in self.objects(tenant_id, kind).items()
+        }
+
+    def known_ids(self, tenant_id: str, kind: str) -> set[str]:
+        """Return what identifies the objects of a kind in references to them; use it under `lock`."""
+        if kind == "directory_objects":
+            return set(self.directory(tenant_id))
+        if kind == "applications":
+            return {str(entry.get("appId")) for entry in self.objects(tenant_id, kind).values()}
+        return set(self.objects(tenant_id, kind))
+
     def touch(self) -> None:
         """Mark the state as changed, so that `save` writes it."""
         self._dirty = True

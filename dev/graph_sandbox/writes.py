@@ -14,7 +14,7 @@ from dev.graph_sandbox.messages import Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource
 from providers.graph.kinds import KIND
 from providers.graph.normalize import is_annotation
-from providers.graph.policy_kind import Action, Assign, Link, PolicyKind
+from providers.graph.policy_kind import Action, Assign, Link, PolicyKind, in_sentence
 from providers.graph.references import ids_by_kind
 
 TARGETS = (
@@ -218,7 +218,7 @@ def _check(
         _add_ids(body.get("scheduledActionsForRule") or [])
     if resource.kind == "conditional_access":
         _check_conditional_access(body)
-        _check_conditions(sent.get("conditions") or {}, known)
+        _check_conditions(sent, known)
 
 
 def _refuse_read_only(body: Json, resource: Resource) -> None:
@@ -369,7 +369,13 @@ def _check_conditional_access(body: Json) -> None:
         raise RequestRefused(400, "BadRequest", "1032: deviceStates is deprecated.")
 
 
-def _check_conditions(conditions: Json, known: KnownIds) -> None:
+def _check_conditions(sent: Json, known: KnownIds) -> None:
+    conditions = sent.get("conditions") or {}
+    for referred, ids in ids_by_kind(KIND["conditional_access"].references, sent).items():
+        if referred in ("users", "role_definitions", "applications", "directory_objects"):
+            noun = in_sentence(KIND[referred].label)
+            for missing in sorted(ids - known(referred)):
+                raise RequestRefused(400, "BadRequest", f"1011: {noun} {missing} does not exist.")
     users = conditions.get("users") or {}
     _check_known(users, ("includeGroups", "excludeGroups"), known("groups"), "group")
     locations = conditions.get("locations") or {}

@@ -237,6 +237,9 @@ class PolicyKind:
     `has_own_table`: the inventory mirrors the kind into a table beside that of the policies.
     `is_costly`: reading the kind takes so many requests that a schedule contains it only if selected.
     `is_mirrored_only`: backups do not contain the kind; the inventory does, to name ids.
+    `looked_up_at` is the path of one object with `{id}`, for a kind that is never listed as a whole:
+    only single objects are looked up, to see whether they exist. `includes` are the kinds whose
+    objects are also of this kind.
     `is_checked_by_graph`: a list that may not be read blocks no restore of what refers to the kind.
     `checked_with` is the path of another list of the same objects. The kind was listed completely only
     if `list_path` has every object of that list, as far as it can be read.
@@ -275,6 +278,8 @@ class PolicyKind:
     has_own_table: bool = False
     is_costly: bool = False
     is_mirrored_only: bool = False
+    looked_up_at: str = ""
+    includes: tuple[str, ...] = ()
     is_checked_by_graph: bool = False
     assign: Assign | None = None
     is_replaced: bool = False
@@ -295,6 +300,11 @@ class PolicyKind:
     def is_assignable(self) -> bool:
         """Whether a restore can write the assignments of its objects."""
         return self.assign is not None
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether backups contain the kind."""
+        return not self.is_mirrored_only and not self.looked_up_at
 
     @property
     def all_references(self) -> tuple[Reference, ...]:

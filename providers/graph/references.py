@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True)
@@ -16,22 +18,24 @@ class Reference:
 
     `path` leads to an id, or with `[]` at its end to a list of ids: "conditions.users.includeGroups[]".
     `within` is the type of the objects, at any depth, from which the path starts; by default it
-    starts from the policy itself. `built_in` are ids that every tenant has and no list contains.
+    starts from the policy itself. `built_in` are ids that every tenant has and no list contains;
+    with `has_names`, so is every value that is no GUID, such as “All” or “Office365”.
     """
 
     kind: str
     path: str
     within: str = ""
     built_in: frozenset[str] = frozenset()
+    has_names: bool = False
 
     def is_id(self, value: object) -> bool:
         """Whether a value is the id of an object that a tenant may lack.
 
         Graph returns the zero id, or an empty text, where there is no reference.
         """
-        return (
-            isinstance(value, str) and value not in self.built_in and bool(set(value) - set("0-"))
-        )
+        if not isinstance(value, str) or value in self.built_in or not set(value) - set("0-"):
+            return False
+        return not self.has_names or bool(_GUID.fullmatch(value))
 
 
 def ids_by_kind(references: Iterable[Reference], state: Json) -> dict[str, set[str]]:

@@ -108,7 +108,12 @@ def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any
     return {
         "missing_items": offered,
         "missing_objects": [
-            {"kind": kind, "id": graph_id, "label": KIND[kind].label}
+            {
+                "kind": kind,
+                "id": graph_id,
+                "label": KIND[kind].label,
+                "has_names": not KIND[kind].looked_up_at,
+            }
             for kind, graph_id in sorted(missing)
             if kind in KIND
         ],

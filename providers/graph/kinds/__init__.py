@@ -33,6 +33,6 @@ def _load() -> dict[str, PolicyKind]:
 #: Every kind by its key; kinds that others refer to come first.
 KIND: dict[str, PolicyKind] = _load()
 #: The kinds that backups contain.
-KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if not v.is_mirrored_only}
+KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if v.is_backed_up}
 #: The kinds that are read only to resolve ids to names.
 REFERENCE_KINDS: dict[str, PolicyKind] = {k: v for k, v in KIND.items() if v.is_mirrored_only}

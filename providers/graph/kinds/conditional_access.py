@@ -8,6 +8,13 @@ from providers.graph.normalize import Noise, without_nulls
 from providers.graph.policy_kind import Need, PolicyKind, Restore, Service
 from providers.graph.references import Reference
 
+#: The conditions that name service principals and agents by their object ids.
+_WORKLOAD_IDENTITIES = (
+    "includeServicePrincipals",
+    "excludeServicePrincipals",
+    "includeAgentIdServicePrincipals",
+    "excludeAgentIdServicePrincipals",
+)
 _NO_OBJECT = frozenset({"All", "None"})
 #: Locations that every tenant has and no list contains. The zero id is “MFA trusted IPs”.
 _BUILT_IN_LOCATIONS = _NO_OBJECT | {"AllTrusted"}
@@ -44,6 +51,18 @@ KIND = PolicyKind(
     noise=Noise(strip=("templateId",), unordered_ids=True),
     restore=Restore.FULL,
     references=(
+        Reference("users", "conditions.users.includeUsers[]", has_names=True),
+        Reference("users", "conditions.users.excludeUsers[]", has_names=True),
+        Reference("role_definitions", "conditions.users.includeRoles[]", has_names=True),
+        Reference("role_definitions", "conditions.users.excludeRoles[]", has_names=True),
+        Reference("applications", "conditions.applications.includeApplications[]", has_names=True),
+        Reference("applications", "conditions.applications.excludeApplications[]", has_names=True),
+        *(
+            Reference(
+                "directory_objects", f"conditions.clientApplications.{name}[]", has_names=True
+            )
+            for name in _WORKLOAD_IDENTITIES
+        ),
         Reference("groups", "conditions.users.includeGroups[]", built_in=_NO_OBJECT),
         Reference("groups", "conditions.users.excludeGroups[]", built_in=_NO_OBJECT),
         Reference(

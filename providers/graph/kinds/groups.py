@@ -11,14 +11,15 @@ from typing import Any
 
 from providers.graph.capture import with_detail
 from providers.graph.policy_kind import Link, Need, PolicyKind, Restore, Service
+from providers.graph.references import Reference
 
 _DIRECTORY_OBJECT = "/v1.0/directoryObjects/{id}"
 _PROPERTIES = (
     "id,displayName,description,groupTypes,securityEnabled,mailEnabled,mailNickname,"
     "membershipRule,membershipRuleProcessingState,onPremisesSyncEnabled,isAssignableToRole"
 )
-_OWNERS = Link("owners", _DIRECTORY_OBJECT)
-_MEMBERS = Link("members", _DIRECTORY_OBJECT)
+_OWNERS = Link("owners", _DIRECTORY_OBJECT, kind="directory_objects")
+_MEMBERS = Link("members", _DIRECTORY_OBJECT, kind="directory_objects")
 
 
 def _is_dynamic(payload: Mapping[str, Any]) -> bool:
@@ -52,6 +53,10 @@ KIND = PolicyKind(
     write_permission="Group.ReadWrite.All",
     read=with_detail,
     links=_links,
+    references=(
+        Reference("directory_objects", "members[]"),
+        Reference("directory_objects", "owners[]"),
+    ),
     refuses=_refuses,
     restore=Restore.FULL,
     has_own_table=True,

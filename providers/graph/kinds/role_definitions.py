@@ -13,5 +13,6 @@ KIND = PolicyKind(
     read_permission="RoleManagement.Read.Directory",
     has_own_table=True,
     is_mirrored_only=True,
+    is_checked_by_graph=True,
     service=Service(page=100, max_page=999, writes=()),
 )
