@@ -60,7 +60,8 @@ class Reader:
         entries, error = self._read_list(kind)
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
         new = {graph_id: entry for graph_id, entry in entries.items() if graph_id not in existing}
-        sets.add_listed(self._set, kind, new.values())
+        reads = self._client.reads_encrypted_values
+        sets.add_listed(self._set, kind, new.values(), reads_encrypted_values=reads)
         self._reused += reuse.reuse_unchanged(self._set, kind)
         self._expect(len(new))
         if isinstance(error, LicenseMissing) and not entries:

@@ -18,6 +18,7 @@ from django.db import IntegrityError, connection, transaction
 
 from backups.models import BackupSet
 from providers.graph import normalize
+from providers.graph.normalize import is_masked
 from providers.graph.policy_kind import PolicyKind, as_listed, last_modified
 
 #: Increase it if a capture contains more than before: then everything is read again once.
@@ -47,11 +48,16 @@ RETURNING now.id
 """
 
 
-def listed_hash(kind: PolicyKind, entry: Mapping[str, Any]) -> str:
+def listed_hash(
+    kind: PolicyKind, entry: Mapping[str, Any], *, reads_encrypted_values: bool = False
+) -> str:
     """Return the hash of what a list shows of an object; empty if that does not show each change.
 
-    Kinds whose list contains the whole object have none: they are never read separately.
+    Kinds whose list contains the whole object have none: they are never read separately. If
+    encrypted values are read, an object with some is always read, as a list shows only their masks.
     """
+    if reads_encrypted_values and any(map(is_masked, entry.get("omaSettings") or [])):
+        return ""
     shows_assignments = (
         isinstance(entry.get("assignments"), list) and "assignments@odata.nextLink" not in entry
     )

@@ -89,7 +89,13 @@ def finish(backup_set: BackupSet) -> None:
 
 
 @transaction.atomic
-def add_listed(backup_set: BackupSet, kind: PolicyKind, entries: Iterable[Json]) -> None:
+def add_listed(
+    backup_set: BackupSet,
+    kind: PolicyKind,
+    entries: Iterable[Json],
+    *,
+    reads_encrypted_values: bool = False,
+) -> None:
     """Add an incomplete item for each listed object, before any of them is read."""
     items = [
         BackupItem(
@@ -101,7 +107,9 @@ def add_listed(backup_set: BackupSet, kind: PolicyKind, entries: Iterable[Json])
             name=_name(kind, entry),
             reason_code=NOT_ATTEMPTED,
             last_modified_at=last_modified(entry),
-            listed_hash=reuse.listed_hash(kind, entry),
+            listed_hash=reuse.listed_hash(
+                kind, entry, reads_encrypted_values=reads_encrypted_values
+            ),
         )
         for entry in entries
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
+from providers.graph import type_table
 from providers.graph.kinds import KIND
 from providers.graph.permissions import is_required
 from providers.graph.policy_kind import PolicyKind, Restore
@@ -35,6 +37,16 @@ IntuneManagement 3.1.6 and IntuneCD, as read in their public sources in November
 
 | Kind | Runledger | Read permission | Write permission | IntuneManagement | IntuneCD |
 | --- | --- | --- | --- | --- | --- |
+"""
+_UNREAD = """
+## Not contained
+
+Runledger does not read these parts of objects, which are navigation properties by the metadata of
+{source} (`python -m dev.graph_metadata`). A restore leaves them as they are.
+The preview of an object that would be created names them, as does the page of its backup. Reports
+about devices and users, content such as mail and files, and what Graph computes are no part of a
+configuration.
+
 """
 _LEVELS = {
     Restore.FULL: "Backup and restore",
@@ -71,7 +83,32 @@ _INTUNE_CD = frozenset(
 def render() -> str:
     """Return the page."""
     kinds = sorted(KIND.values(), key=lambda kind: kind.label_plural)
-    return _HEAD.format(count=len(kinds)) + "".join(map(_row, kinds))
+    table = "".join(map(_row, kinds))
+    source = f"{type_table.SOURCE['package']} {type_table.SOURCE['version']}"
+    lists = "".join(
+        textwrap.fill(f"- {kind.label_plural}: {_unread(kind)}", 100, subsequent_indent="  ") + "\n"
+        for kind in kinds
+        if _unread(kind)
+    )
+    head = _HEAD.format(count=len(kinds))
+    return head + table + _UNREAD.format(source=source) + lists.rstrip() + "\n"
+
+
+def _unread(kind: PolicyKind) -> str:
+    """The parts that objects of a kind can have and that backups do not contain."""
+    if not kind.is_backed_up:
+        return ""
+    read = dict.fromkeys([*kind.service.hidden, *kind.required])
+    for sample in kind.samples:
+        read |= dict.fromkeys(sample)
+    parts: set[str] = set()
+    for name in type_table.types_of(kind.key):
+        typed = {"@odata.type": f"#microsoft.graph.{name}"}
+        if kind.collections and typed["@odata.type"] not in kind.collections:
+            continue
+        links = dict.fromkeys(link.name for link in kind.links(typed))
+        parts.update(kind.unread(typed | read | links))
+    return ", ".join(sorted(parts))
 
 
 def _row(kind: PolicyKind) -> str:

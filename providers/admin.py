@@ -9,14 +9,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from providers import services
-from providers.models import ConnectionPace, ProviderConnection
+from providers.models import ConfigurationSecret, ConnectionPace, ProviderConnection
 from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
 
 
 class ConnectionForm(WholeForm[ProviderConnection]):
     class Meta:
         model = ProviderConnection
-        fields = ("name", "cloud", "client_id", "access", "credential_expires_on")
+        fields = (
+            "name",
+            "cloud",
+            "client_id",
+            "access",
+            "reads_encrypted_values",
+            "credential_expires_on",
+        )
 
 
 @admin.register(ProviderConnection)
@@ -56,6 +63,7 @@ class ProviderConnectionAdmin(NeverDeleted, ModelAdmin[ProviderConnection]):
         "cloud",
         "client_id",
         "access",
+        "reads_encrypted_values",
         "credential_expires_on",
         *readonly_fields,
     )
@@ -93,3 +101,13 @@ class ConnectionPaceAdmin(ReadOnly, ModelAdmin[ConnectionPace]):
     list_select_related = ("connection",)
     search_fields = ("connection__name",)
     fields = ("connection", "sent", "not_before")
+
+
+@admin.register(ConfigurationSecret)
+class ConfigurationSecretAdmin(ReadOnly, ModelAdmin[ConfigurationSecret]):
+    """The values of configurations, without the values themselves."""
+
+    list_display = ("setting", "tenant", "workspace", "created_at")
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("setting", "tenant__name")
+    fields = ("setting", "tenant", "workspace", "created_at")

@@ -21,4 +21,5 @@ audit_table(
     form=ConnectionForm,
     labels={"is_default": "Default connection", "encrypted_credential": "Credential"},
 )
+exclude("configuration_secrets", "Values that backups read; a run says which objects it read.")
 exclude("connection_paces", "What workers have sent recently, for a few seconds.")

@@ -11,6 +11,7 @@ from django.db import Error
 from operations.metrics.counting import record
 from operations.reasons import Blocked
 from providers.clouds import Cloud, hosts_of
+from providers.configuration_secrets import ConfigurationSecrets
 from providers.graph.client import GraphClient, OnWait
 from providers.graph.http import Http
 from providers.graph.pacing import Pacer, configured_quotas
@@ -76,6 +77,8 @@ def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = Non
         pacer=Pacer(configured_quotas(), SharedPace(connection.pk)),
         on_wait=on_wait,
         usage=Usage(_record_usage),
+        secrets=ConfigurationSecrets(connection.tenant),
+        reads_encrypted_values=connection.reads_encrypted_values,
     )
 
 

@@ -37,7 +37,7 @@ class ConnectionForm(forms.ModelForm[ProviderConnection]):
 
     class Meta:
         model = ProviderConnection
-        fields = ("name", "cloud", "client_id", "access")
+        fields = ("name", "cloud", "client_id", "access", "reads_encrypted_values")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,7 +61,7 @@ class NewConnectionForm(ConnectionForm):
     """A new connection of a tenant in the workspace."""
 
     tenant = TenantField(label="Tenant")
-    field_order = ("tenant", "name", "cloud", "client_id", "access")
+    field_order = ("tenant", *ConnectionForm.Meta.fields)
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from operations.reasons import get_reason
@@ -61,6 +62,14 @@ class ProviderConnection(models.Model):
     cloud = models.CharField(max_length=20, choices=Cloud.choices, default=Cloud.GLOBAL)
     client_id = models.UUIDField("application (client) id")
     access = models.CharField(max_length=20, choices=Access.choices, default=Access.READ_ONLY)
+    #: Whether Microsoft Graph is asked for encrypted values of configurations in plain text.
+    reads_encrypted_values = models.BooleanField(
+        "read encrypted OMA-URI values",
+        default=False,
+        db_default=False,
+        help_text="Backups then contain them, encrypted, and restores write them. This requires the "
+        "permission DeviceManagementConfiguration.ReadWrite.All.",
+    )
     is_default = models.BooleanField(default=False)
 
     credential_kind = models.CharField(
@@ -245,3 +254,41 @@ class ConnectionPace(models.Model):
 
     def __str__(self) -> str:
         return f"Pace of connection {self.connection_id}"
+
+
+class ConfigurationSecret(models.Model):
+    """An encrypted value of a configuration; see `providers.configuration_secrets`."""
+
+    id = models.UUIDField(primary_key=True)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    #: What the value is for, such as an OMA-URI.
+    setting = models.TextField()
+    encrypted_value = models.TextField(editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkspaceScopedQuerySet["ConfigurationSecret"].as_manager()
+
+    class Meta:
+        db_table = "configuration_secrets"
+        default_permissions = ("view",)
+        ordering = ("created_at", "id")
+        indexes = (models.Index(fields=("tenant",), name="configuration_secrets_tenant"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(encrypted_value__regex=ENVELOPE_PATTERN),
+                name="configuration_secrets_are_encrypted",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"A value of {self.setting}"
+
+    @property
+    def place(self) -> Place:
+        """The place that the encryption of the value is bound to."""
+        return Place(self.workspace_id, self.tenant_id, f"configuration/{self.pk}")

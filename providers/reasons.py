@@ -233,6 +233,12 @@ register_reasons(
         cause="{kind}",
     ),
     Reason(
+        "value_unreadable",
+        "Encrypted value unreadable",
+        "An encrypted value of the backup can't be decrypted with the keys of this installation.",
+        "Contact your Runledger administrator: CREDENTIAL_KEYS has to contain the key.",
+    ),
+    Reason(
         "page_malformed",
         "Page without objects",
         "Microsoft Graph returned a page of {kind} without a list of objects, after {count} objects.",

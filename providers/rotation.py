@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
+from uuid import UUID
 
 from django.db import transaction
 
-from providers.models import ProviderConnection
+from providers.models import ConfigurationSecret, ProviderConnection
 from tenancy.crypto import CredentialUnreadable, Place, key_id_of, key_ring
 
 
@@ -31,13 +32,15 @@ def register_rotation(rotate: Rotation) -> Rotation:
 
 
 def rotate_credentials() -> Counter[RotationResult]:
-    """Encrypt every stored credential with the first key; one short transaction each.
+    """Encrypt every stored secret with the first key; one short transaction each.
 
     It is safe to repeat, to interrupt, and to run while users enter new credentials.
     """
     stored = ProviderConnection.objects.exclude(encrypted_credential="")
     ids = list(stored.order_by("pk").values_list("pk", flat=True))
-    results = Counter(result for result in map(_rotate, ids) if result is not None)
+    values = list(ConfigurationSecret.objects.order_by("pk").values_list("pk", flat=True))
+    rotated = [*map(_rotate, ids), *map(_rotate_value, values)]
+    results = Counter(result for result in rotated if result is not None)
     for rotate in _ROTATIONS:
         results += rotate()
     return results
@@ -65,4 +68,17 @@ def _rotate(pk: int) -> RotationResult | None:
     if result == RotationResult.ROTATED:
         connection.encrypted_credential = envelope
         connection.save(update_fields=["encrypted_credential"])
+    return result
+
+
+@transaction.atomic
+def _rotate_value(pk: UUID) -> RotationResult | None:
+    """Rotate one value of a configuration. Return None if it was removed in the meantime."""
+    row = ConfigurationSecret.objects.select_for_update(of=("self",)).filter(pk=pk).first()
+    if row is None:
+        return None
+    result, envelope = encrypt_again(row.encrypted_value, row.place)
+    if result == RotationResult.ROTATED:
+        row.encrypted_value = envelope
+        row.save(update_fields=["encrypted_value"])
     return result

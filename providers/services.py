@@ -43,7 +43,7 @@ def save_connection(connection: ProviderConnection) -> None:
     if stored is None:
         connection.save()
         return
-    fields = ["name", "client_id", "cloud", "access", "updated_at"]
+    fields = ["name", "client_id", "cloud", "access", "reads_encrypted_values", "updated_at"]
     if connection.status == ConnectionStatus.UNCHECKED:
         fields += ["status", "checked_at", "check_reason_code", "check_results"]
     connection.save(update_fields=fields)

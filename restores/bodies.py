@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from providers.graph import references as refs
-from providers.graph.normalize import canonical_json, hash_of, without_nulls
+from providers.graph.normalize import (
+    MASKED_VALUE,
+    canonical_json,
+    hash_of,
+    is_masked,
+    is_sealed,
+    without_nulls,
+)
 from providers.graph.policy_kind import Assign, Children, PolicyKind
 from restores.models import AccessState, Assignments
 
@@ -20,7 +27,7 @@ ENABLED, REPORT_ONLY = "enabled", "enabledForReportingButNotEnforced"
 READ_ONLY = frozenset({"createdByAppId", "templateId"})
 FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
-MASKED_VALUE, ENCRYPTED_STATE = "****", "encryptedValueToken"
+ENCRYPTED_STATE = "encryptedValueToken"
 
 
 @dataclass(frozen=True)
@@ -234,6 +241,22 @@ def assign_requests(kind: PolicyKind, state: Json, live: Json) -> list[Request]:
     return [*removed, *added]
 
 
+def open_values(body: Json, open_value: Callable[[str], str]) -> Json:
+    """The body with the values of its encrypted settings in place of the references to them."""
+    settings = body.get("omaSettings")
+    if not isinstance(settings, list):
+        return body
+    opened = [_open_value(each, open_value) for each in settings]
+    return {**body, "omaSettings": opened}
+
+
+def _open_value(setting: Any, open_value: Callable[[str], str]) -> Any:
+    if not isinstance(setting, dict) or not is_sealed(setting):
+        return setting
+    sent = {name: value for name, value in setting.items() if name != "isEncrypted"}
+    return sent | {"value": open_value(setting["value"])}
+
+
 # --- facts about a state ----------------------------------------------------------------------------
 
 
@@ -245,10 +268,10 @@ def type_of(payload: Json) -> str:
 def count_encrypted_values(payload: Any) -> int:
     """The number of values that the backup lacks because Graph returned them only encrypted."""
     if isinstance(payload, dict):
-        is_encrypted = payload.get("isEncrypted") is True
-        has_token = payload.get("valueState") == ENCRYPTED_STATE
-        nested = sum(count_encrypted_values(value) for value in payload.values())
-        return int(is_encrypted or has_token) + nested
+        # The mask of an encrypted value is no second one.
+        if is_masked(payload) or payload.get("valueState") == ENCRYPTED_STATE:
+            return 1
+        return sum(count_encrypted_values(value) for value in payload.values())
     if isinstance(payload, list):
         return sum(count_encrypted_values(value) for value in payload)
     return int(payload == MASKED_VALUE)
@@ -271,6 +294,13 @@ def has_exclusions(state: Json) -> bool:
     """Whether a conditional access policy excludes a user, group or role that can still sign in."""
     users = _nested(state, "conditions", "users")
     return any(users.get(name) for name in ("excludeUsers", "excludeGroups", "excludeRoles"))
+
+
+def count_sealed_values(payload: Mapping[str, Any]) -> int:
+    """The number of encrypted values that the backup has."""
+    settings = payload.get("omaSettings")
+    entries = settings if isinstance(settings, list) else []
+    return sum(1 for entry in entries if isinstance(entry, dict) and is_sealed(entry))
 
 
 # --- references -------------------------------------------------------------------------------------

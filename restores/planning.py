@@ -71,11 +71,17 @@ class Plan:
 
 
 def plan(
-    target: Target, live: LiveObject, references: References, *, may_write: bool = True
+    target: Target,
+    live: LiveObject,
+    references: References,
+    *,
+    may_write: bool = True,
+    reads_values: bool = True,
 ) -> Plan:
     """Plan what to do about one backed-up object.
 
-    `may_write` is False where the connection is known to lack the permission to write the kind.
+    `may_write` is False where the connection is known to lack the permission to write the kind,
+    `reads_values` where it is not allowed to read encrypted values.
     """
     if not target.is_backup_available:
         return Plan(Action.BLOCKED, SafeError("restore_backup_gone"))
@@ -89,7 +95,7 @@ def plan(
         live_hash="" if current is None else bodies.state_hash(current),
         expected_hash=bodies.state_hash(expected),
     )
-    if reason := _incomparable(target, captured):
+    if reason := _incomparable(target, captured, reads_values=reads_values):
         return replace(blocked, reason=reason)
     if current is not None and _matches_backup(target, current, expected, references):
         return replace(blocked, action=Action.UNCHANGED, changes=[])
@@ -104,8 +110,14 @@ def plan(
     return replace(blocked, action=action, reason=conflict, warnings=warnings)
 
 
-def _incomparable(target: Target, captured: Capture | None) -> SafeError | None:
+def _incomparable(
+    target: Target, captured: Capture | None, *, reads_values: bool
+) -> SafeError | None:
     """The reason why the object cannot be compared with its backup, if there is one."""
+    count = bodies.count_sealed_values(target.payload)
+    is_masked_now = captured is not None and bool(bodies.count_encrypted_values(captured.payload))
+    if count and (is_masked_now or not reads_values):
+        return SafeError("restore_values_not_read", count=count)
     if count := bodies.count_encrypted_values(target.payload):
         return SafeError("restore_encrypted", count=count)
     if parts := target.kind.lacking(target.payload) if target.kind.lacking else []:
@@ -192,6 +204,8 @@ def _warnings(
         yield SafeError("restore_stops_enforcing" if is_by_option else "restore_was_not_enforced")
     elif bodies.is_enforced(expected) and not bodies.has_exclusions(expected):
         yield SafeError("restore_no_way_back_in")
+    if current is None and (parts := target.kind.unread(target.payload)):
+        yield SafeError("restore_comes_without", parts=", ".join(parts))
     if current is None and live.distinct_count:
         yield SafeError("restore_beside_others", count=live.distinct_count)
     was_assigned = target.kind.is_assignable and bool(target.payload.get("assignments"))

@@ -87,7 +87,13 @@ class Preview:
         live = self._live.find(target) if target.is_backup_available else LiveObject()
         references = self._resolve_references(target)
         may_write = self._may_write(target.kind)
-        return planning.plan(target, live, references, may_write=may_write)
+        return planning.plan(
+            target,
+            live,
+            references,
+            may_write=may_write,
+            reads_values=self._client.reads_encrypted_values,
+        )
 
     def _may_write(self, kind: PolicyKind) -> bool:
         """False where the access token shows that the permission to write is missing.

@@ -24,9 +24,18 @@ register_reasons(
     Reason(
         "restore_encrypted",
         "Encrypted values",
-        "The object contains {count} values that Microsoft returns only in encrypted form, so the "
-        "backup does not have them.",
-        "Restore the object manually and enter these values again.",
+        "Microsoft returned values of the object only in encrypted form ({count} found), so the backup "
+        "does not have them.",
+        "Let the connection read encrypted OMA-URI values before the next backup. Restore this object "
+        "manually and enter these values again.",
+    ),
+    Reason(
+        "restore_values_not_read",
+        "Encrypted values not read",
+        "The backup has encrypted values of the object ({count} found), and the connection cannot read "
+        "the current ones, so they can't be compared.",
+        "Let the connection read encrypted OMA-URI values, and grant "
+        "DeviceManagementConfiguration.ReadWrite.All.",
     ),
     Reason(
         "restore_lacking",
@@ -107,6 +116,12 @@ register_reasons(
         "Restored unassigned",
         "The object would be created without its assignments.",
         "Choose “From backup” to restore the assignments as well.",
+    ),
+    Reason(
+        "restore_comes_without",
+        "Restored in part",
+        "The object would be created without what backups do not contain: {parts}.",
+        "Add what it needs of that in the admin center.",
     ),
     Reason(
         "restore_live_unreadable",

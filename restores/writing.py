@@ -76,7 +76,7 @@ class Writer:
                 self._client.post(path, body)
 
     def _create(self, write: PlannedWrite) -> None:
-        body = bodies.create_body(write.kind, write.state)
+        body = self._opened(bodies.create_body(write.kind, write.state))
         for name, path in bodies.bound_links(write.kind, write.state).items():
             body[name] = self._addresses(path)
         if write.kind.keeps_id:
@@ -98,8 +98,18 @@ class Writer:
             return
         body = bodies.update_body(write.kind, write.state, write.state_before)
         if body.keys() - {"@odata.type"}:
-            self._client.patch(path, body)
+            self._client.patch(path, self._opened(body))
             self._log.applied(write.item, graph_id)
+
+    def _opened(self, body: Json) -> Json:
+        """The body with the values that the backup has encrypted.
+
+        Raises:
+            GraphError: one cannot be decrypted; nothing was sent.
+        """
+        if self._client.secrets is None:
+            return body
+        return bodies.open_values(body, self._client.secrets.open)
 
     def _has_other_assignments(self, write: PlannedWrite, current: Json) -> bool:
         if write.target.options.assignments == Assignments.KEEP:

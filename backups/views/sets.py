@@ -216,6 +216,7 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "may_restore": Capability.RESTORE in allowed,
         "may_export": Capability.EXPORT_POLICIES in allowed,
         "without": _without(kind, item),
+        "unread": kind.unread(item.version.payload) if kind and item.version else [],
         "versions": _distinct_versions(
             _same_object(request, item).select_related("version").order_by("-id")[: VERSIONS * 5]
         ),

@@ -40,6 +40,7 @@ FAULTS = {
     "edited": "an administrator edits an object just before the list is read",
     "removed": "an administrator removes an object just before the list is read",
     "gone": "404 for single objects, as if removed after the list was read",
+    "encrypt_values": "a write encrypts OMA-URI values, as Intune does: reads return a mask",
     "revoke_credential": "the credential and all tokens are refused",
     "expire_credential": "the credential has expired and all tokens are refused",
     "remove_consent": "the app is no longer in the tenant",

@@ -112,7 +112,9 @@ class Graph:
             delay(float(fault.options.get("ms", 500)) / 1000)
         if faulty := fault_before(take, resource):
             return faulty
-        required = resource.read if call.is_read else resource.write
+        # Microsoft allows only apps that may write to read encrypted values.
+        is_read = call.is_read and not writes.is_plain_value(call.segments)
+        required = resource.read if is_read else resource.write
         if not set(permissions) & set(required):
             _forbid(resource, " or ".join(required[:1]), required)
         if call.is_read and len(call.segments) == 1 and take("gone"):
@@ -162,6 +164,9 @@ class Graph:
 
         before = copy.deepcopy(objects.get(call.segments[0])) if call.segments else None
         response = writes.apply(call.request, call.resource, objects, call.segments, known)
+        if self._faults.take(call.tenant_id, "encrypt_values", call.resource.kind, "POST"):
+            for entry in objects.values():
+                writes.encrypt_values(entry)
         if before and call.segments[0] in objects:
             self._earlier[call.tenant_id, call.segments[0]] = (time.monotonic(), before)
         changed = before or (None if call.segments else response.body)
@@ -351,6 +356,8 @@ def _read(call: Call, objects: dict[str, Json]) -> Json:
         return {"@odata.context": f"{context}/$entity", **view}
     if link := writes.link_of(resource, entry, call.segments[1:]):
         return _read_link(call, link, entry)
+    if writes.is_plain_value(call.segments):
+        return {"@odata.context": context, "value": writes.plain_value(entry, call.segments[1])}
     name = call.segments[1]
     if len(call.segments) != 2 or name not in resource.hidden:
         text = f"Resource not found for the segment '{call.segments[-1]}'."
@@ -413,6 +420,8 @@ def _view(entry: Json, resource: Resource, expanded: dict[str, str]) -> Json:
     if resource.policy_kind:
         hidden |= {link.name for link in resource.policy_kind.links(entry)}
     view = copy.deepcopy({key: value for key, value in entry.items() if key not in hidden})
+    for setting in view.get("omaSettings") or []:
+        setting.pop(writes.PLAIN_VALUE, None)
     if "settings" in resource.hidden:
         view["settingCount"] = len(entry.get("settings") or [])
         view["isAssigned"] = bool(entry.get("assignments"))

@@ -13,7 +13,7 @@ from typing import Any
 from dev.graph_sandbox.messages import Json, Request, RequestRefused, Response
 from dev.graph_sandbox.resources import Resource
 from providers.graph.kinds import KIND
-from providers.graph.normalize import is_annotation
+from providers.graph.normalize import MASKED_VALUE, is_annotation
 from providers.graph.policy_kind import Action, Assign, Link, PolicyKind, in_sentence
 from providers.graph.references import ids_by_kind
 
@@ -191,6 +191,42 @@ def _set_by_action(entry: Json, body: Json, action: Action) -> Response:
     entry[action.property] = value
     entry |= {name: body[name] for name in action.more if name in body}
     return Response(204)
+
+
+# --- Encrypted values -----------------------------------------------------------------------
+
+#: The property under which the sandbox keeps the value of an encrypted setting.
+PLAIN_VALUE = "plainValue"
+_PLAIN_VALUE = re.compile(r"getOmaSettingPlainTextValue\(secretReferenceValueId='([^']*)'\)")
+_ENCRYPTED_TYPES = ("omaSettingString", "omaSettingStringXml", "omaSettingBase64")
+
+
+def encrypt_values(entry: Json) -> None:
+    """Replace the values of OMA-URI settings by masks, as Intune does."""
+    for setting in entry.get("omaSettings") or []:
+        odata_type = str(setting.get("@odata.type")).removeprefix("#microsoft.graph.")
+        if odata_type in _ENCRYPTED_TYPES and PLAIN_VALUE not in setting:
+            value_id = f"{entry['id']}_{uuid.uuid4()}"
+            setting |= {PLAIN_VALUE: setting.get("value"), "secretReferenceValueId": value_id}
+            setting |= {"value": MASKED_VALUE, "isEncrypted": True}
+
+
+def is_plain_value(segments: list[str]) -> bool:
+    """Return whether the rest of a path asks for the value of an encrypted setting."""
+    return len(segments) == 2 and bool(_PLAIN_VALUE.fullmatch(segments[1]))
+
+
+def plain_value(entry: Json, segment: str) -> str:
+    """Return the value of an encrypted setting.
+
+    Raises:
+        RequestRefused: the object has no such setting.
+    """
+    match = _PLAIN_VALUE.fullmatch(segment)
+    for setting in entry.get("omaSettings") or []:
+        if match and setting.get("secretReferenceValueId") == match[1]:
+            return str(setting.get(PLAIN_VALUE))
+    raise RequestRefused(404, "ResourceNotFound", "The value does not exist.")
 
 
 # --- Checks ---------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ Graph returns some properties of a policy only on request, in pages, and sometim
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
-from providers.graph.errors import InvalidRequest, ObjectNotFound
-from providers.graph.normalize import clean
+from providers.graph.errors import InvalidRequest, ObjectNotFound, PermissionMissing
+from providers.graph.normalize import clean, is_masked
 from providers.graph.policy_kind import (
     Capture,
     GraphReader,
@@ -32,7 +34,41 @@ def with_detail(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:
     if kind.has_scheduled_actions:
         missing += _missing_actions(policy)
     missing += _add_links(kind, client, policy, listed)
+    if client.reads_encrypted_values:
+        _add_encrypted_values(kind, client, policy, listed)
     return build_capture(kind, policy, listed, missing)
+
+
+def _add_encrypted_values(
+    kind: PolicyKind, client: GraphReader, policy: Json, listed: Json
+) -> None:
+    """Replace the masks of OMA-URI settings by references to their values.
+
+    A value that Graph does not give out stays masked. Microsoft documents the function and that it
+    requires the permission to write; not tested against the live service.
+    """
+    for setting in policy.get("omaSettings") or []:
+        value_id = setting.get("secretReferenceValueId")
+        if client.secrets is None or not value_id or not is_masked(setting):
+            continue
+        argument = f"secretReferenceValueId='{quote(str(value_id), safe='')}'"
+        path = f"{kind.object_path(listed)}/getOmaSettingPlainTextValue({argument})"
+        try:
+            value = client.get(path).get("value")
+        except (PermissionMissing, InvalidRequest, ObjectNotFound):
+            continue
+        if isinstance(value, str) and value:
+            name = str(setting.get("omaUri"))
+            setting["value"] = client.secrets.seal(name, _as_sent(setting, value))
+
+
+def _as_sent(setting: Json, value: str) -> str:
+    """A value as a setting is written with it: XML is sent in base64, and returned as a text."""
+    if setting.get("@odata.type") != "#microsoft.graph.omaSettingStringXml":
+        return value
+    if not value.lstrip().startswith("<"):
+        return value
+    return base64.b64encode(value.encode()).decode()
 
 
 def with_parts(kind: PolicyKind, client: GraphReader, listed: Json) -> Capture:

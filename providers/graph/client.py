@@ -29,6 +29,7 @@ from providers.graph.errors import (
 from providers.graph.http import Http, Response, UnreadableResponse
 from providers.graph.pacing import Pacer
 from providers.graph.permissions import permission_for
+from providers.graph.policy_kind import Secrets
 from providers.graph.retry import RetryPolicy
 from providers.graph.tokens import TokenSource, permissions_in
 from providers.graph.usage import Usage
@@ -112,7 +113,10 @@ class GraphClient:
         on_wait: OnWait | None = None,
         usage: Usage | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        secrets: Secrets | None = None,
+        reads_encrypted_values: bool = False,
     ) -> None:
+        """`secrets` stores values that `reads_encrypted_values` lets this client read."""
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self._http = http or Http()
@@ -121,6 +125,8 @@ class GraphClient:
         self._on_wait = on_wait
         self._usage = usage or Usage()
         self._sleep = sleep
+        self._secrets = secrets
+        self._reads_encrypted_values = reads_encrypted_values and secrets is not None
         self._retries_enabled = True
         self._has_new_token = False
 
@@ -163,6 +169,16 @@ class GraphClient:
     def address(self, path: str) -> str:
         """Return the address of an object by its path, as other objects refer to it in a request."""
         return self._url(path)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """Stores encrypted values of configurations."""
+        return self._secrets
+
+    @property
+    def reads_encrypted_values(self) -> bool:
+        """Whether encrypted values may be read in plain text."""
+        return self._reads_encrypted_values
 
     @property
     def base_url(self) -> str:

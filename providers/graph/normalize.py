@@ -8,6 +8,7 @@ unchanged policy have the same content, byte for byte.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,11 @@ from redaction import exact_json
 VOLATILE = frozenset(
     {"id", "createdDateTime", "lastModifiedDateTime", "modifiedDateTime", "deletedDateTime"}
 )
+#: What Graph returns in place of an encrypted value.
+MASKED_VALUE = "****"
+#: What a backup has in place of an encrypted value that was read; see `providers.configuration_secrets`.
+REFERENCE_PREFIX = "encrypted-value:"
+_REFERENCE = re.compile(rf"{REFERENCE_PREFIX}[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 #: Removed from the policy itself only; nested properties of these names can be content.
 VOLATILE_AT_TOP = frozenset({"version", "supportsScopeTags", "isAssigned"})
 #: References: their id is content, their other properties are not.
@@ -60,6 +66,22 @@ def clean(value: Any) -> Any:
     if isinstance(value, list):
         return [clean(entry) for entry in value]
     return value
+
+
+def is_sealed(setting: dict[str, Any]) -> bool:
+    """Return whether a setting has a reference to its value, which was read and stored encrypted.
+
+    Graph returns no other value of an encrypted setting than the mask.
+    """
+    value = setting.get("value")
+    is_reference = isinstance(value, str) and bool(_REFERENCE.fullmatch(value))
+    return is_reference and setting.get("isEncrypted") is True
+
+
+def is_masked(setting: dict[str, Any]) -> bool:
+    """Return whether Graph masked the value of an OMA-URI setting, and nothing else is known."""
+    has_mask = setting.get("isEncrypted") is True or setting.get("value") == MASKED_VALUE
+    return has_mask and not is_sealed(setting)
 
 
 def without_nulls(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
-from providers.graph import normalize
+from providers.graph import normalize, type_table
 from providers.graph.errors import GraphError, IncompleteListing
 from providers.graph.normalize import NO_NOISE, Noise, clean
 from providers.graph.references import Reference
@@ -20,8 +21,31 @@ from providers.graph.references import Reference
 Json = dict[str, Any]
 
 
+class Secrets(Protocol):
+    """Stores values of configurations encrypted, and returns references to them."""
+
+    def seal(self, setting: str, plaintext: str) -> str:
+        """Store a value of a setting; return the reference to it."""
+
+    def open(self, reference: str) -> str:
+        """Return the value that a reference stands for.
+
+        Raises:
+            GraphError: it cannot be decrypted.
+        """
+
+
 class GraphReader(Protocol):
-    """What reads objects: the Graph client."""
+    """What reads objects: the Graph client.
+
+    `secrets` stores encrypted values, if they may be read (`reads_encrypted_values`).
+    """
+
+    @property
+    def secrets(self) -> Secrets | None: ...
+
+    @property
+    def reads_encrypted_values(self) -> bool: ...
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """Read one object; see `GraphClient.get`."""
@@ -229,6 +253,8 @@ class PolicyKind:
 
     `references` are those that only this kind has; see `all_references`.
 
+    `computed` names navigation properties that repeat what is read in another way.
+
     `refuses` returns why an object is not restored, as a noun (“groups for roles”), or nothing.
     `managed_if`: Microsoft manages the objects with these values.
 
@@ -291,6 +317,7 @@ class PolicyKind:
     children: tuple[Children, ...] = ()
     links: Callable[[Mapping[str, Any]], tuple[Link, ...]] = no_links
     references: tuple[Reference, ...] = ()
+    computed: tuple[str, ...] = ()
     simplify: Callable[[Json], Json] | None = None
     service: Service = STANDARD
     exported_as: tuple[str, ...] = ()
@@ -325,6 +352,12 @@ class PolicyKind:
     def is_in_intune(self) -> bool:
         """Whether Intune serves the kind; otherwise, Entra ID does."""
         return "/deviceManagement/" in self.list_path or "/deviceAppManagement/" in self.list_path
+
+    def unread(self, payload: Mapping[str, Any]) -> list[str]:
+        """Return the parts that an object can have and its backup does not contain, as words."""
+        odata_type = type_table.type_of(self.key, payload)
+        names = (each.removesuffix("[]") for each in type_table.navigation(odata_type))
+        return [words(each) for each in names if each not in payload and each not in self.computed]
 
     def name_of(self, payload: Mapping[str, Any]) -> str:
         """Return the name of the object; its id if it has no name."""
@@ -443,6 +476,11 @@ def is_valid_id(graph_id: object) -> bool:
     if not isinstance(graph_id, str) or not 0 < len(graph_id) <= MAX_ID:
         return False
     return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in graph_id)
+
+
+def words(name: str) -> str:
+    """Return the name of a property as words: “roleAssignments” is “role assignments”."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
 #: Labels that start with a name keep its capital.

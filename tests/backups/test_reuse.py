@@ -252,3 +252,11 @@ def test_a_list_that_does_not_show_each_change_is_no_proof(entry: dict[str, Any]
 
 def test_kinds_whose_list_is_the_content_are_never_reused() -> None:
     assert reuse.listed_hash(KIND["conditional_access"], entry_of()) == ""
+
+
+def test_encrypted_values_that_are_read_are_read_each_time() -> None:
+    kind = KIND["device_configuration"]
+    entry = entry_of(omaSettings=[{"value": "****", "isEncrypted": True}])
+
+    assert reuse.listed_hash(kind, entry) != ""
+    assert reuse.listed_hash(kind, entry, reads_encrypted_values=True) == ""

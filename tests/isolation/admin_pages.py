@@ -24,6 +24,7 @@ from operations.maintenance.integrity import check_ledger
 from operations.metrics.counting import record as record_counters
 from operations.metrics.counting import update_metrics
 from operations.models import ListSettings
+from providers.configuration_secrets import ConfigurationSecrets
 from providers.models import ConnectionPace, ProviderConnection
 from restores.models import Replacement
 from tenancy.models import Membership, Tenant, User
@@ -59,6 +60,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     """Create a row of every model of the admin, and a secret that no page may show."""
     ProviderConnection.objects.get(pk=connection_id).set_credential(CANARY)
     ConnectionPace.objects.create(connection_id=connection_id)
+    ConfigurationSecrets(tenant).seal("./Vendor/MSFT/Policy", CANARY)
     create_past_run(tenant, 900)
     recent = create_past_run(tenant, 1)
     prune(tenant.workspace)

@@ -21,7 +21,7 @@ from dev.graph_sandbox.process import SandboxProcess
 from dev.graph_sandbox.resources import ALL_PERMISSIONS
 from operations.models import OperationRun, OperationRunItem
 from operations.testing import run_now
-from providers.graph.configuration_links import LINKS
+from providers.graph import type_table
 from providers.graph.kinds import KIND, KINDS
 from providers.graph.policy_kind import PolicyKind, Restore
 from providers.graph.references import Reference
@@ -276,9 +276,12 @@ def with_reference(entry: dict[str, Any], reference: Reference) -> dict[str, Any
     """
     changed_entry = copy.deepcopy(entry)
     if reference.kind == "device_configuration":
-        names = {reference.path, reference.path.removesuffix("[]")}
-        odata_type = next(each for each, links in LINKS.items() if names & {*links})
-        changed_entry["@odata.type"] = f"#microsoft.graph.{odata_type}"
+        name = reference.path.removesuffix("[]")
+        types = [f"#microsoft.graph.{each}" for each in type_table.types_of("device_configuration")]
+        links = KIND["device_configuration"].links
+        changed_entry["@odata.type"] = next(
+            each for each in types if name in {link.name for link in links({"@odata.type": each})}
+        )
     container: Any = changed_entry
     *steps, last = reference.path.split(".")
     for step in steps:

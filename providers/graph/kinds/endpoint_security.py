@@ -15,6 +15,8 @@ KIND = PolicyKind(
     read_permission="DeviceManagementConfiguration.Read.All",
     read=with_detail,
     noise=Noise(strip=("isMigratingToConfigurationPolicy",)),
+    # The settings, by category.
+    computed=("categories",),
     restore=Restore.PREVIEW_ONLY,
     required=("settings",),
     service=Service(hidden=("assignments", "settings"), writes=()),

@@ -53,6 +53,8 @@ KIND = PolicyKind(
     write_permission="Group.ReadWrite.All",
     read=with_detail,
     links=_links,
+    # Of a dynamic group, its rule decides.
+    computed=("members",),
     references=(
         Reference("directory_objects", "members[]"),
         Reference("directory_objects", "owners[]"),

@@ -1,0 +1,3 @@
+DROP TRIGGER configuration_secrets_no_truncate ON configuration_secrets;
+DROP TRIGGER configuration_secrets_are_kept ON configuration_secrets;
+DROP FUNCTION configuration_secrets_guard();
