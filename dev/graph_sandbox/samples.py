@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from dev.graph_sandbox.flattened import kind_of, unflatten
 from dev.graph_sandbox.messages import Json
 from dev.graph_sandbox.resources import collection_of
 from providers.graph.kinds import KIND
@@ -38,14 +39,24 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What a file became: its objects by kind, or the reason why it was skipped."""
+    """What a file became: its objects by kind, or the reason why it was skipped.
+
+    `unflattened` is how many properties were put where Graph has them, `others` how many resources
+    are of other kinds.
+    """
 
     path: Path
     objects: Objects = field(default_factory=dict)
     reason: str = ""
+    unflattened: int = 0
+    others: int = 0
 
     def __str__(self) -> str:
         counts = [f"{len(entries)} {kind}" for kind, entries in self.objects.items()]
+        if counts and self.unflattened:
+            counts.append(f"{self.unflattened} flattened properties put in their places")
+        if counts and self.others:
+            counts.append(f"{self.others} of other kinds skipped")
         return f"{self.path}: {', '.join(counts) or f'skipped, {self.reason}'}"
 
 
@@ -70,13 +81,21 @@ def sample_tenant(samples: list[Sample]) -> Objects:
 def _read(folder: Path, path: Path) -> Sample:
     name = path.relative_to(folder)
     objects: Objects = {}
+    unflattened = others = 0
     try:
-        for number, entry in enumerate(_entries(_parse(path))):
-            kind = _kind_of(entry, name)
+        for number, exported in enumerate(_entries(_parse(path))):
+            kind, entry = _kind_of(exported, name), exported
+            if not kind:
+                others += 1
+                continue
+            if _RESOURCE in exported:
+                entry, count = unflatten(kind, _with_graph_names(exported))
+                unflattened += count
             objects.setdefault(kind, []).append(_complete(kind, entry, f"{name}/{number}"))
     except _Skipped as skipped:
         return Sample(name, reason=str(skipped))
-    return Sample(name, objects, "it has no object")
+    reason = "unknown kinds of objects" if others else "it has no object"
+    return Sample(name, objects, reason, unflattened, others)
 
 
 def _parse(path: Path) -> Any:
@@ -139,7 +158,7 @@ _BY_PATH = {
 
 
 def _kind_of(entry: Json, path: Path) -> str:
-    """Return the kind of an object.
+    """Return the kind of an object; empty for a resource of Microsoft365DSC of another kind.
 
     Linux compliance policies are exported with the other compliance policies, but Graph has a
     separate collection for them.
@@ -147,11 +166,11 @@ def _kind_of(entry: Json, path: Path) -> str:
     Raises:
         _Skipped: it is unknown.
     """
+    if _RESOURCE in entry:
+        return kind_of(str(entry[_RESOURCE]))
     context = str(entry.get("@odata.context") or "").partition("#")[2]
     collection = re.sub(r"\([^()]*\)", "", context).removesuffix("/$entity").strip("/")
     folders = [_plain(name) for name in reversed(path.parts[:-1])]
-    if _RESOURCE in entry:
-        folders = [_plain(re.sub("^(AAD|Intune)", "", str(entry[_RESOURCE])))]
     names = (_BY_NAME[name] for name in folders if name in _BY_NAME)
     kind = _BY_PATH.get(collection) or next(names, "")
     if not kind:
@@ -164,18 +183,17 @@ def _complete(kind: str, exported: Json, origin: str) -> Json:
 
     One without an id gets one that is the same each time.
     """
-    entry = _with_graph_names(exported) if _RESOURCE in exported else exported
     default_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{origin}")
     hidden: Json = {name: [] for name in collection_of(kind).hidden}
-    return {**hidden, "id": str(default_id), **entry}
+    return {**hidden, "id": str(default_id), **exported}
 
 
 def _with_graph_names(resource: Json) -> Json:
-    """The properties of a resource of Microsoft365DSC with the names that Graph gives them.
-
-    Properties that it has flattened stay as they are.
-    """
-    own = {_RESOURCE, _INSTANCE, "Ensure", "Credential", "ApplicationId", "TenantId"}
+    """The properties of a resource of Microsoft365DSC with the names that Graph gives them."""
+    own = {
+        *(_RESOURCE, _INSTANCE, "Ensure", "Credential", "ApplicationId", "TenantId"),
+        *("ApplicationSecret", "CertificateThumbprint", "ManagedIdentity", "AccessTokens"),
+    }
     renamed: Mapping[str, Any] = {
         f"{name[:1].lower()}{name[1:]}": value
         for name, value in resource.items()

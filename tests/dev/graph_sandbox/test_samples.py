@@ -178,6 +178,81 @@ def test_exports_of_other_tools_are_read(
     assert NAME.items() <= sample.objects[kind][0].items()
 
 
+def test_flattened_properties_are_put_where_graph_has_them(tmp_path: Path) -> None:
+    policy = {
+        "ResourceName": "AADConditionalAccessPolicy",
+        "ResourceInstanceName": "x",
+        "DisplayName": "MFA",
+        "State": "enabled",
+        "IncludeApplications": ["All"],
+        "ExcludeGroups": ["Break glass"],
+        "ExcludeLocations": ["AllTrusted"],
+        "DeviceFilterMode": "exclude",
+        "DeviceFilterRule": "device.isCompliant -eq True",
+        "GrantControlOperator": "OR",
+        "TermsOfUse": "House rules",
+        "SignInFrequencyType": "Days",
+        "SignInFrequencyValue": 4,
+        "AuthenticationStrength": "Phishing-resistant MFA",
+        "ApplicationSecret": "not exported",
+    }
+    location = {
+        "ResourceName": "AADNamedLocationPolicy",
+        "OdataType": "#microsoft.graph.ipNamedLocation",
+        "DisplayName": "HQ",
+        "IpRanges": ["192.0.2.0/24", "2001:db8::/32"],
+    }
+    profile = {
+        "ResourceName": "IntuneDeviceConfigurationPolicyWindows10",
+        "DisplayName": "Baseline",
+        "Assignments": [
+            {
+                "dataType": "#microsoft.graph.groupAssignmentTarget",
+                "groupId": "g",
+                "groupDisplayName": "Sales",
+            }
+        ],
+    }
+    other = {"ResourceName": "EXOMailbox", "DisplayName": "Unknown"}
+    (tmp_path / "a.json").write_text(json.dumps([policy, location, other]))
+    (tmp_path / "DeviceConfiguration").mkdir()
+    (tmp_path / "DeviceConfiguration" / "b.json").write_text(json.dumps(profile))
+
+    both, single = sorted(read_samples(tmp_path), key=lambda sample: len(str(sample.path)))
+
+    assert str(both) == (
+        "a.json: 1 conditional_access, 1 named_location, "
+        "12 flattened properties put in their places, 1 of other kinds skipped"
+    )
+    (access,) = both.objects["conditional_access"]
+    assert access["conditions"] == {
+        "applications": {"includeApplications": ["All"]},
+        "users": {"excludeGroups": ["Break glass"]},
+        "locations": {"excludeLocations": ["AllTrusted"]},
+        "devices": {
+            "deviceFilter": {"mode": "exclude", "rule": "device.isCompliant -eq True"},
+        },
+    }
+    assert access["grantControls"] == {
+        "operator": "OR",
+        "termsOfUse": ["House rules"],
+        "authenticationStrength": {"id": "Phishing-resistant MFA"},
+    }
+    assert access["sessionControls"] == {"signInFrequency": {"type": "days", "value": 4}}
+    assert "not exported" not in str(access)
+    (named,) = both.objects["named_location"]
+    assert named["@odata.type"] == "#microsoft.graph.ipNamedLocation"
+    assert [each["@odata.type"] for each in named["ipRanges"]] == [
+        "#microsoft.graph.iPv4CidrRange",
+        "#microsoft.graph.iPv6CidrRange",
+    ]
+    (assigned,) = single.objects["device_configuration"]
+    assert assigned["assignments"][0]["target"] == {
+        "@odata.type": "#microsoft.graph.groupAssignmentTarget",
+        "groupId": "g",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
