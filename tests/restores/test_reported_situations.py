@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -30,7 +30,8 @@ from tests.support.sandbox import connect_to_graph
 pytestmark = pytest.mark.django_db
 
 CATALOG, ACCESS, LOCATION = "settings_catalog", "conditional_access", "named_location"
-KINDS = [CATALOG, ACCESS, LOCATION]
+COMPLIANCE = "compliance"
+KINDS = [CATALOG, ACCESS, LOCATION, COMPLIANCE]
 GRAPH = "#microsoft.graph."
 ODD_NAMES = [
     'a/b\\c:*?"<>|',
@@ -43,6 +44,7 @@ ODD_NAMES = [
     "null",
     "tab\tand\nnewline",
 ]
+NO_OBJECT = "5a5a5a5a-0000-4000-8000-00000000dead"
 Json = dict[str, Any]
 
 
@@ -116,6 +118,56 @@ def with_preview_conditions() -> Json:
     return policy
 
 
+def reference_to_reusable_settings() -> Json:
+    value = {
+        "@odata.type": f"{GRAPH}deviceManagementConfigurationReferenceSettingValue",
+        "value": NO_OBJECT,
+    }
+    instance = {
+        "@odata.type": f"{GRAPH}deviceManagementConfigurationSimpleSettingCollectionInstance",
+        "settingDefinitionId": "vendor_msft_firewall_rules_remoteaddressdynamickeywords",
+        "simpleSettingCollectionValue": [value],
+    }
+    return {"id": "0", "settingInstance": instance}
+
+
+def compliance_policy(name: str) -> Json:
+    """A policy that notifies by a template, names a group, and is checked by a script."""
+    actions = [
+        {"id": "1", "actionType": "block", "gracePeriodHours": 0},
+        {
+            "id": "2",
+            "actionType": "notification",
+            "gracePeriodHours": 24,
+            "notificationTemplateId": NO_OBJECT,
+            "notificationMessageCCList": [NO_OBJECT],
+        },
+    ]
+    return {
+        "@odata.type": f"{GRAPH}windows10CompliancePolicy",
+        "displayName": name,
+        "roleScopeTagIds": ["0"],
+        "assignments": [],
+        "deviceCompliancePolicyScript": {"deviceComplianceScriptId": NO_OBJECT},
+        "scheduledActionsForRule": [
+            {"id": "1", "ruleName": None, "scheduledActionConfigurations": actions}
+        ],
+    }
+
+
+#: How the assignments of a policy that has one group and one exclusion are changed.
+ASSIGNMENT_CHANGES: dict[str, Callable[[str], list[Json]]] = {
+    "exclusion lost": lambda group: [target("group", groupId=group)],
+    "one more": lambda group: [
+        target("group", groupId=group),
+        target("exclusionGroup", groupId=group),
+        target("allLicensedUsers"),
+    ],
+    "other type": lambda group: [target("allDevices"), target("exclusionGroup", groupId=group)],
+    "no assignments": lambda group: [],
+}
+
+
 @dataclass
 class Reported:
     """The objects as they were, and the rows of the restore, by a name for each situation."""
@@ -125,6 +177,8 @@ class Reported:
     before: dict[str, Json] = field(default_factory=dict)
     rows: dict[str, RestoreItem] = field(default_factory=dict)
     items: dict[str, BackupItem] = field(default_factory=dict)
+    #: The ids in the paths of the requests of the restore that write.
+    written: str = ""
 
     def add(self, situation: str, kind: str, entry: Json) -> None:
         """Put an object into the tenant."""
@@ -198,6 +252,16 @@ def _add_objects(reported: Reported) -> None:
         target("configurationManagerCollection", collectionId="PS100012"),
     ]
     reported.add("assignments", CATALOG, catalog_policy("Assigned", assignments=assignments))
+    pair = [target("group", groupId=group), target("exclusionGroup", groupId=group)]
+    for change in ASSIGNMENT_CHANGES:
+        reported.add(change, CATALOG, catalog_policy(f"Assigned, {change}", assignments=pair))
+    reported.add("renamed", CATALOG, catalog_policy("Before"))
+    reported.add("tag gone", CATALOG, catalog_policy("Tagged", roleScopeTagIds=["0", "4242"]))
+    filtered = target("allDevices", deviceAndAppManagementAssignmentFilterId=NO_OBJECT)
+    reported.add("filter gone", CATALOG, catalog_policy("Filtered", assignments=[filtered]))
+    reusable = catalog_policy("Firewall", settings=[reference_to_reusable_settings()])
+    reported.add("reusable settings gone", CATALOG, {**reusable, "settingCount": 1})
+    reported.add("template, group and script gone", COMPLIANCE, compliance_policy("Checked"))
 
 
 def _lose_and_restore(reported: Reported) -> None:
@@ -208,12 +272,20 @@ def _lose_and_restore(reported: Reported) -> None:
     lost = {key: item for key, item in reported.items.items() if key != "case kept"}
     scenario.change(lost["many settings"], settings=[setting(0)], settingCount=1)
     scenario.change(lost["assignments"], assignments=[])
+    scenario.change(lost["renamed"], name="After", description="changed")
+    group = next(iter(scenario.objects("groups")))
+    for change, assignments in ASSIGNMENT_CHANGES.items():
+        scenario.change(lost[change], assignments=assignments(group))
+    kept = {"many settings", "assignments", "renamed", *ASSIGNMENT_CHANGES}
     for situation, item in lost.items():
-        if situation not in ("many settings", "assignments"):
+        if situation not in kept:
             scenario.delete(item)
+    scenario.graph.clear_log()
     restore, _ = scenario.restore(
         list(lost.values()), assignments="backup", access_state="as_backed_up"
     )
+    log = scenario.graph.log(scenario.tenant.external_id)
+    reported.written = " ".join(each["path"] for each in log if each["method"] != "GET")
     rows = {(row.kind, row.graph_id): row for row in restore.items.all()}
     reported.rows = {key: rows[item.kind, item.graph_id] for key, item in lost.items()}
 
@@ -272,3 +344,49 @@ def test_assignments_of_every_type_come_back(reported: Reported) -> None:
     # The zero id is no filter.
     before[2].pop("deviceAndAppManagementAssignmentFilterId")
     assert sorted(now, key=str) == sorted(before, key=str)
+
+
+@pytest.mark.parametrize("change", ASSIGNMENT_CHANGES)
+def test_assignments_come_back_whatever_changed_about_them(reported: Reported, change: str) -> None:
+    assert reported.rows[change].state == ItemState.VERIFIED, reported.rows[change].outcome_message
+    types = [each["target"]["@odata.type"] for each in reported.now(change)["assignments"]]
+    assert sorted(types) == [
+        f"{GRAPH}exclusionGroupAssignmentTarget",
+        f"{GRAPH}groupAssignmentTarget",
+    ]
+
+
+def test_a_renamed_and_changed_policy_is_changed_back_and_not_doubled(reported: Reported) -> None:
+    row = reported.rows["renamed"]
+
+    assert (row.action, row.state) == (Action.CONFLICT, ItemState.VERIFIED)
+    names = [entry["name"] for entry in reported.scenario.objects(CATALOG).values()]
+    assert (names.count("Before"), names.count("After")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("situation", "kinds"),
+    [
+        ("tag gone", {"scope_tags"}),
+        ("filter gone", {"assignment_filters"}),
+        ("reusable settings gone", {"reusable_settings"}),
+        (
+            "template, group and script gone",
+            {"notification_templates", "groups", "compliance_scripts"},
+        ),
+    ],
+)
+def test_what_an_object_names_and_the_tenant_lacks_blocks_it(
+    reported: Reported, situation: str, kinds: set[str]
+) -> None:
+    row = reported.rows[situation]
+
+    assert (row.action, row.reason_code) == (Action.BLOCKED, "restore_reference_missing")
+    assert {each["kind"] for each in row.missing} == kinds
+
+
+def test_nothing_is_written_but_what_was_selected(reported: Reported) -> None:
+    _, unselected = reported.ids["case kept"]
+
+    assert reported.rows["renamed"].graph_id in reported.written
+    assert unselected not in reported.written
