@@ -10,4 +10,4 @@ class OperationsConfig(AppConfig):
         from operations import checks  # noqa: F401
         from operations.maintenance import prune  # noqa: F401
 
-        autodiscover_modules("reasons", "handlers", "links", "overview", "integrity")
+        autodiscover_modules("reasons", "handlers", "links", "overview", "integrity", "starters")

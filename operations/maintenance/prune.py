@@ -15,6 +15,7 @@ from operations.maintenance import retention
 from operations.maintenance.retention import RetentionPolicy, Step
 from operations.models import OperationRun
 from operations.services import DispatchResult, OperationRunService
+from operations.starters import WORKSPACE, register_starter
 from operations.states import RunStatus
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
@@ -119,3 +120,6 @@ def _due_workspaces(now: dt.datetime) -> list[Workspace]:
     runs_today = runs.filter(type=PRUNE, created_at__gte=midnight)
     due = Workspace.objects.filter(Q(Exists(old_runs)) | Q(Exists(old_details)))
     return list(due.exclude(Exists(runs_today)).order_by("pk"))
+
+
+register_starter(PRUNE, WORKSPACE, lambda workspace, by: dispatch_prune(workspace, by=by))
