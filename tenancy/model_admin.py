@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.ids import parse_id
+from web.names import validate_name
 
 M = TypeVar("M", bound=Model)
 
@@ -42,6 +43,13 @@ class ModelAdmin(admin.ModelAdmin[M]):
         for item in self.list_filter:
             name: Any = item[0] if isinstance(item, tuple | list) else item
             yield getattr(name, "parameter_name", name)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Accept no secret and no invisible character in a line of text, as pages do."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.CharField) and isinstance(field.widget, forms.TextInput):
+            field.validators = [*field.validators, validate_name]
+        return field
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

@@ -1,4 +1,4 @@
-"""Names that people enter, without invisible characters.
+"""Names that people enter, without invisible characters and secrets.
 
 A name with an invisible character looks like another name, and one that changes the direction of
 text can show “exe.gpj” as “jpg.exe”. The constraints `…_name_is_visible` refuse them too.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 from django.core.exceptions import ValidationError
+
+from redaction.text import normalize_text, sanitize_text
 
 #: Controls, direction marks, zero-width characters, fillers and variation selectors. The function
 #: `is_visible_name` of the database has the same list.
@@ -21,15 +23,20 @@ _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 def validate_name(name: str) -> None:
-    """Accept only names without invisible characters.
+    """Accept only names without invisible characters and without a secret.
 
     Raises:
-        ValidationError: it has one; the message names its code point.
+        ValidationError: it has one; the message names the code point of the character.
     """
     if match := _INVISIBLE.search(name):
         raise ValidationError(
             f"Remove the invisible character U+{ord(match[0]):04X} at position {match.start() + 1}.",
             code="invisible",
+        )
+    if sanitize_text(name, len(name), guess=False, keep_newlines=True) != normalize_text(name):
+        raise ValidationError(
+            "This text seems to contain a password, a key or a token. Remove it.",
+            code="secret",
         )
 
 

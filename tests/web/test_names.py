@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 
 from tenancy.models import Tenant, User
 from tests.support.factories import UserFactory
@@ -43,6 +45,35 @@ def test_a_name_in_any_script_is_accepted(name: str) -> None:
     validate_name(name)
 
     assert visible_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password=hunter2-hunter2",
+        "client_secret: 8Q~abcDEFghiJKLmnoPQRstuVWXyz0123456789ab",
+        "Server=db;User=sa;Pwd=hunter2hunter2;",
+    ],
+)
+def test_a_name_with_a_secret_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="seems to contain a password"):
+        validate_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["BitLocker recovery key", "Client secret expires soon", "Wi-Fi password policy"]
+)
+def test_a_name_about_secrets_is_accepted(name: str) -> None:
+    validate_name(name)
+
+
+def test_the_administration_refuses_a_name_with_a_secret(client: Client) -> None:
+    open_session(client, UserFactory(is_staff=True, is_superuser=True))
+
+    page = client.post(reverse("admin:auth_group_add"), {"name": "password=hunter2-hunter2"})
+
+    assert "seems to contain a password" in page.content.decode()
+    assert not Group.objects.exists()
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
