@@ -51,9 +51,7 @@ class ProbeResult(StrEnum):
 PROBES: dict[str, tuple[str, str]] = {
     ORGANIZATION: ("Organization", _ORGANIZATION_PATH),
     **{
-        kind.key: (kind.label_plural, kind.list_path)
-        for kind in KIND.values()
-        if not kind.includes
+        kind.key: (kind.label_plural, kind.list_path) for kind in KIND.values() if not kind.includes
     },
 }
 

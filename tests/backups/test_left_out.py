@@ -53,6 +53,9 @@ def test_objects_of_unknown_types_are_counted(
 class TwoLists:
     """A client whose lists have other objects for each version of Graph."""
 
+    secrets = None
+    reads_encrypted_values = False
+
     def __init__(self, *, beta: list[str], stable: list[str]) -> None:
         self._beta, self._stable = beta, stable
 

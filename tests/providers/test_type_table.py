@@ -20,7 +20,7 @@ FIELD = "            \"{name}\": lambda n : setattr(self, '{snake}', n.get_{how}
 
 def profile(odata_type: str, **properties: Any) -> dict[str, Any]:
     typed = {"@odata.type": f"#microsoft.graph.{odata_type}"}
-    links = {link.name: [] for link in PROFILES.links(typed)}
+    links: dict[str, list[str]] = {link.name: [] for link in PROFILES.links(typed)}
     return {**typed, **links, **properties}
 
 

@@ -83,7 +83,7 @@ def _without_value_ids(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "omaSettings": [_without_value_id(each) for each in settings]}
 
 
-def _without_value_id(setting: dict[str, Any]) -> dict[str, Any]:
+def _without_value_id(setting: Any) -> Any:
     if not isinstance(setting, dict) or not is_sealed(setting):
         return setting
     return {name: value for name, value in setting.items() if name != "secretReferenceValueId"}
