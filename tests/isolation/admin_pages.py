@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
@@ -16,6 +17,7 @@ from accounts.models import AccessTokenRate, GroupMembership
 from accounts.password_reset.services import request_reset
 from accounts.second_factor.services import new_recovery_codes
 from accounts.sign_in_links.services import create_link
+from api.models import ApiSubmission
 from audit.chain import seal_entries
 from backups.models import BackupDay, BackupObjective
 from backups.redactions import renew_redactions
@@ -93,6 +95,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     GroupMembership.objects.create(membership=Membership.objects.all()[0])
     token = create_token(create_member(tenant.workspace, Role.READER), tenant.workspace)
     AccessTokenRate.objects.create(token=token, started_at=token.created_at, requests=1)
+    ApiSubmission.objects.create(submission_id=uuid.uuid4(), fingerprint="0" * 64, run_id=recent.pk)
     create_link(UserFactory(), minutes=15)
     request_reset("rita@example.com", "https://runledger.example.com")
     user = UserFactory()
