@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from pydantic import Field
 
@@ -106,19 +107,27 @@ class Starter:
         return [name for name in self.body.model_fields if name != "type"]
 
 
+def require_start(request: ApiRequest, run_type: OperationRunType) -> None:
+    """Check that the token may start operations of this type, before anything else is said of it.
+
+    Raises:
+        PermissionDenied: its role or its types do not include it.
+    """
+    capability = OperationCatalog.get(run_type).required_capability
+    require_capability(request.user, request.workspace, capability)
+    limit = request.user.limit
+    if limit and not limit.allows_type(run_type):
+        raise PermissionDenied(f"This access token may not start {run_type.value}.")
+
+
 def start_operation(request: ApiRequest, body: Any, submission: Submission) -> DispatchResult:
     """Start the operation of a body.
 
     Raises:
         Blocked: a precondition is not met.
-        PermissionDenied: the role of the token may not start it.
         Http404: an object of the body does not exist in the workspace of the token.
     """
-    run_type = OperationRunType(body.type)
-    require_capability(
-        request.user, request.workspace, OperationCatalog.get(run_type).required_capability
-    )
-    return STARTERS[run_type].start(request, body, submission)
+    return STARTERS[OperationRunType(body.type)].start(request, body, submission)
 
 
 def tenant_or_404(request: ApiRequest, tenant_id: int) -> Tenant:

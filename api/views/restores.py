@@ -14,9 +14,11 @@ from api.paging import BY_CREATION, page_by_time
 from api.problems import FieldError, conflict, invalid
 from api.requests import ApiRequest, ListParameters, one_of
 from api.schemas import Body, Id, Line, Listed, Restore, RestoreDetail, Run, example
+from api.starts import require_start
 from api.views.backup_sets import set_or_404
 from api.views.runs import started
 from operations.services import DispatchResult
+from operations.types import OperationRunType
 from restores import services
 from restores.bodies import Options
 from restores.models import Action, RestoreQuerySet, RestoreRun, RestoreStatus
@@ -82,7 +84,7 @@ def restore_create(
 ) -> Status[RestoreDetail]:
     """Preview a restore, which changes nothing. Wait for its run, then decide and execute."""
     backup_set = set_or_404(request, body.backup_set)
-    require_capability(request.user, request.workspace, Capability.RESTORE)
+    require_start(request, OperationRunType.RESTORE_PREVIEW)
     ids = set(body.items)
     items = list(backup_set.items.filter(pk__in=ids, version__isnull=False).order_by("pk"))
     if len(items) < len(ids):

@@ -14,7 +14,7 @@ from api.paging import page_by_number
 from api.problems import ApiError, FieldError, conflict, invalid
 from api.requests import ApiRequest, ListParameters, filter_parameters, one_of
 from api.schemas import MAX_ID, Body, Event, Item, Line, Listed, Run, example
-from api.starts import Start, start_operation
+from api.starts import Start, require_start, start_operation
 from operations.filters import RunFilter
 from operations.forms import AcknowledgeForm
 from operations.models import EventLevel, OperationRun, OperationRunTombstone
@@ -28,6 +28,7 @@ from operations.services import (
     RunNoLongerActive,
 )
 from operations.states import ItemOutcome
+from operations.types import OperationRunType
 from operations.views.actions import MAX_REASON
 from operations.views.list_version import LIST_SECONDS
 from operations.views.listing import build_run_filter
@@ -82,6 +83,7 @@ def run_start(request: ApiRequest, body: Start, idempotency_key: Key = None) -> 
     The answer is 201 with the new run, or 200 with the run that is already active or that the key
     started. `GET operations` lists the types and what each of them needs.
     """
+    require_start(request, OperationRunType(body.type))
     result = start_once(
         request, idempotency_key, lambda submission: start_operation(request, body, submission)
     )
@@ -246,6 +248,7 @@ def _repeatable(request: ApiRequest, run_id: int) -> OperationRun:
     run = run_or_404(request, run_id)
     if not may_retry(run, request.user, capabilities_of(request.user, request.workspace)):
         raise PermissionDenied("The role of the token does not allow to start this operation.")
+    require_start(request, OperationRunType(run.type))
     return run
 
 

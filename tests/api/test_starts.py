@@ -109,6 +109,21 @@ def test_a_token_for_some_operations_starts_no_others(
 
 
 @pytest.mark.django_db
+def test_a_token_learns_nothing_of_operations_that_it_may_not_start(
+    api: Client, manager: User, workspace: Workspace, connected: Tenant
+) -> None:
+    """Neither why the operation is blocked, nor the run that the key of another token started."""
+    send(api, "post", RUNS, sync(connected), **{"Idempotency-Key": "nightly-1"})
+    limited = open_api(manager, workspace, operation_types=["directory_groups.sync"])
+
+    repeated = send(limited, "post", RUNS, sync(connected), **{"Idempotency-Key": "nightly-1"})
+    Tenant.objects.filter(pk=connected.pk).update(status=TenantStatus.SUSPENDED)
+    blocked = send(limited, "post", RUNS, sync(connected))
+
+    assert (repeated.status_code, blocked.status_code) == (403, 403)
+
+
+@pytest.mark.django_db
 def test_a_key_leads_to_its_run_even_when_that_has_ended(api: Client, connected: Tenant) -> None:
     first = send(api, "post", RUNS, sync(connected), **{"Idempotency-Key": "nightly-1"})
     run = OperationRun.objects.get(pk=first.json()["id"])
