@@ -15,8 +15,9 @@ from dev.services.processes import stop
 from operations.models import OperationRun
 from operations.states import RunStatus
 from tenancy.models import User
+from tests.support.broker import Broker
 from tests.support.customer import Customer
-from tests.support.stack import ROOT, Stack, wait_for_end
+from tests.support.stack import ROOT, Stack, eventually, wait_for_end
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -34,7 +35,7 @@ def runs_command(stack: Stack, *arguments: str, stderr: int) -> subprocess.Popen
 
 
 def test_a_run_is_started_and_awaited_and_ctrl_c_leaves_it_alone(
-    customer: Customer, stack: Stack, manager: User
+    customer: Customer, stack: Stack, broker: Broker, manager: User
 ) -> None:
     terminal, side = pty.openpty()
     sync = ("inventory.sync", str(customer.tenant.pk), "--as", manager.username, "--wait", "--json")
@@ -44,6 +45,7 @@ def test_a_run_is_started_and_awaited_and_ctrl_c_leaves_it_alone(
         shown = b""
         while b"[........................]" not in shown:
             shown += os.read(terminal, 1000)
+        eventually(lambda: broker.waiting("sync"), seconds=60, what="the message")
         waiting.send_signal(signal.SIGINT)
         waiting.communicate(timeout=60)
     finally:
@@ -53,10 +55,10 @@ def test_a_run_is_started_and_awaited_and_ctrl_c_leaves_it_alone(
     assert (waiting.returncode, run.status) == (130, RunStatus.QUEUED)
 
     stack.start_worker(concurrency=1, ready=False)
-    wait_for_end(run.pk, seconds=200)
+    wait_for_end(run.pk, seconds=300)
     again = runs_command(stack, "start", *sync, stderr=subprocess.PIPE)
     try:
-        output, errors = again.communicate(timeout=200)
+        output, errors = again.communicate(timeout=300)
     finally:
         stop(again, signal.SIGKILL, grace=10)
 

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from operations.catalog import OperationCatalog
+from operations.delivery.publisher import warm_up
 from operations.maintenance.prune import count_removable, dispatch_prune
 from operations.maintenance.retention import RetentionPolicy, Step
 from operations.management.waiting import RunRemoved, load_runs, wait_for_runs
@@ -133,6 +134,7 @@ class Command(BaseCommand):
             self.stdout.write(_as_table(rows))
 
     def _start(self, **options: Any) -> None:
+        warm_up()
         run_type, user = OperationRunType(options["run_type"]), _user(options["user"])
         target, start = STARTERS[run_type]
         row = _target(target, options["target"], options["workspace"], user)
@@ -148,6 +150,7 @@ class Command(BaseCommand):
         self._report_started([result], **options)
 
     def _retry(self, **options: Any) -> None:
+        warm_up()
         user = _user(options["user"])
         results, refusals = [], []
         for run in _visible_runs(options["run_ids"], user):
@@ -197,8 +200,7 @@ class Command(BaseCommand):
             self._wait_for(run_ids, **options)
             return
         for result in results if not options["json"] else ():
-            state = "was started" if result.created else "is already active"
-            self.stdout.write(f"Run {result.run.pk} {state}.")
+            self.stdout.write(f"Run {result.run.pk} {_start_state(result)}.")
         if options["json"]:
             entries = [_facts(each.run) | {"created": each.created} for each in results]
             self.stdout.write(json.dumps(entries, indent=2))
@@ -293,6 +295,14 @@ def _visible_runs(run_ids: Sequence[int], user: User) -> list[OperationRun]:
         if each not in visible:
             raise RunRemoved(each)
     return [visible[each] for each in dict.fromkeys(run_ids)]
+
+
+def _start_state(result: DispatchResult) -> str:
+    if not result.created:
+        return "is already active"
+    if result.published is False:
+        return "is queued, and starts when the message queue is available again"
+    return "was started"
 
 
 def _refuse(refusals: Sequence[str]) -> None:
