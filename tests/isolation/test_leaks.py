@@ -3,25 +3,33 @@
 `make leak-test` plants every form of every shape; the suite plants one of each. The contents of
 policies are stored as they were read, because restores need them: that column, and dumps of it, are
 the only place with canaries (docs/security.md).
+
+A new input, such as the body of a request, is planted by a function `plant_…` that the test calls.
+A new place is a function in `leak_places` that yields its name and its text.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import logging
 import os
+import socket
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from django.core import mail
+from aiosmtpd.controller import Controller
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from audit.events import record
 from backups.models import BackupSchedule, BackupSet, PolicyVersion
@@ -30,6 +38,8 @@ from dev.graph_sandbox.control import SandboxControl
 from dev.labeled import draw, payloads, secrets
 from inventory import services as inventory_services
 from inventory.models import Policy
+from legacy_runs.models import TABLES
+from notifications.mail import send_emails
 from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.testing import run_now
@@ -38,20 +48,31 @@ from providers.models import ProviderConnection
 from redaction import known_secrets
 from redaction.known_secrets import KnownSecrets
 from tenancy.models import Tenant, User
+from tests.isolation.admin_pages import create_staff
+from tests.isolation.leak_forms import plant_in_forms
+from tests.isolation.leak_places import RAW_TABLE, MailSink, admin_addresses, broker_keys, dump
 from tests.support.api_routes import API_ROUTES
+from tests.support.broker import Broker
 from tests.support.exports import LISTS, SEPARATE
-from tests.support.routes import ROUTES
+from tests.support.factories.legacy_runs import source_row
+from tests.support.factories.notifications import create_delivery
+from tests.support.routes import ROUTES, Route
 from tests.support.sessions import open_session
 from tests.support.tokens import open_api
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.direct,  # pg_dump needs a server connection
+    pytest.mark.django_db(transaction=True),  # and sees only what is committed
+]
 IS_WHOLE = os.environ.get("LEAK_TEST") == "whole"
 #: Shorter secrets occur in ids and times by chance.
 MIN_LENGTH = 8
 #: Texts and objects that one policy carries.
 TEXTS_OF_A_POLICY, OBJECTS_OF_A_POLICY = (12, 1) if IS_WHOLE else (40, 10)
 #: Stored as read from the tenant; its table is searched without it.
-RAW = {"policy_versions": "payload"}
+RAW = {RAW_TABLE: "payload"}
+#: The forms of the product have at least so many fields for texts.
+MIN_FIELDS = 40
 log = logging.getLogger(__name__)
 
 
@@ -74,11 +95,27 @@ class Canaries:
         """Yield where and what leaks, by the shape of the secret."""
         if all(registry.mask(text) == text for registry in self.registries):
             return
-        for secret, shape in self.shapes.items():
-            alone = KnownSecrets()
-            alone.add(secret)
-            if alone.mask(text) != text:
-                yield f"{place}: {shape}"
+        lines = text.splitlines()
+        leaking = [
+            line for line in lines if any(each.mask(line) != line for each in self.registries)
+        ]
+        for secret in present(list(self.shapes), "\n".join(leaking) or text):
+            yield f"{place}: {self.shapes[secret]}"
+
+
+def present(values: list[str], text: str) -> Iterator[str]:
+    """Yield the secrets that are in a text, by halves."""
+    if len(values) <= known_secrets.MAX_COUNT:
+        registry = KnownSecrets()
+        for secret in values:
+            registry.add(secret)
+        if registry.mask(text) == text:
+            return
+    if len(values) == 1:
+        yield values[0]
+        return
+    yield from present(values[: len(values) // 2], text)
+    yield from present(values[len(values) // 2 :], text)
 
 
 @dataclass(frozen=True)
@@ -118,8 +155,27 @@ def log_lines() -> Iterator[io.StringIO]:
     root.removeHandler(handler)
 
 
+@pytest.fixture
+def mail_sink(settings: Settings) -> Iterator[MailSink]:
+    """A mail server that keeps what it gets."""
+    sink = MailSink()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.SITE_URL = "https://runs.example.com"
+    yield sink
+    controller.stop()
+
+
 def test_no_canary_is_in_anything_that_is_written_or_shown(
     *,
+    broker: Broker,
+    mail_sink: MailSink,
+    tmp_path: Path,
     planted: Planted,
     tenant: Tenant,
     schedule: BackupSchedule,
@@ -144,19 +200,69 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
     stored = "\n".join(map(json.dumps, PolicyVersion.objects.values_list("payload", flat=True)))
     planted_count = sum(json.dumps(secret)[1:-1] in stored for secret in planted.canaries.shapes)
     assert planted_count > len(planted.canaries.shapes) / 2
+    plant_legacy_runs(tmp_path, tenant, planted)
+    create_delivery(tenant, owner)
+    pages = list(addresses(tenant))
+    plant_forms(client, owner, pages, planted)
+    send_emails()
 
+    canaries = planted.canaries
+    client.defaults |= open_api(owner, tenant.workspace).defaults
     leaks = [
-        *planted.canaries.leaks("log", log_lines.getvalue()),
-        *leaks_of_tables(planted.canaries),
-        *leaks_of_pages(planted.canaries, client, owner, tenant),
-        *(
-            leak
-            for message in mail.outbox
-            for leak in planted.canaries.leaks("mail", f"{message.subject}\n{message.body}")
-        ),
+        *canaries.leaks("log", log_lines.getvalue()),
+        *leaks_of_tables(canaries),
+        *leaks_of_pages(canaries, client, owner, pages),
+        *leaks_of_pages(canaries, client, superuser(), list(admin_addresses())),
+        *leaks_of_files(canaries, tmp_path / "rejects"),
     ]
+    for places in (dump(), broker_keys(broker), mail_sink.places()):
+        leaks += [leak for place, text in places for leak in canaries.leaks(place, text)]
 
+    assert broker.waiting("sync")
+    assert mail_sink.messages
     assert leaks == []
+
+
+def superuser() -> User:
+    return User.objects.filter(is_superuser=True).first() or create_staff(superuser=True)
+
+
+def plant_forms(client: Client, owner: User, pages: list[str], planted: Planted) -> None:
+    """Plant the texts in every field of every form: those of pages, of sign-in, and of the admin."""
+    texts, secrets_ = planted.texts, list(planted.canaries.shapes)
+    fields = list(plant_in_forms(client, [reverse("account_login")], texts, secrets_))
+    open_session(client, owner)
+    fields += plant_in_forms(client, pages, texts, secrets_)
+    open_session(client, superuser())
+    fields += plant_in_forms(client, list(admin_addresses()), texts, secrets_)
+    assert len(fields) > MIN_FIELDS
+
+
+def plant_legacy_runs(folder: Path, tenant: Tenant, planted: Planted) -> None:
+    """Import a CSV file with the texts; some of its rows are rejected and written to a file."""
+    rows = [
+        source_row(
+            tenant, id=number if number % 5 else "x", selection_payload=json.dumps({"note": text})
+        )
+        for number, text in enumerate(planted.texts, 1)
+    ]
+    file = folder / "rows.csv"
+    with file.open("w", newline="") as target:
+        writer = csv.DictWriter(target, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    call_command(
+        "import_legacy_runs",
+        csv=[f"{next(iter(TABLES))}={file}"],
+        rejects=str(folder / "rejects"),
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+    )
+
+
+def leaks_of_files(canaries: Canaries, folder: Path) -> Iterator[str]:
+    for file in folder.iterdir():
+        yield from canaries.leaks(f"file {file.name}", file.read_text())
 
 
 def plant_objects(graph: SandboxControl, tenant: Tenant, planted: Planted) -> None:
@@ -227,14 +333,13 @@ def leaks_of_tables(canaries: Canaries) -> Iterator[str]:
 
 
 def leaks_of_pages(
-    canaries: Canaries, client: Client, owner: User, tenant: Tenant
+    canaries: Canaries, client: Client, user: User, pages: Iterable[str]
 ) -> Iterator[str]:
-    """Search every page that the owner can open, every export, every answer of the API."""
-    open_session(client, owner)
-    client.defaults |= open_api(owner, tenant.workspace).defaults
-    for address in addresses(tenant):
+    """Search these pages, exports and downloads as this user."""
+    open_session(client, user)
+    for address in pages:
         response = client.get(address)
-        if response.status_code not in (200, 404):
+        if response.status_code != 200:
             continue
         content = response.getvalue()
         text = content.decode(errors="replace")
