@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import BadRequest, ValidationError
-from django.db.models import ForeignKey, Model
+from django.db.models import CharField, ForeignKey, Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -47,7 +47,7 @@ class ModelAdmin(admin.ModelAdmin[M]):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Accept no secret and no invisible character in a line of text, as pages do."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(field, forms.CharField) and isinstance(field.widget, forms.TextInput):
+        if isinstance(db_field, CharField) and isinstance(field, forms.CharField):
             field.validators = [*field.validators, validate_name]
         return field
 
