@@ -56,7 +56,7 @@ from tests.support.broker import Broker
 from tests.support.exports import LISTS, SEPARATE
 from tests.support.factories.legacy_runs import source_row
 from tests.support.factories.notifications import create_delivery
-from tests.support.routes import ROUTES, Route
+from tests.support.routes import ROUTES
 from tests.support.sessions import open_session
 from tests.support.tokens import open_api
 
