@@ -70,7 +70,11 @@ def _lacking(payload: dict[str, Any]) -> list[str]:
     count = sum(1 for entry in entries if isinstance(entry, dict) and is_masked(entry))
     lacking = [f"{count} encrypted OMA-URI value{pluralize(count)}"] if count else []
     values = type_table.write_only(type_table.short_type(payload.get("@odata.type")))
-    lacking += [f"the value of {each.name}" for each in values if _is_lacking(each, payload)]
+    names = [each.name for each in values if _is_lacking(each, payload)]
+    # A flag of a property that the table does not know counts too.
+    flagged = [name.removesuffix("IsSet") for name, is_set in payload.items() if is_set is True]
+    names += [each for each in flagged if f"{each}IsSet" in payload and not payload.get(each)]
+    lacking += [f"the value of {name}" for name in dict.fromkeys(names)]
     unread = [link.name for link in _links(payload) if link.name not in payload]
     return [*lacking, *(f"the links in {name}" for name in unread)]
 
