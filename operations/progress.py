@@ -56,6 +56,11 @@ class Progress:
     failures: Sequence[Failure] = ()
     events: Sequence[Event] = ()
 
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether it changes nothing but the row of the run."""
+        return not (self.items or self.failures or self.events)
+
 
 def write_progress(run_id: int, progress: Progress) -> bool | None:
     """Add the counts and the meta facts to a running run in one atomic statement.

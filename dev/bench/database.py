@@ -34,13 +34,13 @@ def own_broker() -> Iterator[None]:
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
+def own_database(*, durable: bool = False) -> Iterator[str]:
     """Start an empty database, let the settings name it, and yield its URL.
 
-    Set up Django after that; the broker of the settings does not exist.
+    Only a durable one waits for its disk. Set up Django after that; the broker of the settings does not exist.
     """
     with tempfile.TemporaryDirectory() as folder:
-        server = Postgres(Path(folder) / "postgres", durable=False).start()
+        server = Postgres(Path(folder) / "postgres", durable=durable).start()
         try:
             url = server.url("postgres")
             os.environ |= {

@@ -3,8 +3,9 @@
     python -m dev.bench.increments [--rounds 5] [--increments 200] [--json FILE]
 
 The floor is the same number of writers that add to an integer column of one row. All of them wait
-for one lock. The time includes that of the writers, which are threads of one process; the CPU is
-that of the server alone, and hardly depends on other load. No increment may be lost.
+for one lock, and the server waits for its disk. The time includes that of the writers, which are
+threads of one process; the CPU is that of the server alone, and hardly depends on other load. No
+increment may be lost.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--increments", type=int, default=200, help="of each writer")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with own_database() as url:
+    with own_database(durable=True) as url:
         rows = measure(url, options.rounds, options.increments)
     sys.stdout.write("".join(f"{row}\n" for row in rows) + "none lost\n")
     write(options.json, rows)
