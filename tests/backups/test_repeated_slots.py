@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -148,7 +149,9 @@ def test_pages_show_the_number_of_slots_and_their_range(
     }
 
     for page, text in shown.items():
-        assert text in strip_tags(session.get(page).content.decode())
+        content = session.get(page).content.decode()
+        titles = " ".join(re.findall(r'title="([^"]*)"', content))
+        assert text in f"{strip_tags(content)} {titles}"
 
 
 @pytest.mark.race

@@ -17,6 +17,7 @@ NO_PAGE = {
     **dict.fromkeys((name for name, _, _ in ADDRESSES), "redirects to the current address"),
     "legacy_entra_group_sync_run": "looks like legacy_inventory_sync_run",
     "run_log": "a text file",
+    "openapi_document": "a JSON file",
     "run_export": "a CSV file",
     "run_export_all": "a CSV file",
     "audit_export": "a CSV file",

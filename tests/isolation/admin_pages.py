@@ -26,6 +26,7 @@ from operations.maintenance.integrity import check_ledger
 from operations.metrics.counting import record as record_counters
 from operations.metrics.counting import update_metrics
 from operations.models import ListSettings
+from operations.ticks import acquire_tick
 from providers.configuration_secrets import ConfigurationSecrets
 from providers.models import ConnectionPace, ProviderConnection
 from restores.models import Replacement
@@ -69,6 +70,7 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     OperationRunEventFactory(run=recent, sequence=7)
     OperationRunItemFactory(run=recent)
     ListSettings.objects.create(user=UserFactory(), columns="state", density="compact")
+    acquire_tick("relay")
     check_ledger()
     update_metrics()
     record_counters([("graph_requests", {"method": "GET", "status": "200"}, 1)])

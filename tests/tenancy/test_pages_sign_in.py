@@ -159,7 +159,7 @@ def test_every_other_page_requires_sign_in(client, db):
         pattern.name
         for included in get_resolver().url_patterns
         for pattern in getattr(included, "url_patterns", [included])
-        if getattr(included, "namespace", None) != "admin" and pattern.name
+        if getattr(included, "namespace", None) != "admin" and getattr(pattern, "name", None)
     ]
     for name in set(names) - (OPEN - {"sign_out"}):
         answer = client.post(_any_address(name))
