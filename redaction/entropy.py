@@ -11,6 +11,7 @@ _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_=~%\-]{24,}")
 _HARMLESS_PART = re.compile(
     r"""[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # GUIDs
       | (?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{16,}(?![0-9A-Za-z])  # checksums, trace ids
+      | (?<![A-Za-z])cache/[A-Za-z0-9_/\-]{1,400}            # places in a cache
       | \d{4}-\d\d-\d\dT\d\d                                  # timestamps
       | %(?:25)*[0-9a-fA-F]{2}                                # URL-encoded characters""",
     re.VERBOSE,
@@ -20,7 +21,9 @@ _HARMLESS_PART = re.compile(
 _PUBLIC_NAME = re.compile(
     r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
             |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
-            |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit)
+            |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit|x5t|x5t\#s256
+            |x-amz-id-2|ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|data:image/[\w+.\-]{1,20};base64)
+        | (?<![A-Za-z])h1
         | (?<![A-Za-z])(?i:id|after|before|event|item|message|resource|object)
         | (?<=[a-z])I[Dd])
         (?:[^A-Za-z0-9\[\]] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2} | \\[nrt]){1,12}
@@ -61,6 +64,11 @@ def mask_random_tokens(text: str) -> str:
         return token if is_in_block else mask(token)
 
     return _LONG_TOKEN.sub(mask_if_random, text)
+
+
+def is_named_public(text: str, start: int) -> bool:
+    """Return whether what stands before a place in the text names a public value, as `cursor:`."""
+    return _PUBLIC_NAME.search(text[max(0, start - _CONTEXT) : start]) is not None
 
 
 def _is_public(text: str, start: int, token: str) -> bool:

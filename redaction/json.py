@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import enum
 import json
 import math
@@ -19,6 +20,7 @@ from typing import Any
 from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
+from redaction.ordinary import is_message
 from redaction.patterns import SENSITIVE_NAME
 from redaction.text import WINDOW, normalize_text, sanitize_text, shorten
 
@@ -37,6 +39,8 @@ _PUBLIC_NAME_AT_END = re.compile(
 #: The names, in lower case, of what names the value beside it.
 _NAME_KEYS = ("name", "key", "appconfigkey", "displayname", "settingname")
 _SETTING_KEYS = ("settingdefinitionid", "omauri", "definitionid")
+#: The secret members of a JSON Web Key.
+_WEB_KEY_SECRETS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
 _PLACEHOLDER = re.compile(r"\{\{[\w.\-]{1,100}\}\}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]{24,}={0,2}\s{0,2}")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
@@ -144,6 +148,8 @@ class _JsonSanitizer:
     ) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         secret = secret_properties(mapping.get("@odata.type"))
+        if "kty" in mapping or mapping.get("use") in ("sig", "enc"):
+            secret |= _WEB_KEY_SECRETS
         names_secret, setting_is_secret = _named_secret(mapping)
         for key, value in mapping.items():
             text = str(key)
@@ -199,9 +205,9 @@ def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
 
 
 def _mask_text(value: object) -> str:
-    """Return the mask of a secret, or the value if it is only a placeholder of Intune."""
+    """Return the mask of a secret, or the value if it is a placeholder of Intune or a message."""
     text = _describe(value) if not isinstance(value, str) else value
-    return text if _PLACEHOLDER.fullmatch(text) else mask(text)
+    return text if _PLACEHOLDER.fullmatch(text) or is_message(text) else mask(text)
 
 
 @lru_cache(maxsize=4096)
@@ -237,24 +243,28 @@ def _clean_scalar(
 
 def _clean_text(text: str, max_text: int, *, guess: bool) -> str:
     """Sanitize a text; one in base64 is decoded, sanitized, and encoded again."""
-    decoded = _decode(text) if _BASE64.fullmatch(text) else None
-    if decoded is None:
+    decoded, encoding = (_BASE64.fullmatch(text) and _decode(text)) or ("", "")
+    if not decoded:
         return sanitize_text(text, max_text, keep_newlines=True, guess=guess)
     cleaned = sanitize_text(decoded, len(decoded) * 2, keep_newlines=True, guess=guess)
     if cleaned != normalize_text(decoded):
-        text = base64.b64encode(cleaned.encode()).decode()
+        text = base64.b64encode(cleaned.encode(encoding)).decode()
     return shorten(normalize_text(text), max_text)
 
 
-def _decode(text: str) -> str | None:
-    """Return the text that is in base64, such as a script or a profile; None if it is none."""
+def _decode(text: str) -> tuple[str, str] | None:
+    """Return the text that is in base64, such as a script, and its encoding; None if it is none."""
     try:
         raw = base64.b64decode("".join(text.split()), validate=True)
-        decoded = raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-8")
+        is_wide = raw[1:2] == b"\0" or raw[:2] == codecs.BOM_UTF16_LE
+        encoding = "utf-16-le" if is_wide else "utf-8"
+        decoded = raw.decode(encoding)
     except (binascii.Error, ValueError):
         return None
-    is_text = all(character.isprintable() or character.isspace() for character in decoded)
-    return decoded if is_text and re.search(r"[\s<]", decoded) else None
+    is_text = all(
+        character.isprintable() or character.isspace() for character in decoded.lstrip("\ufeff")
+    )
+    return (decoded, encoding) if is_text and re.search(r"[\s<]", decoded) else None
 
 
 def _describe(value: object) -> str:

@@ -18,7 +18,17 @@ OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) | (?<=\\[nrt]) )"
 ASSIGNMENT = rf"""{OPTIONAL_SPACE}
     (?: := | => | == | [:=] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
 NAME_VALUE_SEPARATOR = rf"(?: {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"
+GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
+
+# The password in other languages, and what each of these words contains, in lower case.
+FOREIGN_PASSWORD = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
+    | wachtwoord | senha | parola | has[łl]o | l[öo]senord | adgangskode | passord | salasana
+    | heslo | пароль | 密码 | 密碼 | パスワード )"""  # noqa: S105 - names, no password
+FOREIGN_PASSWORD_HINTS = (
+    "kennwort", "contrase", "wachtwoord", "senha", "parola", "hasł", "haslo", "senord", "adgangskode",
+    "salasana", "heslo", "пароль", "密", "パスワード",
+)  # fmt: skip
 
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
@@ -26,7 +36,8 @@ GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|phrase|code)(?:[_\-]?(?:base64|hash|value|text|format[_\-]?string))?
-      | pwd | (?<![a-z])pass | access{GAP}pass | psk
+      | {FOREIGN_PASSWORD}
+      | pwd | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db)pass | access{GAP}pass | psk
       | client{GAP}secret
       | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
@@ -34,11 +45,11 @@ SENSITIVE_NAME = rf"""(?:
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
           |primary|secondary|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
-          |network|wep|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
+          |network|wep|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
         {GAP}key
       | key{GAP}(?:material|content)
       | (?:bypass|unlock|auth|activation|recovery|verification|pairing){GAP}code
-      | (?:(?<![a-z])|lock|device|user|startup)pin
+      | (?:(?<![a-z])|lock|device|user|startup)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
       | (?:scep{GAP})?challenge
       | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
@@ -50,6 +61,8 @@ SENSITIVE_NAME = rf"""(?:
 
 # What a text contains that has a sensitive name and a value, in lower case: a quick test.
 NAME_THEN_SEPARATOR = rf"""(?: wd|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
+    |passwort|kennwort|passe|ña|%c3%b1a|contrasena|wachtwoord|senha|parola|has[łl]o|senord|adgangskode
+    |passord|salasana|heslo|пароль|密码|密碼|パスワード|puk
     |token|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
     |credential|cookie|estsauth[a-z]{{0,20}}|id|sid|otp )s?[_\-]?\d{{0,3}}
     {NAME_VALUE_SEPARATOR}""".lower()
@@ -72,3 +85,10 @@ QUOTED_VALUE = rf"(?: (?!{NOT_ESCAPED}(?P=q)). ){{1,1000}}"
 # The next lines of a long value that is broken over several; nothing else is on them.
 CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""
+# A value that no sentence has after "password": at least eight characters with a digit and no date,
+# version, id or address, or six with a sign or changes of case inside.
+SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|\[redacted|[/$%({{<])
+    (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{3}})
+      | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] )
+    [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
+SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"

@@ -12,14 +12,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redaction.entropy import looks_random
+from redaction.entropy import is_named_public, looks_random
 from redaction.markers import mask_markers
 from redaction.marks import mask, mask_match
+from redaction.ordinary import ORDINARY_VALUE, is_example, is_message, is_placeholder
 from redaction.patterns import (
     ARGUMENT,
     ASSIGNMENT,
     CONTINUATION_LINES,
     DOLLAR,
+    FOREIGN_PASSWORD,
+    FOREIGN_PASSWORD_HINTS,
+    GAP,
+    GUID,
     MASKED,
     NAME_THEN_SEPARATOR,
     NAME_VALUE_SEPARATOR,
@@ -28,7 +33,9 @@ from redaction.patterns import (
     OPTIONAL_SPACE,
     QUOTE,
     QUOTED_VALUE,
+    SECRET_LOOKING,
     SENSITIVE_NAME,
+    SEVERAL_WORDS,
     SLASH,
     SPACE,
     TAG_END,
@@ -37,26 +44,21 @@ from redaction.patterns import (
     WORD_START,
 )
 
-# Words and codes that follow "password:" in sentences.
-_ORDINARY_VALUE = re.compile(
-    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
-    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
-    | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
-    | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}
-    | allowed | escrowed | blocked | signing | minimum | \{\{\w{1,40}\}\}
-    | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?]?""",
-    re.IGNORECASE | re.VERBOSE,
-)
 # Names with a secret after them even in a sentence: "password: letmein".
 _PASSWORD_NAME = re.compile(
-    r"pass(?:word|wd|phrase|code)|pwd|psk|client[_\-. ]?secret|shared[_\-. ]?(?:key|secret)"
+    rf"pass(?:word|wd|phrase|code)|pwd|psk|access[_\-. ]?pass|puk|{FOREIGN_PASSWORD}|client[_\-. ]?secret|shared[_\-. ]?(?:key|secret)"
     r"|(?:network|wep)[_\-. ]?key|key[_\-. ]{0,2}(?:content|material)|challenge",
+    re.IGNORECASE | re.VERBOSE,
+)
+_PLAIN_COOKIES = re.compile(
+    r"(?:(?:theme|lang(?:uage)?|locale)=[a-z_\-]{1,12}(?:;\s*|\Z)"
+    r"|(?:path|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z))+",
     re.IGNORECASE,
 )
 _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
 # The id of a session is a cookie, or a GUID that Microsoft's support asks for.
 _SESSION_NAME = re.compile(r"sess(?:ion)?[_\-]?id", re.IGNORECASE)
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_GUID = re.compile(GUID, re.IGNORECASE)
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -90,7 +92,10 @@ class Rule:
 
     def apply(self, text: str, lowered: str) -> str:
         """Return the text with this format masked; `lowered` is the original in lower case."""
-        if not any(hint in lowered for hint in self.hints):
+        for hint in self.hints:
+            if hint in lowered:
+                break
+        else:
             return text
         if self.gate and not _compiled_gate(self.gate).search(lowered):
             return text
@@ -117,11 +122,13 @@ def _compiled_gate(pattern: str) -> re.Pattern[str]:
 def _mask_named(match: re.Match[str]) -> str:
     """Mask the value of a sensitive name, unless it is an ordinary word of a sentence."""
     value = match["value"]
-    if not value or _ORDINARY_VALUE.fullmatch(value):
+    if not value or ORDINARY_VALUE.fullmatch(value):
         return match[0]
     if _SESSION_NAME.search(match["name"]) and _GUID.fullmatch(value):
         return match[0]
     may_be_sentence = ":" in match["separator"] and not match["opening"]
+    if is_message(value) or _is_count(match["name"], value) or _is_folder(match):
+        return match[0]
     is_secret = _PASSWORD_NAME.match(match["name"]) or _LONG_VALUE_WITH_DIGIT.match(value)
     if may_be_sentence and not is_secret:
         return match[0]
@@ -129,22 +136,58 @@ def _mask_named(match: re.Match[str]) -> str:
 
 
 def _mask_value(match: re.Match[str]) -> str:
-    """Mask the group "value" and keep the rest of the match."""
+    """Mask the group "value", unless it is a placeholder, and keep the rest of the match."""
+    if is_placeholder(match.string, match.start("value")):
+        return match[0]
     start = match.start("value") - match.start()
     end = match.end("value") - match.start()
     return match[0][:start] + mask(match["value"]) + match[0][end:]
 
 
+def _is_count(name: str, value: str) -> bool:
+    """Return whether a value is a number of tokens: `max_tokens=4096`."""
+    return name.lower().endswith("tokens") and value.isdigit()
+
+
+def _is_folder(match: re.Match[str]) -> bool:
+    """Return whether a value is the working folder: `pwd=/app`, but not in `uid=x;pwd=/a`."""
+    before = match.string[: match.start()][-1:]
+    return (
+        match["name"].lower() == "pwd"
+        and before in ("", " ", "\n")
+        and re.fullmatch(r"(?:/[a-z._\-]+)+/?", match["value"]) is not None
+    )
+
+
+def _mask_url_password(match: re.Match[str]) -> str:
+    """Mask the password of a URL, unless it is that of an example."""
+    return match[0] if is_example(match["value"]) else _mask_value(match)
+
+
+def _mask_cookies(match: re.Match[str]) -> str:
+    """Mask cookies, unless they only say how a page looks."""
+    return match[0] if _PLAIN_COOKIES.fullmatch(match["value"]) else _mask_value(match)
+
+
 def _mask_either(match: re.Match[str]) -> str:
-    """Mask the group "value" or "password", whichever took part in the match."""
-    group = "value" if match["value"] is not None else "password"
+    """Mask the named group that took part in the match: "value", "password" or "seed"."""
+    groups = match.groupdict()
+    group = next(name for name in ("value", "password", "seed") if groups.get(name) is not None)
+    if is_placeholder(match.string, match.start(group)) or ORDINARY_VALUE.fullmatch(match[group]):
+        return match[0]
     start, end = match.start(group) - match.start(), match.end(group) - match.start()
     return match[0][:start] + mask(match[group]) + match[0][end:]
 
 
+def _mask_words(match: re.Match[str]) -> str:
+    """Mask a passphrase, unless one of its words is an ordinary one of sentences."""
+    words = match["value"].split()
+    return match[0] if any(map(ORDINARY_VALUE.fullmatch, words)) else _mask_value(match)
+
+
 def _mask_unless_ordinary(match: re.Match[str]) -> str:
     """Mask the group "value", unless it is an ordinary word."""
-    return match[0] if _ORDINARY_VALUE.fullmatch(match["value"]) else _mask_value(match)
+    return match[0] if ORDINARY_VALUE.fullmatch(match["value"]) else _mask_value(match)
 
 
 def _mask_basic(match: re.Match[str]) -> str:
@@ -159,6 +202,12 @@ def _mask_basic(match: re.Match[str]) -> str:
     return match[0]
 
 
+def _mask_web_token(match: re.Match[str]) -> str:
+    """Mask a token that is signed; a place in a list is one word of JSON that is named so."""
+    is_place = "." not in match[0] and is_named_public(match.string, match.start())
+    return match[0] if is_place else mask(match[0])
+
+
 def _mask_opaque(match: re.Match[str]) -> str:
     """Mask a token that is too long or too random to be the heading "1.AndroidEnterprise"."""
     return mask(match[0]) if len(match[0]) >= 60 or looks_random(match[0]) else match[0]
@@ -167,8 +216,36 @@ def _mask_opaque(match: re.Match[str]) -> str:
 _SENSITIVE_NAME_HINTS = (
     "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
-    "sess", "sid", "otp",
+    "sess", "sid", "otp", "puk", "community", *FOREIGN_PASSWORD_HINTS,
 )  # fmt: skip
+
+_SECRET_PATH_HINTS = (
+    "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%", "password/", "password%",
+    "link/", "link%", "invit", "email/", "email%",
+)  # fmt: skip
+
+_TOOL_HINTS = (
+    "sqlcmd", "bcp", "osql", "isql", "ipmitool", "mosquitto", "evil-winrm", "redis-cli", "snmp",
+    "keytool", "jarsigner", "openssl", "gpg", "curl", "signtool", "makecert", "pvk2pfx", "schtasks",
+    "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic", "psexec", "7z", "rar", "zip",
+)  # fmt: skip
+
+#: The options of command-line tools that a password follows.
+_PASSWORD_OPTIONS = {
+    r"(?:sqlcmd|bcp|osql|isql|ipmitool|mosquitto_\w{3}|evil-winrm)": "-P",
+    r"redis-cli": "-a|--pass",
+    r"snmp(?:walk|get|getnext|set|bulkwalk|bulkget|table|trap|inform|status|test)": "-c|-A|-X",
+    r"(?:keytool|jarsigner)": "-(?:src|dest|new)?(?:store|key)pass",
+    r"(?:openssl|gpg|curl|age|step)": "(?:-pass(?:in|out)?|--pass)",
+    r"(?:signtool|makecert|pvk2pfx)": "/p|-p|-po|-pi",
+    r"schtasks": "/rp|/p",
+    r"(?:xfreerdp|wfreerdp|rdesktop|mstsc|netdom|djoin|cmdkey|wmic|psexec)": "/p|/pass|/password[do]?|/passwordd|/pd|/pm",
+    r"(?:7z\w?|7za|unrar|rar|zip|unzip)": "-p|-P|--password",
+}
+_COMMAND_OPTIONS = " | ".join(
+    rf"{WORD_START}{tool}(?:\.exe)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
+    for tool, options in _PASSWORD_OPTIONS.items()
+)
 
 RULES = (
     Rule(
@@ -191,9 +268,9 @@ RULES = (
     Rule(
         name="password in URL",
         hints=("://",),
-        pattern=r"""(?P<before>\b(?!https?:)[a-z][a-z0-9+.\-]{1,30}://[^\s:/@"'<>]{0,100}:)
+        pattern=r"""(?P<before>\b(?!https?:|sqlserver:)[a-z][a-z0-9+.\-]{1,30}://[^\s:/@"'<>]{0,100}:)
             (?P<value>[^\s"'<>]{1,400})(?=@[\w\[*.\-])""",
-        replacement=_mask_value,
+        replacement=_mask_url_password,
         rationale="database and broker addresses; a password may contain @: the last one counts",
     ),
     Rule(
@@ -228,12 +305,27 @@ RULES = (
         rationale="anyone with the address of a Slack webhook can post there",
     ),
     Rule(
+        name="secret in a path",
+        hints=_SECRET_PATH_HINTS,
+        pattern=rf"""(?: hooks\.zapier\.com{SLASH}hooks{SLASH}catch{SLASH}\d{{1,12}}{SLASH}
+              | pagerduty\.com{SLASH}(?:integration|x-ere){SLASH}
+              | api\.telegram\.org{SLASH}(?:file{SLASH})?bot
+              | maker\.ifttt\.com{SLASH}trigger{SLASH}[\w\-]{{1,60}}{SLASH}(?:json{SLASH})?with{SLASH}key{SLASH}
+              | hc-ping\.com{SLASH}
+              | {SLASH}(?:password[_\-]?reset|reset[_\-]?password|accounts?{SLASH}reset|password{SLASH}reset|reset
+                  |set[_\-]?password|magic[_\-]?link|invitations?|accept[_\-]?invite|verify[_\-]?email)
+                {SLASH}(?=[^\s"'<>?]{{16}})(?=[^\s"'<>?]{{0,200}}\d) )
+            (?P<value>[^\s"'<>?&]{{6,}})""",
+        replacement=_mask_value,
+        rationale="anyone with the address of a hook or of a password reset can use it",
+    ),
+    Rule(
         name="cookies",
         hints=("cookie",),
         pattern=r"""cookie2?\s{0,4}[:=]\s{0,4}
             (?P<value>[\w.\-$!\#%*+^|~]{1,100}=[^;\s]*
               (?:;\s{0,4}[\w.\-$!\#%*+^|~]{1,100}(?:=[^;\s]*)?)*)""",
-        replacement=_mask_value,
+        replacement=_mask_cookies,
         rationale="every pair of a Cookie header, whatever its name",
     ),
     Rule(
@@ -255,10 +347,20 @@ RULES = (
     ),
     Rule(
         name="basic credentials",
-        hints=("basic",),
-        pattern=r"basic(?:\s|%(?:25)?20|\+){1,4}(?P<value>[a-z0-9+/]{8,}={0,2})",
+        hints=("basic", "auth"),
+        pattern=r"""(?:basic(?:\s|%(?:25)?20|\+){1,4}|["']auth\\?["']\s?:\s?\\?["'])
+            (?P<value>[a-z0-9+/]{8,}={0,2})""",
         replacement=_mask_basic,
-        rationale="name and password in base64; not 'Basic authentication'",
+        rationale="name and password in base64, also of registries; not 'Basic authentication'",
+    ),
+    Rule(
+        name="password of several words",
+        hints=("pass", "kennwort"),
+        pattern=rf"""(?:pass(?:word|wd|phrase)|passwort|kennwort)[ ]?[:=][ ]{{0,8}}
+            (?P<value>{SEVERAL_WORDS})[ ]{{0,4}}(?=\n|\Z)""",
+        gate=r"(?:password|passwd|phrase|wort)[ ]?[:=]",
+        replacement=_mask_words,
+        rationale="password: correct horse battery staple, as the rest of the line",
     ),
     Rule(
         name="name and value",
@@ -308,15 +410,16 @@ RULES = (
         hints=("-",),
         pattern=rf"""{OPTION_START}--?[a-z\-]{{0,30}}?(?P<name>{SENSITIVE_NAME})
             (?P<separator>{SPACE}{{1,4}})(?P<opening>["'])?
-            (?P<value>[^\s\-"'(][^\s"']*)""",
+            (?P<value>(?!(?-i:[A-Z]{{3,20}}\]))[^\s\-"'(][^\s"']*)""",
         replacement=_mask_named,
         rationale="--password x, -ClientSecret x",
     ),
     Rule(
         name="curl user",
         hints=("-u", "--user"),
-        pattern=rf"""{OPTION_START}(?:-u|--user){SPACE}{{1,4}}["']?
-            [^\s:%"']{{1,100}}(?::|%(?:25)?3A)(?P<value>[^\s"']+)""",
+        pattern=rf"""{OPTION_START}(?:-u|--user){SPACE}{{1,4}}(?P<q>{QUOTE})?
+            [^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
+            (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=_mask_value,
         rationale="curl -u name:password",
     ),
@@ -382,9 +485,11 @@ RULES = (
         name="net user",
         hints=("net",),
         pattern=rf"""{WORD_START}net(?:\.exe|1)?{SPACE}{{1,4}}user{SPACE}{{1,4}}["']?[^\s/"'%+]{{1,100}}["']?
-            {SPACE}{{1,4}}(?P<value>(?!/){ARGUMENT})
-            (?:(?={SPACE}{{1,4}}{SLASH}[a-z])|(?<=\d)(?=\s|\Z))""",
-        replacement=_mask_value,
+            {SPACE}{{1,4}}
+            (?: (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
+              | (?P<password>(?![/"'\\]){ARGUMENT})
+                (?:(?={SPACE}{{1,4}}{SLASH}[a-z])|(?<=\d)(?=\s|\Z)) )""",
+        replacement=_mask_either,
         rationale="net user name password /add",
     ),
     Rule(
@@ -429,13 +534,217 @@ RULES = (
         rationale="mysql -ppassword",
     ),
     Rule(
+        name="password option of a tool",
+        hints=_TOOL_HINTS,
+        pattern=rf"""(?: {_COMMAND_OPTIONS} )
+            (?: [\s:=]{{1,4}}(?:pass:)? | (?<=\s-p)(?=\S{{4}}) )
+            (?P<q>["'])?(?!\[redacted|-|env:|file:)
+            (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
+        replacement=_mask_value,
+        rationale="sqlcmd -P x, keytool -storepass x, schtasks /rp x, xfreerdp /p:x, 7z -px",
+    ),
+    Rule(
+        name="user and password as arguments",
+        hints=(
+            "rasdial",
+            "sqlplus",
+            "oracle:",
+            "sqlldr",
+            "expdp",
+            "impdp",
+            "smb",
+            "machine",
+            "nmcli",
+        ),
+        pattern=rf"""(?: {WORD_START}rasdial(?:\.exe)?\s{{1,4}}(?:"[^"\n]{{1,100}}"|\S{{1,100}})\s{{1,4}}
+                [^\s/]\S{{0,100}}\s{{1,4}}(?P<value>(?!/)\S{{3,}})
+              | {WORD_START}(?: (?:sqlplus|sqlldr|expdp|impdp)\s{{1,4}}(?:-\S{{1,10}}\s{{1,4}}){{0,4}}
+                  | jdbc:oracle:\w{{1,10}}: )
+                [^\s/@]{{1,100}}/(?P<password>\S{{1,200}}(?=@)|[^\s@]{{3,200}})
+              | {WORD_START}(?:machine\s{{1,4}}\S{{1,100}}\s{{1,4}}login\s{{1,4}}\S{{1,100}}|nmcli\s[^\n]{{1,120}}?)
+                \s{{1,4}}password\s{{1,4}}(?P<seed>\S{{3,200}}) )""",
+        replacement=_mask_either,
+        rationale='rasdial "name" user password, sqlplus user/password@host, .netrc',
+    ),
+    Rule(
+        name="Samba user",
+        hints=("%",),
+        pattern=rf"""{WORD_START}(?:smb\w{{2,10}}|rpcclient|winexe|net|wmic)\s[^\n;|]{{0,200}}?
+            (?<=\s)(?:-U|--user)[\s=]{{0,2}}["']?[^\s%"']{{1,100}}%(?P<value>[^\s"']{{3,}})""",
+        replacement=_mask_value,
+        rationale="smbclient -U domain/user%password",
+    ),
+    Rule(
+        name="password on standard input",
+        hints=("echo", "printf"),
+        pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?(?P<q>["'])?
+            (?P<value>(?(q)(?:(?!(?P=q))[^\n]){1,200}|[^\s|"']{3,200}))(?(q)(?P=q))\s{0,4}\|\s{0,4}
+            (?:sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)|[^|\n]{1,200}?(?:--?pass(?:word)?-stdin|chpasswd|passwd\b|--stdin|cryptsetup
+              |-passin\sstdin|--passphrase-fd))""",
+        replacement=_mask_value,
+        rationale="echo password | sudo -S, echo password | docker login --password-stdin",
+    ),
+    Rule(
+        name="password file of PostgreSQL",
+        hints=(":",),
+        pattern=r"""(?<![\w.:\-])(?:\*|localhost|\d[\d.]{6,14}|[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6}):(?:\d{4,5}|\*)
+            :[\w\-*]{1,60}:[a-z*][\w.\-]{0,60}:(?P<value>(?!\[redacted)(?=\S{0,60}\d)[^\s:"'<>]{6,})""",
+        replacement=_mask_value,
+        rationale="host:port:database:user:password of .pgpass",
+    ),
+    Rule(
+        name="password in the protocol of Redis",
+        hints=("auth ",),
+        pattern=rf"""\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
+            |(?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}))""",
+        replacement=_mask_either,
+        rationale="AUTH user password; AUTH LOGIN and AUTH PLAIN of mail servers",
+    ),
+    Rule(
+        name="name and value in another notation",
+        hints=(
+            "reg_",
+            "-value",
+            "/d ",
+            "value:",
+            "value=",
+            "default",
+            "string(",
+            "value>",
+            '">',
+            "'>",
+            "machine",
+            "process",
+            "user",
+        ),
+        pattern=rf"""{SENSITIVE_NAME}
+            (?: ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
+              | ["']?\s{{1,4}}(?:-(?!Value)\w{{1,20}}\s{{1,4}}[^\s\-]\S{{0,40}}\s{{1,4}}){{0,2}}(?:-Value|/d)\s{{1,4}}
+              | ["']?\s{{1,40}}value:\s{{1,4}}
+              | [\[({{]value\s?=\s?
+              | {QUOTE}\s{{0,4}}\{{[^{{}}]{{0,200}}?\bdefault\s{{0,8}}=\s{{0,8}}(?=["'])
+              | {QUOTE}\][ ]{{0,4}}=>[ \n]{{0,8}}string\(\d{{1,4}}\)[ ]
+              | {QUOTE}\s?,\s?(?=["'][^"'\n]{{1,200}}["']\s?,\s?(?:["'](?:Machine|User|Process)|\[))
+              | (?:["'][^<>]{{0,80}})?>\s{{0,20}}<value>
+              | ["'](?:\s[^<>]{{0,80}})?>(?=[^<\s]) )
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q)).){{1,400}}|[^\s"'<>,;]{{3,400}}))""",
+        gate=r"""(?: [ ]reg_\w | [ ]-value[ ] | [ ]/d[ ] | [ \n]value:\s | [\[({]value\s?= | <value>
+            | ["'>]\s{0,4}\{[^{}]{0,200}?\bdefault\s{0,8}= | \][ ]{0,4}=> | ["'](?:\s[^<>]{0,80})?>[^<\s]
+            | ["'](?:machine|user|process)["'] | ["']\s?,\s?\[ )""",
+        replacement=_mask_unless_ordinary,
+        rationale="registry, Set-ItemProperty, Kubernetes, Terraform, PHP, XML properties",
+    ),
+    Rule(
+        name="name, encoding and value",
+        hints=("pass", "pwd", "secret", "key", "psk", "kennwort"),
+        pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|psk(?:secret)?|secret
+            |pre-?shared-?key)|key){SPACE}{{1,4}}
+            (?:(?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain){SPACE}{{1,4}}){{1,2}}["']?
+            (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z]))[^\s"']{{4,}})""",
+        gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key){SPACE}{{1,4}}
+            (?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain){SPACE}""".lower(),
+        replacement=_mask_unless_ordinary,
+        rationale="password 7 x, secret 5 x, wpa-psk ascii 0 x of network devices",
+    ),
+    Rule(
+        name="name and value without punctuation",
+        hints=("pass", "pwd", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey"),
+        pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase)|passwort|kennwort)
+              |(?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)?|(?:shared|client){GAP}secret|pre-?shared-?key|requirepass
+              |and{SPACE}{{1,2}}pass)
+            {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
+        gate=rf"(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}[\"']?[^\s\"']{{6}}".lower(),
+        replacement=_mask_unless_ordinary,
+        rationale='login x password y, shared secret "x", neighbor x password y',
+    ),
+    Rule(
+        name="password of an account",
+        hints=("word", "wort", "phrase", "pass:", "pass ="),
+        pattern=rf"""(?: {WORD_START}(?:password|passphrase|passwort|kennwort){SPACE}{{1,2}}(?:of|for|von|für){SPACE}{{1,2}}
+                (?:[\w.@\\\-]{{1,60}}{SPACE}{{1,2}}){{0,3}}?[\w.@\\\-]{{1,60}}
+                (?:{SPACE}?[:=]{SPACE}{{1,2}}|{SPACE}{{1,2}}(?:is|was|ist|lautet){SPACE}{{1,2}}(?:now{SPACE})?)
+              | {WORD_START}user(?:name)?\s?/\s?pass(?:word)?\s?[:=]\s?[^\s/]{{1,60}}\s?/\s? )
+            (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
+        gate=rf"(?:word|phrase|wort){SPACE}{{1,2}}(?:of|for|von|für)|/[ ]?pass".lower(),
+        replacement=_mask_unless_ordinary,
+        rationale="the password for user x is y, password of x: y, user/pass: x / y",
+    ),
+    Rule(
+        name="network device",
+        hints=(
+            "snmp",
+            "community",
+            "tacacs",
+            "radius",
+            "isakmp",
+            "ikev",
+            "auth sha",
+            "auth md5",
+            "priv ",
+        ),
+        pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?)\s{{1,4}}
+                (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
+              | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
+                  | auth\s{{1,4}}(?:md5|sha[\w\-]{{0,6}}) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
+                \s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
+        replacement=_mask_either,
+        rationale="snmp-server community x, radius-server host x key y, auth sha x priv aes y",
+    ),
+    Rule(
+        name="Wi-Fi code",
+        hints=("wifi:",),
+        pattern=r"WIFI:(?:[A-OQ-Z]:[^;\n]{0,100};){0,6}P:(?P<value>(?:\\.|[^;\n]){1,100})",
+        replacement=_mask_value,
+        rationale="the text of a QR code for a network",
+    ),
+    Rule(
+        name="Kerberos ticket or key",
+        hints=("krb5", "cts", "arcfour", "rc4", "hash", "::"),
+        pattern=rf"""(?: {DOLLAR}krb5\w{{2,12}}{DOLLAR}(?P<value>[^\s"'<>]{{20,}})
+              | (?:(?:aes(?:128|256)-cts[\w\-]{{0,30}}|arcfour-hmac\w{{0,4}}|rc4[_\-]hmac\w{{0,4}}|des-cbc-\w{{3}})
+                  |{WORD_START}(?:nt|lm|ntlm)[_\- ]?hash[^:=\n]{{0,60}})\s?[:=]\s?
+                (?P<password>[0-9a-f]{{16,64}})(?![0-9a-f]) )""",
+        replacement=_mask_either,
+        rationale="tickets and keys that a password can be computed from",
+    ),
+    Rule(
+        name="NTLM response",
+        hints=("::",),
+        pattern=r"""::[^\s:]{0,60}:(?P<value>[0-9a-f]{16,48}:[0-9a-f]{32,48}:[0-9a-f]{16,})""",
+        replacement=_mask_value,
+        rationale="user::domain:challenge:response",
+    ),
+    Rule(
+        name="code in a sentence",
+        hints=("code", "puk", "setup key", "secret key", "pin "),
+        pattern=rf"""(?: {WORD_START}(?:verification|security|one-time|login|sign-in|confirmation|sms|authentication|mfa|2fa|otp)
+                {SPACE}{{1,2}}(?:pass)?code{SPACE}{{1,2}}(?:is|was|ist){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
+              | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes?
+                  | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )
+                \s?[:=]?\s?(?P<password>(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}
+                  (?:[\s,;]{{1,3}}(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}){{0,15}})
+              | {WORD_START}(?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
+                (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
+        replacement=_mask_either,
+        rationale="codes for a sign-in, backup codes, a PUK, the seed of an authenticator",
+    ),
+    Rule(
         name="name and random value",
-        hints=("apikey", "api", "token", "secret"),
-        pattern=rf"""\b(?:api[_\-. ]?key|api[_\-. ]?token|secret){SPACE}{{1,2}}
-            (?P<value>(?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
+        hints=("api", "token", "secret"),
+        pattern=rf"""(?<![a-z])(?:api[_\-. ]?key|(?:[a-z]{{0,20}}[_\-. ]?)token|secret)
+            {SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
+            (?P<value>(?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
+              |(?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
               [a-z0-9]{{16,}}(?![\w.\-]))""",
         replacement=_mask_value,
         rationale="apikey x, without punctuation",
+    ),
+    Rule(
+        name="Vault token",
+        hints=("s.",),
+        pattern=r"(?<![\w.])s\.(?=[a-z]{0,23}\d)(?P<value>[a-z0-9]{24})(?![\w.])",
+        replacement=_mask_value,
+        rationale="s.x of older versions",
     ),
     Rule(
         name="NTLM hash",
@@ -497,7 +806,7 @@ RULES = (
         name="JSON web token",
         hints=("eyj",),
         pattern=rf"{WORD_START}(?-i:eyJ)[\w\-]{{5,}}[.\w=+/~\-]*" + CONTINUATION_LINES,
-        replacement=mask_match,
+        replacement=_mask_web_token,
         rationale="signed or encrypted, whole or cut off",
     ),
     Rule(

@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dev.labeled import draw as labeled_draw
 from dev.labeled import secrets as labeled
 from redaction import known_secrets, rules
 from redaction import text as text_module
@@ -352,6 +353,87 @@ def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
         assert "[redacted" in sanitized
 
 
+#: How tools, devices and files write a password, without the punctuation of "name: value".
+NOTATIONS = [
+    "bcp runs.dbo.x out x.txt -S db7 -U loader -P <> -c",
+    "jarsigner -keystore k.jks -storepass <> app.jar alias1",
+    "openssl pkcs12 -export -out b.pfx -passout pass:<> -in b.pem",
+    "schtasks /change /tn nightly /ru FABRIKAM\\task /rp <>",
+    "rar x -p<> set.rar",
+    'rasdial.exe "Branch 7" jan <>',
+    "expdp loader/<>@//db7.fabrikam.com:1521/X",
+    "machine db7.fabrikam.com login jan password <>",
+    "nmcli connection add ssid branch password <>",
+    "rpcclient -U FABRIKAM/jan%<> fs7",
+    "printf '<>' | cryptsetup open /dev/sdb x",
+    "echo <> | sudo -k -S true",
+    "db7.fabrikam.com:5433:runs:jan:<>",
+    "> AUTH jan <>",
+    "reg add HKCU\\Software\\Branch /v ApiToken /t REG_SZ /d <> /f",
+    "ApiToken    REG_SZ    <>",
+    'New-ItemProperty -Path HKLM:\\Branch -Name SmtpPassword -PropertyType String -Value "<>"',
+    '[Environment]::SetEnvironmentVariable("SMTP_PASSWORD", "<>", "User")',
+    "- name: SMTP_PASSWORD\n  value: <>",
+    'variable "smtp_password" {\n  type = string\n  default = "<>"\n}',
+    'array(1) { ["smtp_password"]=> string(14) "<>" }',
+    "<Passphrase><Value><></Value></Passphrase>",
+    '<property name="mail.password"><></property>',
+    "username jan password 7 <>",
+    "wpa-psk hex 0 <>",
+    "neighbor 10.7.0.1 password <>",
+    'IKE with shared secret "<>" failed',
+    "the passphrase for key 7 is <>",
+    "Passwort von jan: <>",
+    "user/pass: jan / <>",
+    "snmp-server community <> RW",
+    "rwcommunity <> 10.7.0.0/16",
+    "radius-server host 10.7.0.1 key <>",
+    "snmp-server user m g v3 auth sha <>",
+    "WIFI:T:WPA;S:Branch 7;P:<>;;",
+    "https://hooks.zapier.com/hooks/catch/7/<>/",
+    "https://events.pagerduty.com/integration/<>/enqueue",
+    "https://api.telegram.org/bot7:<>/getMe",
+    "Kennwort = <>",
+    "mot de passe: <>",
+    "wachtwoord: <>",
+]
+FIXED_FORMS = [
+    ("passphrase: copper kettle saffron north", "passphrase: [redacted:27]"),
+    ("$krb5asrep$23$jan@F.COM:{hex:32}${hex:80}", "$krb5asrep$[redacted:126]"),
+    ("jan::FABRIKAM:{hex:16}:{hex:32}:0101{hex:60}", "jan::FABRIKAM:[redacted:114]"),
+    ("aes128-cts-hmac-sha1-96: {hex:32}", "aes128-cts-hmac-sha1-96: [redacted:32]"),
+    ("Your login code is {digit:6}", "Your login code is [redacted:6]"),
+    ("backup codes: 7{digit:7} 7{digit:7}", "backup codes: [redacted:17]"),
+    ("PUK 7{digit:7}", "PUK [redacted:8]"),
+    ("setup key {b32:4} {b32:4} {b32:4} {b32:4}", "setup key [redacted:19]"),
+    ("the old s.7{lower:23} is", "the old s.[redacted:24] is"),
+    (
+        "https://x.contoso.com/reset/Nw/{lower:6}-7{hex:31}/",
+        "https://x.contoso.com/reset/[redacted:43]",
+    ),
+    ('{"auth":"c3ZjOmh1bnRlcjIyaHVu"}', '{"auth":"[redacted:20]"}'),
+    ("> AUTH LOGIN {b64:20}", "> AUTH LOGIN [redacted:20]"),
+    ('validationKey="{HEX:128}"', 'validationKey="[redacted:128]"'),
+    ("curl --user 'jan:copper kettle north' x", "curl --user 'jan:[redacted:19]' x"),
+]
+
+
+@pytest.mark.parametrize("template", NOTATIONS)
+def test_a_password_is_masked_in_every_notation(template: str) -> None:
+    for seed in SEEDS:
+        secret = draw(random.Random(f"{template}{seed}"), 14)
+
+        sanitized = sanitize_text(template.replace("<>", secret), keep_newlines=True)
+
+        assert not surviving_half(secret, sanitized), sanitized
+        assert sanitized.startswith(template[:4])
+
+
+@pytest.mark.parametrize(("form", "sanitized"), FIXED_FORMS)
+def test_a_secret_of_a_fixed_form_is_masked(form: str, sanitized: str) -> None:
+    assert sanitize_text(labeled_draw.fill(random.Random(form), form)) == sanitized
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [shape(random.Random(1))[0] for shape in SHAPES.values()]
@@ -361,6 +443,8 @@ def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> No
         for template in templates
     ]
     texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
+    texts += [template.replace("<>", draw(random.Random(1), 14)) for template in NOTATIONS]
+    texts += [labeled_draw.fill(random.Random(1), form) for form, _ in FIXED_FORMS]
     sanitized = [sanitize_text(text) for text in texts]
 
     monkeypatch.setattr(rules, "RULES", [other for other in RULES if other != rule])
@@ -443,6 +527,23 @@ HARMLESS = [
     "backup_schedule.run_now → succeeded: 1,204 of 1,204 (created=3, unchanged=1201)",
     "KeyError: 'displayName' in /app/providers/graph/kinds.py line 42",
     "[redacted] was here, and […] too",
+    "cursor: eyJydW4iOiA3MX0 and x5t=q7Yx-b3Hc9e-AAkPPNV3YY54ddZ",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKq7rT2w9XbM4cLs0ZyHf jan@fabrikam",
+    "smtp_password: ${SMTP_PASSWORD}, token=%API_TOKEN%, secret: {{ vault_secret }}",
+    "token = (known after apply)",
+    "smtp_password = os.environ['SMTP_PASSWORD']; token = getpass.getpass()",
+    "$token = Get-AzKeyVaultSecret -VaultName x",
+    "ConvertTo-SecureString $userPassword -AsPlainText",
+    "usage: sync [--secret SECRET] [--all]",
+    "max_tokens=2048 completion_tokens: 17",
+    "pwd=/opt/app/web",
+    "Set-Cookie: lang=de; Path=/; Secure",
+    "{'password': ['Enter a password of 12 characters.']}",
+    "mysql://user:password@localhost/x",
+    "Require a password BitLocker drive on OneDrive",
+    "Kennwort: abgelaufen; mot de passe: requis",
+    "The password for user jan is incorrect, and the password of jan was changed",
+    "tool cache/uv/archive-v0/aB3dE6gH9jK2mN5pQ8sT1v/lib",
     "🧑‍💻 emoji with joiners, e\u0301 with a combining accent",
 ]
 
@@ -836,6 +937,31 @@ def test_a_value_beside_a_sensitive_name_is_masked() -> None:
         {"name": "client_secret", "value": "[redacted:6]"},
         {"name": "color", "value": "red"},
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_secret_in_a_script_is_masked_and_its_encoding_stays(encoding: str) -> None:
+    script = "\ufeff$password = 'hunter22hunter'\nnet user jan \"copper-kettle-7\"\n"
+    value = {"scriptContent": base64.b64encode(script.encode(encoding)).decode()}
+
+    cleaned = base64.b64decode(sanitize_json(value)["scriptContent"]).decode(encoding)
+
+    assert cleaned == "$password = '[redacted:14]'\nnet user jan \"[redacted:15]\"\n"
+
+
+def test_the_secret_members_of_a_web_key_are_masked() -> None:
+    value = {"kty": "EC", "x": "abc", "d": "def", "use": "sig"}
+
+    assert sanitize_json(value) == value | {"d": "[redacted:3]"}
+
+
+def test_an_enrollment_token_of_the_settings_catalog_is_masked() -> None:
+    setting = {
+        "settingDefinitionId": "device_vendor_msft_x_cloudmanagementenrollmenttoken",
+        "simpleSettingValue": {"value": GUID},
+    }
+
+    assert sanitize_json(setting)["simpleSettingValue"] == {"value": "[redacted:36]"}
 
 
 def test_values_that_are_too_deep_are_replaced_by_a_marker() -> None:
