@@ -33,6 +33,8 @@ ALPHABETS = {
 _PLACE = re.compile(r"\{(\w+):(\d+)(?:-(\d+))?\}")
 # The character before a marker: none that belongs to a word, unless it ends an escape sequence.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
+# What every form contains; most texts in a language do not.
+_LONG_WORD = re.compile(r"[\w+/~.:\-]{16}")
 _FILE = Path(__file__).parent / "data" / "markers.json"
 
 
@@ -47,6 +49,8 @@ class Marker:
 
 def mask_markers(text: str) -> str:
     """Return the text with every secret masked that has a public marker."""
+    if not _LONG_WORD.search(text):
+        return text
     for literal, pattern in _PATTERNS:
         if literal in text:
             text = pattern.sub(mask_match, text)

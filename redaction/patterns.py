@@ -22,10 +22,10 @@ GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
 
 # The password in other languages, and what each of these words contains, in lower case.
-FOREIGN_PASSWORD = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
+FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
     | wachtwoord | senha | parola | has[łl]o | l[öo]senord | adgangskode | passord | salasana
-    | heslo | пароль | 密码 | 密碼 | パスワード )"""  # noqa: S105 - names, no password
-FOREIGN_PASSWORD_HINTS = (
+    | heslo | пароль | 密码 | 密碼 | パスワード )"""
+FOREIGN_HINTS = (
     "kennwort", "contrase", "wachtwoord", "senha", "parola", "hasł", "haslo", "senord", "adgangskode",
     "salasana", "heslo", "пароль", "密", "パスワード",
 )  # fmt: skip
@@ -36,7 +36,7 @@ GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|phrase|code)(?:[_\-]?(?:base64|hash|value|text|format[_\-]?string))?
-      | {FOREIGN_PASSWORD}
+      | {FOREIGN_NAMES}
       | pwd | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db)pass | access{GAP}pass | psk
       | client{GAP}secret
       | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?

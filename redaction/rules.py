@@ -21,8 +21,8 @@ from redaction.patterns import (
     ASSIGNMENT,
     CONTINUATION_LINES,
     DOLLAR,
-    FOREIGN_PASSWORD,
-    FOREIGN_PASSWORD_HINTS,
+    FOREIGN_HINTS,
+    FOREIGN_NAMES,
     GAP,
     GUID,
     MASKED,
@@ -46,7 +46,8 @@ from redaction.patterns import (
 
 # Names with a secret after them even in a sentence: "password: letmein".
 _PASSWORD_NAME = re.compile(
-    rf"pass(?:word|wd|phrase|code)|pwd|psk|access[_\-. ]?pass|puk|{FOREIGN_PASSWORD}|client[_\-. ]?secret|shared[_\-. ]?(?:key|secret)"
+    rf"pass(?:word|wd|phrase|code)|pwd|psk|access[_\-. ]?pass|puk|{FOREIGN_NAMES}"
+    r"|client[_\-. ]?secret|shared[_\-. ]?(?:key|secret)"
     r"|(?:network|wep)[_\-. ]?key|key[_\-. ]{0,2}(?:content|material)|challenge",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -67,7 +68,7 @@ def mask_secret_formats(text: str) -> str:
     """Return the text with every value masked that has the format of a secret."""
     text = mask_markers(text)
     lowered = text.lower()
-    if not _any_hint().search(lowered):
+    if lowered.isascii() and not _any_hint().search(lowered):
         return text
     for rule in RULES:
         text = rule.apply(text, lowered)
@@ -87,6 +88,8 @@ class Rule:
     pattern: str
     replacement: Replacement
     rationale: str
+    #: Fewer hints, one of which a text with a match has too: for the test of all rules at once.
+    needs: tuple[str, ...] = ()
     #: Tried first on the text in lower case, if given; most texts with a hint do not match.
     gate: str = ""
 
@@ -104,8 +107,9 @@ class Rule:
 
 @functools.cache
 def _any_hint() -> re.Pattern[str]:
-    """The hints of all rules, of which most texts have none."""
-    hints = {hint for rule in RULES for hint in rule.hints}
+    """The hints of all rules in ASCII, of which most texts have none."""
+    hints = {hint for rule in RULES for hint in rule.needs or rule.hints if hint.isascii()}
+    hints = {hint for hint in hints if not any(other in hint for other in hints - {hint})}
     return re.compile("|".join(map(re.escape, sorted(hints))))
 
 
@@ -154,7 +158,7 @@ def _is_folder(match: re.Match[str]) -> bool:
     before = match.string[: match.start()][-1:]
     return (
         match["name"].lower() == "pwd"
-        and before in ("", " ", "\n")
+        and not re.match(r"[\w;&%\-]", before)
         and re.fullmatch(r"(?:/[a-z._\-]+)+/?", match["value"]) is not None
     )
 
@@ -216,7 +220,7 @@ def _mask_opaque(match: re.Match[str]) -> str:
 _SENSITIVE_NAME_HINTS = (
     "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
-    "sess", "sid", "otp", "puk", "community", *FOREIGN_PASSWORD_HINTS,
+    "sess", "sid", "otp", "puk", "community", *FOREIGN_HINTS,
 )  # fmt: skip
 
 _SECRET_PATH_HINTS = (
@@ -227,7 +231,7 @@ _SECRET_PATH_HINTS = (
 _TOOL_HINTS = (
     "sqlcmd", "bcp", "osql", "isql", "ipmitool", "mosquitto", "evil-winrm", "redis-cli", "snmp",
     "keytool", "jarsigner", "openssl", "gpg", "curl", "signtool", "makecert", "pvk2pfx", "schtasks",
-    "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic", "psexec", "7z", "rar", "zip",
+    "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic", "psexec", "7z", "rar ", "zip ",
 )  # fmt: skip
 
 #: The options of command-line tools that a password follows.
@@ -307,6 +311,7 @@ RULES = (
     Rule(
         name="secret in a path",
         hints=_SECRET_PATH_HINTS,
+        needs=("://", "%3a", "/reset", "password"),
         pattern=rf"""(?: hooks\.zapier\.com{SLASH}hooks{SLASH}catch{SLASH}\d{{1,12}}{SLASH}
               | pagerduty\.com{SLASH}(?:integration|x-ere){SLASH}
               | api\.telegram\.org{SLASH}(?:file{SLASH})?bot
@@ -536,6 +541,7 @@ RULES = (
     Rule(
         name="password option of a tool",
         hints=_TOOL_HINTS,
+        needs=("-", "/p", "/rp"),
         pattern=rf"""(?: {_COMMAND_OPTIONS} )
             (?: [\s:=]{{1,4}}(?:pass:)? | (?<=\s-p)(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|env:|file:)
@@ -577,6 +583,7 @@ RULES = (
     Rule(
         name="password on standard input",
         hints=("echo", "printf"),
+        needs=("|",),
         pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?(?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){1,200}|[^\s|"']{3,200}))(?(q)(?P=q))\s{0,4}\|\s{0,4}
             (?:sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)|[^|\n]{1,200}?(?:--?pass(?:word)?-stdin|chpasswd|passwd\b|--stdin|cryptsetup
@@ -608,14 +615,18 @@ RULES = (
             "/d ",
             "value:",
             "value=",
-            "default",
+            "default =",
+            "default=",
             "string(",
             "value>",
             '">',
             "'>",
-            "machine",
-            "process",
-            "user",
+            'machine"',
+            "machine'",
+            'process"',
+            "process'",
+            'user"',
+            "user'",
         ),
         pattern=rf"""{SENSITIVE_NAME}
             (?: ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
@@ -653,7 +664,7 @@ RULES = (
               |(?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)?|(?:shared|client){GAP}secret|pre-?shared-?key|requirepass
               |and{SPACE}{{1,2}}pass)
             {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
-        gate=rf"(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}[\"']?[^\s\"']{{6}}".lower(),
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}["']?[^\s"']{{0,60}}[\d!@\#$%^*+=~]""".lower(),
         replacement=_mask_unless_ordinary,
         rationale='login x password y, shared secret "x", neighbor x password y',
     ),
@@ -731,7 +742,7 @@ RULES = (
     Rule(
         name="name and random value",
         hints=("api", "token", "secret"),
-        pattern=rf"""(?<![a-z])(?:api[_\-. ]?key|(?:[a-z]{{0,20}}[_\-. ]?)token|secret)
+        pattern=rf"""(?:(?<![a-z])api[_\-. ]?key|token|(?<![a-z])secret)
             {SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
             (?P<value>(?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
               |(?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)

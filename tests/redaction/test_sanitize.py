@@ -814,6 +814,20 @@ ADVERSARIAL = [
     "password[" * 3000,
     "\n" * 30_000,
     "secretsecretpasswordtoken" * 1200,
+    "sqlcmd -x y " * 2500,
+    "jdbc:oracle:thin:a/b" * 1500,
+    "smbclient -U a " * 2000,
+    "echo x | sudo a " * 1900,
+    "host.a:5432:" * 2500,
+    "password -Path x -Name y " * 1200,
+    'password" { x ' * 2100,
+    "password: aaa bbb ccc ddd " * 1150,
+    "password 7 " * 2700,
+    "password of a " * 2100,
+    "radius a b c " * 2300,
+    "backup codes " + "a1b2c3 " * 4200,
+    "WIFI:S:a;" * 3300,
+    "password={{ x " * 2100,
 ]
 
 
