@@ -29,7 +29,7 @@ class Standby(Postgres):
 
     def _responds(self) -> bool:
         # It answers from a moment at which no transaction of its primary has many savepoints. The
-        # primary tells it of one every 15 s, and when it is asked to.
+        # primary announces one every 15 s, and when it is asked to.
         with psycopg.connect(host=self._primary, user=SUPERUSER, dbname="postgres") as connection:
             connection.execute("SELECT pg_log_standby_snapshot()")
         return super()._responds()
