@@ -30,6 +30,7 @@ COPY backups backups
 COPY restores restores
 COPY notifications notifications
 COPY legacy_runs legacy_runs
+COPY api api
 COPY templates templates
 COPY static static
 # The settings require addresses and keys; collecting static files uses none of them.

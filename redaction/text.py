@@ -38,7 +38,8 @@ def sanitize_text(
 
     The result has at most `max_length` characters on one line (or on several, with
     `keep_newlines`), no control characters, and nothing that PostgreSQL or UTF-8 rejects. Without
-    `guess`, a token is not masked only because it looks random. Never raises. Sanitizing twice gives the same result as sanitizing once.
+    `guess`, a token is not masked only because it looks random. Never raises. Sanitizing twice gives
+    the same result as sanitizing once.
     """
     if type(text) is not str or len(text) > MAX_CLEAN_LENGTH:
         return _sanitize(text, max_length, keep_newlines=keep_newlines, guess=guess)

@@ -133,7 +133,7 @@ def test_encrypted_values_are_notes_and_not_missing(client):
 
     notes = [kind.capture(client, listed).notes for listed in kind.list_objects(client)]
 
-    assert ["1 encrypted OMA-URI values"] in notes
+    assert ["1 encrypted OMA-URI value"] in notes
 
 
 def test_an_object_removed_after_the_list_was_read_is_not_found(sandbox_tenant, client):

@@ -294,21 +294,29 @@ def test_the_other_demo_workspace_starts_no_backup_of_the_fleet(
     assert not runs_of(fleet).active().exists()
 
 
+#: Why Microsoft Graph refuses the backups of some tenants of the fleet.
+REFUSED = ("credential_expired", "permission_missing")
+
+
 def test_the_graph_sandbox_continues_the_past(
     fleet: Workspace, fleet_in_graph: None, back_up: Callable[[BackupSchedule], OperationRun]
 ) -> None:
     schedules = BackupSchedule.objects.filter(workspace=fleet, paused_at=None)
+    refused = runs_of(fleet).filter(type=BACKUP, failure_summary__0__code__in=REFUSED)
+    tenants = Tenant.objects.exclude(pk__in=refused.values("tenant"))
 
-    edited = runs_of(fleet).filter(type=BACKUP, summary_counts__updated__gte=1).latest("id")
+    backups = runs_of(fleet).filter(type=BACKUP, tenant__in=tenants)
+    edited = backups.filter(summary_counts__updated__gte=1).latest("id")
     run = back_up(schedules.get(tenant=edited.tenant))
-    assert run.outcome == RunOutcome.SUCCEEDED
+    assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert run.counts.unchanged == run.counts.total == 12
     for kind in ("created", "removed"):
-        change = PolicyChange.objects.filter(workspace=fleet, change=kind).latest("id")
+        changes = PolicyChange.objects.filter(workspace=fleet, tenant__in=tenants)
+        change = changes.filter(change=kind).latest("id")
         run = back_up(schedules.get(tenant=change.tenant))
         assert run.counts.unchanged == run.counts.total, kind
 
-    for code in ("credential_expired", "permission_missing"):
+    for code in REFUSED:
         past = runs_of(fleet).filter(type=BACKUP, failure_summary__0__code=code).latest("id")
         run = back_up(schedules.get(tenant=past.tenant))
         assert (run.outcome, run.counts) == (past.outcome, past.counts), code
