@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from pydantic import Field
 
@@ -115,9 +114,8 @@ def require_start(request: ApiRequest, run_type: OperationRunType) -> None:
     """
     capability = OperationCatalog.get(run_type).required_capability
     require_capability(request.user, request.workspace, capability)
-    limit = request.user.limit
-    if limit and not limit.allows_type(run_type):
-        raise PermissionDenied(f"This access token may not start {run_type.value}.")
+    if request.user.limit:
+        request.user.limit.require_type(run_type)
 
 
 def start_operation(request: ApiRequest, body: Any, submission: Submission) -> DispatchResult:

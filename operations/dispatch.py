@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.db import connection
 
 from operations.catalog import OperationCatalog, Scope
@@ -58,8 +57,8 @@ class RunRequest:
         scope = OperationCatalog.get(self.type).scope
         if (scope is Scope.TENANT) != (self.tenant is not None):
             raise ValueError(f"{self.type} needs a {scope} as its scope")
-        if self.by and self.by.limit and not self.by.limit.allows_type(self.type):
-            raise PermissionDenied(f"This access token may not start {self.type.value}.")
+        if self.by and self.by.limit:
+            self.by.limit.require_type(self.type)
 
     @property
     def identity(self) -> str:

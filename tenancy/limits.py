@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, CharField, F, Value, When
 
 from tenancy.roles import ROLE_CAPABILITIES, Capability, Role
@@ -38,3 +39,12 @@ class AccessLimit:
     def allows_type(self, operation_type: str) -> bool:
         """Return whether the token may start operations of this type."""
         return self.operation_types is None or operation_type in self.operation_types
+
+    def require_type(self, operation_type: str) -> None:
+        """Check that the token may start operations of this type.
+
+        Raises:
+            PermissionDenied: it may not.
+        """
+        if not self.allows_type(operation_type):
+            raise PermissionDenied(f"This access token may not start {operation_type}.")
