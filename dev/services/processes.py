@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
@@ -49,29 +50,42 @@ def spawn(
     process with several threads; then any thread can call it.
 
     It keeps the files in `keep_open` open, so that a lock lasts as long as the program.
+
+    Raises:
+        subprocess.SubprocessError: what runs before the program failed twice; the output says why.
     """
     arm = die_with_parent(death_signal) if death_signal else None
 
     def prepare() -> None:
-        if before_exec:
-            before_exec()
-        if arm:
-            arm()  # last, because a change of user or namespace would undo it
+        try:
+            if before_exec:
+                before_exec()
+            if arm:
+                arm()  # last, because a change of user or namespace would undo it
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())  # Popen does not pass the cause on
+            raise
 
-    return subprocess.Popen(
-        [str(argument) for argument in command],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=cwd,
-        process_group=0,
-        preexec_fn=prepare if before_exec or arm else None,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-        pass_fds=[file.fileno() for file in keep_open],
-    )
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(argument) for argument in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            process_group=0,
+            preexec_fn=prepare if before_exec or arm else None,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            pass_fds=[file.fileno() for file in keep_open],
+        )
+
+    try:
+        return start()
+    except subprocess.SubprocessError:  # rarely, the kernel refuses a namespace to a busy machine
+        return start()
 
 
 def die_with_parent(

@@ -101,7 +101,8 @@ def notations_in(source: str) -> Iterator[str]:
     """What writes a time as text: format codes, `isoformat` without a zone, Django's filters."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from re.findall(r"%[YbBHMdy]", node.value)
+            # A digit follows in percent-encoded bytes, such as "%B1".
+            yield from re.findall(r"%[YbBHMdy](?!\d)", node.value)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = " ".join(f"{node.module}.{alias.name}" for alias in node.names)
             yield from re.findall(r"django\.utils\.(?:dateformat|formats|timesince)", names)
