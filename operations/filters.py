@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import datetime as dt
 from collections.abc import Sequence
+from copy import copy
 from functools import cache, partial
 from operator import itemgetter
 from typing import Any
@@ -186,7 +187,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     @cache
     def get_form_class(cls) -> builtins.type[forms.Form]:
         """Return the class of the form, which is the same for every request."""
-        fields = {name: each.field for name, each in cls.base_filters.items()}
+        # A filter keeps the field that it makes. Other threads copy the shared filters meanwhile.
+        fields = {name: copy(each).field for name, each in cls.base_filters.items()}
         return type("RunFilterFields", (RunFilterForm,), fields)
 
     @property

@@ -14,6 +14,7 @@ from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.utils import timezone
 
+from operations.filters import RunFilter
 from operations.models import OperationRun
 from operations.reasons import get_reason
 from operations.services import OperationRunService
@@ -46,6 +47,16 @@ def page(client: Client, operator: User) -> Client:
 def run_ids(html: bytes) -> list[int]:
     """Return the ids of the runs on a page, from top to bottom."""
     return [int(part.split(b'"')[0]) for part in html.split(b'id="run-')[1:] if part[:1].isdigit()]
+
+
+def test_the_first_page_of_a_process_changes_nothing_that_other_threads_read(page, tenant):
+    before = {name: set(vars(each)) for name, each in RunFilter.base_filters.items()}
+    RunFilter.get_form_class.cache_clear()
+
+    page.get(LIST)
+
+    assert {name: set(vars(each)) for name, each in RunFilter.base_filters.items()} == before
+    assert not any("_field" in names for names in before.values())
 
 
 def test_the_newest_run_comes_first_with_its_tenant_and_outcome(page, tenant):
