@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import select
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import connection, connections
+from django.db import NotSupportedError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import RunSQL
 from django.db.models import BooleanField, CheckConstraint, Func, Model, Q
@@ -38,7 +39,15 @@ class _PreparedCursor(psycopg.Cursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> _PreparedCursor:
         # Behind a pooler, the next statement may be on another connection of the server.
-        return super().execute(query, params, prepare=not settings.DATABASE_POOLER, **options)
+        if settings.DATABASE_POOLER:
+            return super().execute(query, params, prepare=False, **options)
+        # Without a threshold, as on connections of Django, the driver never prepares. With one, it
+        # would keep the texts of Django's own statements, which can be long.
+        self.connection.prepare_threshold = 0
+        try:
+            return super().execute(query, params, prepare=True, **options)
+        finally:
+            self.connection.prepare_threshold = None
 
 
 def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -47,6 +56,19 @@ def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tu
     It must be one statement and change no audited table, because the audit log sends the context
     of a change in front of a statement.
     """
+    try:
+        return _run_prepared(sql, params)
+    except NotSupportedError:
+        # A migration has changed the type of a column: a prepared statement returns the same types
+        # until its connection is closed. In a transaction that is before the next request or task.
+        if connection.in_atomic_block:
+            connection.close_at = time.monotonic()
+            raise
+        connection.close()
+        return _run_prepared(sql, params)
+
+
+def _run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         server_cursor = _PreparedCursor(connection.connection)

@@ -26,7 +26,7 @@ from typing import Any
 
 import psycopg
 
-from dev.bench.database import own_broker, own_database
+from dev.bench.database import own_broker, own_database, server_cpu
 from dev.bench.revisions import ROOT, Revision, checkout
 
 MODULE = "dev.bench.telemetry"
@@ -53,11 +53,27 @@ class Work:
         handlers._HANDLERS[self.type] = lambda run: None  # noqa: SLF001
 
     def round(self) -> dict[str, float]:
-        """Return the seconds of a dispatch and of a run."""
-        from operations.worker import execution
+        """Return the seconds of a dispatch and of a run, and those of CPU."""
+        times = [self._times()]
+        ids = self._dispatch()
+        times.append(self._times())
+        self._execute(ids)
+        times.append(self._times())
+        return {
+            f"{name}{suffix}": (after - before) / self.runs
+            for name, *pair in zip(("dispatch", "run"), times, times[1:], strict=False)
+            for suffix, before, after in zip(("", " CPU"), *pair, strict=True)
+        }
 
-        started = time.perf_counter()
-        ids = [
+    def _times(self) -> tuple[float, float]:
+        """Return the time, and the CPU of this process and of its session of the server."""
+        from django.db import connection
+
+        cpu = time.process_time() + server_cpu([connection.connection.info.backend_pid])
+        return time.perf_counter(), cpu
+
+    def _dispatch(self) -> list[int]:
+        return [
             self.service.dispatch_or_fail(
                 self.type,
                 workspace=self.tenant.workspace,
@@ -66,7 +82,10 @@ class Work:
             ).run.pk
             for _ in range(self.runs)
         ]
-        dispatched = time.perf_counter()
+
+    def _execute(self, ids: list[int]) -> None:
+        from operations.worker import execution
+
         for run_id in ids:
             assert execution.execute(run_id)
         if "BENCH_COUNT" in os.environ:
@@ -74,11 +93,6 @@ class Work:
             from operations.metrics.counting import update_metrics
 
             assert update_metrics() >= self.runs
-        ended = time.perf_counter()
-        return {
-            "dispatch": (dispatched - started) / self.runs,
-            "run": (ended - dispatched) / self.runs,
-        }
 
 
 def scrape() -> dict[str, Any]:
@@ -175,7 +189,7 @@ def measure(options: argparse.Namespace, url: str) -> None:
             for revision in (baseline, off, on):
                 revision.round()
         for name, before in baseline.times.items():
-            line = f"{name:10} {median(before) * 1e3:6.2f} ms"
+            line = f"{name:12} {median(before) * 1e3:6.2f} ms"
             for label, revision in (("off", off), ("on", on)):
                 seconds = revision.times[name]
                 pairs = [after / earlier for after, earlier in zip(seconds, before, strict=True)]

@@ -30,6 +30,7 @@ from operations.delivery.refusals import NO_ANSWER, describe_refusal
 from operations.events import Event, append_events
 from operations.failpoints import failpoint
 from operations.models import EventLevel
+from tenancy.db import run_prepared
 
 TASK = "operations.tasks.execute_operation_run"
 GRACE_SECONDS = 60
@@ -150,6 +151,7 @@ _PUBLISHED = """
 UPDATE operation_runs SET published_at = clock_timestamp(), publish_attempts = publish_attempts + 1
 WHERE id = ANY(ARRAY(
     SELECT id FROM operation_runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE))
+RETURNING id
 """
 
 
@@ -164,8 +166,7 @@ def publish(wakeups: Sequence[Wakeup]) -> bool:
     if refusal:
         record_refusal(run_ids, refusal)
     else:
-        with connection.cursor() as cursor:
-            cursor.execute(_PUBLISHED, [run_ids])
+        run_prepared(_PUBLISHED, [run_ids])
     return not refusal
 
 

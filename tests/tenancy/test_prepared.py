@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection, transaction
 from django.db.models import Exists, OuterRef
 
 from operations.models import OperationRun
@@ -72,3 +72,51 @@ def test_a_time_is_read_in_utc(text, expected):
 
     assert read == prepared == expected
     assert expected is None or read.tzinfo is prepared.tzinfo is dt.UTC
+
+
+def prepared_statements() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+def test_the_server_keeps_the_plan_of_a_prepared_statement_only(tenant):
+    for _ in range(2):
+        assert run_prepared("SELECT name, 'kept' FROM tenants WHERE id = %s", [tenant.pk])
+        Tenant.objects.get(pk=tenant.pk)
+
+    (statement,) = [each for each in prepared_statements() if "tenants" in each]
+    assert "'kept'" in statement
+
+
+def test_behind_a_pooler_no_statement_is_prepared(tenant, settings):
+    settings.DATABASE_POOLER = "transaction"
+    statement = "SELECT name, 'not kept' FROM tenants WHERE id = %s"
+
+    assert run_prepared(statement, [tenant.pk]) == [(tenant.name, "not kept")]
+
+    assert not [each for each in prepared_statements() if "'not kept'" in each]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_changes_a_type_ends_no_request():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE changing (value varchar(10))")
+    try:
+        run_prepared("SELECT value FROM changing WHERE value <> %s", [""])
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE changing ALTER COLUMN value TYPE varchar(20)")
+        before = connection.connection
+
+        assert run_prepared("SELECT value FROM changing WHERE value <> %s", [""]) == []
+        assert connection.connection is not before
+
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE changing ALTER COLUMN value TYPE varchar(30)")
+        with pytest.raises(NotSupportedError), transaction.atomic():
+            run_prepared("SELECT value FROM changing WHERE value <> %s", [""])
+        connection.close_if_unusable_or_obsolete()
+        assert run_prepared("SELECT value FROM changing WHERE value <> %s", [""]) == []
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE changing")

@@ -156,7 +156,7 @@ def test_a_statement_without_state_is_accepted(statement: str) -> None:
 
 
 @pytest.mark.django_db
-def test_no_query_uses_a_server_side_cursor_or_a_prepared_statement() -> None:
+def test_no_query_of_django_uses_a_server_side_cursor_or_a_prepared_statement() -> None:
     with transaction.atomic():
         rows = OperationRun.objects.iterator(chunk_size=1)  # as the fields of Django's forms do
         next(rows, None)
