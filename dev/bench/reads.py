@@ -115,6 +115,10 @@ PAGES = {
     "changes, rare kind": "/w/bench-1/changes/?kind=named_location",
     "changes, rare change": "/w/bench-1/changes/?change=removed",
     "changes, text": "/w/bench-1/changes/?q=Policy 4321",
+    "changes, common text": "/w/bench-1/changes/?q=policy",
+    "changes, text of an author": "/w/bench-1/changes/?q=admin17@",
+    "changes, text and rare kind": "/w/bench-1/changes/?q=Policy&kind=named_location",
+    "changes, text and tenant": "/w/bench-1/changes/?q=Policy 4321&tenant={tenant}",
     "changes, text of nothing": "/w/bench-1/changes/?q=nothing has this text",
     "one run": "/runs/{number}/",
 }

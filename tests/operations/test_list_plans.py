@@ -95,13 +95,11 @@ def limit_of(page: str, sql: str) -> int:
 
 
 #: The lists of runs, in a workspace, in all of them, and in the administration, and those of
-#: changes by what an index has. The others grow with the tenants and with what was backed up, not
-#: with the runs.
+#: changes. The others grow with the tenants and with what was backed up, not with the runs.
 LISTS = [
     name
     for name in reads.addresses()
     if name.startswith(("runs", "all runs", "admin", "one run", "changes"))
-    and not name.startswith("changes, text")
 ]
 
 

@@ -1,0 +1,2 @@
+DROP FUNCTION policy_change_terms(bigint, text, text, text);
+DROP FUNCTION search_trigrams(text);
