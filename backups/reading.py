@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,18 @@ from providers.handling import raise_if_blocking, read_many
 from tenancy.db import call_function
 
 Json = dict[str, Any]
-#: An object that was listed and must be read: its kind, its list entry, its item.
-Pending = tuple[PolicyKind, Json, BackupItem]
+#: So many objects are in memory while a tenant with any number of them is listed and read.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An object that was listed: what is needed of its entry to read it, and its item."""
+
+    kind: PolicyKind
+    listed: Json
+    item_id: int
+    is_complete: bool
 
 
 class Reader:
@@ -57,47 +68,67 @@ class Reader:
     def _list(self, kind: PolicyKind, missed_items: list[BackupItem]) -> list[Pending]:
         """List a kind and add an item for each new object; return the objects to read."""
         self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
-        entries, error = self._read_list(kind)
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
-        new = {graph_id: entry for graph_id, entry in entries.items() if graph_id not in existing}
-        reads = self._client.reads_encrypted_values
-        sets.add_listed(self._set, kind, new.values(), reads_encrypted_values=reads)
+        listed: dict[str, Json] = {}
+        error = self._read_list(kind, listed, existing)
         self._reused += reuse.reuse_unchanged(self._set, kind)
+        new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
         self._expect(len(new))
-        if isinstance(error, LicenseMissing) and not entries:
+        if isinstance(error, LicenseMissing) and not listed:
             self._unlicensed.append((kind, error))
         elif error:
             self._report_failed_kind(kind.key, kind.label_plural, error)
         else:
             sets.set_listed(self._set, kind.key)
             for item in missed_items:
-                if item.graph_id not in entries:
+                if item.graph_id not in listed:
                     self._expect(1)
                     self._report_removed(item)
-        items = {item.graph_id: item for item in self._set.items.filter(kind=kind.key)}
-        return [(kind, entry, items[key]) for key, entry in new.items()]
+        rows = self._set.items.filter(kind=kind.key).values_list("graph_id", "pk", "complete")
+        items = {graph_id: (pk, is_complete) for graph_id, pk, is_complete in rows}
+        return [Pending(kind, entry, *items[key]) for key, entry in new.items()]
 
-    def _read_list(self, kind: PolicyKind) -> tuple[dict[str, Json], GraphError | None]:
-        """The entries by Graph id, as far as the list could be read, and the error that ended it."""
+    def _read_list(
+        self, kind: PolicyKind, listed: dict[str, Json], existing: set[str]
+    ) -> GraphError | None:
+        """Add an item for each object that is not `existing`, as far as the list can be read.
+
+        `listed` gets what is needed of each entry to read the object, by its Graph id.
+
+        Returns:
+            The error that ended the list.
+        """
         entries: dict[str, Json] = {}
         left_out: Counter[str] = Counter()
         count = 0
+
+        def add() -> None:
+            known = existing | listed.keys()
+            new = [entry for key, entry in entries.items() if key not in known]
+            reads = self._client.reads_encrypted_values
+            sets.add_listed(self._set, kind, new, reads_encrypted_values=reads)
+            listed.update({key: kind.needed_of(entry) for key, entry in entries.items()})
+            entries.clear()
+
         try:
             for entry in kind.list_objects(self._client, left_out):
                 self._run.checkpoint()
                 count += 1
                 entries[entry["id"]] = entry
+                if len(entries) == AT_ONCE:
+                    add()
         except GraphError as error:
             raise_if_blocking(error)
-            return entries, error
+            add()
+            return error
+        add()
         self._note_left_out(kind, left_out)
-        if count > len(entries):
+        if count > len(listed):
             # The list changed while its pages were read: it may lack an object as well.
-            repeated = IncompleteListing(
-                "listing_repeats", kind=in_sentence(kind.label_plural), count=count - len(entries)
+            return IncompleteListing(
+                "listing_repeats", kind=in_sentence(kind.label_plural), count=count - len(listed)
             )
-            return entries, repeated
-        return entries, None
+        return None
 
     def _note_left_out(self, kind: PolicyKind, left_out: Counter[str]) -> None:
         if not left_out:
@@ -144,10 +175,10 @@ class Reader:
         Objects that were completed from an earlier set are only reported.
         """
         captures = (
-            partial(_capture, kind, entry) for kind, entry, item in pending if not item.complete
+            partial(_capture, each.kind, each.listed) for each in pending if not each.is_complete
         )
         with read_many(self._run, self._client, captures) as outcomes:
-            for kind, _, item in pending:
+            for kind, item in self._items(pending):
                 self._run.checkpoint()
                 self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
                 if item.complete:
@@ -159,6 +190,14 @@ class Reader:
                 f"{self._reused:,} of {len(pending):,} objects have not changed since they were "
                 "read for an earlier backup set, so they were not read again."
             )
+
+    def _items(self, pending: list[Pending]) -> Iterator[tuple[PolicyKind, BackupItem]]:
+        """The kind and the item of each object."""
+        for first in range(0, len(pending), AT_ONCE):
+            some = pending[first : first + AT_ONCE]
+            items = self._set.items.in_bulk([each.item_id for each in some])
+            for each in some:
+                yield each.kind, items[each.item_id]
 
     def _store(self, kind: PolicyKind, item: BackupItem, outcome: Outcome[Capture]) -> None:
         try:

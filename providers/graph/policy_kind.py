@@ -429,8 +429,14 @@ class PolicyKind:
         defaults = {"id": self.key, self.name_field: self.label}
         return defaults | client.get(self.list_path, self.list_params)
 
-    def capture(self, client: GraphReader, listed: dict[str, Any]) -> Capture:
-        """Read one object that was listed.
+    def needed_of(self, listed: Json) -> Json:
+        """Return the part of the entry of a list that `capture` needs, which is usually small."""
+        if self.read is as_listed or self.is_singleton:
+            return listed
+        return {name: listed[name] for name in ("id", "@odata.type") if name in listed}
+
+    def capture(self, client: GraphReader, listed: Json) -> Capture:
+        """Read one object that was listed, of whose entry `needed_of` is enough.
 
         Raises:
             ObjectNotFound: the object was removed in the meantime.
