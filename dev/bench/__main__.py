@@ -42,6 +42,7 @@ BENCHMARKS = (
     Benchmark("batches", ("--rounds", "2", "--rows", "100"), takes_baseline=True),
     Benchmark("reads", ("--runs", "100000", "--rounds", "2")),
     Benchmark("partitions", ("--events", "300000")),
+    Benchmark("memory", ("--runs", "500", "--policies", "300")),
 )
 
 
