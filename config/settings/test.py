@@ -22,6 +22,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
     "socket_timeout": 2,
     "socket_connect_timeout": 1,
 }
+# How fast a loaded machine sends is no promise of the product.
+PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=20)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

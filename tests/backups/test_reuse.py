@@ -22,7 +22,6 @@ from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.sessions import open_session
 
 BackUp = Callable[[BackupSchedule], OperationRun]
-NOW = dt.datetime.now(dt.UTC)
 
 
 def entry_of(**values: Any) -> dict[str, Any]:
@@ -126,18 +125,15 @@ def test_an_object_whose_list_entry_changed_is_read_again(
 
 @pytest.mark.parametrize(
     "modified",
-    [
-        None,
-        "",
-        "yesterday",
-        f"{NOW + dt.timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}",
-        f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
-    ],
+    [None, "", "yesterday", dt.timedelta(days=2), dt.timedelta()],
     ids=["null", "empty", "text", "in the future", "just now"],
 )
 def test_a_time_that_proves_nothing_lets_the_object_be_read_again(
     schedule: BackupSchedule, back_up: BackUp, put: Any, modified: Any
 ) -> None:
+    if isinstance(modified, dt.timedelta):
+        # The time of this test: it can be collected half an hour earlier.
+        modified = f"{dt.datetime.now(dt.UTC) + modified:%Y-%m-%dT%H:%M:%SZ}"
     doubtful = put("compliance", lastModifiedDateTime=modified)
     back_up(schedule)
 
