@@ -25,4 +25,5 @@ class BackupsConfig(AppConfig):
             "backup_items_remove(bigint)",
             "policy_versions_delete_unreferenced(bigint)",
             "policy_changes_remove(bigint, timestamptz, integer)",
+            "configuration_secrets_delete_unneeded()",
         )

@@ -59,6 +59,16 @@ def delete_unreferenced_versions(workspace_id: int) -> int:
     return int(call_function("policy_versions_delete_unreferenced", workspace_id))
 
 
+def delete_unneeded_secrets() -> int:
+    """Delete encrypted values that no content refers to any more; return their number.
+
+    It checks each value once a day, up to a thousand at a time, and none that was read recently.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT configuration_secrets_delete_unneeded()")
+        return int(cursor.fetchone()[0])
+
+
 def remove_old_changes(tenant_id: int) -> None:
     """Remove up to `MAX_CHANGES` changes of a tenant that are older than `CHANGE_KEEP_DAYS`."""
     before = database_now() - dt.timedelta(days=settings.CHANGE_KEEP_DAYS)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from backups import exporting, recording, redactions, tick, trend
+from backups import exporting, recording, redactions, retention, tick, trend
 from operations import ticks
 
 
 @shared_task(ignore_result=True)
 def tick_backup_schedules() -> None:
-    """Create the runs of due slots, and delete the files of expired exports.
+    """Create the runs of due slots; delete the files of expired exports, and unneeded secrets.
 
-    Both depend on the time of day, so they wait until two ticks agree on it.
+    All depend on the time of day, so they wait until two ticks agree on it.
     """
     if now := ticks.acquire_steady_tick("schedules"):
         tick.tick_all(now)
         exporting.delete_expired_archives()
+        retention.delete_unneeded_secrets()
 
 
 @shared_task(ignore_result=True)

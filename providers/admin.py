@@ -110,4 +110,4 @@ class ConfigurationSecretAdmin(ReadOnly, ModelAdmin[ConfigurationSecret]):
     list_display = ("setting", "tenant", "workspace", "created_at")
     list_select_related = ("tenant", "workspace")
     search_fields = ("setting", "tenant__name")
-    fields = ("setting", "tenant", "workspace", "created_at")
+    fields = ("setting", "tenant", "workspace", "created_at", "check_after")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from providers.graph.errors import InvalidRequest
 from providers.graph.normalize import REFERENCE_PREFIX
-from providers.models import ConfigurationSecret
+from providers.models import CHECK_SECRET_AFTER, ConfigurationSecret
 from redaction.known_secrets import register_secret
 from tenancy.crypto import CredentialUnreadable, key_ring
 from tenancy.models import Tenant
@@ -31,7 +32,10 @@ class ConfigurationSecrets:
         rows = ConfigurationSecret.objects.filter(tenant=self._tenant, setting=setting)
         with transaction.atomic():
             for row in rows.order_by("created_at", "pk"):
-                if _open(row) == plaintext:
+                # Retention can delete the row in the meantime.
+                if _open(row) == plaintext and rows.filter(pk=row.pk).update(
+                    check_after=Now() + CHECK_SECRET_AFTER
+                ):
                     return REFERENCE_PREFIX + str(row.pk)
             row = ConfigurationSecret(
                 id=uuid.uuid4(),

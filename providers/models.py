@@ -20,6 +20,9 @@ from web.names import validate_name
 
 #: A warning is displayed this many days before a credential expires.
 EXPIRES_SOON_DAYS = 30
+#: A value of a configuration is kept this long after it was read: a backup may contain it soon, or a
+#: preview compares it.
+CHECK_SECRET_AFTER = dt.timedelta(days=7)
 
 
 class CredentialKind(models.TextChoices):
@@ -68,7 +71,8 @@ class ProviderConnection(models.Model):
         default=False,
         db_default=False,
         help_text="Backups then contain them, encrypted, and restores write them. This requires the "
-        "permission DeviceManagementConfiguration.ReadWrite.All.",
+        "permission DeviceManagementConfiguration.ReadWrite.All. Retention deletes a value with the "
+        "last backup that contains it, also after this is switched off.",
     )
     is_default = models.BooleanField(default=False)
 
@@ -270,6 +274,8 @@ class ConfigurationSecret(models.Model):
     setting = models.TextField()
     encrypted_value = models.TextField(editable=False)
     created_at = models.DateTimeField(db_default=Now())
+    #: From when on retention deletes it, unless a backup contains it.
+    check_after = models.DateTimeField(db_default=Now() + CHECK_SECRET_AFTER)
 
     objects = WorkspaceScopedQuerySet["ConfigurationSecret"].as_manager()
 
@@ -277,7 +283,10 @@ class ConfigurationSecret(models.Model):
         db_table = "configuration_secrets"
         default_permissions = ("view",)
         ordering = ("created_at", "id")
-        indexes = (models.Index(fields=("tenant",), name="configuration_secrets_tenant"),)
+        indexes = (
+            models.Index(fields=("tenant",), name="configuration_secrets_tenant"),
+            models.Index(fields=("check_after",), name="configuration_secrets_due"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(encrypted_value__regex=ENVELOPE_PATTERN),

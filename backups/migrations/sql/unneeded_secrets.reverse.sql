@@ -1,0 +1,1 @@
+DROP FUNCTION configuration_secrets_delete_unneeded();
