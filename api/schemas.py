@@ -457,7 +457,10 @@ class RestoreItemOut(BaseModel):
     warning: str
     decision: Annotated[str, _one_of(Decision.values)]
     state: Annotated[str, _one_of(ItemState.values)]
-    outcome: str = Field(description="The code of the reason of the result; empty without one.")
+    outcome: str = Field(
+        description="The code of the reason of the result; empty without one. With "
+        "`restore_verified_without`, parts that backups do not contain were not compared."
+    )
     outcome_message: str
 
     @classmethod

@@ -43,9 +43,9 @@ _UNREAD = """
 
 Runledger does not read these parts of objects, which are navigation properties by the metadata of
 {source} (`python -m dev.graph_metadata`). A restore leaves them as they are.
-The preview of an object that would be created names them, as does the page of its backup. Reports
-about devices and users, content such as mail and files, and what Graph computes are no part of a
-configuration.
+The page of a backup and each preview name them, and a restored object is “verified without” them.
+Reports about devices and users, content such as mail and files, and what Graph computes are no part
+of a configuration.
 
 """
 _LEVELS = {
@@ -107,7 +107,7 @@ def _unread(kind: PolicyKind) -> str:
         if kind.collections and typed["@odata.type"] not in kind.collections:
             continue
         links = dict.fromkeys(link.name for link in kind.links(typed))
-        parts.update(kind.unread(typed | read | links))
+        parts.update(kind.unread(read | links | typed))
     return ", ".join(sorted(parts))
 
 

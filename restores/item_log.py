@@ -5,6 +5,7 @@ from __future__ import annotations
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.errors import GraphError
+from providers.graph.kinds import KIND
 from restores import bodies
 from restores.bodies import Json
 from restores.models import Action, ItemState, RestoreItem
@@ -53,7 +54,10 @@ class ItemLog:
         self._run.add_note(f"{item.name}: the response was lost (request {request_id}).")
 
     def verified(self, item: RestoreItem, state: Json) -> None:
-        self._end(item, ItemState.VERIFIED, state=state)
+        """Record that the object is as it was written, and which parts that does not cover."""
+        parts = _unread(item)
+        reason = SafeError("restore_verified_without", parts=parts) if parts else None
+        self._end(item, ItemState.VERIFIED, reason, state)
         is_new = not item.written_id
         self._run.report_success(
             item.key, label=item.name, created=int(is_new), updated=int(not is_new)
@@ -62,6 +66,8 @@ class ItemLog:
     def skipped(self, item: RestoreItem) -> None:
         """Record an item that is not to be written."""
         why = _SKIP_REASONS.get(Action(item.action), "it was not previewed")
+        if item.action == Action.UNCHANGED and (parts := _unread(item)):
+            why += f", without what backups do not contain ({parts})"
         reason = SafeError("restore_kept", why=why)
         self._end(item, ItemState.SKIPPED, reason)
         self._run.report_skip(item.key, reason, label=item.name)
@@ -121,8 +127,16 @@ class ItemLog:
         item.after_hash = "" if state is None else bodies.state_hash(state)
         item.save(update_fields=_OUTCOME_COLUMNS)
         if item.is_written:
-            label = item.get_state_display().lower()
-            self._run.add_note(f"{item.name}: {label} ({_content(item)}).")
+            note = f"{item.name}: {item.result_label.lower()} ({_content(item)})."
+            if error and item_state == ItemState.VERIFIED:
+                note += f" {error.message}"
+            self._run.add_note(note)
+
+
+def _unread(item: RestoreItem) -> str:
+    """The parts of the object that its backup does not contain; empty if it contains everything."""
+    kind = KIND.get(item.kind)
+    return ", ".join(kind.unread(item.version.payload)) if kind and item.version else ""
 
 
 def _content(item: RestoreItem) -> str:

@@ -325,6 +325,19 @@ class RestoreItem(models.Model):
         return kind.label if kind else self.kind
 
     @property
+    def is_verified_in_part(self) -> bool:
+        """Whether it was verified without parts that its backup does not contain.
+
+        The message of the outcome names them.
+        """
+        return self.outcome_code == "restore_verified_without"
+
+    @property
+    def result_label(self) -> str:
+        """The state in words: “verified” only where the whole object was compared."""
+        return ItemState.APPLIED.label if self.is_verified_in_part else self.get_state_display()
+
+    @property
     def is_written(self) -> bool:
         """Whether the object in the tenant has changed, or may have."""
         return self.state in (

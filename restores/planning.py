@@ -98,7 +98,8 @@ def plan(
     if reason := _incomparable(target, captured, reads_values=reads_values):
         return replace(blocked, reason=reason)
     if current is not None and _matches_backup(target, current, expected, references):
-        return replace(blocked, action=Action.UNCHANGED, changes=[])
+        unread = tuple(_unread_warnings(target, current))
+        return replace(blocked, action=Action.UNCHANGED, changes=[], warnings=unread)
     if reason := _refusal(target, live, may_write=may_write):
         return replace(blocked, reason=reason)
     sent = bodies.sent_references(target.kind, expected, current)
@@ -204,13 +205,19 @@ def _warnings(
         yield SafeError("restore_stops_enforcing" if is_by_option else "restore_was_not_enforced")
     elif bodies.is_enforced(expected) and not bodies.has_exclusions(expected):
         yield SafeError("restore_no_way_back_in")
-    if current is None and (parts := target.kind.unread(target.payload)):
-        yield SafeError("restore_comes_without", parts=", ".join(parts))
+    yield from _unread_warnings(target, current)
     if current is None and live.distinct_count:
         yield SafeError("restore_beside_others", count=live.distinct_count)
     was_assigned = target.kind.is_assignable and bool(target.payload.get("assignments"))
     if current is None and was_assigned and target.options.assignments == Assignments.KEEP:
         yield SafeError("restore_comes_unassigned")
+
+
+def _unread_warnings(target: Target, current: Json | None) -> Iterator[SafeError]:
+    """The parts of the object that its backup does not contain."""
+    if parts := ", ".join(target.kind.unread(target.payload)):
+        code = "restore_comes_without" if current is None else "restore_leaves_unread"
+        yield SafeError(code, parts=parts)
 
 
 def digest(items: Iterable[RestoreItem], options: Options) -> str:

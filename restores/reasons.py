@@ -124,6 +124,19 @@ register_reasons(
         "Add what it needs of that in the admin center.",
     ),
     Reason(
+        "restore_leaves_unread",
+        "Compared in part",
+        "Backups do not contain {parts}: that is not compared and stays as it is. A new object would be "
+        "created without it.",
+        "Check it in the admin center.",
+    ),
+    Reason(
+        "restore_verified_without",
+        "Verified in part",
+        "Verified without {parts}: backups do not contain that, so it was not compared.",
+        "Check it in the admin center.",
+    ),
+    Reason(
         "restore_live_unreadable",
         "Current configuration not readable",
         "The current configuration of the object could not be read completely.",

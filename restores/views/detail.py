@@ -14,7 +14,7 @@ from accounts.access_tokens.models import is_same_person
 from providers.graph.kinds import KIND
 from redaction.json import sanitize_json
 from restores import planning, services
-from restores.models import Action, ItemState, Replacement, RestoreItem, RestoreRun
+from restores.models import Action, Replacement, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import has_capability, may_approve
 from tenancy.clock import request_now
@@ -84,7 +84,8 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "undecided_count": sum(item.is_undecided for item in items),
         "write_count": sum(item.will_be_written for item in items),
         # A plain dict: a template would ask a Counter for its key “items”.
-        "states": dict(Counter(ItemState(item.state).label for item in items)),
+        "states": dict(Counter(item.result_label for item in items)),
+        "verified_in_part_count": sum(item.is_verified_in_part for item in items),
         "remaining_count": sum(item.is_remaining for item in items),
         "may_restore": may_restore,
         "may_approve": restore.needs_approval

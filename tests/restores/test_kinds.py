@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from backups import services
 from backups.models import BackupItem, BackupSchedule
@@ -23,7 +23,7 @@ from operations.models import OperationRun, OperationRunItem
 from operations.testing import run_now
 from providers.graph import type_table
 from providers.graph.kinds import KIND, KINDS
-from providers.graph.policy_kind import PolicyKind, Restore
+from providers.graph.policy_kind import PolicyKind, Restore, words
 from providers.graph.references import Reference
 from providers.graph.tokens import forget_all_tokens
 from providers.models import Access
@@ -36,6 +36,7 @@ from tests.support.factories import TenantFactory, WorkspaceFactory, create_memb
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.restores import RestoreScenario
 from tests.support.sandbox import SECRET, connect_to_graph
+from tests.support.sessions import open_session
 
 # All kinds live through everything in the setup: half a minute, and more on a busy machine.
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
@@ -364,6 +365,35 @@ def test_a_deleted_object_is_restored(life: Life, key: str) -> None:
 
     assert (row.action, row.state) == (Action.CREATE, ItemState.VERIFIED), row.outcome_message
     assert has_content(life, life.chosen[key], life.backed_up_after_creation[key])
+
+
+@every_restored_kind
+def test_an_object_is_verified_without_the_parts_that_its_backup_lacks(
+    life: Life, key: str
+) -> None:
+    version = life.chosen[key].version
+    assert version
+    navigation = type_table.navigation(type_table.type_of(key, version.payload))
+    names = {each.removesuffix("[]") for each in navigation} - {*KIND[key].computed}
+    lacking = names - version.payload.keys()
+
+    for row in (rows[key] for rows in (life.changed_back, life.created) if key in rows):
+        assert row.outcome_code == ("restore_verified_without" if lacking else "")
+        assert row.result_label == ("Written" if lacking else "Written and verified")
+        assert [each for each in lacking if words(each) not in row.outcome_message] == []
+
+
+def test_the_page_of_a_restore_names_the_parts_that_were_not_compared(
+    life: Life, client: Client
+) -> None:
+    open_session(client, life.scenario.operator)
+
+    page = client.get(life.changed_back["intune_roles"].restore.get_absolute_url())
+
+    html = " ".join(page.content.decode().split())
+    assert "objects without the parts that backups do not contain." in html
+    assert "Written <span" in html
+    assert "Verified without role assignments: backups do not contain that" in html
 
 
 @pytest.mark.parametrize("key", ASSIGNED)
