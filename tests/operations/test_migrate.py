@@ -97,6 +97,43 @@ def test_a_lock_that_is_never_free_ends_with_a_hint(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("table")
+def test_a_migration_that_a_busy_host_has_stopped_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(migrate, "PAUSES", [0] * 3)
+    begin, begun = migrate.ImpatientSchemaEditor.__enter__, []
+
+    def begin_slowly(editor: Any) -> Any:
+        begin(editor)
+        begun.append(editor)
+        if len(begun) == 1:
+            editor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
+            (server,) = connection.connection.execute("SELECT pg_backend_pid()").fetchone()
+            wait_until_ended(server)
+        return editor
+
+    monkeypatch.setattr(migrate.ImpatientSchemaEditor, "__enter__", begin_slowly)
+    output = io.StringIO()
+
+    call_command("migrate", "altering", "0002", stdout=output)
+
+    assert "silent for too long" in output.getvalue()
+    assert columns() == {"id", "name"}
+
+
+def wait_until_ended(server: int) -> None:
+    """Wait until PostgreSQL has ended a session; without a query in it, which would keep it busy."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(database_url(), autocommit=True) as session:
+        while (
+            session.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [server]).fetchone()
+            is not None
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("table")
 def test_another_error_is_not_repeated() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE altering ADD name integer")
