@@ -39,7 +39,11 @@ def render_metrics(accept: str) -> tuple[bytes, str]:
         django.db.Error: the database does not answer.
     """
     autodiscover_modules("metrics")
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except TypeError:
+        # It asks for a version that is no number.
+        encode, content_type = choose_encoder("")
     registry = CollectorRegistry(auto_describe=False)
     registry.register(DatabaseCollector())
     return encode(registry), content_type

@@ -145,6 +145,23 @@ def test_it_has_the_formats_that_prometheus_asks_for(client: Client, tenant: Ten
 
 
 @pytest.mark.usefixtures("_token")
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=one",
+        "text/plain;version=1.x",
+        "text/plain;version=",
+        ";,=;",
+    ],
+)
+def test_a_strange_version_gets_the_usual_format(client: Client, accept: str) -> None:
+    response = client.get("/metrics", headers=BEARER | {"Accept": accept})
+
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.usefixtures("_token")
 def test_runs_are_counted_by_type_and_outcome(client: Client, tenant: Tenant) -> None:
     create_ended_run(tenant, succeeded=1)
     create_ended_run(tenant, total=1)
