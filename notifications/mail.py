@@ -15,6 +15,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.db.models import F
@@ -102,6 +103,28 @@ def _begin_attempt() -> _Message | None:
             due_at=Now() + wait_after(first.attempts + 1),
         )
         return _Message(message_id, user, deliveries)
+
+
+def send_again(delivery: NotificationDelivery) -> None:
+    """Send an email that was given up once more: the same message, with everything that it contains.
+
+    A mail program shows a message with the same Message-ID once, so no part of it is sent alone. After
+    a day of attempts it gets one more; what has arrived is never sent again.
+
+    Raises:
+        ValidationError: it was not given up, or the member gets no email.
+    """
+    assert delivery.user is not None
+    if not _wants_email(delivery.user):
+        raise ValidationError("This member gets no email. Check the address and the settings.")
+    alike = NotificationDelivery.objects.filter(pk=delivery.pk)
+    if delivery.message_id:
+        alike = NotificationDelivery.objects.filter(
+            user=delivery.user_id, message_id=delivery.message_id
+        )
+    given_up = alike.filter(failed_at__isnull=False, delivered_at=None)
+    if not given_up.update(failed_at=None, due_at=Now()):
+        raise ValidationError("This email has arrived or is on its way. Reload the list.")
 
 
 def _wants_email(user: User) -> bool:

@@ -487,3 +487,8 @@ class NotificationDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} to {self.endpoint or self.user}"
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether a person can send it again: a webhook that has ended, an email that was given up."""
+        return bool(self.failed_at or (self.endpoint_id and self.delivered_at))

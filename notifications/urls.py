@@ -32,7 +32,7 @@ urlpatterns = [
     ),
     path(
         "w/<slug:slug>/notifications/deliveries/<int:delivery_id>/send-again/",
-        endpoints.notification_delivery_send_again,
+        deliveries.notification_delivery_send_again,
         name="notification_delivery_send_again",
     ),
     path(f"{_ENDPOINTS}/", endpoints.webhook_endpoint_list, name="webhook_endpoint_list"),

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from notifications import endpoints
 from notifications.forms import EndpointForm, NewEndpointForm
-from notifications.models import NotificationDelivery, WebhookEndpoint
+from notifications.models import WebhookEndpoint
 from tenancy.capabilities import has_capability, require_capability
 from tenancy.http import (
     Request,
@@ -148,24 +148,6 @@ def webhook_endpoint_delete(request: Request, slug: str, endpoint_id: int) -> Ht
         success="The endpoint and its deliveries are deleted.",
     )
     return redirect("webhook_endpoint_list", slug) if is_deleted else redirect(endpoint)
-
-
-@action
-def notification_delivery_send_again(request: Request, slug: str, delivery_id: int) -> HttpResponse:
-    """Send an event to the same endpoint once more."""
-    deliveries = NotificationDelivery.objects.visible_to(request.user)
-    delivery = get_object_or_404(
-        deliveries.select_related("workspace", "endpoint"),
-        workspace__slug=slug,
-        pk=delivery_id,
-        endpoint__isnull=False,
-    )
-    require_capability(request.user, delivery.workspace, Capability.MANAGE_WORKSPACE)
-    success = "The event is sent again within a minute."
-    try_service(request, lambda: endpoints.send_again(delivery), success=success)
-    if request.POST.get("from") == "endpoint":
-        return redirect("webhook_endpoint_detail", slug, delivery.endpoint_id)
-    return redirect("notification_delivery_list", slug)
 
 
 def _endpoint_or_404(

@@ -82,7 +82,7 @@ ASK_NOTHING = {
     "support_access_end": "takes away only",
     "notification_rule_edit": "sends what members can see",
     "notification_rule_delete": "takes away only",
-    "notification_delivery_send_again": "sends what the endpoint gets",
+    "notification_delivery_send_again": "sends what the receiver gets",
     "webhook_endpoint_test": "sends no event",
     "webhook_endpoint_pause": "stops sending",
     "webhook_endpoint_resume": "sends what the endpoint gets",

@@ -16,7 +16,12 @@ from notifications.endpoints import MAX_ENDPOINTS
 from notifications.models import NotificationDelivery, NotificationRule, WebhookEndpoint
 from tenancy.models import Tenant, User
 from tests.support.factories import TenantFactory
-from tests.support.factories.notifications import add_endpoint, create_rule, create_webhook
+from tests.support.factories.notifications import (
+    add_endpoint,
+    create_delivery,
+    create_rule,
+    create_webhook,
+)
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +215,22 @@ def test_a_delivery_is_sent_again_from_its_list(
 
     assert "still on its way" in text(refused)
     assert NotificationDelivery.objects.filter(repetition=1).count() == 1
+
+
+def test_an_email_that_was_given_up_is_sent_again_from_the_list(
+    page: Client, tenant: Tenant, operator: User
+) -> None:
+    given_up = create_delivery(tenant, operator, attempts=30, failed_at=timezone.now())
+    delivered = create_delivery(tenant, operator, attempts=1, delivered_at=timezone.now())
+    assert text(page.get(DELIVERIES)).count("Send again<span") == 1
+
+    done = page.post(f"{DELIVERIES}{given_up.pk}/send-again/", follow=True)
+    refused = page.post(f"{DELIVERIES}{delivered.pk}/send-again/", follow=True)
+
+    assert "It is sent again within a minute." in text(done)
+    assert "has arrived" in text(refused)
+    given_up.refresh_from_db()
+    assert given_up.failed_at is None
 
 
 def test_a_member_sees_endpoints_and_changes_nothing(

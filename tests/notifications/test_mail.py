@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
@@ -269,6 +270,45 @@ def test_a_delivery_is_given_up_after_a_day(
     assert delivery.failed_at is not None
     waits = sum((wait_after(number) for number in range(1, MAX_ATTEMPTS)), dt.timedelta())
     assert dt.timedelta(hours=23) < waits < dt.timedelta(hours=26)
+
+
+def test_what_was_given_up_is_sent_again_as_the_same_message(
+    server: MailServer, tenant: Tenant, delivery: NotificationDelivery, operator: User
+) -> None:
+    """Whole: a part of it under the same Message-ID would not be shown."""
+    NotificationDelivery.objects.create(
+        workspace=tenant.workspace, event=create_event(tenant), user=operator, due_at=Now()
+    )
+    NotificationDelivery.objects.update(attempts=MAX_ATTEMPTS - 1)
+    server.answers = ["554 5.7.1 no", "554 5.7.1 no"]
+    send_emails()
+    delivery.refresh_from_db()
+
+    for _ in range(2):
+        mail.send_again(delivery)
+        with pytest.raises(ValidationError, match="on its way"):
+            mail.send_again(delivery)
+        send_emails()
+
+    (message,) = server.messages
+    assert message["Message-ID"] == f"<{delivery.message_id}@example.com>"
+    assert message["Subject"].startswith("[Runledger] 2 notifications: ")
+    assert NotificationDelivery.objects.exclude(delivered_at=None).count() == 2
+    with pytest.raises(ValidationError, match="has arrived"):
+        mail.send_again(delivery)
+    assert send_emails() == 0
+
+
+def test_an_email_is_not_sent_again_to_a_member_who_gets_none(
+    delivery: NotificationDelivery, operator: User
+) -> None:
+    NotificationDelivery.objects.update(failed_at=Now())
+    NotificationSettings.objects.filter(user=operator).update(frequency=Frequency.OFF)
+
+    with pytest.raises(ValidationError, match="gets no email"):
+        mail.send_again(delivery)
+
+    assert not NotificationDelivery.objects.filter(failed_at=None).exists()
 
 
 @pytest.mark.parametrize("reason", ["off", "inactive", "no address"])
