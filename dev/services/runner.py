@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from dev.demo.fleet import DEFAULT_TENANTS, FEWEST_TENANTS, MOST_TENANTS
 from dev.services.changes import CodeChanges
 from dev.services.console import Console
 from dev.services.postgres import Postgres
@@ -72,7 +73,7 @@ class Runner:
         self.supervisor.log("creating the demo data")
         logins = self._run_command("demo", "demo_data")
         self._run_command("demo", "demo_legacy_runs", AS_OWNER="1")
-        self._run_command("demo", "demo_fleet", *_fleet_size(), AS_OWNER="1")
+        self._run_command("demo", "demo_fleet", f"--tenants={fleet_size()}", AS_OWNER="1")
         for program in self._programs():
             self.supervisor.start(program)
         self.supervisor.wait_until("the app", lambda: probe_web(self.port), interval=1)
@@ -223,12 +224,6 @@ class Runner:
             changes.close()
 
 
-def _fleet_size() -> list[str]:
-    """Return the option for the number of tenants in FLEET_TENANTS, if it is set."""
-    tenants = os.environ.get("FLEET_TENANTS")
-    return ["--tenants", tenants] if tenants else []
-
-
 def python(module: str, *arguments: str | Path) -> list[str | Path]:
     """Return the command line of a Python module."""
     return [sys.executable, "-m", module, *arguments]
@@ -275,11 +270,26 @@ def web_port() -> int:
     return int(port)
 
 
+def fleet_size() -> int:
+    """Return the number of tenants of the second demo workspace: FLEET_TENANTS, or 150.
+
+    Raises:
+        ServiceError: FLEET_TENANTS is not such a number.
+    """
+    text = os.environ.get("FLEET_TENANTS") or str(DEFAULT_TENANTS)
+    if not text.isdecimal() or not FEWEST_TENANTS <= int(text) <= MOST_TENANTS:
+        raise ServiceError(
+            f"FLEET_TENANTS={text} is not a number from {FEWEST_TENANTS} to {MOST_TENANTS}."
+        )
+    return int(text)
+
+
 def main() -> None:
     if "--die-with-parent" in sys.argv[1:]:
         # The runner must end when `make run` is killed.
         die_with_parent(signal.SIGTERM, parent=os.getppid())()
     port = web_port()
+    fleet_size()
     state = StateFolder(ROOT / ".dev")
     state.claim()
     reload = os.environ.get("RELOAD", "") not in ("", "0")

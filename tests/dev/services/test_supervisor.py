@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from dev.services.processes import ServiceError, running_processes
-from dev.services.runner import web_port
+from dev.services.runner import fleet_size, web_port
 from tests.dev.services.helpers import (
     descendants,
     eventually,
@@ -119,6 +119,14 @@ def test_an_invalid_port_is_rejected(port, monkeypatch):
 
     with pytest.raises(ServiceError, match="not a port"):
         web_port()
+
+
+@pytest.mark.parametrize("tenants", ["29", "1001", "many", "-30", "\u0663\u0660\u0660\u0660"])
+def test_an_invalid_number_of_tenants_is_rejected(tenants, monkeypatch):
+    monkeypatch.setenv("FLEET_TENANTS", tenants)
+
+    with pytest.raises(ServiceError, match="from 30 to 1000"):
+        fleet_size()
 
 
 def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch):
