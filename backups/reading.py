@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from backups import reuse, sets
+from django.conf import settings
+
+from backups import sets
 from backups.changes import previous_of
 from backups.models import BackupItem, BackupSet
 from operations.models import EventLevel
@@ -71,7 +73,6 @@ class Reader:
         existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
         listed: dict[str, Json] = {}
         error = self._read_list(kind, listed, existing)
-        self._reused += reuse.reuse_unchanged(self._set, kind)
         new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
         self._expect(len(new))
         if isinstance(error, LicenseMissing) and not listed:
@@ -105,8 +106,13 @@ class Reader:
         def add() -> None:
             known = existing | listed.keys()
             new = [entry for key, entry in entries.items() if key not in known]
-            reads = self._client.reads_encrypted_values
-            sets.add_listed(self._set, kind, new, reads_encrypted_values=reads)
+            self._reused += sets.add_listed(
+                self._set,
+                kind,
+                new,
+                reads_encrypted_values=self._client.reads_encrypted_values,
+                reuse_days=settings.BACKUP_FULL_READ_DAYS,
+            )
             listed.update({key: kind.needed_of(entry) for key, entry in entries.items()})
             entries.clear()
 
@@ -182,7 +188,7 @@ class Reader:
                 self._run.checkpoint()
                 self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
                 if item.complete:
-                    self._report_stored(item, "unchanged")
+                    self._report_unchanged()
                 else:
                     self._store(kind, item, next(outcomes))
         if self._reused:
@@ -212,7 +218,9 @@ class Reader:
             self._report_failed_item(item, error)
             return
         change = sets.store(item, kind, captured)
-        if captured.complete:
+        if captured.complete and change == "unchanged":
+            self._report_unchanged()
+        elif captured.complete:
             self._report_stored(item, change)
         else:
             missing = ", ".join(captured.missing)
@@ -221,6 +229,10 @@ class Reader:
     def _report_stored(self, item: BackupItem, change: str) -> None:
         link = item.get_absolute_url()
         self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
+
+    def _report_unchanged(self) -> None:
+        """Count an unchanged object; only the set has a row for it."""
+        self._run.tally(succeeded=1, unchanged=1)
 
     def _report_removed(self, item: BackupItem) -> None:
         self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)

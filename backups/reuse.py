@@ -9,11 +9,12 @@ cannot show at all is found by the full read that follows within `BACKUP_FULL_RE
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from backups.models import BackupSet
@@ -27,25 +28,46 @@ READING_RULES = 1
 #: less than this before it was read is read again.
 CLOCK_SKEW_MINUTES = 5
 
-# Twelve hours less, so that a backup that is daily at one time reads everything on the last day.
-_REUSE = """
-UPDATE backup_items now
-SET version_id = earlier.version_id, name = earlier.name, complete = true, missing = '[]',
-    reason_code = '', captured_at = earlier.captured_at, last_modified_at = earlier.last_modified_at
-FROM backup_items listed CROSS JOIN LATERAL (
-    SELECT * FROM backup_items candidate
-    WHERE candidate.tenant_id = listed.tenant_id AND candidate.kind = listed.kind
-      AND candidate.graph_id = listed.graph_id AND candidate.id < listed.id
-      AND candidate.version_id IS NOT NULL
-    ORDER BY candidate.id DESC LIMIT 1
-) earlier
-WHERE now.id = listed.id AND listed.set_id = %(set)s AND listed.kind = %(kind)s
-  AND NOT listed.complete AND listed.listed_hash <> ''
-  AND earlier.complete AND earlier.listed_hash = listed.listed_hash
-  AND earlier.captured_at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
-  AND earlier.captured_at > listed.last_modified_at + make_interval(mins => %(skew)s)
-RETURNING now.id
+# Of each object, the last content in any set, if it is the one that the list shows. Twelve hours less,
+# so that a backup that is daily at one time reads everything on the last day. Hashes of earlier
+# versions have twice as many digits.
+_ADD = """
+INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, version_id,
+                          complete, missing, reason_code, captured_at, last_modified_at,
+                          listed_hash)
+SELECT %(workspace)s, %(tenant)s, %(set)s, %(kind)s, listed.graph_id,
+       COALESCE(earlier.name, listed.name), earlier.version_id, earlier.id IS NOT NULL, '[]',
+       CASE WHEN earlier.id IS NULL THEN %(reason)s ELSE '' END, earlier.captured_at,
+       COALESCE(earlier.last_modified_at, listed.last_modified_at), listed.listed_hash
+FROM unnest(%(graph_ids)s::text[], %(names)s::text[], %(modified)s::timestamptz[],
+            %(hashes)s::text[]) WITH ORDINALITY
+    AS listed (graph_id, name, last_modified_at, listed_hash, position)
+LEFT JOIN LATERAL (
+    SELECT * FROM (
+        SELECT * FROM backup_items
+        WHERE listed.listed_hash <> '' AND %(days)s > 0
+          AND tenant_id = %(tenant)s AND kind = %(kind)s AND graph_id = listed.graph_id
+          AND version_id IS NOT NULL
+        ORDER BY id DESC LIMIT 1
+    ) latest
+    WHERE complete AND left(latest.listed_hash, %(digits)s) = listed.listed_hash
+      AND captured_at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
+      AND captured_at > listed.last_modified_at + make_interval(mins => %(skew)s)
+) earlier ON true
+ORDER BY listed.position
+RETURNING complete
 """
+_HASH_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as its list shows it."""
+
+    graph_id: str
+    name: str
+    last_modified_at: dt.datetime | None
+    listed_hash: str
 
 
 def listed_hash(
@@ -70,24 +92,37 @@ def listed_hash(
         "etag": entry.get("@odata.etag"),
         "content": normalize.content(dict(entry), kind.noise),
     }
-    return hashlib.sha256(normalize.canonical_json(state)).hexdigest()
+    return hashlib.sha256(normalize.canonical_json(state)).hexdigest()[:_HASH_DIGITS]
 
 
-def reuse_unchanged(backup_set: BackupSet, kind: PolicyKind) -> int:
-    """Complete the listed items of a kind that did not change; return their number."""
-    days = settings.BACKUP_FULL_READ_DAYS
-    if not days or kind.read is as_listed:
-        return 0
-    values = {
+def add_items(
+    backup_set: BackupSet, kind: PolicyKind, objects: Sequence[Listed], reason: str, *, days: int
+) -> int:
+    """Add an item for each object; return the number of those with the content of an earlier set.
+
+    The other items are incomplete for the reason. A content that was read more than `days` ago is
+    not taken.
+    """
+    values: dict[str, Any] = {
+        "workspace": backup_set.workspace_id,
+        "tenant": backup_set.tenant_id,
         "set": backup_set.pk,
         "kind": kind.key,
+        "reason": reason,
+        "graph_ids": [each.graph_id for each in objects],
+        "names": [each.name for each in objects],
+        "modified": [each.last_modified_at for each in objects],
+        "hashes": [each.listed_hash for each in objects],
         "days": days,
         "skew": CLOCK_SKEW_MINUTES,
+        "digits": _HASH_DIGITS,
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_REUSE, values)
-            return len(cursor.fetchall())
+            cursor.execute(_ADD, values)
+            return sum(is_reused for (is_reused,) in cursor.fetchall())
     except IntegrityError:
+        if not days:
+            raise
         # Retention has just deleted one of the versions.
-        return 0
+        return add_items(backup_set, kind, objects, reason, days=0)

@@ -88,24 +88,23 @@ def finish(backup_set: BackupSet) -> None:
     backup_set.refresh_from_db()
 
 
-@transaction.atomic
 def add_listed(
     backup_set: BackupSet,
     kind: PolicyKind,
     entries: Iterable[Json],
     *,
     reads_encrypted_values: bool = False,
-) -> None:
-    """Add an incomplete item for each listed object, before any of them is read."""
-    items = [
-        BackupItem(
-            workspace_id=backup_set.workspace_id,
-            tenant_id=backup_set.tenant_id,
-            backup_set=backup_set,
-            kind=kind.key,
+    reuse_days: int = 0,
+) -> int:
+    """Add an item for each listed object, before any of them is read.
+
+    An unchanged object whose content was read within `reuse_days` is complete at once; the number of
+    these is returned.
+    """
+    objects = [
+        reuse.Listed(
             graph_id=entry["id"],
             name=_name(kind, entry),
-            reason_code=NOT_ATTEMPTED,
             last_modified_at=last_modified(entry),
             listed_hash=reuse.listed_hash(
                 kind, entry, reads_encrypted_values=reads_encrypted_values
@@ -113,7 +112,7 @@ def add_listed(
         )
         for entry in entries
     ]
-    BackupItem.objects.bulk_create(items, batch_size=500)
+    return reuse.add_items(backup_set, kind, objects, NOT_ATTEMPTED, days=reuse_days)
 
 
 def set_listed(backup_set: BackupSet, kind: str) -> None:

@@ -134,7 +134,10 @@ class ItemParameters(ListParameters):
 
 @router.get("runs/{int:run_id}/items", response=Listed[Item])
 def run_items(request: ApiRequest, run_id: int, parameters: Query[ItemParameters]) -> Listed[Item]:
-    """List the objects that a run processed."""
+    """List the objects that a run processed.
+
+    Unchanged objects are only counted. The items of a backup set are all of its objects.
+    """
     items = run_or_404(request, run_id).items.all()
     if parameters.outcome:
         items = items.filter(outcome=parameters.outcome)

@@ -72,8 +72,11 @@ def test_an_unchanged_tenant_is_listed_and_not_read(
     assert read_ids(graph, schedule) == set()
     assert second.backup_set.is_complete
     assert (second.counts.succeeded, second.counts.unchanged) == (7, 7)
-    versions = [set(run.backup_set.items.values_list("version_id")) for run in (first, second)]
-    assert versions[0] == versions[1]
+    columns = ("kind", "graph_id", "name", "version_id", "complete", "missing", "reason_code",
+               "last_modified_at", "listed_hash")  # fmt: skip
+    items = [list(run.backup_set.items.values_list(*columns)) for run in (first, second)]
+    assert items[0] == items[1]
+    assert [run.items.count() for run in (first, second)] == [7, 0]
     kinds = {item.kind for item in reused(second).values()}
     assert kinds == {"settings_catalog", "compliance"}
     assert reused(first) == {}
@@ -179,6 +182,41 @@ def test_a_reused_content_does_not_become_younger(
         for run in runs
     ]
     assert list(times[0]) == list(times[1]) == list(times[2])
+
+
+def test_a_hash_of_an_earlier_version_is_a_proof(schedule: BackupSchedule, back_up: BackUp) -> None:
+    back_up(schedule)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "UPDATE backup_items SET listed_hash = listed_hash || repeat('0', 32)"
+            " WHERE listed_hash <> ''"
+        )
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+    second = back_up(schedule)
+
+    assert {len(item.listed_hash) for item in reused(second).values()} == {32}
+    assert len(reused(second)) == 5
+
+
+def test_a_content_that_has_just_been_deleted_is_read_again(
+    schedule: BackupSchedule, back_up: BackUp
+) -> None:
+    first = back_up(schedule)
+    deleted = first.backup_set.items.filter(kind="compliance").first()
+    assert deleted
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM policy_versions WHERE id = %s", [deleted.version_id])
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+    second = back_up(schedule)
+
+    assert second.backup_set.is_complete
+    assert second.backup_set.item_count == 7
+    assert {item.kind for item in reused(second).values()} == {"settings_catalog"}
 
 
 def test_an_incomplete_content_is_not_reused(
