@@ -312,7 +312,6 @@ class BackupItem(models.Model):
         ordering = ("kind", "name", "id")
         indexes = (
             models.Index(fields=("tenant", "kind", "graph_id", "id"), name="items_of_object"),
-            models.Index(fields=("backup_set", "kind", "name", "id"), name="items_of_set"),
         )
         constraints = (
             models.UniqueConstraint(
