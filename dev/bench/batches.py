@@ -205,6 +205,9 @@ class Work:
         if not self.kept:
             self.kept = self.insert_versions(VERSIONS)
             BackupItem.objects.bulk_create(self.items(new, self.kept), batch_size=5000)
+            # They are new, and each call checks a part of what is new.
+            while self.has_candidates():
+                retention.delete_unreferenced_versions(self.workspace.pk)
         versions = self.kept[: self.rows] + self.insert_versions(self.rows // 10)
         BackupItem.objects.bulk_create(self.items(old, versions))
         for each in (old, new):
@@ -220,6 +223,15 @@ class Work:
             return self.rows
 
         return run
+
+    def has_candidates(self) -> bool:
+        """Whether contents of the workspace wait to be checked."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM policy_version_candidates WHERE workspace_id = %s)",
+                [self.workspace.pk],
+            )
+            return bool(cursor.fetchone()[0])
 
     def insert_versions(self, number: int) -> list[int]:
         with self.connection.cursor() as cursor:
