@@ -40,6 +40,7 @@ BENCHMARKS = (
     Benchmark("throughput", ("--rounds", "2", "--tasks", "100")),
     Benchmark("pages", ("--rounds", "8", "--tenants", "25"), takes_baseline=True),
     Benchmark("batches", ("--rounds", "2", "--rows", "100"), takes_baseline=True),
+    Benchmark("items", ("--policies", "200", "--nights", "2"), takes_baseline=True),
     Benchmark("reads", ("--runs", "100000", "--rounds", "2")),
     Benchmark("partitions", ("--events", "300000")),
     Benchmark("memory", ("--runs", "500", "--policies", "300")),
@@ -83,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[each.name for each in BENCHMARKS])
     parser.add_argument(
-        "--baseline", help="a git revision, which pages and batches are paired with"
+        "--baseline", help="a git revision, which pages, batches and items are paired with"
     )
     parser.add_argument("--quick", action="store_true", help="take few rounds of few rows")
     parser.add_argument("--json", type=Path)

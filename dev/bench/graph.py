@@ -65,7 +65,7 @@ def _steps(options: argparse.Namespace, control: Any) -> dict[str, Any]:
     from restores import services as restores
     from restores.bodies import Options
 
-    tenant, user = _tenant(options, control)
+    tenant, user = create_tenant(options.tenant, control)
     schedule = backups.save(
         BackupSchedule(
             workspace=tenant.workspace,
@@ -105,16 +105,17 @@ def _steps(options: argparse.Namespace, control: Any) -> dict[str, Any]:
     return results
 
 
-def _tenant(options: argparse.Namespace, control: Any) -> tuple[Any, Any]:
+def create_tenant(external_id: str, control: Any) -> tuple[Any, Any]:
+    """Create a tenant of the Graph sandbox, with a connection that may read it, and a user."""
     from providers.models import ProviderConnection
     from tenancy.models import Tenant, User, Workspace
 
     secret = uuid.uuid4().hex
     client_id = uuid.uuid4()
-    control.add_tenant(options.tenant, client_id, secret)
+    control.add_tenant(external_id, client_id, secret)
     user = User.objects.create(username="bench", is_superuser=True)
     workspace = Workspace.objects.create(name="Bench", slug="bench")
-    tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=options.tenant)
+    tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=external_id)
     connection = ProviderConnection.objects.create(
         workspace=workspace, tenant=tenant, name="Sandbox", cloud="sandbox", client_id=client_id,
         is_default=True,

@@ -17,7 +17,7 @@ class Row:
     #: Of the medians, and of the fastest rounds.
     ratio: float
     fastest: float
-    #: The medians in milliseconds.
+    #: The medians in milliseconds, or the bytes of what the name calls so.
     way_ms: float
     floor_ms: float
     #: What the ratio shall be at most, or at least.

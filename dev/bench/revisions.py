@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 #: The files of this package that a benchmark of revisions imports.
-SHARED = ("revisions.py", "database.py", "results.py")
+SHARED = ("revisions.py", "database.py", "results.py", "graph.py")
 
 
 class Revision:
@@ -97,7 +97,7 @@ def checkout(revision: str, module: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "baseline"
         git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(folder), revision], check=True)
+        subprocess.run([*git, "add", "--quiet", "--detach", str(folder), revision], check=True)
         try:
             for name in (module.name, *SHARED):
                 shutil.copy(module.with_name(name), folder / "dev/bench" / name)
