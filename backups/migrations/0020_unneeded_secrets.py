@@ -8,7 +8,7 @@ from tenancy.db import run_sql_file
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("backups", "0017_secret_references"),
+        ("backups", "0019_secret_references"),
         ("providers", "0008_check_secrets"),
     ]
 

@@ -8,7 +8,7 @@ from tenancy.db import create_index_concurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("backups", "0016_exact_numbers")]
+    dependencies = [("backups", "0018_change_search_index")]
 
     operations = [
         # Of profiles with OMA-URI settings, the references to their values.

@@ -8,7 +8,7 @@ from tenancy.db import drop_index_concurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("backups", "0016_exact_numbers")]
+    dependencies = [("backups", "0020_unneeded_secrets")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
