@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.fields.array import ArrayContains
+from django.contrib.postgres.fields.array import ArrayContains  # type: ignore[attr-defined]
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
