@@ -62,6 +62,9 @@ def start_postgres(config: pytest.Config, folder: Path) -> None:
     os.environ["DATABASE_URL"] = server.url(DATABASE)
     if os.environ.get("DATABASE_POOLER"):
         start_pooler(config, server, folder.with_name("pgbouncer"))
+    else:
+        # A pooler keeps its connections to a database, which then cannot be copied.
+        os.environ["TEMPLATE_DATABASE"] = f"{DATABASE}_template"
 
 
 def start_pooler(config: pytest.Config, server: Postgres, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -9,9 +10,34 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
+
+#: The database that the workers copy; only where the plugin has started the server.
+TEMPLATE = os.environ.get("TEMPLATE_DATABASE", "")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let the first worker migrate a database, so that each worker only copies it."""
+    if not (TEMPLATE and "PYTEST_XDIST_WORKER" in os.environ):
+        return
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(1)")
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE])
+        if cursor.fetchone() is None:
+            cursor.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}_unfinished WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {TEMPLATE}_unfinished")
+            with mock.patch.dict(connection.settings_dict, {"NAME": f"{TEMPLATE}_unfinished"}):
+                call_command("migrate", verbosity=0)
+                connection.close()
+            cursor.execute(f"ALTER DATABASE {TEMPLATE}_unfinished RENAME TO {TEMPLATE}")
+    connection.settings_dict["TEST"]["TEMPLATE"] = TEMPLATE
+
 
 SharedRows = Callable[[], AbstractContextManager[None]]
 
