@@ -22,7 +22,6 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,6 +124,9 @@ def license_lines(packages: list[Package]) -> Iterator[str]:
 
 
 def main(folder: Path) -> None:
+    # It parses grammars for more than a second, which only this function needs.
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     packages = read_lock(LOCK.read_text(encoding="utf-8"))
     text = make_outputter(build_bom(packages), OutputFormat.JSON, SCHEMA).output_as_string(indent=2)
     if error := JsonStrictValidator(SCHEMA).validate_str(text):
