@@ -10,31 +10,11 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
-from operations.metrics.counting import update_metrics
-from restores.models import RestoreRun
-from tenancy.models import Tenant
-from tests.support.factories import OperationRunFactory
-from tests.support.factories.backups import (
-    BackupItemFactory,
-    BackupScheduleFactory,
-    BackupSetFactory,
-    PolicyExportFactory,
-    finish,
-)
-from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
-from tests.support.factories.operations import create_past_run
-from tests.support.factories.restores import create_restore
+from tests.support.database import SharedRows
+from tests.support.factories import TenantFactory
+from tests.support.ledger import create_ledger, ledger_content
+from tests.support.roles import shared_app_role
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-#: The tables whose rows say what happened.
-GUARDED = (
-    *("operation_runs", "operation_run_events", "operation_run_items"),
-    *("operation_run_tombstones", "inventory_sync_runs", "entra_group_sync_runs"),
-    *("backup_schedule_runs", "backup_schedule_revisions", "backup_sets", "backup_items"),
-    *("policy_versions", "policy_exports", "restore_runs", "restore_items"),
-    *("operation_metrics", "operation_metric_increments"),
-)
 DISABLE = (
     "CREATE OR REPLACE FUNCTION {} RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 )
@@ -124,67 +104,42 @@ ATTACKS_ON_ROWS = {
     "rewrite a restore": "UPDATE restore_runs SET requested_by_name = 'Eve'",
 }
 
-#: What the functions of retention, which the role may call, refuse.
-ATTACKS_ON_RETENTION = {
-    "runs of today": "SELECT operation_runs_mark_details_removed(ARRAY(SELECT id FROM operation_runs))",
-    "details": "SELECT operation_runs_delete_details(ARRAY(SELECT id FROM operation_runs), 1000)",
-    "rows": "SELECT operation_runs_remove(ARRAY(SELECT id FROM operation_runs))",
-    "tombstones of today": (
-        "SELECT operation_run_tombstones_delete(workspace_id, 'infinity', 1000) FROM tenants"
-    ),
-    "recent backups": "SELECT backup_sets_delete(id) FROM backup_sets",
-    "items of a finished set": "SELECT backup_items_remove(id) FROM backup_items",
-    "contents in use": "SELECT policy_versions_delete_unreferenced(id) FROM workspaces",
-    "backups of a schedule that keeps nothing": (
-        "UPDATE backup_schedules SET retention_keep_sets = 1, retention_keep_days = 1;"
-        " SELECT backup_sets_delete(id) FROM backup_sets"
-    ),
-}
+
+@pytest.fixture(scope="module")
+def shared_roles(committed_rows: SharedRows) -> Iterator[tuple[str, str]]:
+    """A ledger, the role of the application, and one that was granted every privilege on rows.
+
+    No test is a transaction: an attack would wait for what it has read.
+    """
+    with committed_rows(), shared_app_role() as plain, shared_app_role() as privileged:
+        create_ledger(TenantFactory())
+        role = conninfo_to_dict(privileged)["user"]
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+        yield plain, privileged
 
 
 @pytest.fixture
-def ledger(tenant: Tenant) -> None:
-    """One row of every kind, none of which may be changed or deleted."""
-    for days in (900, 800):
-        create_past_run(tenant, days)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT operation_runs_mark_details_removed(ids), operation_runs_remove(ids)"
-            " FROM (SELECT ARRAY(SELECT id FROM operation_runs)) AS removed (ids)"
-        )
-    update_metrics()
-    create_past_run(tenant, 0, "failed")
-    OperationRunFactory(tenant=tenant, running=True)
-    create_legacy_runs_of_every_kind(tenant)
-    backup_set = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
-    finish(BackupItemFactory(backup_set=backup_set).backup_set)
-    PolicyExportFactory(tenant=tenant)
-    create_restore(tenant, executing=True)
-
-
-@pytest.fixture
-def session(app_role: str, ledger: None) -> Iterator[psycopg.Connection[Any]]:
+def session(shared_roles: tuple[str, str]) -> Iterator[psycopg.Connection[Any]]:
     """A session of the application's role."""
-    with psycopg.connect(app_role, autocommit=True) as session:
+    with psycopg.connect(shared_roles[0], autocommit=True) as session:
         yield session
 
 
-def content() -> dict[str, Any]:
-    """The rows of the guarded tables."""
-    with connection.cursor() as cursor:
-        return {
-            table: cursor.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
-            for table in GUARDED
-        }
+@pytest.fixture
+def privileged_session(shared_roles: tuple[str, str]) -> Iterator[psycopg.Connection[Any]]:
+    """A session of a role that was granted too much."""
+    with psycopg.connect(shared_roles[1], autocommit=True) as session:
+        yield session
 
 
 def attack(session: psycopg.Connection[Any], statements: str) -> None:
     session.execute(statements.format(database=connection.settings_dict["NAME"]))
 
 
-def test_every_guarded_table_has_a_row(ledger: None) -> None:
+def test_every_guarded_table_has_a_row(shared_roles: object) -> None:
     """Otherwise an attack could succeed and change nothing."""
-    assert [table for table, rows in content().items() if not rows] == []
+    assert [table for table, rows in ledger_content().items() if not rows] == []
 
 
 @pytest.mark.parametrize("name", ATTACKS_ON_GUARDS)
@@ -199,55 +154,21 @@ def test_the_role_cannot_rewrite_what_happened(session: Any, name: str, setting:
     """Not even with the settings by which the functions of the owner say what they do."""
     if setting:
         session.execute(f"SET {setting} = 'on'")
-    before = content()
+    before = ledger_content()
 
     with pytest.raises(psycopg.Error):
         attack(session, ATTACKS_ON_ROWS[name])
 
-    assert content() == before
+    assert ledger_content() == before
 
 
 @pytest.mark.parametrize("name", ATTACKS_ON_ROWS)
-def test_the_guards_hold_without_the_privileges_too(session: Any, app_role: str, name: str) -> None:
+def test_the_guards_hold_without_the_privileges_too(privileged_session: Any, name: str) -> None:
     """A role that was granted too much is bound by the triggers."""
-    role = conninfo_to_dict(app_role)["user"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
-    session.execute("SET runledger.pruning = 'on'; SET runledger.legacy_import = 'on'")
-    before = content()
+    privileged_session.execute("SET runledger.pruning = 'on'; SET runledger.legacy_import = 'on'")
+    before = ledger_content()
 
     with pytest.raises(psycopg.errors.RestrictViolation):
-        attack(session, ATTACKS_ON_ROWS[name])
+        attack(privileged_session, ATTACKS_ON_ROWS[name])
 
-    assert content() == before
-
-
-@pytest.mark.parametrize("name", ATTACKS_ON_RETENTION)
-def test_retention_deletes_nothing_that_must_be_kept(session: Any, name: str) -> None:
-    before = content()
-
-    attack(session, ATTACKS_ON_RETENTION[name])
-
-    assert content() == before
-
-
-def test_retention_deletes_a_set_that_its_schedule_no_longer_keeps(
-    session: Any, tenant: Tenant
-) -> None:
-    """The control: the functions delete what they may, as the application's role."""
-    schedule = BackupScheduleFactory(tenant=tenant, retention_keep_sets=1, retention_keep_days=1)
-    old = BackupItemFactory(backup_set=BackupSetFactory(schedule=schedule)).backup_set
-    finish(old, ended_at=old.started_at.replace(year=2020))
-    finish(BackupSetFactory(schedule=schedule))
-    empty = BackupSetFactory(schedule=schedule)
-    listed = BackupItemFactory(backup_set=BackupSetFactory(schedule=schedule), missed=True)
-
-    deleted = session.execute("SELECT id, backup_sets_delete(id) FROM backup_sets").fetchall()
-    removed = session.execute("SELECT backup_items_remove(%s)", [listed.pk]).fetchone()
-    contents = session.execute(
-        "SELECT policy_versions_delete_unreferenced(%s)", [tenant.workspace_id]
-    ).fetchone()
-
-    assert {set_id for set_id, is_deleted in deleted if is_deleted} == {old.pk, empty.pk}
-    assert (removed, contents) == ((True,), (1,))
-    assert RestoreRun.objects.filter(backup_set=old.pk).count() == 0
+    assert ledger_content() == before

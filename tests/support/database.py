@@ -59,6 +59,20 @@ def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
         outer.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="module")
+def committed_rows(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[SharedRows]:
+    """Commit rows that other sessions see, once for all tests of a module that change none.
+
+    `with committed_rows(): ...; yield` in a module fixture; the tests are not marked with
+    `django_db`. The end of the module deletes all rows.
+    """
+    yield django_db_blocker.unblock
+    with django_db_blocker.unblock():
+        delete_rows(table_names())
+
+
 @contextmanager
 def rolled_back() -> Iterator[None]:
     """Undo what is written inside, so that the next request finds the same rows."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 from pytest_django import Settings
 
 from tests.support.stack import database_url
@@ -19,10 +20,25 @@ PASSWORD = "p'w $x"
 
 @contextmanager
 def _role(settings: Settings, command: str, prefix: str) -> Iterator[str]:
+    values = _new_names(prefix)
+    for name, value in values.items():
+        setattr(settings, name, value)
+    with _created(command, values[f"{prefix}_DATABASE_ROLE"], values["WEB_DATABASE_ROLE"]) as url:
+        yield url
+
+
+def _new_names(prefix: str) -> dict[str, str]:
+    """Return settings with the names of roles that do not exist yet."""
     name = f"{prefix.lower()}_{uuid.uuid4().hex[:8]}"
-    setattr(settings, f"{prefix}_DATABASE_ROLE", name)
-    setattr(settings, f"{prefix}_DATABASE_PASSWORD", PASSWORD)
-    settings.WEB_DATABASE_ROLE = web = f"web_of_{name}"
+    return {
+        f"{prefix}_DATABASE_ROLE": name,
+        f"{prefix}_DATABASE_PASSWORD": PASSWORD,
+        "WEB_DATABASE_ROLE": f"web_of_{name}",
+    }
+
+
+@contextmanager
+def _created(command: str, name: str, web: str) -> Iterator[str]:
     call_command(command)
     try:
         yield url_of(name)
@@ -31,6 +47,15 @@ def _role(settings: Settings, command: str, prefix: str) -> Iterator[str]:
             cursor.execute(f"DROP OWNED BY {name}")
             cursor.execute(f"DROP ROLE IF EXISTS {web}")
             cursor.execute(f"DROP ROLE {name}")
+
+
+@contextmanager
+def shared_app_role() -> Iterator[str]:
+    """Create the role of the application for all tests of a module; provide the URL for it."""
+    values = _new_names("APP")
+    names = values["APP_DATABASE_ROLE"], values["WEB_DATABASE_ROLE"]
+    with override_settings(**values), _created("grant_app_role", *names) as url:
+        yield url
 
 
 def url_of(role: str) -> str:
