@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import DataError, InternalError, OperationalError, connection
 from django.db.models.functions import Now
 from django.test import Client
@@ -22,7 +23,7 @@ from tenancy.errors import is_database_unavailable
 from tenancy.models import Tenant, User
 from tests.support.routes import ROUTES
 from tests.support.sessions import open_session
-from tests.support.stack import eventually
+from tests.support.stack import database_url, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,14 +108,17 @@ def test_a_terminated_session_gives_an_error_page_and_the_next_request_works(pag
 
 @pytest.fixture
 def small_server(transactional_db: None, tmp_path: Path) -> Iterator[Postgres]:
-    """Start a PostgreSQL with six connections, and migrate it."""
+    """Start a PostgreSQL with six connections and a copy of the empty database of the tests."""
     server = Postgres(tmp_path / "postgres", durable=False, max_connections=6).start()
     server.create_database("small")
+    dump = [server.programs / "pg_dump", "-d", database_url()]
+    restore = [server.programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url("small")]
+    schema = subprocess.run(dump, check=True, capture_output=True).stdout
+    subprocess.run(restore, input=schema, check=True, capture_output=True)
     original = connection.settings_dict.copy()
     connection.close()
     connection.settings_dict |= {"NAME": "small", "HOST": str(server.sockets), "PORT": ""}
     connection.settings_dict |= {"USER": "postgres", "PASSWORD": ""}
-    call_command("migrate", verbosity=0)
     yield server
     connection.close()
     connection.settings_dict |= original
@@ -126,19 +130,32 @@ def small_server(transactional_db: None, tmp_path: Path) -> Iterator[Postgres]:
 def crowd(small_server: Postgres, page: Client) -> Iterator[ExitStack]:
     """Take every connection of the server."""
     connection.close()
+    wait_for_free_connections(small_server)
     with ExitStack() as others:
         for _ in range(small_server.max_connections):
-            others.enter_context(psycopg.connect(small_server.url("small")))
+            others.enter_context(connect(small_server))
         yield others
 
 
-def has_a_free_connection(server: Postgres) -> bool:
-    """The server counts a closed connection for a moment longer."""
-    try:
-        psycopg.connect(server.url("small")).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+def connect(server: Postgres) -> psycopg.Connection[Any]:
+    """Connect; a closed connection takes its place until its process has ended."""
+
+    def try_to_connect() -> psycopg.Connection[Any] | None:
+        with suppress(psycopg.OperationalError):
+            return psycopg.connect(server.url("small"), autocommit=True)
+        return None
+
+    return cast("psycopg.Connection[Any]", eventually(try_to_connect, what="a free connection"))
+
+
+def wait_for_free_connections(server: Postgres) -> None:
+    """Wait until the processes of all closed connections have ended."""
+    others = (
+        "SELECT FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    with connect(server) as observer:
+        eventually(lambda: not observer.execute(others).rowcount, what="the end of all sessions")
 
 
 def test_without_a_free_connection_there_is_an_error_page_and_no_partial_change(
@@ -147,7 +164,7 @@ def test_without_a_free_connection_there_is_an_error_page_and_no_partial_change(
     responses = [page.get("/w/contoso/runs/"), page.post(SYNC)]
     health, alive = Client().get("/healthz"), Client().get("/livez")
     crowd.close()
-    eventually(lambda: has_a_free_connection(small_server), what="a free connection")
+    wait_for_free_connections(small_server)
     before = OperationRun.objects.count()
     again = page.post(SYNC)
 
