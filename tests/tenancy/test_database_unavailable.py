@@ -111,8 +111,8 @@ def small_server(transactional_db: None, tmp_path: Path) -> Iterator[Postgres]:
     """Start a PostgreSQL with six connections and a copy of the empty database of the tests."""
     server = Postgres(tmp_path / "postgres", durable=False, max_connections=6).start()
     server.create_database("small")
-    dump = [server.programs / "pg_dump", "-d", database_url()]
-    restore = [server.programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url("small")]
+    dump = [f"{server.programs}/pg_dump", "-d", database_url()]
+    restore = [f"{server.programs}/psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url("small")]
     schema = subprocess.run(dump, check=True, capture_output=True).stdout
     subprocess.run(restore, input=schema, check=True, capture_output=True)
     original = connection.settings_dict.copy()
