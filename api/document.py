@@ -27,10 +27,12 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         name: {"description": text, "schema": {"type": "integer", "minimum": 0}}
         for name, text in _RATE_HEADERS.items()
     }
-    components["responses"] = {f"Problem{status}": _problem(status) for status in COMMON}
+    components["responses"] = {f"Problem{status}": _problem(status) for status in (*COMMON, 412)}
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}]
     for operations in document["paths"].values():
+        # Every operation that answers GET answers HEAD.
+        operations.pop("head", None)
         for method, operation in operations.items():
             _complete_operation(method, operation)
     return document
@@ -54,6 +56,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
     if method == "get":
         parameters = operation.setdefault("parameters", [])
         parameters.append(_IF_NONE_MATCH)
+        responses["412"] = {"$ref": "#/components/responses/Problem412"}
         responses["304"] = {"description": "What If-None-Match names is still current."}
     operation["responses"] = dict(sorted(responses.items()))
 

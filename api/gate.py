@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_cache_control
 
 from accounts.tokens import Rate, Refusal, TokenRefused, authenticate
@@ -17,13 +17,16 @@ from web.client_address import client_address
 
 Run = Callable[..., HttpResponseBase]
 JSON = "application/json"
-#: The names of unknown parameters that an answer lists.
-MAX_ERRORS = 20
 
 
 def gate(run: Run) -> Run:
-    """Let only valid requests with a valid token through to an operation."""
+    """Let only valid requests with a valid token through to an operation.
+
+    A HEAD is answered as a GET, and the server leaves out the body.
+    """
     operation: Any = run.__self__  # type: ignore[attr-defined]
+    if "GET" in operation.methods:
+        operation.methods = [*operation.methods, "HEAD"]
 
     @functools.wraps(run)
     def respond(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -38,6 +41,9 @@ def gate(run: Run) -> Run:
             response = run(request, *args, **kwargs)
         except ApiError as error:
             response = problem_of(request, error)
+        if request.method == "HEAD" and isinstance(response, StreamingHttpResponse):
+            # It would be read and dropped.
+            response.streaming_content = ()
         response = with_entity_tag(request, response)
         for name, value in rate_headers(access.rate).items():
             response[name] = value
@@ -78,7 +84,7 @@ def check_request(request: ApiRequest, operation: Any) -> None:
     by_source = {model.__ninja_param_source__: model for model in operation.models}
     known = by_source["query"].__ninja_flatten_map__ if "query" in by_source else {}
     errors = [
-        FieldError(location="query", name=name[:100], message="There is no such parameter.")
+        FieldError(location="query", name=name, message="There is no such parameter.")
         for name in request.GET
         if name not in known
     ]
@@ -88,7 +94,7 @@ def check_request(request: ApiRequest, operation: Any) -> None:
         if name in known and len(values) > 1
     ]
     if errors:
-        raise invalid(errors[:MAX_ERRORS])
+        raise invalid(errors)
     if not request.body:
         return
     if "body" not in by_source:
@@ -104,6 +110,8 @@ def with_entity_tag(request: ApiRequest, response: HttpResponseBase) -> HttpResp
     if not is_read or not isinstance(response, HttpResponse):
         return response
     patch_cache_control(response, private=True, no_cache=True)
+    # RFC 9110, 13.1.4: it is ignored where no time of the last change is known. Django answers 412.
+    request.META.pop("HTTP_IF_UNMODIFIED_SINCE", None)
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
     conditional = get_conditional_response(request, etag=etag, response=response)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 
 PREFIX = "/api/"
 CONTENT_TYPE = "application/problem+json"
+#: The errors that an answer lists, and the characters of each: some repeat what was sent.
+MAX_ERRORS, MAX_NAME, MAX_MESSAGE = 20, 100, 300
 #: What happened and what to do, for the statuses that any request can have.
 DETAILS = {
     400: "The request is not valid.",
@@ -21,8 +23,9 @@ DETAILS = {
     404: "There is nothing at this address that the token can see.",
     405: "This address does not allow the method. The header Allow lists those that it allows.",
     409: "The current state does not allow this.",
-    410: "Retention has removed this run.",
+    410: "Retention has removed this.",
     411: "Send the length of the body in the header Content-Length.",
+    412: "What is at this address does not have the ETag of the header If-Match.",
     413: "The body is too large.",
     415: "Send the body as application/json.",
     429: "The token has sent too many requests. Wait as long as the header Retry-After says.",
@@ -71,8 +74,19 @@ class ApiError(Exception):
 
 
 def invalid(errors: Sequence[FieldError]) -> ApiError:
-    """Return the error of a request with values that are not valid."""
-    return ApiError(400, "invalid_request", "Correct the values in “errors”.", errors=errors)
+    """Return the error of a request with values that are not valid; an answer lists the first ones."""
+    shown = [
+        error.model_copy(
+            update={"name": error.name[:MAX_NAME], "message": error.message[:MAX_MESSAGE]}
+        )
+        for error in errors[:MAX_ERRORS]
+    ]
+    return ApiError(400, "invalid_request", "Correct the values in “errors”.", errors=shown)
+
+
+def invalid_body(message: str) -> ApiError:
+    """Return the error of a body that is not what the operation takes."""
+    return invalid([FieldError(location="body", name="body", message=message)])
 
 
 def conflict(detail: str, code: str = "conflict") -> ApiError:
@@ -136,5 +150,9 @@ def error_fields(errors: Sequence[Mapping[str, Any]]) -> list[FieldError]:
         if location == "body":
             names = names[1:]
         name = ".".join(names) or location
-        fields.append(FieldError(location=location, name=name, message=error["msg"]))
+        message = error["msg"]
+        if error["type"] == "union_tag_invalid":
+            # The text of pydantic repeats the value, of any length.
+            message = f"Input should be one of {error['ctx']['expected_tags']}"
+        fields.append(FieldError(location=location, name=name, message=message))
     return fields

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import django_filters
+from django.http import HttpRequest
 from ninja import Schema
+from ninja.parser import Parser
 from pydantic import Field, create_model
 
+from api.problems import invalid_body
 from tenancy.http import Request
 from tenancy.models import Workspace
 
@@ -24,6 +28,36 @@ class ApiRequest(Request):
     """
 
     workspace: Workspace
+
+
+class BodyParser(Parser):
+    """Reads bodies as strictly as RFC 8259 recommends.
+
+    Python takes the last of two equal names, where other programs take the first, and accepts numbers
+    that are not JSON, such as NaN.
+    """
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Return the value of the body.
+
+        Raises:
+            ApiError: a name is repeated.
+            ValueError: the body is not JSON.
+        """
+        return json.loads(
+            request.body, object_pairs_hook=_unique_names, parse_constant=_refuse_constant
+        )
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise invalid_body("A name is repeated in an object. Send it once.")
+    return values
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
 
 
 class ListParameters(Schema):

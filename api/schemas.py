@@ -9,7 +9,14 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from backups.freshness import Freshness
-from backups.models import BackupItem, BackupSchedule, BackupSet, MisfirePolicy, SetStatus
+from backups.models import (
+    BackupItem,
+    BackupSchedule,
+    BackupSet,
+    MisfirePolicy,
+    PolicyExport,
+    SetStatus,
+)
 from operations.catalog import CatalogEntry, Scope
 from operations.causes import next_step_of
 from operations.models import (
@@ -50,6 +57,15 @@ def _one_of(choices: Iterable[str]) -> WithJsonSchema:
 
 
 Kind = Annotated[str, _one_of(KINDS)]
+#: The answer of an operation that returns an archive, for the document.
+ARCHIVE = {
+    "responses": {
+        200: {
+            "description": "The archive.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    }
+}
 
 
 class Body(BaseModel):
@@ -417,6 +433,38 @@ class BackupSetOut(BaseModel):
             incomplete_count=backup_set.incomplete_count,
             started_at=backup_set.started_at,
             ended_at=backup_set.ended_at,
+        )
+
+
+class Export(BaseModel):
+    """An archive of policies that can be downloaded until it expires."""
+
+    id: int
+    tenant: TenantRef
+    run: int | None
+    file_name: str
+    size: int = Field(description="The number of bytes of the archive.")
+    sha256: str = Field(description="The hash of the archive in hexadecimal digits.")
+    item_count: int
+    incomplete_count: int
+    is_expired: bool
+    created_at: dt.datetime
+    expires_at: dt.datetime
+
+    @classmethod
+    def of(cls, export: PolicyExport) -> Export:
+        return cls(
+            id=export.pk,
+            tenant=TenantRef.of(export.tenant),
+            run=export.operation_run_id,
+            file_name=export.file_name,
+            size=export.size,
+            sha256=export.sha256,
+            item_count=export.item_count,
+            incomplete_count=export.incomplete_count,
+            is_expired=export.is_expired,
+            created_at=export.created_at,
+            expires_at=export.expires_at,
         )
 
 

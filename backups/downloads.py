@@ -1,15 +1,62 @@
-"""Downloads of stored contents: a set as an archive, and a version as JSON; secrets are masked."""
+"""Downloads: a set or an export as an archive, and a version as JSON. Secrets of sets are masked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from django.db.models import BinaryField
+from django.db.models.functions import Substr
+from django.http import StreamingHttpResponse
 
 from backups.archive import Archive, pretty_json, safe_name
-from backups.models import BackupItem, BackupSet
+from backups.models import BackupItem, BackupSet, PolicyExport
 from backups.redactions import redacted_payload
 
 #: Contents that are in memory at the same time.
 ITEMS_READ = 20
+#: Bytes of the archive of an export that are in memory at the same time.
+BYTES_READ = 1024 * 1024
+
+
+def attachment(file_name: str) -> dict[str, str]:
+    """Return the headers of a file that browsers save and that nothing stores on the way."""
+    return {
+        "Content-Disposition": f'attachment; filename="{file_name}"',
+        "Cache-Control": "no-store",
+    }
+
+
+def zip_response(chunks: Iterable[bytes], file_name: str) -> StreamingHttpResponse:
+    """Return the answer with an archive."""
+    return StreamingHttpResponse(
+        chunks, content_type="application/zip", headers=attachment(file_name)
+    )
+
+
+def set_response(backup_set: BackupSet) -> StreamingHttpResponse:
+    """Return the answer with the archive of a set."""
+    return zip_response(set_archive(backup_set), set_file_name(backup_set))
+
+
+def export_response(export: PolicyExport) -> StreamingHttpResponse:
+    """Return the answer with the archive of an export."""
+    response = zip_response(export_archive(export), export.file_name)
+    response["Content-Length"] = str(export.size)
+    return response
+
+
+def export_archive(export: PolicyExport) -> Iterator[bytes]:
+    """Generate the archive of an export, a part at a time.
+
+    No statement and no transaction stays open while the client reads.
+
+    Raises:
+        PolicyExport.DoesNotExist: the export has expired in the meantime.
+    """
+    stored = PolicyExport.objects.filter(archive__isnull=False)
+    for first in range(1, export.size + 1, BYTES_READ):
+        part = Substr("archive", first, BYTES_READ, output_field=BinaryField())
+        yield bytes(stored.values_list(part, flat=True).get(pk=export.pk))
 
 
 def set_file_name(backup_set: BackupSet) -> str:

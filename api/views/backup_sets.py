@@ -12,7 +12,7 @@ from pydantic import Field
 
 from api.paging import BY_START, page_by_number, page_by_time
 from api.requests import ApiRequest, ListParameters, one_of
-from api.schemas import BackupItemOut, BackupSetOut, Id, Listed
+from api.schemas import ARCHIVE, BackupItemOut, BackupSetOut, Id, Listed
 from api.views.tenants import SearchParameters
 from backups import downloads
 from backups.models import BackupSet, SetStatus
@@ -65,32 +65,13 @@ def backup_item_list(
     return page_by_number(items, parameters, BackupItemOut.of)
 
 
-@router.get(
-    "backup-sets/{int:set_id}/download",
-    response={200: None},
-    openapi_extra={
-        "responses": {
-            200: {
-                "description": "The archive. Secrets are masked.",
-                "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
-            }
-        }
-    },
-)
+@router.get("backup-sets/{int:set_id}/download", response={200: None}, openapi_extra=ARCHIVE)
 def backup_set_download(request: ApiRequest, set_id: int) -> StreamingHttpResponse:
-    """Download the contents of a backup set as an archive."""
+    """Download the contents of a backup set as an archive. Secrets are masked."""
     backup_set = set_or_404(request, set_id)
     require_capability(request.user, request.workspace, Capability.EXPORT_POLICIES)
     log.info("backup set %s downloaded by %s", backup_set.pk, request.user.username)
-    name = downloads.set_file_name(backup_set)
-    return StreamingHttpResponse(
-        downloads.set_archive(backup_set),
-        content_type="application/zip",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return downloads.set_response(backup_set)
 
 
 def set_or_404(request: ApiRequest, set_id: int) -> BackupSet:

@@ -114,6 +114,9 @@ def restore_decide(request: ApiRequest, restore_id: int, body: Decisions) -> Res
     """Decide conflicts: keep the current state, take that of the backup, or create a new object."""
     restore = _changeable_or_404(request, restore_id)
     decisions = {each.item: each.decision for each in body.decisions}
+    if len(decisions) < len(body.decisions):
+        message = "An item has two decisions. Send one for each item."
+        raise invalid([FieldError(location="body", name="decisions", message=message)])
     conflicts = restore.items.filter(pk__in=decisions, action=Action.CONFLICT)
     if conflicts.count() < len(decisions):
         message = "Some of these items are no conflicts of this restore."

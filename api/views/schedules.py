@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 from pydantic import Field
@@ -118,8 +119,13 @@ def schedule_edit(request: ApiRequest, schedule_id: int, body: ScheduleChange) -
     """Change a schedule. New times start with the first slot from now."""
     schedule = _managed_or_404(request, schedule_id)
     _require_scheduling(request)
-    current = Schedule.of(schedule).model_dump(include=set(ScheduleChange.model_fields))
-    return _save(request, schedule, current | body.model_dump(exclude_unset=True))
+    with transaction.atomic():
+        # The values that the body leaves out are those of now, also if another request changes them.
+        schedule = (
+            BackupSchedule.objects.with_scope().select_for_update(of=("self",)).get(pk=schedule.pk)
+        )
+        current = Schedule.of(schedule).model_dump(include=set(ScheduleChange.model_fields))
+        return _save(request, schedule, current | body.model_dump(exclude_unset=True))
 
 
 @router.post("schedules/{int:schedule_id}/pause", response=Schedule)

@@ -12,9 +12,18 @@ from ninja.errors import ValidationError as InvalidRequest
 
 from api.document import complete
 from api.gate import gate
-from api.problems import ApiError, FieldError, error_fields, invalid, problem_of
+from api.problems import (
+    ApiError,
+    FieldError,
+    error_fields,
+    invalid,
+    invalid_body,
+    problem_of,
+)
+from api.requests import BodyParser
 from api.views import (
     backup_sets,
+    exports,
     incidents,
     operations,
     restores,
@@ -49,6 +58,7 @@ api = RunledgerAPI(
     openapi_url=None,
     docs_url=None,
     urls_namespace="api",
+    parser=BodyParser(),
 )
 api.add_decorator(gate, mode="view")
 for router in (
@@ -58,6 +68,7 @@ for router in (
     tenants.router,
     schedules.router,
     backup_sets.router,
+    exports.router,
     restores.router,
 ):
     api.add_router("", router)
@@ -75,8 +86,10 @@ def _invalid_request(request: HttpRequest, error: InvalidRequest) -> HttpRespons
 
 @api.exception_handler(HttpError)
 def _unreadable_body(request: HttpRequest, error: HttpError) -> HttpResponse:
-    message = "The body is not valid JSON."
-    return problem_of(request, invalid([FieldError(location="body", name="body", message=message)]))
+    # Ninja replaces what the parser raises.
+    if isinstance(error.__cause__, ApiError):
+        return problem_of(request, error.__cause__)
+    return problem_of(request, invalid_body("The body is not valid JSON."))
 
 
 @api.exception_handler(ValidationError)

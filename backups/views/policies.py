@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
-from backups import services
+from backups import downloads, services
 from backups.models import BackupSet, PolicyExport, SetPurpose
 from inventory.selection import Selection, SelectionError, selected_policies
 from operations.services import DispatchResult
@@ -98,23 +98,17 @@ def export_list(request: Request, slug: str) -> HttpResponseBase:
 
 
 @page
-def export_download(request: Request, slug: str, export_id: int) -> HttpResponse:
+def export_download(request: Request, slug: str, export_id: int) -> HttpResponseBase:
     """The archive, or a page that says that the export has expired."""
-    exports = PolicyExport.objects.visible_to(request.user).select_related("workspace")
+    exports = PolicyExport.objects.visible_to(request.user).defer("archive")
+    exports = exports.select_related("workspace")
     export = get_object_or_404(exports, workspace__slug=slug, pk=export_id)
     require_capability(request.user, export.workspace, Capability.EXPORT_POLICIES)
-    if export.is_expired or export.archive is None:
+    if export.is_expired:
         context = {"workspace": export.workspace, "section": "inventory", "export": export}
         return render(request, "backups/export_expired.html", context, status=410)
     log.info("export %s downloaded by %s", export.pk, request.user.username)
-    return HttpResponse(
-        bytes(export.archive),
-        content_type="application/zip",
-        headers={
-            "Content-Disposition": f'attachment; filename="{export.file_name}"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return downloads.export_response(export)
 
 
 def _ask_for_name(

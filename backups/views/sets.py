@@ -155,11 +155,7 @@ def backup_set_download(request: Request, slug: str, set_id: int) -> StreamingHt
     backup_set = _set_or_404(request, slug, set_id)
     require_capability(request.user, backup_set.workspace, Capability.EXPORT_POLICIES)
     log.info("backup set %s downloaded by %s", backup_set.pk, request.user.username)
-    return StreamingHttpResponse(
-        downloads.set_archive(backup_set),
-        content_type="application/zip",
-        headers=_attachment(downloads.set_file_name(backup_set)),
-    )
+    return downloads.set_response(backup_set)
 
 
 @page
@@ -173,15 +169,8 @@ def backup_item_download(request: Request, slug: str, set_id: int, item_id: int)
     return HttpResponse(
         downloads.item_file(item),
         content_type="application/json",
-        headers=_attachment(downloads.item_file_name(item)),
+        headers=downloads.attachment(downloads.item_file_name(item)),
     )
-
-
-def _attachment(file_name: str) -> dict[str, str]:
-    return {
-        "Content-Disposition": f'attachment; filename="{file_name}"',
-        "Cache-Control": "no-store",
-    }
 
 
 @page

@@ -7,17 +7,21 @@ import zipfile
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from audit.models import AuditEntry
+from backups import downloads
 from backups.models import BackupSchedule
 from tenancy.models import Tenant, TenantStatus
 from tests.support.api_routes import send
-from tests.support.factories import TenantFactory
+from tests.support.concurrency import backend_pid, racing_threads, wait_until_blocked
+from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
+    PolicyExportFactory,
     finish,
 )
 from tests.support.factories.incidents import create_incident
@@ -93,6 +97,26 @@ def test_a_change_keeps_the_other_values(api: Client, tenant: Tenant) -> None:
     assert (changed["objective_hours"], cleared["objective_hours"]) == (48, None)
 
 
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_changes_at_once_are_both_kept(api: Client, tenant: Tenant) -> None:
+    schedule = BackupScheduleFactory(tenant=tenant)
+    address = f"{SCHEDULES}/{schedule.pk}"
+
+    with racing_threads(1) as threads:
+        pid = threads.submit(backend_pid).result()
+        with transaction.atomic():
+            BackupSchedule.objects.filter(pk=schedule.pk).update(name="Weekly")
+            body = {"retention_keep_days": 7}
+            waiting = threads.submit(lambda: send(api, "patch", address, body))
+            wait_until_blocked(pid, by=backend_pid())
+        changed = waiting.result().json()
+
+    schedule.refresh_from_db()
+    assert (changed["name"], changed["retention_keep_days"]) == ("Weekly", 7)
+    assert (schedule.name, schedule.retention_keep_days) == ("Weekly", 7)
+
+
 def test_null_clears_only_what_can_be_empty(api: Client, tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant)
 
@@ -159,6 +183,37 @@ def test_a_backup_set_is_listed_and_downloaded(api: Client, tenant: Tenant) -> N
     assert download["Content-Type"] == "application/zip"
     assert archive.testzip() is None
     assert len(archive.namelist()) > 1
+
+
+def test_the_archive_of_an_export_is_downloaded_in_parts(
+    api: Client, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "BYTES_READ", 1000)
+    content = bytes(range(256)) * 10
+    run = OperationRunFactory(tenant=tenant, succeeded=True)
+    export = PolicyExportFactory(
+        tenant=tenant, operation_run=run, archive=content, size=len(content)
+    )
+    PolicyExportFactory(tenant=tenant)
+
+    (row,) = api.get(f"/api/v1/exports?run={run.pk}").json()["items"]
+    download: Any = api.get(f"/api/v1/exports/{row['id']}/download")
+    parts = list(download.streaming_content)
+
+    assert (row["id"], row["run"], row["is_expired"]) == (export.pk, run.pk, False)
+    assert ([len(part) for part in parts], b"".join(parts)) == ([1000, 1000, 560], content)
+    assert (download["Content-Length"], download["Cache-Control"]) == ("2560", "no-store")
+    assert download["Content-Disposition"] == f'attachment; filename="{export.file_name}"'
+
+
+def test_an_expired_export_is_gone(api: Client, tenant: Tenant) -> None:
+    export = PolicyExportFactory(tenant=tenant, expired=True, archive=None)
+
+    detail = api.get(f"/api/v1/exports/{export.pk}")
+    download = api.get(f"/api/v1/exports/{export.pk}/download")
+
+    assert detail.json()["is_expired"]
+    assert (download.status_code, download.json()["code"]) == (410, "export_expired")
 
 
 def test_incidents_are_listed_by_state(api: Client, tenant: Tenant) -> None:

@@ -31,6 +31,7 @@ from tests.support.factories.backups import (
     BackupItemFactory,
     BackupScheduleFactory,
     BackupSetFactory,
+    PolicyExportFactory,
 )
 from tests.support.factories.incidents import create_incident
 from tests.support.factories.restores import create_restore
@@ -76,6 +77,7 @@ def ids(shared_rows: SharedRows) -> dict[str, Any]:
             "tenant_id": tenant.pk,
             "schedule_id": schedule.pk,
             "set_id": backup_set.pk,
+            "export_id": PolicyExportFactory(tenant=tenant).pk,
             "restore_id": create_restore(tenant).pk,
             "incident_id": create_incident(tenant).pk,
             "Authorization": client.defaults["HTTP_AUTHORIZATION"],

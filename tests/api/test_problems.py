@@ -85,6 +85,28 @@ REQUESTS: dict[str, tuple[int, Callable[[Client], Any]]] = {
             content_type="application/json",
         ),
     ),
+    "a repeated name": (
+        400,
+        lambda api: api.post(
+            RUNS,
+            '{"type": "inventory.sync", "tenant": 1, "tenant": 2}',
+            content_type="application/json",
+        ),
+    ),
+    "a number that is not JSON": (
+        400,
+        lambda api: api.post(
+            RUNS, '{"type": "inventory.sync", "tenant": NaN}', content_type="application/json"
+        ),
+    ),
+    "a number of 5,000 digits": (
+        400,
+        lambda api: api.post(
+            RUNS,
+            '{"type": "inventory.sync", "tenant": ' + "9" * 5000 + "}",
+            content_type="application/json",
+        ),
+    ),
     "a body without a place for it": (
         400,
         lambda api: api.post(f"{RUNS}/1/retry", {"x": 1}, content_type="application/json"),
@@ -113,7 +135,44 @@ def test_a_bad_request_is_explained_and_writes_nothing(
     assert not OperationRun.objects.exists()
     assert not BackupSchedule.objects.exists()
     if status == 405:
-        assert set(response["Allow"].split(", ")) == {"GET", "POST"}
+        assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "x" * 500_000},
+        {"type": "operations.prune", "x" * 500_000: 1},
+        {"type": "operations.prune"} | {f"unknown{number}": 1 for number in range(20_000)},
+        {"type": "policy.export", "tenant": 1, "policies": ["x"] * 2000},
+    ],
+)
+def test_an_answer_is_short_however_long_the_request_is(api: Client, body: dict[str, Any]) -> None:
+    response = api.post(RUNS, body, content_type="application/json")
+
+    assert assert_problem(response, 400)["errors"]
+    assert len(response.content) < 10_000
+
+
+def test_an_answer_repeats_little_of_an_invalid_choice(api: Client, tenant: Tenant) -> None:
+    body = {"tenant": tenant.pk, "name": "Nightly", "cron": "0 2 * * *", "kinds": ["x" * 500_000]}
+
+    response = api.post("/api/v1/schedules", body, content_type="application/json")
+
+    assert assert_problem(response, 400)["errors"][0]["name"] == "kinds"
+    assert len(response.content) < 10_000
+
+
+def test_a_precondition_is_checked_where_it_can_be(api: Client, tenant: Tenant) -> None:
+    """A list has no time of its last change, so that If-Unmodified-Since is ignored."""
+    time = {"If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}
+
+    current = api.get(RUNS, headers=time)
+    kept = api.get(RUNS, headers=time | {"If-None-Match": current["ETag"]})
+    other = api.get(RUNS, headers={"If-Match": '"other"'})
+
+    assert (current.status_code, kept.status_code) == (200, 304)
+    assert assert_problem(other, 412)["code"] == "precondition_failed"
 
 
 def test_pages_keep_their_error_pages(client: Client, manager: User) -> None:

@@ -49,6 +49,8 @@ def test_a_restore_is_previewed_decided_and_executed(
     execution = {"decision_digest": "0" * 64, "tenant_name": scenario.tenant.name}
     undecided = send(api, "post", f"{address}/execute", execution)
     decisions = {"decisions": [{"item": item["id"], "decision": "take"}]}
+    both = {"decisions": [{"item": item["id"], "decision": "keep"}, *decisions["decisions"]]}
+    assert send(api, "post", f"{address}/decide", both).status_code == 400
     decided = send(api, "post", f"{address}/decide", decisions).json()
     outdated = send(api, "post", f"{address}/execute", execution)
     execution["decision_digest"] = decided["decision_digest"]

@@ -302,8 +302,8 @@ def test_an_export_contains_every_policy_and_a_manifest(
     run = export(policies, operator)
 
     policy_export = PolicyExport.objects.get(operation_run=run)
-    response = page.get(policy_export.get_absolute_url())
-    archive = zipfile.ZipFile(io.BytesIO(response.content))
+    response: Any = page.get(policy_export.get_absolute_url())
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
     manifest = json.loads(archive.read("manifest.json"))
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert archive.testzip() is None

@@ -145,6 +145,19 @@ def test_a_read_writes_nothing_but_the_use_of_the_token(
     assert [sql for sql in statements if WRITE.match(sql)] == []
 
 
+@pytest.mark.parametrize("route", READS, ids=lambda route: route.name)
+def test_a_head_has_the_headers_of_a_get(world: World, clients: Clients, route: ApiRoute) -> None:
+    read = route.send(clients["manager"], world.own_ids)
+    head: Any = clients["manager"].head(route.url(world.own_ids))
+    missing = clients["manager"].head(route.url({})).status_code if route.ids else 404
+    changing = {"RateLimit-Remaining", "RateLimit-Reset", "X-Reference"}
+
+    assert (head.status_code, b"".join(head), missing) == (200, b"", 404)
+    assert {name: read[name] for name in read.headers if name not in changing} == {
+        name: head[name] for name in head.headers if name not in changing
+    }
+
+
 @BY_NAME
 def test_an_unknown_parameter_is_refused(world: World, clients: Clients, route: ApiRoute) -> None:
     address = f"{route.url(world.own_ids)}?outcomme=failed&tenant=&tenant="

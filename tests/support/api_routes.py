@@ -98,6 +98,9 @@ API_ROUTES = [
     ApiRoute("backup_set_detail", ids=("set_id",)),
     ApiRoute("backup_item_list", ids=("set_id",)),
     ApiRoute("backup_set_download", capability=Capability.EXPORT_POLICIES, ids=("set_id",)),
+    ApiRoute("export_list", capability=Capability.EXPORT_POLICIES),
+    ApiRoute("export_detail", capability=Capability.EXPORT_POLICIES, ids=("export_id",)),
+    ApiRoute("export_download", capability=Capability.EXPORT_POLICIES, ids=("export_id",)),
     ApiRoute("restore_list"),
     change(
         "restore_create",
