@@ -34,7 +34,7 @@ class BodyParser(Parser):
     """Reads bodies as strictly as RFC 8259 recommends.
 
     Python takes the last of two equal names, where other programs take the first, and accepts numbers
-    that are not JSON, such as NaN.
+    that are not JSON, such as NaN, and halves of characters, which no answer and no table can have.
     """
 
     def parse_body(self, request: HttpRequest) -> Any:
@@ -42,11 +42,13 @@ class BodyParser(Parser):
 
         Raises:
             ApiError: a name is repeated.
-            ValueError: the body is not JSON.
+            ValueError: the body is not JSON, or a text of it is not Unicode.
         """
-        return json.loads(
+        value = json.loads(
             request.body, object_pairs_hook=_unique_names, parse_constant=_refuse_constant
         )
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -107,6 +107,14 @@ REQUESTS: dict[str, tuple[int, Callable[[Client], Any]]] = {
             content_type="application/json",
         ),
     ),
+    "a half of a character in a list": (
+        400,
+        lambda api: api.post(
+            "/api/v1/schedules",
+            '{"tenant": 1, "name": "x", "cron": "0 2 * * *", "kinds": ["\\ud800"]}',
+            content_type="application/json",
+        ),
+    ),
     "a body without a place for it": (
         400,
         lambda api: api.post(f"{RUNS}/1/retry", {"x": 1}, content_type="application/json"),
