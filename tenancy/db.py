@@ -49,6 +49,11 @@ class _PreparedCursor(psycopg.Cursor[Any]):
         finally:
             self.connection.prepare_threshold = None
 
+    def _get_prepared(self, query: Any, prepare: bool | None = None) -> Any:
+        # The driver stores it only for other statements; Django reads it for its log of statements.
+        self._query = query
+        return super()._get_prepared(query, prepare)
+
 
 def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run a statement that is sent often, with its parameters apart, and return its rows.

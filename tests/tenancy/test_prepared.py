@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.db import NotSupportedError, connection, transaction
 from django.db.models import Exists, OuterRef
+from django.test.utils import CaptureQueriesContext
 
 from operations.models import OperationRun
 from tenancy.db import run_prepared
@@ -87,6 +88,15 @@ def test_the_server_keeps_the_plan_of_a_prepared_statement_only(tenant):
 
     (statement,) = [each for each in prepared_statements() if "tenants" in each]
     assert "'kept'" in statement
+
+
+def test_the_log_of_statements_contains_prepared_ones(tenant):
+    statement = "SELECT name, 'logged' FROM tenants WHERE id = %s"
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(2):
+            run_prepared(statement, [tenant.pk])
+
+    assert [each["sql"] for each in captured] == 2 * [statement.replace("%s", "$1")]
 
 
 def test_behind_a_pooler_no_statement_is_prepared(tenant, settings):
