@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.fields.array import ArrayContains  # type: ignore[attr-defined]
+from django.contrib.postgres.lookups import DataContains
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
@@ -120,7 +120,7 @@ class ChangeFilter(ListFilter):
             output_field=_TERMS,
         )
         graph_id = Value([self.search, workspace], _TERMS)
-        return Q(ArrayContains(terms, of_text)) | Q(ArrayContains(terms, graph_id))
+        return Q(DataContains(terms, of_text)) | Q(DataContains(terms, graph_id))
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

@@ -15,9 +15,18 @@ from inventory.models import Policy
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
-from tenancy.db import database_now
+from tenancy.db import database_now, run_prepared
 
 MEGABYTE = 1024 * 1024
+
+# Django would write the archive into the text of the statement, which takes several times its size.
+_STORE = """
+INSERT INTO policy_exports (workspace_id, tenant_id, operation_run_id, file_name, archive, size,
+                            sha256, item_count, incomplete_count, created_at, expires_at)
+VALUES (%(workspace)s, %(tenant)s, %(run)s, %(file_name)s, %(archive)s, %(size)s,
+        %(sha256)s, %(items)s, %(incomplete)s, %(now)s, %(expires_at)s)
+RETURNING id
+"""
 
 
 def export(run: ActiveRun, client: GraphClient) -> PolicyExport | None:
@@ -70,19 +79,21 @@ def _store(run: ActiveRun, archive: Archive, incomplete: int) -> PolicyExport:
             "by": run.run.initiator_name,
         }
     )
-    return PolicyExport.objects.create(
-        workspace=run.workspace,
-        tenant=run.tenant,
-        operation_run=run.run,
-        file_name=f"{safe_name(run.tenant.name)} policies {now:%Y-%m-%d %H%M}.zip",
-        archive=body,
-        size=len(body),
-        sha256=hashlib.sha256(body).hexdigest(),
-        item_count=archive.count,
-        incomplete_count=incomplete,
-        created_at=now,
-        expires_at=now + dt.timedelta(days=settings.POLICY_EXPORT_KEEP_DAYS),
-    )
+    values = {
+        "workspace": run.workspace.pk,
+        "tenant": run.tenant.pk,
+        "run": run.id,
+        "file_name": f"{safe_name(run.tenant.name)} policies {now:%Y-%m-%d %H%M}.zip",
+        "archive": body,
+        "size": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "items": archive.count,
+        "incomplete": incomplete,
+        "now": now,
+        "expires_at": now + dt.timedelta(days=settings.POLICY_EXPORT_KEEP_DAYS),
+    }
+    ((export_id,),) = run_prepared(_STORE, values)
+    return PolicyExport.objects.defer("archive").get(pk=export_id)
 
 
 def delete_expired_archives() -> int:

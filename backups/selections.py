@@ -23,8 +23,12 @@ def key_of(policy: Policy) -> str:
 def selected_of(run: ActiveRun) -> list[Policy]:
     """Return the selected policies of the run that the inventory still contains."""
     ids = run.context.get("selection", {}).get("ids", [])
-    selected = Policy.objects.with_scope().filter(tenant=run.tenant, pk__in=ids)
-    return list(selected.order_by("kind", "name", "pk"))
+    selected = Policy.objects.filter(tenant=run.tenant, pk__in=ids).order_by("kind", "name", "pk")
+    policies = list(selected)
+    for policy in policies:
+        # One object of each for all policies, of which there can be thousands.
+        policy.tenant, policy.workspace = run.tenant, run.workspace
+    return policies
 
 
 def captures(

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db.models import Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Func, Subquery, TextField, Value
+from django.db.models.functions import Cast
 
 from audit.models import AuditEntry
 from operations.models import Incident, OperationRun, OperationRunQuerySet
@@ -25,6 +27,7 @@ from operations.presentation.charts import build_day_chart
 from operations.presentation.expected_duration import longest_running, slow_runs
 from operations.presentation.hours import hour_of, runs_by_hour
 from operations.presentation.row_versions import shown_values
+from operations.types import OperationRunType
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
@@ -72,6 +75,21 @@ def no_facts(_: int) -> list[Subquery]:
     return []
 
 
+class _LastEnded(Func):
+    """The runs of a workspace that ended last, one of each of these types: an index has them."""
+
+    template = """(
+        SELECT string_agg(last.id::text, ',')
+        FROM (SELECT %(expressions)s) AS scope(workspace_id, types)
+        CROSS JOIN unnest(scope.types) AS kind(type)
+        CROSS JOIN LATERAL (
+            SELECT run.id FROM operation_runs run
+            WHERE run.workspace_id = scope.workspace_id AND run.type = kind.type
+              AND run.completed_at IS NOT NULL
+            ORDER BY run.completed_at DESC, run.id DESC LIMIT 1) AS last)"""
+    output_field = TextField()
+
+
 def read_facts(workspace: Workspace) -> tuple[object, ...]:
     """Return what changes whenever a panel does, with one statement."""
     return read_statement(_statement(workspace.pk))
@@ -80,12 +98,13 @@ def read_facts(workspace: Workspace) -> tuple[object, ...]:
 @lru_cache(maxsize=500)
 def _statement(workspace_id: int) -> Statement:
     """The statement of a workspace; building it takes longer than its execution."""
-    runs = OperationRun.objects.filter(workspace=workspace_id)
-    ended = runs.filter(completed_at__isnull=False).order_by("-completed_at", "-id")
+    runs = OperationRun.objects.filter(workspace=workspace_id).newest_first()
     entries = AuditEntry.objects.filter(workspace=workspace_id).newest_first()
-    newest = [Digest(rows.values("pk")[:1]) for rows in (runs.newest_first(), ended, entries)]
+    newest = [Digest(rows.values("pk")[:1]) for rows in (runs, entries)]
+    types = Cast(Value([each.value for each in OperationRunType]), ArrayField(TextField()))
+    ended = _LastEnded(Value(workspace_id), types)
     parts = [part for facts in _FACTS for part in facts(workspace_id)]
-    return build_statement(Workspace.objects.filter(pk=workspace_id), *newest, *parts)
+    return build_statement(Workspace.objects.filter(pk=workspace_id), *newest, ended, *parts)
 
 
 def panels_for(request: Request, workspace: Workspace) -> tuple[Panel | None, list[Panel]]:

@@ -21,6 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 #: The shares of the kinds in the policies of the tenant.
 SHARES = {"settings_catalog": 0.6, "device_configuration": 0.3, "compliance": 0.1}
-WARM_UP, BATCH = 200, 500
+#: Before a process counts as idle, it has done this: the caches of the web server are full then.
+WARM_UP = 2_000
+BATCH = 500
+#: Of the web server.
+THREADS = 8
 #: What the processes may need in addition after all runs, in megabytes.
 GROWTH = 2
 #: What a slot or a web process may need for many policies, as a multiple of what it needs idle.
@@ -94,7 +99,7 @@ class Installation:
         self.beat = self._spawn("celery", "-A", "config", "beat", "-s", str(self.folder / "beat"))
         self.web = self._spawn(
             "gunicorn", "config.wsgi", "--bind", f"unix:{self.socket}", "--workers", "1",
-            "--threads", "8", "--no-control-socket", "--config", "python:config.gunicorn",
+            "--threads", str(THREADS), "--no-control-socket", "--config", "python:config.gunicorn",
         )  # fmt: skip
         wait_until(self.socket.exists, "the web server")
 
@@ -184,9 +189,10 @@ class Work:
             ]
             self.sent += len(requests)
             last = OperationRunService().dispatch_many(requests)[-1].run
-            for _ in range(len(requests) // 10):
-                for page in (f"/w/{self.tenant.workspace.slug}/runs/", last.get_absolute_url()):
-                    self.web.get(page).raise_for_status()
+            pages = (f"/w/{self.tenant.workspace.slug}/runs/", last.get_absolute_url())
+            with ThreadPoolExecutor(THREADS) as threads:
+                for response in threads.map(self.web.get, pages * (len(requests) // 10)):
+                    response.raise_for_status()
             wait_until(lambda: not OperationRun.objects.active().exists(), "runs")
 
     def complete(self, run: OperationRun) -> None:

@@ -18,7 +18,8 @@ from django.test import Client
 
 from dev.bench import reads
 from dev.bench.generator import generate
-from tenancy.models import User
+from operations.overview import read_facts
+from tenancy.models import User, Workspace
 from tests.support.database import SharedRows
 from tests.support.plans import nodes
 from tests.support.sessions import open_session
@@ -117,3 +118,14 @@ def test_a_page_reads_few_rows_through_indexes(
             is_scan = node["Node Type"] == "Seq Scan" and node["Relation Name"] in LONG_TABLES
             assert not is_scan, f"{page} scans {node['Relation Name']}: {sql}"
             assert rows_read(node) <= limit_of(page, sql), f"{page}: {node}\n{sql}"
+
+
+def test_the_version_of_an_overview_reads_few_rows(ledger: dict[str, Any]) -> None:
+    """Every open overview asks for it, again and again."""
+    with explained() as plans:
+        read_facts(Workspace.objects.get(slug="bench-1"))
+
+    assert plans
+    for sql, plan in plans:
+        for node in nodes(plan):
+            assert rows_read(node) <= LIMIT, f"{node}\n{sql}"
