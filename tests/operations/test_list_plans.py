@@ -83,7 +83,7 @@ def rows_read(node: dict[str, Any]) -> float:
         removed += node.get("Rows Removed by Index Recheck", 0)
         return float((node["Actual Rows"] + removed) * node["Actual Loops"])
     if "Sort" in node["Node Type"]:
-        (source,) = node["Plans"]
+        (source,) = (each for each in node["Plans"] if each["Parent Relationship"] == "Outer")
         return float(source["Actual Rows"] * source["Actual Loops"])
     return 0.0
 
