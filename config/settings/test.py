@@ -22,7 +22,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
     "socket_timeout": 2,
     "socket_connect_timeout": 1,
 }
-# How fast a loaded machine sends is no promise of the product.
+# How fast a loaded machine sends is no promise of the product. Started programs have its limit.
 PUBLISH_WAIT_SECONDS = env.float("PUBLISH_WAIT_SECONDS", default=20)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

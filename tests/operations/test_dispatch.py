@@ -453,12 +453,14 @@ def test_a_full_broker_loses_no_run(
 def test_a_frozen_broker_does_not_delay_the_request(
     tenant: Tenant,
     broker: Broker,
+    *,
     warm: bool,
     django_capture_on_commit_callbacks: OnCommit,
     settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Without its own limit, the request would wait for the limit of the connection.
-    current_app.conf.broker_transport_options |= {"socket_timeout": 60}
+    monkeypatch.setitem(current_app.conf.broker_transport_options, "socket_timeout", 60)
     if warm:
         with django_capture_on_commit_callbacks(execute=True):
             dispatch(tenant, 1)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from config.settings import base
 from dev.services.processes import spawn, stop
 from operations.models import OperationRun
 from operations.states import RunStatus
@@ -73,6 +74,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
             "DATABASE_URL": database_url(),
             "REDIS_URL": broker_url,
+            "PUBLISH_WAIT_SECONDS": str(base.PUBLISH_WAIT_SECONDS),
             "TICK_SECONDS": "1",
             "RUN_RELAY_AFTER_SECONDS": "2",
             "LOG_LEVEL": "INFO",
