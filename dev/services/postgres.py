@@ -16,7 +16,7 @@ from psycopg import sql
 from dev.services.accounts import Account, public_folder, server_account, unprivileged_copy
 from dev.services.files import lock
 from dev.services.probes import wait_until_ready
-from dev.services.processes import ServiceError, spawn, stop
+from dev.services.processes import ServiceError, patiently, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
 SUPERUSER = "postgres"
@@ -106,18 +106,27 @@ class Postgres:
             return
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        initdb = subprocess.run(
-            [self.programs / "initdb", "-D", unfinished, "-U", SUPERUSER, *self._initdb_options()],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._environment(),
-            cwd="/",
-            user=self.account.user,
-            group=self.account.user,
-            extra_groups=None if self.account.user is None else [],
-            preexec_fn=self.account.before_exec,
+        initdb = patiently(
+            lambda: subprocess.run(
+                [
+                    self.programs / "initdb",
+                    "-D",
+                    unfinished,
+                    "-U",
+                    SUPERUSER,
+                    *self._initdb_options(),
+                ],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                env=self._environment(),
+                cwd="/",
+                user=self.account.user,
+                group=self.account.user,
+                extra_groups=None if self.account.user is None else [],
+                preexec_fn=self.account.before_exec,
+            )
         )
         if initdb.returncode:
             raise ServiceError(f"initdb failed: {initdb.stderr or initdb.stdout}")

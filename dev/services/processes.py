@@ -13,10 +13,11 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, TypeVar
+
+Started = TypeVar("Started")
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -52,22 +53,18 @@ def spawn(
     It keeps the files in `keep_open` open, so that a lock lasts as long as the program.
 
     Raises:
-        subprocess.SubprocessError: what runs before the program failed twice; the output says why.
+        subprocess.SubprocessError: what runs before the program failed five times.
     """
     arm = die_with_parent(death_signal) if death_signal else None
 
     def prepare() -> None:
-        try:
-            if before_exec:
-                before_exec()
-            if arm:
-                arm()  # last, because a change of user or namespace would undo it
-        except BaseException:
-            os.write(2, traceback.format_exc().encode())  # Popen does not pass the cause on
-            raise
+        if before_exec:
+            before_exec()
+        if arm:
+            arm()  # last, because a change of user or namespace would undo it
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+    return patiently(
+        lambda: subprocess.Popen(
             [str(argument) for argument in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -81,11 +78,22 @@ def spawn(
             extra_groups=None if user is None else [],
             pass_fds=[file.fileno() for file in keep_open],
         )
+    )
 
-    try:
-        return start()
-    except subprocess.SubprocessError:  # rarely, the kernel refuses a namespace to a busy machine
-        return start()
+
+def patiently(start: Callable[[], Started], *, attempts: int = 5) -> Started:
+    """Call what starts a program, again if what its child does before the program fails.
+
+    Rarely, a busy machine refuses a namespace, and allows it a moment later.
+
+    Raises:
+        subprocess.SubprocessError: every attempt failed.
+    """
+    for _ in range(attempts - 1):
+        with contextlib.suppress(subprocess.SubprocessError):
+            return start()
+        time.sleep(0.2)
+    return start()
 
 
 def die_with_parent(

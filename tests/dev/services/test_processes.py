@@ -26,17 +26,17 @@ def failing(marker: Path, *, times: int) -> Callable[[], None]:
     return fail
 
 
-def test_a_program_starts_at_the_second_attempt(tmp_path: Path) -> None:
+def test_a_program_starts_at_a_later_attempt(tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as output:
-        before = failing(tmp_path / "calls", times=1)
+        before = failing(tmp_path / "calls", times=3)
         process = spawn(SLEEP, output=output.fileno(), before_exec=before)
 
     assert process.poll() is None
     stop(process, grace=5)
 
 
-def test_the_output_says_why_a_program_did_not_start(tmp_path: Path) -> None:
+def test_attempts_to_start_a_program_end(tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as output, pytest.raises(subprocess.SubprocessError):
-        spawn(SLEEP, output=output.fileno(), before_exec=failing(tmp_path / "calls", times=2))
+        spawn(SLEEP, output=output.fileno(), before_exec=failing(tmp_path / "calls", times=9))
 
-    assert "user namespaces are not allowed here" in (tmp_path / "output").read_text()
+    assert (tmp_path / "calls").read_text() == "xxxxx"
