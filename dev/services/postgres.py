@@ -106,16 +106,19 @@ class Postgres:
             return
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        initdb = patiently(
+        location = ("-D", unfinished, "-U", SUPERUSER)
+        self._run_program("initdb", *location, *self._initdb_options())
+        unfinished.replace(self.data)
+
+    def _run_program(self, name: str, *arguments: str | Path) -> None:
+        """Run a program of PostgreSQL to its end, as the server's account.
+
+        Raises:
+            ServiceError: it failed; with what it wrote.
+        """
+        done = patiently(
             lambda: subprocess.run(
-                [
-                    self.programs / "initdb",
-                    "-D",
-                    unfinished,
-                    "-U",
-                    SUPERUSER,
-                    *self._initdb_options(),
-                ],
+                [self.programs / name, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -128,9 +131,8 @@ class Postgres:
                 preexec_fn=self.account.before_exec,
             )
         )
-        if initdb.returncode:
-            raise ServiceError(f"initdb failed: {initdb.stderr or initdb.stdout}")
-        unfinished.replace(self.data)
+        if done.returncode:
+            raise ServiceError(f"{name} failed: {done.stderr or done.stdout}")
 
     def _initdb_options(self) -> list[str]:
         options = ["--auth=trust", "--encoding=UTF8", "--no-instructions"]

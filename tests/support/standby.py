@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import psycopg
 
 from dev.services.postgres import SUPERUSER, Postgres
-from dev.services.processes import ServiceError, patiently
 
 
 class Standby(Postgres):
@@ -35,24 +33,8 @@ class Standby(Postgres):
         return super()._responds()
 
     def _init_cluster(self) -> None:
-        copying = patiently(
-            lambda: subprocess.run(
-                [
-                    *(self.programs / "pg_basebackup", "--host", self._primary, "--no-password"),
-                    *("--username", SUPERUSER, "--pgdata", self.data, "--write-recovery-conf"),
-                    *("--checkpoint=fast", "--no-sync", "--no-manifest"),
-                ],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                env=self._environment(),
-                cwd="/",
-                user=self.account.user,
-                group=self.account.user,
-                extra_groups=None if self.account.user is None else [],
-                preexec_fn=self.account.before_exec,
-            )
+        self._run_program(
+            *("pg_basebackup", "--host", self._primary, "--no-password"),
+            *("--username", SUPERUSER, "--pgdata", self.data, "--write-recovery-conf"),
+            *("--checkpoint=fast", "--no-sync", "--no-manifest"),
         )
-        if copying.returncode:
-            raise ServiceError(f"pg_basebackup failed: {copying.stderr or copying.stdout}")
