@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_cache_control
 
 from accounts.tokens import Rate, Refusal, TokenRefused, authenticate
-from api.problems import ApiError, FieldError, invalid, problem_of
+from api.problems import ApiError, FieldError, invalid, invalid_body, problem_of
 from api.requests import ApiRequest
 from web.client_address import client_address
 
@@ -99,7 +99,7 @@ def check_request(request: ApiRequest, operation: Any) -> None:
         return
     if "body" not in by_source:
         message = "This operation takes no body."
-        raise invalid([FieldError(location="body", name="body", message=message)])
+        raise invalid_body(message)
     if request.content_type != JSON:
         raise ApiError(415)
 

@@ -84,9 +84,9 @@ def invalid(errors: Sequence[FieldError]) -> ApiError:
     return ApiError(400, "invalid_request", "Correct the values in “errors”.", errors=shown)
 
 
-def invalid_body(message: str) -> ApiError:
-    """Return the error of a body that is not what the operation takes."""
-    return invalid([FieldError(location="body", name="body", message=message)])
+def invalid_body(message: str, *, name: str = "body") -> ApiError:
+    """Return the error of a body that is not what the operation takes, or of a value in it."""
+    return invalid([FieldError(location="body", name=name, message=message)])
 
 
 def conflict(detail: str, code: str = "conflict") -> ApiError:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from django.shortcuts import get_object_or_404
 from pydantic import Field
 
-from api.problems import FieldError, invalid
+from api.problems import invalid_body
 from api.requests import ApiRequest
 from api.schemas import Body, Id, Line, example
 from backups import services as backups
@@ -184,7 +184,7 @@ def _selection(request: ApiRequest, body: StartAddition | StartExport) -> Select
     )
     if len(policies) < len(ids):
         message = "Some of these policies are not in the tenant."
-        raise invalid([FieldError(location="body", name="policies", message=message)])
+        raise invalid_body(message, name="policies")
     return Selection({tenant: policies})
 
 

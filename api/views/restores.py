@@ -11,7 +11,7 @@ from pydantic import Field
 
 from api.idempotency import Key, start_once
 from api.paging import BY_CREATION, page_by_time
-from api.problems import FieldError, conflict, invalid
+from api.problems import conflict, invalid_body
 from api.requests import ApiRequest, ListParameters, one_of
 from api.schemas import Body, Id, Line, Listed, Restore, RestoreDetail, Run, example
 from api.starts import require_start
@@ -89,7 +89,7 @@ def restore_create(
     items = list(backup_set.items.filter(pk__in=ids, version__isnull=False).order_by("pk"))
     if len(items) < len(ids):
         message = "Some of these items are not in the backup set, or have no content."
-        raise invalid([FieldError(location="body", name="items", message=message)])
+        raise invalid_body(message, name="items")
     options = Options(body.assignments, body.access_state)
 
     def start(submission: uuid.UUID | None) -> DispatchResult:
@@ -116,11 +116,11 @@ def restore_decide(request: ApiRequest, restore_id: int, body: Decisions) -> Res
     decisions = {each.item: each.decision for each in body.decisions}
     if len(decisions) < len(body.decisions):
         message = "An item has two decisions. Send one for each item."
-        raise invalid([FieldError(location="body", name="decisions", message=message)])
+        raise invalid_body(message, name="decisions")
     conflicts = restore.items.filter(pk__in=decisions, action=Action.CONFLICT)
     if conflicts.count() < len(decisions):
         message = "Some of these items are no conflicts of this restore."
-        raise invalid([FieldError(location="body", name="decisions", message=message)])
+        raise invalid_body(message, name="decisions")
     services.decide(restore, dict(decisions))
     return RestoreDetail.of(_restore_or_404(request, restore_id))
 

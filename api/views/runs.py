@@ -11,7 +11,7 @@ from pydantic import Field
 
 from api.idempotency import Key, start_once
 from api.paging import page_by_number
-from api.problems import ApiError, FieldError, conflict, invalid
+from api.problems import ApiError, FieldError, conflict, invalid, invalid_body
 from api.requests import ApiRequest, ListParameters, filter_parameters, one_of
 from api.schemas import MAX_ID, Body, Event, Item, Line, Listed, Run, example
 from api.starts import Start, require_start, start_operation
@@ -214,7 +214,7 @@ def run_acknowledge(request: ApiRequest, run_id: int, body: Acknowledge | None =
         assignee = assignees.queryset.filter(username=body.assignee.replace("\0", "")).first()
         if assignee is None:
             message = "No member of the workspace has this user name."
-            raise invalid([FieldError(location="body", name="assignee", message=message)])
+            raise invalid_body(message, name="assignee")
     return Run.of(
         OperationRunService().acknowledge(
             run, by=request.user, note=body.note.strip(), assignee=assignee
