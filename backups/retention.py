@@ -64,13 +64,10 @@ def delete_unneeded_secrets() -> int:
 
     It checks each value once a day, up to a thousand at a time, and none that was read recently.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT configuration_secrets_delete_unneeded()")
-        return int(cursor.fetchone()[0])
+    return int(call_function("configuration_secrets_delete_unneeded"))
 
 
 def remove_old_changes(tenant_id: int) -> None:
     """Remove up to `MAX_CHANGES` changes of a tenant that are older than `CHANGE_KEEP_DAYS`."""
     before = database_now() - dt.timedelta(days=settings.CHANGE_KEEP_DAYS)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT policy_changes_remove(%s, %s, %s)", [tenant_id, before, MAX_CHANGES])
+    call_function("policy_changes_remove", tenant_id, before, MAX_CHANGES)

@@ -125,11 +125,12 @@ def _has_news(socket: int) -> bool:
     return bool(poll.poll(0))
 
 
-def call_function(name: str, argument: int) -> Any:
-    """Call a function of the database with one number, and return its result."""
+def call_function(name: str, *arguments: Any) -> Any:
+    """Call a function of the database, and return its result."""
+    places = ", ".join(["%s"] * len(arguments))
     with connection.cursor() as cursor:
         # Not `callproc`, which bypasses the context of the audit log.
-        cursor.execute(f"SELECT {name}(%s)", [argument])
+        cursor.execute(f"SELECT {name}({places})", arguments)
         return cursor.fetchone()[0]
 
 
