@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -22,7 +20,7 @@ from typing import Any
 
 from dev.bench.graph import SHARES, create_tenant
 from dev.bench.results import Row, write
-from dev.bench.revisions import ROOT, checkout
+from dev.bench.revisions import ROOT, checkout, result_of
 
 MODULE = "dev.bench.items"
 #: The bytes that an unchanged object shall add at most.
@@ -102,15 +100,8 @@ def _nights(options: argparse.Namespace, control: Any) -> dict[str, float]:
 
 def run_build(tree: Path, arguments: list[str]) -> dict[str, float]:
     """Measure the code in this directory in a separate process."""
-    done = subprocess.run(
-        [sys.executable, "-m", MODULE, "--measure", *arguments],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    results: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, "-m", MODULE, "--measure", *arguments]
+    results: dict[str, float] = result_of(command, tree)
     return results
 
 

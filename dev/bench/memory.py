@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 from dev.bench.database import own_broker, own_database
 from dev.bench.results import Row, write
-from dev.services.processes import spawn, stop
+from dev.bench.revisions import ROOT
+from dev.services.processes import children_of, spawn, stop
 
 if TYPE_CHECKING:
     from operations.models import OperationRun
     from tenancy.models import Tenant, User
 
-ROOT = Path(__file__).resolve().parents[2]
 #: The shares of the kinds in the policies of the tenant.
 SHARES = {"settings_catalog": 0.6, "device_configuration": 0.3, "compliance": 0.1}
 #: Before a process counts as idle, it has done this: the caches of the web server are full then.
@@ -139,8 +139,8 @@ class Installation:
 
 def child_of(parent: subprocess.Popen[bytes]) -> int:
     """Return the process that the parent has started for its work."""
-    (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-    return int(child)
+    (child,) = children_of(parent.pid)
+    return child
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
@@ -245,23 +245,16 @@ class Work:
                 pass
 
 
-def create_tenant(control: Any, policies: int) -> tuple[Tenant, User]:
-    """Create a tenant of the sandbox with its connection, and a user of its workspace."""
-    from providers.models import ProviderConnection
-    from tenancy.models import Membership, Tenant, User, Workspace
+def create_owned_tenant(control: Any, policies: int) -> tuple[Tenant, User]:
+    """Create a tenant of the sandbox with its connection, and an owner of its workspace."""
+    from dev.bench.graph import create_tenant
+    from tenancy.models import Membership
 
+    external_id = str(uuid.uuid4())
     sizes = {kind: round(policies * share) for kind, share in SHARES.items()}
-    client_id, secret, external_id = uuid.uuid4(), uuid.uuid4().hex, uuid.uuid4()
-    control.add_tenant(str(external_id), client_id, secret, seed="bench", sizes=sizes)
-    workspace = Workspace.objects.create(name="Bench", slug="bench")
-    user = User.objects.create(username="bench")
-    Membership.objects.create(user=user, workspace=workspace, role="owner")
-    tenant = Tenant.objects.create(workspace=workspace, name="Bench", external_id=external_id)
-    connection = ProviderConnection.objects.create(
-        workspace=workspace, tenant=tenant, name="Sandbox", cloud="sandbox", client_id=client_id,
-        is_default=True,
-    )  # fmt: skip
-    connection.set_credential(secret)
+    control.add_tenant(external_id, uuid.uuid4(), uuid.uuid4().hex, seed="bench", sizes=sizes)
+    tenant, user = create_tenant(external_id, control)
+    Membership.objects.create(user=user, workspace=tenant.workspace, role="owner")
     return tenant, user
 
 
@@ -277,7 +270,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
         os.environ |= {"GRAPH_SANDBOX_URL": sandbox.url, "GRAPH_CA_BUNDLE": str(sandbox.ca)}
         django.setup()
         call_command("migrate", verbosity=0)
-        tenant, user = create_tenant(sandbox.control, options.policies)
+        tenant, user = create_owned_tenant(sandbox.control, options.policies)
         environment = {"HANDLER_OF_BENCH": "1", "TICK_SECONDS": "2", "LOG_LEVEL": "WARNING"}
         installation = Installation(folder, environment)
         stack.callback(installation.end)

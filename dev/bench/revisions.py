@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: The files of this package that a benchmark of revisions imports.
 SHARED = ("revisions.py", "database.py", "results.py", "graph.py")
+
+
+def result_of(command: Sequence[str], tree: Path) -> Any:
+    """Run a command with the code in this folder; return the JSON on the last line that it prints."""
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 class Revision:

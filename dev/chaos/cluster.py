@@ -21,7 +21,7 @@ from dev.chaos.network import Network
 from dev.graph_sandbox.process import SandboxProcess
 from dev.services.keys import new_credential_keys, new_secret_key
 from dev.services.postgres import SUPERUSER, Postgres
-from dev.services.processes import parent_of, running_processes, spawn, stop
+from dev.services.processes import children_of, spawn, stop
 from dev.services.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,11 +42,6 @@ STOPPED = "killed or asked to stop"
 #: its supervisor starts another, and nothing is lost.
 KNOWN_DEFECTS = ("file descriptor is None", "Could not start worker processes")
 ENDED_BY_CELERY = "ended by a known defect of Celery"
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the ids of the processes whose parent is this one."""
-    return [child for child in running_processes() if parent_of(child) == pid]
 
 
 class Cluster:

@@ -29,11 +29,11 @@ from celery import current_app
 from django.db import Error, connection, transaction
 from kombu.exceptions import OperationalError
 
-from dev.chaos.cluster import DATABASE, QUEUES, Cluster, children_of
+from dev.chaos.cluster import DATABASE, QUEUES, Cluster
 from dev.chaos.load import LONG_PAUSE, Load, World
 from dev.chaos.network import NetworkError
 from dev.graph_sandbox.control import SandboxError
-from dev.services.processes import ServiceError
+from dev.services.processes import ServiceError, children_of
 from operations.delivery.publisher import send_all
 from operations.models import OperationRun
 from operations.reasons import SafeError

@@ -261,6 +261,11 @@ def running_processes() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the processes whose parent is this one."""
+    return [child for child in running_processes() if parent_of(child) == pid]
+
+
 def parent_of(pid: int) -> int | None:
     """Return the parent of a process, or None if the process has ended."""
     try:

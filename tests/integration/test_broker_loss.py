@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from backups import services
-from dev.chaos.cluster import children_of
+from dev.services.processes import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from tenancy.models import User

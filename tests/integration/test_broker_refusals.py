@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from backups import services
-from dev.chaos.cluster import children_of
+from dev.services.processes import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import User, Workspace

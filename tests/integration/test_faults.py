@@ -12,7 +12,7 @@ from celery import current_app
 
 from backups import services
 from backups.requests import run_now_request
-from dev.chaos.cluster import children_of
+from dev.services.processes import children_of
 from operations.catalog import OperationCatalog
 from operations.delivery.publisher import TASK
 from operations.models import OperationRun

@@ -11,7 +11,7 @@ import pytest
 
 from backups import services
 from backups.models import BackupSet
-from dev.chaos.cluster import children_of
+from dev.services.processes import children_of
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from tenancy.models import User
