@@ -10,8 +10,13 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         from tenancy import checks  # noqa: F401
-        from tenancy.db import load_times_fast, trust_quiet_connections
+        from tenancy.db import (
+            load_times_fast,
+            refuse_undeclared_pooler,
+            trust_quiet_connections,
+        )
 
+        connection_created.connect(refuse_undeclared_pooler)
         connection_created.connect(load_times_fast)
 
         # After Django's own receiver, which closes connections that broke or are too old.

@@ -11,7 +11,13 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import NotSupportedError, connection, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import RunSQL
 from django.db.models import BooleanField, CheckConstraint, Func, Model, Q
@@ -32,6 +38,39 @@ class IsReadOnly(Func):
     template = "(current_setting('transaction_read_only') = 'on')"
     arity = 0
     output_field = BooleanField()
+
+
+class UndeclaredPooler(OperationalError):
+    """A pooler is between this process and PostgreSQL, and no setting says so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A pooler is between this process and PostgreSQL, but DATABASE_POOLER is not set. "
+            "Set DATABASE_POOLER=transaction."
+        )
+
+
+def refuse_undeclared_pooler(*, connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Close a new connection through a pooler that no setting declares.
+
+    A prepared statement stays on one connection of the server. On the next one, its name is
+    unknown, or another client's statement has it and would run instead.
+
+    Raises:
+        UndeclaredPooler: there is such a pooler.
+    """
+    if settings.DATABASE_POOLER or connection.alias != DEFAULT_DB_ALIAS:
+        return
+    client, is_direct = connection.connection, False
+    try:
+        (backend,) = client.execute("SELECT pg_backend_pid()").fetchone()
+        # A pooler gives each client another process number than that of the server connection.
+        is_direct = backend == client.info.backend_pid
+    finally:
+        if not is_direct:
+            connection.close()
+    if not is_direct:
+        raise UndeclaredPooler
 
 
 class _PreparedCursor(psycopg.Cursor[Any]):

@@ -22,6 +22,7 @@ from django.db import connection
 from operations import failpoints
 from operations.database_roles import CALLABLE_FUNCTIONS, WITHHELD_PRIVILEGES
 from operations.delivery.refusals import describe_refusal
+from tenancy.db import UndeclaredPooler
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +131,17 @@ def check_connection_state() -> Iterator[CheckMessage]:
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_backend_pid(), current_user,"
-                " current_setting('idle_in_transaction_session_timeout') <> '0'"
+                "SELECT current_user, current_setting('idle_in_transaction_session_timeout') <> '0'"
             )
-            backend, role, is_limited = cursor.fetchone()
+            role, is_limited = cursor.fetchone()
     except DatabaseError as error:
+        if _comes_from_an_undeclared_pooler(error):
+            yield Error(
+                "A pooler is between this process and PostgreSQL, but DATABASE_POOLER is not set.",
+                hint="Set DATABASE_POOLER=transaction (docs/install.md, “Behind a pooler”).",
+                id="operations.E015",
+            )
+            return
         yield PreflightWarning(
             f"The database cannot be checked ({type(error).__name__}).",
             hint="Check DATABASE_URL.",
@@ -149,13 +156,12 @@ def check_connection_state() -> Iterator[CheckMessage]:
             "idle_in_transaction_session_timeout = '15s'”. Then make the pooler reconnect.",
             id="operations.E014",
         )
-    # A pooler gives each client another process number than that of the server connection.
-    if not settings.DATABASE_POOLER and connection.connection.info.backend_pid != backend:
-        yield PreflightWarning(
-            "A pooler is between this process and PostgreSQL.",
-            hint="Set DATABASE_POOLER=transaction (docs/install.md, “Behind a pooler”).",
-            id="operations.W015",
-        )
+
+
+def _comes_from_an_undeclared_pooler(error: DatabaseError) -> bool:
+    """Whether the pooler was noticed, or does not accept what only a declared one is not sent."""
+    is_refused = not settings.DATABASE_POOLER and "unsupported startup parameter" in str(error)
+    return is_refused or isinstance(error, UndeclaredPooler)
 
 
 def check_web_limits() -> Iterator[CheckMessage]:

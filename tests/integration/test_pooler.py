@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from backups import services
@@ -23,6 +25,7 @@ from dev.services.processes import spawn, stop
 from operations.models import OperationRun
 from operations.states import RunOutcome
 from operations.views import run_log
+from tenancy.db import UndeclaredPooler
 from tenancy.models import User
 from tenancy.roles import Role
 from tests.support.broker import Broker
@@ -31,6 +34,9 @@ from tests.support.factories import OperationRunFactory, TenantFactory, create_m
 from tests.support.pooler import StartPooler
 from tests.support.sessions import open_session
 from tests.support.stack import ROOT, eventually, wait_for_end
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 # They start a pooler themselves.
 pytestmark = [pytest.mark.integration, pytest.mark.direct]
@@ -176,14 +182,43 @@ def test_the_processes_start_behind_a_declared_pooler(pooled_url: str, broker: B
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_pooler_that_is_not_declared_is_reported(
-    start_pooler: StartPooler, broker: Broker
+@pytest.mark.parametrize("ignore_options", [True, False])
+def test_processes_do_not_start_behind_a_pooler_that_is_not_declared(
+    start_pooler: StartPooler, broker: Broker, *, ignore_options: bool
 ) -> None:
-    url = start_pooler(ignore_options=True)
+    url = start_pooler(ignore_options=ignore_options)
 
     output = check_start(broker, DATABASE_URL=url)
 
-    assert "operations.W015: A pooler is between this process and PostgreSQL." in output
+    assert (
+        "operations.E015: A pooler is between this process and PostgreSQL, but DATABASE_POOLER is "
+        "not set. Set DATABASE_POOLER=transaction" in output
+    )
+    assert "cannot start" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_process_uses_no_connection_through_a_pooler_that_is_not_declared(
+    start_pooler: StartPooler, settings: Settings
+) -> None:
+    parts = urlsplit(start_pooler(ignore_options=True))
+    pooled = {
+        **connection.settings_dict,
+        "USER": parts.username,
+        "PASSWORD": parts.password,
+        "HOST": parse_qs(parts.query)["host"][0],
+        "PORT": parts.port,
+    }
+    through_pooler = DatabaseWrapper(pooled)
+    for _ in range(2):
+        with pytest.raises(UndeclaredPooler, match="Set DATABASE_POOLER=transaction"):
+            through_pooler.ensure_connection()
+
+    settings.DATABASE_POOLER = "transaction"
+    with through_pooler.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    through_pooler.close()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,7 +230,7 @@ def test_a_pooler_that_drops_the_limit_of_idle_transactions_is_refused(
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {role} RESET idle_in_transaction_session_timeout")
 
-    output = check_start(broker, DATABASE_URL=url)
+    output = check_start(broker, DATABASE_URL=url, DATABASE_POOLER="transaction")
 
     assert (
         f"operations.E014: PostgreSQL does not end idle transactions of the role {role}" in output
