@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
 
 from dev.services.postgres import Postgres
 from dev.services.valkey import Valkey
@@ -19,6 +22,14 @@ def server_cpu(backends: Iterable[int]) -> float:
     """
     nanoseconds = [Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in backends]
     return sum(map(int, nanoseconds)) / 1e9
+
+
+def create_database(name: str) -> str:
+    """Create another empty database on the server of `own_database`, and return its URL."""
+    url = os.environ["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
 @contextmanager
@@ -45,6 +56,8 @@ def own_database(*, durable: bool = False) -> Iterator[str]:
             url = server.url("postgres")
             os.environ |= {
                 "DATABASE_URL": url,
+                # No pooler is in front of it.
+                "DATABASE_POOLER": "",
                 "REDIS_URL": "redis+socket:///nonexistent?virtual_host=0",
                 "DJANGO_SETTINGS_MODULE": "config.settings.test",
                 "AS_OWNER": "1",

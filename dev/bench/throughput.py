@@ -1,12 +1,13 @@
 """Measures how many runs a worker executes, as a share of bare Celery; prints ratios of one run.
 
-    python -m dev.bench.throughput [--rounds 5] [--tasks 400] [--processes 2] [--json FILE]
+    python -m dev.bench.throughput [--rounds 5] [--tasks 400] [--processes 2] [--pooler] [--json FILE]
 
 Every queue executes the same task, which does nothing, with as many processes. Bare Celery records
 nothing; the others record each task in the same PostgreSQL. The tasks are sent while the workers
 are stopped, and the time is measured from their continuation to the end of the last task, the
 queues in alternation. The other queues are installed from pinned packages into a temporary
-environment.
+environment. With `--pooler`, Runledger reaches its database through PgBouncer in transaction mode, and
+the others do not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 import psycopg
 
 from dev.bench.results import Row, compare_share, write
+from dev.services.pgbouncer import Pgbouncer
 from dev.services.postgres import Postgres
 from dev.services.processes import spawn, stop
 from dev.services.valkey import Valkey
@@ -45,8 +47,12 @@ PEERS = (
 )
 #: The longest time that one round of a queue may take.
 PATIENCE = 300
+#: The limit of idle transactions, which a pooler leaves to the role.
+IDLE_SECONDS = 15
 #: Tasks before each measurement.
 WARM_UP = 40
+#: The characters of a worker's log that are shown if it ends.
+LOG_TAIL = 2000
 WORKER = "worker --concurrency {processes} --loglevel ERROR --without-gossip --without-mingle"
 
 
@@ -67,9 +73,10 @@ class Contender:
     cpu: list[float] = field(default_factory=list)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, log: Path) -> None:
-        """Start the workers, let them execute a few tasks, and stop them."""
-        with log.open("ab") as output:
+    def start(self, folder: Path) -> None:
+        """Start the workers, which log to this folder, let them execute a few tasks, and stop them."""
+        self.log = folder / f"{self.name}.log"
+        with self.log.open("ab") as output:
             self.processes = [
                 spawn(self.command, output=output.fileno(), cwd=ROOT, env=self.environment)
                 for _ in range(self.workers)
@@ -108,6 +115,9 @@ class Contender:
     def _wait(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while self.count_pending():
+            if any(process.poll() is not None for process in self.processes):
+                log = self.log.read_text(errors="replace")[-LOG_TAIL:]
+                raise SystemExit(f"{self.name}: a worker has ended.\n{log}")
             if time.monotonic() > deadline:
                 raise SystemExit(f"{self.name}: {self.count_pending()} tasks have not ended.")
             time.sleep(0.01)
@@ -129,10 +139,14 @@ class Contender:
 class Arena:
     """The servers, the environment of the other queues, and all contenders."""
 
-    def __init__(self, folder: Path, processes: int) -> None:
+    def __init__(self, folder: Path, processes: int, *, pooler: bool) -> None:
         self.folder = folder
         self.processes = processes
         self.postgres = Postgres(folder / "postgres").start()
+        self.pooler: Pgbouncer | None = None
+        if pooler:
+            self.postgres.limit_idle_transactions(IDLE_SECONDS)
+            self.pooler = Pgbouncer(folder / "pgbouncer", str(self.postgres.sockets)).start()
         self.valkey = Valkey(folder / "valkey").start()
         self.broker = self.valkey.client(1)
         self.postgres.create_database("peers")
@@ -241,6 +255,8 @@ class Arena:
             connection.close()
         self.broker.close()
         self.valkey.stop()
+        if self.pooler:
+            self.pooler.stop()
         self.postgres.stop()
 
 
@@ -278,15 +294,16 @@ class LedgerRequests:
         self.sent += tasks
 
 
-def measure(rounds: int, tasks: int, processes: int, result: Path | None) -> None:
+def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arena = Arena(folder, processes)
+        arena = Arena(folder, options.processes, pooler=options.pooler)
         contenders: list[Contender] = []
         try:
             arena.prepare_peers()
             os.environ |= {
-                "DATABASE_URL": arena.postgres.url("postgres"),
+                "DATABASE_URL": (arena.pooler or arena.postgres).url("postgres"),
+                "DATABASE_POOLER": "transaction" if arena.pooler else "",
                 "REDIS_URL": arena.valkey.url(),
                 "DJANGO_SETTINGS_MODULE": "config.settings.test",
                 "AS_OWNER": "1",
@@ -294,16 +311,16 @@ def measure(rounds: int, tasks: int, processes: int, result: Path | None) -> Non
             set_up()
             contenders = [*arena.peers(), arena.ledger()]
             for contender in contenders:
-                contender.start(folder / "workers.log")
-            for _ in range(rounds):
+                contender.start(folder)
+            for _ in range(options.rounds):
                 for contender in contenders:
-                    contender.take(tasks)
+                    contender.take(options.tasks)
         finally:
             for contender in contenders:
                 contender.end()
             arena.close()
     sys.stdout.write(report(contenders) + "\n")
-    write(result, rows(contenders))
+    write(options.json, rows(contenders))
 
 
 def set_up() -> None:
@@ -343,9 +360,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=400)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--pooler", action="store_true", help="measure Runledger behind PgBouncer")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    measure(options.rounds, options.tasks, options.processes, options.json)
+    measure(parser.parse_args())
 
 
 if "LEDGER_HANDLER_OF_BENCH" in os.environ:

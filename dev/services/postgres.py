@@ -86,6 +86,13 @@ class Postgres:
             if connection.execute(existing, [name]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
+    def limit_idle_transactions(self, seconds: int) -> None:
+        """Store the limit of idle transactions in the role, where a pooler cannot drop it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                f"ALTER ROLE {SUPERUSER} SET idle_in_transaction_session_timeout = '{seconds}s'"
+            )
+
     def stop(self, *, grace: float = 15) -> None:
         """Stop cleanly: clients are disconnected, and no committed row is lost."""
         if self.process:

@@ -12,12 +12,11 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from dev.services.keys import new_credential_keys, new_secret_key
 from dev.services.pgbouncer import Pgbouncer
-from dev.services.postgres import SUPERUSER, Postgres
+from dev.services.postgres import Postgres
 from dev.services.valkey import Valkey, with_database
 
 DATABASE = "runledger"
@@ -69,11 +68,7 @@ def start_postgres(config: pytest.Config, folder: Path) -> None:
 
 def start_pooler(config: pytest.Config, server: Postgres, folder: Path) -> None:
     """Start a PgBouncer in front of the server; idle transactions end after the usual time."""
-    seconds = os.environ["IDLE_IN_TRANSACTION_SECONDS"]
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            f"ALTER ROLE {SUPERUSER} SET idle_in_transaction_session_timeout = '{seconds}s'"
-        )
+    server.limit_idle_transactions(int(os.environ["IDLE_IN_TRANSACTION_SECONDS"]))
     # 40 clients for each test worker; the limit is one for all databases.
     clients = 40 * 2 * (os.cpu_count() or 1)
     pooler = Pgbouncer(folder, str(server.sockets), clients=clients)
