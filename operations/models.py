@@ -204,9 +204,7 @@ class OperationRun(models.Model):
             models.Index(
                 fields=("workspace", "created_at", "id"), name="runs_ws_active", condition=ACTIVE
             ),
-            models.Index(
-                fields=("tenant", "created_at", "id"), name="runs_tenant_active", condition=ACTIVE
-            ),
+            # The few active runs of a tenant are read from the index of their identities.
             models.Index(
                 fields=("workspace", "created_at", "id"),
                 name="runs_ws_attention",

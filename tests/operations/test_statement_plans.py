@@ -73,7 +73,6 @@ def scans_of_queryset(queryset: QuerySet[OperationRun]) -> set[str]:
 
 #: All contain only active runs; which one is cheapest depends on their number.
 ACTIVE = {
-    "runs_tenant_active",
     "runs_ws_active",
     "runs_one_active_per_tenant_identity",
     "runs_one_active_per_workspace_identity",
@@ -182,7 +181,6 @@ PARTIAL = {
     "runs_one_active_per_workspace_identity",
     "runs_slot_once",
     "runs_submission_starts_once",
-    "runs_tenant_active",
     "runs_ws_active",
 }
 
