@@ -37,6 +37,7 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("ledger", ("--rounds", "60")),
     Benchmark("increments", ("--rounds", "2")),
+    Benchmark("wal", ("--runs", "200"), takes_baseline=True),
     Benchmark("throughput", ("--rounds", "2", "--tasks", "100")),
     Benchmark("pages", ("--rounds", "8", "--tenants", "25"), takes_baseline=True),
     Benchmark("batches", ("--rounds", "2", "--rows", "100"), takes_baseline=True),
@@ -84,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[each.name for each in BENCHMARKS])
     parser.add_argument(
-        "--baseline", help="a git revision, which pages, batches and items are paired with"
+        "--baseline", help="a git revision, which wal, pages, batches and items are paired with"
     )
     parser.add_argument("--quick", action="store_true", help="take few rounds of few rows")
     parser.add_argument("--json", type=Path)

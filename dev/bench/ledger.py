@@ -32,27 +32,27 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 
-_INSERT = """
+INSERT = """
 INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,
     run_identity_hash, context, created_at, updated_at, next_publish_at)
 VALUES (%s, %s, 'Bench', %s, 'queued', 'pending', %s, '{"idempotency": {}}', clock_timestamp(),
     clock_timestamp(), clock_timestamp())
 """
-_CLAIM = """
+CLAIM = """
 UPDATE operation_runs SET status = 'running', worker = 'bench', next_publish_at = NULL,
     started_at = clock_timestamp(), heartbeat_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = %s AND status = 'queued'
 """
-_REPORT = """
+REPORT = """
 UPDATE operation_runs SET heartbeat_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = %s AND status = 'running'
 """
-_COMPLETE = """
+COMPLETE = """
 UPDATE operation_runs SET status = 'completed', outcome = 'succeeded', next_publish_at = NULL,
     completed_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id = %s AND status = 'running'
 """
-_FIND = """
+FIND = """
 SELECT id FROM operation_runs
 WHERE tenant_id = %s AND run_identity_hash = %s AND status IN ('queued', 'running')
 """
@@ -88,15 +88,15 @@ class Bench:
     def round(self) -> None:
         """Take each way once, next to its floor."""
         row = self.raw_row()
-        self.timed("insert", lambda: self.raw.execute(_INSERT, row))
+        self.timed("insert", lambda: self.raw.execute(INSERT, row))
         new = self.timed(
             "dispatch", lambda: self.service.ensure_run(self.request(uuid.uuid4().hex))
         )
         self.timed("get_or_create", lambda: get_or_create(self.request(uuid.uuid4().hex)))
         active = (self.tenant.pk, self.first.run_identity_hash)
-        self.timed("select", lambda: self.raw.execute(_FIND, active).fetchone())
+        self.timed("select", lambda: self.raw.execute(FIND, active).fetchone())
         self.timed("joined", lambda: self.service.ensure_run(self.request("active")))
-        (run_id,) = self.raw.execute(_FIND, (self.tenant.pk, row[3])).fetchone() or (0,)
+        (run_id,) = self.raw.execute(FIND, (self.tenant.pk, row[3])).fetchone() or (0,)
         self.timed("three updates", lambda: self.raw_run(run_id))
         self.timed("claim and complete", lambda: self.claim_and_complete(new.run.pk))
         run = self.service.ensure_run(self.request(uuid.uuid4().hex)).run
@@ -107,11 +107,11 @@ class Bench:
         rows = [self.raw_row() for _ in range(BATCH)]
         requests = [self.request(uuid.uuid4().hex) for _ in range(BATCH)]
         with self.raw.cursor() as cursor:
-            self.timed("executemany", lambda: cursor.executemany(_INSERT, rows))
+            self.timed("executemany", lambda: cursor.executemany(INSERT, rows))
         self.timed("dispatch_many", lambda: self.service.ensure_runs(requests))
 
     def raw_run(self, run_id: int) -> None:
-        for statement in (_CLAIM, _REPORT, _COMPLETE):
+        for statement in (CLAIM, REPORT, COMPLETE):
             assert self.raw.execute(statement, [run_id]).rowcount == 1
 
     def claim_and_complete(self, run_id: int) -> None:

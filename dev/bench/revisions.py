@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 #: The files of this package that a benchmark of revisions imports.
-SHARED = ("revisions.py", "database.py", "results.py", "graph.py")
+SHARED = ("revisions.py", "database.py", "results.py", "graph.py", "ledger.py")
 
 
 def result_of(command: Sequence[str], tree: Path) -> Any:
