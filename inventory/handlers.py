@@ -15,6 +15,7 @@ from operations.handlers import operation
 from operations.types import OperationRunType
 from operations.worker.active_run import ActiveRun
 from providers.connections import default_connection, graph_client, graph_client_for
+from providers.graph.ahead import AheadClient
 from providers.graph.kinds import KIND
 from providers.handling import active_tenant, show_waits
 from tenancy.roles import Capability
@@ -35,7 +36,8 @@ def sync_policies(run: ActiveRun) -> None:
     A kind that cannot be read, or whose list is incomplete, is a separate failure: the other kinds
     continue, and no object of that kind is marked as missing.
     """
-    with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
+    tenant = active_tenant(run)
+    with graph_client_for(tenant, on_wait=show_waits(run), client=AheadClient) as client:
         sync = Sync(run, client, POLICIES, policy_row, "policy_detail")
         for kind in POLICY_KINDS.values():
             sync.mirror(kind)
@@ -53,7 +55,7 @@ def sync_policies(run: ActiveRun) -> None:
 def sync_groups(run: ActiveRun) -> None:
     """Mirror the tenant's groups, by their changes since the last sync where possible. Idempotent."""
     connection = default_connection(active_tenant(run))
-    with graph_client(connection, on_wait=show_waits(run)) as client:
+    with graph_client(connection, on_wait=show_waits(run), client=AheadClient) as client:
         sync = Sync(run, client, GROUPS, group_row, "group_detail")
         GroupsSync(run, connection, client, sync).run()
 
@@ -69,7 +71,8 @@ def sync_groups(run: ActiveRun) -> None:
 )
 def sync_role_definitions(run: ActiveRun) -> None:
     """Mirror the tenant's directory roles, built-in and custom. Idempotent."""
-    with graph_client_for(active_tenant(run), on_wait=show_waits(run)) as client:
+    tenant = active_tenant(run)
+    with graph_client_for(tenant, on_wait=show_waits(run), client=AheadClient) as client:
         sync = Sync(run, client, ROLE_DEFINITIONS, role_definition_row, "role_definition_detail")
         sync.mirror(KIND["role_definitions"])
 

@@ -25,17 +25,19 @@ from tenancy.models import Tenant
 log = logging.getLogger(__name__)
 
 
-def graph_client_for(tenant: Tenant, *, on_wait: OnWait | None = None) -> GraphClient:
+def graph_client_for(
+    tenant: Tenant, *, on_wait: OnWait | None = None, client: type[GraphClient] = GraphClient
+) -> GraphClient:
     """Return a client of the tenant's default connection; use it in a `with` block.
 
     No request is sent yet. `on_wait` is called with (seconds, reason) before and during each wait
-    and can raise to stop.
+    and can raise to stop. `client` is the class of the client.
 
     Raises:
         Blocked: `connection_missing`, `credential_missing`, `credential_unreadable`,
             `cloud_not_available`, `ca_bundle_unreadable`.
     """
-    return graph_client(default_connection(tenant), on_wait=on_wait)
+    return graph_client(default_connection(tenant), on_wait=on_wait, client=client)
 
 
 def default_connection(tenant: Tenant) -> ProviderConnection:
@@ -63,14 +65,19 @@ def writable_connection(tenant: Tenant) -> ProviderConnection:
     return connection
 
 
-def graph_client(connection: ProviderConnection, *, on_wait: OnWait | None = None) -> GraphClient:
+def graph_client(
+    connection: ProviderConnection,
+    *,
+    on_wait: OnWait | None = None,
+    client: type[GraphClient] = GraphClient,
+) -> GraphClient:
     """Return a client of this connection; see `graph_client_for`."""
     sign_in = _sign_in(connection)
     try:
         http = Http(ca_bundle=sign_in.ca_bundle, trust_env=sign_in.trust_env)
     except OSError:
         raise Blocked("ca_bundle_unreadable") from None
-    return GraphClient(
+    return client(
         base_url=hosts_of(connection.cloud).graph,
         tokens=MsalTokens(sign_in),
         http=http,

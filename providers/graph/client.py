@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -198,12 +199,22 @@ class GraphClient:
             IncompleteListing: the list ended early; an absent object can still exist.
             GraphError: the first page could not be read.
         """
+        return self._pages(path, params, partial(self._request, "GET"))
+
+    def _pages(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        fetch: paging.Fetch,
+        read_ahead: Callable[[str], None] = lambda url: None,
+    ) -> Iterator[dict[str, Any]]:
         return paging.pages(
-            lambda url: self._request("GET", url),
+            fetch,
             self._url(path, params),
             base=self._base_url,
             noun=permission_for(path).noun,
             before_restart=lambda: self.wait(self._policy.first_wait, WaitReason.LIST_EXPIRED),
+            read_ahead=read_ahead,
         )
 
     # --- Writing ----------------------------------------------------------------------------
@@ -235,20 +246,31 @@ class GraphClient:
         return url
 
     def _request(
-        self, method: str, url: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        first: Callable[[], tuple[Prepared, Response]] | None = None,
     ) -> dict[str, Any]:
+        """Send a request until it succeeds; `first` returns a first attempt that is under way."""
         content = None if body is None else exact_json.dumps(body, ensure_ascii=False).encode()
         attempts = Attempts()
         while True:
             try:
-                prepared = self.prepare(method, url, content)
-                self.wait(*self.pacing_delay(url))
-                response_body = self.parse(prepared, self.send(prepared), sent=body)
+                prepared, response = first() if first else self._send_once(method, url, content)
+                response_body = self.parse(prepared, response, sent=body)
             except GraphError as error:
+                first = None
                 self.wait(self.plan_retry(attempts, error), wait_reason(error))
             else:
                 self.note_success()
                 return response_body
+
+    def _send_once(self, method: str, url: str, content: bytes | None) -> tuple[Prepared, Response]:
+        prepared = self.prepare(method, url, content)
+        self.wait(*self.pacing_delay(url))
+        return prepared, self.send(prepared)
 
     def prepare(
         self, method: str, url: str, content: bytes | None = None, *, is_write: bool | None = None

@@ -46,11 +46,13 @@ def pages(
     noun: str,
     max_pages: int = MAX_PAGES,
     before_restart: Callable[[], None] = lambda: None,
+    read_ahead: Callable[[str], None] = lambda url: None,
 ) -> Iterator[Any]:
     """Yield the objects of every page. `fetch` gets the first URL, then each `nextLink` unchanged.
 
-    If Graph no longer accepts a link, the list is read again from its first page, and only the
-    objects that were not yielded before are yielded. `noun` names the objects in errors.
+    `read_ahead` gets the link to the next page before the objects of a page are yielded. If Graph
+    no longer accepts a link, the list is read again from its first page, and only the objects that
+    were not yielded before are yielded. `noun` names the objects in errors.
 
     Raises:
         IncompleteListing: the list ended early, loops, is too long or leads to another host.
@@ -60,7 +62,9 @@ def pages(
     for start in range(1, MAX_STARTS + 1):
         earlier = frozenset(yielded)
         try:
-            for entry in _read(fetch, first, base=base, noun=noun, max_pages=max_pages):
+            for entry in _read(
+                fetch, first, base=base, noun=noun, max_pages=max_pages, read_ahead=read_ahead
+            ):
                 key = _key(entry)
                 if key not in earlier:
                     yielded.add(key)
@@ -79,7 +83,13 @@ def _key(entry: dict[str, Any]) -> str:
 
 
 def _read(
-    fetch: Fetch, first: str, *, base: str, noun: str, max_pages: int
+    fetch: Fetch,
+    first: str,
+    *,
+    base: str,
+    noun: str,
+    max_pages: int,
+    read_ahead: Callable[[str], None],
 ) -> Iterator[dict[str, Any]]:
     visited, url, count = {first}, first, 0
     while True:
@@ -87,14 +97,23 @@ def _read(
         entries = page.get("value")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise IncompleteListing("page_malformed", kind=noun, count=count)
-        for entry in entries:
-            count += 1
-            yield entry
-        link = page.get("@odata.nextLink")
+        count += len(entries)
+        link, wrong_link = page.get("@odata.nextLink"), None
+        if link:
+            try:
+                url = check_link(
+                    link, visited, base=base, noun=noun, max_pages=max_pages, count=count
+                )
+            except IncompleteListing as error:
+                wrong_link = error
+            else:
+                visited.add(url)
+                read_ahead(url)
+        yield from entries
+        if wrong_link:
+            raise wrong_link
         if not link:
             return
-        url = check_link(link, visited, base=base, noun=noun, max_pages=max_pages, count=count)
-        visited.add(url)
 
 
 def fetch_page(fetch: Fetch, url: str, count: int | None, noun: str) -> dict[str, Any]:

@@ -103,6 +103,24 @@ def test_a_foreign_link_ends_the_list_as_incomplete(link):
     assert caught.value.code == "foreign_link"
 
 
+def test_the_next_page_is_requested_before_the_objects_of_the_last_one_are_used():
+    order = []
+    bodies = [page("a", "b", link=f"{BASE}/2"), page("c", link="https://evil.example/")]
+    links = iter(bodies)
+    objects = pages(
+        lambda url: next(links),
+        f"{BASE}/v1.0/groups",
+        base=BASE,
+        noun="groups",
+        read_ahead=order.append,
+    )
+
+    with pytest.raises(IncompleteListing):
+        order.extend(entry["id"] for entry in objects)
+
+    assert order == [f"{BASE}/2", "a", "b", "c"]
+
+
 def test_a_loop_ends_the_list_as_incomplete():
     with pytest.raises(IncompleteListing) as caught:
         read(page("a", link=f"{BASE}/2"), page("b", link=f"{BASE}/3"), page("c", link=f"{BASE}/2"))

@@ -79,7 +79,13 @@ class SandboxTenant:
         }
         return SignIn(**{**values, **changes})
 
-    def client(self, *, sign_in: SignIn | None = None, **options: Any) -> GraphClient:
+    def client(
+        self,
+        client: type[GraphClient] = GraphClient,
+        *,
+        sign_in: SignIn | None = None,
+        **options: Any,
+    ) -> GraphClient:
         values: dict[str, Any] = {
             "base_url": self.url,
             "tokens": MsalTokens(sign_in or self.sign_in()),
@@ -88,7 +94,7 @@ class SandboxTenant:
             "policy": FAST,
             "on_wait": lambda seconds, reason: self.waits.append((seconds, reason)),
         }
-        return GraphClient(**{**values, **options})
+        return client(**{**values, **options})
 
     def fault(self, name: str, **options: Any) -> None:
         self.control.fault(self.tenant_id, name, **options)
