@@ -82,9 +82,15 @@ class KnownSecrets:
 
     def mask(self, text: str) -> str:
         """Return the text with every known value masked, also where it is broken over lines."""
-        if not self._by_ending:
+        if not self._has_ending(text) and not self._has_ending("".join(text.split())):
             return text
         return _mask_spans(text, [*self._spans(text), *self._wrapped_spans(text)])
+
+    def _has_ending(self, text: str) -> bool:
+        """Return whether the end of a value is in the text: most texts have none."""
+        starts = range(len(text) - MIN_LENGTH + 1)
+        parts = [text[start : start + MIN_LENGTH] for start in starts]
+        return not self._by_ending.keys().isdisjoint(parts)
 
     def _index(self, encodings: Iterable[str]) -> None:
         for encoded in encodings:

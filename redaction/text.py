@@ -86,6 +86,8 @@ def clean_text(text: str, max_length: int) -> str:
 
 def normalize_text(text: str) -> str:
     """Remove control characters and terminal sequences; make every line break a newline."""
+    if type(text) is str and text.isascii() and text.isprintable():
+        return text
     text = _ANSI_SEQUENCE.sub("", text)
     text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
     return _SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
