@@ -42,8 +42,8 @@ class AheadClient(GraphClient):
         sender.submit(url, prepared, delay=delay)
 
     def _fetch(self, sender: Sender, url: str) -> dict[str, Any]:
-        is_under_way = sender.under_way > 0
-        return self._request("GET", url, first=partial(_take, sender) if is_under_way else None)
+        first = partial(_take, sender) if sender.under_way else None
+        return self._exchange(partial(self._send_once, "GET", url, None), first=first)
 
 
 def _take(sender: Sender) -> tuple[Prepared, Response]:

@@ -85,6 +85,10 @@ class Prepared:
         return self.headers["client-request-id"]
 
 
+#: Sends a request once; returns it with its response.
+Exchange = Callable[[], tuple[Prepared, Response]]
+
+
 @dataclass
 class Attempts:
     """The attempts at one request: their number, the seconds waited, and whether the token is new."""
@@ -246,26 +250,33 @@ class GraphClient:
         return url
 
     def _request(
-        self,
-        method: str,
-        url: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        first: Callable[[], tuple[Prepared, Response]] | None = None,
+        self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send a request until it succeeds; `first` returns a first attempt that is under way."""
         content = None if body is None else exact_json.dumps(body, ensure_ascii=False).encode()
-        attempts = Attempts()
+        return self._exchange(partial(self._send_once, method, url, content), sent=body)
+
+    def _exchange(
+        self,
+        send: Exchange,
+        *,
+        first: Exchange | None = None,
+        sent: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return the body of the first response that is no error.
+
+        `first` is an attempt before `send` is called, which may be called repeatedly.
+        """
+        attempts, attempt = Attempts(), first or send
         while True:
             try:
-                prepared, response = first() if first else self._send_once(method, url, content)
-                response_body = self.parse(prepared, response, sent=body)
+                prepared, response = attempt()
+                body = self.parse(prepared, response, sent=sent)
             except GraphError as error:
-                first = None
+                attempt = send
                 self.wait(self.plan_retry(attempts, error), wait_reason(error))
             else:
                 self.note_success()
-                return response_body
+                return body
 
     def _send_once(self, method: str, url: str, content: bytes | None) -> tuple[Prepared, Response]:
         prepared = self.prepare(method, url, content)
