@@ -4,7 +4,8 @@
 
 It starts a worker with one slot, one with a slot for ticks, beat and the web server, as they are
 deployed, with their own database, broker and Graph sandbox. Each process is idle once it has done a
-little of its work. Then come the runs, during which the web server answers requests, a backup of all
+little of its work, which fills its caches. Then come the runs, during which the web server answers
+requests, in two halves: what grows in the second half too is no cache. Then come a backup of all
 policies of a tenant, an export of the most policies that can be selected, and the download of the
 backup set. The memory is the resident set; of the last three, its peak.
 """
@@ -286,7 +287,11 @@ def take(options: argparse.Namespace, watched: list[Watched], work: Work) -> Ite
     idle = {each: each.resident for each in watched}
     for each in watched:
         say(f"{each.name}: {idle[each]:.1f} MB idle, {each.proportional:.1f} MB of it its share")
-    work.take_runs(options.runs)
+    half = options.runs // 2
+    work.take_runs(half)
+    for each in watched:
+        say(f"{each.name}: {each.resident - idle[each]:+.1f} MB after {half:,} runs")
+    work.take_runs(options.runs - half)
     for each in watched:
         name = f"{each.name}, after {options.runs:,} runs / idle"
         yield row(name, each.resident, idle[each], (idle[each] + GROWTH) / idle[each])
