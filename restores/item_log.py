@@ -136,7 +136,11 @@ class ItemLog:
 def _unread(item: RestoreItem) -> str:
     """The parts of the object that its backup does not contain; empty if it contains everything."""
     kind = KIND.get(item.kind)
-    return ", ".join(kind.unread(item.version.payload)) if kind and item.version else ""
+    if kind is None or item.version is None:
+        return ""
+    payload = item.version.payload
+    lacking = kind.lacking(payload) if kind.lacking else []
+    return ", ".join([*kind.unread(payload), *lacking])
 
 
 def _content(item: RestoreItem) -> str:

@@ -98,8 +98,8 @@ def plan(
     if reason := _incomparable(target, captured, reads_values=reads_values):
         return replace(blocked, reason=reason)
     if current is not None and _matches_backup(target, current, expected, references):
-        unread = tuple(_unread_warnings(target, current))
-        return replace(blocked, action=Action.UNCHANGED, changes=[], warnings=unread)
+        uncompared = (*_unread_warnings(target, current), *_lacking_warnings(target))
+        return replace(blocked, action=Action.UNCHANGED, changes=[], warnings=uncompared)
     if reason := _refusal(target, live, may_write=may_write):
         return replace(blocked, reason=reason)
     sent = bodies.sent_references(target.kind, expected, current)
@@ -121,8 +121,6 @@ def _incomparable(
         return SafeError("restore_values_not_read", count=count)
     if count := bodies.count_encrypted_values(target.payload):
         return SafeError("restore_encrypted", count=count)
-    if parts := target.kind.lacking(target.payload) if target.kind.lacking else []:
-        return SafeError("restore_lacking", parts=" and ".join(parts))
     if captured and not captured.complete:
         return SafeError("restore_live_unreadable")
     return None
@@ -147,20 +145,29 @@ def _matches_backup(target: Target, current: Json, expected: Json, references: R
 def _refusal(target: Target, live: LiveObject, *, may_write: bool) -> SafeError | None:
     """The reason why the object may not be written, if there is one."""
     kind = target.kind
-    if kind.restore is not Restore.FULL:
-        return SafeError("restore_kind_refused", kind=kind.label_plural)
-    if not target.is_backup_complete:
-        return SafeError("restore_incomplete_backup")
-    if bodies.is_microsoft_managed(kind, target.payload):
-        return SafeError("restore_managed")
-    if what := kind.refuses(target.payload) if kind.refuses else "":
-        return SafeError("restore_kind_refused", kind=what)
+    if reason := backup_refusal(kind, target.payload, is_complete=target.is_backup_complete):
+        return reason
     if not may_write:
         return SafeError(
             "write_permission_missing",
             kind=in_sentence(kind.label_plural),
             permission=kind.write_permission,
         )
+    return None
+
+
+def backup_refusal(kind: PolicyKind, payload: Json, *, is_complete: bool) -> SafeError | None:
+    """The reason why no object is restored from this content, if there is one."""
+    if parts := kind.lacking(payload) if kind.lacking else []:
+        return SafeError("restore_lacking", parts=" and ".join(parts))
+    if kind.restore is not Restore.FULL:
+        return SafeError("restore_kind_refused", kind=kind.label_plural)
+    if not is_complete:
+        return SafeError("restore_incomplete_backup")
+    if bodies.is_microsoft_managed(kind, payload):
+        return SafeError("restore_managed")
+    if what := kind.refuses(payload) if kind.refuses else "":
+        return SafeError("restore_kind_refused", kind=what)
     return None
 
 
@@ -220,6 +227,12 @@ def _unread_warnings(target: Target, current: Json | None) -> Iterator[SafeError
         yield SafeError(code, parts=parts)
 
 
+def _lacking_warnings(target: Target) -> Iterator[SafeError]:
+    """The values that Graph does not return, so that the object was compared without them."""
+    if parts := target.kind.lacking(target.payload) if target.kind.lacking else []:
+        yield SafeError("restore_matches_without", parts=" and ".join(parts))
+
+
 def digest(items: Iterable[RestoreItem], options: Options) -> str:
     """One value for a whole preview; another preview with the same result has the same digest."""
     preview = {
@@ -270,7 +283,7 @@ def as_columns(plan: Plan) -> Mapping[str, Any]:
         "reason_code": reason.code if reason else "",
         "message": reason.message if reason else "",
         "next_step": reason.next_step if reason else "",
-        "warning": " ".join(f"{each.message} {each.next_step}" for each in plan.warnings),
+        "warning": "\n".join(f"{each.message} {each.next_step}" for each in plan.warnings),
         "changes": plan.changes,
         "missing": [
             {"kind": kind, "id": each} for kind, ids in plan.missing.items() for each in sorted(ids)

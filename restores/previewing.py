@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError
@@ -73,7 +74,7 @@ class Preview:
         label = in_sentence(kind.label_plural) if kind else item.kind
         self._run.set_phase(f"Comparing {label}")
         try:
-            plan = self._plan(Target.of(item, self._options))
+            plan = self._plan(item)
         except GraphError as error:
             raise_if_blocking(error)
             plan = Plan(Action.BLOCKED, error)
@@ -83,7 +84,10 @@ class Preview:
         self._note(item, plan)
         RestoreItem.objects.filter(pk=item.pk).update(**planning.as_columns(plan))
 
-    def _plan(self, target: Target) -> Plan:
+    def _plan(self, item: RestoreItem) -> Plan:
+        if item.kind not in KIND:
+            return Plan(Action.BLOCKED, SafeError("restore_kind_unknown", kind=item.kind))
+        target = Target.of(item, self._options)
         live = self._live.find(target) if target.is_backup_available else LiveObject()
         references = self._resolve_references(target)
         may_write = self._may_write(target.kind)

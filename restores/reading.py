@@ -17,10 +17,10 @@ from django.db.models import F
 from backups.models import BackupItem
 from inventory.models import DirectoryGroup, Policy
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, ObjectNotFound
+from providers.graph.errors import GraphError, IncompleteListing, ObjectNotFound
 from providers.graph.kinds import KIND
 from providers.graph.many import ManyReads, Outcome
-from providers.graph.policy_kind import Capture, PolicyKind
+from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
 from restores import bodies
 from restores.bodies import Json
 from restores.models import Decision, ItemState, RestoreItem
@@ -92,13 +92,26 @@ class LiveTenant:
         is_too_old = max_age is not None and age >= max_age
         if kind_key not in self._lists or is_too_old:
             try:
-                self._lists[kind_key] = list(KIND[kind_key].list_objects(self._client))
+                self._lists[kind_key] = self._read_list(KIND[kind_key])
             except GraphError as error:
                 self._lists[kind_key] = error
             self._listed_at[kind_key] = time.monotonic()
         listed = self._lists[kind_key]
         if isinstance(listed, GraphError):
             raise listed
+        return listed
+
+    def _read_list(self, kind: PolicyKind) -> list[Json]:
+        """Every object of a kind.
+
+        Raises:
+            GraphError: the list could not be read to its end, or it changed meanwhile.
+        """
+        listed = list(kind.list_objects(self._client))
+        if repeated := len(listed) - len({each["id"] for each in listed}):
+            # An object moved to a later page, so another one may have moved to an earlier page.
+            label = in_sentence(kind.label_plural)
+            raise IncompleteListing("listing_repeats", kind=label, count=repeated)
         return listed
 
     def note_created(self, kind_key: str, created: Json) -> None:

@@ -10,6 +10,12 @@ register_reasons(
         "Change the object manually, using the backup as a reference.",
     ),
     Reason(
+        "restore_kind_unknown",
+        "Kind not known",
+        "This version of Runledger does not know the kind {kind}.",
+        "Restore the object with the version that backed it up, or manually.",
+    ),
+    Reason(
         "restore_incomplete_backup",
         "Backup incomplete",
         "The backup of this object is incomplete, so its configuration can't be restored.",
@@ -40,8 +46,15 @@ register_reasons(
     Reason(
         "restore_lacking",
         "Not in the backup",
-        "The backup does not contain {parts}: Microsoft Graph does not return them.",
-        "Restore the object manually and enter the missing parts again.",
+        "The backup does not contain {parts}, so the object can't be restored from it.",
+        "Choose a newer backup set if it contains that. Otherwise restore the object manually and enter "
+        "it again.",
+    ),
+    Reason(
+        "restore_matches_without",
+        "Matches in part",
+        "The object matches the backup, which does not contain {parts}: that was not compared.",
+        "Check it in the admin center.",
     ),
     Reason(
         "restore_managed",

@@ -45,7 +45,7 @@ def replace_missing(
             raise ValidationError("This object has no replacement.")
         return services.preview_again(restore, by=by)
     lacking = {"kind": kind, "id": missing_id}
-    if not any(lacking in item.missing for item in restore.items.all()):
+    if kind not in KIND or not any(lacking in item.missing for item in restore.items.all()):
         raise ValidationError("No object of this restore lacks this one.")
     replacement_id, name = _find(restore.tenant_id, kind, replacement)
     if replacement_id == missing_id:

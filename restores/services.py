@@ -306,7 +306,7 @@ def discard(restore: RestoreRun) -> None:
 
 
 def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[BackupItem]:
-    """Return the objects that these items lack in the tenant and the restore's set contains."""
+    """Return the objects that these items lack in the tenant and that can be restored from the set."""
     missing = {
         (kind, each["id"])
         for item in items
@@ -319,8 +319,16 @@ def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[Bac
     ids = {graph_id for _, graph_id in missing}
     stored = restore.backup_set.items.filter(graph_id__in=ids, version__isnull=False)
     return [
-        each for each in stored.order_by("kind", "name") if (each.kind, each.graph_id) in missing
+        each
+        for each in stored.select_related("version").order_by("kind", "name")
+        if (each.kind, each.graph_id) in missing and _can_be_restored(each)
     ]
+
+
+def _can_be_restored(item: BackupItem) -> bool:
+    payload = item.version.payload if item.version else {}
+    refusal = planning.backup_refusal(KIND[item.kind], payload, is_complete=item.complete)
+    return refusal is None
 
 
 def add_missing(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:

@@ -102,7 +102,7 @@ def test_a_link_to_a_deleted_profile_blocks(
     ],
     ids=lambda properties: next(iter(properties)),
 )
-def test_a_profile_with_a_shared_key_is_never_restored(
+def test_a_profile_with_a_shared_key_is_never_restored_and_compared_without_it(
     scenario: RestoreScenario, properties: dict[str, Any]
 ) -> None:
     wifi = put(scenario, "windowsWifiConfiguration", "Shop", **properties)
@@ -114,6 +114,12 @@ def test_a_profile_with_a_shared_key_is_never_restored(
 
     assert (row.action, row.reason_code) == (Action.BLOCKED, "restore_lacking")
     assert "preSharedKey" in row.message
+
+    again = put(scenario, "windowsWifiConfiguration", "Shop", **properties)
+    row = only_item(scenario.preview([item], **ALL))
+
+    assert (row.action, row.target_id) == (Action.UNCHANGED, again)
+    assert "preSharedKey: that was not compared" in row.warning
 
 
 def test_a_backup_from_before_links_were_read_is_not_restored() -> None:

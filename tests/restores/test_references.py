@@ -116,6 +116,21 @@ def test_what_the_set_does_not_contain_is_not_offered(
         services.add_missing(blocked, by=manager)
 
 
+def test_what_cannot_be_restored_is_not_offered(scenario: RestoreScenario) -> None:
+    location = scenario.items("named_location")[0]
+    network = {"@odata.type": "#microsoft.graph.compliantNetworkNamedLocation"}
+    scenario.change(location, **network, compliantNetworkType="allTenantCompliantNetworks")
+    locations = {"includeLocations": ["All"], "excludeLocations": [location.graph_id]}
+    policy = back_up_policy(scenario, locations=locations)
+    scenario.delete(policy)
+    scenario.delete(location)
+
+    blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
+
+    assert only_item(blocked).reason_code == "restore_reference_missing"
+    assert services.missing_items(blocked, blocked.items.all()) == []
+
+
 NOT_IN_TENANT = {
     "users": "44444444-aaaa-4bbb-8ccc-000000000004",
     "role_definitions": "33333333-aaaa-4bbb-8ccc-000000000003",

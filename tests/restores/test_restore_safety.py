@@ -12,7 +12,10 @@ from operations.states import RunOutcome
 from operations.testing import allow_pruning, run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import CredentialRejected, InvalidRequest
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import PolicyKind
 from restores import services
+from restores.bodies import Options
 from restores.models import Action, Decision, ItemState, RestoreRun
 from tenancy.models import User
 from tests.support.restores import (
@@ -295,3 +298,44 @@ def test_creating_many_objects_lists_the_kind_at_most_twice(scenario: RestoreSce
     ]
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert len(lists) <= 2
+
+
+def test_an_object_of_an_unknown_kind_is_blocked_and_the_others_are_restored(
+    scenario: RestoreScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version backed it up, and an older one is in use again."""
+    later, item = scenario.items("device_configuration")[0], scenario.items("compliance")[0]
+    scenario.delete(item)
+    monkeypatch.delitem(KIND, later.kind)
+
+    restore, run = scenario.restore([later, item])
+
+    rows = {row.kind: row for row in restore.items.all()}
+    unknown = rows[later.kind]
+    assert (unknown.action, unknown.reason_code) == (Action.BLOCKED, "restore_kind_unknown")
+    assert later.kind in unknown.message
+    assert rows["compliance"].state == ItemState.VERIFIED
+    assert run.outcome != "failed"
+
+
+def test_a_list_that_changed_while_it_was_read_creates_nothing(
+    scenario: RestoreScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page can lack an object that moved to the page before."""
+    item = scenario.items("compliance")[0]
+    scenario.delete(item)
+    list_objects = PolicyKind.list_objects
+
+    def twice(self: PolicyKind, client: Any) -> Any:
+        entries = list(list_objects(self, client))
+        return iter([*entries, *entries[:1]])
+
+    monkeypatch.setattr(PolicyKind, "list_objects", twice)
+
+    restore, result = services.start_preview(
+        scenario.backup_set, [item], Options(), by=scenario.operator
+    )
+    run_now(result.run)
+
+    row = only_item(restore)
+    assert (row.action, row.reason_code) == (Action.BLOCKED, "listing_repeats")
