@@ -271,7 +271,7 @@ class RestoreItem(models.Model):
     reason_code = models.CharField(max_length=64, default="", blank=True)
     message = models.TextField(default="", blank=True)
     next_step = models.TextField(default="", blank=True)
-    #: A consequence of the write that may surprise, although nothing prevents it.
+    #: Consequences of the write that may surprise, although nothing prevents it; one each line.
     warning = models.TextField(default="", blank=True)
     #: Redacted differences: {path, difference, before, after}.
     changes = models.JSONField(default=list)

@@ -11,6 +11,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.access_tokens.models import is_same_person
+from inventory.names import names_of
+from operations.models import OperationRun
 from providers.graph.kinds import KIND
 from redaction.json import sanitize_json
 from restores import planning, services
@@ -61,11 +63,12 @@ def restore_item(
 
 def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
     items = _load_items(restore)
+    _load_request_ids(restore.execute_run, items)
     items_by_action = defaultdict(list)
     for item in items:
         items_by_action[item.action].append(item)
     groups = [
-        (group.label, group.value, items_by_action[group])
+        (group.label, group.value, items_by_action[group], _shared_warnings(items_by_action[group]))
         for group in GROUPS
         if group in items_by_action
     ]
@@ -85,6 +88,7 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "write_count": sum(item.will_be_written for item in items),
         # A plain dict: a template would ask a Counter for its key “items”.
         "states": dict(Counter(item.result_label for item in items)),
+        "verified_in_part": _verified_in_part(items),
         "verified_in_part_count": sum(item.is_verified_in_part for item in items),
         "remaining_count": sum(item.is_remaining for item in items),
         "may_restore": may_restore,
@@ -99,6 +103,20 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
     }
 
 
+def _shared_warnings(items: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """The warnings that several items have, each with these items; the others stay beside theirs.
+
+    An item gets its `own_warnings`.
+    """
+    sharing = defaultdict(list)
+    for item in items:
+        for warning in item.warning.splitlines():
+            sharing[warning].append(item)
+    for item in items:
+        item.own_warnings = [each for each in item.warning.splitlines() if len(sharing[each]) == 1]
+    return [(warning, sharers) for warning, sharers in sharing.items() if len(sharers) > 1]
+
+
 def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any]:
     """The objects that a preview lacks: those in its set, the others, and the replacements."""
     if not restore.is_previewed:
@@ -106,6 +124,7 @@ def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any
     offered = services.missing_items(restore, items)
     ids = {(item.kind, item.graph_id) for item in offered}
     missing = {(each["kind"], each["id"]) for item in items for each in item.missing} - ids
+    names = names_of(restore.tenant_id, {graph_id for _, graph_id in missing})
     return {
         "missing_items": offered,
         "missing_objects": [
@@ -113,6 +132,7 @@ def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any
                 "kind": kind,
                 "id": graph_id,
                 "label": KIND[kind].label,
+                "name": names.get(graph_id, ""),
                 "has_names": not KIND[kind].looked_up_at,
             }
             for kind, graph_id in sorted(missing)
@@ -122,19 +142,47 @@ def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any
     }
 
 
+def _verified_in_part(items: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """What was not compared, each with the items; the page says it once."""
+    parts = defaultdict(list)
+    for item in items:
+        if item.is_verified_in_part:
+            parts[f"{item.outcome_message} {item.outcome_next_step}"].append(item)
+    return list(parts.items())
+
+
+def _load_request_ids(run: OperationRun | None, items: Sequence[Any]) -> None:
+    """Give each item the id of the request that Graph refused or did not answer."""
+    keys = [item.key for item in items if item.is_remaining]
+    if run is None or not keys:
+        return
+    refused = run.items.filter(key__in=keys).exclude(request_id="")
+    request_ids = dict(refused.values_list("key", "request_id"))
+    for item in items:
+        item.request_id = request_ids.get(item.key, "")
+
+
 def _load_items(restore: RestoreRun) -> list[Any]:
     """The items of a restore, each with its `difference_count`.
 
-    The first ones also have their `differences`, as many as fit on the page. An active restore
+    Items of one name are marked. The first ones also have their `differences`, as many as fit on the page. An active restore
     shows none, because its page is requested again every few seconds.
     """
     length = Func("changes", function="jsonb_array_length", output_field=IntegerField())
     rows = restore.items.defer("changes").annotate(difference_count=length)
     items: list[Any] = list(rows.order_by("kind", "name", "pk"))
     differences = {} if restore.is_active else _load_differences(_fitting_ids(items))
+    mark_same_names(items)
     for item in items:
         item.differences = differences.get(item.pk)
     return items
+
+
+def mark_same_names(items: Sequence[Any]) -> None:
+    """Give each item `shares_name`: whether another item has its kind and name."""
+    counts = Counter((item.kind, item.name) for item in items)
+    for item in items:
+        item.shares_name = counts[item.kind, item.name] > 1
 
 
 def _fitting_ids(items: Sequence[Any]) -> list[int]:

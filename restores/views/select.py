@@ -16,6 +16,7 @@ from restores import services
 from restores.bodies import Options
 from restores.forms import OptionsForm
 from restores.services import MAX_ITEMS
+from restores.views.detail import mark_same_names
 from tenancy.capabilities import require_capability
 from tenancy.filtering import ListFilter
 from tenancy.http import Request, form_page, render_checked
@@ -69,6 +70,7 @@ def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
     if kind:
         matches = matches.filter(kind=kind)
     items = list(matches.order_by("kind", "name", "id")[:MAX_ITEMS])
+    mark_same_names(items)
     selected = set(parse_ids(params.getlist("item")))
     counts = dict(restorable.order_by().values_list("kind").annotate(Count("pk")))
     kinds = [key for key in backup_set.kinds if key in counts]

@@ -14,6 +14,8 @@ from restores import services
 from restores.models import Action, Decision, RestoreRun, RestoreStatus
 from restores.views import detail, select
 from tenancy.models import Tenant, User
+from tests.support.factories.backups import BackupItemFactory, BackupSetFactory
+from tests.support.factories.inventory import PolicyFactory
 from tests.support.factories.restores import create_restore
 from tests.support.restores import RestoreScenario, only_item
 from tests.support.sessions import open_session
@@ -273,19 +275,26 @@ def test_restore_and_run_show_the_evidence_of_each_write(
     assert "Executed by" in text
 
 
-def test_the_list_shows_the_outcome_of_a_restore(scenario: RestoreScenario, page: Client) -> None:
-    item = scenario.items("compliance")[0]
-    scenario.delete(item)
-    restore = scenario.preview([item])
-    scenario.graph.fault(
-        scenario.tenant.external_id, "drop", kind="compliance", method="POST", times=1
-    )
-    scenario.execute(restore)
+def test_the_outcome_of_a_restore_is_listed_with_the_ids_of_refused_requests(
+    scenario: RestoreScenario, page: Client
+) -> None:
+    items = scenario.items("compliance")[:2]
+    for item in items:
+        scenario.delete(item)
+    restore = scenario.preview(items)
+    for fault in ("license", "drop"):
+        scenario.graph.fault(
+            scenario.tenant.external_id, fault, kind="compliance", method="POST", times=1
+        )
+    run = scenario.execute(restore)
 
-    text = page.get(url("restore_list")).content.decode()
+    text = page.get(url("restore_list")).text
+    results = page.get(restore.get_absolute_url()).text
 
     assert 'data-outcome="failed"' in text
     assert "1 to verify manually" in text
+    refused = run.items.exclude(request_id="").get()
+    assert f"Request <code>{refused.request_id}</code>" in results
 
 
 def test_differences_that_do_not_fit_have_a_separate_page(
@@ -304,3 +313,55 @@ def test_differences_that_do_not_fit_have_a_separate_page(
     assert text.count("<del>changed, ") == 1
     assert len(links) == 1
     assert f"<del>changed, {second.name}</del>" in item_page
+
+
+def test_a_warning_that_objects_share_is_shown_once_with_their_names(
+    tenant: Tenant, page: Client
+) -> None:
+    shared, own = "Backups do not contain settings.", "It can lock out every administrator."
+    restore = create_restore(
+        tenant,
+        {"name": "Sales", "warning": shared},
+        {"name": "Finance", "warning": f"{own}\n{shared}"},
+        {"name": "Berlin"},
+    )
+
+    text = " ".join(page.get(restore.get_absolute_url()).content.decode().split())
+    names = re.search(rf"{shared} <details> <summary>2 objects</summary>(.*?)</details>", text)
+
+    assert names
+    assert re.findall(r"<bdi>(\w+)</bdi>", names[1]) == ["Finance", "Sales"]
+    assert text.count(shared) == 1
+    assert re.search(rf'restore-item" open>.{{0,300}}<bdi>Finance</bdi>.*{own}', text)
+    assert text.count('restore-item" open') == 1
+
+
+def test_objects_of_one_name_have_their_ids_and_missing_ones_have_their_names(
+    tenant: Tenant, page: Client
+) -> None:
+    missing = PolicyFactory(tenant=tenant, kind="assignment_filters", name="Corporate devices")
+    lacking = {
+        "action": Action.BLOCKED,
+        "missing": [{"kind": missing.kind, "id": missing.graph_id}],
+    }
+    restore = create_restore(
+        tenant, {"name": "Baseline", **lacking}, {"name": "Baseline"}, {"name": "Other"}
+    )
+    *same, other = restore.items.order_by("pk")
+
+    text = page.get(restore.get_absolute_url()).text
+
+    assert f"<bdi>Corporate devices</bdi> <code>{missing.graph_id}</code>" in text
+    assert all(f"<code>{item.graph_id}</code>" in text for item in same)
+    assert f"<code>{other.graph_id}</code>" not in text
+
+
+def test_objects_of_one_name_are_selected_by_their_ids(tenant: Tenant, page: Client) -> None:
+    backup_set = BackupSetFactory(schedule__tenant=tenant)
+    names = ("Baseline", "Baseline", "Other")
+    *same, other = [BackupItemFactory(backup_set=backup_set, name=name) for name in names]
+
+    text = page.get(url("restore_create", backup_set.pk)).text
+
+    assert all(f"<code>{item.graph_id}</code>" in text for item in same)
+    assert f"<code>{other.graph_id}</code>" not in text
