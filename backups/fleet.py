@@ -104,16 +104,24 @@ def freshness_of_workspaces(workspaces: Sequence[int], *, rows: int = 0) -> Flee
         fleet.total[row.workspace] = row.total
         fleet.never[row.workspace] = row.never
         fleet.unscheduled[row.workspace] = row.unscheduled
-        freshness = _freshness(row, now)
+        is_shown = row.place <= rows
+        freshness = _freshness(row, now, _tenant(row) if is_shown else _NOT_SHOWN)
         fleet.late[row.workspace] += freshness.is_overdue
-        if row.place <= rows:
+        if is_shown:
             fleet.stalest.append(freshness)
     fleet.stalest.sort(key=stalest_first)
     return fleet
 
 
-def _freshness(row: _Row, now: dt.datetime) -> Freshness:
-    tenant = Tenant(pk=row.tenant, name=row.name, workspace_id=row.workspace)
+def _tenant(row: _Row) -> Tenant:
+    return Tenant(pk=row.tenant, name=row.name, workspace_id=row.workspace)
+
+
+#: Creating an object takes longer than judging its backups, and most tenants are only counted.
+_NOT_SHOWN = Tenant()
+
+
+def _freshness(row: _Row, now: dt.datetime, tenant: Tenant) -> Freshness:
     times = [
         ScheduleTimes(
             schedule,

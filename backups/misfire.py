@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache
 
-from backups.slots import latest_slot, next_slot, slots_between
+from backups.slots import latest_slot, minute_of, next_slot, slots_between
 
 #: A slot that is at most this late is on time: beat ticks every 30 seconds, and one can be lost.
 ON_TIME = dt.timedelta(minutes=2)
@@ -59,9 +59,9 @@ def decide(
     runs, even if it was the next slot by earlier rules.
     """
     settled = max(settled_until, until)
-    after = _minute(settled_until)
-    following = _next_slot(cron, timezone, _minute(settled))
-    latest = _latest_slot(cron, timezone, after, _minute(until))
+    after = minute_of(settled_until)
+    following = next_slot(cron, timezone, settled)
+    latest = _latest_slot(cron, timezone, after, minute_of(until))
     if latest is None:
         return Decision(None, None, settled, following)
     tolerance = max(grace, ON_TIME) if catch_up else ON_TIME
@@ -72,13 +72,7 @@ def decide(
     return Decision(None, missed, settled, following)
 
 
-def _minute(moment: dt.datetime) -> dt.datetime:
-    """Return the minute of a moment. The same slots are after both, because a slot is a minute."""
-    return moment.replace(second=0, microsecond=0)
-
-
 # Many schedules have the same times, and their slots come in the same tick.
-_next_slot = lru_cache(maxsize=CACHED)(next_slot)
 _latest_slot = lru_cache(maxsize=CACHED)(latest_slot)
 
 

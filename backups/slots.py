@@ -13,6 +13,7 @@ import heapq
 import itertools
 import zoneinfo
 from collections.abc import Iterator
+from functools import lru_cache
 
 import tzdata
 from cronsim import CronSim, CronSimError
@@ -32,6 +33,8 @@ MAX_SHIFT = dt.timedelta(hours=3)
 #: The longest time from a slot to the start of its backup, and its share of the time between slots.
 MAX_SPREAD = dt.timedelta(minutes=5)
 SPREAD_DIVISOR = 10
+#: How many results of a computation are kept: many schedules have the same times.
+CACHED = 4096
 
 
 def validate_cron(text: str) -> None:
@@ -135,6 +138,16 @@ def next_slot(cron: str, timezone: str, after: dt.datetime) -> dt.datetime:
     Raises:
         ValueError: there is none; `validate_cron` rejects such expressions.
     """
+    return _next_slot(cron, timezone, minute_of(after))
+
+
+def minute_of(moment: dt.datetime) -> dt.datetime:
+    """Return the minute of a moment. The same slots are after both, because a slot is a minute."""
+    return moment.replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=CACHED)
+def _next_slot(cron: str, timezone: str, after: dt.datetime) -> dt.datetime:
     slot = next(slots(cron, timezone, after), None)
     if slot is None:
         raise ValueError(f"“{cron}” never runs")

@@ -14,7 +14,7 @@ import pytest
 import tzdata
 from django.db import connection
 
-from backups import misfire
+from backups import misfire, slots
 
 
 class DatabaseClock:
@@ -78,5 +78,5 @@ def use_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseRu
 def forget_slots() -> None:
     """Forget time zones and computed slots; the rules of a process do not change otherwise."""
     zoneinfo.ZoneInfo.clear_cache()
-    for computed in (misfire._next_slot, misfire._latest_slot, misfire._missed_slots):
+    for computed in (slots._next_slot, misfire._latest_slot, misfire._missed_slots):
         computed.cache_clear()
