@@ -12,9 +12,9 @@ runs. The template gets `workspace`, `user` and its own context.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -30,11 +30,12 @@ from operations.presentation.row_versions import shown_values
 from operations.types import OperationRunType
 from tenancy.clock import request_now
 from tenancy.http import Request
-from tenancy.models import Workspace
+from tenancy.models import User, Workspace
+from tenancy.prepared import ANY_USER, ANY_WORKSPACE, PreparedQuery
 from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
 from tenancy.versions import Digest, Statement, build_statement, column_names, read_statement
-from web.keyset import COUNT_CAP, capped_count
+from web.keyset import COUNT_CAP, count_text
 from web.registry import OrderedRegistry
 
 Panel = tuple[str, dict[str, Any]]
@@ -134,11 +135,19 @@ def _incident_facts(workspace_id: int) -> list[Subquery]:
 @overview_panel(order=10, facts=_incident_facts)
 def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
     """The open incidents, if there are any."""
-    incidents = Incident.objects.visible_to(request.user).filter(workspace=workspace).open()
-    latest = incidents.select_related("workspace").order_by("-last_run_at", "-pk")[:PANEL_ROWS]
+    latest = _incidents(is_staff=request.user.is_staff).load(request.user.pk, workspace.pk)
     if not latest:
         return None
+    for incident in latest:
+        incident.workspace = workspace
     return "operations/_panel_incidents.html", {"incidents": latest}
+
+
+@cache
+def _incidents(*, is_staff: bool) -> PreparedQuery[Incident]:
+    visible = Incident.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff))
+    latest = visible.filter(workspace=ANY_WORKSPACE).open().order_by("-last_run_at", "-pk")
+    return PreparedQuery(latest[:PANEL_ROWS], [ANY_USER, ANY_WORKSPACE], has_one_plan=False)
 
 
 def _active_facts(workspace_id: int) -> list[Subquery]:
@@ -148,15 +157,14 @@ def _active_facts(workspace_id: int) -> list[Subquery]:
 @overview_panel(order=20, facts=_active_facts)
 def active_runs(request: Request, workspace: Workspace) -> Panel:
     """The active runs, and those that take unusually long."""
-    runs = _runs(request, workspace).active()
-    newest = list(runs.newest_first()[:ACTIVE_READ])
-    if len(newest) < ACTIVE_READ:
-        count, running = f"{len(newest)}", [run for run in newest if run.is_running]
-    else:
-        count, running = capped_count(runs), longest_running(runs)
+    newest = _load(_active(is_staff=request.user.is_staff), request, workspace)
+    running = [run for run in newest if run.is_running]
+    if len(newest) == ACTIVE_READ:
+        visible = OperationRun.objects.visible_to(request.user)
+        running = longest_running(visible.filter(workspace=workspace).with_scope())
     return "operations/_panel_active.html", {
         "runs": newest[:PANEL_ROWS],
-        "count": count,
+        "count": _count_of(newest),
         "slow": slow_runs(running)[:PANEL_ROWS],
     }
 
@@ -169,8 +177,9 @@ def _attention_facts(workspace_id: int) -> list[Subquery]:
 @overview_panel(order=30, facts=_attention_facts)
 def needs_attention(request: Request, workspace: Workspace) -> Panel:
     """The runs that need attention."""
-    runs = _runs(request, workspace).needs_attention()
-    return "operations/_panel_attention.html", _newest(runs)
+    newest = _load(_attention(is_staff=request.user.is_staff), request, workspace)
+    context = {"runs": newest, "count": _count_of(newest)}
+    return "operations/_panel_attention.html", context
 
 
 @overview_panel(order=40, facts=no_facts)
@@ -182,19 +191,43 @@ def last_day(request: Request, workspace: Workspace) -> Panel:
     return "operations/_panel_day.html", {"chart": build_day_chart(counts, last, zone)}
 
 
-def _newest(runs: OperationRunQuerySet) -> dict[str, Any]:
-    """Return the newest runs and how many there are; they are only counted if more exist."""
-    newest = list(runs.newest_first()[: PANEL_ROWS + 1])
-    count = capped_count(runs) if len(newest) > PANEL_ROWS else str(len(newest))
-    return {"runs": newest[:PANEL_ROWS], "count": count}
+@cache
+def _active(*, is_staff: bool) -> PreparedQuery[OperationRun]:
+    return _newest(_visible_runs(is_staff=is_staff).active(), ACTIVE_READ)
+
+
+@cache
+def _attention(*, is_staff: bool) -> PreparedQuery[OperationRun]:
+    return _newest(_visible_runs(is_staff=is_staff).needs_attention(), PANEL_ROWS)
+
+
+def _visible_runs(*, is_staff: bool) -> OperationRunQuerySet:
+    visible = OperationRun.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff))
+    return visible.filter(workspace=ANY_WORKSPACE)
+
+
+def _newest(runs: OperationRunQuerySet, limit: int) -> PreparedQuery[OperationRun]:
+    """The newest of these runs, each with the number of all of them, up to a cap."""
+    total = CappedCount(runs.order_by().values("pk")[: COUNT_CAP + 1])
+    newest = runs.annotate(total=total).select_related("tenant").newest_first()[:limit]
+    return PreparedQuery(newest, [ANY_USER, ANY_WORKSPACE], has_one_plan=False)
+
+
+def _load(
+    runs: PreparedQuery[OperationRun], request: Request, workspace: Workspace
+) -> list[OperationRun]:
+    loaded = runs.load(request.user.pk, workspace.pk)
+    for run in loaded:
+        run.workspace = workspace
+    return loaded
+
+
+def _count_of(newest: Sequence[Any]) -> str:
+    """The number of runs as text, of which these are the newest."""
+    return count_text(newest[0].total) if newest else "0"
 
 
 def _run_facts(runs: OperationRunQuerySet, limit: int) -> list[Subquery]:
     """What the newest of these runs show, and how many there are."""
     count = CappedCount(runs.order_by().values("pk")[: COUNT_CAP + 1])
     return [Digest(shown_values(runs.newest_first()[:limit])), count]
-
-
-def _runs(request: Request, workspace: Workspace) -> OperationRunQuerySet:
-    visible = OperationRun.objects.visible_to(request.user)
-    return visible.filter(workspace=workspace).with_scope()

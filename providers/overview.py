@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Window
 
@@ -12,6 +14,7 @@ from providers.models import EXPIRES_SOON_DAYS, ConnectionStatus, ProviderConnec
 from tenancy.clock import DatabaseTime
 from tenancy.http import Request
 from tenancy.models import Tenant, Workspace
+from tenancy.prepared import ANY_WORKSPACE, PreparedQuery
 from tenancy.querysets import CappedCount
 from tenancy.versions import Digest
 
@@ -43,10 +46,8 @@ def _facts(workspace_id: int) -> list[Subquery]:
 @overview_panel(order=15, facts=_facts)
 def connections(request: Request, workspace: Workspace) -> Panel | None:
     """List tenants without a working connection; None if there are none."""
-    failing = list(_failing_connections(workspace).annotate(total=OF_ALL)[:PANEL_ROWS])
-    unconnected = list(_unconnected_tenants(workspace).annotate(total=OF_ALL)[:PANEL_ROWS])
-    count = failing[0].total if failing else 0
-    count += unconnected[0].total if unconnected else 0
+    failing, unconnected = (query().load(workspace.pk) for query in (_failing, _unconnected))
+    count = sum(rows[0].total for rows in (failing, unconnected) if rows)
     if not count:
         return None
     problems = [_problem_of(connection) for connection in failing]
@@ -60,7 +61,19 @@ def connections(request: Request, workspace: Workspace) -> Panel | None:
     }
 
 
-def _failing_connections(workspace: Workspace | int) -> QuerySet[ProviderConnection]:
+@cache
+def _failing() -> PreparedQuery[Any]:
+    rows = _failing_connections(ANY_WORKSPACE).annotate(total=OF_ALL)[:PANEL_ROWS]
+    return PreparedQuery(rows, [ANY_WORKSPACE], has_one_plan=False)
+
+
+@cache
+def _unconnected() -> PreparedQuery[Any]:
+    rows = _unconnected_tenants(ANY_WORKSPACE).annotate(total=OF_ALL)[:PANEL_ROWS]
+    return PreparedQuery(rows, [ANY_WORKSPACE], has_one_plan=False)
+
+
+def _failing_connections(workspace: int) -> QuerySet[ProviderConnection]:
     """Return the default connections that failed their check or whose credential expires soon."""
     soon = DatabaseTime() + dt.timedelta(days=EXPIRES_SOON_DAYS)
     failed = Q(status__in=[ConnectionStatus.FAILING, ConnectionStatus.LIMITED])
@@ -70,7 +83,7 @@ def _failing_connections(workspace: Workspace | int) -> QuerySet[ProviderConnect
     return defaults.select_related("workspace", "tenant").order_by("credential_expires_on", "name")
 
 
-def _unconnected_tenants(workspace: Workspace) -> QuerySet[Tenant]:
+def _unconnected_tenants(workspace: int) -> QuerySet[Tenant]:
     """Return the active tenants without a default connection."""
     defaults = ProviderConnection.objects.defaults().filter(tenant=OuterRef("pk"))
     tenants = Tenant.objects.active().filter(~Exists(defaults), workspace=workspace)

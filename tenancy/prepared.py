@@ -28,10 +28,16 @@ class PreparedQuery(Generic[M]):
 
     `rows` is the query for the values `parameters`, which it must contain only as parameters: `load`
     sends the same statement with other values in their places.
+
+    With `has_one_plan=False`, the server plans it for the values of each call. Of a query with a
+    partial index, or for values with very different numbers of rows, one plan would be a bad one.
     """
 
-    def __init__(self, rows: QuerySet[M], parameters: Sequence[object]) -> None:
+    def __init__(
+        self, rows: QuerySet[M], parameters: Sequence[object], *, has_one_plan: bool = True
+    ) -> None:
         self.model = rows.model
+        self._run = run_prepared if has_one_plan else _run
         compiler = rows.query.get_compiler(connection=connection)
         self._sql, values = compiler.as_sql()
         self._values = [
@@ -55,7 +61,7 @@ class PreparedQuery(Generic[M]):
         if any(isinstance(value, int) and abs(value) >= 2**63 for value in parameters):
             return []
         values = [value if place is None else parameters[place] for place, value in self._values]
-        rows = run_prepared(self._sql, values)
+        rows = self._run(self._sql, values)
         return [self._object(row) for row in self._convert(rows, self._converters)]
 
     def _object(self, row: Sequence[Any]) -> M:
@@ -65,3 +71,9 @@ class PreparedQuery(Generic[M]):
         for name, position in self._annotations.items():
             setattr(result, name, row[position])
         return result
+
+
+def _run(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())

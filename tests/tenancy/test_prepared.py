@@ -90,6 +90,17 @@ def test_the_server_keeps_the_plan_of_a_prepared_statement_only(tenant):
     assert "'kept'" in statement
 
 
+def test_the_server_plans_a_query_without_one_plan_for_its_values(tenant):
+    named = Tenant.objects.filter(name=ANY_TEXT)
+    planned = PreparedQuery(named, [ANY_TEXT], has_one_plan=False)
+
+    with CaptureQueriesContext(connection) as captured:
+        assert planned.load(tenant.name) == [tenant]
+
+    assert f"'{tenant.name}'" in captured[0]["sql"]
+    assert not [each for each in prepared_statements() if "tenants" in each]
+
+
 def test_the_log_of_statements_contains_prepared_ones(tenant):
     statement = "SELECT name, 'logged' FROM tenants WHERE id = %s"
     with CaptureQueriesContext(connection) as captured:
