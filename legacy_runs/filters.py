@@ -65,6 +65,8 @@ class LegacyRunFilter(RunFilter):
     A status of the older system counts as the status and the outcome that it corresponds to.
     """
 
+    field_order = _ORDER
+
     view = _views(VIEWS)
     q = _search("Tenant or number")
     type = None
@@ -76,10 +78,6 @@ class LegacyRunFilter(RunFilter):
         model = LegacyRunEntry
         fields: tuple[str, ...] = ()
         form = RunFilterForm
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.form.order_fields(_ORDER)
 
     def by_view(self, rows: QuerySet[Any], _: str, view: str) -> QuerySet[Any]:
         if view == "problems":

@@ -6,15 +6,16 @@ import builtins
 import datetime as dt
 from collections.abc import Sequence
 from copy import copy
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.safestring import SafeString
 
 from operations.catalog import OperationCatalog
 from operations.causes import MAX_DETAIL, describe_cause
@@ -37,6 +38,7 @@ from tenancy.filtering import (
     TextInput,
     end_of,
     find_tenants,
+    render_fields,
     start_of,
 )
 from tenancy.models import TenantQuerySet
@@ -110,6 +112,20 @@ def find_causes(text: str) -> list[tuple[str, str]]:
     return named or sorted(part, key=itemgetter(1))
 
 
+class _SharedFilters(dict[str, django_filters.Filter]):
+    """The filters of all requests. Each request sets attributes of copies, which share the rest."""
+
+    def __deepcopy__(self, _: object) -> dict[str, django_filters.Filter]:
+        return {name: _copy_of(each) for name, each in self.items()}
+
+
+def _copy_of(shared: django_filters.Filter) -> django_filters.Filter:
+    copied = copy(shared)
+    # Setting it lets the copy call the method of its own set of filters.
+    copied.method = shared.method
+    return copied
+
+
 class RunFilterForm(forms.Form):
     """Refuses an hour without its day."""
 
@@ -126,6 +142,9 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     The query set has the runs of these workspaces, and `tenants` their tenants.
     `select()` returns the runs that it selects; `qs` has them without the condition of the text.
     """
+
+    #: The order of the inputs, if it is not that of the filters.
+    field_order: ClassVar[tuple[str, ...] | None] = None
 
     view = django_filters.ChoiceFilter(
         label="View", choices=VIEWS, method="by_view", widget=forms.HiddenInput
@@ -178,10 +197,33 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         self.zone = zone
         self.tenants = tenants
         self.workspaces = workspaces
-        finders = {"tenant": partial(find_tenants, tenants), "cause": find_causes}
-        for name, field in self.form.fields.items():
-            if name in finders:
-                field.find = finders[name]
+
+    @property
+    def form(self) -> forms.Form:
+        """The form; a query without values needs none, because all fields are optional."""
+        if not hasattr(self, "_form"):
+            fields = super().form.fields
+            finders = {"tenant": partial(find_tenants, self.tenants), "cause": find_causes}
+            for name in finders.keys() & fields.keys():
+                fields[name].find = finders[name]
+        return self._form
+
+    @property
+    def qs(self) -> Any:
+        """The runs that satisfy the filters."""
+        return super().qs if self.is_set else self.queryset.all()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of a valid query; empty without any."""
+        return self.form.cleaned_data if self.is_set else {}
+
+    @property
+    def fields_html(self) -> SafeString:
+        """The inputs of the form."""
+        if self.is_set:
+            return render_fields(self.form)
+        return _empty_fields(type(self), tuple(_type_choices()))
 
     @classmethod
     @cache
@@ -189,14 +231,14 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         """Return the class of the form, which is the same for every request."""
         # A filter keeps the field that it makes. Other threads copy the shared filters meanwhile.
         fields = {name: copy(each).field for name, each in cls.base_filters.items()}
-        return type("RunFilterFields", (RunFilterForm,), fields)
+        return type("RunFilterFields", (RunFilterForm,), {**fields, "field_order": cls.field_order})
 
     @property
     def keys(self) -> dict[str, str]:
         """The keys of the tenant and the cause that texts of a valid query name."""
-        cleaned = self.form.cleaned_data
+        values = self.values
         names = (name for name, field in self.filters.items() if isinstance(field, LookupFilter))
-        return {name: cleaned[name] for name in names if cleaned.get(name)}
+        return {name: values[name] for name in names if values.get(name)}
 
     @property
     def is_set(self) -> bool:
@@ -206,6 +248,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     @property
     def error_messages(self) -> list[str]:
         """One message for each invalid filter."""
+        if not self.is_set:
+            return []
         form = self.form
         return [
             f"{form.fields[name].label}: {error}"
@@ -258,7 +302,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             only: the condition of the order.
         """
         runs = self.qs
-        chosen = Chosen(**{name: self.form.cleaned_data[name] or "" for name in Chosen.NAMES})
+        values = self.values
+        chosen = Chosen(**{name: values.get(name) or "" for name in Chosen.NAMES})
         if chosen.has_splits_of_cause:
             runs = self._runs_without_cause()
         return select_runs(runs.filter(only), chosen, self.workspaces, self.tenants, order)
@@ -266,7 +311,16 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
     def _runs_without_cause(self) -> Any:
         """The runs that satisfy the other filters: the splits of a cause have that condition."""
         runs: QuerySet[OperationRun] = self.queryset
-        for name, value in self.form.cleaned_data.items():
+        for name, value in self.values.items():
             if name != "cause":
                 runs = self.filters[name].filter(runs, value)
         return runs
+
+
+RunFilter.base_filters = _SharedFilters(RunFilter.base_filters)
+
+
+@lru_cache(maxsize=4)
+def _empty_fields(filter_class: type[RunFilter], _types: tuple[tuple[str, str], ...]) -> SafeString:
+    """The inputs without values, which are the same for every request with these types."""
+    return render_fields(filter_class.get_form_class()({}))

@@ -198,6 +198,27 @@ class FilterField:
         return self.widget.render(self.name, self.value, {"id": self.id_for_label})
 
 
+def render_fields(fields: Iterable[FilterField | forms.BoundField]) -> SafeString:
+    """Return the inputs of a filter form, with their labels."""
+    return mark_safe("\n".join(map(_render_field, fields)))  # noqa: S308 - all escaped
+
+
+def _render_field(field: FilterField | forms.BoundField) -> str:
+    kind, label = field.widget_type, html.escape(str(field.label))
+    if kind == "hidden":
+        # Of a bound field, the value is a method.
+        value = field.value() if isinstance(field, forms.BoundField) else field.value
+        return str(field) if value else ""
+    if kind == "checkbox":
+        return f'<label class="filter-field" for="{field.id_for_label}">{field} {label}</label>'
+    error = " has-error" if getattr(field, "errors", None) else ""
+    hidden = "" if kind == "day" else ' class="visually-hidden"'
+    return (
+        f'<div class="filter-field filter-{kind}{error}">'
+        f'<label for="{field.id_for_label}"{hidden}>{label}</label>\n{field}</div>'
+    )
+
+
 class ListFilter:
     """Reads filters from the parameters of an address.
 

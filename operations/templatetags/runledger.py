@@ -21,6 +21,7 @@ from operations.presentation.charts import Chart
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
+from tenancy.filtering import FilterField, render_fields
 from tenancy.models import StaffChange, SupportAccess, Workspace
 from tenancy.times import day_text, exact_text, minute_text, page_zone, short_text
 from web.durations import precise_duration_text
@@ -74,6 +75,12 @@ def run_rows(context: Context, runs: Iterable[OperationRun]) -> SafeString:
 def run_line(context: Context, run: OperationRun) -> SafeString:
     """A run as a line of a panel."""
     return markup_rows.run_line(run, page_zone(context))
+
+
+@register.simple_tag
+def filter_fields(fields: Iterable[FilterField] | SafeString) -> SafeString:
+    """The inputs of a filter form, unless they are HTML already."""
+    return fields if isinstance(fields, SafeString) else render_fields(fields)
 
 
 @register.simple_tag(takes_context=True)

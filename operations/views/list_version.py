@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 
-from operations.models import ListSettings, OperationRun
+from operations.models import ListSettings, OperationRun, OperationRunQuerySet
 from operations.presentation.layout import Sort
 from operations.presentation.row_versions import shown_values
 from tenancy.http import Request
 from tenancy.models import User, Workspace
+from tenancy.prepared import PreparedQuery
 from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
 from tenancy.versions import Digest, Statement, build_statement, query_of
-from web.keyset import COUNT_CAP, in_order, rows_of_page
+from web.keyset import COUNT_CAP, Order, in_order, rows_of_page
 from web.statement_timeout import read_within
 
 LIST_SECONDS = 5.0
@@ -77,6 +79,35 @@ def read_facts(
 @lru_cache(maxsize=2000)
 def _statements(key: ListKey) -> list[Statement]:
     """The statement of this key, as soon as a request has built it: building takes longest."""
+    return []
+
+
+class RowsKey(NamedTuple):
+    """What the query of the rows of a list depends on."""
+
+    selected: ListKey
+    columns: tuple[str, ...]
+    #: Whether the rows have their workspace along.
+    with_workspace: bool
+
+
+def fetch_rows(
+    key: RowsKey, rows: OperationRunQuerySet, order: Order, count: int
+) -> list[OperationRun]:
+    """Return the first of these rows, by the query of an earlier request of the same list."""
+    remembered = _queries(key)
+    if not remembered:
+        first = in_order(rows, order)[:count]
+        try:
+            remembered.append(PreparedQuery(first, [], has_one_plan=False))
+        except EmptyResultSet:
+            return []
+    return remembered[0].load()
+
+
+@lru_cache(maxsize=100)
+def _queries(_: RowsKey) -> list[PreparedQuery[OperationRun]]:
+    """The query of the rows with this key, as soon as a request has built it."""
     return []
 
 

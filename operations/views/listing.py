@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, cast
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 from operations.bulk import BULK_ACTIONS
 from operations.filters import VIEWS, RunFilter
@@ -30,17 +31,19 @@ from operations.views.list_version import (
     LIST_SECONDS,
     ListFacts,
     ListKey,
+    RowsKey,
+    fetch_rows,
     read_facts,
     remembered_facts,
 )
 from tenancy.capabilities import capabilities_of
 from tenancy.http import Request, page, workspace_or_404
-from tenancy.models import Tenant, User, Workspace
+from tenancy.models import Tenant, TenantQuerySet, User, Workspace
 from tenancy.prepared import ANY_USER, ANY_WORKSPACE, PreparedQuery
 from tenancy.times import display_zone
 from tenancy.versions import build_version
 from web.ids import parse_id
-from web.keyset import BadCursor, Page, count_text
+from web.keyset import BadCursor, Page, count_text, page_of
 from web.live_section import asks_for, has_seen, live_answer, live_section, unchanged
 from web.statement_timeout import TookTooLong, statement_timeout
 
@@ -92,7 +95,7 @@ def _list(request: Request, workspace: Workspace | None) -> HttpResponse:
             # Before the rows: a change in between makes another version.
             is_scan = selection.is_scan
             facts = read_facts(key, request, selection.runs, layout.sort) if is_scan else None
-            page_of_runs = _load_page(request, workspace, layout, selection)
+            page_of_runs = _load_page(request, workspace, key, layout, selection)
             count = _count(page_of_runs, selection, facts)
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
@@ -133,14 +136,20 @@ def _address_with_keys(request: Request, run_filter: RunFilter) -> str:
 
 
 def _load_page(
-    request: Request, workspace: Workspace | None, layout: Layout, selection: Selection
+    request: Request,
+    workspace: Workspace | None,
+    key: ListKey,
+    layout: Layout,
+    selection: Selection,
 ) -> Page[OperationRun]:
     runs = selection.runs
-    page_of_runs = selection.page(
+    rows_key = RowsKey(key, layout.columns, with_workspace=workspace is None)
+    page_of_runs = page_of(
         layout.load(runs.select_related("tenant") if workspace else runs.with_scope()),
         newer=request.GET.get("newer", ""),
         older=request.GET.get("older", ""),
         order=layout.sort.order,
+        fetch=partial(fetch_rows, rows_key) if selection.is_scan else selection.fetch,
     )
     if workspace:
         for run in page_of_runs.rows:
@@ -193,16 +202,20 @@ def _settings() -> PreparedQuery[ListSettings]:
 def build_run_filter(request: Request, query: QueryDict, workspace: Workspace | None) -> RunFilter:
     """The filter of a query over the runs of a workspace, or of all workspaces of the user."""
     runs = OperationRun.objects.visible_to(request.user)
-    tenants = Tenant.objects.visible_to(request.user)
     workspaces = _listed_workspaces(request, workspace)
     if len(workspaces) == 1:
         runs = runs.filter(workspace=workspaces[0])
-        tenants = tenants.filter(workspace=workspaces[0])
+
+    def tenants() -> TenantQuerySet:
+        visible = Tenant.objects.visible_to(request.user)
+        return visible.filter(workspace=workspaces[0]) if len(workspaces) == 1 else visible
+
     return RunFilter(
         query,
         queryset=runs,
         user=request.user,
-        tenants=tenants,
+        # Few filters look for tenants.
+        tenants=cast("TenantQuerySet", SimpleLazyObject(tenants)),
         workspaces=[each.pk for each in workspaces],
         zone=display_zone(request.user, workspace),
     )

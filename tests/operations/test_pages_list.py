@@ -11,14 +11,17 @@ import pytest
 from django.db import connection
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
+from django.http import QueryDict
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from operations.filters import RunFilter
-from operations.models import OperationRun
+from operations.models import ListSettings, OperationRun
 from operations.reasons import get_reason
 from operations.services import OperationRunService
-from operations.splits import Selection
+from operations.views import listing
+from tenancy.filtering import render_fields
 from tenancy.models import Tenant, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -57,6 +60,38 @@ def test_the_first_page_of_a_process_changes_nothing_that_other_threads_read(pag
 
     assert {name: set(vars(each)) for name, each in RunFilter.base_filters.items()} == before
     assert not any("_field" in names for names in before.values())
+
+
+def test_the_form_of_a_list_without_a_filter_is_as_the_form_of_one_with_empty_values(
+    page, operator
+):
+    run_filter = RunFilter(
+        QueryDict("q=&type="),
+        queryset=OperationRun.objects.all(),
+        user=operator,
+        tenants=Tenant.objects.all(),
+        zone=dt.UTC,
+    )
+
+    assert not run_filter.is_set
+    assert run_filter.fields_html == render_fields(run_filter.form)
+    assert run_filter.fields_html in page.get(LIST).content.decode()
+
+
+def test_the_columns_of_a_list_can_change_between_two_requests(page, tenant, operator):
+    OperationRunFactory(tenant=tenant, failed=True)
+    service = OperationRunService()
+    service.acknowledge(OperationRun.objects.get(), by=operator, assignee=operator)
+    first = page.get(LIST)
+    ListSettings.objects.create(user=operator, columns="state,assignee", density="compact")
+
+    with CaptureQueriesContext(connection) as captured:
+        second = page.get(LIST)
+
+    assert b"class=assignee" not in first.content
+    assert b"<td class=assignee>olga" in second.content
+    # The rows have their users along.
+    assert not [each for each in captured if each["sql"].startswith('SELECT "users"')]
 
 
 def test_the_newest_run_comes_first_with_its_tenant_and_outcome(page, tenant):
@@ -471,7 +506,7 @@ def test_a_list_that_takes_too_long_asks_to_narrow_the_filter(page, tenant, monk
     def time_out(*_: object, **__: object) -> None:
         raise TookTooLong
 
-    monkeypatch.setattr(Selection, "page", time_out)
+    monkeypatch.setattr(listing, "page_of", time_out)
 
     response = page.get(LIST)
 
