@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 
+from audit.filters import entries_with_terms
 from audit.models import AuditEntry, AuditLink
 from audit.presentation import action_choices, kind_choices
 from tenancy.model_admin import ModelAdmin, ReadOnly
+from web.term_search import SHORTEST_TERM
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -21,7 +24,9 @@ class ActionFilter(admin.SimpleListFilter):
         return action_choices()
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(action=self.value()) if self.value() else queryset
+        if action := self.value():
+            return queryset.filter(entries_with_terms("", f"action {action}"), action=action)
+        return queryset
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -34,7 +39,9 @@ class KindFilter(admin.SimpleListFilter):
         return kind_choices()
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(object_type=self.value()) if self.value() else queryset
+        if kind := self.value():
+            return queryset.filter(entries_with_terms("", f"kind {kind}"), object_type=kind)
+        return queryset
 
 
 @admin.register(AuditEntry)
@@ -53,7 +60,18 @@ class AuditEntryAdmin(ReadOnly, ModelAdmin[AuditEntry]):
     list_select_related = ("workspace",)
     search_fields = ("=user_name", "=object_name", "=address", "=reference")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Return the entries with this text; the index of terms has no shorter ones."""
+        text = search_term.strip()
+        matches = Q.create(
+            [(f"{name.removeprefix('=')}__iexact", text) for name in self.search_fields], Q.OR
+        )
+        if len(text) >= SHORTEST_TERM:
+            matches &= entries_with_terms(text)
+        return (queryset.filter(matches) if text else queryset), False
 
 
 @admin.register(AuditLink)
@@ -61,4 +79,3 @@ class AuditLinkAdmin(ReadOnly, ModelAdmin[AuditLink]):
     list_display = ("position", "entry_id")
     search_fields = ("=entry_id",)
     ordering = ("-position",)
-    show_full_result_count = False

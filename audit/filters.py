@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.contrib.postgres.lookups import DataContains
+from django.db.models import F, Func, Q, Value
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from audit.presentation import action_choices, kind_choices
@@ -14,6 +15,7 @@ from tenancy.filtering import ListFilter, end_of, start_of
 from tenancy.models import Tenant, User, Workspace
 from tenancy.times import display_zone
 from web.ids import parse_id
+from web.term_search import SHORTEST_TERM, TERMS, TermSearch, text_terms
 
 
 class _ObjectKeys:
@@ -27,16 +29,17 @@ class _ObjectKeys:
 class AuditFilter(ListFilter):
     """The entries of a workspace, narrowed by the parameters of an address.
 
-    `entries` has none if a parameter is invalid. `object_key` is set while the list shows the
-    history of one object.
+    `listed` has none if a parameter is invalid. `object_key` is set while the list shows the history
+    of one object.
     """
 
     def __init__(self, params: Mapping[str, Any], workspace: Workspace, user: User) -> None:
         super().__init__(params)
         zone = display_zone(user, workspace)
-        entries = AuditEntry.objects.filter(workspace=workspace)
+        scope, conditions = AuditEntry.objects.filter(workspace=workspace), Q()
+        terms = []
         if search := self.text("Object, user, address or reference"):
-            entries = entries.filter(
+            conditions &= (
                 Q(object_name__icontains=search)
                 | Q(part__icontains=search)
                 | Q(user_name__icontains=search)
@@ -44,20 +47,52 @@ class AuditFilter(ListFilter):
                 | Q(address__startswith=search)
             )
         if kind := self.choice("kind", "Kind", kind_choices(), empty="Any kind"):
-            entries = entries.filter(object_type=kind)
+            conditions &= Q(object_type=kind)
+            terms.append(f"kind {kind}")
         if action := self.choice("action", "Action", action_choices(), empty="Any action"):
-            entries = entries.filter(action=action)
+            conditions &= Q(action=action)
+            terms.append(f"action {action}")
         if tenant := self.tenant(Tenant.objects.filter(workspace=workspace)):
-            entries = entries.filter(tenant_id=tenant.pk)
+            conditions &= Q(tenant_id=tenant.pk)
+            terms.append(f"tenant {tenant.pk}")
         since = self.day("since", "From")
         hour = self.hour("since_hour", "From hour", has_day=bool(since))
         if since:
-            entries = entries.filter(created_at__gte=start_of(since, hour, zone))
+            scope = scope.filter(created_at__gte=start_of(since, hour, zone))
         until = self.day("until", "To")
         hour = self.hour("until_hour", "To hour", has_day=bool(until))
         if until:
-            entries = entries.filter(created_at__lt=end_of(until, hour, zone))
+            scope = scope.filter(created_at__lt=end_of(until, hour, zone))
         self.object_key = self.hidden("object", "Object", _ObjectKeys())
         if self.object_key:
-            entries = entries.about(*self.object_key.split("/"))
-        self.entries: AuditEntryQuerySet = entries.none() if self.errors else entries
+            scope = scope.about(*self.object_key.split("/"))
+        if self.errors:
+            scope = scope.none()
+        has_terms = None
+        if terms or len(search) >= SHORTEST_TERM:
+            has_terms = entries_with_terms(search, f"workspace {workspace.pk}", *terms)
+        self.listed: TermSearch[AuditEntryQuerySet] = TermSearch(scope, conditions, has_terms)
+
+
+def entries_with_terms(text: str, *others: str) -> Q:
+    """Return the condition of the index: more entries satisfy it than those with the text.
+
+    `others` are terms that the entries have besides those of the text.
+    """
+    columns = (
+        "workspace_id",
+        "tenant_id",
+        "object_type",
+        "action",
+        "object_name",
+        "part",
+        "user_name",
+        "address",
+        "reference",
+    )
+    terms = Func(*map(F, columns), function="audit_entry_terms", output_field=TERMS)
+    has_terms = Q(DataContains(terms, text_terms(text, *others)))
+    if text:
+        of_reference = Value([*others, f"reference {text.upper()}"], TERMS)
+        has_terms |= Q(DataContains(terms, of_reference))
+    return has_terms

@@ -18,7 +18,7 @@ from tenancy.models import Workspace
 from tenancy.roles import Capability
 from tenancy.times import display_zone
 from web.csv_export import csv_response, moment_cell
-from web.keyset import BadCursor, Page, capped_count, page_of
+from web.keyset import BadCursor, Page
 from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
@@ -39,12 +39,12 @@ def audit_log(request: Request, slug: str) -> HttpResponse:
         return _list_page(request, context | {"errors": filters.errors}, status=400)
     try:
         with statement_timeout(LIST_SECONDS):
-            entries = page_of(
-                filters.entries,
+            entries = filters.listed.page(
+                filters.listed.scope,
                 newer=request.GET.get("newer", ""),
                 older=request.GET.get("older", ""),
             )
-            count = capped_count(filters.entries)
+            count = filters.listed.count()
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -61,7 +61,13 @@ def audit_export(request: Request, slug: str) -> HttpResponseBase:
     if filters.errors:
         context = _frame(request, workspace, filters) | {"errors": filters.errors}
         return _list_page(request, context, status=400)
-    return csv_response(filters.entries, file_name="audit-log.csv", headings=HEADINGS, cells=_cells)
+    return csv_response(
+        filters.listed.scope,
+        file_name="audit-log.csv",
+        headings=HEADINGS,
+        cells=_cells,
+        fetch=filters.listed.fetch,
+    )
 
 
 def _audited_workspace(request: Request, slug: str) -> Workspace:

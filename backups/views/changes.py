@@ -13,7 +13,7 @@ from backups.models import PolicyChange
 from tenancy.http import Request, page, workspace_or_404
 from tenancy.models import Workspace
 from web.csv_export import csv_response, moment_cell
-from web.keyset import BadCursor, Page, page_of
+from web.keyset import BadCursor, Page
 from web.statement_timeout import TookTooLong, statement_timeout
 
 LIST_SECONDS = 5.0
@@ -32,15 +32,15 @@ def change_list(request: Request, slug: str) -> HttpResponse:
     context = _frame(request, workspace, filters)
     if filters.errors:
         return _list_page(request, context | {"errors": filters.errors}, status=400)
+    listed = filters.listed
     try:
         with statement_timeout(LIST_SECONDS):
-            changes = page_of(
+            changes = listed.page(
                 filters.scope.with_scope(),
                 newer=request.GET.get("newer", ""),
                 older=request.GET.get("older", ""),
-                fetch=filters.fetch,
             )
-            count = filters.count()
+            count = listed.count()
     except BadCursor:
         return _list_page(request, context | {"errors": [_BAD_CURSOR]}, status=400)
     except TookTooLong:
@@ -61,7 +61,7 @@ def change_export(request: Request, slug: str) -> HttpResponseBase:
         file_name="changes.csv",
         headings=HEADINGS,
         cells=_cells,
-        fetch=filters.fetch,
+        fetch=filters.listed.fetch,
     )
 
 
