@@ -40,7 +40,6 @@ class SessionAdmin(ReadOnly, ModelAdmin[Session]):
     list_select_related = ("user",)
     ordering = ("-last_seen_at", "-id")
     exclude = ("session_key", "session_data")
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Allow it to everyone who may delete accounts too, since that ends their sessions."""
@@ -58,7 +57,6 @@ class InvitationAdmin(ReadOnly, ModelAdmin[Invitation]):
     list_select_related = ("workspace",)
     ordering = ("-created_at", "-id")
     exclude = ("link_hash",)
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("tenancy.delete_workspace")
@@ -74,7 +72,6 @@ class AccessTokenAdmin(ReadOnly, ModelAdmin[AccessToken]):
     search_fields = ("name", "user_name", "=hint", "workspace__name")
     ordering = ("-created_at", "-id")
     exclude = ("secret_hash",)
-    show_full_result_count = False
 
 
 @admin.register(AccessTokenRate)
@@ -85,7 +82,6 @@ class AccessTokenRateAdmin(ReadOnly, ModelAdmin[AccessTokenRate]):
     list_select_related = ("token",)
     search_fields = ("token__name",)
     ordering = ("-started_at",)
-    show_full_result_count = False
 
 
 class CodeAdmin(ReadOnly, ModelAdmin[Any]):
@@ -93,7 +89,6 @@ class CodeAdmin(ReadOnly, ModelAdmin[Any]):
 
     list_select_related = ("user",)
     search_fields = ("user__username",)
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("tenancy.delete_user")
@@ -128,13 +123,10 @@ class PasswordResetAdmin(ReadOnly, ModelAdmin[PasswordReset]):
     list_display = ("email", "requested_at", "handled_at")
     search_fields = ("email",)
     ordering = ("-requested_at", "-id")
-    show_full_result_count = False
 
 
 class WorkspaceRowAdmin(ReadOnly, ModelAdmin[Any]):
     """Owners manage it on the pages of the workspace; it is deleted with its workspace only."""
-
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         names = ("tenancy.delete_workspace", "tenancy.delete_membership")

@@ -14,7 +14,6 @@ class ApiSubmissionAdmin(ReadOnly, ModelAdmin[ApiSubmission]):
     list_display = ("submission_id", "run_id", "created_at")
     search_fields = ("=run_id",)
     ordering = ("-created_at", "-submission_id")
-    show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: ApiSubmission | None = None) -> bool:
         """Allow everyone who can view runs."""

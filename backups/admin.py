@@ -131,7 +131,6 @@ class ScheduleRevisionAdmin(ReadOnly, ModelAdmin[ScheduleRevision]):
     list_select_related = ("schedule",)
     search_fields = ("=schedule__id", "schedule__name")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(TimeZoneRules)
@@ -146,7 +145,6 @@ class VersionCandidateAdmin(ReadOnly, ModelAdmin[VersionCandidate]):
     list_select_related = ("workspace",)
     search_fields = ("=version_id",)
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(BackupSet)
@@ -166,7 +164,6 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
     list_select_related = ("workspace", "tenant", "schedule")
     search_fields = ("=id", "tenant__name", "schedule__name")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(BackupItem)
@@ -176,7 +173,6 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id", "=graph_id", "name")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(PolicyVersion)
@@ -185,7 +181,6 @@ class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_select_related = ("workspace",)
     search_fields = ("=content_hash", "=normalized_hash")
     ordering = ("-id",)
-    show_full_result_count = False
     fields = ("workspace", "content_hash", "normalized_hash", "content", "size", "created_at")
     readonly_fields = ("content",)
 
@@ -199,7 +194,6 @@ class VersionRedactionAdmin(ReadOnly, ModelAdmin[VersionRedaction]):
     list_display = ("version_id", "rules_version")
     search_fields = ("=version__id",)
     ordering = ("-version_id",)
-    show_full_result_count = False
 
 
 @admin.register(PolicyChange)
@@ -209,7 +203,6 @@ class PolicyChangeAdmin(ReadOnly, ModelAdmin[PolicyChange]):
     list_select_related = ("tenant", "backup_set")
     search_fields = ("=graph_id", "=backup_set__id", "name")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(PolicyExport)
@@ -236,4 +229,3 @@ class BackupDayAdmin(ReadOnly, ModelAdmin[BackupDay]):
     list_select_related = ("workspace",)
     search_fields = ("workspace__name",)
     ordering = ("-day", "-id")
-    show_full_result_count = False

@@ -22,7 +22,6 @@ class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
     list_filter = ("kind", ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
-    show_full_result_count = False
 
 
 @admin.register(DirectoryGroup)
@@ -31,7 +30,6 @@ class DirectoryGroupAdmin(ReadOnly, ModelAdmin[DirectoryGroup]):
     list_filter = ("group_type", "is_dynamic", ("missing_since", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
-    show_full_result_count = False
 
 
 @admin.register(RoleDefinition)
@@ -40,4 +38,3 @@ class RoleDefinitionAdmin(ReadOnly, ModelAdmin[RoleDefinition]):
     list_filter = ("is_built_in", "is_enabled", ("missing_since", admin.EmptyFieldListFilter))
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
-    show_full_result_count = False

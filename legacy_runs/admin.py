@@ -34,7 +34,6 @@ class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_select_related = ("tenant", "workspace")
     # The primary key is an index; the index on `created_at` starts with another column.
     ordering = ("-id",)
-    show_full_result_count = False
     actions = None
 
     def get_search_results(

@@ -40,7 +40,6 @@ class NotificationEventAdmin(ReadOnly, ModelAdmin[NotificationEvent]):
     list_select_related = ("workspace",)
     search_fields = ("=subject_id", "title")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(Notification)
@@ -49,7 +48,6 @@ class NotificationAdmin(ReadOnly, ModelAdmin[Notification]):
     list_select_related = ("event", "workspace", "user")
     search_fields = ("user__username",)
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(NotificationSettings)
@@ -68,4 +66,3 @@ class NotificationDeliveryAdmin(ReadOnly, ModelAdmin[NotificationDelivery]):
     list_select_related = ("event", "workspace", "user", "endpoint")
     search_fields = ("user__username",)
     ordering = ("-id",)
-    show_full_result_count = False

@@ -116,7 +116,6 @@ class OperationRunAdmin(ReadOnly, ModelAdmin[OperationRun]):
     search_fields = ("=id", "tenant__name", "initiator_name", "cause")
     ordering = ("-created_at", "-id")
     sortable_by = ()
-    show_full_result_count = False
     #: Counting the rows of each value would read all runs.
     show_facets = admin.ShowFacets.NEVER
     change_list_template = "admin/operations/run_list.html"
@@ -137,7 +136,6 @@ class OperationRunEventAdmin(ReadOnly, ModelAdmin[OperationRunEvent]):
     list_filter = ("level",)
     search_fields = ("=run__id", "=kind")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(OperationRunItem)
@@ -146,7 +144,6 @@ class OperationRunItemAdmin(ReadOnly, ModelAdmin[OperationRunItem]):
     list_filter = ("outcome",)
     search_fields = ("=run__id", "=key", "=reason_code")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(OperationRunTombstone)
@@ -156,7 +153,6 @@ class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
     list_select_related = ("workspace", "tenant")
     search_fields = ("=id", "tenant__name", "=type")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(Incident)
@@ -215,7 +211,6 @@ class MetricIncrementAdmin(ReadOnly, ModelAdmin[MetricIncrement]):
     list_display = ("kind", "run_id")
     search_fields = ("kind", "=run_id")
     ordering = ("-id",)
-    show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: MetricIncrement | None = None) -> bool:
         """Allow everyone who can view runs."""

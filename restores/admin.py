@@ -17,7 +17,6 @@ class RestoreRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_select_related = ("tenant", "workspace")
     search_fields = ("=id", "tenant__name")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
     actions = None
 
 
@@ -28,7 +27,6 @@ class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
     list_select_related = ("restore",)
     search_fields = ("=graph_id", "name")
     exclude = ("changes",)
-    show_full_result_count = False
     actions = None
 
 

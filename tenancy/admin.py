@@ -247,7 +247,6 @@ class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
     search_fields = ("username", "=ip_address")
     ordering = ("-attempt_time", "-id")
     exclude = ("get_data", "post_data")
-    show_full_result_count = False
     actions = ("unlock",)
 
     @admin.display(description="User name", ordering="username")
@@ -271,7 +270,6 @@ class AccessLogAdmin(ReadOnly, ModelAdmin[Any]):
     search_fields = ("username", "=ip_address")
     ordering = ("-attempt_time", "-id")
     exclude = ("session_hash",)
-    show_full_result_count = False
 
 
 @admin.register(AccessFailureLog)
@@ -280,4 +278,3 @@ class AccessFailureLogAdmin(ReadOnly, ModelAdmin[Any]):
     list_filter = ("locked_out",)
     search_fields = ("username", "=ip_address")
     ordering = ("-attempt_time", "-id")
-    show_full_result_count = False

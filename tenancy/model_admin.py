@@ -7,20 +7,74 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import BadRequest, ValidationError
-from django.db.models import CharField, ForeignKey, Model
+from django.core.exceptions import BadRequest, EmptyResultSet, ValidationError
+from django.core.paginator import Paginator
+from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.functional import cached_property
 
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.ids import parse_id
 from web.names import validate_name
+from web.statement_timeout import TookTooLong, statement_timeout
 
 M = TypeVar("M", bound=Model)
 
 #: The suffixes that list filters append to a field name.
 LOOKUP_SUFFIXES = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
+
+
+LIST_SECONDS = 5.0
+#: The rows that a list shows, page by page: counting and skipping more would read all of them.
+LISTED = 2_000
+
+
+@IntegerField.register_lookup
+class NumberInText(Lookup[bool]):
+    """An exact search for a number, which an index has; Django would compare the texts of all rows."""
+
+    lookup_name = "iexact"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        number = parse_id(str(self.rhs))
+        if number is None:
+            raise EmptyResultSet
+        sql, params = compiler.compile(self.lhs)
+        return f"{sql} = %s", [*params, number]
+
+
+class CappedPaginator(Paginator[Any]):
+    """Pages of the first rows of a list."""
+
+    @cached_property
+    def count(self) -> int:
+        """Count the rows that can be listed."""
+        return self.object_list[:LISTED].count()
+
+
+class BoundedChangeList(ChangeList):
+    """A list that takes the database a limited time, however long its table is."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            with statement_timeout(LIST_SECONDS):
+                super().get_results(request)
+                self.result_list = list(self.result_list)
+        except TookTooLong:
+            messages.error(request, "The search took too long. Narrow the filter.")
+            self.paginator = Paginator([], self.list_per_page)
+            self.result_list, self.result_count, self.full_result_count = [], 0, None
+            self.show_full_result_count = self.show_admin_actions = False
+            self.can_show_all = self.multi_page = False
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there can be more rows than those that can be listed."""
+        return self.result_count >= LISTED
 
 
 class StrictAutocompleteSelect(AutocompleteSelect):
@@ -33,6 +87,13 @@ class StrictAutocompleteSelect(AutocompleteSelect):
 
 class ModelAdmin(admin.ModelAdmin[M]):
     """Saves and deletes through services, shows their errors, and links to visible pages only."""
+
+    paginator = CappedPaginator
+    #: Counting all rows would read all of them.
+    show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only the filters of the list: `secret__startswith` would reveal a secret."""

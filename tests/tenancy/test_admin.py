@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Permission
+from django.db.models import Q
 from django.test import Client
 from django.urls import reverse
 
+from tenancy import model_admin
+from tenancy.admin import TenantAdmin
 from tenancy.models import Membership, Tenant, TenantStatus, User, Workspace
 from tenancy.roles import Role
 from tests.support.factories import (
@@ -207,3 +210,37 @@ def test_support_unlocks_a_sign_in(client: Client, support: User, reader: User) 
 
     assert locked == 429
     assert outside.post(reverse("sign_in"), right).status_code == 302
+
+
+def test_a_list_says_that_it_is_too_long_to_be_counted(
+    client: Client, support: User, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TenantFactory()
+    whole = text_of(client.get(to("tenant", "changelist")))
+    monkeypatch.setattr(model_admin, "LISTED", 1)
+    capped = text_of(client.get(to("tenant", "changelist")))
+
+    assert "2 tenants" in whole
+    assert "1 or more tenant" in capped
+
+
+def test_a_search_that_takes_too_long_is_stopped(
+    client: Client, support: User, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Tenant.objects.extra(where=["pg_sleep(5) IS NOT NULL"])
+    monkeypatch.setattr(model_admin, "LIST_SECONDS", 0.05)
+    monkeypatch.setattr(TenantAdmin, "get_queryset", lambda *_: slow)
+
+    html = text_of(client.get(to("tenant", "changelist")))
+
+    assert "The search took too long." in html
+    assert tenant.name not in html
+
+
+@pytest.mark.parametrize("text", ["{id}", "{id}x", "-1", "9" * 30, "\u0663"])
+def test_a_search_for_a_number_uses_its_index(tenant: Tenant, text: str) -> None:
+    matches = Q(pk__iexact=text.format(id=tenant.pk)) | Q(name="another one")
+    tenants = Tenant.objects.filter(matches)
+
+    assert list(tenants) == ([tenant] if text == "{id}" else [])
+    assert "UPPER" not in str(tenants.query)
