@@ -121,7 +121,7 @@ class _SharedFilters(dict[str, django_filters.Filter]):
 
 def _copy_of(shared: django_filters.Filter) -> django_filters.Filter:
     copied = copy(shared)
-    # Setting it lets the copy call the method of its own set of filters.
+    # Setting it lets the copy call the method of the set that it belongs to.
     copied.method = shared.method
     return copied
 

@@ -41,8 +41,9 @@ _COLUMNS = {
     "initiator_name": ("text[]", "branch.initiator_name"),
     "cause": ("text[]", 'branch.cause COLLATE "C"'),
 }
-#: For more values, the place up to which the first rows are is determined first.
-_FEW = 50
+#: Where all values together would have more rows to read, the place up to which the first rows are
+#: is determined first.
+_MANY_ROWS = 1_500
 #: An order without an index for the filters sorts this many of the newest runs.
 SORTED_RUNS = 1_000
 
@@ -151,9 +152,9 @@ def _places(
 ) -> list[tuple[Any, int]]:
     """Return the order value and the id of the first rows of a split."""
     ordered = in_order(_of_branch(rows, split), order).values_list(order.value, "pk")
-    if len(split.values) > _FEW:
+    if len(split.values) > 1 and len(split.values) * count > _MANY_ROWS:
         # If each of 50 values has 20 rows up to a place, the first 1,000 rows are up to there.
-        step = max(1, count // _FEW)
+        step = -(-count // min(count, len(split.values) // 2))
         needed = -(-count // step)
         reached = _merge(ordered[step - 1 : step], split, order, needed)
         if len(reached) == needed:

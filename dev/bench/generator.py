@@ -27,7 +27,7 @@ BATCH = 500_000
 REBUILT_FROM = 50_000
 TABLES = (
     "workspaces", "users", "memberships", "tenants", "backup_schedules", "operation_incidents",
-    "operation_runs", "backup_sets", "policy_changes",
+    "operation_runs", "backup_sets", "policy_changes", "audit_entries",
 )  # fmt: skip
 
 
@@ -60,7 +60,9 @@ SELECT 'bench-user-' || n, '', 'Bench', 'User ' || n, '', n = 1, n = 1, true, no
 FROM generate_series(1, %(users)s) n;
 
 INSERT INTO memberships (user_id, workspace_id, role, created_at)
-SELECT users.id, workspaces.id, 'operator', now() FROM users, workspaces
+SELECT users.id, workspaces.id,
+       CASE WHEN username = 'bench-user-1' THEN 'owner' ELSE 'operator' END, now()
+FROM users, workspaces
 WHERE users.username LIKE 'bench-user-%%' AND workspaces.slug LIKE 'bench-%%';
 
 INSERT INTO tenants (workspace_id, name, external_id, status, created_at)
@@ -206,7 +208,7 @@ FROM (SELECT workspace_id, cause, extract(day FROM completed_at - (now() - %(nig
 WHERE night < 29 OR night = 29;
 
 UPDATE operation_runs run SET incident_id = incident.id FROM operation_incidents incident
-WHERE run.workspace_id = incident.workspace_id AND run.cause = incident.cause
+WHERE run.workspace_id = incident.workspace_id AND run.cause = incident.cause AND run.cause <> ''
   AND run.completed_at BETWEEN incident.first_run_at AND incident.last_run_at;
 """
 _SETS = """
@@ -236,12 +238,29 @@ FROM backup_sets;
 
 DROP TABLE bench_tenants;
 """
+# One change for every ten runs; nearly all are of schedules, and some kinds are rare.
+_AUDIT = """
+INSERT INTO audit_entries (created_at, action, object_type, object_id, object_name, part,
+    workspace_id, tenant_id, user_id, user_name, origin, address, reference, database_role,
+    changes, details)
+SELECT now() - (%(runs)s / 10 - n) * %(nights)s / (%(runs)s / 10),
+       CASE WHEN n %% 4999 = 0 THEN 'deleted' ELSE 'updated' END,
+       CASE WHEN n %% 4001 = 0 THEN 'memberships' ELSE 'backup_schedules' END,
+       (n %% 5000)::text, 'Schedule ' || n %% 5000, '', workspace_id, tenants.id, users.id,
+       users.username, 'page', '192.0.2.1'::inet + n %% 100, md5(n::text), 'runledger',
+       '{"cron": ["0 2 * * *", "0 3 * * *"]}', '{}'
+FROM generate_series(1, %(runs)s / 10) n
+JOIN (SELECT row_number() OVER (ORDER BY id) - 1 AS place, id, workspace_id FROM tenants
+      WHERE name LIKE 'Tenant %%') tenants ON tenants.place = n %% 100
+JOIN users ON users.username = 'bench-user-' || 1 + n %% 20
+ORDER BY n
+"""
 
 
 def generate(runs: int, *, tenants: int = TENANTS) -> None:
-    """Create the workspaces, users, tenants, schedules, runs, incidents, sets and changes.
+    """Create the rows of a ledger, from workspaces to entries of the audit log.
 
-    The users are members of all workspaces; `bench-user-1` is a superuser, too.
+    The users are operators of all workspaces; `bench-user-1` is an owner and a superuser.
     """
     scale = Scale(runs, tenants)
     with transaction.atomic(), _without_triggers():
@@ -258,6 +277,7 @@ def generate(runs: int, *, tenants: int = TENANTS) -> None:
         _execute(_SUPERSEDED, scale)
         _execute(_INCIDENTS, scale)
         _execute(_SETS, scale)
+        _execute(_AUDIT, scale)
     _execute(f"ANALYZE {', '.join(TABLES)}", scale)
 
 

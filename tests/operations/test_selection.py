@@ -38,10 +38,10 @@ def ledger(shared_rows: SharedRows) -> dict[str, Any]:
         return reads.load_values()
 
 
-@pytest.fixture(params=[1, 100])
+@pytest.fixture(params=[0, 100_000])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Determine the place up to which the first rows are for few values, and for none."""
-    monkeypatch.setattr(splits, "_FEW", request.param)
+    """Determine the place up to which the first rows are for all values, and for none."""
+    monkeypatch.setattr(splits, "_MANY_ROWS", request.param)
 
 
 def ids_by_page(selection: splits.Selection, order: Any) -> list[int]:
