@@ -67,7 +67,12 @@ class BackupSet(models.Model):
         db_index=False,
     )
     schedule = models.ForeignKey(
-        BackupSchedule, on_delete=models.SET_NULL, related_name="sets", null=True, blank=True
+        BackupSchedule,
+        on_delete=models.SET_NULL,
+        related_name="sets",
+        null=True,
+        blank=True,
+        db_index=False,  # `sets_schedule` begins with it.
     )
     operation_run = models.OneToOneField(
         OperationRun,
@@ -119,6 +124,7 @@ class BackupSet(models.Model):
         indexes = (
             models.Index(fields=("workspace", "started_at", "id"), name="sets_ws"),
             models.Index(fields=("tenant", "started_at", "id"), name="sets_tenant"),
+            models.Index(fields=("schedule", "started_at", "id"), name="sets_schedule"),
             models.Index(
                 fields=("workspace", "tenant", "ended_at"),
                 name="sets_complete",
