@@ -51,6 +51,8 @@ UNREACHABLE = """
     return targets;
 })()
 """
+#: axe is loaded once for all its runs on a page, and only what is read of its results leaves the page.
+RUN_AXE = "(options) => axe.run(options).then((results) => results.violations)"
 #: Root needs no-sandbox; the others keep Chromium from contacting other hosts.
 FLAGS = [
     "--no-sandbox",
@@ -130,10 +132,11 @@ def serious_violations(page: Page, **options: Any) -> list[str]:
     if "runOnly" not in options:
         # The only rule of WCAG 2.2 AA; axe leaves it out by default.
         options["rules"] = {"target-size": {"enabled": True}} | options.get("rules", {})
-    violations = Axe().run(page, options=options).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
     return [
         f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for rule in violations
+        for rule in page.evaluate(RUN_AXE, options)
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]
