@@ -427,6 +427,7 @@ def _seconds(moment: dt.datetime) -> int:
     return round((moment - FIRST).total_seconds())
 
 
+@pytest.mark.long
 def test_the_runs_of_slots_match_a_simple_model(
     tenant: Tenant, database_clock: DatabaseClock, use_rules: Callable[..., None]
 ) -> None:

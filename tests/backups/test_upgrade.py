@@ -34,6 +34,7 @@ def earlier_version() -> Iterator[None]:
     migrate_to_latest()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("earlier_version")
 def test_schedules_of_an_earlier_version_continue(tenant: Tenant) -> None:
     slot = database_now().replace(second=0, microsecond=0) - dt.timedelta(minutes=5)

@@ -91,6 +91,7 @@ def inspection(open_context: Any, console_errors: ConsoleErrors) -> Inspection:
     return Inspection(page)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tour", TOURS)
 def test_every_page_is_displayed_without_problems(
     inspection: Inspection, console_errors: ConsoleErrors, tour: str

@@ -13,6 +13,7 @@ from tests.browser.conftest import SIZES, ConsoleErrors, check, sign_in
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.long
 def test_from_a_change_to_the_restore_of_the_version_before(
     fleet: None, open_context: Callable[..., BrowserContext], console_errors: ConsoleErrors
 ) -> None:

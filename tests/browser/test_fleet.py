@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MARGIN = PdfMargins(top="1.25cm", right="1.25cm", bottom="1.25cm", left="1.25cm")
 
 
+@pytest.mark.long
 def test_from_a_number_on_the_overview_to_its_tenants(
     fleet: None, open_context: Callable[..., BrowserContext], console_errors: ConsoleErrors
 ) -> None:

@@ -310,6 +310,7 @@ def copy_as_the_image_does(into: Path) -> None:
                 shutil.copy(ROOT / source, into / target)
 
 
+@pytest.mark.long
 @pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_the_steps_of_the_image_work_with_the_copied_files_only(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def others(make_customer: MakeCustomer, workspace: Workspace) -> list[Customer]:
     return [make_customer(workspace) for _ in range(3)]
 
 
+@pytest.mark.long
 def test_a_worker_takes_the_next_run_after_a_refusal_while_a_long_run_goes_on(
     customer: Customer, others: list[Customer], stack: Stack, broker: Broker, operator: User
 ) -> None:

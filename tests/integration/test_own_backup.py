@@ -266,6 +266,7 @@ VERSION_0_1_0 = {
 }
 
 
+@pytest.mark.long
 def test_the_migrations_of_this_version_are_undone_and_applied_again(
     ledger: ProviderConnection,
 ) -> None:

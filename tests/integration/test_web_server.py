@@ -59,6 +59,7 @@ def waiting_sessions() -> int:
     return count
 
 
+@pytest.mark.long
 @pytest.mark.direct  # the pooler has fewer connections than the web server threads
 def test_livez_answers_while_every_thread_waits_for_a_locked_table(
     static_root: Path, broker: Broker, tmp_path: Path, operator: User

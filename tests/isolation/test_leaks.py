@@ -171,6 +171,7 @@ def mail_sink(settings: Settings) -> Iterator[MailSink]:
     controller.stop()
 
 
+@pytest.mark.long
 def test_no_canary_is_in_anything_that_is_written_or_shown(
     *,
     broker: Broker,

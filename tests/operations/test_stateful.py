@@ -298,6 +298,7 @@ class Ledger(RuleBasedStateMachine):
         delete_rows(["operation_run_items", "operation_run_events", "operation_runs"])
 
 
+@pytest.mark.long
 def test_the_ledger_agrees_with_the_model(tenant: Tenant) -> None:
     Ledger.tenants = (tenant, TenantFactory(workspace=tenant.workspace))
     Ledger.user = UserFactory()

@@ -29,6 +29,7 @@ def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_a_short_campaign_keeps_every_promise(tmp_path: Path) -> None:
     """It may be void: how much a busy machine does in this time is no promise of the product."""
     path = tmp_path / "report.json"
@@ -43,6 +44,7 @@ def test_a_short_campaign_keeps_every_promise(tmp_path: Path) -> None:
     assert "lost: 0, duplicated: 0, late writes accepted: 0" in done.stdout
 
 
+@pytest.mark.long
 def test_a_campaign_notices_a_broken_promise() -> None:
     """The exit status is 0 only if the checker of the promise noticed, and no other."""
     done = campaign("--seed", "3", "--control", "effects")

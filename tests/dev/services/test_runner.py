@@ -30,6 +30,7 @@ def read_services(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_every_process_connects_with_the_role_of_the_application(tmp_path, monkeypatch):
