@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from itertools import product
 from typing import Any
 
 import pytest
@@ -296,14 +295,18 @@ def test_an_invalid_parameter_is_rejected_or_ignored(
     client = sign_in(permitted_user(world, route))
     client.raise_request_exception = False
     address = world.url(route, world.own_ids)
-    failures = []
-    for value, suffix in product(HOSTILE_VALUES, ("", "[]")):
-        text = value.encode("utf-8", "surrogatepass").decode("latin-1")
-        response = client.get(address, {name + suffix: text for name in PARAMETERS})
+    texts = [value.encode("utf-8", "surrogatepass").decode("latin-1") for value in HOSTILE_VALUES]
+    failures = {}
+    for text in texts:
+        response = client.get(address, dict.fromkeys(PARAMETERS, text))
         if not is_acceptable(response):
-            failures.append((f"name{suffix}={ascii(value)[:40]}", response.status_code))
+            failures[text[:40]] = response.status_code
+    # No page reads a name that ends in [], whatever its value.
+    response = client.get(address, {f"{name}[]": texts for name in PARAMETERS})
+    if response.status_code != HTTPStatus.OK or not is_acceptable(response):
+        failures["name[]"] = response.status_code
 
-    assert failures == [], route.name
+    assert failures == {}, route.name
 
 
 def test_only_staff_can_open_the_admin(world: World, sign_in: SignIn) -> None:
