@@ -19,6 +19,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def measure(runs: int) -> dict[str, float]:
         row = (workspace.pk, tenant.pk, run_type.value, uuid.uuid4().hex * 2)
         (run_id,) = count("floor", lambda: query(f"{INSERT} RETURNING id", *row))
         for statement in (CLAIM, COMPLETE):
-            count("floor", lambda sql=statement: query(f"{sql} RETURNING id", run_id))
+            count("floor", partial(query, f"{statement} RETURNING id", run_id))
 
     for _ in range(WARM_UP):
         take_run()

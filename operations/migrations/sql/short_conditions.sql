@@ -1,5 +1,5 @@
--- PostgreSQL reads the condition of a trigger anew for each statement, so that the length of those on
--- columns of every heartbeat, claim and end counts. The rules are those of `run_changes.sql`.
+-- PostgreSQL parses the condition of a trigger again for each statement, so that the length of those
+-- on columns of every heartbeat, claim and end counts. The rules are those of `run_changes.sql`.
 
 CREATE OR REPLACE TRIGGER runs_move_forward BEFORE UPDATE OF status ON operation_runs FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND (OLD.status = 'completed' OR NEW.status = 'queued'))
