@@ -104,7 +104,7 @@ def test_a_foreign_link_ends_the_list_as_incomplete(link):
 
 
 def test_the_next_page_is_requested_before_the_objects_of_the_last_one_are_used():
-    order = []
+    order: list[str] = []
     bodies = [page("a", "b", link=f"{BASE}/2"), page("c", link="https://evil.example/")]
     links = iter(bodies)
     objects = pages(
