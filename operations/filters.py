@@ -206,7 +206,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
             finders = {"tenant": partial(find_tenants, self.tenants), "cause": find_causes}
             for name in finders.keys() & fields.keys():
                 fields[name].find = finders[name]
-        return self._form
+        form: forms.Form = self._form
+        return form
 
     @property
     def qs(self) -> Any:
@@ -223,7 +224,13 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         """The inputs of the form."""
         if self.is_set:
             return render_fields(self.form)
-        return _empty_fields(type(self), tuple(_type_choices()))
+        return self._empty_fields(tuple(_type_choices()))
+
+    @classmethod
+    @lru_cache(maxsize=4)
+    def _empty_fields(cls, _types: tuple[tuple[str, str], ...]) -> SafeString:
+        """The inputs without values, which are the same for every request with these types."""
+        return render_fields(cls.get_form_class()({}))
 
     @classmethod
     @cache
@@ -318,9 +325,3 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 RunFilter.base_filters = _SharedFilters(RunFilter.base_filters)
-
-
-@lru_cache(maxsize=4)
-def _empty_fields(filter_class: type[RunFilter], _types: tuple[tuple[str, str], ...]) -> SafeString:
-    """The inputs without values, which are the same for every request with these types."""
-    return render_fields(filter_class.get_form_class()({}))

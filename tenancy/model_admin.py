@@ -39,12 +39,12 @@ class NumberInText(Lookup[bool]):
     lookup_name = "iexact"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         number = parse_id(str(self.rhs))
         if number is None:
             raise EmptyResultSet
         sql, params = compiler.compile(self.lhs)
-        return f"{sql} = %s", [*params, number]
+        return f"{sql} = %s", (*params, number)
 
 
 class CappedPaginator(Paginator[Any]):
@@ -53,7 +53,8 @@ class CappedPaginator(Paginator[Any]):
     @cached_property
     def count(self) -> int:
         """Count the rows that can be listed."""
-        return self.object_list[:LISTED].count()
+        rows: Any = self.object_list
+        return int(rows[:LISTED].count())
 
 
 class BoundedChangeList(ChangeList):

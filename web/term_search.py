@@ -37,7 +37,7 @@ SHORTEST_TERM = 3
 TERMS: ArrayField[Any, Any] = ArrayField(TextField())
 
 
-def text_terms(text: str, *others: str) -> Func:
+def text_terms(text: str, *others: str) -> Any:
     """Return the terms of rows with a text: each three adjacent characters, and these others."""
     of_text = Func(Value(text), function="search_trigrams", output_field=TERMS)
     if not others:

@@ -11,6 +11,7 @@ from django.test import Client
 from audit.filters import AuditFilter
 from audit.models import AuditEntry
 from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
 from tests.support.database import SharedRows
 from tests.support.factories import TenantFactory, UserFactory, create_member
 from tests.support.sessions import open_session
@@ -128,7 +129,7 @@ def test_a_search_applies_to_a_tenant_and_to_an_object(workspace: Workspace) -> 
 def test_the_page_and_the_export_have_the_entries_with_a_text(
     client: Client, workspace: Workspace
 ) -> None:
-    open_session(client, create_member(workspace, role="owner"))
+    open_session(client, create_member(workspace, Role.OWNER))
     address = f"/w/{workspace.slug}/audit-log/"
 
     page = client.get(address, {"q": "LEGACY"}).content.decode()
