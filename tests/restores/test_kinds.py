@@ -392,7 +392,7 @@ def test_the_page_of_a_restore_names_the_parts_that_were_not_compared(
 
     html = " ".join(page.content.decode().split())
     assert "objects without the parts that backups do not contain." in html
-    assert "Written <span" in html
+    assert "<td> Written <details>" in html
     assert "Verified without role assignments: backups do not contain that" in html
 
 
