@@ -47,7 +47,7 @@ bench: .venv/.installed ## Measure speed as ratios (make bench BASELINE=v1.4.0 B
 
 leak-test: export LEAK_TEST := whole
 leak-test: .venv/.installed ## Plant secrets of every shape in every input; nothing may show one (LEAK_TEST_SEED=1)
-	$(BIN)/python -m pytest -n0 --timeout 0 tests/isolation/test_leaks.py tests/redaction
+	$(BIN)/python -m pytest -n2 --dist worksteal --timeout 0 -rP --show-capture stdout tests/isolation/test_leaks.py tests/redaction
 	$(BIN)/python -m dev.bench.redaction
 
 chaos: .venv/.installed ## Cause faults for five minutes, then check every promise (DURATION=300 SEED=1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from itertools import cycle
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from django.test import Client
+from django.urls import resolve, reverse
 
 TEXT_TYPES = {"", "text", "search", "email", "url", "textarea"}
 #: What a required field gets while another one is tested, by a part of its name.
@@ -20,6 +20,8 @@ DEFAULTS = {
     "email": "new@example.com",
     "username": "new",
 }
+#: A failure of the product, and a limit: a request that is over it reaches nothing.
+FAILURES = (429, 500)
 
 
 @dataclass
@@ -95,27 +97,51 @@ class FormParser(HTMLParser):
 
 
 def plant_in_forms(
-    client: Client, addresses: Iterable[str], texts: Sequence[str], secrets: Sequence[str]
-) -> Iterator[str]:
-    """Send each form of these pages with a text in each of its fields; yield the fields."""
-    next_text, next_secret = cycle(texts), cycle(secrets)
-    sent: set[str] = set()
+    client: Client,
+    addresses: Iterable[str],
+    texts: Sequence[str],
+    secrets: Sequence[str],
+    renew: Callable[[str, str], int | None],
+) -> dict[tuple[str, str], int]:
+    """Send the forms of these pages with each text in each of their fields, and the secrets as passwords.
+
+    One page of each route is opened, and a form is sent once for each text: the fields are those of
+    its route. `renew` returns the id of a new object if that of the form can be used only once.
+    Returns how many texts each field accepted, by the route and the name of the field.
+    """
+    accepted: dict[tuple[str, str], int] = {}
+    for form in _forms_of(client, addresses):
+        route = resolve(urlsplit(form.address).path)
+        for name in (*form.texts, *form.passwords):
+            place = (route.view_name, name)
+            if place in accepted:
+                continue
+            accepted[place] = 0
+            for text in secrets if name in form.passwords else texts:
+                if len(text) > form.texts.get(name, len(text)):
+                    continue
+                ids = {
+                    key: renew(route.view_name, key) or value for key, value in route.kwargs.items()
+                }
+                address = reverse(route.view_name, args=route.args, kwargs=ids)
+                answer = client.post(address, form.filled(name, text))
+                assert answer.status_code not in FAILURES, (place, answer.status_code, text)
+                accepted[place] += answer.status_code == 302
+    return accepted
+
+
+def _forms_of(client: Client, addresses: Iterable[str]) -> Iterator[Form]:
+    """Yield the forms of one page of each route; of runs, whose states differ, those of each page."""
+    opened: set[str] = set()
     for address in addresses:
-        response = client.get(address)
-        if not response["Content-Type"].startswith("text/html"):
+        route = resolve(urlsplit(address).path).view_name
+        if route in opened and route != "run_detail":
             continue
+        response = client.get(address)
+        assert response.status_code not in FAILURES, address
+        if response.status_code != 200 or not response["Content-Type"].startswith("text/html"):
+            continue
+        opened.add(route)
         parser = FormParser(address)
         parser.feed(response.getvalue().decode())
-        for form in parser.forms:
-            for name in (*form.texts, *form.passwords):
-                place = f"{form.address} {name}"
-                if place in sent:
-                    continue
-                sent.add(place)
-                if name in form.passwords:
-                    text = next(next_secret)
-                else:
-                    text = next(each for each in next_text if len(each) <= form.texts[name])
-                answer = client.post(form.address, form.filled(name, text))
-                assert answer.status_code < 500, (place, answer.status_code)
-                yield place
+        yield from parser.forms

@@ -1,62 +1,76 @@
 """Canaries of every shape, planted in what the product takes, are in nothing that it writes or shows.
 
-`make leak-test` plants every form of every shape; the suite plants one of each. The contents of
+`make leak-test` plants every form of every shape, and each shape in each input; the suite plants one
+form of each shape, and some of them in the inputs that take time for each text. The contents of
 policies are stored as they were read, because restores need them: that column, and dumps of it, are
 the only place with canaries (docs/security.md).
 
-A new input, such as the body of a request, is planted by a function `plant_…` that the test calls.
-A new place is a function in `leak_places` that yields its name and its text.
+A new input is a function `plant_…` in `leak_inputs`, a new place one in `leak_places`.
 """
 
 from __future__ import annotations
 
-import csv
+import base64
+import html
 import io
+import itertools
 import json
 import logging
+import math
 import os
 import socket
-import zipfile
+import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
 from aiosmtpd.controller import Controller
-from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from audit.events import record
-from backups.models import BackupSchedule, BackupSet, PolicyVersion
+from backups.models import BackupSchedule, PolicyVersion
 from config.logging import logging_config
 from dev.graph_sandbox.control import SandboxControl
-from dev.labeled import draw, payloads, secrets
+from dev.labeled import payloads, secrets
 from inventory import services as inventory_services
 from inventory.models import Policy
 from legacy_runs.models import TABLES
 from notifications.mail import send_emails
+from operations.metrics.counting import record as record_counters
+from operations.metrics.counting import update_metrics
 from operations.models import OperationRun
-from operations.services import OperationRunService
 from operations.testing import run_now
 from operations.types import OperationRunType
-from providers.models import ProviderConnection
-from redaction import known_secrets
-from redaction.known_secrets import KnownSecrets
+from restores import services as restores
+from restores.bodies import Options
+from telemetry import recording, tracing
 from tenancy.models import Tenant, User
+from tests.isolation import leak_inputs, leak_places
 from tests.isolation.admin_pages import create_staff
 from tests.isolation.leak_forms import plant_in_forms
-from tests.isolation.leak_places import RAW_TABLE, MailSink, admin_addresses, broker_keys, dump
-from tests.support.api_routes import API_ROUTES
+from tests.isolation.leak_inputs import Planted
+from tests.isolation.leak_places import MailSink, Place
+from tests.isolation.leak_search import DIVIDED_LENGTH, Canaries
 from tests.support.broker import Broker
-from tests.support.exports import LISTS, SEPARATE
-from tests.support.factories.legacy_runs import source_row
+from tests.support.factories import OperationRunFactory, TenantFactory, create_member
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupScheduleFactory,
+    PolicyVersionFactory,
+    finish,
+)
 from tests.support.factories.notifications import create_delivery
-from tests.support.routes import ROUTES
+from tests.support.factories.providers import ProviderConnectionFactory
+from tests.support.otlp import Collector, collector_server
+from tests.support.receiver import Receiver
 from tests.support.sessions import open_session
 from tests.support.tokens import open_api
 
@@ -67,78 +81,76 @@ pytestmark = [
 IS_WHOLE = os.environ.get("LEAK_TEST") == "whole"
 #: Shorter secrets occur in ids and times by chance.
 MIN_LENGTH = 8
-#: Texts and objects that one policy carries.
-TEXTS_OF_A_POLICY, OBJECTS_OF_A_POLICY = (12, 1) if IS_WHOLE else (40, 10)
-#: Stored as read from the tenant; its table is searched without it.
-RAW = {RAW_TABLE: "payload"}
-#: The forms of the product have at least so many fields for texts.
-MIN_FIELDS = 40
-log = logging.getLogger(__name__)
+#: Forms of each shape, and the parts in which the shapes are planted, one on each core.
+PER_SHAPE, PARTS = (12, 2) if IS_WHOLE else (1, 1)
+#: The newest rows of each model whose admin pages are searched.
+ADMIN_ROWS = 20 if IS_WHOLE else 3
+#: The forms of the product have at least so many fields for texts, and the bodies of the API.
+MIN_FIELDS, MIN_TEXTS = 60, 12
 
 
-@dataclass
-class Canaries:
-    """The planted secrets, looked up in every usual encoding."""
+@pytest.fixture(scope="module", params=range(PARTS), ids=lambda part: f"part {part + 1}")
+def canaries_and_planted(request: pytest.FixtureRequest) -> tuple[Canaries, Planted]:
+    """Every form of every shape, or one of each; each part has its share of the shapes."""
 
-    shapes: dict[str, str]
+    def share(shapes: Iterable[str]) -> set[str]:
+        return set(list(dict.fromkeys(shapes))[request.param :: PARTS])
 
-    def __post_init__(self) -> None:
-        secrets_at_once = known_secrets.MAX_COUNT
-        values = list(self.shapes)
-        self.registries = []
-        for start in range(0, len(values), secrets_at_once):
-            self.registries.append(KnownSecrets())
-            for secret in values[start : start + secrets_at_once]:
-                self.registries[-1].add(secret)
+    def texts(count: int) -> list[secrets.Sample]:
+        samples = [*secrets.named(rng, secrets.CONTEXTS, count), *secrets.bare(rng, count)]
+        own = share(sample.shape for sample in samples)
+        return [each for each in samples if each.shape in own and len(each.secret) >= MIN_LENGTH]
 
-    def leaks(self, place: str, text: str) -> Iterator[str]:
-        """Yield where and what leaks, by the shape of the secret."""
-        if all(registry.mask(text) == text for registry in self.registries):
-            return
-        lines = text.splitlines()
-        leaking = [
-            line for line in lines if any(each.mask(line) != line for each in self.registries)
-        ]
-        for secret in present(list(self.shapes), "\n".join(leaking) or text):
-            yield f"{place}: {self.shapes[secret]}"
-
-
-def present(values: list[str], text: str) -> Iterator[str]:
-    """Yield the secrets that are in a text, by halves."""
-    if len(values) <= known_secrets.MAX_COUNT:
-        registry = KnownSecrets()
-        for secret in values:
-            registry.add(secret)
-        if registry.mask(text) == text:
-            return
-    if len(values) == 1:
-        yield values[0]
-        return
-    yield from present(values[: len(values) // 2], text)
-    yield from present(values[len(values) // 2 :], text)
-
-
-@dataclass(frozen=True)
-class Planted:
-    canaries: Canaries
-    texts: list[str]
-    objects: list[dict[str, Any]]
+    rng = secrets.new_rng(os.environ.get("LEAK_TEST_SEED", "leaks"))
+    samples, credentials = texts(PER_SHAPE), texts(1)
+    own = share(payloads.SHAPES)
+    objects = [
+        (f"payload with {shape}", payload, secret)
+        for shape, payload, secret in payloads.secrets(rng, PER_SHAPE)
+        if shape in own and len(secret) >= MIN_LENGTH
+    ]
+    shapes = {sample.secret: sample.shape for sample in samples}
+    shapes |= {secret: shape for shape, _, secret in objects}
+    shapes |= {sample.secret: f"credential: {sample.shape}" for sample in credentials}
+    return Canaries(shapes), Planted(
+        texts=[sample.text for sample in samples],
+        of_each_shape=list({each.shape: each.text for each in reversed(samples)}.values()),
+        objects=[payload for _, payload, _ in objects],
+        credentials=[sample.secret for sample in credentials],
+    )
 
 
 @pytest.fixture
-def planted() -> Planted:
-    """Texts and objects with canaries: every form of every shape, or one of each."""
-    rng = secrets.new_rng(os.environ.get("LEAK_TEST_SEED", "leaks"))
-    per_shape = 12 if IS_WHOLE else 1
-    samples = [*secrets.named(rng, secrets.CONTEXTS, per_shape), *secrets.bare(rng, per_shape)]
-    samples = [sample for sample in samples if len(sample.secret) >= MIN_LENGTH]
-    shapes = {sample.secret: sample.shape for sample in samples}
-    objects = []
-    for shape, payload, secret in payloads.secrets(rng, per_shape if IS_WHOLE else 1):
-        if len(secret) >= MIN_LENGTH:
-            shapes[secret] = f"payload with {shape}"
-            objects.append(payload)
-    return Planted(Canaries(shapes), [sample.text for sample in samples], objects)
+def canaries(canaries_and_planted: tuple[Canaries, Planted]) -> Canaries:
+    return canaries_and_planted[0]
+
+
+@pytest.fixture
+def planted(canaries_and_planted: tuple[Canaries, Planted]) -> Planted:
+    return canaries_and_planted[1]
+
+
+@dataclass
+class Outside:
+    """What receives something from the product, and the places that it has."""
+
+    broker: Broker
+    mail: MailSink
+    receiver: Receiver
+    collector: Collector
+    log: io.StringIO
+    folder: Path
+
+    def places(self) -> Iterator[Place]:
+        recording.end_process()
+        yield "log", self.log.getvalue()
+        yield from leak_places.broker_keys(self.broker)
+        yield from self.mail.places()
+        yield from leak_places.webhooks(self.receiver)
+        yield from leak_places.traces(self.collector)
+        yield from leak_places.files(self.folder)
+        yield from leak_places.dump()
+        yield from leak_places.tables()
 
 
 @pytest.fixture
@@ -171,228 +183,299 @@ def mail_sink(settings: Settings) -> Iterator[MailSink]:
     controller.stop()
 
 
-@pytest.mark.long
-def test_no_canary_is_in_anything_that_is_written_or_shown(
+@pytest.fixture
+def receiver(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[Receiver]:
+    receiver = Receiver(tmp_path_factory.mktemp("receiver"))
+    settings.WEBHOOK_NETWORKS = ["127.0.0.0/8", "::1/128"]
+    settings.WEBHOOK_CA_BUNDLE = str(receiver.ca)
+    settings.TICK_SECONDS = 60
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Collector]:
+    """A collector to which this process sends its spans."""
+    settings.MIDDLEWARE = ["config.middleware.TracingMiddleware", *settings.MIDDLEWARE]
+    with collector_server() as server:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.url)
+        monkeypatch.setattr(tracing, "ENABLED", True)
+        yield server
+        recording.end_process()
+
+
+@pytest.fixture
+def outside(
     *,
     broker: Broker,
     mail_sink: MailSink,
+    receiver: Receiver,
+    collector: Collector,
+    log_lines: io.StringIO,
     tmp_path: Path,
+    settings: Settings,
+) -> Outside:
+    # No limit ends the planting.
+    settings.API_REQUESTS_PER_MINUTE = settings.AXES_FAILURE_LIMIT = 1_000_000
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 1_000_000
+    settings.METRICS_NETWORKS = [ip_network("127.0.0.0/8")]
+    (tmp_path / "rejects").mkdir()
+    return Outside(broker, mail_sink, receiver, collector, log_lines, tmp_path / "rejects")
+
+
+def report(text: str) -> None:
+    """Say how far the test is, with the minutes of CPU that it has taken."""
+    sys.stdout.write(f"{time.process_time() / 60:5.1f} minutes of CPU: {text}\n")
+
+
+@pytest.mark.long
+def test_no_canary_is_in_anything_that_is_written_or_shown(
+    *,
+    outside: Outside,
+    tmp_path: Path,
+    canaries: Canaries,
     planted: Planted,
     tenant: Tenant,
     schedule: BackupSchedule,
     back_up: Callable[[BackupSchedule], OperationRun],
+    short_retry_waits: None,
     graph: SandboxControl,
     owner: User,
     client: Client,
-    log_lines: io.StringIO,
 ) -> None:
+    few = planted.of_each_shape
+    if not IS_WHOLE:
+        few = few[:: len(few) // 3]
+    shapes = canaries.shapes
+
+    # What the tenant has: before and after a change, in the inventory, two backups and a restore.
     BackupSchedule.objects.filter(pk=schedule.pk).update(kinds=["device_configuration"])
-    plant_objects(graph, tenant, planted)
-    run_now(inventory_services.start_sync(OperationRunType.INVENTORY_SYNC, tenant, by=owner).run)
+    leak_inputs.plant_objects(graph, tenant, planted)
+    sync(tenant, owner)
+    backup_set = back_up(schedule).backup_set
+    leak_inputs.plant_objects(graph, tenant, planted.changed())
     back_up(schedule)
-    plant_texts(
-        graph=graph,
-        tenant=tenant,
-        schedule=schedule,
-        back_up=back_up,
-        owner=owner,
-        planted=planted,
-    )
     stored = "\n".join(map(json.dumps, PolicyVersion.objects.values_list("payload", flat=True)))
-    planted_count = sum(json.dumps(secret)[1:-1] in stored for secret in planted.canaries.shapes)
-    assert planted_count > len(planted.canaries.shapes) / 2
-    plant_legacy_runs(tmp_path, tenant, planted)
+    count = sum(json.dumps(secret)[1:-1] in stored for secret in shapes)
+    assert count > len(shapes) / 2
+    items = list(backup_set.items.all())
+    restore, preview = restores.start_preview(backup_set, items, Options(), by=owner)
+    run_now(preview.run)
+    report(f"{len(shapes)} canaries, {count} of them in policies")
+
+    leak_inputs.plant_answers(graph, schedule, back_up, few)
+    report("answers of Microsoft")
+    leak_inputs.plant_reasons(tenant, owner, few)
+    leak_inputs.plant_log_lines(owner, planted.texts)
+    leak_inputs.plant_credentials(tenant, planted.credentials)
+    leak_inputs.plant_legacy_runs(tmp_path, tenant, planted.texts)
+    signing_secret = leak_inputs.plant_webhooks(
+        outside.receiver, tenant, few, planted.credentials[0]
+    )
+    canaries = Canaries(shapes | {signing_secret: "signing secret"})
+    report("reasons, log, credentials, legacy runs, webhooks")
     create_delivery(tenant, owner)
-    pages = list(addresses(tenant))
-    plant_forms(client, owner, pages, planted)
     send_emails()
 
-    canaries = planted.canaries
-    client.defaults |= open_api(owner, tenant.workspace).defaults
-    leaks = [
-        *canaries.leaks("log", log_lines.getvalue()),
-        *leaks_of_tables(canaries),
-        *leaks_of_pages(canaries, client, owner, pages),
-        *leaks_of_pages(canaries, client, superuser(), list(admin_addresses())),
-        *leaks_of_files(canaries, tmp_path / "rejects"),
-    ]
-    for places in (dump(), broker_keys(broker), mail_sink.places()):
-        leaks += [leak for place, text in places for leak in canaries.leaks(place, text)]
+    api = open_api(owner, tenant.workspace)
+    policies = list(Policy.objects.values_list("pk", flat=True))
+    leak_inputs.export_policies(api, tenant, policies)
+    ids: dict[str, Any] = {
+        "tenant_id": tenant.pk,
+        "schedule_id": schedule.pk,
+        "restore_id": restore.pk,
+        "policy_ids": policies[:1],
+    }
+    renew = Renewal(tenant)
+    assert leak_inputs.plant_bodies(api, ids, renew, few) >= MIN_TEXTS
+    leak_inputs.plant_requests(open_owner(owner), api, tenant.workspace.slug, few)
+    report("bodies, headers and parameters")
+    fields = plant_forms(client, owner, tenant, planted, renew)
+    assert len(fields) >= MIN_FIELDS
+    report(f"{len(fields)} fields of forms")
+    create_delivery(tenant, create_member(tenant.workspace))
+    send_emails()
 
-    assert broker.waiting("sync")
-    assert mail_sink.messages
-    assert leaks == []
+    staff = Client()
+    open_session(staff, superuser())
+    addresses = list(leak_places.addresses(tenant))
+    places = Counter[str]()
+    leaks = []
+    for place, text in itertools.chain(
+        outside.places(),
+        leak_places.pages(open_owner(owner), [each for each in addresses if not is_api(each)]),
+        leak_places.pages(api, filter(is_api, addresses)),
+        leak_places.pages(staff, leak_places.admin_addresses(ADMIN_ROWS)),
+    ):
+        leaks += canaries.leaks(place, text)
+        places[place.split()[0]] += 1
+    report(f"searched {dict(places)}")
+
+    assert outside.broker.waiting("sync")
+    assert outside.mail.messages
+    assert outside.receiver.received
+    assert outside.collector.spans
+    assert not leaks, "\n".join(leaks)
+
+
+class Renewal:
+    """Creates the objects of forms that can be sent once: what they suspend, remove or end."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.workspace = tenant.workspace
+
+    def __call__(self, route: str, name: str) -> int | None:
+        """Return the id of a new object if this id of a route needs one."""
+        if name == "run_id" and route in ("run_cancel", "run_acknowledge"):
+            return self._pk(
+                OperationRunFactory(tenant=self._tenant(), failed=route == "run_acknowledge")
+            )
+        if name == "tenant_id" and route in ("tenant_suspend", "tenant_archive"):
+            return self._pk(self._tenant())
+        if name == "schedule_id" and route in ("schedule_pause", "schedule_delete"):
+            return self._pk(BackupScheduleFactory(tenant=self._tenant()))
+        if name == "connection_id" and route == "connection_remove":
+            return self._pk(ProviderConnectionFactory(tenant=self._tenant()))
+        if name == "membership_id" and route == "member_remove":
+            return self._pk(create_member(self.workspace).memberships.get())
+        return None
+
+    def _tenant(self) -> Tenant:
+        tenant: Tenant = TenantFactory(workspace=self.workspace)
+        return tenant
+
+    @staticmethod
+    def _pk(row: Any) -> int:
+        return int(row.pk)
+
+
+def sync(tenant: Tenant, owner: User) -> None:
+    """Read policies, groups and role definitions."""
+    for run_type in (
+        OperationRunType.INVENTORY_SYNC,
+        OperationRunType.DIRECTORY_GROUPS_SYNC,
+        OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC,
+    ):
+        run_now(inventory_services.start_sync(run_type, tenant, by=owner).run)
+
+
+def is_api(address: str) -> bool:
+    return address.startswith("/api/")
 
 
 def superuser() -> User:
     return User.objects.filter(is_superuser=True).first() or create_staff(superuser=True)
 
 
-def plant_forms(client: Client, owner: User, pages: list[str], planted: Planted) -> None:
-    """Plant the texts in every field of every form: those of pages, of sign-in, and of the admin."""
-    texts, secrets_ = planted.texts, list(planted.canaries.shapes)
-    fields = list(plant_in_forms(client, [reverse("account_login")], texts, secrets_))
+def open_owner(owner: User) -> Client:
+    client = Client()
     open_session(client, owner)
-    fields += plant_in_forms(client, pages, texts, secrets_)
+    return client
+
+
+def plant_forms(
+    client: Client, owner: User, tenant: Tenant, planted: Planted, renew: Renewal
+) -> dict[tuple[str, str], int]:
+    """Plant the texts in every field of every form: those of pages, of sign-in, and of the admin."""
+    texts, secrets_ = planted.of_each_shape, planted.credentials
+    if not IS_WHOLE:
+        texts, secrets_ = sorted(texts, key=len)[:3], secrets_[:1]
+    fields = plant_in_forms(client, [reverse("account_login")], texts, secrets_, renew)
+    open_session(client, owner)
+    fields |= plant_in_forms(client, leak_places.addresses(tenant), texts, secrets_, renew)
     open_session(client, superuser())
-    fields += plant_in_forms(client, list(admin_addresses()), texts, secrets_)
-    assert len(fields) > MIN_FIELDS
+    return fields | plant_in_forms(client, leak_places.admin_addresses(1), texts, secrets_, renew)
 
 
-def plant_legacy_runs(folder: Path, tenant: Tenant, planted: Planted) -> None:
-    """Import a CSV file with the texts; some of its rows are rejected and written to a file."""
-    rows = [
-        source_row(
-            tenant, id=number if number % 5 else "x", selection_payload=json.dumps({"note": text})
-        )
-        for number, text in enumerate(planted.texts, 1)
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "JSON": lambda text: json.dumps({"x": text}),
+    "JSON in JSON": lambda text: json.dumps({"x": json.dumps([text])}),
+    "address": lambda text: quote(text, safe=""),
+    "page": html.escape,
+    "address in a page": lambda text: html.escape(quote(text)),
+    "base64": lambda text: base64.b64encode(f"<{text}>".encode()).decode(),
+    "base64 of addresses": lambda text: base64.urlsafe_b64encode(f"ab{text}".encode()).decode(),
+    "hexadecimal digits": lambda text: text.encode().hex(),
+    "lines": "\n".join,
+    "first half": lambda text: text[: math.ceil(len(text) / 2)],
+    "second half": lambda text: text[len(text) // 2 :],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_search_notices_every_canary_in_every_form(canaries: Canaries, form: str) -> None:
+    missed = [
+        shape
+        for secret, shape in canaries.shapes.items()
+        if ("half" not in form or len(secret) >= DIVIDED_LENGTH)
+        and f"here: {shape}" not in canaries.leaks("here", f"a {FORMS[form](secret)} b")
     ]
-    file = folder / "rows.csv"
-    with file.open("w", newline="") as target:
-        writer = csv.DictWriter(target, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    call_command(
-        "import_legacy_runs",
-        csv=[f"{next(iter(TABLES))}={file}"],
-        rejects=str(folder / "rejects"),
-        stdout=io.StringIO(),
-        stderr=io.StringIO(),
-    )
+
+    assert missed == []
 
 
-def leaks_of_files(canaries: Canaries, folder: Path) -> Iterator[str]:
-    for file in folder.iterdir():
-        yield from canaries.leaks(f"file {file.name}", file.read_text())
+def test_the_search_notices_nothing_else(canaries: Canaries) -> None:
+    assert canaries.leaks("here", Path(__file__).read_text()) == []
 
 
-def plant_objects(graph: SandboxControl, tenant: Tenant, planted: Planted) -> None:
-    """Put the objects, and policies with the texts in all their properties, into the tenant."""
-    rng = secrets.new_rng("ids")
-    for start in range(0, len(planted.objects), OBJECTS_OF_A_POLICY):
-        entry: dict[str, Any] = {
-            "@odata.type": "#microsoft.graph.windows10CustomConfiguration",
-            "id": draw.guid(rng),
-            "displayName": "Policy",
-            "parts": planted.objects[start : start + OBJECTS_OF_A_POLICY],
-        }
-        graph.put_object(tenant.external_id, "device_configuration", entry)
-    for start in range(0, len(planted.texts), TEXTS_OF_A_POLICY):
-        texts = planted.texts[start : start + TEXTS_OF_A_POLICY]
-        entry = {f"note{number}": text for number, text in enumerate(texts)} | {
-            "@odata.type": "#microsoft.graph.windows10GeneralConfiguration",
-            "id": draw.guid(rng),
-            "displayName": texts[0],
-            "description": texts[-1],
-        }
-        graph.put_object(tenant.external_id, "device_configuration", entry)
+SECRET = "aB3-Summer.of.Canaries-x7Q"
 
 
-def plant_texts(
+def test_a_defect_in_each_kind_of_place_is_noticed(
     *,
-    graph: SandboxControl,
+    outside: Outside,
+    tmp_path: Path,
     tenant: Tenant,
-    schedule: BackupSchedule,
-    back_up: Callable[[BackupSchedule], OperationRun],
     owner: User,
-    planted: Planted,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Plant the texts in error bodies, reasons, credentials, audit entries and log lines."""
-    for text in planted.texts[:: len(planted.texts) // 3]:
-        graph.fault(tenant.external_id, "forbid", permission=text, times=1)
-        back_up(schedule)
-        graph.clear(tenant.external_id)
-        run = inventory_services.start_sync(
-            OperationRunType.DIRECTORY_GROUPS_SYNC, tenant, by=owner
-        ).run
-        OperationRunService().request_cancel(run, by=owner, reason=text)
-    for text in planted.texts:
-        record("signed_in", user=owner, subject=text[:300], details={"note": text, "list": [text]})
-        log.warning("failed: %s", text)
-        structlog.get_logger("leaks").warning("failed", detail=text)
-        try:
-            raise RuntimeError(text)  # noqa: TRY301 - planted on purpose
-        except RuntimeError:
-            log.exception("failed")
-    ProviderConnection.objects.get(tenant=tenant).set_credential(
-        next(iter(planted.canaries.shapes))
-    )
-
-
-def leaks_of_tables(canaries: Canaries) -> Iterator[str]:
-    """Search every row of every table, as a dump has it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        for table in tables:
-            row = "to_jsonb(t)" + (f" - '{RAW[table]}'" if table in RAW else "")
-            cursor.execute(f'SELECT ({row})::text FROM "{table}" t')
-            text = "\n".join(value for (value,) in cursor.fetchall())
-            yield from canaries.leaks(f"table {table}", text)
-
-
-def leaks_of_pages(
-    canaries: Canaries, client: Client, user: User, pages: Iterable[str]
-) -> Iterator[str]:
-    """Search these pages, exports and downloads as this user."""
-    open_session(client, user)
-    for address in pages:
-        response = client.get(address)
-        if response.status_code != 200:
-            continue
-        content = response.getvalue()
-        text = content.decode(errors="replace")
-        if response["Content-Type"] == "application/zip":
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                text = "\n".join(archive.read(name).decode() for name in archive.namelist())
-        yield from canaries.leaks(f"page {address}", text)
-
-
-def addresses(tenant: Tenant) -> Iterator[str]:
-    """Yield the addresses: each route that shows something, with each object that it can show."""
+    """Without redaction, and with a name that no form accepts, the secret is in every place."""
+    for module in ("config.logging", "notifications.bodies", "legacy_runs.rejects"):
+        monkeypatch.setattr(f"{module}.sanitize_text", lambda text, *_, **__: text)
+    monkeypatch.setattr("legacy_runs.rejects.sanitize_json", lambda value: value)
+    for module in ("backups.downloads", "backups.views.sets"):
+        monkeypatch.setattr(f"{module}.redacted_payload", lambda version: version.payload)
+    Tenant.objects.filter(pk=tenant.pk).update(name=SECRET)
+    tenant.refresh_from_db()
+    create_delivery(tenant, owner)
+    send_emails()
+    leak_inputs.plant_webhooks(outside.receiver, tenant, ["refused"], "address")
+    leak_inputs.plant_legacy_runs(tmp_path, tenant, [f"password={SECRET}"] * 5)
+    record_counters([("graph_requests", {"method": SECRET, "status": "200"}, 1)])
+    update_metrics()
+    outside.broker.execute("SET", "key", SECRET)
+    with tracing.span(SECRET):
+        logging.getLogger(__name__).warning("failed: %s", SECRET)
+    version = PolicyVersionFactory(workspace=tenant.workspace, payload={"password": SECRET})
+    item = BackupItemFactory(backup_set__schedule__tenant=tenant, version=version)
+    set_id = finish(item.backup_set).pk
     slug = tenant.workspace.slug
-    newest = BackupSet.objects.filter(items__complete=True).order_by("-pk").first()
-    assert newest
-    one = {
-        "slug": slug,
-        "tenant_id": tenant.pk,
-        "set_id": newest.pk,
-        "schedule_id": newest.schedule_id,
-        "connection_id": ProviderConnection.objects.get(tenant=tenant).pk,
+
+    staff = Client()
+    open_session(staff, superuser())
+    client, api = open_owner(owner), open_api(owner, tenant.workspace)
+    places = {
+        "page": leak_places.pages(
+            client, [reverse("backup_item_detail", args=[slug, set_id, item.pk])]
+        ),
+        "archive": leak_places.pages(client, [reverse("backup_set_download", args=[slug, set_id])]),
+        "CSV": leak_places.pages(client, [reverse("tenant_list", args=[slug]) + "?format=csv"]),
+        "metrics": leak_places.pages(client, [reverse("metrics")]),
+        "API": leak_places.pages(api, [reverse("api:tenant_list")]),
+        "admin": leak_places.pages(staff, [reverse("admin:tenancy_tenant_changelist")]),
+        "outside": outside.places(),
     }
-    several = {
-        "run_id": list(OperationRun.objects.values_list("pk", flat=True)[:40]),
-        "item_id": list(newest.items.values_list("pk", flat=True)),
-        "policy_id": list(Policy.objects.values_list("pk", flat=True)),
+    canaries = Canaries({SECRET: "password"})
+    leaks = {
+        f"{name} {place}" if name == "outside" else name
+        for name, texts in places.items()
+        for place, text in texts
+        if canaries.leaks(place, text)
     }
-    for route in ROUTES:
-        if route.post or route.staff or not set(route.ids) <= one.keys() | several.keys():
-            continue
-        yield from _addresses_of(route.name, route.ids, one, several)
-    for operation in API_ROUTES:
-        if operation.method == "get" and set(operation.ids) <= one.keys() | several.keys():
-            yield from _addresses_of(f"api:{operation.name}", operation.ids, one, several)
-    for name in LISTS:
-        args = {"slug": slug} | ({"tenant_id": tenant.pk} if name == "tenant_run_list" else {})
-        if name not in SEPARATE:
-            yield reverse(name, kwargs=args) + "?format=csv"
 
-
-def _addresses_of(
-    route: str, names: tuple[str, ...], one: dict[str, Any], several: dict[str, list[int]]
-) -> Iterator[str]:
-    repeated = [name for name in names if name in several]
-    values = several[repeated[0]] if repeated else [None]
-    for value in values:
-        ids = one | dict.fromkeys(repeated, value)
-        yield reverse(route, kwargs={name: ids[name] for name in names})
-
-
-def test_a_planted_canary_is_noticed(planted: Planted) -> None:
-    """The search itself fails on each form that it looks for."""
-    canaries = planted.canaries
-    secret, shape = next(iter(canaries.shapes.items()))
-    for text in (secret, json.dumps({"x": secret}), secret.encode().hex()):
-        assert list(canaries.leaks("here", f"a {text} b")) == [f"here: {shape}"]
+    outside_places = (
+        *("log", "broker key key", "mail", "webhook", "trace", "pg_dump"),
+        *(f"file {next(iter(TABLES))}.csv", f"table {Tenant._meta.db_table}"),
+    )
+    assert leaks >= {*places} - {"outside"} | {f"outside {place}" for place in outside_places}
