@@ -9,6 +9,7 @@ import enum
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -21,7 +22,7 @@ from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.ordinary import is_message
-from redaction.patterns import SENSITIVE_NAME
+from redaction.patterns import FOREIGN_KEYS, FOREIGN_PASSWORDS, SENSITIVE_NAME
 from redaction.text import WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
@@ -29,7 +30,9 @@ INTEGER_MAX_BITS = 256
 TEXT_MAX_LENGTH = 2000
 PAYLOAD_MAX_BYTES = 1024 * 1024
 
-_SENSITIVE_NAME_AT_END = re.compile(rf"{SENSITIVE_NAME}\Z", re.IGNORECASE | re.VERBOSE)
+_SENSITIVE_NAME_AT_END = re.compile(
+    rf"(?:{SENSITIVE_NAME}|{FOREIGN_PASSWORDS}|{FOREIGN_KEYS})\Z", re.IGNORECASE | re.VERBOSE
+)
 # A value with a name that says it is public: random characters in it are no secret.
 _PUBLIC_NAME_AT_END = re.compile(
     r"(?:(?<![a-z])id|Ids?|tag|hash|digest|thumbprint|fingerprint|certificate|checksum|link|cursor"
@@ -37,7 +40,11 @@ _PUBLIC_NAME_AT_END = re.compile(
     re.IGNORECASE,
 )
 #: The names, in lower case, of what names the value beside it.
-_NAME_KEYS = ("name", "key", "appconfigkey", "displayname", "settingname")
+_NAME_KEYS = ("name", "key", "appconfigkey", "displayname", "settingname", "valuename")
+#: The names, in lower case, of secrets by their names: `"passwords": {"wifi": "x"}`.
+_SECRETS_BY_NAME = ("passwords", "passphrases", "secrets")
+#: A number of fewer digits is a choice.
+_MIN_PIN = 1000
 _SETTING_KEYS = ("settingdefinitionid", "omauri", "definitionid")
 #: The secret members of a JSON Web Key.
 _WEB_KEY_SECRETS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
@@ -156,14 +163,18 @@ class _JsonSanitizer:
             name = sanitize_text(str(_clean_scalar(key)), KEY_MAX_LENGTH)
             self._spend(_cost(name))
             lowered = text[-KEY_MAX_LENGTH:].lower()
-            if hidden is _Hidden.ALL or lowered in secret or is_secret_property(lowered):
+            is_secret = lowered in secret or is_secret_property(lowered)
+            is_secret |= lowered in _SECRETS_BY_NAME and isinstance(value, Mapping)
+            if hidden is _Hidden.ALL or is_secret:
                 inner = _Hidden.ALL
             elif (
                 _is_sensitive(text[-KEY_MAX_LENGTH:])
-                or ((hidden is _Hidden.VALUES or names_secret) and "value" in lowered)
+                or ((hidden is _Hidden.VALUES or names_secret) and _is_value(lowered))
                 or (setting_is_secret and lowered.startswith(("value", "simplesetting")))
             ):
                 inner = _Hidden.VALUES
+                if setting_is_secret and _is_pin(value):
+                    value = str(value)  # noqa: PLW2901 - a number becomes a text with a mask
             else:
                 inner = _Hidden.NOTHING
             item = self.sanitize(value, depth, inner, text)
@@ -194,14 +205,28 @@ def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
     """Return whether the mapping names its value as secret, and whether it is a secret setting."""
     names_secret = setting_is_secret = False
     for key, value in mapping.items():
-        if not isinstance(key, str) or not isinstance(value, str):
+        if not isinstance(key, str):
             continue
         lowered = key.lower()
+        if lowered == "presentation" and isinstance(value, Mapping):
+            # What a group policy asks for; its answer stands beside it.
+            names_secret = names_secret or _is_sensitive(str(value.get("label"))[-KEY_MAX_LENGTH:])
+        if not isinstance(value, str):
+            continue
         if lowered in _NAME_KEYS:
             names_secret = names_secret or _is_sensitive(value[-KEY_MAX_LENGTH:])
         elif lowered in _SETTING_KEYS:
             setting_is_secret = setting_is_secret or is_secret_setting(value)
     return names_secret, setting_is_secret
+
+
+def _is_value(name: str) -> bool:
+    """Return whether a property, in lower case, is the value that another one names."""
+    return "value" in name and name not in _NAME_KEYS
+
+
+def _is_pin(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _MIN_PIN
 
 
 def _mask_text(value: object) -> str:
@@ -217,7 +242,7 @@ def _is_public(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive(name: str) -> bool:
-    return _SENSITIVE_NAME_AT_END.search(name) is not None
+    return _SENSITIVE_NAME_AT_END.search(unicodedata.normalize("NFKC", name)) is not None
 
 
 def _becomes_text(value: object) -> bool:

@@ -9,6 +9,13 @@ ORDINARY_VALUE = re.compile(
     r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
     | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
     | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
+    | this | your | it | enter | please | ensure | has | have | had | are | been | can | cannot | could
+    | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
+    | mfa | asks | hint
+    | obligatoire | requise | expirée | obligatori[oa] | requerido | caducad[oa] | expirad[oa] | inválid[oa]
+    | obrigatóri[oa] | requerid[oa] | wymagane | wygasł[oa] | obligatorio | richiest[oa] | scadut[oa]
+    | vereist | verlopen | krävs | povinné | zorunlu | ist | wurde | muss | darf | est | doit | es | debe | é
+    | deve | jest | musi | обязательно | обязателен | истек | должен | 必須 | 必填 | 已过期 | 필수
     | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}
     | allowed | escrowed | blocked | signing | minimum | \{\{\w{1,40}\}\}
     | erforderlich | abgelaufen | ungültig | fehlt | leer | nicht | requis | expiré | requerida

@@ -16,8 +16,10 @@ TAG_END = r"(?: > | &gt; | %(?:25){0,2}3E )"
 WORD_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) | (?<=\\[nrt]) )"
 OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) | (?<=\\[nrt]) )"
 ASSIGNMENT = rf"""{OPTIONAL_SPACE}
-    (?: := | => | == | [:=] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
-NAME_VALUE_SEPARATOR = rf"(?: {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"
+    (?: := | => | == | [:=：＝] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
+# The first form is code: a type between a name and its value, or the name as an index.
+NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secure)?string | {QUOTE}\] )\s?=\s?(?=["'])
+    | {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"""
 GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
 
@@ -25,19 +27,47 @@ MASKED = r"\[redacted(?::\d{1,9})?\]"
 FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
     | wachtwoord | senha | parola | has[łl]o | l[öo]senord | adgangskode | passord | salasana
     | heslo | пароль | 密码 | 密碼 | パスワード )"""
+FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
+    | [şs]ifre | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
+    | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
+    | [\w\-]{0, 20}netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
+# Keys, secrets and codes in other languages.
+FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
+      |priv[ée]e|partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
+    | code[ ]d['’]acc[eè]s | jeton(?:[ ]d['’]acc[eè]s)? | secret[ ]client
+    | clave(?:[ ](?:secreta|privada|compartida|de[ ](?:api|acceso|recuperaci[óo]n)))?
+    | c[óo]digo[ ]de[ ]acces?so | secreto(?:[ ]de(?:l)?[ ]cliente)?
+    | chave[ ](?:secreta|privada|compartilhada|de[ ](?:api|acesso|recupera[çc][ãa]o))
+    | segredo(?:[ ]do[ ]cliente)? | c[óo]digo[ ]de[ ]acesso
+    | chiave[ ](?:segreta|privata|di[ ]ripristino|condivisa) | segreto
+    | klucz[ ](?:tajny|prywatny|odzyskiwania|dost[ęe]pu|api) | kod[ ]dost[ęe]pu | sekret
+    | (?:секретный|закрытый|общий)[ ]ключ | ключ[ ](?:доступа|api|восстановления) | секрет(?:[ ]клиента)?
+    | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット | トークン | 비밀[ ]?키 | 토큰 )"""
 FOREIGN_HINTS = (
-    "kennwort", "contrase", "wachtwoord", "senha", "parola", "hasł", "haslo", "senord", "adgangskode",
-    "salasana", "heslo", "пароль", "密", "パスワード",
+    "kennwort", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
+    "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "парол", "доступа", "密", "口令",
+    "パス", "暗証番号", "비밀", "암호", "schlüssel", "geheimer", "zugangscode", "clé", "cle ", "accès", "jeton", "clave",
+    "digo de", "chave", "segredo", "chiave", "segreto", "klucz", "kod dost", "sekret", "ключ", "секрет",
+    "токен", "金鑰", "令牌", "秘密鍵", "シークレット", "トークン", "토큰",
 )  # fmt: skip
+# Names that a password follows also in a sentence.
+PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
+    | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
+    | {FOREIGN_PASSWORDS} )"""
+# What stands between a name and its value in a sentence: a verb, also in other languages.
+COPULA = r"""(?: (?:(?:has|have|had)\ been\ | (?:is|was)\ )?(?:now\ )?(?:set|changed|reset|updated)\ to
+    | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | är | er | on
+    | は | 为 | 為 | 是 | は\  )(?:\ now|\ jetzt)?[ ]?:?"""
 
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
-    (?: pass(?:word|wd|phrase|code)(?:[_\-]?(?:base64|hash|value|text|format[_\-]?string))?
+    (?: pass(?:word|wd|[ _\-]?phrase|code)(?:[_\-]?(?:base64|hash|value|text|command|format[_\-]?string))?
       | {FOREIGN_NAMES}
-      | pwd | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db)pass | access{GAP}pass | psk
+      | pwd | (?:(?<![a-z])|bind|root|admin|user|smtp|ldap|ftp|db|proxy|machine)_?pw | sonar\.login
+      | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db)pass | access{GAP}pass | psk
       | client{GAP}secret
       | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
@@ -45,10 +75,10 @@ SENSITIVE_NAME = rf"""(?:
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
           |primary|secondary|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
-          |network|wep|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
+          |network|wep|activation|pre-?shared|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
         {GAP}key
       | key{GAP}(?:material|content)
-      | (?:bypass|unlock|auth|activation|recovery|verification|pairing){GAP}code
+      | (?:bypass|unlock|auth|activation|recovery|verification|pairing|kiosk(?:mode)?exit){GAP}code
       | (?:(?<![a-z])|lock|device|user|startup)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
       | (?:scep{GAP})?challenge
       | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
@@ -60,7 +90,7 @@ SENSITIVE_NAME = rf"""(?:
 )"""
 
 # What a text contains that has a sensitive name and a value, in lower case: a quick test.
-NAME_THEN_SEPARATOR = rf"""(?: wd|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
+NAME_THEN_SEPARATOR = rf"""(?: wd|pw|login|command|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
     |passwort|kennwort|passe|ña|%c3%b1a|contrasena|wachtwoord|senha|parola|has[łl]o|senord|adgangskode
     |passord|salasana|heslo|пароль|密码|密碼|パスワード|puk
     |token|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization

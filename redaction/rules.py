@@ -9,10 +9,11 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from redaction.entropy import is_named_public, looks_random
+from redaction.letters import is_unlike_words
 from redaction.markers import mask_markers
 from redaction.marks import mask, mask_match
 from redaction.ordinary import ORDINARY_VALUE, is_example, is_message, is_placeholder
@@ -20,9 +21,12 @@ from redaction.patterns import (
     ARGUMENT,
     ASSIGNMENT,
     CONTINUATION_LINES,
+    COPULA,
     DOLLAR,
     FOREIGN_HINTS,
+    FOREIGN_KEYS,
     FOREIGN_NAMES,
+    FOREIGN_PASSWORDS,
     GAP,
     GUID,
     MASKED,
@@ -31,6 +35,7 @@ from redaction.patterns import (
     NOT_ESCAPED,
     OPTION_START,
     OPTIONAL_SPACE,
+    PASSWORD_NAME,
     QUOTE,
     QUOTED_VALUE,
     SECRET_LOOKING,
@@ -60,6 +65,19 @@ _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
 # The id of a session is a cookie, or a GUID that Microsoft's support asks for.
 _SESSION_NAME = re.compile(r"sess(?:ion)?[_\-]?id", re.IGNORECASE)
 _GUID = re.compile(GUID, re.IGNORECASE)
+_PASSWORD = re.compile(PASSWORD_NAME, re.IGNORECASE | re.VERBOSE)
+_MAX_LEASE_DIGITS = 5
+# Most texts of a policy are ids of settings and their options, or plain sentences.
+_ONE_WORD = re.compile(r"[\w.\-~\#{}]*")
+_PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
+_IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
+_INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
+_LINE_END = re.compile(r"[ ]*(?:\n|\Z)")
+_SENSITIVE_COLUMN = re.compile(
+    rf"""[\s"'`\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{SENSITIVE_NAME}[\s"'`\]]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_DELIMITERS = ",;|"
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -70,8 +88,9 @@ def mask_secret_formats(text: str) -> str:
     lowered = text.lower()
     if lowered.isascii() and not _any_hint().search(lowered):
         return text
-    for rule in RULES:
-        text = rule.apply(text, lowered)
+    is_ascii = lowered.isascii()
+    for rule in _rules_for(text):
+        text = rule.apply(text, lowered, is_ascii=is_ascii)
     return text
 
 
@@ -92,10 +111,19 @@ class Rule:
     needs: tuple[str, ...] = ()
     #: Tried first on the text in lower case, if given; most texts with a hint do not match.
     gate: str = ""
+    #: Whether it is also in a text that is one word, without white space, assignment or quotation mark.
+    in_word: bool = False
+    #: Whether it is also in a text of letters, spaces, commas and periods alone.
+    in_words: bool = False
+    #: The hints that a text in ASCII can have.
+    ascii_hints: tuple[str, ...] = field(init=False, repr=False)
 
-    def apply(self, text: str, lowered: str) -> str:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ascii_hints", tuple(filter(str.isascii, self.hints)))
+
+    def apply(self, text: str, lowered: str, *, is_ascii: bool) -> str:
         """Return the text with this format masked; `lowered` is the original in lower case."""
-        for hint in self.hints:
+        for hint in self.ascii_hints if is_ascii else self.hints:
             if hint in lowered:
                 break
         else:
@@ -103,6 +131,15 @@ class Rule:
         if self.gate and not _compiled_gate(self.gate).search(lowered):
             return text
         return _compiled(self.pattern).sub(self.replacement, text)
+
+
+def _rules_for(text: str) -> Iterable[Rule]:
+    """Return the rules that a text can match, by the characters that it has."""
+    if _ONE_WORD.fullmatch(text):
+        return [rule for rule in RULES if rule.in_word]
+    if _PLAIN_WORDS.fullmatch(text):
+        return [rule for rule in RULES if rule.in_words]
+    return RULES
 
 
 @functools.cache
@@ -134,9 +171,34 @@ def _mask_named(match: re.Match[str]) -> str:
     if is_message(value) or _is_count(match["name"], value) or _is_folder(match):
         return match[0]
     is_secret = _PASSWORD_NAME.match(match["name"]) or _LONG_VALUE_WITH_DIGIT.match(value)
-    if may_be_sentence and not is_secret:
+    if may_be_sentence and not (is_secret or is_unlike_words(value) or _is_setting(match)):
         return match[0]
     return _mask_value(match)
+
+
+def _mask_foreign(match: re.Match[str]) -> str:
+    """Mask the value of a name in another language, unless it is a word without digits of that one."""
+    value = match["value"]
+    is_word = not match["opening"] and not value.isascii() and value.isalpha()
+    if not value or is_word or ORDINARY_VALUE.fullmatch(value) or is_message(value):
+        return match[0]
+    return _mask_value(match)
+
+
+def _mask_quoted_name(match: re.Match[str]) -> str:
+    """Mask what an error says about a field whose name stands in quotation marks."""
+    value = match["value"]
+    return _mask_either(match) if value is None or is_unlike_words(value) else match[0]
+
+
+def _is_setting(match: re.Match[str]) -> bool:
+    """Return whether the name is an identifier, as `sharedSecret`, and the value ends its line."""
+    name = _IDENTIFIER_END.search(match.string[max(0, match.start() - 40) : match.end("name")])
+    return (
+        name is not None
+        and _INSIDE_IDENTIFIER.search(name[0]) is not None
+        and _LINE_END.match(match.string, match.end()) is not None
+    )
 
 
 def _mask_value(match: re.Match[str]) -> str:
@@ -149,8 +211,12 @@ def _mask_value(match: re.Match[str]) -> str:
 
 
 def _is_count(name: str, value: str) -> bool:
-    """Return whether a value is a number of tokens: `max_tokens=4096`."""
-    return name.lower().endswith("tokens") and value.isdigit()
+    """Return whether a value is a number of tokens, `max_tokens=4096`, or of a lease, `token=17`."""
+    lowered = name.lower()
+    return value.isdigit() and (
+        lowered.endswith("tokens")
+        or (lowered.endswith("token") and len(value) <= _MAX_LEASE_DIGITS)
+    )
 
 
 def _is_folder(match: re.Match[str]) -> bool:
@@ -194,6 +260,51 @@ def _mask_unless_ordinary(match: re.Match[str]) -> str:
     return match[0] if ORDINARY_VALUE.fullmatch(match["value"]) else _mask_value(match)
 
 
+def _mask_unlike_words(match: re.Match[str]) -> str:
+    """Mask the group "value" if it is no word of a sentence; of a token it has twelve characters."""
+    min_length = 6 if _PASSWORD.fullmatch(match["name"]) else 10
+    if not is_unlike_words(match["value"], min_length):
+        return match[0]
+    return _mask_unless_ordinary(match)
+
+
+def _mask_columns(match: re.Match[str]) -> str:
+    """Mask the values of the columns, in rows below their names, whose name is that of a secret."""
+    names = match["names"]
+    delimiter = max(_DELIMITERS, key=names.count)
+    columns = names.split(delimiter)
+    hidden = {place for place, name in enumerate(columns) if _SENSITIVE_COLUMN.fullmatch(name)}
+    if not hidden:
+        return match[0]
+    cell = _cell(delimiter)
+    rows = []
+    for row in match["rows"].split("\n"):
+        cells = cell.findall(row)
+        if len(cells) == len(columns):
+            values = [
+                _mask_cell(value) if place in hidden else value for place, value in enumerate(cells)
+            ]
+            row = delimiter.join(values)  # noqa: PLW2901 - the same row without secrets
+        rows.append(row)
+    start = match.start("rows") - match.start()
+    return match[0][:start] + "\n".join(rows) + match[0][match.end("rows") - match.start() :]
+
+
+@functools.cache
+def _cell(delimiter: str) -> re.Pattern[str]:
+    """A cell between delimiters; in quotation marks it may contain them."""
+    end = re.escape(delimiter)
+    return re.compile(rf"""(?:(?<={end})|^)(?:\s*N?(?:"[^"]*"|'[^']*')\s*|[^{end}]*)(?={end}|$)""")
+
+
+def _mask_cell(cell: str) -> str:
+    """Mask what a cell contains, but not its quotation marks."""
+    value = cell.strip().removeprefix("N'").strip("\"'")
+    if not value or ORDINARY_VALUE.fullmatch(value) or is_placeholder(value):
+        return cell
+    return cell.replace(value, mask(value))
+
+
 def _mask_basic(match: re.Match[str]) -> str:
     """Mask a value that decodes to `name:password`; that of "Basic authentication" does not."""
     value = match["value"]
@@ -220,18 +331,23 @@ def _mask_opaque(match: re.Match[str]) -> str:
 _SENSITIVE_NAME_HINTS = (
     "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
-    "sess", "sid", "otp", "puk", "community", *FOREIGN_HINTS,
+    "sess", "sid", "otp", "puk", "community", "pw", "sonar.login", *FOREIGN_HINTS,
+)  # fmt: skip
+
+_PROSE_HINTS = (
+    "pass", "pwd", "psk", "secret", "token", "key", "seed", "community", *FOREIGN_HINTS,
 )  # fmt: skip
 
 _SECRET_PATH_HINTS = (
-    "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%", "password/", "password%",
+    "hooks/", "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%", "password/", "password%",
     "link/", "link%", "invit", "email/", "email%",
 )  # fmt: skip
 
 _TOOL_HINTS = (
     "sqlcmd", "bcp", "osql", "isql", "ipmitool", "mosquitto", "evil-winrm", "redis-cli", "snmp",
     "keytool", "jarsigner", "openssl", "gpg", "curl", "signtool", "makecert", "pvk2pfx", "schtasks",
-    "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic", "psexec", "7z", "rar ", "zip ",
+    "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic", "psexec", "7z", "rar ", "zip ", "twine",
+    "security", "ssh-keygen",
 )  # fmt: skip
 
 #: The options of command-line tools that a password follows.
@@ -240,10 +356,13 @@ _PASSWORD_OPTIONS = {
     r"redis-cli": "-a|--pass",
     r"snmp(?:walk|get|getnext|set|bulkwalk|bulkget|table|trap|inform|status|test)": "-c|-A|-X",
     r"(?:keytool|jarsigner)": "-(?:src|dest|new)?(?:store|key)pass",
-    r"(?:openssl|gpg|curl|age|step)": "(?:-pass(?:in|out)?|--pass)",
+    r"(?:openssl|gpg|curl|age|step)": "(?:-pass(?:in|out)?|--pass|-k)",
     r"(?:signtool|makecert|pvk2pfx)": "/p|-p|-po|-pi",
     r"schtasks": "/rp|/p",
     r"(?:xfreerdp|wfreerdp|rdesktop|mstsc|netdom|djoin|cmdkey|wmic|psexec)": "/p|/pass|/password[do]?|/passwordd|/pd|/pm",
+    r"twine": "-p|--password",
+    r"security": "-p|-w",
+    r"ssh-keygen": "-N|-P",
     r"(?:7z\w?|7za|unrar|rar|zip|unzip)": "-p|-P|--password",
 }
 _COMMAND_OPTIONS = " | ".join(
@@ -316,7 +435,7 @@ RULES = (
               | pagerduty\.com{SLASH}(?:integration|x-ere){SLASH}
               | api\.telegram\.org{SLASH}(?:file{SLASH})?bot
               | maker\.ifttt\.com{SLASH}trigger{SLASH}[\w\-]{{1,60}}{SLASH}(?:json{SLASH})?with{SLASH}key{SLASH}
-              | hc-ping\.com{SLASH}
+              | hc-ping\.com{SLASH} | {SLASH}hooks{SLASH}(?=[a-z0-9]{{26}}(?![a-z0-9]))
               | {SLASH}(?:password[_\-]?reset|reset[_\-]?password|accounts?{SLASH}reset|password{SLASH}reset|reset
                   |set[_\-]?password|magic[_\-]?link|invitations?|accept[_\-]?invite|verify[_\-]?email)
                 {SLASH}(?=[^\s"'<>?]{{16}})(?=[^\s"'<>?]{{0,200}}\d) )
@@ -347,6 +466,7 @@ RULES = (
         pattern=r"""bearer(?:\s|%(?:25)?20|\+|:|=){1,4}
             (?P<value>(?=[\w.~+/\-]{0,40}\d|[\w.~+/\-]{32})[\w.~+/\-]{8,}=*)"""
         + CONTINUATION_LINES,
+        in_words=True,
         replacement=_mask_value,
         rationale="access tokens, opaque ones too; not 'bearer token'",
     ),
@@ -360,22 +480,33 @@ RULES = (
     ),
     Rule(
         name="password of several words",
-        hints=("pass", "kennwort"),
-        pattern=rf"""(?:pass(?:word|wd|phrase)|passwort|kennwort)[ ]?[:=][ ]{{0,8}}
+        hints=("pass", "phrase", "kennwort", "contrase", "senha"),
+        pattern=rf"""(?:pass(?:word|wd|[ ]?phrase)|{FOREIGN_PASSWORDS})[ ]?[:=][ ]{{0,8}}
             (?P<value>{SEVERAL_WORDS})[ ]{{0,4}}(?=\n|\Z)""",
-        gate=r"(?:password|passwd|phrase|wort)[ ]?[:=]",
+        gate=r"(?:password|passwd|phrase|wort|passe|secr[eè]te|contrase[nñ]a|senha)[ ]?[:=]",
         replacement=_mask_words,
         rationale="password: correct horse battery staple, as the rest of the line",
+    ),
+    Rule(
+        name="value on the next lines",
+        hints=("|\n", ">\n", "-\n", "+\n", "\\\n", "<<", '"""', "'''"),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""{SENSITIVE_NAME}["']?\s?[:=]\s?
+            (?: (?:!\w{{1,10}}\s)?[|>][+\-]?\d?[ ]*\n | \\\n | (?:\$\(cat[ ])?<<[\-~]?["']?\w{{1,20}}["']?\n | (?P<t>\"\"\"|''')\n? )
+            (?P<value>[ \t]*[^\n]{{3,400}}?(?:\n[ \t]+(?![\w\-]+:)[^\n]{{1,400}}){{0,60}})(?(t)(?P=t))(?=\n|\Z)""",
+        gate=r"""[:=]\s?(?:[^\s]{0,12}\s)?(?:[|>][+\-]?\d?[ ]*\n|\\\n|[^\n]{0,8}<<[^\n]{1,24}\n|\"\"\"|''')""",
+        replacement=_mask_value,
+        rationale="blocks of YAML, here-documents, continued lines, strings of several lines",
     ),
     Rule(
         name="name and value",
         hints=_SENSITIVE_NAME_HINTS,
         pattern=rf"""(?=[a-z])(?P<name>{SENSITIVE_NAME})
             (?P<separator>{NAME_VALUE_SEPARATOR})
-            (?P<opening>[bu]?(?P<q>{QUOTE}))?
+            (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value>
                 (?(q) .{{0,1000}}?(?={NOT_ESCAPED}(?P=q))
-                  | \[(?!redacted)[^\[\]]{{1,1000}}\] )
+                  | (?: \[(?!redacted)[^\[\]]{{1,1000}}\] | \{{(?!\{{)[^{{}}\s"']{{1,200}}\}}(?=[;\s"']|\Z) ) )
               | (?!\{{{OPTIONAL_SPACE}{QUOTE}){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
         replacement=_mask_named,
         rationale="form bodies, queries, DSNs, headers, log lines, JSON, repr, YAML, lists",
@@ -389,7 +520,7 @@ RULES = (
             {OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}
             [bu]?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
             (?={OPTIONAL_SPACE}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
-        replacement=_mask_value,
+        replacement=_mask_unless_ordinary,
         rationale="('authorization', 'x') of raw headers",
     ),
     Rule(
@@ -415,7 +546,7 @@ RULES = (
         hints=("-",),
         pattern=rf"""{OPTION_START}--?[a-z\-]{{0,30}}?(?P<name>{SENSITIVE_NAME})
             (?P<separator>{SPACE}{{1,4}})(?P<opening>["'])?
-            (?P<value>(?!(?-i:[A-Z]{{3,20}}\]))[^\s\-"'(][^\s"']*)""",
+            (?P<value>(?!(?-i:[A-Z]{{3,20}}\]))(?(opening)(?![\-(])(?:(?!(?P=opening))[^\n]){{1,200}}(?=(?P=opening))|[^\s\-"'(][^\s"']*))""",
         replacement=_mask_named,
         rationale="--password x, -ClientSecret x",
     ),
@@ -494,6 +625,7 @@ RULES = (
             (?: (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
               | (?P<password>(?![/"'\\]){ARGUMENT})
                 (?:(?={SPACE}{{1,4}}{SLASH}[a-z])|(?<=\d)(?=\s|\Z)) )""",
+        in_words=True,
         replacement=_mask_either,
         rationale="net user name password /add",
     ),
@@ -525,15 +657,15 @@ RULES = (
                 |ldapsearch|mysql\w{{0,8}}|mariadb\w{{0,8}}|winrs|rdesktop|helm|oc|svn|redis-cli)
             (?:\.exe)?(?={SPACE})(?:(?!{OPTION_START}-(?:p|pw|w)\b)[^\n;|]){{1,200}}?
             {OPTION_START}-(?:p|pw|w)(?:{SPACE}{{1,4}}|=)
-            (?P<value>(?!-){ARGUMENT})""",
-        replacement=_mask_value,
+            (?P<value>(?!-|[\d.]{{0,16}}:?\d{{1,5}}:\d){ARGUMENT})""",
+        replacement=_mask_unless_ordinary,
         rationale="psexec -u name -p password, docker login -p password",
     ),
     Rule(
         name="mysql password",
         hints=("-p",),
         pattern=rf"""{WORD_START}(?:mysql|mariadb)\w{{0,8}}(?={SPACE})[^\n;|]{{1,200}}?
-            {OPTION_START}-p(?P<value>{MASKED}|(?![a-z]{{0,12}}(?:[\s=]|{SPACE}))
+            {OPTION_START}-p(?P<value>{MASKED}|(?!(?<=\s-p)[a-z]{{0,12}}[\s=])(?!(?<!\s-p)[a-z]{{0,12}}{SPACE})
               (?:(?<=\s-p){UNQUOTED_VALUE}|(?<!\s-p){ARGUMENT}))""",
         replacement=_mask_value,
         rationale="mysql -ppassword",
@@ -546,6 +678,7 @@ RULES = (
             (?: [\s:=]{{1,4}}(?:pass:)? | (?<=\s-p)(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|env:|file:)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
+        in_words=True,
         replacement=_mask_value,
         rationale="sqlcmd -P x, keytool -storepass x, schtasks /rp x, xfreerdp /p:x, 7z -px",
     ),
@@ -569,6 +702,7 @@ RULES = (
                 [^\s/@]{{1,100}}/(?P<password>\S{{1,200}}(?=@)|[^\s@]{{3,200}})
               | {WORD_START}(?:machine\s{{1,4}}\S{{1,100}}\s{{1,4}}login\s{{1,4}}\S{{1,100}}|nmcli\s[^\n]{{1,120}}?)
                 \s{{1,4}}password\s{{1,4}}(?P<seed>\S{{3,200}}) )""",
+        in_words=True,
         replacement=_mask_either,
         rationale='rasdial "name" user password, sqlplus user/password@host, .netrc',
     ),
@@ -604,6 +738,7 @@ RULES = (
         hints=("auth ",),
         pattern=rf"""\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
             |(?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}))""",
+        in_words=True,
         replacement=_mask_either,
         rationale="AUTH user password; AUTH LOGIN and AUTH PLAIN of mail servers",
     ),
@@ -654,6 +789,7 @@ RULES = (
             (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z]))[^\s"']{{4,}})""",
         gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key){SPACE}{{1,4}}
             (?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain){SPACE}""".lower(),
+        in_words=True,
         replacement=_mask_unless_ordinary,
         rationale="password 7 x, secret 5 x, wpa-psk ascii 0 x of network devices",
     ),
@@ -665,6 +801,7 @@ RULES = (
               |and{SPACE}{{1,2}}pass)
             {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
         gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}["']?[^\s"']{{0,60}}[\d!@\#$%^*+=~]""".lower(),
+        in_words=True,
         replacement=_mask_unless_ordinary,
         rationale='login x password y, shared secret "x", neighbor x password y',
     ),
@@ -677,8 +814,200 @@ RULES = (
               | {WORD_START}user(?:name)?\s?/\s?pass(?:word)?\s?[:=]\s?[^\s/]{{1,60}}\s?/\s? )
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
         gate=rf"(?:word|phrase|wort){SPACE}{{1,2}}(?:of|for|von|für)|/[ ]?pass".lower(),
+        in_words=True,
         replacement=_mask_unless_ordinary,
         rationale="the password for user x is y, password of x: y, user/pass: x / y",
+    ),
+    Rule(
+        name="name and value in another language",
+        hints=FOREIGN_HINTS,
+        pattern=rf"""(?P<name>{FOREIGN_PASSWORDS}|{FOREIGN_KEYS})(?P<separator>\s?{NAME_VALUE_SEPARATOR})
+            (?P<opening>[bu]?(?P<q>{QUOTE}))?
+            (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|{UNQUOTED_VALUE}))""",
+        replacement=_mask_foreign,
+        rationale="Пароль: x, 密码：x, Clé secrète : x",
+    ),
+    Rule(
+        name="password in quotation marks",
+        hints=_PROSE_HINTS,
+        pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
+            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | \s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
+        gate=r"""["'`”»」’]""",
+        replacement=_mask_either,
+        rationale='wrong passphrase "x", Das Kennwort lautet „x“',
+    ),
+    Rule(
+        name="name and value in a sentence",
+        hints=_PROSE_HINTS,
+        pattern=rf"""{WORD_START}(?P<name>{PASSWORD_NAME}|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
+              |signing[ ]secret)s?
+            (?: {SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
+              | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}} | {SPACE}{{1,4}}(?:[0567]{SPACE})?
+              | [^\n]{{0,60}}\btyped\s\[ )
+            ["'`]?(?P<value>[^\s"'`,;()\[\]<>]{{6,200}})""",
+        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|passe|contrase[nñ]a|senha
+            |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为]|%2|\\[nrt])""",
+        in_words=True,
+        replacement=_mask_unlike_words,
+        rationale="your new password is x, the secret x was, password (temporary): x, password (x)",
+    ),
+    Rule(
+        name="passphrase in a sentence",
+        hints=("phrase", "psk", "shared", "password"),
+        pattern=rf"""(?:pass[ \-]?phrase|password|psk|pre-?[ ]?shared[ \-]?key|shared[ ]secret){SPACE}{{1,2}}
+            (?P<value>[a-z]{{3,16}}(?:[\-_.][a-z]{{3,16}}){{3,8}})(?=[\s.,;]|\Z)""",
+        gate=r"[ +][a-z]{3,16}[\-_.][a-z]{3,16}[\-_.][a-z]{3}",
+        replacement=_mask_value,
+        rationale="pre-shared key of words with hyphens",
+    ),
+    Rule(
+        name="name in quotation marks and value in a sentence",
+        hints=("' ", '" ', "` ", "input_value"),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""{QUOTE}[\w.\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}\s[^\n"`:{{}}]{{0,80}}?(?:\bvalue[ ]["'`]?|:[ ]["'`]?)
+            (?P<value>[^\s"'`,;]{{6,200}})
+          | {SENSITIVE_NAME}\n\s{{1,4}}[^\n]{{1,300}}?\binput_value=["'](?P<password>[^"'\n]{{3,200}})""",
+        gate=r"""["'`]\s[^\n]{1,80}?(?:value[ ]|:[ ])|input_value=""",
+        replacement=_mask_quoted_name,
+        rationale="unknown field `client_secret` with value `x`; an error of Pydantic",
+    ),
+    Rule(
+        name="name and password as arguments",
+        hints=("auth", "credential", "userp", "basic"),
+        pattern=r"""(?: (?:auth|credentials?|login)["']?\s?[:=]\s?[(\[]
+                | (?:http\w{0,8}auth|basicauth|networkcredential(?:\]::new)?|pscredential|usernamepasswordcredential)\( )
+              \s?["'][^"'\n]{0,100}["']\s?,\s?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){3,200})(?P=q)
+            | (?:basic|basic_auth|userpwd|user_?pass|auth)["']?\s?[:=]\s?["'][^"':\s/]{1,60}:(?!//)
+              (?P<password>[^"'\s]{4,200})(?=["'])""",
+        gate=r"""[:=(\[]\s?["'][^\n]""",
+        replacement=_mask_either,
+        rationale="auth=('x', 'y'), HttpBasicAuth, NetworkCredential, http_basic: \"x:y\"",
+    ),
+    Rule(
+        name="argument of a function",
+        hints=("password(", "sym_", "crypt", "securestring"),
+        pattern=r"""(?:\b(?:password|pgp_sym_(?:en|de)crypt(?:_bytea)?|aes_(?:en|de)crypt|(?:en|de)cryptbypassphrase|crypt)\(
+              (?:[^()'"\n]{0,80},)?\s?N?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){1,400})(?=(?P=q)))
+            | (?P<p>["'])(?P<password>(?:(?!(?P=p))[^\n]){1,200})(?P=p)\s?\|\s?ConvertTo-SecureString""",
+        replacement=_mask_either,
+        rationale="PASSWORD('x'), pgp_sym_decrypt(x, 'y'), 'x' | ConvertTo-SecureString",
+    ),
+    Rule(
+        name="rows below their names",
+        hints=("values",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=r"""\((?P<names>[^()\n]{3,400})\)\s{0,4}values\s{0,4}\((?P<rows>[^()\n]{3,2000})\)""",
+        gate=r"\)\s{0,4}values\s{0,4}\(",
+        replacement=_mask_columns,
+        rationale="INSERT INTO users (name, password) VALUES ('x', 'y')",
+    ),
+    Rule(
+        name="table with a header",
+        hints=("\n",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=r"""(?:\A|(?<=\n))(?P<names>(?:[\w "'.\-]{1,40}[,;|]){1,30}[\w "'.\-]{1,40})\n
+            (?P<rows>[^\n]{3,2000}(?:\n[^\n]{3,2000}){0,200})""",
+        gate=r"[,;|][^\n]*\n|\n[^\n]*[,;|]",
+        replacement=_mask_columns,
+        rationale="the rows of a CSV file below its header",
+    ),
+    Rule(
+        name="cell beside its name",
+        hints=("|",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""\|\s{{0,20}}(?P<name>[\w \-]{{0,30}}?{SENSITIVE_NAME})\s{{0,20}}\|\s{{0,20}}(?P<value>[^\s|]{{6,200}})\s{{0,20}}\|""",
+        gate=r"\|[ ]{0,20}[^|\n]{3,60}\|[ ]{0,20}[^\s|]{6,200}[ ]{0,20}\|",
+        replacement=_mask_unlike_words,
+        rationale="| password | x | of a table in Markdown",
+    ),
+    Rule(
+        name="value before its name in YAML",
+        hints=("\nname:", " name:"),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""value:[ ]{{1,4}}["']?(?P<value>[^\n"']{{3,400}})["']?\n\s{{0,40}}name:[ ]{{1,4}}["']?
+            [\w.\-]{{0,60}}?{SENSITIVE_NAME}["']?[ ]*(?=\n|\Z)""",
+        gate=r"value:[ ][^\n]{3,400}\n\s{0,40}name:",
+        replacement=_mask_value,
+        rationale="the variables of a container",
+    ),
+    Rule(
+        name="value after an arrow",
+        hints=("->",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""{SENSITIVE_NAME}["']?[ ]{{0,40}}[:=][ ]{{0,8}}["'][^"'\n]{{0,400}}["'][ ]->[ ](?P<q>["'])
+            (?P<value>(?:(?!(?P=q))[^\n]){{1,400}})""",
+        replacement=_mask_value,
+        rationale='token = "x" -> "y" of a plan of Terraform',
+    ),
+    Rule(
+        name="block of lines",
+        hints=("ansible_vault;", "private-lines:"),
+        pattern=r"""(?:\$ANSIBLE_VAULT;[\w.;\-]{3,60}|Private-Lines:[ ]\d{1,4})
+            (?P<value>(?:\s{1,40}(?![\w\-]+:)[a-z0-9+/=]{16,100})+)""",
+        replacement=_mask_value,
+        rationale="Ansible Vault and the keys of PuTTY",
+    ),
+    Rule(
+        name="secrets of IPsec",
+        hints=("psk", "eap", "xauth", "ntlm"),
+        pattern=r""":[ ](?-i:PSK|EAP|XAUTH|NTLM)[ ](?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){3,200})""",
+        replacement=_mask_value,
+        rationale="ipsec.secrets of strongSwan",
+    ),
+    Rule(
+        name="secret of a network device",
+        hints=("isakmp", "privilege", "chap", "l2tp", "community"),
+        pattern=r"""(?:isakmp\skey\s{1,4}(?:[06]\s)? | privilege\s\d{1,2}\s(?:secret|password)\s(?:[0-9]\s)?
+              | \bppp\s(?:chap|pap)\s[^\n]{0,60}?password\s(?:[0-9]\s)? | \bl2tp\s(?:tunnel\s)?(?:secret|password)\s(?:[0-9]\s)?
+              | \bcommunity\sstring\s(?!(?:is|was|must|for|of|not|has)\b) )
+            ["']?(?P<value>(?!\[redacted)[^\s"':]{4,200})""",
+        in_words=True,
+        replacement=_mask_unless_ordinary,
+        rationale="crypto isakmp key x, username x privilege 15 secret 0 y, ppp chap password 0 x",
+    ),
+    Rule(
+        name="password field of a form",
+        hints=("password",),
+        pattern=r"""<input\b(?=[^<>]{0,300}type=["']?password)[^<>]{0,300}?\bvalue=(?P<q>["'])(?P<value>(?:(?!(?P=q)).){1,400})""",
+        gate=r"<input",
+        replacement=_mask_value,
+        rationale="the value of an input of the type password",
+    ),
+    Rule(
+        name="quoted option and value",
+        hints=('"-', "'-", '"/'),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""{QUOTE}(?:--?|/)[\w\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}\s?,\s?(?P<q>{QUOTE})
+            (?P<value>(?!-){QUOTED_VALUE})(?P=q)""",
+        gate=r"""["'](?:--?|/)[\w\-]{2,60}\\{0,7}["']\s?,""",
+        replacement=_mask_value,
+        rationale='"args": ["--password", "x"]',
+    ),
+    Rule(
+        name="password after a name",
+        hints=(
+            "wpa_pass",
+            "setairport",
+            "-passwd",
+            "http",
+            "lftp",
+            "pulumi",
+            "curl",
+            "machinepwd",
+            "/pass",
+        ),
+        pattern=rf"""{WORD_START}(?: wpa_passphrase\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
+              | networksetup\s-setairportnetwork\s\S{{1,20}}\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
+              | dscl\s[^\n;|]{{0,80}}?-passwd\s\S{{1,200}}\s{{1,4}}(?!\[redacted)
+              | pulumi\sconfig\sset\s[^\n;|]{{0,60}}?--secret\s\S{{1,60}}\s
+              | (?:http|https|xh)\s[^\n;|]{{0,100}}?(?:-a|--auth)[\s=]["']?[^\s:"']{{1,60}}:
+              | lftp\s[^\n;|]{{0,100}}?-u\s["']?[^\s,"']{{1,60}},
+              | curl(?:\.exe)?\s[^\n;|]{{0,200}}?(?-i:-E|--cert)\s["']?[^\s:"']{{1,100}}:
+              | (?<=/)(?:machinepwd|passwordd|passwordo)[\s:] )
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",
+        in_words=True,
+        replacement=_mask_value,
+        rationale="wpa_passphrase network x, dscl -passwd user x, lftp -u user,x, curl -E file:x",
     ),
     Rule(
         name="network device",
@@ -698,6 +1027,7 @@ RULES = (
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
                   | auth\s{{1,4}}(?:md5|sha[\w\-]{{0,6}}) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
                 \s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
+        in_words=True,
         replacement=_mask_either,
         rationale="snmp-server community x, radius-server host x key y, auth sha x priv aes y",
     ),
@@ -727,15 +1057,17 @@ RULES = (
     ),
     Rule(
         name="code in a sentence",
-        hints=("code", "puk", "setup key", "secret key", "pin "),
+        hints=("code", "puk", "setup key", "secret key", "pin ", "otp "),
         pattern=rf"""(?: {WORD_START}(?:verification|security|one-time|login|sign-in|confirmation|sms|authentication|mfa|2fa|otp)
                 {SPACE}{{1,2}}(?:pass)?code{SPACE}{{1,2}}(?:is|was|ist){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
               | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes?
+                  | (?<=\b)(?:otp|passcode|kiosk{SPACE}exit{SPACE}(?:code|pin))(?={SPACE}\d{{4,10}}\b)
                   | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )
                 \s?[:=]?\s?(?P<password>(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}
                   (?:[\s,;]{{1,3}}(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}){{0,15}})
               | {WORD_START}(?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
+        in_words=True,
         replacement=_mask_either,
         rationale="codes for a sign-in, backup codes, a PUK, the seed of an authenticator",
     ),
@@ -754,6 +1086,7 @@ RULES = (
         name="Vault token",
         hints=("s.",),
         pattern=r"(?<![\w.])s\.(?=[a-z]{0,23}\d)(?P<value>[a-z0-9]{24})(?![\w.])",
+        in_word=True,
         replacement=_mask_value,
         rationale="s.x of older versions",
     ),
@@ -766,8 +1099,9 @@ RULES = (
     ),
     Rule(
         name="password hash",
-        hints=("$", "%24", "%2524"),
-        pattern=rf"""(?: (?:pbkdf2|argon2|scrypt|bcrypt|sha512_crypt)\w{{0,12}}{DOLLAR}
+        hints=("$", "%24", "%2524", "{s", "{crypt}"),
+        pattern=rf"""(?: (?:\{{(?:s?sha(?:256|384|512)?|smd5|crypt)\}}[a-z0-9./+=$]{{20,400}})
+              | (?:pbkdf2|argon2|scrypt|bcrypt|sha512_crypt)\w{{0,12}}{DOLLAR}
                 [a-z0-9./+=,$%_\-]{{20,400}}
               | {DOLLAR}(?:2[abxy]|[1569y]|argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
         replacement=mask_match,
@@ -786,6 +1120,7 @@ RULES = (
         pattern=WORD_START
         + r"""(?<!-)(?-i:(?:[A-Z0-9]{5}-){4}[A-Z0-9]{5}|(?:[A-Z0-9]{4}-){5}[A-Z0-9]{4}
             |[A-Z0-9]{5}-[A-Z0-9]{5}(?:-[A-Z0-9]{4}){1,4})(?![\w\-])""",
+        in_word=True,
         replacement=mask_match,
         rationale="product keys, FileVault recovery keys, bypass codes of the activation lock",
     ),
@@ -817,6 +1152,8 @@ RULES = (
         name="JSON web token",
         hints=("eyj",),
         pattern=rf"{WORD_START}(?-i:eyJ)[\w\-]{{5,}}[.\w=+/~\-]*" + CONTINUATION_LINES,
+        in_word=True,
+        in_words=True,
         replacement=_mask_web_token,
         rationale="signed or encrypted, whole or cut off",
     ),
@@ -827,6 +1164,7 @@ RULES = (
         + r"""(?: (?-i:[01]\.A)(?=[\w\-]*\d)[\w\-]{20,}[\w.\-]*
               | (?-i:M\.[CR])\d{1,4}[_.][\w.!*$\-]{20,} )"""
         + CONTINUATION_LINES,
+        in_word=True,
         replacement=_mask_opaque,
         rationale="0.A… and 1.A… of Entra, M.C… of personal accounts",
     ),
@@ -834,6 +1172,7 @@ RULES = (
         name="BitLocker recovery key",
         hints=("-",),
         pattern=rf"{WORD_START}\d{{6}}(?:-\d{{6}}){{5,7}}(?![\d\-])",
+        in_word=True,
         replacement=mask_match,
         rationale="eight groups of six digits",
     ),
