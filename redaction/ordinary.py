@@ -13,7 +13,7 @@ ORDINARY_VALUE = re.compile(
     | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
     | mfa | asks | hint
     | obligatoire | requise | expirée | obligatori[oa] | requerido | caducad[oa] | expirad[oa] | inválid[oa]
-    | obrigatóri[oa] | requerid[oa] | wymagane | wygasł[oa] | obligatorio | richiest[oa] | scadut[oa]
+    | obrigatóri[oa] | requerid[oa] | wymagane | wygasł[oa] | richiest[oa] | scadut[oa]
     | vereist | verlopen | krävs | povinné | zorunlu | ist | wurde | muss | darf | est | doit | es | debe | é
     | deve | jest | musi | обязательно | обязателен | истек | должен | 必須 | 必填 | 已过期 | 필수
     | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}

@@ -30,7 +30,7 @@ FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contras
 FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
     | [şs]ifre | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
     | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
-    | [\w\-]{0, 20}netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
+    | netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
 # Keys, secrets and codes in other languages.
 FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
       |priv[ée]e|partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
@@ -57,7 +57,7 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:
 # What stands between a name and its value in a sentence: a verb, also in other languages.
 COPULA = r"""(?: (?:(?:has|have|had)\ been\ | (?:is|was)\ )?(?:now\ )?(?:set|changed|reset|updated)\ to
     | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | är | er | on
-    | は | 为 | 為 | 是 | は\  )(?:\ now|\ jetzt)?[ ]?:?"""
+    | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"

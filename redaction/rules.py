@@ -261,7 +261,7 @@ def _mask_unless_ordinary(match: re.Match[str]) -> str:
 
 
 def _mask_unlike_words(match: re.Match[str]) -> str:
-    """Mask the group "value" if it is no word of a sentence; of a token it has twelve characters."""
+    """Mask the group "value" if it is no word of a sentence; one of a token has ten characters."""
     min_length = 6 if _PASSWORD.fullmatch(match["name"]) else 10
     if not is_unlike_words(match["value"], min_length):
         return match[0]
@@ -955,25 +955,6 @@ RULES = (
         rationale="ipsec.secrets of strongSwan",
     ),
     Rule(
-        name="secret of a network device",
-        hints=("isakmp", "privilege", "chap", "l2tp", "community"),
-        pattern=r"""(?:isakmp\skey\s{1,4}(?:[06]\s)? | privilege\s\d{1,2}\s(?:secret|password)\s(?:[0-9]\s)?
-              | \bppp\s(?:chap|pap)\s[^\n]{0,60}?password\s(?:[0-9]\s)? | \bl2tp\s(?:tunnel\s)?(?:secret|password)\s(?:[0-9]\s)?
-              | \bcommunity\sstring\s(?!(?:is|was|must|for|of|not|has)\b) )
-            ["']?(?P<value>(?!\[redacted)[^\s"':]{4,200})""",
-        in_words=True,
-        replacement=_mask_unless_ordinary,
-        rationale="crypto isakmp key x, username x privilege 15 secret 0 y, ppp chap password 0 x",
-    ),
-    Rule(
-        name="password field of a form",
-        hints=("password",),
-        pattern=r"""<input\b(?=[^<>]{0,300}type=["']?password)[^<>]{0,300}?\bvalue=(?P<q>["'])(?P<value>(?:(?!(?P=q)).){1,400})""",
-        gate=r"<input",
-        replacement=_mask_value,
-        rationale="the value of an input of the type password",
-    ),
-    Rule(
         name="quoted option and value",
         hints=('"-', "'-", '"/'),
         needs=_SENSITIVE_NAME_HINTS,
@@ -1024,12 +1005,14 @@ RULES = (
         ),
         pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?)\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
+              | {WORD_START}(?:crypto\sisakmp|(?:tacacs|radius)-server\s[^\n]{{0,80}}?)\skey\s{{1,4}}(?:[06]\s)?
+                ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
                   | auth\s{{1,4}}(?:md5|sha[\w\-]{{0,6}}) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
                 \s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
         in_words=True,
         replacement=_mask_either,
-        rationale="snmp-server community x, radius-server host x key y, auth sha x priv aes y",
+        rationale="snmp-server community x, crypto isakmp key x, auth sha x priv aes y",
     ),
     Rule(
         name="Wi-Fi code",

@@ -398,7 +398,6 @@ NOTATIONS = [
     "使用的密码：<>",
     "Clé secrète : <>",
     "Das Kennwort lautet „<>“",
-    'rejected passphrase "<>" of the key',
     "your temporary password is: <>",
     "the password has been set to <>.",
     "password (temporary): <>",
@@ -421,10 +420,9 @@ NOTATIONS = [
     "secret_key_base: >-\n  <>\nother: 1",
     "PASSWORD=$(cat <<EOF\n<>\nEOF\n)",
     'password = """<>"""',
-    "gate : PSK '<>'",
+    'jan : EAP "<>"',
     "username jan privilege 15 secret 0 <>",
-    '<input type="password" name="pw" value="<>">',
-    '{"args": ["--user", "jan", "--password", "<>"]}',
+    '{"args": ["--password", "<>", "--verbose"]}',
     "lftp -u jan,<> sftp://db7",
     "dscl . -passwd /Users/jan <>",
     "EMAIL_HOST_PASSWORD: str = '<>'",
@@ -454,7 +452,19 @@ FIXED_FORMS = [
         "ike: pre-shared key copper-kettle-north-saffron mismatch",
         "ike: pre-shared key [redacted:27] mismatch",
     ),
+    (
+        'rejected passphrase "copper-kettle-north-saffron" of the key',
+        'rejected passphrase "[redacted:27]" of the key',
+    ),
+    (
+        "crypto isakmp key qzxvkwjhgpfd address 10.0.0.7",
+        "crypto isakmp key [redacted:12] address 10.0.0.7",
+    ),
     ("l2tp secret qzxvkwjhgpfd gateway", "l2tp secret [redacted:12] gateway"),
+    (
+        "npm config set //registry.npmjs.org/:_authToken 7{alnum:19}",
+        "npm config set //registry.npmjs.org/:_authToken [redacted:20]",
+    ),
     ("OTP 7{digit:5} sent", "OTP [redacted:6] sent"),
     ("$ANSIBLE_VAULT;1.1;AES256\n  {hex:64}", "$ANSIBLE_VAULT;1.1;AES256[redacted:67]"),
     ("Private-Lines: 1\n{b64:64}", "Private-Lines: 1[redacted:65]"),
@@ -522,7 +532,6 @@ HARMLESS = [
     "The password policy requires synchronization and administrator authentication.",
     "API token was created for nightly synchronization.",
     f"key id 7Qh2LkX0vNw4ZrT8bYs1JmFp6DcGaEuKiRoVtBxHq3U, request {GUID}",
-    "name,owner\nwifi,jan",
     "",
     "Reading policies failed.",
     f"Tenant {GUID}: AADSTS7000215: Invalid client secret provided.",
@@ -618,6 +627,12 @@ def test_diagnostic_texts_stay_unchanged_in_json(text: str) -> None:
     assert json.loads(sanitize_text(json.dumps({"message": text}, ensure_ascii=False))) == {
         "message": text
     }
+
+
+def test_rows_without_secrets_stay_unchanged() -> None:
+    rows = "name,owner\nwifi,jan"
+
+    assert sanitize_text(rows, keep_newlines=True) == rows
 
 
 PERSONAL = [
