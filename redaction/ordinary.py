@@ -1,52 +1,146 @@
-"""Values that stand where a secret may stand and are none: words, placeholders, code, messages."""
+"""Values that stand where a secret may stand and are none.
+
+Each pattern is one kind. `is_ordinary` tries them in the order of this file: what is hidden already,
+what is still to be filled in, what says where the secret is, and words about it.
+"""
 
 from __future__ import annotations
 
 import re
 
-#: Words and codes that follow "password:" in sentences.
-ORDINARY_VALUE = re.compile(
-    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
-    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
-    | required | optional | enabled | disabled | expired | invalid | missing | unknown | empty
-    | this | your | it | enter | please | ensure | has | have | had | are | been | can | cannot | could
-    | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
-    | mfa | asks | hint
-    | obligatoire | requise | expirée | obligatori[oa] | requerido | caducad[oa] | expirad[oa] | inválid[oa]
-    | obrigatóri[oa] | requerid[oa] | wymagane | wygasł[oa] | richiest[oa] | scadut[oa]
-    | vereist | verlopen | krävs | povinné | zorunlu | ist | wurde | muss | darf | est | doit | es | debe | é
-    | deve | jest | musi | обязательно | обязателен | истек | должен | 必須 | 必填 | 已过期 | 필수
-    | set | unset | blocked | failed | reset | changed | policy | policies | \*+ | \d{1,3}
-    | allowed | escrowed | blocked | signing | minimum | \{\{\w{1,40}\}\}
-    | erforderlich | abgelaufen | ungültig | fehlt | leer | nicht | requis | expiré | requerida
-    | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?]?""",
+from redaction.patterns import MASKED, PASSPHRASE, SENSITIVE_NAME
+
+# What follows a value that is not in quotation marks.
+_END = r"""(?=[\s"'`,;:)\]}&<>|\\]|\.(?:\s|\Z)|\Z)"""
+# Hidden by another program, or by this one.
+_HIDDEN = re.compile(
+    rf"""(?: {MASKED} | x{{4,}} | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
+      | [\[(<{{*]{{0,3}}\s?(?:redacted|filtered|masked|hidden|removed|omitted|sensitive(?:\ value)?)
+        (?:\ by\ \w{{2,20}})?\s?[\])>}}*]{{0,3}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
-# A placeholder of a shell, a template, Terraform or PowerShell, and code that reads the secret.
+# To be filled in by a person or by a template.
 _PLACEHOLDER = re.compile(
-    r"""(?: \$\{[A-Za-z_][\w.:\-]{0,80}\}
-      | \$(?:env:)?[A-Z][A-Z_]{1,60}
-      | \$(?:env:)?[A-Za-z_]{0,40}(?i:password|passwd|secret|token|apikey|cred|credential|pass|pwd|pw)
-      | %[A-Z][A-Z_\d]{1,60}%
-      | \{\{[^{}\n]{1,100}\}\}
-      | \((?:known\ after\ apply|sensitive(?:\ value)?)\) )
-    (?=[\s"'`,;:)\]}&<>|]|\.(?:\s|\Z)|\Z)
-    | (?:os\.environ|os\.getenv|process\.env|System\.getenv|getpass\.getpass|input)[.(\[]
-    | Read-Host\b | Get-[A-Z]\w{2,40}(?:Secret|Credential|Password|Content|Variable|Value)\b""",
-    re.VERBOSE,
+    rf"""(?: (?:<|&lt;)[a-z][a-z _.\-/|]{{0,60}}(?:>|&gt;) | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
+      | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
+      | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder | example ){_END}""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_EXAMPLE = re.compile(r"password|passwd|pass|pwd|secret|x{3,}|\*+|\.{3}", re.IGNORECASE)
+_MEMBERS = r"""(?:(?:\.|->|::|\?\.)[a-z_]{1,40}\d{0,3}(?:\([^()"'\n]{0,80}\))?
+    |\[["']?[a-z_]{1,40}["']?\])"""
+_GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|pop|param|var|ref|concat
+    |file|open|json|form|headers|secret)\w{0,40}"""
+_ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
+# Where the secret is: a variable, a call, a file, an address of a vault.
+_REFERENCE = re.compile(
+    rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
+      | [$@:](?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}}
+      | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen|sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
+      | \[[a-z]{{3,40}}\(.{{0,400}}\)\]
+      | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops|ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
+      | (?:env|file|vault|secretref):[a-z/][a-z_./\-]{{2,200}}(?:\#[a-z_]{{1,60}})?
+      | arn:aws[\w\-]{{0,10}}:[\w:/\-]{{10,200}} | projects/[\w\-]{{1,60}}/secrets/[\w\-/]{{1,120}}
+      | (?:~|\.{{1,2}})/[\w.\-/]{{1,200}} | (?:/[a-z_.\-]{{2,40}}\d{{0,3}}){{2,12}}/?
+      | [a-z]:\\{{1,2}}[\w.\-\\ ]{{3,200}}
+      | [\w\-]{{1,60}}\.(?:pem|key|crt|cer|pfx|p12|txt|json|ya?ml|env|jks|kdbx|gpg)
+      | (?:await[ ])?(?:self|this|var|local|data|module|args|config|settings|request|req|response|process
+          |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session|credentials?
+          |cred|context|ctx|values?|random_password|kwargs|key|account){_MEMBERS}{{1,6}}
+      | (?:await[ ]|new[ ])?[a-z_]{{2,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
+      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?\.?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
+          (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# The start of a command, of an expression or of a YAML tag that reads the secret.
+_READER = re.compile(
+    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\(
+      | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
+      | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# The name of a secret where its value could stand: `password=password`, `secret: db-password`.
+_NAME = re.compile(
+    rf"""(?: (?=[a-z_.\-]+(?![\w.\-]))(?:_?[a-z]{{1,30}}[_\-.]){{0,6}}{SENSITIVE_NAME} | (?-i:[a-z]{{2,30}}(?:[A-Z][a-z]{{1,30}}){{0,4}}
+        (?:Password|Passphrase|Secret|Token|Key|Pin|Credentials?)) ){_END}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Words of sentences about a secret, types of values, and times.
+_WORDS = re.compile(
+    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
+    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined | default
+    | string | securestring | secretstr | text | optional\[\w{2,20}\] | inherit | omit | public | private
+    | required | requires | optional | enabled | disabled | expired | expires | invalid | missing | unknown | empty
+    | this | your | it | enter | please | ensure | has | have | had | are | been | can | cannot | could
+    | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
+    | valid | verified | rejected | denied | incorrect | wrong | correct | updated | created | deleted | added | removed
+    | rotated | generated | prompt | successfully | present | absent | unchanged | changed | error | failure | ok
+    | mfa | asks | hint | include | same-origin | password | passphrase | authentication | mismatch
+    | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa] | obbligatori[oa] | requerido
+    | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa] | scadut[oa]
+    | obrigatóri[oa] | requerid[oa] | wymagane | nieprawidłowe | błędne | wygasł[oa] | richiest[oa]
+    | vereist | verplicht | onjuist | verlopen | krävs | felaktigt | forkert | udløbet | feil | povinné | nesprávné | zorunlu
+    | ist | wurde | muss | darf | est | doit | es | debe | é | è | falsch | pflichtfeld
+    | deve | jest | musi | обязательно | обязателен | неверный | неверен | истек | истёк | должен | не
+    | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수
+    | set | unset | blocked | failed | reset | policy | policies | \d{1,3}
+    | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt | leer | nicht
+    | requis | expiré | requerida
+    | (?:[a-z]{2,8}[_\-])?(?:sha-?\d{1,3}|md5|aes-?\d{0,3}|ed25519|x25519|rsa|ecdsa|dns-01|http-01)(?:[_\-][a-z\d]{2,10}){0,3}
+    | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?,]?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_EXAMPLE = re.compile(r"password|passwd|pass|pwd|secret", re.IGNORECASE)
 # What a form says about a field that is named password.
 _MESSAGE = re.compile(
     r"""[\[\s"'\\]{0,8}(?:This|The|Your|Ensure|Enter|Please|Must)\ [A-Za-z\d ,.()'\-]{8,300}\.
     [\]\s"'\\]{0,8}""",
     re.VERBOSE,
 )
+_PASSPHRASE = re.compile(PASSPHRASE)
+_JOINTS = re.compile(r"[\-_.]")
+# Words in the names of resources, settings and states: `db-credentials-prod`, `multi-factor-sign-in`.
+_NAMING = re.compile(
+    rf"""{SENSITIVE_NAME} | app | api | db | database | prod | dev | test | stage | staging | default | user | users
+    | admin | account | service | server | client | group | policy | policies | config | settings | reset | sign
+    | factor | multi | two | one | time | self | based | only | end | date | host | name | path | file | local
+    | system | store | vault | base | url | email | mail | smtp | ldap | sso | net | com | org | io""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LETTERS = r"[^\W\d_]{1,30}(?:['’][^\W\d_]{1,10})?"
+_SENTENCE_AFTER_COLON = re.compile(rf"{_LETTERS},?[ ]{_LETTERS}(?![\w:=/\\@\-])")
+_SENTENCE_AFTER_SPACE = re.compile(rf"{_LETTERS}[ ]{{1,20}}{_LETTERS}[ ]{_LETTERS}(?![\w:=/\\@\-])")
+_CASE_CHANGE = re.compile(r"[a-z][A-Z]")
 
 
-def is_placeholder(text: str, start: int = 0) -> bool:
-    """Return whether a placeholder, or code that reads a secret, starts there in the text."""
-    return _PLACEHOLDER.match(text, start) is not None
+def is_reference(text: str, start: int, end: int) -> bool:
+    """Return whether a value is hidden, is to be filled in, or says where the secret is."""
+    if _READER.match(text, start):
+        return True
+    is_quoted = text[start - 1 : start] in ("'", '"', "`")
+    return any(
+        kind.fullmatch(text, start, end) or (not is_quoted and kind.match(text, start))
+        for kind in (_HIDDEN, _PLACEHOLDER, _REFERENCE, _NAME)
+    )
+
+
+def is_word(value: str) -> bool:
+    """Return whether a value is one word of a sentence about a secret."""
+    return _WORDS.fullmatch(value) is not None
+
+
+def is_passphrase(value: str) -> bool:
+    """Return whether a value is joined words, as correct-horse-battery, and not a name of something."""
+    if not _PASSPHRASE.fullmatch(value):
+        return False
+    words = _JOINTS.split(value)
+    return not any(is_word(word) or _NAMING.fullmatch(word) for word in words)
+
+
+def is_sentence(text: str, start: int, *, after_colon: bool) -> bool:
+    """Return whether words follow each other there, as in "passwd: password updated"."""
+    pattern = _SENTENCE_AFTER_COLON if after_colon else _SENTENCE_AFTER_SPACE
+    match = pattern.match(text, start)
+    return match is not None and not _CASE_CHANGE.search(match[0].split()[0])
 
 
 def is_example(value: str) -> bool:

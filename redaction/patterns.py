@@ -16,7 +16,7 @@ TAG_END = r"(?: > | &gt; | %(?:25){0,2}3E )"
 WORD_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) | (?<=\\[nrt]) )"
 OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) | (?<=\\[nrt]) )"
 ASSIGNMENT = rf"""{OPTIONAL_SPACE}
-    (?: := | => | == | [:=：＝] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
+    (?: := | => | == | ::(?=[ ]) | [:=：＝] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
 # The first form is code: a type between a name and its value, or the name as an index.
 NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secure)?string | {QUOTE}\] )\s?=\s?(?=["'])
     | {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"""
@@ -26,7 +26,9 @@ MASKED = r"\[redacted(?::\d{1,9})?\]"
 # The password in other languages, and what each of these words contains, in lower case.
 FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
     | wachtwoord | senha | parola | has[łl]o | l[öo]senord | adgangskode | passord | salasana
-    | heslo | пароль | 密码 | 密碼 | パスワード )"""
+    | heslo | пароль | 密码 | 密碼 | パスワード
+    | lozinka | parool | slapta[žz]odis | kata[ ]sandi | m[ậa]t[ ]kh[ẩa]u | парола | κωδικός(?:[ ]πρόσβασης)?
+    | סיסמ[הא] | كلمة[ ](?:ال)?مرور | كلمة[ ]السر | رمز[ ]عبور | รหัสผ่าน | पासवर्ड )"""
 FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
     | [şs]ifre | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
     | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
@@ -45,7 +47,7 @@ FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}schlüssel | zugangs
     | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット | トークン | 비밀[ ]?키 | 토큰 )"""
 FOREIGN_HINTS = (
     "kennwort", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
-    "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "парол", "доступа", "密", "口令",
+    "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "lozinka", "parool", "slapta", "kata sandi", "mật khẩu", "mat khau", "κωδικός", "סיסמ", "كلمة", "رمز", "รหัสผ่าน", "पासवर्ड", "парол", "доступа", "密", "口令",
     "パス", "暗証番号", "비밀", "암호", "schlüssel", "geheimer", "zugangscode", "clé", "cle ", "accès", "jeton", "clave",
     "digo de", "chave", "segredo", "chiave", "segreto", "klucz", "kod dost", "sekret", "ключ", "секрет",
     "токен", "金鑰", "令牌", "秘密鍵", "シークレット", "トークン", "토큰",
@@ -55,10 +57,17 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
-COPULA = r"""(?: (?:(?:has|have|had)\ been\ | (?:is|was)\ )?(?:now\ )?(?:set|changed|reset|updated)\ to
-    | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | är | er | on
+COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
+      (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada)\ (?:to|en|a|para|por)
+    | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | este | är | er | on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
+# What stands between a name and the verb or sign: a word about it, and whose it is.
+OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|inicial|iniziale|provisoire|provis[óo]ri[ao]
+        |provvisoria|tymczasowe|startowe|nowe|nueva|nova|generated|entered|used|value|hash) )?
+    (?: [ ](?:(?:is|was|has\ been)\ )?(?:generated\ |created\ |set\ )?
+        (?:of|for|von|vom|des|für|de|du|d'|del|della|di|do|da|per|pour|para|dla|для|van|voor|till|för|til|użytkownika|пользователя)
+        (?:[ ][\w.@\\\-]{1,60}){1,4}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # A name whose value is secret. The end of the name decides: `db_password` matches;
@@ -74,9 +83,10 @@ SENSITIVE_NAME = rf"""(?:
         token(?:[_\-]?value)?
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
-          |primary|secondary|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
+          |primary|secondary|decrypt|encrypt|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
           |network|wep|activation|pre-?shared|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
-        {GAP}key
+        {GAP}key(?:[_\-]?(?:hex|b64|base64|raw))?
+      | client{GAP}state
       | key{GAP}(?:material|content)
       | (?:bypass|unlock|auth|activation|recovery|verification|pairing|kiosk(?:mode)?exit){GAP}code
       | (?:(?<![a-z])|lock|device|user|startup)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
@@ -92,7 +102,7 @@ SENSITIVE_NAME = rf"""(?:
 # What a text contains that has a sensitive name and a value, in lower case: a quick test.
 NAME_THEN_SEPARATOR = rf"""(?: wd|pw|login|command|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
     |passwort|kennwort|passe|ña|%c3%b1a|contrasena|wachtwoord|senha|parola|has[łl]o|senord|adgangskode
-    |passord|salasana|heslo|пароль|密码|密碼|パスワード|puk
+    |passord|salasana|heslo|пароль|密码|密碼|パスワード|lozinka|parool|dis|sandi|kh[ẩa]u|парола|κωδικός|πρόσβασης|סיסמ[הא]|مرور|السر|عبور|รหัสผ่าน|पासवर्ड|hex|b64|raw|state|puk
     |token|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
     |credential|cookie|estsauth[a-z]{{0,20}}|id|sid|otp )s?[_\-]?\d{{0,3}}
     {NAME_VALUE_SEPARATOR}""".lower()
@@ -115,10 +125,12 @@ QUOTED_VALUE = rf"(?: (?!{NOT_ESCAPED}(?P=q)). ){{1,1000}}"
 # The next lines of a long value that is broken over several; nothing else is on them.
 CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""
+# Words that are joined, as people and password managers make them: correct-horse-battery-staple.
+PASSPHRASE = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{3,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
-SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|\[redacted|[/$%({{<])
+SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|[a-z_.\-]{{3,30}}[=:][^=\s]|\[redacted|[/$%({{<])
     (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{3}})
-      | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] )
+      | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {PASSPHRASE}(?![\w\-]) )
     [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"

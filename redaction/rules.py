@@ -16,7 +16,14 @@ from redaction.entropy import is_named_public, looks_random
 from redaction.letters import is_unlike_words
 from redaction.markers import mask_markers
 from redaction.marks import mask, mask_match
-from redaction.ordinary import ORDINARY_VALUE, is_example, is_message, is_placeholder
+from redaction.ordinary import (
+    is_example,
+    is_message,
+    is_passphrase,
+    is_reference,
+    is_sentence,
+    is_word,
+)
 from redaction.patterns import (
     ARGUMENT,
     ASSIGNMENT,
@@ -35,6 +42,8 @@ from redaction.patterns import (
     NOT_ESCAPED,
     OPTION_START,
     OPTIONAL_SPACE,
+    OWNER,
+    PASSPHRASE,
     PASSWORD_NAME,
     QUOTE,
     QUOTED_VALUE,
@@ -51,7 +60,7 @@ from redaction.patterns import (
 
 # Names with a secret after them even in a sentence: "password: letmein".
 _PASSWORD_NAME = re.compile(
-    rf"pass(?:word|wd|phrase|code)|pwd|psk|access[_\-. ]?pass|puk|{FOREIGN_NAMES}"
+    rf"pass(?:word|wd|phrase|code)|pwd|pw\b|psk|access[_\-. ]?pass|puk|{FOREIGN_NAMES}"
     r"|client[_\-. ]?secret|shared[_\-. ]?(?:key|secret)"
     r"|(?:network|wep)[_\-. ]?key|key[_\-. ]{0,2}(?:content|material)|challenge",
     re.IGNORECASE | re.VERBOSE,
@@ -72,11 +81,18 @@ _ONE_WORD = re.compile(r"[\w.\-~\#{}]*")
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
+_JOINED_WORDS = re.compile(PASSPHRASE)
+# The name of a cmdlet at its end: a message follows it.
+_CMDLET = re.compile(r"\b[A-Z][a-z]+-[A-Z]\w+\Z")
+# What makes a key or a token public: a place in a list, a check of an assembly.
+_PUBLIC_PREFIX = re.compile(r"(?:public[_\- ]?key|foreign|sync|cancellation)[_\- ]?\Z", re.IGNORECASE)
 _LINE_END = re.compile(r"[ ]*(?:\n|\Z)")
 _SENSITIVE_COLUMN = re.compile(
     rf"""[\s"'`\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{SENSITIVE_NAME}[\s"'`\]]*""",
     re.IGNORECASE | re.VERBOSE,
 )
+# The groups of the alternatives of one pattern.
+_GROUPS = ("value", "password", "seed", "last")
 _DELIMITERS = ",;|"
 
 Replacement = str | Callable[[re.Match[str]], str]
@@ -163,24 +179,49 @@ def _compiled_gate(pattern: str) -> re.Pattern[str]:
 def _mask_named(match: re.Match[str]) -> str:
     """Mask the value of a sensitive name, unless it is an ordinary word of a sentence."""
     value = match["value"]
-    if not value or ORDINARY_VALUE.fullmatch(value):
+    if not value or is_word(value) or _is_public(match):
         return match[0]
     if _SESSION_NAME.search(match["name"]) and _GUID.fullmatch(value):
         return match[0]
     may_be_sentence = ":" in match["separator"] and not match["opening"]
     if is_message(value) or _is_count(match["name"], value) or _is_folder(match):
         return match[0]
+    if is_unlike_words(value) or is_passphrase(value):
+        return _mask_value(match)
+    if len(value) < 4 and not _PASSWORD_NAME.match(match["name"]):
+        return match[0]
     is_secret = _PASSWORD_NAME.match(match["name"]) or _LONG_VALUE_WITH_DIGIT.match(value)
-    if may_be_sentence and not (is_secret or is_unlike_words(value) or _is_setting(match)):
+    if may_be_sentence and not (is_secret or _is_setting(match)):
+        return match[0]
+    if not match["opening"] and _is_in_sentence(match):
         return match[0]
     return _mask_value(match)
+
+
+def _is_public(match: re.Match[str]) -> bool:
+    """Return whether what stands before the name says that the value is public: `publicKeyToken`."""
+    before = match.string[max(0, match.start() - 20) : match.start()]
+    return _PUBLIC_PREFIX.search(before) is not None
+
+
+def _is_in_sentence(match: re.Match[str]) -> bool:
+    """Return whether words follow the name, as "passwd: password updated" or a cmdlet's message."""
+    text, start = match.string, match.start("value")
+    is_colon = match["separator"].strip() in (":", "：")
+    if is_colon and _CMDLET.search(text[max(0, match.start() - 60) : match.end("name")]):
+        return True
+    is_space = not match["separator"].strip()
+    return (is_colon or is_space) and is_sentence(text, start, after_colon=is_colon)
 
 
 def _mask_foreign(match: re.Match[str]) -> str:
     """Mask the value of a name in another language, unless it is a word without digits of that one."""
     value = match["value"]
-    is_word = not match["opening"] and not value.isascii() and value.isalpha()
-    if not value or is_word or ORDINARY_VALUE.fullmatch(value) or is_message(value):
+    is_letters = not match["opening"] and not value.isascii() and value.isalpha()
+    if not value or is_letters or is_word(value) or is_message(value):
+        return match[0]
+    is_spaced = match["separator"].endswith((" ", "："))
+    if is_spaced and not match["opening"] and is_sentence(match.string, match.start("value"), after_colon=True):
         return match[0]
     return _mask_value(match)
 
@@ -203,11 +244,16 @@ def _is_setting(match: re.Match[str]) -> bool:
 
 def _mask_value(match: re.Match[str]) -> str:
     """Mask the group "value", unless it is a placeholder, and keep the rest of the match."""
-    if is_placeholder(match.string, match.start("value")):
+    return _mask_group(match, "value")
+
+
+def _mask_group(match: re.Match[str], group: str) -> str:
+    """Mask a group, unless it is hidden already or says where the secret is."""
+    start, end = match.span(group)
+    if is_reference(match.string, start, end):
         return match[0]
-    start = match.start("value") - match.start()
-    end = match.end("value") - match.start()
-    return match[0][:start] + mask(match["value"]) + match[0][end:]
+    before = match.string[match.start() : start]
+    return before + mask(match[group]) + match.string[end : match.end()]
 
 
 def _is_count(name: str, value: str) -> bool:
@@ -240,28 +286,35 @@ def _mask_cookies(match: re.Match[str]) -> str:
 
 
 def _mask_either(match: re.Match[str]) -> str:
-    """Mask the named group that took part in the match: "value", "password" or "seed"."""
+    """Mask the named group that took part in the match."""
     groups = match.groupdict()
-    group = next(name for name in ("value", "password", "seed") if groups.get(name) is not None)
-    if is_placeholder(match.string, match.start(group)) or ORDINARY_VALUE.fullmatch(match[group]):
-        return match[0]
-    start, end = match.start(group) - match.start(), match.end(group) - match.start()
-    return match[0][:start] + mask(match[group]) + match[0][end:]
+    group = next(name for name in _GROUPS if groups.get(name) is not None)
+    return match[0] if is_word(match[group]) else _mask_group(match, group)
 
 
 def _mask_words(match: re.Match[str]) -> str:
     """Mask a passphrase, unless one of its words is an ordinary one of sentences."""
     words = match["value"].split()
-    return match[0] if any(map(ORDINARY_VALUE.fullmatch, words)) else _mask_value(match)
+    return match[0] if any(map(is_word, words)) else _mask_value(match)
+
+
+def _mask_secret_looking(match: re.Match[str]) -> str:
+    """Mask what looks like a secret, unless it is words that are joined to a name."""
+    value = next(filter(None, map(match.groupdict().get, _GROUPS)))
+    if _JOINED_WORDS.fullmatch(value) and not is_passphrase(value):
+        return match[0]
+    return _mask_either(match)
 
 
 def _mask_unless_ordinary(match: re.Match[str]) -> str:
     """Mask the group "value", unless it is an ordinary word."""
-    return match[0] if ORDINARY_VALUE.fullmatch(match["value"]) else _mask_value(match)
+    return match[0] if is_word(match["value"]) else _mask_value(match)
 
 
 def _mask_unlike_words(match: re.Match[str]) -> str:
     """Mask the group "value" if it is no word of a sentence; one of a token has ten characters."""
+    if is_passphrase(match["value"]):
+        return _mask_value(match)
     min_length = 6 if _PASSWORD.fullmatch(match["name"]) else 10
     if not is_unlike_words(match["value"], min_length):
         return match[0]
@@ -300,7 +353,7 @@ def _cell(delimiter: str) -> re.Pattern[str]:
 def _mask_cell(cell: str) -> str:
     """Mask what a cell contains, but not its quotation marks."""
     value = cell.strip().removeprefix("N'").strip("\"'")
-    if not value or ORDINARY_VALUE.fullmatch(value) or is_placeholder(value):
+    if not value or is_word(value) or is_reference(value, 0, len(value)):
         return cell
     return cell.replace(value, mask(value))
 
@@ -374,7 +427,7 @@ RULES = (
     Rule(
         name="private key",
         hints=("-----begin",),
-        pattern=r"""-----BEGIN (?:[ +]|%20)(?:[A-Z0-9]{1,20}(?:[ +]|%20)){0,4}PRIVATE(?:[ +]|%20)KEY
+        pattern=r"""-----BEGIN (?:[ +]|%20)(?:[A-Z0-9]{1,20}(?:[ +]|%20)){0,4}(?:PRIVATE(?:[ +]|%20)KEY|OpenVPN\ Static\ key\ V1)
             (?:(?:[ +]|%20)BLOCK)?-----
             (?: .{0,16000}?-----END.{1,40}?-----
               | (?: [A-Z0-9+/=:,\-] | \\{1,7}[rn] | \s | %0[AD] | %2[BF] | %3D )* )""",
@@ -613,7 +666,7 @@ RULES = (
         pattern=rf"""ConvertTo-SecureString
             (?:{SPACE}{{1,4}}-(?:String|AsPlainText|Force)\b){{0,3}}
             {SPACE}{{1,4}}(?P<q>{QUOTE})?
-            (?P<value>(?!-)(?(q){QUOTED_VALUE}|{ARGUMENT}))""",
+            (?P<value>(?!-|:(?=\s))(?(q){QUOTED_VALUE}|{ARGUMENT}))""",
         replacement=_mask_value,
         rationale="PowerShell scripts",
     ),
@@ -641,20 +694,24 @@ RULES = (
     ),
     Rule(
         name="SQL password",
-        hints=("password", "identified"),
+        hints=("password", "identified", "where", "sp_addlinkedsrvlogin"),
         pattern=rf"""(?: {WORD_START}password(?:{SPACE}{{1,4}}for{SPACE}{{1,4}}\S{{1,100}}?)?
                 (?:{SPACE}{{1,4}}|{ASSIGNMENT})
               | {WORD_START}identified{SPACE}{{1,4}}(?:with{SPACE}{{1,4}}[^\s+%]{{1,60}}{SPACE}{{1,4}})?
                 (?:by|as){SPACE}{{1,4}}(?:password{SPACE}{{1,4}})? )
-            N?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)""",
-        replacement=_mask_unless_ordinary,
+            (?:N?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
+              |(?<=by\s)(?P<password>(?!values|externally|password)[a-z][\w$\#!]{{3,60}})(?=[\s;]|\Z))
+            | \bset\s[^;'"\n]{{0,60}}value\w{{0,12}}["`\]]?\s?=\s?N?'(?P<seed>[^'\n]{{1,400}})'[^;\n]{{0,80}}?\bwhere\s[^;\n]{{0,60}}?=\s?N?'
+              [\w.\-]{{0,40}}?{SENSITIVE_NAME}'
+            | \bsp_addlinkedsrvlogin\s(?:[^,\n;]{{0,120}},){{4}}\s?N?'(?P<last>[^'\n]{{1,200}})'""",
+        replacement=_mask_either,
         rationale="CREATE USER … PASSWORD 'x', IDENTIFIED BY 'x'",
     ),
     Rule(
         name="password option",
         hints=("-p", "-w"),
         pattern=rf"""{WORD_START}(?:sshpass|psexec\w{{0,4}}|certutil|docker|podman|az|plink|pscp|smbclient
-                |ldapsearch|mysql\w{{0,8}}|mariadb\w{{0,8}}|winrs|rdesktop|helm|oc|svn|redis-cli)
+                |ldap\w{{3,10}}|mongo\w{{0,8}}|crackmapexec|netexec|nxc|mysql\w{{0,8}}|mariadb\w{{0,8}}|winrs|rdesktop|helm|oc|svn|redis-cli)
             (?:\.exe)?(?={SPACE})(?:(?!{OPTION_START}-(?:p|pw|w)\b)[^\n;|]){{1,200}}?
             {OPTION_START}-(?:p|pw|w)(?:{SPACE}{{1,4}}|=)
             (?P<value>(?!-|[\d.]{{0,16}}:?\d{{1,5}}:\d){ARGUMENT})""",
@@ -707,6 +764,26 @@ RULES = (
         rationale='rasdial "name" user password, sqlplus user/password@host, .netrc',
     ),
     Rule(
+        name="user and password as options",
+        hints=("-p", "/p", "-w"),
+        needs=("-u", "/u", "-d"),
+        pattern=rf"""(?<=[\s])(?:--?u(?:ser(?:name)?)?|-D|/u(?:ser)?)[\s:=]["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
+            (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
+          | (?<=\s)/pass(?:word)?\s(?P<password>{SECRET_LOOKING})""",
+        gate=r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/pass",
+        in_words=True,
+        replacement=_mask_secret_looking,
+        rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
+    ),
+    Rule(
+        name="line of a password file",
+        hints=(" * ", "]:"),
+        pattern=rf"""(?: (?:\A|(?<=\n))["']?[\w.@\\\-]{{1,60}}["']?[ ]{{1,8}}\*[ ]{{1,8}}(?P<q>["'])?(?P<value>(?(q)[^"'\n]{{3,200}}|[^\s"']{{3,200}}))(?(q)(?P=q))[ ]{{1,8}}\*
+              | \[[\w.\-]{{3,100}}\]:\d{{2,5}}\s{{1,8}}[^\s:]{{1,100}}:(?P<password>[^\s"']{{3,200}}) )""",
+        replacement=_mask_either,
+        rationale='chap-secrets: "name" * "x" *; sasl_passwd of Postfix: [host]:587 name:x',
+    ),
+    Rule(
         name="Samba user",
         hints=("%",),
         pattern=rf"""{WORD_START}(?:smb\w{{2,10}}|rpcclient|winexe|net|wmic)\s[^\n;|]{{0,200}}?
@@ -718,7 +795,7 @@ RULES = (
         name="password on standard input",
         hints=("echo", "printf"),
         needs=("|",),
-        pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4})?(?P<q>["'])?
+        pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4}|["']%s(?:\\n)?["']\s{1,4})?(?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){1,200}|[^\s|"']{3,200}))(?(q)(?P=q))\s{0,4}\|\s{0,4}
             (?:sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)|[^|\n]{1,200}?(?:--?pass(?:word)?-stdin|chpasswd|passwd\b|--stdin|cryptsetup
               |-passin\sstdin|--passphrase-fd))""",
@@ -739,7 +816,7 @@ RULES = (
         pattern=rf"""\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
             |(?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}))""",
         in_words=True,
-        replacement=_mask_either,
+        replacement=_mask_secret_looking,
         rationale="AUTH user password; AUTH LOGIN and AUTH PLAIN of mail servers",
     ),
     Rule(
@@ -800,22 +877,19 @@ RULES = (
               |(?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)?|(?:shared|client){GAP}secret|pre-?shared-?key|requirepass
               |and{SPACE}{{1,2}}pass)
             {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
-        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}["']?[^\s"']{{0,60}}[\d!@\#$%^*+=~]""".lower(),
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
-        replacement=_mask_unless_ordinary,
+        replacement=_mask_secret_looking,
         rationale='login x password y, shared secret "x", neighbor x password y',
     ),
     Rule(
         name="password of an account",
-        hints=("word", "wort", "phrase", "pass:", "pass ="),
-        pattern=rf"""(?: {WORD_START}(?:password|passphrase|passwort|kennwort){SPACE}{{1,2}}(?:of|for|von|für){SPACE}{{1,2}}
-                (?:[\w.@\\\-]{{1,60}}{SPACE}{{1,2}}){{0,3}}?[\w.@\\\-]{{1,60}}
-                (?:{SPACE}?[:=]{SPACE}{{1,2}}|{SPACE}{{1,2}}(?:is|was|ist|lautet){SPACE}{{1,2}}(?:now{SPACE})?)
-              | {WORD_START}user(?:name)?\s?/\s?pass(?:word)?\s?[:=]\s?[^\s/]{{1,60}}\s?/\s? )
+        hints=(*_PROSE_HINTS, "login"),
+        pattern=rf"""(?: {PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}(?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
+              | {WORD_START}(?:user(?:name)?\s?/\s?pass(?:word)?|credentials?|login)\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
-        gate=rf"(?:word|phrase|wort){SPACE}{{1,2}}(?:of|for|von|für)|/[ ]?pass".lower(),
         in_words=True,
-        replacement=_mask_unless_ordinary,
+        replacement=_mask_secret_looking,
         rationale="the password for user x is y, password of x: y, user/pass: x / y",
     ),
     Rule(
@@ -841,11 +915,11 @@ RULES = (
         hints=_PROSE_HINTS,
         pattern=rf"""{WORD_START}(?P<name>{PASSWORD_NAME}|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
               |signing[ ]secret)s?
-            (?: {SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
+            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是)| \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
               | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}} | {SPACE}{{1,4}}(?:[0567]{SPACE})?
               | [^\n]{{0,60}}\btyped\s\[ )
             ["'`]?(?P<value>[^\s"'`,;()\[\]<>]{{6,200}})""",
-        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|passe|contrase[nñ]a|senha
+        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|woord|ordet|oden|parola|word|lo|lozinka|passe|contrase[nñ]a|senha
             |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为]|%2|\\[nrt])""",
         in_words=True,
         replacement=_mask_unlike_words,
@@ -857,7 +931,7 @@ RULES = (
         pattern=rf"""(?:pass[ \-]?phrase|password|psk|pre-?[ ]?shared[ \-]?key|shared[ ]secret){SPACE}{{1,2}}
             (?P<value>[a-z]{{3,16}}(?:[\-_.][a-z]{{3,16}}){{3,8}})(?=[\s.,;]|\Z)""",
         gate=r"[ +][a-z]{3,16}[\-_.][a-z]{3,16}[\-_.][a-z]{3}",
-        replacement=_mask_value,
+        replacement=_mask_secret_looking,
         rationale="pre-shared key of words with hyphens",
     ),
     Rule(
@@ -873,9 +947,9 @@ RULES = (
     ),
     Rule(
         name="name and password as arguments",
-        hints=("auth", "credential", "userp", "basic"),
+        hints=("auth", "credential", "userp", "basic", ".login(", "setpassword(", "set_password("),
         pattern=r"""(?: (?:auth|credentials?|login)["']?\s?[:=]\s?[(\[]
-                | (?:http\w{0,8}auth|basicauth|networkcredential(?:\]::new)?|pscredential|usernamepasswordcredential)\( )
+                | (?:http\w{0,8}auth|basicauth|networkcredential(?:\]::new)?|pscredential|usernamepasswordcredential|\.login|authenticate|set_?password)\( )
               \s?["'][^"'\n]{0,100}["']\s?,\s?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){3,200})(?P=q)
             | (?:basic|basic_auth|userpwd|user_?pass|auth)["']?\s?[:=]\s?["'][^"':\s/]{1,60}:(?!//)
               (?P<password>[^"'\s]{4,200})(?=["'])""",
@@ -976,6 +1050,15 @@ RULES = (
             "curl",
             "machinepwd",
             "/pass",
+            "sshpass",
+            "rabbitmqctl",
+            "hdbuserstore",
+            "htpasswd",
+            "sapcontrol",
+            "mc ",
+            "impacket",
+            ".py ",
+            "<<<",
         ),
         pattern=rf"""{WORD_START}(?: wpa_passphrase\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
               | networksetup\s-setairportnetwork\s\S{{1,20}}\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
@@ -984,6 +1067,13 @@ RULES = (
               | (?:http|https|xh)\s[^\n;|]{{0,100}}?(?:-a|--auth)[\s=]["']?[^\s:"']{{1,60}}:
               | lftp\s[^\n;|]{{0,100}}?-u\s["']?[^\s,"']{{1,60}},
               | curl(?:\.exe)?\s[^\n;|]{{0,200}}?(?-i:-E|--cert)\s["']?[^\s:"']{{1,100}}:
+              | sshpass\s-p(?=[^\s]) | rabbitmqctl\s[^\n;|]{{0,60}}?(?:add_user|change_password|authenticate_user)\s\S{{1,60}}\s
+              | hdbuserstore\s(?:-\S{{1,20}}\s){{0,3}}set\s(?:\S{{1,100}}\s){{3}}
+              | htpasswd\s(?:-\w{{1,8}}\s){{0,3}}?-\w{{0,6}}b\w{{0,4}}\s(?:-\w{{1,4}}\s){{0,3}}\S{{1,100}}\s\S{{1,60}}\s
+              | sapcontrol\s[^\n;|]{{0,80}}?-user\s\S{{1,60}}\s
+              | mc\s(?:alias\sset|config\shost\sadd)\s\S{{1,60}}\s\S{{1,200}}\s\S{{1,60}}\s
+              | (?:impacket-\w{{2,20}}|\w{{2,20}}\.py)\s[^\n;|@]{{0,80}}?(?:[\w.\-]{{1,60}}/)?[\w.\-]{{1,60}}:(?=\S{{1,200}}@)
+              | (?:kinit|passwd|sudo|cryptsetup|gpg|openssl|realm|ssh-add)\b[^\n;|]{{0,100}}?<<<\s?
               | (?<=/)(?:machinepwd|passwordd|passwordo)[\s:] )
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",
         in_words=True,
@@ -1002,16 +1092,22 @@ RULES = (
             "auth sha",
             "auth md5",
             "priv ",
+            "createuser",
+            "-key",
+            "key-string",
+            "\n",
         ),
-        pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?)\s{{1,4}}
+        pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?|snmp-community-string)\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
               | {WORD_START}(?:crypto\sisakmp|(?:tacacs|radius)-server\s[^\n]{{0,80}}?)\skey\s{{1,4}}(?:[06]\s)?
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
-                  | auth\s{{1,4}}(?:md5|sha[\w\-]{{0,6}}) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
+                  | (?:auth|authentication-key\s\d{{1,5}}|message-digest-key\s\d{{1,5}})\s{{1,4}}(?:md5|sha[\w\-]{{0,6}})
+                  | createuser\s[^\n]{{1,200}}?\s(?:md5|sha[\w\-]{{0,6}}|des|aes[\w\-]{{0,6}})
+                  | key-string(?:\s[067])? | (?:md5|sha)-key | (?<=\n)[ ]{{1,8}}key(?:\s[067])?(?=\s\S{{1,200}}[ ]{{0,4}}(?:\n|\Z)) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
                 \s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
         in_words=True,
-        replacement=_mask_either,
+        replacement=_mask_secret_looking,
         rationale="snmp-server community x, crypto isakmp key x, auth sha x priv aes y",
     ),
     Rule(
@@ -1086,7 +1182,7 @@ RULES = (
         pattern=rf"""(?: (?:\{{(?:s?sha(?:256|384|512)?|smd5|crypt)\}}[a-z0-9./+=$]{{20,400}})
               | (?:pbkdf2|argon2|scrypt|bcrypt|sha512_crypt)\w{{0,12}}{DOLLAR}
                 [a-z0-9./+=,$%_\-]{{20,400}}
-              | {DOLLAR}(?:2[abxy]|[1569y]|argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
+              | {DOLLAR}(?:2[abxy]|[1569y]|apr1|argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
         replacement=mask_match,
         rationale="Django, bcrypt, crypt and argon2",
     ),
@@ -1158,29 +1254,5 @@ RULES = (
         in_word=True,
         replacement=mask_match,
         rationale="eight groups of six digits",
-    ),
-    Rule(
-        name="email address",
-        hints=("@", "%40", "%2540"),
-        pattern=r"""(?: (?<![\w.%…]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )
-            (?!celery@)(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
-            (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
-        replacement=r"\1…\2",
-        rationale="a person's name; the domain stays, as it identifies the tenant",
-    ),
-    Rule(
-        name="home directory",
-        hints=("/home/", "/users/"),
-        pattern=r"(?<![\w.])(?-i:/home/|/Users/)(?P<value>[^/\\\s\"'<>:|,;)\[]{1,64})",
-        replacement=_mask_value,
-        rationale="a person's name in a path",
-    ),
-    Rule(
-        name="Windows profile",
-        hints=(":\\",),
-        pattern=r"""\b[a-z]:\\{1,8}Users\\{1,8}(?!\[redacted)
-            (?P<value> [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
-        replacement=_mask_value,
-        rationale="a person's name in a Windows path, backslashes escaped or not",
     ),
 )
