@@ -694,7 +694,8 @@ RULES = (
     ),
     Rule(
         name="SQL password",
-        hints=("password", "identified", "where", "sp_addlinkedsrvlogin"),
+        hints=("password", "identified", "where ", "sp_addlinkedsrvlogin"),
+        gate=r"password[^\n]{0,120}?['\"]|identified|password%|value\w{0,12}[^\n]?\s?=|sp_add",
         pattern=rf"""(?: {WORD_START}password(?:{SPACE}{{1,4}}for{SPACE}{{1,4}}\S{{1,100}}?)?
                 (?:{SPACE}{{1,4}}|{ASSIGNMENT})
               | {WORD_START}identified{SPACE}{{1,4}}(?:with{SPACE}{{1,4}}[^\s+%]{{1,60}}{SPACE}{{1,4}})?
@@ -765,7 +766,7 @@ RULES = (
     ),
     Rule(
         name="user and password as options",
-        hints=("-p", "/p", "-w"),
+        hints=(" -p", " /p", " -w", " --pass"),
         needs=("-u", "/u", "-d"),
         pattern=rf"""(?<=[\s])(?:--?u(?:ser(?:name)?)?|-D|/u(?:ser)?)[\s:=]["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
@@ -884,10 +885,14 @@ RULES = (
     ),
     Rule(
         name="password of an account",
-        hints=(*_PROSE_HINTS, "login"),
+        hints=("word", "wort", "phrase", "pass", "psk", "secret", "credential", "login", *FOREIGN_HINTS),
         pattern=rf"""(?: {PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}(?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
               | {WORD_START}(?:user(?:name)?\s?/\s?pass(?:word)?|credentials?|login)\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
+        gate=r"""(?:word|wd|wort|phrase|code|psk|secret|pass|pwd|senha|contrasena|haslo|heslo|parola|passe|[^\x00-\x7f]\w{0,4})
+            (?:et|en)?[ ](?:temp|initial|inicial|iniz|prov|tymcz|start|now|nuev|nova|generated|entered|used|value|hash|is[ ]|was[ ]
+            |has[ ]|of[ ]|for[ ]|vo[nm][ ]|de|für|d'|du|di[ ]|do[ ]|da[ ]|per[ ]|pour|para|dla|для|van|voor|till|för|til|użyt|польз)
+            | /[ ]?pass|(?:login|credentials?)\s?[:=]""",
         in_words=True,
         replacement=_mask_secret_looking,
         rationale="the password for user x is y, password of x: y, user/pass: x / y",
@@ -915,11 +920,11 @@ RULES = (
         hints=_PROSE_HINTS,
         pattern=rf"""{WORD_START}(?P<name>{PASSWORD_NAME}|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
               |signing[ ]secret)s?
-            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是)| \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
+            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是)\s?| \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
               | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}} | {SPACE}{{1,4}}(?:[0567]{SPACE})?
               | [^\n]{{0,60}}\btyped\s\[ )
             ["'`]?(?P<value>[^\s"'`,;()\[\]<>]{{6,200}})""",
-        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|woord|ordet|oden|parola|word|lo|lozinka|passe|contrase[nñ]a|senha
+        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|woord|ordet|koden|parola|heslo|lozinka|passe|contrase[nñ]a|senha
             |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为]|%2|\\[nrt])""",
         in_words=True,
         replacement=_mask_unlike_words,
@@ -1093,9 +1098,9 @@ RULES = (
             "auth md5",
             "priv ",
             "createuser",
-            "-key",
-            "key-string",
-            "\n",
+            "-key ",
+            "-string ",
+            " key ",
         ),
         pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?|snmp-community-string)\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
