@@ -22,15 +22,15 @@ _PUBLIC_NAME = re.compile(
     r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
             |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
             |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit|x5t|x5t\#s256
-            |x-amz-id-2|kid|key[ _-]?id(?:entifier)?|public[ _-]?key(?:token)?|(?:page|sync)_?token|x5c|certificate[_-]?data
+            |x-amz-id-2|kid|key[ _-]?id(?:entifier)?|public[ _-]?key(?:token)?|(?:page|sync)_?token|certificate[_-]?data|peer
             |websocket-(?:key|accept)|nonce|key[ ]that[ ]matches|ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|data:image/[\w+.\-]{1,20};base64)
-        | (?<![A-Za-z])h1
+        | (?<![A-Za-z])h1 | (?<=["'])[nxy]
         | (?<![A-Za-z])(?i:id|after|before|event|item|message|resource|object)
         | (?<=[a-z])I[Dd])
         (?:[^A-Za-z0-9\[\]] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2} | \\[nrt]){1,12}
       | W/(?:\\{0,7}["'] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2})
       | [A-Za-z]\((?:\\{0,7}["'] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2})
-      | (?i:sha\d{3}-) )\Z""",
+      | (?i:(?:sha\d{1,3}|nonce)-) | "x5c\\{0,7}":[ ]?\[\\{0,7}" )\Z""",
     re.VERBOSE,
 )
 _CONTEXT = 60
@@ -38,7 +38,7 @@ _CONTEXT = 60
 _GRAPH_ADDRESS = re.compile(r"graph\.microsoft|/(?:v1\.0|beta)/")
 _ADDRESS = 400
 # The name at the start of a token, which "=" and "/" belong to.
-_NAME_IN_TOKEN = re.compile(r"[A-Za-z\d_\-/]{1,60}[=/]|(?i:sha\d{3})-")
+_NAME_IN_TOKEN = re.compile(r"[A-Za-z\d_\-/]{1,60}[=/]|(?i:sha\d{1,3}|nonce)-")
 _PUBLIC_BLOCK = re.compile(
     r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY|X509 CRL|PKCS7)-----"
     r"[^\-]{1,20000}(?:-----END|\Z)"

@@ -53,7 +53,7 @@ _REFERENCE = re.compile(
 )
 # The start of a command, of an expression or of a YAML tag that reads the secret.
 _READER = re.compile(
-    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\(
+    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{
       | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
       | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
     re.IGNORECASE | re.VERBOSE,
@@ -66,7 +66,7 @@ _NAME = re.compile(
 )
 # Words of sentences about a secret, types of values, and times.
 _WORDS = re.compile(
-    r"""(?: null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
+    r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
     | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined | default
     | string | securestring | secretstr | text | optional\[\w{2,20}\] | inherit | omit | public | private
     | required | requires | optional | enabled | disabled | expired | expires | invalid | missing | unknown | empty
@@ -74,7 +74,7 @@ _WORDS = re.compile(
     | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
     | valid | verified | rejected | denied | incorrect | wrong | correct | updated | created | deleted | added | removed
     | rotated | generated | prompt | successfully | present | absent | unchanged | changed | error | failure | ok
-    | mfa | asks | hint | include | same-origin | password | passphrase | authentication | mismatch
+    | configured | supplied | provided | entered | stored | used | mfa | asks | hint | include | same-origin | password | passphrase | authentication | mismatch
     | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa] | obbligatori[oa] | requerido
     | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa] | scadut[oa]
     | obrigatóri[oa] | requerid[oa] | wymagane | nieprawidłowe | błędne | wygasł[oa] | richiest[oa]
@@ -97,6 +97,7 @@ _MESSAGE = re.compile(
     re.VERBOSE,
 )
 _PASSPHRASE = re.compile(PASSPHRASE)
+_RESOURCE = re.compile(r"[a-z]{2,16}(?:[\-_.][a-z\d]{1,16}){1,8}")
 _JOINTS = re.compile(r"[\-_.]")
 # Words in the names of resources, settings and states: `db-credentials-prod`, `multi-factor-sign-in`.
 _NAMING = re.compile(
@@ -130,10 +131,16 @@ def is_word(value: str) -> bool:
 
 def is_passphrase(value: str) -> bool:
     """Return whether a value is joined words, as correct-horse-battery, and not a name of something."""
-    if not _PASSPHRASE.fullmatch(value):
-        return False
-    words = _JOINTS.split(value)
-    return not any(is_word(word) or _NAMING.fullmatch(word) for word in words)
+    return _PASSPHRASE.fullmatch(value) is not None and not any(
+        is_word(word) or _NAMING.fullmatch(word) for word in _JOINTS.split(value)
+    )
+
+
+def is_name_of_resource(value: str) -> bool:
+    """Return whether a value is joined words and numbers that name something: `default-token-x7k2p`."""
+    return _RESOURCE.fullmatch(value) is not None and any(
+        map(_NAMING.fullmatch, _JOINTS.split(value))
+    )
 
 
 def is_sentence(text: str, start: int, *, after_colon: bool) -> bool:

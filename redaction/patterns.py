@@ -67,7 +67,7 @@ OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|in
         |provvisoria|tymczasowe|startowe|nowe|nueva|nova|generated|entered|used|value|hash) )?
     (?: [ ](?:(?:is|was|has\ been)\ )?(?:generated\ |created\ |set\ )?
         (?:of|for|von|vom|des|für|de|du|d'|del|della|di|do|da|per|pour|para|dla|для|van|voor|till|för|til|użytkownika|пользователя)
-        (?:[ ][\w.@\\\-]{1,60}){1,4}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
+        (?:[ ][\w.@\\\-]{1,60}){0,4}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # A name whose value is secret. The end of the name decides: `db_password` matches;
@@ -93,7 +93,7 @@ SENSITIVE_NAME = rf"""(?:
       | (?:scep{GAP})?challenge
       | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
-      | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization | credential
+      | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization | authtok | credential
       | cookie | estsauth[a-z]{{0,20}} | (?:j|php|asp\.net_)?sess(?:ion)?[_\-]?id | connect\.sid
       | (?<![a-z])otp
     )s?(?:[_\-]?\d{{1,3}})?
@@ -103,7 +103,7 @@ SENSITIVE_NAME = rf"""(?:
 NAME_THEN_SEPARATOR = rf"""(?: wd|pw|login|command|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
     |passwort|kennwort|passe|ña|%c3%b1a|contrasena|wachtwoord|senha|parola|has[łl]o|senord|adgangskode
     |passord|salasana|heslo|пароль|密码|密碼|パスワード|lozinka|parool|dis|sandi|kh[ẩa]u|парола|κωδικός|πρόσβασης|סיסמ[הא]|مرور|السر|عبور|รหัสผ่าน|पासवर्ड|hex|b64|raw|state|puk
-    |token|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
+    |token|tok|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
     |credential|cookie|estsauth[a-z]{{0,20}}|id|sid|otp )s?[_\-]?\d{{0,3}}
     {NAME_VALUE_SEPARATOR}""".lower()
 

@@ -19,6 +19,7 @@ from redaction.marks import mask, mask_match
 from redaction.ordinary import (
     is_example,
     is_message,
+    is_name_of_resource,
     is_passphrase,
     is_reference,
     is_sentence,
@@ -67,7 +68,7 @@ _PASSWORD_NAME = re.compile(
 )
 _PLAIN_COOKIES = re.compile(
     r"(?:(?:theme|lang(?:uage)?|locale)=[a-z_\-]{1,12}(?:;\s*|\Z)"
-    r"|(?:path|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z))+",
+    r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z))+",
     re.IGNORECASE,
 )
 _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
@@ -85,7 +86,9 @@ _JOINED_WORDS = re.compile(PASSPHRASE)
 # The name of a cmdlet at its end: a message follows it.
 _CMDLET = re.compile(r"\b[A-Z][a-z]+-[A-Z]\w+\Z")
 # What makes a key or a token public: a place in a list, a check of an assembly.
-_PUBLIC_PREFIX = re.compile(r"(?:public[_\- ]?key|foreign|sync|cancellation)[_\- ]?\Z", re.IGNORECASE)
+_PUBLIC_PREFIX = re.compile(
+    r"(?:public[_\- ]?key|foreign|sync|cancellation)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z", re.IGNORECASE
+)
 _LINE_END = re.compile(r"[ ]*(?:\n|\Z)")
 _SENSITIVE_COLUMN = re.compile(
     rf"""[\s"'`\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{SENSITIVE_NAME}[\s"'`\]]*""",
@@ -200,14 +203,14 @@ def _mask_named(match: re.Match[str]) -> str:
 
 def _is_public(match: re.Match[str]) -> bool:
     """Return whether what stands before the name says that the value is public: `publicKeyToken`."""
-    before = match.string[max(0, match.start() - 20) : match.start()]
+    before = match.string[max(0, match.start() - 80) : match.start()]
     return _PUBLIC_PREFIX.search(before) is not None
 
 
 def _is_in_sentence(match: re.Match[str]) -> bool:
     """Return whether words follow the name, as "passwd: password updated" or a cmdlet's message."""
     text, start = match.string, match.start("value")
-    is_colon = match["separator"].strip() in (":", "：")
+    is_colon = match["separator"].strip().endswith((":", "："))
     if is_colon and _CMDLET.search(text[max(0, match.start() - 60) : match.end("name")]):
         return True
     is_space = not match["separator"].strip()
@@ -301,7 +304,7 @@ def _mask_words(match: re.Match[str]) -> str:
 def _mask_secret_looking(match: re.Match[str]) -> str:
     """Mask what looks like a secret, unless it is words that are joined to a name."""
     value = next(filter(None, map(match.groupdict().get, _GROUPS)))
-    if _JOINED_WORDS.fullmatch(value) and not is_passphrase(value):
+    if is_name_of_resource(value) or (_JOINED_WORDS.fullmatch(value) and not is_passphrase(value)):
         return match[0]
     return _mask_either(match)
 
@@ -316,7 +319,7 @@ def _mask_unlike_words(match: re.Match[str]) -> str:
     if is_passphrase(match["value"]):
         return _mask_value(match)
     min_length = 6 if _PASSWORD.fullmatch(match["name"]) else 10
-    if not is_unlike_words(match["value"], min_length):
+    if is_name_of_resource(match["value"]) or not is_unlike_words(match["value"], min_length):
         return match[0]
     return _mask_unless_ordinary(match)
 
@@ -384,7 +387,7 @@ def _mask_opaque(match: re.Match[str]) -> str:
 _SENSITIVE_NAME_HINTS = (
     "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
-    "sess", "sid", "otp", "puk", "community", "pw", "sonar.login", *FOREIGN_HINTS,
+    "sess", "sid", "otp", "clientstate", "client_state", "authtok", "puk", "community", "pw", "sonar.login", *FOREIGN_HINTS,
 )  # fmt: skip
 
 _PROSE_HINTS = (
@@ -416,7 +419,7 @@ _PASSWORD_OPTIONS = {
     r"twine": "-p|--password",
     r"security": "-p|-w",
     r"ssh-keygen": "-N|-P",
-    r"(?:7z\w?|7za|unrar|rar|zip|unzip)": "-p|-P|--password",
+    r"(?:7z\w?|7za|unrar|rar|zip|unzip)": "-h?p|-P|--password",
 }
 _COMMAND_OPTIONS = " | ".join(
     rf"{WORD_START}{tool}(?:\.exe)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
@@ -559,8 +562,8 @@ RULES = (
             (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value>
                 (?(q) .{{0,1000}}?(?={NOT_ESCAPED}(?P=q))
-                  | (?: \[(?!redacted)[^\[\]]{{1,1000}}\] | \{{(?!\{{)[^{{}}\s"']{{1,200}}\}}(?=[;\s"']|\Z) ) )
-              | (?!\{{{OPTIONAL_SPACE}{QUOTE}){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
+                  | (?: \[(?!redacted|\s?\{{)[^\[\]]{{1,1000}}\] | \{{(?!\{{)[^{{}}\s"']{{1,200}}\}}(?=[;\s"']|\Z) ) )
+              | (?!\[?\{{{OPTIONAL_SPACE}(?:{QUOTE}|\w{{1,20}}:\s)){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
         replacement=_mask_named,
         rationale="form bodies, queries, DSNs, headers, log lines, JSON, repr, YAML, lists",
         gate=NAME_THEN_SEPARATOR,
@@ -605,8 +608,8 @@ RULES = (
     ),
     Rule(
         name="curl user",
-        hints=("-u", "--user"),
-        pattern=rf"""{OPTION_START}(?:-u|--user){SPACE}{{1,4}}(?P<q>{QUOTE})?
+        hints=("-u", "-user"),
+        pattern=rf"""{OPTION_START}(?:-u|-U|--user|--proxy-user){SPACE}{{1,4}}(?P<q>{QUOTE})?
             [^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=_mask_value,
@@ -733,7 +736,7 @@ RULES = (
         hints=_TOOL_HINTS,
         needs=("-", "/p", "/rp"),
         pattern=rf"""(?: {_COMMAND_OPTIONS} )
-            (?: [\s:=]{{1,4}}(?:pass:)? | (?<=\s-p)(?=\S{{4}}) )
+            (?: [\s:=]{{1,4}}(?:pass:)? | (?:(?<=\s-p)|(?<=\s-hp))(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|env:|file:)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
         in_words=True,
@@ -770,8 +773,8 @@ RULES = (
         needs=("-u", "/u", "-d"),
         pattern=rf"""(?<=[\s])(?:--?u(?:ser(?:name)?)?|-D|/u(?:ser)?)[\s:=]["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
-          | (?<=\s)/pass(?:word)?\s(?P<password>{SECRET_LOOKING})""",
-        gate=r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/pass",
+          | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})""",
+        gate=r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)",
         in_words=True,
         replacement=_mask_secret_looking,
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
@@ -798,7 +801,7 @@ RULES = (
         needs=("|",),
         pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4}|["']%s(?:\\n)?["']\s{1,4})?(?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){1,200}|[^\s|"']{3,200}))(?(q)(?P=q))\s{0,4}\|\s{0,4}
-            (?:sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)|[^|\n]{1,200}?(?:--?pass(?:word)?-stdin|chpasswd|passwd\b|--stdin|cryptsetup
+            (?:sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)|[^|\n]{1,200}?(?:--?pass(?:word)?-stdin|chpasswd|realm\s|kinit|smbpasswd|pdbedit|adcli\s|passwd\b|--stdin|cryptsetup
               |-passin\sstdin|--passphrase-fd))""",
         replacement=_mask_value,
         rationale="echo password | sudo -S, echo password | docker login --password-stdin",
@@ -863,22 +866,22 @@ RULES = (
         hints=("pass", "pwd", "secret", "key", "psk", "kennwort"),
         pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|psk(?:secret)?|secret
             |pre-?shared-?key)|key){SPACE}{{1,4}}
-            (?:(?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain){SPACE}{{1,4}}){{1,2}}["']?
-            (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z]))[^\s"']{{4,}})""",
+            (?:(?:[05-9]|ascii(?:-text)?|hex(?:adecimal)?|enc|encrypted|cleartext|plain){SPACE}{{1,4}}){{1,2}}["']?
+            (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z])|{PASSPHRASE}(?![\w\-]))[^\s"']{{4,}})""",
         gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key){SPACE}{{1,4}}
-            (?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain){SPACE}""".lower(),
+            (?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain)[\w\-]{{0,8}}{SPACE}""".lower(),
         in_words=True,
         replacement=_mask_unless_ordinary,
         rationale="password 7 x, secret 5 x, wpa-psk ascii 0 x of network devices",
     ),
     Rule(
         name="name and value without punctuation",
-        hints=("pass", "pwd", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey"),
+        hints=("pass", "pwd", "pw ", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey"),
         pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase)|passwort|kennwort)
               |(?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)?|(?:shared|client){GAP}secret|pre-?shared-?key|requirepass
-              |and{SPACE}{{1,2}}pass)
+              |and{SPACE}{{1,2}}pass|(?:user|login)\s\S{{1,60}}\spass|(?:bind|root|admin|user|ldap)_?pw)
             {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
-        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass){SPACE}{{1,4}}["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw){SPACE}{{1,4}}["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
         replacement=_mask_secret_looking,
         rationale='login x password y, shared secret "x", neighbor x password y',
@@ -910,7 +913,7 @@ RULES = (
         name="password in quotation marks",
         hints=_PROSE_HINTS,
         pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
-            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | \s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
+            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | \s{{0,2}}[:=：]?\s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
         gate=r"""["'`”»」’]""",
         replacement=_mask_either,
         rationale='wrong passphrase "x", Das Kennwort lautet „x“',
@@ -1055,6 +1058,10 @@ RULES = (
             "curl",
             "machinepwd",
             "/pass",
+            "secret_id",
+            "static:",
+            "setcredentials",
+            "_authtoken",
             "sshpass",
             "rabbitmqctl",
             "hdbuserstore",
@@ -1065,13 +1072,15 @@ RULES = (
             ".py ",
             "<<<",
         ),
-        pattern=rf"""{WORD_START}(?: wpa_passphrase\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
+        pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: wpa_passphrase\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
               | networksetup\s-setairportnetwork\s\S{{1,20}}\s{{1,4}}(?:"[^"\n]{{1,60}}"|\S{{1,60}})\s{{1,4}}
               | dscl\s[^\n;|]{{0,80}}?-passwd\s\S{{1,200}}\s{{1,4}}(?!\[redacted)
               | pulumi\sconfig\sset\s[^\n;|]{{0,60}}?--secret\s\S{{1,60}}\s
               | (?:http|https|xh)\s[^\n;|]{{0,100}}?(?:-a|--auth)[\s=]["']?[^\s:"']{{1,60}}:
               | lftp\s[^\n;|]{{0,100}}?-u\s["']?[^\s,"']{{1,60}},
               | curl(?:\.exe)?\s[^\n;|]{{0,200}}?(?-i:-E|--cert)\s["']?[^\s:"']{{1,100}}:
+              | role_id["']?\s?[:=]\s?["']?[\w\-]{{20,40}}["']?[,&\s]{{1,4}}["']?secret_id["']?\s?[:=]\s?
+              | _maps\s?=\s?static:[^\s:]{{1,60}}: | bitsadmin\s/setcredentials\s(?:\S{{1,60}}\s){{4}} | _authToken\s
               | sshpass\s-p(?=[^\s]) | rabbitmqctl\s[^\n;|]{{0,60}}?(?:add_user|change_password|authenticate_user)\s\S{{1,60}}\s
               | hdbuserstore\s(?:-\S{{1,20}}\s){{0,3}}set\s(?:\S{{1,100}}\s){{3}}
               | htpasswd\s(?:-\w{{1,8}}\s){{0,3}}?-\w{{0,6}}b\w{{0,4}}\s(?:-\w{{1,4}}\s){{0,3}}\S{{1,100}}\s\S{{1,60}}\s
@@ -1098,14 +1107,20 @@ RULES = (
             "auth md5",
             "priv ",
             "createuser",
+            "com2sec",
+            " secret ",
             "-key ",
             "-string ",
-            " key ",
+            "\n key ",
+            "\n  key ",
         ),
         pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?|snmp-community-string)\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
               | {WORD_START}(?:crypto\sisakmp|(?:tacacs|radius)-server\s[^\n]{{0,80}}?)\skey\s{{1,4}}(?:[06]\s)?
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
+              | {WORD_START}(?:snmp-server\shost\s\S{{1,60}}\s(?:traps\s|informs\s)?version\s(?:1|2c)|com2sec6?\s\S{{1,60}}\s\S{{1,60}}
+                  |(?:username\s\S{{1,60}}\s(?:privilege\s\d{{1,2}}\s)?|enable\s)secret)
+                \s(?P<last>(?!\[redacted|\d\s)[^\s"']{{4,200}})
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
                   | (?:auth|authentication-key\s\d{{1,5}}|message-digest-key\s\d{{1,5}})\s{{1,4}}(?:md5|sha[\w\-]{{0,6}})
                   | createuser\s[^\n]{{1,200}}?\s(?:md5|sha[\w\-]{{0,6}}|des|aes[\w\-]{{0,6}})
@@ -1145,7 +1160,7 @@ RULES = (
         pattern=rf"""(?: {WORD_START}(?:verification|security|one-time|login|sign-in|confirmation|sms|authentication|mfa|2fa|otp)
                 {SPACE}{{1,2}}(?:pass)?code{SPACE}{{1,2}}(?:is|was|ist){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
               | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes?
-                  | (?<=\b)(?:otp|passcode|kiosk{SPACE}exit{SPACE}(?:code|pin))(?={SPACE}\d{{4,10}}\b)
+                  | (?<=\b)(?:otp|(?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin|passcode|kiosk{SPACE}exit{SPACE}(?:code|pin))(?={SPACE}\d{{4,10}}\b)
                   | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )
                 \s?[:=]?\s?(?P<password>(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}
                   (?:[\s,;]{{1,3}}(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}){{0,15}})
@@ -1158,7 +1173,7 @@ RULES = (
     Rule(
         name="name and random value",
         hints=("api", "token", "secret"),
-        pattern=rf"""(?:(?<![a-z])api[_\-. ]?key|token|(?<![a-z])secret)
+        pattern=rf"""(?:(?<![a-z])api[_\-. ]?key|(?<!sync)(?<!page)(?<!skip)token|(?<![a-z])secret)
             {SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
             (?P<value>(?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
               |(?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
