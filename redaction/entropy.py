@@ -38,7 +38,7 @@ _CONTEXT = 60
 _GRAPH_ADDRESS = re.compile(r"graph\.microsoft|/(?:v1\.0|beta)/")
 _ADDRESS = 400
 # The name at the start of a token, which "=" and "/" belong to.
-_NAME_IN_TOKEN = re.compile(r"[A-Za-z\d_\-/]{1,60}[=/]|(?i:sha\d{1,3}|nonce)-")
+_NAME_IN_TOKEN = re.compile(r"(?i:sha\d{1,3}|nonce)-|[A-Za-z\d_\-/]{1,60}[=/]")
 _PUBLIC_BLOCK = re.compile(
     r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY|X509 CRL|PKCS7)-----"
     r"[^\-]{1,20000}(?:-----END|\Z)"

@@ -21,7 +21,7 @@ from typing import Any
 from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
-from redaction.ordinary import is_message
+from redaction.ordinary import is_hidden, is_message
 from redaction.patterns import FOREIGN_KEYS, FOREIGN_PASSWORDS, SENSITIVE_NAME
 from redaction.text import WINDOW, normalize_text, sanitize_text, shorten
 
@@ -230,9 +230,10 @@ def _is_pin(value: object) -> bool:
 
 
 def _mask_text(value: object) -> str:
-    """Return the mask of a secret, or the value if it is a placeholder of Intune or a message."""
+    """Return the mask of a secret, or the value if it is a placeholder, hidden already, or a message."""
     text = _describe(value) if not isinstance(value, str) else value
-    return text if _PLACEHOLDER.fullmatch(text) or is_message(text) else mask(text)
+    is_public = _PLACEHOLDER.fullmatch(text) or is_hidden(text) or is_message(text)
+    return text if is_public else mask(text)
 
 
 @lru_cache(maxsize=4096)

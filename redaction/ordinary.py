@@ -34,7 +34,7 @@ _ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
 # Where the secret is: a variable, a call, a file, an address of a vault.
 _REFERENCE = re.compile(
     rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
-      | [$@:](?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}}
+      | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}} | [@:][a-z_]{{2,60}}
       | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen|sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
       | \[[a-z]{{3,40}}\(.{{0,400}}\)\]
       | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops|ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
@@ -46,7 +46,7 @@ _REFERENCE = re.compile(
       | (?:await[ ])?(?:self|this|var|local|data|module|args|config|settings|request|req|response|process
           |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session|credentials?
           |cred|context|ctx|values?|random_password|kwargs|key|account){_MEMBERS}{{1,6}}
-      | (?:await[ ]|new[ ])?[a-z_]{{2,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
+      | (?:await[ ]|new[ ])?(?!hex\()[a-z_]{{2,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
       | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?\.?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
           (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
@@ -122,6 +122,11 @@ def is_reference(text: str, start: int, end: int) -> bool:
         kind.fullmatch(text, start, end) or (not is_quoted and kind.match(text, start))
         for kind in (_HIDDEN, _PLACEHOLDER, _REFERENCE, _NAME)
     )
+
+
+def is_hidden(value: str) -> bool:
+    """Return whether a value is one that another program has hidden, as `********`."""
+    return _HIDDEN.fullmatch(value) is not None
 
 
 def is_word(value: str) -> bool:

@@ -78,7 +78,7 @@ _GUID = re.compile(GUID, re.IGNORECASE)
 _PASSWORD = re.compile(PASSWORD_NAME, re.IGNORECASE | re.VERBOSE)
 _MAX_LEASE_DIGITS = 5
 # Most texts of a policy are ids of settings and their options, or plain sentences.
-_ONE_WORD = re.compile(r"[\w.\-~\#{}]*")
+_ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
@@ -456,7 +456,7 @@ RULES = (
         name="password in web address",
         hints=("http",),
         pattern=r"""(?P<before>\bhttps?://[^\s:/@"'<>?\#]{0,100}:?)
-            (?P<value> (?<=:)[^\s/@"'<>?\#]{1,400} | (?<=/)[^\s:/@"'<>?\#]{16,400} )(?=@)""",
+            (?P<value> (?<=:)(?!\d{1,5}[?\#])[^\s/@"'<>]{1,400} | (?<=/)[^\s:/@"'<>?\#]{16,400} )(?=@)""",
         replacement=_mask_value,
         rationale="https://name:password@host and https://token@host, not https://host:443/a@b",
     ),
@@ -563,7 +563,7 @@ RULES = (
             (?P<value>
                 (?(q) .{{0,1000}}?(?={NOT_ESCAPED}(?P=q))
                   | (?: \[(?!redacted|\s?\{{)[^\[\]]{{1,1000}}\] | \{{(?!\{{)[^{{}}\s"']{{1,200}}\}}(?=[;\s"']|\Z) ) )
-              | (?!\[?\{{{OPTIONAL_SPACE}(?:{QUOTE}|\w{{1,20}}:\s)){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
+              | (?!\[?\{{{OPTIONAL_SPACE}(?:{QUOTE}|\w{{1,20}}:\s)|[«„“「『]){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
         replacement=_mask_named,
         rationale="form bodies, queries, DSNs, headers, log lines, JSON, repr, YAML, lists",
         gate=NAME_THEN_SEPARATOR,
@@ -905,7 +905,7 @@ RULES = (
         hints=FOREIGN_HINTS,
         pattern=rf"""(?P<name>{FOREIGN_PASSWORDS}|{FOREIGN_KEYS})(?P<separator>\s?{NAME_VALUE_SEPARATOR})
             (?P<opening>[bu]?(?P<q>{QUOTE}))?
-            (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|{UNQUOTED_VALUE}))""",
+            (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|(?![«„“「『]){UNQUOTED_VALUE}))""",
         replacement=_mask_foreign,
         rationale="Пароль: x, 密码：x, Clé secrète : x",
     ),
@@ -932,15 +932,6 @@ RULES = (
         in_words=True,
         replacement=_mask_unlike_words,
         rationale="your new password is x, the secret x was, password (temporary): x, password (x)",
-    ),
-    Rule(
-        name="passphrase in a sentence",
-        hints=("phrase", "psk", "shared", "password"),
-        pattern=rf"""(?:pass[ \-]?phrase|password|psk|pre-?[ ]?shared[ \-]?key|shared[ ]secret){SPACE}{{1,2}}
-            (?P<value>[a-z]{{3,16}}(?:[\-_.][a-z]{{3,16}}){{3,8}})(?=[\s.,;]|\Z)""",
-        gate=r"[ +][a-z]{3,16}[\-_.][a-z]{3,16}[\-_.][a-z]{3}",
-        replacement=_mask_secret_looking,
-        rationale="pre-shared key of words with hyphens",
     ),
     Rule(
         name="name in quotation marks and value in a sentence",
@@ -1080,7 +1071,7 @@ RULES = (
               | lftp\s[^\n;|]{{0,100}}?-u\s["']?[^\s,"']{{1,60}},
               | curl(?:\.exe)?\s[^\n;|]{{0,200}}?(?-i:-E|--cert)\s["']?[^\s:"']{{1,100}}:
               | role_id["']?\s?[:=]\s?["']?[\w\-]{{20,40}}["']?[,&\s]{{1,4}}["']?secret_id["']?\s?[:=]\s?
-              | _maps\s?=\s?static:[^\s:]{{1,60}}: | bitsadmin\s/setcredentials\s(?:\S{{1,60}}\s){{4}} | _authToken\s
+              | maps\s?=\s?static:[^\s:]{{1,60}}: | bitsadmin\s/setcredentials\s(?:\S{{1,60}}\s){{4}} | _authToken\s
               | sshpass\s-p(?=[^\s]) | rabbitmqctl\s[^\n;|]{{0,60}}?(?:add_user|change_password|authenticate_user)\s\S{{1,60}}\s
               | hdbuserstore\s(?:-\S{{1,20}}\s){{0,3}}set\s(?:\S{{1,100}}\s){{3}}
               | htpasswd\s(?:-\w{{1,8}}\s){{0,3}}?-\w{{0,6}}b\w{{0,4}}\s(?:-\w{{1,4}}\s){{0,3}}\S{{1,100}}\s\S{{1,60}}\s
@@ -1120,7 +1111,7 @@ RULES = (
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
               | {WORD_START}(?:snmp-server\shost\s\S{{1,60}}\s(?:traps\s|informs\s)?version\s(?:1|2c)|com2sec6?\s\S{{1,60}}\s\S{{1,60}}
                   |(?:username\s\S{{1,60}}\s(?:privilege\s\d{{1,2}}\s)?|enable\s)secret)
-                \s(?P<last>(?!\[redacted|\d\s)[^\s"']{{4,200}})
+                \s(?P<last>(?!\[redacted|\d\s|level\s)[^\s"']{{4,200}})
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
                   | (?:auth|authentication-key\s\d{{1,5}}|message-digest-key\s\d{{1,5}})\s{{1,4}}(?:md5|sha[\w\-]{{0,6}})
                   | createuser\s[^\n]{{1,200}}?\s(?:md5|sha[\w\-]{{0,6}}|des|aes[\w\-]{{0,6}})

@@ -431,6 +431,33 @@ NOTATIONS = [
     "bind_pw=<>",
     "mot de passe: <>",
     "wachtwoord: <>",
+    "mot de passe = « <> »",
+    "mot de passe temporaire : <>",
+    "La contraseña del usuario jan es <>",
+    "пароль пользователя: <>",
+    "用户密码为<>",
+    "סיסמה: <>",
+    "a temporary password is generated for jan@db7: <>",
+    "credentials: jan / <>",
+    "Import-PfxCertificate -Password $(ConvertTo-SecureString <> -AsPlainText -Force)",
+    "$pw = ConvertTo-SecureString '<>' -AsPlainText",
+    "sshpass -p<> ssh db7",
+    "ktpass /mapuser jan /pass <> /out x.keytab",
+    "mongodump -u jan -p <> --out x",
+    "winrm get x -u:jan -p:<>",
+    "djoin /machine pc7 /machinepassword <>",
+    'createUser jan SHA "<>" AES',
+    "ntp authentication-key 1 md5 <>",
+    '"jan" * "<>" *',
+    "[smtp.fabrikam.com]:587 jan:<>",
+    "smtp.login('jan', '<>')",
+    "CREATE USER jan IDENTIFIED BY <> DEFAULT TABLESPACE x",
+    "UPDATE settings SET value='<>' WHERE name='smtp_password'",
+    "EXEC sp_addlinkedsrvlogin 'S', 'false', NULL, 'jan', '<>'",
+    "rabbitmqctl add_user jan <>",
+    "kinit jan <<< '<>'",
+    '{"clientState": "<>", "resource": "users"}',
+    "encryption_key_hex: <>",
 ]
 FIXED_FORMS = [
     ("passphrase: copper kettle saffron north", "passphrase: [redacted:27]"),
@@ -501,7 +528,7 @@ def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> No
         for make, templates in labeled.NAMED.values()
         for template in templates
     ]
-    texts += [CONTEXTS["URL-encoded"](text) for text in texts] + [text for text, _ in PERSONAL]
+    texts += [CONTEXTS["URL-encoded"](text) for text in texts]
     texts += [template.replace("<>", draw(random.Random(1), 14)) for template in NOTATIONS]
     texts += [labeled_draw.fill(random.Random(1), form) for form, _ in FIXED_FORMS]
     sanitized = [sanitize_text(text) for text in texts]
@@ -613,6 +640,35 @@ HARMLESS = [
     "Kennwort: abgelaufen; mot de passe: requis",
     "The password for user jan is incorrect, and the password of jan was changed",
     "tool cache/uv/archive-v0/aB3dE6gH9jK2mN5pQ8sT1v/lib",
+    "alice.smith@contoso.com is blocked; reply to <bob@fabrikam.onmicrosoft.com>",
+    "alice_fabrikam.com#EXT#@contoso.com, upn=alice%40contoso.com&x=1",
+    'File "/home/alice/app/run.py", /Users/alice/Library',
+    r"C:\Users\Alice Smith\AppData",
+    "password=[REDACTED] token: <hidden>, client_secret: ****************",
+    "PASSWORD=xxxxxxxx password: (not set), secret: [FILTERED]",
+    "client_secret=<your-client-secret> api_key: YOUR_API_KEY",
+    "token: $(System.AccessToken)",
+    "$token = (Get-AzAccessToken).Token",
+    "PASSWORD=$(cat /run/secrets/db_password)",
+    "-Password $cred.GetNetworkCredential().Password -PasswordCredential $params",
+    "DATABASE_URL=postgresql://app:$DB_PASSWORD@db.contoso.com/app",
+    "secret: !vault | password: !Ref DBPassword",
+    "password = data.azurerm_key_vault_secret.db.value",
+    "password = config.get('db', 'password'); self.password = password",
+    "private_key: /etc/ssl/private/server.key; password: env:DB_PASSWORD",
+    "ClientSecret: @Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/x/)",
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-w49tuj",
+    "UPDATE users SET password = $1, token = %(token)s WHERE id = ?",
+    "passwd: password updated successfully",
+    "Get-LapsAADPassword : Device lost, no LAPS password stored",
+    "ConvertTo-SecureString : Key not valid for use in specified state.",
+    "Options: -p, --password  prompt for the password",
+    "  --password string   the password to use",
+    "PublicKeyToken=b77a5c561934e089, publicKeyToken='6595b64144ccf1df'",
+    "kubectl describe secret default-token-x7k2p",
+    "signature: RSA-SHA256; challenge: dns-01",
+    "script-src 'nonce-IoZlaTey6eofmtdTbi18qQ=='; sha1-Z2doYlWxsXTzNsRouVzJqHFy3Jw=",
+    "Contraseña: incorrecta; Wachtwoord: verplicht",
     "🧑‍💻 emoji with joiners, e\u0301 with a combining accent",
 ]
 
@@ -633,23 +689,6 @@ def test_rows_without_secrets_stay_unchanged() -> None:
     rows = "name,owner\nwifi,jan"
 
     assert sanitize_text(rows, keep_newlines=True) == rows
-
-
-PERSONAL = [
-    ("alice.smith@contoso.com is blocked", "a…@contoso.com is blocked"),
-    ("for <bob@fabrikam.onmicrosoft.com>", "for <b…@fabrikam.onmicrosoft.com>"),
-    ("alice_fabrikam.com#EXT#@contoso.com", "a…@contoso.com"),
-    ("upn=alice%40contoso.com&x=1", "upn=a…%40contoso.com&x=1"),
-    ('File "/home/alice/app/run.py"', 'File "/home/[redacted:5]/app/run.py"'),
-    ("/Users/alice/Library", "/Users/[redacted:5]/Library"),
-    (r"C:\Users\Alice Smith\AppData", r"C:\Users\[redacted:11]\AppData"),
-    (r"'C:\\Users\\alice\\x.pfx'", r"'C:\\Users\\[redacted:5]\\x.pfx'"),
-]
-
-
-@pytest.mark.parametrize(("text", "sanitized"), PERSONAL)
-def test_names_of_people_are_masked(text: str, sanitized: str) -> None:
-    assert sanitize_text(text) == sanitized
 
 
 # --- Known values ---------------------------------------------------------------------------
