@@ -647,7 +647,8 @@ RULES = (
     ),
     Rule(
         name="value in an object",
-        hints=_SENSITIVE_NAME_HINTS,
+        hints=("value",),
+        needs=_SENSITIVE_NAME_HINTS,
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}{ASSIGNMENT}(?:\{{|%(?:25)?7B){OPTIONAL_SPACE}
             {QUOTE}value{QUOTE}{ASSIGNMENT}(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
         replacement=_mask_value,
@@ -769,8 +770,8 @@ RULES = (
     ),
     Rule(
         name="user and password as options",
-        hints=(" -p", " /p", " -w", " --pass"),
-        needs=("-u", "/u", "-d"),
+        hints=(" -p", " /p", " -w", " --pass", "password ", "pass ", "pwd "),
+        needs=("-u", "/u", "-d", "pass", "pwd"),
         pattern=rf"""(?<=[\s])(?:--?u(?:ser(?:name)?)?|-D|/u(?:ser)?)[\s:=]["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
           | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})""",
@@ -1099,8 +1100,12 @@ RULES = (
             "priv ",
             "createuser",
             "com2sec",
-            " secret ",
-            "-key ",
+            "username ",
+            "enable secret",
+            "cation-key ",
+            "gest-key ",
+            "md5-key",
+            "sha-key",
             "-string ",
             "\n key ",
             "\n  key ",
