@@ -224,7 +224,11 @@ def _mask_foreign(match: re.Match[str]) -> str:
     if not value or is_letters or is_word(value) or is_message(value):
         return match[0]
     is_spaced = match["separator"].endswith((" ", "："))
-    if is_spaced and not match["opening"] and is_sentence(match.string, match.start("value"), after_colon=True):
+    if (
+        is_spaced
+        and not match["opening"]
+        and is_sentence(match.string, match.start("value"), after_colon=True)
+    ):
         return match[0]
     return _mask_value(match)
 
@@ -889,7 +893,17 @@ RULES = (
     ),
     Rule(
         name="password of an account",
-        hints=("word", "wort", "phrase", "pass", "psk", "secret", "credential", "login", *FOREIGN_HINTS),
+        hints=(
+            "word",
+            "wort",
+            "phrase",
+            "pass",
+            "psk",
+            "secret",
+            "credential",
+            "login",
+            *FOREIGN_HINTS,
+        ),
         pattern=rf"""(?: {PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}(?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
               | {WORD_START}(?:user(?:name)?\s?/\s?pass(?:word)?|credentials?|login)\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",

@@ -123,6 +123,8 @@ LONG: dict[str, Callable[[int], str]] = {
     "calls": lambda size: "auth=('x',password('" * (size // 20),
     "foreign": lambda size: "пароль: 密码：" * (size // 11),
     "statements": lambda size: "PASSWORD 'x IDENTIFIED BY 'x " * (size // 29),
+    "references": lambda size: "token=$(cat password=a.b(" * (size // 24),
+    "owners": lambda size: "password is generated for x " * (size // 27),
     "addresses": lambda size: "https://graph.microsoft.com/" + "aB3c" * (size // 4),
 }
 
