@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from redaction.patterns import MASKED, PASSPHRASE, SENSITIVE_NAME
+from redaction.patterns import JOINED_WORDS, MASKED, SENSITIVE_NAME
 
 # What follows a value that is not in quotation marks.
 _END = r"""(?=[\s"'`,;:)\]}&<>|\\]|\.(?:\s|\Z)|\Z)"""
@@ -96,7 +96,7 @@ _MESSAGE = re.compile(
     [\]\s"'\\]{0,8}""",
     re.VERBOSE,
 )
-_PASSPHRASE = re.compile(PASSPHRASE)
+_PASSPHRASE = re.compile(JOINED_WORDS)
 _RESOURCE = re.compile(r"[a-z]{2,16}(?:[\-_.][a-z\d]{1,16}){1,8}")
 _JOINTS = re.compile(r"[\-_.]")
 # Words in the names of resources, settings and states: `db-credentials-prod`, `multi-factor-sign-in`.

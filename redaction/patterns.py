@@ -126,11 +126,11 @@ QUOTED_VALUE = rf"(?: (?!{NOT_ESCAPED}(?P=q)). ){{1,1000}}"
 CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""
 # Words that are joined, as people and password managers make them: correct-horse-battery-staple.
-PASSPHRASE = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{3,16}){2,8})"
+JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{3,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
 SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
     (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{3}})
-      | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {PASSPHRASE}(?![\w\-]) )
+      | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
     [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"

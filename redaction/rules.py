@@ -37,6 +37,7 @@ from redaction.patterns import (
     FOREIGN_PASSWORDS,
     GAP,
     GUID,
+    JOINED_WORDS,
     MASKED,
     NAME_THEN_SEPARATOR,
     NAME_VALUE_SEPARATOR,
@@ -44,7 +45,6 @@ from redaction.patterns import (
     OPTION_START,
     OPTIONAL_SPACE,
     OWNER,
-    PASSPHRASE,
     PASSWORD_NAME,
     QUOTE,
     QUOTED_VALUE,
@@ -82,7 +82,7 @@ _ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
-_JOINED_WORDS = re.compile(PASSPHRASE)
+_JOINED_WORDS = re.compile(JOINED_WORDS)
 # The name of a cmdlet at its end: a message follows it.
 _CMDLET = re.compile(r"\b[A-Z][a-z]+-[A-Z]\w+\Z")
 # What makes a key or a token public: a place in a list, a check of an assembly.
@@ -787,8 +787,8 @@ RULES = (
     Rule(
         name="line of a password file",
         hints=(" * ", "]:"),
-        pattern=rf"""(?: (?:\A|(?<=\n))["']?[\w.@\\\-]{{1,60}}["']?[ ]{{1,8}}\*[ ]{{1,8}}(?P<q>["'])?(?P<value>(?(q)[^"'\n]{{3,200}}|[^\s"']{{3,200}}))(?(q)(?P=q))[ ]{{1,8}}\*
-              | \[[\w.\-]{{3,100}}\]:\d{{2,5}}\s{{1,8}}[^\s:]{{1,100}}:(?P<password>[^\s"']{{3,200}}) )""",
+        pattern=r"""(?: (?:\A|(?<=\n))["']?[\w.@\\\-]{1,60}["']?[ ]{1,8}\*[ ]{1,8}(?P<q>["'])?(?P<value>(?(q)[^"'\n]{3,200}|[^\s"']{3,200}))(?(q)(?P=q))[ ]{1,8}\*
+              | \[[\w.\-]{3,100}\]:\d{2,5}\s{1,8}[^\s:]{1,100}:(?P<password>[^\s"']{3,200}) )""",
         replacement=_mask_either,
         rationale='chap-secrets: "name" * "x" *; sasl_passwd of Postfix: [host]:587 name:x',
     ),
@@ -872,7 +872,7 @@ RULES = (
         pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|psk(?:secret)?|secret
             |pre-?shared-?key)|key){SPACE}{{1,4}}
             (?:(?:[05-9]|ascii(?:-text)?|hex(?:adecimal)?|enc|encrypted|cleartext|plain){SPACE}{{1,4}}){{1,2}}["']?
-            (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z])|{PASSPHRASE}(?![\w\-]))[^\s"']{{4,}})""",
+            (?P<value>(?=[^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])|(?-i:[^\s"']{{0,60}}[a-z][A-Z])|{JOINED_WORDS}(?![\w\-]))[^\s"']{{4,}})""",
         gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key){SPACE}{{1,4}}
             (?:[05-9]|ascii|hex|enc|encrypted|cleartext|plain)[\w\-]{{0,8}}{SPACE}""".lower(),
         in_words=True,
