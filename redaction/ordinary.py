@@ -23,6 +23,7 @@ _HIDDEN = re.compile(
 _PLACEHOLDER = re.compile(
     rf"""(?: (?:<|&lt;)[a-z][a-z _.\-/|]{{0,60}}(?:>|&gt;) | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
       | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
+      | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#? | \${{2}}[a-z_]{{2,60}}\${{2}}
       | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder | example ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -46,21 +47,21 @@ _REFERENCE = re.compile(
       | (?:await[ ])?(?:self|this|var|local|data|module|args|config|settings|request|req|response|process
           |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session|credentials?
           |cred|context|ctx|values?|random_password|kwargs|key|account){_MEMBERS}{{1,6}}
-      | (?:await[ ]|new[ ])?(?!hex\()[a-z_]{{2,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
-      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?\.?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
+      | (?:await[ ]|new[ ])?(?!hex\()[a-z_]{{1,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
+      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?(?:\.|::)?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
           (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The start of a command, of an expression or of a YAML tag that reads the secret.
 _READER = re.compile(
-    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{
+    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{ | <%=?[ ]
       | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
       | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The name of a secret where its value could stand: `password=password`, `secret: db-password`.
 _NAME = re.compile(
-    rf"""(?: (?=[a-z_.\-]+(?![\w.\-]))(?:_?[a-z]{{1,30}}[_\-.]){{0,6}}{SENSITIVE_NAME} | (?-i:[a-z]{{2,30}}(?:[A-Z][a-z]{{1,30}}){{0,4}}
+    rf"""(?: (?=[a-z_.\-]+(?![\w.\-]))(?:_?[a-z]{{1,30}}[_\-.]){{0,6}}{SENSITIVE_NAME} | (?-i:[A-Za-z][a-z]{{1,30}}(?:[A-Z][a-z]{{1,30}}){{0,4}}
         (?:Password|Passphrase|Secret|Token|Key|Pin|Credentials?)) ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -115,6 +116,8 @@ _CASE_CHANGE = re.compile(r"[a-z][A-Z]")
 
 def is_reference(text: str, start: int, end: int) -> bool:
     """Return whether a value is hidden, is to be filled in, or says where the secret is."""
+    while start < end and text[start] in "\"'":
+        start += 1
     if _READER.match(text, start):
         return True
     is_quoted = text[start - 1 : start] in ("'", '"', "`")

@@ -30,7 +30,7 @@ FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contras
     | lozinka | parool | slapta[žz]odis | kata[ ]sandi | m[ậa]t[ ]kh[ẩa]u | парола | κωδικός(?:[ ]πρόσβασης)?
     | סיסמ[הא] | كلمة[ ](?:ال)?مرور | كلمة[ ]السر | رمز[ ]عبور | รหัสผ่าน | पासवर्ड )"""
 FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
-    | [şs]ifre | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
+    | [şs]ifre(?:niz)? | parolan[ıi]z | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
     | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
     | netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
 # Keys, secrets and codes in other languages.
@@ -64,10 +64,10 @@ COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?
 
 # What stands between a name and the verb or sign: a word about it, and whose it is.
 OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|inicial|iniziale|provisoire|provis[óo]ri[ao]
-        |provvisoria|tymczasowe|startowe|nowe|nueva|nova|generated|entered|used|value|hash) )?
+        |provvisoria|administrat\w{1,7}|wi-?fi|tymczasowe|startowe|nowe|nueva|nova|generated|entered|used|value|hash) )?
     (?: [ ](?:(?:is|was|has\ been)\ )?(?:generated\ |created\ |set\ )?
-        (?:of|for|von|vom|des|für|de|du|d'|del|della|di|do|da|per|pour|para|dla|для|van|voor|till|för|til|użytkownika|пользователя)
-        (?:[ ][\w.@\\\-]{1,60}){0,4}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
+        (?:of|for|on|von|vom|des|für|de|du|d'|del|della|dell['’](?=\w)|di|do|da|per|pour|para|dla|для|van|voor|till|för|til|użytkownika|пользователя)
+        (?:[ ]?[\w.@\\\-]{1,60})?(?:[ ][\w.@\\\-]{1,60}){0,3}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # A name whose value is secret. The end of the name decides: `db_password` matches;
@@ -76,7 +76,7 @@ SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|[ _\-]?phrase|code)(?:[_\-]?(?:base64|hash|value|text|command|format[_\-]?string))?
       | {FOREIGN_NAMES}
       | pwd | (?:(?<![a-z])|bind|root|admin|user|smtp|ldap|ftp|db|proxy|machine)_?pw | sonar\.login
-      | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db)pass | access{GAP}pass | psk
+      | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db|ssh|sudo|become|mail|vnc|rpc|mqtt|auth|priv|cert|pfx)pass | access{GAP}pass | psk
       | client{GAP}secret
       | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
@@ -84,7 +84,7 @@ SENSITIVE_NAME = rf"""(?:
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
           |primary|secondary|decrypt|encrypt|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
-          |network|wep|activation|pre-?shared|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])data)
+          |network|wep|activation|pre-?shared|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])aes|(?<![a-z])data)
         {GAP}key(?:[_\-]?(?:hex|b64|base64|raw))?
       | client{GAP}state
       | key{GAP}(?:material|content)

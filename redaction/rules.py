@@ -223,6 +223,9 @@ def _mask_foreign(match: re.Match[str]) -> str:
     is_letters = not match["opening"] and not value.isascii() and value.isalpha()
     if not value or is_letters or is_word(value) or is_message(value):
         return match[0]
+    is_password = _PASSWORD.search(match["name"]) is not None
+    if not is_password and value.isalpha() and not is_unlike_words(value):
+        return match[0]
     is_spaced = match["separator"].endswith((" ", "："))
     if (
         is_spaced
@@ -742,7 +745,7 @@ RULES = (
         needs=("-", "/p", "/rp"),
         pattern=rf"""(?: {_COMMAND_OPTIONS} )
             (?: [\s:=]{{1,4}}(?:pass:)? | (?:(?<=\s-p)|(?<=\s-hp))(?=\S{{4}}) )
-            (?P<q>["'])?(?!\[redacted|-|env:|file:)
+            (?P<q>["'])?(?!\[redacted|-|(?:env|file)[:\s])
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
         in_words=True,
         replacement=_mask_value,
@@ -820,13 +823,14 @@ RULES = (
         rationale="host:port:database:user:password of .pgpass",
     ),
     Rule(
-        name="password in the protocol of Redis",
-        hints=("auth ",),
-        pattern=rf"""\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
+        name="password in a protocol",
+        hints=("auth ", "pass ", "login "),
+        pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN)\S{{1,100}}\s)["']?(?P<seed>{SECRET_LOOKING})
+            |\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
             |(?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}))""",
         in_words=True,
         replacement=_mask_secret_looking,
-        rationale="AUTH user password; AUTH LOGIN and AUTH PLAIN of mail servers",
+        rationale="AUTH user password of Redis, PASS of FTP, LOGIN and AUTH PLAIN of mail servers",
     ),
     Rule(
         name="name and value in another notation",
@@ -852,7 +856,7 @@ RULES = (
         pattern=rf"""{SENSITIVE_NAME}
             (?: ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
               | ["']?\s{{1,4}}(?:-(?!Value)\w{{1,20}}\s{{1,4}}[^\s\-]\S{{0,40}}\s{{1,4}}){{0,2}}(?:-Value|/d)\s{{1,4}}
-              | ["']?\s{{1,40}}value:\s{{1,4}}
+              | ["']?\s{{1,40}}value:\s{{1,4}} | \n[^\n]{{0,80}}?enter\sa\svalue:\s{{1,4}}
               | [\[({{]value\s?=\s?
               | {QUOTE}\s{{0,4}}\{{[^{{}}]{{0,200}}?\bdefault\s{{0,8}}=\s{{0,8}}(?=["'])
               | {QUOTE}\][ ]{{0,4}}=>[ \n]{{0,8}}string\(\d{{1,4}}\)[ ]
@@ -860,7 +864,7 @@ RULES = (
               | (?:["'][^<>]{{0,80}})?>\s{{0,20}}<value>
               | ["'](?:\s[^<>]{{0,80}})?>(?=[^<\s]) )
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q)).){{1,400}}|[^\s"'<>,;]{{3,400}}))""",
-        gate=r"""(?: [ ]reg_\w | [ ]-value[ ] | [ ]/d[ ] | [ \n]value:\s | [\[({]value\s?= | <value>
+        gate=r"""(?: enter\sa\svalue: | [ ]reg_\w | [ ]-value[ ] | [ ]/d[ ] | [ \n]value:\s | [\[({]value\s?= | <value>
             | ["'>]\s{0,4}\{[^{}]{0,200}?\bdefault\s{0,8}= | \][ ]{0,4}=> | ["'](?:\s[^<>]{0,80})?>[^<\s]
             | ["'](?:machine|user|process)["'] | ["']\s?,\s?\[ )""",
         replacement=_mask_unless_ordinary,
@@ -901,16 +905,19 @@ RULES = (
             "psk",
             "secret",
             "credential",
+            "credenci",
+            "zugangsdaten",
+            "identifiants",
             "login",
             *FOREIGN_HINTS,
         ),
-        pattern=rf"""(?: {PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}(?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
-              | {WORD_START}(?:user(?:name)?\s?/\s?pass(?:word)?|credentials?|login)\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
+        pattern=rf"""(?: (?:{PASSWORD_NAME}(?:et|en)?|\bclave|\bcl[ée]|\bchiave)(?=[ ]){OWNER}(?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
+              | {WORD_START}(?:user(?:name)?\s?/\s?pass(?:word)?|credentials?|login|zugangsdaten|identifiants|credenciales|credenziali)\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
-        gate=r"""(?:word|wd|wort|phrase|code|psk|secret|pass|pwd|senha|contrasena|haslo|heslo|parola|passe|[^\x00-\x7f]\w{0,4})
-            (?:et|en)?[ ](?:temp|initial|inicial|iniz|prov|tymcz|start|now|nuev|nova|generated|entered|used|value|hash|is[ ]|was[ ]
+        gate=r"""(?:word|wd|ord|wort|phrase|kode|code|psk|secret|pass|pwd|senha|contrasena|haslo|heslo|parola|passe|clave|chiave|cle|[^\x00-\x7f]\w{0,4})
+            (?:et|en)?[ ](?:temp|initial|inicial|iniz|prov|tymcz|start|now|nuev|nova|administrat|wi-?fi|generated|entered|used|value|hash|on[ ]|is[ ]|was[ ]
             |has[ ]|of[ ]|for[ ]|vo[nm][ ]|de|für|d'|du|di[ ]|do[ ]|da[ ]|per[ ]|pour|para|dla|для|van|voor|till|för|til|użyt|польз)
-            | /[ ]?pass|(?:login|credentials?)\s?[:=]""",
+            | /[ ]?pass|(?:login|credentials?|zugangsdaten|identifiants|credenciales|credenziali)\s?[:=]""",
         in_words=True,
         replacement=_mask_secret_looking,
         rationale="the password for user x is y, password of x: y, user/pass: x / y",
@@ -936,14 +943,14 @@ RULES = (
     Rule(
         name="name and value in a sentence",
         hints=_PROSE_HINTS,
-        pattern=rf"""{WORD_START}(?P<name>{PASSWORD_NAME}|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
+        pattern=rf"""{WORD_START}(?:[a-zäöüß]{{2,20}}(?=passwort|kennwort))?(?P<name>{PASSWORD_NAME}|secret{GAP}access{GAP}key|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
               |signing[ ]secret)s?
-            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是)\s?| \s?\([^()\n]{{1,30}}\)\s?[:=]\s? | \s?[(\[]
+            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是|는|은)\s?[:：]?\s?| \s?[(\[][^()\[\]\n]{{1,30}}[)\]]\s?[:=]\s? | \s?[(\[]
               | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}} | {SPACE}{{1,4}}(?:[0567]{SPACE})?
               | [^\n]{{0,60}}\btyped\s\[ )
             ["'`]?(?P<value>[^\s"'`,;()\[\]<>]{{6,200}})""",
-        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|woord|ordet|koden|parola|heslo|lozinka|passe|contrase[nñ]a|senha
-            |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为]|%2|\\[nrt])""",
+        gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|ord|kode|koden|ordet|parola|heslo|lozinka|passe|contrase[nñ]a|senha
+            |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为是는은]|%2|\\[nrt])""",
         in_words=True,
         replacement=_mask_unlike_words,
         rationale="your new password is x, the secret x was, password (temporary): x, password (x)",
@@ -1068,6 +1075,7 @@ RULES = (
             "static:",
             "setcredentials",
             "_authtoken",
+            "--value",
             "sshpass",
             "rabbitmqctl",
             "hdbuserstore",
@@ -1087,6 +1095,7 @@ RULES = (
               | curl(?:\.exe)?\s[^\n;|]{{0,200}}?(?-i:-E|--cert)\s["']?[^\s:"']{{1,100}}:
               | role_id["']?\s?[:=]\s?["']?[\w\-]{{20,40}}["']?[,&\s]{{1,4}}["']?secret_id["']?\s?[:=]\s?
               | maps\s?=\s?static:[^\s:]{{1,60}}: | bitsadmin\s/setcredentials\s(?:\S{{1,60}}\s){{4}} | _authToken\s
+              | (?:secret\sset|shared-key)\s[^\n;|]{{0,200}}?--value[\s=]
               | sshpass\s-p(?=[^\s]) | rabbitmqctl\s[^\n;|]{{0,60}}?(?:add_user|change_password|authenticate_user)\s\S{{1,60}}\s
               | hdbuserstore\s(?:-\S{{1,20}}\s){{0,3}}set\s(?:\S{{1,100}}\s){{3}}
               | htpasswd\s(?:-\w{{1,8}}\s){{0,3}}?-\w{{0,6}}b\w{{0,4}}\s(?:-\w{{1,4}}\s){{0,3}}\S{{1,100}}\s\S{{1,60}}\s
@@ -1113,6 +1122,9 @@ RULES = (
             "auth md5",
             "priv ",
             "createuser",
+            "auth-",
+            "priv-",
+            "shared-key ",
             "com2sec",
             "username ",
             "enable secret",
@@ -1124,7 +1136,7 @@ RULES = (
             "\n key ",
             "\n  key ",
         ),
-        pattern=rf"""(?: {WORD_START}(?:snmp[\w\-]{{0,20}}\s{{1,4}}community|r[ow]community6?|snmp-community-string)\s{{1,4}}
+        pattern=rf"""(?: {WORD_START}(?:(?:snmp[\w\-]{{0,20}}|set)\s{{1,4}}community|r[ow]community6?|snmp-community-string)\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)[^\s"':]{{3,}})
               | {WORD_START}(?:crypto\sisakmp|(?:tacacs|radius)-server\s[^\n]{{0,80}}?)\skey\s{{1,4}}(?:[06]\s)?
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
@@ -1134,6 +1146,7 @@ RULES = (
               | {WORD_START}(?: (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{{0,80}}?\s(?:key|secret|pre-?shared-?key)
                   | (?:auth|authentication-key\s\d{{1,5}}|message-digest-key\s\d{{1,5}})\s{{1,4}}(?:md5|sha[\w\-]{{0,6}})
                   | createuser\s[^\n]{{1,200}}?\s(?:md5|sha[\w\-]{{0,6}}|des|aes[\w\-]{{0,6}})
+                  | (?:auth|priv)\w{{0,10}}-(?:key|pass(?:word|phrase)?)(?=\s\S{{6}}) | pre-shared-key\s(?:local|remote)
                   | key-string(?:\s[067])? | (?:md5|sha)-key | (?<=\n)[ ]{{1,8}}key(?:\s[067])?(?=\s\S{{1,200}}[ ]{{0,4}}(?:\n|\Z)) | priv\s{{1,4}}(?:aes|3?des)[\w\-]{{0,6}}(?:\s(?:128|192|256))? )
                 \s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
         in_words=True,
@@ -1168,7 +1181,7 @@ RULES = (
         name="code in a sentence",
         hints=("code", "puk", "setup key", "secret key", "pin ", "otp "),
         pattern=rf"""(?: {WORD_START}(?:verification|security|one-time|login|sign-in|confirmation|sms|authentication|mfa|2fa|otp)
-                {SPACE}{{1,2}}(?:pass)?code{SPACE}{{1,2}}(?:is|was|ist){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
+                {SPACE}{{1,2}}(?:pass)?code(?:{SPACE}{{1,2}}(?:is|was|ist)|:){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
               | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes?
                   | (?<=\b)(?:otp|(?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin|passcode|kiosk{SPACE}exit{SPACE}(?:code|pin))(?={SPACE}\d{{4,10}}\b)
                   | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )

@@ -492,6 +492,7 @@ FIXED_FORMS = [
         "npm config set //registry.npmjs.org/:_authToken 7{alnum:19}",
         "npm config set //registry.npmjs.org/:_authToken [redacted:20]",
     ),
+    ("accessToken 7{alnum:19} refused", "accessToken [redacted:20] refused"),
     ("OTP 7{digit:5} sent", "OTP [redacted:6] sent"),
     ("$ANSIBLE_VAULT;1.1;AES256\n  {hex:64}", "$ANSIBLE_VAULT;1.1;AES256[redacted:67]"),
     ("Private-Lines: 1\n{b64:64}", "Private-Lines: 1[redacted:65]"),
