@@ -1298,4 +1298,29 @@ RULES = (
         replacement=mask_match,
         rationale="eight groups of six digits",
     ),
+    # Not secrets, but personal: an email address in an error, a folder in a stack trace.
+    Rule(
+        name="email address",
+        hints=("@", "%40", "%2540"),
+        pattern=r"""(?: (?<![\w.%…$]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )
+            (?!celery@)(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
+            (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
+        replacement=r"\1…\2",
+        rationale="a person's name; the domain stays, as it identifies the tenant",
+    ),
+    Rule(
+        name="home directory",
+        hints=("/home/", "/users/"),
+        pattern=r"(?<![\w.])(?-i:/home/|/Users/)(?P<value>[^/\\\s\"'<>:|,;)\[]{1,64})",
+        replacement=_mask_value,
+        rationale="a person's name in a path",
+    ),
+    Rule(
+        name="Windows profile",
+        hints=(":\\",),
+        pattern=r"""\b[a-z]:\\{1,8}Users\\{1,8}(?!\[redacted)
+            (?P<value> [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
+        replacement=_mask_value,
+        rationale="a person's name in a Windows path, backslashes escaped or not",
+    ),
 )
