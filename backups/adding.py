@@ -40,13 +40,9 @@ class Adding:
         if policy.kind not in KINDS:
             self._skip(policy, SafeError("kind_not_backed_up", kind=policy.kind_label))
             return False
-        complete_items = BackupItem.objects.filter(
-            backup_set__in=_sets_named(self._run.tenant, self._name),
-            kind=policy.kind,
-            graph_id=policy.graph_id,
-            complete=True,
-        )
-        if complete_items.exists():
+        backup_set = _sets_named(self._run.tenant, self._name).first()
+        same_object = {"kind": policy.kind, "graph_id": policy.graph_id}
+        if backup_set and backup_set.items.filter(**same_object, complete=True).exists():
             self._skip(policy, SafeError("already_in_set", name=self._name))
             return False
         return True

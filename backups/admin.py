@@ -20,6 +20,7 @@ from backups.models import (
     PolicyExport,
     PolicyVersion,
     ScheduleRevision,
+    SharedItems,
     TimeZoneRules,
     VersionCandidate,
     VersionRedaction,
@@ -173,6 +174,20 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id", "=graph_id", "name")
     ordering = ("-id",)
+
+
+@admin.register(SharedItems)
+class SharedItemsAdmin(ReadOnly, ModelAdmin[SharedItems]):
+    list_display = ("id", "backup_set", "kind", "is_read", "count")
+    list_filter = ("is_read", "kind")
+    list_select_related = ("backup_set",)
+    search_fields = ("=backup_set__id",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    @admin.display(description="Items")
+    def count(self, shared: SharedItems) -> int:
+        return len(shared.item_ids)
 
 
 @admin.register(PolicyVersion)

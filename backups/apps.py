@@ -19,10 +19,12 @@ class BackupsConfig(AppConfig):
             *("backup_schedules", "backup_schedule_revisions", "policy_changes"),
             "policy_version_redactions",
         )
-        register_read_only_tables("policy_version_candidates")
+        withhold("UPDATE, DELETE, TRUNCATE", "backup_shared_items")
+        register_read_only_tables("policy_version_candidates", "backup_set_items")
         allow_functions(
             "backup_sets_delete(bigint)",
             "backup_items_remove(bigint)",
+            "backup_items_share(bigint, bigint[], varchar[], varchar[], timestamptz[])",
             "policy_versions_delete_unreferenced(bigint)",
             "policy_changes_remove(bigint, timestamptz, integer)",
             "configuration_secrets_delete_unneeded()",

@@ -80,9 +80,11 @@ def previous_of(backup_set: BackupSet) -> BackupSet | None:
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE earlier.complete AND later.complete), count(*) FILTER (WHERE NOT later.complete)
-FROM backup_items later LEFT JOIN backup_items earlier ON earlier.set_id = %s
-    AND earlier.kind = later.kind AND earlier.graph_id = later.graph_id
-WHERE later.set_id = %s
+FROM (SELECT item.* FROM backup_set_items member JOIN backup_items item ON item.id = member.item_id
+      WHERE member.set_id = %s) later
+LEFT JOIN (SELECT item.* FROM backup_set_items member JOIN backup_items item ON item.id = member.item_id
+           WHERE member.set_id = %s) earlier
+    ON earlier.kind = later.kind AND earlier.graph_id = later.graph_id
 """
 
 
@@ -97,7 +99,7 @@ def changes_of(backup_set: BackupSet, previous: BackupSet) -> SetChanges:
             [backup_set.pk, previous.pk],
         )
         rows: list[Any] = cursor.fetchall()
-        cursor.execute(_COUNTS, [previous.pk, backup_set.pk])
+        cursor.execute(_COUNTS, [backup_set.pk, previous.pk])
         in_both, incomplete = cursor.fetchone()
     if SetPurpose.SELECTION in (backup_set.purpose, previous.purpose):
         rows = [row for row in rows if row[0] == Change.CHANGED]

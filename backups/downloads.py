@@ -104,9 +104,9 @@ def _add(archive: Archive, item: BackupItem) -> None:
     )
 
 
-def item_file_name(item: BackupItem) -> str:
+def item_file_name(item: BackupItem, backup_set: BackupSet) -> str:
     """Return a file name that says which object and which set the file has."""
-    return f"{safe_name(item.name)} set {item.backup_set_id}.json"
+    return f"{safe_name(item.name)} set {backup_set.pk}.json"
 
 
 def item_file(item: BackupItem) -> bytes:

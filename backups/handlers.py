@@ -69,7 +69,7 @@ def back_up(run: ActiveRun) -> None:
     description="Reads the objects that an earlier backup could not read.",
 )
 def repeat_failed(run: ActiveRun) -> None:
-    """Read what an earlier backup missed into a new set that copies the complete items of the other.
+    """Read what an earlier backup missed into a new set that shares the complete items of the other.
 
     It is a full backup if the earlier run left no set.
     """
@@ -107,7 +107,7 @@ def _read(run: ActiveRun, schedule: BackupSchedule, parent: BackupSet | None) ->
         with sets.building(run, schedule, parent) as backup_set:
             missed_items: list[BackupItem] = []
             if parent:
-                sets.copy_complete_items(backup_set, parent)
+                sets.share_complete_items(backup_set, parent)
                 missed_items = list(parent.items.incomplete())
             Reader(run, backup_set, client).read(missed_items)
         record_changes(backup_set, AuthorReader(run, client).set_authors)

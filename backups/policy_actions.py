@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backups.models import BackupItem
+from backups.models import BackupItem, SetItem
 from inventory.actions import PolicyAction, register_policy_action
 from inventory.models import Policy
 from inventory.panels import Panel, policy_panel
@@ -29,5 +29,6 @@ def sets_of(request: Request, policy: Policy) -> Panel:
     items = BackupItem.objects.visible_to(request.user).filter(
         tenant=policy.tenant_id, kind=policy.kind, graph_id=policy.graph_id
     )
-    newest = items.select_related("backup_set__workspace").order_by("-id")[:PANEL_ROWS]
-    return "backups/_policy_sets.html", {"items": newest}
+    sets = SetItem.objects.of(items)
+    newest = sets.select_related("item", "backup_set__workspace").order_by("-backup_set_id")
+    return "backups/_policy_sets.html", {"members": newest[:PANEL_ROWS]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from backups.changes import previous_of
 from backups.models import BackupItem, BackupSet
 from operations.models import EventLevel
 from operations.reasons import SafeError
-from operations.worker.active_run import ActiveRun
+from operations.services import RunNoLongerActive
+from operations.worker.active_run import ActiveRun, LeaseLost
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, IncompleteListing, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
@@ -27,6 +29,8 @@ from tenancy.db import call_function
 Json = dict[str, Any]
 #: So many objects are in memory while a tenant with any number of them is listed and read.
 AT_ONCE = 500
+#: Objects that were read are stored together: so many, or those of so many seconds.
+STORED_AT_ONCE, STORED_AFTER_SECONDS = 20, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,6 @@ class Pending:
     kind: PolicyKind
     listed: Json
     item_id: int
-    is_complete: bool
 
 
 class Reader:
@@ -47,6 +50,8 @@ class Reader:
         self._set = backup_set
         self._client = client
         self._total = self._reused = 0
+        self._read: list[tuple[BackupItem, PolicyKind, Capture]] = []
+        self._stored_at = 0.0
         self._unlicensed: list[tuple[PolicyKind, GraphError]] = []
 
     def read(self, missed_items: Iterable[BackupItem] = ()) -> None:
@@ -70,11 +75,14 @@ class Reader:
     def _list(self, kind: PolicyKind, missed_items: list[BackupItem]) -> list[Pending]:
         """List a kind and add an item for each new object; return the objects to read."""
         self._run.set_phase(f"Listing {in_sentence(kind.label_plural)}")
-        existing = set(self._set.items.filter(kind=kind.key).values_list("graph_id", flat=True))
+        members = self._set.items.filter(memberships__kind=kind.key)
+        existing = set(members.values_list("graph_id", flat=True))
         listed: dict[str, Json] = {}
+        reused_before = self._reused
         error = self._read_list(kind, listed, existing)
         new = {graph_id: entry for graph_id, entry in listed.items() if graph_id not in existing}
         self._expect(len(new))
+        self._report_unchanged(self._reused - reused_before)
         if isinstance(error, LicenseMissing) and not listed:
             self._unlicensed.append((kind, error))
         elif error:
@@ -85,9 +93,8 @@ class Reader:
                 if item.graph_id not in listed:
                     self._expect(1)
                     self._report_removed(item)
-        rows = self._set.items.filter(kind=kind.key).values_list("graph_id", "pk", "complete")
-        items = {graph_id: (pk, is_complete) for graph_id, pk, is_complete in rows}
-        return [Pending(kind, entry, *items[key]) for key, entry in new.items()]
+        items = dict(self._set.own_items.filter(kind=kind.key).values_list("graph_id", "pk"))
+        return [Pending(kind, new[key], items[key]) for key in new if key in items]
 
     def _read_list(
         self, kind: PolicyKind, listed: dict[str, Json], existing: set[str]
@@ -166,7 +173,7 @@ class Reader:
             sets.leave_out(self._set, kind.key, error.code)
             self._run.report_skip(f"kind:{kind.key}", error, label=kind.label_plural)
             previous = previous_of(self._set)
-            if previous and (count := previous.items.filter(kind=kind.key).count()):
+            if previous and (count := previous.items.filter(memberships__kind=kind.key).count()):
                 self._run.add_note(
                     f"{kind.label_plural}: the tenant no longer has a license, so the {count:,} of "
                     f"backup set {previous.pk} are not in this one.",
@@ -176,32 +183,32 @@ class Reader:
     # --- reading ----------------------------------------------------------------------------------
 
     def _capture_all(self, pending: list[Pending]) -> None:
-        """Read and store the objects in their order; the next ones are read in the meantime.
-
-        Objects that were completed from an earlier set are only reported.
-        """
-        captures = (
-            partial(_capture, each.kind, each.listed) for each in pending if not each.is_complete
-        )
-        with read_many(self._run, self._client, captures) as outcomes:
-            for kind, item in self._items(pending):
-                self._run.checkpoint()
-                self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
-                if item.complete:
-                    self._report_unchanged()
-                else:
+        """Read and store the objects in their order; the next ones are read in the meantime."""
+        captures = (partial(_capture, each.kind, each.listed) for each in pending)
+        self._stored_at = time.monotonic()
+        try:
+            with read_many(self._run, self._client, captures) as outcomes:
+                for kind, item in self._items(pending):
+                    self._run.checkpoint()
+                    self._run.set_phase(f"Reading {in_sentence(kind.label_plural)}")
                     self._store(kind, item, next(outcomes))
+        except (LeaseLost, RunNoLongerActive):
+            # The run is ended by others, who finish its set.
+            self._read.clear()
+            raise
+        finally:
+            self._store_read()
         if self._reused:
             self._run.add_note(
-                f"{self._reused:,} of {len(pending):,} objects have not changed since they were "
-                "read for an earlier backup set, so they were not read again."
+                f"{self._reused:,} of {self._reused + len(pending):,} objects have not changed "
+                "since they were read for an earlier backup set, so they were not read again."
             )
 
     def _items(self, pending: list[Pending]) -> Iterator[tuple[PolicyKind, BackupItem]]:
         """The kind and the item of each object."""
         for first in range(0, len(pending), AT_ONCE):
             some = pending[first : first + AT_ONCE]
-            items = self._set.items.in_bulk([each.item_id for each in some])
+            items = self._set.own_items.in_bulk([each.item_id for each in some])
             for each in some:
                 yield each.kind, items[each.item_id]
 
@@ -217,22 +224,34 @@ class Reader:
             sets.set_failed(item, error.code)
             self._report_failed_item(item, error)
             return
-        change = sets.store(item, kind, captured)
-        if captured.complete and change == "unchanged":
-            self._report_unchanged()
-        elif captured.complete:
-            self._report_stored(item, change)
-        else:
-            missing = ", ".join(captured.missing)
-            self._report_failed_item(item, SafeError("incomplete_capture", missing=missing))
+        if captured.complete:
+            self._read.append((item, kind, captured))
+            is_due = time.monotonic() - self._stored_at >= STORED_AFTER_SECONDS
+            if is_due or len(self._read) == STORED_AT_ONCE:
+                self._store_read()
+            return
+        sets.store(item, kind, captured)
+        missing = ", ".join(captured.missing)
+        self._report_failed_item(item, SafeError("incomplete_capture", missing=missing))
+
+    def _store_read(self) -> None:
+        """Store and report the objects that were read completely."""
+        read, self._read = self._read, []
+        self._stored_at = time.monotonic()
+        changes = sets.store_complete(self._set, read) if read else []
+        for (item, _, _), change in zip(read, changes, strict=True):
+            if change == "unchanged":
+                self._report_unchanged(1)
+            else:
+                self._report_stored(item, change)
 
     def _report_stored(self, item: BackupItem, change: str) -> None:
         link = item.get_absolute_url()
         self._run.report_success(_key(item), label=item.name, link=link, **{change: 1})
 
-    def _report_unchanged(self) -> None:
-        """Count an unchanged object; only the set has a row for it."""
-        self._run.tally(succeeded=1, unchanged=1)
+    def _report_unchanged(self, count: int) -> None:
+        """Count unchanged objects; only the set names them."""
+        self._run.tally(succeeded=count, unchanged=count)
 
     def _report_removed(self, item: BackupItem) -> None:
         self._run.report_skip(_key(item), SafeError("removed_while_running"), label=item.name)

@@ -1,4 +1,4 @@
-"""Reuse the contents of objects that their list shows to be unchanged, so that they are not read again.
+"""Share the items of objects that their list shows to be unchanged, so that they are not read again.
 
 An object is unchanged if its entry in the list is the one that it had before its content was read:
 with the same time of its last change, the same `@odata.etag` if it has one, and the same assignments.
@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from backups.models import BackupSet
+from backups.models import BackupSet, SharedItems
 from providers.graph import normalize
 from providers.graph.normalize import is_masked
 from providers.graph.policy_kind import PolicyKind, as_listed, last_modified
@@ -28,34 +28,35 @@ READING_RULES = 1
 #: less than this before it was read is read again.
 CLOCK_SKEW_MINUTES = 5
 
-# Of each object, the last content in any set, if it is the one that the list shows. Twelve hours less,
-# so that a backup that is daily at one time reads everything on the last day. Hashes of earlier
-# versions have twice as many digits.
-_ADD = """
-INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, version_id,
-                          complete, missing, reason_code, captured_at, last_modified_at,
-                          listed_hash)
-SELECT %(workspace)s, %(tenant)s, %(set)s, %(kind)s, listed.graph_id,
-       COALESCE(earlier.name, listed.name), earlier.version_id, earlier.id IS NOT NULL, '[]',
-       CASE WHEN earlier.id IS NULL THEN %(reason)s ELSE '' END, earlier.captured_at,
-       COALESCE(earlier.last_modified_at, listed.last_modified_at), listed.listed_hash
-FROM unnest(%(graph_ids)s::text[], %(names)s::text[], %(modified)s::timestamptz[],
-            %(hashes)s::text[]) WITH ORDINALITY
-    AS listed (graph_id, name, last_modified_at, listed_hash, position)
-LEFT JOIN LATERAL (
-    SELECT * FROM (
-        SELECT * FROM backup_items
-        WHERE listed.listed_hash <> '' AND %(days)s > 0
-          AND tenant_id = %(tenant)s AND kind = %(kind)s AND graph_id = listed.graph_id
-          AND version_id IS NOT NULL
-        ORDER BY id DESC LIMIT 1
-    ) latest
-    WHERE complete AND left(latest.listed_hash, %(digits)s) = listed.listed_hash
-      AND captured_at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
-      AND captured_at > listed.last_modified_at + make_interval(mins => %(skew)s)
-) earlier ON true
-ORDER BY listed.position
-RETURNING complete
+# Of each object, the last item in any set, if its content is the one that the list shows. An item
+# that a set shares was read again when that set was built, or not at all. Twelve hours less, so that
+# a backup that is daily at one time reads everything on the last day. Hashes of earlier versions have
+# twice as many digits.
+_UNCHANGED = """
+WITH read_again AS MATERIALIZED (
+    SELECT item_id, max(backup_set.started_at) AS started_at
+    FROM backup_sets backup_set
+    JOIN backup_shared_items shared ON shared.set_id = backup_set.id
+        AND shared.kind = %(kind)s AND shared.is_read
+    CROSS JOIN unnest(shared.item_ids) AS item_id
+    WHERE backup_set.tenant_id = %(tenant)s
+      AND backup_set.started_at > clock_timestamp() - make_interval(days => %(days)s)
+    GROUP BY item_id
+)
+SELECT latest.graph_id, latest.id
+FROM unnest(%(graph_ids)s::text[], %(modified)s::timestamptz[], %(hashes)s::text[])
+    AS listed (graph_id, last_modified_at, listed_hash)
+CROSS JOIN LATERAL (
+    SELECT * FROM backup_items
+    WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND graph_id = listed.graph_id
+      AND version_id IS NOT NULL
+    ORDER BY id DESC LIMIT 1
+) latest
+LEFT JOIN read_again ON read_again.item_id = latest.id
+CROSS JOIN LATERAL (SELECT greatest(latest.captured_at, read_again.started_at) AS at) read
+WHERE complete AND left(latest.listed_hash, %(digits)s) = listed.listed_hash
+  AND read.at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
+  AND read.at > listed.last_modified_at + make_interval(mins => %(skew)s)
 """
 _HASH_DIGITS = 32
 
@@ -95,34 +96,42 @@ def listed_hash(
     return hashlib.sha256(normalize.canonical_json(state)).hexdigest()[:_HASH_DIGITS]
 
 
-def add_items(
-    backup_set: BackupSet, kind: PolicyKind, objects: Sequence[Listed], reason: str, *, days: int
-) -> int:
-    """Add an item for each object; return the number of those with the content of an earlier set.
+def share_unchanged(
+    backup_set: BackupSet, kind: PolicyKind, objects: Sequence[Listed], *, days: int
+) -> set[str]:
+    """Share the last items of unchanged objects with a set; return the Graph ids of these objects.
 
-    The other items are incomplete for the reason. A content that was read more than `days` ago is
-    not taken.
+    A content that was read more than `days` ago is not taken.
     """
+    comparable = [each for each in objects if each.listed_hash]
+    if not (comparable and days):
+        return set()
     values: dict[str, Any] = {
-        "workspace": backup_set.workspace_id,
         "tenant": backup_set.tenant_id,
-        "set": backup_set.pk,
         "kind": kind.key,
-        "reason": reason,
-        "graph_ids": [each.graph_id for each in objects],
-        "names": [each.name for each in objects],
-        "modified": [each.last_modified_at for each in objects],
-        "hashes": [each.listed_hash for each in objects],
+        "graph_ids": [each.graph_id for each in comparable],
+        "modified": [each.last_modified_at for each in comparable],
+        "hashes": [each.listed_hash for each in comparable],
         "days": days,
         "skew": CLOCK_SKEW_MINUTES,
         "digits": _HASH_DIGITS,
     }
+    with connection.cursor() as cursor:
+        cursor.execute(_UNCHANGED, values)
+        unchanged: dict[str, int] = dict(cursor.fetchall())
+    if not unchanged:
+        return set()
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_ADD, values)
-            return sum(is_reused for (is_reused,) in cursor.fetchall())
+        with transaction.atomic():
+            SharedItems.objects.create(
+                workspace=backup_set.workspace,
+                tenant=backup_set.tenant,
+                backup_set=backup_set,
+                kind=kind.key,
+                is_read=False,
+                item_ids=sorted(unchanged.values()),
+            )
     except IntegrityError:
-        if not days:
-            raise
-        # Retention has just deleted one of the versions.
-        return add_items(backup_set, kind, objects, reason, days=0)
+        # Retention has just deleted one of the items.
+        return set()
+    return set(unchanged)

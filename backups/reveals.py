@@ -7,7 +7,7 @@ import datetime as dt
 from django.contrib.sessions.backends.base import SessionBase
 
 from audit.events import record
-from backups.models import BackupItem
+from backups.models import BackupItem, BackupSet
 from backups.redactions import guessed_count
 from tenancy.clock import request_now
 from tenancy.http import Request
@@ -17,11 +17,11 @@ _KEY = "revealed_items"
 DURATION = dt.timedelta(minutes=15)
 
 
-def reveal(request: Request, item: BackupItem) -> None:
-    """Show the values of an item in this session for 15 minutes, and record it in the audit log."""
+def reveal(request: Request, item: BackupItem, backup_set: BackupSet) -> None:
+    """Show the values of an item of a set in this session for 15 minutes; record it in the audit log."""
     assert item.version
     details = {
-        "backup_set": item.backup_set_id,
+        "backup_set": backup_set.pk,
         "item": item.pk,
         "graph_id": item.graph_id,
         "values": guessed_count(item.version),

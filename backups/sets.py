@@ -6,7 +6,7 @@ worker dies immediately afterward.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,7 +76,7 @@ def finish(backup_set: BackupSet) -> None:
     if locked.status != SetStatus.BUILDING:
         return
     locked.item_count = locked.items.count()
-    locked.incomplete_count = locked.items.incomplete().count()
+    locked.incomplete_count = locked.own_items.incomplete().count()
     if not (locked.missing_kinds or locked.incomplete_count):
         locked.status = SetStatus.COMPLETE
     elif locked.item_count > locked.incomplete_count:
@@ -98,8 +98,8 @@ def add_listed(
 ) -> int:
     """Add an item for each listed object, before any of them is read.
 
-    An unchanged object whose content was read within `reuse_days` is complete at once; the number of
-    these is returned.
+    Of an unchanged object whose content was read within `reuse_days`, the set shares the item of an
+    earlier set; the number of these is returned.
     """
     objects = [
         reuse.Listed(
@@ -112,7 +112,23 @@ def add_listed(
         )
         for entry in entries
     ]
-    return reuse.add_items(backup_set, kind, objects, NOT_ATTEMPTED, days=reuse_days)
+    unchanged = reuse.share_unchanged(backup_set, kind, objects, days=reuse_days)
+    BackupItem.objects.bulk_create(
+        BackupItem(
+            workspace=backup_set.workspace,
+            tenant=backup_set.tenant,
+            backup_set=backup_set,
+            kind=kind.key,
+            graph_id=each.graph_id,
+            name=each.name,
+            reason_code=NOT_ATTEMPTED,
+            last_modified_at=each.last_modified_at,
+            listed_hash=each.listed_hash,
+        )
+        for each in objects
+        if each.graph_id not in unchanged
+    )
+    return len(unchanged)
 
 
 def set_listed(backup_set: BackupSet, kind: str) -> None:
@@ -140,21 +156,20 @@ def leave_out(backup_set: BackupSet, kind: str, reason_code: str) -> None:
     backup_set.save(update_fields=["kinds", "unlisted"])
 
 
-_COPY_COMPLETE_ITEMS = """
-INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, version_id,
-                          complete, missing, reason_code, captured_at, last_modified_at,
-                          listed_hash)
-SELECT workspace_id, tenant_id, %s, kind, graph_id, name, version_id,
-       complete, missing, reason_code, captured_at, last_modified_at, listed_hash
-FROM backup_items WHERE set_id = %s AND complete
+_SHARE_COMPLETE_ITEMS = """
+INSERT INTO backup_shared_items (workspace_id, tenant_id, set_id, kind, is_read, item_ids)
+SELECT item.workspace_id, item.tenant_id, %s, item.kind, false, array_agg(item.id ORDER BY item.id)
+FROM backup_set_items member JOIN backup_items item ON item.id = member.item_id
+WHERE member.set_id = %s AND item.complete
+GROUP BY item.workspace_id, item.tenant_id, item.kind
 """
 
 
 @transaction.atomic
-def copy_complete_items(backup_set: BackupSet, parent: BackupSet) -> None:
-    """Copy the items that an earlier set read completely, so that they are not read again."""
+def share_complete_items(backup_set: BackupSet, parent: BackupSet) -> None:
+    """Share the items that an earlier set read completely, so that they are not read again."""
     with connection.cursor() as cursor:
-        cursor.execute(_COPY_COMPLETE_ITEMS, [backup_set.pk, parent.pk])
+        cursor.execute(_SHARE_COMPLETE_ITEMS, [backup_set.pk, parent.pk])
     incomplete_kinds = parent.items.incomplete().values_list("kind", flat=True)
     backup_set.listed_kinds = sorted(set(parent.listed_kinds) - set(incomplete_kinds))
     backup_set.save(update_fields=["listed_kinds"])
@@ -165,11 +180,43 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
 
     The content is compared with the last version of the same object in any set.
     """
+    return _store(item, kind, _read_into(item, kind, captured))
+
+
+def store_complete(
+    backup_set: BackupSet, read: Sequence[tuple[BackupItem, PolicyKind, Capture]]
+) -> list[str]:
+    """Store what was read completely of some items of a set; return what `store` returns for each.
+
+    The set shares the last item of an object instead if that is the same in all but the time of the
+    read. The row of the set's item is deleted then.
+    """
+    contents = [_read_into(item, kind, captured) for item, kind, captured in read]
+    replaced = call_function(
+        "backup_items_share",
+        backup_set.pk,
+        [item.pk for item, _, _ in read],
+        [content.content_hash for content in contents],
+        [item.name for item, _, _ in read],
+        [item.last_modified_at for item, _, _ in read],
+    )
+    return [
+        "unchanged" if item.pk in replaced else _store(item, kind, content)
+        for (item, kind, _), content in zip(read, contents, strict=True)
+    ]
+
+
+def _read_into(item: BackupItem, kind: PolicyKind, captured: Capture) -> Content:
+    """Set the values of an item to what was read; return its content."""
     content = Content.of(kind, captured.payload)
     item.name = _name(kind, content.payload)
     item.complete, item.missing = captured.complete, captured.missing
     item.reason_code = "" if captured.complete else "incomplete_capture"
     item.last_modified_at = last_modified(content.payload) or item.last_modified_at
+    return content
+
+
+def _store(item: BackupItem, kind: PolicyKind, content: Content) -> str:
     previous = store_content(item, content)
     if previous.version_id is None:
         return "created"

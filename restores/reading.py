@@ -14,7 +14,7 @@ from urllib.parse import quote
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F
 
-from backups.models import BackupItem
+from backups.models import BackupItem, SetItem
 from inventory.models import DirectoryGroup, Policy
 from providers.graph.client import GraphClient
 from providers.graph.errors import GraphError, IncompleteListing, ObjectNotFound
@@ -142,12 +142,13 @@ class LiveTenant:
             return frozenset()
         own_ids = self.ids_of(target.kind.key, target.item.graph_id)
         items = BackupItem.objects.filter(tenant_id=self._tenant_id, kind=target.kind.key)
-        sets = items.filter(graph_id__in=own_ids).values("backup_set")
-        together: Any = items.filter(graph_id__in=ids, backup_set__in=sets)
+        own_items = SetItem.objects.of(items.filter(graph_id__in=own_ids))
+        others = SetItem.objects.of(items.filter(graph_id__in=ids))
+        together: Any = others.filter(backup_set__in=own_items.values("backup_set"))
         restored: Any = RestoreItem.objects.filter(
             restore__tenant=self._tenant_id, kind=target.kind.key, result_id__in=ids
         ).exclude(graph_id__in=own_ids)
-        return frozenset(together.values_list("graph_id", flat=True)) | frozenset(
+        return frozenset(together.values_list("item__graph_id", flat=True)) | frozenset(
             restored.values_list("result_id", flat=True)
         )
 

@@ -64,7 +64,8 @@ def start_preview(
         raise ValidationError("Select at least one object.")
     if len(items) > MAX_ITEMS:
         raise ValidationError(f"A restore can contain at most {MAX_ITEMS} objects. Select fewer.")
-    if any(item.backup_set_id != backup_set.pk for item in items):
+    ids = {item.pk for item in items}
+    if backup_set.items.filter(pk__in=ids).count() < len(ids):
         raise ValidationError("The selected objects don't belong to this backup set.")
     restore = RestoreRun.objects.create(
         workspace=backup_set.workspace,

@@ -58,6 +58,7 @@ ATTACKS_ON_ROWS = {
     "delete a legacy run": "DELETE FROM inventory_sync_runs",
     "delete a backup": "DELETE FROM backup_sets",
     "delete an item of a backup": "DELETE FROM backup_items",
+    "delete what a backup shares": "DELETE FROM backup_shared_items",
     "delete a content": "DELETE FROM policy_versions",
     "delete a revision": "DELETE FROM backup_schedule_revisions",
     "delete an export": "DELETE FROM policy_exports",
@@ -97,6 +98,11 @@ ATTACKS_ON_ROWS = {
     "rewrite a legacy run": "UPDATE inventory_sync_runs SET status = 'success'",
     "rewrite a content": "UPDATE policy_versions SET payload = '{{}}'",
     "rewrite an item of a backup": "UPDATE backup_items SET version_id = NULL, complete = false",
+    "rewrite what a backup shares": "UPDATE backup_shared_items SET is_read = NOT is_read",
+    "share an item with a finished backup": (
+        "INSERT INTO backup_shared_items (workspace_id, tenant_id, set_id, kind, is_read, item_ids)"
+        " SELECT workspace_id, tenant_id, set_id, kind, is_read, item_ids FROM backup_shared_items"
+    ),
     "rewrite a backup": "UPDATE backup_sets SET item_count = 99",
     "rewrite a revision": "UPDATE backup_schedule_revisions SET cron = '0 0 * * *'",
     "replace an export": "UPDATE policy_exports SET archive = 'other'",

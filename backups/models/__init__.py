@@ -21,8 +21,10 @@ from backups.models.sets import (
     BackupSet,
     BackupSetQuerySet,
     PolicyVersion,
+    SetItem,
     SetPurpose,
     SetStatus,
+    SharedItems,
     VersionCandidate,
 )
 
@@ -48,8 +50,10 @@ __all__ = [
     "PolicyVersion",
     "RevisionReason",
     "ScheduleRevision",
+    "SetItem",
     "SetPurpose",
     "SetStatus",
+    "SharedItems",
     "TimeZoneRules",
     "VersionCandidate",
     "VersionRedaction",

@@ -6,7 +6,8 @@ guards that Django's constraints cannot express.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -101,6 +102,11 @@ class BackupSet(models.Model):
     unlisted = models.JSONField(default=dict, db_default={})
     #: Objects in a list that are of no known kind, by type: {kind: {type: number}}.
     left_out = models.JSONField(default=dict, db_default={})
+    #: Its own items, and those that it shares with other sets. The stubs of Django do not know that a
+    #: relation has the methods of the query set.
+    items: BackupItemQuerySet = models.ManyToManyField(  # type: ignore[assignment]
+        "BackupItem", through="SetItem", related_name="+"
+    )
     item_count = models.PositiveIntegerField(default=0, db_default=0)
     incomplete_count = models.PositiveIntegerField(default=0, db_default=0)
     #: When the changes since the earlier set were counted; see `backups.recording`.
@@ -273,12 +279,37 @@ class BackupItemQuerySet(WorkspaceScopedQuerySet["BackupItem"]):
     def incomplete(self) -> Self:
         return self.filter(complete=False)
 
+    def with_reuse(self, backup_set: BackupSet) -> Self:
+        """Add `is_reused` to items of a set: whether an item was not read for this set.
+
+        The object had not changed since it was read for an earlier one.
+        """
+        is_shared = models.Q(memberships__is_read=False)
+        # Earlier versions copied such items.
+        is_copied = models.Q(
+            memberships__is_read=None, complete=True, captured_at__lt=backup_set.started_at
+        )
+        return self.annotate(
+            is_reused=models.Case(
+                models.When(is_shared | is_copied, then=True),
+                default=False,
+                output_field=models.BooleanField(),
+            )
+        )
+
+    def reused_in(self, backup_set: BackupSet) -> Self:
+        """The items of a set that were not read for it."""
+        items: Any = self.with_reuse(backup_set)
+        reused: Self = items.filter(is_reused=True)
+        return reused
+
 
 class BackupItem(models.Model):
     """One object in a set, and the version of it that was read.
 
     The row is created when the object is listed, with the reason `not_attempted_in_set`, so that the
-    set shows what is missing even if its worker dies. Reading the object completes the row.
+    set shows what is missing even if its worker dies. Reading the object completes the row. Later
+    sets share it as long as the object is unchanged: `BackupSet.items` has the items of a set.
     """
 
     workspace = models.ForeignKey(
@@ -287,12 +318,14 @@ class BackupItem(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
+    #: The set that it was read for; null if that was deleted and others share the item.
     backup_set = models.ForeignKey(
         BackupSet,
         on_delete=models.CASCADE,
-        related_name="items",
+        related_name="own_items",
         db_column="set_id",
         db_index=False,
+        null=True,
     )
     kind = models.CharField(max_length=64)
     graph_id = models.CharField(max_length=200)
@@ -309,6 +342,9 @@ class BackupItem(models.Model):
     last_modified_at = models.DateTimeField(null=True, blank=True)
     #: The hash of the entry in the list, if it shows each change of the object; see `backups.reuse`.
     listed_hash = models.CharField(max_length=64, default="", db_default="", blank=True)
+
+    #: A set that contains it, where a page shows items of several sets.
+    shown_set_id: int | None
 
     objects = BackupItemQuerySet.as_manager()
 
@@ -340,13 +376,16 @@ class BackupItem(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        slug = self.backup_set.workspace.slug
-        return reverse("backup_item_detail", args=[slug, self.backup_set_id, self.pk])
+        """Return the address of the item in the set that it was read for, or in another one."""
+        backup_set = self.backup_set
+        if backup_set is None:
+            backup_set = SetItem.objects.of([self]).latest().backup_set
+        return self.url_in(backup_set)
 
-    @property
-    def is_reused(self) -> bool:
-        """Whether the content was read for an earlier set: the object has not changed since."""
-        return self.captured_at is not None and self.captured_at < self.backup_set.started_at
+    def url_in(self, backup_set: BackupSet) -> str:
+        """Return the address of the item in a set that contains it."""
+        slug = backup_set.workspace.slug
+        return reverse("backup_item_detail", args=[slug, backup_set.pk, self.pk])
 
     @property
     def kind_label(self) -> str:
@@ -357,3 +396,82 @@ class BackupItem(models.Model):
         if not self.reason_code:
             return ""
         return get_reason(self.reason_code).label
+
+
+class SharedItems(models.Model):
+    """Items of earlier sets that a set shares, because their objects have not changed since.
+
+    One row has many of one kind. `is_read` says whether the objects were read again for the set, or
+    their list showed that they had not changed. Migration 0023 adds the guards.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    backup_set = models.ForeignKey(
+        BackupSet,
+        on_delete=models.CASCADE,
+        related_name="shared_items",
+        db_column="set_id",
+        db_index=False,
+    )
+    kind = models.CharField(max_length=64)
+    is_read = models.BooleanField()
+    item_ids = ArrayField(models.BigIntegerField())
+
+    objects = WorkspaceScopedQuerySet["SharedItems"].as_manager()
+
+    class Meta:
+        db_table = "backup_shared_items"
+        default_permissions = ("view",)
+        verbose_name_plural = "shared items"
+        indexes = (
+            models.Index(fields=("backup_set", "kind"), name="shared_items_of_set"),
+            models.Index(fields=("tenant", "kind"), name="shared_items_of_tenant"),
+        )
+
+    def __str__(self) -> str:
+        return f"{len(self.item_ids)} shared items of {self.backup_set}"
+
+
+class SetItemQuerySet(models.QuerySet["SetItem"]):
+    def of(self, items: Iterable[BackupItem]) -> Self:
+        """The sets that contain these items, which are of one tenant and kind."""
+        rows = list(items)
+        if not rows:
+            return self.none()
+        return self.filter(tenant=rows[0].tenant_id, kind=rows[0].kind, item__in=rows)
+
+
+class SetItem(models.Model):
+    """An item of a set: a row of a view of its own items and those that it shares.
+
+    Only the items of one set, and items of one kind and tenant, are found by an index.
+    """
+
+    pk = models.CompositePrimaryKey("backup_set_id", "item_id")
+    backup_set = models.ForeignKey(
+        BackupSet, on_delete=models.DO_NOTHING, related_name="+", db_column="set_id"
+    )
+    item = models.ForeignKey(BackupItem, on_delete=models.DO_NOTHING, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+")
+    kind = models.CharField(max_length=64)
+    #: Whether a shared item was read again for the set; null for an item of the set.
+    is_read = models.BooleanField(null=True)
+
+    objects = SetItemQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backup_set_items"
+        default_permissions = ()
+        get_latest_by = "backup_set_id"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.item} in {self.backup_set}"
+
+    def get_absolute_url(self) -> str:
+        return self.item.url_in(self.backup_set)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -19,6 +19,7 @@ from backups.models import (
     BackupItemQuerySet,
     BackupSet,
     PolicyChange,
+    SetItem,
     SetStatus,
 )
 from backups.readable import Row, assignments_of, ids_in, names_in, settings_of
@@ -110,7 +111,9 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
     search = filters.text("Name or Graph ID")
     kind = filters.hidden("kind", "Kind", backup_set.kinds)
     only_missing = filters.flag("missing", "Incomplete only")
-    items = _filtered(backup_set.items.all(), search, kind, only_missing=only_missing)
+    items = _filtered(
+        backup_set.items.with_reuse(backup_set), search, kind, only_missing=only_missing
+    )
     if filters.errors:
         items = items.none()
     ordered = items.order_by("kind", "name", "id")
@@ -120,9 +123,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
         "backup_set": backup_set,
         "kinds": _kinds(backup_set),
         "left_out": _left_out(backup_set),
-        "reused_count": backup_set.items.filter(
-            complete=True, captured_at__lt=backup_set.started_at
-        ).count(),
+        "reused_count": backup_set.items.reused_in(backup_set).count(),
         "unlicensed": [label_of(kind) for kind in backup_set.unlicensed_kinds],
         "may_restore": Capability.RESTORE in allowed,
         "may_export": Capability.EXPORT_POLICIES in allowed,
@@ -169,7 +170,7 @@ def backup_item_download(request: Request, slug: str, set_id: int, item_id: int)
     return HttpResponse(
         downloads.item_file(item),
         content_type="application/json",
-        headers=downloads.attachment(downloads.item_file_name(item)),
+        headers=downloads.attachment(downloads.item_file_name(item, backup_set)),
     )
 
 
@@ -177,7 +178,8 @@ def backup_item_download(request: Request, slug: str, set_id: int, item_id: int)
 def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
     """One object as it was read, and its stored versions."""
     backup_set = _set_or_404(request, slug, set_id)
-    item = get_object_or_404(backup_set.items.select_related("version__redaction"), pk=item_id)
+    items = backup_set.items.select_related("version__redaction", "backup_set")
+    item = get_object_or_404(items, pk=item_id)
     allowed = capabilities_of(request.user, backup_set.workspace)
     may_reveal = Capability.REVEAL_VALUES in allowed
     is_revealed = may_reveal and reveals.is_revealed(request.session, item)
@@ -206,8 +208,12 @@ def backup_item_detail(request: Request, slug: str, set_id: int, item_id: int) -
         "may_export": Capability.EXPORT_POLICIES in allowed,
         "without": _without(kind, item),
         "unread": kind.unread(item.version.payload) if kind and item.version else [],
-        "versions": _distinct_versions(
-            _same_object(request, item).select_related("version").order_by("-id")[: VERSIONS * 5]
+        "versions": _with_sets(
+            _distinct_versions(
+                _same_object(request, item)
+                .select_related("version")
+                .order_by("-id")[: VERSIONS * 5]
+            )
         ),
     }
     return render(request, "backups/backup_item_detail.html", context)
@@ -227,8 +233,8 @@ def backup_item_reveal(request: Request, slug: str, set_id: int, item_id: int) -
     require_capability(request.user, backup_set.workspace, Capability.REVEAL_VALUES)
     items = backup_set.items.select_related("version__redaction").filter(version__isnull=False)
     item = get_object_or_404(items, pk=item_id)
-    reveals.reveal(request, item)
-    return redirect(item)
+    reveals.reveal(request, item, backup_set)
+    return redirect(item.url_in(backup_set))
 
 
 @page
@@ -263,7 +269,7 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
     item = get_object_or_404(backup_set.items.select_related("version"), pk=item_id)
     kind = KINDS.get(item.kind)
     others = _same_object(request, item).filter(complete=True).exclude(pk=item.pk)
-    others = others.select_related("version", "backup_set__workspace").order_by("-id")
+    others = others.select_related("version").order_by("-id")
     earlier: BackupItem | None
     if text := request.GET.get("with"):
         earlier = get_object_or_404(others, pk=parse_id(text))
@@ -279,6 +285,8 @@ def backup_item_changes(request: Request, slug: str, set_id: int, item_id: int) 
     choices = _distinct_versions(others.defer("version__payload")[: VERSIONS * 5])
     if earlier and earlier not in choices:
         choices.append(earlier)
+    choices = _with_sets(choices)
+    earlier = next((each for each in choices if each == earlier), None)
     recorded = PolicyChange.objects.filter(
         backup_set=backup_set, kind=item.kind, graph_id=item.graph_id
     )
@@ -314,8 +322,8 @@ def _set_or_404(request: Request, slug: str, set_id: int) -> BackupSet:
 
 
 def _filtered(
-    items: QuerySet[BackupItem], search: str, kind: str, *, only_missing: bool
-) -> QuerySet[BackupItem]:
+    items: BackupItemQuerySet, search: str, kind: str, *, only_missing: bool
+) -> BackupItemQuerySet:
     if search:
         items = items.filter(Q(name__icontains=search) | Q(graph_id=search))
     if kind:
@@ -350,6 +358,19 @@ def _left_out(backup_set: BackupSet) -> list[str]:
         for types in backup_set.left_out.values()
         for name, count in sorted(types.items())
     ]
+
+
+def _with_sets(items: list[BackupItem]) -> list[BackupItem]:
+    """Set `shown_set_id` of items of one object; return those that a set still contains.
+
+    It is the set that the item was read for, or, if that was deleted, the newest that shares it.
+    """
+    without_set = [item for item in items if item.backup_set_id is None]
+    newest = SetItem.objects.of(without_set).order_by().values_list("item_id")
+    set_ids = dict(newest.annotate(Max("backup_set_id")))
+    for item in items:
+        item.shown_set_id = item.backup_set_id or set_ids.get(item.pk)
+    return [item for item in items if item.shown_set_id]
 
 
 def _distinct_versions(items: Iterable[BackupItem]) -> list[BackupItem]:

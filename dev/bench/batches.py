@@ -214,6 +214,7 @@ class Work:
         for each in (old, new):
             self.execute(
                 "UPDATE backup_sets SET status = 'complete', listed_kinds = kinds,"
+                " item_count = (SELECT count(*) FROM backup_items WHERE set_id = %(set)s),"
                 " ended_at = clock_timestamp() WHERE id = %(set)s",
                 set=each.pk,
             )

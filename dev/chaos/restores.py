@@ -14,7 +14,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from backups import services as backups
-from backups.models import BackupItem, BackupSchedule
+from backups.models import BackupItem, BackupSchedule, SetItem
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
 from operations.reasons import Blocked
@@ -142,21 +142,21 @@ class RestoreCases:
         objects = self._graph.objects(case.tenant.external_id, KIND)
         return next(entry for entry in objects if entry["id"] == case.graph_id)
 
-    def _item(self, case: Case) -> BackupItem | None:
-        """Return the policy in a completed backup set, if it is in one."""
+    def _item(self, case: Case) -> SetItem | None:
+        """Return the policy in the newest completed backup set that contains it, if there is one."""
         items = BackupItem.objects.filter(
-            tenant=case.tenant,
-            graph_id=case.graph_id,
-            complete=True,
-            backup_set__ended_at__isnull=False,
+            tenant=case.tenant, kind=KIND, graph_id=case.graph_id, complete=True
         )
-        return items.select_related("backup_set").order_by("-pk").first()
+        sets = SetItem.objects.of(items).filter(backup_set__ended_at__isnull=False)
+        return sets.select_related("item", "backup_set").order_by("-backup_set_id").first()
 
     def _preview(self, case: Case) -> list[int]:
         item = self._item(case)
         if item is None:
             raise ValidationError("The backup set has been removed.")
-        restore, result = services.start_preview(item.backup_set, [item], Options(), by=self._user)
+        restore, result = services.start_preview(
+            item.backup_set, [item.item], Options(), by=self._user
+        )
         case.restore_id, case.step = restore.pk, "execute"
         self.counts["previews started"] += 1
         return [result.run.pk]

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from backups import services, sets
+from backups import reading, services, sets
 from backups.changes import changes_of, previous_of
 from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyVersion, SetStatus
 from dev.graph_sandbox.control import SandboxControl
@@ -128,7 +128,7 @@ def test_a_second_backup_stores_nothing_twice(schedule: BackupSchedule, back_up:
 
     assert (run.counts.unchanged, run.counts.created, run.counts.updated) == (7, 0, 0)
     assert PolicyVersion.objects.count() == versions
-    assert BackupItem.objects.count() == 14
+    assert BackupItem.objects.count() == 7
 
 
 def test_a_changed_object_is_a_new_version(
@@ -336,14 +336,15 @@ def test_a_credential_revoked_during_the_backup_keeps_what_was_read(
     # Otherwise all objects are read before the first one is stored.
     settings.GRAPH_PARALLEL_REQUESTS = 1
     monkeypatch.setattr(handling, "ManyReads", partial(ManyReads, batch_size=1))
-    original = sets.store
+    original = sets.store_complete
 
-    def store_and_revoke(*args: Any) -> str:
+    def store_and_revoke(*args: Any) -> list[str]:
         if BackupItem.objects.filter(complete=True).count() == 2:
             graph.fault(schedule.tenant.external_id, "revoke_credential")
         return original(*args)
 
-    monkeypatch.setattr(sets, "store", store_and_revoke)
+    monkeypatch.setattr(sets, "store_complete", store_and_revoke)
+    monkeypatch.setattr(reading, "STORED_AT_ONCE", 1)
 
     run = back_up(schedule)
 
@@ -423,14 +424,15 @@ def test_a_cancelled_backup_keeps_what_it_read(
     schedule: BackupSchedule, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued = services.run_now(schedule, operator).run
-    original = sets.store
+    original = sets.store_complete
 
-    def store_and_cancel(*args: Any) -> str:
+    def store_and_cancel(*args: Any) -> list[str]:
         if BackupItem.objects.filter(complete=True).count() == 2:
             OperationRunService().request_cancel(queued, by=operator)
         return original(*args)
 
-    monkeypatch.setattr(sets, "store", store_and_cancel)
+    monkeypatch.setattr(sets, "store_complete", store_and_cancel)
+    monkeypatch.setattr(reading, "STORED_AT_ONCE", 1)
     monkeypatch.setattr(active_run, "FLUSH_SECONDS", 0.0)
 
     run = run_now(queued)

@@ -69,7 +69,13 @@ def test_a_row_cannot_move_to_a_tenant_of_another_workspace(table: str) -> None:
 def test_an_item_belongs_to_the_tenant_of_its_set() -> None:
     item, other = BackupItemFactory(missed=True), BackupSetFactory()
 
-    message = rejected("UPDATE backup_items SET set_id = %s WHERE id = %s", other.pk, item.pk)
+    message = rejected(
+        "INSERT INTO backup_items (workspace_id, tenant_id, set_id, kind, graph_id, name, complete,"
+        " reason_code) SELECT workspace_id, tenant_id, %s, kind, graph_id, name, false, 'a'"
+        " FROM backup_items WHERE id = %s",
+        other.pk,
+        item.pk,
+    )
 
     assert "items_scope_of_set" in message
 
@@ -160,7 +166,7 @@ def test_a_set_with_an_unlisted_kind_is_never_complete() -> None:
 
 
 def test_a_set_with_a_wrong_count_is_never_complete() -> None:
-    assert "sets_complete_covers_kinds" in complete(BackupSetFactory(), incomplete_count=1)
+    assert "another number of items" in complete(BackupSetFactory(), incomplete_count=1)
 
 
 def test_a_finished_set_has_an_end() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from backups import sets
+from backups import reading, sets
 from backups.models import BackupSchedule, BackupSet, SetStatus
 from dev.graph_sandbox.control import SandboxControl
 from operations.models import OperationRun
@@ -146,17 +147,19 @@ def test_a_retry_keeps_what_a_worker_that_died_had_read(
     retry: Retry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    original = sets.store
+    original = sets.store_complete
     stored: list[str] = []
 
-    def store_and_die(*args: object) -> str:
+    def store_and_die(*args: Any) -> list[str]:
         if len(stored) == 4:
             raise MemoryError
-        stored.append(original(*args))  # type: ignore[arg-type]
-        return stored[-1]
+        changes = original(*args)
+        stored.extend(changes)
+        return changes
 
     with monkeypatch.context() as context:
-        context.setattr(sets, "store", store_and_die)
+        context.setattr(reading, "STORED_AT_ONCE", 1)
+        context.setattr(sets, "store_complete", store_and_die)
         context.setattr(sets, "finish", lambda backup_set: None)
         earlier = back_up(schedule)
     assert earlier.outcome == RunOutcome.FAILED

@@ -41,7 +41,12 @@ from tests.support.factories import (
     create_member,
 )
 from tests.support.factories.accounts import add_app, create_token
-from tests.support.factories.backups import create_change
+from tests.support.factories.backups import (
+    BackupItemFactory,
+    BackupSetFactory,
+    create_change,
+    share_items,
+)
 from tests.support.factories.notifications import create_delivery
 from tests.support.factories.operations import create_past_run, prune
 from tests.support.sessions import open_session
@@ -78,6 +83,8 @@ def populate_admin(tenant: Tenant, connection_id: int) -> None:
     acquire_rules()
     BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=24)
     create_change(tenant)
+    item = BackupItemFactory(backup_set__schedule__tenant=tenant)
+    share_items(BackupSetFactory(schedule=item.backup_set.schedule), item)
     Replacement.objects.create(
         workspace=tenant.workspace,
         tenant=tenant,

@@ -34,6 +34,7 @@ HISTORY = {
     "backups.TimeZoneRules",
     "backups.BackupSet",
     "backups.BackupItem",
+    "backups.SharedItems",
     "backups.PolicyVersion",
     "backups.PolicyExport",
     "backups.VersionCandidate",

@@ -55,7 +55,8 @@ def test_the_list_is_sorted_by_key_and_its_filters_query_no_table(
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_sort = off")
-        page = next(statement for statement in statements if "ORDER BY" in statement)
+        pages = [each for each in statements if "ORDER BY" in each and "COUNT(" not in each]
+        (page,) = pages
         cursor.execute(f"EXPLAIN {page}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert f"Index Scan Backward using {TABLES[kind]._meta.db_table}_pkey" in plan, plan

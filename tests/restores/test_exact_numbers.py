@@ -54,6 +54,7 @@ def test_numbers_keep_their_digits_until_they_are_written_back(
         "backup_item_changes", kwargs=ids | {"set_id": later.backup_set_id, "item_id": later.pk}
     )
     assert RATIO in client.get(changes).content.decode()
+    assert item.backup_set
     scenario.backup_set = item.backup_set
     restore, run = scenario.restore([item])
     assert (run.outcome, restore.status) == ("succeeded", RestoreStatus.ENDED), run.failures
@@ -83,7 +84,7 @@ def test_no_policy_counts_as_changed_in_the_first_backup_after_the_upgrade(
 
     assert after.version_id == before.version_id
     assert PolicyVersion.objects.count() == versions
-    assert not PolicyChange.objects.filter(backup_set=after.backup_set).exists()
+    assert not PolicyChange.objects.filter(backup_set=scenario.backup_set).exists()
 
 
 def test_numbers_that_are_too_large_are_an_unreadable_answer(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from backups.models import BackupItem, BackupSet
+from backups.models import BackupItem
 from operations.states import RunOutcome
-from operations.testing import allow_pruning, run_now
+from operations.testing import run_now
 from providers.graph.client import GraphClient
 from providers.graph.errors import CredentialRejected, InvalidRequest
 from providers.graph.kinds import KIND
@@ -18,6 +18,7 @@ from restores import services
 from restores.bodies import Options
 from restores.models import Action, Decision, ItemState, RestoreRun
 from tenancy.models import User
+from tests.support.factories.backups import delete_expired
 from tests.support.restores import (
     RestoreScenario,
     assignment_target,
@@ -123,8 +124,7 @@ def test_retention_may_delete_the_set_during_the_execution(
     patch = GraphClient.patch
 
     def delete_set_and_patch(client: GraphClient, path: str, body: Any) -> Any:
-        with allow_pruning():
-            BackupSet.objects.get(pk=scenario.backup_set.pk).delete()
+        delete_expired(scenario.backup_set)
         return patch(client, path, body)
 
     monkeypatch.setattr(GraphClient, "patch", delete_set_and_patch)
@@ -133,6 +133,23 @@ def test_retention_may_delete_the_set_during_the_execution(
 
     assert run.outcome == RunOutcome.SUCCEEDED, run.failures
     assert only_item(restore).state == ItemState.VERIFIED
+
+
+def test_an_object_is_restored_after_the_set_that_read_it_has_expired(
+    scenario: RestoreScenario,
+) -> None:
+    first = scenario.backup_set
+    item = scenario.back_up_again(scenario.items("compliance")[0])
+    assert item.backup_set == first != scenario.backup_set
+    scenario.change(item, description="changed")
+    restore = scenario.preview([item])
+
+    delete_expired(first)
+
+    scenario.use_backup_for_all(restore)
+    assert scenario.execute(restore).outcome == RunOutcome.SUCCEEDED
+    restored = only_item(restore)
+    assert (restored.state, restored.backup_item) == (ItemState.VERIFIED, item)
 
 
 def back_up_assigned_policy(scenario: RestoreScenario) -> BackupItem:

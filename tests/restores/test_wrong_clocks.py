@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from backups import freshness, services
-from backups.models import BackupSchedule, BackupSet, PolicyExport
+from backups.models import BackupItem, BackupSchedule, BackupSet, PolicyExport
 from backups.retention import expired_sets
 from inventory.models import Policy
 from inventory.selection import Selection
@@ -145,6 +145,7 @@ def test_a_backup_by_a_worker_30_days_ahead_is_not_fresh_for_a_month(
     scenario: RestoreScenario,
 ) -> None:
     with allow_pruning():
+        BackupItem.objects.all().delete()
         BackupSet.objects.all().delete()
     with wrong_clock(30):
         scenario.back_up(scenario.schedule)

@@ -15,6 +15,7 @@ from tests.support.factories.backups import (
     BackupSetFactory,
     PolicyExportFactory,
     finish,
+    share_items,
 )
 from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
 from tests.support.factories.operations import create_past_run
@@ -25,6 +26,7 @@ GUARDED = (
     *("operation_runs", "operation_run_events", "operation_run_items"),
     *("operation_run_tombstones", "inventory_sync_runs", "entra_group_sync_runs"),
     *("backup_schedule_runs", "backup_schedule_revisions", "backup_sets", "backup_items"),
+    "backup_shared_items",
     *("policy_versions", "policy_exports", "restore_runs", "restore_items"),
     *("operation_metrics", "operation_metric_increments"),
 )
@@ -44,7 +46,11 @@ def create_ledger(tenant: Tenant) -> None:
     OperationRunFactory(tenant=tenant, running=True)
     create_legacy_runs_of_every_kind(tenant)
     backup_set = BackupSetFactory(schedule=BackupScheduleFactory(tenant=tenant))
-    finish(BackupItemFactory(backup_set=backup_set).backup_set)
+    item = BackupItemFactory(backup_set=backup_set)
+    finish(backup_set)
+    later = BackupSetFactory(schedule=backup_set.schedule)
+    share_items(later, item)
+    finish(later)
     PolicyExportFactory(tenant=tenant)
     create_restore(tenant, executing=True)
 

@@ -10,7 +10,7 @@ import factory
 from django.db import transaction
 from django.utils import timezone
 
-from backups import slots
+from backups import retention, slots
 from backups.models import (
     BackupItem,
     BackupSchedule,
@@ -20,10 +20,12 @@ from backups.models import (
     PolicyVersion,
     RevisionReason,
     SetStatus,
+    SharedItems,
 )
 from backups.recording import record_changes
 from backups.revisions import record_revisions
 from tenancy.models import Tenant
+from tests.support.database import without_guards
 from tests.support.factories import TenantFactory
 
 MINUTE = dt.timedelta(minutes=1)
@@ -121,6 +123,29 @@ class BackupItemFactory(factory.django.DjangoModelFactory[BackupItem]):
         missed = factory.Trait(
             complete=False, version=None, captured_at=None, reason_code="not_attempted_in_set"
         )
+
+
+def share_items(backup_set: BackupSet, *items: BackupItem, is_read: bool = False) -> SharedItems:
+    """Let a building set share items of one kind."""
+    return SharedItems.objects.create(
+        workspace=backup_set.workspace,
+        tenant=backup_set.tenant,
+        backup_set=backup_set,
+        kind=items[0].kind,
+        is_read=is_read,
+        item_ids=[item.pk for item in items],
+    )
+
+
+def delete_expired(backup_set: BackupSet) -> None:
+    """Delete a finished set of a schedule as retention does when it is too old."""
+    keep = {"retention_keep_sets": 1, "retention_keep_days": 1}
+    BackupSchedule.objects.filter(sets=backup_set).update(**keep)
+    with without_guards("backup_sets"):
+        BackupSet.objects.filter(pk=backup_set.pk).update(
+            ended_at=timezone.now() - dt.timedelta(days=4000)
+        )
+    assert retention.delete_set(backup_set)
 
 
 class PolicyExportFactory(factory.django.DjangoModelFactory[PolicyExport]):
