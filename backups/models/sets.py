@@ -447,7 +447,7 @@ class SetItemQuerySet(models.QuerySet["SetItem"]):
 
 
 class SetItem(models.Model):
-    """An item of a set: a row of a view of its own items and those that it shares.
+    """An item of a set: a row of the view that joins the items read for it and those that it shares.
 
     Only the items of one set, and items of one kind and tenant, are found by an index.
     """
