@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from itertools import pairwise
 
@@ -43,6 +44,17 @@ _PUBLIC_BLOCK = re.compile(
     r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY|X509 CRL|PKCS7)-----"
     r"[^\-]{1,20000}(?:-----END|\Z)"
 )
+# The start of a certificate, and of a public key, in DER; a private key begins with its version.
+_PUBLIC_DER = re.compile(
+    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02"
+    rb"|\x30(?:\x81.|\x82..)\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03"
+    rb"|\x30.\x30.\x06\x07\x2a\x86\x48\xce\x3d\x02\x01",
+    re.DOTALL,
+)
+_DER_IN_BASE64 = re.compile(r"(?:[a-z]{1,3}=)?(M[A-Za-z0-9+/]{31})")
+# The ids of a drive and of a conversation in Teams.
+_ID_START = re.compile(r"(?<!\w)(?:b!|19:)\Z")
+_CONVERSATION_END = re.compile(r"@(?:thread\.|unq\.)")
 _ALPHANUMERIC_RUN = re.compile(r"[A-Za-z0-9]+")
 _DIGIT_RUN = re.compile(r"[0-9]+")
 _LOWER, _UPPER, _DIGIT, _OTHER = range(4)
@@ -75,13 +87,27 @@ def is_named_public(text: str, start: int) -> bool:
 def _is_public(text: str, start: int, token: str) -> bool:
     """Return whether what stands before the token, or its own start, names a public value."""
     before = text[max(0, start - _CONTEXT) : start].removesuffix("b!")
-    if _PUBLIC_NAME.search(before):
+    if _PUBLIC_NAME.search(before) or _is_public_key(token) or _is_id(text, start, token):
         return True
     name = _NAME_IN_TOKEN.match(token)
     if name and _PUBLIC_NAME.search(before + name[0]):
         return True
     address = text[max(0, start - _ADDRESS) : start + len(token)].rsplit(maxsplit=1)[-1]
     return _GRAPH_ADDRESS.search(address) is not None
+
+
+def _is_public_key(token: str) -> bool:
+    """Return whether the token is a certificate or a public key in base64."""
+    match = _DER_IN_BASE64.match(token)
+    return match is not None and _PUBLIC_DER.match(base64.b64decode(match[1])) is not None
+
+
+def _is_id(text: str, start: int, token: str) -> bool:
+    """Return whether the token is the id of a drive, `b!…`, or of a conversation, `19:…@thread`."""
+    before = text[max(0, start - 4) : start]
+    if not _ID_START.search(before):
+        return False
+    return before.endswith("!") or _CONVERSATION_END.match(text, start + len(token)) is not None
 
 
 def looks_random(token: str) -> bool:

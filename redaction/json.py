@@ -40,7 +40,13 @@ _PUBLIC_NAME_AT_END = re.compile(
     re.IGNORECASE,
 )
 #: The names, in lower case, of what names the value beside it.
-_NAME_KEYS = ("name", "key", "appconfigkey", "displayname", "settingname", "valuename")
+_NAME_KEYS = (
+    "name", "key", "appconfigkey", "displayname", "settingname", "valuename", "field", "label",
+    "champ", "campo", "feld", "nom", "nombre", "nome", "naam", "navn", "nazwa",
+)  # fmt: skip
+#: The names, in lower case, of the value beside it in other languages.
+_VALUE_KEYS = ("valeur", "valor", "wert", "valore", "waarde")
+_OPTION = re.compile(r"--?[\w\-]{2,60}")
 #: The names, in lower case, of secrets by their names: `"passwords": {"wifi": "x"}`.
 _SECRETS_BY_NAME = ("passwords", "passphrases", "secrets")
 #: A number of fewer digits is a choice.
@@ -142,8 +148,11 @@ class _JsonSanitizer:
 
     def _items(self, values: Iterable[object], depth: int, hidden: _Hidden, key: str) -> list[Any]:
         cleaned: list[Any] = []
+        previous: object = None
         for value in values:
-            item = self.sanitize(value, depth, hidden, key)
+            is_argument = hidden is _Hidden.NOTHING and _is_secret_argument(previous, value)
+            item = self.sanitize(value, depth, _Hidden.VALUES if is_argument else hidden, key)
+            previous = value
             if item is not _OVER_BUDGET:
                 cleaned.append(item)
             if self.budget < 0:
@@ -222,7 +231,18 @@ def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
 
 def _is_value(name: str) -> bool:
     """Return whether a property, in lower case, is the value that another one names."""
-    return "value" in name and name not in _NAME_KEYS
+    return ("value" in name and name not in _NAME_KEYS) or name in _VALUE_KEYS
+
+
+def _is_secret_argument(option: object, value: object) -> bool:
+    """Return whether a text of a command's arguments follows an option such as `--password`."""
+    return (
+        isinstance(option, str)
+        and isinstance(value, str)
+        and _OPTION.fullmatch(option) is not None
+        and not value.startswith("-")
+        and _is_sensitive(option)
+    )
 
 
 def _is_pin(value: object) -> bool:

@@ -21,7 +21,7 @@ _HIDDEN = re.compile(
 )
 # To be filled in by a person or by a template.
 _PLACEHOLDER = re.compile(
-    rf"""(?: (?:<|&lt;)[a-z][a-z _.\-/|]{{0,60}}(?:>|&gt;) | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
+    rf"""(?: (?:<|&lt;)[^\W\d_](?:[^\W\d]|[ .\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞ | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
       | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
       | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#? | \${{2}}[a-z_]{{2,60}}\${{2}}
       | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder | example ){_END}""",
@@ -34,7 +34,7 @@ _GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|po
 _ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
 # Where the secret is: a variable, a call, a file, an address of a vault.
 _REFERENCE = re.compile(
-    rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
+    rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | \*(?!\S) | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
       | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}} | [@:][a-z_]{{2,60}}
       | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen|sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
       | \[[a-z]{{3,40}}\(.{{0,400}}\)\]
@@ -54,7 +54,8 @@ _REFERENCE = re.compile(
 )
 # The start of a command, of an expression or of a YAML tag that reads the secret.
 _READER = re.compile(
-    r"""\$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{ | <%=?[ ]
+    r"""(?:\w{1,30}\.){0,2}(?:getpass|raw_input|input|prompt|ask)\w{0,12}\(\s?["']
+      | \$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{ | <%=?[ ]
       | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
       | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
     re.IGNORECASE | re.VERBOSE,
@@ -79,7 +80,9 @@ _WORDS = re.compile(
     | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa] | obbligatori[oa] | requerido
     | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa] | scadut[oa]
     | obrigatóri[oa] | requerid[oa] | wymagane | nieprawidłowe | błędne | wygasł[oa] | richiest[oa]
-    | vereist | verplicht | onjuist | verlopen | krävs | felaktigt | forkert | udløbet | feil | povinné | nesprávné | zorunlu
+    | vereist | verplicht | onjuist | verlopen | krävs | felaktigt | forkert | udløbet | feil | povinné | nesprávné | zorunlu | påkrævet | påkrevd | pakollinen | vaaditaan | kötelező
+    | alphanumeric | numeric | complex | siehe | voir | vedi | véase | modifiée? | geändert | cambiad[oa]
+    | never | nie | läuft | jamais | nunca | certificate
     | ist | wurde | muss | darf | est | doit | es | debe | é | è | falsch | pflichtfeld
     | deve | jest | musi | обязательно | обязателен | неверный | неверен | истек | истёк | должен | не
     | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수

@@ -34,7 +34,7 @@ FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['�
     | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
     | netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
 # Keys, secrets and codes in other languages.
-FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
+FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}-?schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
       |priv[ée]e|partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
     | code[ ]d['’]acc[eè]s | jeton(?:[ ]d['’]acc[eè]s)? | secret[ ]client
     | clave(?:[ ](?:secreta|privada|compartida|de[ ](?:api|acceso|recuperaci[óo]n)))?
@@ -44,13 +44,13 @@ FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}schlüssel | zugangs
     | chiave[ ](?:segreta|privata|di[ ]ripristino|condivisa) | segreto
     | klucz[ ](?:tajny|prywatny|odzyskiwania|dost[ęe]pu|api) | kod[ ]dost[ęe]pu | sekret
     | (?:секретный|закрытый|общий)[ ]ключ | ключ[ ](?:доступа|api|восстановления) | секрет(?:[ ]клиента)?
-    | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット | トークン | 비밀[ ]?키 | 토큰 )"""
+    | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット(?:[ ]?キー)? | (?:api|アクセス|暗号化|共有)[ ]?キー | トークン | 비밀[ ]?키 | 토큰 )"""
 FOREIGN_HINTS = (
     "kennwort", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
     "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "lozinka", "parool", "slapta", "kata sandi", "mật khẩu", "mat khau", "κωδικός", "סיסמ", "كلمة", "رمز", "รหัสผ่าน", "पासवर्ड", "парол", "доступа", "密", "口令",
     "パス", "暗証番号", "비밀", "암호", "schlüssel", "geheimer", "zugangscode", "clé", "cle ", "accès", "jeton", "clave",
     "digo de", "chave", "segredo", "chiave", "segreto", "klucz", "kod dost", "sekret", "ключ", "секрет",
-    "токен", "金鑰", "令牌", "秘密鍵", "シークレット", "トークン", "토큰",
+    "токен", "金鑰", "令牌", "秘密鍵", "シークレット", "キー", "トークン", "토큰",
 )  # fmt: skip
 # Names that a password follows also in a sentence.
 PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
@@ -84,12 +84,12 @@ SENSITIVE_NAME = rf"""(?:
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
           |primary|secondary|decrypt|encrypt|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
-          |network|wep|activation|pre-?shared|validation|routing|setup|customer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])aes|(?<![a-z])data)
+          |network|wep|activation|pre-?shared|validation|routing|setup|customer|consumer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])aes|(?<![a-z])data)
         {GAP}key(?:[_\-]?(?:hex|b64|base64|raw))?
       | client{GAP}state
       | key{GAP}(?:material|content)
       | (?:bypass|unlock|auth|activation|recovery|verification|pairing|kiosk(?:mode)?exit){GAP}code
-      | (?:(?<![a-z])|lock|device|user|startup)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
+      | (?:(?<![a-z])|lock|device|user|startup|exit|kiosk)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
       | (?:scep{GAP})?challenge
       | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
@@ -112,6 +112,7 @@ NAME_THEN_SEPARATOR = rf"""(?: wd|pw|login|command|phrase|code|word|base64|hash|
 VALUE_END = r"""(?: [\\"'`,;)}\]&.:!?]{0,8}(?:\s|\Z)
     | [\\"'`)}\]]{0,4}[,:]\\{0,7}["'{\[]
     | (?:amp;)?[\w.\- ]{1,40}(?:=|%3D)
+    | \\{0,7}["'][\w.@$\-]{1,60}\\{0,7}["']\s?:
     | (?:amp;)?(?:quot|apos|\#\d{1,3}|lt|gt|\#x\w{1,3});(?:\s|\Z|[,;)}\]&])
     | /?[a-z]{1,10}\s?/?> )"""
 UNQUOTED_VALUE = rf"""(?: {MASKED}
@@ -120,17 +121,45 @@ UNQUOTED_VALUE = rf"""(?: {MASKED}
 # A value after a space, as in a command line. In an encoded text, a plus and %20 end it.
 ARGUMENT = rf"""(?: {MASKED} | (?<=\s){UNQUOTED_VALUE}
     | (?<!\s)(?: [^\s+%"'`<>&\\] | %(?!(?:25){{0,2}}(?:20|0[AD9]))[0-9a-f] )+ )"""
+
+
+def quoted_value(quote: str = "q") -> str:
+    """Return the pattern of a value up to the quotation mark that closes that of a group."""
+    return rf"(?: (?!{NOT_ESCAPED}(?P={quote})). ){{1,1000}}"
+
+
+def argument(value: str = "value", quote: str = "q", condition: str = "") -> str:
+    """Return the pattern of a value after a space: in quotation marks to the closing one.
+
+    The value is the group `value`; a lookahead as `condition` says what it does not begin with.
+    """
+    closed = quoted_value(quote)
+    return rf"(?P<{quote}>{QUOTE})?(?P<{value}>{condition}(?({quote}){closed}|{ARGUMENT}))"
+
+
 # A value in the quotation marks of the group "q".
-QUOTED_VALUE = rf"(?: (?!{NOT_ESCAPED}(?P=q)). ){{1,1000}}"
+QUOTED_VALUE = quoted_value()
 # The next lines of a long value that is broken over several; nothing else is on them.
 CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,2}
     (?=[ \t]*(?:\n|\Z|["'&,;}])) )*"""
 # Words that are joined, as people and password managers make them: correct-horse-battery-staple.
-JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{3,16}){2,8})"
+JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{2,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
 SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
     (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{3}})
       | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
     [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
+# What names the password of a wireless network in lists of Windows, in its languages.
+KEY_CONTENT = r"""(?: key[ ]content | schlüsselinhalt | contenu[ ]de[ ]la[ ]cl[ée]
+    | contenido[ ]de[ ](?:la[ ])?clave | contenuto[ ](?:della[ ])?chiave | conte[úu]do[ ]da[ ]chave
+    | sleutelinhoud | zawarto[śs][ćc][ ]klucza | nyckelinneh[åa]ll | n[øo]gleindhold | nøkkelinnhold
+    | avaimen[ ]sis[äa]lt[öo] | obsah[ ]kl[íi][čc]e | kulcstartalom | anahtar[ ]i[̇]?[çc]eri[ğg]i
+    | содержимое[ ]ключа | περιεχόμενο[ ]κλειδιού | [关關]键内容 | 密[钥鑰]内容 | 金鑰內容 | 主要なコンテンツ
+    | キー[ ]?(?:の)?(?:コンテンツ|内容) | 키[ ]콘텐츠 )"""
+# What names one member of an object and the other one as its value, also in other languages.
+NAME_MEMBER = (
+    r"(?:\w{0,40}?(?:name|key)|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
+)
+VALUE_MEMBER = r"(?:\w{0,40}?value\w{0,20}|valeur|valor|wert|valore|waarde)"
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"

@@ -38,7 +38,9 @@ from redaction.patterns import (
     GAP,
     GUID,
     JOINED_WORDS,
+    KEY_CONTENT,
     MASKED,
+    NAME_MEMBER,
     NAME_THEN_SEPARATOR,
     NAME_VALUE_SEPARATOR,
     NOT_ESCAPED,
@@ -56,8 +58,11 @@ from redaction.patterns import (
     TAG_END,
     TAG_START,
     UNQUOTED_VALUE,
+    VALUE_MEMBER,
     WORD_START,
+    argument,
 )
+from redaction.tables import mask_aligned, mask_columns
 
 # Names with a secret after them even in a sentence: "password: letmein".
 _PASSWORD_NAME = re.compile(
@@ -76,6 +81,13 @@ _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
 _SESSION_NAME = re.compile(r"sess(?:ion)?[_\-]?id", re.IGNORECASE)
 _GUID = re.compile(GUID, re.IGNORECASE)
 _PASSWORD = re.compile(PASSWORD_NAME, re.IGNORECASE | re.VERBOSE)
+_COUNT = re.compile(r"[a-z_]{1,30}[=:]\d{1,9}")
+_BUILD_SECRET = re.compile(r"(?:id|type|src|source|env)=")
+# What says on the line of a `pass:` that it is a password's name.
+_USER = re.compile(
+    r"\b(?:user(?:name)?|login|account|benutzer|konto|utilisateur|usuario|utente)\b[^\n]{0,60}\Z",
+    re.IGNORECASE,
+)
 _MAX_LEASE_DIGITS = 5
 # Most texts of a policy are ids of settings and their options, or plain sentences.
 _ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
@@ -83,20 +95,42 @@ _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
 _JOINED_WORDS = re.compile(JOINED_WORDS)
-# The name of a cmdlet at its end: a message follows it.
-_CMDLET = re.compile(r"\b[A-Z][a-z]+-[A-Z]\w+\Z")
+# The name of a cmdlet at its end, but not of a header: a message follows it.
+_CMDLET = re.compile(
+    r"(?<![\w\-])(?:Add|Clear|Confirm|Connect|Convert\w*|Disable|Enable|Export|Find|Get|Grant|Import"
+    r"|Initialize|Install|Invoke|New|Protect|Publish|Read|Register|Remove|Request|Reset|Restore|Revoke"
+    r"|Rotate|Save|Set|Start|Stop|Sync|Test|Unprotect|Unregister|Update|Write)-[A-Z]\w+\Z"
+)
 # What makes a key or a token public: a place in a list, a check of an assembly.
 _PUBLIC_PREFIX = re.compile(
-    r"(?:public[_\- ]?key|foreign|sync|cancellation)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z", re.IGNORECASE
+    r"(?:public[_\- ]?key|foreign|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z",
+    re.IGNORECASE,
 )
+_LETTERS = re.compile(r"[A-Za-z_]+")
+_COMMAND_END = re.compile(r"\s{0,4}(?:[<>|\n]|\Z)")
+_IDENTIFIER = re.compile(r"[a-z]{2,20}(?:_[a-z]{1,20})+|[a-z]{2,20}(?:[A-Z][a-z]{1,20})+")
 _LINE_END = re.compile(r"[ ]*(?:\n|\Z)")
-_SENSITIVE_COLUMN = re.compile(
-    rf"""[\s"'`\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{SENSITIVE_NAME}[\s"'`\]]*""",
-    re.IGNORECASE | re.VERBOSE,
+_SEVERAL_WORDS = re.compile(SEVERAL_WORDS, re.IGNORECASE)
+_NETWORK = re.compile(r"wi-?fi|wlan|hotspot|wireless|ssid", re.IGNORECASE)
+_COPULA_END = re.compile(rf"[ ]{COPULA}[ ]*\Z", re.IGNORECASE | re.VERBOSE)
+# The start of a constant's name at the start of a line: `MARIADB_ROOT_`.
+_CONSTANT_END = re.compile(r"[\s\-]{0,40}[A-Z][A-Z\d]*_(?:[A-Z\d]+_)*")
+# What a list of credentials names beside a password.
+_ACCOUNT = re.compile(
+    r"\b(?:user(?:[ _-]?(?:name|id))?|login|log-?in|account|host(?:name)?|server|ssid|wi-?fi|wlan|url"
+    r"|domain|database|db|port|e?-?mail|ip|benutzer(?:name)?|konto|anmeldename|netzwerk|gerät|standort"
+    r"|utilisateur|identifiant|serveur|compte|courriel|réseau|usuario|servidor|cuenta|correo|red"
+    r"|utente|conto|rete|usuário|conta|rede|gebruiker(?:snaam)?|netwerk|użytkownik|konto|sieć"
+    r"|användare|bruger|bruker|käyttäjä|uživatel|пользователь|логин|сеть|сервер|kullanıcı"
+    r"|ユーザー名?|用户名?|사용자)\b",
+    re.IGNORECASE,
+)
+_ACCOUNT_LINE = re.compile(
+    rf"[\s\-*•]{{0,40}}[\"']?(?:[\w.]{{1,30}}[ _.\-])?{_ACCOUNT.pattern}[\w \"']{{0,20}}[ ]{{0,30}}[:=：]",
+    re.IGNORECASE,
 )
 # The groups of the alternatives of one pattern.
 _GROUPS = ("value", "password", "seed", "last")
-_DELIMITERS = ",;|"
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -105,10 +139,8 @@ def mask_secret_formats(text: str) -> str:
     """Return the text with every value masked that has the format of a secret."""
     text = mask_markers(text)
     lowered = text.lower()
-    if lowered.isascii() and not _any_hint().search(lowered):
-        return text
     is_ascii = lowered.isascii()
-    for rule in _rules_for(text):
+    for rule in _rules_for(text, lowered, is_ascii=is_ascii):
         text = rule.apply(text, lowered, is_ascii=is_ascii)
     return text
 
@@ -152,21 +184,35 @@ class Rule:
         return _compiled(self.pattern).sub(self.replacement, text)
 
 
-def _rules_for(text: str) -> Iterable[Rule]:
-    """Return the rules that a text can match, by the characters that it has."""
+def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:
+    """Return the rules that a text can match, by the hints and the characters that it has."""
+    hints = tuple([hint for hint in _shortest_hints(is_ascii) if hint in lowered])
+    if not hints:
+        return ()
+    rules = _rules_with(hints)
     if _ONE_WORD.fullmatch(text):
-        return [rule for rule in RULES if rule.in_word]
+        return [rule for rule in rules if rule.in_word]
     if _PLAIN_WORDS.fullmatch(text):
-        return [rule for rule in RULES if rule.in_words]
-    return RULES
+        return [rule for rule in rules if rule.in_words]
+    return rules
 
 
 @functools.cache
-def _any_hint() -> re.Pattern[str]:
-    """The hints of all rules in ASCII, of which most texts have none."""
-    hints = {hint for rule in RULES for hint in rule.needs or rule.hints if hint.isascii()}
-    hints = {hint for hint in hints if not any(other in hint for other in hints - {hint})}
-    return re.compile("|".join(map(re.escape, sorted(hints))))
+def _shortest_hints(is_ascii: bool) -> tuple[str, ...]:
+    """Return the hints of all rules, or those in ASCII, without those that contain another one."""
+    hints = {hint for rule in RULES for hint in rule.needs or rule.hints}
+    hints = {hint for hint in hints if hint.isascii() or not is_ascii}
+    return tuple(h for h in sorted(hints) if not any(other in h for other in hints - {h}))
+
+
+@functools.lru_cache(maxsize=1024)
+def _rules_with(hints: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Return the rules that a text can match if it has these of the shortest hints."""
+    return tuple(
+        rule
+        for rule in RULES
+        if any(hint in each for each in rule.needs or rule.hints for hint in hints)
+    )
 
 
 @functools.cache
@@ -193,12 +239,20 @@ def _mask_named(match: re.Match[str]) -> str:
         return _mask_value(match)
     if len(value) < 4 and not _PASSWORD_NAME.match(match["name"]):
         return match[0]
-    is_secret = _PASSWORD_NAME.match(match["name"]) or _LONG_VALUE_WITH_DIGIT.match(value)
+    is_secret = _is_password(match) or _LONG_VALUE_WITH_DIGIT.match(value)
     if may_be_sentence and not (is_secret or _is_setting(match)):
         return match[0]
     if not match["opening"] and _is_in_sentence(match):
         return match[0]
     return _mask_value(match)
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    """Return whether the name is that of a password; "pass" is one if a user is named before it."""
+    if match["name"].lower() == "pass":
+        line = match.string[max(0, match.start() - 100) : match.start()]
+        return _USER.search(line) is not None and not line.rstrip().endswith("/")
+    return _PASSWORD_NAME.match(match["name"]) is not None
 
 
 def _is_public(match: re.Match[str]) -> bool:
@@ -267,8 +321,15 @@ def _mask_group(match: re.Match[str], group: str) -> str:
 
 
 def _is_count(name: str, value: str) -> bool:
-    """Return whether a value is a number of tokens, `max_tokens=4096`, or of a lease, `token=17`."""
+    """Return whether a value is a number of tokens, `max_tokens=4096`, or of a lease, `token=17`.
+
+    What `docker build --secret id=x,src=y` reads is none either.
+    """
     lowered = name.lower()
+    if lowered.endswith("tokens") and _COUNT.fullmatch(value):
+        return True
+    if lowered == "secret" and _BUILD_SECRET.match(value):
+        return True
     return value.isdigit() and (
         lowered.endswith("tokens")
         or (lowered.endswith("token") and len(value) <= _MAX_LEASE_DIGITS)
@@ -303,9 +364,48 @@ def _mask_either(match: re.Match[str]) -> str:
 
 
 def _mask_words(match: re.Match[str]) -> str:
-    """Mask a passphrase, unless one of its words is an ordinary one of sentences."""
-    words = match["value"].split()
-    return match[0] if any(map(is_word, words)) else _mask_value(match)
+    """Mask a value of several words, unless one of them is an ordinary one of sentences."""
+    group = next(name for name in _GROUPS if match.groupdict().get(name) is not None)
+    return match[0] if _is_statement(match[group]) else _mask_group(match, group)
+
+
+def _is_statement(value: str) -> bool:
+    """Return whether several words say something about a secret: "never expires"."""
+    first, *others = (word.strip(",;.") for word in value.split())
+    return (
+        is_word(first)
+        or value.endswith((".", "!", "?", ":", ";"))
+        or any((is_word(word) and not word.isdigit()) or "=" in word[1:-1] for word in others)
+        or any(word.endswith(":") for word in value.split())
+    )
+
+
+def _mask_line(match: re.Match[str]) -> str:
+    """Mask the rest of a line after the name of a password, if it is a line of a configuration.
+
+    Words in small and capital letters alone are a passphrase in every line.
+    """
+    is_passphrase_line = _SEVERAL_WORDS.fullmatch(match["value"]) and not match["owner"].strip()
+    if not (is_passphrase_line or match["content"] or _is_configuration(match)):
+        return match[0]
+    return _mask_words(match)
+
+
+def _is_configuration(match: re.Match[str]) -> bool:
+    """Return whether a line, or the one before or after it, names what the password is for."""
+    text, start, end = match.string, match.start(), match.end()
+    owner = match["owner"]
+    if _NETWORK.search(owner) or (owner.strip() and _COPULA_END.search(owner)):
+        return True
+    if owner.strip():
+        return False
+    line_start = text.rfind("\n", max(0, start - 200), start) + 1
+    before = text[max(line_start, start - 200) : start]
+    if _CONSTANT_END.fullmatch(before) or _ACCOUNT.search(before):
+        return True
+    previous = text[max(0, line_start - 200) : max(0, line_start - 1)].rsplit("\n", 1)[-1]
+    following = text[end : end + 200].lstrip("\n").split("\n", 1)[0] if end < len(text) else ""
+    return any(_ACCOUNT_LINE.match(line) is not None for line in (previous, following))
 
 
 def _mask_secret_looking(match: re.Match[str]) -> str:
@@ -321,6 +421,21 @@ def _mask_unless_ordinary(match: re.Match[str]) -> str:
     return match[0] if is_word(match["value"]) else _mask_value(match)
 
 
+def _mask_header(match: re.Match[str]) -> str:
+    """Mask the value of a header, unless it is a name as in `["client_secret", "tenant_id"]`."""
+    return match[0] if _IDENTIFIER.fullmatch(match["value"]) else _mask_unless_ordinary(match)
+
+
+def _mask_password_option(match: re.Match[str]) -> str:
+    """Mask the value of the option -p; for mysql, the name of a database stands there."""
+    is_database = (
+        match[0].lower().startswith(("mysql", "mariadb"))
+        and _LETTERS.fullmatch(match["value"])
+        and _COMMAND_END.match(match.string, match.end())
+    )
+    return match[0] if is_database else _mask_unless_ordinary(match)
+
+
 def _mask_unlike_words(match: re.Match[str]) -> str:
     """Mask the group "value" if it is no word of a sentence; one of a token has ten characters."""
     if is_passphrase(match["value"]):
@@ -329,43 +444,6 @@ def _mask_unlike_words(match: re.Match[str]) -> str:
     if is_name_of_resource(match["value"]) or not is_unlike_words(match["value"], min_length):
         return match[0]
     return _mask_unless_ordinary(match)
-
-
-def _mask_columns(match: re.Match[str]) -> str:
-    """Mask the values of the columns, in rows below their names, whose name is that of a secret."""
-    names = match["names"]
-    delimiter = max(_DELIMITERS, key=names.count)
-    columns = names.split(delimiter)
-    hidden = {place for place, name in enumerate(columns) if _SENSITIVE_COLUMN.fullmatch(name)}
-    if not hidden:
-        return match[0]
-    cell = _cell(delimiter)
-    rows = []
-    for row in match["rows"].split("\n"):
-        cells = cell.findall(row)
-        if len(cells) == len(columns):
-            values = [
-                _mask_cell(value) if place in hidden else value for place, value in enumerate(cells)
-            ]
-            row = delimiter.join(values)  # noqa: PLW2901 - the same row without secrets
-        rows.append(row)
-    start = match.start("rows") - match.start()
-    return match[0][:start] + "\n".join(rows) + match[0][match.end("rows") - match.start() :]
-
-
-@functools.cache
-def _cell(delimiter: str) -> re.Pattern[str]:
-    """A cell between delimiters; in quotation marks it may contain them."""
-    end = re.escape(delimiter)
-    return re.compile(rf"""(?:(?<={end})|^)(?:\s*N?(?:"[^"]*"|'[^']*')\s*|[^{end}]*)(?={end}|$)""")
-
-
-def _mask_cell(cell: str) -> str:
-    """Mask what a cell contains, but not its quotation marks."""
-    value = cell.strip().removeprefix("N'").strip("\"'")
-    if not value or is_word(value) or is_reference(value, 0, len(value)):
-        return cell
-    return cell.replace(value, mask(value))
 
 
 def _mask_basic(match: re.Match[str]) -> str:
@@ -432,6 +510,21 @@ _COMMAND_OPTIONS = " | ".join(
     rf"{WORD_START}{tool}(?:\.exe)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
     for tool, options in _PASSWORD_OPTIONS.items()
 )
+
+# Another option, or ports: `docker run -p 8080:80`.
+_NO_PORTS = r"(?!-|[\d.]{0,16}:?\d{1,5}:\d)"
+# One of several codes that replace a second factor; no date.
+_CODE = r"(?!\d{4}-\d\d)(?=[\w\-]{0,40}\d)[\w\-]{6,40}"
+_BULLET = r"(?:(?:\d{1,2}[.)]|[\-*•])\s)?"
+# Codes that replace a second factor, in other languages.
+_FOREIGN_CODES = r"""(?: wiederherstellungscodes? | c[óo]digos?\ de\ (?:recupera(?:ci[óo]n|[çc][ãa]o)|respaldo)
+    | codes?\ de\ (?:r[ée]cup[ée]ration|secours) | codic[ei]\ di\ (?:ripristino|recupero|backup)
+    | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
+    | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
+    | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
+# What follows a name in the tag of an HTML input.
+_ATTRIBUTE = r"""(?:[a-z\-]{2,20}=\\{0,7}["']
+    |(?:required|disabled|readonly|autofocus|hidden|multiple)\b|/?>)"""
 
 RULES = (
     Rule(
@@ -543,12 +636,47 @@ RULES = (
     ),
     Rule(
         name="password of several words",
-        hints=("pass", "phrase", "kennwort", "contrase", "senha"),
-        pattern=rf"""(?:pass(?:word|wd|[ ]?phrase)|{FOREIGN_PASSWORDS})[ ]?[:=][ ]{{0,8}}
-            (?P<value>{SEVERAL_WORDS})[ ]{{0,4}}(?=\n|\Z)""",
-        gate=r"(?:password|passwd|phrase|wort|passe|secr[eè]te|contrase[nñ]a|senha)[ ]?[:=]",
+        hints=(
+            "pass",
+            "pwd",
+            "phrase",
+            *FOREIGN_HINTS,
+            "key content",
+            "内容",
+            "コンテンツ",
+            "콘텐츠",
+            "содержимое",
+            "περιεχόμενο",
+            "sleutelinhoud",
+            "nyckelinneh",
+            "nøgleindhold",
+            "nøkkelinnhold",
+            "avaimen",
+            "obsah",
+            "kulcstartalom",
+            "anahtar",
+        ),
+        pattern=rf"""(?: (?P<content>{KEY_CONTENT}) | {PASSWORD_NAME} | (?<![a-z])pass )
+            (?P<owner>(?:[ ](?:wi-?fi|wlan|hotspot))?{OWNER}(?:[ ]{COPULA})?)
+            [ ]{{0,30}}(?:[:=：]|(?<=:))[ ]{{0,8}}
+            (?P<value>(?![\s"'`\[{{<(„“«「＜])
+              (?(content)[^\n]{{2,63}}? | [^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?))
+            [ ]{{0,4}}(?=\n|\Z)""",
+        gate=r"[:=：][ ]{0,8}[^\s\[{<(][^\n]{1,300}(?:\n|\Z)",
+        replacement=_mask_line,
+        rationale="the rest of the line: passphrases, lists of credentials, netsh wlan show profile",
+    ),
+    Rule(
+        name="quoted assignment",
+        hints=("=",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=rf"""(?: (?<![^\s=(\[,])(?P<q>["'])[\w.\-]{{0,40}}?{SENSITIVE_NAME}=
+                (?P<value>(?!\[redacted)[^"'\n=&;]{{1,60}}[ ][^"'\n=&;]{{1,100}})(?P=q)
+              | (?<=;)[ ]?(?:password|pwd)[ ]?=[ ]?
+                (?P<password>(?!\[redacted)[^"'\n=;]{{1,60}}[ ][^"'\n=;]{{1,100}})(?=;|["']) )""",
+        gate=r"""[;"'][ ]?[\w.\-]{2,60}[ ]?=[^"'\n=;]{1,60}[ ]""",
         replacement=_mask_words,
-        rationale="password: correct horse battery staple, as the rest of the line",
+        rationale='curl -d "password=x y z", Server=db1;Password=x y z;Database=runs',
     ),
     Rule(
         name="value on the next lines",
@@ -568,7 +696,7 @@ RULES = (
             (?P<separator>{NAME_VALUE_SEPARATOR})
             (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value>
-                (?(q) .{{0,1000}}?(?={NOT_ESCAPED}(?P=q))
+                (?(q) (?:(?P=q){{2}}(?=\w)|.){{0,1000}}?(?={NOT_ESCAPED}(?P=q)(?!(?P=q)\w))
                   | (?: \[(?!redacted|\s?\{{)[^\[\]]{{1,1000}}\] | \{{(?!\{{)[^{{}}\s"']{{1,200}}\}}(?=[;\s"']|\Z) ) )
               | (?!\[?\{{{OPTIONAL_SPACE}(?:{QUOTE}|\w{{1,20}}:\s)|[«„“「『]){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
         replacement=_mask_named,
@@ -583,14 +711,14 @@ RULES = (
             {OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}
             [bu]?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
             (?={OPTIONAL_SPACE}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
-        replacement=_mask_unless_ordinary,
+        replacement=_mask_header,
         rationale="('authorization', 'x') of raw headers",
     ),
     Rule(
         name="form field",
         hints=("name=", "name%", "key=", "key%", "id=", "id%"),
         pattern=rf"""(?:name|key|id)(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}
-            (?: {SPACE}{{1,8}}(?!value=) | [^<>]{{0,80}}?\bvalue={QUOTE} )
+            (?: {SPACE}{{1,8}}(?!value=|{_ATTRIBUTE}) | [^<>]{{0,80}}?\bvalue={QUOTE} )
             (?P<value>[^\s\\"'<>&]{{3,1000}})""",
         replacement=_mask_value,
         rationale="multipart bodies, HTML inputs, and XML elements with a name and a value",
@@ -617,7 +745,7 @@ RULES = (
         name="curl user",
         hints=("-u", "-user"),
         pattern=rf"""{OPTION_START}(?:-u|-U|--user|--proxy-user){SPACE}{{1,4}}(?P<q>{QUOTE})?
-            [^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
+            (?!\d{{1,6}}:\d{{1,6}}(?!\S))[^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=_mask_value,
         rationale="curl -u name:password",
@@ -633,22 +761,22 @@ RULES = (
     ),
     Rule(
         name="pair of name and value",
-        hints=("value",),
-        pattern=rf"""{QUOTE}\w{{0,40}}?(?:name|key){QUOTE}{ASSIGNMENT}
-            {QUOTE}[\w.\- ]{{0,60}}?{SENSITIVE_NAME}{QUOTE}[^{{}}]{{0,200}}?
-            {QUOTE}\w{{0,40}}?value\w{{0,20}}{QUOTE}{ASSIGNMENT}
+        hints=("value", "valeur", "valor", "wert", "waarde"),
+        pattern=rf"""{QUOTE}{NAME_MEMBER}{QUOTE}{ASSIGNMENT}
+            {QUOTE}[\w.\- ]{{0,60}}?(?:{SENSITIVE_NAME}|{FOREIGN_PASSWORDS}){QUOTE}[^{{}}]{{0,200}}?
+            {QUOTE}{VALUE_MEMBER}{QUOTE}{ASSIGNMENT}
             (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
         replacement=_mask_value,
         rationale='{"name": "password", "value": "x"}, also of managed apps',
     ),
     Rule(
         name="pair of value and name",
-        hints=("value",),
-        pattern=rf"""{QUOTE}\w{{0,40}}?value\w{{0,20}}{QUOTE}{ASSIGNMENT}
+        hints=("value", "valeur", "valor", "wert", "waarde"),
+        pattern=rf"""{QUOTE}{VALUE_MEMBER}{QUOTE}{ASSIGNMENT}
             (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
             {OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}
-            {QUOTE}\w{{0,40}}?(?:name|key){QUOTE}{ASSIGNMENT}
-            {QUOTE}[\w.\- ]{{0,60}}?{SENSITIVE_NAME}{QUOTE}""",
+            {QUOTE}{NAME_MEMBER}{QUOTE}{ASSIGNMENT}
+            {QUOTE}[\w.\- ]{{0,60}}?(?:{SENSITIVE_NAME}|{FOREIGN_PASSWORDS}){QUOTE}""",
         replacement=_mask_value,
         rationale='{"value": "x", "name": "password"}',
     ),
@@ -698,8 +826,9 @@ RULES = (
         hints=("user",),
         pattern=rf"""{WORD_START}net(?:\.exe)?{SPACE}{{1,4}}use{SPACE}[^\n]{{1,200}}?
             (?: {SLASH}user(?::|%(?:25)?3A)[^\s+%]{{1,100}}(?:%(?:25)?5C[^\s+%]{{1,60}})?
-                {SPACE}{{1,4}}(?P<value>(?!/){ARGUMENT})
-              | {SPACE}(?P<password>(?![/\\]){ARGUMENT})(?={SPACE}{SLASH}user) )""",
+                {SPACE}{{1,4}}{argument(condition="(?!/)")}
+              | {SPACE}(?:(?P<p>["'])(?P<seed>(?!\\)(?:(?!(?P=p))[^\n]){{1,200}})(?P=p)
+                  | (?P<password>(?![/\\]){ARGUMENT}))(?={SPACE}{SLASH}user) )""",
         replacement=_mask_either,
         rationale="net use x: \\\\server\\share password /user:name",
     ),
@@ -726,16 +855,16 @@ RULES = (
                 |ldap\w{{3,10}}|mongo\w{{0,8}}|crackmapexec|netexec|nxc|mysql\w{{0,8}}|mariadb\w{{0,8}}|winrs|rdesktop|helm|oc|svn|redis-cli)
             (?:\.exe)?(?={SPACE})(?:(?!{OPTION_START}-(?:p|pw|w)\b)[^\n;|]){{1,200}}?
             {OPTION_START}-(?:p|pw|w)(?:{SPACE}{{1,4}}|=)
-            (?P<value>(?!-|[\d.]{{0,16}}:?\d{{1,5}}:\d){ARGUMENT})""",
-        replacement=_mask_unless_ordinary,
+            {argument(condition=_NO_PORTS)}""",
+        replacement=_mask_password_option,
         rationale="psexec -u name -p password, docker login -p password",
     ),
     Rule(
         name="mysql password",
         hints=("-p",),
         pattern=rf"""{WORD_START}(?:mysql|mariadb)\w{{0,8}}(?={SPACE})[^\n;|]{{1,200}}?
-            {OPTION_START}-p(?P<value>{MASKED}|(?!(?<=\s-p)[a-z]{{0,12}}[\s=])(?!(?<!\s-p)[a-z]{{0,12}}{SPACE})
-              (?:(?<=\s-p){UNQUOTED_VALUE}|(?<!\s-p){ARGUMENT}))""",
+            {OPTION_START}-p(?P<q>["'])?(?P<value>{MASKED}|(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|(?!(?<=\s-p)[a-z]{{0,12}}[\s=])(?!(?<!\s-p)[a-z]{{0,12}}{SPACE})
+              (?:(?<=\s-p){UNQUOTED_VALUE}|(?<!\s-p){ARGUMENT})))""",
         replacement=_mask_value,
         rationale="mysql -ppassword",
     ),
@@ -765,7 +894,7 @@ RULES = (
             "nmcli",
         ),
         pattern=rf"""(?: {WORD_START}rasdial(?:\.exe)?\s{{1,4}}(?:"[^"\n]{{1,100}}"|\S{{1,100}})\s{{1,4}}
-                [^\s/]\S{{0,100}}\s{{1,4}}(?P<value>(?!/)\S{{3,}})
+                [^\s/]\S{{0,100}}\s{{1,4}}{argument(condition="(?!/)")}
               | {WORD_START}(?: (?:sqlplus|sqlldr|expdp|impdp)\s{{1,4}}(?:-\S{{1,10}}\s{{1,4}}){{0,4}}
                   | jdbc:oracle:\w{{1,10}}: )
                 [^\s/@]{{1,100}}/(?P<password>\S{{1,200}}(?=@)|[^\s@]{{3,200}})
@@ -824,13 +953,25 @@ RULES = (
     ),
     Rule(
         name="password in a protocol",
-        hints=("auth ", "pass ", "login "),
+        hints=("auth ", "pass ", "login ", 'auth" "'),
         pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN)\S{{1,100}}\s)["']?(?P<seed>{SECRET_LOOKING})
             |\b(?-i:AUTH)\s(?:(?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
             |(?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}))""",
         in_words=True,
         replacement=_mask_secret_looking,
         rationale="AUTH user password of Redis, PASS of FTP, LOGIN and AUTH PLAIN of mail servers",
+    ),
+    Rule(
+        name="line of a protocol",
+        hints=("pass ", 'auth" "', "> auth "),
+        pattern=r"""(?: (?: \bUSER[ ]\S{1,100}\s[^\n]{0,100}?(?:\n[^\n]{0,100}?){0,2}?
+                  | (?:(?<=\n)|(?<=\A)|(?<=[\s(\[]))(?:-{1,3}>|>{1,3}|<|C:|ftp>|pop3?>)\s{1,2} )
+                (?-i:PASS)[ ](?P<value>[^\s/][^\n/]{0,100}?)(?=[ ]{0,8}(?:\n|\Z))
+              | (?<=\d>)[ ]AUTH(?:[ ]\S{1,100})?[ ](?P<seed>\S{1,200})(?=[ ]{0,8}(?:\n|\Z))
+              | "(?-i:AUTH)"(?:\s"[^"\n]{1,100}")?\s"(?P<password>[^"\n]{1,200})" )""",
+        gate=r'(?:^|[\s>:])pass[ ]|"auth"\s"|>[ ]auth[ ]',
+        replacement=_mask_either,
+        rationale='USER x, then PASS y, of FTP, POP3 and IRC; "AUTH" "x" of MONITOR of Redis',
     ),
     Rule(
         name="name and value in another notation",
@@ -935,15 +1076,15 @@ RULES = (
         name="password in quotation marks",
         hints=_PROSE_HINTS,
         pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
-            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | \s{{0,2}}[:=：]?\s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
-        gate=r"""["'`”»」’]""",
+            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
+        gate=r"""["'`”“»」’]""",
         replacement=_mask_either,
         rationale='wrong passphrase "x", Das Kennwort lautet „x“',
     ),
     Rule(
         name="name and value in a sentence",
         hints=_PROSE_HINTS,
-        pattern=rf"""{WORD_START}(?:[a-zäöüß]{{2,20}}(?=passwort|kennwort))?(?P<name>{PASSWORD_NAME}|secret{GAP}access{GAP}key|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
+        pattern=rf"""(?:{WORD_START}|(?<=[a-zäöüß]{{2}})(?=passwort|kennwort))(?P<name>{PASSWORD_NAME}|secret{GAP}access{GAP}key|(?:mfa[ ])?seed|community[ ]string|secret|token|api[_\- ]?key
               |signing[ ]secret)s?
             (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}} | (?<=[^\x00-\x7f])(?:は|为|為|是|는|은)\s?[:：]?\s?| \s?[(\[][^()\[\]\n]{{1,30}}[)\]]\s?[:=]\s? | \s?[(\[]
               | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}} | {SPACE}{{1,4}}(?:[0567]{SPACE})?
@@ -993,7 +1134,7 @@ RULES = (
         needs=_SENSITIVE_NAME_HINTS,
         pattern=r"""\((?P<names>[^()\n]{3,400})\)\s{0,4}values\s{0,4}\((?P<rows>[^()\n]{3,2000})\)""",
         gate=r"\)\s{0,4}values\s{0,4}\(",
-        replacement=_mask_columns,
+        replacement=mask_columns,
         rationale="INSERT INTO users (name, password) VALUES ('x', 'y')",
     ),
     Rule(
@@ -1003,14 +1144,36 @@ RULES = (
         pattern=r"""(?:\A|(?<=\n))(?P<names>(?:[\w "'.\-]{1,40}[,;|]){1,30}[\w "'.\-]{1,40})\n
             (?P<rows>[^\n]{3,2000}(?:\n[^\n]{3,2000}){0,200})""",
         gate=r"[,;|][^\n]*\n|\n[^\n]*[,;|]",
-        replacement=_mask_columns,
+        replacement=mask_columns,
         rationale="the rows of a CSV file below its header",
+    ),
+    Rule(
+        name="table between bars",
+        hints=("|",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=r"""(?:\A|(?<=\n))[ ]{0,8}(?P<names>\|[^|\n]{1,60}(?:\|[^|\n]{1,60}){1,20}\|)[ ]{0,8}\n
+            (?P<rows>[ ]{0,8}[|+][^\n]{3,2000}(?:\n[ ]{0,8}[|+][^\n]{3,2000}){0,200})""",
+        gate=r"\|[ ]{0,8}\n[ ]{0,8}[|+]",
+        replacement=mask_columns,
+        rationale="Markdown, and the tables of database clients",
+    ),
+    Rule(
+        name="table of aligned columns",
+        hints=("  ",),
+        needs=_SENSITIVE_NAME_HINTS,
+        pattern=r"""(?:\A|(?<=\n))(?=[^\n]{0,300}?[ ]{2}|[^\n]{1,300}\n[ \-]{3,400}\n)(?P<names>[A-Z][^\n|,;:=]{4,300})\n
+            (?:(?P<dashes>[ ]{0,8}-{2,80}(?:[ ]{1,60}-{2,80}){1,20})[ ]{0,8}\n)?
+            (?P<rows>[^\n]{3,600}(?:\n[^\n]{3,600}){0,200})""",
+        gate=r"[^\n:=][ ]{2,60}[^\n]{0,200}\n",
+        replacement=mask_aligned,
+        rationale="tables of PowerShell and of command-line tools",
     ),
     Rule(
         name="cell beside its name",
         hints=("|",),
         needs=_SENSITIVE_NAME_HINTS,
-        pattern=rf"""\|\s{{0,20}}(?P<name>[\w \-]{{0,30}}?{SENSITIVE_NAME})\s{{0,20}}\|\s{{0,20}}(?P<value>[^\s|]{{6,200}})\s{{0,20}}\|""",
+        pattern=rf"""\|\s{{0,20}}(?P<name>[\w \-]{{0,30}}?{SENSITIVE_NAME})\s{{0,20}}\|\s{{0,20}}
+            (?P<value>(?![+\-:=]{{3}})[^\s|]{{6,200}})\s{{0,20}}\|""",
         gate=r"\|[ ]{0,20}[^|\n]{3,60}\|[ ]{0,20}[^\s|]{6,200}[ ]{0,20}\|",
         replacement=_mask_unlike_words,
         rationale="| password | x | of a table in Markdown",
@@ -1081,6 +1244,9 @@ RULES = (
             "hdbuserstore",
             "htpasswd",
             "sapcontrol",
+            "iwconfig",
+            "at+cpin",
+            "wifi-iface",
             "mc ",
             "impacket",
             ".py ",
@@ -1099,6 +1265,7 @@ RULES = (
               | sshpass\s-p(?=[^\s]) | rabbitmqctl\s[^\n;|]{{0,60}}?(?:add_user|change_password|authenticate_user)\s\S{{1,60}}\s
               | hdbuserstore\s(?:-\S{{1,20}}\s){{0,3}}set\s(?:\S{{1,100}}\s){{3}}
               | htpasswd\s(?:-\w{{1,8}}\s){{0,3}}?-\w{{0,6}}b\w{{0,4}}\s(?:-\w{{1,4}}\s){{0,3}}\S{{1,100}}\s\S{{1,60}}\s
+              | iwconfig\s[^\n;|]{{0,80}}?\skey\s(?:s:)? | AT\+CPIN= | wifi-iface\[\d{{1,2}}\]\.key=
               | sapcontrol\s[^\n;|]{{0,80}}?-user\s\S{{1,60}}\s
               | mc\s(?:alias\sset|config\shost\sadd)\s\S{{1,60}}\s\S{{1,200}}\s\S{{1,60}}\s
               | (?:impacket-\w{{2,20}}|\w{{2,20}}\.py)\s[^\n;|@]{{0,80}}?(?:[\w.\-]{{1,60}}/)?[\w.\-]{{1,60}}:(?=\S{{1,200}}@)
@@ -1179,14 +1346,30 @@ RULES = (
     ),
     Rule(
         name="code in a sentence",
-        hints=("code", "puk", "setup key", "secret key", "pin ", "otp "),
+        hints=(
+            "code",
+            "puk",
+            "setup key",
+            "secret key",
+            "pin ",
+            "otp ",
+            "digo",
+            "codic",
+            "kod",
+            "код",
+            "コード",
+            "代码",
+            "코드",
+        ),
         pattern=rf"""(?: {WORD_START}(?:verification|security|one-time|login|sign-in|confirmation|sms|authentication|mfa|2fa|otp)
                 {SPACE}{{1,2}}(?:pass)?code(?:{SPACE}{{1,2}}(?:is|was|ist)|:){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
-              | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes?
+              | {WORD_START}(?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
                   | (?<=\b)(?:otp|(?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin|passcode|kiosk{SPACE}exit{SPACE}(?:code|pin))(?={SPACE}\d{{4,10}}\b)
                   | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )
-                \s?[:=]?\s?(?P<password>(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}
-                  (?:[\s,;]{{1,3}}(?!\d{{4}}-\d\d)(?=[\w\-]{{0,40}}\d)[\w\-]{{6,40}}){{0,15}})
+                \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
+                (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
+              | {WORD_START}(?:code[ ])?pin(?:-?code)?{OWNER}(?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})
+                ["'„“«]?(?P<last>\d{{4,10}}\b)
               | {WORD_START}(?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
         in_words=True,

@@ -1,0 +1,170 @@
+"""Kinds of places where people and programs write secrets, and texts of the same kind without one.
+
+A secret stands between « and »; ⏎ is the end of a line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from redaction.json import sanitize_json
+from redaction.marks import mask
+from redaction.text import sanitize_text
+
+_GUID = "e9f50dbf-f974-4271-9e22-3fb04eee377a"
+SECRETS = {
+    "quoted arguments": [
+        "sshpass -p '«three small bears 8»' ssh jan@h7",
+        'net use x: \\\\fs1\\s /user:jan "«three small bears»"',
+        'net use \\\\fs1\\s "«three small bears»" /user:jan',
+        'rasdial "Branch 7" jan "«three small bears»"',
+        "mysqldump -u root -p'«three small bears»' runs",
+        'curl --data-urlencode "password=«three small bears»" https://h7.contoso.com',
+        "Server=db1;Password=«three small bears»;Database=runs",
+        "mot_de_passe: '«L''été à Nice»'",
+    ],
+    "rest of a line": [
+        "User: jan⏎Password: «bears, salt & honey»",
+        "Benutzer: jan⏎Kennwort: «Blaue Donau»⏎Ort: Wien",
+        "SSID Guests, mot de passe Wi-Fi : «sous le pont»",
+        "environment:⏎  DB_ROOT_PASSWORD: «three bears 5»",
+        "    Contenu de la clé      : «sous le pont»",
+        "    主要なコンテンツ       : «three-bears»",
+        "The passphrase for the archive is: «six swans flying»",
+    ],
+    "JSON in a text": [
+        '{"argv": ["run", "--password", "«bears»", "--quiet"]}',
+        '{"champ": "motDePasse", "valeur": "«sous le pont»"}',
+        '{"wert": "«Blaue Donau»", "feld": "Kennwort"}',
+        '{"password":«48261933»,"attempts":1}',
+    ],
+    "tables": [
+        "| Host | Password |⏎|---|---|⏎| h7 | «three bears» |⏎| h8 | «honey» |",
+        "+----+----------+⏎| id | password |⏎+----+----------+⏎| 7  | «honey»    |",
+        "User   Password   City⏎----   --------   ----⏎jan    «Big Bear»   Wien⏎eva    «honey»   Rom",
+        "USERNAME   PASSWORD     ROLE⏎jan        «honey»        admin",
+    ],
+    "names that decide": [
+        f"X-Nomad-Token: «{_GUID}» denied",
+        f'curl -H "X-Vault-Token: «{_GUID}»" h7',
+        "API-Schlüssel: «6afbd52f450990429443310056684fb3»",
+        "シークレットキー=«Nj9jegKLnBNKXmRU» 環境=本番",
+        "user: scan pass: «scan12»",
+    ],
+    "protocols": [
+        "USER jan⏎331 required⏎PASS «honey»",
+        "> PASS «big bear»",
+        '"AUTH" "default" "«honey»"',
+        "127.0.0.1:6379> AUTH «honey»",
+    ],
+    "codes": [
+        "Recovery codes: «84f2a-1c9d0», «7b3e1-55aa9, 0c4d8-e21f7»",
+        "backup codes:⏎1. «84f2a-1c9d0⏎2. 7b3e1-55aa9»",
+        "Wiederherstellungscodes: «84f2a-1c9d0, 7b3e1-55aa9»",
+        "Die PIN für das Tresorgerät lautet «480213».",
+        "PIN do SIM: «6158»",
+    ],
+}
+PUBLIC = {
+    "JSON in a text": [
+        '{"password":null,"createdDateTime":null}',
+        '{"hasClientSecret":true,"credentialKind":"certificate"}',
+        '{"missing":["client_secret","tenant_id"]}',
+        '{"required":["password","userName"]}',
+    ],
+    "commands": [
+        "docker run -p 8080:80 -u 1000:1000 nginx:1.27",
+        "mysql -u root -p shop < shop.sql",
+        'docker login -u ci -p "$REGISTRY_PASSWORD" h7',
+        "docker build --secret id=graph,src=./x .",
+        "net user kiosk * /add",
+        'pw = getpass.getpass("Password: ")',
+    ],
+    "ids": [
+        "19:7aTu6EmmDbWSKfzohx3GVzyVnXp3y2RGBrijtNvMSHA1@thread.tacv2",
+        "drive b!_ffhSYofene3DgIu7I5tzzUy4PLKeZKytTg8OZrctrclBFZKXaqLbpX5KhGVX0yY",
+        f"TenantId: {_GUID}, keyId: {_GUID}",
+        f"New-Token: request {_GUID} failed",
+        "v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7354J4TWhYrbQr0NNewtFIuHLMSyFMAzdcK77",
+        '"key":"MIIDFTCCAf2gAwIBAgIUM7b+6K2dVM8imihg2rbAt0+8ofwwDQYJKoZIhvcNAQELBQAwGjEYMBYG"',
+        "main.(*TokenSource).Token(0xc0000b4000)",
+    ],
+    "lines": [
+        "User: jan⏎Password: never expires⏎Last sign-in: today",
+        "Host: h7⏎Password: 12 characters or more",
+        "existingSecret: runs-db",
+        "tokens: prompt=812 completion=94",
+        "Adgangskode: påkrævet",
+        "PASS tests/login.spec.ts",
+        "Recovery codes: generated 2026-11-30",
+    ],
+    "tables": [
+        "| Setting | Password |⏎|---|---|⏎| Minimum | 12 characters |⏎| State | Required |",
+        "Name    Key⏎----    ---⏎color   blue",
+        "name;credential;expires⏎contoso;certificate;2027-03-01",
+    ],
+    "placeholders": [
+        "contraseña: <su contraseña>",
+        "パスワード：＜パスワードを入力＞",
+        '<input type="password" name="password" required>',
+    ],
+}
+
+
+def cases(kinds: dict[str, list[str]]) -> list[Any]:
+    return [pytest.param(texts, id=kind) for kind, texts in kinds.items()]
+
+
+@pytest.mark.parametrize("texts", cases(SECRETS))
+def test_a_secret_is_masked_whole_and_the_text_around_it_stays(texts: list[str]) -> None:
+    for text in texts:
+        lines = text.replace("⏎", "\n")
+        masked = re.sub("«([^»]*)»", lambda match: mask(match[1]), lines)
+
+        cleaned = sanitize_text(re.sub("[«»]", "", lines), keep_newlines=True)
+
+        assert re.sub(r":\d+\]", "]", cleaned) == re.sub(r":\d+\]", "]", masked)
+
+
+@pytest.mark.parametrize("texts", cases(PUBLIC))
+def test_a_text_of_the_same_kind_without_a_secret_stays(texts: list[str]) -> None:
+    for text in texts:
+        lines = text.replace("⏎", "\n")
+
+        assert sanitize_text(lines, keep_newlines=True) == lines
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        (["run", "--password", "bears"], ["run", "--password", "[redacted:5]"]),
+        (["run", "--password", "--quiet"], ["run", "--password", "--quiet"]),
+        (["client_secret", "tenant_id"], ["client_secret", "tenant_id"]),
+        (
+            {"champ": "motDePasse", "valeur": "bears"},
+            {"champ": "motDePasse", "valeur": "[redacted:5]"},
+        ),
+        ({"champ": "ville", "valeur": "Nice"}, {"champ": "ville", "valeur": "Nice"}),
+        ({"exitPin": "8264"}, {"exitPin": "[redacted:4]"}),
+    ],
+)
+def test_a_value_in_json_is_masked_by_what_names_it(value: object, cleaned: object) -> None:
+    assert sanitize_json(value) == cleaned
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
+        "MIIFLTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQI",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg",
+    ],
+    ids=["PKCS #8", "encrypted PKCS #8", "elliptic curve"],
+)
+def test_a_private_key_in_base64_is_no_public_one(start: str) -> None:
+    key = start + "7xKq2ZfP9LmRtW4vYb8NcJd5" * 4
+
+    assert key not in sanitize_text(f"p={key}")
