@@ -396,6 +396,27 @@ def test_each_set_has_pages_of_an_item_that_it_shares(
     assert b"PK" in b"".join(archive)
 
 
+def test_objects_that_differ_link_to_the_set_that_contains_them(
+    client: Client,
+    manager: User,
+    nights: Callable[[], BackupSet],
+    shared_pair: tuple[BackupItem, BackupSet, BackupSet],
+) -> None:
+    item, first, second = shared_pair
+    third = nights()
+    finish(third)
+    delete_expired(first)
+    open_session(client, manager)
+
+    def changes(backup_set: BackupSet, since: BackupSet) -> str:
+        response = client.get(f"{backup_set.get_absolute_url()}changes/", {"with": since.pk})
+        assert response.status_code == 200
+        return response.content.decode()
+
+    assert item.url_in(second) in changes(third, since=second)  # It was removed.
+    assert item.url_in(second) in changes(second, since=third)  # It was created.
+
+
 def test_the_versions_of_an_object_link_to_a_set_that_contains_them(
     client: Client,
     manager: User,
