@@ -96,6 +96,20 @@ class ModelAdmin(admin.ModelAdmin[M]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedChangeList
 
+    def response_action(
+        self, request: HttpRequest, queryset: Any, *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        """Refuse an action on all rows of a list that are more than it says."""
+        selects_all = "1" in request.POST.getlist("select_across")
+        if selects_all and queryset[: LISTED + 1].count() > LISTED:
+            messages.error(
+                request,
+                f"The list has more than {LISTED:,} rows, so not all of them can be selected. "
+                "Narrow the filter.",
+            )
+            return None
+        return super().response_action(request, queryset, *args, **options)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only the filters of the list: `secret__startswith` would reveal a secret."""
         return lookup in {name + added for name in self.filtered_by() for added in LOOKUP_SUFFIXES}

@@ -224,6 +224,24 @@ def test_a_list_says_that_it_is_too_long_to_be_counted(
     assert "1 or more tenant" in capped
 
 
+@pytest.mark.parametrize("listed", [1, 2])
+def test_an_action_on_all_rows_takes_no_more_than_the_list_counts(
+    client: Client, support: User, monkeypatch: pytest.MonkeyPatch, listed: int
+) -> None:
+    attempts = [
+        AccessAttempt.objects.create(username=name, ip_address="10.0.0.1", failures_since_start=1)
+        for name in ("rita", "omar")
+    ]
+    monkeypatch.setattr(model_admin, "LISTED", listed)
+    form = {"action": "unlock", "select_across": "1", "_selected_action": [attempts[0].pk]}
+
+    answer = client.post(reverse("admin:axes_accessattempt_changelist"), form, follow=True)
+
+    is_refused = listed < len(attempts)
+    assert ("more than 1 rows" in text_of(answer)) is is_refused
+    assert AccessAttempt.objects.count() == (len(attempts) if is_refused else 0)
+
+
 def test_a_search_that_takes_too_long_is_stopped(
     client: Client, support: User, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
