@@ -60,8 +60,9 @@ BEGIN
     IF (SELECT count(DISTINCT graph_id) FROM unnest(shared) AS graph_id) < cardinality(shared)
        OR EXISTS (SELECT FROM public.backup_items
                   WHERE set_id = NEW.set_id AND kind = NEW.kind AND graph_id = ANY (shared))
-       OR EXISTS (SELECT graph_id FROM public.backup_items WHERE id = ANY (shared_before)
-                  INTERSECT SELECT unnest(shared))
+       OR EXISTS (SELECT id FROM public.backup_items
+                  WHERE tenant_id = NEW.tenant_id AND kind = NEW.kind AND graph_id = ANY (shared)
+                  INTERSECT SELECT unnest(shared_before))
     THEN
         RAISE EXCEPTION 'backup set %: it contains one of the objects already', NEW.set_id
             USING ERRCODE = 'unique_violation';
