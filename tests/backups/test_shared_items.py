@@ -381,7 +381,9 @@ def test_each_set_has_pages_of_an_item_that_it_shares(
         return response.content.decode()
 
     assert "First read for" not in page("backup_item_detail", first)
+    assert "First captured" not in page("backup_item_detail", first)
     assert f"set #{first.pk}</a>" in page("backup_item_detail", second)
+    assert "First captured" in page("backup_item_detail", second)
     delete_expired(first)
 
     assert "a deleted set" in page("backup_item_detail", second)
@@ -453,6 +455,7 @@ def test_a_policy_is_in_each_set_that_shares_its_item(
     html = client.get(policy.get_absolute_url()).content.decode()
 
     assert [html.count(item.url_in(each)) for each in (first, second)] == [1, 1]
+    assert html.count("Unchanged, first read") == 1
 
 
 def test_the_sets_of_an_item_are_read_by_an_index(
