@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import enum
 import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from redaction.entropy import is_named_public, looks_random
-from redaction.letters import is_unlike_words
+from redaction.letters import has_word_like_secret, is_unlike_words
 from redaction.markers import mask_markers
 from redaction.marks import mask, mask_match
 from redaction.ordinary import (
@@ -91,7 +92,7 @@ _USER = re.compile(
 _MAX_LEASE_DIGITS = 5
 # Most texts of a policy are ids of settings and their options, or plain sentences.
 _ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
-_PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*")
+_PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*(?:(?<=[a-z])-[a-z][A-Za-z .,;]*)*")
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
 _JOINED_WORDS = re.compile(JOINED_WORDS)
@@ -164,8 +165,10 @@ class Rule:
     gate: str = ""
     #: Whether it is also in a text that is one word, without white space, assignment or quotation mark.
     in_word: bool = False
-    #: Whether it is also in a text of letters, spaces, commas and periods alone.
+    #: Whether it is also in a text of letters, spaces, commas, periods and hyphens in words alone.
     in_words: bool = False
+    #: Whether it only masks values that no word is like: most texts have none.
+    unlike_words: bool = False
     #: The hints that a text in ASCII can have.
     ascii_hints: tuple[str, ...] = field(init=False, repr=False)
 
@@ -186,31 +189,56 @@ class Rule:
 
 def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:
     """Return the rules that a text can match, by the hints and the characters that it has."""
-    hints = tuple([hint for hint in _shortest_hints(is_ascii) if hint in lowered])
-    if not hints:
-        return ()
-    rules = _rules_with(hints)
     if _ONE_WORD.fullmatch(text):
-        return [rule for rule in rules if rule.in_word]
-    if _PLAIN_WORDS.fullmatch(text):
-        return [rule for rule in rules if rule.in_words]
-    return rules
+        kind = _Kind.WORD
+    elif _PLAIN_WORDS.fullmatch(text):
+        kind = _Kind.WORDS if has_word_like_secret(text) else _Kind.ORDINARY_WORDS
+    elif has_word_like_secret(text):
+        kind = _Kind.ANY
+    else:
+        kind = _Kind.ORDINARY
+    hints = tuple([hint for hint in _shortest_hints(kind, is_ascii) if hint in lowered])
+    return _rules_with(kind, hints) if hints else ()
+
+
+class _Kind(enum.Enum):
+    """What a text consists of, which decides on the rules that it can match."""
+
+    WORD = enum.auto()
+    ORDINARY_WORDS = enum.auto()
+    WORDS = enum.auto()
+    ORDINARY = enum.auto()
+    ANY = enum.auto()
 
 
 @functools.cache
-def _shortest_hints(is_ascii: bool) -> tuple[str, ...]:
-    """Return the hints of all rules, or those in ASCII, without those that contain another one."""
-    hints = {hint for rule in RULES for hint in rule.needs or rule.hints}
+def _rules_of(kind: _Kind) -> tuple[Rule, ...]:
+    """Return the rules that a text of this kind can match."""
+    if kind is _Kind.WORD:
+        return tuple(rule for rule in RULES if rule.in_word)
+    is_ordinary = kind in (_Kind.ORDINARY_WORDS, _Kind.ORDINARY)
+    is_words = kind in (_Kind.ORDINARY_WORDS, _Kind.WORDS)
+    return tuple(
+        rule
+        for rule in RULES
+        if (rule.in_words or not is_words) and not (rule.unlike_words and is_ordinary)
+    )
+
+
+@functools.cache
+def _shortest_hints(kind: _Kind, is_ascii: bool) -> tuple[str, ...]:
+    """Return the hints of these rules, or those in ASCII, without those that contain another one."""
+    hints = {hint for rule in _rules_of(kind) for hint in rule.needs or rule.hints}
     hints = {hint for hint in hints if hint.isascii() or not is_ascii}
     return tuple(h for h in sorted(hints) if not any(other in h for other in hints - {h}))
 
 
 @functools.lru_cache(maxsize=1024)
-def _rules_with(hints: tuple[str, ...]) -> tuple[Rule, ...]:
+def _rules_with(kind: _Kind, hints: tuple[str, ...]) -> tuple[Rule, ...]:
     """Return the rules that a text can match if it has these of the shortest hints."""
     return tuple(
         rule
-        for rule in RULES
+        for rule in _rules_of(kind)
         if any(hint in each for each in rule.needs or rule.hints for hint in hints)
     )
 
@@ -738,6 +766,7 @@ RULES = (
         pattern=rf"""{OPTION_START}--?[a-z\-]{{0,30}}?(?P<name>{SENSITIVE_NAME})
             (?P<separator>{SPACE}{{1,4}})(?P<opening>["'])?
             (?P<value>(?!(?-i:[A-Z]{{3,20}}\]))(?(opening)(?![\-(])(?:(?!(?P=opening))[^\n]){{1,200}}(?=(?P=opening))|[^\s\-"'(][^\s"']*))""",
+        gate=r"-(?:(?<!\w-)(?<!--)|(?<=%20-)|(?<=%2520-)|(?<=\\[nrt]-))",
         replacement=_mask_named,
         rationale="--password x, -ClientSecret x",
     ),
@@ -756,6 +785,7 @@ RULES = (
         pattern=rf"""(?:password|passphrase|access{SPACE}pass|client{SPACE}secret)
             {SPACE}{{1,4}}(?:is|was){SPACE}{{1,4}}
             ["'`]?(?P<value>(?=[^\s"'`]{{0,40}}\d)[^\s"'`]{{6,}})""",
+        gate=r"[\s+%nrtd09a](?:is|was)[\s+%\\]",
         replacement=_mask_value,
         rationale='"the password was hunter22"',
     ),
@@ -817,13 +847,13 @@ RULES = (
             (?: (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
               | (?P<password>(?![/"'\\]){ARGUMENT})
                 (?:(?={SPACE}{{1,4}}{SLASH}[a-z])|(?<=\d)(?=\s|\Z)) )""",
-        in_words=True,
+        gate=r"net(?:\.exe|1)?(?:\s|\+|%|\\)",
         replacement=_mask_either,
         rationale="net user name password /add",
     ),
     Rule(
         name="net use",
-        hints=("user",),
+        hints=("/user", "2fuser"),
         pattern=rf"""{WORD_START}net(?:\.exe)?{SPACE}{{1,4}}use{SPACE}[^\n]{{1,200}}?
             (?: {SLASH}user(?::|%(?:25)?3A)[^\s+%]{{1,100}}(?:%(?:25)?5C[^\s+%]{{1,60}})?
                 {SPACE}{{1,4}}{argument(condition="(?!/)")}
@@ -912,7 +942,6 @@ RULES = (
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
           | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})""",
         gate=r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)",
-        in_words=True,
         replacement=_mask_secret_looking,
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
     ),
@@ -948,6 +977,7 @@ RULES = (
         hints=(":",),
         pattern=r"""(?<![\w.:\-])(?:\*|localhost|\d[\d.]{6,14}|[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6}):(?:\d{4,5}|\*)
             :[\w\-*]{1,60}:[a-z*][\w.\-]{0,60}:(?P<value>(?!\[redacted)(?=\S{0,60}\d)[^\s:"'<>]{6,})""",
+        gate=r":(?:\d{4,5}|\*):",
         replacement=_mask_value,
         rationale="host:port:database:user:password of .pgpass",
     ),
@@ -1013,7 +1043,8 @@ RULES = (
     ),
     Rule(
         name="name, encoding and value",
-        hints=("pass", "pwd", "secret", "key", "psk", "kennwort"),
+        hints=("ascii", "hex", "enc", "cleartext", "plain", "0", "5", "6", "7", "8", "9"),
+        needs=("pass", "pwd", "secret", "key", "psk", "kennwort"),
         pattern=rf"""{WORD_START}(?:(?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|psk(?:secret)?|secret
             |pre-?shared-?key)|key){SPACE}{{1,4}}
             (?:(?:[05-9]|ascii(?:-text)?|hex(?:adecimal)?|enc|encrypted|cleartext|plain){SPACE}{{1,4}}){{1,2}}["']?
@@ -1033,6 +1064,7 @@ RULES = (
             {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
         gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw){SPACE}{{1,4}}["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
+        unlike_words=True,
         replacement=_mask_secret_looking,
         rationale='login x password y, shared secret "x", neighbor x password y',
     ),
@@ -1060,6 +1092,7 @@ RULES = (
             |has[ ]|of[ ]|for[ ]|vo[nm][ ]|de|für|d'|du|di[ ]|do[ ]|da[ ]|per[ ]|pour|para|dla|для|van|voor|till|för|til|użyt|польз)
             | /[ ]?pass|(?:login|credentials?|zugangsdaten|identifiants|credenciales|credenziali)\s?[:=]""",
         in_words=True,
+        unlike_words=True,
         replacement=_mask_secret_looking,
         rationale="the password for user x is y, password of x: y, user/pass: x / y",
     ),
@@ -1093,6 +1126,7 @@ RULES = (
         gate=r"""(?:word|wd|phrase|code|psk|key|secret|pass|seed|string|token|wort|ord|kode|koden|ordet|parola|heslo|lozinka|passe|contrase[nñ]a|senha
             |has[łl]o|[^\x00-\x7f])s?(?:[ \n(\[+「は为是는은]|%2|\\[nrt])""",
         in_words=True,
+        unlike_words=True,
         replacement=_mask_unlike_words,
         rationale="your new password is x, the secret x was, password (temporary): x, password (x)",
     ),
@@ -1228,7 +1262,8 @@ RULES = (
             "wpa_pass",
             "setairport",
             "-passwd",
-            "http",
+            "http ",
+            "https ",
             "lftp",
             "pulumi",
             "curl",
@@ -1384,6 +1419,7 @@ RULES = (
             (?P<value>(?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
               |(?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
               [a-z0-9]{{16,}}(?![\w.\-]))""",
+        gate=r"(?:key|token|secret)(?:\s|\+|%|\\)",
         replacement=_mask_value,
         rationale="apikey x, without punctuation",
     ),
@@ -1426,6 +1462,7 @@ RULES = (
         + r"""(?<!-)(?-i:(?:[A-Z0-9]{5}-){4}[A-Z0-9]{5}|(?:[A-Z0-9]{4}-){5}[A-Z0-9]{4}
             |[A-Z0-9]{5}-[A-Z0-9]{5}(?:-[A-Z0-9]{4}){1,4})(?![\w\-])""",
         in_word=True,
+        gate=r"-[a-z0-9]{4,5}-",
         replacement=mask_match,
         rationale="product keys, FileVault recovery keys, bypass codes of the activation lock",
     ),
@@ -1478,6 +1515,7 @@ RULES = (
         hints=("-",),
         pattern=rf"{WORD_START}\d{{6}}(?:-\d{{6}}){{5,7}}(?![\d\-])",
         in_word=True,
+        gate=r"-\d{6}-",
         replacement=mask_match,
         rationale="eight groups of six digits",
     ),
