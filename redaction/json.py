@@ -36,7 +36,7 @@ _SENSITIVE_NAME_AT_END = re.compile(
 # A value with a name that says it is public: random characters in it are no secret.
 _PUBLIC_NAME_AT_END = re.compile(
     r"(?:(?<![a-z])id|Ids?|tag|hash|digest|thumbprint|fingerprint|certificate|checksum|link|cursor"
-    r"|serialnumber|version)\Z|\A@odata\.",
+    r"|serialnumber|version|x5t(?:#s256)?)\Z|\A@odata\.",
     re.IGNORECASE,
 )
 #: The names, in lower case, of what names the value beside it.

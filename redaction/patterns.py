@@ -29,24 +29,24 @@ FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contras
     | heslo | пароль | 密码 | 密碼 | パスワード
     | lozinka | parool | slapta[žz]odis | kata[ ]sandi | m[ậa]t[ ]kh[ẩa]u | парола | κωδικός(?:[ ]πρόσβασης)?
     | סיסמ[הא] | كلمة[ ](?:ال)?مرور | كلمة[ ]السر | رمز[ ]عبور | รหัสผ่าน | पासवर्ड )"""
-FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
+FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | (?<![a-z])mdp | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
     | [şs]ifre(?:niz)? | parolan[ıi]z | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
     | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
     | netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
 # Keys, secrets and codes in other languages.
 FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}-?schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
-      |priv[ée]e|partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
+      |priv[ée]e|(?:pr[ée]-?)?partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
     | code[ ]d['’]acc[eè]s | jeton(?:[ ]d['’]acc[eè]s)? | secret[ ]client
     | clave(?:[ ](?:secreta|privada|compartida|de[ ](?:api|acceso|recuperaci[óo]n)))?
     | c[óo]digo[ ]de[ ]acces?so | secreto(?:[ ]de(?:l)?[ ]cliente)?
-    | chave[ ](?:secreta|privada|compartilhada|de[ ](?:api|acesso|recupera[çc][ãa]o))
+    | chave[ ](?:secreta|privada|compartilhada|d[ae][ ]rede|de[ ](?:api|acesso|recupera[çc][ãa]o))
     | segredo(?:[ ]do[ ]cliente)? | c[óo]digo[ ]de[ ]acesso
-    | chiave[ ](?:segreta|privata|di[ ]ripristino|condivisa) | segreto
+    | chiave[ ](?:segreta|privata|di[ ]ripristino|(?:pre)?condivisa) | segreto
     | klucz[ ](?:tajny|prywatny|odzyskiwania|dost[ęe]pu|api) | kod[ ]dost[ęe]pu | sekret
     | (?:секретный|закрытый|общий)[ ]ключ | ключ[ ](?:доступа|api|восстановления) | секрет(?:[ ]клиента)?
     | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット(?:[ ]?キー)? | (?:api|アクセス|暗号化|共有)[ ]?キー | トークン | 비밀[ ]?키 | 토큰 )"""
 FOREIGN_HINTS = (
-    "kennwort", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
+    "kennwort", "mdp", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
     "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "lozinka", "parool", "slapta", "kata sandi", "mật khẩu", "mat khau", "κωδικός", "סיסמ", "كلمة", "رمز", "รหัสผ่าน", "पासवर्ड", "парол", "доступа", "密", "口令",
     "パス", "暗証番号", "비밀", "암호", "schlüssel", "geheimer", "zugangscode", "clé", "cle ", "accès", "jeton", "clave",
     "digo de", "chave", "segredo", "chiave", "segreto", "klucz", "kod dost", "sekret", "ключ", "секрет",
@@ -58,7 +58,7 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
-      (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada)\ (?:to|en|a|para|por)
+      (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd|zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
     | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | este | är | er | on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
@@ -76,11 +76,12 @@ SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|[ _\-]?phrase|code)(?:[_\-]?(?:base64|hash|value|text|command|format[_\-]?string))?
       | {FOREIGN_NAMES}
       | pwd | (?:(?<![a-z])|bind|root|admin|user|smtp|ldap|ftp|db|proxy|machine)_?pw | sonar\.login
-      | (?<![a-z])pass | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db|ssh|sudo|become|mail|vnc|rpc|mqtt|auth|priv|cert|pfx)pass | access{GAP}pass | psk
+      | (?<![a-z])pass(?:[_\-]?hash)? | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db|ssh|sudo|become|mail|vnc|rpc|mqtt|auth|priv|cert|pfx)pass | access{GAP}pass | psk
       | client{GAP}secret
       | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
         token(?:[_\-]?value)?
+      | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
       | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
           |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
           |primary|secondary|decrypt|encrypt|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
@@ -89,7 +90,7 @@ SENSITIVE_NAME = rf"""(?:
       | client{GAP}state
       | key{GAP}(?:material|content)
       | (?:bypass|unlock|auth|activation|recovery|verification|pairing|kiosk(?:mode)?exit){GAP}code
-      | (?:(?<![a-z])|lock|device|user|startup|exit|kiosk)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
+      | (?:(?<![a-z])|lock|device|user|startup|exit|kiosk|security)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
       | (?:scep{GAP})?challenge
       | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier

@@ -131,7 +131,7 @@ _ACCOUNT_LINE = re.compile(
     re.IGNORECASE,
 )
 # The groups of the alternatives of one pattern.
-_GROUPS = ("value", "password", "seed", "last")
+_GROUPS = ("value", "password", "seed", "last", "pin")
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -211,7 +211,6 @@ class _Kind(enum.Enum):
     ANY = enum.auto()
 
 
-@functools.cache
 def _rules_of(kind: _Kind) -> tuple[Rule, ...]:
     """Return the rules that a text of this kind can match."""
     if kind is _Kind.WORD:
@@ -1025,7 +1024,7 @@ RULES = (
             "user'",
         ),
         pattern=rf"""{SENSITIVE_NAME}
-            (?: ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
+            (?: (?P<line>[ ]{{1,8}}REG_\w{{2,12}}[ ]{{1,8}}(?!/d)) | ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
               | ["']?\s{{1,4}}(?:-(?!Value)\w{{1,20}}\s{{1,4}}[^\s\-]\S{{0,40}}\s{{1,4}}){{0,2}}(?:-Value|/d)\s{{1,4}}
               | ["']?\s{{1,40}}value:\s{{1,4}} | \n[^\n]{{0,80}}?enter\sa\svalue:\s{{1,4}}
               | [\[({{]value\s?=\s?
@@ -1034,7 +1033,8 @@ RULES = (
               | {QUOTE}\s?,\s?(?=["'][^"'\n]{{1,200}}["']\s?,\s?(?:["'](?:Machine|User|Process)|\[))
               | (?:["'][^<>]{{0,80}})?>\s{{0,20}}<value>
               | ["'](?:\s[^<>]{{0,80}})?>(?=[^<\s]) )
-            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q)).){{1,400}}|[^\s"'<>,;]{{3,400}}))""",
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q)).){{1,400}}
+              |(?(line)[^\n]{{1,400}}?(?=[ ]{{0,8}}(?:\n|\Z)|[ ]{{3}})|[^\s"'<>,;]{{3,400}})))""",
         gate=r"""(?: enter\sa\svalue: | [ ]reg_\w | [ ]-value[ ] | [ ]/d[ ] | [ \n]value:\s | [\[({]value\s?= | <value>
             | ["'>]\s{0,4}\{[^{}]{0,200}?\bdefault\s{0,8}= | \][ ]{0,4}=> | ["'](?:\s[^<>]{0,80})?>[^<\s]
             | ["'](?:machine|user|process)["'] | ["']\s?,\s?\[ )""",
@@ -1364,10 +1364,10 @@ RULES = (
     ),
     Rule(
         name="Kerberos ticket or key",
-        hints=("krb5", "cts", "arcfour", "rc4", "hash", "::"),
+        hints=("krb5", "cts", "arcfour", "rc4", "hash", "ntlm", "::"),
         pattern=rf"""(?: {DOLLAR}krb5\w{{2,12}}{DOLLAR}(?P<value>[^\s"'<>]{{20,}})
               | (?:(?:aes(?:128|256)-cts[\w\-]{{0,30}}|arcfour-hmac\w{{0,4}}|rc4[_\-]hmac\w{{0,4}}|des-cbc-\w{{3}})
-                  |{WORD_START}(?:nt|lm|ntlm)[_\- ]?hash[^:=\n]{{0,60}})\s?[:=]\s?
+                  |{WORD_START}(?:(?:nt|lm|ntlm)[_\- ]?hash[^:=\n]{{0,60}}|ntlm))\s?[:=]\s?
                 (?P<password>[0-9a-f]{{16,64}})(?![0-9a-f]) )""",
         replacement=_mask_either,
         rationale="tickets and keys that a password can be computed from",
@@ -1403,8 +1403,9 @@ RULES = (
                   | (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code | puk\d?(?:{SPACE}code)? )
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | {WORD_START}(?:code[ ])?pin(?:-?code)?{OWNER}(?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})
+              | {WORD_START}(?:(?:code[ ])?pin(?:-?code)?|passcode){OWNER}(?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})
                 ["'„“«]?(?P<last>\d{{4,10}}\b)
+              | {WORD_START}(?-i:PIN)[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))(?![ ](?:of|digit|char|time|release)|:\d)
               | {WORD_START}(?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
         in_words=True,
@@ -1524,7 +1525,7 @@ RULES = (
         name="email address",
         hints=("@", "%40", "%2540"),
         pattern=r"""(?: (?<![\w.%…$]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) )
-            (?!celery@)(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
+            (?!celery@|git@[\w.\-]{1,100}[:/])(\w)[\w.+%'\#!*?^{|}~\-]{0,63}?(@|%(?:25)?40)
             (?!odata\.|microsoft\.graph\.)(?=(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w\-]))""",
         replacement=r"\1…\2",
         rationale="a person's name; the domain stays, as it identifies the tenant",
@@ -1532,14 +1533,14 @@ RULES = (
     Rule(
         name="home directory",
         hints=("/home/", "/users/"),
-        pattern=r"(?<![\w.])(?-i:/home/|/Users/)(?P<value>[^/\\\s\"'<>:|,;)\[]{1,64})",
+        pattern=r"(?<![\w.])(?-i:/home/|/Users/(?!Shared(?![\w.\-])))(?P<value>[^/\\\s\"'<>:|,;)\[]{1,64})",
         replacement=_mask_value,
         rationale="a person's name in a path",
     ),
     Rule(
         name="Windows profile",
         hints=(":\\",),
-        pattern=r"""\b[a-z]:\\{1,8}Users\\{1,8}(?!\[redacted)
+        pattern=r"""\b[a-z]:\\{1,8}Users\\{1,8}(?!\[redacted|(?:Public|Default)(?:[\\/\s"'<>:|,;)]|\Z))
             (?P<value> [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
         replacement=_mask_value,
         rationale="a person's name in a Windows path, backslashes escaped or not",

@@ -34,6 +34,7 @@ SECRETS = {
         "    Contenu de la clé      : «sous le pont»",
         "    主要なコンテンツ       : «three-bears»",
         "The passphrase for the archive is: «six swans flying»",
+        "    DefaultPassword    REG_SZ    «six swans flying»⏎    AutoAdminLogon    REG_SZ    1",
     ],
     "JSON in a text": [
         '{"argv": ["run", "--password", "«bears»", "--quiet"]}',
@@ -53,6 +54,17 @@ SECRETS = {
         "API-Schlüssel: «6afbd52f450990429443310056684fb3»",
         "シークレットキー=«Nj9jegKLnBNKXmRU» 環境=本番",
         "user: scan pass: «scan12»",
+        "SecurityPin=«48213377»",
+        "passhash: «5f4dcc3b5aa765d61d8327deb882cf99»",
+        f"TOKENID=«{_GUID}» TOKEN_ID: «5f4dcc3b5aa765d61d8327deb882cf99»",
+        "hash: NTLM:«8846f7eaee8fb117ad06bdd830b7586c»",
+        "clé pré-partagée : «Xy7kQp2mVn», mdp : «Xy7kQp2mVn»",
+        "Chiave precondivisa: «Xy7kQp2mVn»⏎Chave da rede: «Xy7kQp2mVn»",
+    ],
+    "sentences": [
+        "Het wachtwoord van jan is gewijzigd naar «Herfst2024!»",
+        "hasło zmienione na: «Jesien2024!»",
+        "The new password is «xkqzvwbnpt», as real-time checks ask for it.",
     ],
     "protocols": [
         "USER jan⏎331 required⏎PASS «honey»",
@@ -66,6 +78,7 @@ SECRETS = {
         "Wiederherstellungscodes: «84f2a-1c9d0, 7b3e1-55aa9»",
         "Die PIN für das Tresorgerät lautet «480213».",
         "PIN do SIM: «6158»",
+        "The passcode is «240817» for the kiosk, PIN «4471».",
     ],
 }
 PUBLIC = {
@@ -91,6 +104,12 @@ PUBLIC = {
         "v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7354J4TWhYrbQr0NNewtFIuHLMSyFMAzdcK77",
         '"key":"MIIDFTCCAf2gAwIBAgIUM7b+6K2dVM8imihg2rbAt0+8ofwwDQYJKoZIhvcNAQELBQAwGjEYMBYG"',
         "main.(*TokenSource).Token(0xc0000b4000)",
+        "x5t#S256: q7Kd-93hJqPzVt0bLwYx_Rm2NfGs8AeUo1CiTj4HkXE",
+        "the sub claim is q7Kd-93hJqPzVt0bLwYx_Rm2NfGs8AeUo1CiTj4HkXE",
+    ],
+    "no persons": [
+        "git clone git@git.contoso.com:team/runs.git",
+        "C:\\Users\\Public\\Desktop, C:\\Users\\Default, /Users/Shared/runs",
     ],
     "lines": [
         "User: jan⏎Password: never expires⏎Last sign-in: today",
@@ -100,6 +119,8 @@ PUBLIC = {
         "Adgangskode: påkrævet",
         "PASS tests/login.spec.ts",
         "Recovery codes: generated 2026-11-30",
+        "PIN 4 of 6, PIN length 6, PIN 2026-11-30",
+        "パスワードは12文字以上にしてください",
     ],
     "tables": [
         "| Setting | Password |⏎|---|---|⏎| Minimum | 12 characters |⏎| State | Required |",
@@ -149,6 +170,10 @@ def test_a_text_of_the_same_kind_without_a_secret_stays(texts: list[str]) -> Non
         ),
         ({"champ": "ville", "valeur": "Nice"}, {"champ": "ville", "valeur": "Nice"}),
         ({"exitPin": "8264"}, {"exitPin": "[redacted:4]"}),
+        (
+            {"x5t#S256": "q7Kd-93hJqPzVt0bLwYx_Rm2NfGs8AeUo1CiTj4HkXE"},
+            {"x5t#S256": "q7Kd-93hJqPzVt0bLwYx_Rm2NfGs8AeUo1CiTj4HkXE"},
+        ),
     ],
 )
 def test_a_value_in_json_is_masked_by_what_names_it(value: object, cleaned: object) -> None:
