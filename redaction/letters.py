@@ -53,9 +53,10 @@ _SIGN_INSIDE = re.compile(r"[!@#$%^*+=~].*[^\s.,;]", re.DOTALL)
 _CASE_CHANGES = re.compile(r"[a-z][A-Z]")
 _DIGIT_OR_SIGN = re.compile(r"[\d!@#$%^*+=~\\]")
 _TWO_JOINTS = re.compile(r"[a-z][\-_.][a-z]{2,16}[\-_.][a-z]")
-#: Words of texts that no secret is like.
+#: Words of texts that are no secrets.
 _ordinary_words: set[str] = set()
 _MAX_ORDINARY_WORDS = 4096
+_MAX_WORD = 60
 
 
 def is_unlike_words(value: str, min_length: int = _MIN_LENGTH) -> bool:
@@ -74,25 +75,27 @@ def is_unlike_words(value: str, min_length: int = _MIN_LENGTH) -> bool:
 
 
 def has_word_like_secret(text: str) -> bool:
-    """Return whether a text has what `is_unlike_words`, joined words or a looking secret can be.
+    """Return whether a text may have a word that `is_unlike_words` or `SECRET_LOOKING` describes.
 
-    A text has none if it is in ASCII without digits and signs, and its words are like those of a
-    language. These are kept, as most texts have the same ones.
+    A text has none if it is in ASCII without digits and signs, and its words are those of a
+    language. Such words are kept, as most texts have the same ones.
     """
     if not text.isascii() or _DIGIT_OR_SIGN.search(text):
         return True
     words = set(text.split()) - _ordinary_words
     if any(map(_is_like_secret, words)):
         return True
-    if len(_ordinary_words) + len(words) > _MAX_ORDINARY_WORDS:
+    if len(_ordinary_words) > _MAX_ORDINARY_WORDS:
         _ordinary_words.clear()
-    _ordinary_words.update(words)
+    if len(words) <= _MAX_ORDINARY_WORDS:
+        _ordinary_words.update(words)
     return False
 
 
 def _is_like_secret(word: str) -> bool:
     return (
-        len(_CASE_CHANGES.findall(word)) >= 3
+        len(word) > _MAX_WORD
+        or len(_CASE_CHANGES.findall(word)) >= 3
         or _TWO_JOINTS.search(word) is not None
         or not all(map(_is_pronounceable, _LETTERS.findall(word.lower())))
     )
