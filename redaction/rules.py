@@ -1108,7 +1108,7 @@ RULES = (
     ),
     Rule(
         name="password in quotation marks",
-        hints=_PROSE_HINTS,
+        hints=("pass", "pwd", "psk", "secret", "shared", *FOREIGN_HINTS),
         pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
             (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`] | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}[“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
         gate=r"""["'`”“»」’]""",
