@@ -137,8 +137,9 @@ _NAMED = re.compile(
     rf"\b({_GUID.pattern}|[\w.]{{1,200}}(?= property\b))"
 )
 _REQUEST_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z\-]{7,63}")
-_SCOPES = re.compile(r"must have one of the following scopes:\s*([A-Za-z0-9., ]{3,400})")
-_SCOPE = re.compile(r"[A-Za-z0-9]{1,60}(?:\.[A-Za-z0-9]{1,60}){1,4}")
+_SCOPES = re.compile(r"must have one of the following scopes:\s*([A-Za-z0-9., ]{3,400})(?![\w.])")
+# Never a part of a longer word: that could be a part of a secret, which no rule recognizes.
+_SCOPE = re.compile(r"(?<![\w.])[A-Z][A-Za-z0-9]{0,59}(?:\.[A-Z][A-Za-z0-9]{0,59}){1,4}(?!\w|\.\w)")
 #: How other services than the directory refuse a link to the next page.
 _PAGE_TOKEN = re.compile(
     r"\b(?:page|skip|continuation) ?token\b|token not found: token is either invalid or expired",
@@ -295,7 +296,7 @@ def _permissions_in(text: str) -> str:
     """Return the permissions that a message names, at most three, as "A or B"."""
     match = _SCOPES.search(text)
     scopes = _SCOPE.findall(match[1]) if match else []
-    return " or ".join(dict.fromkeys(scope.rstrip(".") for scope in scopes[:3]))
+    return " or ".join(dict.fromkeys(scopes[:3]))
 
 
 def _walk(error: object, depth: int = 0) -> Iterator[tuple[str, str, str]]:

@@ -125,6 +125,18 @@ def test_missing_scopes_are_read_from_messages_of_any_depth(message):
     assert "Grant DeviceManagementConfiguration.Read.All or" in error.next_step
 
 
+@pytest.mark.parametrize(
+    "scopes", ["User." + "A1" * 60, "patQ7." + "0f" * 32, "User.Read.All, Abc.De" + "F" * 400]
+)
+def test_a_permission_is_never_a_part_of_a_longer_word(scopes):
+    """A part of a secret is recognized by no rule."""
+    message = f"Application must have one of the following scopes: {scopes} - Operation ID: 00"
+
+    error = classify_response(403, "Forbidden", message)
+
+    assert error.params["permission"] in ("User.Read.All", "Group.Read.All")
+
+
 def test_without_scopes_in_the_response_the_permission_of_the_path_is_used():
     assert classify_response(403).params["permission"] == "Group.Read.All"
 
