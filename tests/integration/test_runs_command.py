@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 def runs_command(stack: Stack, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:
+    # A program that a shell started in the background ignores the signal, as do its own programs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # `stop` kills the group of the process.
     return subprocess.Popen(
         [sys.executable, "manage.py", "runs", *arguments],
