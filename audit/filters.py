@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.postgres.lookups import DataContains
-from django.db.models import F, Func, Q, Value
+from django.db.models import Q
 
 from audit.models import AuditEntry, AuditEntryQuerySet
 from audit.presentation import action_choices, kind_choices
@@ -15,7 +14,7 @@ from tenancy.filtering import ListFilter, end_of, start_of
 from tenancy.models import Tenant, User, Workspace
 from tenancy.times import display_zone
 from web.ids import parse_id
-from web.term_search import SHORTEST_TERM, TERMS, TermSearch, text_terms
+from web.term_search import SHORTEST_TERM, TermSearch, having_terms
 
 
 class _ObjectKeys:
@@ -90,9 +89,5 @@ def entries_with_terms(text: str, *others: str) -> Q:
         "address",
         "reference",
     )
-    terms = Func(*map(F, columns), function="audit_entry_terms", output_field=TERMS)
-    has_terms = Q(DataContains(terms, text_terms(text, *others)))
-    if text:
-        of_reference = Value([*others, f"reference {text.upper()}"], TERMS)
-        has_terms |= Q(DataContains(terms, of_reference))
-    return has_terms
+    reference = f"reference {text.upper()}" if text else ""
+    return having_terms("audit_entry_terms", columns, text, *others, whole=reference)

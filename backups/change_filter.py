@@ -7,14 +7,13 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.postgres.lookups import DataContains
-from django.db.models import F, Func, Q, Value
+from django.db.models import Q
 
 from backups.models import Change, PolicyChange, PolicyChangeQuerySet
 from providers.graph.kinds import KINDS
 from tenancy.filtering import ListFilter
 from tenancy.models import Workspace
-from web.term_search import SHORTEST_TERM, TERMS, TermSearch, text_terms
+from web.term_search import SHORTEST_TERM, TermSearch, having_terms
 
 
 class ChangeFilter(ListFilter):
@@ -59,11 +58,9 @@ class ChangeFilter(ListFilter):
     def _has_terms(self) -> Q:
         """Return the condition of the index: more changes than those with the text satisfy it."""
         columns = ("workspace_id", "name", "author", "graph_id")
-        terms = Func(*map(F, columns), function="policy_change_terms", output_field=TERMS)
         workspace = f"#{self.workspace.pk}"
-        graph_id = Value([self.search, workspace], TERMS)
-        return Q(DataContains(terms, text_terms(self.search, workspace))) | Q(
-            DataContains(terms, graph_id)
+        return having_terms(
+            "policy_change_terms", columns, self.search, workspace, whole=self.search
         )
 
 

@@ -8,12 +8,14 @@ few rows do that the index of terms finds all of them quickly.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.contrib.postgres.lookups import DataContains
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from web.keyset import (
@@ -34,15 +36,26 @@ R = TypeVar("R", bound=QuerySet[Any])
 COMPARED = 160
 #: The index has no shorter texts: they are compared with row after row.
 SHORTEST_TERM = 3
-TERMS: ArrayField[Any, Any] = ArrayField(TextField())
+_TERMS: ArrayField[Any, Any] = ArrayField(TextField())
 
 
-def text_terms(text: str, *others: str) -> Any:
-    """Return the terms of rows with a text: each three adjacent characters, and these others."""
-    of_text = Func(Value(text), function="search_trigrams", output_field=TERMS)
-    if not others:
-        return of_text
-    return Func(of_text, Value(list(others), TERMS), function="array_cat", output_field=TERMS)
+def having_terms(
+    function: str, columns: Iterable[str], text: str, *others: str, whole: str = ""
+) -> Q:
+    """Return the condition of the index of a function: more rows satisfy it than have the text.
+
+    The function returns the terms of these columns. The rows have each three adjacent characters of
+    the text, or its term as a `whole`, and the `others`.
+    """
+    terms = Func(*map(F, columns), function=function, output_field=_TERMS)
+    of_text: Any = Func(Value(text), function="search_trigrams", output_field=_TERMS)
+    if others:
+        of_others = Value(list(others), _TERMS)
+        of_text = Func(of_text, of_others, function="array_cat", output_field=_TERMS)
+    condition = Q(DataContains(terms, of_text))
+    if whole:
+        condition |= Q(DataContains(terms, Value([whole, *others], _TERMS)))
+    return condition
 
 
 @dataclass(frozen=True)
