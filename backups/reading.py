@@ -19,7 +19,7 @@ from operations.reasons import SafeError
 from operations.services import RunNoLongerActive
 from operations.worker.active_run import ActiveRun, LeaseLost
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, IncompleteListing, LicenseMissing, ObjectNotFound
+from providers.graph.errors import GraphError, LicenseMissing, ObjectNotFound
 from providers.graph.kinds import KINDS
 from providers.graph.many import Outcome
 from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
@@ -137,10 +137,7 @@ class Reader:
         add()
         self._note_left_out(kind, left_out)
         if count > len(listed):
-            # The list changed while its pages were read: it may lack an object as well.
-            return IncompleteListing(
-                "listing_repeats", kind=in_sentence(kind.label_plural), count=count - len(listed)
-            )
+            return kind.repeated(count - len(listed))
         return None
 
     def _note_left_out(self, kind: PolicyKind, left_out: Counter[str]) -> None:

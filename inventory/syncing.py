@@ -23,7 +23,6 @@ from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
 from providers.graph.errors import (
     GraphError,
-    IncompleteListing,
     LicenseMissing,
     PermissionMissing,
 )
@@ -122,9 +121,7 @@ class Sync:
         except GraphError as list_error:
             error = list_error
         if repeated and not error:
-            # The list changed while its pages were read: it may lack an object as well.
-            label = in_sentence(kind.label_plural)
-            error = IncompleteListing("listing_repeats", kind=label, count=repeated)
+            error = kind.repeated(repeated)
         self._write(kind, batch, is_first=is_first)
         self._run.checkpoint()
         return error

@@ -17,10 +17,10 @@ from django.db.models import F
 from backups.models import BackupItem, SetItem
 from inventory.models import DirectoryGroup, Policy
 from providers.graph.client import GraphClient
-from providers.graph.errors import GraphError, IncompleteListing, ObjectNotFound
+from providers.graph.errors import GraphError, ObjectNotFound
 from providers.graph.kinds import KIND
 from providers.graph.many import ManyReads, Outcome
-from providers.graph.policy_kind import Capture, PolicyKind, in_sentence
+from providers.graph.policy_kind import Capture, PolicyKind
 from restores import bodies
 from restores.bodies import Json
 from restores.models import Decision, ItemState, RestoreItem
@@ -109,9 +109,7 @@ class LiveTenant:
         """
         listed = list(kind.list_objects(self._client))
         if repeated := len(listed) - len({each["id"] for each in listed}):
-            # An object moved to a later page, so another one may have moved to an earlier page.
-            label = in_sentence(kind.label_plural)
-            raise IncompleteListing("listing_repeats", kind=label, count=repeated)
+            raise kind.repeated(repeated)
         return listed
 
     def note_created(self, kind_key: str, created: Json) -> None:

@@ -373,6 +373,15 @@ class PolicyKind:
         """Return the path of the collection that contains an object of this type."""
         return self.collections.get(str(payload.get("@odata.type")), self.list_path)
 
+    def repeated(self, count: int) -> IncompleteListing:
+        """Return the error of a list with `count` objects twice: it changed while it was read.
+
+        An object moved to a later page, so another one may have moved to an earlier page.
+        """
+        return IncompleteListing(
+            "listing_repeats", kind=in_sentence(self.label_plural), count=count
+        )
+
     def list_objects(
         self, client: GraphReader, left_out: Counter[str] | None = None
     ) -> Iterator[dict[str, Any]]:
