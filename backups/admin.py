@@ -183,7 +183,6 @@ class SharedItemsAdmin(ReadOnly, ModelAdmin[SharedItems]):
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id",)
     ordering = ("-id",)
-    show_full_result_count = False
 
     @admin.display(description="Items")
     def count(self, shared: SharedItems) -> int:

@@ -52,6 +52,7 @@ PanelBuilder = Callable[[Request, Workspace], Panel | FirstSteps | None]
 #: Returns what changes with a panel, for the id of a workspace.
 Facts = Callable[[int], list[Subquery]]
 B = TypeVar("B", bound=PanelBuilder)
+R = TypeVar("R", OperationRun, Incident)
 PANEL_ROWS = 8
 #: Fewer active runs are read at once; of more, only the longest-running ones are compared.
 ACTIVE_READ = 100
@@ -135,11 +136,9 @@ def _incident_facts(workspace_id: int) -> list[Subquery]:
 @overview_panel(order=10, facts=_incident_facts)
 def open_incidents(request: Request, workspace: Workspace) -> Panel | None:
     """The open incidents, if there are any."""
-    latest = _incidents(is_staff=request.user.is_staff).load(request.user.pk, workspace.pk)
+    latest = _load(_incidents(is_staff=request.user.is_staff), request, workspace)
     if not latest:
         return None
-    for incident in latest:
-        incident.workspace = workspace
     return "operations/_panel_incidents.html", {"incidents": latest}
 
 
@@ -213,12 +212,11 @@ def _newest(runs: OperationRunQuerySet, limit: int) -> PreparedQuery[OperationRu
     return PreparedQuery(newest, [ANY_USER, ANY_WORKSPACE], has_one_plan=False)
 
 
-def _load(
-    runs: PreparedQuery[OperationRun], request: Request, workspace: Workspace
-) -> list[OperationRun]:
-    loaded = runs.load(request.user.pk, workspace.pk)
-    for run in loaded:
-        run.workspace = workspace
+def _load(query: PreparedQuery[R], request: Request, workspace: Workspace) -> list[R]:
+    """Return what the query finds in a workspace for the user, with the workspace."""
+    loaded = query.load(request.user.pk, workspace.pk)
+    for row in loaded:
+        row.workspace = workspace
     return loaded
 
 

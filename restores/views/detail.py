@@ -165,8 +165,8 @@ def _load_request_ids(run: OperationRun | None, items: Sequence[Any]) -> None:
 def _load_items(restore: RestoreRun) -> list[Any]:
     """The items of a restore, each with its `difference_count`.
 
-    Items of one name are marked. The first ones also have their `differences`, as many as fit on the page. An active restore
-    shows none, because its page is requested again every few seconds.
+    Items of one name are marked. The first ones also have their `differences`, as many as fit on
+    the page. An active restore shows none, because its page is requested again every few seconds.
     """
     length = Func("changes", function="jsonb_array_length", output_field=IntegerField())
     rows = restore.items.defer("changes").annotate(difference_count=length)
