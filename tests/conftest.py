@@ -75,5 +75,5 @@ def owner(workspace: Workspace) -> User:
 def stranger(db: None) -> User:
     """A member of another workspace."""
     return create_member(
-        WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="sam"
+        WorkspaceFactory(name="Elsewhere", slug="elsewhere"), Role.OWNER, username="stranger.sam"
     )

@@ -25,7 +25,10 @@ from tests.support.sessions import open_session
 pytestmark = pytest.mark.django_db
 
 ALL = {"assignments": "backup"}
-VALUE, XML = "Pq7-the-license-of-the-agent", "<enabled/><data id='Key' value='Zx9'/>"
+VALUE, XML = (
+    "Pq7-the-license-of-the-agent",
+    "<enabled/><data id='Key' value='Zx9-the-value-of-the-key'/>",
+)
 SECRETS = "UPDATE configuration_secrets SET {}"
 
 
@@ -80,7 +83,7 @@ def test_the_values_are_backed_up_encrypted_and_shown_nowhere(
     assert {name for name, _ in stored} == {"./Vendor/MSFT/Key", "./Vendor/MSFT/Admx"}
     for text in (payload, page, str(stored)):
         assert VALUE not in text
-        assert "Zx9" not in text
+        assert "Zx9-the-value" not in text
     assert again.version_id == profile.version_id
     assert "Runledger does not restore this object" not in page
 
