@@ -339,41 +339,7 @@ class OperationRun(models.Model):
                 condition=models.Q(submission_id__isnull=False),
                 name="runs_submission_starts_once",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=RunStatus.values), name="runs_status_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(outcome__in=RunOutcome.values), name="runs_outcome_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status=RunStatus.COMPLETED, completed_at__isnull=False)
-                & ~models.Q(outcome=RunOutcome.PENDING)
-                | ~models.Q(status=RunStatus.COMPLETED)
-                & models.Q(completed_at__isnull=True, outcome=RunOutcome.PENDING),
-                name="runs_completed_means_ended",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(status=RunStatus.RUNNING)
-                | models.Q(started_at__isnull=False, heartbeat_at__isnull=False),
-                name="runs_running_has_lease",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(recovered_at__isnull=True, recovered_by__isnull=True)
-                | PROBLEM & models.Q(recovered_at__isnull=False, recovered_by__isnull=False),
-                name="runs_recovered_from_a_problem",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(superseded_by__isnull=True) | PROBLEM,
-                name="runs_superseded_problem",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(cause="") | PROBLEM, name="runs_cause_of_a_problem"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(acknowledged_at__isnull=False)
-                | models.Q(acknowledgment_note="", assigned_to__isnull=True),
-                name="runs_note_of_an_acknowledgment",
-            ),
+            # What the values of a run must be: migrations/sql/run_rules.sql.
         )
 
     def __str__(self) -> str:
