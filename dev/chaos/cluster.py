@@ -243,12 +243,4 @@ class Cluster:
         if self._failpoints and name.startswith("worker"):
             environment["RUNLEDGER_FAILPOINTS"] = self._failpoints
         with (self._folder / f"{name}.log").open("ab") as log:
-            # The supervisor starts programs while other threads run, so nothing of Python may run
-            # between fork and exec: setpriv sets the signal for the death of the parent.
-            return spawn(
-                ["setpriv", "--pdeathsig", "SIGTERM", *command],
-                death_signal=None,
-                output=log.fileno(),
-                cwd=ROOT,
-                env=environment,
-            )
+            return spawn(command, output=log.fileno(), cwd=ROOT, env=environment)

@@ -4,7 +4,7 @@ As root, PostgreSQL runs in a separate user namespace, in which it owns root's f
 needs no new user. Where namespaces are forbidden (some containers), it runs as user 65534.
 """
 
-import ctypes
+import contextlib
 import enum
 import functools
 import hashlib
@@ -13,13 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from dev.services.processes import libc
-
-UNPRIVILEGED_ID = 65534
-CLONE_NEWUSER = 0x10000000
+from dev.services.launch import UNPRIVILEGED_ID, launch_command
 
 
 class Account(enum.Enum):
@@ -35,9 +31,11 @@ class Account(enum.Enum):
         return UNPRIVILEGED_ID if self is Account.UNPRIVILEGED else None
 
     @property
-    def before_exec(self) -> Callable[[], None] | None:
-        """The function that the forked child calls before it becomes the server, or None."""
-        return enter_user_namespace if self is Account.NAMESPACE else None
+    def options(self) -> list[str]:
+        """The options of `dev.services.launch` that start a program as this user."""
+        if self is Account.SELF:
+            return []
+        return ["--user", "namespace" if self is Account.NAMESPACE else str(UNPRIVILEGED_ID)]
 
 
 @functools.cache
@@ -53,27 +51,9 @@ def server_account() -> Account:
 def _are_namespaces_allowed() -> bool:
     if sys.platform != "linux":
         return False
-    try:
-        subprocess.run(
-            ["true"], check=True, preexec_fn=enter_user_namespace, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
-
-
-def enter_user_namespace() -> None:
-    """Become user 65534 in a new user namespace, mapped to the current user outside."""
-    outside = os.geteuid(), os.getegid()  # before the mapping, every id inside reads as 65534
-    if libc.unshare(CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "user namespaces are not allowed here")
-    for file, content in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{UNPRIVILEGED_ID} {outside[0]} 1"),
-        ("gid_map", f"{UNPRIVILEGED_ID} {outside[1]} 1"),
-    ):
-        with open(f"/proc/self/{file}", "w") as handle:
-            handle.write(content)
+    command = launch_command(["true"], *Account.NAMESPACE.options)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def unprivileged_copy(programs: Path) -> Path:
@@ -84,16 +64,19 @@ def unprivileged_copy(programs: Path) -> Path:
     if programs.parts[:2] == ("/", "usr"):
         return programs
     package = programs.parent.parent
-    copy = public_folder("programs", programs)
-    target = copy / package.name / programs.relative_to(package)
-    if not (copy / "complete").exists():
+    copy = public_folder("programs", programs) / "copy"
+    if not copy.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=copy.parent))
+        unfinished.chmod(0o755)
         for folder in (package / programs.parent.name, package.with_name(package.name + ".libs")):
             if folder.exists():
-                destination = copy / folder.relative_to(package.parent)
+                destination = unfinished / folder.relative_to(package.parent)
                 ignore = shutil.ignore_patterns("include", "*.a")
-                shutil.copytree(folder, destination, dirs_exist_ok=True, ignore=ignore)
-        (copy / "complete").touch()
-    return target
+                shutil.copytree(folder, destination, ignore=ignore)
+        with contextlib.suppress(OSError):  # another process was faster
+            unfinished.rename(copy)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return copy / package.name / programs.relative_to(package)
 
 
 def public_folder(purpose: str, key: Path) -> Path:

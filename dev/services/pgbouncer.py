@@ -101,8 +101,7 @@ class Pgbouncer:
                 [_PROGRAM, "-q", configuration],
                 output=output.fileno(),
                 cwd="/",
-                user=self.account.user,
-                before_exec=self.account.before_exec,
+                account=self.account,
             )
         self._wait_until_ready(patience)
         return self

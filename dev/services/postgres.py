@@ -15,8 +15,9 @@ from psycopg import sql
 
 from dev.services.accounts import Account, public_folder, server_account, unprivileged_copy
 from dev.services.files import lock
+from dev.services.launch import launch_command
 from dev.services.probes import wait_until_ready
-from dev.services.processes import ServiceError, patiently, spawn, stop
+from dev.services.processes import ServiceError, spawn, stop
 from dev.services.sockets import make_private, socket_folder
 
 SUPERUSER = "postgres"
@@ -68,8 +69,7 @@ class Postgres:
                 output=log.fileno(),
                 env=self._environment(),
                 cwd="/",
-                user=self.account.user,
-                before_exec=self.account.before_exec,
+                account=self.account,
                 keep_open=[self._lock],
             )
         self._wait_until_ready(patience)
@@ -123,20 +123,14 @@ class Postgres:
         Raises:
             ServiceError: it failed; with what it wrote.
         """
-        done = patiently(
-            lambda: subprocess.run(
-                [self.programs / name, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                env=self._environment(),
-                cwd="/",
-                user=self.account.user,
-                group=self.account.user,
-                extra_groups=None if self.account.user is None else [],
-                preexec_fn=self.account.before_exec,
-            )
+        done = subprocess.run(
+            launch_command([self.programs / name, *arguments], *self.account.options),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._environment(),
+            cwd="/",
         )
         if done.returncode:
             raise ServiceError(f"{name} failed: {done.stderr or done.stdout}")

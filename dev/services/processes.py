@@ -6,7 +6,6 @@ adopts every orphan and kills those that remain.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -15,18 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NoReturn, TypeVar
+from typing import IO, NoReturn
 
-Started = TypeVar("Started")
+from dev.services.accounts import Account
+from dev.services.launch import die_with_parent, launch_command, libc
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 # The signals that request an end: Ctrl-C, a process manager, a closed terminal.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# Loaded before any fork, because a forked child of a process with threads must not load libraries.
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ServiceError(SystemExit):
@@ -36,83 +32,31 @@ class ServiceError(SystemExit):
 def spawn(
     command: Sequence[str | Path],
     *,
-    death_signal: signal.Signals | None = signal.SIGTERM,
+    death_signal: signal.Signals = signal.SIGTERM,
     output: IO[bytes] | int,
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
-    user: int | None = None,
-    before_exec: Callable[[], None] | None = None,
+    account: Account = Account.SELF,
     keep_open: Sequence[IO[str]] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in a new process group, so that Ctrl-C in the terminal does not reach it.
 
-    It gets `death_signal` when the calling thread ends: call this from the main thread only. With
-    None and without `before_exec`, no Python code runs between fork and exec, which can hang in a
-    process with several threads; then any thread can call it.
+    It gets `death_signal` when the calling thread ends: call this from the main thread only.
 
-    It keeps the files in `keep_open` open, so that a lock lasts as long as the program.
-
-    Raises:
-        subprocess.SubprocessError: what runs before the program failed five times.
+    It keeps the files in `keep_open` open, so that a lock lasts as long as the program. If it
+    cannot be started, the process ends, and the output says why (`dev.services.launch`).
     """
-    arm = die_with_parent(death_signal) if death_signal else None
-
-    def prepare() -> None:
-        if before_exec:
-            before_exec()
-        if arm:
-            arm()  # last, because a change of user or namespace would undo it
-
-    return patiently(
-        lambda: subprocess.Popen(
-            [str(argument) for argument in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=env,
-            cwd=cwd,
-            process_group=0,
-            preexec_fn=prepare if before_exec or arm else None,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-            pass_fds=[file.fileno() for file in keep_open],
-        )
+    parent = ("--parent", str(os.getpid()), "--death-signal", str(int(death_signal)))
+    return subprocess.Popen(
+        launch_command(command, *account.options, *parent),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=env,
+        cwd=cwd,
+        process_group=0,
+        pass_fds=[file.fileno() for file in keep_open],
     )
-
-
-def patiently(start: Callable[[], Started], *, attempts: int = 5) -> Started:
-    """Call what starts a program, again if what its child does before the program fails.
-
-    Rarely, a busy machine refuses a namespace, and allows it a moment later.
-
-    Raises:
-        subprocess.SubprocessError: every attempt failed.
-    """
-    for _ in range(attempts - 1):
-        with contextlib.suppress(subprocess.SubprocessError):
-            return start()
-        time.sleep(0.2)
-    return start()
-
-
-def die_with_parent(
-    death_signal: signal.Signals, *, parent: int | None = None
-) -> Callable[[], None]:
-    """Return a function that a child calls between fork and exec to be signaled when `parent` dies.
-
-    The default parent is the calling process.
-    """
-    parent = os.getpid() if parent is None else parent
-
-    def arm() -> None:
-        if sys.platform != "linux":
-            return
-        libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before prctl was called
-            os._exit(1)
-
-    return arm
 
 
 def stop(
@@ -181,12 +125,12 @@ def run_guarded(
     parent = os.getppid()
     if sys.platform == "linux":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    arm = die_with_parent(signal.SIGTERM)
+    guardian = os.getpid()
     # Signals are blocked until there is a child that they can be forwarded to.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child == 0:
-        arm()
+        die_with_parent(signal.SIGTERM, guardian)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         _run_and_exit(main)
 

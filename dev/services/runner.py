@@ -16,9 +16,10 @@ from pathlib import Path
 from dev.demo.fleet import DEFAULT_TENANTS, FEWEST_TENANTS, MOST_TENANTS
 from dev.services.changes import CodeChanges
 from dev.services.console import Console
+from dev.services.launch import die_with_parent
 from dev.services.postgres import Postgres
 from dev.services.probes import probe_https, probe_web
-from dev.services.processes import ServiceError, die_with_parent, is_listening, run_guarded
+from dev.services.processes import ServiceError, is_listening, run_guarded
 from dev.services.state import StateFolder
 from dev.services.supervisor import Program, ServiceEndedError, StopRequestedError, Supervisor
 from dev.services.valkey import Valkey
@@ -287,7 +288,7 @@ def fleet_size() -> int:
 def main() -> None:
     if "--die-with-parent" in sys.argv[1:]:
         # The runner must end when `make run` is killed.
-        die_with_parent(signal.SIGTERM, parent=os.getppid())()
+        die_with_parent(signal.SIGTERM, os.getppid())
     port = web_port()
     fleet_size()
     state = StateFolder(ROOT / ".dev")

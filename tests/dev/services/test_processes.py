@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from dev.services.launch import launch_command
+from dev.services.processes import spawn
 
-from dev.services.processes import spawn, stop
-
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
-
-
-def failing(marker: Path, *, times: int) -> Callable[[], None]:
-    """Return what fails in the child `times` times; the marker counts, because children share it."""
-
-    def fail() -> None:
-        calls = len(marker.read_text()) if marker.exists() else 0
-        marker.write_text("x" * (calls + 1))
-        if calls < times:
-            raise OSError(28, "user namespaces are not allowed here")
-
-    return fail
+SIGPIPE = 1 << (signal.SIGPIPE - 1)
 
 
-def test_a_program_starts_at_a_later_attempt(tmp_path: Path) -> None:
+def output_of(tmp_path: Path, *command: str) -> tuple[int, str]:
+    """Start a program, wait for its end, and return its status and its output."""
     with (tmp_path / "output").open("wb") as output:
-        before = failing(tmp_path / "calls", times=3)
-        process = spawn(SLEEP, output=output.fileno(), before_exec=before)
-
-    assert process.poll() is None
-    stop(process, grace=5)
+        process = spawn(command, output=output.fileno())
+    return process.wait(60), (tmp_path / "output").read_text()
 
 
-def test_attempts_to_start_a_program_end(tmp_path: Path) -> None:
-    with (tmp_path / "output").open("wb") as output, pytest.raises(subprocess.SubprocessError):
-        spawn(SLEEP, output=output.fileno(), before_exec=failing(tmp_path / "calls", times=9))
+def test_the_output_says_why_a_program_was_not_started(tmp_path: Path) -> None:
+    status, output = output_of(tmp_path, "no-such-program")
 
-    assert (tmp_path / "calls").read_text() == "xxxxx"
+    assert status == 127
+    assert output == "no-such-program was not started: [Errno 2] No such file or directory\n"
+
+
+def test_a_program_does_not_ignore_a_closed_pipe(tmp_path: Path) -> None:
+    """Python does, and a program inherits what its parent ignores."""
+    status, output = output_of(tmp_path, "grep", "SigIgn", "/proc/self/status")
+
+    assert status == 0
+    assert not int(output.split()[1], 16) & SIGPIPE
+
+
+def test_a_program_is_not_started_after_the_death_of_its_parent() -> None:
+    other = ("--parent", str(os.getppid()), "--death-signal", str(int(signal.SIGTERM)))
+
+    started = subprocess.run(
+        launch_command(["echo", "started"], *other), capture_output=True, check=False
+    )
+
+    assert (started.returncode, started.stdout, started.stderr) == (1, b"", b"")
