@@ -18,6 +18,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False  # the module `typing` would take half of the time
 if TYPE_CHECKING:
@@ -44,9 +45,13 @@ def enter_user_namespace() -> None:
         OSError: user namespaces are not allowed here.
     """
     outside = os.geteuid(), os.getegid()  # before the mapping, every id inside reads as 65534
-    if libc.unshare(CLONE_NEWUSER) != 0:
+    attempts = 5  # a busy machine has refused one, and allowed it a moment later
+    while libc.unshare(CLONE_NEWUSER) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"user namespaces are not allowed here: {os.strerror(number)}")
+        attempts -= 1
+        if not attempts:
+            raise OSError(number, f"user namespaces are not allowed here: {os.strerror(number)}")
+        time.sleep(0.2)
     for file, content in (
         ("setgroups", "deny"),
         ("uid_map", f"{UNPRIVILEGED_ID} {outside[0]} 1"),
