@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.db import connection
 
 Result = TypeVar("Result")
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 
 class RacingThreads:
