@@ -13,6 +13,7 @@ from operations.catalog import CatalogEntry, Scope
 from operations.services import OperationRunService
 from operations.testing import override_catalog, override_handler
 from operations.types import OperationRunType
+from tenancy import versions
 
 if TYPE_CHECKING:
     from operations.handlers import Handler
@@ -24,6 +25,12 @@ RUN_NOW = OperationRunType.BACKUP_SCHEDULE_RUN_NOW
 def _no_recorded_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process remembers which claims it has recorded; the rows of the tests before are gone."""
     monkeypatch.setattr(ticks, "_claims", {})
+
+
+@pytest.fixture
+def same_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No minute ends while a test runs: pages are rendered again in each."""
+    monkeypatch.setattr(versions, "MINUTE", 10**9)
 
 
 @pytest.fixture

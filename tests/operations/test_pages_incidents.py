@@ -109,7 +109,9 @@ def test_an_invalid_cursor_is_refused(page: Client, incident: Incident, address:
         assert b"The link to this page is not valid." in response.content
 
 
-def test_unchanged_pages_are_answered_with_204(page: Client, incident: Incident) -> None:
+def test_unchanged_pages_are_answered_with_204(
+    page: Client, incident: Incident, same_minute: None
+) -> None:
     for address, part in ((LIST, "incidents"), (incident.get_absolute_url(), "incident")):
         html = page.get(address).content.decode()
         seen = html.split("seen=")[1].split('"')[0]

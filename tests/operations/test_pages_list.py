@@ -403,7 +403,7 @@ def test_the_link_to_the_next_page_keeps_the_filter(page, tenant):
     assert b"outcome=failed&amp;older=" in response.content
 
 
-def test_unchanged_rows_are_answered_with_204(page, tenant):
+def test_unchanged_rows_are_answered_with_204(page, tenant, same_minute):
     run = OperationRunFactory(tenant=tenant, running=True)
     rows = page.get(LIST).context["rows"]
 

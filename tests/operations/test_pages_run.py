@@ -34,7 +34,7 @@ from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
 HTMX = {"HX-Request": "true"}
-HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{777*777}}"
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_hostile_texts_are_escaped(page, tenant, operator):
         content = page.get(path).content.decode()
         assert "<script>alert" not in content
         assert "<img src=x" not in content
-        assert "49" not in re.sub(r"<[^>]*>|\d{3,}", "", content).replace("0.49", "")
+        assert "603729" not in content
 
 
 def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
@@ -309,7 +309,7 @@ def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
 # --- live sections ---------------------------------------------------------------------------------------------
 
 
-def test_an_unchanged_section_is_answered_with_204(page, tenant):
+def test_an_unchanged_section_is_answered_with_204(page, tenant, same_minute):
     run = create_running_run(tenant)
     section = page.get(address(run)).context["run_live"]
 

@@ -33,7 +33,7 @@ from tests.support.factories.operations import create_queued_run, create_running
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.sessions import open_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("same_minute")]
 
 LIST, OVERVIEW = "/w/contoso/runs/", "/w/contoso/"
 HTMX = {"HX-Request": "true"}
@@ -53,12 +53,6 @@ def run(tenant: Tenant) -> OperationRun:
     failed = OperationRunFactory(tenant=tenant, failed=True)
     OperationRunService().acknowledge(failed, by=otto, assignee=otto)
     return create_running_run(tenant)
-
-
-@pytest.fixture(autouse=True)
-def same_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No minute ends while a test runs."""
-    monkeypatch.setattr(versions, "MINUTE", 10**9)
 
 
 def never(*_: object, **__: object) -> None:
