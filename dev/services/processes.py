@@ -7,6 +7,7 @@ adopts every orphan and kills those that remain.
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 # The signals that request an end: Ctrl-C, a process manager, a closed terminal.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Below the ports of outgoing connections and above most that are registered.
+PORTS = range(20_000, 32_768)
 
 
 class ServiceError(SystemExit):
@@ -99,10 +103,12 @@ def is_listening(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that is free at the moment.
+
+    Until a server listens on it, no outgoing connection gets it: Linux gives them higher ports.
+    """
+    while is_listening(port := PORTS[secrets.randbelow(len(PORTS))]):
+        pass
     return port
 
 

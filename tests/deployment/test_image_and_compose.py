@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import venv
@@ -19,6 +18,7 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from dev.services.processes import free_port
 from operations.catalog import Queue
 from tests.support.stack import eventually
 
@@ -356,8 +356,7 @@ def test_the_steps_of_the_image_work_with_the_copied_files_only(tmp_path: Path) 
 
 @pytest.mark.integration
 def test_the_web_process_is_healthy_and_logs_one_object_per_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     static = production(
         sys.executable, "manage.py", "collectstatic", "--noinput", STATIC_ROOT=str(tmp_path / "s")
     )
@@ -387,7 +386,7 @@ def test_the_web_process_is_healthy_and_logs_one_object_per_line(tmp_path: Path)
         eventually(lambda: production(*command).returncode == 0, what=f"health ({log})")
     finally:
         web.terminate()
-        web.wait(20)
+        web.wait(60)
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert any("Listening" in line["event"] for line in lines)
