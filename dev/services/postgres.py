@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -35,8 +36,10 @@ class Postgres:
         *,
         durable: bool = True,
         max_connections: int = 100,
+        settings: Sequence[str] = (),
         account: Account | None = None,
     ) -> None:
+        """`settings` are more settings of the server, such as `work_mem=1MB`."""
         self.account = account or server_account()
         self.folder = folder.absolute()
         self.programs = find_programs()
@@ -48,6 +51,7 @@ class Postgres:
         self.sockets = socket_folder(self.folder)
         self.durable = durable
         self.max_connections = max_connections
+        self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
@@ -170,6 +174,7 @@ class Postgres:
             f"max_connections={self.max_connections}",
             "timezone=UTC",
             "log_timezone=UTC",
+            *self.settings,
         ]
         if not self.durable:
             settings += NOT_DURABLE

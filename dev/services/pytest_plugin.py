@@ -21,6 +21,8 @@ from dev.services.valkey import Valkey, with_database
 
 DATABASE = "runledger"
 TEST_CONNECTIONS = 200
+#: Statistics of the planner change when a test analyzes a table, and at no other time.
+NO_AUTOANALYZE = "autovacuum_analyze_threshold=2000000000"
 server_kinds: dict[str, str] = {}
 
 
@@ -54,7 +56,9 @@ def provide_environment(config: pytest.Config) -> None:
 
 def start_postgres(config: pytest.Config, folder: Path) -> None:
     """Start a PostgreSQL that is removed with its data when pytest ends."""
-    server = Postgres(folder, durable=False, max_connections=TEST_CONNECTIONS)
+    server = Postgres(
+        folder, durable=False, max_connections=TEST_CONNECTIONS, settings=[NO_AUTOANALYZE]
+    )
     config.add_cleanup(server.remove)
     config.add_cleanup(server.stop)
     server.start()
