@@ -441,7 +441,7 @@ def test_changing_identities_needs_a_recent_sign_in(
 
 def wait_until_locked(pids: list[int], count: int) -> None:
     """Wait until so many connections, which add their ids to a list, wait for a lock."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute(

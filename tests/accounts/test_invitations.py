@@ -437,7 +437,7 @@ def test_who_accepts_waits_for_an_owner_who_ends_the_link(
             while not pids:
                 pass
             wait_until_blocked(pids[0], by=backend_pid())
-        result = future.result(timeout=20)
+        result = future.result(timeout=60)
 
     assert result == "not valid"
     assert role_of(user, workspace) is None

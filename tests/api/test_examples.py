@@ -67,7 +67,7 @@ def test_start_and_wait(
     schedule: BackupSchedule = BackupScheduleFactory(tenant=tenant)
     program = Program("backup", tmp_path, live_server.url, token, str(schedule.pk))
 
-    run: OperationRun = eventually(OperationRun.objects.first, seconds=60)
+    run: OperationRun = eventually(OperationRun.objects.first)
     OperationRunService().claim(run.pk, "worker")
     OperationRunService().complete(run.pk)
 

@@ -32,7 +32,7 @@ def at_once(*actions: Callable[[], object]) -> None:
 
     def run(action: Callable[[], object]) -> None:
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=60)
             action()
         finally:
             connections.close_all()

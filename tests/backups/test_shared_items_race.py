@@ -67,7 +67,7 @@ def test_a_set_never_shares_an_item_that_is_being_deleted(
             assert first()
             waiting = threads.submit(second)
             eventually(lambda: waiting.done() or is_waiting_for_a_lock())
-        is_second_done = waiting.result(timeout=20)
+        is_second_done = waiting.result(timeout=60)
 
     assert is_second_done is shares_first
     assert not BackupSet.objects.filter(pk=old.pk).exists()

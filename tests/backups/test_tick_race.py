@@ -24,7 +24,7 @@ def tick_concurrently(count: int, limit: int) -> list[TickResult]:
 
     def tick_until_done() -> TickResult:
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=60)
             started = blocked = 0
             while BackupSchedule.objects.filter(next_run_at__lte=SLOT).exists():
                 result = tick(SLOT, limit=limit)

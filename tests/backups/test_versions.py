@@ -219,8 +219,8 @@ def test_a_content_whose_last_two_sets_are_deleted_at_once_is_deleted() -> None:
     with racing_threads(1) as others:
         with transaction.atomic():
             assert retention.delete_set(first)
-            others.submit(functools.partial(retention.delete_set, second)).result(timeout=30)
-            assert others.submit(clean).result(timeout=30) == 0
+            others.submit(functools.partial(retention.delete_set, second)).result(timeout=60)
+            assert others.submit(clean).result(timeout=60) == 0
             assert clean() == 1
 
     assert not PolicyVersion.objects.filter(pk=version.pk).exists()
@@ -241,7 +241,7 @@ def test_a_reference_that_counts_cannot_be_removed_at_the_same_time() -> None:
             deletion = others.submit(functools.partial(retention.delete_set, second))
             time.sleep(0.5)
             assert not deletion.done()
-        deletion.result(timeout=30)
+        deletion.result(timeout=60)
 
     assert clean() == 1
 
@@ -255,7 +255,7 @@ def test_a_content_that_a_backup_is_about_to_use_stays_a_candidate() -> None:
     with racing_threads(1) as others:
         with transaction.atomic():
             PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
-            assert others.submit(clean).result(timeout=30) == 0
+            assert others.submit(clean).result(timeout=60) == 0
 
         assert VersionCandidate.objects.count() == 1
         assert clean() == 1

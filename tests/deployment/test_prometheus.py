@@ -161,7 +161,7 @@ def test_an_alert_fires_when_a_tenant_goes_late(
             }
 
         eventually(until_answered(lambda: query('up{job="runledger"} == 1')), seconds=180)
-        eventually(lambda: query("runledger_backup_late == 0"), seconds=60)
+        eventually(lambda: query("runledger_backup_late == 0"))
         assert firing() == set()
         for expression in dashboard_expressions():
             query(expression.replace("$job", "runledger").replace("$__rate_interval", "5m"))
@@ -175,9 +175,9 @@ def test_an_alert_fires_when_a_tenant_goes_late(
         BackupObjective.objects.create(workspace=tenant.workspace, tenant=tenant, hours=1)
 
         late = f"RunledgerBackupLate {tenant.pk}"
-        eventually(lambda: late in firing(), seconds=60, what=late)
+        eventually(lambda: late in firing(), what=late)
         finish(BackupSetFactory(schedule__tenant=tenant), ended_at=database_now())
-        eventually(lambda: late not in firing(), seconds=60, what=f"the end of {late}")
+        eventually(lambda: late not in firing(), what=f"the end of {late}")
 
 
 def until_answered(query: Callable[[], Any]) -> Callable[[], Any]:

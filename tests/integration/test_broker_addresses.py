@@ -105,11 +105,11 @@ def test_a_failover_during_a_run_loses_nothing(
     waiting = services.run_now(other.schedule, operator).run
     eventually(lambda: replicated_broker.primary != old_primary, what="the failover")
 
-    assert wait_for_end(waiting.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(waiting.pk).outcome == RunOutcome.SUCCEEDED
     assert OperationRun.objects.get(pk=long.pk).status == RunStatus.RUNNING
     assert publish_in(stack, waiting) == ["[]", "True", "ok"]
     customer.graph.control.clear(customer.id)
-    assert wait_for_end(long.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(long.pk).outcome == RunOutcome.SUCCEEDED
     assert long.events.filter(kind="started").count() == 1
     assert (worker.poll(), beat.poll()) == (None, None)
     assert "Unrecoverable" not in stack.logs()
@@ -133,7 +133,7 @@ def test_every_process_uses_a_broker_with_tls_and_a_private_authority(
     stack.start_worker()
 
     assert publish_in(stack, run) == ["[]", "True", "ok"]
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(

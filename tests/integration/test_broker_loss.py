@@ -32,13 +32,13 @@ def test_a_worker_and_its_run_survive_the_loss_of_the_broker(
     )
 
     broker.kill()
-    assert wait_for_end(first.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(first.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
     broker.start()
     customer.graph.control.clear(customer.id)
     stack.start_beat()
     second = services.run_now(customer.schedule, operator).run
 
-    assert wait_for_end(second.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(second.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
     assert worker.poll() is None, stack.logs()
     assert children_of(worker.pid) == children
     assert OperationRun.objects.count() == 2

@@ -106,11 +106,11 @@ def test_a_worker_takes_the_next_run_after_a_refusal_while_a_long_run_goes_on(
         waiting = services.run_now(others[0].schedule, operator).run
         execute_all(broker, remedy)
 
-        assert wait_for_end(waiting.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, code
+        assert wait_for_end(waiting.pk).outcome == RunOutcome.SUCCEEDED, code
         assert is_running(long), code
 
     customer.graph.control.clear(customer.id)
-    assert wait_for_end(long.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(long.pk).outcome == RunOutcome.SUCCEEDED
     assert count_starts(long) == 1
     assert worker.poll() is None
     assert "Unrecoverable" not in stack.logs()
@@ -132,7 +132,7 @@ def test_a_message_that_the_broker_does_not_take_back_occupies_no_slot(
     execute_all(broker, accept)
     waiting = services.run_now(others[0].schedule, operator).run
 
-    assert wait_for_end(waiting.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(waiting.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
 
 
 def test_workers_make_room_on_a_full_broker(
@@ -149,14 +149,14 @@ def test_workers_make_room_on_a_full_broker(
     new_worker = stack.start_worker(concurrency=1)
 
     for run in runs:
-        assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+        assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED
     assert is_running(first)
     assert broker.waiting("backup") == 0
     broker.configure("maxmemory", "0")
     customer.graph.control.clear(customer.id)
-    assert wait_for_end(first.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(first.pk).outcome == RunOutcome.SUCCEEDED
     last = services.run_now(customer.schedule, operator).run
-    assert wait_for_end(last.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(last.pk).outcome == RunOutcome.SUCCEEDED
     assert running_worker.poll() is None
     assert new_worker.poll() is None
     assert "Unrecoverable" not in stack.logs()
@@ -173,7 +173,7 @@ def test_a_worker_starts_on_a_broker_that_refuses_writes(
 
     execute_all(broker, remedy)
 
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED
     assert worker.poll() is None
 
 
@@ -185,10 +185,10 @@ def test_a_worker_starts_while_the_broker_loads_its_data(
     loading_broker.kill()
 
     worker = stack.start_worker(ready=False)
-    eventually(lambda: "Cannot connect" in stack.logs(), seconds=60, what="the worker's attempt")
+    eventually(lambda: "Cannot connect" in stack.logs(), what="the worker's attempt")
     loading_broker.start(wait=False)
 
-    assert wait_for_end(run.pk, seconds=90).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED
     assert worker.poll() is None
     assert "LOADING" in stack.logs()
 

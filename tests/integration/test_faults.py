@@ -50,7 +50,7 @@ def test_a_worker_reconnects_after_its_connections_become_dead(
     stack = make_stack(REDIS_URL=proxy.url)
     worker = stack.start_worker()
     stack.start_beat()
-    wait_for_end(services.run_now(customer.schedule, operator).run.pk, seconds=60)
+    wait_for_end(services.run_now(customer.schedule, operator).run.pk)
 
     proxy.go_dead()
     before = proxy.connections
@@ -98,7 +98,7 @@ def test_a_run_continues_when_the_log_cannot_be_written(
 
     run = services.run_now(customer.schedule, operator).run
 
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED
     assert worker.poll() is None
     assert f"run {run.pk} ended" not in stack.logs()
 
@@ -119,5 +119,5 @@ def test_a_run_survives_a_message_of_a_newer_version(
 
     stack.start_beat()
 
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
     assert worker.poll() is None

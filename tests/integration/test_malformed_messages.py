@@ -47,7 +47,7 @@ def test_malformed_messages_are_dropped_and_the_next_run_succeeds(
 
     run = services.run_now(customer.schedule, operator).run
 
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
     assert worker.poll() is None, stack.logs()
     assert stack.logs().count("an unreadable message was dropped") >= 10
     assert broker.waiting("backup") == 0

@@ -126,7 +126,7 @@ def test_worker_and_beat_complete_a_backup_through_the_pooler(
 
     run = services.run_now(customer.schedule, operator).run
 
-    assert wait_for_end(run.pk, seconds=60).outcome == RunOutcome.SUCCEEDED, stack.logs()
+    assert wait_for_end(run.pk).outcome == RunOutcome.SUCCEEDED, stack.logs()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -47,9 +47,9 @@ def test_a_run_is_started_and_awaited_and_ctrl_c_leaves_it_alone(
         shown = b""
         while b"[........................]" not in shown:
             shown += os.read(terminal, 1000)
-        eventually(lambda: broker.waiting("sync"), seconds=60, what="the message")
+        eventually(lambda: broker.waiting("sync"), what="the message")
         waiting.send_signal(signal.SIGINT)
-        waiting.communicate(timeout=60)
+        waiting.communicate(timeout=120)
     finally:
         stop(waiting, signal.SIGKILL, grace=10)
         os.close(terminal)

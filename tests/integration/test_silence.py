@@ -18,7 +18,7 @@ from dev.services.processes import spawn, stop
 from tests.support.broker import Broker
 from tests.support.stack import ROOT, eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 #: A worker whose transport counts a message as in progress that no process works on.
 TASKS = """
@@ -84,6 +84,6 @@ def test_the_read_of_a_subscription_has_a_time_limit(broker: Broker) -> None:
 
         try:
             with pytest.raises(BrokerTimeout):
-                reader.result(timeout=10)
+                reader.result(timeout=60)
         finally:
             subscription.connection.disconnect()

@@ -373,7 +373,7 @@ def import_in_a_thread(row: dict[str, Any]) -> Import:
 
 def wait_until_blocked() -> None:
     """Wait until a session of this database waits for another one."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     with psycopg.connect(database_url(), autocommit=True) as watching:
         while time.monotonic() < deadline:
             if watching.execute(
@@ -435,7 +435,7 @@ def test_an_import_that_was_killed_can_be_repeated(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not InventorySyncRun.objects.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

@@ -78,7 +78,7 @@ def test_two_problems_that_do_not_see_each_other_are_settled_by_the_tick(tenant:
         with transaction.atomic():
             block(tenant)
             failing = functools.partial(OperationRunService().complete, run.pk, ending=Ending.ERROR)
-            threads.submit(failing).result(timeout=10)
+            threads.submit(failing).result(timeout=60)
         assert OperationRun.objects.needs_attention().count() == 2
 
     settling.settle()
@@ -94,7 +94,7 @@ def test_a_success_that_does_not_see_a_blocked_slot_is_found_by_the_tick(tenant:
     with racing_threads(1) as threads:
         with transaction.atomic():
             block(tenant)
-            success = threads.submit(succeed).result(timeout=10)
+            success = threads.submit(succeed).result(timeout=60)
         assert OperationRun.objects.needs_attention().count() == 1
 
     settling.settle()
@@ -118,8 +118,8 @@ def test_a_slot_does_not_extend_a_run_that_recovers_at_the_same_time(tenant: Ten
         with transaction.atomic():
             OperationRunService().complete(run.pk)
             tick = threads.submit(block_next_slot)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert tick.result(timeout=10) == 1
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        assert tick.result(timeout=60) == 1
 
     (last,) = OperationRun.objects.needs_attention()
     assert last.context["scheduled_for"] == "2026-03-08T08:00Z"

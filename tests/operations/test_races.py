@@ -126,9 +126,9 @@ def test_a_waiting_request_creates_the_run_when_the_first_rolls_back(tenant: Ten
         with transaction.atomic():
             first_id, created = ensure(tenant)
             waiter = threads.submit(ensure_after_first)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
             transaction.set_rollback(True)
-        second_id, created_by_waiter = waiter.result(timeout=10)
+        second_id, created_by_waiter = waiter.result(timeout=60)
 
     assert created
     assert created_by_waiter
@@ -147,9 +147,9 @@ def test_a_waiting_request_joins_the_run_when_the_first_commits(tenant: Tenant) 
         with transaction.atomic():
             first_id, _ = ensure(tenant)
             waiter = threads.submit(ensure_after_first)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
 
-        assert waiter.result(timeout=10) == (first_id, False)
+        assert waiter.result(timeout=60) == (first_id, False)
 
 
 def test_batches_in_opposite_order_never_deadlock(tenant: Tenant) -> None:
@@ -290,8 +290,8 @@ def test_a_run_can_end_while_a_request_joins_it(tenant: Tenant) -> None:
         with transaction.atomic():
             ensure(tenant)
             worker = workers.submit(complete)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        ended = worker.result(timeout=10)
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        ended = worker.result(timeout=60)
 
     assert ended.outcome == RunOutcome.SUCCEEDED
     assert event_kinds(run) == ["created", "started", "joined", "ended"]
@@ -419,7 +419,7 @@ def test_a_relay_skips_a_run_that_is_being_claimed(tenant: Tenant, broker: Broke
 
     with racing_threads(1) as relays, transaction.atomic():
         service.claim(claimed.pk, "worker-1")
-        sent = relays.submit(relay.relay_once).result(timeout=10)
+        sent = relays.submit(relay.relay_once).result(timeout=60)
 
     waiting.refresh_from_db()
     assert sent == 1
@@ -448,7 +448,7 @@ def test_a_relay_and_a_claim_do_not_overwrite_each_other(tenant: Tenant, broker:
 def test_the_threads_of_these_tests_run_concurrently() -> None:
     """Control: the threads meet at a barrier."""
     indexes: list[int] = []
-    barrier = threading.Barrier(4, timeout=5)
+    barrier = threading.Barrier(4, timeout=60)
 
     with racing_threads(4) as racers:
         racers.race([lambda: indexes.append(barrier.wait())] * 4)
@@ -483,8 +483,8 @@ def test_a_run_that_is_claimed_at_its_deadline_is_not_ended_as_never_started(
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
             assert OperationRunService().claim(run.pk, "worker-1")
-            while_locked = reconcilers.submit(reconcile).result(timeout=10)
-        afterwards = reconcilers.submit(reconcile).result(timeout=10)
+            while_locked = reconcilers.submit(reconcile).result(timeout=60)
+        afterwards = reconcilers.submit(reconcile).result(timeout=60)
 
     assert (while_locked, afterwards) == ({}, {})
     assert event_kinds(run) == ["created", "started"]
@@ -505,8 +505,8 @@ def test_a_claim_that_waits_for_the_reconciler_claims_nothing(
         with transaction.atomic():
             assert reconcile() == {"never_started": 1}
             worker = workers.submit(claim)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert worker.result(timeout=10) is None
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        assert worker.result(timeout=60) is None
 
     assert event_kinds(run) == ["created", "ended"]
 
@@ -520,8 +520,8 @@ def test_a_reconciler_skips_a_run_that_is_being_cancelled(
     with racing_threads(1) as reconcilers:
         with transaction.atomic():
             OperationRunService().request_cancel(run, by=operator)
-            while_locked = reconcilers.submit(reconcile).result(timeout=10)
-        afterwards = reconcilers.submit(reconcile).result(timeout=10)
+            while_locked = reconcilers.submit(reconcile).result(timeout=60)
+        afterwards = reconcilers.submit(reconcile).result(timeout=60)
 
     assert (while_locked, afterwards) == ({}, {"cancel_timeout": 1})
     assert event_kinds(run) == ["created", "started", "cancel_requested", "ended"]
@@ -542,7 +542,7 @@ def test_a_cancel_request_that_waits_for_the_reconciler_reports_that_the_run_has
         with transaction.atomic():
             assert reconcile()["worker_lost"] == 1
             user = users.submit(cancel)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert user.result(timeout=10) == "RunNoLongerActive"
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        assert user.result(timeout=60) == "RunNoLongerActive"
 
     assert event_kinds(run) == ["created", "started", "ended"]

@@ -421,8 +421,8 @@ def test_an_execution_waits_for_the_removal_of_the_approver(
         with transaction.atomic():
             remove_member(Membership.objects.get(user=manager), by=owner, reason="Left")
             waiting = threads.submit(attempt)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert "can no longer approve" in waiting.result(timeout=20)
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        assert "can no longer approve" in waiting.result(timeout=60)
 
     assert fresh(restore).is_previewed
 
@@ -443,8 +443,8 @@ def test_the_removal_of_the_approver_waits_for_an_execution(
         with transaction.atomic():
             execute(restore, requester)
             waiting = threads.submit(remove)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        waiting.result(timeout=20)
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        waiting.result(timeout=60)
 
     assert fresh(restore).status == RestoreStatus.EXECUTING
     assert not Membership.objects.filter(user=manager).exists()

@@ -38,7 +38,7 @@ class TlsServer:
         self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
 
     async def _start(self, address: str) -> asyncio.Server:
         return await asyncio.start_server(self._forward, address, 0, ssl=self._context)

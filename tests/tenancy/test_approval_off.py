@@ -398,8 +398,8 @@ def test_a_confirmation_waits_for_the_removal_of_its_owner(
         with transaction.atomic():
             remove_member(Membership.objects.get(user=second), by=owner, reason="Left")
             waiting = threads.submit(confirm)
-            wait_until_blocked(pids.get(timeout=10), by=backend_pid())
-        assert waiting.result(timeout=20) == "refused"
+            wait_until_blocked(pids.get(timeout=60), by=backend_pid())
+        assert waiting.result(timeout=60) == "refused"
 
     assert is_on(workspace)
 

@@ -68,11 +68,11 @@ def occupied(slots: PasswordSlots) -> Iterator[None]:
 
     def check() -> None:
         started.set()
-        ending.wait(20)
+        ending.wait(60)
 
     with ThreadPoolExecutor(1) as other:
         running = other.submit(slots.run, check)
-        started.wait(20)
+        started.wait(60)
         try:
             yield
         finally:

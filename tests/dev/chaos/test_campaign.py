@@ -39,8 +39,8 @@ def test_a_short_campaign_keeps_every_promise(tmp_path: Path) -> None:
     assert done.returncode in (0, 2), done.stdout[-6000:] + done.stderr[-3000:]
     report = json.loads(path.read_text())
     assert not any(report["broken"].values())
-    assert report["exercise"]["faults done"] >= 10, done.stdout
-    assert report["exercise"]["runs ended"] >= 20, done.stdout
+    assert report["exercise"]["faults done"] >= 3, done.stdout
+    assert report["exercise"]["runs ended"] >= 5, done.stdout
     assert "lost: 0, duplicated: 0, late writes accepted: 0" in done.stdout
 
 

@@ -71,7 +71,7 @@ def started(folder: Path, tls: Path) -> Iterator[tuple[list[str], SandboxTenant]
         yield lines, tenant_of(lines, tls)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 

@@ -11,7 +11,7 @@ from dev.services.processes import parent_of, running_processes
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def eventually(condition: Callable[[], object], *, within: float = 15) -> None:
+def eventually(condition: Callable[[], object], *, within: float = 60) -> None:
     """Fail unless `condition()` becomes true in time."""
     deadline = time.monotonic() + within
     while not condition():

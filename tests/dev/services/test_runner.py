@@ -48,9 +48,7 @@ def test_every_process_connects_with_the_role_of_the_application(tmp_path, monke
             seconds=420, what=f"the start of make run ({log})",
         )  # fmt: skip
         assert runner.poll() is None, log.read_text()
-        eventually(
-            lambda: is_healthy(port), seconds=90, what=f"the health of the processes ({log})"
-        )
+        eventually(lambda: is_healthy(port), what=f"the health of the processes ({log})")
         services = read_services(folder)
         with psycopg.connect(services["OWNER_DATABASE_URL"]) as owner:
             roles = owner.execute(
@@ -62,7 +60,7 @@ def test_every_process_connects_with_the_role_of_the_application(tmp_path, monke
                 app.execute("DELETE FROM operation_run_events")
     finally:
         runner.send_signal(signal.SIGINT)
-        runner.wait(60)
+        runner.wait(120)
 
     assert sorted(roles) == [("runledger_app",), ("runledger_web",)]
     assert not re.search("permission denied", log.read_text())
