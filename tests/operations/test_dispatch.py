@@ -471,7 +471,7 @@ def test_a_frozen_broker_does_not_delay_the_request(
     with django_capture_on_commit_callbacks(execute=True):
         result = dispatch(tenant, 2)
 
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40
     assert result.published is False
     assert_waits_for_relay(result.run)
 

@@ -353,7 +353,7 @@ def test_a_frozen_broker_delays_the_relay_once_and_not_for_every_run(
 
     assert relay.relay_once() == 0
 
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 40
     assert all(
         event_kinds(run) == ["created", "publish_refused"] for run in OperationRun.objects.all()
     )

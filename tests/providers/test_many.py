@@ -22,6 +22,7 @@ from providers.graph.kinds import KIND
 from providers.graph.many import ManyReads
 from providers.graph.pacing import Pacer, Quota
 from tests.support.factories.providers import FAST, SIZES
+from tests.support.sandbox import count_when_stable
 
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
 POLICIES = "/beta/deviceManagement/configurationPolicies"
@@ -265,7 +266,7 @@ def test_the_runs_of_a_tenant_divide_the_requests_under_way(
                 under_way -= 1
 
     paths = paths_of(client)
-    sandbox_tenant.fault("slow", kind="batch", ms=60)
+    sandbox_tenant.fault("slow", kind="batch", ms=150)
     monkeypatch.setattr(client, "send", counted)
     many = ManyReads(client, batch_size=2)
     many.share = share
@@ -298,14 +299,9 @@ def test_nothing_is_sent_after_a_stop(sandbox_tenant, client):
         if time.monotonic() > stopped_at:
             raise Stop
 
-    started = time.monotonic()
     with pytest.raises(Stop):
-        outcomes(client, reads, on_tick=stop)
-    assert time.monotonic() - started < 2
-    time.sleep(0.6)
-    sent = batches(sandbox_tenant)
-    time.sleep(0.6)
-    assert batches(sandbox_tenant) == sent
+        outcomes(client, reads, batch_size=2, on_tick=stop)
+    assert 0 < count_when_stable(lambda: batches(sandbox_tenant)) < len(reads) / 2
 
 
 def test_a_slow_response_does_not_delay_a_stop(sandbox_tenant, client):
@@ -313,7 +309,7 @@ def test_a_slow_response_does_not_delay_a_stop(sandbox_tenant, client):
         pass
 
     reads = [partial(get, path) for path in paths_of(client)]
-    sandbox_tenant.fault("slow", kind="batch", ms=5000)
+    sandbox_tenant.fault("slow", kind="batch", ms=20_000)
     started = time.monotonic()
 
     def stop():
@@ -322,7 +318,7 @@ def test_a_slow_response_does_not_delay_a_stop(sandbox_tenant, client):
 
     with pytest.raises(Stop):
         outcomes(client, reads, on_tick=stop)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
 
 
 def test_the_number_of_retries_is_limited(sandbox_tenant, client):

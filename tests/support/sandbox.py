@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -51,6 +52,15 @@ def graph(graph_sandbox: SandboxProcess, settings: Settings) -> Iterator[Sandbox
     settings.GRAPH_QUOTAS = {}
     yield graph_sandbox.control
     graph_sandbox.control.clear()
+
+
+def count_when_stable(count: Callable[[], int]) -> int:
+    """Return a count of requests once it stays the same for a second."""
+    previous = -1
+    while (current := count()) != previous:
+        previous = current
+        time.sleep(1)
+    return current
 
 
 @pytest.fixture
