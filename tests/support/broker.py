@@ -103,6 +103,14 @@ def broker(tmp_path: Path, use_broker: UseBroker) -> Iterator[Broker]:
     broker.stop()
 
 
+@pytest.fixture(scope="module")
+def module_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker for a server that the tests of a module share; they do not use it themselves."""
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop()
+
+
 @pytest.fixture
 def no_broker(tmp_path: Path, use_broker: UseBroker) -> None:
     """Use the address of a broker that is not running."""
