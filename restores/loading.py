@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from backups.models import BackupItem, BackupSet
 from operations.reasons import Blocked
 from operations.worker.active_run import ActiveRun
 from providers.graph.errors import PermissionMissing
 from providers.graph.kinds import KIND, KINDS
-from restores import bodies
+from restores import bodies, planning
 from restores.bodies import Options
 from restores.models import Replacement, RestoreItem, RestoreRun, RestoreStatus
 from restores.reading import LiveTenant
@@ -67,6 +68,34 @@ def _depth(item: RestoreItem, by_id: Mapping[tuple[str, str], RestoreItem], leve
     return max(depths, default=0)
 
 
+def restorable_items(
+    backup_set: BackupSet | None, missing: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], BackupItem]:
+    """The objects of a set that can be restored, by the kind and id under which they are missing."""
+    wanted = {
+        (kind, graph_id): [(each, graph_id) for each in KIND[kind].with_included]
+        for kind, graph_id in missing
+        if kind in KIND
+    }
+    if backup_set is None or not wanted:
+        return {}
+    ids = {graph_id for _, graph_id in wanted}
+    rows = backup_set.items.filter(graph_id__in=ids, version__isnull=False)
+    stored = {(item.kind, item.graph_id): item for item in rows.select_related("version")}
+    return {
+        key: stored[stored_key]
+        for key, stored_keys in wanted.items()
+        for stored_key in stored_keys
+        if stored_key in stored and _can_be_restored(stored[stored_key])
+    }
+
+
+def _can_be_restored(item: BackupItem) -> bool:
+    payload = item.version.payload if item.version else {}
+    is_complete = item.complete
+    return planning.backup_refusal(KIND[item.kind], payload, is_complete=is_complete) is None
+
+
 def existing_ids(
     live: LiveTenant, references: Mapping[str, set[str]], created: frozenset[str] = frozenset()
 ) -> dict[str, frozenset[str]]:
@@ -105,7 +134,7 @@ def restored_ids(live: LiveTenant, references: Mapping[str, set[str]]) -> NewIds
     """
     restored: NewIds = {}
     for referenced, ids in references.items():
-        for kind_key in (referenced, *KIND[referenced].includes):
+        for kind_key in KIND[referenced].with_included:
             latest = {graph_id: live.ids_of(kind_key, graph_id)[-1] for graph_id in ids}
             later = {old: new for old, new in latest.items() if new != old}
             existing = live.ids(kind_key) if later else frozenset()

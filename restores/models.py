@@ -275,7 +275,8 @@ class RestoreItem(models.Model):
     warning = models.TextField(default="", blank=True)
     #: Redacted differences: {path, difference, before, after}.
     changes = models.JSONField(default=list)
-    #: Objects that it refers to and the tenant lacks: {kind, id}.
+    #: Objects that the tenant lacks, {kind, id}: those that it refers to, and those that an object
+    #: of the set with the name `needed_by` refers to, which it lacks.
     missing = models.JSONField(default=list, db_default=[])
     target_id = models.CharField(max_length=200, default="", blank=True)
     live_hash = models.CharField(max_length=64, default="", blank=True)

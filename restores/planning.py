@@ -57,12 +57,12 @@ class References:
 class Plan:
     """The result of a preview for one object. A reason prevents the write, warnings do not.
 
-    `missing` are the objects that it refers to and the tenant lacks, by kind.
+    `missing` are the objects that it refers to and the tenant lacks, each {kind, id}.
     """
 
     action: Action
     reason: SafeError | None = None
-    missing: Mapping[str, Collection[str]] = field(default_factory=dict)
+    missing: Sequence[Mapping[str, str]] = ()
     warnings: Sequence[SafeError] = ()
     changes: list[dict[str, str]] = field(default_factory=list)
     target_id: str = ""
@@ -104,7 +104,7 @@ def plan(
         return replace(blocked, reason=reason)
     sent = bodies.sent_references(target.kind, expected, current)
     if reason := missing_reference(sent, references.existing_ids):
-        missing = bodies.missing_references(sent, references.existing_ids)
+        missing = missing_objects(sent, references.existing_ids)
         return replace(blocked, reason=reason, missing=missing)
     action, conflict = _action(target.kind, live)
     warnings = tuple(_warnings(target, live, current, expected))
@@ -171,14 +171,21 @@ def backup_refusal(kind: PolicyKind, payload: Json, *, is_complete: bool) -> Saf
     return None
 
 
+def missing_objects(
+    references: Mapping[str, set[str]], existing_ids: Mapping[str, Collection[str]]
+) -> list[dict[str, str]]:
+    """The referenced objects that do not exist, each {kind, id}."""
+    missing = bodies.missing_references(references, existing_ids)
+    return [{"kind": kind, "id": each} for kind, ids in missing.items() for each in sorted(ids)]
+
+
 def missing_reference(
     references: Mapping[str, set[str]], existing_ids: Mapping[str, Collection[str]]
 ) -> SafeError | None:
     """The reason that referenced objects do not exist, if so."""
     missing = [
-        f"{in_sentence(KIND[kind].label)} {each}"
-        for kind, ids in bodies.missing_references(references, existing_ids).items()
-        for each in sorted(ids)
+        f"{in_sentence(KIND[each['kind']].label)} {each['id']}"
+        for each in missing_objects(references, existing_ids)
     ]
     if not missing:
         return None
@@ -285,9 +292,7 @@ def as_columns(plan: Plan) -> Mapping[str, Any]:
         "next_step": reason.next_step if reason else "",
         "warning": "\n".join(f"{each.message} {each.next_step}" for each in plan.warnings),
         "changes": plan.changes,
-        "missing": [
-            {"kind": kind, "id": each} for kind, ids in plan.missing.items() for each in sorted(ids)
-        ][:MAX_MISSING],
+        "missing": plan.missing[:MAX_MISSING],
         "target_id": plan.target_id,
         "live_hash": plan.live_hash,
         "expected_hash": plan.expected_hash,

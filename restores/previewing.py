@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from backups.models import BackupItem
 from operations.reasons import SafeError
 from operations.worker.active_run import ActiveRun
 from providers.graph.client import GraphClient
@@ -24,12 +28,17 @@ from restores.loading import (
     merged,
     options_of,
     replaced_ids,
+    restorable_items,
     restored_ids,
 )
 from restores.models import Action, RestoreItem, RestoreRun, RestoreStatus
 from restores.planning import LiveObject, Plan, References
 from restores.reading import LiveTenant
 from restores.target import Target
+
+
+Missing = Mapping[str, str]
+MissingKey = tuple[str, str]
 
 
 class Preview:
@@ -46,6 +55,8 @@ class Preview:
         self._planned: set[str] = set()
         #: The current ids of objects that exist under another id.
         self._new_ids: NewIds = {}
+        #: What missing objects lack in turn, by their kind and id.
+        self._needs: dict[MissingKey, Sequence[Missing]] = {}
 
     def build(self) -> None:
         """Compare every item, store its plan, and finish the preview."""
@@ -91,13 +102,47 @@ class Preview:
         live = self._live.find(target) if target.is_backup_available else LiveObject()
         references = self._resolve_references(target)
         may_write = self._may_write(target.kind)
-        return planning.plan(
+        plan = planning.plan(
             target,
             live,
             references,
             may_write=may_write,
             reads_values=self._client.reads_encrypted_values,
         )
+        return replace(plan, missing=self._all_missing(plan.missing))
+
+    def _all_missing(self, missing: Sequence[Missing]) -> Sequence[Missing]:
+        """These missing objects, and those that a restore of them from the set would lack in turn.
+
+        A person then sees at once all objects to restore or to replace.
+        """
+        known = {_key(each): each for each in missing}
+        unread = list(known)
+        while unread:
+            self._load_needs(unread)
+            needs = {_key(each): each for key in unread for each in self._needs[key]}
+            unread = [key for key in needs if key not in known]
+            known = needs | known
+        return list(known.values())
+
+    def _load_needs(self, keys: Iterable[MissingKey]) -> None:
+        new = [key for key in keys if key not in self._needs]
+        self._needs |= dict.fromkeys(new, ())
+        for key, item in restorable_items(self._restore.backup_set, new).items():
+            # What cannot be read is seen by the preview that restores the object.
+            with contextlib.suppress(GraphError):
+                self._needs[key] = self._needs_of(item)
+
+    def _needs_of(self, item: BackupItem) -> Sequence[Missing]:
+        """What the tenant lacks of the objects that an object of the set refers to."""
+        row = RestoreItem(version=item.version, kind=item.kind, graph_id=item.graph_id)
+        target = Target.of(row, self._options)
+        references = self._resolve_references(target)
+        expected = bodies.replace_ids(target.kind, target.expected_state, references.new_ids)
+        missing = planning.missing_objects(
+            bodies.references(target.kind, expected), references.existing_ids
+        )
+        return [each | {"needed_by": item.name} for each in missing]
 
     def _may_write(self, kind: PolicyKind) -> bool:
         """False where the access token shows that the permission to write is missing.
@@ -125,6 +170,10 @@ class Preview:
             self._new_ids.setdefault(item.kind, {})[item.graph_id] = plan.target_id
         elif plan.action in (Action.CREATE, Action.CONFLICT):
             self._planned.add(item.graph_id)
+
+
+def _key(missing: Missing) -> MissingKey:
+    return missing["kind"], missing["id"]
 
 
 def _capture(target: Target, graph_id: str, client: GraphClient) -> Capture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -18,7 +18,6 @@ from operations.reasons import Blocked
 from operations.services import DispatchResult, OperationRunService
 from operations.types import OperationRunType
 from providers.connections import writable_connection
-from providers.graph.kinds import KIND
 from restores import planning
 from restores.bodies import Options
 from restores.closing import close_orphaned_restores
@@ -58,7 +57,7 @@ def start_preview(
     Raises:
         ValidationError: no item, too many items, or items of another set.
     """
-    if submission and (started := _started_by(backup_set, submission)):
+    if submission and (started := started_by(backup_set.tenant_id, submission)):
         return started
     if not items:
         raise ValidationError("Select at least one object.")
@@ -95,11 +94,11 @@ def start_preview(
     return restore, result
 
 
-def _started_by(
-    backup_set: BackupSet, submission: uuid.UUID
+def started_by(
+    tenant_id: int, submission: uuid.UUID
 ) -> tuple[RestoreRun, DispatchResult] | None:
-    """The restore that this submission of the form has already started."""
-    restores = RestoreRun.objects.with_scope().filter(tenant=backup_set.tenant_id)
+    """The restore that this submission of a form has already started."""
+    restores = RestoreRun.objects.with_scope().filter(tenant=tenant_id)
     restore = restores.filter(preview_run__submission_id=submission).first()
     if restore is None or restore.preview_run is None:
         return None
@@ -113,7 +112,7 @@ def decide(restore: RestoreRun, decisions: dict[int, str]) -> None:
     Raises:
         ValidationError: the restore is no longer in preview, or is approved.
     """
-    locked = _lock(restore)
+    locked = lock(restore)
     if not locked.is_previewed:
         raise ValidationError("This restore is no longer in preview. Decisions can't be changed.")
     if locked.approved_at:
@@ -137,7 +136,7 @@ def approve(restore: RestoreRun, *, by: User, decision_digest: str) -> RestoreRu
         ValidationError: the restore is not in preview, it is the person's own, the person may not
             approve it, a conflict is undecided, or the person has reviewed another state of it.
     """
-    locked, now = _lock(restore), database_now()
+    locked, now = lock(restore), database_now()
     if reason := _approval_refusal(locked, by, decision_digest, now):
         raise ValidationError(reason)
     if locked.approved_at is None:
@@ -203,7 +202,7 @@ def _execute(
     tenant_name: str,
     submission: uuid.UUID | None,
 ) -> DispatchResult:
-    locked = _lock(restore)
+    locked = lock(restore)
     if submission and locked.execute_run and locked.execute_run.submission_id == submission:
         return DispatchResult(locked.execute_run, created=False)
     if reason := _execution_error(locked, by, decision_digest, tenant_name):
@@ -306,63 +305,6 @@ def discard(restore: RestoreRun) -> None:
     )
 
 
-def missing_items(restore: RestoreRun, items: Iterable[RestoreItem]) -> list[BackupItem]:
-    """Return the objects that these items lack in the tenant and that can be restored from the set."""
-    missing = {
-        (kind, each["id"])
-        for item in items
-        for each in item.missing
-        if each["kind"] in KIND
-        for kind in (each["kind"], *KIND[each["kind"]].includes)
-    }
-    if not missing or restore.backup_set is None:
-        return []
-    ids = {graph_id for _, graph_id in missing}
-    stored = restore.backup_set.items.filter(graph_id__in=ids, version__isnull=False)
-    return [
-        each
-        for each in stored.select_related("version").order_by("kind", "name")
-        if (each.kind, each.graph_id) in missing and _can_be_restored(each)
-    ]
-
-
-def _can_be_restored(item: BackupItem) -> bool:
-    payload = item.version.payload if item.version else {}
-    refusal = planning.backup_refusal(KIND[item.kind], payload, is_complete=item.complete)
-    return refusal is None
-
-
-def add_missing(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:
-    """Preview a restore again, together with the missing objects that its set contains.
-
-    Raises:
-        ValidationError: it is no longer in preview, or its set contains none of them.
-    """
-    added = missing_items(restore, restore.items.all())
-    if restore.is_previewed and not added:
-        raise ValidationError("The backup set contains none of the missing objects.")
-    return preview_again(restore, added, by=by)
-
-
-@transaction.atomic
-def preview_again(
-    restore: RestoreRun, added: Iterable[BackupItem] = (), *, by: User
-) -> tuple[RestoreRun, DispatchResult]:
-    """Discard a preview, and start one of the same objects and these.
-
-    Raises:
-        ValidationError: the restore is no longer in preview, or is approved.
-    """
-    locked = _lock(restore)
-    if not locked.is_previewed or locked.approved_at or locked.backup_set is None:
-        raise ValidationError("This restore is no longer in preview. Start a new one.")
-    items = locked.items.select_related("backup_item")
-    kept = [item.backup_item for item in items if item.backup_item]
-    discard(locked)
-    options = Options(locked.assignments, locked.access_state)
-    return start_preview(locked.backup_set, [*kept, *added], options, by=by)
-
-
 def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:
     """Start a new restore of the remaining objects of this one, with a new preview.
 
@@ -386,7 +328,8 @@ def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]
     return start_preview(restore.backup_set, items, options, by=by, retry_of=restore)
 
 
-def _lock(restore: RestoreRun) -> RestoreRun:
+def lock(restore: RestoreRun) -> RestoreRun:
+    """Load a restore again, and lock it until the commit."""
     rows = RestoreRun.objects.select_related("workspace", "tenant", "execute_run")
     return rows.select_for_update(of=("self",)).get(pk=restore.pk)
 

@@ -3,12 +3,11 @@
 from django.urls import path
 
 from restores.views.actions import (
-    restore_add,
     restore_approve,
     restore_decide,
     restore_discard,
     restore_execute,
-    restore_replace,
+    restore_missing,
     restore_retry,
 )
 from restores.views.approvals import approval_list
@@ -29,11 +28,10 @@ urlpatterns = [
     ),
     path(DETAIL, restore_detail, name="restore_detail"),
     path(f"{DETAIL}items/<int:restore_item_id>/", restore_item, name="restore_item"),
-    path(f"{DETAIL}add/", restore_add, name="restore_add"),
     path(f"{DETAIL}decide/", restore_decide, name="restore_decide"),
     path(f"{DETAIL}approve/", restore_approve, name="restore_approve"),
     path(f"{DETAIL}execute/", restore_execute, name="restore_execute"),
     path(f"{DETAIL}discard/", restore_discard, name="restore_discard"),
-    path(f"{DETAIL}replace/", restore_replace, name="restore_replace"),
+    path(f"{DETAIL}missing/", restore_missing, name="restore_missing"),
     path(f"{DETAIL}retry/", restore_retry, name="restore_retry"),
 ]

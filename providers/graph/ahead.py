@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from providers.graph.client import GraphClient, Prepared, WaitReason
+from providers.graph.client import SLICE_SECONDS, GraphClient, Prepared, WaitReason
 from providers.graph.errors import GraphError
 from providers.graph.http import Response
 from providers.graph.sending import Sender
-
-#: Seconds between two looks at whether the response is there.
-TAKE_SECONDS = 60.0
 
 
 class AheadClient(GraphClient):
@@ -42,19 +39,21 @@ class AheadClient(GraphClient):
         sender.submit(url, prepared, delay=delay)
 
     def _fetch(self, sender: Sender, url: str) -> dict[str, Any]:
-        first = partial(_take, sender) if sender.under_way else None
+        first = partial(self._take, sender) if sender.under_way else None
         return self._exchange(partial(self._send_once, "GET", url, None), first=first)
 
+    def _take(self, sender: Sender) -> tuple[Prepared, Response]:
+        """Return the request that was sent ahead, and its response.
 
-def _take(sender: Sender) -> tuple[Prepared, Response]:
-    """Return the request that was sent ahead, and its response.
+        As long as it waits for its pace or for its response, `on_wait` can end that.
 
-    Raises:
-        GraphError: there is no response.
-    """
-    while (sent := sender.take(TAKE_SECONDS)) is None:
-        pass
-    _, prepared, result = sent
-    if isinstance(result, Exception):
-        raise result
-    return prepared, result
+        Raises:
+            GraphError: there is no response.
+        """
+        while (sent := sender.take(SLICE_SECONDS)) is None:
+            if self._on_wait:
+                self._on_wait(SLICE_SECONDS, WaitReason.PACING)
+        _, prepared, result = sent
+        if isinstance(result, Exception):
+            raise result
+        return prepared, result

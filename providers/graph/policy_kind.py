@@ -329,6 +329,11 @@ class PolicyKind:
         return self.assign is not None
 
     @property
+    def with_included(self) -> tuple[str, ...]:
+        """The kinds of its objects: this one, and those that it includes."""
+        return (self.key, *self.includes)
+
+    @property
     def is_backed_up(self) -> bool:
         """Whether backups contain the kind."""
         return not self.is_mirrored_only and not self.looked_up_at

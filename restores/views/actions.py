@@ -6,20 +6,22 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from operations.views.start import submission_of
 from restores import services
+from restores.missing import Choices, resolve_missing
 from restores.models import Decision, RestoreRun
-from restores.replacing import replace_missing
+from restores.views.detail import render_restore
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
 from tenancy.http import Request, action, recent_sign_in_required, try_service
 from tenancy.roles import Capability
-from web.ids import parse_id
+from web.ids import parse_id, parse_ids
 
-DECISION_FIELD = "decision-"
+#: What the names of fields start with.
+DECISION_FIELD, REPLACEMENT_FIELD = "decision-", "replacement-"
 
 
 @action
@@ -78,26 +80,30 @@ def restore_discard(request: Request, slug: str, restore_id: int) -> HttpRespons
 
 
 @action
-def restore_add(request: Request, slug: str, restore_id: int) -> HttpResponse:
-    """Preview a restore again, with the objects that its objects refer to and the tenant lacks."""
+def restore_missing(request: Request, slug: str, restore_id: int) -> HttpResponse:
+    """Restore or replace the missing objects as chosen, and preview again."""
     restore = _restore_to_change(request, slug, restore_id)
-    return _start(request, restore, lambda: services.add_missing(restore, by=request.user))
+    choices = _choices(request.POST)
+
+    def resolve() -> tuple[RestoreRun, object]:
+        return resolve_missing(restore, choices, by=request.user, submission=submission_of(request))
+
+    try:
+        return _start(request, restore, resolve)
+    except ValidationError as error:
+        return render_restore(request, restore, choices=choices, errors=error.message_dict)
 
 
-@action
-def restore_replace(request: Request, slug: str, restore_id: int) -> HttpResponse:
-    """Choose what restores refer to in place of a missing object, and preview again."""
-    restore = _restore_to_change(request, slug, restore_id)
-    kind, missing_id, replacement = (
-        request.POST.get(name, "").replace("\x00", "").strip()
-        for name in ("kind", "missing_id", "replacement")
-    )
-    return _start(
-        request,
-        restore,
-        lambda: replace_missing(
-            restore, kind=kind, missing_id=missing_id, replacement=replacement, by=request.user
-        ),
+def _choices(params: QueryDict) -> Choices:
+    replacements = {
+        name.removeprefix(REPLACEMENT_FIELD): str(value).replace("\x00", "").strip()
+        for name, value in params.items()
+        if name.startswith(REPLACEMENT_FIELD)
+    }
+    return Choices(
+        added=parse_ids(params.getlist("added")),
+        replacements={key: text for key, text in replacements.items() if text},
+        removed=parse_ids(params.getlist("removed")),
     )
 
 
@@ -117,10 +123,16 @@ def _restore_to_change(request: Request, slug: str, restore_id: int) -> RestoreR
 def _start(
     request: Request, restore: RestoreRun, start: Callable[[], tuple[RestoreRun, object]]
 ) -> HttpResponse:
-    """Start another restore and show it; show why that is refused on the page of this one."""
+    """Start another restore and show it; show why that is refused on the page of this one.
+
+    Raises:
+        ValidationError: several fields of the form have errors.
+    """
     try:
         other, _ = start()
     except ValidationError as error:
+        if hasattr(error, "error_dict"):
+            raise
         messages.error(request, error.messages[0])
         return redirect(restore)
     return redirect(other)

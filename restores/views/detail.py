@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Func, IntegerField
@@ -11,22 +11,23 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.access_tokens.models import is_same_person
-from inventory.names import names_of
 from operations.models import OperationRun
-from providers.graph.kinds import KIND
 from redaction.json import sanitize_json
 from restores import planning, services
+from restores.missing import Choices, list_missing
 from restores.models import Action, Replacement, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import has_capability, may_approve
 from tenancy.clock import request_now
-from tenancy.http import Request, page
+from tenancy.http import Request, page, render_checked
 from tenancy.roles import Capability
 from web.live_section import asks_for, live_answer, live_section
 
 POLL_SECONDS = 2
 #: The number of differences shown on the page of a restore; further objects have their own page.
 DIFFERENCES_ON_PAGE = 200
+#: Of missing objects on the page. Each is two fields of a form, of which Django accepts 1000.
+MAX_MISSING = 200
 #: The order of the preview: what needs a person comes first.
 GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
 
@@ -34,13 +35,27 @@ GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.
 @page
 def restore_detail(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """One restore: its preview until it is executed, its results afterwards."""
-    restore = restore_or_404(request, slug, restore_id)
-    context = _context(request, restore)
+    return render_restore(request, restore_or_404(request, slug, restore_id))
+
+
+def render_restore(
+    request: Request,
+    restore: RestoreRun,
+    *,
+    choices: Choices | None = None,
+    errors: Mapping[str, list[str]] | None = None,
+) -> HttpResponse:
+    """Render the page of a restore; with the choices for missing objects that have errors, if any.
+
+    `errors` are the messages by the keys of the missing objects.
+    """
+    context = _context(request, restore, choices, errors or {})
     seconds = POLL_SECONDS if restore.is_active else 0
     section = live_section(request, "restore", "restores/_restore.html", context, seconds=seconds)
     if asks_for(request, "restore"):
         return live_answer(request, section)
-    return render(request, "restores/restore_detail.html", context | {"live": section})
+    context["live"] = section
+    return render_checked(request, "restores/restore_detail.html", context, errors=errors)
 
 
 @page
@@ -61,7 +76,12 @@ def restore_item(
     return render(request, "restores/restore_item.html", context)
 
 
-def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
+def _context(
+    request: Request,
+    restore: RestoreRun,
+    choices: Choices | None,
+    errors: Mapping[str, list[str]],
+) -> dict[str, Any]:
     items = _load_items(restore)
     _load_request_ids(restore.execute_run, items)
     items_by_action = defaultdict(list)
@@ -82,8 +102,9 @@ def _context(request: Request, restore: RestoreRun) -> dict[str, Any]:
         "groups": groups,
         "items": items,
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
-        **_missing(restore, items),
+        **_missing(restore, items, choices, errors),
         "blocked_count": len(items_by_action[Action.BLOCKED]),
+        "decided_count": sum(bool(item.decision) for item in items),
         "undecided_count": sum(item.is_undecided for item in items),
         "write_count": sum(item.will_be_written for item in items),
         # A plain dict: a template would ask a Counter for its key “items”.
@@ -117,27 +138,29 @@ def _shared_warnings(items: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     return [(warning, sharers) for warning, sharers in sharing.items() if len(sharers) > 1]
 
 
-def _missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> dict[str, Any]:
-    """The objects that a preview lacks: those in its set, the others, and the replacements."""
+def _missing(
+    restore: RestoreRun,
+    items: Sequence[RestoreItem],
+    choices: Choices | None,
+    errors: Mapping[str, list[str]],
+) -> dict[str, Any]:
+    """The objects that a preview lacks, with what was chosen for them, and the replacements.
+
+    Without choices, the objects of the set are selected.
+    """
     if not restore.is_previewed:
         return {}
-    offered = services.missing_items(restore, items)
-    ids = {(item.kind, item.graph_id) for item in offered}
-    missing = {(each["kind"], each["id"]) for item in items for each in item.missing} - ids
-    names = names_of(restore.tenant_id, {graph_id for _, graph_id in missing})
+    missing = list_missing(restore, items)
+    shown = missing[:MAX_MISSING]
+    if choices is None:
+        choices = Choices(added=[each.item.pk for each in shown if each.item])
     return {
-        "missing_items": offered,
         "missing_objects": [
-            {
-                "kind": kind,
-                "id": graph_id,
-                "label": KIND[kind].label,
-                "name": names.get(graph_id, ""),
-                "has_names": not KIND[kind].looked_up_at,
-            }
-            for kind, graph_id in sorted(missing)
-            if kind in KIND
+            (each, choices.replacements.get(each.key, ""), errors.get(each.key)) for each in shown
         ],
+        "missing_count": len(missing),
+        "missing_errors": errors,
+        "choices": choices,
         "replacements": list(Replacement.objects.filter(tenant=restore.tenant_id)),
     }
 

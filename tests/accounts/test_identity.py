@@ -92,9 +92,8 @@ ASK_NOTHING = {
     "tenant_resume": "lets runs start again",
     "restore_create": "changes nothing in the tenant; the execution asks",
     "restore_decide": "changes nothing in the tenant; the execution asks",
-    "restore_add": "changes nothing in the tenant; the execution asks",
     "restore_discard": "changes nothing in the tenant",
-    "restore_replace": "changes nothing in the tenant; the execution asks",
+    "restore_missing": "changes nothing in the tenant; the execution asks",
     "restore_retry": "changes nothing in the tenant; the execution asks",
 }
 SENSITIVE = {

@@ -28,6 +28,7 @@ from operations.models import EventLevel, Incident, OperationRun, SavedView
 from operations.presentation.layout import COLUMNS
 from operations.states import ItemOutcome, RunOutcome, RunStatus
 from providers.probes import PROBES, WRITES
+from restores.models import Replacement
 from tenancy import services as tenancy
 from tenancy import staff_changes, support_access
 from tenancy.approval_off import withdraw_approval_off
@@ -332,6 +333,13 @@ def _create_connection(tenant: Tenant) -> dict[str, str]:
     }
 
 
+#: What an object of a restore refers to and the tenant lacks; the first one is in the backup set.
+MISSING = [
+    {"kind": "groups", "id": "7c1f3c0e-1111-4222-8333-000000000001"},
+    {"kind": "users", "id": "7c1f3c0e-1111-4222-8333-000000000002", "needed_by": "x" * 120},
+]
+
+
 def populate_restores() -> dict[str, str]:
     """Create restores in every state in `contoso`; return the addresses of their pages."""
     fabrikam = Tenant.objects.get(name="Fabrikam", workspace__slug="contoso")
@@ -344,8 +352,23 @@ def populate_restores() -> dict[str, str]:
         {"action": "create", "target_id": "", "changes": [dict(DIFFERENCE, after="x" * 300)]},
         {"action": "unchanged", "changes": [], "name": f"unchanged {HOSTILE}"},
         {"action": "blocked", "reason_code": "restore_encrypted", "message": blocked},
+        {"action": "blocked", "reason_code": "restore_reference_missing", "missing": MISSING},
     )
     assert previewed.backup_set
+    BackupItemFactory(
+        backup_set=previewed.backup_set,
+        kind="groups",
+        graph_id=MISSING[0]["id"],
+        name=f"Group {HOSTILE}",
+    )
+    Replacement.objects.create(
+        workspace=fabrikam.workspace,
+        tenant=fabrikam,
+        kind="groups",
+        missing_id="a" * 36,
+        replacement_id="b",
+        name=HOSTILE,
+    )
     changed = previewed.items.order_by("pk")[0]
     executing = create_restore(fabrikam, executing=True)
     ended = create_restore(

@@ -7,10 +7,11 @@ from itertools import chain, islice
 
 import pytest
 
+from providers.graph import ahead
 from providers.graph.ahead import AheadClient
 from providers.graph.client import GraphClient, WaitReason
 from providers.graph.errors import IncompleteListing
-from providers.graph.pacing import Pacer
+from providers.graph.pacing import Pacer, Quota
 from tests.support.factories.providers import FAST, SIZES, SandboxTenant
 from tests.support.stack import eventually
 
@@ -109,3 +110,26 @@ def test_reading_ahead_shows_the_wait_of_a_throttled_connection(
 
         with pytest.raises(Stopped):
             ids(groups)
+
+
+def test_a_page_that_waits_for_its_pace_can_be_stopped(
+    sandbox_tenant: SandboxTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a conditional access policy's page, after which other runs have reserved minutes."""
+
+    class Stopped(Exception):
+        pass
+
+    def stop(seconds: float, reason: WaitReason) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(ahead, "SLICE_SECONDS", 0.01)
+    pacer = Pacer({"/groups": Quota(1, 500)})
+    with sandbox_tenant.client(AheadClient, pacer=pacer, on_wait=stop) as client:
+        groups = client.list(GROUPS, {"$top": str(PAGE)})
+
+        assert len(ids(islice(groups, PAGE))) == PAGE
+        with pytest.raises(Stopped):
+            next(groups)
+
+    assert sandbox_tenant.request_counts()["GET", "groups"] == 1

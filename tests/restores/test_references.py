@@ -10,15 +10,12 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from backups.models import BackupItem
-from operations.testing import run_now
 from providers.graph.kinds import KIND
-from restores import services
-from restores.models import Action, ItemState, RestoreRun, RestoreStatus
-from restores.replacing import replace_missing
+from restores.models import Action, ItemState, RestoreStatus
 from tenancy.models import User
 from tests.support.factories.backups import BackupScheduleFactory
 from tests.support.factories.inventory import PolicyFactory, RoleDefinitionFactory
-from tests.support.restores import RestoreScenario, objects_named, only_item
+from tests.support.restores import RestoreScenario, objects_named, offered_items, only_item
 from tests.support.sessions import open_session
 
 pytestmark = pytest.mark.django_db
@@ -85,11 +82,10 @@ def test_a_missing_location_in_the_set_is_offered_and_restored_as_well(
     blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
     page = open_session(Client(), manager).get(blocked.get_absolute_url()).content.decode()
 
-    together, result = services.add_missing(blocked, by=manager)
-    run_now(result.run)
+    together = scenario.preview_again(blocked, added=[location])
     run = scenario.execute(together)
 
-    assert "Preview with it" in page
+    assert "Also restore it from this backup set" in page
     assert location.name in page
     assert run.outcome == "succeeded", run.failures
     states = {row.kind: (row.action, row.state) for row in together.items.all()}
@@ -99,21 +95,15 @@ def test_a_missing_location_in_the_set_is_offered_and_restored_as_well(
     assert blocked.status == RestoreStatus.ENDED
 
 
-def test_what_the_set_does_not_contain_is_not_offered(
-    scenario: RestoreScenario, manager: User
-) -> None:
+def test_what_the_set_does_not_contain_is_not_offered(scenario: RestoreScenario) -> None:
     users = {"includeUsers": ["All"], "excludeGroups": [str(uuid.uuid4())]}
     policy = back_up_policy(scenario, users=users)
     scenario.delete(policy)
+
     blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
 
-    assert services.missing_items(blocked, blocked.items.all()) == []
-    with pytest.raises(ValidationError, match="contains none of the missing objects"):
-        services.add_missing(blocked, by=manager)
-    services.discard(blocked)
-    blocked.refresh_from_db()
-    with pytest.raises(ValidationError, match="no longer in preview"):
-        services.add_missing(blocked, by=manager)
+    assert only_item(blocked).missing
+    assert offered_items(blocked) == []
 
 
 def test_what_cannot_be_restored_is_not_offered(scenario: RestoreScenario) -> None:
@@ -128,7 +118,7 @@ def test_what_cannot_be_restored_is_not_offered(scenario: RestoreScenario) -> No
     blocked = scenario.preview([policy], access_state=AS_BACKED_UP)
 
     assert only_item(blocked).reason_code == "restore_reference_missing"
-    assert services.missing_items(blocked, blocked.items.all()) == []
+    assert offered_items(blocked) == []
 
 
 NOT_IN_TENANT = {
@@ -210,13 +200,8 @@ def test_what_a_policy_names_is_replaced_and_kept_for_the_tenant(
         PolicyFactory(tenant=scenario.tenant, kind=kind, graph_id=chosen[kind], name=kind)
     names = {"role_definitions": role["displayName"]}
 
-    for kind, missing_id in NOT_IN_TENANT.items():
-        replacement = names.get(kind, chosen[kind])
-        restore, result = replace_missing(
-            restore, kind=kind, missing_id=missing_id, replacement=replacement, by=manager
-        )
-        run_now(result.run)
-        restore = RestoreRun.objects.with_scope().get(pk=restore.pk)
+    replacements = {key: names.get(key[0], chosen[key[0]]) for key in NOT_IN_TENANT.items()}
+    restore = scenario.preview_again(restore, replacements=replacements)
     page = open_session(Client(), manager).get(restore.get_absolute_url()).content.decode()
     run = scenario.execute(restore)
 
@@ -231,17 +216,13 @@ def test_what_a_policy_names_is_replaced_and_kept_for_the_tenant(
 
 @pytest.mark.parametrize("replacement", ["Dana Reyes", NOT_IN_TENANT["users"].upper()])
 def test_only_another_id_replaces_an_object_that_is_never_listed(
-    scenario: RestoreScenario, policy: BackupItem, manager: User, replacement: str
+    scenario: RestoreScenario, policy: BackupItem, replacement: str
 ) -> None:
     restore = scenario.preview([policy], access_state=AS_BACKED_UP)
 
     with pytest.raises(ValidationError, match=r"Enter the id|missing object itself"):
-        replace_missing(
-            restore,
-            kind="users",
-            missing_id=NOT_IN_TENANT["users"],
-            replacement=replacement,
-            by=manager,
+        scenario.preview_again(
+            restore, replacements={("users", NOT_IN_TENANT["users"]): replacement}
         )
 
 
@@ -272,9 +253,7 @@ def test_without_the_permission_to_look_up_users_graph_decides(
     assert kinds == {"authentication_strengths", "authentication_contexts", "terms_of_use"}
 
 
-def test_a_group_comes_back_with_the_group_that_is_its_member(
-    scenario: RestoreScenario, manager: User
-) -> None:
+def test_a_group_comes_back_with_the_group_that_is_its_member(scenario: RestoreScenario) -> None:
     outer, inner, device = (str(uuid.uuid4()) for _ in range(3))
     tenant_id = scenario.tenant.external_id
     group = {"securityEnabled": True, "groupTypes": [], "mailEnabled": False, "mailNickname": "g"}
@@ -288,7 +267,7 @@ def test_a_group_comes_back_with_the_group_that_is_its_member(
         scenario.graph.delete_object(tenant_id, "groups", graph_id)
 
     blocked = scenario.preview([items[outer]])
-    offered = services.missing_items(blocked, blocked.items.all())
+    offered = offered_items(blocked)
     scenario.graph.put_object(tenant_id, "directory_objects", {"id": device})
     restore, run = scenario.restore([items[outer], items[inner]])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from providers.graph.kinds import KIND
 from providers.models import Access, ProviderConnection
 from restores import services
 from restores.bodies import Options
-from restores.models import Decision, RestoreItem, RestoreRun
+from restores.missing import Choices, list_missing, resolve_missing
+from restores.models import Decision, Replacement, RestoreItem, RestoreRun
 from tenancy.models import Tenant, User
 from tests.support.factories.backups import BackupScheduleFactory
 
@@ -69,6 +70,24 @@ class RestoreScenario:
         assert run.outcome in ("succeeded", "partially_succeeded"), run.failures
         return RestoreRun.objects.with_scope().get(pk=restore.pk)
 
+    def preview_again(
+        self,
+        restore: RestoreRun,
+        *,
+        added: Iterable[BackupItem] = (),
+        replacements: Mapping[tuple[str, str], str] | None = None,
+        removed: Iterable[Replacement] = (),
+    ) -> RestoreRun:
+        """Resolve missing objects, and preview again; replacements are by kind and id."""
+        choices = Choices(
+            [item.pk for item in added],
+            {"/".join(key): text for key, text in (replacements or {}).items()},
+            [replacement.pk for replacement in removed],
+        )
+        again, result = resolve_missing(restore, choices, by=self.operator)
+        run_now(result.run)
+        return RestoreRun.objects.with_scope().get(pk=again.pk)
+
     def use_backup_for_all(self, restore: RestoreRun) -> None:
         services.decide(restore, {item.pk: Decision.TAKE for item in restore.items.all()})
 
@@ -119,6 +138,12 @@ def only_item(restore: RestoreRun) -> RestoreItem:
     """Return the only item of a restore."""
     item: RestoreItem = restore.items.get()
     return item
+
+
+def offered_items(restore: RestoreRun) -> list[BackupItem]:
+    """Return the missing objects that a preview offers to restore from its set."""
+    missing = list_missing(restore, list(restore.items.all()))
+    return [each.item for each in missing if each.item]
 
 
 def assignment_target(target_type: str, **properties: str) -> dict[str, dict[str, str]]:

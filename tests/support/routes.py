@@ -281,9 +281,8 @@ ROUTES = [
     workspace_route("restore_decide", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_approve", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_execute", "restore_id", capability=Capability.RESTORE, post=True),
-    workspace_route("restore_add", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_discard", "restore_id", capability=Capability.RESTORE, post=True),
-    workspace_route("restore_replace", "restore_id", capability=Capability.RESTORE, post=True),
+    workspace_route("restore_missing", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_retry", "restore_id", capability=Capability.RESTORE, post=True),
 ]
 
