@@ -23,7 +23,7 @@ from redaction.graph_secrets import is_secret_property, is_secret_setting, secre
 from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.ordinary import is_hidden, is_message
 from redaction.patterns import FOREIGN_KEYS, FOREIGN_PASSWORDS, SENSITIVE_NAME
-from redaction.text import WINDOW, normalize_text, sanitize_text, shorten
+from redaction.text import MARGIN, WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
 INTEGER_MAX_BITS = 256
@@ -316,7 +316,7 @@ def _decode(text: str) -> tuple[str, str] | None:
 def _describe(value: object) -> str:
     """Return a text for a type that JSON lacks; never the text of an exception."""
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value[:WINDOW]).decode("utf-8", "replace")
+        return bytes(value[: WINDOW + MARGIN]).decode("utf-8", "replace")
     if isinstance(value, datetime):
         return _utc_text(value)
     if isinstance(value, (date, time)):

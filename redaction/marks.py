@@ -30,6 +30,11 @@ def mask_match(match: re.Match[str]) -> str:
     return mask(match[0])
 
 
+def mask_spans(text: str) -> list[tuple[int, int]]:
+    """Return start and end of each mask in the text."""
+    return [match.span() for match in _MASK.finditer(text)]
+
+
 def without_counts(text: str) -> str:
     """Return the text with masks that do not say how much they hide, to compare what is visible."""
     return _MASK.sub(f"{MASK_START}]", text)

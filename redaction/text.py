@@ -6,10 +6,12 @@ import re
 
 from redaction.entropy import mask_random_tokens
 from redaction.known_secrets import mask_known_secrets, secrets_generation
-from redaction.marks import ELLIPSIS, is_cut_mask, mask
+from redaction.marks import ELLIPSIS, is_cut_mask, mask, mask_spans
 from redaction.rules import mask_secret_formats
 
 WINDOW = 20_000
+#: The characters after the window that are read as well: a secret across its edge is seen whole.
+MARGIN = 2_000
 MAX_ROUNDS = 8
 
 _ANSI_SEQUENCE = re.compile(
@@ -56,10 +58,8 @@ def sanitize_text(
 
 def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -> str:
     window = max(WINDOW, max_length)
-    if len(text) > window:
-        # Drop a word that the limit would cut, because it may be a partial secret.
-        start = text[: window - 1]
-        text = (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
+    text = text[: window + MARGIN]
+    excess = max(len(text) - window, 0)
     text = normalize_text(text)
     # A mask can turn the text around it into another known format: repeat until it is stable.
     for _ in range(MAX_ROUNDS):
@@ -67,6 +67,8 @@ def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -
         cleaned = mask_secret_formats(cleaned)
         if guess:
             cleaned = mask_random_tokens(cleaned)
+        if excess:
+            cleaned, excess = _without_end(cleaned, excess), 0
         if not keep_newlines:
             cleaned = cleaned.replace("\n", " ")
         cleaned = shorten(cleaned, max_length)
@@ -74,6 +76,19 @@ def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -
             return text
         text = cleaned
     return shorten(mask(text), max_length)
+
+
+def _without_end(text: str, length: int) -> str:
+    """Return a masked text without as many characters at its end, and an ellipsis.
+
+    A mask at the cut stays. A word there is left out, because it may be a part of a longer secret.
+    """
+    cut = max(len(text) - length, 1)
+    for start, end in mask_spans(text):
+        if start < cut < end:
+            return text[:end] + ELLIPSIS
+    start = text[: cut - 1]
+    return (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
 
 
 def clean_text(text: str, max_length: int) -> str:

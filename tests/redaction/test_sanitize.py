@@ -871,6 +871,31 @@ def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
         assert not surviving_half(secret, sanitized)
 
 
+WORDS = "grape lantern solemn otter"
+
+
+@pytest.mark.parametrize("template", ["{}", 'password="{}"', '"clientSecret": "{}"', "password: {}\n"])
+def test_a_secret_of_several_words_across_the_edge_of_the_window_does_not_leak(
+    template: str,
+) -> None:
+    if template == "{}":
+        register_secret(WORDS)
+    for distance in range(1, 40, 2):
+        start = "line\n" * (WINDOW // 5)
+        text = start[: WINDOW - distance] + "\n" + template.format(WORDS) + "\nother lines" * 400
+
+        sanitized = sanitize_text(text, max_length=WINDOW, keep_newlines=True)
+
+        assert len(sanitized) <= WINDOW
+        assert not any(word in sanitized for word in WORDS.split())
+
+
+def test_a_mask_across_the_edge_of_the_window_stays() -> None:
+    sanitized = sanitize_text(f"password={'Zx9' * WINDOW}")
+
+    assert re.fullmatch(r"password=\[redacted:\d+\]…", sanitized)
+
+
 SEEDED_TEXT = st.sampled_from(
     [shape(random.Random(1))[0] for shape in SHAPES.values()]
     + HARMLESS
