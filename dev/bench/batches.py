@@ -1,6 +1,7 @@
 """Measures the writes of ticks and of retention; prints ratios, taken in one run.
 
-    python -m dev.bench.batches [--rounds 5] [--rows 500] [--only NAME] [--baseline REVISION]
+    python -m dev.bench.batches [--rounds 5] [--rows 500] [--contents 100000] [--only NAME]
+        [--baseline REVISION]
 
 It starts its own servers. With `--baseline`, another revision does the same work in alternation, so
 that other load on the machine affects both. Each has a database with its own migrations, because
@@ -24,14 +25,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dev.bench.database import create_database, own_broker, own_database
+from dev.bench.database import create_database, own_broker, own_database, server_cpu
 from dev.bench.revisions import ROOT, Revision, checkout, take
 
 MODULE = "dev.bench.batches"
 TENANTS = 50
-#: The contents of a workspace that stay: 50 of each of 2,000 tenants.
-VERSIONS = 100_000
 DAY = dt.timedelta(days=1)
+#: Names the time of CPU of a work, which hardly depends on other load on the machine.
+CPU = ", CPU"
 
 _INSERT_RUNS = """
 INSERT INTO operation_runs (workspace_id, tenant_id, initiator_name, type, status, outcome,
@@ -66,12 +67,12 @@ RETURNING id
 class Work:
     """The work of one revision, measured in its process, on a workspace of its process."""
 
-    def __init__(self, rows: int, only: str) -> None:
+    def __init__(self, rows: int, contents: int, only: str) -> None:
         from django.db import connection
 
         from tenancy.models import Tenant, Workspace
 
-        self.rows = rows
+        self.rows, self.contents = rows, contents
         self.connection = connection
         name = f"bench-{uuid.uuid4().hex[:8]}"
         self.workspace = Workspace.objects.create(name=name, slug=name)
@@ -144,16 +145,25 @@ class Work:
         self.clear()
         if name not in self.schedules:
             self.schedules[name] = self.create_schedules(name, cron)
-        before = self.now - pause
+        # Each round has new slots: one that has a run would not get another.
+        before, self.now = self.now, self.now + pause
         self.set_next(self.schedules[name], before, before + dt.timedelta(minutes=5))
+        last = self.last_run()
 
         def run() -> int:
             settled = 0
             while batch := tick.tick(self.now).schedules:
                 settled += batch
+            assert self.last_run() - last >= self.rows
             return settled
 
         return run
+
+    def last_run(self) -> int:
+        """Return the id of the newest run."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM operation_runs")
+            return int(cursor.fetchone()[0])
 
     def set_next(self, schedules: list[int], settled: dt.datetime, following: dt.datetime) -> None:
         """Set until when schedules are settled, and their next slots."""
@@ -204,7 +214,7 @@ class Work:
             for _ in range(2)
         )
         if not self.kept:
-            self.kept = self.insert_versions(VERSIONS)
+            self.kept = self.insert_versions(self.contents)
             BackupItem.objects.bulk_create(self.items(new, self.kept), batch_size=5000)
             # They are new, and each call checks a part of what is new.
             while self.has_candidates():
@@ -276,16 +286,21 @@ class Work:
         return facts
 
     def round(self) -> dict[str, float]:
-        """Do each work once; return the seconds."""
+        """Do each work once; return the seconds, and those of CPU here and in the database."""
         seconds = {}
         for name, way in self.ways.items():
             run = way()
-            started = time.perf_counter()
+            started, cpu_before = time.perf_counter(), self.cpu()
             rows = run()
             seconds[name] = time.perf_counter() - started
+            seconds[f"{name}{CPU}"] = self.cpu() - cpu_before
             assert rows == self.rows, (name, rows)
             self.settle()
         return seconds
+
+    def cpu(self) -> float:
+        backend = self.connection.connection.info.backend_pid
+        return time.process_time() + server_cpu([backend])
 
     def settle(self) -> None:
         """Leave nothing to do to the next work."""
@@ -294,12 +309,12 @@ class Work:
             self.set_next(schedules, self.now, self.now.replace(year=2999))
 
 
-def serve(rows: int, only: str) -> None:
+def serve(rows: int, contents: int, only: str) -> None:
     """Answer each line of the standard input with the facts, a round or a profile, as JSON."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    work = Work(rows, only)
+    work = Work(rows, contents, only)
     for line in sys.stdin:
         answer: object = None
         match line.strip():
@@ -320,12 +335,13 @@ def serve(rows: int, only: str) -> None:
 def report(current: Revision, baseline: Revision | None) -> str:
     lines = [f"{'':28} {'a row':>10} {'statements':>11}   / baseline (fastest)"]
     for name, seconds in current.times.items():
-        statements, rows = current.facts[name]
+        work = name.removesuffix(CPU)
+        statements, rows = current.facts[work]
         line = f"{name:28} {median(seconds) / rows * 1e3:7.2f} ms {statements:11}"
         if baseline:
             before = baseline.times[name]
             share, fastest = median(seconds) / median(before), min(seconds) / min(before)
-            line += f"   {share:.2f} ({fastest:.2f}); {baseline.facts[name][0]} statements"
+            line += f"   {share:.2f} ({fastest:.2f}); {baseline.facts[work][0]} statements"
         lines.append(line)
     return "\n".join(lines)
 
@@ -333,6 +349,7 @@ def report(current: Revision, baseline: Revision | None) -> str:
 def measure(options: argparse.Namespace) -> None:
     environment = {
         "BENCH_ROWS": str(options.rows),
+        "BENCH_CONTENTS": str(options.contents),
         "BENCH_ONLY": options.only,
     }
     current = Revision(MODULE, ROOT, environment)
@@ -353,6 +370,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument(
+        "--contents",
+        type=int,
+        default=100_000,
+        help="of a workspace, that stay: 50 of each of 2,000 tenants",
+    )
     parser.add_argument("--only", default="", help="the work whose name contains this text")
     parser.add_argument("--baseline", help="a git revision to compare with")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
@@ -364,7 +387,8 @@ def main() -> None:
 
         django.setup()
         logging.disable()
-        serve(int(os.environ["BENCH_ROWS"]), os.environ["BENCH_ONLY"])
+        rows, contents = (int(os.environ[f"BENCH_{name}"]) for name in ("ROWS", "CONTENTS"))
+        serve(rows, contents, os.environ["BENCH_ONLY"])
         return
     with own_database(), own_broker():
         measure(options)
