@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,15 +19,19 @@ from django.db import connection
 
 from operations.catalog import OperationCatalog, Scope
 from operations.context import build_context
-from operations.events import Event
+from operations.events import MAX_ACTOR, Event
 from operations.identity import canonical_form, run_identity_hash
 from operations.models import OperationRun
 from operations.rows import columns, from_row
 from operations.types import OperationRunType
+from redaction.text import sanitize_text
 from tenancy.db import run_prepared
 from tenancy.models import Tenant, User, Workspace
 
 MAX_ROUNDS = 10
+#: The messages of the events of a new run, and of a request that led to an existing run.
+CREATED = "Requested by {}."
+JOINED = "Deduplicated request by {}: this run was already active."
 
 
 class DispatchContention(RuntimeError):
@@ -233,7 +237,7 @@ def ensure_rows(
 
 
 def _insert_runs(pending: Mapping[int, Row]) -> dict[int, Ensured]:
-    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), _texts(pending, created_event)]
+    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), _texts(pending, CREATED)]
     runs = [from_row(OperationRun, row) for row in run_prepared(_insert_sql(), params)]
     runs_by_key = {_conflict_key(run.__dict__): run for run in runs}
     created: dict[int, Ensured] = {}
@@ -245,7 +249,7 @@ def _insert_runs(pending: Mapping[int, Row]) -> dict[int, Ensured]:
 
 
 def _find_existing_runs(pending: Mapping[int, Row], *, record_joined: bool) -> dict[int, Ensured]:
-    texts = _texts(pending, joined_event) if record_joined else "[]"
+    texts = _texts(pending, JOINED) if record_joined else "[]"
     rows = run_prepared(existing_runs_sql(), [_as_json(pending), texts])
     return {
         at: Ensured(from_row(OperationRun, row), created=False, has_event=has_event)
@@ -253,21 +257,24 @@ def _find_existing_runs(pending: Mapping[int, Row], *, record_joined: bool) -> d
     }
 
 
-def created_event(initiator: str) -> Event:
-    """Return the first event of a run."""
-    return Event("created", f"Requested by {initiator}.", actor=initiator)
-
-
 def joined_event(initiator: str) -> Event:
     """Return the event of a request that led to an existing run."""
-    text = f"Deduplicated request by {initiator}: this run was already active."
-    return Event("joined", text, actor=initiator)
+    return Event("joined", JOINED.format(initiator), actor=initiator)
 
 
-def _texts(pending: Mapping[int, Row], event_of: Callable[[str], Event]) -> str:
-    """Return the events of all initiators as JSON."""
+def _texts(pending: Mapping[int, Row], message: str) -> str:
+    """Return the texts of the events of all initiators as JSON; `message` has a place for the name.
+
+    A name is sanitized once, for all of its texts: a tick has thousands of them.
+    """
     names = {row["initiator_name"] for row in pending.values()}
-    return json.dumps([{"initiator_name": name, **event_of(name).row()} for name in names])
+    actors = {name: sanitize_text(name, max_length=MAX_ACTOR) for name in names}
+    return json.dumps(
+        [
+            {"initiator_name": name, "message": message.format(actor), "actor": actor}
+            for name, actor in actors.items()
+        ]
+    )
 
 
 def _set_scope(run: OperationRun, request: RunRequest) -> None:

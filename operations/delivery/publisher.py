@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitTimeout
 from queue import SimpleQueue
+from typing import Any
 
-from celery import current_app
+from celery import current_app, uuid
 from django.conf import settings
 from django.db import connection
 from kombu import Producer
@@ -113,18 +114,25 @@ def send_all(wakeups: Iterable[Wakeup]) -> None:
 
 
 def _send(producer: Producer, run_id: int, run_type: str) -> None:
+    """Send a message as `send_task` does, which takes twice the time, because it creates a result."""
     entry = OperationCatalog.get(run_type)
     limit = int(entry.time_limit.total_seconds())
-    current_app.send_task(
+    amqp: Any = current_app.amqp
+    message = amqp.create_task_message(
+        uuid(),
         TASK,
         args=[run_id],
-        queue=entry.queue.value,
         soft_time_limit=limit,
         time_limit=limit + GRACE_SECONDS,
-        producer=producer,
-        retry=False,
         ignore_result=True,
+        argsrepr=f"[{run_id}]",
+        kwargsrepr="{}",
     )
+    broker: Any = producer.connection
+    try:
+        amqp.send_task_message(producer, TASK, message, queue=entry.queue.value, retry=False)
+    except (*broker.recoverable_connection_errors, *broker.recoverable_channel_errors) as error:
+        raise OperationalError(str(error)) from error
 
 
 @functools.cache
