@@ -54,7 +54,7 @@ def delete_set(backup_set: BackupSet) -> bool:
 def delete_unreferenced_versions(workspace_id: int) -> int:
     """Delete contents that no set refers to; return their number.
 
-    It checks only new contents and those that lost a reference, some thousands at a time.
+    It checks only new contents and those that lost their last reference, some thousands at a time.
     """
     return int(call_function("policy_versions_delete_unreferenced", workspace_id))
 

@@ -254,7 +254,7 @@ class PolicyVersion(models.Model):
 
 
 class VersionCandidate(models.Model):
-    """A content that is new or lost a reference; it is deleted if no set refers to it.
+    """A content that is new or lost its last reference; it is deleted if no set refers to it.
 
     Triggers add candidates, and a function of the database removes them with the content.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from backups import retention
+from backups import retention, sets
 from backups.models import (
     BackupItem,
     BackupSet,
@@ -22,6 +23,8 @@ from backups.models import (
 )
 from backups.versions import Content, store_content
 from providers.graph.kinds import KINDS
+from providers.graph.policy_kind import Capture
+from tenancy.db import database_now
 from tests.support.concurrency import racing_threads
 from tests.support.factories import TenantFactory, WorkspaceFactory
 from tests.support.factories.backups import (
@@ -50,6 +53,23 @@ def test_any_text_can_be_stored(text: str) -> None:
 
     item.refresh_from_db()
     assert "\x00" not in str(item.version.payload)
+
+
+@pytest.mark.django_db
+def test_an_item_has_the_time_at_which_it_was_read_but_none_before_its_set() -> None:
+    now = database_now()
+    backup_set = BackupSetFactory(started_at=now - dt.timedelta(hours=1))
+    minutes_ago, long_ago = (time.monotonic() - seconds for seconds in (600, 7200))
+    times = []
+
+    for read_at in (minutes_ago, long_ago):
+        item = BackupItemFactory(backup_set=backup_set, missed=True)
+        sets.store(item, KIND, Capture({"id": item.graph_id}, read_at=read_at))
+        item.refresh_from_db()
+        times.append(item.captured_at)
+
+    assert now - dt.timedelta(minutes=11) < times[0] <= database_now() - dt.timedelta(minutes=10)
+    assert times[1] == backup_set.started_at
 
 
 def test_the_order_of_keys_does_not_change_the_content() -> None:
@@ -146,6 +166,19 @@ def test_a_content_that_a_set_refers_to_is_checked_once() -> None:
 
 
 @pytest.mark.django_db
+def test_only_a_content_without_another_reference_is_checked_after_a_deletion() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    first, second = set_with_version(version), set_with_version(version)
+    VersionCandidate.objects.all().delete()
+
+    assert retention.delete_set(first)
+    assert not VersionCandidate.objects.exists()
+
+    assert retention.delete_set(second)
+    assert retention.delete_unreferenced_versions(version.workspace_id) == 1
+
+
+@pytest.mark.django_db
 def test_a_content_that_an_item_no_longer_has_is_deleted() -> None:
     item = BackupItemFactory(complete=False, reason_code="incomplete_capture")
     workspace_id, old_version = item.backup_set.workspace_id, item.version_id
@@ -229,21 +262,51 @@ def test_a_content_whose_last_two_sets_are_deleted_at_once_is_deleted() -> None:
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_a_reference_that_counts_cannot_be_removed_at_the_same_time() -> None:
+def test_a_deletion_that_is_rolled_back_hides_no_reference() -> None:
+    """The other deletion counts on the reference that it could not see to be marked."""
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    first, second = set_with_version(version), set_with_version(version)
+    clean = functools.partial(retention.delete_unreferenced_versions, version.workspace_id)
+    clean()
+
+    with racing_threads(1) as others, transaction.atomic():
+        assert retention.delete_set(first)
+        others.submit(functools.partial(retention.delete_set, second)).result(timeout=60)
+        transaction.set_rollback(True)
+
+    assert clean() == 0
+    assert not VersionCandidate.objects.exists()
+    assert retention.delete_set(first)
+    assert clean() == 1
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_reference_that_counted_makes_a_candidate_when_it_is_removed() -> None:
     version = PolicyVersionFactory(workspace=WorkspaceFactory())
     first, second = set_with_version(version), set_with_version(version)
     clean = functools.partial(retention.delete_unreferenced_versions, version.workspace_id)
 
-    with racing_threads(1) as others:
-        with transaction.atomic():
-            assert retention.delete_set(first)
-            assert clean() == 0
-            deletion = others.submit(functools.partial(retention.delete_set, second))
-            time.sleep(0.5)
-            assert not deletion.done()
-        deletion.result(timeout=60)
+    with racing_threads(1) as others, transaction.atomic():
+        assert retention.delete_set(first)
+        assert clean() == 0
+        others.submit(functools.partial(retention.delete_set, second)).result(timeout=60)
 
     assert clean() == 1
+    assert not VersionCandidate.objects.exists()
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_a_reference_with_the_mark_of_an_ended_transaction_counts() -> None:
+    version = PolicyVersionFactory(workspace=WorkspaceFactory())
+    backup_set = set_with_version(version)
+    with transaction.atomic():
+        assert retention.delete_set(backup_set)
+        transaction.set_rollback(True)
+
+    assert retention.delete_unreferenced_versions(version.workspace_id) == 0
+    assert not VersionCandidate.objects.exists()
 
 
 @pytest.mark.race
