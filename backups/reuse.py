@@ -29,34 +29,39 @@ READING_RULES = 1
 CLOCK_SKEW_MINUTES = 5
 
 # Of each object, the last item in any set, if its content is the one that the list shows. An item
-# that a set shares was read again when that set was built, or not at all. Twelve hours less, so that
-# a backup that is daily at one time reads everything on the last day. Hashes of earlier versions have
-# twice as many digits.
+# that a set shares was read again when that set was built, or not at all; the ids of a row are in
+# order, so that most rows need no look at each of them. Twelve hours less, so that a backup that is
+# daily at one time reads everything on the last day. Hashes of earlier versions have twice as many
+# digits.
 _UNCHANGED = """
-WITH read_again AS MATERIALIZED (
+WITH latest AS MATERIALIZED (
+    SELECT item.id, item.graph_id, item.captured_at, listed.last_modified_at
+    FROM unnest(%(graph_ids)s::text[], %(modified)s::timestamptz[], %(hashes)s::text[])
+        AS listed (graph_id, last_modified_at, listed_hash)
+    CROSS JOIN LATERAL (
+        SELECT * FROM backup_items
+        WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND graph_id = listed.graph_id
+          AND version_id IS NOT NULL
+        ORDER BY id DESC LIMIT 1
+    ) item
+    WHERE item.complete AND left(item.listed_hash, %(digits)s) = listed.listed_hash
+), read_again AS MATERIALIZED (
     SELECT item_id, max(backup_set.started_at) AS started_at
     FROM backup_sets backup_set
     JOIN backup_shared_items shared ON shared.set_id = backup_set.id
         AND shared.kind = %(kind)s AND shared.is_read
+        AND shared.item_ids[1] <= (SELECT max(id) FROM latest)
+        AND shared.item_ids[cardinality(shared.item_ids)] >= (SELECT min(id) FROM latest)
     CROSS JOIN unnest(shared.item_ids) AS item_id
     WHERE backup_set.tenant_id = %(tenant)s
       AND backup_set.started_at > clock_timestamp() - make_interval(days => %(days)s)
     GROUP BY item_id
 )
 SELECT latest.graph_id, latest.id
-FROM unnest(%(graph_ids)s::text[], %(modified)s::timestamptz[], %(hashes)s::text[])
-    AS listed (graph_id, last_modified_at, listed_hash)
-CROSS JOIN LATERAL (
-    SELECT * FROM backup_items
-    WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND graph_id = listed.graph_id
-      AND version_id IS NOT NULL
-    ORDER BY id DESC LIMIT 1
-) latest
-LEFT JOIN read_again ON read_again.item_id = latest.id
+FROM latest LEFT JOIN read_again ON read_again.item_id = latest.id
 CROSS JOIN LATERAL (SELECT greatest(latest.captured_at, read_again.started_at) AS at) read
-WHERE complete AND left(latest.listed_hash, %(digits)s) = listed.listed_hash
-  AND read.at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
-  AND read.at > listed.last_modified_at + make_interval(mins => %(skew)s)
+WHERE read.at > clock_timestamp() - make_interval(days => %(days)s, hours => -12)
+  AND read.at > latest.last_modified_at + make_interval(mins => %(skew)s)
 """
 _HASH_DIGITS = 32
 
