@@ -6,6 +6,7 @@ worker dies immediately afterward.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -180,7 +181,7 @@ def store(item: BackupItem, kind: PolicyKind, captured: Capture) -> str:
 
     The content is compared with the last version of the same object in any set.
     """
-    return _store(item, kind, _read_into(item, kind, captured))
+    return _store(item, kind, captured, _read_into(item, kind, captured))
 
 
 def store_complete(
@@ -201,8 +202,8 @@ def store_complete(
         [item.last_modified_at for item, _, _ in read],
     )
     return [
-        "unchanged" if item.pk in replaced else _store(item, kind, content)
-        for (item, kind, _), content in zip(read, contents, strict=True)
+        "unchanged" if item.pk in replaced else _store(item, kind, captured, content)
+        for (item, kind, captured), content in zip(read, contents, strict=True)
     ]
 
 
@@ -216,8 +217,8 @@ def _read_into(item: BackupItem, kind: PolicyKind, captured: Capture) -> Content
     return content
 
 
-def _store(item: BackupItem, kind: PolicyKind, content: Content) -> str:
-    previous = store_content(item, content)
+def _store(item: BackupItem, kind: PolicyKind, captured: Capture, content: Content) -> str:
+    previous = store_content(item, content, age=time.monotonic() - captured.read_at)
     if previous.version_id is None:
         return "created"
     normalized_hash = previous.normalized_hash

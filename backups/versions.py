@@ -48,7 +48,7 @@ def _storable(value: Any) -> Any:
 
 
 # One statement: a backup executes it for each object that it reads. The version is locked until the
-# item refers to it.
+# item refers to it. No item was read before its set began, except for the copies of earlier versions.
 _STORE = """
 WITH previous AS (
     SELECT version.id, version.normalized_hash
@@ -69,7 +69,10 @@ WITH previous AS (
 UPDATE backup_items item
 SET version_id = version.id, name = %(name)s, complete = %(complete)s,
     missing = %(missing)s::jsonb, reason_code = %(reason_code)s,
-    captured_at = statement_timestamp(), last_modified_at = %(last_modified_at)s
+    captured_at = greatest(
+        statement_timestamp() - make_interval(secs => %(age)s),
+        (SELECT started_at FROM backup_sets WHERE id = item.set_id)),
+    last_modified_at = %(last_modified_at)s
 FROM (SELECT id FROM added UNION ALL SELECT id FROM existing) version
 WHERE item.id = %(item)s
 RETURNING (SELECT id FROM previous), (SELECT normalized_hash FROM previous)
@@ -85,8 +88,10 @@ class Previous:
     normalized_hash: str | None
 
 
-def store_content(item: BackupItem, content: Content) -> Previous:
+def store_content(item: BackupItem, content: Content, *, age: float = 0) -> Previous:
     """Write the values of an item with the version of its content; create it if there is none.
+
+    The content was read `age` seconds ago.
 
     Another transaction can create the version, or delete it because nothing refers to it, while the
     statement is executed. It finds no version then, and is repeated.
@@ -106,6 +111,7 @@ def store_content(item: BackupItem, content: Content) -> Previous:
         "normalized_hash": content.normalized_hash,
         "payload": exact_json.dumps(content.payload),
         "size": content.size,
+        "age": age,
     }
     with connection.cursor() as cursor:
         for _ in range(ROUNDS):

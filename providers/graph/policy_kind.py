@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,12 +60,14 @@ class Capture:
     """The result of reading a policy.
 
     `payload` is everything that Graph returned, without annotations. `missing` names the parts that
-    were not returned. `notes` names parts that are complete but cannot be restored.
+    were not returned. `notes` names parts that are complete but cannot be restored. `read_at` is the
+    monotonic time of this process at which the last part was read.
     """
 
     payload: Json
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    read_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def complete(self) -> bool:
