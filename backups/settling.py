@@ -19,12 +19,13 @@ from backups.misfire import Decision, Missed, decide
 from backups.models import MAX_CLOCK_ERROR, BackupSchedule, MisfirePolicy, RevisionReason
 from backups.requests import scheduled_request, unbuilt_request
 from backups.revisions import record_revisions
-from backups.slots import next_slot, rules_version, shift_of_rules
+from backups.slots import minute_of, next_slot, rules_version, shift_of_rules
 from operations.context import format_slot
 from operations.dispatch import RunRequest
 from operations.failpoints import failpoint
 from operations.reasons import SafeError
 from operations.services import DispatchResult, OperationRunService
+from tenancy.times import display_zone, exact_text
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def _missed_requests(plans: Sequence[Plan], now: dt.datetime) -> list[BlockedReq
             scheduled_request(
                 plan.schedule, plan.decision.missed.last, missed=_summary(plan.decision.missed)
             ),
-            _missed_error(plan.decision.missed, now),
+            _missed_error(plan, plan.decision.missed, now),
         )
         for plan in plans
         if plan.decision.missed
@@ -133,14 +134,15 @@ def _summary(missed: Missed) -> dict[str, int | bool | str]:
     return {"slots": missed.slots, "or_more": missed.is_capped, "first": first, "last": last}
 
 
-def _missed_error(missed: Missed, now: dt.datetime) -> SafeError:
-    first, last = format_slot(missed.first), format_slot(missed.last)
+def _missed_error(plan: Plan, missed: Missed, now: dt.datetime) -> SafeError:
+    zone = display_zone(None, plan.schedule.workspace)
+    first, last = exact_text(missed.first, zone), exact_text(missed.last, zone)
     if missed.slots == 1:
         slots = f"The slot {last} was"
     else:
         count = f"{missed.slots} or more" if missed.is_capped else f"{missed.slots}"
         slots = f"{count} slots from {first} to {last} were"
-    return SafeError("missed", slots=slots, now=_minute(now))
+    return SafeError("missed", slots=slots, now=exact_text(minute_of(now), zone))
 
 
 def _overlapping_requests(
@@ -240,7 +242,7 @@ def _settle_alone(schedule: BackupSchedule, now: dt.datetime, *, at_once: bool) 
 
 def pause_unreadable(schedule: BackupSchedule, now: dt.datetime) -> SlotRuns:
     """Pause a schedule whose times cannot be computed, with a blocked run that says so."""
-    slot = _minute(schedule.next_run_at or now)
+    slot = format_slot(minute_of(schedule.next_run_at or now))
     error = SafeError("schedule_unreadable", cron=schedule.cron, timezone=schedule.timezone)
     blocked = OperationRunService().block_slots([(unbuilt_request(schedule, slot), error)])
     settled_until = max(schedule.settled_until, now)
@@ -256,13 +258,9 @@ def _block_unbuilt(plan: Plan, now: dt.datetime, reference: str) -> SlotRuns:
     service, blocked = OperationRunService(), 0
     if missed := plan.decision.missed:
         request = unbuilt_request(plan.schedule, format_slot(missed.last), missed=_summary(missed))
-        blocked += len(service.block_many([(request, _missed_error(missed, now))]))
+        blocked += len(service.block_many([(request, _missed_error(plan, missed, now))]))
     if plan.decision.run_slot:
         request = unbuilt_request(plan.schedule, format_slot(plan.decision.run_slot))
         blocked += service.block_slots([(request, SafeError("slot_failed", reference=reference))])
     _write_settled([plan])
     return SlotRuns(blocked=blocked)
-
-
-def _minute(moment: dt.datetime) -> str:
-    return format_slot(moment.replace(second=0, microsecond=0))

@@ -16,7 +16,7 @@ from operations.models import OperationRun
 from operations.services import OperationRunService
 from operations.states import RunOutcome, RunStatus
 from operations.types import OperationRunType
-from tenancy.models import Tenant, TenantStatus, User
+from tenancy.models import Tenant, TenantStatus, User, Workspace
 from tests.support.clock import forget_slots
 from tests.support.factories.backups import BackupScheduleFactory, utc
 
@@ -170,7 +170,8 @@ def test_after_an_outage_the_latest_slot_starts_and_the_others_are_one_missed_ru
     assert missed.outcome == RunOutcome.BLOCKED
     assert missed.failures[0]["code"] == "missed"
     assert missed.failures[0]["message"].startswith(
-        "6 slots from 2026-03-08T02:30Z to 2026-03-08T07:30Z were missed"
+        "6 slots from 8 Mar 2026, 02:30 UTC to 8 Mar 2026, 07:30 UTC were missed: "
+        "the scheduler was not running until 8 Mar 2026, 08:35 UTC."
     )
     assert missed.context["scheduled_for"] == "2026-03-08T07:30Z"
     assert missed.context["missed"] == {
@@ -183,12 +184,12 @@ def test_after_an_outage_the_latest_slot_starts_and_the_others_are_one_missed_ru
 
 def test_a_schedule_that_skips_missed_slots_only_records_them(tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, due=SLOT, misfire_policy=MisfirePolicy.SKIP)
+    Workspace.objects.filter(pk=tenant.workspace_id).update(timezone="Europe/Berlin")
 
     tick(SLOT + HOUR)
 
-    assert (
-        run_of(schedule).failures[0]["message"].startswith("The slot 2026-03-08T02:30Z was missed")
-    )
+    message = run_of(schedule).failures[0]["message"]
+    assert message.startswith("The slot 8 Mar 2026, 03:30 CET was missed")
     schedule.refresh_from_db()
     assert schedule.next_run_at == SLOT + DAY
 
