@@ -1,4 +1,7 @@
-"""The worker of gunicorn: health checks and connections without a request need no thread."""
+"""The worker of gunicorn: health checks and connections without a request need no thread.
+
+A request whose address or header fields are too large gets the same error pages as every other one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,12 @@ import selectors
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
+from gunicorn import util
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 #: How long a new connection may be silent.
@@ -16,6 +23,11 @@ SILENCE_SECONDS = 5
 #: A health check is as short as this, so that its thread never waits for the rest.
 PEEK_BYTES = 4096
 HEALTH_CHECKS = (b"GET /livez ", b"HEAD /livez ")
+#: The statuses and templates for a request that is too large to be read, so that Django never sees it.
+TOO_LARGE = {
+    LimitRequestLine: ("414 URI Too Long", "414.html"),
+    LimitRequestHeaders: ("431 Request Header Fields Too Large", "431.html"),
+}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -52,6 +64,33 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         pool.submit(self.handle, conn).add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
         )
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer a request that cannot be read or handled."""
+        if type(exc) not in TOO_LARGE:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("Invalid request from ip=%s: %s", addr[0] if addr else "", exc)
+        with suppress(OSError):
+            util.write_nonblock(client, error_answer(*TOO_LARGE[type(exc)]))
+
+
+def error_answer(status: str, template: str) -> bytes:
+    """Return the whole answer with an error page; the connection is closed after it."""
+    # Django is set up in the process of the worker only.
+    from django.template.loader import render_to_string  # noqa: PLC0415
+
+    body = render_to_string(template).encode()
+    lines = (
+        f"HTTP/1.1 {status}",
+        "Connection: close",
+        "Content-Type: text/html; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def is_health_check(client: socket.socket) -> bool:

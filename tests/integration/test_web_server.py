@@ -218,9 +218,14 @@ def test_too_much_is_refused_before_the_body_is_read(
     head = f"{line} HTTP/1.1\r\nHost: runs.example.com\r\nX-Forwarded-Proto: https\r\n{headers}\r\n"
     with connect(web) as client:
         client.sendall(head.encode())
-        status = int(client.recv(4096).split()[1])
+        with HTTPResponse(client) as answer:
+            answer.begin()
+            page = answer.read().decode()
 
-    assert status == expected
+    assert answer.status == expected
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "Nothing was changed." in page
+    assert 'class="sheet-brand"' in page
 
 
 @contextmanager
