@@ -19,7 +19,7 @@ from typing import Any
 from dev.services.processes import spawn, stop
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 LARGEST_COMMAND = 1000
 
 

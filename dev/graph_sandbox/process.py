@@ -17,7 +17,7 @@ from typing import Self
 from dev.graph_sandbox.control import SandboxControl
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class SandboxProcess:

@@ -71,7 +71,7 @@ class Pgbouncer:
         self.ignored_parameters = "extra_float_digits" + (", options" if ignore_options else "")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, patience: float = 15) -> "Pgbouncer":
+    def start(self, *, patience: float = 60) -> "Pgbouncer":
         """Start the pooler and wait until it responds.
 
         Raises:

@@ -55,7 +55,7 @@ class Postgres:
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
-    def start(self, *, patience: float = 30) -> "Postgres":
+    def start(self, *, patience: float = 120) -> "Postgres":
         """Start the server and wait until it responds; the first start creates the cluster.
 
         Raises:

@@ -31,7 +31,7 @@ class Valkey:
         self.process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
-    def start(self, *, patience: float = 15, wait: bool = True) -> "Valkey":
+    def start(self, *, patience: float = 60, wait: bool = True) -> "Valkey":
         """Start the server and wait until it responds, unless `wait` is false.
 
         Raises:

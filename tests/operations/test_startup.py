@@ -206,7 +206,7 @@ def test_a_process_that_fails_the_preflight_checks_exits_with_the_reason(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
     assert process.returncode != 0
@@ -247,7 +247,7 @@ def test_a_worker_without_processes_does_not_start(broker: Broker, pool: str) ->
     process = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", pool],
         cwd=ROOT, env=os.environ | {"DATABASE_URL": database_url(), "REDIS_URL": broker.url},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
 
     assert process.returncode == 1

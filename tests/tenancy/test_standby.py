@@ -58,7 +58,7 @@ def standby(api: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
     record_ticks()
     server = Standby(tmp_path / "standby", primary=host)
     try:
-        server.start(patience=120)
+        server.start()
         connection.close()
         connection.settings_dict["HOST"] = str(server.sockets)
         yield server
