@@ -48,6 +48,8 @@ class Row:
 def settings_of(kind: PolicyKind, payload: Json, names: Names) -> list[Row]:
     """Return what an administrator has set, without empty values and assignments."""
     content = kind.content(payload)
+    # The id of a scope tag is a number, as are other values.
+    names_of_guids = {each: name for each, name in names.items() if _GUID.fullmatch(each)}
     rows: list[Row] = []
     for key, value in content.items():
         if key == "settings" and _are_of_the_catalog(value):
@@ -56,7 +58,7 @@ def settings_of(kind: PolicyKind, payload: Json, names: Names) -> list[Row]:
             tags = [_value(entry, {str(entry): names.get(str(entry), "")}) for entry in value]
             rows.append(Row("Scope tags", key, tags))
         elif key not in ("assignments", "@odata.type"):
-            rows += _rows(_words(key), key, value, names, 0)
+            rows += _rows(_words(key), key, value, names_of_guids, 0)
     return rows[:MAX_ROWS]
 
 

@@ -49,7 +49,7 @@ class MissingObject:
 
     @property
     def label(self) -> str:
-        return KIND[self.kind].label
+        return KIND[self.item.kind if self.item else self.kind].label
 
     @property
     def has_names(self) -> bool:
@@ -79,11 +79,11 @@ def list_missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> list[Miss
         for each in item.missing:
             referrers = needed_by.setdefault((each["kind"], each["id"]), {})
             referrers[each.get("needed_by") or item.name] = None
-    missing = sorted(
+    missing = [
         (kind, graph_id)
         for kind, graph_id in needed_by
         if kind in KIND and own.isdisjoint((each, graph_id) for each in KIND[kind].with_included)
-    )
+    ]
     stored = restorable_items(restore.backup_set, missing)
     names = names_of(restore.tenant_id, {graph_id for _, graph_id in missing})
     names |= {graph_id: item.name for (_, graph_id), item in stored.items()}
@@ -178,10 +178,10 @@ def _find(tenant_id: int, kind: str, name_or_id: str) -> tuple[str, str]:
     matches = list(present.filter(Q(graph_id=name_or_id) | Q(name=name_or_id))[:2])
     if not matches:
         raise ValidationError(
-            f"The inventory has no {label} with this name or id. Sync it first if it is new."
+            f"The inventory has no {label} with this name or ID. Sync it first if it is new."
         )
     if len(matches) > 1:
-        raise ValidationError(f"More than one {label} has this name. Enter the id.")
+        raise ValidationError(f"More than one {label} has this name. Enter the ID.")
     return matches[0].graph_id, matches[0].name
 
 
@@ -195,4 +195,4 @@ def _as_id(text: str, label: str) -> str:
         return str(uuid.UUID(text.strip()))
     except ValueError:
         article = "an" if label[0] in "aeio" else "a"
-        raise ValidationError(f"Enter the id of {article} {label}, a GUID.") from None
+        raise ValidationError(f"Enter the ID of {article} {label}, a GUID.") from None

@@ -22,6 +22,12 @@ def rows_of(kind: str, payload: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     return {row.label: tuple(value.text for value in row.values) for row in rows}
 
 
+def test_a_number_is_not_the_name_of_the_scope_tag_with_that_id() -> None:
+    rows = rows_of("compliance", {"roleScopeTagIds": ["0"], "gracePeriodHours": 0, "minimum": "0"})
+
+    assert rows == {"Scope tags": ("Default",), "Grace period hours": ("0",), "Minimum": ("0",)}
+
+
 def test_a_choice_of_the_settings_catalog_has_the_words_of_its_ids() -> None:
     instance = {
         "settingDefinitionId": DEFINITION,

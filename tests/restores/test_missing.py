@@ -167,8 +167,8 @@ def test_all_mistakes_are_shown_at_once_and_what_was_entered_stays(
 
     page = response.content.decode()
     assert response.status_code == 400
-    assert "The inventory has no group with this name or id" in page
-    assert "Enter the id of a" in page
+    assert "The inventory has no group with this name or ID" in page
+    assert "Enter the ID of a" in page
     assert "No such group" in page
     assert "&lt;b&gt;no id&lt;/b&gt;" in page
     assert f'value="{chain.member.pk}" checked' in page

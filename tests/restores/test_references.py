@@ -220,7 +220,7 @@ def test_only_another_id_replaces_an_object_that_is_never_listed(
 ) -> None:
     restore = scenario.preview([policy], access_state=AS_BACKED_UP)
 
-    with pytest.raises(ValidationError, match=r"Enter the id|missing object itself"):
+    with pytest.raises(ValidationError, match=r"Enter the ID|missing object itself"):
         scenario.preview_again(
             restore, replacements={("users", NOT_IN_TENANT["users"]): replacement}
         )
