@@ -87,7 +87,7 @@ def test_a_run_is_not_published_again_before_its_time(tenant: Tenant, broker: Br
 def test_the_relay_waits_for_the_first_message_of_a_new_run(tenant: Tenant) -> None:
     wait = seconds_until_next(create_queued_run(tenant))
 
-    assert 0 < settings.RUN_RELAY_AFTER_SECONDS - wait < 5
+    assert 0 < settings.RUN_RELAY_AFTER_SECONDS - wait < 20
 
 
 @pytest.mark.parametrize("start", [create_running_run, create_ended_run])
@@ -246,15 +246,18 @@ def test_every_attempt_waits_longer_up_to_a_limit(tenant: Tenant, broker: Broker
 
     for _ in range(8):
         make_due()
+        before = timezone.now()
         relay.relay_once()
-        waits.append(seconds_until_next(run))
+        least = seconds_until_next(run)
+        assert run.next_publish_at
+        waits.append((least, (run.next_publish_at - before).total_seconds()))
         broker.execute("DEL", "backup")
 
     first = settings.RUN_RELAY_AFTER_SECONDS
     expected = [min(first * 2**attempt, first * relay.MAX_BACKOFF) for attempt in range(8)]
-    assert all(0.85 * due < wait < 1.15 * due for wait, due in zip(waits, expected, strict=True)), (
-        waits
-    )
+    for (least, most), due in zip(waits, expected, strict=True):
+        assert most > 0.85 * due, waits
+        assert least < 1.15 * due, waits
 
 
 def test_a_run_is_still_published_after_very_many_attempts(tenant: Tenant, broker: Broker) -> None:

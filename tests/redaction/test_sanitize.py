@@ -798,11 +798,11 @@ def test_a_marked_text_is_not_returned_as_it_is() -> None:
 
 
 def test_texts_with_secrets_are_not_kept() -> None:
-    text = "password=hunter22hunter22"
+    text = "password=only22here22"
 
     assert sanitize_text(text) != text
 
-    assert not any("hunter" in key[0] for key in text_module._clean_texts)
+    assert not any("only22here22" in key[0] for key in text_module._clean_texts)
 
 
 def test_the_number_of_kept_texts_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

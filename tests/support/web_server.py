@@ -88,7 +88,7 @@ def web_server(
         try:
             eventually(
                 lambda: _answers(client, address),
-                seconds=120,
+                seconds=180,
                 what=f"the web server's start ({log})",
             )
             yield client
