@@ -201,7 +201,7 @@ def test_a_large_body_never_reaches_runledger(proxy: Proxy) -> None:
 
 
 def test_too_many_sign_ins_are_refused_and_pages_still_answer(proxy: Proxy) -> None:
-    statuses = []
+    statuses: list[int] = []
     # Other tests sign in, too. A slow machine sends more than fourteen until one is too many.
     with proxy.client("127.0.0.2") as client:
         while statuses[-1:] != [429] and len(statuses) < 50:
