@@ -137,7 +137,7 @@ def test_a_broker_that_is_down_at_dispatch_loses_nothing(
     assert result.run.events.filter(kind="publish_refused").exists()
 
     broker.start()
-    run = wait_for_end(result.run.pk, seconds=60)
+    run = wait_for_end(result.run.pk)
     assert run.outcome == RunOutcome.SUCCEEDED, (run.failure_summary, stack.logs())
     assert OperationRun.objects.count() == 1
 
@@ -146,7 +146,8 @@ def test_a_running_backup_is_cancelled_while_responses_are_awaited(
     make_customer: MakeCustomer, workspace: Workspace, stack: Stack, operator: User
 ) -> None:
     customer = make_customer(workspace, sizes=MANY)
-    customer.fault("slow", kind="batch", ms=4000)
+    customer.fault("slow", kind="batch", ms=100, times=4)
+    customer.fault("slow", kind="batch", ms=40_000)
     stack.start_worker()
     started = services.run_now(customer.schedule, operator).run
 
@@ -159,7 +160,7 @@ def test_a_running_backup_is_cancelled_while_responses_are_awaited(
     assert run.outcome == RunOutcome.CANCELLED
     assert run.completed_at
     assert run.cancel_requested_at
-    assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=2)
+    assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=20)
     labels = [line.label for line in load_timeline(run)[0]]
     text = f"Cancellation requested by {operator.username}. Reason: the wrong tenant"
     assert labels.index(text) < labels.index("Cancelled")
@@ -214,13 +215,13 @@ def test_two_workers_share_the_runs_and_execute_each_once(
     assert outcomes == {RunOutcome.SUCCEEDED}
     started = OperationRunEvent.objects.filter(kind="started")
     assert started.count() == len(customers)
-    assert dt.timedelta(0) <= wait_for_end(runs[0].pk).queue_time < dt.timedelta(seconds=30)
+    assert dt.timedelta(0) <= wait_for_end(runs[0].pk).queue_time < dt.timedelta(minutes=5)
 
 
 def test_the_run_of_a_killed_worker_ends_as_lost_and_its_retry_succeeds(
     make_customer: MakeCustomer, workspace: Workspace, make_stack: MakeStack, operator: User
 ) -> None:
-    stack = make_stack(RUN_LEASE_SECONDS="4", RUN_HEARTBEAT_SECONDS="1")
+    stack = make_stack(RUN_LEASE_SECONDS="6", RUN_HEARTBEAT_SECONDS="1")
     customer = make_customer(workspace, sizes=MANY)
     customer.fault("slow", kind="batch", ms=3000)
     worker = stack.start_worker()
