@@ -12,10 +12,11 @@ import pytest
 from backups import services
 from backups.models import BackupSet
 from dev.services.processes import children_of
+from operations.delivery import relay
 from operations.models import OperationRun
 from operations.states import RunOutcome
-from tenancy.models import User
-from tests.support.customer import Customer, MakeStack
+from tenancy.models import User, Workspace
+from tests.support.customer import MANY, Customer, MakeCustomer, MakeStack
 from tests.support.stack import eventually, wait_for_end
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -40,10 +41,17 @@ def stop_worker(worker: subprocess.Popen[bytes], signals: str) -> None:
 
 @pytest.mark.parametrize("signals", ["SIGTERM", "SIGTERM twice", "SIGTERM to every process"])
 def test_a_run_beyond_the_grace_period_ends_and_its_retry_completes(
-    customer: Customer, make_stack: MakeStack, operator: User, signals: str
+    make_customer: MakeCustomer,
+    workspace: Workspace,
+    make_stack: MakeStack,
+    operator: User,
+    signals: str,
 ) -> None:
     stack = make_stack(WORKER_SOFT_SHUTDOWN_SECONDS="1", RUN_LEASE_SECONDS="60")
-    customer.fault("slow", ms=1500)
+    customer = make_customer(workspace, sizes=MANY)
+    # Batches that are sent after the first items take longer than the grace period.
+    customer.fault("slow", kind="batch", ms=100, times=4)
+    customer.fault("slow", kind="batch", ms=8_000)
     worker = stack.start_worker()
     run = start_backup(customer, operator)
 
@@ -52,11 +60,13 @@ def test_a_run_beyond_the_grace_period_ends_and_its_retry_completes(
     ended = wait_for_end(run.pk)
     assert ended.outcome == RunOutcome.FAILED, stack.logs()
     assert "worker_shutdown" in {cause["code"] for cause in ended.failures}
-    assert worker.wait(timeout=20) is not None
+    assert worker.wait(timeout=60) is not None
     retry = ended.retries.get()
     assert retry.is_queued
     customer.graph.control.clear(customer.id)
     stack.start_worker()
+    # The worker that stopped may have taken the message; beat would send another one.
+    relay.relay_once()
     assert wait_for_end(retry.pk).outcome == RunOutcome.SUCCEEDED
     assert BackupSet.objects.get(operation_run=retry).is_complete
 
