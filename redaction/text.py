@@ -87,8 +87,8 @@ def _without_end(text: str, length: int) -> str:
     for start, end in mask_spans(text):
         if start < cut < end:
             return text[:end] + ELLIPSIS
-    start = text[: cut - 1]
-    return (re.sub(r"\s\S{0,4096}\Z", "", start) or start) + ELLIPSIS
+    kept = text[: cut - 1]
+    return (re.sub(r"\s\S{0,4096}\Z", "", kept) or kept) + ELLIPSIS
 
 
 def clean_text(text: str, max_length: int) -> str:

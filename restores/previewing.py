@@ -36,7 +36,6 @@ from restores.planning import LiveObject, Plan, References
 from restores.reading import LiveTenant
 from restores.target import Target
 
-
 Missing = Mapping[str, str]
 MissingKey = tuple[str, str]
 

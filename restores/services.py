@@ -94,9 +94,7 @@ def start_preview(
     return restore, result
 
 
-def started_by(
-    tenant_id: int, submission: uuid.UUID
-) -> tuple[RestoreRun, DispatchResult] | None:
+def started_by(tenant_id: int, submission: uuid.UUID) -> tuple[RestoreRun, DispatchResult] | None:
     """The restore that this submission of a form has already started."""
     restores = RestoreRun.objects.with_scope().filter(tenant=tenant_id)
     restore = restores.filter(preview_run__submission_id=submission).first()

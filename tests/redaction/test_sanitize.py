@@ -874,7 +874,9 @@ def test_a_secret_across_the_edge_of_the_window_does_not_leak() -> None:
 WORDS = "grape lantern solemn otter"
 
 
-@pytest.mark.parametrize("template", ["{}", 'password="{}"', '"clientSecret": "{}"', "password: {}\n"])
+@pytest.mark.parametrize(
+    "template", ["{}", 'password="{}"', '"clientSecret": "{}"', "password: {}\n"]
+)
 def test_a_secret_of_several_words_across_the_edge_of_the_window_does_not_leak(
     template: str,
 ) -> None:

@@ -91,9 +91,7 @@ def test_one_preview_shows_all_that_is_missing_and_a_second_one_has_all_of_it(
 ) -> None:
     blocked = scenario.preview([chain.policy])
     replacement = str(uuid.uuid4())
-    scenario.graph.put_object(
-        scenario.tenant.external_id, "directory_objects", {"id": replacement}
-    )
+    scenario.graph.put_object(scenario.tenant.external_id, "directory_objects", {"id": replacement})
 
     restore = scenario.preview_again(
         blocked,
@@ -193,7 +191,11 @@ def test_forged_choices_change_nothing(
     )
     other = scenario.items("compliance")[0]
     browser = open_session(Client(), manager)
-    forged = {"added": [other.pk, "x", 10**30], "removed": [foreign.pk, "\x00"], "replacement-": "a"}
+    forged = {
+        "added": [other.pk, "x", 10**30],
+        "removed": [foreign.pk, "\x00"],
+        "replacement-": "a",
+    }
 
     refused = browser.post(address_of(blocked), forged | {"replacement-users": "\x00b"})
     accepted = browser.post(address_of(blocked), {**forged, "replacement-": "\x00 "})
