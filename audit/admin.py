@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from audit.filters import entries_with_terms
-from audit.models import AuditEntry, AuditLink
+from audit.models import AuditEntry, AuditEntryQuerySet, AuditLink
 from audit.presentation import action_choices, kind_choices
+from tenancy.change_list import CursorChangeList
 from tenancy.model_admin import ModelAdmin, ReadOnly
-from web.term_search import SHORTEST_TERM
+from web.keyset import Page
+from web.term_search import SHORTEST_TERM, TermSearch
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -24,24 +28,44 @@ class ActionFilter(admin.SimpleListFilter):
         return action_choices()
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if action := self.value():
-            return queryset.filter(entries_with_terms("", f"action {action}"), action=action)
+        """Return all rows: the list reads them by its indexes."""
         return queryset
 
 
-class KindFilter(admin.SimpleListFilter):
+class KindFilter(ActionFilter):
     """Filter by the kind of the object."""
 
-    title = "kind"
-    parameter_name = "kind"
+    title = parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return kind_choices()
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if kind := self.value():
-            return queryset.filter(entries_with_terms("", f"kind {kind}"), object_type=kind)
-        return queryset
+
+class EntryChangeList(CursorChangeList):
+    """The entries of all workspaces, read as the audit log of a workspace is."""
+
+    def read_page(self, **cursors: str) -> Page[AuditEntry]:
+        return self._search.page(self.queryset, **cursors)
+
+    def read_count(self) -> str:
+        return self._search.count()
+
+    @cached_property
+    def _search(self) -> TermSearch[AuditEntryQuerySet]:
+        """The entries that the filters and the search select; its index has no short texts."""
+        conditions, terms = Q(), []
+        text = self.query.strip()
+        for name, column in (("kind", "object_type"), ("action", "action")):
+            if value := self.params.get(name):
+                conditions &= Q((column, value))
+                terms.append(f"{name} {value}")
+        if text:
+            names = [name.removeprefix("=") for name in self.search_fields]
+            conditions &= Q.create([(f"{name}__iexact", text) for name in names], Q.OR)
+        has_terms = None
+        if terms or len(text) >= SHORTEST_TERM:
+            has_terms = entries_with_terms(text, *terms)
+        return TermSearch(self.queryset, conditions, has_terms)
 
 
 @admin.register(AuditEntry)
@@ -60,18 +84,16 @@ class AuditEntryAdmin(ReadOnly, ModelAdmin[AuditEntry]):
     list_select_related = ("workspace",)
     search_fields = ("=user_name", "=object_name", "=address", "=reference")
     ordering = ("-created_at", "-id")
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return EntryChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        """Return the entries with this text; the index of terms has no shorter ones."""
-        text = search_term.strip()
-        matches = Q.create(
-            [(f"{name.removeprefix('=')}__iexact", text) for name in self.search_fields], Q.OR
-        )
-        if len(text) >= SHORTEST_TERM:
-            matches &= entries_with_terms(text)
-        return (queryset.filter(matches) if text else queryset), False
+        """Return all rows: the list searches by its indexes."""
+        return queryset, False
 
 
 @admin.register(AuditLink)

@@ -28,6 +28,7 @@ from backups.models import (
 from backups.redactions import redacted_payload
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
+from providers.kind_filter import KindFilter
 from redaction import exact_json
 from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
 
@@ -170,7 +171,7 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
 @admin.register(BackupItem)
 class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
     list_display = ("id", "backup_set", "kind", "name", "complete", "reason_code", "captured_at")
-    list_filter = ("complete", "kind")
+    list_filter = ("complete", KindFilter)
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id", "=graph_id", "name")
     ordering = ("-id",)
@@ -179,7 +180,7 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
 @admin.register(SharedItems)
 class SharedItemsAdmin(ReadOnly, ModelAdmin[SharedItems]):
     list_display = ("id", "backup_set", "kind", "is_read", "count")
-    list_filter = ("is_read", "kind")
+    list_filter = ("is_read", KindFilter)
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id",)
     ordering = ("-id",)
@@ -213,7 +214,7 @@ class VersionRedactionAdmin(ReadOnly, ModelAdmin[VersionRedaction]):
 @admin.register(PolicyChange)
 class PolicyChangeAdmin(ReadOnly, ModelAdmin[PolicyChange]):
     list_display = ("created_at", "tenant", "change", "kind", "name", "author", "backup_set")
-    list_filter = ("change", "kind")
+    list_filter = ("change", KindFilter)
     list_select_related = ("tenant", "backup_set")
     search_fields = ("=graph_id", "=backup_set__id", "name")
     ordering = ("-id",)

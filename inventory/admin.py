@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
+from providers.kind_filter import KindFilter
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
@@ -19,7 +20,7 @@ class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
         "is_assigned",
         "missing_since",
     )
-    list_filter = ("kind", ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
+    list_filter = (KindFilter, ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=graph_id", "tenant__name")
 

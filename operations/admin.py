@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from operations.catalog import OperationCatalog
 from operations.models import (
@@ -23,18 +22,15 @@ from operations.models import (
     OperationRunItem,
     OperationRunTombstone,
     OperationTick,
+    RunCount,
     SavedView,
 )
 from operations.selection import Chosen, select_runs
 from operations.splits import Selection
+from tenancy.change_list import CursorChangeList
 from tenancy.model_admin import ModelAdmin, ReadOnly
 from tenancy.models import Tenant, Workspace
-from web.keyset import NEWEST_FIRST, PAGE_SIZE, BadCursor, Page
-from web.statement_timeout import TookTooLong, statement_timeout
-
-LIST_SECONDS = 5.0
-#: The parameters with the place of a page.
-CURSORS = ("newer", "older")
+from web.keyset import NEWEST_FIRST, PAGE_SIZE, Page
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -50,53 +46,22 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class RunChangeList(ChangeList):
-    """The newest runs page by page, which costs the same however many there are.
-
-    Its pages are those of the list of runs: a cursor leads from one to the next.
-    """
+class RunChangeList(CursorChangeList):
+    """The runs of all workspaces, read as the list of runs is."""
 
     page_size = PAGE_SIZE
-    page: Page[OperationRun]
-    newer_url = older_url = ""
 
-    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Return the runs that the filters select; a cursor is none of them."""
-        self.cursors = {name: request.GET.get(name, "") for name in CURSORS}
-        for name in CURSORS:
-            self.params.pop(name, None)
-            self.filter_params.pop(name, None)
-        return super().get_queryset(request, *args, **kwargs)
+    def read_page(self, **cursors: str) -> Page[OperationRun]:
+        selection = self._selection
+        rows = selection.runs.with_scope()
+        return selection.page(rows, **cursors, order=NEWEST_FIRST, size=self.page_size)
 
-    def get_results(self, request: HttpRequest) -> None:
-        selection = self._select()
-        try:
-            with statement_timeout(LIST_SECONDS):
-                self.page = selection.page(
-                    selection.runs.with_scope(),
-                    **self.cursors,
-                    order=NEWEST_FIRST,
-                    size=self.page_size,
-                )
-                self.count_text = selection.count()
-        except BadCursor as error:
-            raise IncorrectLookupParameters from error
-        except TookTooLong:
-            messages.error(request, "The search took too long. Narrow the filter.")
-            self.page, self.count_text = Page(), "0"
-        if self.page.newer:
-            self.newer_url = self.get_query_string({"newer": self.page.newer})
-        if self.page.older:
-            self.older_url = self.get_query_string({"older": self.page.older})
-        self.result_list = self.page.rows
-        self.result_count = len(self.page.rows)
-        self.full_result_count = None
-        self.show_full_result_count = self.show_admin_actions = False
-        self.can_show_all = self.multi_page = False
-        self.paginator = Paginator(self.page.rows, self.list_per_page)
+    def read_count(self) -> str:
+        return self._selection.count()
 
-    def _select(self) -> Selection:
-        """Return the runs of all workspaces that the filters and the search select."""
+    @cached_property
+    def _selection(self) -> Selection:
+        """The runs that the filters and the search select."""
         chosen = Chosen(
             q=self.query.strip(),
             type=self.params.get("type", ""),
@@ -116,9 +81,6 @@ class OperationRunAdmin(ReadOnly, ModelAdmin[OperationRun]):
     search_fields = ("=id", "tenant__name", "initiator_name", "cause")
     ordering = ("-created_at", "-id")
     sortable_by = ()
-    #: Counting the rows of each value would read all runs.
-    show_facets = admin.ShowFacets.NEVER
-    change_list_template = "admin/operations/run_list.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunChangeList
@@ -134,7 +96,9 @@ class OperationRunAdmin(ReadOnly, ModelAdmin[OperationRun]):
 class OperationRunEventAdmin(ReadOnly, ModelAdmin[OperationRunEvent]):
     list_display = ("id", "run_id", "sequence", "at", "kind", "level", "message", "actor")
     list_filter = ("level",)
-    search_fields = ("=run__id", "=kind")
+    #: No index has other texts of the rows, of which there are many for each run.
+    search_fields = ("=run__id",)
+    search_help_text = "The number of a run."
     ordering = ("-id",)
 
 
@@ -142,7 +106,8 @@ class OperationRunEventAdmin(ReadOnly, ModelAdmin[OperationRunEvent]):
 class OperationRunItemAdmin(ReadOnly, ModelAdmin[OperationRunItem]):
     list_display = ("id", "run_id", "label", "outcome", "reason_code", "request_id", "at")
     list_filter = ("outcome",)
-    search_fields = ("=run__id", "=key", "=reason_code")
+    search_fields = ("=run__id",)
+    search_help_text = "The number of a run."
     ordering = ("-id",)
 
 
@@ -213,6 +178,19 @@ class MetricIncrementAdmin(ReadOnly, ModelAdmin[MetricIncrement]):
     ordering = ("-id",)
 
     def has_view_permission(self, request: HttpRequest, obj: MetricIncrement | None = None) -> bool:
+        """Allow everyone who can view runs."""
+        return request.user.has_perm("operations.view_operationrun")
+
+
+@admin.register(RunCount)
+class RunCountAdmin(ReadOnly, ModelAdmin[RunCount]):
+    list_display = ("workspace", "quarter", "type", "outcome", "runs")
+    list_filter = ("outcome",)
+    list_select_related = ("workspace",)
+    search_fields = ("=type",)
+    ordering = ("-quarter", "-id")
+
+    def has_view_permission(self, request: HttpRequest, obj: RunCount | None = None) -> bool:
         """Allow everyone who can view runs."""
         return request.user.has_perm("operations.view_operationrun")
 

@@ -24,6 +24,7 @@ WITHHELD_PRIVILEGES = [
     ("operation_incidents", "DELETE, TRUNCATE"),
     ("operation_metrics", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("operation_metric_increments", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    ("operation_run_counts", "INSERT, UPDATE, DELETE, TRUNCATE"),
 ]
 #: The functions of the owner that the application may call. They check each row themselves.
 CALLABLE_FUNCTIONS = [
@@ -37,6 +38,7 @@ CALLABLE_FUNCTIONS = [
     "operation_incidents_remove(bigint, timestamptz, integer)",
     "operation_metrics_record(jsonb)",
     "operation_metrics_update(integer, text[], float8[])",
+    "operation_run_counts_rebuild()",
 ]
 
 #: The attributes that a role must not have. They are removed only where they are set: naming most of

@@ -792,6 +792,41 @@ class MetricIncrement(models.Model):
         return f"{self.kind} {self.run_id or ''}".strip()
 
 
+class RunCount(models.Model):
+    """How many runs of a workspace that were requested in a quarter of an hour have ended.
+
+    Only functions in `migrations/sql/run_counts.sql` write it, for the last two days. A run that
+    has ended is counted here or has an increment; `operations.presentation.hours` adds both up.
+    """
+
+    #: No constraint: the rows of a workspace that is deleted are removed with the old ones.
+    workspace = models.ForeignKey(
+        Workspace,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    #: The start of the quarter: the hours of every time zone begin with one.
+    quarter = models.DateTimeField()
+    type = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=24, choices=RunOutcome.choices)
+    runs = models.BigIntegerField()
+
+    class Meta:
+        db_table = "operation_run_counts"
+        default_permissions = ()
+        indexes = (models.Index(fields=("quarter",), name="run_counts_quarter"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "quarter", "type", "outcome"), name="run_counts_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quarter:%Y-%m-%d %H:%M} {self.type} {self.outcome}: {self.runs}"
+
+
 class SavedViewQuerySet(WorkspaceScopedQuerySet["SavedView"]):
     def usable_by(self, user: User) -> Self:
         """The user's own views and the shared ones, in the workspaces of the user."""

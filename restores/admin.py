@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
+from providers.kind_filter import KindFilter
 from restores.models import Replacement, RestoreItem, RestoreRun
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
@@ -23,7 +24,7 @@ class RestoreRunAdmin(ReadOnly, ModelAdmin[Any]):
 @admin.register(RestoreItem)
 class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("name", "kind", "action", "state", "restore")
-    list_filter = ("action", "state", "kind")
+    list_filter = ("action", "state", KindFilter)
     list_select_related = ("restore",)
     search_fields = ("=graph_id", "name")
     exclude = ("changes",)
@@ -33,6 +34,6 @@ class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
 @admin.register(Replacement)
 class ReplacementAdmin(ReadOnly, ModelAdmin[Any]):
     list_display = ("name", "kind", "missing_id", "replacement_id", "tenant")
-    list_filter = ("kind",)
+    list_filter = (KindFilter,)
     list_select_related = ("tenant", "workspace")
     search_fields = ("name", "=missing_id", "=replacement_id")

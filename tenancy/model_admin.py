@@ -10,26 +10,20 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import BadRequest, EmptyResultSet, ValidationError
-from django.core.paginator import Paginator
 from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.functional import cached_property
 
+from tenancy.change_list import BoundedChangeList, CappedPaginator
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.ids import parse_id
+from web.keyset import COUNT_CAP
 from web.names import validate_name
-from web.statement_timeout import TookTooLong, statement_timeout
 
 M = TypeVar("M", bound=Model)
 
 #: The suffixes that list filters append to a field name.
 LOOKUP_SUFFIXES = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
-
-
-LIST_SECONDS = 5.0
-#: The rows that a list shows, page by page: counting and skipping more would read all of them.
-LISTED = 2_000
 
 
 @IntegerField.register_lookup
@@ -47,37 +41,6 @@ class NumberInText(Lookup[bool]):
         return f"{sql} = %s", (*params, number)
 
 
-class CappedPaginator(Paginator[Any]):
-    """Pages of the first rows of a list."""
-
-    @cached_property
-    def count(self) -> int:
-        """Count the rows that can be listed."""
-        rows: Any = self.object_list
-        return int(rows[:LISTED].count())
-
-
-class BoundedChangeList(ChangeList):
-    """A list that takes the database a limited time, however long its table is."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        try:
-            with statement_timeout(LIST_SECONDS):
-                super().get_results(request)
-                self.result_list = list(self.result_list)
-        except TookTooLong:
-            messages.error(request, "The search took too long. Narrow the filter.")
-            self.paginator = Paginator([], self.list_per_page)
-            self.result_list, self.result_count, self.full_result_count = [], 0, None
-            self.show_full_result_count = self.show_admin_actions = False
-            self.can_show_all = self.multi_page = False
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether there can be more rows than those that can be listed."""
-        return self.result_count >= LISTED
-
-
 class StrictAutocompleteSelect(AutocompleteSelect):
     """An autocomplete field that ignores submitted values that are not ids."""
 
@@ -90,8 +53,9 @@ class ModelAdmin(admin.ModelAdmin[M]):
     """Saves and deletes through services, shows their errors, and links to visible pages only."""
 
     paginator = CappedPaginator
-    #: Counting all rows would read all of them.
+    #: Counting all rows, also those of each value of a filter, would read all of them.
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedChangeList
@@ -99,12 +63,12 @@ class ModelAdmin(admin.ModelAdmin[M]):
     def response_action(
         self, request: HttpRequest, queryset: Any, *args: Any, **options: Any
     ) -> HttpResponse | None:
-        """Refuse an action on all rows of a list that are more than it says."""
+        """Refuse an action on all rows of a list that are too many to be counted."""
         selects_all = "1" in request.POST.getlist("select_across")
-        if selects_all and queryset[: LISTED + 1].count() > LISTED:
+        if selects_all and queryset[: COUNT_CAP + 1].count() > COUNT_CAP:
             messages.error(
                 request,
-                f"The list has more than {LISTED:,} rows, so not all of them can be selected. "
+                f"The list has more than {COUNT_CAP:,} rows, so not all of them can be selected. "
                 "Narrow the filter.",
             )
             return None

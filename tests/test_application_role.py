@@ -84,6 +84,13 @@ ATTACKS_ON_ROWS = {
     "leave out what is not counted": "DELETE FROM operation_metric_increments",
     "change what is not counted": "UPDATE operation_metric_increments SET run_id = NULL",
     "empty what is not counted": "TRUNCATE operation_metric_increments",
+    "raise the count of a quarter": "UPDATE operation_run_counts SET runs = runs + 1",
+    "add the count of a quarter": (
+        "INSERT INTO operation_run_counts (workspace_id, quarter, type, outcome, runs)"
+        " VALUES (1, now(), 'inventory.sync', 'failed', 1)"
+    ),
+    "delete the count of a quarter": "DELETE FROM operation_run_counts",
+    "empty the counts of quarters": "TRUNCATE operation_run_counts",
     "rewrite a trace": (
         "UPDATE operation_runs SET trace_parent ="
         " '00-11111111111111111111111111111111-2222222222222222-01'"

@@ -1,12 +1,18 @@
 """Measures the lists against the length of the ledger; prints ratios, taken in one run.
 
-    python -m dev.bench.reads [--runs 1000000] [--rounds 5] [--only TEXT] [--json FILE]
+    python -m dev.bench.reads [--runs 1000000] [--middle 100000] [--rounds 5] [--only TEXT]
+        [--json FILE]
 
-It starts its own database server with a ledger of 10,000 runs and a long one, and takes each page
-of both in alternation. A row says how much CPU of the server the statements of a page take, as a
-multiple of those of the short ledger, and how long the slowest statement takes; each is the minimum
-of the rounds, because other load on the machine only adds to it. The blocks of the database that
-the statements read do not depend on the load at all. `dev.bench.generator` has the skew.
+It starts its own database server with a ledger of 10,000 runs, a middle one and a long one, and
+takes each page of all of them in alternation. A row says how much CPU of the server the statements
+of a page take, as a multiple of those of the short ledger, and how long the slowest statement
+takes; each is the minimum of the rounds, because other load on the machine only adds to it. The
+blocks of the database that the statements read do not depend on the load at all.
+`dev.bench.generator` has the skew.
+
+A page that finds 3 runs in the short ledger and more than 1,000 in the long one counts and sorts
+more, whatever the length of the ledger. The ratio “/ same” is therefore to the shortest ledger in
+which the page finds as many rows; if no other one has as many, to the middle one, with a mark.
 
 A ratio counts only if the page of the long ledger takes 5 ms more: on a busy machine, the minima of
 the same page differ by up to that. Rows above a target are listed again at the end.
@@ -17,10 +23,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -231,6 +238,10 @@ class BlockCounter:
         return result
 
 
+#: The number of rows above a list.
+_COUNT = re.compile(r'<p class="(?:text-secondary|paginator)">\s*([0-9,]+\+*) ')
+
+
 class Ledger:
     """A database with a ledger, and a signed-in member of its workspaces."""
 
@@ -243,6 +254,8 @@ class Ledger:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.slowest: dict[str, list[float]] = defaultdict(list)
         self.blocks: dict[str, int] = {}
+        #: What each page says about the number of its rows, and how many it shows.
+        self.found: dict[str, tuple[str, int]] = {}
         with self.connected():
             call_command("migrate", verbosity=0)
             started = time.monotonic()
@@ -291,48 +304,74 @@ class Ledger:
                     self.times[page].append(spent)
                     self.slowest[page].append(max(clock.seconds))
             with connection.execute_wrapper(counter := BlockCounter()):
-                self.client.get(address)
+                html = self.client.get(address).content.decode()
             self.blocks[page] = counter.blocks
+            count = _COUNT.search(html)
+            self.found[page] = count[1] if count else "", html.count("<tr")
 
 
-def rows(short: Ledger, long: Ledger) -> list[Row]:
-    return [
-        compare(
-            f"{page}, long / short",
-            seconds,
-            short.times[page],
-            target=TARGET if min(seconds) - min(short.times[page]) > NOISE else None,
-        )
-        for page, seconds in long.times.items()
-    ]
+def base_of(page: str, ledgers: Sequence[Ledger]) -> tuple[Ledger, bool]:
+    """Return the shortest ledger in which a page finds as many rows as in the longest one.
+
+    If there is none, return the last shorter one, and False.
+    """
+    *shorter, longest = ledgers
+    for ledger in shorter:
+        if ledger.found[page] == longest.found[page]:
+            return ledger, True
+    return shorter[-1], False
 
 
-def report(short: Ledger, long: Ledger) -> str:
-    lines = [f"{'':44} {'CPU':>10} {'/ short':>8} {'slowest':>10} {'blocks':>7} {'/ short':>8}"]
-    above = []
+def is_above(seconds: float, floor: float) -> bool:
+    return seconds > TARGET * floor and seconds - floor > NOISE
+
+
+def rows(ledgers: Sequence[Ledger]) -> list[Row]:
+    compared = []
+    for page, seconds in ledgers[-1].times.items():
+        base, is_same = base_of(page, ledgers)
+        floor = base.times[page]
+        is_noise = min(seconds) - min(floor) <= NOISE
+        name = f"{page}, long / {base.name}{'' if is_same else ', which finds fewer rows'}"
+        compared.append(compare(name, seconds, floor, target=None if is_noise else TARGET))
+    return compared
+
+
+def report(ledgers: Sequence[Ledger]) -> str:
+    short, long = ledgers[0], ledgers[-1]
+    heading = f"{'':44} {'CPU':>10} {'/ short':>8} {'/ same':>8} {'slowest':>10} {'blocks':>7}"
+    lines = [f"{heading} {'/ short':>8}  rows in short, long"]
+    above, fewer = [], []
     for page, seconds in long.times.items():
-        spent, floor = min(seconds), min(short.times[page])
-        slowest, blocks = min(long.slowest[page]), long.blocks[page]
-        lines.append(
-            f"{page:44} {spent * 1e3:7.1f} ms {spent / floor:8.2f} {slowest * 1e3:7.1f} ms"
-            f" {blocks:7,} {blocks / short.blocks[page]:8.2f}"
+        base, is_same = base_of(page, ledgers)
+        spent, slowest, blocks = min(seconds), min(long.slowest[page]), long.blocks[page]
+        ratios = [spent / min(ledger.times[page]) for ledger in (short, base)]
+        counts = [" ".join(map(str, ledger.found[page])) for ledger in (short, long)]
+        line = (
+            f"{page:44} {spent * 1e3:7.1f} ms {ratios[0]:8.2f} {ratios[1]:7.2f}"
+            f"{' ' if is_same else '*'} {slowest * 1e3:7.1f} ms {blocks:7,}"
+            f" {blocks / short.blocks[page]:8.2f}  {', '.join(counts)}"
         )
-        if slowest > SLOWEST or (spent > TARGET * floor and spent - floor > NOISE):
-            above.append(lines[-1])
-    return "\n".join([*lines, "", f"{len(above)} of {len(long.times)} rows are above:", *above])
+        lines.append(line)
+        if slowest > SLOWEST or is_above(spent, min(base.times[page])):
+            (above if is_same or slowest > SLOWEST else fewer).append(line)
+    lines += ["", f"{len(above)} of {len(long.times)} rows are above:", *above]
+    lines += ["", f"{len(fewer)} rows are above a ledger that has fewer rows to find (*):", *fewer]
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000_000)
+    parser.add_argument("--middle", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="take only pages whose name has this text")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with own_database() as url:
         with psycopg.connect(url, autocommit=True) as session:
-            session.execute("CREATE DATABASE short")
-            session.execute("CREATE DATABASE long")
+            for name in ("short", "middle", "long"):
+                session.execute(f"CREATE DATABASE {name}")
         measure(options)
 
 
@@ -341,13 +380,14 @@ def measure(options: argparse.Namespace) -> None:
 
     django.setup()
     logging.disable()
-    short, long = Ledger("short", SHORT), Ledger("long", options.runs)
+    lengths = {"short": SHORT, "middle": options.middle, "long": options.runs}
+    ledgers = [Ledger(name, runs) for name, runs in lengths.items()]
     for page in addresses():
         if options.only in page:
-            for ledger in (short, long):
+            for ledger in ledgers:
                 ledger.take(page, options.rounds)
-    sys.stdout.write(report(short, long) + "\n")
-    write(options.json, rows(short, long))
+    sys.stdout.write(report(ledgers) + "\n")
+    write(options.json, rows(ledgers))
 
 
 if __name__ == "__main__":

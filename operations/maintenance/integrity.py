@@ -307,6 +307,23 @@ _LEDGER_INVARIANTS = (
         " HAVING count(DISTINCT run.tenant_id) >= %(tenants)s OR count(*) >= %(runs)s",
         parameters=_incident_parameters,
     ),
+    Invariant(
+        "ended_runs_are_counted",
+        "The charts of the overview count each run that has ended once.",
+        # Retention removes only older runs.
+        "SELECT DISTINCT workspace_id AS id FROM (SELECT date_bin('15 minutes',"
+        " now() - interval '23 hours', '2000-01-01Z') AS since) clock CROSS JOIN LATERAL ("
+        " SELECT workspace_id, quarter, type, outcome, runs FROM operation_run_counts"
+        " WHERE quarter >= since"
+        " UNION ALL SELECT run.workspace_id, date_bin('15 minutes', run.created_at, since),"
+        " run.type, run.outcome, -1 FROM workspaces JOIN operation_runs run"
+        " ON run.workspace_id = workspaces.id AND run.created_at >= since"
+        " WHERE run.status = 'completed' AND NOT EXISTS (SELECT FROM operation_metric_increments"
+        " WHERE kind = 'run_ended' AND run_id = run.id)) counted"
+        " GROUP BY workspace_id, quarter, type, outcome HAVING sum(runs) <> 0",
+        noun="Workspace",
+        address=lambda workspace_id: reverse("admin:tenancy_workspace_change", args=[workspace_id]),
+    ),
 )
 for _invariant in _LEDGER_INVARIANTS:
     register_invariant(_invariant)

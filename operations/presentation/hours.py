@@ -1,4 +1,9 @@
-"""The runs of the last 24 hours and of today, counted by hour for the charts of the overview."""
+"""The runs of the last 24 hours and of today, counted by hour for the charts of the overview.
+
+Runs that have ended are counted by quarters of an hour (`RunCount`), so that the page costs the same
+however many there are. Read in the same statement are what the next tick counts, the active runs,
+and of the quarter in which the last 24 hours begin the runs themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,14 @@ import zoneinfo
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from django.db.models import Count, Q
-from django.db.models.functions import Trunc
-
-from operations.models import OperationRun
 from tenancy.clock import request_now
+from tenancy.db import run_prepared
 from tenancy.http import Request
 from tenancy.models import Workspace
 
 HOURS = 24
+#: Minutes.
+QUARTER = 15
 _READ: WeakKeyDictionary[Request, list[HourCount]] = WeakKeyDictionary()
 
 
@@ -40,19 +44,52 @@ def runs_by_hour(request: Request, workspace: Workspace) -> list[HourCount]:
     return _READ[request]
 
 
+_COUNTS = """
+SELECT quarter - date_part('minute', quarter AT TIME ZONE %(zone)s) * interval '1 minute',
+       type, outcome, sum(runs)::bigint, coalesce(sum(runs) FILTER (WHERE is_recent), 0)::bigint
+FROM (
+    SELECT quarter, type, outcome, runs, quarter > %(first)s AS is_recent
+    FROM operation_run_counts
+    WHERE workspace_id = %(workspace)s AND quarter >= %(since)s AND quarter <> %(first)s
+    UNION ALL
+    SELECT date_bin('15 minutes', created_at, %(first)s), type, outcome, 1,
+           created_at >= %(yesterday)s
+    FROM (
+        SELECT run.* FROM operation_metric_increments increment CROSS JOIN LATERAL (
+            -- A join could read all runs.
+            SELECT workspace_id, created_at, type, outcome FROM operation_runs
+            WHERE id = increment.run_id OFFSET 0) run
+        WHERE increment.kind = 'run_ended'
+        UNION ALL
+        SELECT workspace_id, created_at, type, outcome FROM operation_runs
+        WHERE workspace_id = %(workspace)s AND status IN ('queued', 'running')
+    ) not_counted
+    WHERE workspace_id = %(workspace)s AND created_at >= %(since)s
+      AND NOT (created_at >= %(first)s AND created_at < %(second)s)
+    UNION ALL
+    SELECT %(first)s, type, outcome, 1, created_at >= %(yesterday)s
+    FROM operation_runs
+    WHERE workspace_id = %(workspace)s
+      AND created_at >= greatest(%(since)s, %(first)s) AND created_at < %(second)s
+) counted (quarter, type, outcome, runs, is_recent)
+GROUP BY 1, 2, 3
+"""
+
+
 def count_by_hour(workspace: Workspace, now: dt.datetime) -> list[HourCount]:
     """Count the runs by the hours of the workspace's time zone."""
-    zone = zoneinfo.ZoneInfo(workspace.timezone)
-    yesterday, (midnight, _) = now - dt.timedelta(hours=HOURS), day_of(now, zone)
-    runs = OperationRun.objects.filter(
-        workspace=workspace, created_at__gte=min(yesterday, midnight)
-    )
-    rows = (
-        runs.order_by()
-        .values_list(Trunc("created_at", "hour", tzinfo=zone), "type", "outcome")
-        .annotate(count=Count("id"), recent=Count("id", filter=Q(created_at__gte=yesterday)))
-    )
-    return [HourCount(hour.astimezone(dt.UTC), *counts) for hour, *counts in rows]
+    yesterday = now - dt.timedelta(hours=HOURS)
+    midnight, _ = day_of(now, zoneinfo.ZoneInfo(workspace.timezone))
+    first = yesterday.replace(minute=yesterday.minute // QUARTER * QUARTER, second=0, microsecond=0)
+    parameters = {
+        "workspace": workspace.pk,
+        "zone": workspace.timezone,
+        "since": min(yesterday, midnight),
+        "yesterday": yesterday,
+        "first": first,
+        "second": first + dt.timedelta(minutes=QUARTER),
+    }
+    return [HourCount(*row) for row in run_prepared(_COUNTS, parameters)]
 
 
 def hour_of(now: dt.datetime, workspace: Workspace) -> dt.datetime:

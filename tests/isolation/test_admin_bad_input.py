@@ -39,6 +39,8 @@ PARAMETERS = [
         "_to_field",
         "_changelist_filters",
         "_facets",
+        "after",
+        "before",
     ),
     *("_source_model", "id", "id__exact", "pk", "foo__bar", "foo", "id__in", "id__isnull"),
     *("id__range", "workspace__id__exact", "tenant__workspace__slug", "workspace__name__regex"),
@@ -87,7 +89,10 @@ def test_a_list_accepts_any_parameter(client: Client, model: type[Model]) -> Non
     parameters = [
         *zip(parameters_of(model), cycle(VALUES), strict=False),
         *zip(filters_of(model), cycle(("%00", "9" * 30, "x")), strict=False),
-        *product(("q", "o", "p", "e", "all"), ("%00", "9" * 30, "1.9999", "-1", "%ed%a0%80")),
+        *product(
+            ("q", "o", "p", "e", "all", "after", "before"),
+            ("%00", "9" * 30, "1.9999", "-1", "%ed%a0%80"),
+        ),
     ]
 
     for name, value in parameters:

@@ -36,14 +36,18 @@ def test_cursors_lead_through_the_runs_of_all_workspaces(
     numbers = [run.pk for run in OperationRunFactory.create_batch(5)]
     read, address = run_ids(staff), ADDRESS
 
-    while older := re.search(r'href="(\?older=[^"]+)">Older', staff.get(address).content.decode()):
-        address = ADDRESS + older[1]
+    while following := re.search(
+        r'href="(\?after=[^"]+)">Next page', staff.get(address).content.decode()
+    ):
+        address = ADDRESS + following[1]
         read += run_ids(staff, address)
 
     assert read == numbers[::-1]
-    newer = re.search(r'href="(\?newer=[^"]+)">Newer', staff.get(address).content.decode())
-    assert newer
-    assert run_ids(staff, ADDRESS + newer[1]) == numbers[1:3][::-1]
+    previous = re.search(
+        r'href="(\?before=[^"]+)">Previous page', staff.get(address).content.decode()
+    )
+    assert previous
+    assert run_ids(staff, ADDRESS + previous[1]) == numbers[1:3][::-1]
 
 
 def test_filters_and_the_search_select_runs(staff: Client) -> None:
@@ -59,7 +63,7 @@ def test_filters_and_the_search_select_runs(staff: Client) -> None:
 
 
 def test_an_invalid_cursor_leads_back_to_the_list(staff: Client) -> None:
-    response = staff.get(f"{ADDRESS}?older=x")
+    response = staff.get(f"{ADDRESS}?after=x")
 
     assert response.status_code == 302
     assert response["Location"] == f"{ADDRESS}?e=1"

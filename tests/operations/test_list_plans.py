@@ -40,7 +40,6 @@ TEXT_LIMIT = 8_000
 #: Pages that read more, and why.
 OTHER_LIMITS = {
     "runs: mine": 2 * COUNT_LIMIT,  # The index has the user's runs of all workspaces.
-    "admin: audit log": 2 * COUNT_LIMIT,  # Its count has another cap.
     # Most entries are of this workspace: the index of all workspaces does as well.
     "audit log": 2 * COUNT_LIMIT,
     "audit log, kind": 2 * COUNT_LIMIT,

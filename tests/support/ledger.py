@@ -28,7 +28,7 @@ GUARDED = (
     *("backup_schedule_runs", "backup_schedule_revisions", "backup_sets", "backup_items"),
     "backup_shared_items",
     *("policy_versions", "policy_exports", "restore_runs", "restore_items"),
-    *("operation_metrics", "operation_metric_increments"),
+    *("operation_metrics", "operation_metric_increments", "operation_run_counts"),
 )
 
 

@@ -1,0 +1,60 @@
+DROP FUNCTION operation_run_counts_rebuild();
+DROP TRIGGER run_counts_are_counted ON operation_run_counts;
+CREATE OR REPLACE FUNCTION operation_metrics_update(max_rows integer, slot_types text[], bounds float8[])
+RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    counted integer;
+BEGIN
+    WITH taken AS (
+        DELETE FROM public.operation_metric_increments WHERE id = ANY (ARRAY(
+            SELECT id FROM public.operation_metric_increments ORDER BY id
+            LIMIT max_rows FOR UPDATE SKIP LOCKED))
+        RETURNING kind, run_id, counters),
+    run AS MATERIALIZED (
+        SELECT taken.kind, run.type, run.outcome, run.failure_summary, run.created_at,
+               run.published_at, run.started_at, run.completed_at,
+               run.context ? 'scheduled_for' AND run.type = ANY (slot_types) AS is_of_slot
+        FROM taken JOIN public.operation_runs run ON run.id = taken.run_id),
+    seconds AS (
+        SELECT stage.name, run.type, extract(epoch FROM stage.lasted)::float8 AS lasted
+        FROM run CROSS JOIN LATERAL (VALUES
+            ('run_publish_seconds', run.published_at - run.created_at),
+            ('run_claim_seconds', run.started_at - coalesce(run.published_at, run.created_at)),
+            ('run_work_seconds', run.completed_at - run.started_at)) AS stage(name, lasted)
+        WHERE run.kind = 'run_ended' AND stage.lasted IS NOT NULL),
+    increment (name, labels, value) AS (
+        SELECT 'runs_ended', jsonb_build_object('type', type, 'outcome', outcome), 1
+        FROM run WHERE kind = 'run_ended'
+        UNION ALL
+        SELECT 'runs_with_reason', jsonb_build_object('type', type, 'reason', reason.code), 1
+        FROM run CROSS JOIN LATERAL (
+            SELECT DISTINCT entry ->> 'code' AS code
+            FROM jsonb_array_elements(run.failure_summary) AS entry) AS reason
+        WHERE kind = 'run_ended' AND reason.code IS NOT NULL
+        UNION ALL
+        SELECT 'slots', jsonb_build_object('reason', CASE outcome WHEN 'blocked'
+            THEN coalesce(failure_summary #>> '{0,code}', '?') ELSE '' END), 1
+        FROM run WHERE is_of_slot
+        UNION ALL
+        SELECT name, jsonb_build_object('type', type, 'le', coalesce((
+            SELECT min(bound)::text FROM unnest(bounds) AS bound WHERE lasted <= bound), '+Inf')), 1
+        FROM seconds
+        UNION ALL
+        -- A later message, or a clock that was set back, makes a negative time.
+        SELECT name || '_sum', jsonb_build_object('type', type), greatest(lasted, 0) FROM seconds
+        UNION ALL
+        SELECT entry.name, entry.labels, entry.value
+        FROM taken CROSS JOIN LATERAL jsonb_to_recordset(taken.counters)
+            AS entry(name text, labels jsonb, value float8)
+        WHERE taken.kind = 'counters'
+        UNION ALL
+        SELECT kind, '{}'::jsonb, 1 FROM taken
+        WHERE kind NOT IN ('run_ended', 'slot_repeated', 'counters')),
+    added AS (
+        INSERT INTO public.operation_metrics AS metric (name, labels, value)
+        SELECT name, labels, sum(value) FROM increment GROUP BY name, labels ORDER BY name, labels
+        ON CONFLICT (name, labels) DO UPDATE SET value = metric.value + excluded.value)
+    SELECT count(*) INTO counted FROM taken;
+    RETURN counted;
+END $$;

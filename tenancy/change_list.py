@@ -1,0 +1,229 @@
+"""The lists of the administration site, which take a limited time however long a table is.
+
+A list of up to `COUNT_CAP` rows has Django's page numbers. A longer one is not counted: each of its
+pages begins after the last row of the page before, or ends before the first row of the page after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import BooleanField, Func, Model, Q, QuerySet, Value
+from django.db.models.lookups import GreaterThan, LessThan
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from web.keyset import COUNT_CAP, BadCursor, Page, count_text
+from web.statement_timeout import TookTooLong, statement_timeout
+
+LIST_SECONDS = 5.0
+#: The parameters that say after which row a page begins, or before which one it ends.
+EDGES = ("after", "before")
+
+
+class CappedPaginator(Paginator[Any]):
+    """Counts one row more than the cap at most."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows[: COUNT_CAP + 1].count())
+
+
+class BoundedChangeList(ChangeList):
+    """A list with page numbers, or with pages by key if it has more rows than are counted."""
+
+    count_text = "0"
+    first_url = previous_url = next_url = ""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Return the rows that the filters select, in an order that ends with the primary key."""
+        self.edges = {name: request.GET.get(name, "") for name in EDGES}
+        for name in EDGES:
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+        rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        self.order = _whole_order(self.model, rows.query.order_by)
+        return rows.order_by(*[term.order_by for term in self.order])
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            with statement_timeout(LIST_SECONDS):
+                self.read(request)
+        except TookTooLong:
+            messages.error(request, "The search took too long. Narrow the filter.")
+            self.show([])
+            self.show_admin_actions = False
+
+    def read(self, request: HttpRequest) -> None:
+        """Read a page and the number of rows."""
+        super().get_results(request)
+        self.count_text = count_text(self.result_count, COUNT_CAP)
+        if self.result_count > COUNT_CAP or any(self.edges.values()):
+            self._read_by_key(request)
+        self.result_list = list(self.result_list)
+
+    def show(self, rows: list[Any], *, before: object = "", after: object = "") -> None:
+        """Show these rows, and links to the pages before and after edges; of all rows no number."""
+        self.result_list, self.result_count, self.full_result_count = rows, len(rows), None
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
+        self.paginator = Paginator(rows, self.list_per_page)
+        if any(self.edges.values()):
+            self.first_url = self.get_query_string()
+        if before:
+            self.previous_url = self.get_query_string({"before": before})
+        if after:
+            self.next_url = self.get_query_string({"after": after})
+
+    def _read_by_key(self, request: HttpRequest) -> None:
+        """Read the page at an edge or the first one, and one row more, which has a further page."""
+        is_reversed = bool(self.edges["before"] and not self.edges["after"])
+        edge = self.edges["before" if is_reversed else "after"]
+        rows: QuerySet[Any] = self.queryset.reverse() if is_reversed else self.queryset
+        if edge and (values := self._values_of(edge)):
+            rows = _rows_after(rows, self.order, values, is_reversed=is_reversed)
+        elif edge:
+            messages.info(request, "The list has changed. This is its first page.")
+            self.edges = dict.fromkeys(EDGES, "")
+            return self._read_by_key(request)
+        read = list(rows[: self.list_per_page + 1])
+        shown, has_more = read[: self.list_per_page], len(read) > self.list_per_page
+        ends = [row.pk for row in (shown[0], shown[-1])] if shown else ["", ""]
+        if is_reversed:
+            shown.reverse()
+            self.show(shown, before=ends[1] if has_more else "", after=ends[0])
+        else:
+            self.show(shown, before=ends[0] if edge else "", after=ends[1] if has_more else "")
+        return None
+
+    def _values_of(self, edge: str) -> tuple[Any, ...] | None:
+        """Return the values of the order of the row with this id; None if there is no such row."""
+        key = self.lookup_opts.pk
+        assert key
+        try:
+            value = key.to_python(edge)
+        except ValidationError:
+            return None
+        if "\0" in edge:
+            return None
+        names = [term.name for term in self.order]
+        return self.root_queryset.order_by().filter(pk=value).values_list(*names).first()
+
+
+class CursorChangeList(BoundedChangeList):
+    """The newest rows page by page, as the list of a workspace reads them."""
+
+    def read(self, request: HttpRequest) -> None:
+        try:
+            page = self.read_page(newer=self.edges["before"], older=self.edges["after"])
+        except BadCursor as error:
+            raise IncorrectLookupParameters from error
+        self.show(page.rows, before=page.newer, after=page.older)
+        self.count_text = self.read_count()
+        self.show_admin_actions = False
+
+    def read_page(self, *, newer: str, older: str) -> Page[Any]:
+        """Return a page of the rows that the filters and the search select.
+
+        Raises:
+            BadCursor: a cursor is not one of the list.
+        """
+        raise NotImplementedError
+
+    def read_count(self) -> str:
+        """Return the number of these rows as text."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Term:
+    """A column of an order, by its path from the model."""
+
+    name: str
+    field: Any
+    is_descending: bool
+    is_nullable: bool = False
+
+    @property
+    def order_by(self) -> str:
+        return f"-{self.name}" if self.is_descending else self.name
+
+    def follows(self, value: Any, *, is_reversed: bool) -> Q | None:
+        """Return the condition of the rows after a value; None if there are none.
+
+        The database sorts null as the largest value.
+        """
+        if self.is_descending is is_reversed:
+            if value is None:
+                return None
+            larger = Q((f"{self.name}__gt", value))
+            return larger | Q((f"{self.name}__isnull", True)) if self.is_nullable else larger
+        if value is None:
+            return Q((f"{self.name}__isnull", False))
+        return Q((f"{self.name}__lt", value))
+
+    def equals(self, value: Any) -> Q:
+        return Q((f"{self.name}__isnull", True)) if value is None else Q((self.name, value))
+
+
+def _whole_order(model: type[Model], ordering: Iterable[Any]) -> list[Term]:
+    """Return the columns of an order and the primary key, in the direction of the last column.
+
+    In one direction, an index that ends with the primary key has the order.
+    """
+    key = model._meta.pk  # noqa: SLF001 - the documented interface of models
+    assert key
+    terms: list[Term] = []
+    for name in map(str, ordering):
+        if name == "-pk":  # Django adds it to every order.
+            break
+        terms += _terms(model, name.removeprefix("-"), is_descending=name.startswith("-"))
+    is_descending = terms[-1].is_descending if terms else True
+    if not any(term.name == key.attname for term in terms):
+        terms.append(Term(key.attname, key, is_descending))
+    return terms
+
+
+def _terms(model: type[Model], path: str, *, is_descending: bool) -> Iterator[Term]:
+    """Yield the columns of a path; a related object is sorted in the order of its model."""
+    fields: list[Any] = get_fields_from_path(model, path)
+    field, is_nullable = fields[-1], any(each.null for each in fields)
+    if not field.is_relation or path.endswith(field.attname):
+        yield Term(path, field, is_descending, is_nullable)
+    elif ordering := field.related_model._meta.ordering:  # noqa: SLF001 - as above
+        for name in ordering:
+            is_opposite = is_descending is not name.startswith("-")
+            yield from _terms(model, f"{path}__{name.removeprefix('-')}", is_descending=is_opposite)
+    else:
+        yield Term(f"{path}_id", field, is_descending, is_nullable)
+
+
+def _rows_after(
+    rows: QuerySet[Any], order: Sequence[Term], values: Sequence[Any], *, is_reversed: bool
+) -> QuerySet[Any]:
+    """Return the rows after these values of an order, or before them if the rows are reversed."""
+    is_one_way = len({term.is_descending for term in order}) == 1
+    if is_one_way and not any(term.is_nullable for term in order):
+        compare = GreaterThan if order[0].is_descending is is_reversed else LessThan
+        names = [term.name for term in order]
+        row = [Value(value, term.field) for term, value in zip(order, values, strict=True)]
+        return rows.filter(compare(_Row(*names), _Row(*row)))
+    follows, equals = Q(), Q()
+    for term, value in zip(order, values, strict=True):
+        if (of_term := term.follows(value, is_reversed=is_reversed)) is not None:
+            follows |= equals & of_term
+        equals &= term.equals(value)
+    return rows.filter(follows)
+
+
+class _Row(Func):
+    function = "ROW"
+    output_field = BooleanField()
