@@ -87,22 +87,20 @@ class BoundedChangeList(ChangeList):
         """Read the page at an edge or the first one, and one row more, which has a further page."""
         is_reversed = bool(self.edges["before"] and not self.edges["after"])
         edge = self.edges["before" if is_reversed else "after"]
-        rows: QuerySet[Any] = self.queryset.reverse() if is_reversed else self.queryset
-        if edge and (values := self._values_of(edge)):
-            rows = _rows_after(rows, self.order, values, is_reversed=is_reversed)
-        elif edge:
+        values = self._values_of(edge) if edge else None
+        if edge and not values:
             messages.info(request, "The list has changed. This is its first page.")
-            self.edges = dict.fromkeys(EDGES, "")
-            return self._read_by_key(request)
+            self.edges, edge, is_reversed = dict.fromkeys(EDGES, ""), "", False
+        rows: QuerySet[Any] = self.queryset.reverse() if is_reversed else self.queryset
+        if values:
+            rows = _rows_after(rows, self.order, values, is_reversed=is_reversed)
         read = list(rows[: self.list_per_page + 1])
         shown, has_more = read[: self.list_per_page], len(read) > self.list_per_page
-        ends = [row.pk for row in (shown[0], shown[-1])] if shown else ["", ""]
+        first, last = (shown[0].pk, shown[-1].pk) if shown else ("", "")
         if is_reversed:
-            shown.reverse()
-            self.show(shown, before=ends[1] if has_more else "", after=ends[0])
+            self.show(shown[::-1], before=last if has_more else "", after=first)
         else:
-            self.show(shown, before=ends[0] if edge else "", after=ends[1] if has_more else "")
-        return None
+            self.show(shown, before=first if edge else "", after=last if has_more else "")
 
     def _values_of(self, edge: str) -> tuple[Any, ...] | None:
         """Return the values of the order of the row with this id; None if there is no such row."""
@@ -127,7 +125,8 @@ class CursorChangeList(BoundedChangeList):
         except BadCursor as error:
             raise IncorrectLookupParameters from error
         self.show(page.rows, before=page.newer, after=page.older)
-        self.count_text = self.read_count()
+        is_whole = not (page.older or any(self.edges.values()))
+        self.count_text = count_text(len(page.rows)) if is_whole else self.read_count()
         self.show_admin_actions = False
 
     def read_page(self, *, newer: str, older: str) -> Page[Any]:

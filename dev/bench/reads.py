@@ -255,7 +255,7 @@ class Ledger:
         self.slowest: dict[str, list[float]] = defaultdict(list)
         self.blocks: dict[str, int] = {}
         #: What each page says about the number of its rows, and how many it shows.
-        self.found: dict[str, tuple[str, int]] = {}
+        self.shown: dict[str, tuple[str, int]] = {}
         with self.connected():
             call_command("migrate", verbosity=0)
             started = time.monotonic()
@@ -307,7 +307,7 @@ class Ledger:
                 html = self.client.get(address).content.decode()
             self.blocks[page] = counter.blocks
             count = _COUNT.search(html)
-            self.found[page] = count[1] if count else "", html.count("<tr")
+            self.shown[page] = count[1] if count else "", html.count("<tr")
 
 
 def base_of(page: str, ledgers: Sequence[Ledger]) -> tuple[Ledger, bool]:
@@ -317,7 +317,7 @@ def base_of(page: str, ledgers: Sequence[Ledger]) -> tuple[Ledger, bool]:
     """
     *shorter, longest = ledgers
     for ledger in shorter:
-        if ledger.found[page] == longest.found[page]:
+        if ledger.shown[page] == longest.shown[page]:
             return ledger, True
     return shorter[-1], False
 
@@ -346,7 +346,7 @@ def report(ledgers: Sequence[Ledger]) -> str:
         base, is_same = base_of(page, ledgers)
         spent, slowest, blocks = min(seconds), min(long.slowest[page]), long.blocks[page]
         ratios = [spent / min(ledger.times[page]) for ledger in (short, base)]
-        counts = [" ".join(map(str, ledger.found[page])) for ledger in (short, long)]
+        counts = [" ".join(map(str, ledger.shown[page])) for ledger in (short, long)]
         line = (
             f"{page:44} {spent * 1e3:7.1f} ms {ratios[0]:8.2f} {ratios[1]:7.2f}"
             f"{' ' if is_same else '*'} {slowest * 1e3:7.1f} ms {blocks:7,}"
