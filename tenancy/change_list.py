@@ -105,7 +105,6 @@ class BoundedChangeList(ChangeList):
     def _values_of(self, edge: str) -> tuple[Any, ...] | None:
         """Return the values of the order of the row with this id; None if there is no such row."""
         key = self.lookup_opts.pk
-        assert key
         try:
             value = key.to_python(edge)
         except ValidationError:
@@ -179,7 +178,6 @@ def _whole_order(model: type[Model], ordering: Iterable[Any]) -> list[Term]:
     In one direction, an index that ends with the primary key has the order.
     """
     key = model._meta.pk  # noqa: SLF001 - the documented interface of models
-    assert key
     terms: list[Term] = []
     for name in map(str, ordering):
         if name == "-pk":  # Django adds it to every order.

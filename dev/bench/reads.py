@@ -341,7 +341,8 @@ def report(ledgers: Sequence[Ledger]) -> str:
     short, long = ledgers[0], ledgers[-1]
     heading = f"{'':44} {'CPU':>10} {'/ short':>8} {'/ same':>8} {'slowest':>10} {'blocks':>7}"
     lines = [f"{heading} {'/ short':>8}  rows in short, long"]
-    above, fewer = [], []
+    above: list[str] = []
+    fewer: list[str] = []
     for page, seconds in long.times.items():
         base, is_same = base_of(page, ledgers)
         spent, slowest, blocks = min(seconds), min(long.slowest[page]), long.blocks[page]

@@ -47,8 +47,8 @@ def read_runs(workspace: Workspace, now: dt.datetime) -> set[HourCount]:
     """Count the runs of the table, one after the other."""
     yesterday = now - dt.timedelta(hours=24)
     midnight, _ = day_of(now, zoneinfo.ZoneInfo(workspace.timezone))
-    every: Counter[tuple[Any, ...]] = Counter()
-    recent: Counter[tuple[Any, ...]] = Counter()
+    every: Counter[tuple[dt.datetime, str, str]] = Counter()
+    recent: Counter[tuple[dt.datetime, str, str]] = Counter()
     for run in workspace.operation_runs.filter(created_at__gte=min(yesterday, midnight)):
         key = hour_of(run.created_at, workspace), run.type, run.outcome
         every[key] += 1
