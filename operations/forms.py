@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from operations.services import MAX_NOTE
+from tenancy.filtering import Select, TextInput
 from tenancy.models import User, Workspace
 from web.names import validate_name
 
@@ -18,14 +19,14 @@ class AcknowledgeForm(forms.Form):
         label="Note",
         required=False,
         max_length=MAX_NOTE,
-        widget=forms.TextInput({"class": "form-control", "autocomplete": "off"}),
+        widget=TextInput({"class": "form-control", "autocomplete": "off"}),
     )
     assignee = forms.ModelChoiceField(
         User.objects.none(),
         label="Assign to",
         required=False,
         empty_label="No one",
-        widget=forms.Select({"class": "form-select"}),
+        widget=Select(),
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:

@@ -42,7 +42,9 @@ def live_section(
 ) -> Live:
     """Render a section that refreshes at this interval; without a version, it gets a hash."""
     body = render_to_string(template, context, request)
-    seen = version or hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
+    seen = version
+    if seconds and not version:
+        seen = hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
     query = request.GET.copy()
     query["part"], query["seen"] = part, seen
     return Live(part, body, seen, f"{request.path}?{query.urlencode()}", seconds)

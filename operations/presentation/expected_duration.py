@@ -7,11 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from operations.models import OperationRun, OperationRunQuerySet
 from operations.states import RunStatus
 from tenancy.clock import request_now
+from tenancy.db import run_prepared
 from web.durations import duration_text
 
 MIN_RUNS = 5
@@ -71,9 +70,8 @@ def expectation(run: OperationRun) -> Expectation | None:
 def expectations(runs: Sequence[OperationRun]) -> dict[int, Expectation]:
     """Return the expectation of each run that has one, by id, in one query."""
     columns = [[getattr(run, name) for run in runs] for name in ("pk", "tenant_id", "type")]
-    with connection.cursor() as cursor:
-        cursor.execute(_PERCENTILES, [*columns, MAX_RUNS])
-        history = {run_id: (count, seconds) for run_id, count, seconds in cursor.fetchall()}
+    rows = run_prepared(_PERCENTILES, [*columns, MAX_RUNS])
+    history = {run_id: (count, seconds) for run_id, count, seconds in rows}
     by_run = {}
     for run in runs:
         count, percentiles = history[run.pk]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
+from typing import Any
 
 from django.templatetags.static import static
 from django.utils.html import escape
@@ -30,6 +32,16 @@ def icon(name: str) -> SafeString:
     url = f"{static('vendor/tabler-icons/icons.svg')}#{name}"
     return mark_safe(  # noqa: S308 - the names are those of the code
         f'<svg class="icon" aria-hidden="true"><use href="{escape(url)}" /></svg>'
+    )
+
+
+def copyable(text: str, label: str = "") -> SafeString:
+    """A text with a button that copies it."""
+    shown = escape(text)
+    return mark_safe(  # noqa: S308 - both are escaped
+        f'<span class="copyable"><span class="text-secondary">{escape(label)}</span>'
+        f' <code>{shown}</code><button type="button" class="copy" data-copy="{shown}"'
+        f' aria-label="Copy">{icon("copy")}</button></span>'
     )
 
 
@@ -94,6 +106,12 @@ def when(moment: dt.datetime | None, zone: dt.tzinfo) -> SafeString | str:
     return mark_safe(f'{first}<span class="sub">{second}</span>')  # noqa: S308 - only times
 
 
+def clock_time(moment: dt.datetime, zone: dt.tzinfo, precision: str = "seconds") -> SafeString:
+    """The time of day, with the exact time as its title."""
+    text = moment.astimezone(zone).time().isoformat(timespec=precision)
+    return time_element(moment, zone, text)
+
+
 def clock(since: dt.datetime) -> SafeString:
     """The time since a moment; it is updated on the page every second."""
     text = duration_text(request_now() - since)
@@ -119,6 +137,11 @@ def chart(drawn: Chart) -> SafeString:
         f'<svg class="chart" viewBox="0 0 {drawn.width} {drawn.height}"'
         f' preserveAspectRatio="none" role="img" aria-label="{escape(drawn.text)}">{bars}</svg>'
     )
+
+
+def indented_json(value: Any) -> str:
+    """JSON for a reader; the value has no secrets."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
 
 
 def span(value: dt.timedelta | None) -> str:

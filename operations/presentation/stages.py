@@ -163,7 +163,7 @@ def _mark(run: OperationRun, event: OperationRunEvent) -> Stage:
     wait = event.data.get("wait_ms")
     return Stage(
         event.kind,
-        event.data.get("cause", event.message),
+        str(event.data.get("cause", event.message)),
         _at(run, event),
         level=event.level,
         is_mark=True,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.template import Context
@@ -14,10 +14,11 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from operations.models import OperationRun
-from operations.presentation import markup, summary
+from operations.models import OperationRun, OperationRunEvent, OperationRunItem
+from operations.presentation import markup, run_parts, summary
 from operations.presentation import run_rows as markup_rows
 from operations.presentation.charts import Chart
+from operations.presentation.stages import Stage
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
 from tenancy.clock import request_now
@@ -75,6 +76,30 @@ def run_rows(context: Context, runs: Iterable[OperationRun]) -> SafeString:
 def run_line(context: Context, run: OperationRun) -> SafeString:
     """A run as a line of a panel."""
     return markup_rows.run_line(run, page_zone(context))
+
+
+@register.simple_tag
+def item_rows(items: Iterable[OperationRunItem]) -> SafeString:
+    """The rows of the table of items on the page of a run."""
+    return run_parts.item_rows(items)
+
+
+@register.simple_tag(takes_context=True)
+def log_lines(context: Context, lines: Iterable[OperationRunEvent]) -> SafeString:
+    """The lines of the log on the page of a run."""
+    return run_parts.log_lines(lines, page_zone(context))
+
+
+@register.simple_tag(takes_context=True)
+def stage_rows(context: Context, stages: Iterable[Stage]) -> SafeString:
+    """The lines of the timeline on the page of a run."""
+    return run_parts.stage_rows(stages, page_zone(context))
+
+
+@register.simple_tag
+def copyable(text: str, label: str = "") -> SafeString:
+    """A text with a button that copies it."""
+    return markup.copyable(text, label)
 
 
 @register.simple_tag
@@ -186,9 +211,7 @@ def clock(since: dt.datetime) -> SafeString:
 @register.simple_tag(takes_context=True)
 def clock_time(context: Context, moment: dt.datetime, precision: str = "seconds") -> SafeString:
     """The time of day: “18:25:03”, with the exact time as its title."""
-    zone = page_zone(context)
-    text = moment.astimezone(zone).time().isoformat(timespec=precision)
-    return markup.time_element(moment, zone, text)
+    return markup.clock_time(moment, page_zone(context), precision)
 
 
 @register.simple_tag(takes_context=True)
@@ -206,12 +229,12 @@ def query(context: Context, **changes: Any) -> str:
 
     The parameters of a live section (`part`, `seen`) are never part of a link.
     """
-    params = context["request"].GET.copy()
-    for name, value in {"part": None, "seen": None, **changes}.items():
-        params.pop(name, None)
-        if value not in (None, ""):
-            params[name] = str(value)
-    return f"?{params.urlencode()}"
+    replaced = {"part": None, "seen": None, **changes}
+    params = {
+        name: values for name, values in context["request"].GET.lists() if name not in replaced
+    }
+    params |= {name: str(value) for name, value in replaced.items() if value not in (None, "")}
+    return f"?{urlencode(params, doseq=True)}"
 
 
 @register.simple_tag
@@ -241,4 +264,4 @@ def state(run: OperationRun) -> summary.State:
 @register.filter
 def pretty(value: Any) -> str:
     """Indented JSON, redacted again before it is shown."""
-    return json.dumps(sanitize_json(value), indent=2, ensure_ascii=False, sort_keys=True)
+    return markup.indented_json(sanitize_json(value))

@@ -22,6 +22,7 @@ from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation import summary
 from operations.presentation.comparison import compare, load_related
 from operations.presentation.expected_duration import expectation, expected_end
+from operations.presentation.markup import indented_json
 from operations.presentation.queue_position import describe_queue_position, load_queue_position
 from operations.presentation.queue_workers import load_blocking_run, load_queue_workers
 from operations.presentation.stages import load_timeline
@@ -259,7 +260,7 @@ def _inputs(run: OperationRun) -> list[dict[str, Any]]:
         {
             "label": KNOWN_KEYS[key].label if key in KNOWN_KEYS else key,
             "value": context[key],
-            "is_json": isinstance(context[key], dict | list),
+            "json": indented_json(context[key]) if isinstance(context[key], dict | list) else "",
         }
         for key in keys
     ]

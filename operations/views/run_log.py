@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from operations.presentation.stages import load_timeline
 from operations.views.retention import show_removed_run
 from tenancy.filtering import ListFilter
 from tenancy.http import Request, page
+from tenancy.prepared import ANY_ID, PreparedQuery
 
 LINES_ON_PAGE = 200
 #: The most lines that are added to the page at a time.
@@ -112,7 +114,10 @@ def log_page(request: Request, run: OperationRun, shown: LogFilter) -> dict[str,
     else:
         if shown.before is not None:
             lines = lines.filter(sequence__lt=shown.before)
-        rows = list(lines.order_by("-sequence")[: LINES_ON_PAGE + 1])
+        if shown.level or shown.text or shown.before is not None:
+            rows = list(lines.order_by("-sequence")[: LINES_ON_PAGE + 1])
+        else:
+            rows = _newest_lines(LINES_ON_PAGE + 1).load(run.pk)
         has_earlier, has_later = len(rows) > LINES_ON_PAGE, shown.before is not None
         rows = rows[:LINES_ON_PAGE][::-1]
     last = rows[-1].sequence if rows else 0
@@ -125,6 +130,12 @@ def log_page(request: Request, run: OperationRun, shown: LogFilter) -> dict[str,
         "lines_paged": shown.before is not None or shown.after is not None,
         "tail": "" if has_later else _tail_url(request, run, shown, last),
     }
+
+
+@cache
+def _newest_lines(most: int) -> PreparedQuery[OperationRunEvent]:
+    lines = OperationRunEvent.objects.filter(run=ANY_ID).order_by("-sequence")
+    return PreparedQuery(lines[:most], [ANY_ID])
 
 
 def log_tail(request: Request, run: OperationRun) -> HttpResponse:
