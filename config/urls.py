@@ -13,6 +13,8 @@ urlpatterns = [
     path("metrics", views.metrics, name="metrics"),
     *admin_routes(ADDRESSES),
     path("admin/", admin.site.urls),
+    # The addresses of pages that refresh are tried first: each request tries all before its own.
+    path("", include("operations.urls")),
     path("", include("accounts.urls")),
     path("", include("tenancy.urls")),
     path("", include("accounts.invitations.urls")),
@@ -22,7 +24,6 @@ urlpatterns = [
     path("", include("accounts.sign_in_links.urls")),
     path("", include("audit.urls")),
     path("", include("accounts.second_factor.urls")),
-    path("", include("operations.urls")),
     path("", include("providers.urls")),
     path("", include("inventory.urls")),
     path("", include("backups.urls")),

@@ -11,6 +11,8 @@ from tenancy.models import User, Workspace
 from tenancy.prepared import ANY_USER, PreparedQuery
 from tenancy.waiting import unread_by, waiting_for
 
+#: The color themes that a user can choose; without a choice, the page has that of the system.
+THEMES = ("light", "dark")
 #: What the navigation shows of apps, as attributes of the workspaces of the menu: conditions about
 #: `OuterRef("pk")`. They are part of the statement of the menu.
 MENU_CONDITIONS: dict[str, Callable[[], Exists]] = {}
@@ -32,7 +34,7 @@ def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
 def workspaces(request: HttpRequest) -> dict[str, Any]:
     """Add the workspaces of the user; one query reads them, if a template uses them.
 
-    `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
+    `workspace_choices` are their slugs and names. `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
     by staff, or the access of staff, to this user. `waiting_approvals` is the number of decisions
     that wait for this user, `unread_notifications` the number of unread notifications.
     """
@@ -40,6 +42,7 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
     if user is None:
         return {
             "workspaces": [],
+            "workspace_choices": (),
             "changed_by_staff": set(),
             "accessed_by_staff": set(),
             "waiting_approvals": 0,
@@ -51,6 +54,7 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
     )
     return {
         "workspaces": listed,
+        "workspace_choices": lambda: tuple((row.slug, row.name) for row in listed),
         "changed_by_staff": SimpleLazyObject(lambda: {row.pk for row in listed if row.is_changed}),
         "accessed_by_staff": SimpleLazyObject(
             lambda: {row.pk for row in listed if row.is_accessed}
@@ -58,3 +62,9 @@ def workspaces(request: HttpRequest) -> dict[str, Any]:
         "waiting_approvals": SimpleLazyObject(lambda: sum(row.waiting for row in listed)),
         "unread_notifications": SimpleLazyObject(lambda: sum(row.unread for row in listed)),
     }
+
+
+def color_theme(request: HttpRequest) -> dict[str, str]:
+    """Add the color theme that the user has chosen; empty for that of the system."""
+    theme = request.COOKIES.get("theme", "")
+    return {"theme": theme if theme in THEMES else ""}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 
 _VOLATILE = re.compile(
@@ -54,7 +53,7 @@ def live_answer(request: HttpRequest, section: Live) -> HttpResponse:
     """Return the section for htmx, or 204 if the browser already has it and will refresh again."""
     if section.seconds and request.GET.get("seen") == section.seen:
         return unchanged()
-    return render(request, "components/live.html", {"live": section})
+    return HttpResponse(render_to_string("components/live.html", {"live": section}))
 
 
 def has_seen(request: HttpRequest, part: str, version: str) -> bool:

@@ -106,7 +106,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
-            "builtins": ["web.url_tag"],
+            "builtins": ["web.url_tag", "web.kept_include"],
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
@@ -118,6 +118,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "tenancy.context_processors.workspaces",
+                "tenancy.context_processors.color_theme",
             ],
         },
     },

@@ -6,26 +6,35 @@ The comparison with the previous run says what has changed: counts, duration, ca
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.db import connection
 
 from operations.catalog import OperationCatalog, Queue
 from operations.causes import cause_of, describe_cause
 from operations.counts import Counts
 from operations.models import OperationRun
+from tenancy.db import run_prepared
 from web.durations import duration_text, precise_duration_text
 
 MAX_RETRIES = 20
 #: The earlier runs of each type among which the previous one of the identity is looked for.
 MAX_EARLIER = 100
 
+#: What the page shows of a related run, in the order of the model.
+_COLUMNS = (
+    "id", "type", "status", "outcome", "summary_counts", "failure_summary", "created_at",
+    "started_at", "completed_at", "heartbeat_at", "cancel_requested_at",
+)  # fmt: skip
 # Each type has its own range of an index, in which the newest earlier runs are read.
 _RELATED = """
-(SELECT run.*, 'retry' AS relation FROM operation_runs run
+(SELECT 'retry', {columns} FROM operation_runs run
  WHERE run.retry_of_id = %(run)s ORDER BY run.id LIMIT %(retries)s)
 UNION ALL
-(SELECT run.*, 'previous' FROM unnest(%(types)s::text[]) AS alike (type)
+(SELECT 'previous', {columns} FROM unnest(%(types)s::text[]) AS alike (type)
  CROSS JOIN LATERAL (
      SELECT id FROM operation_runs WHERE {scope} AND type = alike.type
        AND created_at < %(created_at)s
@@ -74,9 +83,16 @@ def load_related(run: OperationRun) -> tuple[list[OperationRun], OperationRun | 
         "retries": MAX_RETRIES,
         "earlier": MAX_EARLIER,
     }
-    rows: list[Any] = list(OperationRun.objects.raw(_RELATED.format(scope=scope), values))
-    retries = [row for row in rows if row.relation == "retry"]
-    return retries, next((row for row in rows if row.relation == "previous"), None)
+    columns = ", ".join(f"run.{name}" for name in _COLUMNS)
+    rows = run_prepared(_RELATED.format(scope=scope, columns=columns), values)
+    retries = [_run_of(row) for relation, *row in rows if relation == "retry"]
+    return retries, next((_run_of(row) for relation, *row in rows if relation == "previous"), None)
+
+
+def _run_of(row: list[Any]) -> OperationRun:
+    for place in (_COLUMNS.index("summary_counts"), _COLUMNS.index("failure_summary")):
+        row[place] = json.loads(row[place])
+    return OperationRun.from_db(connection.alias, _COLUMNS, row)
 
 
 def compare(run: OperationRun, previous: OperationRun) -> Comparison:

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from operations.presentation.charts import Chart
 from operations.presentation.summary import State
 from tenancy.clock import request_now
-from tenancy.times import DAY, short_text, title_text
+from tenancy.times import DAY, exact_text, short_text, title_text
 from web.durations import ago, duration_text
 
 EMPTY = "\N{EN DASH}"
@@ -110,6 +110,11 @@ def clock_time(moment: dt.datetime, zone: dt.tzinfo, precision: str = "seconds")
     """The time of day, with the exact time as its title."""
     text = moment.astimezone(zone).time().isoformat(timespec=precision)
     return time_element(moment, zone, text)
+
+
+def exact(moment: dt.datetime | None, zone: dt.tzinfo) -> SafeString | str:
+    """An exact time with its zone."""
+    return time_element(moment, zone, exact_text(moment, zone)) if moment else EMPTY
 
 
 def clock(since: dt.datetime) -> SafeString:

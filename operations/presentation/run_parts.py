@@ -1,4 +1,4 @@
-"""The rows of the page of a run as HTML: its items, the lines of its log and its timeline.
+"""Parts of the page of a run as HTML: its items, log and timeline, its facts and numbers.
 
 Functions write them, because a page has up to fifty items and two hundred lines, and templates need
 longer (`python -m dev.bench.pages`). Texts of users and of other systems are escaped here, with the
@@ -13,10 +13,13 @@ from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
-from operations.models import EventLevel, OperationRunEvent, OperationRunItem
+from operations.models import EventLevel, OperationRun, OperationRunEvent, OperationRunItem
 from operations.presentation import markup
+from operations.presentation.comparison import Row
+from operations.presentation.run_rows import NO_TENANT, repeated_slots, run_address
 from operations.presentation.stages import WIDTH, Stage
-from operations.states import ItemOutcome
+from operations.presentation.summary import state_of
+from operations.states import ItemOutcome, RunOutcome
 from web.durations import precise_duration_text
 
 
@@ -89,4 +92,79 @@ def _stage_row(stage: Stage, zone: dt.tzinfo) -> str:
         f'<span class="stage-name">{level}<bdi>{escape(stage.label)}</bdi>{note}</span>{bar}'
         f'<span class="stage-duration">{duration}</span>'
         f'<span class="stage-at">{markup.clock_time(stage.at, zone)}</span></li>'
+    )
+
+
+def facts(
+    run: OperationRun, retries: Iterable[OperationRun], deduplicated: int, zone: dt.tzinfo
+) -> SafeString:
+    """Who started the run, its scope and times, and the runs that it repeats or that repeat it."""
+    has_succeeded = run.outcome == RunOutcome.SUCCEEDED
+    pairs = [
+        ("Started by", f"<bdi>{escape(run.initiator_name) or markup.EMPTY}</bdi>"),
+        ("Tenant", f"<bdi>{escape(run.tenant.name) if run.tenant else NO_TENANT}</bdi>"),
+        ("Workspace", escape(run.workspace.name)),
+    ]
+    if slot := run.slot:
+        pairs.append(("Slot", markup.exact(slot, zone)))
+    if slots := repeated_slots(run, zone):
+        pairs.append(("Blocked slots", slots))
+    pairs += [
+        ("Requested", markup.exact(run.created_at, zone)),
+        ("Started", markup.exact(run.started_at, zone)),
+        ("Ended", markup.exact(run.completed_at, zone)),
+    ]
+    if run.started_at:
+        pairs.append(("Queue time", markup.span(run.queue_time)))
+    if run.worker:
+        pairs.append(("Worker", f"<code>{escape(run.worker)}</code>"))
+    if run.trace_id:
+        pairs.append(("Trace", markup.copyable(run.trace_id)))
+    if deduplicated:
+        pairs.append(("Deduplicated requests", str(deduplicated)))
+    if run.retry_of:
+        is_repetition = run.retry_of.outcome == RunOutcome.SUCCEEDED
+        pairs.append(("Repeats" if is_repetition else "Retry of", _link(run.retry_of)))
+    for retry in retries:
+        label = "Run again as" if has_succeeded else "Retried as"
+        pairs.append((label, f"{_link(retry)} {markup.badge(state_of(retry))}"))
+    lines = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in pairs)
+    return mark_safe(lines)  # noqa: S308 - each value is escaped
+
+
+def _link(run: OperationRun) -> str:
+    return f'<a href="{run_address(run.pk)}">run #{run.pk}</a>'
+
+
+def numbers(run: OperationRun) -> SafeString:
+    """The counts of a run."""
+    counts = run.counts
+    remaining = "Remaining" if run.is_active else "Not attempted"
+    shown = [
+        _number("Succeeded", counts.succeeded, "succeeded"),
+        _number("Failed", counts.failed, "failed" if counts.failed else ""),
+        _number("Skipped", counts.skipped, "skipped"),
+    ]
+    if counts.not_attempted:
+        shown.append(_number(remaining, counts.not_attempted))
+    shown += [_number(change.capitalize(), count) for change, count in counts.changes.items()]
+    return mark_safe("".join(shown))  # noqa: S308 - names of the code and numbers
+
+
+def _number(label: str, number: int, outcome: str = "") -> str:
+    attribute = f' data-outcome="{outcome}"' if outcome else ""
+    return f"<div{attribute}><dt>{label}</dt><dd>{number:,}</dd></div>"
+
+
+def comparison_rows(rows: Iterable[Row]) -> SafeString:
+    """The rows of the comparison with the previous run."""
+    return mark_safe("".join(map(_comparison_row, rows)))  # noqa: S308 - each part is escaped
+
+
+def _comparison_row(row: Row) -> str:
+    attribute = f' data-outcome="{row.outcome}"' if row.outcome else ""
+    return (
+        f'<tr><th scope="row">{escape(row.label)}</th><td class="num">{escape(row.value)}</td>'
+        f'<td class="num text-secondary">{escape(row.before)}</td>'
+        f'<td class="num"{attribute}>{escape(row.change) or markup.EMPTY}</td></tr>'
     )

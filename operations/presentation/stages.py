@@ -7,13 +7,15 @@ stage, such as a wait or a request to cancel, is a mark.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from operations.models import EventLevel, OperationRun, OperationRunEvent
+from operations.models import EventLevel, OperationRun
 from operations.presentation.summary import state_of
+from tenancy.db import run_prepared
 from web.durations import precise_duration_text
 
 #: The events that the timeline shows; the others are lines of the log only.
@@ -72,8 +74,18 @@ class LineCounts:
     deduplicated: int = 0
 
 
+class StageEvent(NamedTuple):
+    """What the timeline shows of an event."""
+
+    kind: str
+    at: dt.datetime
+    level: str
+    message: str
+    data: dict[str, Any]
+
+
 _TIMELINE = """
-SELECT event.*, counted.*
+SELECT counted.*, event.kind, event.at, event.level, event.message, event.data
 FROM (SELECT count(*) AS line_count, max(sequence) AS line_last,
              count(*) FILTER (WHERE level = ANY(%(levels)s) AND message ILIKE %(text)s) AS matching,
              count(*) FILTER (WHERE kind = 'joined') AS deduplicated
@@ -98,16 +110,20 @@ def load_timeline(
         "run": run.pk,
         "kinds": list(STAGE_KINDS + MARK_KINDS),
         "limit": MAX_EVENTS,
-        "levels": list(levels),
+        "levels": list(map(str, levels)),
         "text": f"%{pattern}%",
     }
-    rows = list(OperationRunEvent.objects.raw(_TIMELINE, values))
-    row: Any = rows[0]
-    counts = LineCounts(row.line_count, row.line_last or 0, row.matching, row.deduplicated)
-    return build_timeline(run, [event for event in rows if event.pk]), counts
+    rows = run_prepared(_TIMELINE, values)
+    lines, last, matching, deduplicated = rows[0][:4]
+    events = [
+        StageEvent(kind, at, level, message, json.loads(data))
+        for *_, kind, at, level, message, data in rows
+        if kind
+    ]
+    return _build_timeline(run, events), LineCounts(lines, last or 0, matching, deduplicated)
 
 
-def build_timeline(run: OperationRun, events: list[OperationRunEvent]) -> list[Stage]:
+def _build_timeline(run: OperationRun, events: list[StageEvent]) -> list[Stage]:
     """Return the stages and marks of a run in the order of their times."""
     stages = [
         Stage("recorded", "Recorded", run.created_at, note=f"Requested by {run.initiator_name}")
@@ -133,7 +149,7 @@ def build_timeline(run: OperationRun, events: list[OperationRunEvent]) -> list[S
     return _merge_waits(sorted([*stages, *marks], key=lambda each: each.at))
 
 
-def _first_published_at(run: OperationRun, events: list[OperationRunEvent]) -> dt.datetime | None:
+def _first_published_at(run: OperationRun, events: list[StageEvent]) -> dt.datetime | None:
     """When the broker accepted the first message; the row has the time of the last one."""
     times = [
         dt.datetime.fromisoformat(event.data["before"])
@@ -151,7 +167,7 @@ def _queue_of(run: OperationRun) -> str:
     return f"to the queue “{run.catalog.queue}”" if run.catalog else ""
 
 
-def _at(run: OperationRun, event: OperationRunEvent) -> dt.datetime:
+def _at(run: OperationRun, event: StageEvent) -> dt.datetime:
     """When the event happened: a worker writes its reports later, with the time since the claim."""
     after = event.data.get("after_ms")
     if after is None or run.started_at is None:
@@ -159,7 +175,7 @@ def _at(run: OperationRun, event: OperationRunEvent) -> dt.datetime:
     return min(run.started_at + dt.timedelta(milliseconds=after), run.completed_at or event.at)
 
 
-def _mark(run: OperationRun, event: OperationRunEvent) -> Stage:
+def _mark(run: OperationRun, event: StageEvent) -> Stage:
     wait = event.data.get("wait_ms")
     return Stage(
         event.kind,

@@ -18,6 +18,7 @@ from operations.models import OperationRun, OperationRunEvent, OperationRunItem
 from operations.presentation import markup, run_parts, summary
 from operations.presentation import run_rows as markup_rows
 from operations.presentation.charts import Chart
+from operations.presentation.comparison import Row
 from operations.presentation.stages import Stage
 from redaction.json import sanitize_json
 from tenancy import staff_changes, support_access
@@ -96,6 +97,26 @@ def stage_rows(context: Context, stages: Iterable[Stage]) -> SafeString:
     return run_parts.stage_rows(stages, page_zone(context))
 
 
+@register.simple_tag(takes_context=True)
+def run_facts(
+    context: Context, run: OperationRun, retries: Iterable[OperationRun], deduplicated: int
+) -> SafeString:
+    """Who started a run, its scope and times, and the runs that it repeats or that repeat it."""
+    return run_parts.facts(run, retries, deduplicated, page_zone(context))
+
+
+@register.simple_tag
+def run_numbers(run: OperationRun) -> SafeString:
+    """The counts of a run."""
+    return run_parts.numbers(run)
+
+
+@register.simple_tag
+def comparison_rows(rows: Iterable[Row]) -> SafeString:
+    """The rows of the comparison of a run with the previous one."""
+    return run_parts.comparison_rows(rows)
+
+
 @register.simple_tag
 def copyable(text: str, label: str = "") -> SafeString:
     """A text with a button that copies it."""
@@ -147,10 +168,7 @@ def when(context: Context, moment: dt.datetime | None) -> SafeString | str:
 @register.simple_tag(takes_context=True)
 def exact(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """An exact time with its zone: “3 Nov 2026, 02:00:05 CET”."""
-    if moment is None:
-        return markup.EMPTY
-    zone = page_zone(context)
-    return markup.time_element(moment, zone, exact_text(moment, zone))
+    return markup.exact(moment, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -164,12 +182,6 @@ def slot(context: Context, run: OperationRun) -> SafeString | str:
     """The time for which a schedule started the run: “3 Nov, 02:00”; empty without a schedule."""
     at = run.slot
     return markup.short_element(at, page_zone(context)) if at else ""
-
-
-@register.simple_tag(takes_context=True)
-def repeated_slots(context: Context, run: OperationRun) -> SafeString | str:
-    """The slots for which a blocked run stands: “24 slots from … to …”; empty for one slot."""
-    return markup_rows.repeated_slots(run, page_zone(context))
 
 
 @register.simple_tag(takes_context=True)

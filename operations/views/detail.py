@@ -145,7 +145,6 @@ def _state(request: Request, run: OperationRun) -> dict[str, Any]:
     return {
         "summary": summary.summarize(run),
         "counts": run.counts,
-        "change_counts": run.counts.changes,
         "blocking_run": load_blocking_run(run) if run.outcome == RunOutcome.BLOCKED else None,
         "usual": usual,
         "ends_at": expected_end(run, usual),

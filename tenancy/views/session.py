@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from tenancy.context_processors import THEMES
 from tenancy.http import Request, action, page
 from tenancy.models import Workspace
 
-THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 60 * 60
 
 

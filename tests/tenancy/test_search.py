@@ -74,7 +74,7 @@ def test_tenants_policies_runs_and_pages_are_found(
 
 
 def test_every_tab_is_found() -> None:
-    tabs = set(re.findall(r"url '(\w+)' tab_workspace", (TEMPLATES / "tab_links.html").read_text()))
+    tabs = set(re.findall(r"url '(\w+)' slug", (TEMPLATES / "tab_links.html").read_text()))
 
     assert tabs - {route for _, route in PAGES} == {"legacy_run_list"}
 
