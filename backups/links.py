@@ -45,6 +45,7 @@ def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
     schedules = _schedules(is_staff=user.is_staff)
     schedule: Any
     for schedule in schedules.load(user.pk, run.workspace_id, schedule_id, number):
+        schedule.workspace = run.workspace
         address = schedule.get_absolute_url()
         label = "Deleted schedule" if schedule.is_deleted else "Schedule"
         yield Link(f"{label}: {schedule.name}", address, "backup_schedule")
@@ -58,8 +59,7 @@ def schedule_links(run: OperationRun, user: User) -> Iterable[Link]:
 def _schedules(*, is_staff: bool) -> PreparedQuery[BackupSchedule]:
     user = User(pk=ANY_USER, is_staff=is_staff)
     revisions = ScheduleRevision.objects.filter(schedule=OuterRef("pk"), number=ANY_NUMBER)
-    schedules = BackupSchedule.objects.visible_to(user).with_scope()
-    schedules = schedules.annotate(has_revision=Exists(revisions))
+    schedules = BackupSchedule.objects.visible_to(user).annotate(has_revision=Exists(revisions))
     return PreparedQuery(
         schedules.filter(workspace=ANY_WORKSPACE, pk=ANY_ID),
         [ANY_USER, ANY_WORKSPACE, ANY_ID, ANY_NUMBER],
@@ -93,7 +93,8 @@ def set_links(run: OperationRun, user: User) -> Iterable[Link]:
     """The backup set that the run created or added to."""
     name = run.context.get("idempotency", {}).get("set_name")
     sets = _sets(is_staff=user.is_staff, has_name=bool(name))
-    for backup_set in sets.load(user.pk, run.pk, run.tenant_id, name):
+    for backup_set in sets.load(user.pk, run.workspace_id, run.pk, run.tenant_id, name):
+        backup_set.workspace = run.workspace
         label = f"{backup_set} ({backup_set.get_status_display().lower()})"
         yield Link(label, backup_set.get_absolute_url(), "backup_set")
 
@@ -103,5 +104,6 @@ def _sets(*, is_staff: bool, has_name: bool) -> PreparedQuery[BackupSet]:
     is_of_run = Q(operation_run=ANY_ID)
     if has_name:
         is_of_run |= Q(tenant=ANY_TENANT, purpose=SetPurpose.SELECTION, name=ANY_TEXT)
-    sets = BackupSet.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff)).with_scope()
-    return PreparedQuery(sets.filter(is_of_run), [ANY_USER, ANY_ID, ANY_TENANT, ANY_TEXT])
+    sets = BackupSet.objects.visible_to(User(pk=ANY_USER, is_staff=is_staff))
+    sets = sets.filter(is_of_run, workspace=ANY_WORKSPACE)
+    return PreparedQuery(sets, [ANY_USER, ANY_WORKSPACE, ANY_ID, ANY_TENANT, ANY_TEXT])

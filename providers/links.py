@@ -20,6 +20,7 @@ def connection_link(value: Any, run: OperationRun, user: User) -> Link | None:
     """Return the link to the connection of the run."""
     connections = _connections(is_staff=user.is_staff)
     for connection in connections.load(user.pk, run.workspace_id, value):
+        connection.workspace = run.workspace
         url = connection.get_absolute_url()
         return Link(f"Connection: {connection.name}", url, "provider_connection")
     return None
@@ -28,7 +29,7 @@ def connection_link(value: Any, run: OperationRun, user: User) -> Link | None:
 @cache
 def _connections(*, is_staff: bool) -> PreparedQuery[ProviderConnection]:
     user = User(pk=ANY_USER, is_staff=is_staff)
-    connections = ProviderConnection.objects.visible_to(user).select_related("workspace")
+    connections = ProviderConnection.objects.visible_to(user)
     return PreparedQuery(
         connections.filter(workspace=ANY_WORKSPACE, pk=ANY_ID), [ANY_USER, ANY_WORKSPACE, ANY_ID]
     )

@@ -17,7 +17,7 @@ from operations.models import EventLevel, OperationRun, OperationRunEvent, Opera
 from operations.presentation import markup
 from operations.presentation.comparison import Row
 from operations.presentation.run_rows import NO_TENANT, repeated_slots, run_address
-from operations.presentation.stages import WIDTH, Stage
+from operations.presentation.stages import WIDTH, EventRow, Stage
 from operations.presentation.summary import state_of
 from operations.states import ItemOutcome, RunOutcome
 from web.durations import precise_duration_text
@@ -46,15 +46,15 @@ def _item_row(item: OperationRunItem) -> str:
     )
 
 
-def log_lines(lines: Iterable[OperationRunEvent], zone: dt.tzinfo) -> SafeString:
+def log_lines(lines: Iterable[OperationRunEvent | EventRow], zone: dt.tzinfo) -> SafeString:
     """The lines of the log, with their numbers and times."""
     return mark_safe("".join(_log_line(line, zone) for line in lines))  # noqa: S308 - escaped
 
 
-def _log_line(line: OperationRunEvent, zone: dt.tzinfo) -> str:
+def _log_line(line: OperationRunEvent | EventRow, zone: dt.tzinfo) -> str:
     level = ""
     if line.level != EventLevel.INFO:
-        level = f'<span class="line-level">{escape(line.get_level_display())}</span> '
+        level = f'<span class="line-level">{escape(line.level.capitalize())}</span> '
     return (
         f'<li data-level="{escape(line.level)}"><span class="line-number">{line.sequence}</span>'
         f'<span class="line-at">{markup.clock_time(line.at, zone, "milliseconds")}</span>'

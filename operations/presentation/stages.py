@@ -30,6 +30,7 @@ MARK_KINDS = (
     "recovered",
     "acknowledged",
 )
+SHOWN_KINDS = STAGE_KINDS + MARK_KINDS
 #: A worker adds at most 200 phases and waits.
 MAX_EVENTS = 300
 #: Phases in a row are merged if there are at least this many, each with at most this share.
@@ -72,11 +73,14 @@ class LineCounts:
     last: int = 0
     matching: int = 0
     deduplicated: int = 0
+    #: The newest lines, as many as were asked for; the first one first.
+    newest: Sequence[EventRow] = ()
 
 
-class StageEvent(NamedTuple):
-    """What the timeline shows of an event."""
+class EventRow(NamedTuple):
+    """What the page of a run shows of an event."""
 
+    sequence: int
     kind: str
     at: dt.datetime
     level: str
@@ -85,22 +89,25 @@ class StageEvent(NamedTuple):
 
 
 _TIMELINE = """
-SELECT counted.*, event.kind, event.at, event.level, event.message, event.data
+SELECT counted.*, event.sequence, event.kind, event.at, event.level, event.message, event.data
 FROM (SELECT count(*) AS line_count, max(sequence) AS line_last,
              count(*) FILTER (WHERE level = ANY(%(levels)s) AND message ILIKE %(text)s) AS matching,
              count(*) FILTER (WHERE kind = 'joined') AS deduplicated
       FROM operation_run_events WHERE run_id = %(run)s) counted
 LEFT JOIN LATERAL (
-    SELECT * FROM operation_run_events WHERE run_id = %(run)s AND kind = ANY(%(kinds)s)
-    ORDER BY sequence LIMIT %(limit)s) event ON true
+    (SELECT * FROM operation_run_events WHERE run_id = %(run)s AND kind = ANY(%(kinds)s)
+     ORDER BY sequence LIMIT %(limit)s)
+    UNION
+    (SELECT * FROM operation_run_events WHERE run_id = %(run)s
+     ORDER BY sequence DESC LIMIT %(newest)s)) event ON true
 ORDER BY event.sequence
 """
 
 
 def load_timeline(
-    run: OperationRun, levels: Sequence[str] = tuple(EventLevel), text: str = ""
+    run: OperationRun, levels: Sequence[str] = tuple(EventLevel), text: str = "", *, newest: int = 0
 ) -> tuple[list[Stage], LineCounts]:
-    """Load the timeline of a run and count the lines of its log, with one query.
+    """Load the timeline of a run, the number of its lines and the newest of them, with one query.
 
     The levels and the text are those of the lines that match. After retention, the row of the run
     is all that is left.
@@ -108,22 +115,23 @@ def load_timeline(
     pattern = re.sub(r"([%_\\])", r"\\\1", text)
     values = {
         "run": run.pk,
-        "kinds": list(STAGE_KINDS + MARK_KINDS),
+        "kinds": list(SHOWN_KINDS),
         "limit": MAX_EVENTS,
+        "newest": newest,
         "levels": list(map(str, levels)),
         "text": f"%{pattern}%",
     }
     rows = run_prepared(_TIMELINE, values)
     lines, last, matching, deduplicated = rows[0][:4]
-    events = [
-        StageEvent(kind, at, level, message, json.loads(data))
-        for *_, kind, at, level, message, data in rows
-        if kind
-    ]
-    return _build_timeline(run, events), LineCounts(lines, last or 0, matching, deduplicated)
+    events = [EventRow(*row[4:-1], json.loads(row[-1])) for row in rows if row[4] is not None]
+    shown = [event for event in events if event.kind in SHOWN_KINDS][:MAX_EVENTS]
+    counts = LineCounts(
+        lines, last or 0, matching, deduplicated, events[-newest:] if newest else []
+    )
+    return _build_timeline(run, shown), counts
 
 
-def _build_timeline(run: OperationRun, events: list[StageEvent]) -> list[Stage]:
+def _build_timeline(run: OperationRun, events: list[EventRow]) -> list[Stage]:
     """Return the stages and marks of a run in the order of their times."""
     stages = [
         Stage("recorded", "Recorded", run.created_at, note=f"Requested by {run.initiator_name}")
@@ -149,7 +157,7 @@ def _build_timeline(run: OperationRun, events: list[StageEvent]) -> list[Stage]:
     return _merge_waits(sorted([*stages, *marks], key=lambda each: each.at))
 
 
-def _first_published_at(run: OperationRun, events: list[StageEvent]) -> dt.datetime | None:
+def _first_published_at(run: OperationRun, events: list[EventRow]) -> dt.datetime | None:
     """When the broker accepted the first message; the row has the time of the last one."""
     times = [
         dt.datetime.fromisoformat(event.data["before"])
@@ -167,7 +175,7 @@ def _queue_of(run: OperationRun) -> str:
     return f"to the queue “{run.catalog.queue}”" if run.catalog else ""
 
 
-def _at(run: OperationRun, event: StageEvent) -> dt.datetime:
+def _at(run: OperationRun, event: EventRow) -> dt.datetime:
     """When the event happened: a worker writes its reports later, with the time since the claim."""
     after = event.data.get("after_ms")
     if after is None or run.started_at is None:
@@ -175,7 +183,7 @@ def _at(run: OperationRun, event: StageEvent) -> dt.datetime:
     return min(run.started_at + dt.timedelta(milliseconds=after), run.completed_at or event.at)
 
 
-def _mark(run: OperationRun, event: StageEvent) -> Stage:
+def _mark(run: OperationRun, event: EventRow) -> Stage:
     wait = event.data.get("wait_ms")
     return Stage(
         event.kind,

@@ -11,6 +11,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.context_processors import csrf
 
 from audit.models import AuditEntry
 from operations.catalog import Retry
@@ -65,8 +66,11 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
         version = build_version(request, run.workspace, *_facts(run, waiting))
         if has_seen(request, PART, version):
             return unchanged()
-    timeline, line_counts = load_timeline(run, log.levels, log.text)
-    context |= {"timeline": timeline, "line_counts": line_counts}
+    is_page = not asks_for(request, PART)
+    newest = log.newest if is_page else 0
+    timeline, line_counts = load_timeline(run, log.levels, log.text, newest=newest)
+    # One token for the forms of the section and those of the page.
+    context |= {"timeline": timeline, "line_counts": line_counts, **csrf(request)}
     facts = waiting | _state(request, run) | _items(request, run) | _about(request, run)
     live = live_section(
         request,
@@ -76,12 +80,14 @@ def run_detail(request: Request, run_id: int) -> HttpResponse:
         seconds=seconds,
         version=version,
     )
-    if asks_for(request, PART):
+    if not is_page:
         return live_answer(request, live)
     return render(
         request,
         "operations/run_detail.html",
-        context | {"run_live": live, "now": request_now()} | log_page(request, run, log),
+        context
+        | {"run_live": live, "now": request_now()}
+        | log_page(request, run, log, line_counts.newest),
     )
 
 

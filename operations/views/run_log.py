@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,11 +20,10 @@ from django.shortcuts import render
 
 from operations.models import EventLevel, OperationRun, OperationRunEvent
 from operations.presentation import summary
-from operations.presentation.stages import load_timeline
+from operations.presentation.stages import EventRow, load_timeline
 from operations.views.retention import show_removed_run
 from tenancy.filtering import ListFilter
 from tenancy.http import Request, page
-from tenancy.prepared import ANY_ID, PreparedQuery
 
 LINES_ON_PAGE = 200
 #: The most lines that are added to the page at a time.
@@ -96,6 +94,12 @@ class LogFilter:
     def levels(self) -> tuple[EventLevel, ...]:
         return LEVELS.get(self.level, tuple(EventLevel))
 
+    @property
+    def newest(self) -> int:
+        """How many of the newest lines a page needs, one more than it shows; 0 with a filter."""
+        has_place = self.before is not None or self.after is not None
+        return 0 if self.level or self.text or has_place else LINES_ON_PAGE + 1
+
     def lines_of(self, run: OperationRun) -> QuerySet[OperationRunEvent]:
         lines = OperationRunEvent.objects.filter(run=run)
         if self.level:
@@ -103,9 +107,12 @@ class LogFilter:
         return lines.filter(message__icontains=self.text) if self.text else lines
 
 
-def log_page(request: Request, run: OperationRun, shown: LogFilter) -> dict[str, Any]:
+def log_page(
+    request: Request, run: OperationRun, shown: LogFilter, newest: Sequence[EventRow]
+) -> dict[str, Any]:
     """The lines of a page, by default the newest."""
     lines = shown.lines_of(run)
+    rows: list[Any]
     if shown.after is not None:
         rows = list(
             lines.filter(sequence__gt=shown.after).order_by("sequence")[: LINES_ON_PAGE + 1]
@@ -114,10 +121,10 @@ def log_page(request: Request, run: OperationRun, shown: LogFilter) -> dict[str,
     else:
         if shown.before is not None:
             lines = lines.filter(sequence__lt=shown.before)
-        if shown.level or shown.text or shown.before is not None:
-            rows = list(lines.order_by("-sequence")[: LINES_ON_PAGE + 1])
+        if shown.newest:
+            rows = list(reversed(newest))
         else:
-            rows = _newest_lines(LINES_ON_PAGE + 1).load(run.pk)
+            rows = list(lines.order_by("-sequence")[: LINES_ON_PAGE + 1])
         has_earlier, has_later = len(rows) > LINES_ON_PAGE, shown.before is not None
         rows = rows[:LINES_ON_PAGE][::-1]
     last = rows[-1].sequence if rows else 0
@@ -130,12 +137,6 @@ def log_page(request: Request, run: OperationRun, shown: LogFilter) -> dict[str,
         "lines_paged": shown.before is not None or shown.after is not None,
         "tail": "" if has_later else _tail_url(request, run, shown, last),
     }
-
-
-@cache
-def _newest_lines(most: int) -> PreparedQuery[OperationRunEvent]:
-    lines = OperationRunEvent.objects.filter(run=ANY_ID).order_by("-sequence")
-    return PreparedQuery(lines[:most], [ANY_ID])
 
 
 def log_tail(request: Request, run: OperationRun) -> HttpResponse:

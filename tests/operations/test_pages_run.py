@@ -306,6 +306,25 @@ def test_a_secret_in_an_old_context_is_redacted_on_the_page(page, tenant):
     assert b"Hunter2" not in page.get(address(run)).content
 
 
+@pytest.mark.parametrize(("trait", "most"), [("succeeded", 8), ("failed", 9), ("running", 7)])
+def test_the_page_of_a_run_needs_few_statements(
+    page, tenant, trait, most, django_assert_max_num_queries
+):
+    run = OperationRunFactory(tenant=tenant, **{trait: True})
+
+    with django_assert_max_num_queries(most):
+        assert page.get(address(run)).status_code == 200
+
+
+def test_the_section_of_a_run_needs_few_statements(page, tenant, django_assert_max_num_queries):
+    run = OperationRunFactory(tenant=tenant, running=True)
+
+    with django_assert_max_num_queries(6):
+        section = page.get(f"{address(run)}?part=run-live&seen=other", headers=HTMX)
+
+    assert section.status_code == 200
+
+
 # --- live sections ---------------------------------------------------------------------------------------------
 
 

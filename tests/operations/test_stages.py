@@ -196,6 +196,20 @@ def test_the_lines_that_match_are_counted_with_the_timeline(tenant: Tenant) -> N
     assert load_timeline(run)[1].deduplicated == 1
 
 
+def test_the_newest_lines_are_read_with_the_timeline(tenant: Tenant) -> None:
+    run = create_run(tenant, running=True, started_at=after(1))
+    add_event(run, "phase", "Reading", 2)
+    for number in range(4):
+        add_event(run, "note", f"Line {number}", 3)
+    timeline, counts = load_timeline(run)
+
+    shown, newest = load_timeline(run, newest=2)
+
+    assert [line.message for line in newest.newest] == ["Line 2", "Line 3"]
+    assert [stage.label for stage in shown] == [stage.label for stage in timeline]
+    assert (newest.lines, counts.newest) == (5, [])
+
+
 # --- what workers report ------------------------------------------------------------------------
 
 
