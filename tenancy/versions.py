@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from zlib import crc32
 
 from django.db import connection
@@ -61,10 +62,8 @@ def read_statement(statement: Statement) -> tuple[Any, ...]:
 
 def query_of(request: Request) -> str:
     """Return the query of the page of a section, without the parameters of the section."""
-    query = request.GET.copy()
-    for name in ("part", "seen"):
-        query.pop(name, None)
-    return query.urlencode()
+    query = [each for each in request.GET.lists() if each[0] not in ("part", "seen")]
+    return urlencode(query, doseq=True)
 
 
 def build_version(request: Request, workspace: Workspace | None, *facts: object) -> str:

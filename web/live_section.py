@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -44,9 +45,9 @@ def live_section(
     seen = version
     if seconds and not version:
         seen = hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
-    query = request.GET.copy()
-    query["part"], query["seen"] = part, seen
-    return Live(part, body, seen, f"{request.path}?{query.urlencode()}", seconds)
+    # Not a copy of the `QueryDict`, which is a deep one.
+    query = urlencode(dict(request.GET.lists()) | {"part": part, "seen": seen}, doseq=True)
+    return Live(part, body, seen, f"{request.path}?{query}", seconds)
 
 
 def live_answer(request: HttpRequest, section: Live) -> HttpResponse:

@@ -95,7 +95,7 @@ FROM (SELECT count(*) AS line_count, max(sequence) AS line_last,
              count(*) FILTER (WHERE kind = 'joined') AS deduplicated
       FROM operation_run_events WHERE run_id = %(run)s) counted
 LEFT JOIN LATERAL (
-    (SELECT * FROM operation_run_events WHERE run_id = %(run)s AND kind = ANY(%(kinds)s)
+    (SELECT * FROM operation_run_events WHERE run_id = %(run)s AND kind IN ({kinds})
      ORDER BY sequence LIMIT %(limit)s)
     UNION
     (SELECT * FROM operation_run_events WHERE run_id = %(run)s
@@ -115,15 +115,16 @@ def load_timeline(
     pattern = re.sub(r"([%_\\])", r"\\\1", text)
     values = {
         "run": run.pk,
-        "kinds": list(SHOWN_KINDS),
         "limit": MAX_EVENTS,
         "newest": newest,
         "levels": list(map(str, levels)),
         "text": f"%{pattern}%",
     }
-    rows = run_prepared(_TIMELINE, values)
+    kinds = ", ".join(f"'{kind}'" for kind in SHOWN_KINDS)
+    rows = run_prepared(_TIMELINE.format(kinds=kinds), values)
     lines, last, matching, deduplicated = rows[0][:4]
-    events = [EventRow(*row[4:-1], json.loads(row[-1])) for row in rows if row[4] is not None]
+    columns = [row[4:] for row in rows if row[4] is not None]
+    events = [EventRow._make((*others, json.loads(data))) for *others, data in columns]
     shown = [event for event in events if event.kind in SHOWN_KINDS][:MAX_EVENTS]
     counts = LineCounts(
         lines, last or 0, matching, deduplicated, events[-newest:] if newest else []
