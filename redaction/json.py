@@ -22,7 +22,7 @@ from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.ordinary import is_hidden, is_message
-from redaction.patterns import FOREIGN_KEYS, FOREIGN_PASSWORDS, SENSITIVE_NAME
+from redaction.patterns import FOREIGN_KEYS, SENSITIVE_NAME
 from redaction.text import MARGIN, WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
@@ -31,7 +31,7 @@ TEXT_MAX_LENGTH = 2000
 PAYLOAD_MAX_BYTES = 1024 * 1024
 
 _SENSITIVE_NAME_AT_END = re.compile(
-    rf"(?:{SENSITIVE_NAME}|{FOREIGN_PASSWORDS}|{FOREIGN_KEYS})\Z", re.IGNORECASE | re.VERBOSE
+    rf"(?:{SENSITIVE_NAME}|{FOREIGN_KEYS})\Z", re.IGNORECASE | re.VERBOSE
 )
 # A value with a name that says it is public: random characters in it are no secret.
 _PUBLIC_NAME_AT_END = re.compile(
@@ -41,11 +41,14 @@ _PUBLIC_NAME_AT_END = re.compile(
 )
 #: The names, in lower case, of what names the value beside it.
 _NAME_KEYS = (
-    "name", "key", "appconfigkey", "displayname", "settingname", "valuename", "field", "label",
+    "name", "key", "appconfigkey", "displayname", "settingname", "valuename", "field", "label", "id",
+    "k", "property", "propertyname", "parameter", "variable", "setting", "attribute",
     "champ", "campo", "feld", "nom", "nombre", "nome", "naam", "navn", "nazwa",
 )  # fmt: skip
-#: The names, in lower case, of the value beside it in other languages.
-_VALUE_KEYS = ("valeur", "valor", "wert", "valore", "waarde")
+#: The names, in lower case, of the value beside it, other than those with `value` in them.
+_VALUE_KEYS = ("v", "val", "data", "content", "from", "to", "valeur", "valor", "wert", "valore", "waarde")
+#: The address of a secret in a vault, which stands beside its value.
+_SECRET_ADDRESS = re.compile(r"\Ahttps://[\w.\-]{1,80}/secrets/[\w\-/]{1,160}\Z")
 _OPTION = re.compile(r"--?[\w\-]{2,60}")
 #: The names, in lower case, of secrets by their names: `"passwords": {"wifi": "x"}`.
 _SECRETS_BY_NAME = ("passwords", "passphrases", "secrets")
@@ -223,7 +226,9 @@ def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
         if not isinstance(value, str):
             continue
         if lowered in _NAME_KEYS:
-            names_secret = names_secret or _is_sensitive(value[-KEY_MAX_LENGTH:])
+            names_secret = names_secret or (
+                _is_sensitive(value[-KEY_MAX_LENGTH:]) or _SECRET_ADDRESS.search(value) is not None
+            )
         elif lowered in _SETTING_KEYS:
             setting_is_secret = setting_is_secret or is_secret_setting(value)
     return names_secret, setting_is_secret

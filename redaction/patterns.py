@@ -4,6 +4,12 @@ All of them are written for `re.VERBOSE | re.IGNORECASE`. Every repetition is bo
 overlap with what follows it, so that no input takes more than linear time.
 """
 
+from __future__ import annotations
+
+import re
+
+from redaction.words import KEYS, PASSWORDS, alternatives, beginnings, words
+
 # Punctuation around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
 QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
 SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD9]) | \\{1,7}[rnt] )"
@@ -23,37 +29,13 @@ NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secur
 GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
 
-# The password in other languages, and what each of these words contains, in lower case.
-FOREIGN_NAMES = r"""(?: passwort | kennwort | mot[ _\-]?de[ _\-]?passe | contrase(?:ñ|n|%C3%B1)a
-    | wachtwoord | senha | parola | has[łl]o | l[öo]senord | adgangskode | passord | salasana
-    | heslo | пароль | 密码 | 密碼 | パスワード
-    | lozinka | parool | slapta[žz]odis | kata[ ]sandi | m[ậa]t[ ]kh[ẩa]u | парола | κωδικός(?:[ ]πρόσβασης)?
-    | סיסמ[הא] | كلمة[ ](?:ال)?مرور | كلمة[ ]السر | رمز[ ]عبور | รหัสผ่าน | पासवर्ड )"""
-FOREIGN_PASSWORDS = rf"""(?: {FOREIGN_NAMES} | (?<![a-z])mdp | palavra[ \-]passe | parola[ ]d['’]ordine | parolă | jelszó
-    | [şs]ifre(?:niz)? | parolan[ıi]z | phrase[ ]secr[eè]te | frase[ ]de[ ]contraseña | парол[яеию] | код[ ]доступа | 口令
-    | 暗証番号 | パスフレーズ | 비밀번호 | 암호 | schl[üu]e?sselinhalt | contenu[ ]de[ ]la[ ]cl[ée] | contenido[ ]de[ ](?:la[ ])?clave
-    | netzwerkschlüssel | wlan-?schlüssel | geheimnis | geheimer[ ]schlüssel )"""
-# Keys, secrets and codes in other languages.
-FOREIGN_KEYS = r"""(?: (?<![a-zäöüß])[a-zäöüß]{2,30}-?schlüssel | zugangscode | cl[ée][ ](?:secr[eè]te|d['’]api
-      |priv[ée]e|(?:pr[ée]-?)?partag[ée]e|de[ ]r[ée]cup[ée]ration|d['’]acc[eè]s|de[ ]s[ée]curit[ée])
-    | code[ ]d['’]acc[eè]s | jeton(?:[ ]d['’]acc[eè]s)? | secret[ ]client
-    | clave(?:[ ](?:secreta|privada|compartida|de[ ](?:api|acceso|recuperaci[óo]n)))?
-    | c[óo]digo[ ]de[ ]acces?so | secreto(?:[ ]de(?:l)?[ ]cliente)?
-    | chave[ ](?:secreta|privada|compartilhada|d[ae][ ]rede|de[ ](?:api|acesso|recupera[çc][ãa]o))
-    | segredo(?:[ ]do[ ]cliente)? | c[óo]digo[ ]de[ ]acesso
-    | chiave[ ](?:segreta|privata|di[ ]ripristino|(?:pre)?condivisa) | segreto
-    | klucz[ ](?:tajny|prywatny|odzyskiwania|dost[ęe]pu|api) | kod[ ]dost[ęe]pu | sekret
-    | (?:секретный|закрытый|общий)[ ]ключ | ключ[ ](?:доступа|api|восстановления) | секрет(?:[ ]клиента)?
-    | токен | 密钥 | 密鑰 | 金鑰 | 令牌 | 秘密鍵 | シークレット(?:[ ]?キー)? | (?:api|アクセス|暗号化|共有)[ ]?キー | トークン | 비밀[ ]?키 | 토큰 )"""
-FOREIGN_HINTS = (
-    "kennwort", "mdp", "contrase", "wachtwoord", "senha", "palavra", "parol", "hasł", "haslo", "geheimnis", "senord",
-    "adgangskode", "salasana", "heslo", "jelsz", "şifre", "sifre", "secrète", "secrete", "secret client", "secreto", "lozinka", "parool", "slapta", "kata sandi", "mật khẩu", "mat khau", "κωδικός", "סיסמ", "كلمة", "رمز", "รหัสผ่าน", "पासवर्ड", "парол", "доступа", "密", "口令",
-    "パス", "暗証番号", "비밀", "암호", "schlüssel", "geheimer", "zugangscode", "clé", "cle ", "accès", "jeton", "clave",
-    "digo de", "chave", "segredo", "chiave", "segreto", "klucz", "kod dost", "sekret", "ключ", "секрет",
-    "токен", "金鑰", "令牌", "秘密鍵", "シークレット", "キー", "トークン", "토큰",
-)  # fmt: skip
+# Passwords, and keys, tokens and secrets, in other languages.
+FOREIGN_PASSWORDS = alternatives(words(PASSWORDS))
+FOREIGN_KEYS = rf"""(?: (?<![a-zäöüß])[a-zäöüß]{{2,30}}-?schlüssel
+    | (?: {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
+FOREIGN_HINTS = (*beginnings([*words(PASSWORDS), *words(KEYS)]), "%c3%b1", "鍵", "mdp")
 # Names that a password follows also in a sentence.
-PASSWORD_NAME = rf"""(?: pass(?:word|wd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
+PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
@@ -70,43 +52,62 @@ OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|in
         (?:[ ]?[\w.@\\\-]{1,60})?(?:[ ][\w.@\\\-]{1,60}){0,3}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
+# What a key opens or who has it: `wifiKey`, `api-key`, `PRIVATE_KEY`.
+KEY_OWNERS = """api|access|account|private|encryption|decryption|signing|signature|master|subscription|functions?
+    |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace|primary|secondary
+    |decrypt|encrypt|crypt|cipher|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e|network
+    |wi-?fi|wlan|wireless|wpa[23]?|wep|vpn|ipsec|ike|l2tp|radius|tacacs|activation|pre-?shared|validation|routing
+    |setup|install(?:er|ation)?|customer|consumer|registration|enrol?l?ment|provisioning|join|cluster|node|agent
+    |device|backup|vault|jwt|bypass|unlock|pairing|bluetooth|integration|ingest(?:ion)?|write|publish(?:er|ing)?
+    |server|hotspot|guest|rest|root"""
+# Whose password an abbreviation names: `smtp_pw`, `dbpass`.
+PASSWORD_OWNERS = """bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg|mysql
+    |proxy|machine|store|key|require|sudo|become|vnc|rpc|mqtt|auth|priv|cert|pfx|zip|pdf|web|http|wi-?fi|wlan|vpn
+    |new|old|my|svc|service|host|guest|nas|sip|enable|backup|sys|sa"""
+# What can follow the noun in a name: a form of the value, or which of several it is.
+NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\-]?text)?|clear(?:[_\-]?text)?|string
+    |command|format[_\-]?string|utf8|enc(?:rypted)?|confirm(?:ation)?|again|repeat|verify|new|old|current )
+    | [_\-.]? (?: prod(?:uction)? | dev | test | staging | qa | admin | root | db | primary | secondary )(?![a-z])
+    | [_\-.]?\d{1,3} ){0,2}"""
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
-    (?: pass(?:word|wd|[ _\-]?phrase|code)(?:[_\-]?(?:base64|hash|value|text|command|format[_\-]?string))?
-      | {FOREIGN_NAMES}
-      | pwd | (?:(?<![a-z])|bind|root|admin|user|smtp|ldap|ftp|db|proxy|machine)_?pw | sonar\.login
-      | (?<![a-z])pass(?:[_\-]?hash)? | (?:store|key|require|bind|root|admin|user|smtp|ldap|ftp|db|ssh|sudo|become|mail|vnc|rpc|mqtt|auth|priv|cert|pfx)pass | access{GAP}pass | psk
-      | client{GAP}secret
-      | secret(?:{GAP}(?:text|value|key(?:[_\-]?base)?|access{GAP}key))?
-      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])
-        token(?:[_\-]?value)?
+    (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}
+      | pwd | psk | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
+      | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass | access{GAP}pass | sonar\.login
+      | secret(?:{GAP}(?:key(?:[_\-]?base)?|access{GAP}key))?
+      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
-      | (?:api|access|account|private|encryption|decryption|signing|master|subscription|functions?
-          |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace
-          |primary|secondary|decrypt|encrypt|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e
-          |network|wep|activation|pre-?shared|validation|routing|setup|customer|consumer|(?<![a-z])dd[_\-]app|(?<![a-z])application|registration|enrollment|bypass|pairing|(?<![a-z])mac|(?<![a-z])aes|(?<![a-z])data)
-        {GAP}key(?:[_\-]?(?:hex|b64|base64|raw))?
-      | client{GAP}state
-      | key{GAP}(?:material|content)
-      | (?:bypass|unlock|auth|activation|recovery|verification|pairing|kiosk(?:mode)?exit){GAP}code
-      | (?:(?<![a-z])|lock|device|user|startup|exit|kiosk|security)pin | (?<![a-z])puk | (?:snmp|community){GAP}string
-      | (?:scep{GAP})?challenge
-      | (?<![a-z])(?:nt|lm|ntlm){GAP}hash
+      | (?:{KEY_OWNERS}|(?<![a-z])(?:dd[_\-]app|app|application|mac|aes|data|bot))
+        {GAP}key
+      | client{GAP}state | key{GAP}(?:material|content)
+      | (?:bypass|unlock|auth|activation|recovery|verification|confirmation|pairing|security|access|door|alarm|safe
+          |backup|otp|mfa|2fa|sms|kiosk(?:mode)?exit){GAP}code
+      | (?: (?<![a-z]) | (?:lock|device|user|startup|exit|kiosk|security) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )
+        pin(?:{GAP}code)?
+      | (?<![a-z])puk | (?:snmp|community){GAP}string | (?:snmp(?:v[123]c?)?|ro|rw|read|write){GAP}community
+      | (?:scep{GAP})?challenge | (?:(?<![a-z])(?:nt|lm|ntlm|pw)|pass){GAP}hash
+      | (?:seed|recovery){GAP}phrase | mnemonic | (?:totp|otp|mfa|oath){GAP}seed
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
       | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization | authtok | credential
       | cookie | estsauth[a-z]{{0,20}} | (?:j|php|asp\.net_)?sess(?:ion)?[_\-]?id | connect\.sid
       | (?<![a-z])otp
-    )s?(?:[_\-]?\d{{1,3}})?
+    )s?{NAME_SUFFIX}
 )"""
 
-# What a text contains that has a sensitive name and a value, in lower case: a quick test.
-NAME_THEN_SEPARATOR = rf"""(?: wd|pw|login|command|phrase|code|word|base64|hash|value|text|string|pass|psk|secret|base|key
-    |passwort|kennwort|passe|ña|%c3%b1a|contrasena|wachtwoord|senha|parola|has[łl]o|senord|adgangskode
-    |passord|salasana|heslo|пароль|密码|密碼|パスワード|lozinka|parool|dis|sandi|kh[ẩa]u|парола|κωδικός|πρόσβασης|סיסמ[הא]|مرور|السر|عبور|รหัสผ่าน|पासवर्ड|hex|b64|raw|state|puk
-    |token|tok|material|content|pin|challenge|assertion|response|verifier|sig|signature|authorization
-    |credential|cookie|estsauth[a-z]{{0,20}}|id|sid|otp )s?[_\-]?\d{{0,3}}
-    {NAME_VALUE_SEPARATOR}""".lower()
+# How a name can begin, in lower case: what is looked for first, because it takes little time.
+_NAMED_OUTRIGHT = (
+    "pass pwd psk pw secret token sonar client key bypass unlock recovery verification confirmation security door alarm"
+    " safe otp mfa 2fa sms kiosk lock user startup exit pin puk snmp community ro rw read scep challenge nt lm seed"
+    " mnemonic totp oath connection assertion saml code device sig authorization credential cookie estsauth sess jsess"
+    " phpsess asp connect dd app mac aes data bot"
+)
+NAME_STARTS = tuple(
+    sorted(
+        {word[:3] for word in re.findall("[a-z0-9]+", f"{_NAMED_OUTRIGHT}|{KEY_OWNERS}|{PASSWORD_OWNERS}")}
+        | {start[:3] for start in beginnings(words(PASSWORDS))}
+    )
+)
 
 # An unquoted value ends at white space, and at punctuation only if that ends the text or the next
 # name, tag or quotation starts there.
@@ -158,9 +159,34 @@ KEY_CONTENT = r"""(?: key[ ]content | schlüsselinhalt | contenu[ ]de[ ]la[ ]cl[
     | avaimen[ ]sis[äa]lt[öo] | obsah[ ]kl[íi][čc]e | kulcstartalom | anahtar[ ]i[̇]?[çc]eri[ğg]i
     | содержимое[ ]ключа | περιεχόμενο[ ]κλειδιού | [关關]键内容 | 密[钥鑰]内容 | 金鑰內容 | 主要なコンテンツ
     | キー[ ]?(?:の)?(?:コンテンツ|内容) | 키[ ]콘텐츠 )"""
+KEY_CONTENT_HINTS = (
+    "content", "inhalt", "contenu", "contenido", "contenuto", "conte", "inhoud", "zawarto", "inneh",
+    "indhold", "innhold", "sis", "obsah", "tartalom", "erik", "eri", "содержимое", "περιεχόμενο",
+    "内容", "內容", "コンテンツ", "콘텐츠",
+)  # fmt: skip
 # What names one member of an object and the other one as its value, also in other languages.
 NAME_MEMBER = (
-    r"(?:\w{0,40}?(?:name|key)|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
+    r"(?:\w{0,40}?(?:name|key)|id|k|property|parameter|variable|setting|attribute|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
 )
-VALUE_MEMBER = r"(?:\w{0,40}?value\w{0,20}|valeur|valor|wert|valore|waarde)"
+VALUE_MEMBER = r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|from|to|valeur|valor|wert|valore|waarde)"
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"
+
+# What closes a name, other than `:` and `=`, and what opens its value: signs of Markdown, HTML and code.
+NAME_CLOSE = r"""(?: \\{0,7}["'`] | \*{1,2} | [)\]] | </?\w{1,6}> ){0,2}"""
+VALUE_OPEN = r"""(?: \*{1,2} | [(\[]{1,2} | <\w{1,6}> ){0,2}"""
+# Signs between a name and its value in lists, tables and notes.
+BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? | [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2} )"""
+# Words between a name and the verb of a sentence: whose secret it is, and what happened to it.
+WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
+# The verbs of sentences about secrets, and the words before the value.
+VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur | es | a | è | su | é | para | por | naar
+    | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como | comme | als | olarak
+    | used | entered | using | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
+VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est | comme | pour | es | como | para | è | come | per | é
+    | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
+# A value that only a password is: letters or digits on both sides of a sign that no word, path or
+# address has.
+SIGNED_PASSWORD = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*~?\#$%&+][A-Za-z\d])
+    (?=[^\s"'`]{0,60}(?:\d|(?-i:[a-z][^\s"'`]{0,40}[A-Z]|[A-Z][^\s"'`]{0,40}[a-z])))
+    (?![^\s"'`]{0,60}[/=\\@<>{}()\[\]|])
+    [^\s"'`]{6,60}(?:(?=["'`])|(?<![,;:.)\]}])) )"""

@@ -10,14 +10,14 @@ from redaction.marks import mask
 from redaction.ordinary import is_passphrase, is_reference, is_word
 from redaction.patterns import PASSWORD_NAME, SENSITIVE_NAME
 
-_DELIMITERS = ",;|"
+_DELIMITERS = ",;|│┃║"
 _COLUMN = r"""[\s"'`*\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{name}[\s"'`*\]]*"""
 _SENSITIVE_COLUMN = re.compile(_COLUMN.format(name=SENSITIVE_NAME), re.IGNORECASE | re.VERBOSE)
 _PASSWORD_COLUMN = re.compile(
     _COLUMN.format(name=f"(?:{PASSWORD_NAME})"), re.IGNORECASE | re.VERBOSE
 )
 _MIN_TOKEN = 12
-_RULE = re.compile(r"[\-=:+| ]+")
+_RULE = re.compile(r"[\-=:+|─━═┼╪╫╬├┤╠╣ ]+")
 _WORD = re.compile(r"\S+(?:[ ]\S+)*")
 
 

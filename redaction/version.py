@@ -17,6 +17,6 @@ RULES_DIGEST = "60ca4027153531f7"
 def rules_digest() -> str:
     """Return the digest of the rules as they are."""
     folder = Path(__file__).parent
-    files = sorted([*folder.glob("*.py"), *folder.glob("data/*.json")])
+    files = sorted([*folder.rglob("*.py"), *folder.glob("data/*.json")])
     contents = [file.read_bytes() for file in files if file.name != "version.py"]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16]

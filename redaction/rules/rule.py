@@ -1,0 +1,87 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redaction.patterns import FOREIGN_HINTS
+
+Replacement = str | Callable[[re.Match[str]], str]
+
+#: What a text with the name of a secret contains, in lower case.
+NAME_HINTS = (
+    "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
+    "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
+    "sess", "sid", "otp", "clientstate", "client_state", "authtok", "puk", "community", "pw",
+    "sonar.login", "mnemonic", "phrase", "seed", *FOREIGN_HINTS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One format of secret.
+
+    The pattern ignores case and is verbose. It is tried only if one of the `hints` (lower case) is
+    in the text, which is cheaper. `replacement` is a template or a function as in `re.sub`.
+    """
+
+    name: str
+    hints: tuple[str, ...]
+    pattern: str
+    replacement: Replacement
+    rationale: str
+    #: Fewer hints, one of which a text with a match has too: for the test of all rules at once.
+    needs: tuple[str, ...] = ()
+    #: Tried first on the text in lower case, if given; most texts with a hint do not match.
+    gate: str = ""
+    #: Whether its pattern begins with `SENSITIVE_NAME`: then it is tried only where a name is.
+    after_name: bool = False
+    #: Whether it is also in a text that is one word, without white space, assignment or quotation mark.
+    in_word: bool = False
+    #: Whether it is also in a text of letters, spaces, commas, periods and hyphens in words alone.
+    in_words: bool = False
+    #: Whether it only masks values that no word is like: most texts have none.
+    unlike_words: bool = False
+    #: The hints that a text in ASCII can have.
+    ascii_hints: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ascii_hints", tuple(filter(str.isascii, self.hints)))
+
+    def is_possible(self, lowered: str, *, is_ascii: bool) -> bool:
+        """Return whether a text, in lower case, may have this format."""
+        for hint in self.ascii_hints if is_ascii else self.hints:
+            if hint in lowered:
+                return not self.gate or _compiled_gate(self.gate).search(lowered) is not None
+        return False
+
+    def mask(self, text: str) -> str:
+        """Return the text with this format masked, wherever it is."""
+        return compiled(self.pattern).sub(self.replacement, text)
+
+    def mask_at(self, text: str, places: list[int]) -> str:
+        """Return the text with this format masked where it begins at one of the places."""
+        pattern, replace = compiled(self.pattern), self.replacement
+        parts: list[str] = []
+        end = 0
+        for place in places:
+            match = pattern.match(text, place) if place >= end else None
+            if match:
+                masked = match.expand(replace) if isinstance(replace, str) else replace(match)
+                parts += [text[end:place], masked]
+                end = match.end()
+        return "".join([*parts, text[end:]])
+
+
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a verbose pattern that ignores case."""
+    return re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL)
+
+
+@functools.cache
+def _compiled_gate(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.VERBOSE)

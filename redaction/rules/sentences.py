@@ -1,0 +1,204 @@
+"""Secrets in sentences, and codes that a person reads."""
+
+from __future__ import annotations
+
+from redaction.patterns import (
+    COPULA,
+    FOREIGN_HINTS,
+    GAP,
+    GUID,
+    MASKED,
+    OWNER,
+    PASSWORD_NAME,
+    QUOTE,
+    SECRET_LOOKING,
+    SENSITIVE_NAME,
+    SIGNED_PASSWORD,
+    SPACE,
+    VERB,
+    VERB_BEFORE,
+    WORD_START,
+    WORDS_BETWEEN,
+)
+from redaction.rules.replacements import (
+    mask_either,
+    mask_quoted_name,
+    mask_secret_looking,
+    mask_stated,
+    mask_unlike_words,
+    mask_value,
+)
+from redaction.rules.rule import NAME_HINTS, Rule
+
+_PASSWORD_HINTS = ("pass", "pwd", "psk", "secret", "shared", *FOREIGN_HINTS)
+# What lists of credentials call a user and a password together.
+_CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
+    | identifiants | credenciales | credenziali )"""
+# One of several codes that replace a second factor; no date.
+_CODE = r"(?!\d{4}-\d\d)(?=[\w\-]{0,40}\d)[\w\-]{6,40}"
+_BULLET = r"(?:(?:\d{1,2}[.)]|[\-*•])\s)?"
+# Codes that replace a second factor, in other languages.
+_FOREIGN_CODES = r"""(?: wiederherstellungscodes?
+    | c[óo]digos?\ de\ (?:recupera(?:ci[óo]n|[çc][ãa]o)|respaldo)
+    | codes?\ de\ (?:r[ée]cup[ée]ration|secours) | codic[ei]\ di\ (?:ripristino|recupero|backup)
+    | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
+    | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
+    | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
+_SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | confirmation | sms
+    | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code"""
+_CODE_BEFORE_DIGITS = rf"""(?: otp | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
+    | passcode | kiosk{SPACE}exit{SPACE}(?:code|pin) )(?={SPACE}\d{{4,10}}\b)"""
+_SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code
+    | puk\d?(?:{SPACE}code)? )"""
+
+RULES = (
+    Rule(
+        name="password of an account",
+        hints=(
+            "word", "wort", "phrase", "pass", "psk", "secret", "credential", "credenci",
+            "zugangsdaten", "identifiants", "login", *FOREIGN_HINTS,
+        ),  # fmt: skip
+        pattern=rf"""(?: (?:{PASSWORD_NAME}(?:et|en)?|\bclave|\bcl[ée]|\bchiave)(?=[ ]){OWNER}
+                (?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
+              | {WORD_START}{_CREDENTIALS}\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
+            (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale="the password for user x is y, password of x: y, user/pass: x / y",
+    ),
+    Rule(
+        name="password in sentence",
+        hints=("pass", "secret"),
+        pattern=rf"""(?:password|passphrase|access{SPACE}pass|client{SPACE}secret)
+            {SPACE}{{1,4}}(?:is|was){SPACE}{{1,4}}
+            ["'`]?(?P<value>(?=[^\s"'`]{{0,40}}\d)[^\s"'`]{{6,}})""",
+        gate=r"[\s+%nrtd09a](?:is|was)[\s+%\\]",
+        replacement=mask_value,
+        rationale='"the password was hunter22"',
+    ),
+    Rule(
+        name="name and value without punctuation",
+        hints=("pass", "pwd", "pw ", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey"),
+        pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase)|passwort|kennwort)
+              | (?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)? | (?:shared|client){GAP}secret
+              | pre-?shared-?key | requirepass | and{SPACE}{{1,2}}pass
+              | (?:user|login)\s\S{{1,60}}\spass | (?:bind|root|admin|user|ldap)_?pw )
+            {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw){SPACE}{{1,4}}
+            ["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale='login x password y, shared secret "x", neighbor x password y',
+    ),
+    Rule(
+        name="password in quotation marks",
+        hints=_PASSWORD_HINTS,
+        pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
+            (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`]
+              | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}
+                [“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
+        gate=r"""["'`”“»」’]""",
+        replacement=mask_either,
+        rationale='wrong passphrase "x", Das Kennwort lautet „x“',
+    ),
+    Rule(
+        name="name and value in a sentence",
+        hints=("pass", "pwd", "psk", "secret", "token", "key", "seed", "community", *FOREIGN_HINTS),
+        pattern=rf"""(?:{WORD_START}|(?<=[a-zäöüß]{{2}})(?=passwort|kennwort))
+            (?P<name> {PASSWORD_NAME} | secret{GAP}access{GAP}key | (?:mfa[ ])?seed
+              | community[ ]string | secret | token | api[_\- ]?key | signing[ ]secret )s?
+            (?: (?:et|en)?{SPACE}{{1,2}}{COPULA}{SPACE}{{1,2}}
+              | (?<=[^\x00-\x7f])(?:は|为|為|是|는|은)\s?[:：]?\s?
+              | \s?[(\[][^()\[\]\n]{{1,30}}[)\]]\s?[:=]\s?
+              | \s?[(\[]
+              | {SPACE}{{1,4}}(?:of|for|from){SPACE}[^\s:=]{{1,60}}{SPACE}?[:=]{SPACE}{{1,2}}
+              | {SPACE}{{1,4}}(?:[0567]{SPACE})?
+              | [^\n]{{0,60}}\btyped\s\[ )
+            ["'`]?(?P<value>[^\s"'`,;()\[\]<>]{{6,200}})""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_unlike_words,
+        rationale="your new password is x, the secret x was, password (temporary): x, password (x)",
+    ),
+    Rule(
+        name="value at the end of a sentence about it",
+        hints=NAME_HINTS,
+        after_name=True,
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?{WORDS_BETWEEN}
+            [ ]{VERB}[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_stated,
+        rationale="the password of x has been set to y, hasło x zmienione na: y",
+    ),
+    Rule(
+        name="value before its name in a sentence",
+        hints=NAME_HINTS,
+        pattern=rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING})["'`)]?[ ]{VERB_BEFORE}[ ]
+            (?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?(?P<name>{SENSITIVE_NAME})""",
+        gate=rf"[ ]{VERB_BEFORE}[ ]",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_unlike_words,
+        rationale="use x as the password, x is the new PIN",
+    ),
+    Rule(
+        name="password with signs in a sentence about it",
+        hints=_PASSWORD_HINTS,
+        after_name=True,
+        pattern=rf"""{PASSWORD_NAME}(?![\w.\-]*[=/(])[^\n=<>{{}}]{{1,100}}?(?<=[\s"'`“„«(:])
+            (?P<value>{SIGNED_PASSWORD})""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale="the password that jan uses for the scanner, Fiets!Gracht22, is known",
+    ),
+    Rule(
+        name="name in quotation marks and value in a sentence",
+        hints=("' ", '" ', "` ", "input_value"),
+        needs=NAME_HINTS,
+        pattern=rf"""{QUOTE}[\w.\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}\s[^\n"`:{{}}]{{0,80}}?
+              (?:\bvalue[ ]["'`]?|:[ ]["'`]?)(?P<value>[^\s"'`,;]{{6,200}})
+          | {SENSITIVE_NAME}\n\s{{1,4}}[^\n]{{1,300}}?
+            \binput_value=["'](?P<password>[^"'\n]{{3,200}})""",
+        gate=r"""["'`]\s[^\n]{1,80}?(?:value[ ]|:[ ])|input_value=""",
+        replacement=mask_quoted_name,
+        rationale="unknown field `client_secret` with value `x`; an error of Pydantic",
+    ),
+    Rule(
+        name="code in a sentence",
+        hints=(
+            "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "код",
+            "コード", "代码", "코드",
+        ),  # fmt: skip
+        pattern=rf"""{WORD_START}(?:
+                {_SIGN_IN_CODE}(?:{SPACE}{{1,2}}(?:is|was|ist)|:){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
+              | (?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
+                  | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
+                \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
+                (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
+              | (?:(?:code[ ])?pin(?:-?code)?|passcode){OWNER}
+                (?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
+              | (?-i:PIN)[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
+                (?![ ](?:of|digit|char|time|release)|:\d)
+              | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
+                (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
+        in_words=True,
+        replacement=mask_either,
+        rationale="codes for a sign-in, backup codes, a PUK, the seed of an authenticator",
+    ),
+    Rule(
+        name="name and random value",
+        hints=("api", "token", "secret"),
+        pattern=rf"""(?: (?<![a-z])api[_\-. ]?key | (?<!sync)(?<!page)(?<!skip)token
+              | (?<![a-z])secret ){SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
+            (?P<value> (?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
+              | (?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
+                [a-z0-9]{{16,}}(?![\w.\-]) )""",
+        gate=r"(?:key|token|secret)(?:\s|\+|%|\\)",
+        replacement=mask_value,
+        rationale="apikey x, without punctuation",
+    ),
+)

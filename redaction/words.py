@@ -1,0 +1,120 @@
+"""Words that name secrets, in many languages.
+
+A space stands for a space, a hyphen, an underscore or nothing, and a letter with an accent for the
+letter without it too: `mot de passe` is `mot-de-passe` and `motdepasse` as well.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import quote
+
+#: What names a password: most words are those of the catalogs of Django.
+PASSWORDS = {
+    "af": "wagwoord",
+    "ar": "كلمة المرور, كلمة مرور, كلمة السر, كلمات المرور",
+    "az": "şifrə",
+    "bg, mk, sr": "парола, лозинка, шифра",
+    "bn": "পাসওয়ার্ড",
+    "bs, hr, sl": "lozinka, zaporka, geslo",
+    "ca, gl, ia": "contrasenya, contrasinal, contrasigno",
+    "cs, sk": "heslo",
+    "cy, ga, gd": "cyfrinair, pasfhocal, facal faire",
+    "da": "adgangskode, kodeord",
+    "de": "passwort, passwörter, kennwort, kennwörter, losungswort, geheimwort",
+    "el": "συνθηματικό, κωδικός πρόσβασης, κωδικός, κωδικό πρόσβασης",
+    "eo": "pasvorto",
+    "es": "contraseña, frase de contraseña, frase secreta",
+    "et": "salasõna, parool",
+    "eu": "pasahitza",
+    "fa": "گذرواژه, رمز عبور",
+    "fi": "salasana, salalause, tunnussana",
+    "fr": "mot de passe, mots de passe, phrase secrète, phrase de passe",
+    "he": "סיסמה, סיסמא",
+    "hi, ne": "पासवर्ड, कूटशब्द",
+    "hu": "jelszó, jelszava",
+    "hy": "գաղտնաբառ",
+    "id, ms": "kata sandi, kata laluan",
+    "is": "lykilorð",
+    "it": "parola d'ordine, parola chiave, frase segreta",
+    "ja": "パスワード, パスフレーズ, 暗証番号, 合言葉",
+    "ka": "პაროლი",
+    "ko": "비밀번호, 암호, 패스워드",
+    "lt": "slaptažodis",
+    "nb, nn": "passord",
+    "nl": "wachtwoord, wachtzin, wachtwoordzin",
+    "pl": "hasło, hasła",
+    "pt": "senha, palavra passe",
+    "ro": "parolă, parola",
+    "ru, uk, be": "пароль, пароля, паролю, паролем, кодовое слово, код доступа",
+    "sq": "fjalëkalim",
+    "sv": "lösenord, lösenfras",
+    "sw": "nenosiri",
+    "th": "รหัสผ่าน",
+    "tr": "şifre, şifresi, şifreniz, parolası, parolanız",
+    "vi": "mật khẩu",
+    "zh": "密码, 密碼, 口令, 通行码",
+}
+#: What names a key, a token or a secret, after which only a value that is no word is one.
+KEYS = {
+    "cs, sk": "klíč, kľúč",
+    "da, nb, sv": "nøgle, nøkkel, nyckel",
+    "de": "schlüssel, geheimnis, zugangscode, zugriffstoken",
+    "el": "κλειδί",
+    "es": "clave, secreto, código de acceso",
+    "fi": "avain",
+    "fr": "clé, clef, jeton, secret client, code d'accès",
+    "hr": "ključ",
+    "hu": "kulcs",
+    "it": "chiave, segreto, codice di accesso",
+    "ja": "シークレット, 秘密鍵, トークン, キー",
+    "ko": "비밀 키, 토큰",
+    "nl": "sleutel, toegangscode, geheim",
+    "pl": "klucz, sekret, kod dostępu",
+    "pt": "chave, segredo, código de acesso",
+    "ro": "cheie",
+    "ru, uk, bg": "ключ, секрет, токен",
+    "tr": "anahtar, anahtarı",
+    "zh": "密钥, 密鑰, 金鑰, 令牌",
+}
+
+
+def words(table: dict[str, str]) -> list[str]:
+    """Return the words of a table, the longest first."""
+    listed = {word for line in table.values() for word in line.split(", ")}
+    return sorted(listed, key=lambda word: (-len(word), word))
+
+
+def alternatives(listed: Iterable[str]) -> str:
+    """Return the pattern of one of the words, for `re.VERBOSE | re.IGNORECASE`."""
+    return "(?: " + " | ".join("".join(map(_spelling, word)) for word in listed) + " )"
+
+
+def beginnings(listed: Iterable[str]) -> tuple[str, ...]:
+    """Return how the words begin, with and without accents, up to the first space."""
+    starts = {re.split("[ ']", word.lower())[0] for word in listed}
+    return tuple(sorted(starts | {_without_accents(word) for word in starts if word.isalpha()}))
+
+
+def _spelling(character: str) -> str:
+    if character == " ":
+        return r"[ _\-]?"
+    if character == "'":
+        return "['’]"
+    plain = _without_accents(character)
+    if plain == character or not plain.isascii():
+        return re.escape(character)
+    encoded = quote(character.lower())
+    umlaut = "|" + plain + "e" if character in "äöü" else ""
+    return f"(?:[{character}{plain}]|{encoded}{umlaut})"
+
+
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFD", text).translate(_STROKES)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+#: Letters with a stroke, which have no accent to remove.
+_STROKES = str.maketrans("łøđı", "lodi")
