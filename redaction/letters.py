@@ -45,11 +45,13 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _KNOWN_FORM = re.compile(
     r"""[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} | \d{4}-\d\d | v?\d+(?:\.\d+)+\b | \d+[a-z]{0,2}\Z | \d{1,3}(?:文字|桁)
       | 0x[0-9a-f]{1,16}\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z | \$\{?[a-z_][\w.:]*\}?\Z | %\w+%\Z | [(\[{<]
-      | [a-z_\-]+[=:] | \w+\( | \#\d+ | [\w.\-]+@[\w\-]+\. """,
+      | [a-z_\-]+[=:] | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\. | (?-i:[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\Z)
+      | \#?(?:[a-z_\-]+[/.]){2,}[\w.\-]*\Z | (?:[a-z_\-]+/)+\Z | [a-z]+[?!*~]+\Z """,
     re.IGNORECASE | re.VERBOSE,
 )
 _WITH_DIGIT = re.compile(r"(?=.*[^\W\d_]).*\d", re.DOTALL)
 _SIGN_INSIDE = re.compile(r"[!@#$%^*+=~].*[^\s.,;]", re.DOTALL)
+_SIGN = re.compile(r"[!@#$%^*+=~?]")
 _CASE_CHANGES = re.compile(r"[a-z][A-Z]")
 _DIGIT_OR_SIGN = re.compile(r"[\d!@#$%^*+=~\\]")
 _TWO_JOINTS = re.compile(r"[a-z][\-_.][a-z]{2,16}[\-_.][a-z]")
@@ -72,6 +74,18 @@ def is_unlike_words(value: str, min_length: int = _MIN_LENGTH) -> bool:
         return len(_CASE_CHANGES.findall(value)) >= 3 or not _is_pronounceable(value.lower())
     has_digit = len(value) >= 8 and _WITH_DIGIT.match(value) is not None
     return has_digit or _SIGN_INSIDE.search(value) is not None
+
+
+def is_password_shaped(value: str) -> bool:
+    """Return whether a value has what rules for passwords ask for, and names of computers lack."""
+    value = value.rstrip(".,;:)]}")
+    if len(value) < _MIN_LENGTH or _KNOWN_FORM.match(value):
+        return False
+    has_digit = any(map(str.isdigit, value))
+    has_both_cases = value != value.lower() and value != value.upper()
+    return (has_digit and has_both_cases) or (
+        (has_digit or has_both_cases) and _SIGN.search(value) is not None
+    )
 
 
 def has_word_like_secret(text: str) -> bool:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import re
 
-from redaction.words import KEYS, PASSWORDS, alternatives, beginnings, words
+from redaction.words import KEYS, PASSWORDS, alternatives, beginnings, longest_parts, words
+
+
+def _parts(alternatives: str) -> list[str]:
+    """Return the alternatives of a pattern that are not in parentheses."""
+    return re.findall(r"(?:\([^)]*\)|[^|(])+", alternatives)
+
 
 # Punctuation around a name and its value: plain, escaped (nested JSON), HTML- or URL-encoded.
 QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
@@ -33,7 +39,10 @@ MASKED = r"\[redacted(?::\d{1,9})?\]"
 FOREIGN_PASSWORDS = alternatives(words(PASSWORDS))
 FOREIGN_KEYS = rf"""(?: (?<![a-zäöüß])[a-zäöüß]{{2,30}}-?schlüssel
     | (?: {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
-FOREIGN_HINTS = (*beginnings([*words(PASSWORDS), *words(KEYS)]), "%c3%b1", "鍵", "mdp")
+FOREIGN_HINTS = (
+    *(hint for hint in longest_parts([*words(PASSWORDS), *words(KEYS)]) if hint != "acces"),
+    "%c3%b1", "鍵", "mdp", "d'acc", "d’acc",
+)  # fmt: skip
 # Names that a password follows also in a sentence.
 PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
@@ -53,17 +62,29 @@ OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|in
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # What a key opens or who has it: `wifiKey`, `api-key`, `PRIVATE_KEY`.
-KEY_OWNERS = """api|access|account|private|encryption|decryption|signing|signature|master|subscription|functions?
-    |fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session|workspace|primary|secondary
-    |decrypt|encrypt|crypt|cipher|admin|query|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e|network
-    |wi-?fi|wlan|wireless|wpa[23]?|wep|vpn|ipsec|ike|l2tp|radius|tacacs|activation|pre-?shared|validation|routing
-    |setup|install(?:er|ation)?|customer|consumer|registration|enrol?l?ment|provisioning|join|cluster|node|agent
-    |device|backup|vault|jwt|bypass|unlock|pairing|bluetooth|integration|ingest(?:ion)?|write|publish(?:er|ing)?
-    |server|hotspot|guest|rest|root"""
+KEY_OWNERS = (
+    r"api|access|account|private|encryption|decryption|signing|signature|master|subscription"
+    r"|functions?|fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session"
+    r"|workspace|primary|secondary|decrypt|encrypt|crypt|cipher|admin|query"
+    r"|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e|network|wi-?fi|wlan|wireless"
+    r"|wpa[23]?|wep|vpn|ipsec|ike|l2tp|radius|tacacs|activation|pre-?[ ]?shared|validation|routing"
+    r"|setup|install(?:er|ation)?|customer|consumer|registration|enrol?l?ment|provisioning|join"
+    r"|cluster|node|agent|device|backup|vault|jwt|bypass|unlock|pairing|bluetooth|integration"
+    r"|ingest(?:ion)?|write|publish(?:er|ing)?|server|hotspot|guest|rest|root"
+)
+# The same for words that are also the end of others.
+_KEY_OWNERS_ALONE = r"dd[_\-]app|app|application|mac|aes|data|bot"
 # Whose password an abbreviation names: `smtp_pw`, `dbpass`.
-PASSWORD_OWNERS = """bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg|mysql
-    |proxy|machine|store|key|require|sudo|become|vnc|rpc|mqtt|auth|priv|cert|pfx|zip|pdf|web|http|wi-?fi|wlan|vpn
-    |new|old|my|svc|service|host|guest|nas|sip|enable|backup|sys|sa"""
+PASSWORD_OWNERS = (
+    r"bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg"
+    r"|mysql|proxy|machine|store|key|require|sudo|become|vnc|rpc|mqtt|auth|priv|cert|pfx|zip|pdf"
+    r"|web|http|wi-?fi|wlan|vpn|new|old|my|svc|service|host|guest|nas|sip|enable|backup|sys|sa"
+)
+_CODE_OWNERS = (
+    r"bypass|unlock|auth|activation|recovery|verification|confirmation|pairing|security|access|door"
+    r"|alarm|safe|backup|otp|mfa|2fa|sms|kiosk(?:mode)?exit"
+)
+_PIN_OWNERS = r"lock|device|user|startup|exit|kiosk|security"
 # What can follow the noun in a name: a form of the value, or which of several it is.
 NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\-]?text)?|clear(?:[_\-]?text)?|string
     |command|format[_\-]?string|utf8|enc(?:rypted)?|confirm(?:ation)?|again|repeat|verify|new|old|current )
@@ -75,15 +96,13 @@ SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}
       | pwd | psk | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
       | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass | access{GAP}pass | sonar\.login
-      | secret(?:{GAP}(?:key(?:[_\-]?base)?|access{GAP}key))?
+      | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
-      | (?:{KEY_OWNERS}|(?<![a-z])(?:dd[_\-]app|app|application|mac|aes|data|bot))
-        {GAP}key
+      | (?:{KEY_OWNERS}|(?<![a-z])(?:{_KEY_OWNERS_ALONE})){GAP}key
       | client{GAP}state | key{GAP}(?:material|content)
-      | (?:bypass|unlock|auth|activation|recovery|verification|confirmation|pairing|security|access|door|alarm|safe
-          |backup|otp|mfa|2fa|sms|kiosk(?:mode)?exit){GAP}code
-      | (?: (?<![a-z]) | (?:lock|device|user|startup|exit|kiosk|security) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )
+      | (?:{_CODE_OWNERS}){GAP}code
+      | (?: (?<![a-z]) | (?:{_PIN_OWNERS}) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )
         pin(?:{GAP}code)?
       | (?<![a-z])puk | (?:snmp|community){GAP}string | (?:snmp(?:v[123]c?)?|ro|rw|read|write){GAP}community
       | (?:scep{GAP})?challenge | (?:(?<![a-z])(?:nt|lm|ntlm|pw)|pass){GAP}hash
@@ -95,18 +114,23 @@ SENSITIVE_NAME = rf"""(?:
     )s?{NAME_SUFFIX}
 )"""
 
-# How a name can begin, in lower case: what is looked for first, because it takes little time.
-_NAMED_OUTRIGHT = (
-    "pass pwd psk pw secret token sonar client key bypass unlock recovery verification confirmation security door alarm"
-    " safe otp mfa 2fa sms kiosk lock user startup exit pin puk snmp community ro rw read scep challenge nt lm seed"
-    " mnemonic totp oath connection assertion saml code device sig authorization credential cookie estsauth sess jsess"
-    " phpsess asp connect dd app mac aes data bot"
-)
-NAME_STARTS = tuple(
-    sorted(
-        {word[:3] for word in re.findall("[a-z0-9]+", f"{_NAMED_OUTRIGHT}|{KEY_OWNERS}|{PASSWORD_OWNERS}")}
-        | {start[:3] for start in beginnings(words(PASSWORDS))}
-    )
+# How a name begins, in lower case: what is looked for first, because it takes little time. The
+# first character stands alone, as only patterns that begin with characters are fast.
+_BEGINNINGS = [
+    *"pass pwd psk pw _pw _pass secret shared client radius l2tp access token sonar key".split(),
+    *"pin puk snmp community ro rw read write scep challenge nt lm seed recovery mnemonic".split(),
+    *"totp otp mfa oath connect assertion saml code device sig authorization authtok".split(),
+    *"credential cookie estsauth sess jsess phpsess asp".split(),
+    *beginnings(words(PASSWORDS)),
+    *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(KEY_OWNERS)),
+    *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(_KEY_OWNERS_ALONE)),
+    *(f"{owner}_?p(?:ass|w)" for owner in _parts(PASSWORD_OWNERS)),
+    *(f"{owner}(?:[_. +-]|%(?:25)?20)?code" for owner in _parts(_CODE_OWNERS)),
+    *(f"{owner}pin" for owner in _parts(_PIN_OWNERS)),
+]
+NAME_START = "|".join(
+    f"{first}(?={'|'.join(sorted({each[1:] for each in _BEGINNINGS if each[0] == first}))})"
+    for first in sorted({each[0] for each in _BEGINNINGS})
 )
 
 # An unquoted value ends at white space, and at punctuation only if that ends the text or the next
@@ -160,9 +184,9 @@ KEY_CONTENT = r"""(?: key[ ]content | schlüsselinhalt | contenu[ ]de[ ]la[ ]cl[
     | содержимое[ ]ключа | περιεχόμενο[ ]κλειδιού | [关關]键内容 | 密[钥鑰]内容 | 金鑰內容 | 主要なコンテンツ
     | キー[ ]?(?:の)?(?:コンテンツ|内容) | 키[ ]콘텐츠 )"""
 KEY_CONTENT_HINTS = (
-    "content", "inhalt", "contenu", "contenido", "contenuto", "conte", "inhoud", "zawarto", "inneh",
-    "indhold", "innhold", "sis", "obsah", "tartalom", "erik", "eri", "содержимое", "περιεχόμενο",
-    "内容", "內容", "コンテンツ", "콘텐츠",
+    "key content", "schlüsselinhalt", "contenu de", "contenido de", "contenuto", "conteúdo", "conteudo",
+    "sleutelinhoud", "zawarto", "nyckelinneh", "gleindhold", "nøkkelinnhold", "avaimen", "obsah",
+    "kulcstartalom", "anahtar", "содержимое", "περιεχόμενο", "内容", "內容", "コンテンツ", "콘텐츠",
 )  # fmt: skip
 # What names one member of an object and the other one as its value, also in other languages.
 NAME_MEMBER = (
@@ -172,16 +196,17 @@ VALUE_MEMBER = r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|from|to|valeur|val
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"
 
 # What closes a name, other than `:` and `=`, and what opens its value: signs of Markdown, HTML and code.
-NAME_CLOSE = r"""(?: \\{0,7}["'`] | \*{1,2} | [)\]] | </?\w{1,6}> ){0,2}"""
-VALUE_OPEN = r"""(?: \*{1,2} | [(\[]{1,2} | <\w{1,6}> ){0,2}"""
+_MARKUP = "(?:b|i|u|em|strong|code|kbd|tt|span)"
+NAME_CLOSE = rf"""(?: \\{{0,7}}["'`] | \*{{1,2}} | [)\]] | </?{_MARKUP}> ){{0,2}}"""
+VALUE_OPEN = rf"""(?: \*{{1,2}}(?!\*) | [(\[]{{1,2}} | <{_MARKUP}> ){{0,2}}"""
 # Signs between a name and its value in lists, tables and notes.
-BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? | [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2} )"""
+BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? | [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2}(?!\*) | (?<=[ ])--?(?=[ ]) )"""
 # Words between a name and the verb of a sentence: whose secret it is, and what happened to it.
 WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
 # The verbs of sentences about secrets, and the words before the value.
 VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur | es | a | è | su | é | para | por | naar
     | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como | comme | als | olarak
-    | used | entered | using | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
+    | has\ (?:the\ )?value | with\ value | used | entered | using | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
 VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est | comme | pour | es | como | para | è | come | per | é
     | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
 # A value that only a password is: letters or digits on both sides of a sign that no word, path or

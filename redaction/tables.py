@@ -14,7 +14,7 @@ _DELIMITERS = ",;|│┃║"
 _COLUMN = r"""[\s"'`*\[]*(?:[\w.\-]+[ _.\-])?[\w.\-]*?{name}[\s"'`*\]]*"""
 _SENSITIVE_COLUMN = re.compile(_COLUMN.format(name=SENSITIVE_NAME), re.IGNORECASE | re.VERBOSE)
 _PASSWORD_COLUMN = re.compile(
-    _COLUMN.format(name=f"(?:{PASSWORD_NAME})"), re.IGNORECASE | re.VERBOSE
+    _COLUMN.format(name=f"(?:{PASSWORD_NAME}|pass|pw)"), re.IGNORECASE | re.VERBOSE
 )
 _MIN_TOKEN = 12
 _RULE = re.compile(r"[\-=:+|─━═┼╪╫╬├┤╠╣ ]+")

@@ -22,35 +22,36 @@ PASSWORDS = {
     "ca, gl, ia": "contrasenya, contrasinal, contrasigno",
     "cs, sk": "heslo",
     "cy, ga, gd": "cyfrinair, pasfhocal, facal faire",
-    "da": "adgangskode, kodeord",
-    "de": "passwort, passwörter, kennwort, kennwörter, losungswort, geheimwort",
+    "da": "adgangskode, kodeord, netværksnøgle",
+    "de": "passwort, passwörter, kennwort, kennwörter, losungswort, geheimwort, netzwerkschlüssel, "
+    "wlan schlüssel, wi fi schlüssel, netzwerksicherheitsschlüssel, vorinstallierter schlüssel",
     "el": "συνθηματικό, κωδικός πρόσβασης, κωδικός, κωδικό πρόσβασης",
     "eo": "pasvorto",
-    "es": "contraseña, frase de contraseña, frase secreta",
+    "es": "contraseña, frase de contraseña, frase secreta, clave wi fi, clave de red, clave precompartida",
     "et": "salasõna, parool",
     "eu": "pasahitza",
     "fa": "گذرواژه, رمز عبور",
     "fi": "salasana, salalause, tunnussana",
-    "fr": "mot de passe, mots de passe, phrase secrète, phrase de passe",
+    "fr": "mot de passe, mots de passe, phrase secrète, phrase de passe, clé wi fi, clé réseau, clé pré partagée",
     "he": "סיסמה, סיסמא",
     "hi, ne": "पासवर्ड, कूटशब्द",
     "hu": "jelszó, jelszava",
     "hy": "գաղտնաբառ",
     "id, ms": "kata sandi, kata laluan",
     "is": "lykilorð",
-    "it": "parola d'ordine, parola chiave, frase segreta",
+    "it": "parola d'ordine, parola chiave, frase segreta, chiave wi fi, chiave di rete, chiave precondivisa",
     "ja": "パスワード, パスフレーズ, 暗証番号, 合言葉",
     "ka": "პაროლი",
     "ko": "비밀번호, 암호, 패스워드",
     "lt": "slaptažodis",
-    "nb, nn": "passord",
-    "nl": "wachtwoord, wachtzin, wachtwoordzin",
-    "pl": "hasło, hasła",
-    "pt": "senha, palavra passe",
+    "nb, nn": "passord, nettverksnøkkel",
+    "nl": "wachtwoord, wachtzin, wachtwoordzin, netwerksleutel, wi fi sleutel",
+    "pl": "hasło, hasła, klucz sieci, klucz sieciowy, klucz wi fi",
+    "pt": "senha, palavra passe, chave wi fi, chave de rede, chave da rede, chave pré compartilhada",
     "ro": "parolă, parola",
-    "ru, uk, be": "пароль, пароля, паролю, паролем, кодовое слово, код доступа",
+    "ru, uk, be": "пароль, пароля, паролю, паролем, кодовое слово, код доступа, ключ сети, ключ wi fi",
     "sq": "fjalëkalim",
-    "sv": "lösenord, lösenfras",
+    "sv": "lösenord, lösenfras, nätverksnyckel",
     "sw": "nenosiri",
     "th": "รหัสผ่าน",
     "tr": "şifre, şifresi, şifreniz, parolası, parolanız",
@@ -65,7 +66,7 @@ KEYS = {
     "el": "κλειδί",
     "es": "clave, secreto, código de acceso",
     "fi": "avain",
-    "fr": "clé, clef, jeton, secret client, code d'accès",
+    "fr": "clé, clef, jeton, code d'accès",
     "hr": "ključ",
     "hu": "kulcs",
     "it": "chiave, segreto, codice di accesso",
@@ -93,9 +94,20 @@ def alternatives(listed: Iterable[str]) -> str:
 
 
 def beginnings(listed: Iterable[str]) -> tuple[str, ...]:
-    """Return how the words begin, with and without accents, up to the first space."""
-    starts = {re.split("[ ']", word.lower())[0] for word in listed}
-    return tuple(sorted(starts | {_without_accents(word) for word in starts if word.isalpha()}))
+    """Return how the words begin, in lower case, with and without accents, up to the first space."""
+    return _with_plain_forms(re.split("[ ']", word.lower())[0] for word in listed)
+
+
+def longest_parts(listed: Iterable[str]) -> tuple[str, ...]:
+    """Return what a text with one of the words contains, in lower case."""
+    return _with_plain_forms(max(re.split("[ ']", word.lower()), key=len) for word in listed)
+
+
+def _with_plain_forms(parts: Iterable[str]) -> tuple[str, ...]:
+    listed = set(parts)
+    # Without its accent, a short word is in many others: `cle` in "clear".
+    plain = {_without_accents(part) + " " * (len(part) < 4 and part.isalpha()) for part in listed}
+    return tuple(sorted(listed | {part for part in plain if part.strip() not in listed}))
 
 
 def _spelling(character: str) -> str:

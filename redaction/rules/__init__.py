@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from redaction.letters import has_word_like_secret
 from redaction.markers import mask_markers
-from redaction.patterns import NAME_STARTS, SENSITIVE_NAME
+from redaction.patterns import NAME_START, SENSITIVE_NAME
 from redaction.rules import (
     addresses,
     commands,
@@ -40,14 +40,8 @@ RULES: tuple[Rule, ...] = (
 # Most texts of a policy are ids of settings and their options, or plain sentences.
 _ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*(?:(?<=[a-z])-[a-z][A-Za-z .,;]*)*")
-# How the name of a secret begins: one letter, and what follows it.
-_NAME_START = re.compile(
-    "|".join(
-        f"{first}(?={'|'.join(sorted({start[1:] for start in NAME_STARTS if start[0] == first}))})"
-        for first in sorted({start[0] for start in NAME_STARTS})
-    )
-)
-_NAME_START_OF_ANY_CASE = re.compile(_NAME_START.pattern, re.IGNORECASE)
+_NAME_START = re.compile(NAME_START)
+_NAME_START_OF_ANY_CASE = re.compile(NAME_START, re.IGNORECASE)
 
 
 def mask_secret_formats(text: str) -> str:

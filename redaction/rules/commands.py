@@ -21,6 +21,7 @@ from redaction.rules.replacements import (
     mask_named,
     mask_password_option,
     mask_secret_looking,
+    mask_shaped,
     mask_value,
 )
 from redaction.rules.rule import NAME_HINTS, Rule
@@ -99,7 +100,9 @@ RULES = (
     Rule(
         name="command line",
         hints=("-",),
-        pattern=rf"""{OPTION_START}--?[a-z\-]{{0,30}}?(?P<name>{SENSITIVE_NAME})
+        after_name=True,
+        before=rf"{OPTION_START}--?[a-z\-]{{0,30}}",
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})
             (?P<separator>{SPACE}{{1,4}})(?P<opening>["'])?
             (?P<value> (?!(?-i:[A-Z]{{3,20}}\]))
               (?(opening)
@@ -111,8 +114,9 @@ RULES = (
     ),
     Rule(
         name="curl user",
-        hints=("-u", "-user"),
-        pattern=rf"""{OPTION_START}(?:-u|-U|--user|--proxy-user){SPACE}{{1,4}}(?P<q>{QUOTE})?
+        hints=("-u", "-user", "-auth", "-login", "-cred"),
+        pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login | --?cred(?:ential)?s?
+              | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=)(?P<q>{QUOTE})?
             (?!\d{{1,6}}:\d{{1,6}}(?!\S))[^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=mask_value,
@@ -159,6 +163,7 @@ RULES = (
             (?:(?!{OPTION_START}-(?:p|pw|w)\b)[^\n;|]){{1,200}}?
             {OPTION_START}-(?:p|pw|w)(?:{SPACE}{{1,4}}|=)
             {argument(condition=_NO_PORTS)}""",
+        gate=r"-(?:pw?|w)[\s=+%\\]",
         replacement=mask_password_option,
         rationale="psexec -u name -p password, docker login -p password",
     ),
@@ -182,6 +187,7 @@ RULES = (
             (?: [\s:=]{{1,4}}(?:pass:)? | (?:(?<=\s-p)|(?<=\s-hp))(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|(?:env|file)[:\s])
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
+        gate=r"\s(?:-(?:p[oi]?|a|c|x|k|n|w|hp|\w{0,4}(?:store|key)pass|pass\w{0,3})|--pass|/r?p)",
         in_words=True,
         replacement=mask_value,
         rationale="sqlcmd -P x, keytool -storepass x, schtasks /rp x, xfreerdp /p:x, 7z -px",
@@ -217,6 +223,17 @@ RULES = (
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
     ),
     Rule(
+        name="user and password after a command",
+        hints=("password ", "passwd ", "pw "),
+        after_name=True,
+        pattern=rf"""(?P<name>password|passwd|pw)[ ](?!for|of|is|to|and)[\w.@\\\-]{{1,60}}[ ]
+            (?P<value>{SECRET_LOOKING})(?=\s|\Z)""",
+        unlike_words=True,
+        in_words=True,
+        replacement=mask_shaped,
+        rationale="tool set-password jan x, passwd jan x",
+    ),
+    Rule(
         name="Samba user",
         hints=("%",),
         pattern=rf"""{WORD_START}(?:smb\w{{2,10}}|rpcclient|winexe|net|wmic)\s[^\n;|]{{0,200}}?
@@ -238,7 +255,9 @@ RULES = (
         name="quoted option and value",
         hints=('"-', "'-", '"/'),
         needs=NAME_HINTS,
-        pattern=rf"""{QUOTE}(?:--?|/)[\w\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}\s?,\s?(?P<q>{QUOTE})
+        after_name=True,
+        before=rf"{QUOTE}(?:--?|/)[\w\-]{{0,40}}",
+        pattern=rf"""{SENSITIVE_NAME}{QUOTE}\s?,\s?(?P<q>{QUOTE})
             (?P<value>(?!-){QUOTED_VALUE})(?P=q)""",
         gate=r"""["'](?:--?|/)[\w\-]{2,60}\\{0,7}["']\s?,""",
         replacement=mask_value,

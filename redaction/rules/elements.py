@@ -36,7 +36,9 @@ RULES = (
         name="form field",
         hints=("name=", "name%", "key=", "key%", "id=", "id%"),
         needs=NAME_HINTS,
-        pattern=rf"""(?:name|key|id)(?:=|%(?:25)?3D){_QUOTED_NAME}
+        after_name=True,
+        before=rf"(?:name|key|id)(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}",
+        pattern=rf"""{SENSITIVE_NAME}{QUOTE}
             (?: {SPACE}{{1,8}}(?!val(?:ue)?=|{_ATTRIBUTE}) | [^<>]{{0,80}}?\bval(?:ue)?={QUOTE} )
             (?P<value>[^\s\\"'<>&]{{3,1000}})""",
         replacement=mask_value,
@@ -46,8 +48,9 @@ RULES = (
         name="XML element",
         hints=_END_HINTS,
         needs=NAME_HINTS,
-        pattern=rf"""{TAG_START}(?:[\w\-]{{1,20}}(?::|%(?:25){{0,2}}3A))?
-            [\w.\-]{{0,40}}?{SENSITIVE_NAME}(?:\s[^<>&]{{0,80}})?{TAG_END}
+        after_name=True,
+        before=rf"{TAG_START}(?:[\w\-]{{1,20}}(?::|%(?:25){{0,2}}3A))?[\w.\-]{{0,40}}",
+        pattern=rf"""{SENSITIVE_NAME}(?:\s[^<>&]{{0,80}})?{TAG_END}
             (?P<value>(?:<!\[CDATA\[)?{_CONTENT}{{1,1000}}){TAG_START}{SLASH}""",
         replacement=mask_value,
         rationale="XML and SOAP bodies",

@@ -42,6 +42,7 @@ RULES = (
         pattern=rf"""(?: {DOLLAR}krb5\w{{2,12}}{DOLLAR}(?P<value>[^\s"'<>]{{20,}})
               | (?:{_KERBEROS_KEY}|{WORD_START}(?:(?:nt|lm|ntlm)[_\- ]?hash[^:=\n]{{0,60}}|ntlm))
                 \s?[:=]\s?(?P<password>[0-9a-f]{{16,64}})(?![0-9a-f]) )""",
+        gate=r"krb5|-cts|arcfour|rc4|des-cbc|(?:nt|lm)[_\- ]?hash|ntlm\s?[:=]",
         replacement=mask_either,
         rationale="tickets and keys that a password can be computed from",
     ),

@@ -67,25 +67,32 @@ _NOTATION = rf"""(?: (?P<line>[ ]{{1,8}}REG_(?:EXPAND_|MULTI_)?SZ[ ]{{1,8}}(?!/d
 RULES = (
     Rule(
         name="password of several words",
-        hints=("pass", "pwd", "phrase", *FOREIGN_HINTS, *KEY_CONTENT_HINTS),
-        pattern=rf"""(?: (?P<content>{KEY_CONTENT}) | {PASSWORD_NAME} | (?<![a-z])pass )
+        hints=("pass", "pwd", "phrase", *FOREIGN_HINTS),
+        after_name=True,
+        pattern=rf"""(?: {PASSWORD_NAME} | (?<![a-z])pass )
             (?P<owner>(?:[ ](?:wi-?fi|wlan|hotspot))?{OWNER}(?:[ ]{COPULA})?)
             [ ]{{0,30}}(?:[:=：→⇒]|=>|->|(?<=:))[ ]{{0,8}}
-            (?P<value>(?![\s"'`\[{{<(„“«「＜])
-              (?(content)[^\n]{{2,63}}? | [^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?))
+            (?P<value>(?![\s"'`\[{{<(„“«「＜])[^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)
             [ ]{{0,4}}(?=\n|\Z)""",
-        gate=r"[:=：→⇒>][ ]{0,8}[^\s\[{<(][^\n]{1,300}(?:\n|\Z)",
         replacement=mask_line,
-        rationale="the rest of the line: passphrases, lists of credentials, netsh wlan show profile",
+        rationale="the rest of the line: passphrases, lists of credentials",
+    ),
+    Rule(
+        name="content of the key of a network",
+        hints=KEY_CONTENT_HINTS,
+        pattern=rf"""{KEY_CONTENT}[ ]{{0,30}}[:：][ ]{{0,8}}
+            (?P<value>(?![\s"'`\[{{<(„“«「＜])[^\n]{{2,63}}?)[ ]{{0,4}}(?=\n|\Z)""",
+        replacement=mask_words,
+        rationale="netsh wlan show profile key=clear",
     ),
     Rule(
         name="key of a network",
         hints=("key", "nyckel", "kulcs", "cheie", "anahtar", *FOREIGN_HINTS),
         pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?(?:[:=：]|→)[ ]{{0,8}}
             (?P<value>(?![\s"'`\[{{<(„“«])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
-        gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | ike | netz | netw | netv
-            | nettv | réseau | reseau | \bred\b | rede | rete | sieci | сет | share | partag
-            | compart | condivi | install | tunnel""",
+        gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | netz | netw | netv | nettv
+            | réseau | reseau | \bred\b | rede\b | rete\b | sieci | сет | partag | compart | condivi
+            | vorinstall""",
         replacement=mask_key_of_network,
         rationale="Clé Wi-Fi invités : x y, VPN: Vorinstallierter Schlüssel = x/y 5",
     ),
@@ -126,7 +133,7 @@ RULES = (
         name="key in another language and value",
         hints=FOREIGN_HINTS,
         pattern=rf"""(?P<name>{FOREIGN_KEYS})(?:[ ][\w\-"().'’]{{1,30}}){{0,6}}?
-            (?P<separator>\s?{NAME_VALUE_SEPARATOR})(?P<opening>[bu]?(?P<q>{QUOTE}))?
+            (?P<separator>\s?{NAME_VALUE_SEPARATOR}|[ ]{{0,8}}{BESIDE}[ ]{{0,8}})(?P<opening>[bu]?(?P<q>{QUOTE}))?
             (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|(?![«„“「『]){UNQUOTED_VALUE}))""",
         replacement=mask_foreign,
         rationale="密钥：x, Clé secrète : x, Chave da rede do depósito: x",
@@ -167,7 +174,7 @@ RULES = (
         hints=("value",),
         needs=NAME_HINTS,
         after_name=True,
-        pattern=rf"""{SENSITIVE_NAME}{QUOTE}{ASSIGNMENT}(?:\{{|%(?:25)?7B){OPTIONAL_SPACE}
+        pattern=rf"""{SENSITIVE_NAME}{QUOTE}{ASSIGNMENT}(?:\{{|%(?:25)?7B)[^{{}}]{{0,120}}?
             {QUOTE}value{QUOTE}{ASSIGNMENT}(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
         replacement=mask_value,
         rationale='"adminPassword": {"value": "x"} of deployment parameters',
@@ -210,7 +217,8 @@ RULES = (
         name="name and value beside each other",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME}){NAME_CLOSE}[ ]{{0,40}}{BESIDE}[ ]{{0,40}}{VALUE_OPEN}
+        pattern=rf"""(?P<name>{SENSITIVE_NAME}){NAME_CLOSE}
+            (?:[ ]{{0,40}}(?P<sign>{BESIDE})[ ]{{0,40}}{VALUE_OPEN}|[ ]{{1,8}})
             (?P<q>["'`“„«‘])?
             (?P<value>(?!\[redacted)
               (?(q)[^"'`“”»’\n]{{3,200}}|[^\s"'`│║┃|<>«»]{{4,200}}))""",

@@ -7,7 +7,7 @@ import binascii
 import re
 
 from redaction.entropy import is_named_public, looks_random
-from redaction.letters import is_unlike_words
+from redaction.letters import is_password_shaped, is_unlike_words
 from redaction.marks import mask
 from redaction.ordinary import (
     is_example,
@@ -172,12 +172,13 @@ def mask_quoted_name(match: re.Match[str]) -> str:
 
 def _is_setting(match: re.Match[str]) -> bool:
     """Return whether the name is an identifier, as `sharedSecret`, and the value ends its line."""
+    return _is_identifier(match) and _LINE_END.match(match.string, match.end()) is not None
+
+
+def _is_identifier(match: re.Match[str]) -> bool:
+    """Return whether the name is, or ends, an identifier of several parts, as `sharedSecret`."""
     name = _IDENTIFIER_END.search(match.string[max(0, match.start() - 40) : match.end("name")])
-    return (
-        name is not None
-        and _INSIDE_IDENTIFIER.search(name[0]) is not None
-        and _LINE_END.match(match.string, match.end()) is not None
-    )
+    return name is not None and _INSIDE_IDENTIFIER.search(name[0]) is not None
 
 
 def mask_value(match: re.Match[str]) -> str:
@@ -260,17 +261,22 @@ def mask_line(match: re.Match[str]) -> str:
     Words in small and capital letters alone are a passphrase in every line.
     """
     is_passphrase_line = _SEVERAL_WORDS.fullmatch(match["value"]) and not match["owner"].strip()
-    if not (is_passphrase_line or match["content"] or _is_configuration(match)):
+    if not (is_passphrase_line or _is_configuration(match)):
         return match[0]
     return mask_words(match)
 
 
 def mask_key_of_network(match: re.Match[str]) -> str:
-    """Mask the key of a wireless network or of a tunnel, if the line is about one."""
-    line = match.string[max(0, match.start() - 60) : match.start("value")].rsplit("\n", 1)[-1]
-    if not _NETWORK.search(line) or _is_statement(match["value"]):
+    """Mask the key of a wireless network or of a tunnel, if the line or the one before names one."""
+    value, start = match["value"], match.start()
+    before, _, line = match.string[max(0, start - 120) : match.start("value")].rpartition("\n")
+    previous = before.rpartition("\n")[2]
+    if _is_statement(value) or is_reference(match.string, *match.span("value")):
         return match[0]
-    return mask_value(match)
+    is_beside = _ACCOUNT_LINE.match(previous) is not None and _NETWORK.search(previous) is not None
+    has_digit = any(map(str.isdigit, value))
+    is_secret = is_beside or has_digit or is_unlike_words(value) or is_passphrase(value)
+    return mask_value(match) if is_secret and (is_beside or _NETWORK.search(line)) else match[0]
 
 
 def _is_configuration(match: re.Match[str]) -> bool:
@@ -320,12 +326,14 @@ def mask_password_option(match: re.Match[str]) -> str:
 
 def mask_beside(match: re.Match[str]) -> str:
     """Mask a value that another sign separates from its name, if it is no word of a sentence."""
-    value = match["value"]
-    if match["q"] and _PASSWORD.fullmatch(match["name"]):
+    value, sign = match["value"], match["sign"]
+    if sign is None:
+        return mask_unlike_words(match) if _is_identifier(match) else match[0]
+    if sign.startswith("-") and not sign.endswith(">"):
+        return mask_unlike_words(match) if is_password_shaped(value) else match[0]
+    if match["q"] and match["q"] != "`" and _PASSWORD.fullmatch(match["name"]):
         return match[0] if _is_statement(value) else mask_value(match)
-    if value.isdigit() and not 4 <= len(value) <= 8:
-        return match[0]
-    return mask_value(match) if value.isdigit() and _CODE_NAME.search(match["name"]) else mask_unlike_words(match)
+    return mask_stated(match)
 
 
 def mask_member(match: re.Match[str]) -> str:
@@ -337,8 +345,16 @@ def mask_stated(match: re.Match[str]) -> str:
     """Mask what a sentence says about a secret, a number only if it is that of a PIN or a code."""
     value = match["value"]
     if value.isdigit():
-        return mask_value(match) if _CODE_NAME.search(match["name"]) else match[0]
+        is_code = 4 <= len(value) <= 8 and _CODE_NAME.search(match["name"])
+        return mask_value(match) if is_code else match[0]
+    if match.groupdict().get("colon") and not is_password_shaped(value):
+        return match[0]
     return mask_unlike_words(match)
+
+
+def mask_shaped(match: re.Match[str]) -> str:
+    """Mask the group "value" if it has the shape of a password, and not that of a name."""
+    return mask_value(match) if is_password_shaped(match["value"]) else match[0]
 
 
 def mask_unlike_words(match: re.Match[str]) -> str:

@@ -20,6 +20,10 @@ NAME_HINTS = (
 )  # fmt: skip
 
 
+#: How many characters before a name are looked at.
+_BEFORE = 80
+
+
 @dataclass(frozen=True)
 class Rule:
     """One format of secret.
@@ -39,6 +43,8 @@ class Rule:
     gate: str = ""
     #: Whether its pattern begins with `SENSITIVE_NAME`: then it is tried only where a name is.
     after_name: bool = False
+    #: What stands before that name, if it matters.
+    before: str = ""
     #: Whether it is also in a text that is one word, without white space, assignment or quotation mark.
     in_word: bool = False
     #: Whether it is also in a text of letters, spaces, commas, periods and hyphens in words alone.
@@ -65,14 +71,16 @@ class Rule:
     def mask_at(self, text: str, places: list[int]) -> str:
         """Return the text with this format masked where it begins at one of the places."""
         pattern, replace = compiled(self.pattern), self.replacement
+        before = compiled(rf"(?:{self.before})\Z") if self.before else None
         parts: list[str] = []
         end = 0
         for place in places:
             match = pattern.match(text, place) if place >= end else None
-            if match:
+            if match and (not before or before.search(text, max(end, place - _BEFORE), place)):
                 masked = match.expand(replace) if isinstance(replace, str) else replace(match)
-                parts += [text[end:place], masked]
-                end = match.end()
+                if masked != match[0]:
+                    parts += [text[end:place], masked]
+                    end = match.end()
         return "".join([*parts, text[end:]])
 
 

@@ -31,6 +31,7 @@ from redaction.rules.replacements import (
 from redaction.rules.rule import NAME_HINTS, Rule
 
 _PASSWORD_HINTS = ("pass", "pwd", "psk", "secret", "shared", *FOREIGN_HINTS)
+_NOUNS = "|".join(sorted({hint for hint in NAME_HINTS if " " not in hint}))
 # What lists of credentials call a user and a password together.
 _CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
     | identifiants | credenciales | credenziali )"""
@@ -44,6 +45,12 @@ _FOREIGN_CODES = r"""(?: wiederherstellungscodes?
     | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
     | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
     | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
+_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde | pr[üu]e?f | einmal
+        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | alarm | tresor | zugangs | entsperr )-?code
+    | code\ de\ (?:v[ée]rification|confirmation|s[ée]curit[ée]) | c[óo]digo\ de\ (?:verifica|confirma|seguran?)\w{2,6}
+    | codice\ di\ (?:verifica|sicurezza|conferma) | kod\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací)
+    | verifieringskod | bekr[æe]ftelseskode | engangskode | код\ (?:подтверждения|безопасности)
+    | [验驗][证證][码碼] | (?:認証|確認)コード | 인증\ ?(?:번호|코드) )"""
 _SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | confirmation | sms
     | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code"""
 _CODE_BEFORE_DIGITS = rf"""(?: otp | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
@@ -58,14 +65,29 @@ RULES = (
             "word", "wort", "phrase", "pass", "psk", "secret", "credential", "credenci",
             "zugangsdaten", "identifiants", "login", *FOREIGN_HINTS,
         ),  # fmt: skip
-        pattern=rf"""(?: (?:{PASSWORD_NAME}(?:et|en)?|\bclave|\bcl[ée]|\bchiave)(?=[ ]){OWNER}
-                (?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
-              | {WORD_START}{_CREDENTIALS}\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s? )
+        after_name=True,
+        pattern=rf"""{PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}
+            (?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
             (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
         in_words=True,
         unlike_words=True,
         replacement=mask_secret_looking,
-        rationale="the password for user x is y, password of x: y, user/pass: x / y",
+        rationale="the password for user x is y, password of x: y",
+    ),
+    Rule(
+        name="user and password",
+        hints=(
+            "user/", "user /", "username/", "username /", "credential", "credenci", "zugangsdaten",
+            "identifiants", "login:", "login =", "login=", "sign in ", "log in ", "sign-in ",
+        ),  # fmt: skip
+        pattern=rf"""{WORD_START}
+            (?: {_CREDENTIALS}\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s?
+              | (?:sign|log)[ \-]?in[ ](?:with|as)[ ][^\s/:]{{1,60}}\s/\s )
+            (?P<q>["'`])?(?P<value>{SECRET_LOOKING})""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale="user/pass: x / y, sign in with x / y",
     ),
     Rule(
         name="password in sentence",
@@ -95,6 +117,7 @@ RULES = (
     Rule(
         name="password in quotation marks",
         hints=_PASSWORD_HINTS,
+        after_name=True,
         pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
             (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`]
               | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}
@@ -106,6 +129,7 @@ RULES = (
     Rule(
         name="name and value in a sentence",
         hints=("pass", "pwd", "psk", "secret", "token", "key", "seed", "community", *FOREIGN_HINTS),
+        after_name=True,
         pattern=rf"""(?:{WORD_START}|(?<=[a-zäöüß]{{2}})(?=passwort|kennwort))
             (?P<name> {PASSWORD_NAME} | secret{GAP}access{GAP}key | (?:mfa[ ])?seed
               | community[ ]string | secret | token | api[_\- ]?key | signing[ ]secret )s?
@@ -127,7 +151,7 @@ RULES = (
         hints=NAME_HINTS,
         after_name=True,
         pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?{WORDS_BETWEEN}
-            [ ]{VERB}[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
+            (?:[ ]{VERB}|(?P<colon>[ ]?[:：]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
         replacement=mask_stated,
@@ -136,12 +160,13 @@ RULES = (
     Rule(
         name="value before its name in a sentence",
         hints=NAME_HINTS,
-        pattern=rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING})["'`)]?[ ]{VERB_BEFORE}[ ]
-            (?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?(?P<name>{SENSITIVE_NAME})""",
-        gate=rf"[ ]{VERB_BEFORE}[ ]",
+        pattern=rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING}|\d{{4,8}})["'`)]?
+            [ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?
+            [\w.\-]{{0,40}}?(?P<name>{SENSITIVE_NAME})(?![\w\-])""",
+        gate=rf"[ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?[\w.\-]{{0,40}}?(?:{_NOUNS})",
         in_words=True,
         unlike_words=True,
-        replacement=mask_unlike_words,
+        replacement=mask_stated,
         rationale="use x as the password, x is the new PIN",
     ),
     Rule(
@@ -159,7 +184,8 @@ RULES = (
         name="name in quotation marks and value in a sentence",
         hints=("' ", '" ', "` ", "input_value"),
         needs=NAME_HINTS,
-        pattern=rf"""{QUOTE}[\w.\-]{{0,40}}?{SENSITIVE_NAME}{QUOTE}\s[^\n"`:{{}}]{{0,80}}?
+        after_name=True,
+        pattern=rf"""{SENSITIVE_NAME}{QUOTE}\s[^\n"`:{{}}]{{0,80}}?
               (?:\bvalue[ ]["'`]?|:[ ]["'`]?)(?P<value>[^\s"'`,;]{{6,200}})
           | {SENSITIVE_NAME}\n\s{{1,4}}[^\n]{{1,300}}?
             \binput_value=["'](?P<password>[^"'\n]{{3,200}})""",
@@ -171,17 +197,18 @@ RULES = (
         name="code in a sentence",
         hints=(
             "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "код",
-            "コード", "代码", "코드",
+            "コード", "代码", "码", "碼", "코드", "번호",
         ),  # fmt: skip
         pattern=rf"""{WORD_START}(?:
-                {_SIGN_IN_CODE}(?:{SPACE}{{1,2}}(?:is|was|ist)|:){SPACE}{{1,2}}(?P<value>\d{{4,10}}\b)
+                (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})(?:{SPACE}{{0,2}}{COPULA}|[ ]?[:：])?{SPACE}{{0,2}}
+                (?P<value>\d{{4,10}}\b)
               | (?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
                   | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
               | (?:(?:code[ ])?pin(?:-?code)?|passcode){OWNER}
                 (?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
-              | (?-i:PIN)[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
+              | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
               | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
