@@ -21,8 +21,8 @@ from typing import Any
 from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
+from redaction.naming import is_sensitive_name
 from redaction.ordinary import is_hidden, is_message
-from redaction.patterns import FOREIGN_KEYS, SENSITIVE_NAME
 from redaction.text import MARGIN, WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
@@ -30,9 +30,6 @@ INTEGER_MAX_BITS = 256
 TEXT_MAX_LENGTH = 2000
 PAYLOAD_MAX_BYTES = 1024 * 1024
 
-_SENSITIVE_NAME_AT_END = re.compile(
-    rf"(?:{SENSITIVE_NAME}|{FOREIGN_KEYS})\Z", re.IGNORECASE | re.VERBOSE
-)
 # A value with a name that says it is public: random characters in it are no secret.
 _PUBLIC_NAME_AT_END = re.compile(
     r"(?:(?<![a-z])id|Ids?|tag|hash|digest|thumbprint|fingerprint|certificate|checksum|link|cursor"
@@ -46,7 +43,19 @@ _NAME_KEYS = (
     "champ", "campo", "feld", "nom", "nombre", "nome", "naam", "navn", "nazwa",
 )  # fmt: skip
 #: The names, in lower case, of the value beside it, other than those with `value` in them.
-_VALUE_KEYS = ("v", "val", "data", "content", "from", "to", "valeur", "valor", "wert", "valore", "waarde")
+_VALUE_KEYS = (
+    "v",
+    "val",
+    "data",
+    "content",
+    "from",
+    "to",
+    "valeur",
+    "valor",
+    "wert",
+    "valore",
+    "waarde",
+)
 #: The address of a secret in a vault, which stands beside its value.
 _SECRET_ADDRESS = re.compile(r"\Ahttps://[\w.\-]{1,80}/secrets/[\w\-/]{1,160}\Z")
 _OPTION = re.compile(r"--?[\w\-]{2,60}")
@@ -268,7 +277,7 @@ def _is_public(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive(name: str) -> bool:
-    return _SENSITIVE_NAME_AT_END.search(unicodedata.normalize("NFKC", name)) is not None
+    return is_sensitive_name(unicodedata.normalize("NFKC", name))
 
 
 def _becomes_text(value: object) -> bool:

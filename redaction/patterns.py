@@ -40,8 +40,8 @@ FOREIGN_PASSWORDS = alternatives(words(PASSWORDS))
 FOREIGN_KEYS = rf"""(?: (?<![a-zäöüß])[a-zäöüß]{{2,30}}-?schlüssel
     | (?: {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
 FOREIGN_HINTS = (
-    *(hint for hint in longest_parts([*words(PASSWORDS), *words(KEYS)]) if hint != "acces"),
-    "%c3%b1", "鍵", "mdp", "d'acc", "d’acc",
+    *(hint for hint in longest_parts([*words(PASSWORDS), *words(KEYS)]) if hint not in ("acces", "secre", "passe")),
+    "%c3%b1", "鍵", "mdp", "secreto", "d'acc", "d’acc",
 )  # fmt: skip
 # Names that a password follows also in a sentence.
 PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
@@ -117,10 +117,55 @@ SENSITIVE_NAME = rf"""(?:
 # How a name begins, in lower case: what is looked for first, because it takes little time. The
 # first character stands alone, as only patterns that begin with characters are fast.
 _BEGINNINGS = [
-    *"pass pwd psk pw _pw _pass secret shared client radius l2tp access token sonar key".split(),
-    *"pin puk snmp community ro rw read write scep challenge nt lm seed recovery mnemonic".split(),
-    *"totp otp mfa oath connect assertion saml code device sig authorization authtok".split(),
-    *"credential cookie estsauth sess jsess phpsess asp".split(),
+    *[
+        "pass",
+        "pwd",
+        "psk",
+        "pw",
+        "_pw",
+        "_pass",
+        "secret",
+        "shared",
+        "client",
+        "radius",
+        "l2tp",
+        "access",
+        "token",
+        "sonar",
+        "key",
+    ],
+    *[
+        "pin",
+        "puk",
+        "snmp",
+        "community",
+        "ro",
+        "rw",
+        "read",
+        "write",
+        "scep",
+        "challenge",
+        "nt",
+        "lm",
+        "seed",
+        "recovery",
+        "mnemonic",
+    ],
+    *[
+        "totp",
+        "otp",
+        "mfa",
+        "oath",
+        "connect",
+        "assertion",
+        "saml",
+        "code",
+        "device",
+        "sig",
+        "authorization",
+        "authtok",
+    ],
+    *["credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp"],
     *beginnings(words(PASSWORDS)),
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(KEY_OWNERS)),
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(_KEY_OWNERS_ALONE)),
@@ -189,10 +234,10 @@ KEY_CONTENT_HINTS = (
     "kulcstartalom", "anahtar", "содержимое", "περιεχόμενο", "内容", "內容", "コンテンツ", "콘텐츠",
 )  # fmt: skip
 # What names one member of an object and the other one as its value, also in other languages.
-NAME_MEMBER = (
-    r"(?:\w{0,40}?(?:name|key)|id|k|property|parameter|variable|setting|attribute|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
+NAME_MEMBER = r"(?:\w{0,40}?(?:name|key)|id|k|property|parameter|variable|setting|attribute|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
+VALUE_MEMBER = (
+    r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|from|to|valeur|valor|wert|valore|waarde)"
 )
-VALUE_MEMBER = r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|from|to|valeur|valor|wert|valore|waarde)"
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"
 
 # What closes a name, other than `:` and `=`, and what opens its value: signs of Markdown, HTML and code.
@@ -211,7 +256,7 @@ VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est |
     | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
 # A value that only a password is: letters or digits on both sides of a sign that no word, path or
 # address has.
-SIGNED_PASSWORD = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*~?\#$%&+][A-Za-z\d])
+SIGNED_PASSWORD = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*?\#$%&+][A-Za-z\d])
     (?=[^\s"'`]{0,60}(?:\d|(?-i:[a-z][^\s"'`]{0,40}[A-Z]|[A-Z][^\s"'`]{0,40}[a-z])))
     (?![^\s"'`]{0,60}[/=\\@<>{}()\[\]|])
-    [^\s"'`]{6,60}(?:(?=["'`])|(?<![,;:.)\]}])) )"""
+    [^\s"'`]{5,59}[^\s"'`,;:.)\]}](?=[,;:.)\]}]{0,3}(?:[\s"'`]|\Z)) )"""

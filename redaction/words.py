@@ -99,8 +99,9 @@ def beginnings(listed: Iterable[str]) -> tuple[str, ...]:
 
 
 def longest_parts(listed: Iterable[str]) -> tuple[str, ...]:
-    """Return what a text with one of the words contains, in lower case."""
-    return _with_plain_forms(max(re.split("[ ']", word.lower()), key=len) for word in listed)
+    """Return what a text with one of the words contains, in lower case, in at most five letters."""
+    parts = _with_plain_forms(max(re.split("[ ']", word.lower()), key=len) for word in listed)
+    return tuple(sorted({part[:5] for part in parts}))
 
 
 def _with_plain_forms(parts: Iterable[str]) -> tuple[str, ...]:

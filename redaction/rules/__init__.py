@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 from redaction.letters import has_word_like_secret
 from redaction.markers import mask_markers
-from redaction.patterns import NAME_START, SENSITIVE_NAME
+from redaction.naming import places_of_names
 from redaction.rules import (
     addresses,
+    codes,
     commands,
     devices,
     elements,
@@ -24,11 +25,12 @@ from redaction.rules import (
     sentences,
     tables,
 )
-from redaction.rules.rule import Rule, compiled
+from redaction.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     *formats.RULES,
     *addresses.RULES,
+    *codes.RULES,
     *names.RULES,
     *elements.RULES,
     *commands.RULES,
@@ -40,8 +42,6 @@ RULES: tuple[Rule, ...] = (
 # Most texts of a policy are ids of settings and their options, or plain sentences.
 _ONE_WORD = re.compile(r"[\w.\-~\#{}]*", re.ASCII)
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*(?:(?<=[a-z])-[a-z][A-Za-z .,;]*)*")
-_NAME_START = re.compile(NAME_START)
-_NAME_START_OF_ANY_CASE = re.compile(NAME_START, re.IGNORECASE)
 
 
 def mask_secret_formats(text: str) -> str:
@@ -54,27 +54,13 @@ def mask_secret_formats(text: str) -> str:
         if not rule.is_possible(lowered, is_ascii=is_ascii):
             continue
         if rule.after_name:
-            places = _places_of_names(text) if places is None else places
+            places = places_of_names(text) if places is None else places
             masked = rule.mask_at(text, places)
         else:
             masked = rule.mask(text)
         if masked != text:
             text, places = masked, None
     return text
-
-
-def _places_of_names(text: str) -> list[int]:
-    """Return where the names of secrets begin."""
-    lowered = text.lower()
-    name = compiled(SENSITIVE_NAME)
-    # A few capital letters have two small ones, which moves what follows them.
-    is_same_length = len(lowered) == len(text)
-    starts = (
-        _NAME_START.finditer(lowered)
-        if is_same_length
-        else _NAME_START_OF_ANY_CASE.finditer(text)
-    )
-    return [start for start in map(re.Match.start, starts) if name.match(text, start)]
 
 
 def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:

@@ -79,8 +79,21 @@ RULES = (
     Rule(
         name="secret in a path",
         hints=(
-            "hooks/", "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%",
-            "password/", "password%", "link/", "link%", "invit", "email/", "email%",
+            "hooks/",
+            "zapier",
+            "pagerduty",
+            "telegram",
+            "ifttt",
+            "hc-ping",
+            "reset/",
+            "reset%",
+            "password/",
+            "password%",
+            "link/",
+            "link%",
+            "invit",
+            "email/",
+            "email%",
         ),  # fmt: skip
         needs=("://", "%3a", "/reset", "password"),
         pattern=rf"""(?: {_BEFORE_SECRET}

@@ -86,7 +86,7 @@ _BEFORE_PASSWORD = " | ".join(
         r"wifi-iface\[\d{1,2}\]\.key=",
         rf"sapcontrol\s{_REST}{{0,80}}?-user\s\S{{1,60}}\s",
         r"mc\s(?:alias\sset|config\shost\sadd)\s\S{1,60}\s\S{1,200}\s\S{1,60}\s",
-        rf"(?:impacket-\w{{2,20}}|\w{{2,20}}\.py)\s[^\n;|@]{{0,80}}?"
+        r"(?:impacket-\w{2,20}|\w{2,20}\.py)\s[^\n;|@]{0,80}?"
         r"(?:[\w.\-]{1,60}/)?[\w.\-]{1,60}:(?=\S{1,200}@)",
         rf"(?:kinit|passwd|sudo|cryptsetup|gpg|openssl|realm|ssh-add)\b{_REST}{{0,100}}?<<<\s?",
         r"(?<=/)(?:machinepwd|passwordd|passwordo)[\s:]",
@@ -216,9 +216,7 @@ RULES = (
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
           | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})""",
-        gate=(
-            r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)"
-        ),
+        gate=(r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)"),
         replacement=mask_secret_looking,
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
     ),
@@ -266,10 +264,34 @@ RULES = (
     Rule(
         name="password after a name",
         hints=(
-            "wpa_pass", "setairport", "-passwd", "http ", "https ", "xh ", "lftp", "pulumi", "curl",
-            "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
-            "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig",
-            "at+cpin", "wifi-iface", "mc ", "impacket", ".py ", "<<<",
+            "wpa_pass",
+            "setairport",
+            "-passwd",
+            "http ",
+            "https ",
+            "xh ",
+            "lftp",
+            "pulumi",
+            "curl",
+            "machinepwd",
+            "/pass",
+            "secret_id",
+            "static:",
+            "setcredentials",
+            "_authtoken",
+            "--value",
+            "sshpass",
+            "rabbitmqctl",
+            "hdbuserstore",
+            "htpasswd",
+            "sapcontrol",
+            "iwconfig",
+            "at+cpin",
+            "wifi-iface",
+            "mc ",
+            "impacket",
+            ".py ",
+            "<<<",
         ),  # fmt: skip
         pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_PASSWORD} )
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",

@@ -37,6 +37,14 @@ RULES = (
         rationale="the text of a QR code for a network",
     ),
     Rule(
+        name="NTLM hash",
+        hints=(":", "%3a"),
+        pattern=rf"""{WORD_START}(?P<value>[0-9a-f]{{32}}(?::|%(?:25)?3A)[0-9a-f]{{32}})
+            (?![0-9a-f])""",
+        replacement=mask_value,
+        rationale="the pair of hashes of a Windows account",
+    ),
+    Rule(
         name="Kerberos ticket or key",
         hints=("krb5", "cts", "arcfour", "rc4", "hash", "ntlm", "::"),
         pattern=rf"""(?: {DOLLAR}krb5\w{{2,12}}{DOLLAR}(?P<value>[^\s"'<>]{{20,}})
@@ -60,14 +68,6 @@ RULES = (
         in_word=True,
         replacement=mask_value,
         rationale="s.x of older versions",
-    ),
-    Rule(
-        name="NTLM hash",
-        hints=(":", "%3a"),
-        pattern=rf"""{WORD_START}(?P<value>[0-9a-f]{{32}}(?::|%(?:25)?3A)[0-9a-f]{{32}})
-            (?![0-9a-f])""",
-        replacement=mask_value,
-        rationale="the pair of hashes of a Windows account",
     ),
     Rule(
         name="password hash",

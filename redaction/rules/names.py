@@ -182,8 +182,23 @@ RULES = (
     Rule(
         name="name and value in another notation",
         hints=(
-            "reg_", "-value", "/d ", "value:", "value=", "default =", "default=", "string(",
-            "value>", '">', "'>", 'machine"', "machine'", 'process"', "process'", 'user"', "user'",
+            "reg_",
+            "-value",
+            "/d ",
+            "value:",
+            "value=",
+            "default =",
+            "default=",
+            "string(",
+            "value>",
+            '">',
+            "'>",
+            'machine"',
+            "machine'",
+            'process"',
+            "process'",
+            'user"',
+            "user'",
         ),  # fmt: skip
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}{_NOTATION}

@@ -18,7 +18,14 @@ from redaction.ordinary import (
     is_sentence,
     is_word,
 )
-from redaction.patterns import COPULA, FOREIGN_PASSWORDS, GUID, JOINED_WORDS, PASSWORD_NAME, SEVERAL_WORDS
+from redaction.patterns import (
+    COPULA,
+    FOREIGN_PASSWORDS,
+    GUID,
+    JOINED_WORDS,
+    PASSWORD_NAME,
+    SEVERAL_WORDS,
+)
 
 # Names with a secret after them even in a sentence: "password: letmein".
 _PASSWORD_NAME = re.compile(

@@ -6,8 +6,6 @@ from redaction.patterns import (
     COPULA,
     FOREIGN_HINTS,
     GAP,
-    GUID,
-    MASKED,
     OWNER,
     PASSWORD_NAME,
     QUOTE,
@@ -35,35 +33,23 @@ _NOUNS = "|".join(sorted({hint for hint in NAME_HINTS if " " not in hint}))
 # What lists of credentials call a user and a password together.
 _CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
     | identifiants | credenciales | credenziali )"""
-# One of several codes that replace a second factor; no date.
-_CODE = r"(?!\d{4}-\d\d)(?=[\w\-]{0,40}\d)[\w\-]{6,40}"
-_BULLET = r"(?:(?:\d{1,2}[.)]|[\-*•])\s)?"
-# Codes that replace a second factor, in other languages.
-_FOREIGN_CODES = r"""(?: wiederherstellungscodes?
-    | c[óo]digos?\ de\ (?:recupera(?:ci[óo]n|[çc][ãa]o)|respaldo)
-    | codes?\ de\ (?:r[ée]cup[ée]ration|secours) | codic[ei]\ di\ (?:ripristino|recupero|backup)
-    | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
-    | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
-    | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
-_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde | pr[üu]e?f | einmal
-        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | alarm | tresor | zugangs | entsperr )-?code
-    | code\ de\ (?:v[ée]rification|confirmation|s[ée]curit[ée]) | c[óo]digo\ de\ (?:verifica|confirma|seguran?)\w{2,6}
-    | codice\ di\ (?:verifica|sicurezza|conferma) | kod\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací)
-    | verifieringskod | bekr[æe]ftelseskode | engangskode | код\ (?:подтверждения|безопасности)
-    | [验驗][证證][码碼] | (?:認証|確認)コード | 인증\ ?(?:번호|코드) )"""
-_SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | confirmation | sms
-    | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code"""
-_CODE_BEFORE_DIGITS = rf"""(?: otp | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
-    | passcode | kiosk{SPACE}exit{SPACE}(?:code|pin) )(?={SPACE}\d{{4,10}}\b)"""
-_SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code
-    | puk\d?(?:{SPACE}code)? )"""
 
 RULES = (
     Rule(
         name="password of an account",
         hints=(
-            "word", "wort", "phrase", "pass", "psk", "secret", "credential", "credenci",
-            "zugangsdaten", "identifiants", "login", *FOREIGN_HINTS,
+            "word",
+            "wort",
+            "phrase",
+            "pass",
+            "psk",
+            "secret",
+            "credential",
+            "credenci",
+            "zugangsdaten",
+            "identifiants",
+            "login",
+            *FOREIGN_HINTS,
         ),  # fmt: skip
         after_name=True,
         pattern=rf"""{PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}
@@ -77,8 +63,20 @@ RULES = (
     Rule(
         name="user and password",
         hints=(
-            "user/", "user /", "username/", "username /", "credential", "credenci", "zugangsdaten",
-            "identifiants", "login:", "login =", "login=", "sign in ", "log in ", "sign-in ",
+            "user/",
+            "user /",
+            "username/",
+            "username /",
+            "credential",
+            "credenci",
+            "zugangsdaten",
+            "identifiants",
+            "login:",
+            "login =",
+            "login=",
+            "sign in ",
+            "log in ",
+            "sign-in ",
         ),  # fmt: skip
         pattern=rf"""{WORD_START}
             (?: {_CREDENTIALS}\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s?
@@ -192,40 +190,5 @@ RULES = (
         gate=r"""["'`]\s[^\n]{1,80}?(?:value[ ]|:[ ])|input_value=""",
         replacement=mask_quoted_name,
         rationale="unknown field `client_secret` with value `x`; an error of Pydantic",
-    ),
-    Rule(
-        name="code in a sentence",
-        hints=(
-            "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "код",
-            "コード", "代码", "码", "碼", "코드", "번호",
-        ),  # fmt: skip
-        pattern=rf"""{WORD_START}(?:
-                (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})(?:{SPACE}{{0,2}}{COPULA}|[ ]?[:：])?{SPACE}{{0,2}}
-                (?P<value>\d{{4,10}}\b)
-              | (?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
-                  | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
-                \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
-                (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | (?:(?:code[ ])?pin(?:-?code)?|passcode){OWNER}
-                (?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
-              | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
-                (?![ ](?:of|digit|char|time|release)|:\d)
-              | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
-                (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
-        in_words=True,
-        replacement=mask_either,
-        rationale="codes for a sign-in, backup codes, a PUK, the seed of an authenticator",
-    ),
-    Rule(
-        name="name and random value",
-        hints=("api", "token", "secret"),
-        pattern=rf"""(?: (?<![a-z])api[_\-. ]?key | (?<!sync)(?<!page)(?<!skip)token
-              | (?<![a-z])secret ){SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
-            (?P<value> (?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
-              | (?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
-                [a-z0-9]{{16,}}(?![\w.\-]) )""",
-        gate=r"(?:key|token|secret)(?:\s|\+|%|\\)",
-        replacement=mask_value,
-        rationale="apikey x, without punctuation",
     ),
 )
