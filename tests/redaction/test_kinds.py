@@ -73,7 +73,7 @@ SECRETS = {
         "127.0.0.1:6379> AUTH «honey»",
     ],
     "codes": [
-        "Recovery codes: «84f2a-1c9d0», «7b3e1-55aa9, 0c4d8-e21f7»",
+        "Recovery codes: «84f2a-1c9d0, 7b3e1-55aa9, 0c4d8-e21f7»",
         "backup codes:⏎1. «84f2a-1c9d0⏎2. 7b3e1-55aa9»",
         "Wiederherstellungscodes: «84f2a-1c9d0, 7b3e1-55aa9»",
         "Die PIN für das Tresorgerät lautet «480213».",
