@@ -12,6 +12,7 @@ _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_=~%\-]{24,}")
 _HARMLESS_PART = re.compile(
     r"""[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # GUIDs
       | (?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{16,}(?![0-9A-Za-z])  # checksums, trace ids
+      | (?<![0-9A-Za-z])01[A-Z2-7]{32}(?![0-9A-Za-z])         # items of a drive
       | (?<![A-Za-z])cache/[A-Za-z0-9_/\-]{1,400}            # places in a cache
       | \d{4}-\d\d-\d\dT\d\d                                  # timestamps
       | %(?:25)*[0-9a-fA-F]{2}                                # URL-encoded characters""",

@@ -14,14 +14,14 @@ from redaction.patterns import JOINED_WORDS, MASKED, SENSITIVE_NAME
 _END = r"""(?=[\s"'`,;:)\]}&<>|\\]|\.(?:\s|\Z)|\Z)"""
 # Hidden by another program, or by this one.
 _HIDDEN = re.compile(
-    rf"""(?: {MASKED} | x{{4,}} | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
+    rf"""(?: {MASKED} | x{{4,}} | (?:[*•●∙]{{2,}}[\- ]?){{2,20}} | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
       | [\[(<{{*]{{0,3}}\s?(?:redacted|filtered|masked|hidden|removed|omitted|sensitive(?:\ value)?)
         (?:\ by\ \w{{2,20}})?\s?[\])>}}*]{{0,3}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 # To be filled in by a person or by a template.
 _PLACEHOLDER = re.compile(
-    rf"""(?: (?:<|&lt;)[^\W\d_](?:[^\W\d]|[ .\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞ | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
+    rf"""(?: (?:<|&lt;)[^\W\d_](?:\w|[ .,\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞ | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
       | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
       | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#? | \${{2}}[a-z_]{{2,60}}\${{2}}
       | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder | example ){_END}""",

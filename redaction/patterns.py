@@ -75,7 +75,7 @@ KEY_OWNERS = (
 # The same for words that are also the end of others.
 _KEY_OWNERS_ALONE = r"dd[_\-]app|app|application|mac|aes|data|bot"
 # Whose password an abbreviation names: `smtp_pw`, `dbpass`.
-PASSWORD_OWNERS = (
+OWNERS_OF_ABBREVIATIONS = (
     r"bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg"
     r"|mysql|proxy|machine|store|key|require|sudo|become|vnc|rpc|mqtt|auth|priv|cert|pfx|zip|pdf"
     r"|web|http|wi-?fi|wlan|vpn|new|old|my|svc|service|host|guest|nas|sip|enable|backup|sys|sa"
@@ -94,8 +94,8 @@ NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}
-      | pwd | psk | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
-      | (?: (?<![a-z]) | {PASSWORD_OWNERS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass | access{GAP}pass | sonar\.login
+      | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
+      | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass | access{GAP}pass | sonar\.login
       | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
@@ -169,7 +169,7 @@ _BEGINNINGS = [
     *beginnings(words(PASSWORDS)),
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(KEY_OWNERS)),
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?key" for owner in _parts(_KEY_OWNERS_ALONE)),
-    *(f"{owner}_?p(?:ass|w)" for owner in _parts(PASSWORD_OWNERS)),
+    *(f"{owner}_?p(?:ass|w)" for owner in _parts(OWNERS_OF_ABBREVIATIONS)),
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?code" for owner in _parts(_CODE_OWNERS)),
     *(f"{owner}pin" for owner in _parts(_PIN_OWNERS)),
 ]
@@ -218,7 +218,7 @@ JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{2,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
 SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
-    (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{3}})
+    (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{2}})
       | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
     [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
 # What names the password of a wireless network in lists of Windows, in its languages.
@@ -256,7 +256,7 @@ VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est |
     | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
 # A value that only a password is: letters or digits on both sides of a sign that no word, path or
 # address has.
-SIGNED_PASSWORD = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*?\#$%&+][A-Za-z\d])
+WITH_SIGN_INSIDE = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*?\#$%&+][A-Za-z\d])
     (?=[^\s"'`]{0,60}(?:\d|(?-i:[a-z][^\s"'`]{0,40}[A-Z]|[A-Z][^\s"'`]{0,40}[a-z])))
     (?![^\s"'`]{0,60}[/=\\@<>{}()\[\]|])
     [^\s"'`]{5,59}[^\s"'`,;:.)\]}](?=[,;:.)\]}]{0,3}(?:[\s"'`]|\Z)) )"""

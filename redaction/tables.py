@@ -18,6 +18,7 @@ _PASSWORD_COLUMN = re.compile(
 )
 _MIN_TOKEN = 12
 _RULE = re.compile(r"[\-=:+|─━═┼╪╫╬├┤╠╣ ]+")
+_CODE_NAME = re.compile(r"(?:pin|puk|otp|code)s?\Z", re.IGNORECASE)
 _WORD = re.compile(r"\S+(?:[ ]\S+)*")
 
 
@@ -35,7 +36,10 @@ def mask_columns(match: re.Match[str]) -> str:
         if len(cells) != len(columns):
             rows.append(row)
             continue
-        masked = [_mask_cell(cell) if place in hidden else cell for place, cell in enumerate(cells)]
+        masked = [
+            _mask_cell(cell, columns[place]) if place in hidden else cell
+            for place, cell in enumerate(cells)
+        ]
         rows.append(delimiter.join(masked))
     return _with_rows(match, rows)
 
@@ -54,14 +58,13 @@ def mask_aligned(match: re.Match[str]) -> str:
     # From the right, because a mask moves what follows it.
     for place, (start, end) in reversed(list(enumerate(zip(starts, ends, strict=True)))):
         name = match["names"][start:end].strip()
-        is_password = _PASSWORD_COLUMN.fullmatch(name) is not None
-        if is_password or _SENSITIVE_COLUMN.fullmatch(name):
+        if _SENSITIVE_COLUMN.fullmatch(name):
             for number, row in enumerate(rows):
-                rows[number] = _mask_aligned_cell(row, place, starts, is_password=is_password)
+                rows[number] = _mask_aligned_cell(row, place, starts, name)
     return _with_rows(match, rows)
 
 
-def _mask_aligned_cell(row: str, place: int, starts: list[int], *, is_password: bool) -> str:
+def _mask_aligned_cell(row: str, place: int, starts: list[int], name: str) -> str:
     """Mask one column of a row; a value that is longer than its column moves those after it."""
     cells = list(_WORD.finditer(row))
     if len(cells) == len(starts):
@@ -71,8 +74,10 @@ def _mask_aligned_cell(row: str, place: int, starts: list[int], *, is_password: 
         end = starts[place + 1] if place + 1 < len(starts) else len(row)
     cell = row[start:end]
     value = cell.strip()
-    if is_password or is_unlike_words(value, _MIN_TOKEN) or is_passphrase(value):
-        return row[:start] + _mask_cell(cell) + row[end:]
+    is_password = _PASSWORD_COLUMN.fullmatch(name) is not None
+    is_code = value.isdigit() and 4 <= len(value) <= 10 and _CODE_NAME.search(name) is not None
+    if is_password or is_code or is_unlike_words(value, _MIN_TOKEN) or is_passphrase(value):
+        return row[:start] + _mask_cell(cell, name) + row[end:]
     return row
 
 
@@ -89,7 +94,7 @@ def _cell(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf"""(?:(?<={end})|^)(?:\s*N?(?:"[^"]*"|'[^']*')\s*|[^{end}]*)(?={end}|$)""")
 
 
-def _mask_cell(cell: str) -> str:
+def _mask_cell(cell: str, name: str) -> str:
     """Mask what a cell contains, but not its quotation marks, unless it is words about a secret."""
     value = cell.strip().removeprefix("N'").strip("\"'`")
     if not value or _RULE.fullmatch(value) or is_reference(value, 0, len(value)):
@@ -97,4 +102,6 @@ def _mask_cell(cell: str) -> str:
     first, *others = value.split()
     if is_word(first) or any(is_word(word) and not word.isdigit() for word in others):
         return cell
+    if others and not _PASSWORD_COLUMN.fullmatch(name):
+        return cell  # Below "Token" or "Key": what it is called.
     return cell.replace(value, mask(value))

@@ -23,6 +23,7 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROL_CHARACTER = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 )
+_TABBED_LINES = re.compile(r"[^\n\t]\t[^\n]*\n[^\n\t]+\t")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -104,7 +105,9 @@ def normalize_text(text: str) -> str:
     if type(text) is str and text.isascii() and text.isprintable():
         return text
     text = _ANSI_SEQUENCE.sub("", text)
-    text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
+    text = _LINE_BREAK.sub("\n", text)
+    # Columns that tabs separate become columns that spaces align.
+    text = text.replace("\t", "  " if _TABBED_LINES.search(text) else " ")
     return _SURROGATE.sub("\ufffd", _CONTROL_CHARACTER.sub("", text))
 
 

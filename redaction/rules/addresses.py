@@ -12,7 +12,7 @@ from redaction.rules.replacements import (
 from redaction.rules.rule import Rule
 
 #: The paths of web hooks and of links that let a person sign in, up to the secret.
-_BEFORE_SECRET = " | ".join(
+_BEFORE_VALUE = " | ".join(
     part.replace("/", SLASH)
     for part in (
         r"hooks\.zapier\.com/hooks/catch/\d{1,12}/",
@@ -26,6 +26,11 @@ _BEFORE_SECRET = " | ".join(
 _SIGN_IN_PATH = r"""(?: password[_\-]?reset | reset[_\-]?password | accounts?/reset | password/reset
     | reset | set[_\-]?password | magic[_\-]?link | invitations? | accept[_\-]?invite
     | verify[_\-]?email )""".replace("/", SLASH)
+
+_IN_A_PATH_HINTS = (
+    "hooks/", "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%",
+    "password/", "password%", "link/", "link%", "invit", "email/", "email%",
+)  # fmt: skip
 
 RULES = (
     Rule(
@@ -78,25 +83,9 @@ RULES = (
     ),
     Rule(
         name="secret in a path",
-        hints=(
-            "hooks/",
-            "zapier",
-            "pagerduty",
-            "telegram",
-            "ifttt",
-            "hc-ping",
-            "reset/",
-            "reset%",
-            "password/",
-            "password%",
-            "link/",
-            "link%",
-            "invit",
-            "email/",
-            "email%",
-        ),  # fmt: skip
+        hints=_IN_A_PATH_HINTS,
         needs=("://", "%3a", "/reset", "password"),
-        pattern=rf"""(?: {_BEFORE_SECRET}
+        pattern=rf"""(?: {_BEFORE_VALUE}
               | {SLASH}{_SIGN_IN_PATH}{SLASH}(?=[^\s"'<>?]{{16}})(?=[^\s"'<>?]{{0,200}}\d) )
             (?P<value>[^\s"'<>?&]{{6,}})""",
         replacement=mask_value,

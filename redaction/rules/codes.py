@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from redaction.patterns import COPULA, GUID, MASKED, OWNER, SPACE, WORD_START
-from redaction.rules.replacements import mask_either, mask_value
+from redaction.patterns import COPULA, MASKED, OWNER, SPACE, WORD_START
+from redaction.rules.replacements import mask_either
 from redaction.rules.rule import Rule
 
 # One of several codes that replace a second factor; no date.
@@ -27,29 +27,19 @@ _SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | 
 _CODE_BEFORE_DIGITS = rf"""(?: otp | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
     | passcode | kiosk{SPACE}exit{SPACE}(?:code|pin) )(?={SPACE}\d{{4,10}}\b)"""
 _SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code
+    | (?:alarm|door|safe|gate|entry){SPACE}code(?={SPACE}\d{{4,10}}\b)
+    | code(?={SPACE}\d{{4,10}}[ ](?:was[ ]sent|expires|is[ ]valid|to[ ](?:sign|log|verify)))
     | puk\d?(?:{SPACE}code)? )"""
+
+_CODE_IN_A_SENTENCE_HINTS = (
+    "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "код",
+    "コード", "代码", "码", "碼", "코드", "번호",
+)  # fmt: skip
 
 RULES = (
     Rule(
         name="code in a sentence",
-        hints=(
-            "code",
-            "puk",
-            "setup key",
-            "secret key",
-            "pin ",
-            "otp ",
-            "digo",
-            "codic",
-            "kod",
-            "код",
-            "コード",
-            "代码",
-            "码",
-            "碼",
-            "코드",
-            "번호",
-        ),  # fmt: skip
+        hints=_CODE_IN_A_SENTENCE_HINTS,
         pattern=rf"""{WORD_START}(?:
                 (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})(?:{SPACE}{{0,2}}{COPULA}|[ ]?[:：])?{SPACE}{{0,2}}
                 (?P<value>\d{{4,10}}\b)
@@ -57,7 +47,7 @@ RULES = (
                   | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | (?:(?:code[ ])?pin(?:-?code)?|passcode){OWNER}
+              | (?:(?:code[ ])?pin(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
                 (?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
               | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
@@ -66,17 +56,5 @@ RULES = (
         in_words=True,
         replacement=mask_either,
         rationale="codes for a sign-in, backup codes, a PUK, the seed of an authenticator",
-    ),
-    Rule(
-        name="name and random value",
-        hints=("api", "token", "secret"),
-        pattern=rf"""(?: (?<![a-z])api[_\-. ]?key | (?<!sync)(?<!page)(?<!skip)token
-              | (?<![a-z])secret ){SPACE}{{1,2}}(?:is{SPACE}{{1,2}})?
-            (?P<value> (?!{GUID}\b)(?=[^\s]{{0,60}}\d)[a-z0-9_\-+/]{{20,}}={{0,2}}(?![\w.\-(])
-              | (?-i:(?=[^\s]{{0,60}}[a-z])(?=[^\s]{{0,60}}[A-Z]))(?=[^\s]{{0,60}}\d)
-                [a-z0-9]{{16,}}(?![\w.\-]) )""",
-        gate=r"(?:key|token|secret)(?:\s|\+|%|\\)",
-        replacement=mask_value,
-        rationale="apikey x, without punctuation",
     ),
 )

@@ -27,18 +27,20 @@ from redaction.rules.replacements import (
 from redaction.rules.rule import NAME_HINTS, Rule
 
 #: The options of a tool that a password follows.
-PASSWORD_OPTIONS = {
+OPTIONS_OF_TOOLS = {
     r"sqlcmd|bcp|osql|isql|ipmitool|mosquitto_\w{3}|evil-winrm": "-P",
     r"redis-cli": "-a|--pass",
     r"snmp(?:walk|get|getnext|set|bulkwalk|bulkget|table|trap|inform|status|test)": "-c|-A|-X",
     r"keytool|jarsigner": "-(?:src|dest|new)?(?:store|key)pass",
-    r"openssl|gpg|curl|age|step": "-pass(?:in|out)?|--pass|-k",
+    r"openssl|gpg|curl|age|step": "-pass(?:in|out)?|--pass|-k|-K",
     r"signtool|makecert|pvk2pfx": "/p|-p|-po|-pi",
     r"schtasks": "/rp|/p",
     r"xfreerdp|wfreerdp|rdesktop|mstsc|netdom|djoin|cmdkey|wmic|psexec": (
         "/p|/pass|/password[do]?|/passwordd|/pd|/pm"
     ),
     r"twine": "-p|--password",
+    r"crackmapexec|netexec|nxc": "-H|-p",
+    r"gh\ssecret\sset": "-b|--body",
     r"security": "-p|-w",
     r"ssh-keygen": "-N|-P",
     r"7z\w?|7za|unrar|rar|zip|unzip": "-h?p|-P|--password",
@@ -47,11 +49,11 @@ _TOOL_HINTS = (
     "sqlcmd", "bcp", "osql", "isql", "ipmitool", "mosquitto", "evil-winrm", "redis-cli", "snmp",
     "keytool", "jarsigner", "openssl", "gpg", "curl", "age ", "step ", "signtool", "makecert",
     "pvk2pfx", "schtasks", "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic",
-    "psexec", "twine", "security", "ssh-keygen", "7z", "rar ", "zip ",
+    "psexec", "twine", "crackmapexec", "netexec", "nxc ", "gh secret", "security", "ssh-keygen", "7z", "rar ", "zip ",
 )  # fmt: skip
 _TOOL_AND_OPTION = " | ".join(
     rf"{WORD_START}(?:{tool})(?:\.exe)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
-    for tool, options in PASSWORD_OPTIONS.items()
+    for tool, options in OPTIONS_OF_TOOLS.items()
 )
 #: Tools whose options -p, -pw and -w have a password.
 _TOOLS_WITH_P = r"""(?: sshpass | psexec\w{0,4} | certutil | docker | podman | az | plink | pscp
@@ -63,7 +65,7 @@ _WORD = r'(?:"[^"\n]{1,100}"|\S{1,100})'
 _REST = r"[^\n;|]"
 
 #: What a password follows in the command lines, files and dialogs of single tools.
-_BEFORE_PASSWORD = " | ".join(
+_BEFORE_VALUE = " | ".join(
     [
         rf"wpa_passphrase\s{{1,4}}{_WORD}\s{{1,4}}",
         rf"networksetup\s-setairportnetwork\s\S{{1,20}}\s{{1,4}}{_WORD}\s{{1,4}}",
@@ -86,15 +88,21 @@ _BEFORE_PASSWORD = " | ".join(
         r"wifi-iface\[\d{1,2}\]\.key=",
         rf"sapcontrol\s{_REST}{{0,80}}?-user\s\S{{1,60}}\s",
         r"mc\s(?:alias\sset|config\shost\sadd)\s\S{1,60}\s\S{1,200}\s\S{1,60}\s",
-        r"(?:impacket-\w{2,20}|\w{2,20}\.py)\s[^\n;|@]{0,80}?"
-        r"(?:[\w.\-]{1,60}/)?[\w.\-]{1,60}:(?=\S{1,200}@)",
+        r"(?:impacket-\w{2,20}|\w{2,20}\.py)\s[^\n;|@]{0,80}?(?:[\w.\-]{1,60}/)?[\w.\-]{1,60}:(?=\S{1,200}@)",
         rf"(?:kinit|passwd|sudo|cryptsetup|gpg|openssl|realm|ssh-add)\b{_REST}{{0,100}}?<<<\s?",
         r"(?<=/)(?:machinepwd|passwordd|passwordo)[\s:]",
     ]
 )
-_READS_PASSWORD = r"""(?: sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)
+_READER = r"""(?: sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)
     | [^|\n]{1,200}?(?: --?pass(?:word)?-stdin | chpasswd | realm\s | kinit | smbpasswd | pdbedit
         | adcli\s | passwd\b | --stdin | cryptsetup | -passin\sstdin | --passphrase-fd ) )"""
+
+_AFTER_A_NAME_HINTS = (
+    "wpa_pass", "setairport", "-passwd", "http ", "https ", "xh ", "lftp", "pulumi", "curl",
+    "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
+    "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
+    "wifi-iface", "mc ", "impacket", ".py ", "<<<",
+)  # fmt: skip
 
 RULES = (
     Rule(
@@ -187,7 +195,7 @@ RULES = (
             (?: [\s:=]{{1,4}}(?:pass:)? | (?:(?<=\s-p)|(?<=\s-hp))(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|(?:env|file)[:\s])
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
-        gate=r"\s(?:-(?:p[oi]?|a|c|x|k|n|w|hp|\w{0,4}(?:store|key)pass|pass\w{0,3})|--pass|/r?p)",
+        gate=r"\s(?:-(?:p[oi]?|a|c|x|k|n|w|h|b|hp|-body|\w{0,4}(?:store|key)pass|pass\w{0,3})|--pass|/r?p)",
         in_words=True,
         replacement=mask_value,
         rationale="sqlcmd -P x, keytool -storepass x, schtasks /rp x, xfreerdp /p:x, 7z -px",
@@ -215,8 +223,12 @@ RULES = (
             ["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{4,200}}|{SECRET_LOOKING}))
-          | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})""",
-        gate=(r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)"),
+          | (?<=\s)/\w{{0,20}}(?:pass(?:word)?|pwd|pw)\s(?P<password>{SECRET_LOOKING})
+          | (?<=\s)(?:-(?-i:p)|-pw|--?pass|/p|/pass)[\s:=](?P<seed>{SECRET_LOOKING})
+            (?=\s[^\n;|]{{0,120}}?(?<=\s)(?:--?u(?:ser(?:name)?)?|/u(?:ser)?)[\s:=])""",
+        gate=(
+            r"[ ](?:--?u|-d|/u)[^\n]{0,240}?[ ](?:-p|-w|/p|--?pass)|/\w{0,20}(?:pass|pwd|pw)|[ ](?:-p|/p|--?pass)[^\n]{1,240}?[ ](?:--?u|/u)"
+        ),
         replacement=mask_secret_looking,
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
     ),
@@ -245,7 +257,7 @@ RULES = (
         needs=("|",),
         pattern=rf"""\b(?:echo|printf)\s{{1,4}}(?:-\w{{1,3}}\s{{1,4}}|["']%s(?:\\n)?["']\s{{1,4}})?
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s|"']{{3,200}}))(?(q)(?P=q))
-            \s{{0,4}}\|\s{{0,4}}{_READS_PASSWORD}""",
+            \s{{0,4}}\|\s{{0,4}}{_READER}""",
         replacement=mask_value,
         rationale="echo password | sudo -S, echo password | docker login --password-stdin",
     ),
@@ -263,37 +275,8 @@ RULES = (
     ),
     Rule(
         name="password after a name",
-        hints=(
-            "wpa_pass",
-            "setairport",
-            "-passwd",
-            "http ",
-            "https ",
-            "xh ",
-            "lftp",
-            "pulumi",
-            "curl",
-            "machinepwd",
-            "/pass",
-            "secret_id",
-            "static:",
-            "setcredentials",
-            "_authtoken",
-            "--value",
-            "sshpass",
-            "rabbitmqctl",
-            "hdbuserstore",
-            "htpasswd",
-            "sapcontrol",
-            "iwconfig",
-            "at+cpin",
-            "wifi-iface",
-            "mc ",
-            "impacket",
-            ".py ",
-            "<<<",
-        ),  # fmt: skip
-        pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_PASSWORD} )
+        hints=_AFTER_A_NAME_HINTS,
+        pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_VALUE} )
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",
         in_words=True,
         replacement=mask_value,

@@ -10,11 +10,11 @@ from redaction.rules.rule import Rule
 _BEFORE_COMMUNITY = r"""(?:snmp[\w\-]{0,20}|set)\s{1,4}community | r[ow]community6?
     | snmp-community-string"""
 #: What a secret of any form follows.
-_BEFORE_SECRET = r"""snmp-server\shost\s\S{1,60}\s(?:traps\s|informs\s)?version\s(?:1|2c)
+_BEFORE_ANY_VALUE = r"""snmp-server\shost\s\S{1,60}\s(?:traps\s|informs\s)?version\s(?:1|2c)
     | com2sec6?\s\S{1,60}\s\S{1,60}
     | (?:username\s\S{1,60}\s(?:privilege\s\d{1,2}\s)?|enable\s)secret"""
 #: What a secret follows that no word is like, as these words are also in sentences.
-_BEFORE_SECRET_LOOKING = r"""
+_BEFORE_UNLIKE_WORDS = r"""
       (?:tacacs|radius|isakmp|ikev?\d?|ipsec)[^\n]{0,80}?\s(?:key|secret|pre-?shared-?key)
     | (?:auth|authentication-key\s\d{1,5}|message-digest-key\s\d{1,5})\s{1,4}(?:md5|sha[\w\-]{0,6})
     | createuser\s[^\n]{1,200}?\s(?:md5|sha[\w\-]{0,6}|des|aes[\w\-]{0,6})
@@ -29,43 +29,25 @@ _CLIENT_LINE = r"""(?:(?<=\n)|(?<=\A)|(?<=[\s(\[]))(?:-{1,3}>|>{1,3}|<|C:|ftp>|p
 _LINE_END = r"(?=[ ]{0,8}(?:\n|\Z))"
 _ENCODING = r"(?:[05-9]|ascii(?:-text)?|hex(?:adecimal)?|enc|encrypted|cleartext|plain)"
 
+_NETWORK_DEVICE_HINTS = (
+    "snmp", "community", "tacacs", "radius", "isakmp", "ikev", "ipsec", "auth sha", "auth md5",
+    "priv ", "createuser", "auth-", "priv-", "shared-key ", "com2sec", "username ",
+    "enable secret", "cation-key ", "gest-key ", "md5-key", "sha-key", "-string ", "\n key ",
+    "\n  key ",
+)  # fmt: skip
+
 RULES = (
     Rule(
         name="network device",
-        hints=(
-            "snmp",
-            "community",
-            "tacacs",
-            "radius",
-            "isakmp",
-            "ikev",
-            "ipsec",
-            "auth sha",
-            "auth md5",
-            "priv ",
-            "createuser",
-            "auth-",
-            "priv-",
-            "shared-key ",
-            "com2sec",
-            "username ",
-            "enable secret",
-            "cation-key ",
-            "gest-key ",
-            "md5-key",
-            "sha-key",
-            "-string ",
-            "\n key ",
-            "\n  key ",
-        ),  # fmt: skip
+        hints=_NETWORK_DEVICE_HINTS,
         pattern=rf"""{WORD_START}(?:
                 (?: {_BEFORE_COMMUNITY} )\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)
                   [^\s"':]{{3,}})
               | (?: crypto\sisakmp | (?:tacacs|radius)-server\s[^\n]{{0,80}}? )\skey\s{{1,4}}(?:[06]\s)?
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
-              | (?: {_BEFORE_SECRET} )\s(?P<last>(?!\[redacted|\d\s|level\s)[^\s"']{{4,200}})
-              | (?: {_BEFORE_SECRET_LOOKING} )\s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
+              | (?: {_BEFORE_ANY_VALUE} )\s(?P<last>(?!\[redacted|\d\s|level\s)[^\s"']{{4,200}})
+              | (?: {_BEFORE_UNLIKE_WORDS} )\s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",
         in_words=True,
         replacement=mask_secret_looking,
         rationale="snmp-server community x, crypto isakmp key x, auth sha x priv aes y",
@@ -97,7 +79,7 @@ RULES = (
     Rule(
         name="password in a protocol",
         hints=("auth ", "pass ", "login ", 'auth" "'),
-        pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN)\S{{1,100}}\s)["']?
+        pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN|-)\S{{1,100}}\s)["']?
               (?P<seed>{SECRET_LOOKING})
             | \b(?-i:AUTH)\s(?: (?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
               | (?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}) )""",

@@ -16,6 +16,7 @@ RULES = (
         hints=("-----begin",),
         pattern=r"""-----BEGIN (?:[ +]|%20)(?:[A-Z0-9]{1,20}(?:[ +]|%20)){0,4}
             (?:PRIVATE(?:[ +]|%20)KEY|OpenVPN\ Static\ key\ V1)(?:(?:[ +]|%20)BLOCK)?-----
+            (?=[^-]{0,400}?[A-Z0-9+/=%]{16}|[^-]{0,400}-[A-Z\d]|[ \n\\rn]*\Z)
             (?: .{0,16000}?-----END.{1,40}?-----
               | (?: [A-Z0-9+/=:,\-] | \\{1,7}[rn] | \s | %0[AD] | %2[BF] | %3D )* )""",
         replacement=mask_match,
@@ -49,8 +50,8 @@ RULES = (
         hints=("krb5", "cts", "arcfour", "rc4", "hash", "ntlm", "::"),
         pattern=rf"""(?: {DOLLAR}krb5\w{{2,12}}{DOLLAR}(?P<value>[^\s"'<>]{{20,}})
               | (?:{_KERBEROS_KEY}|{WORD_START}(?:(?:nt|lm|ntlm)[_\- ]?hash[^:=\n]{{0,60}}|ntlm))
-                \s?[:=]\s?(?P<password>[0-9a-f]{{16,64}})(?![0-9a-f]) )""",
-        gate=r"krb5|-cts|arcfour|rc4|des-cbc|(?:nt|lm)[_\- ]?hash|ntlm\s?[:=]",
+                \s{{0,12}}[:=]\s?(?P<password>[0-9a-f]{{16,64}})(?![0-9a-f]) )""",
+        gate=r"krb5|-cts|arcfour|rc4|des-cbc|(?:nt|lm)[_\- ]?hash|ntlm\s{0,12}[:=]",
         replacement=mask_either,
         rationale="tickets and keys that a password can be computed from",
     ),
@@ -75,6 +76,7 @@ RULES = (
         pattern=rf"""(?: (?:\{{(?:s?sha(?:256|384|512)?|smd5|crypt)\}}[a-z0-9./+=$]{{20,400}})
               | (?:pbkdf2|argon2|scrypt|bcrypt|sha512_crypt)\w{{0,12}}{DOLLAR}
                 [a-z0-9./+=,$%_\-]{{20,400}}
+              | {DOLLAR}DCC2{DOLLAR}\d{{1,8}}\#[^\#\s]{{1,60}}\#[0-9a-f]{{32}}
               | {DOLLAR}(?:2[abxy]|[1569y]|apr1|argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
         replacement=mask_match,
         rationale="Django, bcrypt, crypt and argon2",

@@ -55,7 +55,8 @@ _NOTATION = rf"""(?: (?P<line>[ ]{{1,8}}REG_(?:EXPAND_|MULTI_)?SZ[ ]{{1,8}}(?!/d
     | ["']?\s{{1,8}}(?:/t\s{{1,4}})?REG_\w{{2,12}}\s{{1,8}}(?:/d\s{{1,4}})?
     | ["']?\s{{1,4}}(?:-(?!Value)\w{{1,20}}\s{{1,4}}[^\s\-]\S{{0,40}}\s{{1,4}}){{0,2}}
       (?:-Value|/d)\s{{1,4}}
-    | ["']?\s{{1,40}}value:\s{{1,4}}
+    | ["')]{{0,2}}[,;]?\s{{1,40}}(?:new[ ])?value(?:[ ]?[:=])?\s{{1,4}}
+    | ["']?\s--?b(?:ody)?\s{{1,4}}
     | \n[^\n]{{0,80}}?enter\sa\svalue:\s{{1,4}}
     | [\[({{]value\s?=\s?
     | {QUOTE}\s{{0,4}}\{{[^{{}}]{{0,200}}?\bdefault\s{{0,8}}=\s{{0,8}}(?=["'])
@@ -63,6 +64,11 @@ _NOTATION = rf"""(?: (?P<line>[ ]{{1,8}}REG_(?:EXPAND_|MULTI_)?SZ[ ]{{1,8}}(?!/d
     | {QUOTE}\s?,\s?(?=["'][^"'\n]{{1,200}}["']\s?,\s?(?:["'](?:Machine|User|Process)|\[))
     | (?:["'][^<>]{{0,80}})?>\s{{0,20}}<value>
     | ["'](?:\s[^<>]{{0,80}})?>(?:<\w{{1,20}}>)?(?=[^<\s]) )"""
+
+_NAME_AND_VALUE_IN_ANOTHER_NOTATION_HINTS = (
+    "reg_", "-value", "/d ", "value", "-body", " -b ", "default =", "default=", "string(",
+    "value>", '">', "'>", 'machine"', "machine'", 'process"', "process'", 'user"', "user'",
+)  # fmt: skip
 
 RULES = (
     Rule(
@@ -88,8 +94,8 @@ RULES = (
     Rule(
         name="key of a network",
         hints=("key", "nyckel", "kulcs", "cheie", "anahtar", *FOREIGN_HINTS),
-        pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?(?:[:=：]|→)[ ]{{0,8}}
-            (?P<value>(?![\s"'`\[{{<(„“«])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
+        pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?[:=：→][ ]{{0,8}}
+            (?P<value>(?![\s"'`\[{{<(„“«:=])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
         gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | netz | netw | netv | nettv
             | réseau | reseau | \bred\b | rede\b | rete\b | sieci | сет | partag | compart | condivi
             | vorinstall""",
@@ -122,7 +128,7 @@ RULES = (
         name="name and value",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR})
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR}(?:!!?\w{{1,10}}[ ](?!\n))?)(?!\*\*[ ])
             (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value> (?(q) {_IN_QUOTES} | {_LIST} )
               | (?!{_OBJECT_START}|[«„“「『]){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
@@ -142,6 +148,7 @@ RULES = (
         name="quoted name and value",
         hints=NAME_HINTS,
         after_name=True,
+        before=rf"(?:[(\[,:\s]|%(?:25)?[23][08AC]){QUOTE}[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}{OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}
             [bu]?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
             (?={OPTIONAL_SPACE}(?:[)\]}}]|%(?:25)?(?:29|5D|7D)))""",
@@ -181,25 +188,7 @@ RULES = (
     ),
     Rule(
         name="name and value in another notation",
-        hints=(
-            "reg_",
-            "-value",
-            "/d ",
-            "value:",
-            "value=",
-            "default =",
-            "default=",
-            "string(",
-            "value>",
-            '">',
-            "'>",
-            'machine"',
-            "machine'",
-            'process"',
-            "process'",
-            'user"',
-            "user'",
-        ),  # fmt: skip
+        hints=_NAME_AND_VALUE_IN_ANOTHER_NOTATION_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}{_NOTATION}
             (?P<q>["'])?(?P<value>(?(q) (?:(?!(?P=q)).){{1,400}}
@@ -236,7 +225,9 @@ RULES = (
             (?:[ ]{{0,40}}(?P<sign>{BESIDE})[ ]{{0,40}}{VALUE_OPEN}|[ ]{{1,8}})
             (?P<q>["'`“„«‘])?
             (?P<value>(?!\[redacted)
-              (?(q)[^"'`“”»’\n]{{3,200}}|[^\s"'`│║┃|<>«»]{{4,200}}))""",
+              (?(q)[^"'`“”»’\n]{{3,200}}
+                | (?:[^\s"'`│║┃|<>«»]{{4,200}}(?:[ ][^\s"'`│║┃|<>«»]{{1,30}}){{0,5}}?(?=[ ]{{0,60}}[|│║┃])
+                  | [^\s"'`│║┃|<>«»]{{4,200}}) ))""",
         replacement=mask_beside,
         rationale="password → x, | token | x |, **PIN:** x, secret – x, key....: x",
     ),

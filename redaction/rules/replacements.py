@@ -53,7 +53,16 @@ _USER = re.compile(
     r"\b(?:user(?:name)?|login|account|benutzer|konto|utilisateur|usuario|utente)\b[^\n]{0,60}\Z",
     re.IGNORECASE,
 )
+# A sign after a digit belongs to a password.
+_STATEMENT_END = re.compile(r"[.:;]\Z|(?<!\d)[!?]\Z")
 _MAX_LEASE_DIGITS = 5
+# What a sentence says about a secret, before the name of what else it is about.
+_ABOUT_SECRET = re.compile(
+    r"reset|chang|expir|polic|rotat|updat|length|requir|attempt|fail|hash|manag|protect|error|sync|id\b"
+    r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid|found",
+    re.IGNORECASE,
+)
+_MIN_LONG_PASSWORD, _MIN_LONG_TOKEN = 8, 24
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
 _JOINED_WORDS = re.compile(JOINED_WORDS)
@@ -65,7 +74,7 @@ _CMDLET = re.compile(
 )
 # What makes a key or a token public: a place in a list, a check of an assembly.
 _PUBLIC_PREFIX = re.compile(
-    r"(?:public[_\- ]?key|foreign|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z",
+    r"(?:public[_\- ]?key|foreign|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z|\bpam_\w{2,20}\(\Z",
     re.IGNORECASE,
 )
 _LETTERS = re.compile(r"[A-Za-z_]+")
@@ -253,10 +262,10 @@ def mask_words(match: re.Match[str]) -> str:
 
 def _is_statement(value: str) -> bool:
     """Return whether several words say something about a secret: "never expires"."""
-    first, *others = (word.strip(",;.") for word in value.split())
+    first, *others = (word.strip(",;.!?") for word in value.split())
     return (
         is_word(first)
-        or value.endswith((".", "!", "?", ":", ";"))
+        or _STATEMENT_END.search(value) is not None
         or any((is_word(word) and not word.isdigit()) or "=" in word[1:-1] for word in others)
         or any(word.endswith(":") for word in value.split())
     )
@@ -268,7 +277,12 @@ def mask_line(match: re.Match[str]) -> str:
     Words in small and capital letters alone are a passphrase in every line.
     """
     is_passphrase_line = _SEVERAL_WORDS.fullmatch(match["value"]) and not match["owner"].strip()
-    if not (is_passphrase_line or _is_configuration(match)):
+    before = match.string[match.start() : match.start("value")]
+    is_of_network = _NETWORK.search(before) is not None and any(map(str.isdigit, match["value"]))
+    is_passphrase_line = is_passphrase_line or (
+        "phrase" in before.lower() and not match["owner"].strip()
+    )
+    if not (is_passphrase_line or is_of_network or _is_configuration(match)):
         return match[0]
     return mask_words(match)
 
@@ -308,6 +322,8 @@ def mask_secret_looking(match: re.Match[str]) -> str:
     value = next(filter(None, map(match.groupdict().get, _GROUPS)))
     if is_name_of_resource(value) or (_JOINED_WORDS.fullmatch(value) and not is_passphrase(value)):
         return match[0]
+    if value.isalpha() and value.isascii() and not is_unlike_words(value):
+        return match[0]
     return mask_either(match)
 
 
@@ -335,7 +351,11 @@ def mask_beside(match: re.Match[str]) -> str:
     """Mask a value that another sign separates from its name, if it is no word of a sentence."""
     value, sign = match["value"], match["sign"]
     if sign is None:
-        return mask_unlike_words(match) if _is_identifier(match) else match[0]
+        is_named = _is_identifier(match) or " " in match["name"]
+        return mask_unlike_words(match) if is_named else match[0]
+    if " " in value and not match["q"]:
+        is_password = _PASSWORD.fullmatch(match["name"]) and any(map(str.isdigit, value))
+        return mask_value(match) if is_password and not _is_statement(value) else match[0]
     if sign.startswith("-") and not sign.endswith(">"):
         return mask_unlike_words(match) if is_password_shaped(value) else match[0]
     if match["q"] and match["q"] != "`" and _PASSWORD.fullmatch(match["name"]):
@@ -355,7 +375,10 @@ def mask_stated(match: re.Match[str]) -> str:
         is_code = 4 <= len(value) <= 8 and _CODE_NAME.search(match["name"])
         return mask_value(match) if is_code else match[0]
     if match.groupdict().get("colon") and not is_password_shaped(value):
-        return match[0]
+        is_password = _PASSWORD.fullmatch(match["name"]) is not None
+        is_long = len(value) >= (_MIN_LONG_PASSWORD if is_password else _MIN_LONG_TOKEN)
+        if not is_long or _ABOUT_SECRET.search(match["between"]):
+            return match[0]
     return mask_unlike_words(match)
 
 

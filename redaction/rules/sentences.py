@@ -11,10 +11,10 @@ from redaction.patterns import (
     QUOTE,
     SECRET_LOOKING,
     SENSITIVE_NAME,
-    SIGNED_PASSWORD,
     SPACE,
     VERB,
     VERB_BEFORE,
+    WITH_SIGN_INSIDE,
     WORD_START,
     WORDS_BETWEEN,
 )
@@ -24,7 +24,6 @@ from redaction.rules.replacements import (
     mask_secret_looking,
     mask_stated,
     mask_unlike_words,
-    mask_value,
 )
 from redaction.rules.rule import NAME_HINTS, Rule
 
@@ -34,23 +33,19 @@ _NOUNS = "|".join(sorted({hint for hint in NAME_HINTS if " " not in hint}))
 _CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
     | identifiants | credenciales | credenziali )"""
 
+_OF_AN_ACCOUNT_HINTS = (
+    "word", "wort", "phrase", "pass", "psk", "secret", "credential", "credenci", "zugangsdaten",
+    "identifiants", "login", *FOREIGN_HINTS,
+)  # fmt: skip
+_USER_AND_HINTS = (
+    "user/", "user /", "username/", "username /", "credential", "credenci", "zugangsdaten",
+    "identifiants", "login:", "login =", "login=", "sign in ", "log in ", "sign-in ",
+)  # fmt: skip
+
 RULES = (
     Rule(
         name="password of an account",
-        hints=(
-            "word",
-            "wort",
-            "phrase",
-            "pass",
-            "psk",
-            "secret",
-            "credential",
-            "credenci",
-            "zugangsdaten",
-            "identifiants",
-            "login",
-            *FOREIGN_HINTS,
-        ),  # fmt: skip
+        hints=_OF_AN_ACCOUNT_HINTS,
         after_name=True,
         pattern=rf"""{PASSWORD_NAME}(?:et|en)?(?=[ ]){OWNER}
             (?:[ ]?[:=：][ ]{{1,2}}|[ ]{{1,2}}{COPULA}[ ]{{1,2}})
@@ -62,22 +57,7 @@ RULES = (
     ),
     Rule(
         name="user and password",
-        hints=(
-            "user/",
-            "user /",
-            "username/",
-            "username /",
-            "credential",
-            "credenci",
-            "zugangsdaten",
-            "identifiants",
-            "login:",
-            "login =",
-            "login=",
-            "sign in ",
-            "log in ",
-            "sign-in ",
-        ),  # fmt: skip
+        hints=_USER_AND_HINTS,
         pattern=rf"""{WORD_START}
             (?: {_CREDENTIALS}\s?[:=]\s?[^\s/:]{{1,60}}\s?/\s?
               | (?:sign|log)[ \-]?in[ ](?:with|as)[ ][^\s/:]{{1,60}}\s/\s )
@@ -86,16 +66,6 @@ RULES = (
         unlike_words=True,
         replacement=mask_secret_looking,
         rationale="user/pass: x / y, sign in with x / y",
-    ),
-    Rule(
-        name="password in sentence",
-        hints=("pass", "secret"),
-        pattern=rf"""(?:password|passphrase|access{SPACE}pass|client{SPACE}secret)
-            {SPACE}{{1,4}}(?:is|was){SPACE}{{1,4}}
-            ["'`]?(?P<value>(?=[^\s"'`]{{0,40}}\d)[^\s"'`]{{6,}})""",
-        gate=r"[\s+%nrtd09a](?:is|was)[\s+%\\]",
-        replacement=mask_value,
-        rationale='"the password was hunter22"',
     ),
     Rule(
         name="name and value without punctuation",
@@ -148,8 +118,8 @@ RULES = (
         name="value at the end of a sentence about it",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?{WORDS_BETWEEN}
-            (?:[ ]{VERB}|(?P<colon>[ ]?[:：]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?(?P<between>{WORDS_BETWEEN})
+            (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
         replacement=mask_stated,
@@ -172,7 +142,7 @@ RULES = (
         hints=_PASSWORD_HINTS,
         after_name=True,
         pattern=rf"""{PASSWORD_NAME}(?![\w.\-]*[=/(])[^\n=<>{{}}]{{1,100}}?(?<=[\s"'`“„«(:])
-            (?P<value>{SIGNED_PASSWORD})""",
+            (?P<value>{WITH_SIGN_INSIDE})""",
         in_words=True,
         unlike_words=True,
         replacement=mask_secret_looking,
