@@ -23,11 +23,11 @@ _HARMLESS_PART = re.compile(
 _PUBLIC_NAME = re.compile(
     r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
             |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
-            |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit|x5t|x5t\#s256
+            |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit|x5t|x5t\#s256(?:[ ]header)?(?:[ ]is)?
             |x-amz-id-2|kid|sub[ ]claim(?:[ ]is)?|key[ _-]?id(?:entifier)?|public[ _-]?key(?:token)?|(?:page|sync)_?token|certificate[_-]?data|peer
             |websocket-(?:key|accept)|nonce|key[ ]that[ ]matches|ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|data:image/[\w+.\-]{1,20};base64)
         | (?<![A-Za-z])h1 | (?<=["'])[nxy]
-        | (?<![A-Za-z])(?i:id|after|before|event|item|message|resource|object)
+        | (?<![A-Za-z])(?i:id|after|before|event|item|message|resource|object|task|plan|bucket)
         | (?<=[a-z])I[Dd])
         (?:[^A-Za-z0-9\[\]] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2} | \\[nrt]){1,12}
       | W/(?:\\{0,7}["'] | &\#?\w{2,5}; | %(?:25)?[0-9a-fA-F]{2})
@@ -53,6 +53,8 @@ _PUBLIC_DER = re.compile(
     re.DOTALL,
 )
 _DER_IN_BASE64 = re.compile(r"(?:[a-z]{1,3}=)?(M[A-Za-z0-9+/]{31})")
+# How the ids of messages, events and lists of Exchange begin.
+_EXCHANGE_IDS = ("AAMkA", "AQMkA", "AAkAL")
 # The ids of a drive and of a conversation in Teams.
 _ID_START = re.compile(r"(?<!\w)(?:b!|19:)\Z")
 _CONVERSATION_END = re.compile(r"@(?:thread\.|unq\.)")
@@ -104,7 +106,9 @@ def _is_public_key(token: str) -> bool:
 
 
 def _is_id(text: str, start: int, token: str) -> bool:
-    """Return whether the token is the id of a drive, `b!…`, or of a conversation, `19:…@thread`."""
+    """Return whether the token is the id of a drive, `b!…`, of a conversation, `19:…@thread`, or of Exchange."""
+    if token.startswith(_EXCHANGE_IDS):
+        return True
     before = text[max(0, start - 4) : start]
     if not _ID_START.search(before):
         return False

@@ -48,6 +48,19 @@ SECRETS = {
         "User   Password   City⏎----   --------   ----⏎jan    «Big Bear»   Wien⏎eva    «honey»   Rom",
         "USERNAME   PASSWORD     ROLE⏎jan        «honey»        admin",
     ],
+    "signs and columns": [
+        "Standort\tBenutzer\tKennwort⏎Lyon\tadmin\t«zEJ6Gj3JJc4y»",
+        "Device\tUnlock PIN⏎Tab-11\t«887250»",
+        "│ rootPwd │ «Kettle-84x» │",
+        "snmpCommunity ⇒ «kettle84xyz»",
+        "- **wifiKey:** `«kettle84xyz»`",
+        "<dt>Join token</dt><dd>«0eadf8c38dc6601e555b5f100b4c501d»</dd>",
+        "CSP URI: (./Vendor/MSFT/Accounts/Users/itadm/Password), value «Regen4941x»",
+        "Webhook signing secret for endpoint 12: «189a9d56131330fb55fc6001900eea7a5b7acf84184d2aac»",
+        "Clé Wi-Fi du site : «Fahrrad yonder 84!»",
+        'password attempt "«cinder_158#»" for root',
+        'gh secret set TENANT_PASSWORD --body "«oqsf6qjj+I)cWC»" --repo adatum/x',
+    ],
     "names that decide": [
         f"X-Nomad-Token: «{_GUID}» denied",
         f'curl -H "X-Vault-Token: «{_GUID}»" h7',
@@ -64,6 +77,9 @@ SECRETS = {
     "sentences": [
         "Het wachtwoord van jan is gewijzigd naar «Herfst2024!»",
         "hasło zmienione na: «Jesien2024!»",
+        "Das Passwort wurde von jan auf «Herbst2024!» gesetzt.",
+        "Please use «Herbst-2024» as the new password.",
+        "Пароль от сервера: «Herbst2024!»",
         "The new password is «xkqzvwbnpt», as real-time checks ask for it.",
     ],
     "protocols": [
@@ -122,7 +138,18 @@ PUBLIC = {
         "PIN 4 of 6, PIN length 6, PIN 2026-11-30",
         "パスワードは12文字以上にしてください",
     ],
+    "sentences": [
+        "Criteri password: lunghezza minima 12",
+        "A user selects **Forgot your password?** on the sign-in page.",
+        "SSH host key SHA256:pT3m9QwXr5VbN1kZy7LhJcD2sGf8Ua6EoRt4iYx0Kzs changed",
+        "Password reset for host LAP-2231 failed",
+        "passwd[811]: pam_unix(passwd:chauthtok): password changed",
+        '"Action": ["secretsmanager:GetSecretValue", "kms:Decrypt"]',
+        '"preSharedKey": "<hidden, 14 characters>"',
+        "-----BEGIN PRIVATE KEY----- ... -----END PRIVATE KEY----- (removed)",
+    ],
     "tables": [
+        "| Token | Expires |⏎|---|---|⏎| VPP Graz | 2027-02-01 |",
         "| Setting | Password |⏎|---|---|⏎| Minimum | 12 characters |⏎| State | Required |",
         "Name    Key⏎----    ---⏎color   blue",
         "name;credential;expires⏎contoso;certificate;2027-03-01",
@@ -143,7 +170,7 @@ def cases(kinds: dict[str, list[str]]) -> list[Any]:
 def test_a_secret_is_masked_whole_and_the_text_around_it_stays(texts: list[str]) -> None:
     for text in texts:
         lines = text.replace("⏎", "\n")
-        masked = re.sub("«([^»]*)»", lambda match: mask(match[1]), lines)
+        masked = re.sub("«([^»]*)»", lambda match: mask(match[1]), lines.replace("\t", "  "))
 
         cleaned = sanitize_text(re.sub("[«»]", "", lines), keep_newlines=True)
 
