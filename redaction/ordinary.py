@@ -14,17 +14,21 @@ from redaction.patterns import JOINED_WORDS, MASKED, SENSITIVE_NAME
 _END = r"""(?=[\s"'`,;:)\]}&<>|\\]|\.(?:\s|\Z)|\Z)"""
 # Hidden by another program, or by this one.
 _HIDDEN = re.compile(
-    rf"""(?: {MASKED} | x{{4,}} | (?:[*•●∙]{{2,}}[\- ]?){{2,20}} | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
+    rf"""(?: {MASKED} | x{{4,}} | (?:[*•●∙]{{2,}}[\- ]?){{2,20}}
+    | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
       | [\[(<{{*]{{0,3}}\s?(?:redacted|filtered|masked|hidden|removed|omitted|sensitive(?:\ value)?)
         (?:\ by\ \w{{2,20}})?\s?[\])>}}*]{{0,3}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 # To be filled in by a person or by a template.
 _PLACEHOLDER = re.compile(
-    rf"""(?: (?:<|&lt;)[^\W\d_](?:\w|[ .,\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞ | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
+    rf"""(?: (?:<|&lt;)[^\W\d_](?:\w|[ .,\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞
+    | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
       | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
-      | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#? | \${{2}}[a-z_]{{2,60}}\${{2}}
-      | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder | example ){_END}""",
+      | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#?
+      | \${{2}}[a-z_]{{2,60}}\${{2}}
+      | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder
+      | example ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 _MEMBERS = r"""(?:(?:\.|->|::|\?\.)[a-z_]{1,40}\d{0,3}(?:\([^()"'\n]{0,80}\))?
@@ -35,7 +39,8 @@ _ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
 # Where the secret is: a variable, a call, a file, an address of a vault.
 _REFERENCE = re.compile(
     rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | \*(?!\S) | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
-      | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}} | [@:][a-z_]{{2,60}}
+      | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}}
+      | [@:][a-z_]{{2,60}}
       | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen|sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
       | \[[a-z]{{3,40}}\(.{{0,400}}\)\]
       | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops|ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
@@ -55,39 +60,56 @@ _REFERENCE = re.compile(
 # The start of a command, of an expression or of a YAML tag that reads the secret.
 _READER = re.compile(
     r"""(?:\w{1,30}\.){0,2}(?:getpass|raw_input|input|prompt|ask)\w{0,12}\(\s?["']
-      | \$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-) | @microsoft\.keyvault\( | @\{ | <%=?[ ]
+      | \$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-)
+      | @microsoft\.keyvault\( | @\{ | <%=?[ ]
       | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
       | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The name of a secret where its value could stand: `password=password`, `secret: db-password`.
 _NAME = re.compile(
-    rf"""(?: (?=[a-z_.\-]+(?![\w.\-]))(?:_?[a-z]{{1,30}}[_\-.]){{0,6}}{SENSITIVE_NAME} | (?-i:[A-Za-z][a-z]{{1,30}}(?:[A-Z][a-z]{{1,30}}){{0,4}}
+    rf"""(?: (?=[a-z_.\-]+(?![\w.\-]))(?:_?[a-z]{{1,30}}[_\-.]){{0,6}}{SENSITIVE_NAME}
+    | (?-i:[A-Za-z][a-z]{{1,30}}(?:[A-Z][a-z]{{1,30}}){{0,4}}
         (?:Password|Passphrase|Secret|Token|Key|Pin|Credentials?)) ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Words of sentences about a secret, types of values, and times.
 _WORDS = re.compile(
-    r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were | must
-    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined | default
-    | string | securestring | secretstr | text | optional\[\w{2,20}\] | inherit | omit | public | private
-    | required | requires | optional | enabled | disabled | expired | expires | invalid | missing | unknown | empty
-    | this | your | it | enter | please | ensure | has | have | had | are | been | can | cannot | could
-    | should | may | will | would | does | do | only | at | by | with | from | as | if | that | when | field
-    | valid | verified | rejected | denied | incorrect | wrong | correct | updated | created | deleted | added | removed
-    | rotated | generated | prompt | successfully | present | absent | unchanged | changed | error | failure | ok
-    | configured | supplied | provided | entered | stored | used | mfa | asks | hint | include | same-origin | password | passphrase | authentication | mismatch
-    | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa] | obbligatori[oa] | requerido
-    | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa] | scadut[oa]
+    r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were
+    | must
+    | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
+    | default
+    | string | securestring | secretstr | text | optional\[\w{2,20}\] | inherit | omit | public
+    | private
+    | required | requires | optional | enabled | disabled | expired | expires | invalid
+    | missing | unknown | empty
+    | this | your | it | enter | please | ensure | has | have | had | are | been | can | cannot
+    | could
+    | should | may | will | would | does | do | only | at | by | with | from | as | if | that
+    | when | field
+    | valid | verified | rejected | denied | incorrect | wrong | correct | updated | created
+    | deleted | added | removed
+    | rotated | generated | prompt | successfully | present | absent | unchanged | changed
+    | error | failure | ok
+    | configured | supplied | provided | entered | stored | used | mfa | asks | hint | include
+    | same-origin | password | passphrase | authentication | mismatch
+    | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa]
+    | obbligatori[oa] | requerido
+    | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa]
+    | scadut[oa]
     | obrigatóri[oa] | requerid[oa] | wymagane | nieprawidłowe | błędne | wygasł[oa] | richiest[oa]
-    | vereist | verplicht | onjuist | verlopen | krävs | felaktigt | forkert | udløbet | feil | povinné | nesprávné | zorunlu | påkrævet | påkrevd | pakollinen | vaaditaan | kötelező
-    | alphanumeric | numeric | complex | siehe | voir | vedi | véase | modifiée? | geändert | cambiad[oa]
+    | vereist | verplicht | onjuist | verlopen | krävs | felaktigt | forkert | udløbet | feil
+    | povinné | nesprávné | zorunlu | påkrævet | påkrevd | pakollinen | vaaditaan | kötelező
+    | alphanumeric | numeric | complex | siehe | voir | vedi | véase | modifiée? | geändert
+    | cambiad[oa]
     | never | nie | läuft | jamais | nunca | certificate
     | ist | wurde | muss | darf | est | doit | es | debe | é | è | falsch | pflichtfeld
-    | deve | jest | musi | обязательно | обязателен | неверный | неверен | истек | истёк | должен | не
+    | deve | jest | musi | обязательно | обязателен | неверный | неверен | истек | истёк
+    | должен | не
     | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수
     | set | unset | blocked | failed | reset | policy | policies | \d{1,3}
-    | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt | leer | nicht
+    | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt
+    | leer | nicht
     | requis | expiré | requerida
     | (?:[a-z]{2,8}[_\-])?(?:sha-?\d{1,3}|md5|aes-?\d{0,3}|ed25519|x25519|rsa|ecdsa|dns-01|http-01)(?:[_\-][a-z\d]{2,10}){0,3}
     | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?,]?""",
@@ -105,10 +127,14 @@ _RESOURCE = re.compile(r"[a-z]{2,16}(?:[\-_.][a-z\d]{1,16}){1,8}")
 _JOINTS = re.compile(r"[\-_.]")
 # Words in the names of resources, settings and states: `db-credentials-prod`, `multi-factor-sign-in`.
 _NAMING = re.compile(
-    rf"""{SENSITIVE_NAME} | app | api | db | database | prod | dev | test | stage | staging | default | user | users
-    | admin | account | service | server | client | group | policy | policies | config | settings | reset | sign
-    | factor | multi | two | one | time | self | based | only | end | date | host | name | path | file | local
-    | system | store | vault | base | url | email | mail | smtp | ldap | sso | net | com | org | io""",
+    rf"""{SENSITIVE_NAME} | app | api | db | database | prod | dev | test | stage | staging
+    | default | user | users
+    | admin | account | service | server | client | group | policy | policies | config
+    | settings | reset | sign
+    | factor | multi | two | one | time | self | based | only | end | date | host | name | path
+    | file | local
+    | system | store | vault | base | url | email | mail | smtp | ldap | sso | net | com | org
+    | io""",
     re.IGNORECASE | re.VERBOSE,
 )
 _LETTERS = r"[^\W\d_]{1,30}(?:['’][^\W\d_]{1,10})?"

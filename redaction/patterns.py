@@ -28,9 +28,11 @@ TAG_END = r"(?: > | &gt; | %(?:25){0,2}3E )"
 WORD_START = r"(?: (?<![a-z0-9]) | (?<=%[0-9a-f]{2}) | (?<=%25[0-9a-f]{2}) | (?<=\\[nrt]) )"
 OPTION_START = r"(?: (?<![\w\-]) | (?<=%20) | (?<=%2520) | (?<=\\[nrt]) )"
 ASSIGNMENT = rf"""{OPTIONAL_SPACE}
-    (?: := | => | == | ::(?=[ ]) | [:=：＝] | %(?:25){{0,2}}3[AD] | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
+    (?: := | => | == | ::(?=[ ]) | [:=：＝] | %(?:25){{0,2}}3[AD]
+    | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
 # The first form is code: a type between a name and its value, or the name as an index.
-NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secure)?string | {QUOTE}\] )\s?=\s?(?=["'])
+NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secure)?string
+    | {QUOTE}\] )\s?=\s?(?=["'])
     | {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"""
 GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
@@ -44,13 +46,15 @@ FOREIGN_HINTS = (
     "%c3%b1", "鍵", "mdp", "secreto", "d'acc", "d’acc",
 )  # fmt: skip
 # Names that a password follows also in a sentence.
-PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
+PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
+    | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
       (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd|zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
-    | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf | est | es | é | è | jest | to | este | är | er | on
+    | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf
+    | est | es | é | è | jest | to | este | är | er | on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
 # What stands between a name and the verb or sign: a word about it, and whose it is.
@@ -68,7 +72,7 @@ KEY_OWNERS = (
     r"|workspace|primary|secondary|decrypt|encrypt|crypt|cipher|admin|query"
     r"|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e|network|wi-?fi|wlan|wireless"
     r"|wpa[23]?|wep|vpn|ipsec|ike|l2tp|radius|tacacs|activation|pre-?[ ]?shared|validation|routing"
-    r"|setup|install(?:er|ation)?|customer|consumer|registration|enrol?l?ment|provisioning|join"
+    r"|setup|install(?:er|ation)?|customer|consumer|registration|enroll?ment|provisioning|join"
     r"|cluster|node|agent|device|backup|vault|jwt|bypass|unlock|pairing|bluetooth|integration"
     r"|ingest(?:ion)?|write|publish(?:er|ing)?|server|hotspot|guest|rest|root"
 )
@@ -88,14 +92,17 @@ _PIN_OWNERS = r"lock|device|user|startup|exit|kiosk|security"
 # What can follow the noun in a name: a form of the value, or which of several it is.
 NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\-]?text)?|clear(?:[_\-]?text)?|string
     |command|format[_\-]?string|utf8|enc(?:rypted)?|confirm(?:ation)?|again|repeat|verify|new|old|current )
-    | [_\-.]? (?: prod(?:uction)? | dev | test | staging | qa | admin | root | db | primary | secondary )(?![a-z])
+    | [_\-.]? (?: prod(?:uction)? | dev | test | staging | qa | admin | root | db | primary
+    | secondary )(?![a-z])
     | [_\-.]?\d{1,3} ){0,2}"""
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
     (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}
-      | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
-      | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass | access{GAP}pass | sonar\.login
+      | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS}
+      | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
+      | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass
+      | access{GAP}pass | sonar\.login
       | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
@@ -104,11 +111,13 @@ SENSITIVE_NAME = rf"""(?:
       | (?:{_CODE_OWNERS}){GAP}code
       | (?: (?<![a-z]) | (?:{_PIN_OWNERS}) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )
         pin(?:{GAP}code)?
-      | (?<![a-z])puk | (?:snmp|community){GAP}string | (?:snmp(?:v[123]c?)?|ro|rw|read|write){GAP}community
+      | (?<![a-z])puk | (?:snmp|community){GAP}string
+      | (?:snmp(?:v[123]c?)?|ro|rw|read|write){GAP}community
       | (?:scep{GAP})?challenge | (?:(?<![a-z])(?:nt|lm|ntlm|pw)|pass){GAP}hash
       | (?:seed|recovery){GAP}phrase | mnemonic | (?:totp|otp|mfa|oath){GAP}seed
       | connection{GAP}string | assertion | saml[_\-]?response | code[_\-]?verifier
-      | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization | authtok | credential
+      | device[_\-]?code | (?:(?<![a-z0-9])|(?<=%[0-9a-f]{{2}}))sig(?:nature)? | authorization
+      | authtok | credential
       | cookie | estsauth[a-z]{{0,20}} | (?:j|php|asp\.net_)?sess(?:ion)?[_\-]?id | connect\.sid
       | (?<![a-z])otp
     )s?{NAME_SUFFIX}
@@ -218,7 +227,8 @@ JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{2,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
 SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
-    (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}}) | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{2}})
+    (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}})
+    | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{2}})
       | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
     [^\s"'`]{{6,200}}(?:(?=["'`])|(?<![,;:.)\]}}])) )"""
 # What names the password of a wireless network in lists of Windows, in its languages.
@@ -249,10 +259,14 @@ BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [�
 # Words between a name and the verb of a sentence: whose secret it is, and what happened to it.
 WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
 # The verbs of sentences about secrets, and the words before the value.
-VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur | es | a | è | su | é | para | por | naar
-    | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como | comme | als | olarak
-    | has\ (?:the\ )?value | with\ value | used | entered | using | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
-VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est | comme | pour | es | como | para | è | come | per | é
+VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur
+    | es | a | è | su | é | para | por | naar
+    | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como
+    | comme | als | olarak
+    | has\ (?:the\ )?value | with\ value | used | entered | using
+    | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
+VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est | comme | pour
+    | es | como | para | è | come | per | é
     | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
 # A value that only a password is: letters or digits on both sides of a sign that no word, path or
 # address has.

@@ -16,15 +16,20 @@ _FOREIGN_CODES = r"""(?: wiederherstellungscodes?
     | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
     | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
     | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
-_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde | pr[üu]e?f | einmal
-        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | alarm | tresor | zugangs | entsperr )-?code
-    | code\ de\ (?:v[ée]rification|confirmation|s[ée]curit[ée]) | c[óo]digo\ de\ (?:verifica|confirma|seguran?)\w{2,6}
-    | codice\ di\ (?:verifica|sicurezza|conferma) | kod\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací)
+_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde
+    | pr[üu]e?f | einmal
+        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | alarm | tresor | zugangs
+        | entsperr )-?code
+    | code\ de\ (?:v[ée]rification|confirmation|s[ée]curit[ée])
+    | c[óo]digo\ de\ (?:verifica|confirma|seguran?)\w{2,6}
+    | codice\ di\ (?:verifica|sicurezza|conferma)
+    | kod\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací)
     | verifieringskod | bekr[æe]ftelseskode | engangskode | код\ (?:подтверждения|безопасности)
     | [验驗][证證][码碼] | (?:認証|確認)コード | 인증\ ?(?:번호|코드) )"""
 _SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | confirmation | sms
     | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code"""
-_CODE_BEFORE_DIGITS = rf"""(?: otp | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
+_CODE_BEFORE_DIGITS = rf"""(?: otp
+    | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
     | passcode | kiosk{SPACE}exit{SPACE}(?:code|pin) )(?={SPACE}\d{{4,10}}\b)"""
 _SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code
     | (?:alarm|door|safe|gate|entry){SPACE}code(?={SPACE}\d{{4,10}}\b)

@@ -123,7 +123,8 @@ RULES = (
     Rule(
         name="curl user",
         hints=("-u", "-user", "-auth", "-login", "-cred"),
-        pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login | --?cred(?:ential)?s?
+        pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login
+                | --?cred(?:ential)?s?
               | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=)(?P<q>{QUOTE})?
             (?!\d{{1,6}}:\d{{1,6}}(?!\S))[^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",

@@ -44,7 +44,8 @@ RULES = (
                 (?: {_BEFORE_COMMUNITY} )\s{{1,4}}
                 (?P<value>(?!\[redacted|(?:string|name|is|was|not|has|must|for|of|strings|and|or)\b)
                   [^\s"':]{{3,}})
-              | (?: crypto\sisakmp | (?:tacacs|radius)-server\s[^\n]{{0,80}}? )\skey\s{{1,4}}(?:[06]\s)?
+              | (?: crypto\sisakmp
+              | (?:tacacs|radius)-server\s[^\n]{{0,80}}? )\skey\s{{1,4}}(?:[06]\s)?
                 ["']?(?P<seed>(?!\[redacted)[^\s"']{{4,200}})
               | (?: {_BEFORE_ANY_VALUE} )\s(?P<last>(?!\[redacted|\d\s|level\s)[^\s"']{{4,200}})
               | (?: {_BEFORE_UNLIKE_WORDS} )\s{{1,4}}["']?(?P<password>{SECRET_LOOKING}) )""",

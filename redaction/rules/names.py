@@ -96,7 +96,8 @@ RULES = (
         hints=("key", "nyckel", "kulcs", "cheie", "anahtar", *FOREIGN_HINTS),
         pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?[:=：→][ ]{{0,8}}
             (?P<value>(?![\s"'`\[{{<(„“«:=])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
-        gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | netz | netw | netv | nettv
+        gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | netz | netw | netv
+                | nettv
             | réseau | reseau | \bred\b | rede\b | rete\b | sieci | сет | partag | compart | condivi
             | vorinstall""",
         replacement=mask_key_of_network,

@@ -36,7 +36,8 @@ from redaction import text as text_module
 from redaction.json import sanitize_json
 from redaction.known_secrets import has_known_secret, register_secret
 from redaction.marks import TRUNCATED, mask
-from redaction.rules import RULES, Rule
+from redaction.rules import RULES
+from redaction.rules.rule import Rule
 from redaction.text import WINDOW, sanitize_text
 
 ALNUM = string.ascii_letters + string.digits
