@@ -1,7 +1,7 @@
 -- PostgreSQL parses the check constraints of a table again for each statement: sixteen of them took a
 -- third of the CPU of a heartbeat. What heartbeats, claims and counts change keeps constraints, in a
 -- short form, and a function checks the other values where they are written. The rules stay the same;
--- 0022 says so to PostgreSQL.
+-- 0018 says so to PostgreSQL.
 
 ALTER TABLE operation_runs
     DROP CONSTRAINT runs_status_known,

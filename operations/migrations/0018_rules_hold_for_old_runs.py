@@ -1,4 +1,4 @@
-"""PostgreSQL reads all runs once, while others write, and knows that the rules of 0021 hold."""
+"""PostgreSQL reads all runs once, while others write, and knows that the rules of 0017 hold."""
 
 from django.db import migrations
 
@@ -12,7 +12,7 @@ CONSTRAINTS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0021_run_rules")]
+    dependencies = [("operations", "0017_run_rules")]
 
     operations = [
         migrations.RunSQL(

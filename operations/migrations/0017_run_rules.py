@@ -19,7 +19,7 @@ CONSTRAINTS = (
 class Migration(migrations.Migration):
     dependencies = [
         ("backups", "0002_guards"),
-        ("operations", "0020_replaced_indexes"),
+        ("operations", "0016_run_counts"),
     ]
 
     operations = [
