@@ -30,9 +30,9 @@ def mask_match(match: re.Match[str]) -> str:
     return mask(match[0])
 
 
-def mask_spans(text: str) -> list[tuple[int, int]]:
-    """Return start and end of each mask in the text."""
-    return [match.span() for match in _MASK.finditer(text)]
+def mask_spans(text: str) -> list[tuple[int, int, int]]:
+    """Return start and end of each mask in the text, and the number of characters that it hides."""
+    return [(*each.span(), int(each[1] or len(each[0]))) for each in _MASK.finditer(text)]
 
 
 def without_counts(text: str) -> str:

@@ -80,15 +80,20 @@ def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -
 
 
 def _without_end(text: str, length: int) -> str:
-    """Return a masked text without as many characters at its end, and an ellipsis.
+    """Return a masked text without the last characters, and an ellipsis.
 
-    A mask at the cut stays. A word there is left out, because it may be a part of a longer secret.
+    Of `length`, a mask is as many characters as it hides. A mask at the cut stays. A word there is
+    left out, because it may be a part of a longer secret.
     """
-    cut = max(len(text) - length, 1)
-    for start, end in mask_spans(text):
-        if start < cut < end:
-            return text[:end] + ELLIPSIS
-    kept = text[: cut - 1]
+    end = len(text)
+    for mask_start, mask_end, hidden in reversed(mask_spans(text)):
+        if length <= end - mask_end:
+            break
+        length -= end - mask_end
+        if length < hidden:
+            return text[:mask_end] + ELLIPSIS
+        length, end = length - hidden, mask_start
+    kept = text[: max(end - length - 1, 0)]
     return (re.sub(r"\s\S{0,4096}\Z", "", kept) or kept) + ELLIPSIS
 
 
