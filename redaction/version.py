@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 #: Of the files of this package, without this one.
-RULES_DIGEST = "1b05c0a9418847b0"
+RULES_DIGEST = "b0c4d1aee2623879"
 
 
 def rules_digest() -> str:
     """Return the digest of the rules as they are."""
     folder = Path(__file__).parent
-    files = sorted([*folder.glob("*.py"), *folder.glob("data/*.json")])
+    files = sorted([*folder.rglob("*.py"), *folder.glob("data/*.json")])
     contents = [file.read_bytes() for file in files if file.name != "version.py"]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16]

@@ -129,7 +129,7 @@ RULES = (
         name="name and value",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR}(?:!!?\w{{1,10}}[ ](?!\n))?)(?!\*\*[ ])
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR}(?:!!\w{{1,10}}[ ](?!\n))?)(?!\*\*[ ])
             (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value> (?(q) {_IN_QUOTES} | {_LIST} )
               | (?!{_OBJECT_START}|[«„“「『]){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
