@@ -43,7 +43,7 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 # What has digits or signs and is no secret: an id, a date, a version, an address, a path, a variable, a
 # mask, a name with its value.
 _KNOWN_FORM = re.compile(
-    r"""[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} | \d{4}-\d\d | v?\d+(?:\.\d+)+\b
+    r"""[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} | \d{4}-\d\d | v?(?:\d+:)?\d+(?:\.\d+)+\b
     | \d+[a-z]{0,2}\Z | \d{1,3}(?:文字|桁)
       | 0x[0-9a-f]{1,16}\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z
       | \$\{?[a-z_][\w.:]*\}?\Z | %\w+%\Z | [(\[{<]

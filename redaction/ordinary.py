@@ -92,7 +92,7 @@ _WORDS = re.compile(
     | rotated | generated | prompt | successfully | present | absent | unchanged | changed
     | error | failure | ok
     | configured | supplied | provided | entered | stored | used | mfa | asks | hint | include
-    | same-origin | password | passphrase | authentication | mismatch
+    | same-origin | httponly | password | passphrase | authentication | mismatch
     | obligatoire | requise | expirée? | incorrecte? | erroné | oublié | obligatori[oa]
     | obbligatori[oa] | requerido
     | caducad[oa] | expirad[oa] | inválid[oa] | incorrect[oa] | no | errat[oa] | errad[oa]

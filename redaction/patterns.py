@@ -98,7 +98,7 @@ NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
-    (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}
+    (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}(?:_[a-z]{{2,12}}(?=\s?=))?
       | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS}
       | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
       | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass

@@ -50,10 +50,11 @@ RULES = (
                 (?P<value>\d{{4,10}}\b)
               | (?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
                   | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
+                (?:[ ](?:for|of|für|von|de|du|di|do|da|voor|dla|для)[ ][\w@.\-]{{1,60}})?
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | (?:(?:code[ ])?pin(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
-                (?:[ ]?[:=：][ ]?|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
+              | (?:(?:(?:code[ ])?pin|пин)(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
+                (?:[ ]?[:=：][ ]?|(?:[ ][\w.\-]{{1,20}}){{1,4}}?[ ]?[:：][ ]|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
               | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
               | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}

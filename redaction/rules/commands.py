@@ -41,7 +41,7 @@ OPTIONS_OF_TOOLS = {
     r"twine": "-p|--password",
     r"crackmapexec|netexec|nxc": "-H|-p",
     r"gh\ssecret\sset": "-b|--body",
-    r"security": "-p|-w",
+    r"security(?=\s(?!find-identity))": "-p|-w",
     r"ssh-keygen": "-N|-P",
     r"7z\w?|7za|unrar|rar|zip|unzip": "-h?p|-P|--password",
 }
@@ -52,7 +52,7 @@ _TOOL_HINTS = (
     "psexec", "twine", "crackmapexec", "netexec", "nxc ", "gh secret", "security", "ssh-keygen", "7z", "rar ", "zip ",
 )  # fmt: skip
 _TOOL_AND_OPTION = " | ".join(
-    rf"{WORD_START}(?:{tool})(?:\.exe)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
+    rf"{WORD_START}(?:{tool})(?:\.exe[\"']?)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
     for tool, options in OPTIONS_OF_TOOLS.items()
 )
 #: Tools whose options -p, -pw and -w have a password.
@@ -125,7 +125,7 @@ RULES = (
         hints=("-u", "-user", "-auth", "-login", "-cred"),
         pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login
                 | --?cred(?:ential)?s?
-              | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=)(?P<q>{QUOTE})?
+              | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=|"[ ]a\d{{1,3}}=(?="))(?P<q>{QUOTE})?
             (?!\d{{1,6}}:\d{{1,6}}(?!\S))[^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=mask_value,

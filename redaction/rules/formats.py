@@ -84,7 +84,7 @@ RULES = (
     Rule(
         name="product key",
         hints=("-",),
-        pattern=rf"""{WORD_START}(?<!-)
+        pattern=rf"""{WORD_START}(?<!-)(?!X{{4,5}}-X)
             (?-i: (?:[A-Z0-9]{{5}}-){{4}}[A-Z0-9]{{5}} | (?:[A-Z0-9]{{4}}-){{5}}[A-Z0-9]{{4}}
               | [A-Z0-9]{{5}}-[A-Z0-9]{{5}}(?:-[A-Z0-9]{{4}}){{1,4}} )(?![\w\-])""",
         in_word=True,

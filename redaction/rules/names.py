@@ -35,6 +35,7 @@ from redaction.rules.replacements import (
     mask_key_of_network,
     mask_line,
     mask_named,
+    mask_owned,
     mask_unless_ordinary,
     mask_value,
     mask_words,
@@ -82,6 +83,15 @@ RULES = (
             [ ]{{0,4}}(?=\n|\Z)""",
         replacement=mask_line,
         rationale="the rest of the line: passphrases, lists of credentials",
+    ),
+    Rule(
+        name="password of several words with an owner",
+        hints=("pass", "pwd", "phrase", *FOREIGN_HINTS),
+        after_name=True,
+        pattern=rf"""{PASSWORD_NAME}(?P<between>(?:[ ][\w.@'’\-]{{1,30}}){{0,5}}?)[ ]?[:：—–][ ]{{1,8}}
+            (?P<value>[^\W\d_][^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)[ ]{{0,4}}(?=\n|\Z)""",
+        replacement=mask_owned,
+        rationale="Parola d'ordine del certificato: X y 92, wachtwoord gasten: x y z",
     ),
     Rule(
         name="content of the key of a network",
@@ -139,7 +149,7 @@ RULES = (
     Rule(
         name="key in another language and value",
         hints=FOREIGN_HINTS,
-        pattern=rf"""(?P<name>{FOREIGN_KEYS})(?:[ ][\w\-"().'’]{{1,30}}){{0,6}}?
+        pattern=rf"""(?P<name>{FOREIGN_KEYS})(?P<between>(?:[ ][\w\-"().'’]{{1,30}}){{0,6}}?)
             (?P<separator>\s?{NAME_VALUE_SEPARATOR}|[ ]{{0,8}}{BESIDE}[ ]{{0,8}})(?P<opening>[bu]?(?P<q>{QUOTE}))?
             (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|(?![«„“「『]){UNQUOTED_VALUE}))""",
         replacement=mask_foreign,

@@ -36,7 +36,7 @@ _PASSWORD_NAME = re.compile(
 )
 _PLAIN_COOKIES = re.compile(
     r"(?:(?:theme|lang(?:uage)?|locale)=[a-z_\-]{1,12}(?:;\s*|\Z)"
-    r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z))+",
+    r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z)|[\w.\-]{1,60}=<\w{1,40}(?:>|\Z))+",
     re.IGNORECASE,
 )
 _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
@@ -59,9 +59,11 @@ _MAX_LEASE_DIGITS = 5
 # What a sentence says about a secret, before the name of what else it is about.
 _ABOUT_SECRET = re.compile(
     r"reset|chang|expir|polic|rotat|updat|length|requir|attempt|fail|hash|manag|protect|error|sync|id\b"
-    r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid|found",
+    r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid|found|gefunden|fehlt|ungültig|missing|introuvable|trouvé|not\b|manca",
     re.IGNORECASE,
 )
+_NUMBER_AT_END = re.compile(r"[ ]\d{1,4}[!?#*+]?\Z")
+_LONG_WORDS = re.compile(r"(?:[a-z]{4,20}[ ]){2,7}[a-z]{4,20}")
 _MIN_LONG_PASSWORD, _MIN_LONG_TOKEN = 8, 24
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
 _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
@@ -77,6 +79,8 @@ _PUBLIC_PREFIX = re.compile(
     r"(?:public[_\- ]?key|foreign|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z|\bpam_\w{2,20}\(\Z",
     re.IGNORECASE,
 )
+# The start of a parameter of a shell with what it says or is without a value: `${NAME:?text}`.
+_PARAMETER = re.compile(r"\$\{[\w]{0,60}\Z")
 _LETTERS = re.compile(r"[A-Za-z_]+")
 _COMMAND_END = re.compile(r"\s{0,4}(?:[<>|\n]|\Z)")
 _IDENTIFIER = re.compile(r"[a-z]{2,20}(?:_[a-z]{1,20})+|[a-z]{2,20}(?:[A-Z][a-z]{1,20})+")
@@ -112,6 +116,8 @@ def mask_named(match: re.Match[str]) -> str:
     """Mask the value of a sensitive name, unless it is an ordinary word of a sentence."""
     value = match["value"]
     if not value or is_word(value) or _is_public(match):
+        return match[0]
+    if value.startswith(("?", "-")) and _PARAMETER.search(match.string, 0, match.start()):
         return match[0]
     if _FOREIGN.match(match["name"]) and not match["opening"] and _is_word_of_script(value):
         return match[0]
@@ -166,6 +172,8 @@ def mask_foreign(match: re.Match[str]) -> str:
     value = match["value"]
     is_word_of_script = not match["opening"] and _is_word_of_script(value)
     if not value or is_word_of_script or is_word(value) or is_message(value):
+        return match[0]
+    if _ABOUT_SECRET.search(match["between"]):
         return match[0]
     is_password = _PASSWORD.search(match["name"]) is not None
     if not is_password and value.isalpha() and not is_unlike_words(value):
@@ -380,6 +388,22 @@ def mask_stated(match: re.Match[str]) -> str:
         if not is_long or _ABOUT_SECRET.search(match["between"]):
             return match[0]
     return mask_unlike_words(match)
+
+
+def mask_owned(match: re.Match[str]) -> str:
+    """Mask several words after a password and its owner, if no sentence has them.
+
+    They are words of four letters or more, or end with a number and begin with a capital letter or
+    end with a sign.
+    """
+    value = match["value"]
+    if _is_statement(value) or _ABOUT_SECRET.search(match["between"]):
+        return match[0]
+    has_number = _NUMBER_AT_END.search(value) is not None and (
+        value[0].isupper() or not value[-1].isdigit()
+    )
+    is_secret = has_number or _LONG_WORDS.fullmatch(value) is not None
+    return mask_value(match) if is_secret else match[0]
 
 
 def mask_shaped(match: re.Match[str]) -> str:

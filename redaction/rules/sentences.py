@@ -119,11 +119,22 @@ RULES = (
         hints=NAME_HINTS,
         after_name=True,
         pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?(?P<between>{WORDS_BETWEEN})
-            (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
+            (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：]|[ ][—–])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
         replacement=mask_stated,
         rationale="the password of x has been set to y, hasło x zmienione na: y",
+    ),
+    Rule(
+        name="value before another one",
+        hints=_PASSWORD_HINTS,
+        needs=(" from ",),
+        after_name=True,
+        pattern=rf"""{PASSWORD_NAME}[^\n]{{0,80}}?[ ]from[ ]["'`]?(?P<value>{SECRET_LOOKING})["'`]?[ ]to[ ]""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale="changed the password of jan from x to y",
     ),
     Rule(
         name="value before its name in a sentence",

@@ -80,6 +80,8 @@ SECRETS = {
         "Das Passwort wurde von jan auf «Herbst2024!» gesetzt.",
         "Please use «Herbst-2024» as the new password.",
         "Пароль от сервера: «Herbst2024!»",
+        "Пароль гостевой сети — «4xeeMdUCgju6»",
+        "Wifi-wachtwoord gasten: «thistle cobalt falcon molen»",
         "The new password is «xkqzvwbnpt», as real-time checks ask for it.",
     ],
     "protocols": [
@@ -143,6 +145,9 @@ PUBLIC = {
         "A user selects **Forgot your password?** on the sign-in page.",
         "SSH host key SHA256:pT3m9QwXr5VbN1kZy7LhJcD2sGf8Ua6EoRt4iYx0Kzs changed",
         "Password reset for host LAP-2231 failed",
+        "Schlüssel nicht gefunden: HKLM\\SOFTWARE\\Acme",
+        "product key XXXXX-XXXXX-XXXXX-XXXXX-XXXXX",
+        "password=${DB_PASSWORD:?not set}",
         "passwd[811]: pam_unix(passwd:chauthtok): password changed",
         '"Action": ["secretsmanager:GetSecretValue", "kms:Decrypt"]',
         '"preSharedKey": "<hidden, 14 characters>"',

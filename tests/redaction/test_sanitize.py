@@ -488,6 +488,8 @@ FIXED_FORMS = [
     ),
     ("Use Kettle-84x as the password", "Use [redacted:10] as the password"),
     ("The password jan had, Kettle!84x, is old", "The password jan had, [redacted:10], is old"),
+    ("password del certificato: Copper kettle 84", "password del certificato: [redacted:16]"),
+    ("the password of jan from Kettle-84x to x", "the password of jan from [redacted:10] to x"),
     ("Password → Kettle-84x", "Password → [redacted:10]"),
     ("密钥：{hex:32}", "密钥：[redacted:32]"),
     ("$krb5asrep$23$jan@F.COM:{hex:32}${hex:80}", "$krb5asrep$[redacted:126]"),
