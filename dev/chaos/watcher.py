@@ -16,10 +16,8 @@ SELECT string_agg(id::text, ' and ' ORDER BY id) FROM operation_runs
 WHERE status IN ('queued', 'running')
 GROUP BY tenant_id, workspace_id, run_identity_hash HAVING count(*) > 1
 """
-_TICKS = (
-    "SELECT name, extract(epoch FROM at)::float FROM operation_ticks WHERE name NOT LIKE 'claim %%'"
-)
-#: The ticks that must never stop.
+_TICKS = "SELECT name, extract(epoch FROM at)::float FROM operation_ticks WHERE name = ANY(%s)"
+#: The ticks that must never stop. Others are due every few minutes only.
 NAMES = ("relay", "reconciler", "schedules", "restores")
 #: A tick is recent for this long; the ticks are due every few seconds.
 RECENT_SECONDS = 8.0
@@ -94,9 +92,9 @@ class Watcher:
                 with connection.cursor() as cursor:
                     cursor.execute(_ACTIVE_TWICE)
                     self.seen_twice.update(pair for (pair,) in cursor.fetchall())
-                    cursor.execute(_TICKS, [])
+                    cursor.execute(_TICKS, [list(NAMES)])
                     for name, at in cursor.fetchall():
-                        self._ticks.setdefault(name, set()).add(at)
+                        self._ticks[name].add(at)
                 self.reads += 1
             except Error:
                 connection.close()
