@@ -75,7 +75,7 @@ BEGIN
     RETURN counted;
 END $$;
 
--- Count the runs of the last two days again. Ticks wait for it, but no run that ends does.
+-- Count the runs of the last two days again. Ticks wait for it, but no run that ends does. 0019 calls it.
 CREATE FUNCTION operation_run_counts_rebuild() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -95,5 +95,3 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION operation_run_counts_rebuild() FROM PUBLIC;
-
-SELECT operation_run_counts_rebuild();
