@@ -15,8 +15,10 @@ class Migration(migrations.Migration):
     dependencies = [("operations", "0017_run_rules")]
 
     operations = [
+        # One statement, because each one reads the table.
         migrations.RunSQL(
-            [f"ALTER TABLE operation_runs VALIDATE CONSTRAINT {name}" for name in CONSTRAINTS],
+            "ALTER TABLE operation_runs "
+            + ", ".join(f"VALIDATE CONSTRAINT {name}" for name in CONSTRAINTS),
             migrations.RunSQL.noop,
         ),
     ]
