@@ -70,21 +70,19 @@ def waiting_sessions() -> int:
 def test_livez_answers_while_every_thread_waits_for_a_locked_table(
     static_root: Path, broker: Broker, tmp_path: Path, operator: User
 ) -> None:
-    headers, times = cookie_of(operator), []
+    headers, ended = cookie_of(operator), []
 
     with web_server(tmp_path, static_root, broker.url, workers=1) as web:
         with locked("operation_runs"), ThreadPoolExecutor(CLIENTS) as clients:
             pages = [clients.submit(web.get, "/runs/", headers=headers) for _ in range(CLIENTS)]
             eventually(lambda: waiting_sessions() == THREADS, what="all threads waiting")
             for extra in ({}, headers) * 5:
-                started = time.monotonic()
-                answer = web.get("/livez", headers=extra)
-                times.append(time.monotonic() - started)
-                assert answer.status_code == 200
+                assert web.get("/livez", headers=extra).status_code == 200
+                ended.append(sum(page.done() for page in pages))
             assert not all(page.done() for page in pages)
         statuses = {page.result().status_code for page in pages}
 
-    assert max(times) < 30  # the pages wait until the end
+    assert ended[0] < CLIENTS / 2  # in the queue of the threads, it would be behind all pages
     assert statuses <= {200, 503}, (tmp_path / "web.log").read_text()[-5000:]
 
 
