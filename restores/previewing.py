@@ -121,7 +121,7 @@ class Preview:
             self._load_needs(unread)
             needs = {_key(each): each for key in unread for each in self._needs[key]}
             unread = [key for key in needs if key not in known]
-            known = needs | known
+            known |= {key: needs[key] for key in unread}
         return list(known.values())
 
     def _load_needs(self, keys: Iterable[MissingKey]) -> None:

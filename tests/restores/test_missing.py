@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from backups.models import BackupItem
 from operations.testing import run_now
-from restores import services
+from restores import planning, services
 from restores.missing import Choices, list_missing, resolve_missing
 from restores.models import Action, ItemState, Replacement, RestoreRun
 from tenancy.models import Tenant, User
@@ -112,6 +112,18 @@ def test_one_preview_shows_all_that_is_missing_and_a_second_one_has_all_of_it(
     assert {item.state for item in restore.items.all()} == {ItemState.VERIFIED}, run.failures
     (member,) = objects_named(scenario, chain.member)
     assert member["members"] == [replacement]
+
+
+def test_what_the_selected_objects_lack_comes_first(
+    scenario: RestoreScenario, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preview stores a limited number, without which nothing further down is of use."""
+    monkeypatch.setattr(planning, "MAX_MISSING", 2)
+
+    blocked = scenario.preview([chain.policy])
+
+    ids = [each["id"] for each in only_item(blocked).missing]
+    assert ids == [chain.group.graph_id, chain.member.graph_id]
 
 
 def test_what_the_restore_contains_already_is_not_offered_again(
