@@ -113,8 +113,9 @@ def resolve_missing(
         raise ValidationError("This restore is no longer in preview. Start a new one.")
     items = list(locked.items.select_related("backup_item"))
     missing = {each.key: each for each in list_missing(locked, items)}
-    _replace(locked, missing, choices.replacements)
+    # First, because a missing object can get another replacement in the same form.
     Replacement.objects.filter(tenant=locked.tenant_id, pk__in=choices.removed).delete()
+    _replace(locked, missing, choices.replacements)
     added = {
         each.item.pk: each.item
         for each in missing.values()

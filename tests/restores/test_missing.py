@@ -282,6 +282,26 @@ def test_a_replacement_that_is_gone_too_replaces_nothing(
     assert not objects_named(scenario, policy)
 
 
+def test_a_replacement_is_removed_and_another_one_chosen_in_one_form(
+    scenario: RestoreScenario, policy: BackupItem, other_group: str
+) -> None:
+    replace(scenario, scenario.preview([policy], **ALL), other_group)
+    scenario.graph.delete_object(scenario.tenant.external_id, "groups", other_group)
+    graph_id = next(iter(scenario.objects("groups")))
+    DirectoryGroupFactory(tenant=scenario.tenant, graph_id=graph_id, name="Support")
+    blocked = scenario.preview([policy], **ALL)
+
+    restore = scenario.preview_again(
+        blocked,
+        replacements={("groups", MISSING): "Support"},
+        removed=[Replacement.objects.get()],
+    )
+
+    assert only_item(blocked).reason_code == "restore_reference_missing"
+    assert only_item(restore).action == Action.CREATE
+    assert Replacement.objects.get().replacement_id == graph_id
+
+
 def test_only_one_present_object_of_the_tenant_is_a_replacement(
     scenario: RestoreScenario, policy: BackupItem
 ) -> None:
