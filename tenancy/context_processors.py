@@ -34,9 +34,10 @@ def _menu(*, is_staff: bool) -> PreparedQuery[Workspace]:
 def workspaces(request: HttpRequest) -> dict[str, Any]:
     """Add the workspaces of the user; one query reads them, if a template uses them.
 
-    `workspace_choices` are their slugs and names. `changed_by_staff` and `accessed_by_staff` are the ids of those whose pages show recent changes
-    by staff, or the access of staff, to this user. `waiting_approvals` is the number of decisions
-    that wait for this user, `unread_notifications` the number of unread notifications.
+    `workspace_choices` are their slugs and names. `changed_by_staff` and `accessed_by_staff` are the
+    ids of those whose pages show recent changes by staff, or the access of staff, to this user.
+    `waiting_approvals` is the number of decisions that wait for this user, `unread_notifications`
+    the number of unread notifications.
     """
     user = getattr(request, "user", None)
     if user is None:
