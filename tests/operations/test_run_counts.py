@@ -6,17 +6,13 @@ import datetime as dt
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from pytest_django import Settings
 
-from operations import migrations
 from operations.database_roles import create_or_update_role, grant_application_privileges
 from operations.maintenance.reconciler import reconcile
 from operations.metrics.counting import update_metrics
@@ -26,7 +22,6 @@ from operations.reasons import SafeError
 from operations.services import OperationRunService
 from tenancy.db import database_now
 from tenancy.models import Tenant, User, Workspace
-from tests.support.concurrency import TIMEOUT_SECONDS, wait_until_blocked
 from tests.support.database import SharedRows
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.operations import (
@@ -37,13 +32,10 @@ from tests.support.factories.operations import (
     create_running_run,
     prune,
 )
-from tests.support.stack import database_url
 
 pytestmark = pytest.mark.django_db
 
 NOW = dt.datetime(2026, 10, 25, 12, 7, 30, tzinfo=dt.UTC)
-#: What a tick executes.
-COUNT = "SELECT operation_metrics_update(100, '{}', '{1}')"
 OUTCOMES = ("succeeded", "failed", "blocked", "running", "queued")
 
 
@@ -249,60 +241,4 @@ def test_counting_again_repairs_the_counts(
     call_command("recount_runs")
 
     assert [row.runs for row in RunCount.objects.all()] == [1]
-    assert_same(tenant.workspace, database_now())
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_counting_again_waits_for_a_tick_and_no_end_of_a_run_waits(tenant: Tenant) -> None:
-    create_ended_run(tenant, succeeded=1)
-    with (
-        ThreadPoolExecutor(1) as pool,
-        psycopg.connect(database_url()) as tick,
-        psycopg.connect(database_url()) as other,
-    ):
-        assert tick.execute(COUNT).fetchone() == (1,)
-        counting = pool.submit(other.execute, "SELECT operation_run_counts_rebuild()")
-        wait_until_blocked(other.info.backend_pid, by=tick.info.backend_pid)
-        tick.commit()
-        counting.result(timeout=TIMEOUT_SECONDS)
-        create_ended_run(tenant, 2, succeeded=1)
-        other.commit()
-
-    assert_same(tenant.workspace, database_now())
-    update_metrics()
-    assert [row.runs for row in RunCount.objects.all()] == [2]
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_a_tick_that_began_before_the_migration_loses_no_run(tenant: Tenant) -> None:
-    """It ends with the function of the earlier version, and the migration counts after its end."""
-    folder = Path(migrations.__file__).parent / "sql"
-    earlier, later = (
-        (folder / f"run_counts{suffix}.sql").read_text() for suffix in (".reverse", "")
-    )
-    with (
-        ThreadPoolExecutor(1) as pool,
-        psycopg.connect(database_url()) as migration,
-        psycopg.connect(database_url()) as tick,
-    ):
-        migration.execute(earlier)
-        migration.commit()
-        try:
-            create_ended_run(tenant, succeeded=1)
-            migration.execute(later)
-            tick.execute("SET lock_timeout = '10s'")
-            assert tick.execute(COUNT).fetchone() == (1,)
-        finally:
-            migration.rollback()
-            migration.execute(later)
-            migration.commit()
-        counting = pool.submit(migration.execute, "SELECT operation_run_counts_rebuild()")
-        wait_until_blocked(migration.info.backend_pid, by=tick.info.backend_pid)
-        tick.commit()
-        counting.result(timeout=TIMEOUT_SECONDS)
-        migration.commit()
-
-    assert not MetricIncrement.objects.exists()
     assert_same(tenant.workspace, database_now())

@@ -43,12 +43,22 @@ SharedRows = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
-def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[SharedRows]:
+def shared_rows(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[SharedRows]:
     """Create rows once for all tests of a module: `with shared_rows(): ...` in a module fixture.
 
     An outer transaction keeps them until the module ends. Each test runs in a savepoint inside it,
     so everything a test writes is rolled back. Not for modules that commit (`transaction=True`).
     """
+    committing = [
+        item.name
+        for item in request.session.items
+        if item.path == request.path
+        and (marker := item.get_closest_marker("django_db"))
+        and marker.kwargs.get("transaction")
+    ]
+    assert not committing, f"not in the outer transaction of the module: {committing}"
     with django_db_blocker.unblock():
         outer: Any = transaction.atomic()
         outer._from_testcase = True  # code under test may open its outermost transaction inside
