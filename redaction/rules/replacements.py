@@ -257,15 +257,20 @@ def mask_cookies(match: re.Match[str]) -> str:
 
 def mask_either(match: re.Match[str]) -> str:
     """Mask the named group that took part in the match."""
-    groups = match.groupdict()
-    group = next(name for name in _GROUPS if groups.get(name) is not None)
+    group = _group_of(match)
     return match[0] if is_word(match[group]) else mask_group(match, group)
 
 
 def mask_words(match: re.Match[str]) -> str:
     """Mask a value of several words, unless one of them is an ordinary one of sentences."""
-    group = next(name for name in _GROUPS if match.groupdict().get(name) is not None)
+    group = _group_of(match)
     return match[0] if _is_statement(match[group]) else mask_group(match, group)
+
+
+def _group_of(match: re.Match[str]) -> str:
+    """Return the named group of a value that took part in the match."""
+    groups = match.groupdict()
+    return next(name for name in _GROUPS if groups.get(name) is not None)
 
 
 def _is_statement(value: str) -> bool:
@@ -284,12 +289,10 @@ def mask_line(match: re.Match[str]) -> str:
 
     Words in small and capital letters alone are a passphrase in every line.
     """
-    is_passphrase_line = _SEVERAL_WORDS.fullmatch(match["value"]) and not match["owner"].strip()
-    before = match.string[match.start() : match.start("value")]
-    is_of_network = _NETWORK.search(before) is not None and any(map(str.isdigit, match["value"]))
-    is_passphrase_line = is_passphrase_line or (
-        "phrase" in before.lower() and not match["owner"].strip()
-    )
+    value, before = match["value"], match.string[match.start() : match.start("value")]
+    is_like_passphrase = _SEVERAL_WORDS.fullmatch(value) or "phrase" in before.lower()
+    is_passphrase_line = is_like_passphrase and not match["owner"].strip()
+    is_of_network = _NETWORK.search(before) is not None and any(map(str.isdigit, value))
     if not (is_passphrase_line or is_of_network or _is_configuration(match)):
         return match[0]
     return mask_words(match)
@@ -327,7 +330,7 @@ def _is_configuration(match: re.Match[str]) -> bool:
 
 def mask_secret_looking(match: re.Match[str]) -> str:
     """Mask what looks like a secret, unless it is words that are joined to a name."""
-    value = next(filter(None, map(match.groupdict().get, _GROUPS)))
+    value = match[_group_of(match)]
     if is_name_of_resource(value) or (_JOINED_WORDS.fullmatch(value) and not is_passphrase(value)):
         return match[0]
     if value.isalpha() and value.isascii() and not is_unlike_words(value):
