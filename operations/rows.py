@@ -30,9 +30,12 @@ def columns(model: type[models.Model], alias: str) -> str:
     return ", ".join(f"{alias}.{field.column}" for field in _fields(model))
 
 
-def from_row(model: type[M], values: Sequence[Any]) -> M:
-    """Return the object of a model whose `columns` have these values."""
-    names, json_columns = _names(model)
+def from_row(model: type[M], values: Sequence[Any], only: tuple[str, ...] = ()) -> M:
+    """Return the object of a model whose `columns` have these values.
+
+    `only` are the names of its columns, in the order of the model, if the values are not all.
+    """
+    names, json_columns = _names(model, only)
     loaded = list(values)
     for at in json_columns:
         # Django has the driver return JSON as text.
@@ -46,9 +49,9 @@ def _fields(model: type[models.Model]) -> Sequence[models.Field[Any, Any]]:
 
 
 @functools.cache
-def _names(model: type[models.Model]) -> tuple[list[str], list[int]]:
-    """The names of the fields, and the positions of those with JSON."""
-    fields = _fields(model)
+def _names(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    """The names of these fields, or of all, and the positions of those with JSON."""
+    fields = [field for field in _fields(model) if not only or field.attname in only]
     is_json = [isinstance(field, models.JSONField) for field in fields]
     return [field.attname for field in fields], [at for at, json in enumerate(is_json) if json]
 

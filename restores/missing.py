@@ -153,15 +153,11 @@ def _replace_one(restore: RestoreRun, missing: MissingObject, name_or_id: str) -
     if replacement_id == missing.id:
         raise ValidationError("This is the missing object itself. Choose another one.")
     Replacement.objects.update_or_create(
+        workspace_id=restore.workspace_id,
         tenant_id=restore.tenant_id,
         kind=missing.kind,
         missing_id=missing.id,
         defaults={"replacement_id": replacement_id, "name": name},
-        create_defaults={
-            "workspace_id": restore.workspace_id,
-            "replacement_id": replacement_id,
-            "name": name,
-        },
     )
 
 

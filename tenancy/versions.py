@@ -11,7 +11,6 @@ import hashlib
 import sys
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 from zlib import crc32
 
 from django.db import connection
@@ -20,6 +19,7 @@ from django.db.models import CharField, Expression, Model, QuerySet, Subquery
 from tenancy.clock import request_now
 from tenancy.http import Request
 from tenancy.models import Workspace
+from web.live_section import page_query
 
 MINUTE = 60
 #: The fields of a user on which sections depend.
@@ -60,18 +60,12 @@ def read_statement(statement: Statement) -> tuple[Any, ...]:
     return row
 
 
-def query_of(request: Request) -> str:
-    """Return the query of the page of a section, without the parameters of the section."""
-    query = [each for each in request.GET.lists() if each[0] not in ("part", "seen")]
-    return urlencode(query, doseq=True)
-
-
 def build_version(request: Request, workspace: Workspace | None, *facts: object) -> str:
     """Return the version of a section for this user and address, from facts about what it shows.
 
     It includes the fields of the workspace, and the role that the page has read with it.
     """
-    page = f"{request.path}?{query_of(request)}"
+    page = f"{request.path}?{page_query(request.GET)}"
     user = [getattr(request.user, name) for name in _OF_USER]
     minute = int(request_now().timestamp() + crc32(f"{page} {user}".encode()) % MINUTE) // MINUTE
     of_workspace: list[object] = []

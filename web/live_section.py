@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.loader import render_to_string
 
 _VOLATILE = re.compile(
@@ -55,6 +55,19 @@ def live_answer(request: HttpRequest, section: Live) -> HttpResponse:
     if section.seconds and request.GET.get("seen") == section.seen:
         return unchanged()
     return HttpResponse(render_to_string("components/live.html", {"live": section}))
+
+
+def page_query(params: QueryDict, **changes: object) -> str:
+    """Return the query of a page with other values of parameters; None or "" leaves one out.
+
+    The parameters of a section (`part`, `seen`) are left out: they are never part of a link.
+    """
+    replaced = {"part": None, "seen": None, **changes}
+    query: dict[str, object] = {
+        name: values for name, values in params.lists() if name not in replaced
+    }
+    query |= {name: str(value) for name, value in replaced.items() if value not in (None, "")}
+    return urlencode(query, doseq=True)
 
 
 def has_seen(request: HttpRequest, part: str, version: str) -> bool:

@@ -6,17 +6,14 @@ The comparison with the previous run says what has changed: counts, duration, ca
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from django.db import connection
 
 from operations.catalog import OperationCatalog, Queue
 from operations.causes import cause_of, describe_cause
 from operations.counts import Counts
 from operations.models import OperationRun
+from operations.rows import from_row
 from tenancy.db import run_prepared
 from web.durations import duration_text, precise_duration_text
 
@@ -85,14 +82,9 @@ def load_related(run: OperationRun) -> tuple[list[OperationRun], OperationRun | 
     }
     columns = ", ".join(f"run.{name}" for name in _COLUMNS)
     rows = run_prepared(_RELATED.format(scope=scope, columns=columns), values)
-    retries = [_run_of(row) for relation, *row in rows if relation == "retry"]
-    return retries, next((_run_of(row) for relation, *row in rows if relation == "previous"), None)
-
-
-def _run_of(row: list[Any]) -> OperationRun:
-    for place in (_COLUMNS.index("summary_counts"), _COLUMNS.index("failure_summary")):
-        row[place] = json.loads(row[place])
-    return OperationRun.from_db(connection.alias, _COLUMNS, row)
+    runs = [(relation, from_row(OperationRun, row, only=_COLUMNS)) for relation, *row in rows]
+    retries = [each for relation, each in runs if relation == "retry"]
+    return retries, next((each for relation, each in runs if relation == "previous"), None)
 
 
 def compare(run: OperationRun, previous: OperationRun) -> Comparison:

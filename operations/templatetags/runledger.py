@@ -6,7 +6,6 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 from django import template
 from django.template import Context
@@ -26,7 +25,7 @@ from tenancy.clock import request_now
 from tenancy.filtering import FilterField, render_fields
 from tenancy.models import StaffChange, SupportAccess, Workspace
 from tenancy.times import day_text, exact_text, minute_text, page_zone, short_text
-from web.durations import precise_duration_text
+from web.live_section import page_query
 
 register = template.Library()
 
@@ -241,12 +240,7 @@ def query(context: Context, **changes: Any) -> str:
 
     The parameters of a live section (`part`, `seen`) are never part of a link.
     """
-    replaced = {"part": None, "seen": None, **changes}
-    params = {
-        name: values for name, values in context["request"].GET.lists() if name not in replaced
-    }
-    params |= {name: str(value) for name, value in replaced.items() if value not in (None, "")}
-    return f"?{urlencode(params, doseq=True)}"
+    return f"?{page_query(context['request'].GET, **changes)}"
 
 
 @register.simple_tag
@@ -265,12 +259,6 @@ def thousands(number: int) -> str:
 def span(value: dt.timedelta | None) -> str:
     """A duration in words: “1 min 20 s”."""
     return markup.span(value)
-
-
-@register.filter
-def precise_span(value: dt.timedelta) -> str:
-    """A duration in words, precise if it is short: “340 ms”."""
-    return precise_duration_text(value)
 
 
 @register.filter

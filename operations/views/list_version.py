@@ -17,8 +17,9 @@ from tenancy.models import User, Workspace
 from tenancy.prepared import PreparedQuery
 from tenancy.querysets import CappedCount
 from tenancy.times import display_zone
-from tenancy.versions import Digest, Statement, build_statement, query_of
+from tenancy.versions import Digest, Statement, build_statement
 from web.keyset import COUNT_CAP, Order, in_order, rows_of_page
+from web.live_section import page_query
 from web.statement_timeout import read_within
 
 LIST_SECONDS = 5.0
@@ -41,7 +42,7 @@ class ListKey(NamedTuple):
         user = request.user
         scope_id = listed[0].pk if len(listed) == 1 else None
         zone = str(display_zone(user, workspace))
-        return cls(user.pk, user.is_staff, scope_id, zone, query_of(request))
+        return cls(user.pk, user.is_staff, scope_id, zone, page_query(request.GET))
 
 
 class ListFacts(NamedTuple):
