@@ -14,6 +14,7 @@ from tests.support.factories import TenantFactory, WorkspaceFactory, create_memb
 
 pytest_plugins = [
     "tests.support.marks",
+    "tests.support.secrets",
     "tests.support.speed",
     "tests.support.forms",
     "tests.support.database",

@@ -339,7 +339,9 @@ def test_a_deleted_workspace_keeps_its_entries(workspace: Workspace) -> None:
     pk = workspace.pk
     workspace.delete()
 
-    assert [entry.action for entry in AuditEntry.objects.filter(workspace_id=pk)] == [
+    assert [
+        entry.action for entry in AuditEntry.objects.filter(workspace_id=pk).order_by("pk")
+    ] == [
         "created",
         "deleted",
     ]
