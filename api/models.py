@@ -21,6 +21,7 @@ class ApiSubmission(models.Model):
 
     class Meta:
         db_table = "api_submissions"
+        verbose_name = "API submission"
         default_permissions = ()
         indexes = (models.Index(fields=("created_at",), name="api_submissions_created"),)
 

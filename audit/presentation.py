@@ -99,7 +99,7 @@ def describe(
             differences=[
                 _difference(entry, column, values, references, zone)
                 for column, values in sorted(entry.changes.items())
-                if entry.action == "updated" or column not in _SHOWN_ELSEWHERE
+                if not _is_shown_elsewhere(entry, column)
             ],
         )
         for entry in rows
@@ -137,6 +137,13 @@ def _title(entry: AuditEntry) -> str:
 def _name(entry: AuditEntry) -> str:
     name = entry.object_name or (entry.object_id and f"#{entry.object_id}")
     return f"{name} · {entry.part}" if entry.part else name
+
+
+def _is_shown_elsewhere(entry: AuditEntry, column: str) -> bool:
+    """Whether the entry has the value of a column in another place, such as the name of a user."""
+    if f"{column.removesuffix('_id')}_name" in entry.changes:
+        return True
+    return entry.action != "updated" and column in _SHOWN_ELSEWHERE
 
 
 def _difference(

@@ -202,6 +202,7 @@ class EntraGroupSyncRun(LegacyRun):
 
     class Meta(LegacyRun.Meta):
         db_table = "entra_group_sync_runs"
+        verbose_name = "Entra group sync run"
         indexes = (
             models.Index(fields=("workspace", "created_at", "id"), name="legacy_grp_ws"),
             models.Index(fields=("tenant", "created_at", "id"), name="legacy_grp_tenant"),

@@ -270,6 +270,8 @@ class ApprovalOffRequest(models.Model):
 
     class Meta:
         db_table = "approval_off_requests"
+        verbose_name = "request to switch off approvals"
+        verbose_name_plural = "requests to switch off approvals"
         ordering = ("-created_at", "-id")
         default_permissions = ("view",)
         constraints = (

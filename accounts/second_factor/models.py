@@ -24,6 +24,7 @@ class CodeAttempts(models.Model):
 
     class Meta:
         db_table = "code_attempts"
+        verbose_name_plural = "code attempts"
 
     def __str__(self) -> str:
         return f"Codes of user {self.pk}"

@@ -21,6 +21,7 @@ class SignInLink(models.Model):
 
     class Meta:
         db_table = "sign_in_links"
+        verbose_name = "sign-in link"
 
     def __str__(self) -> str:
         return f"Sign-in link of {self.user}"

@@ -75,7 +75,7 @@ class PolicyChange(models.Model):
     )
     change = models.CharField(max_length=16, choices=Change.choices)
     kind = models.CharField(max_length=64)
-    graph_id = models.CharField(max_length=200)
+    graph_id = models.CharField("Graph ID", max_length=200)
     name = models.CharField(max_length=300)
     #: The first changed fields, as paths, and the number of all.
     fields = models.JSONField(default=list, db_default=[], blank=True)

@@ -32,7 +32,7 @@ class PolicyExport(models.Model):
     #: The ZIP file; null after it has expired.
     archive = models.BinaryField(null=True)
     size = models.PositiveIntegerField()
-    sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField("SHA-256", max_length=64)
     item_count = models.PositiveIntegerField()
     incomplete_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())

@@ -335,6 +335,8 @@ class TimeZoneRules(models.Model):
 
     class Meta:
         db_table = "backup_time_zone_rules"
+        verbose_name = "version of the time-zone rules"
+        verbose_name_plural = "versions of the time-zone rules"
         constraints = (
             models.CheckConstraint(condition=models.Q(pk=1), name="time_zone_rules_one_row"),
         )

@@ -328,7 +328,7 @@ class BackupItem(models.Model):
         null=True,
     )
     kind = models.CharField(max_length=64)
-    graph_id = models.CharField(max_length=200)
+    graph_id = models.CharField("Graph ID", max_length=200)
     name = models.CharField(max_length=300)
     version = models.ForeignKey(
         PolicyVersion, on_delete=models.PROTECT, related_name="items", null=True, blank=True

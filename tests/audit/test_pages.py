@@ -104,6 +104,18 @@ def test_users_are_shown_by_name(page: Client, owner: User, tenant: Tenant) -> N
     assert "<ins><bdi>owen</bdi></ins>" in text_of(page, LOG, kind="backup_schedules")
 
 
+def test_a_user_who_is_recorded_by_account_and_by_name_is_shown_once(
+    page: Client, owner: User, tenant: Tenant
+) -> None:
+    create_restore(tenant, requested_by=owner, requested_by_name="owen")
+
+    html = text_of(page, LOG, kind="restore_runs", action="created")
+
+    label = '<span class="difference-label">Requested by</span>'
+    assert html.count(label) == 1
+    assert f"{label} <bdi>owen</bdi>" in html
+
+
 def test_direct_sql_is_shown_as_such(page: Client, tenant: Tenant) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('runledger.audit', '', true)")

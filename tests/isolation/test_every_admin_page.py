@@ -133,6 +133,13 @@ def test_history_is_never_added_changed_or_deleted(
     assert list(model._default_manager.order_by("pk").values()) == before
 
 
+def test_the_labels_of_models_are_plurals_and_keep_capitals() -> None:
+    for model in REGISTERED:
+        names = f"{model._meta.verbose_name}, {model._meta.verbose_name_plural}"
+        assert not names.endswith("ss"), names
+        assert not re.search(r"\b(api|entra|graph|id|sign in)\b", names), names
+
+
 def test_every_model_of_this_project_is_registered() -> None:
     models = [
         model
