@@ -14,7 +14,7 @@ from audit.filters import entries_with_terms
 from audit.models import AuditEntry, AuditEntryQuerySet, AuditLink
 from audit.presentation import action_choices, kind_choices
 from tenancy.change_list import CursorChangeList
-from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly, having_number
 from web.keyset import Page
 from web.term_search import SHORTEST_TERM, TermSearch
 
@@ -100,4 +100,8 @@ class AuditEntryAdmin(ReadOnly, ModelAdmin[AuditEntry]):
 class AuditLinkAdmin(ReadOnly, ModelAdmin[AuditLink]):
     list_display = ("position", "entry_id")
     search_fields = ("=entry_id",)
+    search_help_text = "The number of an entry."
     ordering = ("-position",)
+
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "entry_id")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from backups import services
@@ -25,12 +25,22 @@ from backups.models import (
     VersionCandidate,
     VersionRedaction,
 )
+from backups.change_filter import changes_with_terms, text_matches
 from backups.redactions import redacted_payload
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS
 from providers.kind_filter import KindFilter
 from redaction import exact_json
-from tenancy.model_admin import ModelAdmin, NeverDeleted, ReadOnly, WholeForm
+from tenancy.model_admin import (
+    ModelAdmin,
+    NeverDeleted,
+    ReadOnly,
+    WholeForm,
+    having_number,
+    of_tenants_named,
+)
+from tenancy.models import Workspace
+from web.term_search import SHORTEST_TERM, having_terms
 
 
 class BackupScheduleForm(WholeForm[BackupSchedule]):
@@ -165,7 +175,13 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
     list_filter = ("status", "workspace")
     list_select_related = ("workspace", "tenant", "schedule")
     search_fields = ("=id", "tenant__name", "schedule__name")
+    search_help_text = "The number of a set, or a part of the name of a tenant or schedule."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q:
+        schedules = BackupSchedule.objects.filter(name__icontains=text).order_by()
+        of_schedules = Q(schedule__in=list(schedules.values_list("pk", flat=True)))
+        return having_number(text, "pk") | of_tenants_named(text) | of_schedules
 
 
 @admin.register(BackupItem)
@@ -173,8 +189,18 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
     list_display = ("id", "backup_set", "kind", "name", "complete", "reason_code", "captured_at")
     list_filter = ("complete", KindFilter)
     list_select_related = ("backup_set",)
-    search_fields = ("=backup_set__id", "=graph_id", "name")
+    search_fields = ("=id", "=backup_set__id", "=graph_id", "name")
+    search_help_text = "The number of an item or a set, a Graph ID, or a part of a name."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q | None:
+        """Complete items have an index of terms, and there is an index of incomplete ones."""
+        by_number = having_number(text, "pk", "backup_set")
+        if len(text) < SHORTEST_TERM:
+            return by_number if text.isdecimal() else None
+        matches = Q(name__icontains=text) | Q(graph_id=text)
+        has_terms = having_terms("backup_item_terms", ("name", "graph_id"), text, whole=text)
+        return by_number | Q(has_terms, matches, complete=True) | Q(matches, complete=False)
 
 
 @admin.register(SharedItems)
@@ -183,7 +209,11 @@ class SharedItemsAdmin(ReadOnly, ModelAdmin[SharedItems]):
     list_filter = ("is_read", KindFilter)
     list_select_related = ("backup_set",)
     search_fields = ("=backup_set__id",)
+    search_help_text = "The number of a set."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "backup_set")
 
     @admin.display(description="Items")
     def count(self, shared: SharedItems) -> int:
@@ -194,10 +224,17 @@ class SharedItemsAdmin(ReadOnly, ModelAdmin[SharedItems]):
 class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
     list_display = ("id", "workspace", "content_hash", "size", "created_at")
     list_select_related = ("workspace",)
-    search_fields = ("=content_hash", "=normalized_hash")
+    search_fields = ("=id", "=content_hash")
+    search_help_text = "The number or the hash of a content."
     ordering = ("-id",)
     fields = ("workspace", "content_hash", "normalized_hash", "content", "size", "created_at")
     readonly_fields = ("content",)
+
+    def indexed_search(self, text: str) -> Q:
+        """The index begins with the workspace."""
+        workspaces = list(Workspace.objects.order_by().values_list("pk", flat=True))
+        of_content = Q(workspace__in=workspaces, content_hash=text.lower())
+        return having_number(text, "pk") | of_content
 
     @admin.display(description="Payload without secrets")
     def content(self, version: PolicyVersion) -> str:
@@ -208,7 +245,11 @@ class PolicyVersionAdmin(ReadOnly, ModelAdmin[PolicyVersion]):
 class VersionRedactionAdmin(ReadOnly, ModelAdmin[VersionRedaction]):
     list_display = ("version_id", "rules_version")
     search_fields = ("=version__id",)
+    search_help_text = "The number of a content."
     ordering = ("-version_id",)
+
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "pk")
 
 
 @admin.register(PolicyChange)
@@ -216,8 +257,15 @@ class PolicyChangeAdmin(ReadOnly, ModelAdmin[PolicyChange]):
     list_display = ("created_at", "tenant", "change", "kind", "name", "author", "backup_set")
     list_filter = ("change", KindFilter)
     list_select_related = ("tenant", "backup_set")
-    search_fields = ("=graph_id", "=backup_set__id", "name")
+    search_fields = ("=backup_set__id", "=graph_id", "name", "author")
+    search_help_text = "The number of a set, a Graph ID, or a part of a name or author."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q | None:
+        by_number = having_number(text, "backup_set")
+        if len(text) < SHORTEST_TERM:
+            return by_number if text.isdecimal() else None
+        return by_number | changes_with_terms(text) & text_matches(text)
 
 
 @admin.register(PolicyExport)

@@ -30,11 +30,7 @@ class ChangeFilter(ListFilter):
         self.search = self.text("Policy, Graph ID or author")
         scope, self.conditions = PolicyChange.objects.filter(workspace=workspace), Q()
         if self.search:
-            self.conditions &= (
-                Q(name__icontains=self.search)
-                | Q(graph_id=self.search)
-                | Q(author__icontains=self.search)
-            )
+            self.conditions &= text_matches(self.search)
         self.tenant_choice = self.tenant(workspace.tenants.all())
         if self.tenant_choice:
             scope = scope.filter(tenant=self.tenant_choice)
@@ -52,16 +48,24 @@ class ChangeFilter(ListFilter):
     @property
     def listed(self) -> TermSearch[PolicyChangeQuerySet]:
         """The listed changes."""
-        has_terms = self._has_terms() if len(self.search) >= SHORTEST_TERM else None
+        has_terms = None
+        if len(self.search) >= SHORTEST_TERM:
+            has_terms = changes_with_terms(self.search, f"#{self.workspace.pk}")
         return TermSearch(self.scope, self.conditions, has_terms)
 
-    def _has_terms(self) -> Q:
-        """Return the condition of the index: more changes than those with the text satisfy it."""
-        columns = ("workspace_id", "name", "author", "graph_id")
-        workspace = f"#{self.workspace.pk}"
-        return having_terms(
-            "policy_change_terms", columns, self.search, workspace, whole=self.search
-        )
+
+def text_matches(text: str) -> Q:
+    """Return the condition that a change has a text."""
+    return Q(name__icontains=text) | Q(graph_id=text) | Q(author__icontains=text)
+
+
+def changes_with_terms(text: str, *others: str) -> Q:
+    """Return the condition of the index: more changes satisfy it than those with the text.
+
+    `others` are terms that the changes have besides those of the text.
+    """
+    columns = ("workspace_id", "name", "author", "graph_id")
+    return having_terms("policy_change_terms", columns, text, *others, whole=text)
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Q
 
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from providers.kind_filter import KindFilter
+from tenancy.forms import GUID
 from tenancy.model_admin import ModelAdmin, ReadOnly
 
 
+class MirroredAdmin(ReadOnly, ModelAdmin[Any]):
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("name", "=graph_id", "tenant__name")
+    search_help_text = "A Graph ID, or a part of the name of an object or a tenant."
+
+    def indexed_search(self, text: str) -> Q | None:
+        """Return the object with an id; no index has the names of all workspaces."""
+        return Q(graph_id=text.lower()) if GUID.fullmatch(text.lower()) else None
+
+
 @admin.register(Policy)
-class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
+class PolicyAdmin(MirroredAdmin):
     list_display = (
         "name",
         "kind",
@@ -21,21 +35,15 @@ class PolicyAdmin(ReadOnly, ModelAdmin[Policy]):
         "missing_since",
     )
     list_filter = (KindFilter, ("missing_since", admin.EmptyFieldListFilter), "is_assigned")
-    list_select_related = ("tenant", "workspace")
-    search_fields = ("name", "=graph_id", "tenant__name")
 
 
 @admin.register(DirectoryGroup)
-class DirectoryGroupAdmin(ReadOnly, ModelAdmin[DirectoryGroup]):
+class DirectoryGroupAdmin(MirroredAdmin):
     list_display = ("name", "group_type", "tenant", "workspace", "is_dynamic", "missing_since")
     list_filter = ("group_type", "is_dynamic", ("missing_since", admin.EmptyFieldListFilter))
-    list_select_related = ("tenant", "workspace")
-    search_fields = ("name", "=graph_id", "tenant__name")
 
 
 @admin.register(RoleDefinition)
-class RoleDefinitionAdmin(ReadOnly, ModelAdmin[RoleDefinition]):
+class RoleDefinitionAdmin(MirroredAdmin):
     list_display = ("name", "is_built_in", "is_enabled", "tenant", "workspace", "missing_since")
     list_filter = ("is_built_in", "is_enabled", ("missing_since", admin.EmptyFieldListFilter))
-    list_select_related = ("tenant", "workspace")
-    search_fields = ("name", "=graph_id", "tenant__name")

@@ -102,6 +102,7 @@ class Policy(Mirrored):
         indexes = (
             models.Index(fields=("workspace", "name", "id"), name="policies_by_name"),
             models.Index(fields=("workspace", "kind", "name", "id"), name="policies_by_kind"),
+            models.Index(fields=("graph_id",), name="policies_by_graph_id"),
         )
         constraints = (
             *Mirrored.Meta.constraints,
@@ -143,7 +144,10 @@ class DirectoryGroup(Mirrored):
 
     class Meta(Mirrored.Meta):
         db_table = "directory_groups"
-        indexes = (models.Index(fields=("workspace", "name", "id"), name="groups_by_name"),)
+        indexes = (
+            models.Index(fields=("workspace", "name", "id"), name="groups_by_name"),
+            models.Index(fields=("graph_id",), name="groups_by_graph_id"),
+        )
         constraints = (
             *Mirrored.Meta.constraints,
             models.UniqueConstraint(fields=("tenant", "graph_id"), name="groups_once_per_object"),
@@ -169,7 +173,10 @@ class RoleDefinition(Mirrored):
 
     class Meta(Mirrored.Meta):
         db_table = "directory_role_definitions"
-        indexes = (models.Index(fields=("workspace", "name", "id"), name="roles_by_name"),)
+        indexes = (
+            models.Index(fields=("workspace", "name", "id"), name="roles_by_name"),
+            models.Index(fields=("graph_id",), name="roles_by_graph_id"),
+        )
         constraints = (
             *Mirrored.Meta.constraints,
             models.UniqueConstraint(fields=("tenant", "graph_id"), name="roles_once_per_object"),

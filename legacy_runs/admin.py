@@ -36,14 +36,10 @@ class LegacyRunAdmin(ReadOnly, ModelAdmin[Any]):
     ordering = ("-id",)
     actions = None
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def indexed_search(self, text: str) -> Q | None:
         """Search by the number of a row or of its run, which are indexed; otherwise by text."""
-        number = parse_id(search_term.strip().removeprefix("#"))
-        if number is not None:
-            return queryset.filter(Q(pk=number) | Q(operation_run=number)), False
-        return super().get_search_results(request, queryset, search_term)
+        number = parse_id(text.removeprefix("#"))
+        return None if number is None else Q(pk=number) | Q(operation_run=number)
 
 
 @admin.register(InventorySyncRun)

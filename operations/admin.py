@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -28,7 +29,7 @@ from operations.models import (
 from operations.selection import Chosen, select_runs
 from operations.splits import Selection
 from tenancy.change_list import CursorChangeList
-from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly, having_number, of_tenants_named
 from tenancy.models import Tenant, Workspace
 from web.keyset import NEWEST_FIRST, PAGE_SIZE, Page
 
@@ -101,6 +102,9 @@ class OperationRunEventAdmin(ReadOnly, ModelAdmin[OperationRunEvent]):
     search_help_text = "The number of a run."
     ordering = ("-id",)
 
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "run")
+
 
 @admin.register(OperationRunItem)
 class OperationRunItemAdmin(ReadOnly, ModelAdmin[OperationRunItem]):
@@ -110,14 +114,21 @@ class OperationRunItemAdmin(ReadOnly, ModelAdmin[OperationRunItem]):
     search_help_text = "The number of a run."
     ordering = ("-id",)
 
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "run")
+
 
 @admin.register(OperationRunTombstone)
 class OperationRunTombstoneAdmin(ReadOnly, ModelAdmin[OperationRunTombstone]):
     list_display = ("id", "type", "workspace", "tenant", "outcome", "created_at", "pruned_at")
-    list_filter = ("outcome",)
+    list_filter = ("outcome", TypeFilter)
     list_select_related = ("workspace", "tenant")
-    search_fields = ("=id", "tenant__name", "=type")
+    search_fields = ("=id", "tenant__name")
+    search_help_text = "The number of a run, or a part of the name of a tenant."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "pk") | of_tenants_named(text)
 
 
 @admin.register(Incident)

@@ -2,6 +2,9 @@
 
 A list of up to `COUNT_CAP` rows has Django's page numbers. A longer one is not counted: each of its
 pages begins after the last row of the page before, or ends before the first row of the page after.
+
+A table of more than `SEARCHED` rows is sorted by its primary key, unless an index has the order of
+the list. Its filters, and a search without an index, compare `SEARCHED` rows for a page.
 """
 
 from __future__ import annotations
@@ -13,18 +16,21 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import BooleanField, Func, Model, Q, QuerySet, Value
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from web.keyset import COUNT_CAP, BadCursor, Page, count_text
 from web.statement_timeout import TookTooLong, statement_timeout
+from web.term_search import COMPARED
 
 LIST_SECONDS = 5.0
+#: The rows of a long table that are compared for a page.
+SEARCHED = 100_000
 #: The parameters that say after which row a page begins, or before which one it ends.
 EDGES = ("after", "before")
 
@@ -65,6 +71,12 @@ class BoundedChangeList(ChangeList):
 
     def read(self, request: HttpRequest) -> None:
         """Read a page and the number of rows."""
+        is_narrowed = bool(self.query or self.has_active_filters)
+        if (is_narrowed or not _has_index(self.model, self.order)) and self._is_long():
+            self._order_by_key(request)
+            if is_narrowed:
+                self._read_by_key(request, is_narrowed=True)
+                return
         super().get_results(request)
         self.count_text = count_text(self.result_count, COUNT_CAP)
         if self.result_count > COUNT_CAP or any(self.edges.values()):
@@ -83,7 +95,22 @@ class BoundedChangeList(ChangeList):
         if after:
             self.next_url = self.get_query_string({"after": after})
 
-    def _read_by_key(self, request: HttpRequest) -> None:
+    def _is_long(self) -> bool:
+        keys = self.root_queryset.order_by("pk").values_list("pk")
+        return bool(keys[SEARCHED : SEARCHED + 1])
+
+    def _order_by_key(self, request: HttpRequest) -> None:
+        """Sort the list by its primary key, if it is not."""
+        key = self.lookup_opts.pk
+        if [term.name for term in self.order] == [key.attname]:
+            return
+        if self.params.get(ORDER_VAR):
+            text = f"More than {SEARCHED:,} rows cannot be sorted like this. The newest come first."
+            messages.info(request, text)
+        self.order = [Term(key.attname, key, is_descending=True)]
+        self.queryset = self.queryset.order_by(self.order[0].order_by)
+
+    def _read_by_key(self, request: HttpRequest, *, is_narrowed: bool = False) -> None:
         """Read the page at an edge or the first one, and one row more, which has a further page."""
         is_reversed = bool(self.edges["before"] and not self.edges["after"])
         edge = self.edges["before" if is_reversed else "after"]
@@ -91,16 +118,55 @@ class BoundedChangeList(ChangeList):
         if edge and not values:
             messages.info(request, "The list has changed. This is its first page.")
             self.edges, edge, is_reversed = dict.fromkeys(EDGES, ""), "", False
-        rows: QuerySet[Any] = self.queryset.reverse() if is_reversed else self.queryset
-        if values:
-            rows = _rows_after(rows, self.order, values, is_reversed=is_reversed)
-        read = list(rows[: self.list_per_page + 1])
-        shown, has_more = read[: self.list_per_page], len(read) > self.list_per_page
-        first, last = (shown[0].pk, shown[-1].pk) if shown else ("", "")
-        if is_reversed:
-            self.show(shown[::-1], before=last if has_more else "", after=first)
+        def from_edge(rows: QuerySet[Any]) -> QuerySet[Any]:
+            rows = rows.order_by(*[term.order_by for term in self.order])
+            rows = rows.reverse() if is_reversed else rows
+            return _rows_after(rows, self.order, values, is_reversed=is_reversed) if values else rows
+
+        rows, reached = from_edge(self.queryset), ""
+        if is_narrowed:
+            read, reached = self._compare(rows, from_edge(self.root_queryset))
         else:
-            self.show(shown, before=first if edge else "", after=last if has_more else "")
+            read = list(rows[: self.list_per_page + 1])
+        shown = read[: self.list_per_page]
+        first, last = (shown[0].pk, shown[-1].pk) if shown else ("", "")
+        further = last if len(read) > self.list_per_page else reached
+        if is_reversed:
+            self.show(shown[::-1], before=further, after=first)
+        else:
+            self.show(shown, before=first if edge else "", after=further)
+        if is_narrowed:
+            is_whole = not (further or edge)
+            self.count_text = count_text(len(shown)) + ("" if is_whole else "+")
+        if reached:
+            link = "Previous page" if is_reversed else "Next page"
+            messages.info(request, f"{SEARCHED:,} rows were searched. “{link}” searches further.")
+
+    def _compare(self, rows: QuerySet[Any], scope: QuerySet[Any]) -> tuple[list[Any], Any]:
+        """Return the first of `rows`, which are those of the scope that satisfy the conditions.
+
+        Returns also the key of the row up to which the scope was compared; empty if the rows fill a
+        page, or if there are no others.
+        """
+        count = self.list_per_page + 1
+        text = self.query.strip()
+        has_index = bool(text) and self.model_admin.indexed_search(text) is not None
+        compared = COMPARED * count if has_index else SEARCHED
+        reached = list(scope.values_list("pk", flat=True)[compared - 1 : compared + 1])
+        if len(reached) < 2:  # noqa: PLR2004 - the last compared row, and one that was not
+            return list(rows[:count]), ""
+        key = self.order[0].name
+        is_descending = self.order[0].is_descending is rows.query.standard_ordering
+        nearest = Q((f"{key}__{'gte' if is_descending else 'lte'}", reached[0]))
+        read = list(rows.filter(nearest)[:count])
+        if len(read) == count:
+            return read, ""
+        if not has_index:
+            return read, reached[0]
+        # No index has this order, so that PostgreSQL does not search in the order of one.
+        by_value = F(key) + 0
+        order = by_value.desc() if is_descending else by_value.asc()
+        return list(rows.order_by(order)[:count]), ""
 
     def _values_of(self, edge: str) -> tuple[Any, ...] | None:
         """Return the values of the order of the row with this id; None if there is no such row."""
@@ -187,6 +253,20 @@ def _whole_order(model: type[Model], ordering: Iterable[Any]) -> list[Term]:
     if not any(term.name == key.attname for term in terms):
         terms.append(Term(key.attname, key, is_descending))
     return terms
+
+
+def _has_index(model: type[Model], order: Sequence[Term]) -> bool:
+    """Whether an index has the columns of an order; each can end with the primary key."""
+    meta = model._meta  # noqa: SLF001 - as above
+    if any(term.is_nullable or term.is_descending is not order[0].is_descending for term in order):
+        return False
+    indexes = [(field.name,) for field in meta.local_fields if field.db_index or field.unique]
+    for index in (*meta.indexes, *meta.constraints):
+        if getattr(index, "fields", ()) and not getattr(index, "condition", None):
+            indexes.append(tuple(name.removeprefix("-") for name in index.fields))
+    columns = [[meta.get_field(name).attname for name in names] for names in indexes]
+    names = [term.name for term in order if term.name != meta.pk.attname]
+    return not names or names in [[name for name in each if name != meta.pk.attname] for each in columns]
 
 
 def _terms(model: type[Model], path: str, *, is_descending: bool) -> Iterator[Term]:

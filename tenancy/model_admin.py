@@ -10,11 +10,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import BadRequest, EmptyResultSet, ValidationError
-from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model
+from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from tenancy.change_list import BoundedChangeList, CappedPaginator
+from tenancy.models import Tenant
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.ids import parse_id
 from web.keyset import COUNT_CAP
@@ -41,6 +42,23 @@ class NumberInText(Lookup[bool]):
         return f"{sql} = %s", (*params, number)
 
 
+def having_number(text: str, *names: str) -> Q:
+    """Return the condition that one of these fields is the number that a text is, if it is one."""
+    number = parse_id(text.removeprefix("#"))
+    if number is None:
+        return Q(pk__in=())
+    return Q.create([(name, number) for name in names], Q.OR)
+
+
+def of_tenants_named(text: str) -> Q:
+    """Return the condition of the rows of tenants whose name has a text.
+
+    It contains the ids of the tenants, so that an index of the rows has it.
+    """
+    tenants = Tenant.objects.filter(name__icontains=text).order_by()
+    return Q(tenant__in=list(tenants.values_list("pk", flat=True)))
+
+
 class StrictAutocompleteSelect(AutocompleteSelect):
     """An autocomplete field that ignores submitted values that are not ids."""
 
@@ -59,6 +77,22 @@ class ModelAdmin(admin.ModelAdmin[M]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedChangeList
+
+    def indexed_search(self, text: str) -> Q | None:
+        """Return the condition of the rows that a text finds, if indexes have all parts of it.
+
+        Without one, a search compares the rows of a long table, some for each page.
+        """
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        text = search_term.strip()
+        conditions = self.indexed_search(text) if text else None
+        if conditions is None:
+            return super().get_search_results(request, queryset, text)
+        return queryset.filter(conditions), False
 
     def response_action(
         self, request: HttpRequest, queryset: Any, *args: Any, **options: Any

@@ -354,6 +354,9 @@ class BackupItem(models.Model):
         ordering = ("kind", "name", "id")
         indexes = (
             models.Index(fields=("tenant", "kind", "graph_id", "id"), name="items_of_object"),
+            models.Index(
+                fields=("id",), name="items_incomplete", condition=models.Q(complete=False)
+            ),
         )
         constraints = (
             models.UniqueConstraint(

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.db import connection
+from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from api.models import ApiSubmission
+from audit.models import AuditLink
+from backups.models import BackupItem, BackupSet
 from inventory.models import Policy
+from operations.models import OperationRunItem
 from tenancy import change_list
 from tenancy.db import database_now
 from tenancy.models import User
@@ -55,9 +61,16 @@ def _long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin.site._registry[Policy], "list_per_page", 2)
 
 
+@pytest.fixture
+def _in_parts(_long: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare few rows of the table for a page."""
+    monkeypatch.setattr(change_list, "SEARCHED", 2)
+
+
 def read(user: User, query: str) -> Any:
-    request = RequestFactory().get(ADDRESS + query)
+    request: Any = RequestFactory().get(ADDRESS + query)
     request.user = user
+    request._messages = CookieStorage(request)
     return admin.site._registry[Policy].get_changelist_instance(request)
 
 
@@ -135,5 +148,83 @@ def test_a_list_reads_no_values_of_its_filters(client: Client, superuser: User) 
 
     assert "kind=conditional_access" in html
     statements = [query["sql"] for query in captured if "policies" in query["sql"]]
-    assert len(statements) == 2
+    # Whether the table is long, the number of rows, and the rows.
+    assert len(statements) == 3
     assert not any("DISTINCT" in sql for sql in statements)
+
+
+@pytest.mark.usefixtures("_in_parts")
+@pytest.mark.parametrize("query", ["q=policy+0", "q=2", "is_assigned__exact=0", "q=nothing"])
+def test_parts_of_a_long_table_lead_through_all_rows_with_a_text_and_back(
+    superuser: User, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as whole_table:
+        whole_table.setattr(change_list, "SEARCHED", ROWS)
+        whole_table.setattr(change_list, "COUNT_CAP", ROWS)
+        whole_table.setattr(admin.site._registry[Policy], "list_per_page", ROWS)
+        whole = sorted(ids(read(superuser, f"?{query}")), reverse=True)
+
+    pages = [read(superuser, f"?{query}")]
+    while address := pages[-1].next_url:
+        pages.append(read(superuser, address))
+    filled = [page for page in pages if ids(page)]
+    back = filled[-1:]
+    while back and (address := back[-1].previous_url):
+        back.append(read(superuser, address))
+
+    assert len(pages) > ROWS // 4
+    assert [row for page in pages for row in ids(page)] == whole
+    assert [row for page in reversed(back) for row in ids(page)] == whole
+
+
+@pytest.mark.usefixtures("_in_parts")
+def test_a_page_of_a_long_table_says_how_much_it_has_searched(
+    client: Client, superuser: User
+) -> None:
+    open_session(client, superuser)
+
+    first = client.get(f"{ADDRESS}?q=nothing").content.decode()
+    end = client.get(f"{ADDRESS}?q=nothing&after={min(Policy.objects.values_list('pk', flat=True))}")
+
+    assert "2 rows were searched. “Next page” searches further." in first
+    assert "0+ results" in first
+    assert "rows were searched" not in end.content.decode()
+    assert "Next page" not in end.content.decode()
+
+
+@pytest.mark.usefixtures("_in_parts")
+@pytest.mark.parametrize(
+    ("order", "is_sorted"), [("", True), ("1", False), ("-2.1", False), ("5", False)]
+)
+def test_a_long_table_is_sorted_by_its_key_without_an_index(
+    client: Client, superuser: User, order: str, is_sorted: bool
+) -> None:
+    newest = sorted(Policy.objects.values_list("pk", flat=True), reverse=True)
+
+    answer = open_session(client, superuser).get(f"{ADDRESS}?o={order}")
+
+    assert [row.pk for row in answer.context["cl"].result_list] == newest[:2]
+    refusal = "More than 2 rows cannot be sorted like this. The newest come first."
+    assert (refusal in answer.content.decode()) is not is_sorted
+
+
+@pytest.mark.parametrize(
+    ("model", "order", "has_index"),
+    [
+        (BackupItem, ["-id"], True),
+        (BackupItem, ["-captured_at"], False),
+        (BackupItem, ["-backup_set"], False),
+        (ApiSubmission, ["-created_at"], True),
+        (ApiSubmission, ["created_at", "-submission_id"], False),
+        (BackupSet, ["tenant__name"], False),
+        (OperationRunItem, ["run", "outcome"], True),
+        (OperationRunItem, ["-run", "outcome"], False),
+        (OperationRunItem, ["run"], False),
+        (User, ["username"], True),
+        (AuditLink, ["entry_id"], True),
+    ],
+)
+def test_an_index_has_an_order_if_it_has_its_columns(
+    model: type[Model], order: list[str], has_index: bool
+) -> None:
+    assert change_list._has_index(model, change_list._whole_order(model, order)) is has_index

@@ -1,0 +1,1 @@
+DROP FUNCTION backup_item_terms(text, text);
