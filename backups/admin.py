@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from backups import services
+from backups.change_filter import changes_with_terms, text_matches
 from backups.models import (
     BackupDay,
     BackupItem,
@@ -25,7 +26,6 @@ from backups.models import (
     VersionCandidate,
     VersionRedaction,
 )
-from backups.change_filter import changes_with_terms, text_matches
 from backups.redactions import redacted_payload
 from operations.reasons import Blocked
 from providers.graph.kinds import KINDS

@@ -19,7 +19,17 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    F,
+    Func,
+    Index,
+    Model,
+    Q,
+    QuerySet,
+    UniqueConstraint,
+    Value,
+)
 from django.db.models.lookups import GreaterThan, LessThan
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -118,14 +128,10 @@ class BoundedChangeList(ChangeList):
         if edge and not values:
             messages.info(request, "The list has changed. This is its first page.")
             self.edges, edge, is_reversed = dict.fromkeys(EDGES, ""), "", False
-        def from_edge(rows: QuerySet[Any]) -> QuerySet[Any]:
-            rows = rows.order_by(*[term.order_by for term in self.order])
-            rows = rows.reverse() if is_reversed else rows
-            return _rows_after(rows, self.order, values, is_reversed=is_reversed) if values else rows
-
-        rows, reached = from_edge(self.queryset), ""
+        rows, reached = self._after(values, self.queryset, is_reversed=is_reversed), ""
         if is_narrowed:
-            read, reached = self._compare(rows, from_edge(self.root_queryset))
+            scope = self._after(values, self.root_queryset, is_reversed=is_reversed)
+            read, reached = self._compare(rows, scope)
         else:
             read = list(rows[: self.list_per_page + 1])
         shown = read[: self.list_per_page]
@@ -142,6 +148,17 @@ class BoundedChangeList(ChangeList):
             link = "Previous page" if is_reversed else "Next page"
             messages.info(request, f"{SEARCHED:,} rows were searched. “{link}” searches further.")
 
+    def _after(
+        self, values: Sequence[Any] | None, rows: QuerySet[Any], *, is_reversed: bool
+    ) -> QuerySet[Any]:
+        """Return the rows after these values of the order, or all without values."""
+        rows = rows.order_by(*[term.order_by for term in self.order])
+        if is_reversed:
+            rows = rows.reverse()
+        if not values:
+            return rows
+        return _rows_after(rows, self.order, values, is_reversed=is_reversed)
+
     def _compare(self, rows: QuerySet[Any], scope: QuerySet[Any]) -> tuple[list[Any], Any]:
         """Return the first of `rows`, which are those of the scope that satisfy the conditions.
 
@@ -153,7 +170,7 @@ class BoundedChangeList(ChangeList):
         has_index = bool(text) and self.model_admin.indexed_search(text) is not None
         compared = COMPARED * count if has_index else SEARCHED
         reached = list(scope.values_list("pk", flat=True)[compared - 1 : compared + 1])
-        if len(reached) < 2:  # noqa: PLR2004 - the last compared row, and one that was not
+        if len(reached) < 2:  # All rows of the scope are compared.
             return list(rows[:count]), ""
         key = self.order[0].name
         is_descending = self.order[0].is_descending is rows.query.standard_ordering
@@ -256,17 +273,22 @@ def _whole_order(model: type[Model], ordering: Iterable[Any]) -> list[Term]:
 
 
 def _has_index(model: type[Model], order: Sequence[Term]) -> bool:
-    """Whether an index has the columns of an order; each can end with the primary key."""
+    """Whether an index has the columns of an order, with or without the primary key at its end."""
     meta = model._meta  # noqa: SLF001 - as above
     if any(term.is_nullable or term.is_descending is not order[0].is_descending for term in order):
         return False
-    indexes = [(field.name,) for field in meta.local_fields if field.db_index or field.unique]
-    for index in (*meta.indexes, *meta.constraints):
-        if getattr(index, "fields", ()) and not getattr(index, "condition", None):
-            indexes.append(tuple(name.removeprefix("-") for name in index.fields))
-    columns = [[meta.get_field(name).attname for name in names] for names in indexes]
-    names = [term.name for term in order if term.name != meta.pk.attname]
-    return not names or names in [[name for name in each if name != meta.pk.attname] for each in columns]
+    indexed = [[field.name] for field in meta.local_fields if field.db_index or field.unique]
+    indexed += [
+        index.fields
+        for index in (*meta.indexes, *meta.constraints)
+        if isinstance(index, Index | UniqueConstraint) and not index.condition
+    ]
+    names = [term.name for term in order]
+    for fields in indexed:
+        columns = [meta.get_field(name.removeprefix("-")).attname for name in fields]
+        if names in (columns, [*columns, meta.pk.attname]):
+            return True
+    return False
 
 
 def _terms(model: type[Model], path: str, *, is_descending: bool) -> Iterator[Term]:
