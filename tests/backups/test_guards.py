@@ -18,6 +18,7 @@ from tests.support.factories.backups import (
     BackupSetFactory,
     PolicyVersionFactory,
     finish,
+    share_items,
     utc,
 )
 
@@ -204,6 +205,31 @@ def test_a_version_with_references_is_not_deleted() -> None:
 
     rejected("DELETE FROM policy_versions WHERE id = %s", item.version_id)
     rejected("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM policy_versions")
+
+
+@pytest.mark.parametrize("table", ["backup_items", "policy_versions", "backup_shared_items"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {}",
+        "DELETE FROM {} WHERE false",
+        "WITH removed AS (DELETE FROM {} RETURNING id) SELECT count(*) FROM removed",
+        "MERGE INTO {} USING (SELECT 1) one ON true WHEN MATCHED THEN DELETE",
+    ],
+)
+def test_not_even_a_role_with_the_privilege_deletes_what_retention_deletes(
+    table: str, statement: str
+) -> None:
+    item = BackupItemFactory()
+    share_items(BackupSetFactory(schedule=item.backup_set.schedule), item)
+    create_or_update_role("app_guards", "secret")
+    grant_application_privileges("app_guards")
+    with connection.cursor() as cursor:
+        cursor.execute(f"GRANT DELETE ON {table} TO app_guards")
+        cursor.execute("SET LOCAL ROLE app_guards")
+        cursor.execute("SET LOCAL runledger.pruning = 'on'")
+
+    assert f"{table}: only retention can delete" in rejected(statement.format(table))
 
 
 # --- revisions ------------------------------------------------------------------------------------
