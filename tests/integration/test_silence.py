@@ -87,3 +87,16 @@ def test_the_read_of_a_subscription_has_a_time_limit(broker: Broker) -> None:
                 reader.result(timeout=60)
         finally:
             subscription.connection.disconnect()
+
+
+def test_a_worker_waits_for_each_queue_by_one_name(broker: Broker) -> None:
+    """A message that another sender gives a priority waits in the queue itself, like all others."""
+    install_transport()
+    with Connection(broker.url) as connection:
+        channel: Any = connection.channel()
+        channel.queue_declare("each")
+        channel.basic_publish(channel.prepare_message("{}", priority=9), "", "each")
+
+        assert [channel._q_for_pri("each", step) for step in channel.priority_steps] == ["each"]
+        assert broker.waiting("each") == 1
+        assert channel.basic_get("each")
