@@ -73,8 +73,12 @@ def refuse_undeclared_pooler(*, connection: BaseDatabaseWrapper, **_: object) ->
         raise UndeclaredPooler
 
 
+#: The most statements of a connection whose cursors are kept, as many as the driver keeps prepared.
+MAX_CURSORS = 100
+
+
 class _PreparedCursor(psycopg.Cursor[Any]):
-    """A cursor whose statements the server parses and plans once for each connection."""
+    """A cursor of one statement, which the server parses and plans once for each connection."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> _PreparedCursor:
         # Behind a pooler, the next statement may be on another connection of the server.
@@ -100,26 +104,40 @@ def run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tu
     It must be one statement and change no audited table, because the audit log sends the context
     of a change in front of a statement.
     """
+    # Each attribute of `connection` looks for the connection of this thread again.
+    own = connections[DEFAULT_DB_ALIAS]
     try:
-        return _run_prepared(sql, params)
+        return _run_prepared(own, sql, params)
     except NotSupportedError:
         # A migration has changed the type of a column: a prepared statement returns the same types
         # until its connection is closed. In a transaction that is before the next request or task.
-        if connection.in_atomic_block:
-            connection.close_at = time.monotonic()
+        if own.in_atomic_block:
+            own.close_at = time.monotonic()
             raise
-        connection.close()
-        return _run_prepared(sql, params)
+        own.close()
+        return _run_prepared(own, sql, params)
 
 
-def _run_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        server_cursor = _PreparedCursor(connection.connection)
+def _run_prepared(
+    own: Any, sql: str, params: Mapping[str, Any] | Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    own.ensure_connection()
+    server, cursors = getattr(own, "prepared_cursors", (None, {}))
+    if server is not own.connection or len(cursors) >= MAX_CURSORS:
+        cursors = {}
+        own.prepared_cursors = own.connection, cursors
+    server_cursor = cursors.pop(sql, None)
+    if server_cursor is None:
+        with own.wrap_database_errors:
+            server_cursor = _PreparedCursor(own.connection)
     # Django's `connection.cursor()` has no choice of the cursor's class.
-    with connection._prepare_cursor(server_cursor) as cursor:  # type: ignore[attr-defined]  # noqa: SLF001
-        cursor.execute(sql, params)
-        return list(cursor.fetchall())
+    cursor = own._prepare_cursor(server_cursor)  # noqa: SLF001
+    cursor.execute(sql, params)
+    rows = list(cursor.fetchall())
+    if len(rows) <= 1:
+        # A cursor keeps how the values of its statement are converted, but also its last rows.
+        cursors[sql] = server_cursor
+    return rows
 
 
 _TIMES = psycopg.postgres.types["timestamptz"].oid

@@ -3,11 +3,12 @@
 import datetime as dt
 
 import pytest
-from django.db import NotSupportedError, connection, transaction
+from django.db import DataError, NotSupportedError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.test.utils import CaptureQueriesContext
 
 from operations.models import OperationRun
+from tenancy import db
 from tenancy.db import run_prepared
 from tenancy.models import Membership, Tenant, User, Workspace
 from tenancy.prepared import ANY_ID, ANY_TEXT, ANY_USER, PreparedQuery
@@ -88,6 +89,40 @@ def test_the_server_keeps_the_plan_of_a_prepared_statement_only(tenant):
 
     (statement,) = [each for each in prepared_statements() if "tenants" in each]
     assert "'kept'" in statement
+
+
+def test_a_prepared_statement_is_run_again_with_other_values(tenant):
+    statement = "SELECT %s || name, 12 / %s, %s::timestamptz FROM tenants WHERE id = %s"
+    time = dt.datetime(2026, 3, 8, 5, 0, tzinfo=dt.UTC)
+
+    assert run_prepared(statement, ["a ", 3, None, tenant.pk]) == [(f"a {tenant.name}", 4, None)]
+    assert run_prepared(statement, ["b ", 2**40, time, tenant.pk]) == [
+        (f"b {tenant.name}", 0, time)
+    ]
+    with pytest.raises(DataError), transaction.atomic():
+        run_prepared(statement, ["c ", 0, None, tenant.pk])
+    assert run_prepared(statement, ["d ", 2, time, -1]) == []
+    assert run_prepared(statement, ["e ", 6, None, tenant.pk]) == [(f"e {tenant.name}", 2, None)]
+
+
+def test_a_connection_keeps_the_last_row_of_a_statement_and_no_list():
+    numbers = "SELECT n FROM generate_series(1, %s) AS n"
+    for statement, last in [("SELECT %s + 1", 1), (numbers, 1), (numbers, 1000)]:
+        run_prepared(statement, [last])
+
+    _, cursors = connection.prepared_cursors
+    assert "SELECT %s + 1" in cursors
+    assert numbers not in cursors
+
+
+def test_a_connection_keeps_few_statements(monkeypatch):
+    monkeypatch.setattr(db, "MAX_CURSORS", 3)
+
+    for number in range(10):
+        assert run_prepared(f"SELECT {number} + %s", [1]) == [(number + 1,)]
+
+    _, cursors = connection.prepared_cursors
+    assert len(cursors) <= 3
 
 
 def test_the_server_plans_a_query_without_one_plan_for_its_values(tenant):
