@@ -91,6 +91,8 @@ class _Running(NamedTuple):
     failures: list[dict[str, Any]]
     cancel_requested: bool
     has_problems: bool
+    #: The run, if this is its state as it was claimed.
+    claimed: OperationRun | None = None
 
     @classmethod
     def as_claimed(cls, run: OperationRun) -> _Running:
@@ -101,6 +103,7 @@ class _Running(NamedTuple):
             run.failure_summary,
             cancel_requested=False,
             has_problems=False,
+            claimed=run,
         )
 
 
@@ -400,7 +403,7 @@ class OperationRunService:
 
         `error` is the cause if the handler did not finish. Items that were expected but not
         attempted are recorded as a failure. `claimed` is the run as `claim` returned it: if nothing
-        has changed since, it is not read again.
+        has changed since, it is not read again, and this is the run that is returned.
 
         Raises:
             RunNoLongerActive: the run has already ended.
@@ -408,7 +411,7 @@ class OperationRunService:
         running = _Running.as_claimed(claimed) if claimed else self._running(run_id)
         while True:
             with transaction.atomic() if running.has_problems else contextlib.nullcontext():
-                ended = self._complete(run_id, running, ending, error, claimed)
+                ended = self._complete(run_id, running, ending, error)
                 if ended and running.has_problems:
                     resolve_problems(run_id, RunOutcome(ended.outcome))
             if ended:
@@ -596,7 +599,6 @@ class OperationRunService:
         running: _Running,
         ending: Ending,
         error: SafeError | None,
-        claimed: OperationRun | None,
     ) -> OperationRun | None:
         """Complete a run, unless it or whether its identity has problems has changed."""
         counts, entries = running.counts, running.failures
@@ -615,7 +617,8 @@ class OperationRunService:
             "cause": cause_of(entries) if outcome in ATTENTION_OUTCOMES else "",
         }
         update = _COMPLETE if running.has_problems else _COMPLETE_WITHOUT_PROBLEMS
-        return change_run(update, params, _ended_event(outcome, counts), scope_of=claimed)
+        ended = _ended_event(outcome, counts)
+        return change_run(update, params, ended, claimed=running.claimed)
 
     def _close(
         self,

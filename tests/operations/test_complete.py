@@ -146,6 +146,24 @@ def test_a_run_without_reports_is_claimed_and_completed_by_one_statement_each(
     assert event_kinds(ended) == ["created", "started", "ended"]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [None, SafeError("lease_lost")])
+def test_a_run_without_reports_is_returned_as_it_ended(
+    tenant: Tenant, service: OperationRunService, error: SafeError | None
+) -> None:
+    claimed = service.claim(create_queued_run(tenant).pk, "worker-1")
+    assert claimed
+
+    ending = Ending.ERROR if error else Ending.FINISHED
+    ended = service.complete(claimed.pk, ending=ending, error=error, claimed=claimed)
+
+    stored = OperationRun.objects.extra(select={"version": "xmin::text"}).get(pk=claimed.pk)
+    for field in OperationRun._meta.concrete_fields:
+        assert getattr(ended, field.attname) == getattr(stored, field.attname), field.name
+    assert ended.row_version == stored.version  # type: ignore[attr-defined]
+    assert (ended.tenant, ended.workspace) == (tenant, tenant.workspace)
+
+
 def test_counts_since_the_claim_decide_the_outcome(
     run: OperationRun, service: OperationRunService
 ) -> None:
