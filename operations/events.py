@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,6 +12,7 @@ from typing import Any
 
 from operations.models import EventLevel
 from redaction.json import sanitize_json
+from redaction.known_secrets import secrets_generation
 from redaction.text import sanitize_text
 from tenancy.db import run_prepared
 
@@ -33,9 +36,22 @@ class Event:
             "kind": self.kind,
             "level": self.level,
             "message": sanitize_text(self.message, max_length=MAX_MESSAGE),
-            "data": sanitize_json(dict(self.data), max_depth=8, max_bytes=8192),
+            "data": _sanitize_data(self.data),
             "actor": sanitize_text(self.actor, max_length=MAX_ACTOR),
         }
+
+
+def _sanitize_data(data: Mapping[str, Any]) -> Any:
+    # Not of a subclass, because `True` is equal to 1.
+    if all(type(value) is int for value in data.values()):
+        return copy.copy(_sanitize_counts(tuple(data.items()), secrets_generation()))
+    return sanitize_json(dict(data), max_depth=8, max_bytes=8192)
+
+
+@functools.lru_cache(maxsize=1024)
+def _sanitize_counts(counts: tuple[tuple[str, int], ...], generation: int) -> Any:
+    """Sanitize counts, which most runs have in common, once for all secrets that are known now."""
+    return sanitize_json(dict(counts), max_depth=8, max_bytes=8192)
 
 
 _APPEND = """
