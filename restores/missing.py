@@ -67,6 +67,10 @@ class Choices:
     removed: Collection[int] = ()
 
 
+class OutdatedChoices(ValidationError):
+    """The choices do not fit the restore as it is now, so that its form cannot show them again."""
+
+
 def list_missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> list[MissingObject]:
     """The objects that the tenant lacks and that the restore does not contain, once each.
 
@@ -93,6 +97,11 @@ def list_missing(restore: RestoreRun, items: Sequence[RestoreItem]) -> list[Miss
     ]
 
 
+def room_in(items: Sequence[RestoreItem]) -> int:
+    """How many more objects a restore with these items can contain."""
+    return services.MAX_ITEMS - len(items)
+
+
 @transaction.atomic
 def resolve_missing(
     restore: RestoreRun, choices: Choices, *, by: User, submission: uuid.UUID | None = None
@@ -103,14 +112,15 @@ def resolve_missing(
     that is submitted twice leads to the restore that it started first.
 
     Raises:
-        ValidationError: the restore is no longer in preview or is approved, or a replacement is
-            none. Then the errors of all of them are in its `error_dict`, by the keys of the objects.
+        OutdatedChoices: the restore is no longer in preview or is approved, or lacks no such object.
+        ValidationError: the restore would contain too many objects, or a replacement is none. Then
+            the errors of all of them are in its `error_dict`, by the keys of the objects.
     """
     locked = services.lock(restore)
     if submission and (started := services.started_by(locked.tenant_id, submission)):
         return started
     if not locked.is_previewed or locked.approved_at or locked.backup_set is None:
-        raise ValidationError("This restore is no longer in preview. Start a new one.")
+        raise OutdatedChoices("This restore is no longer in preview. Start a new one.")
     items = list(locked.items.select_related("backup_item"))
     missing = {each.key: each for each in list_missing(locked, items)}
     # First, because a missing object can get another replacement in the same form.
@@ -121,6 +131,11 @@ def resolve_missing(
         for each in missing.values()
         if each.item and each.item.pk in choices.added and each.key not in choices.replacements
     }
+    if len(added) > room_in(items):
+        raise ValidationError(
+            f"A restore can contain at most {services.MAX_ITEMS} objects. This one has {len(items)}, "
+            f"so select at most {room_in(items)} missing ones to restore as well."
+        )
     kept = [item.backup_item for item in items if item.backup_item]
     services.discard(locked)
     return services.start_preview(
@@ -137,7 +152,7 @@ def _replace(
     restore: RestoreRun, missing: Mapping[str, MissingObject], replacements: Mapping[str, str]
 ) -> None:
     if not replacements.keys() <= missing.keys():
-        raise ValidationError("No object of this restore lacks this one.")
+        raise OutdatedChoices("No object of this restore lacks this one.")
     errors = {}
     for key, text in replacements.items():
         try:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 
 from operations.views.start import submission_of
 from restores import services
-from restores.missing import Choices, resolve_missing
+from restores.missing import Choices, OutdatedChoices, resolve_missing
 from restores.models import Decision, RestoreRun
 from restores.views.detail import render_restore
 from restores.views.lookup import restore_or_404
@@ -83,15 +83,15 @@ def restore_discard(request: Request, slug: str, restore_id: int) -> HttpRespons
 def restore_missing(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Restore or replace the missing objects as chosen, and preview again."""
     restore = _restore_to_change(request, slug, restore_id)
-    choices = _choices(request.POST)
-
-    def resolve() -> tuple[RestoreRun, object]:
-        return resolve_missing(restore, choices, by=request.user, submission=submission_of(request))
-
+    choices, submission = _choices(request.POST), submission_of(request)
     try:
-        return _start(request, restore, resolve)
+        other, _ = resolve_missing(restore, choices, by=request.user, submission=submission)
+    except OutdatedChoices as error:
+        messages.error(request, error.messages[0])
+        return redirect(restore)
     except ValidationError as error:
-        return render_restore(request, restore, choices=choices, errors=error.message_dict)
+        return render_restore(request, restore, choices=choices, error=error)
+    return redirect(other)
 
 
 def _choices(params: QueryDict) -> Choices:
@@ -111,31 +111,18 @@ def _choices(params: QueryDict) -> Choices:
 def restore_retry(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Start a new restore of the objects that this one did not restore."""
     restore = _restore_to_change(request, slug, restore_id)
-    return _start(request, restore, lambda: services.retry(restore, by=request.user))
+    try:
+        other, _ = services.retry(restore, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect(restore)
+    return redirect(other)
 
 
 def _restore_to_change(request: Request, slug: str, restore_id: int) -> RestoreRun:
     restore = restore_or_404(request, slug, restore_id)
     require_capability(request.user, restore.workspace, Capability.RESTORE)
     return restore
-
-
-def _start(
-    request: Request, restore: RestoreRun, start: Callable[[], tuple[RestoreRun, object]]
-) -> HttpResponse:
-    """Start another restore and show it; show why that is refused on the page of this one.
-
-    Raises:
-        ValidationError: several fields of the form have errors.
-    """
-    try:
-        other, _ = start()
-    except ValidationError as error:
-        if hasattr(error, "error_dict"):
-            raise
-        messages.error(request, error.messages[0])
-        return redirect(restore)
-    return redirect(other)
 
 
 def _apply(

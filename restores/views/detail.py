@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Func, IntegerField
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -14,7 +15,7 @@ from accounts.access_tokens.models import is_same_person
 from operations.models import OperationRun
 from redaction.json import sanitize_json
 from restores import planning, services
-from restores.missing import Choices, list_missing
+from restores.missing import Choices, list_missing, room_in
 from restores.models import Action, Replacement, RestoreItem, RestoreRun
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import has_capability, may_approve
@@ -43,19 +44,19 @@ def render_restore(
     restore: RestoreRun,
     *,
     choices: Choices | None = None,
-    errors: Mapping[str, list[str]] | None = None,
+    error: ValidationError | None = None,
 ) -> HttpResponse:
-    """Render the page of a restore; with the choices for missing objects that have errors, if any.
+    """Render the page of a restore; with the choices for missing objects that were refused, if any.
 
-    `errors` are the messages by the keys of the missing objects.
+    The error has messages by the keys of the missing objects, or one about all of them.
     """
-    context = _context(request, restore, choices, errors or {})
+    context = _context(request, restore, choices, error)
     seconds = POLL_SECONDS if restore.is_active else 0
     section = live_section(request, "restore", "restores/_restore.html", context, seconds=seconds)
     if asks_for(request, "restore"):
         return live_answer(request, section)
     context["live"] = section
-    return render_checked(request, "restores/restore_detail.html", context, errors=errors)
+    return render_checked(request, "restores/restore_detail.html", context, errors=error)
 
 
 @page
@@ -80,7 +81,7 @@ def _context(
     request: Request,
     restore: RestoreRun,
     choices: Choices | None,
-    errors: Mapping[str, list[str]],
+    error: ValidationError | None,
 ) -> dict[str, Any]:
     items = _load_items(restore)
     _load_request_ids(restore.execute_run, items)
@@ -102,7 +103,7 @@ def _context(
         "groups": groups,
         "items": items,
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
-        **_missing(restore, items, choices, errors),
+        **_missing(restore, items, choices, error),
         "blocked_count": len(items_by_action[Action.BLOCKED]),
         "decided_count": sum(bool(item.decision) for item in items),
         "undecided_count": sum(item.is_undecided for item in items),
@@ -142,24 +143,26 @@ def _missing(
     restore: RestoreRun,
     items: Sequence[RestoreItem],
     choices: Choices | None,
-    errors: Mapping[str, list[str]],
+    error: ValidationError | None,
 ) -> dict[str, Any]:
     """The objects that a preview lacks, with what was chosen for them, and the replacements.
 
-    Without choices, the objects of the set are selected.
+    Without choices, the objects of the set are selected, as many as the restore can contain.
     """
     if not restore.is_previewed:
         return {}
     missing = list_missing(restore, items)
     shown = missing[:MAX_MISSING]
     if choices is None:
-        choices = Choices(added=[each.item.pk for each in shown if each.item])
+        added = [each.item.pk for each in shown if each.item]
+        choices = Choices(added=added[: room_in(items)])
+    errors = error.message_dict if error and hasattr(error, "error_dict") else {}
     return {
         "missing_objects": [
             (each, choices.replacements.get(each.key, ""), errors.get(each.key)) for each in shown
         ],
         "missing_count": len(missing),
-        "missing_errors": errors,
+        "missing_error": error,
         "choices": choices,
         "replacements": list(Replacement.objects.filter(tenant=restore.tenant_id)),
     }

@@ -71,7 +71,7 @@ def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
         matches = matches.filter(kind=kind)
     items = list(matches.order_by("kind", "name", "id")[:MAX_ITEMS])
     mark_same_names(items)
-    selected = set(parse_ids(params.getlist("item")))
+    selected = set(_selected_ids(params))
     counts = dict(restorable.order_by().values_list("kind").annotate(Count("pk")))
     kinds = [key for key in backup_set.kinds if key in counts]
     return {
@@ -82,17 +82,25 @@ def _selection(request: Request, backup_set: BackupSet) -> dict[str, Any]:
         "kind": kind,
         "search": search,
         "selected": selected,
-        "selected_elsewhere": sorted(selected - {item.pk for item in items})[:MAX_ITEMS],
+        "selected_elsewhere": sorted(selected - {item.pk for item in items}),
         "whole_kinds": _whole_kinds(params, backup_set),
     }
 
 
 def _selected_items(params: QueryDict, backup_set: BackupSet) -> list[BackupItem]:
     """The selected items, and all items of the kinds that were selected as a whole."""
-    ids = parse_ids(params.getlist("item"))[: MAX_ITEMS + 1]
+    ids = _selected_ids(params)[: MAX_ITEMS + 1]
     is_selected = Q(pk__in=ids) | Q(kind__in=_whole_kinds(params, backup_set))
     items = backup_set.items.filter(is_selected, version__isnull=False)
     return list(items.order_by("pk")[: MAX_ITEMS + 1])
+
+
+def _selected_ids(params: QueryDict) -> list[int]:
+    """The ids of the checkboxes, and those of objects that the filter hides, in one field.
+
+    A form may have fewer fields than a set has objects.
+    """
+    return parse_ids([*params.getlist("item"), *params.get("items", "").split(",")])
 
 
 def _whole_kinds(params: QueryDict, backup_set: BackupSet) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -183,6 +184,31 @@ def test_all_mistakes_are_shown_at_once_and_what_was_entered_stays(
     assert "&lt;b&gt;no id&lt;/b&gt;" in page
     assert f'value="{chain.member.pk}" checked' in page
     assert f'value="{chain.group.pk}" checked' not in page
+    assert not Replacement.objects.exists()
+    assert RestoreRun.objects.get().is_previewed
+
+
+def test_choices_beyond_the_limit_of_a_restore_stay_in_the_form(
+    scenario: RestoreScenario, chain: Chain, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = scenario.preview([chain.policy])
+    browser = open_session(Client(), manager)
+    field, replacement = f"replacement-directory_objects/{chain.device}", str(uuid.uuid4())
+    monkeypatch.setattr(services, "MAX_ITEMS", 2)
+
+    offered = browser.get(blocked.get_absolute_url()).content.decode()
+    response = browser.post(
+        address_of(blocked), {"added": [chain.group.pk, chain.member.pk], field: replacement}
+    )
+
+    page = response.content.decode()
+    assert offered.count('name="added"') == 2
+    assert len(re.findall(r'name="added" value="\d+" checked', offered)) == 1
+    assert response.status_code == 400
+    assert "at most 2 objects. This one has 1, so select at most 1 missing ones" in page
+    assert f'value="{chain.group.pk}" checked' in page
+    assert f'value="{chain.member.pk}" checked' in page
+    assert f'value="{replacement}"' in page
     assert not Replacement.objects.exists()
     assert RestoreRun.objects.get().is_previewed
 

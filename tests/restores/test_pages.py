@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import pytest
 from django.test import Client
@@ -222,11 +223,40 @@ def test_filtering_keeps_the_selection(scenario: RestoreScenario, page: Client) 
     text = filtered.content.decode()
     assert filtered.status_code == 200
     assert not RestoreRun.objects.exists()
-    assert f'type="hidden" name="item" value="{selected.pk}"' in text
+    assert f'type="hidden" name="items" value="{selected.pk}"' in text
     assert other.get_absolute_url() in text
     assert selected.get_absolute_url() not in text
     assert re.search(r'name="all_of" value="named_location" checked', text)
     assert re.search(r'value="backup" selected', text)
+
+
+def test_what_a_filter_hides_is_restored_or_stays_selected_beyond_the_limit(
+    scenario: RestoreScenario, page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select_url = url("restore_create", scenario.backup_set.pk)
+    first, second, shown = scenario.items()[:3]
+    form = {
+        "item": shown.pk,
+        "items": f"{first.pk},{second.pk}",
+        "q": shown.graph_id,
+        "assignments": "keep",
+        "access_state": "report_only",
+    }
+
+    started = page.post(select_url, form)
+    monkeypatch.setattr(services, "MAX_ITEMS", 2)
+    refused = page.post(select_url, form)
+
+    text = refused.content.decode()
+    restore = RestoreRun.objects.get()
+    selected = set(restore.items.values_list("backup_item", flat=True))
+    assert started["Location"] == restore.get_absolute_url()
+    assert selected == {first.pk, second.pk, shown.pk}
+    assert refused.status_code == 400
+    assert "A restore can contain at most 2 objects. Select fewer." in text
+    assert f'name="item" value="{shown.pk}" aria-label="Select {escape(shown.name)}" checked' in text
+    hidden = ",".join(map(str, sorted([first.pk, second.pk])))
+    assert f'type="hidden" name="items" value="{hidden}"' in text
 
 
 def test_a_set_larger_than_the_page_says_so(
