@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from backups import downloads, services
 from backups.models import BackupSet, PolicyExport, SetPurpose
@@ -136,8 +137,10 @@ def _ask_for_name(
 def _redirect_with_error(
     request: Request, workspace: Workspace, error: SelectionError
 ) -> HttpResponse:
+    """Return to the list as it was: its address is the query of the form."""
     messages.error(request, str(error))
-    return redirect("policy_list", workspace.slug)
+    address, query = reverse("policy_list", args=[workspace.slug]), request.GET.urlencode()
+    return redirect(f"{address}?{query}" if query else address)
 
 
 def _redirect_to_runs(

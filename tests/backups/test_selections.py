@@ -223,9 +223,19 @@ def test_policies_of_several_tenants_start_one_run_per_tenant(
 
 
 def test_an_empty_selection_shows_an_error(page: Client, workspace: Workspace) -> None:
-    response = page.post(f"{POLICIES}export/", {}, follow=True)
+    response = page.post(f"{POLICIES}export/?q=MFA&page=2", {}, follow=True)
 
     assert b"No policies are selected" in response.content
+    assert response.redirect_chain == [(f"{POLICIES}?q=MFA&page=2", 302)]
+
+
+def test_the_buttons_of_the_list_keep_its_address(page: Client, workspace: Workspace) -> None:
+    """After an error, the list has the same filter and the same page as before."""
+    PolicyFactory(tenant=TenantFactory(workspace=workspace), name="MFA for all")
+
+    text = page.get(f"{POLICIES}?q=MFA&state=all").content.decode()
+
+    assert f'formaction="{POLICIES}export/?q=MFA&amp;state=all"' in text
 
 
 # --- the database ---------------------------------------------------------------------------------
