@@ -80,6 +80,8 @@ def error_answer(status: str, template: str) -> bytes:
     # Django is set up in the process of the worker only.
     from django.template.loader import render_to_string  # noqa: PLC0415
 
+    from config.middleware import CONTENT_SECURITY_POLICY  # noqa: PLC0415
+
     body = render_to_string(template).encode()
     lines = (
         f"HTTP/1.1 {status}",
@@ -87,6 +89,7 @@ def error_answer(status: str, template: str) -> bytes:
         "Content-Type: text/html; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
+        f"Content-Security-Policy: {CONTENT_SECURITY_POLICY}",
         "X-Content-Type-Options: nosniff",
         "X-Frame-Options: DENY",
     )

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from pytest_django import Settings
 
+from config.middleware import CONTENT_SECURITY_POLICY
 from config.settings import base
 from tenancy.models import User
 from tests.support.broker import Broker
@@ -222,6 +223,7 @@ def test_too_much_is_refused_before_the_body_is_read(
 
     assert answer.status == expected
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert "Nothing was changed." in page
     assert 'class="sheet-brand"' in page
 
