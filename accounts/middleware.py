@@ -33,8 +33,11 @@ class SessionUserMiddleware(AuthenticationMiddleware):
 
 
 def _user_of_session(request: HttpRequest) -> Any:
+    """Load the user, who takes the place of the lazy one: a page asks for attributes many times."""
     with user_of(request.session):  # type: ignore[arg-type]
-        return get_user(request)
+        user = get_user(request)
+    request.user = user
+    return user
 
 
 class SignInRequiredMiddleware(ReturningMiddleware):

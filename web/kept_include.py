@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.template import Context, Library, Node, Template, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, token_kwargs
-from django.urls import get_script_prefix, get_urlconf
+from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 
 register = Library()
@@ -32,7 +32,7 @@ class KeptIncludeNode(Node):
         values = [value.resolve(context, ignore_failures=True) for value in self.values.values()]
         if not all(map(_is_plain, values)):
             raise TypeError(f"{name} gets a value that is no text, number or tuple of them.")
-        place = get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF
+        place = get_script_prefix(), settings.ROOT_URLCONF
         return _render(template, place, tuple(self.values), *values)
 
 

@@ -45,8 +45,7 @@ def live_section(
     seen = version
     if seconds and not version:
         seen = hashlib.sha256(_VOLATILE.sub("", body).encode()).hexdigest()[:16]
-    # Not a copy of the `QueryDict`, which is a deep one.
-    query = urlencode(dict(request.GET.lists()) | {"part": part, "seen": seen}, doseq=True)
+    query = page_query(request.GET, part=part, seen=seen)
     return Live(part, body, seen, f"{request.path}?{query}", seconds)
 
 

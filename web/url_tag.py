@@ -13,7 +13,7 @@ from django.template import Context, Library
 from django.template.base import Parser, Token
 from django.template.defaulttags import URLNode
 from django.template.defaulttags import url as parse_url
-from django.urls import get_script_prefix, get_urlconf, reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
@@ -28,8 +28,7 @@ class AddressNode(URLNode):
         if ":" in name or not context.autoescape:
             return str(super().render(context))
         arguments = tuple(str(argument.resolve(context)) for argument in self.args)
-        routes = get_urlconf() or settings.ROOT_URLCONF
-        return _address(get_script_prefix(), routes, name, arguments)
+        return _address(get_script_prefix(), settings.ROOT_URLCONF, name, arguments)
 
 
 @register.tag

@@ -111,19 +111,18 @@ def log_page(
     request: Request, run: OperationRun, shown: LogFilter, newest: Sequence[EventRow]
 ) -> dict[str, Any]:
     """The lines of a page, by default the newest."""
-    lines = shown.lines_of(run)
     rows: list[Any]
     if shown.after is not None:
-        rows = list(
-            lines.filter(sequence__gt=shown.after).order_by("sequence")[: LINES_ON_PAGE + 1]
-        )
+        lines = shown.lines_of(run).filter(sequence__gt=shown.after)
+        rows = list(lines.order_by("sequence")[: LINES_ON_PAGE + 1])
         has_later, has_earlier, rows = len(rows) > LINES_ON_PAGE, True, rows[:LINES_ON_PAGE]
     else:
-        if shown.before is not None:
-            lines = lines.filter(sequence__lt=shown.before)
         if shown.newest:
             rows = list(reversed(newest))
         else:
+            lines = shown.lines_of(run)
+            if shown.before is not None:
+                lines = lines.filter(sequence__lt=shown.before)
             rows = list(lines.order_by("-sequence")[: LINES_ON_PAGE + 1])
         has_earlier, has_later = len(rows) > LINES_ON_PAGE, shown.before is not None
         rows = rows[:LINES_ON_PAGE][::-1]
