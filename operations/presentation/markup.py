@@ -37,10 +37,11 @@ def icon(name: str) -> SafeString:
 
 def copyable(text: str, label: str = "") -> SafeString:
     """A text with a button that copies it."""
-    shown = escape(text)
+    shown, name = escape(text), ""
+    if label:
+        name = f'<span class="text-secondary">{escape(label)}</span> '
     return mark_safe(  # noqa: S308 - both are escaped
-        f'<span class="copyable"><span class="text-secondary">{escape(label)}</span>'
-        f' <code>{shown}</code><button type="button" class="copy" data-copy="{shown}"'
+        f'<span class="copyable">{name}<code>{shown}</code><button type="button" class="copy" data-copy="{shown}"'
         f' aria-label="Copy">{icon("copy")}</button></span>'
     )
 

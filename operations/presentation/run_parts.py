@@ -119,7 +119,7 @@ def facts(
     if run.worker:
         pairs.append(("Worker", f"<code>{escape(run.worker)}</code>"))
     if run.trace_id:
-        pairs.append(("Trace", markup.copyable(run.trace_id)))
+        pairs.append(("Trace ID", markup.copyable(run.trace_id)))
     if deduplicated:
         pairs.append(("Deduplicated requests", str(deduplicated)))
     if run.retry_of:
