@@ -62,6 +62,12 @@
   };
   setInterval(showUpdated, 1000);
 
+  // --- The button of an error page that leads back to the form or the list ---
+  document.querySelectorAll("[data-go-back]").forEach((button) => {
+    button.hidden = history.length < 2;
+    button.addEventListener("click", () => history.back());
+  });
+
   // --- Copy buttons ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
@@ -179,9 +185,10 @@
     announced = state;
   });
 
-  // --- Keep what was entered while a session has ended ---
-  // The sign-in page, or a form with data-returns that leads to an identity provider, marks the entries
-  // as interrupted. The page of the form fills them in again, for the same user. Secrets are not stored.
+  // --- Keep what was entered when a session has ended or a form is refused ---
+  // The sign-in page, an error page, or a form with data-returns that leads to an identity provider
+  // marks the entries as interrupted. The page of the form fills them in again, for the same user; also
+  // when it shows an error after a redirect. Secrets are not stored.
   const ENTRIES = "runledger.entries";
   const ENTRIES_MAX_AGE = 60 * 60 * 1000;
   const user = document.documentElement.dataset.user;
@@ -249,10 +256,15 @@
     sessionStorage.setItem(ENTRIES, JSON.stringify({ ...entries, interrupted: true }));
   };
   const fillIn = (entries) => {
-    if (!entries?.interrupted || entries.user !== user || entries.address !== address()) return;
+    const isRefused = document.querySelector(".messages [data-level=error]") !== null;
+    if (!entries.interrupted && !isRefused) return;
+    if (entries.user !== user || entries.address !== address()) return;
     if (Date.now() - entries.at > ENTRIES_MAX_AGE) return;
-    formFields().forEach(({ field, key }) => {
-      if (key in entries.values) fill(field, entries.values[key]);
+    const fields = formFields().filter(({ key }) => key in entries.values);
+    if (!fields.length) return;
+    fields.forEach(({ field, key }) => {
+      fill(field, entries.values[key]);
+      field.closest("details")?.setAttribute("open", "");
     });
     document.getElementById("entries-restored").hidden = false;
   };

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from psycopg.errors import ReadOnlySqlTransaction
@@ -16,7 +21,7 @@ RETRY_AFTER_SECONDS = 10
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400, or 413 if the request is too large."""
-    if isinstance(exception, RequestDataTooBig | TooManyFilesSent):
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         return render_error("413.html", 413)
     return render_error("400.html", 400)
 

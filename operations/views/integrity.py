@@ -39,7 +39,7 @@ def ledger_check(request: Request) -> HttpResponse:
 
 def _staff_only(request: Request) -> None:
     if not request.user.is_staff:
-        raise PermissionDenied
+        raise PermissionDenied("Only staff can check the ledger.")
 
 
 def _row(invariant: Invariant, result: InvariantResult | None) -> dict[str, Any]:

@@ -115,6 +115,40 @@ def test_an_action_that_is_posted_without_a_session_leads_back_to_its_page(
     assert console_errors == []
 
 
+def test_a_form_that_ends_with_an_error_page_is_filled_in_again(page: Page) -> None:
+    page.goto("/w/contoso/tenants/new/")
+    page.locator("#id_name").fill("Adventure Works")
+    page.context.clear_cookies(name="csrftoken")
+    page.locator("main form button[type=submit]").first.click()
+    expect(page.get_by_role("heading", name="This form has expired")).to_be_visible()
+
+    page.get_by_role("button", name="Go back").click()
+
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(page.locator("#id_name")).to_have_value("Adventure Works")
+    assert page.evaluate(ENTRIES) is None
+
+
+def test_a_reason_that_is_refused_stays_in_its_form(
+    page: Page, console_errors: ConsoleErrors, fabrikam: Tenant
+) -> None:
+    page.goto(fabrikam.get_absolute_url())
+    form = page.locator("form", has=page.get_by_role("button", name="Suspend tenant"))
+    page.locator("summary", has_text="Suspend tenant").click()
+    form.get_by_label("Reason").fill("Ticket\u200b 4711")
+    form.get_by_role("button").click()
+
+    expect(page.get_by_text("Remove the invisible character U+200B")).to_be_visible()
+    expect(form.get_by_label("Reason")).to_have_value("Ticket\u200b 4711")
+    expect(form.get_by_label("Reason")).to_be_visible()
+    form.get_by_label("Reason").fill("Ticket 4711")
+    form.get_by_role("button").click()
+
+    expect(page.get_by_text("suspended. No new runs start on it.")).to_be_visible()
+    assert page.evaluate(ENTRIES) is None
+    assert console_errors == []
+
+
 def test_secrets_are_not_kept(page: Page, fabrikam: Tenant) -> None:
     connection = ProviderConnectionFactory(tenant=fabrikam)
     page.goto(f"{connection.get_absolute_url()}credential/")
