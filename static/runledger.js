@@ -82,12 +82,15 @@
     });
   });
 
-  // --- Close menus on Escape or a click outside ---
+  // --- Close menus on Escape, a click outside, or when the focus moves on ---
   const closeMenus = (except) =>
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
+      // Otherwise the focus would be lost with the entry that has it.
+      if (!except && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
       if (menu !== except) menu.open = false;
     });
-  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  for (const type of ["click", "focusin"])
+    document.addEventListener(type, (event) => closeMenus(event.target.closest("details.menu")));
 
   // --- Submit filters when they change ---
   const FIELDS = "select, input:is([type=date], [type=number], [data-lookup])";
@@ -107,6 +110,32 @@
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (hasSelection(event.detail.target)) event.detail.shouldSwap = false;
+  });
+
+  // --- Keep the focus in a section that refreshes ---
+  // htmx does so for elements with an id.
+  const STOPS = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const alike = (section, { tagName, name, value, href, dataset, textContent }) =>
+    Array.from(section.querySelectorAll(STOPS)).filter(
+      (other) =>
+        other.tagName === tagName &&
+        other.name === name &&
+        other.value === value &&
+        other.href === href &&
+        other.dataset.copy === dataset.copy &&
+        (href || other.textContent === textContent),
+    );
+  let focused = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const element = document.activeElement;
+    focused = null;
+    if (!element.id && target.contains(element))
+      focused = { element, section: target.id, place: alike(target, element).indexOf(element) };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const section = focused && document.getElementById(focused.section);
+    if (!section || document.activeElement === focused.element) return;
+    alike(section, focused.element)[focused.place]?.focus({ preventScroll: true });
   });
 
   // --- The search as a dialog ---
@@ -149,6 +178,7 @@
     links[Math.min(links.length - 1, Math.max(0, index + step))].focus();
   };
   const help = () => {
+    closeMenus(null);
     const dialog = document.getElementById("keyboard-help");
     if (dialog && !dialog.open) dialog.showModal();
   };
@@ -158,6 +188,7 @@
     k: () => move(-1),
     "?": help,
   };
+  const TYPED = "input:not([type=checkbox], [type=radio])";
   const shortcutsAreOff = document.documentElement.dataset.shortcuts === "off";
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenus(null);
@@ -167,7 +198,7 @@
       openPalette();
       return;
     }
-    if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+    if (event.target.closest(`${TYPED}, select, textarea, [contenteditable]`)) return;
     if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();

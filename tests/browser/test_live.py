@@ -18,6 +18,7 @@ from tenancy.roles import Role
 from tests.browser.conftest import ConsoleErrors, save_screenshot, sign_in
 from tests.support.factories import (
     OperationRunFactory,
+    OperationRunItemFactory,
     TenantFactory,
     WorkspaceFactory,
     create_member,
@@ -39,15 +40,19 @@ def test_progress_and_end_are_shown_without_a_reload(
     open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant
 ):
     run = OperationRunFactory(tenant=fabrikam, running=True)
+    OperationRunItemFactory(run=run, label="Baseline")
     page = open_context().new_page()
     console_errors.watch(page)
     sign_in(page, "olga")
     page.goto(f"/runs/{run.pk}/")
     bar = page.get_by_role("progressbar", name="Items processed")
     expect(bar).to_have_attribute("value", "12")
+    link = page.locator("#items").get_by_role("link", name="Succeeded")
+    link.focus()
 
     OperationRunService().increment_summary_counts(run.pk, processed=8, succeeded=8)
     expect(bar).to_have_attribute("value", "20")
+    expect(link).to_be_focused()
     OperationRunService().increment_summary_counts(run.pk, processed=20, succeeded=20)
     OperationRunService().complete(run.pk)
     expect(page.get_by_role("heading", name="partially succeeded")).to_be_visible()
@@ -134,11 +139,33 @@ def test_the_keyboard_reaches_filter_rows_and_help(open_context: Any, fabrikam: 
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(page.locator(f"#run-{runs[1].pk}")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("checkbox", name=f"Select run {runs[1].pk}")).to_be_focused()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.get_by_label("Tenant, initiator, cause or run number")).to_be_focused()
+
+
+def test_a_menu_closes_behind_the_focus_and_on_escape(open_context: Any, fabrikam: Tenant):
+    page = open_context().new_page()
+    sign_in(page, "olga")
+    menu = page.locator("details.workspace-menu")
+    summary = menu.locator("summary")
+
+    summary.press("Enter")
+    page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="Contoso Services")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(summary).to_be_focused()
+    expect(menu).not_to_have_attribute("open", "")
+    summary.press("Enter")
+    menu.get_by_role("link").last.press("Tab")
+
+    expect(page.get_by_role("link", name="Search")).to_be_focused()
+    expect(menu).not_to_have_attribute("open", "")
 
 
 def test_cancelling_explains_what_happens(open_context: Any, fabrikam: Tenant):
