@@ -27,6 +27,7 @@ FIELDS = [
     *("username", "password", "policy_id", "_connector", "workspace__slug", "context__secret"),
     *(
         "item",
+        "items",
         "all_of",
         "assignments",
         "access_state",

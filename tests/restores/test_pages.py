@@ -254,7 +254,9 @@ def test_what_a_filter_hides_is_restored_or_stays_selected_beyond_the_limit(
     assert selected == {first.pk, second.pk, shown.pk}
     assert refused.status_code == 400
     assert "A restore can contain at most 2 objects. Select fewer." in text
-    assert f'name="item" value="{shown.pk}" aria-label="Select {escape(shown.name)}" checked' in text
+    assert (
+        f'name="item" value="{shown.pk}" aria-label="Select {escape(shown.name)}" checked' in text
+    )
     hidden = ",".join(map(str, sorted([first.pk, second.pk])))
     assert f'type="hidden" name="items" value="{hidden}"' in text
 
