@@ -67,5 +67,6 @@ def _create_administrator(account: User, password: str) -> User:
         account.set_unusable_password()
     account.full_clean()
     account.save()
-    log.info("a command created the administrator %s", account)
+    # The transaction ends without the account if the workspace is invalid.
+    transaction.on_commit(lambda: log.info("a command created the administrator %s", account))
     return account

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -16,6 +19,14 @@ BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
     "off": False,
     "0": False,
 }
+
+
+#: The beginnings of addresses of PostgreSQL.
+POSTGRESQL_SCHEMES = frozenset(
+    scheme
+    for scheme, engine in environ.Env.DB_SCHEMES.items()
+    if engine == "django.db.backends.postgresql"
+)
 
 
 class FileVariables(Mapping[str, str]):
@@ -52,7 +63,11 @@ class FileVariables(Mapping[str, str]):
 
 
 class StrictEnv(environ.Env):  # type: ignore[misc]  # it has no types
-    """Refuses the booleans that `environ` takes for false, such as “enabled”, or for true: 2."""
+    """Refuses what `environ` would misread, and names the variable of an invalid value.
+
+    It takes the word “enabled” for false, 2 for true, and “5m” for 5. A message never contains an
+    address, because an address contains a password.
+    """
 
     def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:
         """Return the value of a variable that is true or false, in any case.
@@ -65,3 +80,44 @@ class StrictEnv(environ.Env):  # type: ignore[misc]  # it has no types
         if value is None:
             raise ImproperlyConfigured(f"{var} is {text!r}; use “true” or “false”.")
         return value
+
+    def int(self, var: str, default: Any = environ.Env.NOTSET) -> builtins.int:
+        """Return the value of a variable that is a whole number.
+
+        Raises:
+            ImproperlyConfigured: it is not.
+        """
+        try:
+            return builtins.int(super().int(var, default=default))
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} is {self.str(var)!r}; use a whole number.") from None
+
+    def float(self, var: str, default: Any = environ.Env.NOTSET) -> builtins.float:
+        """Return the value of a variable that is a number.
+
+        Raises:
+            ImproperlyConfigured: it is not.
+        """
+        try:
+            value = builtins.float(self.str(var, default=default))
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ImproperlyConfigured(f"{var} is {self.str(var)!r}; use a number.")
+        return value
+
+    def postgresql(self, var: str) -> dict[str, Any]:
+        """Return Django's entry for the database whose address is the value of a variable.
+
+        Raises:
+            ImproperlyConfigured: it is no address of PostgreSQL.
+        """
+        try:
+            if urlsplit(self.str(var)).scheme in POSTGRESQL_SCHEMES:
+                return dict(self.db_url(var))
+        except ValueError:
+            pass
+        raise ImproperlyConfigured(
+            f"{var} is not the address of a database, postgresql://user:password@host/database. "
+            "Write special characters of the password percent-encoded."
+        )

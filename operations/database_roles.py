@@ -25,6 +25,8 @@ WITHHELD_PRIVILEGES = [
     ("operation_metrics", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("operation_metric_increments", "INSERT, UPDATE, DELETE, TRUNCATE"),
     ("operation_run_counts", "INSERT, UPDATE, DELETE, TRUNCATE"),
+    # Which guards exist: only the owner migrates.
+    ("django_migrations", "INSERT, UPDATE, DELETE, TRUNCATE"),
 ]
 #: The functions of the owner that the application may call. They check each row themselves.
 CALLABLE_FUNCTIONS = [

@@ -13,6 +13,8 @@ import psycopg
 from django.conf import settings
 from django.db import (
     DEFAULT_DB_ALIAS,
+    InterfaceError,
+    InternalError,
     NotSupportedError,
     OperationalError,
     connection,
@@ -22,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import RunSQL
 from django.db.models import BooleanField, CheckConstraint, Func, Model, Q
 from psycopg.abc import AdaptContext
+from psycopg.errors import ReadOnlySqlTransaction
 
 
 def database_now() -> dt.datetime:
@@ -38,6 +41,13 @@ class IsReadOnly(Func):
     template = "(current_setting('transaction_read_only') = 'on')"
     arity = 0
     output_field = BooleanField()
+
+
+def is_database_unavailable(error: BaseException | None) -> bool:
+    """Whether the database is down, full, out of connections, too slow or read-only."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
 
 
 class UndeclaredPooler(OperationalError):

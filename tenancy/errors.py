@@ -10,10 +10,9 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from psycopg.errors import ReadOnlySqlTransaction
 
+from tenancy.db import is_database_unavailable
 from tenancy.http import render_error
 
 RETRY_AFTER_SECONDS = 10
@@ -45,10 +44,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
     response = render_error("503.html", 503, reference=reference)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
-
-
-def is_database_unavailable(error: BaseException | None) -> bool:
-    """Whether the database is down, full, out of connections, too slow or read-only."""
-    if isinstance(error, OperationalError | InterfaceError):
-        return True
-    return isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)

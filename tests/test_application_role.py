@@ -30,6 +30,10 @@ ATTACKS_ON_GUARDS = {
     "drop a trigger": "DROP TRIGGER versions_never_change ON policy_versions",
     "drop a constraint": "ALTER TABLE operation_runs DROP CONSTRAINT runs_counts_valid",
     "drop an index": "DROP INDEX runs_slot_once",
+    "forget a migration": "DELETE FROM django_migrations",
+    "invent a migration": (
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('operations', 'x', now())"
+    ),
     "replace a guard": DISABLE.format("operation_runs_reject()"),
     "unfix a search path": "ALTER FUNCTION restore_items_guard() RESET search_path",
     "write a rule": "CREATE RULE mine AS ON UPDATE TO policy_versions DO INSTEAD NOTHING",

@@ -135,7 +135,7 @@ def database(url_variable: str = "DATABASE_URL") -> dict[str, Any]:
 
     A socket folder in `?host=/folder` moves to HOST, where `dbshell` reads it too.
     """
-    config: dict[str, Any] = env.db_url(url_variable)
+    config = env.postgresql(url_variable)
     options = config.setdefault("OPTIONS", {})
     if "host" in options:
         config["HOST"] = options.pop("host")
@@ -375,6 +375,16 @@ REDIS_TLS = {
     "ssl_check_hostname": True,
     "ssl_ca_certs": env.str("REDIS_CA_BUNDLE", default="") or None,
 }
+BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
+
+
+def is_broker_address(url: str) -> bool:
+    """Whether each address in `url` can be read; Celery would take an empty one for another broker."""
+    try:
+        parts = [urlsplit(address) for address in url.split(";")]
+        return all(part.scheme in BROKER_SCHEMES and part.port != 0 for part in parts)
+    except ValueError:  # the port is no number, as after a password with “/”
+        return False
 
 
 def broker(url: str) -> tuple[str, dict[str, Any] | None]:
@@ -383,9 +393,14 @@ def broker(url: str) -> tuple[str, dict[str, Any] | None]:
     Sentinels share the password, user name and database of the first one.
 
     Raises:
-        ImproperlyConfigured: the service name of the sentinels is missing, or the address has
-            options of TLS, which would replace all of ours.
+        ImproperlyConfigured: it is no such address, the service name of the sentinels is missing, or
+            the address has options of TLS, which would replace all of ours.
     """
+    if not is_broker_address(url):
+        raise ImproperlyConfigured(
+            "REDIS_URL is not the address of a broker, such as redis://:password@host:6379/0. "
+            "Write special characters of the password percent-encoded."
+        )
     if any(name.startswith("ssl_") for name, _ in parse_qsl(urlsplit(url).query)):
         raise ImproperlyConfigured(
             "REDIS_URL contains options of TLS (ssl_…): remove them. Certificates are always checked, "

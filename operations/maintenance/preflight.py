@@ -16,17 +16,21 @@ from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as PreflightWarning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from operations import failpoints
 from operations.database_roles import CALLABLE_FUNCTIONS, WITHHELD_PRIVILEGES
 from operations.delivery.refusals import describe_refusal
+from tenancy.crypto import key_ring
 from tenancy.db import UndeclaredPooler
 
 log = logging.getLogger(__name__)
 
 REQUIRED_POLICY = "noeviction"
+#: The warnings about a server that does not answer.
+NOT_REACHED = frozenset({"operations.W010", "operations.W012", "operations.W014"})
 
 
 Check = Callable[[], Iterator[CheckMessage]]
@@ -182,6 +186,18 @@ def check_web_limits() -> Iterator[CheckMessage]:
             )
 
 
+def check_credential_keys() -> Iterator[CheckMessage]:
+    """Check that credentials can be encrypted; otherwise the first one that is entered would fail."""
+    try:
+        key_ring()
+    except ImproperlyConfigured as error:
+        yield Error(
+            str(error),
+            hint="Set CREDENTIAL_KEYS to NAME:KEY (docs/settings.md, “Required”).",
+            id="operations.E016",
+        )
+
+
 def check_failpoints() -> Iterator[CheckMessage]:
     """Check that no failpoint is set, because failpoints are for tests only."""
     if settings.REQUIRE_APP_ROLE and os.environ.get(failpoints.VARIABLE):
@@ -221,6 +237,7 @@ CHECKS: tuple[Check, ...] = (
     check_broker_eviction,
     check_database_role,
     check_connection_state,
+    check_credential_keys,
     check_failpoints,
 )
 WEB_CHECKS = (*CHECKS, check_web_limits)

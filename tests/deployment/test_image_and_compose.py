@@ -290,6 +290,7 @@ def test_production_does_not_start_without_its_secrets(name: str) -> None:
 
     assert started.returncode != 0
     assert name in started.stderr
+    assert "Traceback" not in started.stderr
 
 
 def last_stage() -> list[tuple[str, str]]:

@@ -186,6 +186,26 @@ def test_sentinels_without_the_name_of_their_service_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "host:6379",
+        "amqp://host",
+        "redis://host:port/0",
+        "redis://:a/password@host:6379/0",
+        "sentinel://one:26379;two:26379",
+    ],
+)
+def test_what_is_no_address_of_a_broker_is_refused_without_naming_it(address: str) -> None:
+    """Celery takes an empty address for that of another broker."""
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL is not the address") as refused:
+        base.broker(address)
+
+    assert "a/password" not in str(refused.value)
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
     "option",
     [
         "ssl_cert_reqs=none",

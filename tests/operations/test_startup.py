@@ -54,8 +54,22 @@ def test_an_unreachable_broker_is_only_a_warning(broker: Broker) -> None:
     try:
         refuse_to_start()
         assert list(preflight_messages()) == ["operations.W010"]
+        with pytest.raises(CommandError, match="start, and wait for what cannot be reached"):
+            call_command("check_start")
     finally:
         broker.start()
+
+
+@pytest.mark.parametrize("keys", ["", "v1:", "v1:short", "a key without a name"])
+def test_keys_that_encrypt_nothing_are_refused(
+    broker: Broker, settings: Settings, keys: str
+) -> None:
+    settings.CREDENTIAL_KEYS = keys
+
+    with pytest.raises(SystemExit, match="CREDENTIAL_KEYS") as refused:
+        refuse_to_start()
+
+    assert "short" not in str(refused.value)
 
 
 def test_a_role_that_owns_the_tables_is_refused_in_production(
@@ -239,7 +253,7 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.CHECKS) == 4
+    assert len(preflight.CHECKS) == 5
 
 
 @pytest.mark.parametrize("pool", ["solo", "threads"])

@@ -19,7 +19,7 @@ from django.urls import reverse
 from accounts.models import Session
 from dev.services.postgres import Postgres
 from operations.models import OperationRun
-from tenancy.errors import is_database_unavailable
+from tenancy.db import is_database_unavailable
 from tenancy.models import Tenant, User
 from tests.support.routes import ROUTES
 from tests.support.sessions import open_session

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import Error
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.maintenance.preflight import run_preflight_checks
+from operations.maintenance.preflight import NOT_REACHED, run_preflight_checks
 
 
 class Command(BaseCommand):
@@ -19,4 +19,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{message.id}: {message.msg} {message.hint}")
         if any(message.level >= Error("").level for message in problems):
             raise CommandError("Web, worker and beat cannot start.")
+        if any(message.id in NOT_REACHED for message in problems):
+            raise CommandError("Web, worker and beat start, and wait for what cannot be reached.")
         self.stdout.write("Web, worker and beat can start.")

@@ -75,8 +75,9 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="what", title="commands", metavar="COMMAND")
 
         start = commands.add_parser("start", help="start an operation")
+        startable = sorted(run_type.value for run_type in STARTERS)
         start.add_argument(
-            "run_type", metavar="TYPE", choices=sorted(STARTERS), help="what to start"
+            "run_type", metavar="TYPE", choices=startable, help=f"one of {', '.join(startable)}"
         )
         start.add_argument(
             "target", metavar="FOR", help="the name or id of its tenant or schedule, or a workspace"
@@ -234,8 +235,7 @@ class Command(BaseCommand):
                 self.stdout.write(line)
             return
         result = dispatch_prune(workspace, initiator_name="manage.py runs prune")
-        state = "was started" if result.created else "is already active"
-        self.stdout.write(f"Run {result.run.pk} {state}.")
+        self.stdout.write(f"Run {result.run.pk} {_start_state(result)}.")
 
 
 _STEPS = {Step.ROW: "Runs to remove", Step.DETAILS: "Runs to remove the details of"}
