@@ -38,4 +38,4 @@ RUN DATABASE_URL=postgresql://build@/build REDIS_URL=redis://localhost SECRET_KE
     CREDENTIAL_KEYS=build python manage.py collectstatic --noinput
 USER runledger
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--config", "python:config.gunicorn"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--config", "python:config.gunicorn"]

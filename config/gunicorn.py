@@ -6,6 +6,8 @@ from config.logging import logging_config
 
 logconfig_dict = logging_config(json=True, level=os.environ.get("LOG_LEVEL", "INFO"))
 worker_class = "config.web_worker.Worker"
+# Otherwise it creates a socket for commands in the home folder.
+control_socket_disable = True
 # Browsers send some 20 headers, and a proxy adds a few.
 limit_request_fields = 64
 # The longest addresses are those of lists with every filter; the longest headers are cookies.

@@ -48,7 +48,7 @@ def redirect_to_dispatch(request: Request, result: DispatchResult) -> HttpRespon
         messages.info(request, f"{run.label} is already {status}. This is the active run.")
     elif result.published is False:
         messages.warning(
-            request, f"{run.label} is queued. It starts when the message queue is available again."
+            request, f"{run.label} is queued. It starts as soon as the message queue accepts it."
         )
     else:
         messages.success(request, f"{run.label} was started.")

@@ -398,6 +398,29 @@ def test_the_run_waits_for_throttling_and_shows_it(
     )
 
 
+def test_throttling_without_end_of_one_kind_leaves_the_others_complete(
+    schedule: BackupSchedule,
+    back_up: BackUp,
+    graph: SandboxControl,
+) -> None:
+    """Microsoft asks for a longer wait than a run makes, so the kind fails at once."""
+    tenant_id = schedule.tenant.external_id
+    graph.fault(tenant_id, "throttle", kind="settings_catalog", retry_after=3600)
+
+    run = back_up(schedule)
+
+    assert (run.outcome, codes(run)) == (RunOutcome.PARTIALLY_SUCCEEDED, ["throttled"])
+    assert run.backup_set.status == SetStatus.INCOMPLETE
+    assert set(run.backup_set.listed_kinds) == {"compliance", "conditional_access"}
+    assert run.backup_set.items.count() == run.counts.succeeded == 4
+
+    graph.clear(tenant_id)
+    again = back_up(schedule)
+
+    assert again.outcome == RunOutcome.SUCCEEDED
+    assert again.backup_set.status == SetStatus.COMPLETE
+
+
 def test_a_backup_of_a_tenant_suspended_after_the_request_is_blocked(
     schedule: BackupSchedule, operator: User
 ) -> None:

@@ -472,7 +472,7 @@ def test_a_succeeded_run_cannot_be_retried(page, tenant):
     [
         (True, True, "was started"),
         (True, None, "was started"),
-        (True, False, "when the message queue is available"),
+        (True, False, "as soon as the message queue accepts it"),
         (False, None, "is already queued"),
     ],
 )

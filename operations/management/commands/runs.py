@@ -301,7 +301,7 @@ def _start_state(result: DispatchResult) -> str:
     if not result.created:
         return "is already active"
     if result.published is False:
-        return "is queued, and starts when the message queue is available again"
+        return "is queued, and starts as soon as the message queue accepts it"
     return "was started"
 
 
