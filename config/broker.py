@@ -115,7 +115,7 @@ class Channel(redis.Channel):
     do_restore = False
     #: No message has a priority: `_put` would not keep it, and each step is one more name of each queue
     #: in every command that waits for a message.
-    priority_steps = (0,)
+    priority_steps = [0]
     #: How many replies this channel has read, empty ones included: the server sends one a second
     #: while there is a free slot.
     replies = 0

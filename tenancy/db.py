@@ -132,7 +132,8 @@ def _run_prepared(
     own: Any, sql: str, params: Mapping[str, Any] | Sequence[Any]
 ) -> list[tuple[Any, ...]]:
     own.ensure_connection()
-    server, cursors = getattr(own, "prepared_cursors", (None, {}))
+    kept: tuple[Any, dict[str, _PreparedCursor]] = getattr(own, "prepared_cursors", (None, {}))
+    server, cursors = kept
     if server is not own.connection or len(cursors) >= MAX_CURSORS:
         cursors = {}
         own.prepared_cursors = own.connection, cursors

@@ -1,6 +1,7 @@
 """Prepared queries answer as Django's query of the same shape does."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import DataError, NotSupportedError, connection, transaction
@@ -105,12 +106,18 @@ def test_a_prepared_statement_is_run_again_with_other_values(tenant):
     assert run_prepared(statement, ["e ", 6, None, tenant.pk]) == [(f"e {tenant.name}", 2, None)]
 
 
+def kept_cursors() -> dict[str, object]:
+    own: Any = connection
+    _, cursors = own.prepared_cursors
+    return dict(cursors)
+
+
 def test_a_connection_keeps_the_last_row_of_a_statement_and_no_list():
     numbers = "SELECT n FROM generate_series(1, %s) AS n"
     for statement, last in [("SELECT %s + 1", 1), (numbers, 1), (numbers, 1000)]:
         run_prepared(statement, [last])
 
-    _, cursors = connection.prepared_cursors
+    cursors = kept_cursors()
     assert "SELECT %s + 1" in cursors
     assert numbers not in cursors
 
@@ -121,8 +128,7 @@ def test_a_connection_keeps_few_statements(monkeypatch):
     for number in range(10):
         assert run_prepared(f"SELECT {number} + %s", [1]) == [(number + 1,)]
 
-    _, cursors = connection.prepared_cursors
-    assert len(cursors) <= 3
+    assert len(kept_cursors()) <= 3
 
 
 def test_the_server_plans_a_query_without_one_plan_for_its_values(tenant):
