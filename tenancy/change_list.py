@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -166,8 +166,8 @@ class BoundedChangeList(ChangeList):
         page, or if there are no others.
         """
         count = self.list_per_page + 1
-        text = self.query.strip()
-        has_index = bool(text) and self.model_admin.indexed_search(text) is not None
+        text, model_admin = self.query.strip(), cast("Any", self.model_admin)
+        has_index = bool(text) and model_admin.indexed_search(text) is not None
         compared = COMPARED * count if has_index else SEARCHED
         reached = list(scope.values_list("pk", flat=True)[compared - 1 : compared + 1])
         if len(reached) < 2:  # All rows of the scope are compared.
@@ -274,10 +274,12 @@ def _whole_order(model: type[Model], ordering: Iterable[Any]) -> list[Term]:
 
 def _has_index(model: type[Model], order: Sequence[Term]) -> bool:
     """Whether an index has the columns of an order, with or without the primary key at its end."""
-    meta = model._meta  # noqa: SLF001 - as above
+    meta: Any = model._meta  # noqa: SLF001 - as above
     if any(term.is_nullable or term.is_descending is not order[0].is_descending for term in order):
         return False
-    indexed = [[field.name] for field in meta.local_fields if field.db_index or field.unique]
+    indexed: list[Sequence[str]] = [
+        [field.name] for field in meta.local_fields if field.db_index or field.unique
+    ]
     indexed += [
         index.fields
         for index in (*meta.indexes, *meta.constraints)

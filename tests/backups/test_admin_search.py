@@ -144,9 +144,9 @@ def test_a_text_that_no_row_has_finds_none(
 @pytest.mark.parametrize("model", INDEXES)
 def test_indexes_have_all_parts_of_a_search(rows: dict[str, Any], model: type[Model]) -> None:
     """Without other kinds of plans, each part is read by an index, or the table is scanned."""
-    found = admin.site._registry[model].indexed_search("4711")
-    assert found is not None
-    sql, params = model._default_manager.filter(found).order_by().query.sql_with_params()
+    model_admin: Any = admin.site._registry[model]
+    conditions = model_admin.indexed_search("4711")
+    sql, params = model._default_manager.filter(conditions).order_by().query.sql_with_params()
     with connection.cursor() as cursor:
         for kind in ("seqscan", "indexscan", "indexonlyscan"):
             cursor.execute(f"SET LOCAL enable_{kind} = off")
