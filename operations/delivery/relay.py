@@ -141,7 +141,7 @@ def _reschedule_due(queue: Queue, limit: int, *, lost: bool) -> list[Wakeup]:
     With `lost`, a run is due when its last message is old enough, whenever its next attempt is.
     """
     entries = OperationCatalog.all().items()
-    values = {
+    values: dict[str, Any] = {
         "after": settings.RUN_RELAY_AFTER_SECONDS,
         "most": settings.RUN_RELAY_AFTER_SECONDS * MAX_BACKOFF,
         "types": [run_type.value for run_type, entry in entries if entry.queue == queue],

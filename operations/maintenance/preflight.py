@@ -110,7 +110,7 @@ def check_database_role() -> Iterator[CheckMessage]:
         yield Error(
             "The database role of this process lacks privileges that this version needs.",
             hint="Run “manage.py grant_app_role” as the owner after each upgrade.",
-            id="operations.E014",
+            id="operations.E011",
         )
 
 
