@@ -130,6 +130,12 @@ def looks_random(token: str) -> bool:
     return False
 
 
+def has_changing_classes(token: str) -> bool:
+    """Return whether capital letters, small ones and digits follow each other at random."""
+    is_mixed = all(any(map(is_class, token)) for is_class in _CHARACTER_CLASSES)
+    return is_mixed and _class_change_rate(token) >= 0.37
+
+
 def _class_change_rate(run: str) -> float:
     """Return the changes of character class per character.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from redaction.entropy import has_changing_classes
+
 # How usual a letter is after another one, from 0 to 9, where 6 is as usual as by chance: a row for
 # each first letter. Counted in 12,000 words: the catalogs of Django in Czech, Danish, Dutch, English,
 # French, German, Italian, Polish, Portuguese, Spanish and Swedish, and the documentation.
@@ -58,6 +60,25 @@ _SIGN = re.compile(r"[!@#$%^*+=~?]")
 _CASE_CHANGES = re.compile(r"[a-z][A-Z]")
 _DIGIT_OR_SIGN = re.compile(r"[\d!@#$%^*+=~\\]")
 _TWO_JOINTS = re.compile(r"[a-z][\-_.][a-z]{2,16}[\-_.][a-z]")
+# Signs that stand in passwords and, between letters and digits, in few other texts.
+_STRONG_SIGN = re.compile(r"[!@#$%^*?]")
+# What has such a sign and is no password: an address, an assignment, a query, an encoded text, an issue, a
+# class of Java, a package and its version, a format, a percentage, a pattern, an account of a guest.
+_OTHER_WITH_SIGN = re.compile(
+    r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] | [\\/] | \#ext\# )
+      | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z | [\w.\-]+@[a-z][a-z\d\-]*\Z
+      | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]+=\S* | [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
+      | \#\w+\Z | [\w.\-]*\?\w+\Z | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# Words with numbers, and words in which digits replace letters, as people make passwords.
+_MADE_OF_WORDS = re.compile(
+    r"""(?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]?){1,3}\d{2,6}[!?*#$%x]{0,2} | (?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]){2,3}\d{1,6}
+      | [a-zß-ÿ]{3,}[_\-.]\d{2,4}[!?*#$%]""",
+    re.VERBOSE,
+)
+_HEXADECIMAL = re.compile(r"[0-9a-f]+|v\d.*", re.IGNORECASE)
+_DIGIT_EDGES = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 #: Words of texts that are no secrets.
 _ordinary_words: set[str] = set()
 _MAX_ORDINARY_WORDS = 4096
@@ -89,6 +110,31 @@ def is_password_shaped(value: str) -> bool:
     return (has_digit and has_both_cases) or (
         (has_digit or has_both_cases) and _SIGN.search(value) is not None
     )
+
+
+def is_unmistakable(value: str) -> bool:
+    """Return whether a value is a password or a token wherever it stands near the name of one.
+
+    It has letters, digits and a sign that no word, id, path or address has there, or small letters,
+    capital letters and digits in the order of a random generator.
+    """
+    value = value.rstrip(".,;:)]}")
+    if not _MIN_LETTERS <= len(value) <= _MAX_WORD or _KNOWN_FORM.match(value):
+        return False
+    if not _WITH_DIGIT.match(value):
+        return False
+    if _STRONG_SIGN.search(value):
+        return _OTHER_WITH_SIGN.match(value) is None
+    return value.isalnum() and has_changing_classes(value)
+
+
+def is_made_of_words(value: str) -> bool:
+    """Return whether a value is words with a number, or with digits for letters: Kettle-84, W1ll0w28."""
+    value = value.rstrip(".,;:)]}")
+    if _MADE_OF_WORDS.fullmatch(value):
+        return True
+    has_case = value != value.upper() and _HEXADECIMAL.fullmatch(value) is None
+    return has_case and value.isalnum() and len(_DIGIT_EDGES.findall(value)) >= 3
 
 
 def has_word_like_secret(text: str) -> bool:

@@ -49,6 +49,7 @@ FOREIGN_HINTS = (
 PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
     | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
+    | (?<![a-z])(?:pw|mdp|ww)(?![a-z]) | (?:security|secret)[ ]answer
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
@@ -102,7 +103,9 @@ SENSITIVE_NAME = rf"""(?:
       | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS}
       | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
       | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass
-      | access{GAP}pass | sonar\.login
+      | access{GAP}pass | sonar\.login | (?<![a-z])(?:mdp|ww)(?![a-z]) | master_?auth(?![a-z])
+      | (?:security|secret){GAP}answer
+      | (?:auth|nonce|logged_in|hash|pass(?:word|wd)?){GAP}salt
       | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?|access{GAP}key))?
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
@@ -128,7 +131,8 @@ _NOUN_BEGINNINGS = (
     "access", "token", "sonar", "key", "pin", "puk", "snmp", "community", "ro", "rw", "read",
     "write", "scep", "challenge", "nt", "lm", "seed", "recovery", "mnemonic", "totp", "otp",
     "mfa", "oath", "connect", "assertion", "saml", "code", "device", "sig", "authorization",
-    "authtok", "credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp",
+    "authtok", "credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp", "mdp", "ww",
+    "masterauth", "master_auth", "security", "auth", "nonce", "logged_in", "hash",
 )  # fmt: skip
 # How a name begins, in lower case: what is looked for first, because it takes little time. The
 # first character stands alone, as only patterns that begin with characters are fast.
@@ -220,6 +224,7 @@ WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>
 # The verbs of sentences about secrets, and the words before the value.
 VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur
     | es | a | è | su | é | para | por | naar
+    | είναι | е | là | הוא | היא | है | हैं | adalah | ialah | คือ | هو | هي | yra | ir | olup
     | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como
     | comme | als | olarak
     | has\ (?:the\ )?value | with\ value | used | entered | using

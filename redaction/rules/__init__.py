@@ -23,6 +23,7 @@ from redaction.rules import (
     names,
     personal,
     sentences,
+    shapes,
     tables,
 )
 from redaction.rules.rule import Rule
@@ -37,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     *devices.RULES,
     *sentences.RULES,
     *tables.RULES,
+    *shapes.RULES,
     *personal.RULES,
 )
 # Most texts of a policy are ids of settings and their options, or plain sentences.

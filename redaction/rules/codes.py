@@ -16,28 +16,45 @@ _FOREIGN_CODES = r"""(?: wiederherstellungscodes?
     | herstelcodes? | kod[ey]?\ (?:odzyskiwania|zapasowe) | återställningskod(?:er)?
     | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
     | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
-_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde
-    | pr[üu]e?f | einmal
-        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | alarm | tresor | zugangs
-        | entsperr )-?code
-    | code\ de\ (?:v[ée]rification|confirmation|s[ée]curit[ée])
-    | c[óo]digo\ de\ (?:verifica|confirma|seguran?)\w{2,6}
-    | codice\ di\ (?:verifica|sicurezza|conferma)
-    | kod\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací)
-    | verifieringskod | bekr[æe]ftelseskode | engangskode | код\ (?:подтверждения|безопасности)
-    | [验驗][证證][码碼] | (?:認証|確認)コード | 인증\ ?(?:번호|코드) )"""
-_SIGN_IN_CODE = rf"""(?: verification | security | one-time | login | sign-in | confirmation | sms
-    | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code"""
+#: Codes that open a door, a device or an account, in other languages.
+_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde | pr[üu]e?f | einmal
+        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | poort | deur | haus | alarm | tresor | kluis
+        | safe | schlie(?:ß|ss)fach | zugangs | zutritts | toegangs | ontgrendel(?:ings)? | entsperr | eenmalige
+        | garagen )-?(?:code|kombination|combinatie|pin)
+    | geheimzahl | tunnusluku | combinaci[óo]n | combinazione | combina[çc][ãa]o
+    | (?:code|combinaison)\ (?:secret|d['’]acc[èe]s|wi-?fi
+        |(?:de|du)\ (?:la\ )?(?:v[ée]rification|confirmation|s[ée]curit[ée]|porte|portail|coffre|d[ée]verrouillage)
+        |de\ l['’](?:alarme|entr[ée]e))
+    | c[óo]digo\ (?:secreto|(?:de|da|do)\ (?:la\ )?(?:acceso|acesso|puerta|porta|alarma|alarme|desbloqu\w{2,4}|cofre
+        |verifica\w{2,4}|confirma\w{2,4}|seguran?\w{2,4}))
+    | codice\ (?:segreto|(?:di|del|della|dell['’])\ ?(?:accesso|sblocco|porta|allarme|cassaforte|verifica|sicurezza
+        |conferma))
+    | kod\w{0,2}\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací|do\ \w{3,12}|dost[ęe]pu|alarmu|sejfu|odblokowania|drzwi)
+    | k[óo]d\ (?:od|k|ke|dveří|alarmu|trezoru)
+    | (?:port|d[öo]rr|larm|uppl[åa]snings|s[äa]kerhets|eng[åa]ngs|verifierings|kassask[åa]ps)kod
+    | (?:bekr[æe]ftelses|engangs|d[øo]r|port|alarm|opl[åa]snings|sikkerheds|sikkerhets|adgangs)kode
+    | (?:ovi|h[äa]lytys|avaus|suoja|kerta|turva)koodi
+    | код\ (?:подтверждения|безопасности|от|домофона|двери|сейфа|доступа|разблокировки|сигнализации|дверей)
+    | (?:kapı|alarm|kasa|doğrulama|güvenlik|onay|kilit)\ (?:kodu|şifresi)
+    | 暗証番号 | [验驗][证證][码碼] | (?:门禁|解锁|安全|开门|保险箱)(?:码|代码)
+    | (?:認証|確認|解錠|ロック解除|セキュリティ|ドア)(?:コード|番号)
+    | (?:인증|출입|현관|보안|잠금\ 해제)\ ?(?:번호|코드) )"""
+_SIGN_IN_CODE = rf"""(?: (?:door|gate|safe|alarm|locker|vault|building|elevator|garage|lock{SPACE}?box|keypad|access
+        |entry|unlock){SPACE}{{1,2}}(?:code|combination|combo)
+    | (?: verification | security | one-time | login | sign-in | confirmation | sms
+    | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code )"""
 _CODE_BEFORE_DIGITS = rf"""(?: otp
     | (?:device|unlock|lock|sim|startup|exit|new)(?:{SPACE}unlock)?{SPACE}pin
     | passcode | kiosk{SPACE}exit{SPACE}(?:code|pin) )(?={SPACE}\d{{4,10}}\b)"""
 _SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){SPACE}code
-    | (?:alarm|door|safe|gate|entry){SPACE}code(?={SPACE}\d{{4,10}}\b)
+    | (?:alarm|door|safe|gate|entry|locker|vault|building|garage|keypad|access){SPACE}
+      (?:code|combination|combo)(?={SPACE}\d{{4,10}}\b)
     | code(?={SPACE}\d{{4,10}}[ ](?:was[ ]sent|expires|is[ ]valid|to[ ](?:sign|log|verify)))
     | puk\d?(?:{SPACE}code)? )"""
 
 _CODE_IN_A_SENTENCE_HINTS = (
-    "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "код",
+    "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "kód", "код",
+    "geheimzahl", "tunnusluku", "combin", "kombin", "combo", "koodi", "番号", "門禁", "门禁", "пин", "şifresi",
     "コード", "代码", "码", "碼", "코드", "번호",
 )  # fmt: skip
 
@@ -46,17 +63,20 @@ RULES = (
         name="code in a sentence",
         hints=_CODE_IN_A_SENTENCE_HINTS,
         pattern=rf"""{WORD_START}(?:
-                (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})(?:{SPACE}{{0,2}}{COPULA}|[ ]?[:：])?{SPACE}{{0,2}}
-                (?P<value>\d{{4,10}}\b)
+                (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})s?(?:[ ][^\s\d:=]{{1,20}}){{0,6}}?
+                (?:[ ]?[(]|{SPACE}{{0,2}}(?:{COPULA}|[:：=はは是는은]))?{SPACE}{{0,2}}["'„“«「]?
+                (?P<value>\d{{4,10}}(?!\d))
               | (?: (?:backup|recovery|scratch|emergency|one-time){SPACE}codes? | {_FOREIGN_CODES}
                   | (?<=\b){_CODE_BEFORE_DIGITS} | {_SINGLE_CODE} )
                 (?:[ ](?:for|of|für|von|de|du|di|do|da|voor|dla|для)[ ][\w@.\-]{{1,60}})?
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | (?:(?:(?:code[ ])?pin|пин)(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
+              | (?:(?:(?:code[ ])?pin|пин|pin-)(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
                 (?:[ ]?[:=：][ ]?|(?:[ ][\w.\-]{{1,20}}){{1,4}}?[ ]?[:：][ ]|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
               | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
+              | (?:g-)?(?P<code>\d{{4,8}})[ ](?:is|ist|est|es|è|é|as|als|comme|como|come)[ ]
+                (?:your|the|dein|ihr|votre|ton|tu|su|il|o|je|uw)[ ](?:[\w]{{1,20}}[ ]){{0,4}}?(?:code|pin|passcode|otp|c[óo]digo)\b
               | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
         in_words=True,

@@ -91,6 +91,18 @@ _BEFORE_VALUE = " | ".join(
         r"(?:impacket-\w{2,20}|\w{2,20}\.py)\s[^\n;|@]{0,80}?(?:[\w.\-]{1,60}/)?[\w.\-]{1,60}:(?=\S{1,200}@)",
         rf"(?:kinit|passwd|sudo|cryptsetup|gpg|openssl|realm|ssh-add)\b{_REST}{{0,100}}?<<<\s?",
         r"(?<=/)(?:machinepwd|passwordd|passwordo)[\s:]",
+        r"autologon(?:\.exe|64\.exe)?\s(?:/\S{1,20}\s){0,3}(?!/)\S{1,60}\s(?!/)\S{1,60}\s",
+        r"radtest\s(?:-\S{1,20}\s){0,6}\S{1,60}\s",
+        r"connect\s(?:to\s\S{1,60}\s)?user\s\S{1,60}\susing\s",
+        r"logon\s[^\s/]{1,60}/[^\s,]{1,60},",
+        r"setuser\s\S{1,60}\s[^\n]{0,100}?>",
+        r"identified\sby\s\S{1,60}\sreplace\s",
+        r"mgmt-user\s\S{1,60}\s\S{1,60}\s",
+        r"wireless\.[\w@\[\]\-]{1,40}\.key=",
+        r"option\skey\s",
+        r"key\sfound!?\s\[\s",
+        r"assword:?[*\"']{0,3}\s[^\n]{0,20}?send\s(?:--\s)?",
+        r"(?:seed|recovery|backup|mnemonic)\s(?:phrase|words?)\s?[:=]\s(?=(?:[a-z]{3,8}\s){11})",
     ]
 )
 _READER = r"""(?: sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)
@@ -101,7 +113,9 @@ _AFTER_A_NAME_HINTS = (
     "wpa_pass", "setairport", "-passwd", "http ", "https ", "xh ", "lftp", "pulumi", "curl",
     "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
     "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
-    "wifi-iface", "mc ", "impacket", ".py ", "<<<",
+    "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", " using ", "logon ",
+    "setuser", " replace ", "mgmt-user", "wireless.", "option key", "key found", "assword",
+    "seed ", "recovery ", "backup ", "mnemonic ",
 )  # fmt: skip
 
 RULES = (
@@ -278,7 +292,7 @@ RULES = (
         name="password after a name",
         hints=_AFTER_A_NAME_HINTS,
         pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_VALUE} )
-            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|(?:(?:[a-z]{{3,8}}[ ]){{11,23}}[a-z]{{3,8}}|[^\s"']{{3,200}})))""",
         in_words=True,
         replacement=mask_value,
         rationale="wpa_passphrase network x, dscl -passwd user x, lftp -u user,x, curl -E file:x",

@@ -56,6 +56,16 @@ RULES = (
         rationale="XML and SOAP bodies",
     ),
     Rule(
+        name="XML element with an attribute",
+        hints=("value=", "value%"),
+        needs=NAME_HINTS,
+        after_name=True,
+        before=rf"{TAG_START}[\w.\-]{{0,40}}",
+        pattern=rf"""{SENSITIVE_NAME}\s[^<>]{{0,80}}?\bvalue={QUOTE}(?P<value>[^\\"'<>&\n]{{1,400}})""",
+        replacement=mask_value,
+        rationale='<PASSWORD value="x"/>',
+    ),
+    Rule(
         name="value in the next element",
         hints=_END_HINTS,
         needs=NAME_HINTS,

@@ -5,9 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from itertools import pairwise
 
 from redaction.entropy import is_named_public, looks_random
-from redaction.letters import is_password_shaped, is_unlike_words
+from redaction.letters import (
+    is_made_of_words,
+    is_password_shaped,
+    is_unlike_words,
+    is_unmistakable,
+)
 from redaction.marks import mask
 from redaction.ordinary import (
     is_example,
@@ -108,8 +114,25 @@ _ACCOUNT_LINE = re.compile(
     rf"[\s\-*•]{{0,40}}[\"']?(?:[\w.]{{1,30}}[ _.\-])?{_ACCOUNT.pattern}[\w \"']{{0,20}}[ ]{{0,30}}[:=：]",
     re.IGNORECASE,
 )
+# The characters on both sides of a value in which the name of a secret is looked for.
+_NEAR = 120
+_NAME_NEAR = re.compile(
+    rf"""{PASSWORD_NAME} | (?<![a-z])(?:pw|ww|mdp|pass|creds?|logins?)(?![a-z]) | secret | credential | token
+    | (?<![a-z])(?:api|access|shared|security)[ _\-]?key | zugangsdaten | identifiants | inloggegevens""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_PRODUCT = re.compile(r"[A-Z]?[a-z]{2,20}[\-_.]?\d{1,2}|[\w.\-]+:\d+")
+_STRINGS = re.compile(r"""(?P<q>["'])(?P<value>.*?)(?P=q)""")
+_ACCOUNT_NAME = re.compile(r"[\w.@\\+\-]{1,80}")
+_WORDS_WITHOUT_SIGNS = re.compile(r"[^\W\d_]{3,20}(?:[ ,&]{1,3}[^\W\d_]{3,20}){1,6}(?:[ ]\d{1,4}[!?*]?)?")
+_PUBLIC_OPTION = re.compile(
+    r"(?:id|hash|digest|name|print|filter|query|format|path|file|uri|url|regex|pattern|etag|cursor|version"
+    r"|tag|sha\d*|md5|sum|user|host|image|template|target|time|date|since|until|range|select|match|header"
+    r"|output|type|body|scope|tenant|commit|branch|rev|ref|out|in|fields?)\Z",
+    re.IGNORECASE,
+)
 # The groups of the alternatives of one pattern.
-_GROUPS = ("value", "password", "seed", "last", "pin")
+_GROUPS = ("value", "password", "seed", "last", "pin", "code")
 
 
 def mask_named(match: re.Match[str]) -> str:
@@ -128,6 +151,8 @@ def mask_named(match: re.Match[str]) -> str:
         return match[0]
     if is_unlike_words(value) or is_passphrase(value):
         return mask_value(match)
+    if "\n" in match["separator"] and match.string[match.end() : match.end() + 1] == ":":
+        return match[0]
     if len(value) < 4 and not _PASSWORD_NAME.match(match["name"]):
         return match[0]
     is_secret = _is_password(match) or _LONG_VALUE_WITH_DIGIT.match(value)
@@ -420,6 +445,73 @@ def mask_unlike_words(match: re.Match[str]) -> str:
         return mask_value(match)
     min_length = 6 if _PASSWORD.fullmatch(match["name"]) else 10
     if is_name_of_resource(match["value"]) or not is_unlike_words(match["value"], min_length):
+        return match[0]
+    return mask_unless_ordinary(match)
+
+
+def mask_next_line(match: re.Match[str]) -> str:
+    """Mask the only word of a line, if the line before says that a secret follows, or a label does."""
+    value = match["value"]
+    is_announced = match["label"] or match["between"].rstrip().endswith((":", "：", "="))
+    is_path = value[0] in "/\\<{[(#" or "://" in value
+    if not is_announced or is_path or not is_unlike_words(value, 8):
+        return match[0]
+    return mask_unless_ordinary(match)
+
+
+def mask_account(match: re.Match[str]) -> str:
+    """Mask the password beside the name of an account."""
+    return mask_unless_ordinary(match) if _is_like_password(match["value"]) else match[0]
+
+
+def _is_like_password(value: str) -> bool:
+    """Return whether a value has one of the shapes of passwords; a product with its version has none."""
+    if _PRODUCT.fullmatch(value.rstrip(".,;:)]}")):
+        return False
+    shapes = (is_unmistakable, is_made_of_words, is_password_shaped, is_passphrase)
+    return any(is_shape(value) for is_shape in shapes)
+
+
+def mask_arguments(match: re.Match[str]) -> str:
+    """Mask the password among the arguments of a function, which is a text after that of an account."""
+    arguments = list(_STRINGS.finditer(match["arguments"]))
+    for account, argument in pairwise(arguments):
+        value = argument["value"]
+        if _ACCOUNT_NAME.fullmatch(account["value"]) and _is_argument(value):
+            start = match.start("arguments") - match.start()
+            first, last = (start + place for place in argument.span("value"))
+            return match[0][:first] + mask(value) + match[0][last:]
+    return match[0]
+
+
+def _is_argument(value: str) -> bool:
+    """Return whether a text in quotation marks is a password, and no place, name or message."""
+    if is_reference(value, 0, len(value)) or is_name_of_resource(value) or "/" in value:
+        return False
+    return _is_like_password(value) or (_WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value))
+
+
+def mask_option(match: re.Match[str]) -> str:
+    """Mask the value of an option that has the shape of a password; no id, name, query or path."""
+    is_public = _PUBLIC_OPTION.search(match["option"]) is not None
+    return match[0] if is_public or not is_unmistakable(match["value"]) else mask_value(match)
+
+
+def mask_like_password(match: re.Match[str]) -> str:
+    """Mask what has the shape of a password, or is several words."""
+    value = match[_group_of(match)]
+    is_words = _WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value)
+    return mask_either(match) if is_words or _is_like_password(value) else match[0]
+
+
+def mask_near_name(match: re.Match[str]) -> str:
+    """Mask a word with the shape of a password in a line that names one."""
+    value, text, (start, end) = match["value"], match.string, match.span()
+    if not is_unmistakable(value) or is_named_public(text, start):
+        return match[0]
+    before = text[max(0, start - _NEAR) : start].rpartition("\n")[2]
+    after = text[end : end + _NEAR].partition("\n")[0]
+    if not (_NAME_NEAR.search(before) or _NAME_NEAR.search(after)):
         return match[0]
     return mask_unless_ordinary(match)
 

@@ -16,7 +16,8 @@ NAME_HINTS = (
     "pass", "pwd", "psk", "secret", "token", "key", "code", "pin", "challenge", "hash", "string",
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
     "sess", "sid", "otp", "clientstate", "client_state", "authtok", "puk", "community", "pw",
-    "sonar.login", "mnemonic", "phrase", "seed", *FOREIGN_HINTS,
+    "sonar.login", "mnemonic", "phrase", "seed", "mdp", "ww ", "ww:", "ww=", "masterauth", "answer",
+    "salt", *FOREIGN_HINTS,
 )  # fmt: skip
 
 

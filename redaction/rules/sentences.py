@@ -33,6 +33,9 @@ _NOUNS = "|".join(sorted({hint for hint in NAME_HINTS if " " not in hint}))
 _CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
     | identifiants | credenciales | credenziali )"""
 
+_FROM = r"(?:from|von|vom|de|du|da|dal|van|z|ze|från|fra|din|из|с)"
+_TO = r"(?:to|auf|zu|para|por|à|a|en|naar|na|till|til|în|на)"
+
 _OF_AN_ACCOUNT_HINTS = (
     "word", "wort", "phrase", "pass", "psk", "secret", "credential", "credenci", "zugangsdaten",
     "identifiants", "login", *FOREIGN_HINTS,
@@ -74,9 +77,9 @@ RULES = (
               | (?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)? | (?:shared|client){GAP}secret
               | pre-?shared-?key | requirepass | and{SPACE}{{1,2}}pass
               | (?:user|login)\s\S{{1,60}}\spass | (?:bind|root|admin|user|ldap)_?pw )
-            {SPACE}{{1,4}}(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
+            {SPACE}{{1,4}}(?:--?[a-z\-]{{4,20}}{SPACE})?(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
         gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw){SPACE}{{1,4}}
-            ["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
+            (?:--?[a-z\-]{{4,20}}{SPACE})?["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
         unlike_words=True,
         replacement=mask_secret_looking,
@@ -86,7 +89,7 @@ RULES = (
         name="password in quotation marks",
         hints=_PASSWORD_HINTS,
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
+        pattern=rf"""(?:{PASSWORD_NAME}|pass(?=[ ]["']))(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
             (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`]
               | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}
                 [“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
@@ -118,7 +121,7 @@ RULES = (
         name="value at the end of a sentence about it",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er)?["'`]?(?P<between>{WORDS_BETWEEN})
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})[^\W\d_]{{0,3}}["'`]?(?P<between>{WORDS_BETWEEN})
             (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：]|[ ][—–])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
@@ -128,9 +131,9 @@ RULES = (
     Rule(
         name="value before another one",
         hints=_PASSWORD_HINTS,
-        needs=(" from ",),
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}[^\n]{{0,80}}?[ ]from[ ]["'`]?(?P<value>{SECRET_LOOKING})["'`]?[ ]to[ ]""",
+        pattern=rf"""{PASSWORD_NAME}[^\n]{{0,80}}?[ ]{_FROM}[ ]["'`]?(?P<value>{SECRET_LOOKING})["'`]?[ ]{_TO}[ ]""",
+        gate=rf"[ ]{_FROM}[ ][^ \n]{{6,200}}[ ]{_TO}[ ]",
         in_words=True,
         unlike_words=True,
         replacement=mask_secret_looking,
