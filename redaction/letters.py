@@ -49,7 +49,7 @@ _KNOWN_FORM = re.compile(
     | \d+[a-z]{0,2}\Z | \d{1,3}(?:文字|桁)
       | 0x[0-9a-f]{1,16}\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z
       | \$\{?[a-z_][\w.:]*\}?\Z | %\w+%\Z | [(\[{<]
-      | [a-z_\-]+\d{0,3}[=:] | \*{1,2}[^\W\d_]+\*{0,2}\Z | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\.
+      | [a-z_\-]+\d{0,3}[=:](?:[^!#$%^*~?@\s]*\Z|\S*://) | [a-z_\-]{4,}\d{0,3}[=:] | \*{1,2}[^\W\d_]+\*{0,2}\Z | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\.
       | (?-i:[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\Z)
       | \#?(?:[a-z_\-]+[/.]){2,}[\w.\-]*\Z | (?:[a-z_\-]+/)+\Z | [a-z]+[?!*~]+\Z """,
     re.IGNORECASE | re.VERBOSE,
@@ -67,17 +67,18 @@ _STRONG_SIGN = re.compile(r"[!@#$%^*?]")
 _OTHER_WITH_SIGN = re.compile(
     r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] | [\\/] | \#ext\# )
       | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z | [\w.\-]+@[a-z][a-z\d\-]*\Z
-      | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]+=\S* | [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
+      | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]{4,}=\S* | [\w.\-]+=[^!#$%^*~?@\s]*\Z | [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
       | \#\w+\Z | [\w.\-]*\?\w+\Z | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
     re.IGNORECASE | re.VERBOSE,
 )
 # Words with numbers, and words in which digits replace letters, as people make passwords.
 _MADE_OF_WORDS = re.compile(
-    r"""(?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]?){1,3}\d{2,6}[!?*#$%x]{0,2} | (?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]){2,3}\d{1,6}
+    r"""(?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]?){1,3}\d{2,6}[!?*#$%x]{0,2} | (?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]){2,3}\d{2,6}
       | [a-zß-ÿ]{3,}[_\-.]\d{2,4}[!?*#$%]""",
     re.VERBOSE,
 )
-_HEXADECIMAL = re.compile(r"[0-9a-f]+|v\d.*", re.IGNORECASE)
+_PRODUCT = re.compile(r"[A-Z]?[a-z]{2,20}[\-_.]?\d{1,3}|[\w.\-]+:\d+")
+_HEXADECIMAL = re.compile(r"[0-9a-f]+|v\d.*|utf.*", re.IGNORECASE)
 _DIGIT_EDGES = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 #: Words of texts that are no secrets.
 _ordinary_words: set[str] = set()
@@ -133,8 +134,25 @@ def is_made_of_words(value: str) -> bool:
     value = value.rstrip(".,;:)]}")
     if _MADE_OF_WORDS.fullmatch(value):
         return True
-    has_case = value != value.upper() and _HEXADECIMAL.fullmatch(value) is None
-    return has_case and value.isalnum() and len(_DIGIT_EDGES.findall(value)) >= 3
+    is_id = value == value.upper() or _HEXADECIMAL.fullmatch(value) is not None
+    return not is_id and value.isalnum() and len(_DIGIT_EDGES.findall(value)) >= 3
+
+
+def is_like_password(value: str) -> bool:
+    """Return whether a value has one of the shapes of passwords, beside an account or in its place.
+
+    What has both cases and digits, as a device or a product with its version, needs a sign or letters in
+    an order that no language has.
+    """
+    value = value.rstrip(".,;:)]}")
+    if " " in value or _PRODUCT.fullmatch(value):
+        return False
+    if is_unmistakable(value) or is_made_of_words(value):
+        return True
+    letters = "".join(_LETTERS.findall(value)).lower()
+    return is_password_shaped(value) and (
+        _SIGN.search(value) is not None or not _is_pronounceable(letters)
+    )
 
 
 def has_word_like_secret(text: str) -> bool:

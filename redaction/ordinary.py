@@ -108,6 +108,10 @@ _WORDS = re.compile(
     | должен | не
     | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수
     | set | unset | blocked | failed | reset | policy | policies | \d{1,3}
+    | todo | fixme | tbd | tba | tbc | wip | xxx | n/a | pending | offen | folgt | ausstehend | pendiente
+    | pendente | open | later | see | ask | require | block | allow | deaktiviert | aktiviert | désactivé
+    | desactivad[oa] | desativad[oa] | disattivat[oa] | uitgeschakeld | wyłączone | inaktiverad | wird
+    | werden | changes
     | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt
     | leer | nicht
     | requis | expiré | requerida
@@ -131,7 +135,7 @@ _NAMING = re.compile(
     | default | user | users
     | admin | account | service | server | client | group | policy | policies | config
     | settings | reset | sign
-    | factor | multi | two | one | time | self | based | only | end | date | host | name | path
+    | microsoft | graph | factor | multi | two | one | time | self | based | only | end | date | host | name | path
     | file | local
     | system | store | vault | base | url | email | mail | smtp | ldap | sso | net | com | org
     | io""",

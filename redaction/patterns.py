@@ -55,7 +55,7 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
       (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd|zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
     | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf
-    | est | es | é | è | jest | to | este | är | er | on
+    | est | es | é | è | jest | to | este | är | er | (?<=a[ ])on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
 # What stands between a name and the verb or sign: a word about it, and whose it is.
@@ -225,7 +225,7 @@ WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>
 VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur
     | es | a | è | su | é | para | por | naar
     | είναι | е | là | הוא | היא | है | हैं | adalah | ialah | คือ | هو | هي | yra | ir | olup
-    | is\ nu | to | jest | na | är | er | til | till | on | je | este | на | это | jako | como
+    | is\ nu | to | jest | na | är | er | til | till | (?<=a[ ])on | je | este | на | это | jako | como
     | comme | als | olarak
     | has\ (?:the\ )?value | with\ value | used | entered | using
     | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""

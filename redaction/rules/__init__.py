@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Iterable
 
+from redaction.argument_lists import mask_argument_lists
 from redaction.letters import has_word_like_secret
 from redaction.markers import mask_markers
 from redaction.naming import places_of_names
@@ -48,7 +49,10 @@ _PLAIN_WORDS = re.compile(r"[A-Za-z .,;]*(?:(?<=[a-z])-[a-z][A-Za-z .,;]*)*")
 
 def mask_secret_formats(text: str) -> str:
     """Return the text with every value masked that has the format of a secret."""
-    text = mask_markers(text)
+    return mask_argument_lists(_mask_formats(mask_markers(text)), _mask_formats)
+
+
+def _mask_formats(text: str) -> str:
     lowered = text.lower()
     is_ascii = lowered.isascii()
     places: list[int] | None = None

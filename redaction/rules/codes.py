@@ -53,6 +53,7 @@ _SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){
     | puk\d?(?:{SPACE}code)? )"""
 
 _CODE_IN_A_SENTENCE_HINTS = (
+    "tap",
     "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "kód", "код",
     "geheimzahl", "tunnusluku", "combin", "kombin", "combo", "koodi", "番号", "門禁", "门禁", "пин", "şifresi",
     "コード", "代码", "码", "碼", "코드", "번호",
@@ -75,6 +76,8 @@ RULES = (
                 (?:[ ]?[:=：][ ]?|(?:[ ][\w.\-]{{1,20}}){{1,4}}?[ ]?[:：][ ]|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
               | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
+              | (?-i:TAP)(?:[ ](?:for|of|für|voor|pour|para|per|dla|til)(?:[ ][^\s:]{{1,30}}){{1,5}}?)?[ ]?(?:[:=：→—–]|[ ]is|[ ]ist)[ ]?
+                (?P<tap>(?=[\w]*\d)(?=[\w]*[a-z])[^\s"',;()]{{6,64}})
               | (?:g-)?(?P<code>\d{{4,8}})[ ](?:is|ist|est|es|è|é|as|als|comme|como|come)[ ]
                 (?:your|the|dein|ihr|votre|ton|tu|su|il|o|je|uw)[ ](?:[\w]{{1,20}}[ ]){{0,4}}?(?:code|pin|passcode|otp|c[óo]digo)\b
               | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}

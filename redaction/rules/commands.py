@@ -22,6 +22,7 @@ from redaction.rules.replacements import (
     mask_password_option,
     mask_secret_looking,
     mask_shaped,
+    mask_unless_ordinary,
     mask_value,
 )
 from redaction.rules.rule import NAME_HINTS, Rule
@@ -105,7 +106,7 @@ _BEFORE_VALUE = " | ".join(
         r"(?:seed|recovery|backup|mnemonic)\s(?:phrase|words?)\s?[:=]\s(?=(?:[a-z]{3,8}\s){11})",
     ]
 )
-_READER = r"""(?: sudo\s[^|\n]{0,60}?(?-i:-\w{0,4}S\b)
+_READER = r"""(?: (?:/[\w.\-/]{1,80}/)?(?:doas|su)\s | (?:/[\w.\-/]{1,80}/)?sudo\s[^|\n]{0,60}?(?:(?-i:-\w{0,4}S\b)|--stdin)
     | [^|\n]{1,200}?(?: --?pass(?:word)?-stdin | chpasswd | realm\s | kinit | smbpasswd | pdbedit
         | adcli\s | passwd\b | --stdin | cryptsetup | -passin\sstdin | --passphrase-fd ) )"""
 
@@ -140,7 +141,7 @@ RULES = (
         pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login
                 | --?cred(?:ential)?s?
               | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=|"[ ]a\d{{1,3}}=(?="))(?P<q>{QUOTE})?
-            (?!\d{{1,6}}:\d{{1,6}}(?!\S))[^\s:%"'\\&]{{1,100}}(?::|%(?:25)?3A)
+            (?!\d{{1,6}}:\d{{1,6}}(?!\S)|https?:)(?(q)[^:%"'\\&\n]{{1,100}}|[^\s:%"'\\&]{{1,100}})(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=mask_value,
         rationale="curl -u name:password",
@@ -149,8 +150,8 @@ RULES = (
         name="SecureString",
         hints=("securestring",),
         pattern=rf"""ConvertTo-SecureString
-            (?:{SPACE}{{1,4}}-(?:String|AsPlainText|Force)\b){{0,3}}
-            {SPACE}{{1,4}}(?P<q>{QUOTE})?
+            (?: (?:{SPACE}{{1,4}}-(?:String|AsPlainText|Force)\b){{0,3}}{SPACE}{{1,4}}
+              | \):[ ]?name=["']String["'];[ ]?value=(?=["']) )(?P<q>{QUOTE})?
             (?P<value>(?!-|:(?=\s))(?(q){QUOTED_VALUE}|{ARGUMENT}))""",
         replacement=mask_value,
         rationale="PowerShell scripts",
@@ -251,7 +252,7 @@ RULES = (
         name="user and password after a command",
         hints=("password ", "passwd ", "pw "),
         after_name=True,
-        pattern=rf"""(?P<name>password|passwd|pw)[ ](?!for|of|is|to|and)[\w.@\\\-]{{1,60}}[ ]
+        pattern=rf"""(?P<name>password|passwd|pw)[ ](?!(?:for|of|is|to|and|on|in|at|from|by|was|has|must|set|as|with|has)[ ])[\w.@\\\-]{{1,60}}[ ]
             (?P<value>{SECRET_LOOKING})(?=\s|\Z)""",
         unlike_words=True,
         in_words=True,
@@ -287,6 +288,13 @@ RULES = (
         gate=r"""["'](?:--?|/)[\w\-]{2,60}\\{0,7}["']\s?,""",
         replacement=mask_value,
         rationale='"args": ["--password", "x"]',
+    ),
+    Rule(
+        name="lines of accounts",
+        hints=("chpasswd", "newusers"),
+        pattern=r"""(?:\A|(?<=\n))[ \t]{0,20}(?:-[ ])?["']?[\w.\-]{1,40}:(?P<value>[^\s:"']{3,200})(?=["']?[ \t]*(?:\n|\Z))""",
+        replacement=mask_unless_ordinary,
+        rationale="chpasswd of cloud-init, a here-document for chpasswd",
     ),
     Rule(
         name="password after a name",

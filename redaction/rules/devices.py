@@ -28,7 +28,7 @@ _BEFORE_UNLIKE_WORDS = r"""
 _CLIENT_LINE = r"""(?:(?<=\n)|(?<=\A)|(?<=[\s(\[]))(?:-{1,3}>|>{1,3}|<|C:|ftp>|pop3?>)\s{1,2}"""
 _LINE_END = r"(?=[ ]{0,8}(?:\n|\Z))"
 _ENCODING = r"""(?: [05-9] | ascii(?:-text)? | hex(?:adecimal)? | enc(?:rypted)?(?:-password)? | clear(?:-?text)?
-    | plain(?:-?text)?(?:-password)?(?:-value)? | (?:irreversible-)?(?:cipher|simple) | sha\d{1,3} | md5 )"""
+    | plain(?:-?text)?(?:-password)?(?:-value)? | (?:irreversible-|authentication[ ]|encrypted-)?(?:cipher(?:-?text)?|simple) | sha\d{1,3} | md5 )"""
 
 _NETWORK_DEVICE_HINTS = (
     "snmp", "community", "tacacs", "radius", "isakmp", "ikev", "ipsec", "auth sha", "auth md5",
@@ -67,13 +67,13 @@ RULES = (
         hints=("ascii", "hex", "enc", "clear", "plain", "cipher", "simple", "0", "5", "6", "7", "8", "9"),
         needs=("pass", "pwd", "secret", "key", "psk", "kennwort", "community"),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd
-              |psk(?:secret)?|secret|pre-?shared-?key) | key | community(?:[ ](?:read|write))? ){SPACE}{{1,4}}
+              |psk(?:secret)?|secret|(?:pre-?)?shared-?(?:key|secret)|key-string) | key | community(?:[ ](?:read|write))? ){SPACE}{{1,4}}
             (?:user-name{SPACE}\S{{1,60}}{SPACE})?(?:{_ENCODING}{SPACE}{{1,4}}){{1,2}}["']?
             (?P<value> (?= [^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])
                 | (?-i:[^\s"']{{0,60}}[a-z][A-Z]) | {JOINED_WORDS}(?![\w\-]) )
               [^\s"']{{4,}} )""",
-        gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key|read|write|user-name{SPACE}\S{{1,60}}){SPACE}{{1,4}}
-            (?:[05-9]|ascii|hex|enc|clear|plain|irrev|cipher|simple|sha|md5)[\w\-]{{0,8}}{SPACE}""".lower(),
+        gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key|string|read|write|user-name{SPACE}\S{{1,60}}){SPACE}{{1,4}}
+            (?:[05-9]|ascii|hex|enc|clear|plain|irrev|cipher|simple|sha|md5|authentication)[\w\-]{{0,8}}{SPACE}""".lower(),
         in_words=True,
         replacement=mask_unless_ordinary,
         rationale="password 7 x, secret 5 x, wpa-psk ascii 0 x of network devices",

@@ -39,8 +39,8 @@ RULES = (
         after_name=True,
         before=rf"(?:name|key|id)(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}
-            (?: {SPACE}{{1,8}}(?!val(?:ue)?=|{_ATTRIBUTE}) | [^<>]{{0,80}}?\bval(?:ue)?={QUOTE} )
-            (?P<value>[^\s\\"'<>&]{{3,1000}})""",
+            (?: {SPACE}{{1,8}}(?!val(?:ue)?=|{_ATTRIBUTE}) | [^<>]{{0,80}}?\bval(?:ue)?=(?P<q>{QUOTE}) )
+            (?P<value>(?(q)[^\\"'<>&\n]{{3,1000}}|[^\s\\"'<>&]{{3,1000}}))""",
         replacement=mask_value,
         rationale="multipart bodies, HTML inputs, and XML elements with a name and a value",
     ),

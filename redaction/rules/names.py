@@ -73,6 +73,15 @@ _NAME_AND_VALUE_IN_ANOTHER_NOTATION_HINTS = (
 
 RULES = (
     Rule(
+        name="answer to a prompt",
+        hints=("send",),
+        needs=("word", "phrase", "pin", "code", "token", "secret"),
+        pattern=r"""(?:ss(?:word|[ ]?phrase)|\bpin\b|passcode|token|secret|\botp\b|code)[^\n]{0,60}\n?[^\n]{0,40}?
+            \bsend(?:ln|line|_line)?[ (]{1,2}(?:--[ ])?(?P<q>["'])(?P<value>[^\n]{1,200}?)(?=\\[rn]|(?P=q))""",
+        replacement=mask_value,
+        rationale='expect "assword:"⏎send "x\\r", child.sendline(\'x\')',
+    ),
+    Rule(
         name="password of several words",
         hints=("pass", "pwd", "phrase", *FOREIGN_HINTS),
         after_name=True,
@@ -88,7 +97,7 @@ RULES = (
         name="password of several words with an owner",
         hints=("pass", "pwd", "phrase", *FOREIGN_HINTS),
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}(?P<between>(?:[ ][\w.@'’\-]{{1,30}}){{0,5}}?)[ ]?[:：—–][ ]{{1,8}}
+        pattern=rf"""{PASSWORD_NAME}(?P<between>(?:[ ][\w.@'’\-(),\[\]]{{1,30}}){{0,6}}?)[ ]?[:：—–][ ]{{1,8}}
             (?P<value>[^\W\d_][^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)[ ]{{0,4}}(?=\n|\Z)""",
         replacement=mask_owned,
         rationale="Parola d'ordine del certificato: X y 92, wachtwoord gasten: x y z",

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from redaction.entropy import is_named_public, looks_random
 from redaction.letters import (
-    is_made_of_words,
+    is_like_password,
     is_password_shaped,
     is_unlike_words,
     is_unmistakable,
@@ -41,7 +41,9 @@ _PASSWORD_NAME = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PLAIN_COOKIES = re.compile(
-    r"(?:(?:theme|lang(?:uage)?|locale)=[a-z_\-]{1,12}(?:;\s*|\Z)"
+    r"(?:[\w.\-]{0,30}(?:theme|lang(?:uage)?|locale|culture|i18n|colou?r|mode|time_?zone|tz|density|sidebar|consent|layout"
+    r"|rows|columns|page_?size|per_?page|font|currency|country|region|view|sort|redirected)[\w\-]{0,16}"
+    r"=(?=[^;\s\d]{0,60}(?:\d{1,4}[^;\s\d]{0,30}){0,3}(?:[;\s]|\Z))[\w./%|+,:\-]{0,40}(?:;\s*|\Z)"
     r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z)|[\w.\-]{1,60}=<\w{1,40}(?:>|\Z))+",
     re.IGNORECASE,
 )
@@ -69,6 +71,14 @@ _ABOUT_SECRET = re.compile(
     re.IGNORECASE,
 )
 _NUMBER_AT_END = re.compile(r"[ ]\d{1,4}[!?#*+]?\Z")
+_FUNCTION_WORDS = frozenset(
+    "the der die das den dem ein eine les une los las una het een and und oder aber wird werden wurde this that"
+    " with from your ihre votre changes every each monat monatlich jeden chaque mois cada todos ogni mese elke"
+    " maand must muss nicht only nur when wenn quand cuando quando wanneer have haben sont sind will soll"
+    " please bitte leave lassen after nach before vor same wie here hier later should over per bei beim vom zum zur"
+    " than then into about siehe voir which pour para mit ohne without sans sin auf aus set been being are was were"
+    .split()
+)
 _LONG_WORDS = re.compile(r"(?:[a-z]{4,20}[ ]){2,7}[a-z]{4,20}")
 _MIN_LONG_PASSWORD, _MIN_LONG_TOKEN = 8, 24
 _IDENTIFIER_END = re.compile(r"[\w\-]+\Z")
@@ -121,7 +131,6 @@ _NAME_NEAR = re.compile(
     | (?<![a-z])(?:api|access|shared|security)[ _\-]?key | zugangsdaten | identifiants | inloggegevens""",
     re.IGNORECASE | re.VERBOSE,
 )
-_PRODUCT = re.compile(r"[A-Z]?[a-z]{2,20}[\-_.]?\d{1,2}|[\w.\-]+:\d+")
 _STRINGS = re.compile(r"""(?P<q>["'])(?P<value>.*?)(?P=q)""")
 _ACCOUNT_NAME = re.compile(r"[\w.@\\+\-]{1,80}")
 _WORDS_WITHOUT_SIGNS = re.compile(r"[^\W\d_]{3,20}(?:[ ,&]{1,3}[^\W\d_]{3,20}){1,6}(?:[ ]\d{1,4}[!?*]?)?")
@@ -132,7 +141,7 @@ _PUBLIC_OPTION = re.compile(
     re.IGNORECASE,
 )
 # The groups of the alternatives of one pattern.
-_GROUPS = ("value", "password", "seed", "last", "pin", "code")
+_GROUPS = ("value", "password", "seed", "last", "pin", "code", "tap")
 
 
 def mask_named(match: re.Match[str]) -> str:
@@ -151,7 +160,7 @@ def mask_named(match: re.Match[str]) -> str:
         return match[0]
     if is_unlike_words(value) or is_passphrase(value):
         return mask_value(match)
-    if "\n" in match["separator"] and match.string[match.end() : match.end() + 1] == ":":
+    if "\n" in match["separator"] and value.endswith(":"):
         return match[0]
     if len(value) < 4 and not _PASSWORD_NAME.match(match["name"]):
         return match[0]
@@ -332,7 +341,8 @@ def mask_key_of_network(match: re.Match[str]) -> str:
         return match[0]
     is_beside = _ACCOUNT_LINE.match(previous) is not None and _NETWORK.search(previous) is not None
     has_digit = any(map(str.isdigit, value))
-    is_secret = is_beside or has_digit or is_unlike_words(value) or is_passphrase(value)
+    is_words = _LONG_WORDS.fullmatch(value.lower()) is not None and not _has_function_word(value)
+    is_secret = is_beside or has_digit or is_words or is_unlike_words(value) or is_passphrase(value)
     return mask_value(match) if is_secret and (is_beside or _NETWORK.search(line)) else match[0]
 
 
@@ -430,8 +440,14 @@ def mask_owned(match: re.Match[str]) -> str:
     has_number = _NUMBER_AT_END.search(value) is not None and (
         value[0].isupper() or not value[-1].isdigit()
     )
-    is_secret = has_number or _LONG_WORDS.fullmatch(value) is not None
+    is_secret = has_number or _LONG_WORDS.fullmatch(value.lower()) is not None
+    is_secret = is_secret and not _has_function_word(value)
     return mask_value(match) if is_secret else match[0]
+
+
+def _has_function_word(value: str) -> bool:
+    """Return whether one of several words is one that only sentences have, in any language."""
+    return any(word.strip(",;.").lower() in _FUNCTION_WORDS for word in value.split())
 
 
 def mask_shaped(match: re.Match[str]) -> str:
@@ -453,23 +469,22 @@ def mask_next_line(match: re.Match[str]) -> str:
     """Mask the only word of a line, if the line before says that a secret follows, or a label does."""
     value = match["value"]
     is_announced = match["label"] or match["between"].rstrip().endswith((":", "：", "="))
-    is_path = value[0] in "/\\<{[(#" or "://" in value
+    is_about = not match["label"] and _ABOUT_SECRET.search(match["between"]) is not None
+    is_path = is_about or value[0] in "/\\<{[(#" or "://" in value
     if not is_announced or is_path or not is_unlike_words(value, 8):
         return match[0]
     return mask_unless_ordinary(match)
 
 
 def mask_account(match: re.Match[str]) -> str:
-    """Mask the password beside the name of an account."""
-    return mask_unless_ordinary(match) if _is_like_password(match["value"]) else match[0]
+    """Mask the password beside the name of an account; after a colon and a space, it needs a sign."""
+    value, sign = match["value"], match["sign"]
+    is_secret = is_unmistakable(value) if sign in (": ", " ") else _is_like_password(value)
+    return mask_unless_ordinary(match) if is_secret else match[0]
 
 
 def _is_like_password(value: str) -> bool:
-    """Return whether a value has one of the shapes of passwords; a product with its version has none."""
-    if _PRODUCT.fullmatch(value.rstrip(".,;:)]}")):
-        return False
-    shapes = (is_unmistakable, is_made_of_words, is_password_shaped, is_passphrase)
-    return any(is_shape(value) for is_shape in shapes)
+    return is_like_password(value) or is_passphrase(value)
 
 
 def mask_arguments(match: re.Match[str]) -> str:

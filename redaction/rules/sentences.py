@@ -20,6 +20,7 @@ from redaction.patterns import (
 )
 from redaction.rules.replacements import (
     mask_either,
+    mask_like_password,
     mask_quoted_name,
     mask_secret_looking,
     mask_stated,
@@ -72,13 +73,13 @@ RULES = (
     ),
     Rule(
         name="name and value without punctuation",
-        hints=("pass", "pwd", "pw ", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey"),
+        hints=("pass", "pwd", "pw ", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey", "master"),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase)|passwort|kennwort)
               | (?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)? | (?:shared|client){GAP}secret
-              | pre-?shared-?key | requirepass | and{SPACE}{{1,2}}pass
+              | pre-?shared-?key | requirepass | master_?auth | auth-pass[ ]\S{{1,60}} | key-file-pass | and{SPACE}{{1,2}}pass
               | (?:user|login)\s\S{{1,60}}\spass | (?:bind|root|admin|user|ldap)_?pw )
             {SPACE}{{1,4}}(?:--?[a-z\-]{{4,20}}{SPACE})?(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
-        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw){SPACE}{{1,4}}
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw|auth|pass[ ]\S{{1,60}}){SPACE}{{1,4}}
             (?:--?[a-z\-]{{4,20}}{SPACE})?["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
         unlike_words=True,
@@ -127,6 +128,17 @@ RULES = (
         unlike_words=True,
         replacement=mask_stated,
         rationale="the password of x has been set to y, hasło x zmienione na: y",
+    ),
+    Rule(
+        name="value in quotation marks in a message",
+        hints=("value", "got", "received", "wert", "valeur", "valor", "waarde", "wartość", "значение", "argument", "parameter", "option", "string"),
+        needs=NAME_HINTS,
+        pattern=rf"""(?: (?P<named>{SENSITIVE_NAME})["'`]?[^\n"“]{{0,120}}?(?<=[ :])["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”]
+            | ["'`“](?P<password>[^"'`“”\n]{{4,200}})["'`”][ ](?:[^\s"'`]{{1,20}}[ ]){{1,5}}?["'`]?-{{0,2}}[\w.\-]{{0,40}}?{SENSITIVE_NAME}["'`]
+            | ["'`“«](?P<seed>[^"'`“”«»\n]{{3,200}})["'`”»][^\n"'`“”]{{0,60}}["'`“«]?System\.String["'`”»]?[^\n]{{0,80}}?SecureString )""",
+        gate=r"""(?:value|got|received|wert|valeur|valor|valore|waarde|wartość|значение)[ :]{1,2}["'`“]|["'`”][ ](?:value|wert|for|of|für|para|pour)|system\.string""",
+        replacement=mask_like_password,
+        rationale='Cannot convert the "x" value to SecureString; --password: expected one argument, got "x"',
     ),
     Rule(
         name="value before another one",

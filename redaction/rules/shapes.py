@@ -23,7 +23,7 @@ _ACCOUNT = r"""(?: administrator | admin | root | sa | sysadmin | superuser | po
     | guest | operator | svc[\w\-]{0,30} | (?:\.|[a-z][\w.\-]{0,30})\\{1,2}[\w.\-]{1,40} )"""
 #: What says that an account and its password follow.
 _CREDENTIALS = r"""(?: cred(?:s|entials?)? | log[ \-]?in | log[ ]?on | zugangsdaten | identifiants | credenciales
-    | credenziali | inloggegevens | wi-?fi | wlan | ssid | success | accounts? | authenticat\w{1,4} | user/pass )"""
+    | credenziali | inloggegevens | acct? | access | user | konto | compte | cuenta | wi-?fi | wlan | ssid | success | accounts? | authenticat\w{1,4} | user/pass )"""
 #: Functions that an account and its password are arguments of.
 _CONNECT = r"""(?: \w{0,30}(?:connect|connection|login|logon|sign_?in|authenticate|\.auth|ftp|imap4?|pdo|addlogin
     |bios_?password|networkdrive|authentication|credentials?) | ftp\.open | conn\.open | args\s?= )["']?"""
@@ -49,17 +49,18 @@ RULES = (
     Rule(
         name="account and password",
         hints=("admin", "root", "sa", "super", "post", "oracle", "ubuntu", "guest", "operator", "svc", "\\"),
-        pattern=rf"""(?<![\w./@:\-])(?P<account>{_ACCOUNT})(?:[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])(?P<value>[^\s"'`/,;<>]{{6,64}})""",
-        gate=r"(?:admin|root|sa|super|postgres|oracle|ubuntu|guest|operator|svc|\\)[^\n]{0,60}?[/:| (][^\s]{0,60}\d",
+        pattern=rf"""(?<![\w./@:\-])(?P<account>{_ACCOUNT})(?P<sign>[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])
+            (?P<value>[^\s"'`/,;<>]{{6,64}})""",
+        gate=r"(?:admin|root|sa|super|postgres|oracle|ubuntu|guest|operator|svc|\\)[^\n]{0,60}?[/:| (][^\s]{0,60}[\d\-]",
         replacement=mask_account,
         rationale="admin / x, root:x, CORP\\jan:x",
     ),
     Rule(
         name="account and password after their name",
-        hints=("cred", "log", "zugang", "identif", "inlog", "fi", "wlan", "ssid", "success", "account", "authent", "user/pass"),
-        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["'](?P<account>[\w.@\\\-]{{1,60}})(?:[ ]?/[ ]?|:)
+        hints=("cred", "log", "zugang", "identif", "inlog", "fi", "wlan", "ssid", "success", "acc", "authent", "user", "konto", "compte", "cuenta"),
+        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["'](?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
-        gate=r"[\w.@\\\-](?:[ ]?/[ ]?|:)[^\s/:]{0,60}\d",
+        gate=r"[\w.@\\\-](?:[ ]?/[ ]?|:)[^\s/:]{0,60}[\d\-]",
         unlike_words=True,
         replacement=mask_account,
         rationale="invalid credentials jan:x, Guest wifi: Lobby / x, creds for staging: deploy/x",
