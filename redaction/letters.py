@@ -66,7 +66,7 @@ _STRONG_SIGN = re.compile(r"[!@#$%^*?]")
 # class of Java, a package and its version, a format, a percentage, a pattern, an account of a guest.
 _OTHER_WITH_SIGN = re.compile(
     r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] | [\\/] | \#ext\# )
-      | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z | [\w.\-]+@[a-z][a-z\d\-]*\Z
+      | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z | (?-i:[a-z])[\w.\-]*@[a-z][a-z\d\-]*\Z
       | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]{4,}=\S* | [\w.\-]+=[^!#$%^*~?@\s]*\Z | [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
       | \#\w+\Z | [\w.\-]*\?\w+\Z | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
     re.IGNORECASE | re.VERBOSE,

@@ -108,7 +108,7 @@ _WORDS = re.compile(
     | должен | не
     | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수
     | set | unset | blocked | failed | reset | policy | policies | \d{1,3}
-    | todo | fixme | tbd | tba | tbc | wip | xxx | n/a | pending | offen | folgt | ausstehend | pendiente
+    | value | wert | valeur | valor | todo | fixme | tbd | tba | tbc | wip | xxx | n/a | pending | offen | folgt | ausstehend | pendiente
     | pendente | open | later | see | ask | require | block | allow | deaktiviert | aktiviert | désactivé
     | desactivad[oa] | desativad[oa] | disattivat[oa] | uitgeschakeld | wyłączone | inaktiverad | wird
     | werden | changes

@@ -110,6 +110,7 @@ SENSITIVE_NAME = rf"""(?:
       | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
       | (?:{KEY_OWNERS}|(?<![a-z])(?:{_KEY_OWNERS_ALONE})){GAP}key
+      | (?<=[a-z\d]_)key(?={QUOTE}?\s?[:=]\s?{QUOTE}?[a-z\d+/=]{{24,}}(?![\w.\-]))
       | client{GAP}state | key{GAP}(?:material|content)
       | (?:{_CODE_OWNERS}){GAP}code
       | (?: (?<![a-z]) | (?:{_PIN_OWNERS}) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )

@@ -79,8 +79,11 @@ def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:
         kind = _Kind.ANY
     else:
         kind = _Kind.ORDINARY
-    hints = tuple([hint for hint in _shortest_hints(kind, is_ascii) if hint in lowered])
-    return _rules_with(kind, hints) if hints else ()
+    rules = 0
+    for hint, rules_of_hint in _rules_by_hint(kind, is_ascii):
+        if hint in lowered:
+            rules |= rules_of_hint
+    return _rules_at(rules) if rules else ()
 
 
 class _Kind(enum.Enum):
@@ -107,18 +110,22 @@ def _rules_of(kind: _Kind) -> tuple[Rule, ...]:
 
 
 @functools.cache
-def _shortest_hints(kind: _Kind, is_ascii: bool) -> tuple[str, ...]:
-    """Return the hints of these rules, or those in ASCII, without those that contain another one."""
-    hints = {hint for rule in _rules_of(kind) for hint in rule.needs or rule.hints}
-    hints = {hint for hint in hints if hint.isascii() or not is_ascii}
-    return tuple(h for h in sorted(hints) if not any(other in h for other in hints - {h}))
+def _rules_by_hint(kind: _Kind, is_ascii: bool) -> tuple[tuple[str, int], ...]:
+    """Return the hints, or those in ASCII, without those that contain another one.
+
+    Beside each are the rules that a text with it can match: a bit for the place of each.
+    """
+    bits = {rule.name: 1 << place for place, rule in enumerate(RULES)}
+    rules = {rule: rule.needs or rule.hints for rule in _rules_of(kind)}
+    hints = {hint for each in rules.values() for hint in each if hint.isascii() or not is_ascii}
+    shortest = [h for h in sorted(hints) if not any(other in h for other in hints - {h})]
+    return tuple(
+        (hint, sum(bits[r.name] for r, each in rules.items() if any(hint in h for h in each)))
+        for hint in shortest
+    )
 
 
 @functools.lru_cache(maxsize=1024)
-def _rules_with(kind: _Kind, hints: tuple[str, ...]) -> tuple[Rule, ...]:
-    """Return the rules that a text can match if it has these of the shortest hints."""
-    return tuple(
-        rule
-        for rule in _rules_of(kind)
-        if any(hint in each for each in rule.needs or rule.hints for hint in hints)
-    )
+def _rules_at(bits: int) -> tuple[Rule, ...]:
+    """Return the rules at the places whose bit is set."""
+    return tuple(rule for place, rule in enumerate(RULES) if bits >> place & 1)

@@ -64,14 +64,28 @@ RULES = (
     ),
     Rule(
         name="name, encoding and value",
-        hints=("ascii", "hex", "enc", "clear", "plain", "cipher", "simple", "0", "5", "6", "7", "8", "9"),
+        hints=(
+            "ascii",
+            "hex",
+            "enc",
+            "clear",
+            "plain",
+            "cipher",
+            "simple",
+            "0",
+            "5",
+            "6",
+            "7",
+            "8",
+            "9",
+        ),
         needs=("pass", "pwd", "secret", "key", "psk", "kennwort", "community"),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd
               |psk(?:secret)?|secret|(?:pre-?)?shared-?(?:key|secret)|key-string) | key | community(?:[ ](?:read|write))? ){SPACE}{{1,4}}
-            (?:user-name{SPACE}\S{{1,60}}{SPACE})?(?:{_ENCODING}{SPACE}{{1,4}}){{1,2}}["']?
-            (?P<value> (?= [^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])
+            (?:(?:(?:manager|operator){SPACE})?user-name{SPACE}\S{{1,60}}{SPACE})?(?:{_ENCODING}{SPACE}{{1,4}}){{1,2}}(?P<q>["'])?
+            (?P<value> (?(q)[^"'\n]{{4,200}}|(?= [^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])
                 | (?-i:[^\s"']{{0,60}}[a-z][A-Z]) | {JOINED_WORDS}(?![\w\-]) )
-              [^\s"']{{4,}} )""",
+              [^\s"']{{4,}}) )""",
         gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key|string|read|write|user-name{SPACE}\S{{1,60}}){SPACE}{{1,4}}
             (?:[05-9]|ascii|hex|enc|clear|plain|irrev|cipher|simple|sha|md5|authentication)[\w\-]{{0,8}}{SPACE}""".lower(),
         in_words=True,

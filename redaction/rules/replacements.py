@@ -72,12 +72,111 @@ _ABOUT_SECRET = re.compile(
 )
 _NUMBER_AT_END = re.compile(r"[ ]\d{1,4}[!?#*+]?\Z")
 _FUNCTION_WORDS = frozenset(
-    "the der die das den dem ein eine les une los las una het een and und oder aber wird werden wurde this that"
-    " with from your ihre votre changes every each monat monatlich jeden chaque mois cada todos ogni mese elke"
-    " maand must muss nicht only nur when wenn quand cuando quando wanneer have haben sont sind will soll"
-    " please bitte leave lassen after nach before vor same wie here hier later should over per bei beim vom zum zur"
-    " than then into about siehe voir which pour para mit ohne without sans sin auf aus set been being are was were"
-    .split()
+    [
+        "the",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "ein",
+        "eine",
+        "les",
+        "une",
+        "los",
+        "las",
+        "una",
+        "het",
+        "een",
+        "and",
+        "und",
+        "oder",
+        "aber",
+        "wird",
+        "werden",
+        "wurde",
+        "this",
+        "that",
+        "with",
+        "from",
+        "your",
+        "ihre",
+        "votre",
+        "changes",
+        "every",
+        "each",
+        "monat",
+        "monatlich",
+        "jeden",
+        "chaque",
+        "mois",
+        "cada",
+        "todos",
+        "ogni",
+        "mese",
+        "elke",
+        "maand",
+        "must",
+        "muss",
+        "nicht",
+        "only",
+        "nur",
+        "when",
+        "wenn",
+        "quand",
+        "cuando",
+        "quando",
+        "wanneer",
+        "have",
+        "haben",
+        "sont",
+        "sind",
+        "will",
+        "soll",
+        "please",
+        "bitte",
+        "leave",
+        "lassen",
+        "after",
+        "nach",
+        "before",
+        "vor",
+        "same",
+        "wie",
+        "here",
+        "hier",
+        "later",
+        "should",
+        "over",
+        "per",
+        "bei",
+        "beim",
+        "vom",
+        "zum",
+        "zur",
+        "than",
+        "then",
+        "into",
+        "about",
+        "siehe",
+        "voir",
+        "which",
+        "pour",
+        "para",
+        "mit",
+        "ohne",
+        "without",
+        "sans",
+        "sin",
+        "auf",
+        "aus",
+        "set",
+        "been",
+        "being",
+        "are",
+        "was",
+        "were",
+    ]
 )
 _LONG_WORDS = re.compile(r"(?:[a-z]{4,20}[ ]){2,7}[a-z]{4,20}")
 _MIN_LONG_PASSWORD, _MIN_LONG_TOKEN = 8, 24
@@ -92,7 +191,7 @@ _CMDLET = re.compile(
 )
 # What makes a key or a token public: a place in a list, a check of an assembly.
 _PUBLIC_PREFIX = re.compile(
-    r"(?:public[_\- ]?key|foreign|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z|\bpam_\w{2,20}\(\Z",
+    r"(?:public[_\- ]?key|foreign|partition|cache|idempotency|primary|sort|row|object|registry|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z|\bpam_\w{2,20}\(\Z",
     re.IGNORECASE,
 )
 # The start of a parameter of a shell with what it says or is without a value: `${NAME:?text}`.
@@ -128,12 +227,15 @@ _ACCOUNT_LINE = re.compile(
 _NEAR = 120
 _NAME_NEAR = re.compile(
     rf"""{PASSWORD_NAME} | (?<![a-z])(?:pw|ww|mdp|pass|creds?|logins?)(?![a-z]) | secret | credential | token
+    | service[ _]account | dienstkonto | compte[ ]de[ ]service
     | (?<![a-z])(?:api|access|shared|security)[ _\-]?key | zugangsdaten | identifiants | inloggegevens""",
     re.IGNORECASE | re.VERBOSE,
 )
 _STRINGS = re.compile(r"""(?P<q>["'])(?P<value>.*?)(?P=q)""")
 _ACCOUNT_NAME = re.compile(r"[\w.@\\+\-]{1,80}")
-_WORDS_WITHOUT_SIGNS = re.compile(r"[^\W\d_]{3,20}(?:[ ,&]{1,3}[^\W\d_]{3,20}){1,6}(?:[ ]\d{1,4}[!?*]?)?")
+_WORDS_WITHOUT_SIGNS = re.compile(
+    r"[^\W\d_]{3,20}(?:[ ,&]{1,3}[^\W\d_]{3,20}){1,6}(?:[ ]\d{1,4}[!?*]?)?"
+)
 _PUBLIC_OPTION = re.compile(
     r"(?:id|hash|digest|name|print|filter|query|format|path|file|uri|url|regex|pattern|etag|cursor|version"
     r"|tag|sha\d*|md5|sum|user|host|image|template|target|time|date|since|until|range|select|match|header"
@@ -156,12 +258,10 @@ def mask_named(match: re.Match[str]) -> str:
     if _SESSION_NAME.search(match["name"]) and _GUID.fullmatch(value):
         return match[0]
     may_be_sentence = ":" in match["separator"] and not match["opening"]
-    if is_message(value) or _is_count(match["name"], value) or _is_folder(match):
+    if is_message(value) or _is_count(match["name"], value) or _is_folder(match) or _is_key(match):
         return match[0]
     if is_unlike_words(value) or is_passphrase(value):
         return mask_value(match)
-    if "\n" in match["separator"] and value.endswith(":"):
-        return match[0]
     if len(value) < 4 and not _PASSWORD_NAME.match(match["name"]):
         return match[0]
     is_secret = _is_password(match) or _LONG_VALUE_WITH_DIGIT.match(value)
@@ -170,6 +270,11 @@ def mask_named(match: re.Match[str]) -> str:
     if not match["opening"] and _is_in_sentence(match):
         return match[0]
     return mask_value(match)
+
+
+def _is_key(match: re.Match[str]) -> bool:
+    """Return whether a value is the first key of an object on the next lines, as in YAML."""
+    return "\n" in match["separator"] and match["value"].endswith(":")
 
 
 def _is_word_of_script(value: str) -> bool:
@@ -503,7 +608,9 @@ def _is_argument(value: str) -> bool:
     """Return whether a text in quotation marks is a password, and no place, name or message."""
     if is_reference(value, 0, len(value)) or is_name_of_resource(value) or "/" in value:
         return False
-    return _is_like_password(value) or (_WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value))
+    return _is_like_password(value) or (
+        _WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value)
+    )
 
 
 def mask_option(match: re.Match[str]) -> str:
@@ -517,6 +624,18 @@ def mask_like_password(match: re.Match[str]) -> str:
     value = match[_group_of(match)]
     is_words = _WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value)
     return mask_either(match) if is_words or _is_like_password(value) else match[0]
+
+
+def mask_after_words(match: re.Match[str]) -> str:
+    """Mask what has the shape of a password a few words after its name."""
+    is_password = _PASSWORD.fullmatch(match["name"]) is not None
+    if (
+        not is_password
+        or _ABOUT_SECRET.search(match["between"])
+        or not is_like_password(match["value"])
+    ):
+        return match[0]
+    return mask_unless_ordinary(match)
 
 
 def mask_near_name(match: re.Match[str]) -> str:

@@ -19,12 +19,12 @@ from redaction.patterns import (
     WORDS_BETWEEN,
 )
 from redaction.rules.replacements import (
-    mask_either,
     mask_like_password,
     mask_quoted_name,
     mask_secret_looking,
     mask_stated,
     mask_unlike_words,
+    mask_words,
 )
 from redaction.rules.rule import NAME_HINTS, Rule
 
@@ -34,6 +34,14 @@ _NOUNS = "|".join(sorted({hint for hint in NAME_HINTS if " " not in hint}))
 _CREDENTIALS = r"""(?: user(?:name)?\s?/\s?pass(?:word)? | credentials? | login | zugangsdaten
     | identifiants | credenciales | credenziali )"""
 
+_VALUE = r"(?:value|got|received|entered|provided|wert|valeur|valor|valore|waarde|wartość|hodnota|значение|値)"
+_VALUE_HINTS = (
+    "value", "got", "received", "entered", "provided", "wert", "valeur", "valor", "waarde",
+    "wartość", "hodnota", "значение", "値",
+)  # fmt: skip
+# What stands between a value and the name of a parameter.
+_FOR = r"""(?:is[ ](?:not[ ])?(?:an?[ ])?(?:valid[ ]|invalid[ ])?)?(?:value[ ])?
+    (?:for|of|as|to|für|para|pour|per|voor)[ ](?:the[ ])?(?:\w{1,20}[ ])?"""
 _FROM = r"(?:from|von|vom|de|du|da|dal|van|z|ze|från|fra|din|из|с)"
 _TO = r"(?:to|auf|zu|para|por|à|a|en|naar|na|till|til|în|на)"
 
@@ -73,11 +81,21 @@ RULES = (
     ),
     Rule(
         name="name and value without punctuation",
-        hints=("pass", "pwd", "pw ", "secret", "psk", "kennwort", "pre-shared-key", "presharedkey", "master"),
+        hints=(
+            "pass",
+            "pwd",
+            "pw ",
+            "secret",
+            "psk",
+            "kennwort",
+            "pre-shared-key",
+            "presharedkey",
+            "master",
+        ),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase)|passwort|kennwort)
               | (?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)? | (?:shared|client){GAP}secret
               | pre-?shared-?key | requirepass | master_?auth | auth-pass[ ]\S{{1,60}} | key-file-pass | and{SPACE}{{1,2}}pass
-              | (?:user|login)\s\S{{1,60}}\spass | (?:bind|root|admin|user|ldap)_?pw )
+              | (?:user|login)\s\S{{1,60}}\spass | (?:with|has|mit|and|using)[ ]pw | (?:bind|root|admin|user|ldap)_?pw )
             {SPACE}{{1,4}}(?:--?[a-z\-]{{4,20}}{SPACE})?(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
         gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw|auth|pass[ ]\S{{1,60}}){SPACE}{{1,4}}
             (?:--?[a-z\-]{{4,20}}{SPACE})?["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
@@ -90,12 +108,13 @@ RULES = (
         name="password in quotation marks",
         hints=_PASSWORD_HINTS,
         after_name=True,
-        pattern=rf"""(?:{PASSWORD_NAME}|pass(?=[ ]["']))(?:{SPACE}{{1,2}}{COPULA}|は|为|為)?
+        pattern=rf"""(?:{PASSWORD_NAME}|requirepass|(?<=["'][ ])pass(?=[ ]["'])|master_?auth)
+            (?:(?:[ ][^\s"'`:=]{{1,30}}){{0,6}}?{SPACE}{{1,2}}{COPULA}|は|为|為)?
             (?: {SPACE}{{1,2}}["'`](?P<value>[^"'`\n]{{4,200}})["'`]
               | (?:[ ](?:auf|to|als|as|su))?\s{{0,2}}[:=：]?\s{{0,2}}
                 [“„«「‘]\s?(?P<password>[^”“»」’\n]{{4,200}}?)\s?[”“»」’] )""",
         gate=r"""["'`”“»」’]""",
-        replacement=mask_either,
+        replacement=mask_words,
         rationale='wrong passphrase "x", Das Kennwort lautet „x“',
     ),
     Rule(
@@ -122,7 +141,7 @@ RULES = (
         name="value at the end of a sentence about it",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})[^\W\d_]{{0,3}}["'`]?(?P<between>{WORDS_BETWEEN})
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er|та|то|ul|jen)?["'`]?(?P<between>{WORDS_BETWEEN})
             (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：]|[ ][—–])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
@@ -130,15 +149,35 @@ RULES = (
         rationale="the password of x has been set to y, hasło x zmienione na: y",
     ),
     Rule(
-        name="value in quotation marks in a message",
-        hints=("value", "got", "received", "wert", "valeur", "valor", "waarde", "wartość", "значение", "argument", "parameter", "option", "string"),
+        name="value in quotation marks after its name",
+        hints=_VALUE_HINTS,
         needs=NAME_HINTS,
-        pattern=rf"""(?: (?P<named>{SENSITIVE_NAME})["'`]?[^\n"“]{{0,120}}?(?<=[ :])["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”]
-            | ["'`“](?P<password>[^"'`“”\n]{{4,200}})["'`”][ ](?:[^\s"'`]{{1,20}}[ ]){{1,5}}?["'`]?-{{0,2}}[\w.\-]{{0,40}}?{SENSITIVE_NAME}["'`]
-            | ["'`“«](?P<seed>[^"'`“”«»\n]{{3,200}})["'`”»][^\n"'`“”]{{0,60}}["'`“«]?System\.String["'`”»]?[^\n]{{0,80}}?SecureString )""",
-        gate=r"""(?:value|got|received|wert|valeur|valor|valore|waarde|wartość|значение)[ :]{1,2}["'`“]|["'`”][ ](?:value|wert|for|of|für|para|pour)|system\.string""",
+        after_name=True,
+        pattern=rf"""{SENSITIVE_NAME}(?!\w)[^\n"“]{{0,120}}?{_VALUE}[ :]{{1,2}}
+            ["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”]""",
+        gate=rf"""{_VALUE}[ :]{{1,2}}["'`“]""",
         replacement=mask_like_password,
-        rationale='Cannot convert the "x" value to SecureString; --password: expected one argument, got "x"',
+        rationale="Cannot bind 'Password'. Cannot convert the value \"x\"; --password: got 'x'",
+    ),
+    Rule(
+        name="value in quotation marks before its name",
+        hints=(*_VALUE_HINTS, '"', "'", "`", "”"),
+        needs=NAME_HINTS,
+        pattern=rf"""["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”][ ]{_FOR}["'`]-{{0,2}}
+            [\w.\-]{{0,40}}?{SENSITIVE_NAME}["'`]""",
+        gate=rf"""["'`”][ ]{_FOR}["'`]""",
+        replacement=mask_like_password,
+        rationale='invalid value "x" for the argument "--password"',
+    ),
+    Rule(
+        name="text that becomes a SecureString",
+        hints=("securestring",),
+        pattern=r"""["'`“«](?P<value>[^"'`“”«»\n]{3,200})["'`”»][^\n"'`“”]{0,60}
+            ["'`“«]?System\.String["'`”»]?[^\n]{0,80}?SecureString
+            | SecureString[^\n"]{0,40}:[^\n"]{0,40}"(?P<password>[^"\n]{3,200})"[^\n"]{0,60}"System\.String""",
+        gate=r"system\.string[^s]",
+        replacement=mask_like_password,
+        rationale='Cannot convert the "x" value of type "System.String" to "…SecureString"',
     ),
     Rule(
         name="value before another one",
@@ -156,7 +195,7 @@ RULES = (
         hints=NAME_HINTS,
         pattern=rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING}|\d{{4,8}})["'`)]?
             [ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?
-            [\w.\-]{{0,40}}?(?P<name>{SENSITIVE_NAME})(?![\w\-])""",
+            [\w.\-]{{0,40}}?(?P<name>{SENSITIVE_NAME}|(?<=the[ ])key)(?![\w\-])""",
         gate=rf"[ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?[\w.\-]{{0,40}}?(?:{_NOUNS})",
         in_words=True,
         unlike_words=True,

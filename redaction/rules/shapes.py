@@ -6,15 +6,15 @@ need less around it: any word of a line, an argument, an option, the other half 
 
 from __future__ import annotations
 
-from redaction.patterns import FOREIGN_HINTS, QUOTE, SENSITIVE_NAME
+from redaction.patterns import SENSITIVE_NAME
 from redaction.rules.replacements import (
     mask_account,
+    mask_after_words,
     mask_arguments,
-    mask_either,
+    mask_like_password,
     mask_near_name,
     mask_next_line,
     mask_option,
-    mask_like_password,
 )
 from redaction.rules.rule import NAME_HINTS, Rule
 
@@ -48,7 +48,19 @@ RULES = (
     ),
     Rule(
         name="account and password",
-        hints=("admin", "root", "sa", "super", "post", "oracle", "ubuntu", "guest", "operator", "svc", "\\"),
+        hints=(
+            "admin",
+            "root",
+            "sa",
+            "super",
+            "post",
+            "oracle",
+            "ubuntu",
+            "guest",
+            "operator",
+            "svc",
+            "\\",
+        ),
         pattern=rf"""(?<![\w./@:\-])(?P<account>{_ACCOUNT})(?P<sign>[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
         gate=r"(?:admin|root|sa|super|postgres|oracle|ubuntu|guest|operator|svc|\\)[^\n]{0,60}?[/:| (][^\s]{0,60}[\d\-]",
@@ -57,8 +69,24 @@ RULES = (
     ),
     Rule(
         name="account and password after their name",
-        hints=("cred", "log", "zugang", "identif", "inlog", "fi", "wlan", "ssid", "success", "acc", "authent", "user", "konto", "compte", "cuenta"),
-        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["'](?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
+        hints=(
+            "cred",
+            "log",
+            "zugang",
+            "identif",
+            "inlog",
+            "fi",
+            "wlan",
+            "ssid",
+            "success",
+            "acc",
+            "authent",
+            "user",
+            "konto",
+            "compte",
+            "cuenta",
+        ),
+        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["']{{1,3}}(?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
         gate=r"[\w.@\\\-](?:[ ]?/[ ]?|:)[^\s/:]{0,60}[\d\-]",
         unlike_words=True,
@@ -67,7 +95,21 @@ RULES = (
     ),
     Rule(
         name="arguments of a connection",
-        hints=("connect", "login", "logon", "sign", "auth", "ftp", "imap", "pdo", "password", "drive", "open", "cred", "args"),
+        hints=(
+            "connect",
+            "login",
+            "logon",
+            "sign",
+            "auth",
+            "ftp",
+            "imap",
+            "pdo",
+            "password",
+            "drive",
+            "open",
+            "cred",
+            "args",
+        ),
         pattern=rf"""(?<!\w){_CONNECT}(?:\(|\s(?=["'])|[ ]?\[)\s?
             (?P<arguments>{_ARGUMENT}(?:\s?,\s?{_ARGUMENT}){{1,8}})""",
         gate=r"""["']\s?,\s?[NbrfuR]{0,2}["']|,\s?["']|,[^,\n]{1,60},ascii""",
@@ -93,6 +135,15 @@ RULES = (
         unlike_words=True,
         replacement=mask_like_password,
         rationale="echo x | tool",
+    ),
+    Rule(
+        name="value some words after a name",
+        hints=NAME_HINTS,
+        after_name=True,
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>(?:[ ][^\W\d_]{{1,20}}){{0,3}}?)[ ]["'`]?(?P<value>[^\s"'`,;]{{6,64}})""",
+        unlike_words=True,
+        replacement=mask_after_words,
+        rationale="contraseña provisional x enviada por correo",
     ),
     Rule(
         name="value near a name",

@@ -566,8 +566,9 @@ def test_every_rule_is_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> No
     sanitized = [sanitize_text(text) for text in texts]
 
     monkeypatch.setattr(rules, "RULES", [other for other in RULES if other != rule])
-    uncached = rules._rules_with.__wrapped__
-    monkeypatch.setattr(rules, "_rules_with", functools.cache(uncached))
+    for name in ("_rules_by_hint", "_rules_at"):
+        uncached = getattr(rules, name).__wrapped__
+        monkeypatch.setattr(rules, name, functools.cache(uncached))
 
     assert [sanitize_text(text) for text in texts] != sanitized
 
