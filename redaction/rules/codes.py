@@ -39,8 +39,9 @@ _CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits
     | 暗証番号 | [验驗][证證][码碼] | (?:门禁|解锁|安全|开门|保险箱)(?:码|代码)
     | (?:認証|確認|解錠|ロック解除|セキュリティ|ドア)(?:コード|番号)
     | (?:인증|출입|현관|보안|잠금\ 해제)\ ?(?:번호|코드) )"""
-_SIGN_IN_CODE = rf"""(?: (?:door|gate|safe|alarm|locker|vault|building|elevator|garage|lock{SPACE}?box|keypad|access
+_SIGN_IN_CODE = rf"""(?: (?:door|gate|safe|alarm|locker|vault|building|elevator|garage|lock{SPACE}?box|keypad|padlock|safe{SPACE}deposit|access
         |entry|unlock){SPACE}{{1,2}}(?:code|combination|combo)
+    | keypad | padlock | (?-i:TAN)
     | (?: verification | security | one-time | login | sign-in | confirmation | sms
     | authentication | mfa | 2fa | otp ){SPACE}{{1,2}}(?:pass)?code )"""
 _CODE_BEFORE_DIGITS = rf"""(?: otp
@@ -53,7 +54,7 @@ _SINGLE_CODE = rf"""(?: (?:bypass|unlock|activation|recovery|pairing|unlocking){
     | puk\d?(?:{SPACE}code)? )"""
 
 _CODE_IN_A_SENTENCE_HINTS = (
-    "tap",
+    "tap", "keypad", "padlock", "tan",
     "code", "puk", "setup key", "secret key", "pin ", "otp ", "digo", "codic", "kod", "kód", "код",
     "geheimzahl", "tunnusluku", "combin", "kombin", "combo", "koodi", "番号", "門禁", "门禁", "пин", "şifresi",
     "コード", "代码", "码", "碼", "코드", "번호",

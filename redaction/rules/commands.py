@@ -102,7 +102,6 @@ _BEFORE_VALUE = " | ".join(
         r"wireless\.[\w@\[\]\-]{1,40}\.key=",
         r"option\skey\s",
         r"key\sfound!?\s\[\s",
-        r"assword:?[*\"']{0,3}\s[^\n]{0,20}?send\s(?:--\s)?",
         r"(?:seed|recovery|backup|mnemonic)\s(?:phrase|words?)\s?[:=]\s(?=(?:[a-z]{3,8}\s){11})",
     ]
 )
@@ -115,7 +114,7 @@ _AFTER_A_NAME_HINTS = (
     "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
     "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
     "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", " using ", "logon ",
-    "setuser", " replace ", "mgmt-user", "wireless.", "option key", "key found", "assword",
+    "setuser", " replace ", "mgmt-user", "wireless.", "option key", "key found",
     "seed ", "recovery ", "backup ", "mnemonic ",
 )  # fmt: skip
 
@@ -155,6 +154,15 @@ RULES = (
             (?P<value>(?!-|:(?=\s))(?(q){QUOTED_VALUE}|{ARGUMENT}))""",
         replacement=mask_value,
         rationale="PowerShell scripts",
+    ),
+    Rule(
+        name="variable that becomes a SecureString",
+        hints=("securestring",),
+        pattern=r"""\$(?P<variable>[a-z_]\w{0,40})\s?=\s?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){1,200})(?P=q)
+            (?=.{0,600}?ConvertTo-SecureString[^\n]{0,60}?\$(?P=variable)\b)""",
+        gate=r"""\$[a-z_]\w{0,40}\s?=\s?["']""",
+        replacement=mask_value,
+        rationale='$p = "x"⏎ConvertTo-SecureString $p',
     ),
     Rule(
         name="net user",

@@ -109,12 +109,13 @@ RULES = (
         pattern=rf"""(?: (?: \bUSER[ ]\S{{1,100}}\s[^\n]{{0,100}}?(?:\n[^\n]{{0,100}}?){{0,2}}?
                   | {_CLIENT_LINE} )
                 (?-i:PASS)[ ](?P<value>[^\s/][^\n/]{{0,100}}?){_LINE_END}
+              | (?<=\\n)(?-i:PASS)[ ](?P<code>[^\s"\\]{{3,100}})
               | (?<=\d>)[ ]AUTH(?:[ ]\S{{1,100}})?[ ](?P<seed>\S{{1,200}}){_LINE_END}
               | (?-i:UGFzc3dvcmQ6)\s{{1,4}}(?:(?:C:|[<>\-]{{1,4}}|\S{{1,12}}:)\s{{1,4}})?
                 (?P<last>[a-z0-9+/]{{4,}}={{0,2}})
               | (?-i:LOGIN)[ ](?:"[^"\n]{{1,100}}"|\S{{1,100}})[ ]"(?P<pin>[^"\n]{{1,200}})"
               | "(?-i:AUTH)"(?:\s"[^"\n]{{1,100}}")?\s"(?P<password>[^"\n]{{1,200}})" )""",
-        gate=r"""(?:^|[\s>:])pass[ ] | "auth"\s" | >[ ]auth[ ] | ugfzc3dvcmq6
+        gate=r"""(?:^|[\s>:]|\\n)pass[ ] | "auth"\s" | >[ ]auth[ ] | ugfzc3dvcmq6
             | login[ ][^\n]{1,110}\" """,
         replacement=mask_either,
         rationale='USER x, then PASS y, of FTP, POP3 and IRC; "AUTH" "x" of MONITOR of Redis',

@@ -186,6 +186,15 @@ RULES = (
         rationale='{"name": "password", "value": "x"}, also of managed apps and of a vault',
     ),
     Rule(
+        name="input of a field",
+        hints=('"loc"', "'loc'"),
+        needs=NAME_HINTS,
+        pattern=rf"""["']loc["']:[ ]?[(\[](?:["']\w{{1,40}}["'],[ ]?){{0,6}}["'][\w.\-]{{0,40}}?{SENSITIVE_NAME}["'],?[)\]]
+            [^{{}}]{{0,400}}?["']input["']:[ ]?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){{1,400}})""",
+        replacement=mask_unless_ordinary,
+        rationale='{"loc": ["body", "password"], "msg": "…", "input": "x"} of Pydantic',
+    ),
+    Rule(
         name="pair of value and name",
         hints=("val", "wert", "waarde"),
         pattern=rf"""{QUOTE}{VALUE_MEMBER}{QUOTE}{ASSIGNMENT}

@@ -70,6 +70,12 @@ _ABOUT_SECRET = re.compile(
     r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid|found|gefunden|fehlt|ungültig|missing|introuvable|trouvé|not\b|manca",
     re.IGNORECASE,
 )
+# What a name of a secret only describes: "password policy", "secret name".
+_PROPERTY_OF_SECRET = re.compile(
+    r"(?:[ ]\w{1,20}){0,2}?[ ](?:polic(?:y|ies)|profiles?|lifetimes?|names?|managers?|expiration|age|length|rules?|agents?"
+    r"|sync|writeback|protection|richtlinien?)\b",
+    re.IGNORECASE,
+)
 _NUMBER_AT_END = re.compile(r"[ ]\d{1,4}[!?#*+]?\Z")
 _FUNCTION_WORDS = frozenset(
     [
@@ -525,6 +531,8 @@ def mask_stated(match: re.Match[str]) -> str:
     if value.isdigit():
         is_code = 4 <= len(value) <= 8 and _CODE_NAME.search(match["name"])
         return mask_value(match) if is_code else match[0]
+    if _PROPERTY_OF_SECRET.match(match.groupdict().get("between") or ""):
+        return match[0]
     if match.groupdict().get("colon") and not is_password_shaped(value):
         is_password = _PASSWORD.fullmatch(match["name"]) is not None
         is_long = len(value) >= (_MIN_LONG_PASSWORD if is_password else _MIN_LONG_TOKEN)

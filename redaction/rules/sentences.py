@@ -154,8 +154,8 @@ RULES = (
         needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}(?!\w)[^\n"“]{{0,120}}?{_VALUE}[ :]{{1,2}}
-            ["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”]""",
-        gate=rf"""{_VALUE}[ :]{{1,2}}["'`“]""",
+            ["'`“\[](?P<value>[^"'`“”\]\n]{{4,200}})["'`”\]]""",
+        gate=rf"""{_VALUE}[ :]{{1,2}}["'`“\[]""",
         replacement=mask_like_password,
         rationale="Cannot bind 'Password'. Cannot convert the value \"x\"; --password: got 'x'",
     ),

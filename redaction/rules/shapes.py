@@ -26,7 +26,7 @@ _CREDENTIALS = r"""(?: cred(?:s|entials?)? | log[ \-]?in | log[ ]?on | zugangsda
     | credenziali | inloggegevens | acct? | access | user | konto | compte | cuenta | wi-?fi | wlan | ssid | success | accounts? | authenticat\w{1,4} | user/pass )"""
 #: Functions that an account and its password are arguments of.
 _CONNECT = r"""(?: \w{0,30}(?:connect|connection|login|logon|sign_?in|authenticate|\.auth|ftp|imap4?|pdo|addlogin
-    |bios_?password|networkdrive|authentication|credentials?) | ftp\.open | conn\.open | args\s?= )["']?"""
+    |bios_?password|networkdrive|authentication|credentials?) | ftp\.open | conn\.open | (?:args|params)["']?\s?[=:] | (?:pdo|mysqli)\w{0,10}(?:->|::)__construct | database )["']?"""
 _STRING = r"""(?:[NbrfuR]{0,2}"[^"\n]{0,300}"|[NbrfuR]{0,2}'[^'\n]{0,300}')"""
 _ARGUMENT = rf"(?:{_STRING}|[\w.$:@\-\[\]]{{1,80}})"
 #: What a candidate is: a word with a digit.
@@ -109,8 +109,11 @@ RULES = (
             "open",
             "cred",
             "args",
+            "params",
+            "construct",
+            "database",
         ),
-        pattern=rf"""(?<!\w){_CONNECT}(?:\(|\s(?=["'])|[ ]?\[)\s?
+        pattern=rf"""(?<!\w){_CONNECT}(?:[ ]?\(|\s(?=["'])|[ ]?\[)\s?
             (?P<arguments>{_ARGUMENT}(?:\s?,\s?{_ARGUMENT}){{1,8}})""",
         gate=r"""["']\s?,\s?[NbrfuR]{0,2}["']|,\s?["']|,[^,\n]{1,60},ascii""",
         replacement=mask_arguments,
@@ -140,7 +143,8 @@ RULES = (
         name="value some words after a name",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>(?:[ ][^\W\d_]{{1,20}}){{0,3}}?)[ ]["'`]?(?P<value>[^\s"'`,;]{{6,64}})""",
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>(?:[ ][^\W\d_]{{1,20}}){{0,3}}?)[ ]["'`]?
+            (?P<value>(?=[^\s"'`]{{0,64}}\d)[^\s"'`,;]{{6,64}})""",
         unlike_words=True,
         replacement=mask_after_words,
         rationale="contraseña provisional x enviada por correo",

@@ -462,6 +462,53 @@ NOTATIONS = [
     "encryption_key_hex: <>",
 ]
 FIXED_FORMS = [
+    ('expect "assword:"\nsend "honey\\r"', 'expect "assword:" send "[redacted:5]\\r"'),
+    ('<PASSWORD value="three bears"/>', '<PASSWORD value="[redacted:11]"/>'),
+    ("ucli set-password jan.berg Kettle84x", "ucli set-password jan.berg [redacted:9]"),
+    ("echo honey | sudo -S true", "echo [redacted:5] | sudo -S true"),
+    ('"--password", "honey"', '"--password", "[redacted:5]"'),
+    ("chpasswd <<EOF\njan:honey\nEOF", "chpasswd <<EOF jan:[redacted:5] EOF"),
+    ("login: jan / kettle84xyz", "login: jan / [redacted:11]"),
+    (
+        "--password: one argument, got 'big bears away'",
+        "--password: one argument, got '[redacted:14]'",
+    ),
+    (
+        "invalid value 'big bears away' for the option '--password'",
+        "invalid value '[redacted:14]' for the option '--password'",
+    ),
+    (
+        'the "big bears away" of type "System.String" is no SecureString',
+        'the "[redacted:14]" of type "System.String" is no SecureString',
+    ),
+    (
+        "$plain = 'big bears'; ConvertTo-SecureString $plain",
+        "$plain = '[redacted:9]'; ConvertTo-SecureString $plain",
+    ),
+    (
+        '{"loc": ["body", "password"], "input": "big bears away"}',
+        '{"loc": ["body", "password"], "input": "[redacted:14]"}',
+    ),
+    ("the password of jan from kettle84xyz to x", "the password of jan from [redacted:11] to x"),
+    ("The password jan had, Kettle!xyz, is old", "The password jan had, [redacted:10], is old"),
+    (
+        "Paste this token into the portal:\n\nkettle84xyz",
+        "Paste this token into the portal:  [redacted:11]",
+    ),
+    ("root:Kettle-Harbor-84", "root:[redacted:16]"),
+    ("Creds for staging: deploy/Kettle-Harbor-84", "Creds for staging: deploy/[redacted:16]"),
+    ('connect("db1", "sa", "Kettle-Harbor-84")', 'connect("db1", "sa", "[redacted:16]")'),
+    ("tool --value zEJ6Gj3JJc4y", "tool --value [redacted:12]"),
+    ("echo Kettle-Harbor-84 | tool", "echo [redacted:16] | tool"),
+    (
+        "contraseña provisional Kettle-Harbor-84 enviada",
+        "contraseña provisional [redacted:16] enviada",
+    ),
+    ("Kettle!84xyz, the BIOS password", "[redacted:12], the BIOS password"),
+    (
+        "['ldapsearch', '-D', 'cn=x', '-w', 'big bears']",
+        "['ldapsearch', '-D', 'cn=x', '-w', '[redacted:9]']",
+    ),
     ('curl -d "password=copper kettle 7" x', 'curl -d "password=[redacted:15]" x'),
     ('"AUTH" "jan" "kettle"', '"AUTH" "jan" "[redacted:6]"'),
     (
